@@ -1,0 +1,59 @@
+// Package session keeps who is signed in, where no token can contradict it.
+//
+// A token says which session a request belongs to; the session, held in a [Store], says
+// what the caller is: roles, attributes and tenant. Ending the session therefore ends
+// every token that names it, and a change of role is effective on the next request.
+//
+//	manager, err := session.NewManager(store, session.Options{Key: key})
+//	s, refresh, err := manager.Create(ctx, session.New{Tenant: t, User: u, Roles: roles})
+//	s, err = manager.Load(ctx, ref)      // ErrNotFound once it is revoked or expired
+//	err = manager.RevokeUser(ctx, t, u)  // one step, however many sessions there are
+//
+// Stores are in the folders below: memstore keeps sessions in the process, redisstore in
+// Redis. Both pass the conformance suite in sessiontest, and so must any other.
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/reevehq/reeve/internal/reqctx"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Session is one signed-in user on one device, as it was when it was loaded. It is a
+// value: its sets are immutable and changing a copy changes nothing that is stored;
+// [Manager.Update] does.
+type Session struct {
+	ID     ID
+	Tenant tenant.ID
+	User   UserID
+
+	Roles      Roles
+	Attributes Attributes
+
+	AuthTime time.Time // when the user last proved who they are
+	AMR      Methods   // by which methods (RFC 8176)
+
+	CreatedAt   time.Time     // by the store's clock
+	ExpiresAt   time.Time     // absolute; nothing moves it
+	LastSeenAt  time.Time     // of the last recorded use, to 15 s
+	IdleTimeout time.Duration // unused for so long, the session ends
+
+	// Version counts the stored changes, from 1. Update succeeds only on the version
+	// it read.
+	Version uint64
+}
+
+// Ref returns the reference that finds s.
+func (s Session) Ref() Ref { return Ref{Tenant: s.Tenant, User: s.User, ID: s.ID} }
+
+// FromContext returns the session of the request that ctx belongs to. For an anonymous
+// request, and outside one, it returns the zero Session and false.
+func FromContext(ctx context.Context) (Session, bool) {
+	s, ok := ctx.Value(reqctx.SessionKey).(*Session)
+	if !ok || s == nil || s.ID.IsZero() {
+		return Session{}, false
+	}
+	return *s, true
+}

@@ -1,0 +1,107 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Store keeps sessions. Its methods are safe for concurrent use, and each is one atomic
+// step: no interleaving of two calls leaves a state that no order of them would.
+//
+// What every implementation keeps, and sessiontest proves:
+//
+//   - A session is live when it was created, has not reached ExpiresAt, was used within
+//     IdleTimeout, and neither it nor its user, its tenant or everyone was revoked since.
+//     Only a live session is returned, changed or extended; for any other the method
+//     returns [ErrNotFound] and changes nothing. A revoked session never becomes live.
+//   - A session is found only by all three parts of its [Ref].
+//   - Methods that take or return a session of a tenant whose status is not Active return
+//     the status's error (tenant.ErrUnknown, tenant.ErrSuspended) and change nothing.
+//     Revoking and listing work in every status.
+//   - Time is the store's own: one clock for all processes that share the store.
+//   - When the store cannot tell, it returns an error wrapping [ErrUnavailable] or
+//     [ErrCorrupt], never [ErrNotFound]. After ErrUnavailable from a write, the write may
+//     or may not have happened.
+//   - Invalid references and values are refused with [ErrInvalidID] or [ErrInvalid] before
+//     anything is sent.
+type Store interface {
+	// Create stores a new session whose id is fresh, lasting for lifetime. It sets
+	// CreatedAt, LastSeenAt, ExpiresAt and Version, and AuthTime where it is zero. refresh
+	// is the digest of the session's first refresh secret; the zero digest means none.
+	// ErrExists when the id is stored already.
+	Create(ctx context.Context, s Session, lifetime time.Duration, refresh Digest) (Session, error)
+
+	// Load returns the live session of ref.
+	Load(ctx context.Context, ref Ref) (Session, error)
+
+	// Update replaces Roles, Attributes, AuthTime, AMR and IdleTimeout of the live session
+	// of s.Ref(), if its version is still s.Version, and returns it with the next version.
+	// ErrConflict when the version differs.
+	Update(ctx context.Context, s Session) (Session, error)
+
+	// Rotate replaces the live session of old, if its version is still next.Version, by
+	// next, which has a fresh id and the same tenant and user. CreatedAt and ExpiresAt are
+	// kept; the old id and its refresh family are dead when Rotate returns. ErrConflict
+	// when the version differs, ErrExists when next's id is stored already.
+	Rotate(ctx context.Context, old Ref, next Session, refresh Digest) (Session, error)
+
+	// Touch records a use now and so extends the idle timeout, never beyond ExpiresAt.
+	Touch(ctx context.Context, ref Ref) error
+
+	// Refresh advances the refresh family of ref by one step, or repeats the last one.
+	// See [RefreshStep].
+	Refresh(ctx context.Context, ref Ref, step RefreshStep) (RefreshOutcome, error)
+
+	// Revoke ends the session of ref. It returns nil also when there is none.
+	Revoke(ctx context.Context, ref Ref) error
+
+	// RevokeUser ends every session of the user in the tenant, in one step whose cost
+	// does not depend on their number.
+	RevokeUser(ctx context.Context, t tenant.ID, u UserID) error
+
+	// RevokeTenant ends every session of the tenant, likewise.
+	RevokeTenant(ctx context.Context, t tenant.ID) error
+
+	// RevokeAll ends every session in the store, likewise.
+	RevokeAll(ctx context.Context) error
+
+	// List returns the live sessions of a user in a tenant, oldest first.
+	List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error)
+
+	// TenantStatus returns the status of the tenant; Unknown is no error.
+	TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error)
+
+	// SetTenantStatus sets it to Active or Suspended; ErrInvalid otherwise. It ends no
+	// session: a tenant that is active again finds its sessions as they were.
+	SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error
+}
+
+// Digest is the SHA-256 of a refresh secret. Stores keep digests, never secrets.
+type Digest [32]byte
+
+// RefreshStep is one attempt to exchange a refresh secret for its successor.
+//
+// The store compares Presented with the family's state:
+//
+//   - the current digest: Next becomes current, Presented and Salt are remembered as the
+//     previous step, the use counts as a touch, and the outcome is Repeated false;
+//   - the previous digest, not longer than Grace after that step: nothing changes and the
+//     outcome is Repeated true with the remembered Salt, from which the caller derives the
+//     same successor as the first time;
+//   - anything else: the session is revoked and the error is [ErrRefreshReused]. Callers
+//     authenticate a secret before they present it, so that only a genuine older one gets
+//     here.
+type RefreshStep struct {
+	Presented, Next Digest
+	Salt            [32]byte
+	Grace           time.Duration
+}
+
+// RefreshOutcome is the result of a [RefreshStep].
+type RefreshOutcome struct {
+	Session  Session
+	Repeated bool
+	Salt     [32]byte // the salt of the step that made the successor
+}
