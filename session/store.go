@@ -7,6 +7,10 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
+// TouchInterval is how often at most a store writes down that a session is in use.
+// LastSeenAt is right to this interval, and an idle timeout is at least twice as long.
+const TouchInterval = 15 * time.Second
+
 // Store keeps sessions. Its methods are safe for concurrent use, and each is one atomic
 // step: no interleaving of two calls leaves a state that no order of them would.
 //
@@ -33,7 +37,8 @@ type Store interface {
 	// ErrExists when the id is stored already.
 	Create(ctx context.Context, s Session, lifetime time.Duration, refresh Digest) (Session, error)
 
-	// Load returns the live session of ref.
+	// Load returns the live session of ref and records the use, at most once in
+	// [TouchInterval], in the same step.
 	Load(ctx context.Context, ref Ref) (Session, error)
 
 	// Update replaces Roles, Attributes, AuthTime, AMR and IdleTimeout of the live session
