@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Makes sure that what the tests start is here: redis-server, and curl and jq for the
+# README's transcript. On Debian as root it installs what is missing; elsewhere it says
+# what to install.
+set -euo pipefail
+
+declare -A package=([redis-server]=redis-server [curl]=curl [jq]=jq)
+missing=()
+for program in "${!package[@]}"; do
+  command -v "$program" >/dev/null 2>&1 || missing+=("${package[$program]}")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+  echo "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  # The package would start a server of its own; the tests start theirs.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+  fi
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  exit 0
+fi
+
+echo "make test needs ${missing[*]}: please install (for example: sudo apt-get install ${missing[*]}, or brew install redis curl jq)" >&2
+exit 1
