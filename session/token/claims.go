@@ -1,0 +1,183 @@
+package token
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// lastSecond is 9999-12-31T23:59:59Z. Beyond it a NumericDate means nothing; golang-jwt
+// lets 1e30 overflow into the past (golang-jwt/jwt#526).
+const lastSecond = 253402300799
+
+// foreignClaims make a token something other than a bearer access token, whatever its
+// typ says: an ID token (nonce, at_hash, c_hash), a logout or security event (events), a
+// DPoP proof (htm, htu). A token with cnf is bound to its sender's key, and taking it
+// from a bearer would undo that (RFC 9449 §7.1).
+var foreignClaims = []string{"nonce", "at_hash", "c_hash", "events", "htm", "htu", "cnf"}
+
+// claims are what is read of a payload. A time is in seconds, or absent.
+type claims struct {
+	clientID, tokenID          string
+	user, tenantID, sessionID  string
+	audience                   bool // aud names us
+	expires, issued, notBefore int64
+}
+
+const absent = -1
+
+// peekIssuer returns the iss claim of a payload that is not yet authenticated. It checks
+// the whole payload strictly and keeps nothing else.
+func peekIssuer(payload []byte) (string, error) {
+	var issuer string
+	err := readObject(payload, func(r reader, name string) (err error) {
+		if name != "iss" {
+			return r.skip()
+		}
+		issuer, err = r.string()
+		return err
+	})
+	if err != nil {
+		return "", refusal("claims: " + err.Error())
+	}
+	if issuer == "" {
+		return "", refusal("claims: iss is missing")
+	}
+	return issuer, nil
+}
+
+// readClaims reads an authenticated payload under the names its issuer uses; iss is known
+// from the same bytes. Names are exact: "TENANT" and "ſub" are claims that nobody reads.
+func readClaims(payload []byte, i *Issuer) (claims, error) {
+	c := claims{expires: absent, issued: absent, notBefore: absent}
+	err := readObject(payload, func(r reader, name string) (err error) {
+		switch name {
+		case "sub":
+			c.user, err = r.string()
+		case "aud":
+			c.audience, err = readAudience(r, i.Audience)
+		case "exp":
+			c.expires, err = readDate(r)
+		case "iat":
+			c.issued, err = readDate(r)
+		case "nbf":
+			c.notBefore, err = readDate(r)
+		case "jti":
+			c.tokenID, err = readID(r)
+		case "client_id":
+			c.clientID, err = readID(r)
+		case i.TenantClaim:
+			c.tenantID, err = r.string()
+		case i.SessionClaim:
+			c.sessionID, err = r.string()
+		default:
+			if slices.Contains(foreignClaims, name) {
+				return malformed("not an access token for a bearer")
+			}
+			return r.skip()
+		}
+		if err != nil {
+			return malformed(name + ": " + err.Error()) // one of the names above, so ours
+		}
+		return nil
+	})
+	if err != nil {
+		return claims{}, refusal("claims: " + err.Error())
+	}
+	return c, nil
+}
+
+// readAudience reads a string or an array of strings (RFC 7519 §4.1.3).
+func readAudience(r reader, want string) (bool, error) {
+	if r.dec.PeekKind() != '[' {
+		s, err := r.string()
+		return s == want, err
+	}
+	found := false
+	err := r.strings(func(s string) { found = found || s == want })
+	return found, err
+}
+
+// readDate reads a NumericDate: seconds since 1970, with a fraction at most, which is cut
+// off. A sign is refused, that of -0 too.
+func readDate(r reader) (int64, error) {
+	tok, err := r.token()
+	if err != nil {
+		return absent, err
+	}
+	if tok.Kind() != '0' {
+		return absent, notNumber
+	}
+	text := tok.String()
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || strings.HasPrefix(text, "-") || seconds > lastSecond {
+		return absent, tooLarge
+	}
+	return int64(math.Floor(seconds)), nil
+}
+
+// readID reads an identifier that may end in a log or be compared with others.
+func readID(r reader) (string, error) {
+	s, err := r.string()
+	if err != nil {
+		return "", err
+	}
+	if !printable(s, maxText) {
+		return "", malformed("not 1 to 255 printable bytes")
+	}
+	return s, nil
+}
+
+// check holds the claims against the issuer's entry and the clock. typ is the accepted
+// type: those of RFC 9068 bring its required claims along.
+func (c *claims) check(i *Issuer, typ string, now time.Time) error {
+	leeway := max(i.Leeway, 0)
+	switch {
+	case !c.audience:
+		return refusal("claims: aud does not name this service")
+	case c.expires == absent:
+		return refusal("claims: exp is missing")
+	case c.issued == absent:
+		return refusal("claims: iat is missing")
+	case !now.Before(time.Unix(c.expires, 0).Add(leeway)):
+		return refusal("expired")
+	case c.notBefore != absent && now.Add(leeway).Before(time.Unix(c.notBefore, 0)):
+		return refusal("not valid yet")
+	case now.Add(leeway).Before(time.Unix(c.issued, 0)):
+		return refusal("issued in the future")
+	case c.expires <= c.issued:
+		return refusal("claims: exp is not after iat")
+	case c.notBefore != absent && c.expires <= c.notBefore:
+		return refusal("claims: exp is not after nbf")
+	case c.expires-c.issued > int64(i.MaxLifetime/time.Second):
+		return refusal("claims: exp is too long after iat")
+	case trimApplication(typ) == "at+jwt" && (c.tokenID == "" || c.clientID == ""):
+		return refusal("claims: jti or client_id is missing")
+	}
+	return nil
+}
+
+// ref returns the session that the claims name.
+func (c *claims) ref() (session.Ref, error) {
+	user, err := session.ParseUserID(c.user)
+	if err != nil {
+		return session.Ref{}, refusal("claims: sub is missing or not a user id")
+	}
+	t, err := tenant.Parse(c.tenantID)
+	if err != nil {
+		return session.Ref{}, refusal("claims: the tenant is missing or not a tenant id")
+	}
+	id, err := session.ParseID(c.sessionID)
+	if err != nil {
+		return session.Ref{}, refusal("claims: the session is missing or not a session id")
+	}
+	return session.Ref{Tenant: t, User: user, ID: id}, nil
+}
+
+// trimApplication drops the part of a media type that RFC 7515 §4.1.9 lets a typ omit.
+func trimApplication(typ string) string { return strings.TrimPrefix(typ, "application/") }

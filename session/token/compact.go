@@ -1,0 +1,60 @@
+package token
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// MaxLength is the longest token that is looked at, in bytes. It is checked before
+// anything else: CVE-2025-30204 and golang-jwt's 62 ms on 8 MB both begin with a parser
+// that looks first and counts later.
+const MaxLength = 8 << 10
+
+// strictBase64 refuses set spare bits (RFC 4648 §3.5), so that one token has one text.
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// compact is a JWS in compact serialization (RFC 7515 §3.1), decoded but not believed.
+type compact struct {
+	header, payload, signature []byte
+	signed                     string // what the signature is over
+}
+
+func splitCompact(raw string) (compact, error) {
+	if raw == "" {
+		return compact{}, refusal("empty")
+	}
+	if len(raw) > MaxLength {
+		return compact{}, refusal("longer than 8 KiB")
+	}
+	// Go's base64 decoder skips CR and LF, strict or not, so the alphabet is checked here.
+	for i := range len(raw) {
+		if !inAlphabet(raw[i]) {
+			return compact{}, refusal("a byte outside base64url and dots")
+		}
+	}
+	header, rest, _ := strings.Cut(raw, ".")
+	payload, signature, _ := strings.Cut(rest, ".")
+	if header == "" || payload == "" || signature == "" || strings.Contains(signature, ".") {
+		return compact{}, refusal("not three segments")
+	}
+	c := compact{signed: raw[:len(header)+1+len(payload)]}
+	for _, segment := range []struct {
+		text string
+		data *[]byte
+	}{{header, &c.header}, {payload, &c.payload}, {signature, &c.signature}} {
+		data, err := strictBase64.DecodeString(segment.text)
+		if err != nil {
+			return compact{}, refusal("a segment is not base64url")
+		}
+		*segment.data = data
+	}
+	return c, nil
+}
+
+func inAlphabet(b byte) bool {
+	switch {
+	case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
+		return true
+	}
+	return b == '-' || b == '_' || b == '.'
+}

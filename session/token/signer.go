@@ -1,0 +1,245 @@
+package token
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// Limits and defaults of a [SignerConfig].
+const (
+	defaultLifetime = 5 * time.Minute
+	maxLifetime     = 24 * time.Hour
+)
+
+// SignerConfig says how a [Signer] signs. It holds a private key and redacts itself in
+// every printer that it is passed to.
+type SignerConfig struct {
+	redact
+
+	// Issuer is the iss claim: the name under which other services trust this one.
+	// Required. Printable ASCII, at most 255 bytes.
+	Issuer string
+
+	// Audience is the aud claim: the service that is to accept the tokens, often the one
+	// that signs them. Required. Printable ASCII, at most 255 bytes.
+	Audience string
+
+	// KeyID is the kid header and names the key in the published set. Required. A new key
+	// needs a new id. Printable ASCII, at most 128 bytes.
+	KeyID string
+
+	// Algorithm is what Key signs with. Required; EdDSA unless a reader cannot do it.
+	Algorithm Algorithm
+
+	// Key is the private key. Required: an [ed25519.PrivateKey] for EdDSA, an
+	// *[ecdsa.PrivateKey] on P-256 for ES256, an *[rsa.PrivateKey] of 2048 to 8192 bits for
+	// RS256 and PS256, a []byte of at least 32 random bytes for HS256. It must not be
+	// changed afterwards.
+	Key any
+
+	// Lifetime is how long a token is valid; it never outlives its session. A short one
+	// bounds what a stolen token is good for. In whole seconds, a fraction is cut off.
+	// Default 5 minutes, at least 1 s, at most 24 h.
+	Lifetime time.Duration
+
+	// ClientID is the client_id claim, which RFC 9068 §2.2 requires: the application that
+	// asked for the token. Default Issuer: a service that signs for the users it has
+	// signed in itself is its own client. Printable ASCII, at most 255 bytes.
+	ClientID string
+
+	// TenantClaim and SessionClaim name the claims of the tenant and the session id.
+	// Defaults "tenant" and "sid". They follow the rules of the fields of [Issuer].
+	TenantClaim, SessionClaim string
+}
+
+// Signer issues access tokens (RFC 9068) for sessions; [NewSigner] makes one. It is immutable and safe for
+// concurrent use, and redacts itself in every printer.
+type Signer struct {
+	redact
+	sealed[signer]
+}
+
+type signer struct {
+	cfg     SignerConfig
+	private any
+	public  *KeySet
+	header  string // encoded, with its dot
+}
+
+// NewSigner returns a signer, or every problem of cfg joined, each beginning with the
+// name of its field. It signs once and verifies that, so that a private key which does
+// not belong to its own public half is found here.
+func NewSigner(cfg SignerConfig) (*Signer, error) {
+	if cfg.Lifetime == 0 {
+		cfg.Lifetime = defaultLifetime
+	}
+	if cfg.ClientID == "" {
+		cfg.ClientID = cfg.Issuer
+	}
+	if cfg.TenantClaim == "" {
+		cfg.TenantClaim = defaultTenantClaim
+	}
+	if cfg.SessionClaim == "" {
+		cfg.SessionClaim = defaultSessionClaim
+	}
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	private, public, err := keyPair(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("Key: %w", err)
+	}
+	set, err := NewKeySet(public)
+	if err != nil {
+		return nil, fmt.Errorf("Key: %w", err)
+	}
+	head := append(appendObject(nil, "alg", string(cfg.Algorithm), "kid", cfg.KeyID, "typ", "at+jwt"), '}')
+	cfg.Key = nil
+	return &Signer{sealed: seal(&signer{cfg, private, set, base64.RawURLEncoding.EncodeToString(head) + "."})}, nil
+}
+
+func (cfg SignerConfig) validate() error {
+	errs := []error{checkText("Issuer", cfg.Issuer), checkText("Audience", cfg.Audience)}
+	if !printable(cfg.KeyID, maxKeyID) {
+		errs = append(errs, errors.New("KeyID: required, printable ASCII of at most 128 bytes"))
+	}
+	if !cfg.Algorithm.known() {
+		errs = append(errs, fmt.Errorf("Algorithm: %s is not one of EdDSA, ES256, RS256, PS256, HS256", quote(string(cfg.Algorithm))))
+	}
+	if cfg.Key == nil {
+		errs = append(errs, errors.New("Key: required"))
+	}
+	if cfg.Lifetime < time.Second || cfg.Lifetime > maxLifetime {
+		errs = append(errs, fmt.Errorf("Lifetime: %v, 1s to %v is allowed", cfg.Lifetime, maxLifetime))
+	}
+	if cfg.ClientID != "" && !printable(cfg.ClientID, maxText) {
+		errs = append(errs, errors.New("ClientID: not printable ASCII of at most 255 bytes"))
+	}
+	return errors.Join(append(errs, checkClaimNames(cfg.TenantClaim, cfg.SessionClaim)...)...)
+}
+
+// keyPair returns the private key and the Key that verifies what it signs.
+func keyPair(cfg SignerConfig) (any, Key, error) {
+	private, public := cfg.Key, any(nil)
+	switch key := cfg.Key.(type) {
+	case ed25519.PrivateKey:
+		if len(key) != ed25519.PrivateKeySize {
+			return nil, Key{}, fmt.Errorf("%d bytes, want %d", len(key), ed25519.PrivateKeySize)
+		}
+		private, public = ed25519.PrivateKey(bytes.Clone(key)), key.Public()
+	case *ecdsa.PrivateKey:
+		if key == nil || key.D == nil { //lint:ignore SA1019 signing panics without it
+			return nil, Key{}, errors.New("a nil pointer or no private part")
+		}
+		public = &key.PublicKey
+	case *rsa.PrivateKey:
+		if key == nil || key.D == nil {
+			return nil, Key{}, errors.New("a nil pointer or no private part")
+		}
+		public = &key.PublicKey
+	case []byte:
+		private, public = bytes.Clone(key), key
+	default:
+		return nil, Key{}, fmt.Errorf("%T is no private key", cfg.Key)
+	}
+	verification, err := NewKey(cfg.KeyID, cfg.Algorithm, public)
+	if err != nil {
+		return nil, Key{}, err
+	}
+	const probe = "reeve: does this key verify what it signs?"
+	signature, err := methods[cfg.Algorithm].Sign(probe, private)
+	if err != nil || !verification.verify(probe, signature) {
+		return nil, Key{}, errors.New("does not verify what it signs")
+	}
+	return private, verification, nil
+}
+
+// Sign issues a token for a live session. It expires after the configured lifetime or
+// with the session, whichever is first. The claims are iss, sub, aud, exp, iat, a random
+// jti, client_id, the tenant and the session id; there is no nbf, since iat says the same.
+//
+// A session without tenant, user or id is refused with session.ErrInvalidID, one that has
+// expired, or is about to within the second, with session.ErrNotFound.
+func (s *Signer) Sign(sess session.Session) (Signed, error) {
+	ref := sess.Ref()
+	if err := ref.Validate(); err != nil {
+		return Signed{}, fmt.Errorf("token: sign: %w", err)
+	}
+	cfg := &s.get().cfg
+	now := time.Now().Unix()
+	expires := min(now+int64(cfg.Lifetime/time.Second), sess.ExpiresAt.Unix())
+	if expires <= now {
+		return Signed{}, fmt.Errorf("token: sign: the session has expired: %w", session.ErrNotFound)
+	}
+	payload := appendObject(nil,
+		"iss", cfg.Issuer,
+		"sub", ref.User.String(),
+		"aud", cfg.Audience,
+		"client_id", cfg.ClientID,
+		"jti", rand.Text(),
+		cfg.TenantClaim, ref.Tenant.String(),
+		cfg.SessionClaim, ref.ID.Reveal(),
+	)
+	payload = strconv.AppendInt(append(payload, `,"iat":`...), now, 10)
+	payload = strconv.AppendInt(append(payload, `,"exp":`...), expires, 10)
+	payload = append(payload, '}')
+
+	signing := s.get().header + base64.RawURLEncoding.EncodeToString(payload)
+	signature, err := methods[cfg.Algorithm].Sign(signing, s.get().private)
+	if err != nil {
+		return Signed{}, fmt.Errorf("token: sign: %w", err)
+	}
+	text := signing + "." + base64.RawURLEncoding.EncodeToString(signature)
+	return Signed{text: seal(&text), expires: time.Unix(expires, 0).UTC()}, nil
+}
+
+// Trust returns the entry for [NewVerifier] that accepts what s signs. Its keys hold the
+// secret when the algorithm is HS256.
+func (s *Signer) Trust() Issuer {
+	cfg := &s.get().cfg
+	return Issuer{
+		Name:         cfg.Issuer,
+		Audience:     cfg.Audience,
+		Algorithms:   []Algorithm{cfg.Algorithm},
+		Keys:         s.get().public,
+		TenantClaim:  cfg.TenantClaim,
+		SessionClaim: cfg.SessionClaim,
+	}
+}
+
+// Key returns the key that verifies what s signs. With the key of a former or a future
+// signer it makes the [KeySet] of a time of transition.
+func (s *Signer) Key() Key { return s.get().public.ordered[0] }
+
+// JWKS returns the public key as a document of [JWKSContentType], for other services.
+// It is an error for HS256, whose key is secret.
+func (s *Signer) JWKS() ([]byte, error) { return s.get().public.JWKS() }
+
+// Signed is an issued token. It redacts itself in every printer; [Signed.Reveal] is the
+// one way to its text.
+type Signed struct {
+	redact
+	text    sealed[string]
+	expires time.Time
+}
+
+// Reveal returns the token for the client that is to have it. The result is a secret.
+func (s Signed) Reveal() string {
+	if text := s.text.get(); text != nil {
+		return *text
+	}
+	return ""
+}
+
+// ExpiresAt returns when the token expires, to the second.
+func (s Signed) ExpiresAt() time.Time { return s.expires }

@@ -1,0 +1,278 @@
+package token_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+func config(alg token.Algorithm, edit ...func(*token.SignerConfig)) token.SignerConfig {
+	cfg := token.SignerConfig{Issuer: issuerName, Audience: audience, KeyID: "k1", Algorithm: alg, Key: ours().private(alg)}
+	for _, e := range edit {
+		e(&cfg)
+	}
+	return cfg
+}
+
+func signer(t testing.TB, cfg token.SignerConfig) *token.Signer {
+	t.Helper()
+	s, err := token.NewSigner(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func sess(lifetime time.Duration) session.Session {
+	return session.Session{ID: wantRef.ID, Tenant: wantRef.Tenant, User: wantRef.User, ExpiresAt: time.Now().Add(lifetime)}
+}
+
+func TestWhatASignerSignsItsTrustVerifies(t *testing.T) {
+	for _, alg := range allAlgorithms {
+		t.Run(string(alg), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := signer(t, config(alg))
+				signed, err := s.Sign(sess(time.Hour))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := accepts(t, verifier(t, s.Trust()), signed.Reveal())
+				now := time.Now().UTC().Truncate(time.Second)
+				if got.Issuer() != issuerName || got.KeyID() != "k1" || got.Algorithm() != alg || got.ClientID() != issuerName || len(got.TokenID()) < 20 {
+					t.Errorf("issuer %q, key %q, algorithm %q, client %q, id %q", got.Issuer(), got.KeyID(), got.Algorithm(), got.ClientID(), got.TokenID())
+				}
+				if !got.IssuedAt().Equal(now) || !got.ExpiresAt().Equal(now.Add(5*time.Minute)) || !signed.ExpiresAt().Equal(got.ExpiresAt()) {
+					t.Errorf("issued %v, expires %v, signed says %v", got.IssuedAt(), got.ExpiresAt(), signed.ExpiresAt())
+				}
+				// The independent forger's key is the same, so both accept each other.
+				accepts(t, verifier(t, trust(t, alg)), signed.Reveal())
+				accepts(t, verifier(t, s.Trust()), good(alg))
+			})
+		})
+	}
+}
+
+func TestASignedTokenIsOfRFC9068(t *testing.T) {
+	s := signer(t, config(token.EdDSA, func(c *token.SignerConfig) { c.ClientID = `the "web" client` }))
+	signed, err := s.Sign(sess(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := strings.Split(signed.Reveal(), ".")
+	decode := func(s string) map[string]any {
+		b, err := base64.RawURLEncoding.DecodeString(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m map[string]any
+		if err := json.Unmarshal(b, &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	if diff := cmp.Diff(map[string]any{"alg": "EdDSA", "kid": "k1", "typ": "at+jwt"}, decode(part[0])); diff != "" {
+		t.Error(diff)
+	}
+	claims := decode(part[1])
+	for _, changing := range []string{"iat", "exp", "jti"} {
+		if claims[changing] == nil {
+			t.Errorf("no %s", changing)
+		}
+		delete(claims, changing)
+	}
+	want := map[string]any{"iss": issuerName, "aud": audience, "sub": "alice", "client_id": `the "web" client`, "tenant": "acme", "sid": sessionID.Reveal()}
+	if diff := cmp.Diff(want, claims); diff != "" {
+		t.Error(diff)
+	}
+	again, _ := s.Sign(sess(time.Hour))
+	if again.Reveal() == signed.Reveal() {
+		t.Error("two tokens are equal")
+	}
+}
+
+func TestATokenNeverOutlivesItsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := signer(t, config(token.EdDSA))
+		signed, err := s.Sign(sess(90*time.Second + 700*time.Millisecond))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := signed.ExpiresAt().Sub(time.Now()); got != 90*time.Second {
+			t.Errorf("it lasts %v, want 90s", got)
+		}
+		for name, row := range map[string]struct {
+			session session.Session
+			want    error
+		}{
+			"the zero session":          {session.Session{}, session.ErrInvalidID},
+			"no tenant":                 {session.Session{ID: wantRef.ID, User: wantRef.User, ExpiresAt: time.Now().Add(time.Hour)}, session.ErrInvalidID},
+			"no user":                   {session.Session{ID: wantRef.ID, Tenant: wantRef.Tenant, ExpiresAt: time.Now().Add(time.Hour)}, session.ErrInvalidID},
+			"no id":                     {session.Session{Tenant: wantRef.Tenant, User: wantRef.User, ExpiresAt: time.Now().Add(time.Hour)}, session.ErrInvalidID},
+			"no expiry":                 {session.Session{ID: wantRef.ID, Tenant: wantRef.Tenant, User: wantRef.User}, session.ErrNotFound},
+			"expired":                   {sess(-time.Second), session.ErrNotFound},
+			"expires now":               {sess(0), session.ErrNotFound},
+			"expires within the second": {sess(999 * time.Millisecond), session.ErrNotFound},
+		} {
+			signed, err := s.Sign(row.session)
+			if !errors.Is(err, row.want) || signed.Reveal() != "" {
+				t.Errorf("%s: got %v, want %v", name, err, row.want)
+			}
+		}
+	})
+}
+
+func TestTheLongestTokenIsWithinTheLimit(t *testing.T) {
+	text := strings.Repeat(`"`, 255) // doubles when escaped
+	s := signer(t, config(token.RS256, func(c *token.SignerConfig) {
+		c.Issuer, c.Audience, c.ClientID, c.KeyID = text, text, text, text[:128]
+		c.TenantClaim, c.SessionClaim = text, text[1:]
+	}))
+	long := sess(time.Hour)
+	long.User = session.MustParseUserID(strings.Repeat("é", 127))
+	long.Tenant = tenant.MustParse(strings.Repeat("a", 63))
+	signed, err := s.Sign(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := verifier(t, s.Trust()).Verify(context.Background(), signed.Reveal())
+	if err != nil || got.Ref() != long.Ref() {
+		t.Errorf("%d bytes: %v", len(signed.Reveal()), err)
+	}
+}
+
+func TestEveryBadSignerFieldIsNamed(t *testing.T) {
+	other := theirs()
+	mixed := append(append(ed25519.PrivateKey(nil), ours().ed[:32]...), other.ed[32:]...)
+	wrongEC := &ecdsa.PrivateKey{PublicKey: other.ec.PublicKey, D: ours().ec.D}
+	wrongRSA := *ours().rsa
+	wrongRSA.PublicKey = other.rsa.PublicKey
+	with := func(alg token.Algorithm, key any) token.SignerConfig {
+		return config(alg, func(c *token.SignerConfig) { c.Key = key })
+	}
+	for _, row := range []struct {
+		name string
+		cfg  token.SignerConfig
+		want []string
+	}{
+		{"the zero config", token.SignerConfig{}, []string{"Issuer: required", "Audience: required", "KeyID: required", "Algorithm: ", "Key: required"}},
+		{"every field that has a range", config("none", func(c *token.SignerConfig) {
+			c.Issuer, c.Audience, c.KeyID, c.ClientID = "a\n", "b\x7f", strings.Repeat("k", 129), "é"
+			c.Lifetime, c.TenantClaim, c.SessionClaim = 25*time.Hour, "iss", "exp"
+		}), []string{"Issuer: ", "Audience: ", "KeyID: ", `Algorithm: "none"`, "Lifetime: 25h", "ClientID: ", "TenantClaim: ", "SessionClaim: "}},
+		{"a negative lifetime", config(token.EdDSA, func(c *token.SignerConfig) { c.Lifetime = -1 }), []string{"Lifetime: "}},
+		{"a key of another algorithm", with(token.ES256, ours().ed), []string{"Key: "}},
+		{"a public key", with(token.EdDSA, ours().public(token.EdDSA)), []string{"Key: "}},
+		{"a short Ed25519 key", with(token.EdDSA, ours().ed[:63]), []string{"Key: 63 bytes"}},
+		{"a nil ECDSA key", with(token.ES256, (*ecdsa.PrivateKey)(nil)), []string{"Key: a nil pointer"}},
+		{"a nil RSA key", with(token.PS256, (*rsa.PrivateKey)(nil)), []string{"Key: a nil pointer"}},
+		{"an empty ECDSA key", with(token.ES256, &ecdsa.PrivateKey{}), []string{"Key: "}},
+		{"an empty RSA key", with(token.RS256, &rsa.PrivateKey{}), []string{"Key: "}},
+		{"an ECDSA key without its private half", with(token.ES256, &ecdsa.PrivateKey{PublicKey: ours().ec.PublicKey}), []string{"Key: "}},
+		{"an RSA key without its private half", with(token.RS256, &rsa.PrivateKey{PublicKey: ours().rsa.PublicKey}), []string{"Key: "}},
+		{"an Ed25519 key with another's public half", with(token.EdDSA, mixed), []string{"Key: does not verify"}},
+		{"an ECDSA key with another's public half", with(token.ES256, wrongEC), []string{"Key: does not verify"}},
+		{"an RSA key with another's public half", with(token.RS256, &wrongRSA), []string{"Key: does not verify"}},
+		{"a short secret", with(token.HS256, make([]byte, 31)), []string{"Key: "}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s, err := token.NewSigner(row.cfg)
+			if err == nil || s != nil {
+				t.Fatal("accepted")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(row.want) {
+				t.Fatalf("got %q, want %d lines", lines, len(row.want))
+			}
+			for n, want := range row.want {
+				if !strings.HasPrefix(lines[n], want) {
+					t.Errorf("line %d is %q, want %q first", n, lines[n], want)
+				}
+			}
+		})
+	}
+}
+
+func TestTheSignersPublishedSetVerifies(t *testing.T) {
+	for _, alg := range allAlgorithms[:4] {
+		s := signer(t, config(alg))
+		doc, err := s.JWKS()
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := token.ParseJWKS(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepts(t, verifier(t, trust(t, alg, func(i *token.Issuer) { i.Keys = set })), good(alg))
+		for _, private := range []string{`"d"`, `"p"`, `"q"`, `"k"`} {
+			if strings.Contains(string(doc), private) {
+				t.Errorf("%s has %s", doc, private)
+			}
+		}
+	}
+	if doc, err := signer(t, config(token.HS256)).JWKS(); err == nil || doc != nil {
+		t.Errorf("a secret is published: %s", doc)
+	}
+}
+
+// TestNoIssuerSignsForAnother: twenty issuers whose keys share ids. Whoever signs, with
+// whatever kid, a token is accepted only under the issuer whose key signed it.
+func TestNoIssuerSignsForAnother(t *testing.T) {
+	const count = 20
+	pairs := make([]ed25519.PrivateKey, count)
+	issuers := make([]token.Issuer, count)
+	name := func(n int) string { return fmt.Sprintf("https://idp-%d.example.com", n) }
+	for n := range count {
+		_, private, _ := ed25519.GenerateKey(nil)
+		pairs[n] = private
+		// Two ids each, and every id is used by other issuers too.
+		set, err := token.NewKeySet(
+			key(t, "k1", token.EdDSA, private.Public()),
+			key(t, fmt.Sprintf("k%d", 2+n%3), token.EdDSA, private.Public()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		issuers[n] = token.Issuer{Name: name(n), Audience: audience, Algorithms: []token.Algorithm{token.EdDSA}, Keys: set}
+	}
+	v := verifier(t, issuers...)
+	accepted := 0
+	rapid.Check(t, func(r *rapid.T) {
+		signs, claims := rapid.IntRange(0, count-1).Draw(r, "signs"), rapid.IntRange(0, count-1).Draw(r, "claims")
+		if rapid.Bool().Draw(r, "honest") {
+			claims = signs
+		}
+		kid := rapid.SampledFrom([]string{"k1", "k2", "k3", "k4"}).Draw(r, "kid")
+		p := pair{ed: pairs[signs]}
+		raw := p.forge(token.EdDSA, headerOf(token.EdDSA, "kid", `"`+kid+`"`), claimsOf("iss", `"`+name(claims)+`"`))
+		got, err := v.Verify(context.Background(), raw)
+		want := signs == claims && (kid == "k1" || kid == fmt.Sprintf("k%d", 2+signs%3))
+		if (err == nil) != want {
+			r.Fatalf("issuer %d signs as %d with %s: %v", signs, claims, kid, err)
+		}
+		if want {
+			accepted++
+			if got.Issuer() != name(signs) {
+				r.Fatalf("accepted as %q", got.Issuer())
+			}
+		}
+	})
+	if accepted == 0 {
+		t.Error("nothing was accepted: the test proves nothing")
+	}
+}

@@ -1,0 +1,58 @@
+package token
+
+import (
+	"time"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// Verified is what an accepted token says. Only [Verifier.Verify] fills one, so a
+// function that takes a *Verified is called only for a token that was accepted. The zero
+// Verified refers to no session, and loading it fails.
+//
+// It is immutable and safe for concurrent use, and redacts itself in every printer.
+type Verified struct {
+	redact
+	sealed[verified]
+}
+
+type verified struct {
+	ref                       session.Ref
+	issuer, tokenID, clientID string
+	keyID                     string
+	algorithm                 Algorithm
+	issued, expires           time.Time
+}
+
+func (v *Verified) claims() *verified {
+	if v == nil || v.get() == nil {
+		return &verified{}
+	}
+	return v.get()
+}
+
+// Ref returns the session that the token names. Whether there is such a session, and what
+// it may do, only the session store knows.
+func (v *Verified) Ref() session.Ref { return v.claims().ref }
+
+// Issuer returns the iss claim, which is the Name of an [Issuer].
+func (v *Verified) Issuer() string { return v.claims().issuer }
+
+// TokenID returns the jti claim: 1 to 255 bytes of printable ASCII, or "" when a token of
+// another type than RFC 9068's has none.
+func (v *Verified) TokenID() string { return v.claims().tokenID }
+
+// ClientID returns the client_id claim, on the terms of TokenID.
+func (v *Verified) ClientID() string { return v.claims().clientID }
+
+// KeyID returns the kid of the key that verified the signature.
+func (v *Verified) KeyID() string { return v.claims().keyID }
+
+// Algorithm returns the algorithm of the signature.
+func (v *Verified) Algorithm() Algorithm { return v.claims().algorithm }
+
+// IssuedAt returns the iat claim, to the second.
+func (v *Verified) IssuedAt() time.Time { return v.claims().issued }
+
+// ExpiresAt returns the exp claim, to the second and without leeway.
+func (v *Verified) ExpiresAt() time.Time { return v.claims().expires }
