@@ -1,0 +1,145 @@
+package middleware
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// CheckTarget returns nil when the request's path has one reading, and otherwise an error
+// wrapping [ErrAmbiguousRequest]. Proxies, routers and handlers disagree about dot
+// segments, doubled slashes, encoded slashes and path parameters, and an attacker lives in
+// the difference (CVE-2026-33494, GHSA-vfp3-v2gw-7wfq); a path on which all of them agree
+// leaves no difference.
+//
+// Both the path the client sent and the path the router was given are checked, so that a
+// rewrite in front of the router cannot hide the first.
+func CheckTarget(r *http.Request) error {
+	if err := checkPath(r.URL.EscapedPath()); err != nil {
+		return err
+	}
+	sent, ok := sentPath(r)
+	if !ok {
+		return fmt.Errorf("%w: the target is not a path", ErrAmbiguousRequest)
+	}
+	return checkPath(sent)
+}
+
+// sentPath returns the path of the request line. A request made inside the process has
+// none; its URL was checked already.
+func sentPath(r *http.Request) (string, bool) {
+	target := r.RequestURI
+	if target == "" {
+		return r.URL.EscapedPath(), true
+	}
+	// The absolute form, which servers must accept (RFC 9112 §3.2.2).
+	if scheme, rest, found := strings.Cut(target, "://"); found && !strings.ContainsAny(scheme, "/?#") {
+		_, path, _ := strings.Cut(rest, "/")
+		target = "/" + path
+	}
+	if !strings.HasPrefix(target, "/") {
+		return "", false
+	}
+	path, _, _ := strings.Cut(target, "?")
+	return path, true
+}
+
+// checkPath judges an escaped path. What it accepts is a '/' followed by segments that are
+// neither empty (but the last) nor made of dots alone, in the characters of RFC 3986 §3.3
+// without ';', with escapes only for bytes that cannot stand for themselves and cannot
+// change the path's structure, decoding to UTF-8.
+func checkPath(p string) error {
+	if p == "" || p[0] != '/' {
+		return fmt.Errorf("%w: the path does not begin with a slash", ErrAmbiguousRequest)
+	}
+	escaped := false
+	for i := 0; i < len(p); i++ {
+		switch c := p[i]; {
+		case c == '/':
+			if err := checkSegment(p[i+1:]); err != nil {
+				return err
+			}
+		case c == '%':
+			if err := checkEscape(p[i:]); err != nil {
+				return err
+			}
+			escaped = true
+			i += 2
+		case !segmentByte(c):
+			return fmt.Errorf("%w: byte %#02x in the path", ErrAmbiguousRequest, c)
+		}
+	}
+	if escaped && !utf8.Valid(unescape(p)) {
+		return fmt.Errorf("%w: the path is not UTF-8", ErrAmbiguousRequest)
+	}
+	return nil
+}
+
+// checkSegment judges the structure of the segment that rest begins with.
+func checkSegment(rest string) error {
+	segment, _, more := strings.Cut(rest, "/")
+	switch {
+	case segment == "" && more:
+		return fmt.Errorf("%w: two slashes in a row", ErrAmbiguousRequest)
+	case segment == "." || segment == "..":
+		return fmt.Errorf("%w: a dot segment", ErrAmbiguousRequest)
+	}
+	return nil
+}
+
+// checkEscape judges the escape that s begins with.
+func checkEscape(s string) error {
+	if len(s) < 3 || !isHex(s[1]) || !isHex(s[2]) {
+		return fmt.Errorf("%w: a broken escape in the path", ErrAmbiguousRequest)
+	}
+	b := unhex(s[1])<<4 | unhex(s[2])
+	switch {
+	case b < 0x20 || b == 0x7f:
+		return fmt.Errorf("%w: an escaped control byte", ErrAmbiguousRequest)
+	case b == '/' || b == '\\' || b == '%' || b == ';':
+		return fmt.Errorf("%w: an escaped %q", ErrAmbiguousRequest, b)
+	case unreserved(b):
+		return fmt.Errorf("%w: a needless escape", ErrAmbiguousRequest)
+	}
+	return nil
+}
+
+// segmentByte reports whether b may stand for itself: pchar of RFC 3986 §3.3 without ';',
+// which some servers take for the start of path parameters.
+func segmentByte(b byte) bool {
+	return unreserved(b) || strings.IndexByte("!$&'()*+,=:@", b) >= 0
+}
+
+func unreserved(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' ||
+		b == '-' || b == '.' || b == '_' || b == '~'
+}
+
+func isHex(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
+}
+
+func unhex(b byte) byte {
+	switch {
+	case b <= '9':
+		return b - '0'
+	case b <= 'F':
+		return b - 'A' + 10
+	}
+	return b - 'a' + 10
+}
+
+// unescape decodes a path whose escapes are known to be well-formed.
+func unescape(p string) []byte {
+	out := make([]byte, 0, len(p))
+	for i := 0; i < len(p); i++ {
+		if p[i] == '%' {
+			out = append(out, unhex(p[i+1])<<4|unhex(p[i+2]))
+			i += 2
+			continue
+		}
+		out = append(out, p[i])
+	}
+	return out
+}

@@ -1,0 +1,96 @@
+package middleware
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Credential is the one token that a request carries. The zero Credential is none: the
+// caller is anonymous. It is a secret and redacts itself.
+type Credential struct {
+	raw    string
+	Cookie bool // whether it came as a cookie, which browsers send by themselves
+}
+
+// IsZero reports whether the request carries no credential.
+func (c Credential) IsZero() bool { return c.raw == "" }
+
+// String implements [fmt.Stringer] without the token.
+func (c Credential) String() string {
+	switch {
+	case c.IsZero():
+		return "no credential"
+	case c.Cookie:
+		return "cookie [redacted]"
+	}
+	return "bearer [redacted]"
+}
+
+// GoString implements [fmt.GoStringer] without the token.
+func (c Credential) GoString() string { return c.String() }
+
+// Format implements [fmt.Formatter], so that no verb reaches the token.
+func (c Credential) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+
+// Extract returns the credential of a request: the bearer token of its Authorization
+// header (RFC 6750 §2.1), or the value of the cookie of the given name, which "" turns
+// off. Two credentials, and a bearer scheme without one well-formed token, are errors
+// wrapping [ErrInvalidRequest]: choosing among them is how a proxy and a service come to
+// serve two different callers. The query is never read for a token (RFC 9700 §4.3.2).
+// Other schemes are not ours and count as none.
+func Extract(r *http.Request, cookie string) (Credential, error) {
+	bearer, err := bearerToken(r.Header["Authorization"])
+	if err != nil {
+		return Credential{}, err
+	}
+	if bearer != "" && tokenInQuery(r) {
+		return Credential{}, fmt.Errorf("%w: a token in the header and one in the query", ErrInvalidRequest)
+	}
+	if cookie == "" {
+		return Credential{raw: bearer}, nil
+	}
+	value, err := cookieToken(r, cookie)
+	if err != nil {
+		return Credential{}, err
+	}
+	if bearer != "" && value != "" {
+		return Credential{}, fmt.Errorf("%w: a bearer token and a cookie", ErrInvalidRequest)
+	}
+	if value != "" {
+		return Credential{raw: value, Cookie: true}, nil
+	}
+	return Credential{raw: bearer}, nil
+}
+
+func bearerToken(headers []string) (string, error) {
+	if len(headers) > 1 {
+		return "", fmt.Errorf("%w: %d Authorization headers", ErrInvalidRequest, len(headers))
+	}
+	if len(headers) == 0 {
+		return "", nil
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", nil
+	}
+	if token == "" || strings.ContainsAny(token, " \t,") {
+		return "", fmt.Errorf("%w: a bearer scheme without exactly one token", ErrInvalidRequest)
+	}
+	return token, nil
+}
+
+func tokenInQuery(r *http.Request) bool {
+	return r.URL.RawQuery != "" && r.URL.Query().Has("access_token")
+}
+
+func cookieToken(r *http.Request, name string) (string, error) {
+	found := r.CookiesNamed(name)
+	if len(found) > 1 {
+		return "", fmt.Errorf("%w: %d cookies of one name", ErrInvalidRequest, len(found))
+	}
+	if len(found) == 0 {
+		return "", nil
+	}
+	return found[0].Value, nil
+}

@@ -1,0 +1,80 @@
+package middleware_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/reevehq/reeve/middleware"
+)
+
+const cookieName = "__Host-session"
+
+func TestExtract(t *testing.T) {
+	type headers [][2]string
+	for name, tt := range map[string]struct {
+		target  string
+		headers headers
+		want    string // what String says
+		err     error
+	}{
+		"no header is anonymous":              {"/", nil, "no credential", nil},
+		"an empty header is anonymous":        {"/", headers{{"Authorization", ""}}, "no credential", nil},
+		"another scheme is anonymous":         {"/", headers{{"Authorization", "Basic dTpw"}}, "no credential", nil},
+		"a bearer token is a credential":      {"/", headers{{"Authorization", "Bearer abc"}}, "bearer [redacted]", nil},
+		"the scheme ignores case":             {"/", headers{{"Authorization", "bEARER abc"}}, "bearer [redacted]", nil},
+		"a scheme alone is refused":           {"/", headers{{"Authorization", "Bearer"}}, "", middleware.ErrInvalidRequest},
+		"a scheme and a space is refused":     {"/", headers{{"Authorization", "Bearer "}}, "", middleware.ErrInvalidRequest},
+		"two spaces are refused":              {"/", headers{{"Authorization", "Bearer  abc"}}, "", middleware.ErrInvalidRequest},
+		"two tokens are refused":              {"/", headers{{"Authorization", "Bearer abc def"}}, "", middleware.ErrInvalidRequest},
+		"a folded list is refused":            {"/", headers{{"Authorization", "Bearer abc,Bearer"}}, "", middleware.ErrInvalidRequest},
+		"two headers are refused":             {"/", headers{{"Authorization", "Bearer abc"}, {"Authorization", "Bearer abc"}}, "", middleware.ErrInvalidRequest},
+		"a bad header and a good are refused": {"/", headers{{"Authorization", "junk"}, {"Authorization", "Bearer abc"}}, "", middleware.ErrInvalidRequest},
+		"a token in the query is not read":    {"/?access_token=abc", nil, "no credential", nil},
+		"one in each place is refused":        {"/?access_token=abc", headers{{"Authorization", "Bearer abc"}}, "", middleware.ErrInvalidRequest},
+		"an escaped query name is seen":       {"/?%61ccess_token=abc", headers{{"Authorization", "Bearer abc"}}, "", middleware.ErrInvalidRequest},
+		"a cookie is a credential":            {"/", headers{{"Cookie", cookieName + "=abc"}}, "cookie [redacted]", nil},
+		"a cookie of another name is none":    {"/", headers{{"Cookie", "session=abc"}}, "no credential", nil},
+		"two cookies of one name are refused": {"/", headers{{"Cookie", cookieName + "=abc; " + cookieName + "=abc"}}, "", middleware.ErrInvalidRequest},
+		"two in two headers are refused":      {"/", headers{{"Cookie", cookieName + "=abc"}, {"Cookie", cookieName + "=abc"}}, "", middleware.ErrInvalidRequest},
+		"a cookie and a bearer are refused":   {"/", headers{{"Cookie", cookieName + "=abc"}, {"Authorization", "Bearer abc"}}, "", middleware.ErrInvalidRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", tt.target, nil)
+			for _, h := range tt.headers {
+				r.Header.Add(h[0], h[1])
+			}
+			got, err := middleware.Extract(r, cookieName)
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("got error %v, want %v", err, tt.err)
+			}
+			if err == nil && got.String() != tt.want {
+				t.Errorf("got %v, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestCookiesAreIgnoredUnlessConfigured(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Cookie", cookieName+"=abc")
+	if got, err := middleware.Extract(r, ""); err != nil || !got.IsZero() {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestCredentialNeverPrintsItsToken(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Bearer canary")
+	c, err := middleware.Extract(r, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		if s := fmt.Sprintf(verb, c); strings.Contains(s, "canary") || strings.Contains(s, "63616e617279") {
+			t.Errorf("%s prints %s", verb, s)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+// Package middleware establishes who is asking and for which tenant: it reads one
+// credential from a request whose meaning is beyond doubt, verifies it, loads the
+// session and confirms the tenant. What the caller may do is decided above, in authz,
+// which most services use instead of this package.
+//
+// Every stage is a function that decides and returns an error; [FromError] is the one
+// table that turns errors into answers.
+package middleware
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Errors of the stages. authz wraps its own around these.
+var (
+	// ErrAmbiguousRequest means that the request could be read in two ways.
+	ErrAmbiguousRequest = errors.New("middleware: ambiguous request")
+	// ErrInvalidRequest means that the credential is not in one piece in one place.
+	ErrInvalidRequest = errors.New("middleware: invalid credentials in request")
+	// ErrAuthenticationRequired means that an anonymous caller asked for what needs one.
+	ErrAuthenticationRequired = errors.New("middleware: authentication required")
+	// ErrForbidden means that the caller is known and may not do this.
+	ErrForbidden = errors.New("middleware: forbidden")
+	// ErrCrossOrigin means that a cookie came with a request another site may have made.
+	ErrCrossOrigin = errors.New("middleware: cross-origin request")
+	// ErrNotFound means that there is no such thing, as far as the caller may know.
+	ErrNotFound = errors.New("middleware: not found")
+	// ErrUnavailable means that no decision could be made. Nothing is allowed.
+	ErrUnavailable = errors.New("middleware: no decision could be made")
+	// ErrMisused means that the service called Reeve in a way that can decide nothing,
+	// such as a check outside a request. Nothing is allowed.
+	ErrMisused = errors.New("middleware: misused")
+)
+
+// Problem is the answer to a refused request: an RFC 9457 problem document and the
+// headers that go with it. It says what kind of refusal this is and never why: the cause
+// is for the log.
+type Problem struct {
+	Status     int
+	Type       string // a URI reference, stable: "/problems/invalid-token"
+	Title      string
+	RetryAfter int    // seconds, for outages; 0 sends no header
+	Challenge  bool   // whether a WWW-Authenticate header is sent (RFC 6750 §3)
+	Code       string // its error parameter; "" sends the challenge without one (§3.1)
+}
+
+// The kinds of refusal. Each is one row of the table below.
+var (
+	ambiguousRequest       = Problem{Status: http.StatusBadRequest, Type: "/problems/ambiguous-request", Title: "The request can be read in more than one way"}
+	invalidRequest         = Problem{Status: http.StatusBadRequest, Type: "/problems/invalid-request", Title: "Send one credential, in one place", Challenge: true, Code: "invalid_request"}
+	authenticationRequired = Problem{Status: http.StatusUnauthorized, Type: "/problems/authentication-required", Title: "Sign in first", Challenge: true}
+	invalidToken           = Problem{Status: http.StatusUnauthorized, Type: "/problems/invalid-token", Title: "The credential is not valid, sign in again", Challenge: true, Code: "invalid_token"}
+	forbidden              = Problem{Status: http.StatusForbidden, Type: "/problems/forbidden", Title: "You may not do this"}
+	crossOrigin            = Problem{Status: http.StatusForbidden, Type: "/problems/cross-origin", Title: "This request must come from the site itself"}
+	notFound               = Problem{Status: http.StatusNotFound, Type: "/problems/not-found", Title: "There is nothing here"}
+	conflict               = Problem{Status: http.StatusConflict, Type: "/problems/conflict", Title: "It changed meanwhile, try again"}
+	internalError          = Problem{Status: http.StatusInternalServerError, Type: "/problems/internal-error", Title: "Something went wrong here"}
+	unavailable            = Problem{Status: http.StatusServiceUnavailable, Type: "/problems/auth-unavailable", Title: "Sign-in state cannot be checked now, try again", RetryAfter: 1}
+)
+
+// table maps errors to problems. The first row that matches wins, so outages stand
+// first: an error that is also an outage is never answered as a refusal of the caller.
+var table = []struct {
+	err     error
+	problem Problem
+}{
+	{session.ErrUnavailable, unavailable},
+	{session.ErrCorrupt, unavailable},
+	{token.ErrUnavailable, unavailable},
+	{ErrUnavailable, unavailable},
+
+	{ErrMisused, internalError},
+	{tenant.ErrNoScope, internalError},
+	{session.ErrInvalid, internalError},
+	{session.ErrExists, internalError},
+
+	{ErrAmbiguousRequest, ambiguousRequest},
+	{ErrInvalidRequest, invalidRequest},
+	{ErrCrossOrigin, crossOrigin},
+	{tenant.ErrMismatch, forbidden},
+	{tenant.ErrSuspended, forbidden},
+	{ErrAuthenticationRequired, authenticationRequired},
+	{token.ErrInvalid, invalidToken},
+	{token.ErrUnknownKey, invalidToken},
+	{session.ErrRefreshInvalid, invalidToken},
+	{session.ErrRefreshReused, invalidToken},
+	{session.ErrNotFound, invalidToken},
+	{session.ErrInvalidID, invalidToken},
+	{tenant.ErrUnknown, invalidToken},
+	{tenant.ErrInvalidID, invalidToken},
+	{ErrNotFound, notFound},
+	{ErrForbidden, forbidden},
+	{session.ErrConflict, conflict},
+}
+
+// FromError returns the answer to err, and false when err is not one of Reeve's. A nil
+// error has no answer.
+func FromError(err error) (Problem, bool) {
+	if err == nil {
+		return Problem{}, false
+	}
+	for _, row := range table {
+		if errors.Is(err, row.err) {
+			return row.problem, true
+		}
+	}
+	return Problem{}, false
+}
+
+// Outage reports whether err says that the answer is not known, as against known to be no.
+func Outage(err error) bool {
+	p, ok := FromError(err)
+	return ok && p.Status == http.StatusServiceUnavailable
+}
+
+// Respond writes p. realm names the protected space in the challenge (RFC 9110 §11.5).
+// The bytes depend on p and realm alone. It writes no cookie.
+func Respond(c echo.Context, p Problem, realm string) error {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store")
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	if p.Challenge {
+		h.Set("WWW-Authenticate", p.challenge(realm))
+	}
+	return c.Blob(p.Status, "application/problem+json", p.body())
+}
+
+func (p Problem) challenge(realm string) string {
+	s := "Bearer realm=" + strconv.Quote(realm)
+	if p.Code != "" {
+		s += `, error="` + p.Code + `"`
+	}
+	return s
+}
+
+func (p Problem) body() []byte {
+	b, err := json.Marshal(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+	}{p.Type, p.Title, p.Status})
+	if err != nil { // three plain fields always encode
+		panic(err)
+	}
+	return append(b, '\n')
+}
