@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"unique"
 )
 
 // idBytes is the entropy of an ID: 256 bits, twice what ASVS 5.0 §7.2.3 asks for.
@@ -19,32 +20,33 @@ var ErrInvalidID = errors.New("session: invalid id")
 // ID names one session: 256 bits from the system's random source. It redacts itself
 // in every printer; [ID.Reveal] is the one way to its text. IDs are comparable.
 // The zero ID names no session.
-type ID struct {
-	raw   [idBytes]byte
-	valid bool
-}
+//
+// The bytes are a string behind a handle, because fmt calls no method on the unexported
+// fields of a struct: it prints what it finds there. Of a handle it finds an address, which
+// it never follows to a string (to an array it does, for a verb that pointers have not).
+type ID struct{ handle unique.Handle[string] }
 
 // NewID returns a fresh random ID.
 func NewID() ID {
-	id := ID{valid: true}
-	rand.Read(id.raw[:]) // never fails: crypto/rand aborts the process instead (Go 1.24)
-	return id
+	var raw [idBytes]byte
+	rand.Read(raw[:]) // never fails: crypto/rand aborts the process instead (Go 1.24)
+	return ID{unique.Make(string(raw[:]))}
 }
 
 // ParseID reads what [ID.Reveal] returned. Anything else, including other encodings of
 // the same bytes, is an error wrapping [ErrInvalidID]; the error never contains the text.
 func ParseID(s string) (ID, error) {
-	id := ID{valid: true}
+	var raw [idBytes]byte
 	if len(s) != base64.RawURLEncoding.EncodedLen(idBytes) {
 		return ID{}, fmt.Errorf("%w: wrong length", ErrInvalidID)
 	}
 	// Strict refuses set spare bits; the decoder skips CR and LF, which the fixed
 	// length then shows as a short result.
-	n, err := base64.RawURLEncoding.Strict().Decode(id.raw[:], []byte(s))
+	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(s))
 	if err != nil || n != idBytes {
 		return ID{}, fmt.Errorf("%w: not base64url", ErrInvalidID)
 	}
-	return id, nil
+	return ID{unique.Make(string(raw[:]))}, nil
 }
 
 // IDFromBytes makes an ID of its 32 bytes, as [ID.Bytes] returned them. It is for
@@ -53,36 +55,36 @@ func IDFromBytes(b []byte) (ID, error) {
 	if len(b) != idBytes {
 		return ID{}, fmt.Errorf("%w: %d bytes", ErrInvalidID, len(b))
 	}
-	return ID{raw: [idBytes]byte(b), valid: true}, nil
+	return ID{unique.Make(string(b))}, nil
 }
 
 // IsZero reports whether id names no session.
-func (id ID) IsZero() bool { return !id.valid }
+func (id ID) IsZero() bool { return id == ID{} }
 
 // Reveal returns the id as 43 characters of base64url, for the token that carries it.
 // The result is a secret.
 func (id ID) Reveal() string {
-	if !id.valid {
+	if id.IsZero() {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(id.raw[:])
+	return base64.RawURLEncoding.EncodeToString(id.Bytes())
 }
 
 // Bytes returns the 32 bytes of the id, or nil for the zero ID. The result is a secret.
 func (id ID) Bytes() []byte {
-	if !id.valid {
+	if id.IsZero() {
 		return nil
 	}
-	return append([]byte(nil), id.raw[:]...)
+	return []byte(id.handle.Value())
 }
 
 // Digest returns 12 hexadecimal characters that tell sessions apart in logs and device
 // lists and lead back to no id.
 func (id ID) Digest() string {
-	if !id.valid {
+	if id.IsZero() {
 		return "none"
 	}
-	sum := sha256.Sum256(append([]byte("reeve session digest\x00"), id.raw[:]...))
+	sum := sha256.Sum256(append([]byte("reeve session digest\x00"), id.Bytes()...))
 	return hex.EncodeToString(sum[:6])
 }
 

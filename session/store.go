@@ -24,7 +24,8 @@ const TouchInterval = 15 * time.Second
 //   - Methods that take or return a session of a tenant whose status is not Active return
 //     the status's error (tenant.ErrUnknown, tenant.ErrSuspended) and change nothing.
 //     Revoking and listing work in every status.
-//   - Time is the store's own: one clock for all processes that share the store.
+//   - Time is the store's own: one clock for all processes that share the store. It counts
+//     in milliseconds or finer, and AuthTime is kept to the millisecond.
 //   - When the store cannot tell, it returns an error wrapping [ErrUnavailable] or
 //     [ErrCorrupt], never [ErrNotFound]. After ErrUnavailable from a write, the write may
 //     or may not have happened.
@@ -34,7 +35,8 @@ type Store interface {
 	// Create stores a new session whose id is fresh, lasting for lifetime. It sets
 	// CreatedAt, LastSeenAt, ExpiresAt and Version, and AuthTime where it is zero. refresh
 	// is the digest of the session's first refresh secret; the zero digest means none.
-	// ErrExists when the id is stored already.
+	// ErrExists when a session of that Ref is stored already, ErrInvalid when lifetime or
+	// IdleTimeout is not positive.
 	Create(ctx context.Context, s Session, lifetime time.Duration, refresh Digest) (Session, error)
 
 	// Load returns the live session of ref and records the use, at most once in
@@ -43,13 +45,15 @@ type Store interface {
 
 	// Update replaces Roles, Attributes, AuthTime, AMR and IdleTimeout of the live session
 	// of s.Ref(), if its version is still s.Version, and returns it with the next version.
-	// ErrConflict when the version differs.
+	// Loading and touching change no version. ErrConflict when the version differs,
+	// ErrInvalid when IdleTimeout is not positive.
 	Update(ctx context.Context, s Session) (Session, error)
 
 	// Rotate replaces the live session of old, if its version is still next.Version, by
 	// next, which has a fresh id and the same tenant and user. CreatedAt and ExpiresAt are
 	// kept; the old id and its refresh family are dead when Rotate returns. ErrConflict
-	// when the version differs, ErrExists when next's id is stored already.
+	// when the version differs, ErrExists when next's id is stored already (old's own id
+	// is), ErrInvalid when next is of another tenant or user.
 	Rotate(ctx context.Context, old Ref, next Session, refresh Digest) (Session, error)
 
 	// Touch records a use now and so extends the idle timeout, never beyond ExpiresAt.
@@ -98,6 +102,8 @@ type Digest [32]byte
 //   - anything else: the session is revoked and the error is [ErrRefreshReused]. Callers
 //     authenticate a secret before they present it, so that only a genuine older one gets
 //     here.
+//
+// A Grace of zero or less is no grace. The zero digest as Presented or Next is [ErrInvalid].
 type RefreshStep struct {
 	Presented, Next Digest
 	Salt            [32]byte

@@ -1,0 +1,104 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// maxAttempts is how often a change is tried that others overtake.
+const maxAttempts = 12
+
+// Update changes the session of ref by change and stores it, unless somebody changed it
+// meanwhile: then it loads the session again and calls change again. After 12 attempts it
+// gives up with [ErrConflict]. change may set Roles, Attributes, AuthTime, AMR and
+// IdleTimeout; another field is [ErrInvalid]. An error of change is returned as it is,
+// and nothing is stored.
+//
+// To raise what a session may do, use [Manager.Rotate].
+func (m *Manager) Update(ctx context.Context, ref Ref, change func(*Session) error) (Session, error) {
+	return m.change(ctx, ref, change, func(s Session) (Session, error) {
+		updated, err := m.store.Update(ctx, s)
+		return asked(ref, updated, err)
+	})
+}
+
+// Rotate is [Manager.Update] that moves the session to a new id and starts a new family
+// of refresh tokens; the old id and its refresh tokens are worth nothing from then on. It
+// belongs to every sign-in, second factor and raise of privilege (ASVS 7.2.4): whoever
+// planted or stole the old id gains nothing by it. The session ends when it would have.
+// A nil change only moves it.
+func (m *Manager) Rotate(ctx context.Context, ref Ref, change func(*Session) error) (Session, RefreshToken, error) {
+	var first refreshClaims
+	s, err := m.change(ctx, ref, change, func(s Session) (Session, error) {
+		s.ID = NewID()
+		first = firstClaims(s.Ref())
+		rotated, err := m.store.Rotate(ctx, ref, s, first.digest())
+		return asked(s.Ref(), rotated, err)
+	})
+	if err != nil {
+		return Session{}, RefreshToken{}, err
+	}
+	return s, first.seal(m.keys[0]), nil
+}
+
+// change loads, changes and stores until no conflict is left.
+func (m *Manager) change(ctx context.Context, ref Ref, change func(*Session) error, store func(Session) (Session, error)) (Session, error) {
+	for attempt := 0; ; attempt++ {
+		before, err := m.Load(ctx, ref)
+		if err != nil {
+			return Session{}, err
+		}
+		after := before
+		if change != nil {
+			if err := change(&after); err != nil {
+				return Session{}, err
+			}
+		}
+		if err := m.checkChange(before, after); err != nil {
+			return Session{}, err
+		}
+		stored, err := store(after)
+		if err == nil || !errors.Is(err, ErrConflict) || attempt == maxAttempts-1 {
+			return stored, err
+		}
+		if err := backOff(ctx, attempt); err != nil {
+			return Session{}, err
+		}
+	}
+}
+
+// checkChange refuses a change of what only the store and a new sign-in set. It is an
+// error rather than ignored: who moves a session's expiry believes that it moved.
+func (m *Manager) checkChange(before, after Session) error {
+	switch {
+	case after.Ref() != before.Ref():
+		return fmt.Errorf("%w: a change keeps the session's id, tenant and user", ErrInvalid)
+	case !after.CreatedAt.Equal(before.CreatedAt), !after.ExpiresAt.Equal(before.ExpiresAt), !after.LastSeenAt.Equal(before.LastSeenAt):
+		return fmt.Errorf("%w: a change keeps CreatedAt, ExpiresAt and LastSeenAt", ErrInvalid)
+	case after.Version != before.Version:
+		return fmt.Errorf("%w: a change keeps the version", ErrInvalid)
+	case after.IdleTimeout == before.IdleTimeout:
+		return nil
+	}
+	if err := m.opts.checkIdleTimeout(after.IdleTimeout); err != nil {
+		return fmt.Errorf("%w: IdleTimeout: %w", ErrInvalid, err)
+	}
+	return nil
+}
+
+// backOff waits a random time that doubles with each attempt, to 64 ms, so that those who
+// met once do not meet again.
+func backOff(ctx context.Context, attempt int) error {
+	limit := time.Millisecond << min(attempt, 6)
+	timer := time.NewTimer(rand.N(limit)) //nolint:gosec // spreads retries, guards nothing
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	case <-timer.C:
+		return nil
+	}
+}

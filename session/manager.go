@@ -1,0 +1,193 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Manager is what services use sessions by. It makes ids and refresh tokens, applies the
+// configured lifetimes, and believes no record that is not the one it asked for. Its
+// methods are safe for concurrent use, and it holds nothing that must be closed.
+//
+// Every error of a method is one of this package's or the tenant package's sentinels. An
+// error of the store that is none of them is an outage, [ErrUnavailable]. With an error
+// comes the zero Session and no token.
+type Manager struct {
+	store Store
+	opts  Options
+	keys  []*refreshKey // the current one first
+}
+
+// NewManager returns a Manager on store. Every wrong field of opts is named in the error.
+func NewManager(store Store, opts Options) (*Manager, error) {
+	if store == nil {
+		return nil, fmt.Errorf("%w: no Store", ErrInvalid)
+	}
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := newRefreshKeys(opts)
+	if err != nil {
+		return nil, err
+	}
+	opts.Key, opts.PreviousKeys = nil, nil
+	return &Manager{store: store, opts: opts, keys: keys}, nil
+}
+
+// New says who signs in. Tenant and User are required.
+type New struct {
+	Tenant     tenant.ID
+	User       UserID
+	Roles      Roles
+	Attributes Attributes
+	AMR        Methods   // how the user proved who they are
+	AuthTime   time.Time // when; zero means now
+}
+
+// Create signs a user in: it starts a session and its family of refresh tokens. The id is
+// always fresh, so that nobody can sign in under one that an attacker has chosen.
+func (m *Manager) Create(ctx context.Context, n New) (Session, RefreshToken, error) {
+	s := Session{
+		ID: NewID(), Tenant: n.Tenant, User: n.User,
+		Roles: n.Roles, Attributes: n.Attributes, AMR: n.AMR, AuthTime: n.AuthTime,
+		IdleTimeout: m.opts.IdleTimeout,
+	}
+	if err := s.Ref().Validate(); err != nil {
+		return Session{}, RefreshToken{}, err
+	}
+	first := firstClaims(s.Ref())
+	created, err := m.store.Create(ctx, s, m.opts.Lifetime, first.digest())
+	if created, err = asked(s.Ref(), created, err); err != nil {
+		return Session{}, RefreshToken{}, err
+	}
+	return created, first.seal(m.keys[0]), nil
+}
+
+// Load returns the live session of ref and counts as a use of it. [ErrNotFound] means
+// that the caller is signed out; every other error says nothing about the caller.
+func (m *Manager) Load(ctx context.Context, ref Ref) (Session, error) {
+	if err := ref.Validate(); err != nil {
+		return Session{}, err
+	}
+	s, err := m.store.Load(ctx, ref)
+	return asked(ref, s, err)
+}
+
+// asked returns s when it is the session of ref. A record that answers another question,
+// as connections out of step deliver it (CVE-2023-28858), must sign nobody in.
+func asked(ref Ref, s Session, err error) (Session, error) {
+	if err != nil {
+		return Session{}, known(err)
+	}
+	if s.Ref() != ref {
+		return Session{}, fmt.Errorf("%w: the store returned another session than %v", ErrCorrupt, ref.ID)
+	}
+	return s, nil
+}
+
+// known returns err when it says what it means, and an outage otherwise.
+func known(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, sentinel := range []error{
+		ErrNotFound, ErrConflict, ErrExists, ErrInvalid, ErrInvalidID, ErrRefreshInvalid, ErrRefreshReused,
+		ErrUnavailable, ErrCorrupt, tenant.ErrUnknown, tenant.ErrSuspended, tenant.ErrInvalidID,
+	} {
+		if errors.Is(err, sentinel) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// Refresh exchanges the text of a refresh token for its successor and counts as a use of
+// the session. A client that got no answer may ask again within [Options].RefreshGrace:
+// it gets the same successor, however many ask at once and on whatever instance.
+//
+// [ErrRefreshInvalid] means that the text is no token of ours, found out without asking
+// the store, or that its session is gone. [ErrRefreshReused] means that somebody used the
+// token before and the session is revoked now (RFC 9700 §4.14.2). For both, the caller is
+// signed out; for every other error the token is as good as before.
+func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToken, error) {
+	claims, key, err := openRefresh(raw, m.keys)
+	if err != nil {
+		return Session{}, RefreshToken{}, err
+	}
+	salt := m.keys[0].newSalt()
+	next := key.successor(claims, salt)
+	out, err := m.store.Refresh(ctx, claims.ref, RefreshStep{
+		Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.opts.RefreshGrace,
+	})
+	s, err := asked(claims.ref, out.Session, err)
+	if errors.Is(err, ErrNotFound) {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: %w", ErrRefreshInvalid, err)
+	}
+	if err != nil {
+		return Session{}, RefreshToken{}, err
+	}
+	if !out.Repeated && out.Salt != salt {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: the store answered another refresh", ErrCorrupt)
+	}
+	sealing := sealer(m.keys, out.Salt)
+	if sealing == nil {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: the successor was sealed with a key that this instance lacks", ErrUnavailable)
+	}
+	return s, key.successor(claims, out.Salt).seal(sealing), nil
+}
+
+// Revoke ends one session. It is no error when there is none.
+func (m *Manager) Revoke(ctx context.Context, ref Ref) error {
+	if err := ref.Validate(); err != nil {
+		return err
+	}
+	return known(m.store.Revoke(ctx, ref))
+}
+
+// RevokeUser ends every session of a user in a tenant, at the cost of one.
+func (m *Manager) RevokeUser(ctx context.Context, t tenant.ID, u UserID) error {
+	return known(m.store.RevokeUser(ctx, t, u))
+}
+
+// RevokeTenant ends every session of a tenant, at the cost of one.
+func (m *Manager) RevokeTenant(ctx context.Context, t tenant.ID) error {
+	return known(m.store.RevokeTenant(ctx, t))
+}
+
+// RevokeAll ends every session of every tenant, at the cost of one.
+func (m *Manager) RevokeAll(ctx context.Context) error {
+	return known(m.store.RevokeAll(ctx))
+}
+
+// List returns the live sessions of a user in a tenant, oldest first. It is no use of them.
+func (m *Manager) List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error) {
+	sessions, err := m.store.List(ctx, t, u)
+	if err != nil {
+		return nil, known(err)
+	}
+	if slices.ContainsFunc(sessions, func(s Session) bool { return s.Tenant != t || s.User != u || s.ID.IsZero() }) {
+		return nil, fmt.Errorf("%w: the store listed a session of somebody else", ErrCorrupt)
+	}
+	return sessions, nil
+}
+
+// TenantStatus returns the status of a tenant; Unknown is no error.
+func (m *Manager) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error) {
+	status, err := m.store.TenantStatus(ctx, t)
+	if err != nil {
+		return tenant.Unknown, known(err)
+	}
+	return status, nil
+}
+
+// SetTenantStatus makes a tenant Active or Suspended. A tenant must be set up with it
+// before anybody can sign in to it.
+func (m *Manager) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error {
+	return known(m.store.SetTenantStatus(ctx, t, status))
+}

@@ -1,0 +1,146 @@
+// Package memstore keeps sessions in the memory of one process.
+//
+//	store := memstore.New()
+//	err := store.SetTenantStatus(ctx, acme, tenant.Active)
+//	manager, err := session.NewManager(store, session.Options{Key: key})
+//
+// It serves programs of one process, and tests. It is also the model that says what a
+// [session.Store] means: one mutex, plain maps, every method readable beside its contract.
+// A restart signs everybody out.
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Store is a [session.Store] in memory. Only [New] makes a usable one. Its methods are
+// safe for concurrent use. It starts no goroutine: sessions that have ended are forgotten
+// by the calls that follow, so that at most about twice the live ones, or 1024, are kept.
+type Store struct {
+	mu      sync.Mutex
+	tenants map[tenant.ID]*tenantState
+	stored  int // sessions in memory, live or expired
+	sweepAt int // stored sessions at which the expired ones are looked for
+}
+
+// tenantState is what is kept of one tenant. A tenant without a status has no sessions.
+type tenantState struct {
+	status tenant.Status
+	users  map[session.UserID]map[session.ID]*record
+}
+
+// record is one session and its refresh family.
+type record struct {
+	session session.Session
+	refresh family
+}
+
+// family is the state of a session's refresh secrets. Zero digests match nothing.
+type family struct {
+	current, previous session.Digest
+	salt              [32]byte  // of the step from previous to current
+	steppedAt         time.Time // when that step was made
+}
+
+// minSweep keeps small stores from sweeping all the time.
+const minSweep = 1024
+
+// New returns an empty store: no sessions, and no tenant that may be served.
+func New() *Store {
+	return &Store{tenants: map[tenant.ID]*tenantState{}, sweepAt: minSweep}
+}
+
+var _ session.Store = (*Store)(nil)
+
+// enter checks what every method checks first, and locks. The caller unlocks when the
+// error is nil.
+func (st *Store) enter(ctx context.Context, op string) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %s: %w", session.ErrUnavailable, op, err)
+	}
+	st.mu.Lock()
+	return nil
+}
+
+// active returns the state of a tenant that may be served.
+func (st *Store) active(t tenant.ID) (*tenantState, error) {
+	state, ok := st.tenants[t]
+	if !ok {
+		return nil, tenant.ErrUnknown
+	}
+	return state, state.status.Err()
+}
+
+// live returns the live session of ref in a tenant that may be served. One that has
+// expired is forgotten.
+func (st *Store) live(ref session.Ref, now time.Time) (*record, error) {
+	state, err := st.active(ref.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	r, ok := state.users[ref.User][ref.ID]
+	if !ok {
+		return nil, session.ErrNotFound
+	}
+	if !isLive(r.session, now) {
+		st.forget(ref)
+		return nil, session.ErrNotFound
+	}
+	return r, nil
+}
+
+func isLive(s session.Session, now time.Time) bool {
+	return now.Before(s.ExpiresAt) && now.Sub(s.LastSeenAt) <= s.IdleTimeout
+}
+
+// insert stores a record under a Ref that is free, in a tenant that is known.
+func (st *Store) insert(r *record, now time.Time) {
+	st.sweep(now)
+	users := st.tenants[r.session.Tenant].users
+	if users[r.session.User] == nil {
+		users[r.session.User] = map[session.ID]*record{}
+	}
+	users[r.session.User][r.session.ID] = r
+	st.stored++
+}
+
+// forget removes the session of ref, if there is one.
+func (st *Store) forget(ref session.Ref) {
+	state, ok := st.tenants[ref.Tenant]
+	if !ok {
+		return
+	}
+	sessions := state.users[ref.User]
+	if _, ok := sessions[ref.ID]; !ok {
+		return
+	}
+	delete(sessions, ref.ID)
+	if len(sessions) == 0 {
+		delete(state.users, ref.User)
+	}
+	st.stored--
+}
+
+// sweep forgets the expired sessions when the store has grown to twice what it was after
+// the last sweep, so that each insertion pays a constant share of it.
+func (st *Store) sweep(now time.Time) {
+	if st.stored < st.sweepAt {
+		return
+	}
+	for _, state := range st.tenants {
+		for _, sessions := range state.users {
+			for _, r := range sessions {
+				if !isLive(r.session, now) {
+					st.forget(r.session.Ref())
+				}
+			}
+		}
+	}
+	st.sweepAt = max(minSweep, 2*st.stored)
+}

@@ -1,0 +1,34 @@
+package memstore_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reevehq/reeve/session/memstore"
+	"github.com/reevehq/reeve/session/sessiontest"
+)
+
+func TestStoreKeepsTheContract(t *testing.T) {
+	for _, c := range sessiontest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c.Run(t, sessiontest.Harness{Store: memstore.New(), Advance: time.Sleep})
+			})
+		})
+	}
+}
+
+// The same suite as a store sees it that has a clock of its own. What is slow there, the
+// test above has proved.
+func TestStoreKeepsTheContractOnARealClock(t *testing.T) {
+	for _, c := range sessiontest.Cases() {
+		if c.Slow {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			c.Run(t, sessiontest.Harness{Store: memstore.New()})
+		})
+	}
+}

@@ -1,0 +1,112 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Limits and defaults of [Options].
+const (
+	MinKeyLength = 32 // bytes
+
+	DefaultLifetime     = 12 * time.Hour
+	MaxLifetime         = 90 * 24 * time.Hour
+	DefaultIdleTimeout  = 30 * time.Minute
+	DefaultRefreshGrace = 10 * time.Second
+	MaxRefreshGrace     = time.Minute
+)
+
+// Options configures a [Manager]. Only Key is required. Options redacts its keys in fmt,
+// slog and JSON.
+type Options struct {
+	// Key authenticates refresh tokens: at least [MinKeyLength] random bytes, the same on
+	// every instance. Who has it and the tokens that were issued can make their successors.
+	Key []byte `json:"-"`
+
+	// PreviousKeys are still accepted, newest first. A token of one of them is exchanged
+	// for one of Key. To change the key without signing anybody out, first add the new one
+	// here on every instance, then make it Key and the old one previous, and drop the old
+	// one after Lifetime.
+	PreviousKeys [][]byte `json:"-"`
+
+	// Lifetime is how long a session lasts, however often it is used or refreshed
+	// (ASVS 7.3.2). Default [DefaultLifetime], at most [MaxLifetime].
+	Lifetime time.Duration
+
+	// IdleTimeout is how long a session may be unused (ASVS 7.3.1): at least twice
+	// [TouchInterval] and at most Lifetime. Default [DefaultIdleTimeout], or Lifetime when
+	// that is shorter.
+	IdleTimeout time.Duration
+
+	// RefreshGrace is how long a refresh that is repeated, because its answer was lost,
+	// still gets the same successor. Default [DefaultRefreshGrace], at most
+	// [MaxRefreshGrace]. Negative means none: then a lost answer signs the user out.
+	RefreshGrace time.Duration
+}
+
+// withDefaults returns the options with every default filled in, or all that is wrong
+// with them, each problem starting with its field's name.
+func (o Options) withDefaults() (Options, error) {
+	var problems []error
+	wrong := func(field, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%w: Options.%s: %s", ErrInvalid, field, fmt.Sprintf(format, args...)))
+	}
+	if len(o.Key) < MinKeyLength {
+		wrong("Key", "%d bytes, at least %d are required", len(o.Key), MinKeyLength)
+	}
+	for i, key := range o.PreviousKeys {
+		field := fmt.Sprintf("PreviousKeys[%d]", i)
+		if len(key) < MinKeyLength {
+			wrong(field, "%d bytes, at least %d are required", len(key), MinKeyLength)
+		}
+		if bytes.Equal(key, o.Key) {
+			wrong(field, "is Key itself: the key was not changed")
+		}
+	}
+	if o.Lifetime == 0 {
+		o.Lifetime = DefaultLifetime
+	}
+	if o.Lifetime < 2*TouchInterval || o.Lifetime > MaxLifetime {
+		wrong("Lifetime", "%v is not between %v and %v", o.Lifetime, 2*TouchInterval, MaxLifetime)
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = min(DefaultIdleTimeout, o.Lifetime)
+	}
+	if err := o.checkIdleTimeout(o.IdleTimeout); err != nil {
+		wrong("IdleTimeout", "%v", err)
+	}
+	if o.RefreshGrace == 0 {
+		o.RefreshGrace = DefaultRefreshGrace
+	}
+	o.RefreshGrace = max(o.RefreshGrace, -1)
+	if o.RefreshGrace > MaxRefreshGrace {
+		wrong("RefreshGrace", "%v is more than %v", o.RefreshGrace, MaxRefreshGrace)
+	}
+	return o, errors.Join(problems...)
+}
+
+func (o Options) checkIdleTimeout(d time.Duration) error {
+	if d < 2*TouchInterval || d > o.Lifetime {
+		return fmt.Errorf("%v is not between %v and the lifetime of %v", d, 2*TouchInterval, o.Lifetime)
+	}
+	return nil
+}
+
+// Format implements [fmt.Formatter] without the keys.
+func (o Options) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{Key:%s PreviousKeys:%d Lifetime:%v IdleTimeout:%v RefreshGrace:%v}",
+		redacted, len(o.PreviousKeys), o.Lifetime, o.IdleTimeout, o.RefreshGrace)
+}
+
+// LogValue implements [slog.LogValuer] without the keys.
+func (o Options) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Int("previous_keys", len(o.PreviousKeys)),
+		slog.Duration("lifetime", o.Lifetime),
+		slog.Duration("idle_timeout", o.IdleTimeout),
+		slog.Duration("refresh_grace", o.RefreshGrace),
+	)
+}

@@ -1,0 +1,101 @@
+package session_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+)
+
+func TestOptionsAreRefusedWithTheNameOfTheField(t *testing.T) {
+	day := 24 * time.Hour
+	for name, c := range map[string]struct {
+		opts session.Options
+		want string // of the error; "" means accepted
+	}{
+		"the zero Options":                        {session.Options{}, "Options.Key"},
+		"only a key":                              {session.Options{Key: key('k')}, ""},
+		"a short key":                             {session.Options{Key: key('k')[1:]}, "Options.Key"},
+		"a short previous key":                    {session.Options{Key: key('k'), PreviousKeys: [][]byte{key('a'), {}}}, "Options.PreviousKeys[1]"},
+		"a key that is its own predecessor":       {session.Options{Key: key('k'), PreviousKeys: [][]byte{key('k')}}, "Options.PreviousKeys[0]"},
+		"the longest lifetime":                    {session.Options{Key: key('k'), Lifetime: 90 * day}, ""},
+		"a lifetime of more":                      {session.Options{Key: key('k'), Lifetime: 90*day + 1}, "Options.Lifetime"},
+		"a negative lifetime":                     {session.Options{Key: key('k'), Lifetime: -1}, "Options.Lifetime"},
+		"a lifetime below two touches":            {session.Options{Key: key('k'), Lifetime: 29 * time.Second}, "Options.Lifetime"},
+		"a short lifetime and no idle timeout":    {session.Options{Key: key('k'), Lifetime: time.Minute}, ""},
+		"the shortest idle timeout":               {session.Options{Key: key('k'), IdleTimeout: 30 * time.Second}, ""},
+		"an idle timeout of less":                 {session.Options{Key: key('k'), IdleTimeout: 30*time.Second - 1}, "Options.IdleTimeout"},
+		"a negative idle timeout":                 {session.Options{Key: key('k'), IdleTimeout: -1}, "Options.IdleTimeout"},
+		"an idle timeout as long as the lifetime": {session.Options{Key: key('k'), IdleTimeout: 12 * time.Hour}, ""},
+		"a longer idle timeout":                   {session.Options{Key: key('k'), IdleTimeout: 12*time.Hour + 1}, "Options.IdleTimeout"},
+		"the longest grace":                       {session.Options{Key: key('k'), RefreshGrace: time.Minute}, ""},
+		"a longer grace":                          {session.Options{Key: key('k'), RefreshGrace: time.Minute + 1}, "Options.RefreshGrace"},
+		"no grace":                                {session.Options{Key: key('k'), RefreshGrace: -1}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := session.NewManager(newStore(t), c.opts)
+			if c.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if m != nil {
+				t.Error("a Manager was returned together with the error")
+			}
+			wantErr(t, "NewManager", err, session.ErrInvalid)
+			if err != nil && !strings.Contains(err.Error(), c.want+": ") {
+				t.Errorf("the error names no %s: %v", c.want, err)
+			}
+		})
+	}
+}
+
+func TestEveryWrongOptionIsReportedAtOnce(t *testing.T) {
+	_, err := session.NewManager(newStore(t), session.Options{
+		Key: key('s')[:5], PreviousKeys: [][]byte{nil}, Lifetime: -1, IdleTimeout: -1, RefreshGrace: time.Hour,
+	})
+	for _, field := range []string{"Key", "PreviousKeys[0]", "Lifetime", "IdleTimeout", "RefreshGrace"} {
+		if err == nil || !strings.Contains(err.Error(), "Options."+field+": ") {
+			t.Errorf("%s is not reported: %v", field, err)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "sssss") {
+		t.Errorf("the error contains the key: %v", err)
+	}
+	_, err = session.NewManager(nil, session.Options{Key: key('k')})
+	wantErr(t, "no store", err, session.ErrInvalid)
+}
+
+func TestOptionsHideTheirKeys(t *testing.T) {
+	opts := session.Options{Key: []byte("canary-canary-canary-canary-1234"), PreviousKeys: [][]byte{[]byte("canary-canary-canary-canary-5678")}}
+	var log bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	logger.Info("start", "options", opts, "any", map[string]any{"o": opts})
+	asJSON, err := json.Marshal(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Write(asJSON)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
+		fmt.Fprintf(&log, verb, opts)
+		fmt.Fprintf(&log, verb, struct{ Options session.Options }{opts})
+		fmt.Fprintf(&log, verb, []any{&opts})
+	}
+	assertNoCanary(t, log.String(), string(opts.Key), string(opts.PreviousKeys[0]))
+}
+
+// The Manager keeps no slice of the caller's: a buffer that is wiped or used again must
+// not change the key.
+func TestTheKeysAreCopied(t *testing.T) {
+	k := key('k')
+	m := newManager(t, newStore(t), session.Options{Key: k})
+	_, token := signIn(t, m)
+	clear(k)
+	mustRefresh(t, m, token.Reveal())
+}

@@ -1,0 +1,68 @@
+package sessiontest
+
+import (
+	"errors"
+
+	"github.com/reevehq/reeve/session"
+)
+
+func races() []scene {
+	revokers := []struct {
+		name   string
+		revoke func(k *kit, s session.Session) error
+		user   bool // ends every session of the user, so also one that was rotated to
+	}{
+		{"Revoke", func(k *kit, s session.Session) error { return k.Store.Revoke(k.ctx, s.Ref()) }, false},
+		{"RevokeUser", func(k *kit, s session.Session) error { return k.Store.RevokeUser(k.ctx, s.Tenant, s.User) }, true},
+		{"RevokeTenant", func(k *kit, s session.Session) error { return k.Store.RevokeTenant(k.ctx, s.Tenant) }, true},
+		{"RevokeAll", func(k *kit, s session.Session) error { return k.Store.RevokeAll(k.ctx) }, true},
+	}
+	var all []scene
+	for _, r := range revokers {
+		all = append(all, scene{
+			name: "no write survives a concurrent " + r.name,
+			play: func(k *kit) { deleteWins(k, r.revoke, r.user) },
+		})
+	}
+	return all
+}
+
+// Delete wins in every interleaving: whatever was on its way when the revocation was
+// called, nothing is live once both have returned. Loads write too, by recording the use.
+func deleteWins(k *kit, revoke func(k *kit, s session.Session) error, user bool) {
+	for range rounds(200) {
+		s := k.create(acme, alice)
+		rotated := next(s)
+		expected := func(what string, err error) {
+			for _, want := range []error{nil, session.ErrNotFound, session.ErrConflict} {
+				if errors.Is(err, want) {
+					return
+				}
+			}
+			k.Errorf("%s: %v", what, err)
+		}
+		var rotation error
+		together(
+			func() {
+				if err := revoke(k, s); err != nil {
+					k.Errorf("revoking: %v", err)
+				}
+			},
+			func() { _, err := k.Store.Update(k.ctx, s); expected("Update", err) },
+			func() { _, err := k.Store.Load(k.ctx, s.Ref()); expected("Load", err) },
+			func() { expected("Touch", k.Store.Touch(k.ctx, s.Ref())) },
+			func() { _, err := k.Store.Refresh(k.ctx, s.Ref(), step(1, 2)); expected("Refresh", err) },
+			func() { _, rotation = k.Store.Rotate(k.ctx, s.Ref(), rotated, digest(3)); expected("Rotate", rotation) },
+		)
+		if k.isLive(s.Ref()) {
+			k.Fatal("the session is live after it was revoked")
+		}
+		k.dead("revoked", s.Ref())
+		// A rotation that came first left nothing for Revoke to end, and its new session
+		// is another one. Revoking the user ends both, whichever came first.
+		if alive := k.isLive(rotated.Ref()); alive != (!user && rotation == nil) {
+			k.Fatalf("Rotate returned %v, and the new session is live: %v", rotation, alive)
+		}
+		k.ok("RevokeUser", k.Store.RevokeUser(k.ctx, acme, alice))
+	}
+}
