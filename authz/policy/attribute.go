@@ -1,0 +1,174 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Kind is the type of an attribute.
+type Kind uint8
+
+// The kinds, as attributes.csv writes them in lower case. The zero Kind is none of them.
+const (
+	String  Kind = iota + 1 // compared byte by byte
+	Int                     // a whole number within ±2⁵³, where Casbin's arithmetic is exact
+	Float                   // a finite number
+	Bool                    // true or false
+	Strings                 // a list that "in" looks into
+)
+
+// String returns the kind as attributes.csv writes it.
+func (k Kind) String() string {
+	switch k {
+	case String:
+		return "string"
+	case Int:
+		return "int"
+	case Float:
+		return "float"
+	case Bool:
+		return "bool"
+	case Strings:
+		return "strings"
+	}
+	return "none"
+}
+
+func parseKind(s string) (Kind, bool) {
+	for k := String; k <= Strings; k++ {
+		if k.String() == s {
+			return k, true
+		}
+	}
+	return 0, false
+}
+
+// Attribute is one row of attributes.csv: what a condition may compare.
+type Attribute struct {
+	Type     string // "sub", "env" or an object type
+	Name     string
+	Kind     Kind
+	Nullable bool   // whether the column may be NULL
+	Column   string // of the table that holds such objects; "" when there is none
+}
+
+// Where an attribute is found: the part of the request, in Casbin's spelling.
+const (
+	ofSubject = "sub"
+	ofObject  = "obj"
+	ofEnv     = "env"
+)
+
+const maxAttributeName = 64 // bytes
+
+// schema is what attributes.csv declares, with the built-in attributes.
+type schema struct {
+	list   []Attribute
+	byType map[string]map[string]Attribute
+}
+
+// readSchema reads attributes.csv. Content may be empty: then only r.sub.id and r.obj.id
+// can be compared.
+func readSchema(file, content string, p *problems) *schema {
+	s := &schema{byType: map[string]map[string]Attribute{}}
+	s.put(Attribute{Type: ofSubject, Name: "id", Kind: String})
+	for _, r := range readRows(file, content, p) {
+		a, ok := readAttribute(file, r, p)
+		if !ok {
+			continue
+		}
+		if _, twice := s.byType[a.Type][a.Name]; twice {
+			p.add(file, r.line, r.fields[1].col, "the attribute %s of %s is declared already", a.Name, a.Type)
+			continue
+		}
+		s.list = append(s.list, a)
+		s.put(a)
+	}
+	return s
+}
+
+func (s *schema) put(a Attribute) {
+	if s.byType[a.Type] == nil {
+		s.byType[a.Type] = map[string]Attribute{}
+	}
+	s.byType[a.Type][a.Name] = a
+}
+
+func readAttribute(file string, r row, p *problems) (a Attribute, ok bool) {
+	if len(r.fields) != 5 {
+		p.add(file, r.line, 1, "%d values, 5 are needed: object type, attribute, kind, nullable, column", len(r.fields))
+		return Attribute{}, false
+	}
+	ok = true
+	check := func(i int, good bool, format string, args ...any) {
+		if !good {
+			p.add(file, r.line, r.fields[i].col, format, args...)
+			ok = false
+		}
+	}
+	a = Attribute{Type: r.fields[0].text, Name: r.fields[1].text, Column: r.fields[4].text}
+	nullable := r.fields[3].text
+
+	check(0, validWord(a.Type) && a.Type != ofObject, `%s is not an object type: write sub, env, or a word in lower case such as invoice`, quote(a.Type))
+	check(1, validAttribute(a.Name), "%s cannot name an attribute: a lower-case letter, then letters, digits and _", quote(a.Name))
+	var known bool
+	a.Kind, known = parseKind(r.fields[2].text)
+	check(2, known, "unknown kind %s: write string, int, float, bool or strings", quote(r.fields[2].text))
+	a.Nullable = nullable == "yes"
+	check(3, nullable == "yes" || nullable == "no", "%s is not yes or no", quote(nullable))
+	check(4, a.Column == "" || validColumn(a.Column), "%s cannot name a column: letters, digits and _", quote(a.Column))
+	if a.Type == ofSubject || a.Type == ofEnv {
+		check(4, a.Column == "", "an attribute of %s has no column", a.Type)
+	}
+	if a.Name == "id" && a.Type != ofEnv {
+		check(1, a.Type != ofSubject, "r.sub.id is built in")
+		check(2, a.Kind == String, "r.obj.id is built in and a string")
+	}
+	return a, ok
+}
+
+// find returns the attribute that r.<part>.<name> names in a rule for the object type typ,
+// "" for a rule that covers objects of no one type. Otherwise why says what is wrong.
+func (s *schema) find(part, name, typ string) (a Attribute, why string) {
+	if part == ofObject && typ == "" {
+		return Attribute{}, "a rule for routes or for every object cannot ask for r.obj." + name + ": only r.sub and r.env are the same everywhere"
+	}
+	of := part
+	if part == ofObject {
+		of = typ
+	}
+	if a, ok := s.byType[of][name]; ok {
+		return a, ""
+	}
+	if part == ofObject && name == "id" {
+		return Attribute{Type: typ, Name: "id", Kind: String}, ""
+	}
+	return Attribute{}, "unknown attribute r." + part + "." + name + ": " + s.declared(part, of)
+}
+
+func (s *schema) declared(part, of string) string {
+	var names []string
+	for name := range s.byType[of] {
+		names = append(names, name)
+	}
+	if part == ofObject && !slices.Contains(names, "id") {
+		names = append(names, "id")
+	}
+	if len(names) == 0 {
+		return "none of " + of + " is declared"
+	}
+	slices.Sort(names)
+	return "those of " + of + " are " + strings.Join(names, ", ")
+}
+
+// validAttribute accepts [a-z][a-zA-Z0-9_]*. Names with a capital are the model's own.
+func validAttribute(s string) bool {
+	return s != "" && len(s) <= maxAttributeName && isLower(s[0]) && all(s, isIdent)
+}
+
+// validColumn accepts what is a column in every database without quotes.
+func validColumn(s string) bool {
+	return len(s) <= 63 && !isDigit(s[0]) && all(s, isIdent)
+}
+
+func isIdent(b byte) bool { return isLower(b) || isUpper(b) || isDigit(b) || b == '_' }

@@ -1,0 +1,149 @@
+package policy
+
+import (
+	"encoding/csv"
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxLine is the longest row in bytes. Casbin's scanner gives up at 64 KiB.
+const maxLine = 4096
+
+// row is one record of a CSV file.
+type row struct {
+	line   int
+	text   string // as written, without the line's end
+	fields []field
+}
+
+// field is one value of a row. col is where it begins, at its quote if it has one.
+type field struct {
+	text string
+	col  int
+}
+
+// column returns the column of byte i of f's text, counting the quotes that CSV adds.
+func (r *row) column(f field, i int) int {
+	at := f.col - 1
+	if at >= len(r.text) || r.text[at] != '"' {
+		return f.col + i
+	}
+	at++
+	for range i {
+		if r.text[at] == '"' {
+			at++
+		}
+		at++
+	}
+	return at + 1
+}
+
+// readRows reads a CSV file as Casbin's file adapter does, line by line, and refuses what
+// a person and Casbin would read differently: a space that becomes part of a value, a
+// character nobody sees, a quoted field that does not end on its line. What it accepts,
+// Casbin loads as the same values (FuzzCSV).
+func readRows(file, content string, p *problems) []row {
+	var rows []row
+	for n := 1; content != ""; n++ {
+		var text string
+		text, content, _ = strings.Cut(content, "\n")
+		text = strings.TrimSuffix(text, "\r")
+		start := strings.TrimLeft(text, " \t")
+		if col, why := unreadable(text, strings.HasPrefix(start, "#")); why != "" {
+			p.add(file, n, col, "%s", why)
+			continue
+		}
+		if start == "" || start[0] == '#' {
+			continue
+		}
+		r := row{line: n, text: text}
+		if r.split(file, len(text)-len(start), p) {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+// unreadable returns the column of the first thing in a line that must not be there.
+func unreadable(text string, comment bool) (col int, why string) {
+	if len(text) > maxLine {
+		return maxLine + 1, "the line is too long"
+	}
+	for i, c := range text {
+		switch {
+		case c == utf8.RuneError && strings.HasPrefix(text[i:], "\uFFFD"):
+			return i + 1, "a replacement character: the text was damaged before"
+		case c == utf8.RuneError:
+			return i + 1, "the text is not UTF-8"
+		case c == '\uFEFF':
+			return i + 1, "a byte order mark: save the file without it"
+		case c == '\r':
+			return i + 1, "a carriage return inside the line"
+		case c == '\t', comment && (c == '\u200C' || c == '\u200D'), unicode.IsPrint(c):
+			continue
+		}
+		return i + 1, "a character that does not print"
+	}
+	return 0, ""
+}
+
+// split fills in the fields of r. It reports whether they can be used.
+func (r *row) split(file string, indent int, p *problems) bool {
+	if end := strings.TrimRight(r.text, " \t"); len(end) < len(r.text) {
+		p.add(file, r.line, len(end)+1, "a space at the end of the row")
+		return false
+	}
+	if strings.Contains(r.text, `"`) {
+		if !r.splitQuoted(file, indent, p) {
+			return false
+		}
+	} else {
+		r.splitPlain(indent)
+	}
+	ok := true
+	for _, f := range r.fields {
+		if strings.Trim(f.text, " \t") != f.text {
+			p.add(file, r.line, f.col, "a space at the edge of the value %q would be part of it", f.text)
+			ok = false
+		}
+	}
+	return ok
+}
+
+// splitPlain splits a row that has no quotes: what encoding/csv would do, without its
+// buffers.
+func (r *row) splitPlain(indent int) {
+	r.fields = make([]field, 0, 7)
+	for rest, more := r.text[indent:], true; more; {
+		var f string
+		f, rest, more = strings.Cut(rest, ",")
+		trimmed := strings.TrimLeft(f, " \t")
+		r.fields = append(r.fields, field{trimmed, indent + len(f) - len(trimmed) + 1})
+		indent += len(f) + 1
+	}
+}
+
+func (r *row) splitQuoted(file string, indent int, p *problems) bool {
+	reader := csv.NewReader(strings.NewReader(r.text[indent:]))
+	reader.TrimLeadingSpace = true
+	texts, err := reader.Read()
+	if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
+		why := "the quoted value does not end here: a value is quoted as a whole, on one line"
+		if errors.Is(err, csv.ErrBareQuote) {
+			why = "a double quote inside a value: use single quotes, or quote the value as a whole and double it"
+		}
+		p.add(file, r.line, min(indent+bad.Column, len(r.text)), "%s", why)
+		return false
+	}
+	if err != nil {
+		p.add(file, r.line, indent+1, "not a CSV row")
+		return false
+	}
+	for i, text := range texts {
+		_, col := reader.FieldPos(i)
+		r.fields = append(r.fields, field{text, indent + col})
+	}
+	return true
+}

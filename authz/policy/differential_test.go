@@ -1,0 +1,333 @@
+package policy_test
+
+import (
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/casbin/casbin/v2/util"
+	"github.com/casbin/govaluate"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/policies"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Casbin's error for an attribute that is not there ends the whole decision, so those
+// requests have no answer to compare with; the conditions' own test covers them.
+func TestDecisionsAreThoseOfCasbin(t *testing.T) {
+	const wanted = 20_000
+	compared, allowed, failed := 0, 0, 0
+	for seed := uint64(0); compared < wanted; seed++ {
+		g := newGen(seed)
+		fsys := with(g.rows()...)
+		engine, casbin := mustLoad(t, fsys), newOracle(t, fsys)
+		for range 100 {
+			r := g.request()
+			want, err := casbin.allows(t, r)
+			if err != nil {
+				failed++
+				continue
+			}
+			got := decide(t, engine, r)
+			if got.Allowed() != want {
+				t.Fatalf("seed %d: Casbin says %t, we say %s\n%+v\n%s", seed, want, got.Effect, r, fsys["policy.csv"].Data)
+			}
+			checkReasons(t, engine, got)
+			compared++
+			if want {
+				allowed++
+			}
+		}
+	}
+	t.Logf("%d decisions, %d allowed, %d without an answer from Casbin", compared, allowed, failed)
+	if allowed < wanted/10 || allowed > wanted*9/10 || failed > wanted/3 {
+		t.Errorf("the generator does not exercise both answers: %d of %d allowed, %d failed", allowed, compared, failed)
+	}
+}
+
+// checkReasons holds the reasons against the rules they name.
+func checkReasons(t *testing.T, e *policy.Engine, d policy.Decision) {
+	t.Helper()
+	rules := e.Rules()
+	if d.Allowed() && len(d.Reasons) == 0 {
+		t.Fatal("an allow without a reason")
+	}
+	for _, reason := range d.Reasons {
+		i := slices.IndexFunc(rules, func(r policy.Rule) bool { return r.File == reason.File && r.Line == reason.Line })
+		if i < 0 || rules[i].Effect != d.Effect || reason.Effect != d.Effect {
+			t.Fatalf("the reason %+v is no rule that says %s", reason, d.Effect)
+		}
+	}
+}
+
+// An attribute that is missing, NULL, of another type or too large for Casbin's arithmetic
+// can turn an allow into a denial, never a denial into an allow.
+func TestBadAttributesNeverAllowWhatCasbinDenies(t *testing.T) {
+	stricter, allowed, compared := 0, 0, 0
+	for seed := range uint64(120) {
+		g := newGen(seed)
+		fsys := with(g.rows()...)
+		engine, casbin := mustLoad(t, fsys), newOracle(t, fsys)
+		for range 60 {
+			r := g.request()
+			for _, a := range []policy.Attributes{r.Subject.Attributes, r.Object.Attributes, r.Env} {
+				spoil(g, a)
+			}
+			want, err := casbin.allows(t, r)
+			if err != nil {
+				continue
+			}
+			got := decide(t, engine, r).Allowed()
+			if got && !want {
+				t.Fatalf("seed %d: Casbin denies, we allow\n%+v\n%s", seed, r, fsys["policy.csv"].Data)
+			}
+			compared++
+			if got {
+				allowed++
+			}
+			if want && !got {
+				stricter++
+			}
+		}
+	}
+	t.Logf("%d decisions, %d allowed, %d stricter than Casbin", compared, allowed, stricter)
+	if stricter == 0 || allowed < 100 {
+		t.Error("the generator does not reach what this is about")
+	}
+}
+
+// spoil removes or replaces some attributes.
+func spoil(g gen, a policy.Attributes) {
+	values, ok := a.(policy.Values)
+	if !ok {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch g.IntN(12) {
+		case 0:
+			delete(values, name)
+		case 1:
+			values[name] = nil
+		case 2:
+			values[name] = pick[any](g, "1", int64(1), true, 1.5, []string{"eu"}, int64(1<<53+1))
+		}
+	}
+}
+
+// With attributes missing at random, what Casbin answers with an error is unknown, and
+// everything else is the same.
+func TestConditionsAreThoseOfCasbin(t *testing.T) {
+	count := map[string]int{}
+	for seed := range uint64(20_000) {
+		g := newGen(seed)
+		text := g.condition("doc", 4)
+		if len(text) > 1024 {
+			continue
+		}
+		c, at, why := policy.CompileCondition(text, "doc", testAttributes)
+		if why != "" {
+			t.Fatalf("seed %d: %s\n%d: %s", seed, text, at, why)
+		}
+		expression, err := govaluate.NewEvaluableExpression(util.EscapeAssertion(text))
+		if err != nil {
+			t.Fatalf("seed %d: %s: casbin: %v", seed, text, err)
+		}
+		for range 3 {
+			r := g.request()
+			for _, a := range []policy.Attributes{r.Subject.Attributes, r.Object.Attributes, r.Env} {
+				if values, ok := a.(policy.Values); ok {
+					for _, name := range slices.Sorted(maps.Keys(values)) {
+						if g.IntN(12) == 0 {
+							delete(values, name)
+						}
+					}
+				}
+			}
+			sub, obj := plain(r.Subject.Attributes), plain(r.Object.Attributes)
+			if r.Subject.ID != "" {
+				sub["id"] = r.Subject.ID
+			}
+			if r.Object.ID != "" {
+				obj["id"] = r.Object.ID
+			}
+			want := "unknown"
+			if v, err := expression.Evaluate(map[string]any{"r_sub": sub, "r_obj": obj, "r_env": plain(r.Env)}); err == nil {
+				want = map[any]string{true: "true", false: "false"}[v]
+			}
+			if got := c.Eval(r); got != want {
+				t.Fatalf("seed %d: %s\nCasbin: %s, we: %s\n%+v", seed, text, want, got, r)
+			}
+			count[want]++
+		}
+	}
+	t.Log(count)
+	for _, v := range []string{"true", "false", "unknown"} {
+		if count[v] < 1000 {
+			t.Errorf("only %d conditions were %s", count[v], v)
+		}
+	}
+}
+
+// The folder that ships, decided by both.
+func TestTheStandardPolicyIsDecidedByCasbinAlike(t *testing.T) {
+	engine, casbin := mustLoad(t, policies.Files()), newOracle(t, policies.Files())
+	compared := 0
+	for _, roles := range []policy.RoleNames{nil, {"viewer"}, {"editor"}, {"admin"}, {"viewer", "stranger"}} {
+		for _, id := range []string{"", "alice", "bob"} {
+			for _, object := range standardObjects() {
+				for _, action := range []policy.Action{"GET", "POST", "PUT", "DELETE", "read", "create", "update", "delete"} {
+					r := policy.Request{Tenant: tenant.MustParse("acme"), Subject: policy.Subject{ID: id, Roles: roles}, Action: action, Object: object}
+					if id == "" {
+						r.Subject.Roles = nil
+					}
+					got, err := engine.Decide(t.Context(), r)
+					if errors.Is(err, policy.ErrRequest) {
+						continue // a method on a type, or a word on a route
+					}
+					want, casbinErr := casbin.allows(t, r)
+					if casbinErr != nil {
+						t.Fatal(casbinErr)
+					}
+					if err != nil || got.Allowed() != want {
+						t.Errorf("%+v: Casbin %t, we %s %v", r, want, got.Effect, err)
+					}
+					compared++
+				}
+			}
+		}
+	}
+	if compared < 500 {
+		t.Errorf("only %d compared", compared)
+	}
+}
+
+func standardObjects() []policy.Object {
+	objects := []policy.Object{{Type: "report", ID: "1"}}
+	for _, route := range []string{"/login", "/refresh", "/.well-known/jwks.json", "/livez", "/readyz", "/logout", "/logout/all", "/me", "/invoices", "/invoices/:id", "/", "/x"} {
+		objects = append(objects, policy.Route(route))
+	}
+	for _, owner := range []string{"alice", "bob"} {
+		for _, status := range []string{"draft", "paid"} {
+			objects = append(objects, policy.Object{Type: "invoice", ID: "1", Attributes: policy.Values{"owner": owner, "status": status}})
+		}
+	}
+	return objects
+}
+
+func TestAddingADenyNeverAllowsMore(t *testing.T) {
+	denied := 0
+	for seed := range uint64(400) {
+		g := newGen(seed)
+		rows := g.rows()
+		deny := g.rule(g.tenant())
+		if !strings.HasSuffix(deny, "deny") {
+			deny = strings.TrimSuffix(deny, "allow") + "deny"
+		}
+		if slices.Contains(rows, deny) {
+			continue
+		}
+		before, after := mustLoad(t, with(rows...)), mustLoad(t, with(append(rows, deny)...))
+		for range 50 {
+			r := g.request()
+			a, b := decide(t, before, r), decide(t, after, r)
+			if b.Allowed() && !a.Allowed() {
+				t.Fatalf("seed %d: %s allows %+v", seed, deny, r)
+			}
+			if a.Allowed() && !b.Allowed() {
+				denied++
+			}
+		}
+	}
+	if denied == 0 {
+		t.Error("no added rule ever denied anything")
+	}
+}
+
+func TestEditingATenantsRowsChangesNoDecisionOfAnother(t *testing.T) {
+	changed := 0
+	for seed := range uint64(300) {
+		g := newGen(seed)
+		shared := g.rows()
+		file := func() string {
+			rows := g.grants(func() string { return "acme" })
+			for range 1 + g.IntN(6) {
+				rows = append(rows, g.rule("acme"))
+			}
+			return strings.Join(slices.DeleteFunc(unique(rows), func(r string) bool { return slices.Contains(shared, r) }), "\n")
+		}
+		one, two := with(shared...), with(shared...)
+		a, b := file(), file()
+		if a == "" || b == "" {
+			continue
+		}
+		one["tenants/acme.csv"] = &mapFile{Data: []byte(a)}
+		two["tenants/acme.csv"] = &mapFile{Data: []byte(b)}
+		before, after := mustLoad(t, one), mustLoad(t, two)
+		for range 60 {
+			r := g.request()
+			x, y := decide(t, before, r), decide(t, after, r)
+			if r.Tenant.String() != "acme" && x.Allowed() != y.Allowed() {
+				t.Fatalf("seed %d: an edit in acme changed %+v", seed, r)
+			}
+			if x.Allowed() != y.Allowed() {
+				changed++
+			}
+		}
+	}
+	if changed == 0 {
+		t.Error("the edits changed nothing in their own tenant either")
+	}
+}
+
+func TestConsistentRenamingChangesNothing(t *testing.T) {
+	names := map[string]string{"editor": "e9", "viewer": "v.9", "admin": "A", "owner": "owne", "alice": "ow"}
+	var pairs []string
+	for from, to := range names {
+		pairs = append(pairs, "role:"+from, "role:"+to)
+	}
+	rename := strings.NewReplacer(append(pairs, "acme", "globex2")...)
+	for seed := range uint64(200) {
+		g := newGen(seed)
+		rows := g.rows()
+		before, after := mustLoad(t, with(rows...)), mustLoad(t, with(rename.Replace(strings.Join(rows, "\n"))))
+		for range 50 {
+			r := g.request()
+			x := decide(t, before, r)
+			if r.Tenant == tenant.MustParse("acme") {
+				r.Tenant = tenant.MustParse("globex2")
+			}
+			if roles, ok := r.Subject.Roles.(policy.RoleNames); ok {
+				for i, name := range roles {
+					if to, ok := names[name]; ok {
+						roles[i] = to
+					}
+				}
+			}
+			if y := decide(t, after, r); x.Allowed() != y.Allowed() {
+				t.Fatalf("seed %d: renaming changed %+v", seed, r)
+			}
+		}
+	}
+}
+
+// Casbin's RemovePolicy reorders rules, and with some effects that decides (D5). Here no
+// order of the rows means anything.
+func TestD5TheOrderOfTheRowsChangesNothing(t *testing.T) {
+	for seed := range uint64(200) {
+		g := newGen(seed)
+		rows := g.rows()
+		shuffled := slices.Clone(rows)
+		rand.New(rand.NewPCG(seed, 1)).Shuffle(len(rows), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		before, after := mustLoad(t, with(rows...)), mustLoad(t, with(shuffled...))
+		for range 50 {
+			r := g.request()
+			if decide(t, before, r).Allowed() != decide(t, after, r).Allowed() {
+				t.Fatalf("seed %d: the order decides %+v", seed, r)
+			}
+		}
+	}
+}

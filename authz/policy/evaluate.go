@@ -1,0 +1,198 @@
+package policy
+
+import (
+	"math"
+	"slices"
+)
+
+// truth is the value of a condition. Unknown is what a condition is when an attribute that
+// it needs is not there: an allow rule then does not match and a deny rule does.
+type truth uint8
+
+const (
+	unknown truth = iota
+	no
+	yes
+)
+
+func truthOf(b bool) truth {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// maxExact is 2⁵³. Casbin computes in float64, where whole numbers beyond it are equal to
+// their neighbours; such a value counts as not there.
+const maxExact = 1 << 53
+
+// value is an attribute's or a literal's value; its kind says which field.
+type value struct {
+	s    string
+	n    float64
+	b    bool
+	list []string
+}
+
+// eval returns the value of the condition for r. && and || look at their right side only
+// when the left is known and does not decide, as Casbin does: unknown on the left is
+// unknown.
+func (n *node) eval(r *Request) truth {
+	switch n.op {
+	case opAnd:
+		if left := n.x.eval(r); left != yes {
+			return left
+		}
+		return n.y.eval(r)
+	case opOr:
+		if left := n.x.eval(r); left != no {
+			return left
+		}
+		return n.y.eval(r)
+	case opNot:
+		switch n.x.eval(r) {
+		case yes:
+			return no
+		case no:
+			return yes
+		}
+		return unknown
+	}
+	return n.compare(r)
+}
+
+func (n *node) compare(r *Request) truth {
+	a, ok := n.a.get(r)
+	if !ok {
+		return unknown
+	}
+	switch n.op {
+	case opTrue:
+		return truthOf(a.b)
+	case opInList:
+		for i := range n.list {
+			if order(n.a.kind, a, n.list[i].value) == 0 {
+				return yes
+			}
+		}
+		return no
+	}
+	b, ok := n.b.get(r)
+	if !ok {
+		return unknown
+	}
+	if n.op == opIn {
+		return truthOf(slices.Contains(b.list, a.s))
+	}
+	c := order(n.a.kind, a, b)
+	switch n.op {
+	case opEqual:
+		return truthOf(c == 0)
+	case opNotEqual:
+		return truthOf(c != 0)
+	case opLess:
+		return truthOf(c < 0)
+	case opLessEqual:
+		return truthOf(c <= 0)
+	case opGreater:
+		return truthOf(c > 0)
+	case opGreaterEqual:
+		return truthOf(c >= 0)
+	}
+	return unknown
+}
+
+// order compares two values of a kind: negative, zero or positive.
+func order(k Kind, a, b value) int {
+	switch {
+	case k == String && a.s < b.s, number(k) && a.n < b.n, k == Bool && !a.b && b.b:
+		return -1
+	case k == String && a.s > b.s, number(k) && a.n > b.n, k == Bool && a.b && !b.b:
+		return 1
+	}
+	return 0
+}
+
+// get returns the value of the operand for r, and false when it is not there, is nil, or
+// is of another kind than was declared.
+func (o *operand) get(r *Request) (value, bool) {
+	if o.part == "" {
+		return o.value, true
+	}
+	from := r.Env
+	switch o.part {
+	case ofSubject:
+		if o.name == "id" {
+			return value{s: r.Subject.ID}, r.Subject.ID != ""
+		}
+		from = r.Subject.Attributes
+	case ofObject:
+		if o.name == "id" {
+			return value{s: r.Object.ID}, r.Object.ID != ""
+		}
+		from = r.Object.Attributes
+	}
+	if from == nil {
+		return value{}, false
+	}
+	x, ok := from.Get(o.name)
+	if !ok {
+		return value{}, false
+	}
+	return convert(o.kind, x)
+}
+
+func convert(k Kind, x any) (v value, ok bool) {
+	switch k {
+	case String:
+		v.s, ok = x.(string)
+	case Bool:
+		v.b, ok = x.(bool)
+	case Strings:
+		v.list, ok = x.([]string)
+	case Int:
+		v.n, ok = whole(x)
+	case Float:
+		v.n, ok = float(x)
+	}
+	return v, ok
+}
+
+func whole(x any) (float64, bool) {
+	var n int64
+	switch x := x.(type) {
+	case int:
+		n = int64(x)
+	case int64:
+		n = x
+	case int32:
+		n = int64(x)
+	case int16:
+		n = int64(x)
+	case int8:
+		n = int64(x)
+	case uint:
+		n = int64(min(uint64(x), maxExact+1))
+	case uint64:
+		n = int64(min(x, maxExact+1))
+	case uint32:
+		n = int64(x)
+	case uint16:
+		n = int64(x)
+	case uint8:
+		n = int64(x)
+	default:
+		return 0, false
+	}
+	return float64(n), -maxExact <= n && n <= maxExact
+}
+
+func float(x any) (float64, bool) {
+	switch x := x.(type) {
+	case float64:
+		return x, !math.IsNaN(x) && !math.IsInf(x, 0)
+	case float32:
+		return float64(x), !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0)
+	}
+	return whole(x)
+}

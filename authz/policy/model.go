@@ -1,0 +1,135 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/casbin/casbin/v2/model"
+)
+
+// standardModel is the one model that this engine decides by. Casbin decides by it too,
+// once told what a role for all tenants is:
+//
+//	e.AddNamedDomainMatchingFunc("g", "", util.KeyMatch)
+//
+// Names with a capital are the model's own, so that no attribute can be taken for them:
+// r.sub.Name is user:<id> or anonymous, r.obj.Name a route's template or type:id, and
+// r.obj.Type the type.
+const standardModel = `
+[request_definition]
+r = sub, dom, obj, act, env
+[policy_definition]
+p = sub, dom, obj, act, cond, eft
+[role_definition]
+g = _, _, _
+[policy_effect]
+e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+[matchers]
+m = (p.dom == "*" || r.dom == p.dom) && (p.act == "*" || r.act == p.act) && (r.obj.Type == p.obj || keyMatch(r.obj.Name, p.obj)) && (p.sub == "role:anyone" || (p.sub == "role:authenticated" && r.sub.Name != "anonymous") || g(r.sub.Name, p.sub, r.dom)) && eval(p.cond)
+`
+
+var sections = [...]struct{ key, name string }{
+	{"r", "request_definition"},
+	{"p", "policy_definition"},
+	{"g", "role_definition"},
+	{"e", "policy_effect"},
+	{"m", "matchers"},
+}
+
+// checkModel reports every section of a model.conf that does not mean what the standard
+// model says there. Casbin's own parser reads the file, so that what is compared is what
+// Casbin would decide by; it takes unknown sections and further definitions in silence.
+func checkModel(file, content string, p *problems) {
+	before := len(p.list)
+	lines := sectionLines(file, content, p)
+	if len(p.list) > before {
+		return
+	}
+	got, err := model.NewModelFromString(content)
+	if err != nil {
+		p.add(file, 1, 1, "not a Casbin model: %v", err)
+		return
+	}
+	want, err := model.NewModelFromString(standardModel)
+	if err != nil {
+		p.add(file, 0, 0, "the standard model does not parse: %v", err)
+		return
+	}
+	for _, s := range sections {
+		expected := want[s.key][s.key].Value
+		if len(got[s.key]) == 1 && got[s.key][s.key] != nil && sameClause(s.key, got[s.key][s.key].Value, expected) {
+			continue
+		}
+		p.add(file, max(lines[s.name], 1), 1, "[%s] is not the standard model's: expected %s = %s", s.name, s.key, clause(s.key))
+	}
+}
+
+// sectionLines returns the line of each section.
+func sectionLines(file, content string, p *problems) map[string]int {
+	lines := map[string]int{}
+	n := 0
+	for text := range strings.Lines(content) {
+		n++
+		text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+		if col, why := unreadable(text, true); why != "" {
+			p.add(file, n, col, "%s", why)
+			continue
+		}
+		text = strings.TrimSpace(text)
+		if !strings.HasPrefix(text, "[") {
+			continue
+		}
+		name := strings.Trim(text, "[]")
+		known := slices.ContainsFunc(sections[:], func(s struct{ key, name string }) bool { return "["+s.name+"]" == text })
+		if !known {
+			p.add(file, n, 1, "unknown section %s", quote(text))
+		}
+		if lines[name] != 0 {
+			p.add(file, n, 1, "the section [%s] stands twice", name)
+		}
+		lines[name] = n
+	}
+	return lines
+}
+
+// clause returns the standard definition of key, as model.conf writes it.
+func clause(key string) string {
+	for line := range strings.Lines(standardModel) {
+		if text, ok := strings.CutPrefix(line, key+" = "); ok {
+			return strings.TrimSpace(text)
+		}
+	}
+	return ""
+}
+
+// sameClause reports whether two definitions are the same words, whatever space stands
+// between them. The effect has to be equal: Casbin compares it as a whole.
+func sameClause(key, a, b string) bool {
+	if key == "e" {
+		return a == b
+	}
+	return slices.Equal(words(a), words(b))
+}
+
+// words splits a definition into names, texts, operators and single brackets and commas.
+func words(s string) []string {
+	var out []string
+	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
+		n := 1
+		switch c := s[0]; {
+		case c == '"' || c == '\'':
+			if end := strings.IndexByte(s[1:], c); end >= 0 {
+				n = end + 2
+			}
+		case c == '(' || c == ')' || c == ',':
+		case isIdent(c) || c == '.':
+			n = len(takeWhile(s, func(b byte) bool { return isIdent(b) || b == '.' }))
+		default:
+			n = len(takeWhile(s, func(b byte) bool { return !isIdent(b) && !strings.ContainsRune("\"'(),. \t", rune(b)) }))
+		}
+		n = max(n, 1)
+		out = append(out, s[:n])
+		s = s[n:]
+	}
+	return out
+}

@@ -1,0 +1,186 @@
+// Package policytest runs tables of requests against a policy, so that a policy is tested
+// beside its rules by those who write them:
+//
+//	func TestPolicy(t *testing.T) {
+//		policytest.Run(t, os.DirFS("policies"), "policy_test.csv")
+//	}
+//
+// A row is tenant, subject, roles, action, object, attributes, want, note:
+//
+//	acme, user:alice, editor, update, invoice:1, owner=alice;status=paid, deny, paid is final
+//
+// The policies folder of this module has a table that explains each column.
+package policytest
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Case is one row of a table.
+type Case struct {
+	Request policy.Request
+	Want    policy.Effect
+	Note    string
+	File    string
+	Line    int
+}
+
+// Name returns where the case stands and what it is about, as the name of a subtest.
+func (c Case) Name() string {
+	return fmt.Sprintf("line %d %s", c.Line, c.Note)
+}
+
+// Load reads a table. It needs the declared attributes, [policy.Engine.Attributes], to know
+// which values are numbers. Every row that cannot be read is an error, with its position.
+func Load(fsys fs.FS, name string, declared []policy.Attribute) ([]Case, error) {
+	data, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("policytest: %w", err)
+	}
+	r := csv.NewReader(strings.NewReader(string(data)))
+	r.Comment = '#'
+	r.TrimLeadingSpace = true
+	r.FieldsPerRecord = -1
+	kinds := map[[2]string]policy.Kind{}
+	for _, a := range declared {
+		kinds[[2]string{a.Type, a.Name}] = a.Kind
+	}
+	var cases []Case
+	var bad []error
+	for {
+		fields, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", name, err))
+			break
+		}
+		line, _ := r.FieldPos(0)
+		c, err := parse(fields, kinds)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("%s:%d: %w", name, line, err))
+			continue
+		}
+		c.File, c.Line = name, line
+		cases = append(cases, c)
+	}
+	if len(cases) == 0 && len(bad) == 0 {
+		bad = append(bad, fmt.Errorf("%s: no cases", name))
+	}
+	return cases, errors.Join(bad...)
+}
+
+func parse(f []string, kinds map[[2]string]policy.Kind) (c Case, err error) {
+	if len(f) != 8 {
+		return Case{}, fmt.Errorf("%d values, 8 are needed: tenant, subject, roles, action, object, attributes, want, note", len(f))
+	}
+	for i := range f {
+		f[i] = strings.TrimSpace(f[i])
+	}
+	c.Request.Action = policy.Action(f[3])
+	c.Note = f[7]
+	if f[0] != "" {
+		if c.Request.Tenant, err = tenant.Parse(f[0]); err != nil {
+			return Case{}, err
+		}
+	}
+	if c.Request.Subject, err = parseSubject(f[1], f[2]); err != nil {
+		return Case{}, err
+	}
+	if c.Request.Object, err = parseObject(f[4]); err != nil {
+		return Case{}, err
+	}
+	if err := parseAttributes(&c.Request, f[5], kinds); err != nil {
+		return Case{}, err
+	}
+	switch f[6] {
+	case "allow":
+		c.Want = policy.Allow
+	case "deny":
+		c.Want = policy.Deny
+	default:
+		return Case{}, fmt.Errorf("want is allow or deny, not %q", f[6])
+	}
+	return c, nil
+}
+
+func parseSubject(subject, roles string) (policy.Subject, error) {
+	names := policy.RoleNames(strings.Fields(roles))
+	if subject == "anonymous" {
+		return policy.Subject{Roles: names}, nil
+	}
+	id, ok := strings.CutPrefix(subject, "user:")
+	if !ok || id == "" {
+		return policy.Subject{}, fmt.Errorf("subject is user:<id> or anonymous, not %q", subject)
+	}
+	return policy.Subject{ID: id, Roles: names}, nil
+}
+
+func parseObject(object string) (policy.Object, error) {
+	if strings.HasPrefix(object, "/") {
+		return policy.Route(object), nil
+	}
+	typ, id, found := strings.Cut(object, ":")
+	if typ == "" || found && id == "" {
+		return policy.Object{}, fmt.Errorf("object is a route, a type or type:id, not %q", object)
+	}
+	return policy.Object{Type: typ, ID: id}, nil
+}
+
+func parseAttributes(r *policy.Request, text string, kinds map[[2]string]policy.Kind) error {
+	sub, env, obj := policy.Values{}, policy.Values{}, policy.Values{}
+	r.Subject.Attributes, r.Env, r.Object.Attributes = sub, env, obj
+	if text == "" {
+		return nil
+	}
+	for pair := range strings.SplitSeq(text, ";") {
+		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if !ok {
+			return fmt.Errorf("an attribute is name=value, not %q", pair)
+		}
+		of, into := r.Object.Type, obj
+		if part, rest, ok := strings.Cut(name, "."); ok {
+			of, name = part, rest
+			switch part {
+			case "sub":
+				into = sub
+			case "env":
+				into = env
+			default:
+				return fmt.Errorf("an attribute is of sub, of env, or of the object without a prefix, not of %q", part)
+			}
+		}
+		v, err := parseValue(value, kinds[[2]string{of, name}])
+		if err != nil {
+			return fmt.Errorf("attribute %s of %q: %w", name, of, err)
+		}
+		into[name] = v
+	}
+	return nil
+}
+
+func parseValue(s string, kind policy.Kind) (any, error) {
+	switch kind {
+	case policy.String:
+		return s, nil
+	case policy.Int:
+		return strconv.ParseInt(s, 10, 64)
+	case policy.Float:
+		return strconv.ParseFloat(s, 64)
+	case policy.Bool:
+		return strconv.ParseBool(s)
+	case policy.Strings:
+		return strings.Split(s, "|"), nil
+	}
+	return nil, errors.New("not declared in attributes.csv")
+}

@@ -1,0 +1,97 @@
+package policytest_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/policytest"
+	"github.com/reevehq/reeve/policies"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// declared is one attribute of each kind.
+var declared = []policy.Attribute{
+	{Type: "doc", Name: "owner", Kind: policy.String}, {Type: "doc", Name: "size", Kind: policy.Int}, {Type: "doc", Name: "score", Kind: policy.Float},
+	{Type: "doc", Name: "public", Kind: policy.Bool}, {Type: "sub", Name: "regions", Kind: policy.Strings}, {Type: "env", Name: "hour", Kind: policy.Int},
+}
+
+func table(rows string) fstest.MapFS { return fstest.MapFS{"t.csv": {Data: []byte(rows)}} }
+
+func TestARowIsARequest(t *testing.T) {
+	cases, err := policytest.Load(table("# comment\n\n acme , user:bob , viewer editor, read, doc:1:2, owner=a=b; size=5;score=0.5;public=true;sub.regions=eu|us;env.hour=9, allow, a note\n"), "t.csv", declared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []policytest.Case{{
+		Request: policy.Request{
+			Tenant:  tenant.MustParse("acme"),
+			Subject: policy.Subject{ID: "bob", Roles: policy.RoleNames{"viewer", "editor"}, Attributes: policy.Values{"regions": []string{"eu", "us"}}},
+			Action:  "read",
+			Object:  policy.Object{Type: "doc", ID: "1:2", Attributes: policy.Values{"owner": "a=b", "size": int64(5), "score": 0.5, "public": true}},
+			Env:     policy.Values{"hour": int64(9)},
+		},
+		Want: policy.Allow, Note: "a note", File: "t.csv", Line: 3,
+	}}
+	if diff := cmp.Diff(want, cases, cmp.Comparer(func(a, b tenant.ID) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRowsThatCannotBeRead(t *testing.T) {
+	for rows, want := range map[string]string{
+		"":       "t.csv: no cases",
+		"a, b\n": "t.csv:1: 2 values, 8 are needed",
+		"\nAcme, user:bob, , read, doc, , allow, x":                "t.csv:2: tenant: invalid id",
+		"acme, bob, , read, doc, , allow, x":                       "t.csv:1: subject is user:<id> or anonymous",
+		"acme, user:bob, , read, , , allow, x":                     "t.csv:1: object is",
+		"acme, user:bob, , read, doc:, , allow, x":                 "t.csv:1: object is",
+		"acme, user:bob, , read, doc, , Allow, x":                  "t.csv:1: want is allow or deny",
+		"acme, user:bob, , read, doc, owner, allow, x":             "t.csv:1: an attribute is name=value",
+		"acme, user:bob, , read, doc, ownr=x, allow, x":            "t.csv:1: attribute ownr of \"doc\": not declared",
+		"acme, user:bob, , read, doc, size=x, allow, x":            "t.csv:1: attribute size of \"doc\"",
+		"acme, user:bob, , read, doc, obj.size=5, allow, x":        "t.csv:1: an attribute is of sub",
+		"acme, user:bob, , read, doc, , allow, x\nacme, \"x\nx, y": "t.csv: ",
+	} {
+		_, err := policytest.Load(table(rows), "t.csv", declared)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q:\ngot  %v\nwant %s", rows, err, want)
+		}
+	}
+	if _, err := policytest.Load(table(""), "other.csv", declared); err == nil {
+		t.Error("a missing table is fine")
+	}
+}
+
+func TestCheckTellsWhichCasesFailAndWhichRulesAreIdle(t *testing.T) {
+	engine, err := policy.Load(policies.Files(), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := policytest.Load(table(strings.Join([]string{
+		"acme, user:bob, viewer, GET, /invoices, , allow, right",
+		"acme, user:bob, viewer, GET, /invoices, , deny, allowed against the wish",
+		"acme, user:bob, viewer, POST, /invoices, , allow, denied against the wish",
+		"acme, user:bob, viewer, get, /invoices, , deny, malformed",
+	}, "\n")), "t.csv", engine.Attributes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, idle := policytest.Check(t.Context(), engine, cases)
+	for i, want := range []string{"", "want deny, got allow by policy.csv:", "want allow, but no rule matches", "policy: invalid request"} {
+		if got := results[i].Failure(); !strings.HasPrefix(got, want) || (want == "") != (got == "") {
+			t.Errorf("case %d: %q, want %q", i, got, want)
+		}
+	}
+	if all := len(engine.Rules()); len(idle) != all-1 {
+		t.Errorf("%d of %d rules are idle", len(idle), all)
+	}
+	for _, r := range idle {
+		if r.Object == "/invoices" && r.Action == "GET" {
+			t.Error("the rule that decided is idle")
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package policytest
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+// Result is how one case went.
+type Result struct {
+	Case     Case
+	Decision policy.Decision
+	Err      error // of the decision; a test of a malformed request is a mistake
+}
+
+// Failure returns what is wrong, or "".
+func (r Result) Failure() string {
+	switch {
+	case r.Err != nil:
+		return r.Err.Error()
+	case r.Decision.Effect == r.Case.Want:
+		return ""
+	case len(r.Decision.Reasons) == 0:
+		return fmt.Sprintf("want %s, but no rule matches", r.Case.Want)
+	}
+	why := r.Decision.Reasons[0]
+	return fmt.Sprintf("want %s, got %s by %s:%d: %s", r.Case.Want, r.Decision.Effect, why.File, why.Line, why.Rule)
+}
+
+// Check asks the engine about every case. It returns a result for each, and the rules that
+// decided none of them: such a rule could be deleted and no case would notice.
+func Check(ctx context.Context, engine *policy.Engine, cases []Case) (results []Result, idle []policy.Rule) {
+	type position struct {
+		file string
+		line int
+	}
+	decided := map[position]bool{}
+	for _, c := range cases {
+		d, err := engine.Decide(ctx, c.Request)
+		results = append(results, Result{c, d, err})
+		for _, r := range d.Reasons {
+			decided[position{r.File, r.Line}] = true
+		}
+	}
+	for _, r := range engine.Rules() {
+		if !decided[position{r.File, r.Line}] {
+			idle = append(idle, r)
+		}
+	}
+	return results, idle
+}
+
+// Run loads the policy in fsys and the table of that name beside it, and fails t for every
+// case that goes wrong and every rule that decides no case.
+func Run(t *testing.T, fsys fs.FS, name string) {
+	t.Helper()
+	engine, err := policy.Load(fsys, policy.Options{})
+	if err != nil {
+		t.Fatalf("the policy does not load:\n%v", err)
+	}
+	cases, err := Load(fsys, name, engine.Attributes())
+	if err != nil {
+		t.Fatalf("the table does not load:\n%v", err)
+	}
+	results, idle := Check(t.Context(), engine, cases)
+	for _, r := range results {
+		t.Run(r.Case.Name(), func(t *testing.T) {
+			if why := r.Failure(); why != "" {
+				t.Errorf("%s:%d: %s", r.Case.File, r.Case.Line, why)
+			}
+		})
+	}
+	for _, r := range idle {
+		t.Errorf("%s:%d: no case of %s is decided by this rule: %s", r.File, r.Line, name, r)
+	}
+}

@@ -1,0 +1,202 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Limits of a request. They bound the work of one decision, whatever a client sends.
+const (
+	maxNameLength  = 128  // bytes of an action, an object type, a role's name
+	maxIDLength    = 255  // bytes of a subject's or an object's id
+	maxRouteLength = 1024 // bytes of a route template
+	maxRoles       = 256  // roles of one subject
+)
+
+// Action is what the caller wants to do: an HTTP method in upper case for a route, a
+// word in lower case ("read", "update") for a typed object.
+type Action string
+
+// Attributes answers what conditions ask of a subject, an object or the environment.
+// Get returns false for an attribute that is not there; so does a nil value. Values are
+// string, bool, []string, or any of Go's integer and floating-point types; a value of
+// another type than attributes.csv declares counts as not there.
+type Attributes interface {
+	Get(name string) (any, bool)
+}
+
+// Values is an [Attributes] made of a map.
+type Values map[string]any
+
+// Get returns the value of name.
+func (v Values) Get(name string) (any, bool) {
+	x, ok := v[name]
+	return x, ok
+}
+
+// Roles is a set of role names without the "role:" prefix. A name that no policy
+// mentions grants nothing.
+type Roles interface {
+	Len() int
+	At(i int) string
+}
+
+// RoleNames is a [Roles] made of a slice.
+type RoleNames []string
+
+// Len returns the number of roles.
+func (r RoleNames) Len() int { return len(r) }
+
+// At returns role i of 0..Len()-1.
+func (r RoleNames) At(i int) string { return r[i] }
+
+// Subject is the caller. The zero Subject is an anonymous caller, to whom only the rules
+// for role:anyone apply.
+type Subject struct {
+	ID         string     // the user's id without "user:"; "" for an anonymous caller
+	Roles      Roles      // of the session, for the request's tenant; nil is none
+	Attributes Attributes // of the session; nil is none
+}
+
+// Object is what the caller wants to act on: a route, made by [Route], or a typed object
+// such as the invoice 42 or, with no ID, the invoices as a whole.
+type Object struct {
+	Route string // the route template as the router registered it ("/invoices/:id")
+
+	Type string // in lower case ("invoice")
+	ID   string // "" for the type as a whole, as when creating
+
+	// Tenant is the tenant that the object belongs to, when known. A request for another
+	// tenant's object is refused before any rule is read.
+	Tenant     tenant.ID
+	Attributes Attributes // nil is none
+}
+
+// Route returns the object of the route gate: the matched route template, never the URL
+// that the client typed.
+func Route(template string) Object { return Object{Route: template} }
+
+// Request asks whether a subject may do something in a tenant.
+type Request struct {
+	Tenant  tenant.ID // may be zero for an anonymous caller only
+	Subject Subject
+	Action  Action
+	Object  Object
+	Env     Attributes // of the environment, such as the time or the network; nil is none
+}
+
+// validate returns an error wrapping [ErrRequest] for a request that means nothing or
+// could mean two things.
+func (r *Request) validate() error {
+	if r.Subject.ID != "" && r.Tenant.IsZero() {
+		return fmt.Errorf("%w: a subject without a tenant", ErrRequest)
+	}
+	if !r.Object.Tenant.IsZero() && r.Object.Tenant != r.Tenant {
+		return fmt.Errorf("%w: the object belongs to another tenant", ErrRequest)
+	}
+	if err := r.Subject.validate(); err != nil {
+		return err
+	}
+	return r.Object.validate(r.Action)
+}
+
+func (s *Subject) validate() error {
+	if s.ID == "" && s.Roles != nil && s.Roles.Len() > 0 {
+		return fmt.Errorf("%w: an anonymous subject with roles", ErrRequest)
+	}
+	if s.ID != "" && !validUserID(s.ID) {
+		return fmt.Errorf("%w: malformed subject id", ErrRequest)
+	}
+	if s.Roles != nil && s.Roles.Len() > maxRoles {
+		return fmt.Errorf("%w: %d roles, at most %d are allowed", ErrRequest, s.Roles.Len(), maxRoles)
+	}
+	return nil
+}
+
+func (o *Object) validate(action Action) error {
+	if o.Route == "" {
+		return o.validateTyped(action)
+	}
+	if o.Type != "" || o.ID != "" {
+		return fmt.Errorf("%w: an object that is a route and has a type", ErrRequest)
+	}
+	if o.Route[0] != '/' || len(o.Route) > maxRouteLength {
+		return fmt.Errorf("%w: malformed route template", ErrRequest)
+	}
+	// A HEAD answers what GET would: were it decided by its own name, a deny for GET
+	// would not cover it.
+	if action == "HEAD" {
+		return fmt.Errorf("%w: HEAD is decided as GET", ErrRequest)
+	}
+	if !validMethod(string(action)) {
+		return fmt.Errorf("%w: the action on a route is a method in upper case", ErrRequest)
+	}
+	return nil
+}
+
+func (o *Object) validateTyped(action Action) error {
+	if o.Type == "" {
+		return fmt.Errorf("%w: no object", ErrRequest)
+	}
+	if !validWord(o.Type) {
+		return fmt.Errorf("%w: malformed object type", ErrRequest)
+	}
+	if len(o.ID) > maxIDLength || !printable(o.ID) {
+		return fmt.Errorf("%w: malformed object id", ErrRequest)
+	}
+	if !validWord(string(action)) {
+		return fmt.Errorf("%w: the action on a typed object is a word in lower case", ErrRequest)
+	}
+	return nil
+}
+
+// validUserID accepts what session.ParseUserID does.
+func validUserID(id string) bool {
+	return id != "" && len(id) <= maxIDLength && printable(id) && !strings.ContainsAny(id, " {}:*?")
+}
+
+// validRole accepts what session.NewRoles does.
+func validRole(name string) bool {
+	return name != "" && len(name) <= maxNameLength && all(name, func(b byte) bool {
+		return isLower(b) || isUpper(b) || isDigit(b) || b == '.' || b == '_' || b == '-'
+	})
+}
+
+func validMethod(s string) bool {
+	return s != "" && len(s) <= maxNameLength && all(s, isUpper)
+}
+
+// validWord accepts object types and actions: [a-z][a-z0-9_-]*.
+func validWord(s string) bool {
+	return s != "" && len(s) <= maxNameLength && isLower(s[0]) && all(s, func(b byte) bool {
+		return isLower(b) || isDigit(b) || b == '_' || b == '-'
+	})
+}
+
+// printable reports whether s is UTF-8 whose every character prints; the one space that
+// prints is the ASCII one.
+func printable(s string) bool {
+	for _, c := range s {
+		if !unicode.IsPrint(c) {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
+}
+
+func all(s string, ok func(byte) bool) bool {
+	for i := range len(s) {
+		if !ok(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isLower(b byte) bool { return 'a' <= b && b <= 'z' }
+func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }

@@ -1,0 +1,221 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Rule is one p row of a policy.
+type Rule struct {
+	Subject   string // "user:alice", "role:editor"
+	Tenant    string // a tenant's id, or "*" for all
+	Object    string // "/invoices/:id", "invoice", "invoice:42", "invoice:*", "*"
+	Action    string // "GET", "update", "*"
+	Condition string // "true" when there is none
+	Effect    Effect
+	File      string
+	Line      int
+}
+
+// IsRoute reports whether the rule is for routes.
+func (r Rule) IsRoute() bool { return strings.HasPrefix(r.Object, "/") }
+
+// String returns the values of the rule, separated by commas, without CSV's quotes.
+func (r Rule) String() string {
+	return strings.Join([]string{"p", r.Subject, r.Tenant, r.Object, r.Action, r.Condition, r.Effect.String()}, ", ")
+}
+
+// The built-in roles. They stand in rules only: nobody is made a member of them.
+const (
+	anyone        = "role:anyone"        // every caller, with or without a session
+	authenticated = "role:authenticated" // every caller with a session
+)
+
+const everything = "*" // as an object, an action, a tenant
+
+// rule is a Rule made ready to decide.
+type rule struct {
+	Rule
+	target  target
+	when    *node    // nil is always
+	reasons []Reason // the one reason it can give, made once
+}
+
+// target is what the object of a rule covers, by Casbin's keyMatch on the object's name.
+type target struct {
+	shape shape
+	typ   string // of a typed object
+	rest  string // the route, the id, or how it begins
+}
+
+type shape uint8
+
+const (
+	coversAll    shape = iota + 1 // *
+	coversType                    // invoice: the type and every object of it
+	coversOne                     // /invoices/:id, invoice:42
+	coversPrefix                  // /admin/*, invoice:*
+)
+
+// readRule reads a p row of a file in which only the tenant only may be named, or any
+// tenant when only is zero.
+func readRule(file string, only tenant.ID, r row, conds *conditions, p *problems) (out rule, ok bool) {
+	if len(r.fields) != 7 {
+		p.add(file, r.line, 1, "%d values, 7 are needed: p, who, tenant, object, action, condition, effect", len(r.fields))
+		return rule{}, false
+	}
+	f := r.fields
+	before := len(p.list)
+	bad := func(i int, why string) {
+		if why != "" {
+			p.add(file, r.line, f[i].col, "%s", why)
+		}
+	}
+	bad(1, checkName(f[1].text))
+	bad(2, checkTenant(f[2].text, only))
+	goal, why := parseTarget(f[3].text)
+	bad(3, why)
+	bad(4, checkAction(f[3].text, f[4].text))
+	effect, why := parseEffect(f[6].text)
+	bad(6, why)
+
+	var when *node
+	if goal.shape != 0 {
+		var broken *syntaxError
+		when, broken = conds.compile(f[5].text, goal.typ)
+		if broken != nil {
+			p.add(file, r.line, r.column(f[5], broken.at), "%s", broken.why)
+		}
+	}
+	if len(p.list) > before {
+		return rule{}, false
+	}
+	return rule{
+		Rule: Rule{
+			Subject: f[1].text, Tenant: f[2].text, Object: f[3].text, Action: f[4].text,
+			Condition: f[5].text, Effect: effect, File: file, Line: r.line,
+		},
+		target:  goal,
+		when:    when,
+		reasons: []Reason{{File: file, Line: r.line, Rule: strings.TrimLeft(r.text, " \t"), Effect: effect}},
+	}, true
+}
+
+// checkName returns what is wrong with a name that a rule may be for.
+func checkName(s string) string {
+	space, name, found := strings.Cut(s, ":")
+	switch {
+	case s == "":
+		return "an empty name"
+	case found && space == "role" && validRole(name):
+		return ""
+	case found && space == "user" && validUserID(name) && !strings.ContainsAny(name, `,"#`):
+		return ""
+	case found && (space == "role" || space == "user"):
+		return quote(s) + " is not a valid name"
+	}
+	return quote(s) + " is neither user:… nor role:…"
+}
+
+func checkTenant(s string, only tenant.ID) string {
+	if !only.IsZero() && s != only.String() {
+		return quote(s) + " in the file of the tenant " + only.String() + ": a tenant's file speaks for that tenant alone"
+	}
+	if s == everything {
+		return ""
+	}
+	if _, err := tenant.Parse(s); err != nil {
+		return quote(s) + " is neither * nor a tenant: " + err.Error()
+	}
+	return ""
+}
+
+// checkAction holds the action against the object. HEAD is refused because it is decided
+// as GET, so that a rule for it would never be met.
+func checkAction(object, action string) string {
+	method, word := validMethod(action), validWord(action)
+	switch {
+	case action == everything:
+		return ""
+	case action == "HEAD":
+		return "HEAD is decided as GET: write GET"
+	case strings.HasPrefix(object, "/") && !method:
+		return quote(action) + " on a route: write a method in upper case, or *"
+	case object != everything && !strings.HasPrefix(object, "/") && !word:
+		return quote(action) + " on a typed object: write a word in lower case, or *"
+	case !method && !word:
+		return quote(action) + " is neither a method in upper case, nor a word in lower case, nor *"
+	}
+	return ""
+}
+
+func parseEffect(s string) (e Effect, why string) {
+	switch s {
+	case "allow":
+		return Allow, ""
+	case "deny":
+		return Deny, ""
+	}
+	return Deny, "unknown effect " + quote(s) + ": write allow or deny, and nothing after it"
+}
+
+func parseTarget(s string) (t target, why string) {
+	pattern := strings.HasSuffix(s, "*")
+	if n := strings.Count(s, "*"); n > 1 || n == 1 && !pattern {
+		return target{}, "* stands only at the end of an object: Casbin ignores what follows it"
+	}
+	switch {
+	case s == "":
+		return target{}, "an empty object"
+	case s == everything:
+		return target{shape: coversAll}, ""
+	case !printable(s) || strings.ContainsAny(s, " ,\"'#?\\"):
+		return target{}, quote(s) + ` is not an object: no spaces and none of , " ' # ? \`
+	case s[0] == '/':
+		return parseRoute(s, pattern)
+	}
+	typ, id, found := strings.Cut(s, ":")
+	switch {
+	case !validWord(typ) || len(id) > maxIDLength:
+		return target{}, quote(s) + " is neither a route such as /invoices/:id nor a type such as invoice"
+	case typ == ofSubject || typ == ofObject || typ == ofEnv:
+		return target{}, quote(typ) + " is no object type: it names a part of the request in conditions"
+	case !found:
+		return target{shape: coversType, typ: typ}, ""
+	case id == "":
+		return target{}, quote(s) + " has no id after the colon"
+	case !pattern:
+		return target{shape: coversOne, typ: typ, rest: id}, ""
+	}
+	prefix := strings.TrimSuffix(id, everything)
+	if prefix != "" && !atBoundary(prefix) {
+		return target{}, "* stands only after : or /, so that it never ends within a name"
+	}
+	return target{shape: coversPrefix, typ: typ, rest: prefix}, ""
+}
+
+func parseRoute(s string, pattern bool) (t target, why string) {
+	prefix := strings.TrimSuffix(s, everything)
+	switch {
+	case len(s) > maxRouteLength:
+		return target{}, "the route is too long"
+	case !pattern:
+		return target{shape: coversOne, rest: s}, ""
+	case !strings.HasSuffix(prefix, "/"):
+		return target{}, "* stands only after / in a route"
+	}
+	return target{shape: coversPrefix, rest: prefix}, ""
+}
+
+// atBoundary reports whether s ends where a prefix may end.
+func atBoundary(s string) bool {
+	return strings.HasSuffix(s, "/") || strings.HasSuffix(s, ":")
+}
+
+func quote(s string) string {
+	if len(s) > 80 {
+		s = strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return `"` + s + `"`
+}
