@@ -1,0 +1,35 @@
+// Package authz is the front door of Reeve: one line puts authentication, sessions, tenant
+// binding and policy decisions in front of every route of an Echo service.
+//
+//	e.Use(authz.Middleware(authz.Config{Tokens: verifier, Sessions: manager, Policy: engine}))
+//
+// A request reaches its handler only when its token verifies, its session is live, its
+// tenant is served, and a policy rule allows the matched route and method. There is no
+// list of exceptions: public routes have a rule for role:anyone in the policy file.
+//
+// Handlers ask about objects with [Check], [Can] or [Require], and find the caller with
+// [FromContext]. [Verify] compares routes and rules before the service starts.
+package authz
+
+import (
+	"reflect"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+// The words of decisions, from package policy.
+type (
+	Action   = policy.Action
+	Object   = policy.Object
+	Decision = policy.Decision
+	Values   = policy.Values
+)
+
+// isNil reports whether v is nil or an interface that holds a nil pointer.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	rv := reflect.ValueOf(v)
+	return rv.Kind() == reflect.Pointer && rv.IsNil()
+}

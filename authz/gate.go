@@ -1,0 +1,189 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/middleware"
+)
+
+// gate runs the life of a request: who asks, for which tenant, whether they may, and only
+// then the handler. It is immutable.
+type gate struct {
+	authenticator middleware.Authenticator
+	policy        *policy.Engine
+	observer      Observer
+	hideExistence bool
+	refuse        func(c echo.Context, p middleware.Problem, cause error) error
+}
+
+func newGate(cfg Config) *gate {
+	g := &gate{
+		authenticator: middleware.Authenticator{
+			Tokens:   cfg.Tokens,
+			Sessions: cfg.Sessions,
+			Tenant:   cfg.Tenant,
+			Cookie:   cfg.Cookie,
+		},
+		policy:        cfg.Policy,
+		observer:      cfg.Observer,
+		hideExistence: cfg.HideExistence,
+		refuse:        cfg.ErrorHandler,
+	}
+	if g.refuse == nil {
+		g.refuse = func(c echo.Context, p middleware.Problem, _ error) error {
+			return middleware.Respond(c, p, cfg.Realm)
+		}
+	}
+	return g
+}
+
+func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		caller, err := g.admit(c)
+		if err != nil {
+			return g.answer(c, err)
+		}
+		c.SetRequest(c.Request().WithContext(caller.bind(c.Request().Context())))
+		if err := next(c); err != nil {
+			return g.answer(c, err)
+		}
+		return nil
+	}
+}
+
+// admit decides whether the request may reach its handler, and as whom. A nil error is
+// the only way through.
+func (g *gate) admit(c echo.Context) (*Caller, error) {
+	start := time.Now()
+	identity, err := g.authenticator.Identify(c)
+	caller := &Caller{session: identity.Session, gate: g}
+	var decision policy.Decision
+	if err == nil {
+		decision, err = g.decideRoute(c, caller, identity.Ignored)
+	}
+	g.observe(c.Request().Context(), Event{
+		Kind:     RouteDecision,
+		Action:   routeAction(c.Request().Method),
+		Object:   c.Path(),
+		Decision: decision,
+		Err:      err,
+		Elapsed:  time.Since(start),
+	}, caller)
+	if err != nil {
+		return nil, err
+	}
+	return caller, nil
+}
+
+// decideRoute asks the policy for the matched route template and the method; never for
+// the URL, of which there are many for one route.
+func (g *gate) decideRoute(c echo.Context, caller *Caller, ignored error) (policy.Decision, error) {
+	r := c.Request()
+	if c.Path() == "" {
+		return policy.Decision{}, unrouted(caller, echo.ErrNotFound)
+	}
+	decision, err := g.policy.Decide(r.Context(), policy.Request{
+		Tenant:  caller.Tenant(),
+		Subject: caller.subject(),
+		Action:  routeAction(r.Method),
+		Object:  policy.Route(c.Path()),
+	})
+	if err == nil && decision.Allowed() {
+		return decision, nil
+	}
+	// A method that no policy can decide is refused like one that no rule allows.
+	if err != nil && !errors.Is(err, policy.ErrRequest) {
+		return policy.Decision{}, fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
+	}
+	switch {
+	case caller.Anonymous() && ignored != nil:
+		return decision, because(cookieRefusal(ignored), ignored)
+	case caller.Anonymous():
+		return decision, middleware.ErrAuthenticationRequired
+	case methodMissing(c):
+		return decision, echo.ErrMethodNotAllowed
+	}
+	return decision, because(ErrDenied, err)
+}
+
+// methodMissing reports whether the router found the path but no route for the method,
+// and sets the Allow header that a 405 needs (RFC 9110 §15.5.6).
+func methodMissing(c echo.Context) bool {
+	allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string)
+	if !ok || c.Request().Method == http.MethodOptions {
+		return false
+	}
+	c.Response().Header().Set(echo.HeaderAllow, allow)
+	return true
+}
+
+// unrouted answers a request that no route serves: a known caller learns that, an
+// anonymous one must sign in first.
+func unrouted(caller *Caller, err error) error {
+	if caller.Anonymous() {
+		return middleware.ErrAuthenticationRequired
+	}
+	return err
+}
+
+// cookieRefusal is the kind of refusal for a cookie that was not believed: 403 where the
+// caller is known and refused, otherwise the challenge to sign in.
+func cookieRefusal(ignored error) error {
+	if p, _ := middleware.FromError(ignored); p.Status == http.StatusForbidden {
+		return middleware.ErrForbidden
+	}
+	return middleware.ErrAuthenticationRequired
+}
+
+// routeAction is the action of a method: HEAD is decided as GET, whose answer it is
+// without the body (RFC 9110 §9.3.2).
+func routeAction(method string) policy.Action {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return policy.Action(method)
+}
+
+// observe completes the event and hands it over.
+func (g *gate) observe(ctx context.Context, e Event, caller *Caller) {
+	if g.observer == nil {
+		return
+	}
+	e.Tenant, e.User = caller.Tenant(), caller.User()
+	if !caller.Anonymous() {
+		e.Session = caller.session.ID.Digest()
+	}
+	e.Status = status(e.Err)
+	g.observer(ctx, e)
+}
+
+// status is the HTTP status that err will be answered with, 0 for nil.
+func status(err error) int {
+	if err == nil {
+		return 0
+	}
+	if p, ok := middleware.FromError(err); ok {
+		return p.Status
+	}
+	var he *echo.HTTPError
+	if errors.As(err, &he) {
+		return he.Code
+	}
+	return http.StatusInternalServerError
+}
+
+// answer turns an error into a response: Reeve's own by the table, the service's by Echo.
+func (g *gate) answer(c echo.Context, err error) error {
+	problem, ours := middleware.FromError(err)
+	if !ours || c.Response().Committed {
+		return err
+	}
+	return g.refuse(c, problem, err)
+}

@@ -1,0 +1,106 @@
+package authz
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Kind tells the decisions of one request apart.
+type Kind uint8
+
+// A request has one decision about its route, and one about each object its handler asks
+// for.
+const (
+	RouteDecision Kind = iota + 1
+	ObjectDecision
+)
+
+// String returns "route" or "object".
+func (k Kind) String() string {
+	if k == ObjectDecision {
+		return "object"
+	}
+	return "route"
+}
+
+// Event describes one decision to an [Observer]. It carries no secret and no attribute of
+// the caller or the object, so it can be logged as it is.
+type Event struct {
+	Kind     Kind
+	Tenant   tenant.ID      // zero for an anonymous caller
+	User     session.UserID // zero for an anonymous caller
+	Session  string         // the digest of the session's id
+	Action   policy.Action  // the method for a route
+	Object   string         // the route template, or the object's type and id
+	Decision policy.Decision
+
+	// Err is nil when the request goes on. Otherwise it is why not: the refusal, or the
+	// outage. It is for logs and never for the client.
+	Err error
+
+	// Status is the HTTP status that refuses the request, 0 when it goes on.
+	Status int
+
+	// Elapsed is the time the decision took, from the request's bytes for a route.
+	Elapsed time.Duration
+}
+
+// Observer is told of decisions. ctx is the request's.
+type Observer func(ctx context.Context, e Event)
+
+// LogValue returns the event as a group of attributes, one record per decision.
+func (e Event) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.String("decision", e.Outcome()),
+		slog.String("kind", e.Kind.String()),
+		slog.String("tenant", e.Tenant.String()),
+		slog.String("caller", e.caller()),
+		slog.String("action", string(e.Action)),
+		slog.String("object", e.Object),
+		slog.String("revision", e.Decision.Revision),
+		slog.Int64("us", e.Elapsed.Microseconds()),
+	}
+	if len(e.Decision.Reasons) > 0 {
+		r := e.Decision.Reasons[0]
+		attrs = append(attrs, slog.String("rule", r.File+":"+strconv.Itoa(r.Line)))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.Int("status", e.Status), slog.String("cause", e.Err.Error()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// Outcome returns "allow", "deny", or "error" when no decision could be made.
+func (e Event) Outcome() string {
+	switch {
+	case e.Err == nil:
+		return "allow"
+	case e.Status >= 500:
+		return "error"
+	}
+	return "deny"
+}
+
+func (e Event) caller() string {
+	if e.User.IsZero() {
+		return "anonymous"
+	}
+	return e.User.String()
+}
+
+// objectName is the object as rules name it.
+func objectName(obj Object) string {
+	switch {
+	case obj.Route != "":
+		return obj.Route
+	case obj.ID == "":
+		return obj.Type
+	}
+	return obj.Type + ":" + obj.ID
+}

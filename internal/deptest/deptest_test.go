@@ -1,0 +1,184 @@
+// Package deptest holds the import rules of the house as a test.
+package deptest
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/reevehq/reeve"
+
+// layers lists the folders of the root module from the top down. A package imports only
+// what stands below its own layer, or within it what layerRules allow.
+var layers = []string{"authz", "middleware", "session", "tenant", "internal"}
+
+// rules are the imports that may appear only in some folders, each with its reason.
+var rules = []struct {
+	imports string // this package and everything below it
+	only    []string
+	because string
+}{
+	{"github.com/casbin", []string{"authz/policy"},
+		"one package knows Casbin, so that its fail-open corners are met in one place"},
+	{"github.com/golang-jwt", []string{"session/token"},
+		"one package decides what a valid token is"},
+	{"github.com/redis/go-redis", []string{"session/redisstore", "authz/policy/redispolicy"},
+		"a service that brings its own store links no Redis client"},
+	{"github.com/labstack/echo", []string{"authz", "middleware", "authz/authztest"},
+		"a port to another Echo touches these alone"},
+	{"net/http", []string{"authz", "middleware", "authz/console", "authz/authztest"},
+		"sessions, tokens, tenants and policies are decided without a server"},
+}
+
+// standardOnly lists folders that import the standard library and this module alone.
+var standardOnly = []struct{ dir, because string }{
+	{"tenant", "everything stands on it"},
+	{"internal/reqctx", "everything stands on it"},
+	{"session", "stores and tokens bring their own libraries"},
+	{"session/memstore", "it is the reference model: small enough to be believed"},
+	{"session/sessiontest", "any store's tests may import it"},
+}
+
+// leaves lists folders that import no other folder of this module but the ones given.
+var leaves = []struct {
+	dir string
+	may []string
+	why string
+}{
+	{"tenant", []string{"internal/reqctx"}, "the lowest layer"},
+	{"internal/reqctx", nil, "it is below the lowest layer"},
+	{"authz/policy", []string{"tenant"}, "a decision needs facts, not sessions or servers"},
+	{"session", []string{"tenant", "internal/reqctx"}, "a session knows no token and no store"},
+	{"session/token", []string{"session", "tenant"}, "a token names a session and does not load it"},
+	{"session/memstore", []string{"session", "tenant"}, "a store knows the contract alone"},
+	{"session/redisstore", []string{"session", "tenant"}, "a store knows the contract alone"},
+	{"session/sessiontest", []string{"session", "tenant"}, "the suite knows the contract alone"},
+	{"policies", nil, "it is data"},
+}
+
+type file struct {
+	dir, name string // dir relative to the module
+	imports   []string
+}
+
+func TestImportsFollowTheRules(t *testing.T) {
+	files := sources(t)
+	if len(files) < 20 {
+		t.Fatalf("found %d source files: the walk is broken", len(files))
+	}
+	for _, f := range files {
+		for _, imp := range f.imports {
+			checkOnly(t, f, imp)
+			checkStandard(t, f, imp)
+			checkLeaves(t, f, imp)
+			checkLayers(t, f, imp)
+		}
+	}
+}
+
+func checkOnly(t *testing.T, f file, imp string) {
+	for _, r := range rules {
+		if within(imp, r.imports) && !slices.Contains(r.only, f.dir) {
+			t.Errorf("%s/%s imports %s, which only %v may: %s", f.dir, f.name, imp, r.only, r.because)
+		}
+	}
+}
+
+func checkStandard(t *testing.T, f file, imp string) {
+	for _, r := range standardOnly {
+		if f.dir == r.dir && strings.Contains(strings.Split(imp, "/")[0], ".") && !within(imp, module) {
+			t.Errorf("%s/%s imports %s: only the standard library is allowed: %s", f.dir, f.name, imp, r.because)
+		}
+	}
+}
+
+func checkLeaves(t *testing.T, f file, imp string) {
+	if !within(imp, module) {
+		return
+	}
+	target := strings.TrimPrefix(strings.TrimPrefix(imp, module), "/")
+	for _, r := range leaves {
+		if f.dir == r.dir && !slices.Contains(r.may, target) {
+			t.Errorf("%s/%s imports %s; it may import only %v: %s", f.dir, f.name, target, r.may, r.why)
+		}
+	}
+}
+
+// checkLayers refuses arrows upward, also between folders that no rule names.
+func checkLayers(t *testing.T, f file, imp string) {
+	if !within(imp, module) {
+		return
+	}
+	target := strings.TrimPrefix(strings.TrimPrefix(imp, module), "/")
+	from, to := layer(f.dir), layer(target)
+	if from < 0 || to < 0 {
+		return
+	}
+	if to < from {
+		t.Errorf("%s/%s imports %s, which stands above it", f.dir, f.name, target)
+	}
+}
+
+func layer(dir string) int {
+	return slices.IndexFunc(layers, func(l string) bool { return within(dir, l) })
+}
+
+func within(p, root string) bool { return p == root || strings.HasPrefix(p, root+"/") }
+
+// sources returns the non-test files of the root module.
+func sources(t *testing.T) []file {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	var files []file
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if p != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || nested(p)) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		f := file{dir: path.Dir(rel), name: path.Base(rel)}
+		for _, spec := range parsed.Imports {
+			imp, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			f.imports = append(f.imports, imp)
+		}
+		files = append(files, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// nested reports whether dir is another module.
+func nested(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
