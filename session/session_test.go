@@ -12,6 +12,9 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
+// otherKey is a key of somebody else's, which equals ours but for its type.
+type otherKey uint8
+
 func TestRolesAreASortedSet(t *testing.T) {
 	given := []string{"viewer", "admin", "viewer", "Editor"}
 	r, err := session.NewRoles(given...)
@@ -133,7 +136,7 @@ func TestFromContextReturnsTheSessionOfTheRequestAndNobodyElse(t *testing.T) {
 		"typed nil":                              &reqctx.Node{Context: t.Context(), Session: typedNil},
 		"zero session":                           &reqctx.Node{Context: t.Context(), Session: &session.Session{Tenant: acme, User: alice}},
 		"another type":                           &reqctx.Node{Context: t.Context(), Session: s},
-		"a caller's own key":                     context.WithValue(t.Context(), 2, &s),
+		"a caller's own key":                     context.WithValue(t.Context(), otherKey(2), &s),
 	} {
 		if got, ok := session.FromContext(ctx); ok || !got.ID.IsZero() || !got.Tenant.IsZero() {
 			t.Errorf("%s: %v", name, got)

@@ -14,6 +14,9 @@ var (
 	globex = tenant.MustParse("globex")
 )
 
+// otherKey is a key of somebody else's, which equals ours but for its type.
+type otherKey uint8
+
 func TestAContextIsBoundToOneTenantOnce(t *testing.T) {
 	bound, err := tenant.NewContext(t.Context(), acme)
 	if err != nil {
@@ -22,7 +25,7 @@ func TestAContextIsBoundToOneTenantOnce(t *testing.T) {
 	if id, err := tenant.Require(bound); err != nil || id != acme {
 		t.Errorf("Require = %q, %v", id, err)
 	}
-	below, cancel := context.WithCancel(context.WithValue(bound, "k", "v")) //nolint:staticcheck // any key will do
+	below, cancel := context.WithCancel(context.WithValue(bound, otherKey(9), "v"))
 	defer cancel()
 	for name, ctx := range map[string]context.Context{"itself": bound, "one below": below} {
 		if escaped, err := tenant.NewContext(ctx, globex); !errors.Is(err, tenant.ErrMismatch) || escaped != nil {
@@ -66,7 +69,7 @@ func TestAContextThatNamesNoTenantHasNone(t *testing.T) {
 		"zero tenant":               &reqctx.Node{Context: t.Context(), Tenant: new(tenant.ID)},
 		"another type":              &reqctx.Node{Context: t.Context(), Tenant: acme},
 		"text":                      &reqctx.Node{Context: t.Context(), Tenant: "acme"},
-		"somebody else's key":       context.WithValue(t.Context(), 1, &id), //nolint:staticcheck // a key that equals ours but for its type
+		"somebody else's key":       context.WithValue(t.Context(), otherKey(1), &id),
 	} {
 		if got, err := tenant.Require(ctx); !errors.Is(err, tenant.ErrNoScope) || !got.IsZero() {
 			t.Errorf("%s: Require = %q, %v", name, got, err)

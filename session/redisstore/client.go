@@ -1,0 +1,106 @@
+package redisstore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Limits of a client that the store accepts. They hold what is not bound by the budget of
+// a call: dialling in the background, and an answer that nobody waits for any more.
+const (
+	maxClientTimeout = time.Second
+	maxClientRetries = 1
+)
+
+// openClient makes the client of a redis:// or rediss:// URL. Each step of a call, such as
+// dialling, may take three quarters of its budget. No error repeats the URL, which may
+// hold a password.
+func openClient(url string, budget time.Duration) (*redis.Client, error) {
+	if !strings.HasPrefix(url, "redis://") && !strings.HasPrefix(url, "rediss://") {
+		return nil, errors.New("redisstore: url: does not begin with redis:// or rediss://")
+	}
+	if strings.ContainsAny(url, "?#") {
+		return nil, errors.New("redisstore: url: no parameters are allowed, give a client to New instead")
+	}
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("redisstore: url: malformed")
+	}
+	step := min(budget*3/4, maxClientTimeout)
+	options.ContextTimeoutEnabled = true
+	options.DialTimeout = step
+	options.DialerRetries = 1
+	options.ReadTimeout = step
+	options.WriteTimeout = step
+	options.PoolTimeout = step
+	// Reads may be asked twice. Scripts that write are never sent again, see once.
+	options.MaxRetries = 1
+	options.MinRetryBackoff = -1
+	// Loads are pipelines. In a pool of their own they would double the connections.
+	options.PipelinePoolSize = -1
+	// CVE-2025-29923: CLIENT SETINFO that timed out on connecting made a connection
+	// hand out answers to other callers' questions.
+	options.DisableIdentity = true
+	// A service of hosted Redis, which a plain server answers with an error.
+	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClient(options), nil
+}
+
+// checkClient returns why a client must not be used, or nil.
+func checkClient(client redis.UniversalClient) error {
+	var problems []error
+	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	switch c := client.(type) {
+	case *redis.Client:
+		if c == nil {
+			refuse("nil")
+			break
+		}
+		o := c.Options()
+		checkTimes(refuse, o.ContextTimeoutEnabled, o.DialTimeout, o.ReadTimeout, o.WriteTimeout)
+		if o.MaxRetries > maxClientRetries {
+			refuse("MaxRetries is %d (3 is the default), more than %d multiply the load of an outage", o.MaxRetries, maxClientRetries)
+		}
+		if o.ClientSideCacheConfig != nil || o.ClientSideCache != nil {
+			refuse("client-side caching is on: it answers with epochs that were revoked, and without bound when Redis hangs")
+		}
+	case *redis.ClusterClient:
+		if c == nil {
+			refuse("nil")
+			break
+		}
+		o := c.Options()
+		checkTimes(refuse, o.ContextTimeoutEnabled, o.DialTimeout, o.ReadTimeout, o.WriteTimeout)
+		if o.MaxRetries > maxClientRetries {
+			refuse("MaxRetries is %d, more than %d multiply the load of an outage", o.MaxRetries, maxClientRetries)
+		}
+		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
+			refuse("ReadOnly, RouteByLatency or RouteRandomly is on: a replica may not have heard of a revocation")
+		}
+	default:
+		refuse("%T can not be checked: only *redis.Client and *redis.ClusterClient are accepted", client)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("redisstore: client refused: %w", err)
+	}
+	return nil
+}
+
+func checkTimes(refuse func(string, ...any), contexts bool, dial, read, write time.Duration) {
+	if !contexts {
+		refuse("ContextTimeoutEnabled is off: calls would not end at their deadline")
+	}
+	for _, t := range []struct {
+		name  string
+		value time.Duration
+	}{{"DialTimeout", dial}, {"ReadTimeout", read}, {"WriteTimeout", write}} {
+		if t.value <= 0 || t.value > maxClientTimeout {
+			refuse("%s is %v (0 and less is without end, 5s the default), it must be at most %v", t.name, t.value, maxClientTimeout)
+		}
+	}
+}

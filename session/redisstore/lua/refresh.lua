@@ -1,0 +1,28 @@
+#!lua
+-- Takes one step of a refresh family, repeats the last one, or ends the session of a
+-- family that was presented anything else.
+-- KEYS: session, last use, user epoch, refresh family, index
+-- ARGV: user epoch, presented digest, next digest, salt, grace in µs, member of the index
+-- Returns {'ok' or 'repeated', now in µs, last use in µs, version, sealed record, salt},
+--         {'gone'} or {'reused'}.
+local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'i', 'x')
+local last = redis.call('GET', KEYS[2])
+if not row[1] or not last then return {'gone'} end
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'gone'} end
+local family = redis.call('HMGET', KEYS[4], 'cur', 'prev', 'salt', 'at')
+local time = redis.call('TIME')
+local us = time[1] * 1000000 + time[2]
+local now = string.format('%.0f', us)
+if family[1] == ARGV[2] then
+  local idle_end = math.min(math.ceil((us + row[3]) / 1000), tonumber(row[4]))
+  redis.call('HSET', KEYS[4], 'cur', ARGV[3], 'prev', ARGV[2], 'salt', ARGV[4], 'at', now)
+  redis.call('SET', KEYS[2], now, 'XX', 'PXAT', string.format('%.0f', idle_end))
+  return {'ok', now, now, row[1], row[2], ARGV[4]}
+end
+local grace = tonumber(ARGV[5])
+if family[2] == ARGV[2] and grace > 0 and us - family[4] <= grace then
+  return {'repeated', now, last, row[1], row[2], family[3]}
+end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[4])
+redis.call('ZREM', KEYS[5], ARGV[6])
+return {'reused'}

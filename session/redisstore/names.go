@@ -1,0 +1,84 @@
+package redisstore
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// digestBytes is the length of a digest in a key name. Names are keyed, so that nobody
+// can look for a collision of 128 bits, and records say whose they are besides.
+const digestBytes = 16
+
+// names makes the names of keys. No id is in them, only keyed digests: whoever reads the
+// names, in a slow log or a monitor, learns neither who is signed in nor a session id,
+// and no id can bring a brace of its own and choose another slot.
+type names struct {
+	prefix string
+	key    []byte
+}
+
+func newNames(prefix string, nameKey []byte) (names, error) {
+	key, err := hkdf.Key(sha256.New, nameKey, nil, "reeve redisstore key names v1", sha256.Size)
+	return names{prefix, key}, err
+}
+
+// digest is injective in what and parts, up to collisions: each is preceded by its length.
+func (n names) digest(what string, parts ...string) string {
+	mac := hmac.New(sha256.New, n.key)
+	for _, part := range append([]string{what}, parts...) {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+		mac.Write(length[:])
+		mac.Write([]byte(part))
+	}
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:digestBytes])
+}
+
+// global is the key of everyone's epoch.
+func (n names) global() string { return n.prefix + ":{g}" }
+
+// tenant is the key of a tenant's status and epoch.
+func (n names) tenant(t tenant.ID) string {
+	return n.prefix + ":{t-" + n.digest("tenant", t.String()) + "}"
+}
+
+// userKeys are the names of the keys of one user of one tenant. They share a hash tag and
+// so a slot, in which one script can see all of them.
+type userKeys struct {
+	names
+	base  string
+	epoch string
+	index string // sorted set: member → expiry in ms
+}
+
+func (n names) user(t tenant.ID, u session.UserID) userKeys {
+	base := n.prefix + ":{u-" + n.digest("user", t.String(), u.String()) + "}:"
+	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i"}
+}
+
+// sessionKeys are the names of the keys of one session.
+type sessionKeys struct {
+	member  string // of the index
+	record  string // hash: v version, d sealed record, i idle timeout in µs, x expiry in ms
+	seen    string // µs of the last recorded use; ends with the idle timeout
+	refresh string // hash: cur, prev, salt, at
+}
+
+func (k userKeys) session(id session.ID) sessionKeys {
+	return k.member(k.digest("session", string(id.Bytes())))
+}
+
+func (k userKeys) member(m string) sessionKeys {
+	return sessionKeys{member: m, record: k.base + "s:" + m, seen: k.base + "a:" + m, refresh: k.base + "r:" + m}
+}
+
+func (n names) ref(r session.Ref) (userKeys, sessionKeys) {
+	user := n.user(r.Tenant, r.User)
+	return user, user.session(r.ID)
+}

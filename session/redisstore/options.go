@@ -1,0 +1,78 @@
+package redisstore
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// minKeyBytes is the least length of a key: 256 bits, as much as the ciphers use.
+const minKeyBytes = 32
+
+const (
+	defaultPrefix  = "reeve"
+	defaultTimeout = 200 * time.Millisecond
+	maxTimeout     = 5 * time.Second
+)
+
+// Options configures a [Store]. Every process that shares the sessions needs the same
+// NameKey and Prefix, and SealKeys that open what the others seal.
+type Options struct {
+	// NameKey keys the digests that stand for ids in key names. Required, 32 random bytes
+	// or more. It never rotates: under another key no session is found.
+	NameKey []byte
+
+	// SealKeys encrypt the records. Required, each 32 random bytes or more. The first
+	// seals, all of them open. To rotate, first add the new key at the end in every
+	// process, then move it to the front, and drop the old one when the longest session
+	// of its time has ended.
+	SealKeys [][]byte
+
+	// Prefix begins every key name and keeps the applications of one Redis apart. Default
+	// "reeve"; 1 to 32 bytes of [a-z0-9_-].
+	Prefix string
+
+	// Timeout is the budget of one call of the store, all its round trips and waits for a
+	// connection included. When it is spent the call fails with session.ErrUnavailable.
+	// Default 200 ms, at most 5 s.
+	Timeout time.Duration
+}
+
+var prefixPattern = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
+
+// complete returns the options with their defaults set, or every problem they have.
+func (o Options) complete() (Options, error) {
+	if o.Prefix == "" {
+		o.Prefix = defaultPrefix
+	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	var problems []error
+	if len(o.NameKey) < minKeyBytes {
+		problems = append(problems, fmt.Errorf("NameKey: %d bytes, at least %d are needed", len(o.NameKey), minKeyBytes))
+	}
+	if len(o.SealKeys) == 0 {
+		problems = append(problems, errors.New("SealKeys: none, records are never stored in clear"))
+	}
+	for i, key := range o.SealKeys {
+		if len(key) < minKeyBytes {
+			problems = append(problems, fmt.Errorf("SealKeys: key %d: %d bytes, at least %d are needed", i, len(key), minKeyBytes))
+		}
+		if slices.ContainsFunc(o.SealKeys[:i], func(k []byte) bool { return string(k) == string(key) }) {
+			problems = append(problems, fmt.Errorf("SealKeys: key %d is there twice", i))
+		}
+	}
+	if !prefixPattern.MatchString(o.Prefix) {
+		problems = append(problems, fmt.Errorf("Prefix: %q is not 1 to 32 bytes of [a-z0-9_-]", o.Prefix))
+	}
+	if o.Timeout < 0 || o.Timeout > maxTimeout {
+		problems = append(problems, fmt.Errorf("Timeout: %v is not between 0 and %v", o.Timeout, maxTimeout))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return Options{}, fmt.Errorf("redisstore: %w", err)
+	}
+	return o, nil
+}

@@ -1,0 +1,220 @@
+package redisstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// epochs are the three epochs that a session lives under. It is live while each is the
+// one it was issued at: equal, not merely no older, so that an epoch which a failover
+// rolled back ends sessions rather than revives them.
+type epochs struct{ user, tenant, global uint64 }
+
+// record is what is sealed: the session and the epochs at issue. LastSeenAt is not in it,
+// it has a key of its own, so that a touch rewrites no record.
+type record struct {
+	session session.Session
+	issued  epochs
+}
+
+// recordFormat is the first byte of a record in clear.
+const recordFormat = 1
+
+const (
+	kindString = iota
+	kindFalse
+	kindTrue
+	kindInt
+	kindFloat
+	kindStrings
+)
+
+// encode writes a record. Integers are varints, text is preceded by its length, times are
+// microseconds since 1970.
+func (r record) encode() ([]byte, error) {
+	s := r.session
+	b := append([]byte{recordFormat}, s.ID.Bytes()...)
+	b = appendText(b, s.Tenant.String())
+	b = appendText(b, s.User.String())
+	for _, n := range []uint64{s.Version, r.issued.user, r.issued.tenant, r.issued.global} {
+		b = binary.AppendUvarint(b, n)
+	}
+	for _, t := range []time.Time{s.CreatedAt, s.ExpiresAt, s.AuthTime} {
+		b = binary.AppendVarint(b, t.UnixMicro())
+	}
+	b = binary.AppendVarint(b, int64(s.IdleTimeout))
+	b = appendTexts(b, s.Roles.Names())
+	b = appendTexts(b, s.AMR.Names())
+	b = binary.AppendUvarint(b, uint64(s.Attributes.Len()))
+	for name, v := range s.Attributes.All() {
+		b = appendText(b, name)
+		switch v := v.(type) {
+		case string:
+			b = appendText(append(b, kindString), v)
+		case bool:
+			kind := byte(kindFalse)
+			if v {
+				kind = kindTrue
+			}
+			b = append(b, kind)
+		case int64:
+			b = binary.AppendVarint(append(b, kindInt), v)
+		case float64:
+			b = binary.BigEndian.AppendUint64(append(b, kindFloat), math.Float64bits(v))
+		case []string:
+			b = appendTexts(append(b, kindStrings), v)
+		default:
+			return nil, fmt.Errorf("%w: attribute %q is a %T", session.ErrInvalid, name, v)
+		}
+	}
+	return b, nil
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendTexts(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, s := range list {
+		b = appendText(b, s)
+	}
+	return b
+}
+
+var errMalformed = errors.New("malformed")
+
+// decodeRecord reads what encode wrote. What is authentic can still be of another format,
+// so every value passes the checks it passed when it was made; the error wraps
+// session.ErrCorrupt.
+func decodeRecord(b []byte) (record, error) {
+	d := decoder{rest: b}
+	var r record
+	if format := d.take(1); len(format) != 1 || format[0] != recordFormat {
+		return record{}, fmt.Errorf("%w: unknown format of record", session.ErrCorrupt)
+	}
+	s := &r.session
+	var problems [6]error
+	s.ID, problems[0] = session.IDFromBytes(d.take(32))
+	s.Tenant, problems[1] = tenant.Parse(d.text())
+	s.User, problems[2] = session.ParseUserID(d.text())
+	for _, n := range []*uint64{&s.Version, &r.issued.user, &r.issued.tenant, &r.issued.global} {
+		*n = d.uvarint()
+	}
+	for _, t := range []*time.Time{&s.CreatedAt, &s.ExpiresAt, &s.AuthTime} {
+		*t = fromMicros(d.varint())
+	}
+	s.IdleTimeout = time.Duration(d.varint())
+	s.Roles, problems[3] = session.NewRoles(d.texts()...)
+	s.AMR, problems[4] = session.NewMethods(d.texts()...)
+	s.Attributes, problems[5] = session.NewAttributes(d.attributes())
+	if err := errors.Join(append(problems[:], d.err)...); err != nil {
+		return record{}, fmt.Errorf("%w: %v", session.ErrCorrupt, err)
+	}
+	if len(d.rest) > 0 || s.IdleTimeout <= 0 {
+		return record{}, fmt.Errorf("%w: %v", session.ErrCorrupt, errMalformed)
+	}
+	return r, nil
+}
+
+// decoder reads from rest. After the first error everything it returns is empty.
+type decoder struct {
+	rest []byte
+	err  error
+}
+
+func (d *decoder) fail() { d.rest, d.err = nil, errMalformed }
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.rest)) {
+		d.fail()
+		return nil
+	}
+	taken := d.rest[:n]
+	d.rest = d.rest[n:]
+	return taken
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.rest)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) text() string { return string(d.take(d.uvarint())) }
+
+// count reads the length of a list, none of whose elements takes less than a byte.
+func (d *decoder) count() uint64 {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.fail()
+		return 0
+	}
+	return n
+}
+
+func (d *decoder) texts() []string {
+	list := make([]string, d.count())
+	for i := range list {
+		list[i] = d.text()
+	}
+	return list
+}
+
+func (d *decoder) attributes() map[string]any {
+	n := d.count()
+	set := make(map[string]any, n)
+	for range n {
+		name := d.text()
+		kind := d.take(1)
+		if len(kind) != 1 {
+			return nil
+		}
+		if _, twice := set[name]; twice {
+			d.fail()
+			return nil
+		}
+		switch kind[0] {
+		case kindString:
+			set[name] = d.text()
+		case kindFalse, kindTrue:
+			set[name] = kind[0] == kindTrue
+		case kindInt:
+			set[name] = d.varint()
+		case kindFloat:
+			bits := d.take(8)
+			if len(bits) != 8 {
+				return nil
+			}
+			set[name] = math.Float64frombits(binary.BigEndian.Uint64(bits))
+		case kindStrings:
+			set[name] = d.texts()
+		default:
+			d.fail()
+			return nil
+		}
+	}
+	return set
+}
+
+func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }

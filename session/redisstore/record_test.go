@@ -1,0 +1,113 @@
+package redisstore
+
+import (
+	"errors"
+	"maps"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+func drawRecord(t *rapid.T) record {
+	names := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-zA-Z0-9._-]{1,8}`), 0, 4, rapid.ID)
+	text := rapid.StringN(0, 20, 60)
+	values := map[string]any{}
+	for _, name := range names.Draw(t, "attribute names") {
+		values[name] = rapid.OneOf(
+			text.AsAny(), rapid.Bool().AsAny(), rapid.Int64().AsAny(),
+			rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64).AsAny(), rapid.SliceOfN(text, 0, 4).AsAny(),
+		).Draw(t, "value of "+name)
+	}
+	attributes, err := session.NewAttributes(values)
+	if err != nil {
+		t.Skip(err)
+	}
+	amr, _ := session.NewMethods(names.Draw(t, "methods")...)
+	instant := rapid.Int64Range(-1e15, 4e15)
+	return record{
+		session: session.Session{
+			ID: session.NewID(), Tenant: tenant.MustParse("acme"), User: session.MustParseUserID("alice|ü"),
+			Roles: session.MustRoles(names.Draw(t, "roles")...), AMR: amr, Attributes: attributes,
+			CreatedAt: fromMicros(instant.Draw(t, "created")), ExpiresAt: fromMicros(instant.Draw(t, "expires")),
+			AuthTime:    fromMicros(instant.Draw(t, "auth time")),
+			IdleTimeout: time.Duration(rapid.Int64Min(1).Draw(t, "idle")), Version: rapid.Uint64().Draw(t, "version"),
+		},
+		issued: epochs{rapid.Uint64().Draw(t, "user"), rapid.Uint64().Draw(t, "tenant"), rapid.Uint64().Draw(t, "global")},
+	}
+}
+
+func describe(r record) map[string]any {
+	s := r.session
+	return map[string]any{
+		"ref": s.Ref().ID.Reveal() + s.Tenant.String() + s.User.String(), "version": s.Version, "idle": s.IdleTimeout,
+		"created": s.CreatedAt.UnixMicro(), "expires": s.ExpiresAt.UnixMicro(), "auth": s.AuthTime.UnixMicro(),
+		"roles": s.Roles.Names(), "amr": s.AMR.Names(), "attributes": maps.Collect(s.Attributes.All()),
+		"epochs": []uint64{r.issued.user, r.issued.tenant, r.issued.global},
+	}
+}
+
+func TestARecordIsDecodedAsItWasEncoded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := drawRecord(t)
+		b, err := want.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeRecord(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(describe(want), describe(got)); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+		for n := range len(b) {
+			if _, err := decodeRecord(b[:n]); !errors.Is(err, session.ErrCorrupt) {
+				t.Fatalf("the first %d of %d bytes decode: %v", n, len(b), err)
+			}
+		}
+		if _, err := decodeRecord(append(b, 0)); !errors.Is(err, session.ErrCorrupt) {
+			t.Fatalf("a record with a byte after it decodes: %v", err)
+		}
+	})
+}
+
+// Records are authentic, but those of a faulty release are too.
+func FuzzDecodeRecord(f *testing.F) {
+	r := record{session: session.Session{
+		ID: session.NewID(), Tenant: tenant.MustParse("acme"), User: session.MustParseUserID("alice"),
+		Roles: session.MustRoles("a", "b"), IdleTimeout: time.Hour, Version: 1,
+	}}
+	r.session.Attributes, _ = session.NewAttributes(map[string]any{"s": "x", "b": true, "i": 1, "f": 1.5, "l": []string{"a"}})
+	b, err := r.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte{})
+	f.Add(append(b[:33:33], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := decodeRecord(b)
+		if err != nil {
+			if !errors.Is(err, session.ErrCorrupt) || !r.session.ID.IsZero() {
+				t.Fatalf("%v, %v", r, err)
+			}
+			return
+		}
+		if err := r.session.Ref().Validate(); err != nil {
+			t.Fatal(err)
+		}
+		again, err := r.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decodeRecord(again); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package redisstore
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// failed maps an error of the client. A key of another type than ours is corruption, and
+// so is nil from a script, since none returns it; every other error, whatever its text,
+// means that nothing is known.
+func failed(err error) error {
+	if redis.HasErrorPrefix(err, "WRONGTYPE") || errors.Is(err, redis.Nil) {
+		return fmt.Errorf("%w: %w", session.ErrCorrupt, err)
+	}
+	return fmt.Errorf("%w: %w", session.ErrUnavailable, err)
+}
+
+// reply reads the elements of a script's answer strictly. After the first that is not
+// what the script's header says, err wraps session.ErrCorrupt and all further ones are
+// empty.
+type reply struct {
+	rest []any
+	err  error
+}
+
+func newReply(v any, elements int) *reply {
+	r := &reply{}
+	list, ok := v.([]any)
+	if !ok || len(list) != elements {
+		r.corrupt("unexpected answer")
+		return r
+	}
+	r.rest = list
+	return r
+}
+
+func (r *reply) corrupt(what string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s", session.ErrCorrupt, what)
+	}
+	r.rest = nil
+}
+
+func (r *reply) next() any {
+	if len(r.rest) == 0 {
+		r.corrupt("answer too short")
+		return nil
+	}
+	v := r.rest[0]
+	r.rest = r.rest[1:]
+	return v
+}
+
+// text returns a string, and false when the element is nil.
+func (r *reply) text() (string, bool) {
+	switch v := r.next().(type) {
+	case string:
+		return v, true
+	case nil:
+		return "", false
+	}
+	r.corrupt("answer of another type")
+	return "", false
+}
+
+// must returns a string that cannot be nil.
+func (r *reply) must() string {
+	s, ok := r.text()
+	if !ok {
+		r.corrupt("incomplete answer")
+	}
+	return s
+}
+
+// number returns an integer of 1 to 2^53, in which Lua counts exactly, and false for nil.
+func (r *reply) number() (uint64, bool) {
+	s, ok := r.text()
+	if !ok {
+		return 0, false
+	}
+	n, ok := parseNumber(s)
+	if !ok {
+		r.corrupt("not a number")
+	}
+	return n, ok
+}
+
+func (r *reply) mustNumber() uint64 {
+	n, ok := r.number()
+	if !ok {
+		r.corrupt("incomplete answer")
+	}
+	return n
+}
+
+func (r *reply) list() []any {
+	v, ok := r.next().([]any)
+	if !ok {
+		r.corrupt("answer of another type")
+	}
+	return v
+}
+
+// parseNumber accepts one spelling of each number: epochs are compared as text by the
+// scripts and as numbers here.
+func parseNumber(s string) (uint64, bool) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || n == 0 || n > 1<<53 || strconv.FormatUint(n, 10) != s {
+		return 0, false
+	}
+	return n, true
+}
+
+// row is what is stored of a session.
+type row struct {
+	found   bool
+	version uint64
+	sealed  string
+	seen    uint64 // µs of the last use
+	used    bool   // within the idle timeout: the key of the last use is there
+}
+
+// row reads version, sealed record and last use.
+func (r *reply) row() row {
+	var out row
+	var hasRecord bool
+	out.version, out.found = r.number()
+	out.sealed, hasRecord = r.text()
+	out.seen, out.used = r.number()
+	if out.found != hasRecord {
+		r.corrupt("half a record")
+	}
+	return out
+}
+
+// tenantState is what is stored of a tenant. The zero value is one that was never set up.
+type tenantState struct {
+	status tenant.Status
+	epoch  uint64 // 0 when there is none, which equals no epoch at issue
+}
+
+func parseTenant(v any) (tenantState, error) {
+	r := newReply(v, 2)
+	text, known := r.text()
+	epoch, _ := r.number()
+	if r.err != nil || !known {
+		return tenantState{}, r.err
+	}
+	status, err := tenant.ParseStatus(text)
+	if err != nil || status == tenant.Unknown {
+		return tenantState{}, fmt.Errorf("%w: status of a tenant", session.ErrCorrupt)
+	}
+	return tenantState{status, epoch}, nil
+}

@@ -1,0 +1,225 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// Load implements [session.Store]. It is one round trip, and a second one when the use is
+// to be recorded: whether the tenant may be served is known only after the first.
+func (s *Store) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
+	if err := ref.Validate(); err != nil {
+		return session.Session{}, wrap("load", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	l, err := s.read(ctx, ref)
+	if err != nil {
+		return session.Session{}, wrap("load", err)
+	}
+	if l.now.Sub(l.session.LastSeenAt) < session.TouchInterval {
+		return l.session, nil
+	}
+	if err := s.touch(ctx, &l); err != nil {
+		return session.Session{}, wrap("load", err)
+	}
+	return l.session, nil
+}
+
+// Touch implements [session.Store].
+func (s *Store) Touch(ctx context.Context, ref session.Ref) error {
+	if err := ref.Validate(); err != nil {
+		return wrap("touch", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	l, err := s.read(ctx, ref)
+	if err != nil {
+		return wrap("touch", err)
+	}
+	if err := s.touch(ctx, &l); err != nil {
+		return wrap("touch", err)
+	}
+	return nil
+}
+
+func (s *Store) touch(ctx context.Context, l *live) error {
+	v, err := s.run(ctx, touchScript, []string{l.keys.record, l.keys.seen, l.user.epoch}, l.issued.user)
+	if err != nil {
+		return err
+	}
+	r, err := outcome(v, 2)
+	if err != nil {
+		return err
+	}
+	seen := r.mustNumber()
+	l.session.LastSeenAt = fromMicros(int64(seen))
+	return r.err
+}
+
+// Update implements [session.Store]. The epochs at issue stay: a session that was updated
+// while its tenant was revoked is dead like one that was not.
+func (s *Store) Update(ctx context.Context, n session.Session) (session.Session, error) {
+	updated, err := s.update(ctx, n)
+	if err != nil {
+		return session.Session{}, wrap("update", err)
+	}
+	return updated, nil
+}
+
+func (s *Store) update(ctx context.Context, n session.Session) (session.Session, error) {
+	if err := n.Ref().Validate(); err != nil {
+		return session.Session{}, err
+	}
+	if err := checkIdle(n); err != nil {
+		return session.Session{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	l, err := s.read(ctx, n.Ref())
+	if err != nil {
+		return session.Session{}, err
+	}
+	if n.Version != l.session.Version {
+		return session.Session{}, session.ErrConflict
+	}
+	next, sealed, err := s.succeed(l, n, l.keys)
+	if err != nil {
+		return session.Session{}, err
+	}
+	v, err := s.run(ctx, updateScript, []string{l.keys.record, l.keys.seen, l.user.epoch},
+		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout))
+	if err != nil {
+		return session.Session{}, err
+	}
+	r, err := outcome(v, 2)
+	if err != nil {
+		return session.Session{}, err
+	}
+	next.LastSeenAt = fromMicros(int64(r.mustNumber()))
+	if r.err != nil {
+		return session.Session{}, r.err
+	}
+	return next, nil
+}
+
+// Rotate implements [session.Store]. The epochs at issue stay, as in Update.
+func (s *Store) Rotate(ctx context.Context, old session.Ref, next session.Session, refresh session.Digest) (session.Session, error) {
+	rotated, err := s.rotate(ctx, old, next, refresh)
+	if err != nil {
+		return session.Session{}, wrap("rotate", err)
+	}
+	return rotated, nil
+}
+
+func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, refresh session.Digest) (session.Session, error) {
+	for _, ref := range []session.Ref{old, n.Ref()} {
+		if err := ref.Validate(); err != nil {
+			return session.Session{}, err
+		}
+	}
+	if n.Tenant != old.Tenant || n.User != old.User {
+		return session.Session{}, fmt.Errorf("%w: a rotation to another tenant or user", session.ErrInvalid)
+	}
+	if err := checkIdle(n); err != nil {
+		return session.Session{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	l, err := s.read(ctx, old)
+	if err != nil {
+		return session.Session{}, err
+	}
+	if n.ID == old.ID {
+		return session.Session{}, session.ErrExists
+	}
+	if n.Version != l.session.Version {
+		return session.Session{}, session.ErrConflict
+	}
+	keys := l.user.session(n.ID)
+	next, sealed, err := s.succeed(l, n, keys)
+	if err != nil {
+		return session.Session{}, err
+	}
+	v, err := s.run(ctx, rotateScript,
+		[]string{l.user.epoch, l.user.index, l.keys.record, l.keys.seen, l.keys.refresh, keys.record, keys.seen, keys.refresh},
+		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout),
+		expiry(next), digestText(refresh), l.keys.member, keys.member)
+	if err != nil {
+		return session.Session{}, err
+	}
+	r, err := outcome(v, 2)
+	if err != nil {
+		return session.Session{}, err
+	}
+	next.LastSeenAt = fromMicros(int64(r.mustNumber()))
+	if r.err != nil {
+		return session.Session{}, r.err
+	}
+	return next, nil
+}
+
+// succeed makes the next version of a live session, with what a caller may change taken
+// from n, sealed for keys.
+func (s *Store) succeed(l live, n session.Session, keys sessionKeys) (session.Session, []byte, error) {
+	next := l.record
+	next.session.ID = n.ID
+	next.session.Roles, next.session.Attributes = n.Roles, n.Attributes
+	next.session.AuthTime, next.session.AMR = n.AuthTime, n.AMR
+	next.session.IdleTimeout = n.IdleTimeout
+	next.session.Version++
+	return s.seal(keys, next)
+}
+
+// seal returns the session as a later Load will and its record sealed for keys.
+func (s *Store) seal(keys sessionKeys, r record) (session.Session, []byte, error) {
+	r.session.AuthTime = fromMicros(r.session.AuthTime.UnixMicro())
+	plain, err := r.encode()
+	if err != nil {
+		return session.Session{}, nil, err
+	}
+	sealed, err := s.sealer.seal(keys.record, r.session.Version, plain)
+	return r.session, sealed, err
+}
+
+// outcome reads an answer that begins with a code, and has so many elements when it is ok.
+func outcome(v any, elements int) (*reply, error) {
+	list, _ := v.([]any)
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+	}
+	switch list[0] {
+	case "gone":
+		return nil, session.ErrNotFound
+	case "conflict":
+		return nil, session.ErrConflict
+	case "exists":
+		return nil, session.ErrExists
+	case "reused":
+		return nil, session.ErrRefreshReused
+	case "ok", "repeated":
+		r := newReply(list, elements)
+		r.next()
+		return r, r.err
+	}
+	return nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+}
+
+func checkIdle(s session.Session) error {
+	if s.IdleTimeout <= 0 {
+		return fmt.Errorf("%w: idle timeout %v is not positive", session.ErrInvalid, s.IdleTimeout)
+	}
+	return nil
+}
+
+// micros rounds a duration up to microseconds.
+func micros(d time.Duration) int64 {
+	if d > math.MaxInt64-time.Microsecond {
+		return int64(d / time.Microsecond)
+	}
+	return int64((d + time.Microsecond - 1) / time.Microsecond)
+}

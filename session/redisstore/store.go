@@ -1,0 +1,141 @@
+// Package redisstore keeps sessions in Redis 7.0 or later: one server, Sentinel or
+// Cluster, with one layout and no module.
+//
+//	store, err := redisstore.Open("redis://127.0.0.1:6379", redisstore.Options{
+//		NameKey:  nameKey,          // 32 bytes, for ever
+//		SealKeys: [][]byte{sealKey}, // 32 bytes, may rotate
+//	})
+//	defer store.Close()
+//
+// Each change is one Lua script, so a session that was revoked is never brought back by a
+// write that was under way. Revoking a user, a tenant or everyone moves one epoch on,
+// however many sessions there are.
+//
+// # What Redis must keep
+//
+// A lost key never lets anyone in: without its epochs a session is dead. But Redis brings
+// back what it forgets. A server that restarts from an old snapshot, or a replica that is
+// promoted before it heard of a revocation, serves the sessions of that moment again. Run
+// it with appendonly yes and appendfsync always, or set min-replicas-to-write, as far as
+// that matters, and with maxmemory-policy noeviction so that nobody is signed out at
+// random.
+//
+// # What Redis learns
+//
+// Key names are keyed digests and records are sealed with AES-256-GCM, bound to their key
+// and version: somebody who reads Redis learns no id, role or attribute, and somebody who
+// writes to it can end sessions and put back what was there before, so undo a revocation,
+// but not make a session, change one or give one to another user.
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// maxLifetime bounds lifetimes, so that times in microseconds stay exact in Lua.
+const maxLifetime = 10 * 365 * 24 * time.Hour
+
+// epochSlack is how much longer than its sessions a user's epoch is kept.
+const epochSlack = time.Hour
+
+// Store is a [session.Store] in Redis. It is safe for concurrent use.
+type Store struct {
+	client  redis.UniversalClient
+	owned   bool // the client was made by Open
+	names   names
+	sealer  sealer
+	timeout time.Duration
+}
+
+var _ session.Store = (*Store)(nil)
+
+// New returns a store that uses a client of the caller, who closes it. It refuses a client
+// whose calls could hang or be answered by a replica or a cache, and says why. Nothing is
+// sent.
+func New(client redis.UniversalClient, opts Options) (*Store, error) {
+	opts, err := opts.complete()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkClient(client); err != nil {
+		return nil, err
+	}
+	s := &Store{client: client, timeout: opts.Timeout}
+	if s.names, err = newNames(opts.Prefix, opts.NameKey); err != nil {
+		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
+	}
+	if s.sealer, err = newSealer(opts.SealKeys); err != nil {
+		return nil, fmt.Errorf("redisstore: SealKeys: %w", err)
+	}
+	return s, nil
+}
+
+// Open returns a store with a client of its own for a redis:// or rediss:// URL, set up
+// so that no call outlasts its budget. Nothing is sent; see [Store.Ping]. Parameters in
+// the URL are refused: who needs others makes the client and calls [New].
+func Open(url string, opts Options) (*Store, error) {
+	opts, err := opts.complete()
+	if err != nil {
+		return nil, err
+	}
+	client, err := openClient(url, opts.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	s, err := New(client, opts)
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	s.owned = true
+	return s, nil
+}
+
+// Close closes the client if [Open] made it. It does nothing for a store of [New].
+func (s *Store) Close() error {
+	if !s.owned {
+		return nil
+	}
+	return s.client.Close()
+}
+
+// Ping returns nil when Redis answers, and otherwise an error wrapping
+// session.ErrUnavailable.
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return wrap("ping", failed(err))
+	}
+	if err := s.client.Ping(ctx).Err(); err != nil {
+		return wrap("ping", failed(err))
+	}
+	return nil
+}
+
+// wrap says what the store was doing.
+func wrap(op string, err error) error { return fmt.Errorf("redisstore: %s: %w", op, err) }
+
+// run runs a script that writes.
+func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) (any, error) {
+	v, err := run(ctx, s.client, sc, keys, args...)
+	if err != nil {
+		return nil, failed(err)
+	}
+	return v, nil
+}
+
+// expect runs a script that has one answer, ok.
+func (s *Store) expect(ctx context.Context, sc script, keys []string, args ...any) error {
+	v, err := s.run(ctx, sc, keys, args...)
+	if err == nil && v != "ok" {
+		err = fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+	}
+	return err
+}
