@@ -1,0 +1,162 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// meter is a hook that keeps the commands of each round trip.
+type meter struct {
+	mu    sync.Mutex
+	trips [][]string
+}
+
+func (m *meter) note(cmds ...redis.Cmder) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var names []string
+	for _, cmd := range cmds {
+		names = append(names, cmd.Name())
+	}
+	m.trips = append(m.trips, names)
+}
+
+func (m *meter) take() [][]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	trips := m.trips
+	m.trips = nil
+	return trips
+}
+
+func (m *meter) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (m *meter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { m.note(cmd); return next(ctx, cmd) }
+}
+
+func (m *meter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error { m.note(cmds...); return next(ctx, cmds) }
+}
+
+// TestStoreCost counts round trips, and what the server says that it ran.
+func TestStoreCost(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t)
+	client := redis.NewClient(&redis.Options{
+		Addr: server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1,
+		DialTimeout: time.Second, ReadTimeout: time.Second,
+	})
+	t.Cleanup(func() { client.Close() })
+	var m meter
+	client.AddHook(&m)
+	store, err := redisstore.New(client, storeOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	if err := store.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
+		t.Fatal(err)
+	}
+	var all []session.Session
+	for range 1000 {
+		s, err := store.Create(ctx, draft(), time.Hour, digest("first"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	s := all[0]
+	for _, method := range methods(s.Ref()) { // each script is known from here on
+		if method.name == "Revoke" {
+			break
+		}
+		if method.name == "Update" || method.name == "Rotate" {
+			continue
+		}
+		if err := method.do(ctx, store); err != nil {
+			t.Fatalf("%s: %v", method.name, err)
+		}
+	}
+	for _, revoke := range []func() error{
+		func() error { return store.RevokeTenant(ctx, tenant.MustParse("other")) },
+		func() error { return store.RevokeUser(ctx, acme, session.MustParseUserID("other")) },
+	} {
+		if err := revoke(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	load := [][]string{{"evalsha", "hmget", "get"}}
+	script := [][]string{{"evalsha"}}
+	for _, c := range []struct {
+		name string
+		do   func() error
+		want [][]string
+	}{
+		{"Load", func() error { _, err := store.Load(ctx, s.Ref()); return err }, load},
+		{"Touch", func() error { return store.Touch(ctx, s.Ref()) }, append(slices.Clone(load), script...)},
+		{"Create", func() error { _, err := store.Create(ctx, draft(), time.Hour, digest("")); return err },
+			[][]string{{"evalsha", "hmget", "evalsha"}, {"evalsha"}}},
+		{"List", func() error { _, err := store.List(ctx, acme, alice); return err }, append([][]string{{"zrange"}}, load...)},
+		{"TenantStatus", func() error { _, err := store.TenantStatus(ctx, acme); return err }, script},
+		{"RevokeUser of 1000 sessions", func() error { return store.RevokeUser(ctx, acme, alice) }, script},
+		{"RevokeTenant", func() error { return store.RevokeTenant(ctx, acme) }, script},
+		{"RevokeAll", func() error { return store.RevokeAll(ctx) }, script},
+	} {
+		m.take()
+		if err := c.do(); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if got := m.take(); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: round trips %v, want %v", c.name, got, c.want)
+		}
+	}
+	for _, s := range all {
+		if _, err := store.Load(ctx, s.Ref()); !errors.Is(err, session.ErrNotFound) {
+			t.Fatalf("a session outlived three revocations: %v", err)
+		}
+	}
+	stats, err := client.Info(ctx, "commandstats").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"scan", "keys", "hscan", "zscan"} {
+		if slices.Contains(commands(stats), command) {
+			t.Errorf("the store used %s", command)
+		}
+	}
+	if !slices.Contains(commands(stats), "evalsha") {
+		t.Errorf("the statistics were not understood: %.200s", stats)
+	}
+}
+
+// commands returns the commands that the statistics count.
+func commands(stats string) []string {
+	var names []string
+	for line := range strings.Lines(stats) {
+		if rest, ok := strings.CutPrefix(line, "cmdstat_"); ok {
+			name, _, _ := strings.Cut(rest, ":")
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,188 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/session/sessiontest"
+	"github.com/reevehq/reeve/tenant"
+)
+
+var (
+	acme  = tenant.MustParse("acme")
+	alice = session.MustParseUserID("alice")
+)
+
+// storeOptions has a prefix of its own for each call, since tests may share a server, and
+// a budget that a busy machine keeps.
+func storeOptions() redisstore.Options {
+	return redisstore.Options{
+		NameKey:  bytes.Repeat([]byte{1}, 32),
+		SealKeys: [][]byte{bytes.Repeat([]byte{2}, 32)},
+		Prefix:   "t-" + session.NewID().Digest(),
+		Timeout:  5 * time.Second,
+	}
+}
+
+func open(tb testing.TB, url string, opts redisstore.Options) *redisstore.Store {
+	tb.Helper()
+	store, err := redisstore.Open(url, opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			tb.Errorf("Close: %v", err)
+		}
+	})
+	return store
+}
+
+// fixture is a store on a server of its own, with acme active.
+type fixture struct {
+	*testing.T
+	server *redisserver.Server
+	store  *redisstore.Store
+	raw    *redis.Client // behind the store's back
+}
+
+// newFixture gives the store its default budget when timeout is 0.
+func newFixture(t *testing.T, timeout time.Duration) *fixture {
+	t.Helper()
+	server := redisserver.Start(t)
+	opts := storeOptions()
+	opts.Timeout = timeout
+	f := &fixture{T: t, server: server, store: open(t, server.URL(), opts), raw: server.Client()}
+	t.Cleanup(func() { f.raw.Close() })
+	f.eventually("the tenant is set up", func() error {
+		return f.store.SetTenantStatus(t.Context(), acme, tenant.Active)
+	})
+	return f
+}
+
+func draft() session.Session {
+	return session.Session{ID: session.NewID(), Tenant: acme, User: alice, IdleTimeout: time.Hour}
+}
+
+func digest(s string) session.Digest { return sha256.Sum256([]byte(s)) }
+
+func (f *fixture) create() session.Session {
+	f.Helper()
+	s := draft()
+	f.eventually("a session is created", func() (err error) {
+		s.ID = session.NewID()
+		s, err = f.store.Create(f.Context(), s, time.Hour, digest("first"))
+		return err
+	})
+	return s
+}
+
+// eventually repeats do while it reports an outage: a busy machine may spend the budget
+// of a call.
+func (f *fixture) eventually(what string, do func() error) {
+	f.Helper()
+	var err error
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if err = do(); err == nil || !errors.Is(err, session.ErrUnavailable) {
+			break
+		}
+	}
+	if err != nil {
+		f.Fatalf("%s: %v", what, err)
+	}
+}
+
+// method is a call of one method of the store.
+type method struct {
+	name string
+	do   func(ctx context.Context, s *redisstore.Store) error
+}
+
+// methods calls every method, on the session of ref where it takes one. Those that would
+// end it come last.
+func methods(ref session.Ref) []method {
+	as := func(id session.ID) session.Session {
+		s := draft()
+		s.ID, s.Version = id, 1
+		return s
+	}
+	return []method{
+		{"Ping", func(ctx context.Context, s *redisstore.Store) error { return s.Ping(ctx) }},
+		{"Load", func(ctx context.Context, s *redisstore.Store) error { _, err := s.Load(ctx, ref); return err }},
+		{"Touch", func(ctx context.Context, s *redisstore.Store) error { return s.Touch(ctx, ref) }},
+		{"List", func(ctx context.Context, s *redisstore.Store) error { _, err := s.List(ctx, acme, alice); return err }},
+		{"TenantStatus", func(ctx context.Context, s *redisstore.Store) error { _, err := s.TenantStatus(ctx, acme); return err }},
+		{"SetTenantStatus", func(ctx context.Context, s *redisstore.Store) error {
+			return s.SetTenantStatus(ctx, acme, tenant.Active)
+		}},
+		{"Create", func(ctx context.Context, s *redisstore.Store) error {
+			_, err := s.Create(ctx, draft(), time.Hour, digest("first"))
+			return err
+		}},
+		{"Refresh", func(ctx context.Context, s *redisstore.Store) error {
+			_, err := s.Refresh(ctx, ref, session.RefreshStep{Presented: digest("first"), Next: digest("second"), Grace: time.Minute})
+			return err
+		}},
+		{"Rotate with a stale version", func(ctx context.Context, s *redisstore.Store) error {
+			next := as(session.NewID())
+			next.Version = 99
+			_, err := s.Rotate(ctx, ref, next, digest("first"))
+			if errors.Is(err, session.ErrConflict) {
+				return nil
+			}
+			return err
+		}},
+		{"Update", func(ctx context.Context, s *redisstore.Store) error { _, err := s.Update(ctx, as(ref.ID)); return err }},
+		{"Rotate", func(ctx context.Context, s *redisstore.Store) error {
+			next := as(session.NewID())
+			next.Version = 2
+			_, err := s.Rotate(ctx, ref, next, digest("first"))
+			return err
+		}},
+		{"Revoke", func(ctx context.Context, s *redisstore.Store) error { return s.Revoke(ctx, ref) }},
+		{"RevokeUser", func(ctx context.Context, s *redisstore.Store) error { return s.RevokeUser(ctx, acme, alice) }},
+		{"RevokeTenant", func(ctx context.Context, s *redisstore.Store) error { return s.RevokeTenant(ctx, acme) }},
+		{"RevokeAll", func(ctx context.Context, s *redisstore.Store) error { return s.RevokeAll(ctx) }},
+	}
+}
+
+// TestStoreConformance proves the contract of session.Store on one server.
+func TestStoreConformance(t *testing.T) {
+	t.Parallel()
+	url := redisserver.Shared(t)
+	sessiontest.Run(t, func(t *testing.T) sessiontest.Harness {
+		return sessiontest.Harness{Store: open(t, url, storeOptions())}
+	})
+}
+
+// TestStoreConformanceOnCluster proves it on three masters: keys of one script that are
+// not in one slot, and keys that a script is not given, show here.
+func TestStoreConformanceOnCluster(t *testing.T) {
+	t.Parallel()
+	cluster := redisserver.StartCluster(t)
+	client := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs:                 cluster,
+		ContextTimeoutEnabled: true,
+		DialTimeout:           time.Second,
+		ReadTimeout:           time.Second,
+	})
+	t.Cleanup(func() { client.Close() })
+	sessiontest.Run(t, func(t *testing.T) sessiontest.Harness {
+		store, err := redisstore.New(client, storeOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sessiontest.Harness{Store: store}
+	})
+}
