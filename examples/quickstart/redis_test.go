@@ -1,0 +1,136 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startRedis starts a Redis of its own and returns its address and what ends it. Without
+// redis-server the test is skipped, but fails in CI.
+func startRedis(t *testing.T) (address string, stop func()) {
+	t.Helper()
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("redis-server is missing")
+		}
+		t.Skip("needs redis-server: for example apt-get install redis-server")
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = free.Addr().String()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Close()
+	server := exec.Command(program, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = server.Wait(); close(ended) }()
+	stop = func() {
+		_ = server.Process.Kill()
+		<-ended
+	}
+	t.Cleanup(stop)
+	eventually(t, "Redis", func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	return address, stop
+}
+
+// send returns the status and body of the answer to a request with a form or without.
+func send(t *testing.T, method, target, token string, fields url.Values) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(fields.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fields != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+func TestInstancesThatShareRedisAndDataAreOneService(t *testing.T) {
+	address, stopRedis := startRedis(t)
+	data := t.TempDir()
+	one, _, stopOne := started(t, "-redis", "redis://"+address, "-data", data)
+	two, _, stopTwo := started(t, "-redis", "redis://"+address, "-data", data)
+	want := func(what string, got, want int) {
+		t.Helper()
+		if got != want {
+			t.Fatalf("%s: %d, want %d", what, got, want)
+		}
+	}
+
+	status, text := send(t, "POST", one+"/login", "", url.Values{"tenant": {"acme"}, "user": {"alice"}, "password": {"demo"}})
+	want("login", status, 200)
+	var first, second tokens
+	if err := json.Unmarshal([]byte(text), &first); err != nil {
+		t.Fatal(err)
+	}
+	status, _ = send(t, "GET", two+"/invoices/1", first.Access, nil)
+	want("the token at the other instance", status, 200)
+	status, text = send(t, "POST", two+"/refresh", "", url.Values{"refresh_token": {first.Refresh}})
+	want("refresh at the other instance", status, 200)
+	if err := json.Unmarshal([]byte(text), &second); err != nil {
+		t.Fatal(err)
+	}
+	want("a restart", stopOne(), exitFine)
+	one, _, stopOne = started(t, "-redis", "redis://"+address, "-data", data)
+	status, _ = send(t, "GET", one+"/me", second.Access, nil)
+	want("the token after a restart", status, 200)
+
+	status, _ = send(t, "POST", two+"/logout", second.Access, nil)
+	want("logout at the other instance", status, 204)
+	status, _ = send(t, "GET", one+"/me", first.Access, nil)
+	want("the token after a logout elsewhere", status, 401)
+
+	// An outage is neither an allow nor a sign-out.
+	_, text = send(t, "POST", one+"/login", "", url.Values{"tenant": {"acme"}, "user": {"alice"}, "password": {"demo"}})
+	if err := json.Unmarshal([]byte(text), &first); err != nil {
+		t.Fatal(err)
+	}
+	stopRedis()
+	for path, status := range map[string]int{"/livez": 200, "/readyz": 503, "/invoices/1": 503, "/.well-known/jwks.json": 200} {
+		token := ""
+		if path == "/invoices/1" {
+			token = first.Access
+		}
+		got, _ := send(t, "GET", one+path, token, nil)
+		want("without Redis, "+path, got, status)
+	}
+	status, _ = send(t, "POST", one+"/login", "", url.Values{"tenant": {"acme"}, "user": {"alice"}, "password": {"demo"}})
+	want("login without Redis", status, 503)
+	want("the end", stopOne(), exitFine)
+	want("the end", stopTwo(), exitFine)
+}
