@@ -1,0 +1,331 @@
+package integration_test
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/policies"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// block is one fenced block of the README.
+type block struct{ kind, text string }
+
+func readme(t *testing.T) (string, []block) {
+	t.Helper()
+	data, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []block
+	for _, m := range regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$").FindAllStringSubmatch(string(data), -1) {
+		blocks = append(blocks, block{m[1], m[2]})
+	}
+	return string(data), blocks
+}
+
+// TestReadmeTranscript runs the commands of the README against the quickstart and
+// compares what they print.
+func TestReadmeTranscript(t *testing.T) {
+	for _, tool := range []string{"bash", "curl", "jq"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if ci := os.Getenv("CI"); ci != "" && ci != "false" {
+				t.Fatalf("%s is not on the PATH", tool)
+			}
+			t.Skipf("%s is not on the PATH; install it", tool)
+		}
+	}
+	_, blocks := readme(t)
+	found := 0
+	for _, b := range blocks {
+		if b.kind != "console" {
+			continue
+		}
+		found++
+		q := startQuickstart(t)
+		script, want := "", ""
+		for line := range strings.Lines(b.text) {
+			if command, is := strings.CutPrefix(line, "$ "); is {
+				script += command
+				continue
+			}
+			want += line
+		}
+		script = strings.ReplaceAll(script, "localhost:8080", strings.TrimPrefix(q.base, "http://"))
+		cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", script)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if string(out) != want {
+			t.Errorf("the transcript prints\n%s\nand the README says\n%s", out, want)
+		}
+		for _, status := range []string{`"status":401`, `"tenant":"acme"`, `"status":403`, "204", `"status":401`} {
+			_, rest, ok := strings.Cut(want, status)
+			if !ok {
+				t.Errorf("the transcript does not show %s in its turn", status)
+			}
+			want = rest
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d transcripts", found)
+	}
+}
+
+// TestReadmeProgram builds and runs the README's program with Redis, an issuer of its own
+// and the standard policy.
+func TestReadmeProgram(t *testing.T) {
+	_, blocks := readme(t)
+	source := blocks[slices.IndexFunc(blocks, func(b block) bool { return strings.HasPrefix(b.text, "package main") })].text
+	if n := strings.Count(source, "\n"); n > 25 {
+		t.Errorf("the program has %d lines", n)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	listener.Close()
+	dir, secret, redis := t.TempDir(), strings.Repeat("s", 32), redisserver.Start(t).URL()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := token.NewSigner(token.SignerConfig{Issuer: "https://id.example.com", Audience: "billing", KeyID: "k1", Algorithm: token.EdDSA, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwks, err := signer.JWKS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"main.go": []byte(strings.Replace(source, "127.0.0.1:8080", addr, 1)), "jwks.json": jwks} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(filepath.Join(dir, "policies"), os.DirFS("../policies")); err != nil {
+		t.Fatal(err)
+	}
+
+	bin := buildReadme(t, dir)
+	cmd := exec.Command(bin)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "REEVE_SECRET="+secret, "REDIS_URL="+redis)
+	logs := &syncBuffer{}
+	cmd.Stdout, cmd.Stderr = logs, logs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	q := &quickstart{t: t, base: "http://" + addr, logs: logs}
+	waitFor(t, addr, logs)
+
+	store := open(t, redis, redisstore.Options{NameKey: []byte(secret), SealKeys: [][]byte{[]byte(secret)}})
+	sessions, err := session.NewManager(store, session.Options{Key: []byte(secret)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sessions.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := sessions.Create(t.Context(), session.New{Tenant: acme, User: alice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, err := signer.Sign(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.want(401, "GET", "/me", "", "")
+	if a := q.want(200, "GET", "/me", access.Reveal(), ""); a.body != "hello\n" {
+		t.Errorf("it says %q", a.body)
+	}
+	q.want(404, "GET", "/nowhere", access.Reveal(), "")
+	if err := sessions.RevokeUser(t.Context(), acme, alice); err != nil {
+		t.Fatal(err)
+	}
+	q.want(401, "GET", "/me", access.Reveal(), "")
+}
+
+// fragment is what surrounds a block that is part of a handler.
+const fragment = `package main
+
+import (
+	"context"
+
+	"github.com/labstack/echo/v4"
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+var _ = authz.Must[int]
+
+func main() {}
+
+func handle(ctx context.Context, c echo.Context, sessions *session.Manager, signer *token.Signer, acme tenant.ID, alice session.UserID,
+	inv struct{ Tenant tenant.ID; Owner, Status string }) error {
+%s
+	return nil
+}
+`
+
+// TestReadmeFragmentsCompileAndLoad builds the blocks of Go that are no program, loads
+// the policy, and knows every other kind of block.
+func TestReadmeFragmentsCompileAndLoad(t *testing.T) {
+	_, blocks := readme(t)
+	for _, b := range blocks {
+		switch {
+		case b.kind == "console" || strings.HasPrefix(b.text, "package main"):
+			// run by the tests above
+		case b.kind == "go":
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "main.go"), fmt.Appendf(nil, fragment, b.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			buildReadme(t, dir)
+		case b.kind == "csv":
+			files := fstest.MapFS{"policy.csv": {Data: []byte(b.text)}}
+			for _, name := range []string{"model.conf", "attributes.csv"} {
+				data, err := fs.ReadFile(policies.Files(), name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				files[name] = &fstest.MapFile{Data: data}
+			}
+			if _, err := policy.Load(files, policy.Options{}); err != nil {
+				t.Error(err)
+			}
+		case b.text == "go run ./examples/quickstart\n":
+			program(t, "./examples/quickstart")
+		default:
+			t.Errorf("nobody runs this block:\n%s", b.text)
+		}
+	}
+}
+
+// buildReadme builds dir/main.go as if it stood in the examples module.
+func buildReadme(t *testing.T, dir string) string {
+	t.Helper()
+	examples, err := filepath.Abs("../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
+		filepath.Join(examples, "readme", "main.go"): filepath.Join(dir, "main.go"),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, bin := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "readme")
+	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-overlay", file, "-o", bin, "./readme")
+	cmd.Dir = examples
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+func waitFor(t *testing.T, addr string, logs fmt.Stringer) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing listens on %s: %v\n%s", addr, err, logs)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// TestReadmeNamesTestsThatExist reads the table of guarantees.
+func TestReadmeNamesTestsThatExist(t *testing.T) {
+	text, _ := readme(t)
+	_, table, _ := strings.Cut(text, "## What it guarantees")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 4 || strings.HasPrefix(cells[1], " ---") || strings.HasPrefix(cells[1], " guarantee") {
+			continue
+		}
+		rows++
+		dir := ""
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[2], -1) {
+			name := m[1]
+			if !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Fuzz") {
+				dir = name
+				if _, err := os.Stat(filepath.Join("..", dir)); err != nil {
+					t.Errorf("%s: %v", strings.TrimSpace(cells[1]), err)
+				}
+				continue
+			}
+			if !declared(t, dir, name) {
+				t.Errorf("%s: there is no %s in %s", strings.TrimSpace(cells[1]), name, dir)
+			}
+		}
+		if dir == "" {
+			t.Errorf("%s: no test", strings.TrimSpace(cells[1]))
+		}
+	}
+	if rows < 20 {
+		t.Errorf("the table has %d rows", rows)
+	}
+}
+
+// declared reports whether a test of the name, or beginning with it where it ends in "…",
+// stands in the folder, or for a suite in the folders that run it.
+func declared(t *testing.T, dir, name string) bool {
+	t.Helper()
+	pattern := "^func " + regexp.QuoteMeta(name) + `\(`
+	if prefix, open := strings.CutSuffix(name, "…"); open {
+		pattern = "^func " + regexp.QuoteMeta(prefix)
+	}
+	dirs := []string{dir}
+	if dir == "session/sessiontest" {
+		dirs = []string{"session/memstore", "integration"}
+	}
+	for _, d := range dirs {
+		files, err := filepath.Glob(filepath.Join("..", d, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			data, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if regexp.MustCompile("(?m)" + pattern).Match(data) {
+				return true
+			}
+		}
+	}
+	return false
+}
