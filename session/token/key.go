@@ -174,7 +174,8 @@ func cleanECDSA(key *ecdsa.PublicKey) (any, error) {
 	if key == nil || key.Curve != elliptic.P256() {
 		return nil, errors.New("not on P-256")
 	}
-	if key.X == nil || key.Y == nil { //lint:ignore SA1019 Bytes panics on a missing coordinate
+	//lint:ignore SA1019 Bytes panics on a missing coordinate
+	if key.X == nil || key.Y == nil {
 		return nil, errors.New("not a point of P-256")
 	}
 	point, err := key.Bytes()

@@ -1,5 +1,7 @@
 package token_test
 
+//lint:file-ignore SA1019 malformed keys can only be made by hand
+
 import (
 	"bytes"
 	"crypto/ecdsa"

@@ -138,7 +138,8 @@ func keyPair(cfg SignerConfig) (any, Key, error) {
 		}
 		private, public = ed25519.PrivateKey(bytes.Clone(key)), key.Public()
 	case *ecdsa.PrivateKey:
-		if key == nil || key.D == nil { //lint:ignore SA1019 signing panics without it
+		//lint:ignore SA1019 signing panics without it
+		if key == nil || key.D == nil {
 			return nil, Key{}, errors.New("a nil pointer or no private part")
 		}
 		public = &key.PublicKey
