@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Makes sure that what the tests start is here: redis-server, and curl and jq for the
-# README's transcript. On Debian as root it installs what is missing; elsewhere it says
-# what to install.
+# Makes sure that what the tests need is here: redis-server, curl and jq for the README's
+# transcript, and a C compiler for the race detector. On Debian as root it installs what is
+# missing; elsewhere it says what to install.
 set -euo pipefail
 
-declare -A package=([redis-server]=redis-server [curl]=curl [jq]=jq)
+declare -A package=([redis-server]=redis-server [curl]=curl [jq]=jq [gcc]="gcc libc6-dev")
 missing=()
 for program in "${!package[@]}"; do
-  command -v "$program" >/dev/null 2>&1 || missing+=("${package[$program]}")
+  # shellcheck disable=SC2206 # a program may need several packages
+  command -v "$program" >/dev/null 2>&1 || missing+=(${package[$program]})
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
@@ -26,5 +27,5 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
   exit 0
 fi
 
-echo "make test needs ${missing[*]}: please install (for example: sudo apt-get install ${missing[*]}, or brew install redis curl jq)" >&2
+echo "make test needs ${missing[*]}: please install (for example: sudo apt-get install ${missing[*]}, or: brew install redis curl jq)" >&2
 exit 1
