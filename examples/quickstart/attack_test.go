@@ -116,6 +116,8 @@ func TestABodyCannotSetWhatIsNotTheClients(t *testing.T) {
 		`{"customer":"  ","amount":1,"status":"draft"}`,
 		`{"customer":" X","amount":1,"status":"draft"}`,
 		`{"customer":"X\n","amount":1,"status":"draft"}`,
+		`{"customer":"X\nY","amount":1,"status":"draft"}`,
+		`{"customer":"X\u202eY","amount":1,"status":"draft"}`,
 		`{"customer":"X` + "\xff" + `","amount":1,"status":"draft"}`,
 		`{"customer":"` + strings.Repeat("x", maxCustomer+1) + `","amount":1,"status":"draft"}`,
 		`{"customer":null,"amount":1,"status":"draft"}`,

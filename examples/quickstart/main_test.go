@@ -54,7 +54,7 @@ func TestBadFlagsExitWith2(t *testing.T) {
 		"a Redis URL that is broken": {"-redis", "redis://user:hunter2@127.0.0.1:port"},
 	} {
 		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), args, &stdout, &stderr); code != exitUsage {
+		if code := run(briefly(t), args, &stdout, &stderr); code != exitUsage {
 			t.Errorf("%s: exit %d", name, code)
 		}
 		if stdout.Len() > 0 || strings.Count(stderr.String(), "\n") != 1 || strings.Contains(stderr.String(), "hunter2") {
@@ -95,13 +95,21 @@ func TestWhatCannotBeLoadedExitsWith3(t *testing.T) {
 		"a data folder with broken keys": {[]string{"-data", brokenKeys(t)}, "is not a file of keys"},
 	} {
 		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), append([]string{"-addr", ":0"}, test.args...), &stdout, &stderr); code != exitLoad {
+		if code := run(briefly(t), append([]string{"-addr", ":0"}, test.args...), &stdout, &stderr); code != exitLoad {
 			t.Errorf("%s: exit %d", name, code)
 		}
 		if stdout.Len() > 0 || !strings.Contains(stderr.String(), test.want) || strings.Contains(stderr.String(), "hunter2") {
 			t.Errorf("%s: %q %q", name, &stdout, &stderr)
 		}
 	}
+}
+
+// briefly ends a program that should not have started serving.
+func briefly(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // policyFolder returns a folder with the built-in policy and one change.
