@@ -1,0 +1,213 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/casbin/casbin/v2"
+	"github.com/casbin/casbin/v2/model"
+	"github.com/casbin/casbin/v2/rbac"
+	"github.com/casbin/govaluate"
+)
+
+// Index decides by any Casbin model, and answers what Casbin answers, but finds the rules by
+// look-up instead of evaluating all of them. A service that has an enforcer changes one
+// line:
+//
+//	ix, err := policy.NewIndex(enforcer.GetModel())
+//	…
+//	allowed, err := ix.Enforce("alice", "tenant1", "data1", "read")
+//
+// [Index.Plan] says what is found by look-up and what is not. An Index never changes: after
+// an edit of the rules, make a new one. Its methods are safe for concurrent use. The zero
+// Index denies with [ErrNotLoaded].
+//
+// Whatever is an error to Casbin is an error here, and denies. These are an error here and
+// none, or worse, to Casbin:
+//
+//   - An attribute that names a method, or a function in a map. Casbin calls it, so that the
+//     text of a rule runs the service's code.
+//   - eval of anything but a value of the rule, such as eval(r.sub), which lets the request
+//     bring its own rule.
+//   - eval within eval, more than 8 deep. Casbin overflows the stack, which no service
+//     survives.
+//
+// A panic of Casbin's, such as on a pattern that does not compile, is an error without a
+// stack trace. A matcher, an effect or a definition that Casbin refuses at each request is
+// refused by NewIndex. Where Casbin keeps every subject it was ever asked about, an Index
+// keeps none. EnableEnforce and EnableAcceptJsonRequest have no counterpart: there is no
+// switch that allows everything, and a text that looks like JSON stays a text.
+type Index struct {
+	texts     *texts
+	sections  []*roleSection
+	roles     map[string]int
+	functions map[string]*function
+	model     model.Model // definitions alone
+	rows      map[string]*rows
+	main      *view
+	others    sync.Map   // casbin.EnforceContext → *view
+	making    sync.Mutex // one view at a time
+}
+
+// IndexOption tells [NewIndex] what a model does not say.
+type IndexOption func(*indexOptions)
+
+type indexOptions struct {
+	functions                map[string]govaluate.ExpressionFunction
+	matching, domainMatching map[string]rbac.MatchingFunc
+}
+
+// WithFunction names a function that matchers may call, as AddFunction of an enforcer does.
+// It has to be safe for concurrent use.
+func WithFunction(name string, fn govaluate.ExpressionFunction) IndexOption {
+	return func(o *indexOptions) { o.functions[name] = fn }
+}
+
+// WithMatchingFunc has the role names of a section such as "g" matched as patterns. Links
+// are then followed by Casbin's own role manager, and not by look-up.
+func WithMatchingFunc(section string, fn rbac.MatchingFunc) IndexOption {
+	return func(o *indexOptions) { o.matching[section] = fn }
+}
+
+// WithDomainMatchingFunc has the domains of a section such as "g" matched as patterns. With
+// Casbin's util.KeyMatch roles stay a look-up; with another function Casbin's own role
+// manager follows the links.
+func WithDomainMatchingFunc(section string, fn rbac.MatchingFunc) IndexOption {
+	return func(o *indexOptions) { o.domainMatching[section] = fn }
+}
+
+// NewIndex copies the definitions and the rules of m. The rules stand in the order in which
+// Casbin evaluates them, as in the model of an enforcer.
+//
+// Functions that were added to an enforcer are not part of its model: pass them by
+// [WithFunction]. Matching functions are, as far as they are keyMatch on domains; for
+// others, for conditional roles and for a role manager of the service's own, the index asks
+// the enforcer's role manager at each decision, unless it is given the function here. Then,
+// and only then, later changes to that enforcer's roles are seen.
+//
+// Otherwise the g rules are what counts, as after BuildRoleLinks: a link that was added to the
+// enforcer's role manager by hand, and stands in no rule, is not seen.
+//
+// An error wraps [ErrInvalid].
+func NewIndex(m model.Model, options ...IndexOption) (*Index, error) {
+	o := indexOptions{
+		functions: map[string]govaluate.ExpressionFunction{},
+		matching:  map[string]rbac.MatchingFunc{}, domainMatching: map[string]rbac.MatchingFunc{},
+	}
+	for _, option := range options {
+		option(&o)
+	}
+	ix := &Index{
+		texts: newTexts(), roles: map[string]int{}, functions: builtins(),
+		model: definitions(m), rows: map[string]*rows{},
+	}
+	for name, fn := range o.functions {
+		if ix.functions[name] == nil { // Casbin's own names cannot be taken
+			ix.functions[name] = &function{name: name, call: fn, custom: true}
+		}
+	}
+	for name, a := range m["p"] {
+		ix.rows[name] = newRows(ix.texts, len(a.Tokens), slices.Index(a.Tokens, name+"_eft"), a.Policy)
+	}
+	if err := ix.addRoles(m, &o); err != nil {
+		return nil, err
+	}
+	ix.texts.seal()
+	if ix.texts.full {
+		return nil, fmt.Errorf("%w: the names are longer than 4 GiB altogether", ErrInvalid)
+	}
+	var err error
+	ix.main, err = ix.newView(casbin.NewEnforceContext(""))
+	return ix, err
+}
+
+// definitions copies what a model defines, without its rules.
+func definitions(m model.Model) model.Model {
+	out := model.Model{}
+	for _, sec := range []string{"r", "p", "e", "m"} {
+		out[sec] = model.AssertionMap{}
+		for key, a := range m[sec] {
+			out[sec][key] = &model.Assertion{Key: a.Key, Value: a.Value, Tokens: slices.Clone(a.Tokens)}
+		}
+	}
+	return out
+}
+
+// Enforce decides as Casbin's Enforce does. The first value may be a [casbin.EnforceContext].
+// An error wraps [ErrRequest], comes with false, and never holds a stack trace.
+func (ix *Index) Enforce(rvals ...any) (bool, error) {
+	out, _, err := ix.enforce(rvals)
+	return out.allowed, err
+}
+
+// EnforceEx decides as Enforce and returns the rule that decided, which is empty when none
+// did. The slice is the caller's.
+func (ix *Index) EnforceEx(rvals ...any) (bool, []string, error) {
+	out, v, err := ix.enforce(rvals)
+	if err != nil {
+		return false, []string{}, err
+	}
+	if out.rule < 0 {
+		return out.allowed, []string{}, nil
+	}
+	return out.allowed, v.rows.row(out.rule), nil
+}
+
+// Plan says how the model is decided.
+func (ix *Index) Plan() Plan {
+	if ix == nil || ix.main == nil {
+		return Plan{}
+	}
+	p := ix.main.plan
+	p.Keys, p.Residuals, p.Notes = slices.Clone(p.Keys), slices.Clone(p.Residuals), slices.Clone(p.Notes)
+	return p
+}
+
+func (ix *Index) enforce(rvals []any) (out outcome, v *view, err error) {
+	if ix == nil || ix.main == nil {
+		return undecided, nil, ErrNotLoaded
+	}
+	defer func() {
+		// Casbin's functions panic on what they do not like.
+		if r := recover(); r != nil {
+			out, err = undecided, fmt.Errorf("%w: a function of the matcher panics on it", ErrRequest)
+		}
+	}()
+	v = ix.main
+	if len(rvals) > 0 {
+		if ctx, ok := rvals[0].(casbin.EnforceContext); ok {
+			rvals = rvals[1:]
+			if v, err = ix.view(ctx); err != nil {
+				return undecided, nil, fmt.Errorf("%w: %w", ErrRequest, err)
+			}
+		}
+	}
+	if len(rvals) != v.width {
+		return undecided, v, fmt.Errorf("%w: %d values, %d are needed", ErrRequest, len(rvals), v.width)
+	}
+	q := newInquiry(v, rvals)
+	if out, err = q.decide(); err != nil {
+		return undecided, v, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	return out, v, nil
+}
+
+// view returns the view for a context, made when it is first asked for. There are as many
+// as the model has combinations of sections, whatever is asked.
+func (ix *Index) view(ctx casbin.EnforceContext) (*view, error) {
+	if v, ok := ix.others.Load(ctx); ok {
+		return v.(*view), nil
+	}
+	ix.making.Lock()
+	defer ix.making.Unlock()
+	if v, ok := ix.others.Load(ctx); ok {
+		return v.(*view), nil
+	}
+	v, err := ix.newView(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ix.others.Store(ctx, v)
+	return v, nil
+}

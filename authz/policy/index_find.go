@@ -1,0 +1,300 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/casbin/casbin/v2/effector"
+)
+
+// candidate is a rule that a part found: it matches when what the part leaves to verify
+// holds.
+type candidate struct {
+	rule    uint32
+	part    int32 // -1: the whole matcher has to be evaluated
+	inexact bool
+}
+
+// outcome is a decision, and the rule that made it (-1 for none).
+type outcome struct {
+	allowed bool
+	rule    int
+}
+
+var undecided = outcome{rule: -1}
+
+// decide answers q as Casbin does: the rules in their order, until the effect is certain.
+func (q *inquiry) decide() (outcome, error) {
+	v := q.v
+	if v.ruleless || v.rows.count == 0 {
+		return q.decideOnce()
+	}
+	if !q.meets(v.needs) {
+		// A piece of the matcher may be an error for this request, and then it depends on the
+		// order which rules are reached.
+		return q.decideInOrder()
+	}
+	var buffer [16]candidate
+	list := q.find(buffer[:0])
+	sortCandidates(list)
+	t := tally{kind: v.effect, out: undecided}
+	always := v.always
+	for len(list) > 0 || len(always) > 0 {
+		var c candidate
+		if len(always) == 0 || len(list) > 0 && list[0].rule <= always[0] {
+			c, list = list[0], list[1:]
+		} else {
+			c, always = candidate{rule: always[0], part: -1}, always[1:]
+		}
+		matched := q.verify(c)
+		if q.err != nil {
+			return undecided, q.err
+		}
+		if matched && t.add(int(c.rule), v.rows.effects[c.rule]) {
+			return t.out, nil
+		}
+	}
+	return t.end(), nil
+}
+
+// decideInOrder evaluates every rule.
+func (q *inquiry) decideInOrder() (outcome, error) {
+	t := tally{kind: q.v.effect, out: undecided}
+	for rule := range q.v.rows.count {
+		matched := q.verify(candidate{rule: uint32(rule), part: -1})
+		if q.err != nil {
+			return undecided, q.err
+		}
+		if matched && t.add(rule, q.v.rows.effects[rule]) {
+			return t.out, nil
+		}
+	}
+	return t.end(), nil
+}
+
+func (q *inquiry) verify(c candidate) bool {
+	if c.part < 0 {
+		if odd, is := q.v.rows.odd[c.rule]; is {
+			q.err = fmt.Errorf("a rule has %d values, %d are needed", len(odd), q.v.rows.width)
+			return false
+		}
+		return q.matches(int(c.rule))
+	}
+	p := q.v.parts[c.part]
+	if c.inexact {
+		for _, e := range p.inPath {
+			if !q.truth(e, int(c.rule)) || q.err != nil {
+				return false
+			}
+		}
+	}
+	for _, e := range p.verify {
+		if !q.truth(e, int(c.rule)) || q.err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// decideOnce is Casbin's way with a matcher that asks no rule, or with no rules at all: it
+// evaluates the matcher once, with empty values, and a true one counts as an allow.
+func (q *inquiry) decideOnce() (outcome, error) {
+	v := q.v
+	if v.eval && v.rows.count == 0 {
+		return undecided, fmt.Errorf("eval in a matcher needs rules")
+	}
+	matched := q.matches(-1)
+	if q.err != nil {
+		return undecided, q.err
+	}
+	effect := effector.Indeterminate
+	if matched {
+		effect = effector.Allow
+	}
+	got, at, err := effector.NewDefaultEffector().MergeEffects(v.effectText, []effector.Effect{effect}, []float64{1}, 0, 1)
+	if at >= v.rows.count {
+		at = -1
+	}
+	return outcome{got == effector.Allow, at}, err
+}
+
+// tally merges effects, rule by rule, as Casbin's effector does.
+type tally struct {
+	kind effectKind
+	out  outcome
+}
+
+// add takes a rule that matched and reports whether the decision is made.
+func (t *tally) add(rule int, e ruleEffect) bool {
+	switch {
+	case e == effectDeny && t.kind != effectAllowOverride:
+		t.out = outcome{false, rule}
+		return true
+	case e == effectAllow && (t.kind == effectAllowOverride || t.kind == effectPriority):
+		t.out = outcome{true, rule}
+		return true
+	case e == effectAllow && t.kind == effectAllowAndDeny && t.out.rule < 0:
+		t.out = outcome{true, rule}
+	}
+	return false
+}
+
+func (t *tally) end() outcome {
+	if t.kind == effectDenyOverride {
+		return outcome{true, -1}
+	}
+	return t.out
+}
+
+func sortCandidates(list []candidate) {
+	if len(list) > 24 {
+		slices.SortFunc(list, func(a, b candidate) int { return int(int64(a.rule) - int64(b.rule)) })
+		return
+	}
+	for i := 1; i < len(list); i++ {
+		for j := i; j > 0 && list[j].rule < list[j-1].rule; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+}
+
+// find appends every rule that may match, but for those of always.
+func (q *inquiry) find(list []candidate) []candidate {
+	var at [maxKeys]uint32
+	for i, p := range q.v.parts {
+		if p.keyless {
+			for _, rule := range p.first {
+				list = append(list, candidate{rule: rule, part: int32(i)})
+			}
+			continue
+		}
+		if p.holder >= 0 {
+			if h := q.holder(p.keys[p.holder].at); h.self == 0 && len(h.has) == 0 {
+				continue
+			}
+		}
+		list = q.probe(list, int32(i), p, 0, &at, false)
+		at = [maxKeys]uint32{}
+	}
+	return list
+}
+
+// probe looks up every combination of what the keys from n on may be.
+func (q *inquiry) probe(list []candidate, i int32, p *part, n int, at *[maxKeys]uint32, inexact bool) []candidate {
+	for ; n < p.valued(); n++ {
+		k := p.keys[n]
+		if k.kind != keyEqual {
+			break
+		}
+		if at[n] = q.number(k.at); at[n] == 0 {
+			return list
+		}
+	}
+	if n == p.valued() {
+		s := p.groups.slot(at)
+		if s.n == 1 {
+			return q.gather(list, candidate{part: i, inexact: inexact}, p, []found{{s.a, s.b}})
+		}
+		return q.gather(list, candidate{part: i, inexact: inexact}, p, p.groups.found[s.a:s.b])
+	}
+	k := p.keys[n]
+	if k.kind == keyPath {
+		paths := q.v.pathKeys[k.at].paths
+		t := q.terminals(k.at)
+		for j := range t.n {
+			at[n] = t.at(j)
+			list = q.probe(list, i, p, n+1, at, inexact || paths.inexact[at[n]])
+		}
+		return list
+	}
+	h := q.holder(k.at)
+	if h.self != 0 {
+		at[n] = h.self
+		list = q.probe(list, i, p, n+1, at, inexact)
+	}
+	for _, role := range h.has {
+		if role != h.self {
+			at[n] = role
+			list = q.probe(list, i, p, n+1, at, inexact)
+		}
+	}
+	return list
+}
+
+// gather appends the rules of a group that are for whoever asks. Both lists are sorted, and
+// the shorter one is walked.
+func (q *inquiry) gather(list []candidate, c candidate, p *part, group []found) []candidate {
+	if p.holder < 0 {
+		for _, f := range group {
+			c.rule = f.rule
+			list = append(list, c)
+		}
+		return list
+	}
+	h := q.holder(p.keys[p.holder].at)
+	if len(group) <= 2*len(h.has)+8 {
+		for _, f := range group {
+			if f.who != h.self {
+				if _, has := slices.BinarySearch(h.has, f.who); !has {
+					continue
+				}
+			}
+			c.rule = f.rule
+			list = append(list, c)
+		}
+		return list
+	}
+	list = appendFor(list, c, group, h.self)
+	for _, role := range h.has {
+		if role != h.self {
+			list = appendFor(list, c, group, role)
+		}
+	}
+	return list
+}
+
+func appendFor(list []candidate, c candidate, group []found, who uint32) []candidate {
+	low, high := 0, len(group)
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		if group[mid].who < who {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	for ; low < len(group) && group[low].who == who; low++ {
+		c.rule = group[low].rule
+		list = append(list, c)
+	}
+	return list
+}
+
+// holder returns the roles of who asks, looked up once.
+func (q *inquiry) holder(i int) *holder {
+	h := &q.roles[i]
+	if h.done {
+		return h
+	}
+	h.done = true
+	k := &q.v.roleKeys[i]
+	h.self = q.number(k.source)
+	closures := q.v.sections[k.section].closures
+	if k.domain.source < 0 {
+		h.has = closures.of(k.domain.text, q.v.texts.find(k.domain.text), h.self)
+	} else {
+		h.has = closures.of(q.fact(k.domain.source).s, q.number(k.domain.source), h.self)
+	}
+	return h
+}
+
+// terminals returns what a path may match, looked up once.
+func (q *inquiry) terminals(i int) *terminals {
+	t := &q.paths[i]
+	if !t.done {
+		t.done = true
+		k := &q.v.pathKeys[i]
+		k.paths.find(t, q.fact(k.source).s)
+	}
+	return t
+}

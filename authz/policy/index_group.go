@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// groups finds rules by the values of their keys: a table with open addressing, so that a
+// look-up touches one place of memory, and a second one only where several rules have the
+// same values.
+type groups struct {
+	slots []groupSlot
+	shift int
+	found []found // of the groups that have several, each sorted by who, then by rule
+}
+
+// groupSlot is a group. With one rule it stands in the slot, as who and rule; with several,
+// found[a:b] does. A slot without rules is empty.
+type groupSlot struct {
+	key  [maxKeys]uint32
+	a, b uint32
+	n    uint32
+	_    uint32 // so that a slot never lies on two lines of a cache
+}
+
+// found is a rule in a group, under the number of the name that it is for.
+type found struct{ who, rule uint32 }
+
+func newGroups(sizes int) groups {
+	width := max(bits.Len(uint(sizes+sizes/2)), 1)
+	return groups{slots: make([]groupSlot, 1<<width), shift: 64 - width}
+}
+
+// slot returns the slot of a key, or the empty one where it would stand.
+func (g *groups) slot(key *[maxKeys]uint32) *groupSlot {
+	const a, b, c = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9
+	h := (uint64(key[0])<<32|uint64(key[1]))*a ^ (uint64(key[2])<<32|uint64(key[3]))*b
+	h = (h ^ h>>32) * c
+	i := h >> g.shift
+	for {
+		s := &g.slots[i]
+		if s.n == 0 || s.key == *key {
+			return s
+		}
+		i = (i + 1) & uint64(len(g.slots)-1)
+	}
+}
+
+// fill puts the rules of a shape into the groups of a part.
+func (v *view) fill(p *part) {
+	rules := p.shape.rules
+	if p.keyless {
+		p.first = v.firstOfEach(rules)
+		return
+	}
+	keys := make([][maxKeys]uint32, len(rules))
+	who := make([]uint32, len(rules))
+	for i, rule := range rules {
+		for j, k := range p.keys[:p.valued()] {
+			keys[i][j] = v.rows.id(int(rule), k.of)
+			if k.kind == keyPath {
+				keys[i][j] = v.pathKeys[k.at].paths.addNumbered(keys[i][j], v.texts)
+			}
+		}
+		if p.holder >= 0 {
+			who[i] = v.rows.id(int(rule), p.keys[p.holder].of)
+		}
+	}
+	p.groups = newGroups(len(rules))
+	for i := range keys {
+		s := p.groups.slot(&keys[i])
+		s.key = keys[i]
+		s.n++
+	}
+	from := uint32(0)
+	for i := range p.groups.slots {
+		if s := &p.groups.slots[i]; s.n > 1 {
+			s.a, s.b = from, from
+			from += s.n
+		}
+	}
+	p.groups.found = make([]found, from)
+	for i, rule := range rules {
+		s := p.groups.slot(&keys[i])
+		if s.n == 1 {
+			s.a, s.b = who[i], rule
+			continue
+		}
+		p.groups.found[s.b] = found{who[i], rule}
+		s.b++
+	}
+	for i := range p.groups.slots {
+		if s := &p.groups.slots[i]; s.n > 1 {
+			slices.SortFunc(p.groups.found[s.a:s.b], func(x, y found) int {
+				return cmp.Or(cmp.Compare(x.who, y.who), cmp.Compare(x.rule, y.rule))
+			})
+		}
+	}
+}
+
+func (v *view) firstOfEach(rules []uint32) []uint32 {
+	var out []uint32
+	var seen [effectDeny + 1]bool
+	for i, rule := range rules {
+		if e := v.rows.effects[rule]; !seen[e] || i == 0 {
+			seen[e] = true
+			out = append(out, rule)
+		}
+	}
+	return out
+}

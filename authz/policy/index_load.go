@@ -1,0 +1,169 @@
+package policy
+
+import (
+	"encoding/csv"
+	"fmt"
+	"hash/maphash"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/casbin/casbin/v2/model"
+)
+
+// NewIndexFromFiles loads a model and a policy as casbin.NewEnforcer does, with these
+// differences, each of which refuses what Casbin passes over: a policy path that is empty,
+// and two rows that differ only in which of their values a comma belongs to, of which Casbin
+// drops one. An error wraps [ErrInvalid].
+func NewIndexFromFiles(modelPath, policyPath string, options ...IndexOption) (*Index, error) {
+	m, err := model.NewModelFromFile(modelPath)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	data, err := os.ReadFile(policyPath)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return newIndexFromText(m, policyPath, string(data), options)
+}
+
+// NewIndexFromFS is [NewIndexFromFiles] for files of fsys, such as embedded ones.
+func NewIndexFromFS(fsys fs.FS, modelPath, policyPath string, options ...IndexOption) (*Index, error) {
+	text, err := fs.ReadFile(fsys, modelPath)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	m, err := model.NewModelFromString(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	data, err := fs.ReadFile(fsys, policyPath)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return newIndexFromText(m, policyPath, string(data), options)
+}
+
+func newIndexFromText(m model.Model, name, text string, options []IndexOption) (*Index, error) {
+	if m["e"]["e"] == nil {
+		return nil, fmt.Errorf("%w: the model does not define e", ErrInvalid)
+	}
+	if err := loadRules(m, name, text); err != nil {
+		return nil, err
+	}
+	if err := m.SortPoliciesBySubjectHierarchy(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if err := m.SortPoliciesByPriority(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return NewIndex(m, options...)
+}
+
+const maxRowLength = 64<<10 - 1 // bytes, Casbin's limit
+
+// ruleLoader appends the rows of a policy file to a model.
+type ruleLoader struct {
+	model  model.Model
+	seed   maphash.Seed
+	first  map[uint64][]string // the first row of each hash
+	spare  []string            // rows are cut from it
+	fields []string
+}
+
+func loadRules(m model.Model, name, text string) error {
+	l := ruleLoader{model: m, seed: maphash.MakeSeed(), first: make(map[uint64][]string, strings.Count(text, "\n")+1)}
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if len(line) > maxRowLength {
+			return fmt.Errorf("%w: %s:%d: the line is too long", ErrInvalid, name, n)
+		}
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if err := l.add(line); err != nil {
+			return fmt.Errorf("%w: %s:%d: %w", ErrInvalid, name, n, err)
+		}
+	}
+	return nil
+}
+
+// split returns the values of a line as Casbin's CSV reader does. The slice is reused.
+func (l *ruleLoader) split(line string) ([]string, error) {
+	if strings.ContainsAny(line, "\"\r") {
+		r := csv.NewReader(strings.NewReader(line))
+		r.Comment = '#'
+		r.TrimLeadingSpace = true
+		return r.Read()
+	}
+	l.fields = l.fields[:0]
+	for {
+		value, rest, more := strings.Cut(line, ",")
+		l.fields = append(l.fields, strings.TrimLeftFunc(value, unicode.IsSpace))
+		if !more {
+			return l.fields, nil
+		}
+		line = rest
+	}
+}
+
+func (l *ruleLoader) add(line string) error {
+	fields, err := l.split(line)
+	if err != nil {
+		return err
+	}
+	section, row := fields[0], fields[1:]
+	if section == "" || section[0] != 'p' && section[0] != 'g' {
+		return fmt.Errorf("unknown section %s", quote(section))
+	}
+	a := l.model[section[:1]][section]
+	if a == nil {
+		return fmt.Errorf("the model does not define %s", section)
+	}
+	if len(row) < len(a.Tokens) || section[0] == 'p' && len(row) > len(a.Tokens) {
+		return fmt.Errorf("%d values, %d are needed", len(row), len(a.Tokens))
+	}
+	same, err := l.seen(section, row)
+	if err != nil || same {
+		return err
+	}
+	if len(l.spare) < len(row) {
+		l.spare = make([]string, 4096+len(row))
+	}
+	kept := l.spare[:len(row):len(row)]
+	l.spare = l.spare[len(row):]
+	copy(kept, row)
+	a.Policy = append(a.Policy, kept)
+	l.first[l.hash(section, row)] = kept
+	return nil
+}
+
+// hash is of the row as Casbin joins it.
+func (l *ruleLoader) hash(section string, row []string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(l.seed)
+	_, _ = h.WriteString(section)
+	for _, value := range row {
+		_ = h.WriteByte(',')
+		_, _ = h.WriteString(value)
+	}
+	return h.Sum64()
+}
+
+// seen reports whether the row stands in the file already; Casbin keeps the first.
+func (l *ruleLoader) seen(section string, row []string) (bool, error) {
+	first := l.first[l.hash(section, row)]
+	switch {
+	case first == nil:
+		return false, nil
+	case slices.Equal(first, row):
+		return true, nil
+	case strings.Join(first, ",") == strings.Join(row, ","):
+		return false, fmt.Errorf("the row joins to the same text as another: Casbin would drop it")
+	}
+	return false, nil
+}

@@ -1,0 +1,258 @@
+package policy
+
+// ruleShape is what a matcher comes to for rules that are alike: once the parts of it that ask
+// the rule alone have their values, the rest is the same for all of them.
+type ruleShape struct {
+	marks   string // by atom
+	matcher *expr
+	rules   []uint32 // sorted
+	needs   []need   // of the expressions in the rules
+}
+
+// The marks of an atom for a rule.
+const (
+	markFalse  = 'f'
+	markTrue   = 't'
+	markError  = 'e' // always an error, or a pattern or an expression that can be one
+	markSafe   = 's' // a pattern that compiles; an expression that is a bool once its needs are met
+	markUnsure = 'u' // an expression of which nothing is known
+)
+
+// need is what a request has to be for a piece of a matcher to be no error. While all needs
+// are met, && and || can be reordered; otherwise they are evaluated as Casbin does.
+type need struct {
+	kind needKind
+	a, b int // sources
+}
+
+type needKind uint8
+
+const (
+	needThere needKind = iota
+	needString
+	needNumber
+	needBool
+	needAlike // a and b are both strings or both numbers
+	needList
+)
+
+func (q *inquiry) meets(needs []need) bool {
+	for _, n := range needs {
+		f := q.fact(n.a)
+		ok := f.state == factThere
+		switch n.kind {
+		case needString:
+			ok = ok && f.kind == cellString
+		case needNumber:
+			ok = ok && f.kind == cellNumber
+		case needBool:
+			ok = ok && f.kind == cellBool
+		case needList:
+			_, isList := f.x.([]any)
+			ok = ok && isList
+		case needAlike:
+			g := q.fact(n.b)
+			ok = ok && g.state == factThere && f.kind == g.kind && (f.kind == cellString || f.kind == cellNumber)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// risk is how a piece of a matcher can be an error.
+type risk struct {
+	unsure bool   // whatever the request is
+	needs  []need // unless these are met
+}
+
+func (r *risk) add(kind needKind, a, b int) { r.needs = append(r.needs, need{kind, a, b}) }
+
+// judge finds the risks of e for rules with the given marks.
+type judge struct {
+	v     *view
+	marks string
+	risk
+}
+
+func (j *judge) truth(e *expr) {
+	switch e.kind {
+	case exprAnd, exprOr, exprNot:
+		for _, a := range e.args {
+			j.truth(a)
+		}
+	case exprEqual, exprNotEqual, exprLess, exprLessEqual, exprGreater, exprGreaterEqual, exprInList, exprIn:
+		j.comparison(e)
+	case exprLiteral:
+		j.unsure = j.unsure || e.lit.kind != cellBool
+	case exprSource:
+		j.add(needBool, e.at, 0)
+	case exprRole:
+		j.unsure = j.unsure || len(e.args) < 2 || j.v.sections[e.at].closures == nil
+		for _, a := range e.args {
+			j.text(a)
+		}
+	case exprCall:
+		j.call(e)
+	case exprEval:
+		j.unsure = j.unsure || j.mark(e) == markError || j.mark(e) == markUnsure
+	default:
+		j.unsure = true
+	}
+}
+
+func (j *judge) mark(e *expr) byte {
+	if i, ok := j.v.atoms[e]; ok {
+		return j.marks[i]
+	}
+	return markUnsure
+}
+
+// text judges what has to be a string.
+func (j *judge) text(e *expr) {
+	switch e.kind {
+	case exprField:
+	case exprLiteral:
+		j.unsure = j.unsure || e.lit.kind != cellString
+	case exprSource:
+		j.add(needString, e.at, 0)
+	default:
+		j.unsure = true
+	}
+}
+
+// any judges what may be of any type.
+func (j *judge) any(e *expr) {
+	switch e.kind {
+	case exprField, exprLiteral:
+	case exprSource:
+		j.add(needThere, e.at, 0)
+	default:
+		j.truth(e)
+	}
+}
+
+func (j *judge) comparison(e *expr) {
+	x, y := e.args[0], e.args[1]
+	switch e.kind {
+	case exprEqual, exprNotEqual:
+		j.any(x)
+		j.any(y)
+		return
+	case exprInList:
+		j.any(x)
+		return
+	case exprIn:
+		j.text(x)
+		if y.kind != exprSource {
+			j.unsure = true
+			return
+		}
+		j.add(needList, y.at, 0)
+		return
+	}
+	if x.kind == exprSource && y.kind == exprSource {
+		j.add(needAlike, x.at, y.at)
+		return
+	}
+	if x.kind != exprSource {
+		x, y = y, x
+	}
+	switch {
+	case x.kind != exprSource:
+		j.unsure = true
+	case y.kind == exprField || y.kind == exprLiteral && y.lit.kind == cellString:
+		j.add(needString, x.at, 0)
+	case y.kind == exprLiteral && y.lit.kind == cellNumber:
+		j.add(needNumber, x.at, 0)
+	default:
+		j.unsure = true
+	}
+}
+
+func (j *judge) call(e *expr) {
+	if !e.fn.sure || len(e.args) != 2 {
+		j.unsure = true
+		return
+	}
+	j.text(e.args[0])
+	j.text(e.args[1])
+	// A pattern that is no pattern makes Casbin panic.
+	if e.fn.prepare == nil || j.v.literals[e] != nil {
+		return
+	}
+	j.unsure = j.unsure || j.mark(e) != markSafe
+}
+
+// atomize lists the pieces of the matcher whose value, or whose safety, the rule decides.
+func (v *view) atomize(e *expr) {
+	if _, done := v.atoms[e]; done {
+		return
+	}
+	prepared := e.kind == exprCall && e.fn.prepare != nil && len(e.args) == 2 && e.args[1].kind == exprField
+	if prepared || e.kind == exprEval || e.kind != exprLiteral && e.kind != exprField && !e.asksRequest() {
+		v.atoms[e] = len(v.atomList)
+		v.atomList = append(v.atomList, e)
+		return
+	}
+	for _, a := range e.args {
+		v.atomize(a)
+	}
+}
+
+// simplify returns e for rules with the given marks. What it leaves out is neither an error
+// nor of any consequence.
+func (v *view) simplify(e *expr, marks string) *expr {
+	if i, ok := v.atoms[e]; ok {
+		switch marks[i] {
+		case markTrue:
+			return literalBool(true)
+		case markFalse:
+			return literalBool(false)
+		case markError:
+			if e.kind != exprCall && e.kind != exprEval {
+				return &expr{kind: exprFail, why: e.text + ": values that cannot be compared", text: e.text}
+			}
+		}
+		return e
+	}
+	if !isLogic(e.kind) {
+		return e
+	}
+	out := &expr{kind: e.kind, text: e.text}
+	for _, a := range e.args {
+		out.args = append(out.args, v.simplify(a, marks))
+	}
+	switch e.kind {
+	case exprNot:
+		if x := out.args[0]; x.isBool(true) || x.isBool(false) {
+			return literalBool(x.isBool(false))
+		}
+		return out
+	case exprAnd:
+		return out.fold(false)
+	}
+	return out.fold(true)
+}
+
+// fold shortens && (which stops at false) and || (which stops at true).
+func (e *expr) fold(stop bool) *expr {
+	var args []*expr
+	for _, a := range e.args {
+		if a.isBool(!stop) {
+			continue
+		}
+		args = append(args, a)
+		if a.isBool(stop) {
+			break
+		}
+	}
+	if len(args) == 0 {
+		return literalBool(!stop)
+	}
+	if len(args) == 1 && (args[0].alwaysBool() || isLogic(args[0].kind)) {
+		return args[0]
+	}
+	return &expr{kind: e.kind, args: args, text: e.text}
+}
