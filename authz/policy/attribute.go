@@ -124,6 +124,9 @@ func readAttribute(file string, r row, p *problems) (a Attribute, ok bool) {
 		check(1, a.Type != ofSubject, "r.sub.id is built in")
 		check(2, a.Kind == String, "r.obj.id is built in and a string")
 	}
+	if own, builtIn := builtInEnv(a.Name); builtIn && a.Type == ofEnv {
+		check(2, a.Kind == own.Kind, "r.env.%s is built in and of kind %s", a.Name, own.Kind)
+	}
 	return a, ok
 }
 
@@ -140,6 +143,11 @@ func (s *schema) find(part, name, typ string) (a Attribute, why string) {
 	if a, ok := s.byType[of][name]; ok {
 		return a, ""
 	}
+	if part == ofEnv {
+		if a, ok := builtInEnv(name); ok {
+			return a, ""
+		}
+	}
 	if part == ofObject && name == "id" {
 		return Attribute{Type: typ, Name: "id", Kind: String}, ""
 	}
@@ -153,6 +161,11 @@ func (s *schema) declared(part, of string) string {
 	}
 	if part == ofObject && !slices.Contains(names, "id") {
 		names = append(names, "id")
+	}
+	for _, a := range EnvAttributes() {
+		if of == ofEnv && !slices.Contains(names, a.Name) {
+			names = append(names, a.Name)
+		}
 	}
 	if len(names) == 0 {
 		return "none of " + of + " is declared"

@@ -32,7 +32,7 @@ type tenantFile struct {
 }
 
 // readBundle reads each file once, so that the revision is of exactly what is loaded.
-func readBundle(fsys fs.FS, p *problems) bundle {
+func readBundle(fsys fs.FS) (b bundle, p problems) {
 	hash := sha256.New()
 	read := func(name string, optional bool) string {
 		data, err := fs.ReadFile(fsys, name)
@@ -44,7 +44,7 @@ func readBundle(fsys fs.FS, p *problems) bundle {
 		hash.Write(data)
 		return string(data)
 	}
-	b := bundle{
+	b = bundle{
 		model:      read(modelFile, false),
 		policy:     read(policyFile, false),
 		attributes: read(attributesFile, true),
@@ -67,5 +67,5 @@ func readBundle(fsys fs.FS, p *problems) bundle {
 		b.tenants = append(b.tenants, tenantFile{id, name, read(name, false)})
 	}
 	b.revision = hex.EncodeToString(hash.Sum(nil)[:16])
-	return b
+	return b, p
 }

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"time"
+
 	"github.com/casbin/casbin/v2/util"
 	"github.com/casbin/govaluate"
 )
@@ -9,7 +11,8 @@ import (
 // text that looks like a date becomes a number there, and " r." within a text becomes
 // " r_". Parsing the same tokens the same way is what the differential tests show.
 func sameInCasbin(text string, ours []token) *syntaxError {
-	expression, err := govaluate.NewEvaluableExpression(util.EscapeAssertion(text))
+	functions := map[string]govaluate.ExpressionFunction{FunctionIPMatch: util.IPMatchFunc}
+	expression, err := govaluate.NewEvaluableExpressionWithFunctions(util.EscapeAssertion(text), functions)
 	if err != nil {
 		return &syntaxError{0, "Casbin cannot evaluate this condition: " + err.Error()}
 	}
@@ -38,6 +41,10 @@ func (t token) equals(other govaluate.ExpressionToken) bool {
 		}
 	case float64:
 		return other.Kind == govaluate.NUMERIC && t.kind == tokenNumber && t.number == v
+	case time.Time:
+		return other.Kind == govaluate.TIME && t.kind == tokenTime && t.number == float64(v.Unix())
+	case govaluate.ExpressionFunction:
+		return other.Kind == govaluate.FUNCTION && t.kind == tokenFunction
 	case bool:
 		return other.Kind == govaluate.BOOLEAN && t.kind == tokenBool && (t.text == "true") == v
 	case rune:

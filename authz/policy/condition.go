@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Limits of a condition. They bound the work of evaluating one.
 const (
@@ -22,6 +25,7 @@ type node struct {
 	x, y *node   // of opAnd and opOr; x of opNot
 	a, b operand // of comparisons and opIn; a of opTrue
 	list []operand
+	net  netip.Prefix
 }
 
 type op uint8
@@ -37,8 +41,9 @@ const (
 	opLessEqual
 	opGreater
 	opGreaterEqual
-	opInList // a is one of list
-	opIn     // a is one of the attribute b, of kind Strings
+	opInList  // a is one of list
+	opIn      // a is one of the attribute b, of kind Strings
+	opIPMatch // a is an address in net
 )
 
 // operand is a literal or an attribute.
@@ -47,13 +52,17 @@ type operand struct {
 	name string
 	kind Kind
 	value
-	at int // where it begins in the text
+	at   int    // where it begins in the text
+	text string // as written
 }
 
 // what says what kind of value the operand is.
 func (o operand) what() string {
 	if o.part == "" && o.kind == Float {
 		return "number"
+	}
+	if o.part == "" && o.kind == Int {
+		return "time"
 	}
 	return o.kind.String()
 }

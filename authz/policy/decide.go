@@ -7,13 +7,19 @@ import "slices"
 // and their conditions evaluated after, which keeps every list below on the stack.
 func (s *snapshot) decide(r *Request) Decision {
 	var names, hits [64]int32
+	return s.weigh(s.hits(names[:0], hits[:0], r), r)
+}
+
+// hits appends the rules that are for this caller, action and object. who is room for the
+// caller's names.
+func (s *snapshot) hits(who, hits []int32, r *Request) []int32 {
 	own := s.tenants[r.Tenant]
-	who := s.caller(names[:0], r, own)
-	found := s.shared.find(hits[:0], who, r.Action, &r.Object)
+	who = s.caller(who, r, own)
+	hits = s.shared.find(hits, who, r.Action, &r.Object)
 	if own != nil {
-		found = own.find(found, who, r.Action, &r.Object)
+		hits = own.find(hits, who, r.Action, &r.Object)
 	}
-	return s.weigh(found, r)
+	return hits
 }
 
 // weigh decides by the rules that are for this caller, action and object.

@@ -25,6 +25,11 @@
 // ("invoice:42"); or all that begins alike ("/admin/*", "invoice:*"); or "*". A caller is
 // allowed what some allow rule grants and no deny rule forbids.
 //
+// A condition compares attributes of the caller, the object and the environment. The time,
+// the client's address and the caller's factors are built in, see [EnvAttributes]:
+//
+//	p, role:admin, *, /admin/*, *, "r.env.mfa && ipMatch(r.env.ip, '10.0.0.0/8')", allow
+//
 // Casbin decides by the same files, and is the oracle of this package's tests: where the
 // two differ, this one denies. An attribute that is not there makes a condition neither
 // true nor false; then an allow rule does not match and a deny rule does. Whatever Casbin
@@ -40,12 +45,18 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Options of an [Engine]. The zero Options is fine.
 type Options struct {
 	// Logger gets one record for each policy that is loaded or refused. Nil logs nothing.
 	Logger *slog.Logger
+
+	// Clock tells the time for r.env.time, r.env.hour and r.env.weekday when a request does
+	// not. It is asked once for each decision of a policy that uses one of them. Default:
+	// time.Now.
+	Clock func() time.Time
 }
 
 // Engine decides by the last policy that loaded. Its methods are safe for concurrent use.
@@ -54,12 +65,16 @@ type Engine struct {
 	current atomic.Pointer[snapshot]
 	reload  sync.Mutex // policies take effect in the order of the calls
 	log     *slog.Logger
+	clock   func() time.Time
 }
 
 // Load reads a policy. An error is one or more *[Error], joined and sorted: everything that
 // is wrong, each with its position.
 func Load(fsys fs.FS, opts Options) (*Engine, error) {
-	e := &Engine{log: opts.Logger}
+	e := &Engine{log: opts.Logger, clock: opts.Clock}
+	if e.clock == nil {
+		e.clock = time.Now
+	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
@@ -77,7 +92,13 @@ func (e *Engine) Reload(fsys fs.FS) error {
 	}
 	e.reload.Lock()
 	defer e.reload.Unlock()
-	s, err := build(fsys)
+	b, p := readBundle(fsys)
+	return e.install(b, p)
+}
+
+// install makes a bundle the policy. The caller holds e.reload.
+func (e *Engine) install(b bundle, p problems) error {
+	s, err := build(b, p)
 	if err != nil {
 		e.log.Error("policy refused", "revision", e.Revision(), "error", err)
 		return err
@@ -90,27 +111,36 @@ func (e *Engine) Reload(fsys fs.FS) error {
 // Decide answers a request. An error comes with a Decision that denies: [ErrRequest] for a
 // malformed request, the context's error when it is over, [ErrNotLoaded].
 func (e *Engine) Decide(ctx context.Context, r Request) (Decision, error) {
+	s, err := e.prepare(ctx, &r)
+	if err != nil {
+		return Decision{Revision: s.id()}, err
+	}
+	return s.decide(&r), nil
+}
+
+// prepare returns the policy that decides r, once r can be decided. The policy is nil when
+// there is none to ask.
+func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, error) {
 	if err := ctx.Err(); err != nil {
-		return Decision{}, fmt.Errorf("policy: %w", err)
+		return nil, fmt.Errorf("policy: %w", err)
 	}
 	s := e.snapshot()
 	if s == nil {
-		return Decision{}, ErrNotLoaded
+		return nil, ErrNotLoaded
 	}
 	if err := r.validate(); err != nil {
-		return Decision{Revision: s.revision}, err
+		return s, err
 	}
-	return s.decide(&r), nil
+	if s.timed {
+		r.now = e.now(r.Env)
+	}
+	return s, nil
 }
 
 // Revision returns a digest of the loaded policy's files: equal files, equal revision. It
 // is "" when no policy is loaded.
 func (e *Engine) Revision() string {
-	s := e.snapshot()
-	if s == nil {
-		return ""
-	}
-	return s.revision
+	return e.snapshot().id()
 }
 
 // Rules returns every rule, in the order of the files. The slice is the caller's.

@@ -69,6 +69,8 @@ func (n *node) compare(r *Request) truth {
 	switch n.op {
 	case opTrue:
 		return truthOf(a.b)
+	case opIPMatch:
+		return inNetwork(n.net, a.s)
 	case opInList:
 		for i := range n.list {
 			if order(n.a.kind, a, n.list[i].value) == 0 {
@@ -132,14 +134,15 @@ func (o *operand) get(r *Request) (value, bool) {
 		}
 		from = r.Object.Attributes
 	}
-	if from == nil {
-		return value{}, false
+	if from != nil {
+		if x, ok := from.Get(o.name); ok {
+			return convert(o.kind, x)
+		}
 	}
-	x, ok := from.Get(o.name)
-	if !ok {
-		return value{}, false
+	if o.part == ofEnv {
+		return r.now.get(o.name)
 	}
-	return convert(o.kind, x)
+	return value{}, false
 }
 
 func convert(k Kind, x any) (v value, ok bool) {

@@ -36,9 +36,9 @@ func (g gen) user() string   { return pick(g, "alice", "bob", "editor") }
 func (g gen) role() string   { return pick(g, "editor", "viewer", "admin", "owner", "alice") }
 
 var (
-	strAttrs  = map[string][]string{"": {"r.sub.id", "r.sub.dept", "r.env.net"}, "doc": {"r.obj.owner", "r.obj.status", "r.obj.id"}}
-	numAttrs  = map[string][]string{"": {"r.sub.level", "r.env.hour"}, "doc": {"r.obj.size", "r.obj.score"}}
-	boolAttrs = map[string][]string{"": {"r.sub.staff"}, "doc": {"r.obj.public"}}
+	strAttrs  = map[string][]string{"": {"r.sub.id", "r.sub.dept", "r.env.net", "r.env.ip"}, "doc": {"r.obj.owner", "r.obj.status", "r.obj.id"}}
+	numAttrs  = map[string][]string{"": {"r.sub.level", "r.env.hour", "r.env.time", "r.env.weekday"}, "doc": {"r.obj.size", "r.obj.score"}}
+	boolAttrs = map[string][]string{"": {"r.sub.staff", "r.env.mfa"}, "doc": {"r.obj.public"}}
 	listAttrs = map[string][]string{"": {"r.sub.regions"}, "doc": {"r.obj.tags"}}
 )
 
@@ -72,7 +72,11 @@ func (g gen) condition(typ string, depth int) string {
 		return "!(" + sub() + ")"
 	}
 	op := pick(g, " == ", " != ", " < ", " <= ", " > ", " >= ", "== ", "!= ")
-	switch g.IntN(8) {
+	switch g.IntN(10) {
+	case 7:
+		return g.attr(numAttrs, typ) + " " + strings.TrimSpace(op) + " '" + pick(g, "2026-11-22T22:00:00Z", "1970-01-01T00:00:02Z", "1969-12-31T23:59:59Z") + "'"
+	case 8:
+		return "ipMatch(" + g.attr(strAttrs, typ) + pick(g, ",", ", ") + pick(g, "'10.0.0.0/8'", `"10.1.2.3"`, "'2001:db8::/32'", "'::/0'", "'0.0.0.0/0'", "'::1'") + ")"
 	case 0:
 		return g.attr(strAttrs, typ) + op + g.text()
 	case 1:
@@ -176,7 +180,10 @@ func (g gen) request() policy.Request {
 				"regions": pick(g, []string{}, []string{"eu"}, []string{"us", "alice", "1"}),
 			},
 		},
-		Env: policy.Values{"hour": int64(g.IntN(12)), "net": pick(g, "eu", "us")},
+		Env: policy.Values{"hour": int64(g.IntN(12)), "net": pick(g, "eu", "us"),
+			"time": pick(g, int64(1795384800), 1795384801, 2, -1), "weekday": 1 + g.IntN(7), "mfa": g.IntN(2) == 0,
+			"ip": pick(g, "10.1.2.3", "10.1.2.3", "192.168.0.1", "2001:db8::1", "::ffff:10.0.0.1", "::1"),
+		},
 	}
 	var roles policy.RoleNames
 	for range g.IntN(3) {

@@ -114,6 +114,9 @@ func comparator(t token) (op, bool) {
 }
 
 func (p *parser) comparison() (*node, *syntaxError) {
+	if p.peek().kind == tokenFunction {
+		return p.call()
+	}
 	before := p.tokens
 	a, err := p.operand()
 	if err != nil {
@@ -177,6 +180,39 @@ func (p *parser) in(a operand) (*node, *syntaxError) {
 	return &node{op: opInList, a: a, list: list}, err
 }
 
+// call parses ipMatch(attribute, 'network').
+func (p *parser) call() (*node, *syntaxError) {
+	p.next()
+	if !p.accept("(") {
+		return nil, &syntaxError{p.peek().at, "a ( is missing before " + p.peek().describe()}
+	}
+	a, err := p.operand()
+	if err != nil {
+		return nil, err
+	}
+	if a.part == "" || a.kind != String {
+		return nil, &syntaxError{a.at, "the address is an attribute of kind string, not " + a.what()}
+	}
+	if !p.accept(",") {
+		return nil, &syntaxError{p.peek().at, "a comma is missing before " + p.peek().describe()}
+	}
+	b, err := p.operand()
+	if err != nil {
+		return nil, err
+	}
+	if b.part != "" || b.kind != String {
+		return nil, &syntaxError{b.at, "the network is a constant text"}
+	}
+	network, why := parseNetwork(b.s)
+	if why != "" {
+		return nil, &syntaxError{b.at, why}
+	}
+	if !p.accept(")") {
+		return nil, &syntaxError{p.peek().at, "a ) is missing before " + p.peek().describe()}
+	}
+	return &node{op: opIPMatch, a: a, b: b, net: network}, nil
+}
+
 func (p *parser) list(a operand) ([]operand, *syntaxError) {
 	if !p.accept("(") {
 		return nil, &syntaxError{p.peek().at, "after in stands a list in parentheses or an attribute of kind strings"}
@@ -190,6 +226,8 @@ func (p *parser) list(a operand) ([]operand, *syntaxError) {
 		switch {
 		case v.part != "":
 			return nil, &syntaxError{v.at, "a list holds constants only"}
+		case v.kind == Int:
+			return nil, &syntaxError{v.at, "a list holds no times: compare with <, <=, >= or >"}
 		case number(v.kind) != number(a.kind) || !number(v.kind) && v.kind != a.kind:
 			return nil, &syntaxError{v.at, v.what() + " in a list for " + a.what()}
 		case len(list) == maxList:
@@ -217,17 +255,19 @@ func (p *parser) operand() (operand, *syntaxError) {
 		if why != "" {
 			return operand{}, &syntaxError{t.at, why}
 		}
-		return operand{part: part, name: name, kind: a.Kind, at: t.at}, nil
+		return operand{part: part, name: name, kind: a.Kind, at: t.at, text: t.text}, nil
 	case tokenString:
-		return operand{kind: String, value: value{s: t.text}, at: t.at}, nil
+		return operand{kind: String, value: value{s: t.text}, at: t.at, text: t.describe()}, nil
 	case tokenNumber:
-		return operand{kind: Float, value: value{n: t.number}, at: t.at}, nil
+		return operand{kind: Float, value: value{n: t.number}, at: t.at, text: t.describe()}, nil
+	case tokenTime:
+		return operand{kind: Int, value: value{n: t.number}, at: t.at, text: t.describe()}, nil
 	case tokenBool:
-		return operand{kind: Bool, value: value{b: t.text == "true"}, at: t.at}, nil
+		return operand{kind: Bool, value: value{b: t.text == "true"}, at: t.at, text: t.text}, nil
 	}
 	if n := p.peek(); t.kind == tokenSymbol && t.text == "-" && n.kind == tokenNumber {
 		p.next()
-		return operand{kind: Float, value: value{n: -n.number}, at: t.at}, nil
+		return operand{kind: Float, value: value{n: -n.number}, at: t.at, text: "-" + n.text}, nil
 	}
 	return operand{}, &syntaxError{t.at, "an attribute or a constant is missing before " + t.describe()}
 }

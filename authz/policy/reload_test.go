@@ -96,7 +96,7 @@ func TestD9DecisionsDuringReloadsAreEachOnePolicys(t *testing.T) {
 			}
 		})
 	}
-	for range 300 {
+	for range 60 * soak(50) {
 		for _, fsys := range []fs.FS{two, broken, one} {
 			if err := e.Reload(fsys); (err == nil) == (strings.Contains(string(mustRead(fsys)), "p, x")) {
 				t.Errorf("reload: %v", err)

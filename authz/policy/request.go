@@ -86,7 +86,9 @@ type Request struct {
 	Subject Subject
 	Action  Action
 	Object  Object
-	Env     Attributes // of the environment, such as the time or the network; nil is none
+	Env     Attributes // of the environment, such as the client's address, see [EnvAttributes]; nil is none
+
+	now instant // when it is decided; set by the engine
 }
 
 // validate returns an error wrapping [ErrRequest] for a request that means nothing or

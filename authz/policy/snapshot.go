@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -12,16 +11,26 @@ import (
 type snapshot struct {
 	revision string
 	schema   *schema
+	timed    bool   // whether some condition asks for the time
 	rules    []rule // in the order of the files
 	names    *names
 	shared   scope
 	tenants  map[tenant.ID]*scope
 }
 
+// id returns the revision, and "" for no policy.
+func (s *snapshot) id() string {
+	if s == nil {
+		return ""
+	}
+	return s.revision
+}
+
 // scope is what holds in one tenant, or in all.
 type scope struct {
 	actions map[string]*targets // by action; everything for any
 	reaches map[int32]reach
+	grants  map[int32][]link // who is granted what, for explanations; reaches decide
 }
 
 // targets finds the rules for an action by what they cover.
@@ -39,10 +48,8 @@ type objectName struct{ typ, rest string }
 // entry is a rule for a name. Entries are sorted by who, then by rule.
 type entry struct{ who, rule int32 }
 
-// build loads a policy, or reports everything that is wrong with it.
-func build(fsys fs.FS) (*snapshot, error) {
-	var p problems
-	b := readBundle(fsys, &p)
+// build loads a policy, or reports everything that is wrong with it, p included.
+func build(b bundle, p problems) (*snapshot, error) {
 	if len(p.list) > 0 {
 		return nil, p.err()
 	}
@@ -71,6 +78,9 @@ func build(fsys fs.FS) (*snapshot, error) {
 		names:    newNames(),
 		shared:   scope{actions: map[string]*targets{}},
 		tenants:  map[tenant.ID]*scope{},
+	}
+	for _, n := range l.conds.done {
+		s.timed = s.timed || n.timed()
 	}
 	s.addGrants(l.grants, &p)
 	if len(p.list) > 0 {
@@ -156,12 +166,14 @@ func (s *snapshot) addGrants(grants []grant, p *problems) {
 		}
 		own[sc].add(s.names, g)
 	}
+	s.shared.grants = shared.out
 	before := len(p.list)
 	s.shared.reaches = closeOver(shared, newLinks(), nil, p)
 	if len(p.list) > before {
 		return // every tenant would report the same again
 	}
 	for _, sc := range order {
+		sc.grants = own[sc].out
 		sc.reaches = closeOver(own[sc], shared, s.shared.reaches, p)
 	}
 }

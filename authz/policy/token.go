@@ -13,9 +13,11 @@ const (
 	tokenEnd tokenKind = iota
 	tokenAttribute
 	tokenString
+	tokenTime // a string that is a time
 	tokenNumber
 	tokenBool
 	tokenIn
+	tokenFunction
 	tokenSymbol // an operator, ( ) or ,
 )
 
@@ -31,7 +33,7 @@ func (t token) describe() string {
 	switch t.kind {
 	case tokenEnd:
 		return "end"
-	case tokenString:
+	case tokenString, tokenTime:
 		return "'" + t.text + "'"
 	}
 	return t.text
@@ -59,7 +61,7 @@ func lex(text string) ([]token, *syntaxError) {
 
 // end returns where the token's text ends in the condition.
 func (t token) end(text string) int {
-	if t.kind == tokenString {
+	if t.kind == tokenString || t.kind == tokenTime {
 		return t.at + len(t.text) + len(`''`)
 	}
 	return t.at + len(t.text)
@@ -95,6 +97,9 @@ func lexString(text string, at int) (token, *syntaxError) {
 	if !printable(body) {
 		return token{}, &syntaxError{at, "the text holds a character that does not print"}
 	}
+	if unix, ok := parseTime(body); ok {
+		return token{kind: tokenTime, text: body, number: float64(unix), at: at}, nil
+	}
 	return token{kind: tokenString, text: body, at: at}, nil
 }
 
@@ -120,7 +125,10 @@ func lexWord(text string, at int) (token, *syntaxError) {
 		return token{kind: tokenIn, text: word, at: at}, nil
 	}
 	if strings.HasPrefix(strings.TrimLeft(text[at+len(word):], " \t"), "(") {
-		return token{}, &syntaxError{at, quote(word) + ": functions and methods cannot be called"}
+		if word == FunctionIPMatch {
+			return token{kind: tokenFunction, text: word, at: at}, nil
+		}
+		return token{}, &syntaxError{at, quote(word) + ": functions and methods cannot be called, but for ipMatch(attribute, 'network')"}
 	}
 	part, name, ok := splitAttribute(word)
 	if !ok || !validAttribute(name) || part != ofSubject && part != ofObject && part != ofEnv {

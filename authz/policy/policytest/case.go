@@ -9,7 +9,8 @@
 //
 //	acme, user:alice, editor, update, invoice:1, owner=alice;status=paid, deny, paid is final
 //
-// The policies folder of this module has a table that explains each column.
+// A row that gives no env.time is decided at noon of 2000-01-01 (UTC), so that no table has
+// other results tomorrow. The policies folder of this module has a table that explains each column.
 package policytest
 
 import (
@@ -18,8 +19,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/tenant"
@@ -51,7 +54,7 @@ func Load(fsys fs.FS, name string, declared []policy.Attribute) ([]Case, error) 
 	r.TrimLeadingSpace = true
 	r.FieldsPerRecord = -1
 	kinds := map[[2]string]policy.Kind{}
-	for _, a := range declared {
+	for _, a := range slices.Concat(policy.EnvAttributes(), declared) {
 		kinds[[2]string{a.Type, a.Name}] = a.Kind
 	}
 	var cases []Case
@@ -174,6 +177,9 @@ func parseValue(s string, kind policy.Kind) (any, error) {
 	case policy.String:
 		return s, nil
 	case policy.Int:
+		if t, err := time.Parse("2006-01-02T15:04:05Z", s); err == nil {
+			return t.Unix(), nil // as a condition writes a time
+		}
 		return strconv.ParseInt(s, 10, 64)
 	case policy.Float:
 		return strconv.ParseFloat(s, 64)

@@ -1,11 +1,13 @@
 package policytest_test
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/policytest"
@@ -22,7 +24,7 @@ var declared = []policy.Attribute{
 func table(rows string) fstest.MapFS { return fstest.MapFS{"t.csv": {Data: []byte(rows)}} }
 
 func TestARowIsARequest(t *testing.T) {
-	cases, err := policytest.Load(table("# comment\n\n acme , user:bob , viewer editor, read, doc:1:2, owner=a=b; size=5;score=0.5;public=true;sub.regions=eu|us;env.hour=9, allow, a note\n"), "t.csv", declared)
+	cases, err := policytest.Load(table("# comment\n\n acme , user:bob , viewer editor, read, doc:1:2, owner=a=b; size=5;score=0.5;public=true;sub.regions=eu|us;env.hour=9;env.mfa=true;env.time=1970-01-02T00:00:00Z, allow, a note\n"), "t.csv", declared)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,11 +34,11 @@ func TestARowIsARequest(t *testing.T) {
 			Subject: policy.Subject{ID: "bob", Roles: policy.RoleNames{"viewer", "editor"}, Attributes: policy.Values{"regions": []string{"eu", "us"}}},
 			Action:  "read",
 			Object:  policy.Object{Type: "doc", ID: "1:2", Attributes: policy.Values{"owner": "a=b", "size": int64(5), "score": 0.5, "public": true}},
-			Env:     policy.Values{"hour": int64(9)},
+			Env:     policy.Values{"hour": int64(9), "mfa": true, "time": int64(86400)},
 		},
 		Want: policy.Allow, Note: "a note", File: "t.csv", Line: 3,
 	}}
-	if diff := cmp.Diff(want, cases, cmp.Comparer(func(a, b tenant.ID) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, cases, cmp.Comparer(func(a, b tenant.ID) bool { return a == b }), cmpopts.IgnoreUnexported(policy.Request{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -94,4 +96,17 @@ func TestCheckTellsWhichCasesFailAndWhichRulesAreIdle(t *testing.T) {
 			t.Error("the rule that decided is idle")
 		}
 	}
+}
+
+func TestATableThatGivesNoTimeIsDecidedAtAFixedOne(t *testing.T) {
+	model, err := fs.ReadFile(policies.Files(), "model.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policytest.Run(t, fstest.MapFS{
+		"model.conf": {Data: model},
+		"policy.csv": {Data: []byte("p, role:anyone, *, doc, read, r.env.hour == 12 && r.env.weekday == 6, allow\n")},
+		"t.csv": {Data: []byte(", anonymous, , read, doc, , allow, noon of a Saturday\n" +
+			", anonymous, , read, doc, env.time=2000-01-01T13:00:00Z, deny, an hour later\n")},
+	}, "t.csv")
 }

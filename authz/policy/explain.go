@@ -1,0 +1,217 @@
+package policy
+
+import (
+	"context"
+	"slices"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// MaxMisses is how many near misses an [Explanation] names.
+const MaxMisses = 3
+
+// Explanation is a [Decision] and how it came about. It is data, for programs to show;
+// String is one way to. It holds names, rows and positions, and never an attribute's value.
+type Explanation struct {
+	Decision Decision // what Decide returns
+
+	// The request, in the words of rules.
+	Tenant tenant.ID
+	Caller string // "user:alice" or "anonymous"
+	Action Action
+	Object string // "/invoices/:id", "invoice", "invoice:42"
+
+	// Names are all that rules may know the caller by in this tenant: the caller, the
+	// roles of the session and those that follow from them, and the built-in roles.
+	Names []string
+
+	// Matches are the rules that decided, in the order of Decision.Reasons.
+	Matches []Match
+
+	// Misses are the allow rules that came nearest, best first, when no rule decided.
+	// Rows in another tenant's own file are never among them.
+	Misses []Miss
+}
+
+// Match is a rule that decided.
+type Match struct {
+	Reason
+	Path []Step // from the caller to the rule's subject
+
+	// Unknown is the part of a deny rule's condition for which an attribute is not there,
+	// so that the rule matches. It is the zero Part when the condition is true.
+	Unknown Part
+}
+
+// Step is one name on the way from the caller to a rule's subject, and how the name before
+// it comes by this one.
+type Step struct {
+	Name string
+	Via  Via
+	File string // of the g row, for ViaGrant
+	Line int    // likewise, from 1
+}
+
+// Via says how a caller comes by a name.
+type Via string
+
+// The ways to a name.
+const (
+	ViaCaller  Via = "caller"  // it is the caller
+	ViaSession Via = "session" // a role of the session
+	ViaGrant   Via = "grant"   // a g row
+	ViaBuiltIn Via = "builtin" // role:anyone, role:authenticated
+)
+
+// Clause is one of the five things in which a rule and a request must agree.
+type Clause string
+
+// The clauses, in the order in which the model asks for them.
+const (
+	ClauseTenant    Clause = "tenant"
+	ClauseAction    Clause = "action"
+	ClauseObject    Clause = "object"
+	ClauseSubject   Clause = "subject"
+	ClauseCondition Clause = "condition"
+)
+
+// Miss is an allow rule that does not match.
+type Miss struct {
+	Reason
+	Failed []Clause // at least one, in the order of the model
+	Path   []Step   // from the caller to the rule's subject, unless that failed
+
+	// Wants is what the rule says for the first clause that failed, and Has what the
+	// request does; Has is "" for a condition.
+	Wants, Has string
+
+	// Condition is the part of the condition that is not true. It is the zero Part unless
+	// the condition failed.
+	Condition Part
+}
+
+// Clause returns the first clause that failed.
+func (m Miss) Clause() Clause {
+	if len(m.Failed) == 0 {
+		return ""
+	}
+	return m.Failed[0]
+}
+
+// Part is a part of a condition, and why it is not true.
+type Part struct {
+	Text       string   // as the policy has it
+	Unknown    bool     // whether it is unknown, instead of false
+	Attributes []string // what it compares: "r.obj.owner"
+	Missing    []string // those that are not there, or not of the declared kind
+}
+
+// Explain decides as [Engine.Decide] does, and says why. It reads every rule, so it is for
+// people who ask, and not for every request.
+func (e *Engine) Explain(ctx context.Context, r Request) (Explanation, error) {
+	s, err := e.prepare(ctx, &r)
+	if err != nil {
+		return Explanation{Decision: Decision{Revision: s.id()}}, err
+	}
+	return s.explain(&r), nil
+}
+
+func (s *snapshot) explain(r *Request) Explanation {
+	ways := s.ways(r)
+	x := Explanation{
+		Tenant: r.Tenant,
+		Caller: r.Subject.name(),
+		Action: r.Action,
+		Object: r.Object.name(),
+		Names:  ways.names,
+	}
+	hits := s.hits(nil, nil, r)
+	x.Decision = s.weigh(hits, r) // which sorts them
+	for _, reason := range x.Decision.Reasons {
+		for _, i := range hits {
+			if rule := &s.rules[i]; rule.reasons[0] == reason {
+				x.Matches = append(x.Matches, Match{reason, ways.to(rule.Subject), rule.when.part(r)})
+			}
+		}
+	}
+	if len(x.Matches) == 0 {
+		x.Misses = s.misses(r, ways)
+	}
+	return x
+}
+
+// name returns the subject as rules name it.
+func (s *Subject) name() string {
+	if s.ID == "" {
+		return "anonymous"
+	}
+	return "user:" + s.ID
+}
+
+// name returns the object as rules name it.
+func (o *Object) name() string {
+	switch {
+	case o.Route != "":
+		return o.Route
+	case o.ID == "":
+		return o.Type
+	}
+	return o.Type + ":" + o.ID
+}
+
+// part returns the part of a condition that keeps it from being true, and the zero Part
+// when it is true.
+func (n *node) part(r *Request) Part {
+	if n == nil || n.eval(r) == yes {
+		return Part{}
+	}
+	n = n.blame(r)
+	p := Part{Text: n.String(), Unknown: n.eval(r) == unknown}
+	n.operands(func(o *operand) {
+		if o.part == "" || slices.Contains(p.Attributes, o.text) {
+			return
+		}
+		p.Attributes = append(p.Attributes, o.text)
+		if _, there := o.get(r); !there {
+			p.Missing = append(p.Missing, o.text)
+		}
+	})
+	return p
+}
+
+// blame returns the smallest part by which a condition that is not true is not.
+func (n *node) blame(r *Request) *node {
+	switch n.op {
+	case opAnd:
+		if n.x.eval(r) != yes {
+			return n.x.blame(r)
+		}
+		return n.y.blame(r)
+	case opOr:
+		if n.x.eval(r) == unknown {
+			return n.x.blame(r)
+		}
+		if n.y.eval(r) == unknown {
+			return n.y.blame(r)
+		}
+	case opNot:
+		if n.x.eval(r) == unknown {
+			return n.x.blame(r)
+		}
+	}
+	return n
+}
+
+// operands calls f with what the condition compares, from left to right.
+func (n *node) operands(f func(*operand)) {
+	switch n.op {
+	case opAnd, opOr:
+		n.x.operands(f)
+		n.y.operands(f)
+	case opNot:
+		n.x.operands(f)
+	default:
+		f(&n.a)
+		f(&n.b)
+	}
+}

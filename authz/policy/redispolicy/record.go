@@ -1,0 +1,93 @@
+package redispolicy
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Revision is one publication of a policy.
+type Revision struct {
+	// Sequence orders publications. It grows with each, also when Redis lost its data
+	// meanwhile, because it is never less than the publisher's clock in milliseconds.
+	Sequence uint64
+
+	// ID is the policy's revision, as policy.Engine.Revision returns it. Publishing the
+	// same files again, or going back to them, is another Sequence and the same ID.
+	ID string
+
+	Hash        string // SHA-256 of the bundle, in hexadecimal
+	Size        int    // of the bundle, in bytes
+	PublishedAt time.Time
+}
+
+// record is a Revision as Redis holds it: a line of words, the last of which signs the
+// others. The name of the policy is one of them, so that what was signed for one policy, or
+// for another environment, is no record of this one.
+type record struct {
+	Revision
+	text string
+}
+
+// version is the first word of records. Another format would be another version.
+const version = "reeve-policy-1"
+
+var recordForm = regexp.MustCompile(`^` + version + ` [a-z0-9_-]{1,64} [1-9][0-9]{0,15} [0-9a-f]{64} [0-9a-f]{32} [1-9][0-9]{0,9} [1-9][0-9]{0,15} [A-Za-z0-9_-]{86}$`)
+
+// sign makes the record of a revision of the policy name.
+func sign(name string, r Revision, key ed25519.PrivateKey) record {
+	r.PublishedAt = r.PublishedAt.Truncate(time.Millisecond)
+	words := strings.Join([]string{
+		version, name, strconv.FormatUint(r.Sequence, 10), r.Hash, r.ID, strconv.Itoa(r.Size),
+		strconv.FormatInt(r.PublishedAt.UnixMilli(), 10),
+	}, " ")
+	return record{r, words + " " + base64.RawURLEncoding.EncodeToString(ed25519.Sign(key, []byte(words)))}
+}
+
+// parseRecord returns the record that a text is, if it is one of the policy name and signed
+// by one of the keys. Otherwise the error wraps [ErrUntrusted].
+func parseRecord(name, text string, trusted []ed25519.PublicKey) (record, error) {
+	if !recordForm.MatchString(text) {
+		return record{}, fmt.Errorf("%w: not a record", ErrUntrusted)
+	}
+	words := strings.Split(text, " ")
+	signed := text[:strings.LastIndexByte(text, ' ')]
+	signature, err := base64.RawURLEncoding.Strict().DecodeString(words[7])
+	if err != nil || !verified(trusted, signed, signature) {
+		return record{}, fmt.Errorf("%w: no trusted key signed it", ErrUntrusted)
+	}
+	if words[1] != name {
+		return record{}, fmt.Errorf("%w: it is of the policy %s", ErrUntrusted, words[1])
+	}
+	// The form leaves these no way to fail.
+	sequence, _ := strconv.ParseUint(words[2], 10, 64)
+	size, _ := strconv.Atoi(words[5])
+	at, _ := strconv.ParseInt(words[6], 10, 64)
+	return record{Revision{sequence, words[4], words[3], size, time.UnixMilli(at)}, text}, nil
+}
+
+func verified(trusted []ed25519.PublicKey, signed string, signature []byte) bool {
+	for _, key := range trusted {
+		if ed25519.Verify(key, []byte(signed), signature) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkKeys returns what is wrong with public keys, or nil.
+func checkKeys(field string, keys []ed25519.PublicKey) error {
+	for i, k := range keys {
+		if len(k) != ed25519.PublicKeySize {
+			return fmt.Errorf("%s[%d]: %d bytes, a public key has %d", field, i, len(k), ed25519.PublicKeySize)
+		}
+	}
+	return nil
+}
+
+func hexadecimal(sum [32]byte) string { return hex.EncodeToString(sum[:]) }

@@ -1,0 +1,98 @@
+package redispolicy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Sync looks at Redis now and takes the published policy if it is newer. A nil error means
+// that the engine decides by what is published, or that nothing is. On an error the policy
+// that was loaded keeps deciding: the error wraps [ErrUnavailable], or says why what is
+// published was refused.
+func (f *Follower) Sync(ctx context.Context) error {
+	f.look.Lock()
+	defer f.look.Unlock()
+	limited, cancel := context.WithTimeout(ctx, f.opts.Timeout)
+	defer cancel()
+	a, err := f.keys.fetch(limited, f.client, f.holds.text, f.opts.MaxSize)
+	if ctx.Err() != nil {
+		return fmt.Errorf("redispolicy: %w", ctx.Err()) // nobody waits, so nothing failed
+	}
+	if err == nil && a.head == "" && f.holds.text != "" {
+		err = fmt.Errorf("%w: it has lost what was published", ErrUnavailable)
+	}
+	reload := err == nil && a.head != f.holds.text
+	if reload {
+		err = f.take(a)
+	}
+	f.note(a, reload && err == nil, err)
+	return err
+}
+
+// take makes the published bundle the policy, or says why it must not be. The order is that
+// of trust: nothing of a record counts before its signature, and nothing of a bundle before
+// its hash.
+func (f *Follower) take(a answer) error {
+	r, err := parseRecord(f.opts.Name, a.head, f.opts.Keys)
+	if err != nil {
+		return err
+	}
+	if r.Sequence <= f.holds.Sequence {
+		return fmt.Errorf("%w: sequence %d, and %d holds", ErrReplayed, r.Sequence, f.holds.Sequence)
+	}
+	if r.Size > f.opts.MaxSize || a.size > int64(f.opts.MaxSize) {
+		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, max(int64(r.Size), a.size), f.opts.MaxSize)
+	}
+	data := []byte(a.bundle)
+	if err := r.check(data); err != nil {
+		return err
+	}
+	if f.failed.hash == r.Hash {
+		return f.failed.err
+	}
+	fsys, err := unpack(data)
+	if err == nil {
+		err = f.engine.Reload(fsys)
+	}
+	if err != nil {
+		f.failed = brokenBundle{r.Hash, err}
+		return err
+	}
+	f.holds = r
+	return nil
+}
+
+// note keeps account of a look. What was refused is reported once, and not at every look.
+func (f *Follower) note(a answer, reloaded bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.stats.Err
+	f.stats.Checks++
+	f.stats.Err = err
+	if errors.Is(err, ErrUnavailable) {
+		f.stats.Failures++
+		if !errors.Is(before, ErrUnavailable) {
+			f.opts.Logger.Warn("published policy: Redis does not answer, the loaded one keeps deciding", "policy", f.opts.Name, "error", err)
+		}
+		return
+	}
+	f.stats.Contact = time.Now()
+	if reloaded {
+		f.stats.Reloads++
+		f.stats.Sequence, f.stats.LoadedAt = f.holds.Sequence, f.stats.Contact
+	}
+	if err == nil {
+		f.refused = ""
+		if before != nil {
+			f.opts.Logger.Info("published policy: all is well again", "policy", f.opts.Name, "sequence", f.stats.Sequence)
+		}
+		return
+	}
+	if refusal := a.head + "\n" + err.Error(); refusal != f.refused {
+		f.refused = refusal
+		f.stats.Refused++
+		f.opts.Logger.Error("published policy: refused, the loaded one keeps deciding", "policy", f.opts.Name, "sequence", f.stats.Sequence, "error", err)
+	}
+}

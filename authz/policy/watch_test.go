@@ -1,0 +1,381 @@
+package policy_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+// place is a folder with a policy in it, and an engine that watches it.
+type place struct {
+	t       *testing.T
+	dir     string
+	engine  *policy.Engine
+	watcher *policy.Watcher
+	log     *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+const (
+	viewersRead = "p, role:viewer, *, doc, read, true, allow\n"
+	nobodyReads = "p, role:viewer, *, doc, read, true, deny\n"
+)
+
+// never is a poll that no test lives to see.
+const never = time.Hour
+
+func newPlace(t *testing.T, opts policy.WatchOptions) *place {
+	t.Helper()
+	p := &place{t: t, dir: filepath.Join(t.TempDir(), "policies"), log: &lockedBuffer{}}
+	fill(t, p.dir, viewersRead)
+	p.watch(opts)
+	return p
+}
+
+// fill makes a folder with a policy.
+func fill(t *testing.T, dir, rows string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "model.conf"), string(folder(nil)["model.conf"].Data))
+	write(t, filepath.Join(dir, "policy.csv"), rows)
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *place) watch(opts policy.WatchOptions) {
+	p.t.Helper()
+	var err error
+	if p.engine, err = policy.Load(os.DirFS(p.dir), policy.Options{Logger: slog.New(slog.NewTextHandler(p.log, nil))}); err != nil {
+		p.t.Fatal(err)
+	}
+	if opts.Settle == 0 {
+		opts.Settle = 20 * time.Millisecond
+	}
+	if p.watcher, err = policy.Watch(p.t.Context(), p.engine, p.dir, opts); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(p.watcher.Close)
+	eventually(p.t, "the first look", func() bool { return p.watcher.Stats().Checks > 0 })
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func (p *place) reads() bool { return allows(p.t, p.engine, asks("bob", "read", doc("1"), "viewer")) }
+
+func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
+
+func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
+	rename := func(t *testing.T, from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, change := range map[string]func(t *testing.T, p *place){
+		"a file is written in place": func(t *testing.T, p *place) { write(t, p.path("policy.csv"), nobodyReads) },
+		"a file is renamed over, as editors do": func(t *testing.T, p *place) {
+			write(t, p.path(".policy.csv.swp"), nobodyReads)
+			rename(t, p.path(".policy.csv.swp"), p.path("policy.csv"))
+		},
+		"a file is moved away and written anew": func(t *testing.T, p *place) {
+			rename(t, p.path("policy.csv"), p.path("policy.csv~"))
+			write(t, p.path("policy.csv"), nobodyReads)
+		},
+		"a tenant's file is added in a new folder": func(t *testing.T, p *place) {
+			if err := os.Mkdir(p.path("tenants"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			write(t, p.path("tenants/acme.csv"), "p, role:viewer, acme, doc, read, true, deny\n")
+		},
+		"the folder is replaced": func(t *testing.T, p *place) {
+			fill(t, p.dir+".new", nobodyReads)
+			rename(t, p.dir, p.dir+".old")
+			rename(t, p.dir+".new", p.dir)
+		},
+		"the folder is deleted and made anew": func(t *testing.T, p *place) {
+			if err := os.RemoveAll(p.dir); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the loss is seen", func() bool { return p.watcher.Stats().Err != nil })
+			if !p.reads() {
+				t.Error("without a folder another policy decides")
+			}
+			fill(t, p.dir, nobodyReads)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t, policy.WatchOptions{Poll: never})
+			if !p.reads() {
+				t.Fatal("the policy does not allow")
+			}
+			change(t, p)
+			eventually(t, "the change is effective", func() bool { return !p.reads() })
+			// And once more, wherever the change has left the watch.
+			write(t, p.path("policy.csv"), viewersRead)
+			if err := os.RemoveAll(p.path("tenants")); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "a second change is effective", p.reads)
+			if s := p.watcher.Stats(); s.Err != nil || s.Revision != p.engine.Revision() || s.Reloads < 2 || !s.Notified {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// Kubernetes shows a ConfigMap as files that lead to ..data/<file>, where ..data leads to a
+// folder of its own for each version and is swapped by a rename.
+func TestASwappedConfigMapIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	p := &place{t: t, dir: filepath.Join(dir, "policies"), log: &lockedBuffer{}}
+	link := func(to, at string) {
+		if err := os.Symlink(to, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	version := func(n int, rows string) {
+		data := "..2026_" + strconv.Itoa(n)
+		fill(t, p.path(data), rows)
+		link(data, p.path("..data_tmp"))
+		if err := os.Rename(p.path("..data_tmp"), p.path("..data")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(p.path("..2026_" + strconv.Itoa(n-1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(p.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	version(1, viewersRead)
+	link("..data/model.conf", p.path("model.conf"))
+	link("..data/policy.csv", p.path("policy.csv"))
+	p.watch(policy.WatchOptions{Poll: never})
+	for n := 2; n < 8; n++ {
+		rows := viewersRead
+		if n%2 == 0 {
+			rows = nobodyReads
+		}
+		version(n, rows)
+		eventually(t, "version "+strconv.Itoa(n), func() bool { return p.reads() == (n%2 == 1) })
+	}
+	// The mount itself may be a link that is pointed elsewhere.
+	fill(t, filepath.Join(dir, "release"), nobodyReads)
+	if err := os.Rename(p.dir, p.dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	link("release", p.dir)
+	eventually(t, "the other release", func() bool { return !p.reads() })
+	write(t, filepath.Join(dir, "release", "policy.csv"), viewersRead)
+	eventually(t, "a change within it", p.reads)
+}
+
+func TestABrokenFileIsRefusedOnceAndTheOldPolicyDecides(t *testing.T) {
+	var told atomic.Int64
+	p := newPlace(t, policy.WatchOptions{Poll: 5 * time.Millisecond, OnReload: func(s policy.WatchStats) { told.Add(1) }})
+	before := p.engine.Revision()
+	write(t, p.path("policy.csv"), viewersRead+"p, role:viewer, *, doc, read, true, denny\n")
+	eventually(t, "it is refused", func() bool { return p.watcher.Stats().Refused == 1 })
+	looked := p.watcher.Stats().Checks
+	eventually(t, "it is looked at again", func() bool { return p.watcher.Stats().Checks > looked+5 })
+	s := p.watcher.Stats()
+	if s.Refused != 1 || s.Reloads != 0 || !errors.Is(s.Err, policy.ErrInvalid) || s.Revision != before || !p.reads() || told.Load() != 1 {
+		t.Errorf("%+v", s)
+	}
+	if n := strings.Count(p.log.String(), "policy refused"); n != 1 || !strings.Contains(p.log.String(), "policy.csv:2:37") {
+		t.Errorf("%d records: %s", n, p.log)
+	}
+	write(t, p.path("policy.csv"), nobodyReads)
+	eventually(t, "the correction is effective", func() bool { return !p.reads() })
+	if err := os.Remove(p.path("policy.csv")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a deleted file is refused", func() bool { return p.watcher.Stats().Refused == 2 })
+	if p.reads() {
+		t.Error("without a file another policy decides")
+	}
+	write(t, p.path("policy.csv"), nobodyReads)
+	eventually(t, "the same again is no error", func() bool { return p.watcher.Stats().Err == nil })
+	if s := p.watcher.Stats(); s.Reloads != 1 || told.Load() != 3 {
+		t.Errorf("%+v, told %d times", s, told.Load())
+	}
+}
+
+func TestABurstOfWritesIsAFewReloads(t *testing.T) {
+	p := newPlace(t, policy.WatchOptions{Poll: never, Settle: 200 * time.Millisecond, Limit: time.Second})
+	began := time.Now()
+	for n := range 100 {
+		write(t, p.path("policy.csv"), viewersRead+"# "+strconv.Itoa(n)+"\n")
+	}
+	write(t, p.path("policy.csv"), nobodyReads)
+	took := time.Since(began)
+	eventually(t, "the last is effective", func() bool { return !p.reads() })
+	// One when it is quiet, one for each second that it is not.
+	if s := p.watcher.Stats(); s.Reloads > 2+int64(took/(200*time.Millisecond)) || s.Reloads+s.Refused > 10+int64(took/(200*time.Millisecond)) {
+		t.Errorf("%d reloads, %d refused for 101 writes in %v", s.Reloads, s.Refused, took)
+	}
+}
+
+func TestAFolderThatIsNeverQuietIsReadAllTheSame(t *testing.T) {
+	p := newPlace(t, policy.WatchOptions{Poll: never, Settle: 300 * time.Millisecond, Limit: 400 * time.Millisecond})
+	write(t, p.path("policy.csv"), nobodyReads)
+	n := 0
+	eventually(t, "the change is effective", func() bool {
+		n++
+		write(t, p.path("unrelated"), strconv.Itoa(n))
+		return !p.reads()
+	})
+}
+
+func TestAPolicyThatChangesBetweenTwoReadingsIsNotLoaded(t *testing.T) {
+	e := mustLoad(t, with(viewersRead))
+	before, next := e.Revision(), mustLoad(t, with(nobodyReads)).Revision()
+	settled, err := policy.InstallIf(e, with(nobodyReads, "# more to come"), next)
+	if settled || err != nil || e.Revision() != before {
+		t.Errorf("a half-written policy is loaded: %t %v", settled, err)
+	}
+	if settled, err = policy.InstallIf(e, with(nobodyReads), next); !settled || err != nil || e.Revision() != next {
+		t.Errorf("a whole one is not: %t %v", settled, err)
+	}
+}
+
+func TestPollingFindsWhatNobodyTellsOf(t *testing.T) {
+	p := newPlace(t, policy.WatchOptions{Poll: 10 * time.Millisecond})
+	// The file that the link leads to is in a folder that is not watched.
+	elsewhere := filepath.Join(t.TempDir(), "policy.csv")
+	write(t, elsewhere, viewersRead+"# elsewhere\n")
+	if err := os.Symlink(elsewhere, p.path("next")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(p.path("next"), p.path("policy.csv")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the link is followed", func() bool { return p.watcher.Stats().Reloads == 1 })
+	write(t, elsewhere, nobodyReads)
+	eventually(t, "the change is effective", func() bool { return !p.reads() })
+}
+
+func TestWhatChangedBeforeTheWatchIsLoadedByIt(t *testing.T) {
+	p := newPlace(t, policy.WatchOptions{})
+	p.watcher.Close()
+	write(t, p.path("policy.csv"), nobodyReads)
+	w, err := policy.Watch(t.Context(), p.engine, p.dir, policy.WatchOptions{Poll: never})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	eventually(t, "the change is effective", func() bool { return !p.reads() })
+}
+
+func TestAWatchEndsWithItsContextAndIsClosedTwice(t *testing.T) {
+	p := newPlace(t, policy.WatchOptions{})
+	ctx, cancel := context.WithCancel(t.Context())
+	w, err := policy.Watch(ctx, p.engine, p.dir, policy.WatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	w.Close()
+	w.Close()
+	p.watcher.Close()
+	write(t, p.path("policy.csv"), nobodyReads)
+	if p.watcher.Stats().Reloads != 0 || !p.reads() {
+		t.Error("a closed watcher reloads")
+	}
+	if _, err := policy.Watch(t.Context(), p.engine, p.path("nowhere"), policy.WatchOptions{}); err == nil {
+		t.Error("a folder that is not there can be watched")
+	}
+	if _, err := policy.Watch(t.Context(), p.engine, p.path("policy.csv"), policy.WatchOptions{}); err == nil {
+		t.Error("a file can be watched")
+	}
+	if _, err := policy.Watch(t.Context(), &policy.Engine{}, p.dir, policy.WatchOptions{}); !errors.Is(err, policy.ErrNotLoaded) {
+		t.Errorf("the zero Engine: %v", err)
+	}
+}
+
+// Eight callers decide while the folder changes place with another policy and with broken
+// ones. Every decision is wholly one of the two policies'.
+func TestD26AWatchedPolicyIsNeverStaleAndNeverMixed(t *testing.T) {
+	p := newPlace(t, policy.WatchOptions{Poll: never, Settle: time.Millisecond})
+	first := p.engine.Revision()
+	second := mustLoad(t, folder(map[string]string{"policy.csv": nobodyReads})).Revision()
+	r := asks("bob", "read", doc("1"), "viewer")
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for !stop.Load() {
+				d, err := p.engine.Decide(context.Background(), r)
+				one, two := d.Revision == first && d.Allowed(), d.Revision == second && !d.Allowed() && len(d.Reasons) == 1
+				if err != nil || !one && !two {
+					t.Errorf("%+v %v", d, err)
+					return
+				}
+			}
+		})
+	}
+	rounds := 10 * soak(20)
+	for n := range rounds {
+		write(t, p.path(".next"), nobodyReads+"p, x")
+		for _, rows := range []string{nobodyReads + "p, x", []string{nobodyReads, viewersRead}[n%2]} {
+			write(t, p.path(".next"), rows)
+			if err := os.Rename(p.path(".next"), p.path("policy.csv")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		eventually(t, "the round's policy", func() bool { return p.reads() == (n%2 == 1) })
+	}
+	stop.Store(true)
+	wg.Wait()
+}
+
+// soak returns n where long proofs are wanted, and otherwise 1.
+func soak(n int) int {
+	if os.Getenv("REEVE_SOAK") == "" {
+		return 1
+	}
+	return n
+}
