@@ -37,6 +37,8 @@ var exported = map[string]error{
 	"session.ErrNotFound":                  session.ErrNotFound,
 	"session.ErrRefreshInvalid":            session.ErrRefreshInvalid,
 	"session.ErrRefreshReused":             session.ErrRefreshReused,
+	"session.ErrTooManySessions":           session.ErrTooManySessions,
+	"session.ErrImpersonating":             session.ErrImpersonating,
 	"session.ErrUnavailable":               session.ErrUnavailable,
 	"tenant.ErrInvalidID":                  tenant.ErrInvalidID,
 	"tenant.ErrMismatch":                   tenant.ErrMismatch,

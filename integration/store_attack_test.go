@@ -40,7 +40,7 @@ func TestStoreRefusesARecordThatWasTamperedWith(t *testing.T) {
 	f := newFixture(t, 5*time.Second)
 	admin := draft()
 	admin.Roles = session.MustRoles("admin")
-	admin, err := f.store.Create(t.Context(), admin, time.Hour, session.Digest{})
+	admin, err := f.store.Create(t.Context(), admin, session.Creation{Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,17 @@ func TestStoreDoesNotReviveSessionsUnderARolledBackEpoch(t *testing.T) {
 			unset = []any{"hdel", get[1], get[2]}
 		}
 		f.do(append(set, before)...)
-		dead("rolled back", young.Ref())
+		stranger := open(t, f.server.URL(), f.opts)
+		if _, err := stranger.Load(t.Context(), young.Ref()); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("%s: rolled back, on an instance that knows of no revocation: Load: %v", l.name, err)
+		}
+		// The instance that revoked puts the epoch back.
+		if _, err := f.store.Load(t.Context(), young.Ref()); err != nil {
+			t.Errorf("%s: rolled back and put back: Load: %v", l.name, err)
+		}
+		if _, err := stranger.Load(t.Context(), young.Ref()); err != nil {
+			t.Errorf("%s: put back by another instance: Load: %v", l.name, err)
+		}
 
 		// An epoch that is lost is made anew at a value that no session has.
 		f.do(unset...)
@@ -169,7 +179,7 @@ func TestStoreDoesNotReviveSessionsUnderARolledBackEpoch(t *testing.T) {
 		if err := f.store.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.store.Create(t.Context(), draft(), time.Hour, session.Digest{}); err != nil {
+		if _, err := f.store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 		dead("lost and made anew", young.Ref())
@@ -203,7 +213,7 @@ func TestStoreLeavesNothingInClear(t *testing.T) {
 	if err := f.store.SetTenantStatus(t.Context(), s.Tenant, tenant.Active); err != nil {
 		t.Fatal(err)
 	}
-	s, err := f.store.Create(t.Context(), s, time.Hour, digest("canary-secret"))
+	s, err := f.store.Create(t.Context(), s, session.Creation{Lifetime: time.Hour, Refresh: digest("canary-secret")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +274,7 @@ func TestStoreEndsSessionsWhoseKeysNeverExpire(t *testing.T) {
 		f := newFixture(t, 5*time.Second)
 		s := draft()
 		s.IdleTimeout = c.idle
-		s, err := f.store.Create(t.Context(), s, c.lifetime, digest("first"))
+		s, err := f.store.Create(t.Context(), s, session.Creation{Lifetime: c.lifetime, Refresh: digest("first")})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -99,7 +99,7 @@ func TestStoreWhileRedisHangs(t *testing.T) {
 		return err
 	})
 	f.eventually("a session is created after the thaw", func() error {
-		_, err := f.store.Create(t.Context(), draft(), time.Hour, digest("first"))
+		_, err := f.store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
 		return err
 	})
 }
@@ -134,7 +134,7 @@ func TestStoreKeepsWhatItAcknowledgedBeforeACrash(t *testing.T) {
 	for range 8 {
 		writers.Go(func() {
 			for n := 0; ; n++ {
-				s, err := f.store.Create(context.Background(), draft(), time.Hour, digest("first"))
+				s, err := f.store.Create(context.Background(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
 				if err != nil {
 					return // the crash
 				}
@@ -230,7 +230,7 @@ func TestStoreWithoutMemory(t *testing.T) {
 	if err := f.raw.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.store.Create(t.Context(), draft(), time.Hour, digest("first")); !isOutage(err) {
+	if _, err := f.store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")}); !isOutage(err) {
 		t.Errorf("Create: got %v, want ErrUnavailable", err)
 	}
 	if _, err := f.store.Load(t.Context(), s.Ref()); err != nil {

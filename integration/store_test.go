@@ -53,6 +53,7 @@ func open(tb testing.TB, url string, opts redisstore.Options) *redisstore.Store 
 type fixture struct {
 	*testing.T
 	server *redisserver.Server
+	opts   redisstore.Options
 	store  *redisstore.Store
 	raw    *redis.Client // behind the store's back
 }
@@ -63,7 +64,7 @@ func newFixture(t *testing.T, timeout time.Duration) *fixture {
 	server := redisserver.Start(t)
 	opts := storeOptions()
 	opts.Timeout = timeout
-	f := &fixture{T: t, server: server, store: open(t, server.URL(), opts), raw: server.Client()}
+	f := &fixture{T: t, server: server, opts: opts, store: open(t, server.URL(), opts), raw: server.Client()}
 	t.Cleanup(func() { f.raw.Close() })
 	f.eventually("the tenant is set up", func() error {
 		return f.store.SetTenantStatus(t.Context(), acme, tenant.Active)
@@ -82,7 +83,7 @@ func (f *fixture) create() session.Session {
 	s := draft()
 	f.eventually("a session is created", func() (err error) {
 		s.ID = session.NewID()
-		s, err = f.store.Create(f.Context(), s, time.Hour, digest("first"))
+		s, err = f.store.Create(f.Context(), s, session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
 		return err
 	})
 	return s
@@ -127,7 +128,7 @@ func methods(ref session.Ref) []method {
 			return s.SetTenantStatus(ctx, acme, tenant.Active)
 		}},
 		{"Create", func(ctx context.Context, s *redisstore.Store) error {
-			_, err := s.Create(ctx, draft(), time.Hour, digest("first"))
+			_, err := s.Create(ctx, draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
 			return err
 		}},
 		{"Refresh", func(ctx context.Context, s *redisstore.Store) error {
@@ -150,6 +151,19 @@ func methods(ref session.Ref) []method {
 			_, err := s.Rotate(ctx, ref, next, digest("first"))
 			return err
 		}},
+		{"RevokeOthers", func(ctx context.Context, s *redisstore.Store) error {
+			if err := s.RevokeOthers(ctx, ref); !errors.Is(err, session.ErrNotFound) { // of Rotate
+				return err
+			}
+			return nil
+		}},
+		{"End", func(ctx context.Context, s *redisstore.Store) error {
+			if err := s.End(ctx, ref, 1); !errors.Is(err, session.ErrNotFound) {
+				return err
+			}
+			return nil
+		}},
+		{"Events", func(ctx context.Context, s *redisstore.Store) error { _, err := s.Events(ctx, acme, alice); return err }},
 		{"Revoke", func(ctx context.Context, s *redisstore.Store) error { return s.Revoke(ctx, ref) }},
 		{"RevokeUser", func(ctx context.Context, s *redisstore.Store) error { return s.RevokeUser(ctx, acme, alice) }},
 		{"RevokeTenant", func(ctx context.Context, s *redisstore.Store) error { return s.RevokeTenant(ctx, acme) }},

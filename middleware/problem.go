@@ -63,6 +63,7 @@ var (
 	crossOrigin            = Problem{Status: http.StatusForbidden, Type: "/problems/cross-origin", Title: "This request must come from the site itself"}
 	notFound               = Problem{Status: http.StatusNotFound, Type: "/problems/not-found", Title: "There is nothing here"}
 	conflict               = Problem{Status: http.StatusConflict, Type: "/problems/conflict", Title: "It changed meanwhile, try again"}
+	tooManySessions        = Problem{Status: http.StatusConflict, Type: "/problems/too-many-sessions", Title: "You are signed in too often, end another session first"}
 	internalError          = Problem{Status: http.StatusInternalServerError, Type: "/problems/internal-error", Title: "Something went wrong here"}
 	unavailable            = Problem{Status: http.StatusServiceUnavailable, Type: "/problems/auth-unavailable", Title: "Sign-in state cannot be checked now, try again", RetryAfter: 1}
 )
@@ -100,6 +101,8 @@ var table = []struct {
 	{ErrNotFound, notFound},
 	{ErrForbidden, forbidden},
 	{session.ErrConflict, conflict},
+	{session.ErrTooManySessions, tooManySessions},
+	{session.ErrImpersonating, forbidden},
 }
 
 // FromError returns the answer to err, and false when err is not one of Reeve's. A nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -29,17 +30,24 @@ func (m *Manager) Update(ctx context.Context, ref Ref, change func(*Session) err
 // of refresh tokens; the old id and its refresh tokens are worth nothing from then on. It
 // belongs to every sign-in, second factor and raise of privilege (ASVS 7.2.4): whoever
 // planted or stole the old id gains nothing by it. The session ends when it would have.
-// A nil change only moves it.
+// A nil change only moves it. An impersonation, which cannot be refreshed, gets no token.
 func (m *Manager) Rotate(ctx context.Context, ref Ref, change func(*Session) error) (Session, RefreshToken, error) {
 	var first refreshClaims
 	s, err := m.change(ctx, ref, change, func(s Session) (Session, error) {
 		s.ID = NewID()
 		first = firstClaims(s.Ref())
-		rotated, err := m.store.Rotate(ctx, ref, s, first.digest())
+		digest := first.digest()
+		if s.Actors.Len() > 0 { // what must not outlast its hour is not refreshed
+			digest = Digest{}
+		}
+		rotated, err := m.store.Rotate(ctx, ref, s, digest)
 		return asked(s.Ref(), rotated, err)
 	})
 	if err != nil {
 		return Session{}, RefreshToken{}, err
+	}
+	if s.Actors.Len() > 0 {
+		return s, RefreshToken{}, nil
 	}
 	return s, first.seal(m.keys[0]), nil
 }
@@ -78,6 +86,8 @@ func (m *Manager) checkChange(before, after Session) error {
 		return fmt.Errorf("%w: a change keeps the session's id, tenant and user", ErrInvalid)
 	case !after.CreatedAt.Equal(before.CreatedAt), !after.ExpiresAt.Equal(before.ExpiresAt), !after.LastSeenAt.Equal(before.LastSeenAt):
 		return fmt.Errorf("%w: a change keeps CreatedAt, ExpiresAt and LastSeenAt", ErrInvalid)
+	case after.UserAgent != before.UserAgent, after.Address != before.Address, !slices.Equal(after.Actors.chain, before.Actors.chain):
+		return fmt.Errorf("%w: a change keeps the device and the actors", ErrInvalid)
 	case after.Version != before.Version:
 		return fmt.Errorf("%w: a change keeps the version", ErrInvalid)
 	case after.IdleTimeout == before.IdleTimeout:

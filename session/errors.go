@@ -16,6 +16,14 @@ var (
 	// ErrExists means that a session of that id is stored already.
 	ErrExists = errors.New("session: exists")
 
+	// ErrTooManySessions means that the user has as many live sessions as [Limit] allows.
+	// Nobody was signed in or out.
+	ErrTooManySessions = errors.New("session: too many sessions")
+
+	// ErrImpersonating means that the session is somebody acting as the user, who cannot
+	// prove to be that user nor become him in another tenant.
+	ErrImpersonating = errors.New("session: not while impersonating")
+
 	// ErrInvalid means that a value is malformed or over its limit. Nothing was sent.
 	ErrInvalid = errors.New("session: invalid")
 

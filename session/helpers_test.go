@@ -6,7 +6,6 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/memstore"
@@ -82,11 +81,11 @@ func (s *spy) answer(got session.Session, err error) (session.Session, error) {
 	return got, err
 }
 
-func (s *spy) Create(ctx context.Context, n session.Session, lifetime time.Duration, d session.Digest) (session.Session, error) {
+func (s *spy) Create(ctx context.Context, n session.Session, c session.Creation) (session.Session, error) {
 	if err := s.enter(); err != nil {
 		return n, err // a session beside the error: the Manager must not pass it on
 	}
-	return s.answer(s.Store.Create(ctx, n, lifetime, d))
+	return s.answer(s.Store.Create(ctx, n, c))
 }
 
 func (s *spy) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
@@ -133,6 +132,27 @@ func (s *spy) Revoke(ctx context.Context, ref session.Ref) error {
 		return err
 	}
 	return s.Store.Revoke(ctx, ref)
+}
+
+func (s *spy) End(ctx context.Context, ref session.Ref, version uint64) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	return s.Store.End(ctx, ref, version)
+}
+
+func (s *spy) RevokeOthers(ctx context.Context, keep session.Ref) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	return s.Store.RevokeOthers(ctx, keep)
+}
+
+func (s *spy) Events(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Event, error) {
+	if err := s.enter(); err != nil {
+		return []session.Event{{Kind: session.EventCreated}}, err
+	}
+	return s.Store.Events(ctx, t, u)
 }
 
 func (s *spy) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error {
@@ -187,9 +207,9 @@ type recorder struct {
 	seen [][32]byte
 }
 
-func (r *recorder) Create(ctx context.Context, s session.Session, lifetime time.Duration, d session.Digest) (session.Session, error) {
-	r.seen = append(r.seen, d)
-	return r.Store.Create(ctx, s, lifetime, d)
+func (r *recorder) Create(ctx context.Context, s session.Session, c session.Creation) (session.Session, error) {
+	r.seen = append(r.seen, c.Refresh)
+	return r.Store.Create(ctx, s, c)
 }
 
 func (r *recorder) Refresh(ctx context.Context, ref session.Ref, step session.RefreshStep) (session.RefreshOutcome, error) {

@@ -48,21 +48,27 @@ type New struct {
 	Attributes Attributes
 	AMR        Methods   // how the user proved who they are
 	AuthTime   time.Time // when; zero means now
+
+	// UserAgent and Address tell the user later which device this was: at most
+	// [MaxUserAgentLength] and [MaxAddressLength] bytes of UTF-8 that prints. Cut what a
+	// client sends before it gets here, or the sign-in is refused.
+	UserAgent, Address string
 }
 
 // Create signs a user in: it starts a session and its family of refresh tokens. The id is
-// always fresh, so that nobody can sign in under one that an attacker has chosen.
+// always fresh, so that nobody can sign in under one that an attacker has chosen. It fails
+// with [ErrTooManySessions] where [Options].Limit says so.
 func (m *Manager) Create(ctx context.Context, n New) (Session, RefreshToken, error) {
 	s := Session{
 		ID: NewID(), Tenant: n.Tenant, User: n.User,
 		Roles: n.Roles, Attributes: n.Attributes, AMR: n.AMR, AuthTime: n.AuthTime,
-		IdleTimeout: m.opts.IdleTimeout,
+		IdleTimeout: m.opts.IdleTimeout, UserAgent: n.UserAgent, Address: n.Address,
 	}
-	if err := s.Ref().Validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return Session{}, RefreshToken{}, err
 	}
 	first := firstClaims(s.Ref())
-	created, err := m.store.Create(ctx, s, m.opts.Lifetime, first.digest())
+	created, err := m.store.Create(ctx, s, Creation{Lifetime: m.opts.Lifetime, Refresh: first.digest(), Limit: m.opts.Limit})
 	if created, err = asked(s.Ref(), created, err); err != nil {
 		return Session{}, RefreshToken{}, err
 	}
@@ -97,7 +103,7 @@ func known(err error) error {
 		return nil
 	}
 	for _, sentinel := range []error{
-		ErrNotFound, ErrConflict, ErrExists, ErrInvalid, ErrInvalidID, ErrRefreshInvalid, ErrRefreshReused,
+		ErrNotFound, ErrConflict, ErrExists, ErrTooManySessions, ErrImpersonating, ErrInvalid, ErrInvalidID, ErrRefreshInvalid, ErrRefreshReused,
 		ErrUnavailable, ErrCorrupt, tenant.ErrUnknown, tenant.ErrSuspended, tenant.ErrInvalidID,
 	} {
 		if errors.Is(err, sentinel) {

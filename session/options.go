@@ -45,6 +45,10 @@ type Options struct {
 	// still gets the same successor. Default [DefaultRefreshGrace], at most
 	// [MaxRefreshGrace]. Negative means none: then a lost answer signs the user out.
 	RefreshGrace time.Duration
+
+	// Limit is how many live sessions a user may have in one tenant, and what becomes of a
+	// sign-in beyond. Default none.
+	Limit Limit
 }
 
 // withDefaults returns the options with every default filled in, or all that is wrong
@@ -85,6 +89,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.RefreshGrace > MaxRefreshGrace {
 		wrong("RefreshGrace", "%v is more than %v", o.RefreshGrace, MaxRefreshGrace)
 	}
+	if err := o.Limit.Validate(); err != nil {
+		wrong("Limit", "%v", err)
+	}
 	return o, errors.Join(problems...)
 }
 
@@ -97,8 +104,8 @@ func (o Options) checkIdleTimeout(d time.Duration) error {
 
 // Format implements [fmt.Formatter] without the keys.
 func (o Options) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "{Key:%s PreviousKeys:%d Lifetime:%v IdleTimeout:%v RefreshGrace:%v}",
-		redacted, len(o.PreviousKeys), o.Lifetime, o.IdleTimeout, o.RefreshGrace)
+	fmt.Fprintf(f, "{Key:%s PreviousKeys:%d Lifetime:%v IdleTimeout:%v RefreshGrace:%v Limit:%v}",
+		redacted, len(o.PreviousKeys), o.Lifetime, o.IdleTimeout, o.RefreshGrace, o.Limit)
 }
 
 // LogValue implements [slog.LogValuer] without the keys.
@@ -108,5 +115,6 @@ func (o Options) LogValue() slog.Value {
 		slog.Duration("lifetime", o.Lifetime),
 		slog.Duration("idle_timeout", o.IdleTimeout),
 		slog.Duration("refresh_grace", o.RefreshGrace),
+		slog.Int("session_limit", o.Limit.Sessions),
 	)
 }

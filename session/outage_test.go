@@ -24,6 +24,18 @@ func everyMethod(t *testing.T, m *session.Manager, ref session.Ref, refresh stri
 	check("Rotate", err, !s.ID.IsZero() || !token.IsZero())
 	s, token, err = m.Refresh(ctx, refresh)
 	check("Refresh", err, !s.ID.IsZero() || !token.IsZero())
+	for name, do := range edges {
+		if name != "Rotate" {
+			s, token, err = do(ctx, m, ref)
+			check(name, err, !s.ID.IsZero() || !token.IsZero())
+		}
+	}
+	devices, err := m.Devices(ctx, ref)
+	check("Devices", err, len(devices) != 0)
+	check("RevokeOthers", m.RevokeOthers(ctx, ref), false)
+	check("RevokeDevice", m.RevokeDevice(ctx, ref, ref.ID.Digest()), false)
+	events, err := m.Events(ctx, acme, alice)
+	check("Events", err, len(events) != 0)
 	list, err := m.List(ctx, acme, alice)
 	check("List", err, len(list) != 0)
 	status, err := m.TenantStatus(ctx, acme)

@@ -35,6 +35,13 @@ type Session struct {
 	AuthTime time.Time // when the user last proved who they are
 	AMR      Methods   // by which methods (RFC 8176)
 
+	// UserAgent and Address are what the device said of itself at sign-in, for the user to
+	// know it by. They prove nothing.
+	UserAgent, Address string
+
+	// Actors are those who act as User, if somebody else does; see [Manager.Impersonate].
+	Actors Actors
+
 	CreatedAt   time.Time     // by the store's clock
 	ExpiresAt   time.Time     // absolute; nothing moves it
 	LastSeenAt  time.Time     // of the last recorded use, to 15 s
@@ -47,6 +54,19 @@ type Session struct {
 
 // Ref returns the reference that finds s.
 func (s Session) Ref() Ref { return Ref{Tenant: s.Tenant, User: s.User, ID: s.ID} }
+
+// Validate returns an error wrapping [ErrInvalidID] or [ErrInvalid] when the reference is
+// incomplete, or when text that has no type of its own is over its limit. Stores check it
+// before they send anything.
+func (s Session) Validate() error {
+	if err := s.Ref().Validate(); err != nil {
+		return err
+	}
+	if err := checkLine("UserAgent", s.UserAgent, MaxUserAgentLength); err != nil {
+		return err
+	}
+	return checkLine("Address", s.Address, MaxAddressLength)
+}
 
 // FromContext returns the session of the request that ctx belongs to. For an anonymous
 // request, and outside one, it returns the zero Session and false.

@@ -32,12 +32,15 @@ const TouchInterval = 15 * time.Second
 //   - Invalid references and values are refused with [ErrInvalidID] or [ErrInvalid] before
 //     anything is sent.
 type Store interface {
-	// Create stores a new session whose id is fresh, lasting for lifetime. It sets
-	// CreatedAt, LastSeenAt, ExpiresAt and Version, and AuthTime where it is zero. refresh
-	// is the digest of the session's first refresh secret; the zero digest means none.
-	// ErrExists when a session of that Ref is stored already, ErrInvalid when lifetime or
-	// IdleTimeout is not positive.
-	Create(ctx context.Context, s Session, lifetime time.Duration, refresh Digest) (Session, error)
+	// Create stores a new session whose id is fresh, as c says. It sets CreatedAt,
+	// LastSeenAt, ExpiresAt and Version, and AuthTime where it is zero. ErrExists when a
+	// session of that Ref is stored already, ErrTooManySessions when c.Limit is reached and
+	// rejects, ErrInvalid when the lifetime or IdleTimeout is not positive or Until has
+	// passed.
+	//
+	// The limit is kept in the same step: after no call, whatever runs at the same time, has
+	// the user more live sessions than it allows.
+	Create(ctx context.Context, s Session, c Creation) (Session, error)
 
 	// Load returns the live session of ref and records the use, at most once in
 	// [TouchInterval], in the same step.
@@ -50,8 +53,9 @@ type Store interface {
 	Update(ctx context.Context, s Session) (Session, error)
 
 	// Rotate replaces the live session of old, if its version is still next.Version, by
-	// next, which has a fresh id and the same tenant and user. CreatedAt and ExpiresAt are
-	// kept; the old id and its refresh family are dead when Rotate returns. ErrConflict
+	// next, which has a fresh id and the same tenant and user. CreatedAt, ExpiresAt, the
+	// device and the actors are kept, and an AuthTime of zero means now; the old id and its
+	// refresh family are dead when Rotate returns. refresh is as in [Creation]. ErrConflict
 	// when the version differs, ErrExists when next's id is stored already (old's own id
 	// is), ErrInvalid when next is of another tenant or user.
 	Rotate(ctx context.Context, old Ref, next Session, refresh Digest) (Session, error)
@@ -66,6 +70,14 @@ type Store interface {
 	// Revoke ends the session of ref. It returns nil also when there is none.
 	Revoke(ctx context.Context, ref Ref) error
 
+	// End is Revoke of a session that must still be live and of that version: of several
+	// calls exactly one succeeds. ErrConflict when the version differs.
+	End(ctx context.Context, ref Ref, version uint64) error
+
+	// RevokeOthers ends every session of the user of keep in its tenant but keep, which
+	// must be live: otherwise nothing is ended.
+	RevokeOthers(ctx context.Context, keep Ref) error
+
 	// RevokeUser ends every session of the user in the tenant, in one step whose cost
 	// does not depend on their number.
 	RevokeUser(ctx context.Context, t tenant.ID, u UserID) error
@@ -78,6 +90,11 @@ type Store interface {
 
 	// List returns the live sessions of a user in a tenant, oldest first.
 	List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error)
+
+	// Events returns what happened to the sessions of a user, the latest last: see [Event].
+	// The zero UserID asks for what happened to the tenant as a whole, and the zero
+	// tenant.ID with it for what happened to everyone.
+	Events(ctx context.Context, t tenant.ID, u UserID) ([]Event, error)
 
 	// TenantStatus returns the status of the tenant; Unknown is no error.
 	TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error)

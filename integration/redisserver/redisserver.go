@@ -173,6 +173,13 @@ func (s *Server) Restart() {
 	}
 }
 
+// RestartWith is Restart with more arguments on the command line, from now on.
+func (s *Server) RestartWith(args ...string) {
+	s.tb.Helper()
+	s.args = append(s.args, args...)
+	s.Restart()
+}
+
 // Freeze stops the server without closing its connections (SIGSTOP), as a hung machine or
 // a black hole on the network does.
 func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }

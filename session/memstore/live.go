@@ -9,12 +9,15 @@ import (
 )
 
 // Create implements [session.Store].
-func (st *Store) Create(ctx context.Context, s session.Session, lifetime time.Duration, refresh session.Digest) (session.Session, error) {
-	if err := s.Ref().Validate(); err != nil {
+func (st *Store) Create(ctx context.Context, s session.Session, c session.Creation) (session.Session, error) {
+	if err := s.Validate(); err != nil {
 		return session.Session{}, err
 	}
-	if lifetime <= 0 || s.IdleTimeout <= 0 {
-		return session.Session{}, fmt.Errorf("%w: lifetime %v, idle timeout %v", session.ErrInvalid, lifetime, s.IdleTimeout)
+	if c.Lifetime <= 0 || s.IdleTimeout <= 0 {
+		return session.Session{}, fmt.Errorf("%w: lifetime %v, idle timeout %v", session.ErrInvalid, c.Lifetime, s.IdleTimeout)
+	}
+	if err := c.Limit.Validate(); err != nil {
+		return session.Session{}, err
 	}
 	if err := st.enter(ctx, "create"); err != nil {
 		return session.Session{}, err
@@ -28,12 +31,43 @@ func (st *Store) Create(ctx context.Context, s session.Session, lifetime time.Du
 		return session.Session{}, session.ErrExists
 	}
 	now := time.Now()
-	s.CreatedAt, s.LastSeenAt, s.ExpiresAt, s.Version = now, now, now.Add(lifetime), 1
+	expires := now.Add(c.Lifetime)
+	if !c.Until.IsZero() && c.Until.Before(expires) {
+		expires = c.Until
+	}
+	if !now.Before(expires) {
+		return session.Session{}, fmt.Errorf("%w: it would end before it begins", session.ErrInvalid)
+	}
+	if err := st.makeRoom(state, s, c.Limit, now); err != nil {
+		return session.Session{}, err
+	}
+	s.CreatedAt, s.LastSeenAt, s.ExpiresAt, s.Version = now, now, expires, 1
 	if s.AuthTime.IsZero() {
 		s.AuthTime = now
 	}
-	st.insert(&record{session: s, refresh: family{current: refresh}}, now)
+	st.insert(&record{session: s, refresh: family{current: c.Refresh}}, now)
+	st.happened(s.Ref(), session.EventCreated, now)
 	return s, nil
+}
+
+// makeRoom applies the limit to the live sessions of the owner of s.
+func (st *Store) makeRoom(state *tenantState, s session.Session, limit session.Limit, now time.Time) error {
+	if limit.Policy == session.NoLimit {
+		return nil
+	}
+	live := liveOnes(state.users[s.User], now)
+	over := len(live) + 1 - limit.Sessions
+	if over <= 0 {
+		return nil
+	}
+	if limit.Policy == session.RejectNew {
+		return session.ErrTooManySessions
+	}
+	for _, oldest := range live[:over] {
+		st.forget(oldest.Ref())
+		st.happened(oldest.Ref(), session.EventEvicted, now)
+	}
+	return nil
 }
 
 // Load implements [session.Store].
@@ -68,7 +102,8 @@ func (st *Store) Update(ctx context.Context, s session.Session) (session.Session
 		return session.Session{}, err
 	}
 	defer st.mu.Unlock()
-	r, err := st.live(s.Ref(), time.Now())
+	now := time.Now()
+	r, err := st.live(s.Ref(), now)
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -76,6 +111,7 @@ func (st *Store) Update(ctx context.Context, s session.Session) (session.Session
 		return session.Session{}, session.ErrConflict
 	}
 	r.session = changed(r.session, s)
+	st.happened(s.Ref(), session.EventUpdated, now)
 	return r.session, nil
 }
 
@@ -119,7 +155,11 @@ func (st *Store) Rotate(ctx context.Context, old session.Ref, next session.Sessi
 	}
 	rotated := changed(r.session, next)
 	rotated.ID, rotated.LastSeenAt = next.ID, now
+	if next.AuthTime.IsZero() {
+		rotated.AuthTime = now
+	}
 	st.forget(old)
+	st.log(old.Tenant, old.User, session.Event{Kind: session.EventRotated, At: now, Session: old.ID.Digest(), Next: next.ID.Digest()})
 	st.insert(&record{session: rotated, refresh: family{current: refresh}}, now)
 	return rotated, nil
 }
@@ -165,10 +205,12 @@ func (st *Store) Refresh(ctx context.Context, ref session.Ref, step session.Refr
 	case step.Presented == f.current:
 		r.refresh = family{current: step.Next, previous: f.current, salt: step.Salt, steppedAt: now}
 		r.session.LastSeenAt = now
+		st.happened(ref, session.EventRefreshed, now)
 		return session.RefreshOutcome{Session: r.session, Salt: step.Salt}, nil
 	case step.Presented == f.previous && step.Grace > 0 && now.Sub(f.steppedAt) <= step.Grace:
 		return session.RefreshOutcome{Session: r.session, Repeated: true, Salt: f.salt}, nil
 	}
 	st.forget(ref)
+	st.happened(ref, session.EventRefreshReused, now)
 	return session.RefreshOutcome{}, session.ErrRefreshReused
 }

@@ -27,6 +27,7 @@ type Store struct {
 	tenants map[tenant.ID]*tenantState
 	stored  int // sessions in memory, live or expired
 	sweepAt int // stored sessions at which the expired ones are looked for
+	events  ring
 }
 
 // tenantState is what is kept of one tenant. A tenant without a status has no sessions.

@@ -21,7 +21,57 @@ func (st *Store) Revoke(ctx context.Context, ref session.Ref) error {
 		return err
 	}
 	defer st.mu.Unlock()
+	now := time.Now()
+	if state, ok := st.tenants[ref.Tenant]; ok {
+		if r, ok := state.users[ref.User][ref.ID]; ok && isLive(r.session, now) {
+			st.happened(ref, session.EventRevoked, now)
+		}
+	}
 	st.forget(ref)
+	return nil
+}
+
+// End implements [session.Store].
+func (st *Store) End(ctx context.Context, ref session.Ref, version uint64) error {
+	if err := ref.Validate(); err != nil {
+		return err
+	}
+	if err := st.enter(ctx, "end"); err != nil {
+		return err
+	}
+	defer st.mu.Unlock()
+	now := time.Now()
+	r, err := st.live(ref, now)
+	if err != nil {
+		return err
+	}
+	if r.session.Version != version {
+		return session.ErrConflict
+	}
+	st.forget(ref)
+	st.happened(ref, session.EventRevoked, now)
+	return nil
+}
+
+// RevokeOthers implements [session.Store].
+func (st *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
+	if err := keep.Validate(); err != nil {
+		return err
+	}
+	if err := st.enter(ctx, "revoke others"); err != nil {
+		return err
+	}
+	defer st.mu.Unlock()
+	now := time.Now()
+	if _, err := st.live(keep, now); err != nil {
+		return err
+	}
+	for _, s := range liveOnes(st.tenants[keep.Tenant].users[keep.User], now) {
+		if s.ID != keep.ID {
+			st.forget(s.Ref())
+			st.happened(s.Ref(), session.EventRevoked, now)
+		}
+	}
 	return nil
 }
 
@@ -37,6 +87,7 @@ func (st *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) 
 	if state, ok := st.tenants[t]; ok {
 		st.stored -= len(state.users[u])
 		delete(state.users, u)
+		st.log(t, u, session.Event{Kind: session.EventUserRevoked, At: time.Now()})
 	}
 	return nil
 }
@@ -52,6 +103,7 @@ func (st *Store) RevokeTenant(ctx context.Context, t tenant.ID) error {
 	defer st.mu.Unlock()
 	if state, ok := st.tenants[t]; ok {
 		st.empty(state)
+		st.log(t, session.UserID{}, session.Event{Kind: session.EventTenantRevoked, At: time.Now()})
 	}
 	return nil
 }
@@ -65,6 +117,7 @@ func (st *Store) RevokeAll(ctx context.Context) error {
 	for _, state := range st.tenants {
 		st.empty(state)
 	}
+	st.log(tenant.ID{}, session.UserID{}, session.Event{Kind: session.EventAllRevoked, At: time.Now()})
 	return nil
 }
 
@@ -90,9 +143,13 @@ func (st *Store) List(ctx context.Context, t tenant.ID, u session.UserID) ([]ses
 	if !ok {
 		return nil, nil
 	}
-	now := time.Now()
+	return liveOnes(state.users[u], time.Now()), nil
+}
+
+// liveOnes returns the live ones of a user's sessions, oldest first.
+func liveOnes(sessions map[session.ID]*record, now time.Time) []session.Session {
 	var live []session.Session
-	for _, r := range state.users[u] {
+	for _, r := range sessions {
 		if isLive(r.session, now) {
 			live = append(live, r.session)
 		}
@@ -100,7 +157,7 @@ func (st *Store) List(ctx context.Context, t tenant.ID, u session.UserID) ([]ses
 	slices.SortFunc(live, func(a, b session.Session) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), bytes.Compare(a.ID.Bytes(), b.ID.Bytes()))
 	})
-	return live, nil
+	return live
 }
 
 // TenantStatus implements [session.Store].

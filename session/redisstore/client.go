@@ -1,8 +1,10 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -33,6 +35,7 @@ func openClient(url string, budget time.Duration) (*redis.Client, error) {
 	}
 	step := min(budget*3/4, maxClientTimeout)
 	options.ContextTimeoutEnabled = true
+	options.Dialer = dialOrBreak(redis.NewDialer(options))
 	options.DialTimeout = step
 	options.DialerRetries = 1
 	options.ReadTimeout = step
@@ -104,3 +107,28 @@ func checkTimes(refuse func(string, ...any), contexts bool, dial, read, write ti
 		}
 	}
 }
+
+// dialOrBreak never fails: where dial would, the connection does when it is used. After as
+// many failed dials as there are connections, the client would ask for a whole second
+// nothing of a Redis that is back; when to ask is the breaker's business.
+func dialOrBreak(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return brokenConn{err}, nil
+		}
+		return conn, nil
+	}
+}
+
+// brokenConn is a connection that could not be made.
+type brokenConn struct{ err error }
+
+func (c brokenConn) Read([]byte) (int, error)         { return 0, c.err }
+func (c brokenConn) Write([]byte) (int, error)        { return 0, c.err }
+func (c brokenConn) Close() error                     { return nil }
+func (c brokenConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (c brokenConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (c brokenConn) SetDeadline(time.Time) error      { return nil }
+func (c brokenConn) SetReadDeadline(time.Time) error  { return nil }
+func (c brokenConn) SetWriteDeadline(time.Time) error { return nil }

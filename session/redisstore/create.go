@@ -3,35 +3,41 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Create implements [session.Store]. The epochs are read, and sealed into the record,
 // before the script stores it: a revocation in between leaves a session that is dead on
 // arrival, never one that outlives it.
-func (s *Store) Create(ctx context.Context, n session.Session, lifetime time.Duration, refresh session.Digest) (session.Session, error) {
-	created, err := s.create(ctx, n, lifetime, refresh)
+func (s *Store) Create(ctx context.Context, n session.Session, c session.Creation) (session.Session, error) {
+	created, err := s.create(ctx, n, c)
 	if err != nil {
 		return session.Session{}, wrap("create", err)
 	}
 	return created, nil
 }
 
-func (s *Store) create(ctx context.Context, n session.Session, lifetime time.Duration, refresh session.Digest) (session.Session, error) {
-	if err := n.Ref().Validate(); err != nil {
+func (s *Store) create(ctx context.Context, n session.Session, c session.Creation) (session.Session, error) {
+	if err := n.Validate(); err != nil {
 		return session.Session{}, err
 	}
+	if err := c.Limit.Validate(); err != nil {
+		return session.Session{}, err
+	}
+	lifetime := c.Lifetime
 	if lifetime <= 0 || lifetime > maxLifetime {
 		return session.Session{}, fmt.Errorf("%w: lifetime %v is not between 0 and %v", session.ErrInvalid, lifetime, maxLifetime)
 	}
 	if err := checkIdle(n); err != nil {
 		return session.Session{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 
 	user, keys := s.names.ref(n.Ref())
@@ -65,7 +71,18 @@ func (s *Store) create(ctx context.Context, n session.Session, lifetime time.Dur
 		}
 	}
 
+	issued, err = s.hold(ctx, user, n.Tenant, issued)
+	if err != nil {
+		return session.Session{}, err
+	}
+
 	n.CreatedAt, n.LastSeenAt, n.ExpiresAt = now, now, now.Add(lifetime).Truncate(time.Microsecond)
+	if !c.Until.IsZero() && c.Until.Before(n.ExpiresAt) {
+		n.ExpiresAt = fromMicros(c.Until.UnixMicro())
+	}
+	if !now.Before(n.ExpiresAt) {
+		return session.Session{}, fmt.Errorf("%w: it would end before it begins", session.ErrInvalid)
+	}
 	n.Version = 1
 	if n.AuthTime.IsZero() {
 		n.AuthTime = now
@@ -74,24 +91,76 @@ func (s *Store) create(ctx context.Context, n session.Session, lifetime time.Dur
 	if err != nil {
 		return session.Session{}, err
 	}
-	v, err := s.run(ctx, createScript,
-		[]string{keys.record, keys.seen, keys.refresh, user.index, user.epoch},
-		issued.user, n.Version, sealed, micros(n.IdleTimeout),
-		expiry(n), now.UnixMicro(), digestText(refresh), keys.member)
+	for attempt := 0; ; attempt++ {
+		v, err := s.run(ctx, createScript,
+			[]string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events},
+			issued.user, n.Version, sealed, micros(n.IdleTimeout),
+			expiry(n), now.UnixMicro(), digestText(c.Refresh), keys.member, c.Limit.Sessions, policyText(c.Limit.Policy))
+		if err != nil {
+			return session.Session{}, err
+		}
+		list, _ := v.([]any)
+		if len(list) != 1 || list[0] == "ok" {
+			evicted, err := members(v)
+			if err != nil {
+				return session.Session{}, err
+			}
+			s.ended(ctx, user, evicted)
+			return n, nil
+		}
+		switch list[0] {
+		case "exists":
+			return session.Session{}, session.ErrExists
+		case "revoked":
+			// The user was revoked after the epochs were read. The session was created
+			// before that and ended by it.
+			return n, nil
+		case "full":
+			forgotten, err := s.forgetDead(ctx, n.Tenant, n.User, user)
+			if err != nil {
+				return session.Session{}, err
+			}
+			if forgotten == 0 || attempt == listRounds {
+				return session.Session{}, session.ErrTooManySessions
+			}
+			continue
+		}
+		return session.Session{}, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+	}
+}
+
+// forgetDead takes the sessions off a user's index that ended with the tenant or everyone,
+// whose epochs the script does not see, and returns how many. What is dead stays so. On a
+// cluster the tenant may be read a moment before the index: a session of a sign-in right
+// after a revocation of the tenant is then taken for one of before it, and the user, who is
+// signing in at that limit, signs in again.
+func (s *Store) forgetDead(ctx context.Context, t tenant.ID, u session.UserID, user userKeys) (int, error) {
+	listed, err := s.members(ctx, user)
 	if err != nil {
-		return session.Session{}, err
+		return 0, err
 	}
-	switch v {
-	case "ok":
-		return n, nil
-	case "exists":
-		return session.Session{}, session.ErrExists
-	case "revoked":
-		// The user was revoked after the epochs were read. The session was created before
-		// that and ended by it.
-		return n, nil
+	sessions, _, err := s.listMembers(ctx, t, u, user, listed)
+	if err != nil {
+		return 0, err
 	}
-	return session.Session{}, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+	dead := slices.DeleteFunc(listed, func(m string) bool {
+		return slices.ContainsFunc(sessions, func(l session.Session) bool { return user.session(l.ID).member == m })
+	})
+	if len(dead) == 0 {
+		return 0, nil
+	}
+	args := make([]any, len(dead))
+	for i, m := range dead {
+		args[i] = m
+	}
+	return len(dead), s.expect(ctx, forgetScript, []string{user.index, user.order}, args...)
+}
+
+func policyText(p session.LimitPolicy) string {
+	if p == session.EvictOldest {
+		return "evict"
+	}
+	return "reject"
 }
 
 // expiry is when the keys of a session expire: ExpiresAt in ms, rounded up. The exact end

@@ -22,7 +22,7 @@ func (s *Store) List(ctx context.Context, t tenant.ID, u session.UserID) ([]sess
 	if err := checkOwner(t, u); err != nil {
 		return nil, wrap("list", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	sessions, err := s.list(ctx, t, u)
 	if err != nil {
@@ -33,13 +33,7 @@ func (s *Store) List(ctx context.Context, t tenant.ID, u session.UserID) ([]sess
 
 func (s *Store) list(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error) {
 	user := s.names.user(t, u)
-	answers, err := batch(ctx, s.client, func(bool) []*redis.Cmd {
-		return []*redis.Cmd{redis.NewCmd(ctx, "zrange", user.index, 0, -1)}
-	})
-	if err != nil {
-		return nil, failed(err)
-	}
-	members, err := parseMembers(answers[0])
+	members, err := s.members(ctx, user)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +52,17 @@ func (s *Store) list(ctx context.Context, t tenant.ID, u session.UserID) ([]sess
 		members = current
 	}
 	return nil, fmt.Errorf("%w: the user signs in faster than the sessions can be listed", session.ErrUnavailable)
+}
+
+// members reads the index of a user.
+func (s *Store) members(ctx context.Context, user userKeys) ([]string, error) {
+	answers, err := batch(ctx, s.client, func(bool) []*redis.Cmd {
+		return []*redis.Cmd{redis.NewCmd(ctx, "zrange", user.index, 0, -1)}
+	})
+	if err != nil {
+		return nil, failed(err)
+	}
+	return parseMembers(answers[0])
 }
 
 // listMembers returns the live sessions among members, oldest first, and the members that
@@ -86,6 +91,7 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 	if err := errors.Join(r.err, err); err != nil {
 		return nil, nil, err
 	}
+	epochs, _ = s.hold(ctx, user, t, epochs) // they are right all the same
 	if len(rows) != len(members) {
 		return nil, nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 	}
@@ -96,12 +102,18 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 		if one.err != nil {
 			return nil, nil, one.err
 		}
+		if !slices.Contains(current, m) {
+			continue // it was ended since the index was read
+		}
 		rec, err := s.judge(row, user.member(m), now, epochs, t, u)
 		if errors.Is(err, session.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, nil, err
+		}
+		if s.revived(ctx, user, user.member(m)) {
+			continue
 		}
 		sessions = append(sessions, rec.session)
 	}

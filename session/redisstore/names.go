@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
@@ -30,6 +31,10 @@ func newNames(prefix string, nameKey []byte) (names, error) {
 
 // digest is injective in what and parts, up to collisions: each is preceded by its length.
 func (n names) digest(what string, parts ...string) string {
+	return base64.RawURLEncoding.EncodeToString(n.mac(what, parts...)[:digestBytes])
+}
+
+func (n names) mac(what string, parts ...string) []byte {
 	mac := hmac.New(sha256.New, n.key)
 	for _, part := range append([]string{what}, parts...) {
 		var length [8]byte
@@ -37,7 +42,35 @@ func (n names) digest(what string, parts ...string) string {
 		mac.Write(length[:])
 		mac.Write([]byte(part))
 	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:digestBytes])
+	return mac.Sum(nil)
+}
+
+// memberOf names a session: its keyed digest and, hidden by a pad that the digest gives, the
+// bytes of the digest that logs show. Scripts write members into events, and who has the
+// key reads from them which session they are of; see [names.shown].
+func (n names) memberOf(id session.ID) string {
+	member := n.mac("session", string(id.Bytes()))[:digestBytes]
+	shown, _ := hex.DecodeString(id.Digest())
+	pad := n.mac("session digest", string(member))
+	for i := range shown {
+		shown[i] ^= pad[i]
+	}
+	return base64.RawURLEncoding.EncodeToString(append(member, shown...))
+}
+
+// shown returns the ID.Digest of the session that a member names, and false for text that
+// is no member.
+func (n names) shown(member string) (string, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(member)
+	if err != nil || len(raw) <= digestBytes {
+		return "", false
+	}
+	keyed, shown := raw[:digestBytes], raw[digestBytes:]
+	pad := n.mac("session digest", string(keyed))
+	for i := range min(len(shown), len(pad)) {
+		shown[i] ^= pad[i]
+	}
+	return hex.EncodeToString(shown), true
 }
 
 // global is the key of everyone's epoch.
@@ -52,14 +85,16 @@ func (n names) tenant(t tenant.ID) string {
 // so a slot, in which one script can see all of them.
 type userKeys struct {
 	names
-	base  string
-	epoch string
-	index string // sorted set: member → expiry in ms
+	base   string
+	epoch  string
+	index  string // sorted set: member → until when in ms the session may be live
+	order  string // sorted set: member → when in µs it was created
+	events string
 }
 
 func (n names) user(t tenant.ID, u session.UserID) userKeys {
 	base := n.prefix + ":{u-" + n.digest("user", t.String(), u.String()) + "}:"
-	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i"}
+	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", events: base + "l"}
 }
 
 // sessionKeys are the names of the keys of one session.
@@ -71,7 +106,7 @@ type sessionKeys struct {
 }
 
 func (k userKeys) session(id session.ID) sessionKeys {
-	return k.member(k.digest("session", string(id.Bytes())))
+	return k.member(k.memberOf(id))
 }
 
 func (k userKeys) member(m string) sessionKeys {

@@ -22,7 +22,7 @@ func testNames(tb testing.TB, key byte) names {
 }
 
 func (k userKeys) all(s sessionKeys) []string {
-	return []string{k.epoch, k.index, s.record, s.seen, s.refresh}
+	return []string{k.epoch, k.index, k.order, k.events, s.record, s.seen, s.refresh}
 }
 
 func drawRef(t *rapid.T, label string) session.Ref {
@@ -82,6 +82,23 @@ func TestPartsOfADigestAreNotRunTogether(t *testing.T) {
 	}
 	if n.digest("user", "a") == testNames(t, 2).digest("user", "a") {
 		t.Error("the digest does not depend on the key")
+	}
+}
+
+// Events name sessions by members; who has the key reads the digest that logs show.
+func TestAMemberLeadsToTheDigestOfItsSessionOnlyWithTheKey(t *testing.T) {
+	n, id := testNames(t, 1), session.NewID()
+	member := n.memberOf(id)
+	if shown, ok := n.shown(member); !ok || shown != id.Digest() {
+		t.Errorf("%q, %v, want %q", shown, ok, id.Digest())
+	}
+	if shown, _ := testNames(t, 2).shown(member); shown == id.Digest() {
+		t.Error("another key shows the digest")
+	}
+	for _, text := range []string{"", "x", "=", member[:20], member + "!"} {
+		if shown, ok := n.shown(text); ok {
+			t.Errorf("%q is shown as %q", text, shown)
+		}
 	}
 }
 

@@ -38,6 +38,16 @@ type Options struct {
 	// connection included. When it is spent the call fails with session.ErrUnavailable.
 	// Default 200 ms, at most 5 s.
 	Timeout time.Duration
+
+	// WaitReplicas is how many replicas must have a revocation before it returns (WAIT), for
+	// at most half of Timeout: with fewer it fails with session.ErrUnavailable, having
+	// revoked. Default 0: what instances remember puts revocations back after a failover.
+	WaitReplicas int
+
+	// OnBreaker is called when the store stops asking Redis because it does not answer,
+	// with true, and with false when it asks again; see [Store.Breaker]. It is for logs
+	// and metrics and must return at once. Optional.
+	OnBreaker func(open bool)
 }
 
 var prefixPattern = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
@@ -70,6 +80,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Timeout < 0 || o.Timeout > maxTimeout {
 		problems = append(problems, fmt.Errorf("Timeout: %v is not between 0 and %v", o.Timeout, maxTimeout))
+	}
+	if o.WaitReplicas < 0 {
+		problems = append(problems, fmt.Errorf("WaitReplicas: %d is less than 0", o.WaitReplicas))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return Options{}, fmt.Errorf("redisstore: %w", err)

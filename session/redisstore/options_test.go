@@ -34,6 +34,7 @@ func TestUnsafeOptionsAreRefusedByName(t *testing.T) {
 		"a prefix of 33 bytes":     {func(o *redisstore.Options) { o.Prefix = strings.Repeat("a", 33) }, "Prefix:"},
 		"a negative timeout":       {func(o *redisstore.Options) { o.Timeout = -1 }, "Timeout:"},
 		"a timeout of over 5 s":    {func(o *redisstore.Options) { o.Timeout = 5*time.Second + 1 }, "Timeout:"},
+		"replicas less than none":  {func(o *redisstore.Options) { o.WaitReplicas = -1 }, "WaitReplicas:"},
 		"several problems at once": {func(o *redisstore.Options) { *o = redisstore.Options{Timeout: -1} }, "NameKey: 0 bytes, at least 32 are needed\nSealKeys: none, records are never stored in clear\nTimeout:"},
 	} {
 		opts := options()

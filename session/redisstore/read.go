@@ -27,7 +27,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	user, keys := s.names.ref(ref)
 	answers, err := batch(ctx, s.client, func(eval bool) []*redis.Cmd {
 		return append([]*redis.Cmd{
-			loadScript.command(ctx, eval, []string{keys.record, keys.seen, user.epoch}),
+			loadScript.command(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index}, keys.member),
 		}, s.readShared(ctx, ref.Tenant)...)
 	})
 	if err != nil {
@@ -47,9 +47,13 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	if r.err != nil {
 		return live{}, r.err
 	}
+	current, _ = s.hold(ctx, user, ref.Tenant, current) // the epochs are right all the same
 	rec, err := s.judge(row, keys, now, current, ref.Tenant, ref.User)
 	if err != nil {
 		return live{}, err
+	}
+	if s.revived(ctx, user, keys) {
+		return live{}, session.ErrNotFound
 	}
 	if rec.session.ID != ref.ID {
 		return live{}, fmt.Errorf("%w: the record of another session", session.ErrCorrupt)

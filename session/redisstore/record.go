@@ -51,6 +51,11 @@ func (r record) encode() ([]byte, error) {
 	b = binary.AppendVarint(b, int64(s.IdleTimeout))
 	b = appendTexts(b, s.Roles.Names())
 	b = appendTexts(b, s.AMR.Names())
+	b = appendText(appendText(b, s.UserAgent), s.Address)
+	b = binary.AppendUvarint(b, uint64(s.Actors.Len()))
+	for a := range s.Actors.All() {
+		b = appendText(appendText(b, a.User.String()), a.Reason)
+	}
 	b = binary.AppendUvarint(b, uint64(s.Attributes.Len()))
 	for name, v := range s.Attributes.All() {
 		b = appendText(b, name)
@@ -100,7 +105,7 @@ func decodeRecord(b []byte) (record, error) {
 		return record{}, fmt.Errorf("%w: unknown format of record", session.ErrCorrupt)
 	}
 	s := &r.session
-	var problems [6]error
+	var problems [8]error
 	s.ID, problems[0] = session.IDFromBytes(d.take(32))
 	s.Tenant, problems[1] = tenant.Parse(d.text())
 	s.User, problems[2] = session.ParseUserID(d.text())
@@ -113,7 +118,12 @@ func decodeRecord(b []byte) (record, error) {
 	s.IdleTimeout = time.Duration(d.varint())
 	s.Roles, problems[3] = session.NewRoles(d.texts()...)
 	s.AMR, problems[4] = session.NewMethods(d.texts()...)
-	s.Attributes, problems[5] = session.NewAttributes(d.attributes())
+	s.UserAgent, s.Address = d.text(), d.text()
+	s.Actors, problems[5] = d.actors()
+	s.Attributes, problems[6] = session.NewAttributes(d.attributes())
+	if d.err == nil {
+		problems[7] = s.Validate()
+	}
 	if err := errors.Join(append(problems[:], d.err)...); err != nil {
 		return record{}, fmt.Errorf("%w: %v", session.ErrCorrupt, err)
 	}
@@ -179,6 +189,18 @@ func (d *decoder) texts() []string {
 		list[i] = d.text()
 	}
 	return list
+}
+
+func (d *decoder) actors() (session.Actors, error) {
+	chain := make([]session.Actor, d.count())
+	for i := range chain {
+		user, err := session.ParseUserID(d.text())
+		if err != nil {
+			return session.Actors{}, err
+		}
+		chain[i] = session.Actor{User: user, Reason: d.text()}
+	}
+	return session.NewActors(chain...)
 }
 
 func (d *decoder) attributes() map[string]any {

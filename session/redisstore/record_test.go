@@ -2,8 +2,10 @@ package redisstore
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,11 +31,21 @@ func drawRecord(t *rapid.T) record {
 		t.Skip(err)
 	}
 	amr, _ := session.NewMethods(names.Draw(t, "methods")...)
+	line := rapid.StringMatching(`[ -~äöü用]{0,20}`)
+	var chain []session.Actor
+	for range rapid.IntRange(0, session.MaxActors).Draw(t, "actors") {
+		chain = append(chain, session.Actor{User: session.MustParseUserID("admin"), Reason: "x" + line.Draw(t, "reason")})
+	}
+	actors, err := session.NewActors(chain...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	instant := rapid.Int64Range(-1e15, 4e15)
 	return record{
 		session: session.Session{
 			ID: session.NewID(), Tenant: tenant.MustParse("acme"), User: session.MustParseUserID("alice|ü"),
 			Roles: session.MustRoles(names.Draw(t, "roles")...), AMR: amr, Attributes: attributes,
+			UserAgent: line.Draw(t, "user agent"), Address: line.Draw(t, "address"), Actors: actors,
 			CreatedAt: fromMicros(instant.Draw(t, "created")), ExpiresAt: fromMicros(instant.Draw(t, "expires")),
 			AuthTime:    fromMicros(instant.Draw(t, "auth time")),
 			IdleTimeout: time.Duration(rapid.Int64Min(1).Draw(t, "idle")), Version: rapid.Uint64().Draw(t, "version"),
@@ -48,6 +60,7 @@ func describe(r record) map[string]any {
 		"ref": s.Ref().ID.Reveal() + s.Tenant.String() + s.User.String(), "version": s.Version, "idle": s.IdleTimeout,
 		"created": s.CreatedAt.UnixMicro(), "expires": s.ExpiresAt.UnixMicro(), "auth": s.AuthTime.UnixMicro(),
 		"roles": s.Roles.Names(), "amr": s.AMR.Names(), "attributes": maps.Collect(s.Attributes.All()),
+		"user agent": s.UserAgent, "address": s.Address, "actors": fmt.Sprint(slices.Collect(s.Actors.All())),
 		"epochs": []uint64{r.issued.user, r.issued.tenant, r.issued.global},
 	}
 }

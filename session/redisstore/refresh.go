@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,20 +26,23 @@ func (s *Store) refresh(ctx context.Context, ref session.Ref, step session.Refre
 	if step.Presented == (session.Digest{}) || step.Next == (session.Digest{}) {
 		return session.RefreshOutcome{}, fmt.Errorf("%w: a refresh step without a digest", session.ErrInvalid)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	l, err := s.read(ctx, ref)
 	if err != nil {
 		return session.RefreshOutcome{}, err
 	}
 	v, err := s.run(ctx, refreshScript,
-		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index},
+		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index, l.user.order, l.user.events},
 		l.issued.user, string(step.Presented[:]), string(step.Next[:]), string(step.Salt[:]),
 		int64(step.Grace/time.Microsecond), l.keys.member)
 	if err != nil {
 		return session.RefreshOutcome{}, err
 	}
 	r, err := outcome(v, 6)
+	if errors.Is(err, session.ErrRefreshReused) {
+		s.memory.ended(l.keys.record)
+	}
 	if err != nil {
 		return session.RefreshOutcome{}, err
 	}

@@ -16,8 +16,78 @@ func (s *Store) Revoke(ctx context.Context, ref session.Ref) error {
 		return wrap("revoke", err)
 	}
 	user, keys := s.names.ref(ref)
-	return s.change(ctx, "revoke", revokeScript,
-		[]string{keys.record, keys.seen, keys.refresh, user.index}, keys.member)
+	if err := s.change(ctx, "revoke", revokeScript, revokeKeys(user, keys), keys.member); err != nil {
+		return err
+	}
+	s.memory.ended(keys.record)
+	return nil
+}
+
+// End implements [session.Store].
+func (s *Store) End(ctx context.Context, ref session.Ref, version uint64) error {
+	if err := s.end(ctx, ref, version); err != nil {
+		return wrap("end", err)
+	}
+	return nil
+}
+
+func (s *Store) end(ctx context.Context, ref session.Ref, version uint64) error {
+	if err := ref.Validate(); err != nil {
+		return err
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	l, err := s.read(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if l.session.Version != version {
+		return session.ErrConflict
+	}
+	v, err := s.revoke(ctx, endScript, append(revokeKeys(l.user, l.keys), l.user.epoch), l.keys.member, l.issued.user, version)
+	if err != nil {
+		return err
+	}
+	if _, err := outcome(v, 1); err != nil {
+		return err
+	}
+	s.memory.ended(l.keys.record)
+	return nil
+}
+
+// RevokeOthers implements [session.Store].
+func (s *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
+	if err := s.revokeOthers(ctx, keep); err != nil {
+		return wrap("revoke others", err)
+	}
+	return nil
+}
+
+func (s *Store) revokeOthers(ctx context.Context, keep session.Ref) error {
+	if err := keep.Validate(); err != nil {
+		return err
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	l, err := s.read(ctx, keep)
+	if err != nil {
+		return err
+	}
+	v, err := s.revoke(ctx, othersScript,
+		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.order, l.user.events},
+		l.keys.member, l.issued.user)
+	if err != nil {
+		return err
+	}
+	if list, ok := v.([]any); ok && len(list) == 1 && list[0] == "gone" {
+		return session.ErrNotFound
+	}
+	others, err := members(v)
+	if err != nil {
+		return err
+	}
+	s.ended(ctx, l.user, others)
+	return nil
 }
 
 // RevokeUser implements [session.Store]. The records stay, dead, until they expire.
@@ -26,7 +96,13 @@ func (s *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) e
 		return wrap("revoke user", err)
 	}
 	user := s.names.user(t, u)
-	return s.change(ctx, "revoke user", bumpScript, []string{user.epoch, user.index})
+	epoch, err := s.bump(ctx, "revoke user", bumpScript,
+		[]string{user.epoch, user.events, user.index, user.order}, string(session.EventUserRevoked))
+	if err != nil {
+		return err
+	}
+	s.memory.userRevoked(user.epoch, epoch)
+	return nil
 }
 
 // RevokeTenant implements [session.Store].
@@ -34,12 +110,22 @@ func (s *Store) RevokeTenant(ctx context.Context, t tenant.ID) error {
 	if err := checkTenant(t); err != nil {
 		return wrap("revoke tenant", err)
 	}
-	return s.change(ctx, "revoke tenant", tenantRevokeScript, []string{s.names.tenant(t)})
+	epoch, err := s.bump(ctx, "revoke tenant", tenantRevokeScript, []string{s.names.tenant(t), s.names.tenantEvents(t)})
+	if err != nil {
+		return err
+	}
+	s.memory.ofShared(s.names.tenant(t), epoch)
+	return nil
 }
 
 // RevokeAll implements [session.Store].
 func (s *Store) RevokeAll(ctx context.Context) error {
-	return s.change(ctx, "revoke all", bumpScript, []string{s.names.global()})
+	epoch, err := s.bump(ctx, "revoke all", bumpScript, []string{s.names.global(), s.names.globalEvents()}, string(session.EventAllRevoked))
+	if err != nil {
+		return err
+	}
+	s.memory.ofShared(s.names.global(), epoch)
+	return nil
 }
 
 // TenantStatus implements [session.Store].
@@ -48,7 +134,7 @@ func (s *Store) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, e
 	if err := checkTenant(t); err != nil {
 		return tenant.Unknown, wrap(op, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	answers, err := batch(ctx, s.client, func(eval bool) []*redis.Cmd {
 		return []*redis.Cmd{tenantReadScript.command(ctx, eval, []string{s.names.tenant(t)})}
@@ -75,11 +161,35 @@ func (s *Store) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.
 	return s.change(ctx, op, tenantStatusScript, []string{s.names.tenant(t)}, status.String())
 }
 
+// bump runs a script that moves an epoch on and is a whole method, and returns the epoch, 0
+// when there is none.
+func (s *Store) bump(ctx context.Context, op string, sc script, keys []string, args ...any) (uint64, error) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	v, err := s.revoke(ctx, sc, keys, args...)
+	if err != nil {
+		return 0, wrap(op, err)
+	}
+	r := newReply(v, 2)
+	if r.must() != "ok" {
+		r.corrupt("unexpected answer")
+	}
+	epoch, _ := r.number()
+	if r.err != nil {
+		return 0, wrap(op, r.err)
+	}
+	return epoch, nil
+}
+
 // change runs a script that is a whole method.
 func (s *Store) change(ctx context.Context, op string, sc script, keys []string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
-	if err := s.expect(ctx, sc, keys, args...); err != nil {
+	v, err := s.revoke(ctx, sc, keys, args...)
+	if err == nil && v != "ok" {
+		err = fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+	}
+	if err != nil {
 		return wrap(op, err)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"crypto/sha1"
 	"embed"
 	"encoding/hex"
-	"errors"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -34,6 +33,8 @@ var (
 	loadScript         = mustScript("load")
 	ensureScript       = mustScript("ensure")
 	createScript       = mustScript("create")
+	beatScript         = mustScript("beat")
+	probeScript        = mustScript("probe")
 	touchScript        = mustScript("touch")
 	updateScript       = mustScript("update")
 	rotateScript       = mustScript("rotate")
@@ -44,6 +45,13 @@ var (
 	tenantStatusScript = mustScript("tenant_status")
 	tenantRevokeScript = mustScript("tenant_revoke")
 	listScript         = mustScript("list")
+	eventsScript       = mustScript("events")
+	endScript          = mustScript("end")
+	othersScript       = mustScript("others")
+	forgetScript       = mustScript("forget")
+	discardScript      = mustScript("discard")
+	raiseScript        = mustScript("raise")
+	tenantRaiseScript  = mustScript("tenant_raise")
 )
 
 // command makes the EVALSHA of a script, or its EVAL for a server that does not know it.
@@ -71,7 +79,7 @@ type once struct{ *redis.Cmd }
 func (once) NoRetry() bool { return true }
 
 // run runs a script that writes, alone. The error is the client's.
-func run(ctx context.Context, client redis.UniversalClient, s script, keys []string, args ...any) (any, error) {
+func run(ctx context.Context, client processor, s script, keys []string, args ...any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -86,32 +94,13 @@ func run(ctx context.Context, client redis.UniversalClient, s script, keys []str
 
 // batch sends the commands that build returns in one round trip and returns their answers,
 // nil for redis.Nil. They must bear being sent twice. The error is the client's.
-func batch(ctx context.Context, client redis.UniversalClient, build func(eval bool) []*redis.Cmd) ([]any, error) {
+func batch(ctx context.Context, client *guarded, build func(eval bool) []*redis.Cmd) ([]any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	answers, err := exec(ctx, client, build(false))
+	answers, err := client.exec(ctx, build(false))
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		answers, err = exec(ctx, client, build(true))
+		answers, err = client.exec(ctx, build(true))
 	}
 	return answers, err
-}
-
-func exec(ctx context.Context, client redis.UniversalClient, cmds []*redis.Cmd) ([]any, error) {
-	pipe := client.Pipeline()
-	for _, cmd := range cmds {
-		_ = pipe.Process(ctx, cmd) // only queues
-	}
-	_, err := pipe.Exec(ctx)
-	answers := make([]any, len(cmds))
-	for i, cmd := range cmds {
-		if cmd.Err() != nil && !errors.Is(cmd.Err(), redis.Nil) {
-			return nil, cmd.Err()
-		}
-		answers[i] = cmd.Val()
-	}
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, err
-	}
-	return answers, nil
 }

@@ -10,14 +10,18 @@ import (
 
 var (
 	callPattern = regexp.MustCompile(`redis\.p?call\(([^()]*(?:\([^()]*\)[^()]*)*)\)`)
-	keyPattern  = regexp.MustCompile(`^KEYS\[[a-z0-9 +]+\]$`)
+	// Changes are announced on the channel of the key's prefix, under the name of a key or of
+	// one that shares its slot. A beat has a channel of its own.
+	publishPattern = regexp.MustCompile(`^'PUBLISH', (string\.match\(KEYS\[\d\], '\^\[\^:\]\*'\) \.\. ':changes', (KEYS\[\d\]|string\.sub\(KEYS\[\d\], 1, -2\) \.\. 's:' \.\. member)|ARGV\[1\], ARGV\[2\] \.\. ' ' \.\. now)$`)
+
+	keyPattern = regexp.MustCompile(`^KEYS\[[a-z0-9 +]+\]$`)
 )
 
 // allowed are the commands that scripts may use. Each takes its key as first argument,
 // and DEL takes nothing else.
 var allowed = []string{
 	"TIME", "GET", "SET", "EXISTS", "DEL", "UNLINK", "PEXPIRE", "PEXPIREAT",
-	"HGET", "HMGET", "HSET", "HSETNX", "ZADD", "ZREM", "ZRANGE", "ZREMRANGEBYSCORE",
+	"HGET", "HMGET", "HSET", "HSETNX", "ZADD", "ZREM", "ZRANGE", "ZCARD", "ZSCORE", "XADD", "XRANGE",
 }
 
 // lint returns what is wrong with a script: a key that it was not given would be in
@@ -49,6 +53,12 @@ func lint(source string) []string {
 			args[i] = strings.TrimSpace(args[i])
 		}
 		name := strings.Trim(args[0], "'")
+		if name == "PUBLISH" {
+			if !publishPattern.MatchString(call[1]) {
+				findings = append(findings, "an announcement that no feed understands: "+call[1])
+			}
+			continue
+		}
 		if !slices.Contains(allowed, name) || args[0] != "'"+name+"'" {
 			findings = append(findings, "command "+args[0])
 			continue
@@ -69,7 +79,7 @@ func lint(source string) []string {
 
 func TestScriptsTouchOnlyTheirKeys(t *testing.T) {
 	files, err := fs.Glob(sources, "lua/*.lua")
-	if err != nil || len(files) != 13 {
+	if err != nil || len(files) != 22 {
 		t.Fatalf("%d scripts, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -100,6 +110,8 @@ func TestTheLintFindsWhatItIsFor(t *testing.T) {
 redis.call('GET', k)`,
 		"a second key of DEL": header + "redis.call('DEL', KEYS[1], 'x')",
 		"a built command":     header + "redis.call('G' .. 'ET', KEYS[1])",
+		"another channel":     header + "redis.call('PUBLISH', 'x', KEYS[1])",
+		"another message":     header + "redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', 'x')",
 		"pcall":               header + "redis.pcall('GET', KEYS[1])",
 	} {
 		if len(lint(source)) == 0 {

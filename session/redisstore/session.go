@@ -15,7 +15,7 @@ func (s *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 	if err := ref.Validate(); err != nil {
 		return session.Session{}, wrap("load", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	l, err := s.read(ctx, ref)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 	if l.now.Sub(l.session.LastSeenAt) < session.TouchInterval {
 		return l.session, nil
 	}
-	if err := s.touch(ctx, &l); err != nil {
+	if err := s.touch(ctx, &l, session.TouchInterval); err != nil {
 		return session.Session{}, wrap("load", err)
 	}
 	return l.session, nil
@@ -35,20 +35,21 @@ func (s *Store) Touch(ctx context.Context, ref session.Ref) error {
 	if err := ref.Validate(); err != nil {
 		return wrap("touch", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	l, err := s.read(ctx, ref)
 	if err != nil {
 		return wrap("touch", err)
 	}
-	if err := s.touch(ctx, &l); err != nil {
+	if err := s.touch(ctx, &l, 0); err != nil {
 		return wrap("touch", err)
 	}
 	return nil
 }
 
-func (s *Store) touch(ctx context.Context, l *live) error {
-	v, err := s.run(ctx, touchScript, []string{l.keys.record, l.keys.seen, l.user.epoch}, l.issued.user)
+func (s *Store) touch(ctx context.Context, l *live, pause time.Duration) error {
+	v, err := s.run(ctx, touchScript, []string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index},
+		l.issued.user, micros(pause), l.keys.member)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (s *Store) update(ctx context.Context, n session.Session) (session.Session,
 	if err := checkIdle(n); err != nil {
 		return session.Session{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	l, err := s.read(ctx, n.Ref())
 	if err != nil {
@@ -91,8 +92,8 @@ func (s *Store) update(ctx context.Context, n session.Session) (session.Session,
 	if err != nil {
 		return session.Session{}, err
 	}
-	v, err := s.run(ctx, updateScript, []string{l.keys.record, l.keys.seen, l.user.epoch},
-		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout))
+	v, err := s.run(ctx, updateScript, []string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.events},
+		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout), l.keys.member)
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -128,7 +129,7 @@ func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, 
 	if err := checkIdle(n); err != nil {
 		return session.Session{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	l, err := s.read(ctx, old)
 	if err != nil {
@@ -140,13 +141,16 @@ func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, 
 	if n.Version != l.session.Version {
 		return session.Session{}, session.ErrConflict
 	}
+	if n.AuthTime.IsZero() {
+		n.AuthTime = l.now
+	}
 	keys := l.user.session(n.ID)
 	next, sealed, err := s.succeed(l, n, keys)
 	if err != nil {
 		return session.Session{}, err
 	}
 	v, err := s.run(ctx, rotateScript,
-		[]string{l.user.epoch, l.user.index, l.keys.record, l.keys.seen, l.keys.refresh, keys.record, keys.seen, keys.refresh},
+		[]string{l.user.epoch, l.user.index, l.keys.record, l.keys.seen, l.keys.refresh, keys.record, keys.seen, keys.refresh, l.user.order, l.user.events},
 		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout),
 		expiry(next), digestText(refresh), l.keys.member, keys.member)
 	if err != nil {
@@ -156,6 +160,7 @@ func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, 
 	if err != nil {
 		return session.Session{}, err
 	}
+	s.memory.ended(l.keys.record)
 	next.LastSeenAt = fromMicros(int64(r.mustNumber()))
 	if r.err != nil {
 		return session.Session{}, r.err

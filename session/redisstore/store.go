@@ -13,12 +13,20 @@
 //
 // # What Redis must keep
 //
-// A lost key never lets anyone in: without its epochs a session is dead. But Redis brings
-// back what it forgets. A server that restarts from an old snapshot, or a replica that is
-// promoted before it heard of a revocation, serves the sessions of that moment again. Run
-// it with appendonly yes and appendfsync always, or set min-replicas-to-write, as far as
-// that matters, and with maxmemory-policy noeviction so that nobody is signed out at
-// random.
+// A lost key never lets anyone in: without its epochs, or when the index of its user does
+// not list it, a session is dead. But Redis brings back what it forgets. A server that
+// restarts from an old snapshot, or a replica that is promoted before it heard of a
+// revocation, has the sessions of that moment again.
+//
+// So each Store remembers the highest epochs it has read or written and the sessions it
+// ended, answers by them whatever Redis says, and puts them back when Redis is behind. One
+// instance that knows is enough for all, from its first request of that user on; until then
+// the others answer as Redis does. What is remembered is bounded: the latest 8,192 tenants,
+// 16,384 revoked users, 16,384 other users and 32,768 single sessions, and nothing after the
+// process ends. With Options.WaitReplicas a revocation returns only when replicas have it.
+// Beyond that, run Redis with appendonly yes and appendfsync always, set
+// min-replicas-to-write as far as it matters, and use maxmemory-policy noeviction so that
+// nobody is signed out at random.
 //
 // # What Redis learns
 //
@@ -26,6 +34,12 @@
 // and version: somebody who reads Redis learns no id, role or attribute, and somebody who
 // writes to it can end sessions and put back what was there before, so undo a revocation,
 // but not make a session, change one or give one to another user.
+//
+// # Several instances, and outages
+//
+// Each load asks Redis. A [session.Cache] on the store's [Feed] answers most of them from
+// memory and still hears of every change at once. When Redis does not answer, a breaker
+// fails calls at once and tells when Redis is back: see [Store.Breaker].
 package redisstore
 
 import (
@@ -47,11 +61,14 @@ const epochSlack = time.Hour
 
 // Store is a [session.Store] in Redis. It is safe for concurrent use.
 type Store struct {
-	client  redis.UniversalClient
+	client  *guarded
 	owned   bool // the client was made by Open
 	names   names
 	sealer  sealer
 	timeout time.Duration
+	memory  *memory
+
+	replicas int // that must have a revocation before it returns
 }
 
 var _ session.Store = (*Store)(nil)
@@ -67,7 +84,7 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, timeout: opts.Timeout}
+	s := &Store{client: newGuarded(client, opts), timeout: opts.Timeout, memory: newMemory(), replicas: opts.WaitReplicas}
 	if s.names, err = newNames(opts.Prefix, opts.NameKey); err != nil {
 		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
 	}
@@ -97,18 +114,28 @@ func Open(url string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// Close closes the client if [Open] made it. It does nothing for a store of [New].
+// Close ends what runs in the background, which is something only during an outage, and
+// closes the client if [Open] made it.
 func (s *Store) Close() error {
+	s.client.breaker.close()
 	if !s.owned {
 		return nil
 	}
-	return s.client.Close()
+	return s.client.UniversalClient.Close()
+}
+
+// errBudget is the cause of a context that ended with the budget of its call.
+var errBudget = errors.New("the budget of the call is spent")
+
+// within bounds a call by the budget.
+func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.timeout, errBudget)
 }
 
 // Ping returns nil when Redis answers, and otherwise an error wrapping
 // session.ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return wrap("ping", failed(err))

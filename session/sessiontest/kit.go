@@ -103,7 +103,7 @@ func (k *kit) create(t tenant.ID, u session.UserID) session.Session {
 
 func (k *kit) createFor(s session.Session, lifetime time.Duration) session.Session {
 	k.Helper()
-	created, err := k.Store.Create(k.ctx, s, lifetime, digest(1))
+	created, err := k.Store.Create(k.ctx, s, session.Creation{Lifetime: lifetime, Refresh: digest(1)})
 	if err != nil {
 		k.Fatalf("Create: %v", err)
 	}
@@ -185,6 +185,7 @@ func describe(s session.Session) map[string]any {
 		"AuthTime": s.AuthTime.UnixMilli(), "CreatedAt": s.CreatedAt.UnixMilli(),
 		"ExpiresAt": s.ExpiresAt.UnixMilli(), "LastSeenAt": s.LastSeenAt.UnixMilli(),
 		"IdleTimeout": s.IdleTimeout, "Version": s.Version,
+		"UserAgent": s.UserAgent, "Address": s.Address, "Actors": slices.Collect(s.Actors.All()),
 	}
 }
 

@@ -158,7 +158,7 @@ func refreshForeign(k *kit) {
 
 // No digest is stored, so none can match: not even one of zeros.
 func refreshNoFamily(k *kit) {
-	s, err := k.Store.Create(k.ctx, draft(acme, alice), time.Hour, session.Digest{})
+	s, err := k.Store.Create(k.ctx, draft(acme, alice), session.Creation{Lifetime: time.Hour})
 	k.ok("Create", err)
 	_, err = k.Store.Refresh(k.ctx, s.Ref(), session.RefreshStep{Next: digest(2), Grace: time.Minute})
 	k.refused("zero secret", err, session.ErrInvalid)

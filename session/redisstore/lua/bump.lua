@@ -1,14 +1,21 @@
 #!lua flags=allow-oom
--- Moves an epoch on, which ends every session sealed with it. Without an epoch no session
--- is live and there is nothing to end. Both parts of the maximum matter: one more ends
--- sessions also when the clock was set back, and the clock passes values that were lost.
--- KEYS: epoch, and for a user the index, which then lists nothing that is live
--- Returns ok.
+-- Moves an epoch on, which ends every session sealed with it, and announces it. Without
+-- an epoch no session is live and there is nothing to end. Both parts of the maximum
+-- matter: one more ends sessions also when the clock was set back, and the clock passes
+-- values that were lost.
+-- KEYS: epoch, events, and for a user the index and the order, which then list nothing
+--       that is live
+-- ARGV: kind of event
+-- Returns {'ok', epoch or nil}.
 local epoch = redis.call('GET', KEYS[1])
+local moved = false
 if epoch then
   local time = redis.call('TIME')
-  local moved = math.max((tonumber(epoch) or 0) + 1, time[1] * 1000000 + time[2])
-  redis.call('SET', KEYS[1], string.format('%.0f', moved), 'KEEPTTL')
+  moved = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, time[1] * 1000000 + time[2]))
+  redis.call('SET', KEYS[1], moved, 'KEEPTTL')
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'k', ARGV[1])
+  redis.call('PEXPIRE', KEYS[2], 2592000000)
 end
-if KEYS[2] then redis.call('UNLINK', KEYS[2]) end
-return 'ok'
+if KEYS[3] then redis.call('UNLINK', KEYS[3], KEYS[4]) end
+redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
+return {'ok', moved}

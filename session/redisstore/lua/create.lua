@@ -1,23 +1,49 @@
 #!lua
--- Stores a new session under the epoch it was sealed with, unless that has passed.
--- KEYS: session, last use, refresh family, index, user epoch
+-- Stores a new session under the epoch it was sealed with, unless that has passed or the
+-- user has too many. The index holds until when each session may be live, the order when it
+-- was created; a session that the index does not list is dead, whatever else is there, and
+-- so is one that has to make room, which is announced.
+-- KEYS: session, last use, refresh family, index, user epoch, order, events
 -- ARGV: user epoch, version, sealed record, idle timeout in µs, expiry in ms, now in µs,
---       first refresh digest or '', member of the index
--- Returns ok, exists or revoked.
-if redis.call('EXISTS', KEYS[1]) == 1 then return 'exists' end
-if redis.call('GET', KEYS[5]) ~= ARGV[1] then return 'revoked' end
-local idle_end = math.min(math.ceil((ARGV[6] + ARGV[4]) / 1000), tonumber(ARGV[5]))
-local past = string.format('%.0f', math.floor(ARGV[6] / 1000))
+--       first refresh digest or '', member of the index, most live sessions or 0,
+--       reject or evict
+-- Returns {'ok', member that made room...}, {'exists'}, {'revoked'} or {'full'}.
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'exists'} end
+if redis.call('GET', KEYS[5]) ~= ARGV[1] then return {'revoked'} end
+local past = '(' .. string.format('%.0f', math.floor(ARGV[6] / 1000))
+for _, ended in ipairs(redis.call('ZRANGE', KEYS[4], '-inf', past, 'BYSCORE')) do
+  redis.call('ZREM', KEYS[4], ended)
+  redis.call('ZREM', KEYS[6], ended)
+end
+local evicted = {}
+local over = 0
+if ARGV[9] ~= '0' then over = redis.call('ZCARD', KEYS[4]) + 1 - ARGV[9] end
+if over > 0 then
+  if ARGV[10] ~= 'evict' then return {'full'} end
+  evicted = redis.call('ZRANGE', KEYS[6], 0, over - 1)
+  if #evicted < over then return {'full'} end
+end
+for _, member in ipairs(evicted) do
+  redis.call('ZREM', KEYS[4], member)
+  redis.call('ZREM', KEYS[6], member)
+  redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', 'evicted', 's', member)
+  redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', string.sub(KEYS[4], 1, -2) .. 's:' .. member)
+end
+local idle_end = string.format('%.0f', math.min(math.ceil((ARGV[6] + ARGV[4]) / 1000), tonumber(ARGV[5])))
 redis.call('HSET', KEYS[1], 'v', ARGV[2], 'd', ARGV[3], 'i', ARGV[4], 'x', ARGV[5])
 redis.call('PEXPIREAT', KEYS[1], ARGV[5])
-redis.call('SET', KEYS[2], ARGV[6], 'PXAT', string.format('%.0f', idle_end))
+redis.call('SET', KEYS[2], ARGV[6], 'PXAT', idle_end)
 redis.call('DEL', KEYS[3])
 if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[3], 'cur', ARGV[7])
   redis.call('PEXPIREAT', KEYS[3], ARGV[5])
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', past)
-redis.call('ZADD', KEYS[4], ARGV[5], ARGV[8])
+redis.call('ZADD', KEYS[4], idle_end, ARGV[8])
 redis.call('PEXPIREAT', KEYS[4], ARGV[5], 'NX')
 redis.call('PEXPIREAT', KEYS[4], ARGV[5], 'GT')
-return 'ok'
+redis.call('ZADD', KEYS[6], ARGV[6], ARGV[8])
+redis.call('PEXPIREAT', KEYS[6], ARGV[5], 'NX')
+redis.call('PEXPIREAT', KEYS[6], ARGV[5], 'GT')
+redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', 'created', 's', ARGV[8])
+redis.call('PEXPIRE', KEYS[7], 2592000000)
+return {'ok', unpack(evicted)}

@@ -1,8 +1,16 @@
 #!lua flags=allow-oom
--- Ends one session and its refresh family.
--- KEYS: session, last use, refresh family, index
+-- Ends one session and its refresh family, and announces it. Only a session that was there
+-- is an event.
+-- KEYS: session, last use, refresh family, index, order, events
 -- ARGV: member of the index
 -- Returns ok.
+local used = redis.call('EXISTS', KEYS[2])
+local listed = redis.call('ZREM', KEYS[4], ARGV[1])
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-redis.call('ZREM', KEYS[4], ARGV[1])
+redis.call('ZREM', KEYS[5], ARGV[1])
+if used + listed == 2 then
+  redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'k', 'revoked', 's', ARGV[1])
+  redis.call('PEXPIRE', KEYS[6], 2592000000)
+end
+redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
 return 'ok'

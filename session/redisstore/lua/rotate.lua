@@ -1,29 +1,39 @@
 #!lua
--- Replaces a session by one of another id. The old id and its refresh family end here.
+-- Replaces a session by one of another id. The old id and its refresh family end here,
+-- which is announced.
 -- KEYS: user epoch, index, old session, old last use, old refresh family,
---       new session, new last use, new refresh family
+--       new session, new last use, new refresh family, order, events
 -- ARGV: user epoch, version read, new version, sealed record, idle timeout in µs,
 --       expiry in ms, first refresh digest or '', old and new member of the index
 -- Returns {'ok', now in µs}, {'gone'}, {'conflict'} or {'exists'}.
 local version = redis.call('HGET', KEYS[3], 'v')
 if not version or redis.call('EXISTS', KEYS[4]) == 0 then return {'gone'} end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'gone'} end
+if not redis.call('ZSCORE', KEYS[2], ARGV[8]) then return {'gone'} end
 if redis.call('EXISTS', KEYS[6]) == 1 then return {'exists'} end
 if version ~= ARGV[2] then return {'conflict'} end
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local idle_end = math.min(math.ceil((now + ARGV[5]) / 1000), tonumber(ARGV[6]))
+local idle_end = string.format('%.0f', math.min(math.ceil((now + ARGV[5]) / 1000), tonumber(ARGV[6])))
 now = string.format('%.0f', now)
+local created = redis.call('ZSCORE', KEYS[9], ARGV[8]) or now
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[8])
 redis.call('ZREM', KEYS[2], ARGV[8])
+redis.call('ZREM', KEYS[9], ARGV[8])
 redis.call('HSET', KEYS[6], 'v', ARGV[3], 'd', ARGV[4], 'i', ARGV[5], 'x', ARGV[6])
 redis.call('PEXPIREAT', KEYS[6], ARGV[6])
-redis.call('SET', KEYS[7], now, 'PXAT', string.format('%.0f', idle_end))
+redis.call('SET', KEYS[7], now, 'PXAT', idle_end)
 if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[8], 'cur', ARGV[7])
   redis.call('PEXPIREAT', KEYS[8], ARGV[6])
 end
-redis.call('ZADD', KEYS[2], ARGV[6], ARGV[9])
+redis.call('ZADD', KEYS[2], idle_end, ARGV[9])
 redis.call('PEXPIREAT', KEYS[2], ARGV[6], 'NX')
 redis.call('PEXPIREAT', KEYS[2], ARGV[6], 'GT')
+redis.call('ZADD', KEYS[9], created, ARGV[9])
+redis.call('PEXPIREAT', KEYS[9], ARGV[6], 'NX')
+redis.call('PEXPIREAT', KEYS[9], ARGV[6], 'GT')
+redis.call('XADD', KEYS[10], 'MAXLEN', '~', 1000, '*', 'k', 'rotated', 's', ARGV[8], 'n', ARGV[9])
+redis.call('PEXPIRE', KEYS[10], 2592000000)
+redis.call('PUBLISH', string.match(KEYS[3], '^[^:]*') .. ':changes', KEYS[3])
 return {'ok', now}

@@ -1,11 +1,15 @@
 #!lua flags=allow-oom
--- Moves the epoch of a tenant on. See bump.lua.
--- KEYS: tenant
--- Returns ok.
+-- Moves the epoch of a tenant on and announces it. See bump.lua.
+-- KEYS: tenant, events
+-- Returns {'ok', epoch or nil}.
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
+local moved = false
 if epoch then
   local time = redis.call('TIME')
-  local moved = math.max((tonumber(epoch) or 0) + 1, time[1] * 1000000 + time[2])
-  redis.call('HSET', KEYS[1], 'epoch', string.format('%.0f', moved))
+  moved = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, time[1] * 1000000 + time[2]))
+  redis.call('HSET', KEYS[1], 'epoch', moved)
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'k', 'tenant-revoked')
+  redis.call('PEXPIRE', KEYS[2], 2592000000)
 end
-return 'ok'
+redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
+return {'ok', moved}

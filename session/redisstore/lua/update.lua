@@ -1,15 +1,21 @@
 #!lua
 -- Replaces the record of a session whose version is still the one that was read. The last
--- use stays; a new idle timeout counts from it.
--- KEYS: session, last use, user epoch
--- ARGV: user epoch, version read, new version, sealed record, idle timeout in µs
+-- use stays; a new idle timeout counts from it. The change is announced.
+-- KEYS: session, last use, user epoch, index, events
+-- ARGV: user epoch, version read, new version, sealed record, idle timeout in µs,
+--       member of the index
 -- Returns {'ok', last use in µs}, {'gone'} or {'conflict'}.
 local row = redis.call('HMGET', KEYS[1], 'v', 'x')
 local last = redis.call('GET', KEYS[2])
 if not row[1] or not last then return {'gone'} end
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'gone'} end
+if not redis.call('ZSCORE', KEYS[4], ARGV[6]) then return {'gone'} end
 if row[1] ~= ARGV[2] then return {'conflict'} end
-local idle_end = math.min(math.ceil((last + ARGV[5]) / 1000), tonumber(row[2]))
+local idle_end = string.format('%.0f', math.min(math.ceil((last + ARGV[5]) / 1000), tonumber(row[2])))
 redis.call('HSET', KEYS[1], 'v', ARGV[3], 'd', ARGV[4], 'i', ARGV[5])
-redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', idle_end))
+redis.call('PEXPIREAT', KEYS[2], idle_end)
+redis.call('ZADD', KEYS[4], 'XX', idle_end, ARGV[6])
+redis.call('XADD', KEYS[5], 'MAXLEN', '~', 1000, '*', 'k', 'updated', 's', ARGV[6])
+redis.call('PEXPIRE', KEYS[5], 2592000000)
+redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
 return {'ok', last}

@@ -1,0 +1,50 @@
+//go:build unix
+
+package redisserver
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// StartReplica starts a replica of a server and returns when it is in step.
+func StartReplica(tb testing.TB, primary *Server) *Server {
+	tb.Helper()
+	host, port, _ := net.SplitHostPort(primary.addr)
+	client := primary.Client()
+	defer client.Close()
+	// By default a primary waits 5 s for more replicas to come.
+	if err := client.ConfigSet(context.Background(), "repl-diskless-sync-delay", "0").Err(); err != nil {
+		tb.Fatalf("redisserver: %v", err)
+	}
+	replica := Start(tb, "--replicaof", host+" "+port)
+	eventually(tb, "the replica is not in step", func() bool {
+		client := replica.Client()
+		defer client.Close()
+		info, err := client.Info(context.Background(), "replication").Result()
+		return err == nil && strings.Contains(info, "master_link_status:up")
+	})
+	return replica
+}
+
+// Promote makes a replica a primary of what it has. It hears nothing of its former one.
+func (s *Server) Promote() {
+	s.tb.Helper()
+	client := s.Client()
+	defer client.Close()
+	if err := client.Do(context.Background(), "replicaof", "no", "one").Err(); err != nil {
+		s.tb.Fatalf("redisserver: %v", err)
+	}
+}
+
+func eventually(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(startTimeout); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("redisserver: %s", what)
+		}
+	}
+}

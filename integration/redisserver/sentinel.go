@@ -1,0 +1,94 @@
+//go:build unix
+
+package redisserver
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Sentinel watches a primary and its replica. It is one process: what it decides, it
+// decides alone, which is as much as a test needs.
+type Sentinel struct {
+	tb   testing.TB
+	addr string
+}
+
+// SentinelMaster is the name under which a [Sentinel] knows its primary.
+const SentinelMaster = "sessions"
+
+// StartSentinel starts a primary, a replica and a sentinel that watches them.
+func StartSentinel(tb testing.TB) *Sentinel {
+	tb.Helper()
+	primary := Start(tb)
+	StartReplica(tb, primary)
+	addr, err := freePort()
+	if err != nil {
+		tb.Fatalf("redisserver: %v", err)
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	host, primaryPort, _ := net.SplitHostPort(primary.addr)
+	dir := tb.TempDir()
+	config := filepath.Join(dir, "sentinel.conf")
+	text := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor %[3]s %s %s 1\n"+
+		"sentinel down-after-milliseconds %[3]s 1000\nsentinel failover-timeout %[3]s 10000\n",
+		port, dir, SentinelMaster, host, primaryPort)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		tb.Fatalf("redisserver: %v", err)
+	}
+	cmd := exec.Command("redis-server", config, "--sentinel")
+	if err := cmd.Start(); err != nil {
+		tb.Fatalf("redisserver: %v", err)
+	}
+	tb.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	s := &Sentinel{tb: tb, addr: addr}
+	eventually(tb, "the sentinel does not know the replica", func() bool {
+		replicas, err := s.client().Replicas(context.Background(), SentinelMaster).Result()
+		return err == nil && len(replicas) == 1
+	})
+	return s
+}
+
+// Addr returns host and port.
+func (s *Sentinel) Addr() string { return s.addr }
+
+func (s *Sentinel) client() *redis.SentinelClient {
+	client := redis.NewSentinelClient(&redis.Options{Addr: s.addr, DialTimeout: time.Second, ReadTimeout: time.Second, MaxRetries: -1})
+	s.tb.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// Failover makes the replica the primary and returns when the former primary is its
+// replica. What the former one acknowledged in between is lost: that is what Redis promises.
+func (s *Sentinel) Failover() {
+	s.tb.Helper()
+	ctx := context.Background()
+	client := s.client()
+	before, err := client.GetMasterAddrByName(ctx, SentinelMaster).Result()
+	if err != nil {
+		s.tb.Fatalf("redisserver: %v", err)
+	}
+	eventually(s.tb, "the sentinel begins no failover", func() bool { return client.Failover(ctx, SentinelMaster).Err() == nil })
+	eventually(s.tb, "no replica is promoted", func() bool {
+		now, err := client.GetMasterAddrByName(ctx, SentinelMaster).Result()
+		return err == nil && now[1] != before[1]
+	})
+	former := redis.NewClient(&redis.Options{Addr: net.JoinHostPort(before[0], before[1]), DialTimeout: time.Second, ReadTimeout: time.Second, MaxRetries: -1})
+	defer former.Close()
+	eventually(s.tb, "the former primary does not follow", func() bool {
+		info, err := former.Info(ctx, "replication").Result()
+		return err == nil && strings.Contains(info, "role:slave") && strings.Contains(info, "master_link_status:up")
+	})
+}

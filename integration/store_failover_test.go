@@ -1,0 +1,223 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// pair is a primary and a replica, and an address that clients of both follow.
+type pair struct {
+	*testing.T
+	primary, replica *redisserver.Server
+	current          atomic.Pointer[redisserver.Server]
+	opts             redisstore.Options
+}
+
+func newPair(t *testing.T) *pair {
+	p := &pair{T: t, primary: redisserver.Start(t), opts: storeOptions()}
+	p.replica = redisserver.StartReplica(t, p.primary)
+	p.current.Store(p.primary)
+	return p
+}
+
+// instance is a process of the service, with a memory of its own.
+func (p *pair) instance() *redisstore.Store {
+	p.Helper()
+	client := redis.NewClient(&redis.Options{
+		Addr: "the current primary", ContextTimeoutEnabled: true, MaxRetries: -1,
+		DialTimeout: time.Second, ReadTimeout: time.Second,
+		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", p.current.Load().Addr())
+		},
+	})
+	p.Cleanup(func() { client.Close() })
+	store, err := redisstore.New(client, p.opts)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+func (p *pair) create(store *redisstore.Store, limit session.Limit) session.Session {
+	p.Helper()
+	s, err := store.Create(p.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first"), Limit: limit})
+	if err != nil {
+		p.Fatal(err)
+	}
+	return s
+}
+
+// inStep waits until the replica has everything.
+func (p *pair) inStep() {
+	p.Helper()
+	client := p.primary.Client()
+	defer client.Close()
+	if err := client.Set(p.Context(), "in-step", p.Name(), 0).Err(); err != nil {
+		p.Fatal(err)
+	}
+	replica := p.replica.Client()
+	defer replica.Close()
+	for deadline := time.Now().Add(10 * time.Second); replica.Get(p.Context(), "in-step").Val() != p.Name(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.Fatal("the replica is not in step")
+		}
+	}
+}
+
+// A replica that was cut off, and is promoted, has every session that was revoked since.
+// Whoever revoked it, or has seen that it was, allows nothing and puts the revocation back
+// for those who have not.
+func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, c := range []struct {
+		name   string
+		revoke func(p *pair, store *redisstore.Store, s, other session.Session) error
+		seen   bool // an instance that only saw the revocation knows of it: it moved an epoch
+	}{
+		{"Revoke", func(_ *pair, store *redisstore.Store, s, _ session.Session) error { return store.Revoke(ctx, s.Ref()) }, false},
+		{"End", func(_ *pair, store *redisstore.Store, s, _ session.Session) error {
+			return store.End(ctx, s.Ref(), s.Version)
+		}, false},
+		{"RevokeOthers", func(_ *pair, store *redisstore.Store, _, other session.Session) error {
+			return store.RevokeOthers(ctx, other.Ref())
+		}, false},
+		{"Rotate", func(_ *pair, store *redisstore.Store, s, _ session.Session) error {
+			next := s
+			next.ID = session.NewID()
+			_, err := store.Rotate(ctx, s.Ref(), next, digest("first"))
+			return err
+		}, false},
+		{"a reused refresh secret", func(_ *pair, store *redisstore.Store, s, _ session.Session) error {
+			_, err := store.Refresh(ctx, s.Ref(), session.RefreshStep{Presented: digest("never"), Next: digest("second")})
+			if errors.Is(err, session.ErrRefreshReused) {
+				return nil
+			}
+			return err
+		}, false},
+		{"eviction", func(p *pair, store *redisstore.Store, _, _ session.Session) error {
+			p.create(store, session.Limit{Sessions: 1, Policy: session.EvictOldest})
+			return nil
+		}, false},
+		{"RevokeUser", func(_ *pair, store *redisstore.Store, _, _ session.Session) error {
+			return store.RevokeUser(ctx, acme, alice)
+		}, true},
+		{"RevokeTenant", func(_ *pair, store *redisstore.Store, _, _ session.Session) error {
+			return store.RevokeTenant(ctx, acme)
+		}, true},
+		{"RevokeAll", func(_ *pair, store *redisstore.Store, _, _ session.Session) error { return store.RevokeAll(ctx) }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPair(t)
+			revoker, witness, stranger := p.instance(), p.instance(), p.instance()
+			if err := revoker.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
+				t.Fatal(err)
+			}
+			s := p.create(revoker, session.Limit{})
+			other := p.create(revoker, session.Limit{})
+			p.inStep()
+			p.replica.Promote() // it hears of nothing from here on
+			if err := c.revoke(p, revoker, s, other); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := witness.Load(ctx, s.Ref()); !errors.Is(err, session.ErrNotFound) {
+				t.Fatalf("before the failover: Load: %v", err)
+			}
+			p.current.Store(p.replica)
+			p.primary.Kill()
+
+			load := func(store *redisstore.Store) (err error) {
+				for range 100 { // connections to the old primary break first
+					if _, err = store.Load(ctx, s.Ref()); !errors.Is(err, session.ErrUnavailable) {
+						return err
+					}
+				}
+				return err
+			}
+			// Without this the test proves nothing: the session is there.
+			if err := load(stranger); err != nil {
+				t.Fatalf("the promoted replica has heard of the revocation, or lost the session: %v", err)
+			}
+			knowing := revoker
+			if c.seen {
+				knowing = witness
+			}
+			if _, err := knowing.List(ctx, acme, alice); err != nil && !errors.Is(err, session.ErrUnavailable) {
+				t.Errorf("List: %v", err)
+			}
+			for name, store := range map[string]*redisstore.Store{"that knows": knowing, "that revoked": revoker} {
+				if err := load(store); !errors.Is(err, session.ErrNotFound) {
+					t.Errorf("on an instance %s: Load: %v", name, err)
+				}
+			}
+			if err := load(stranger); !errors.Is(err, session.ErrNotFound) {
+				t.Errorf("after the revocation was put back: Load: %v", err)
+			}
+			// Nobody is locked out by it.
+			fresh := p.create(revoker, session.Limit{})
+			if _, err := stranger.Load(ctx, fresh.Ref()); err != nil {
+				t.Errorf("a sign-in after the failover: Load: %v", err)
+			}
+		})
+	}
+}
+
+// With WaitReplicas a revocation that returned is on the replica, and one that cannot get
+// there says so.
+func TestARevocationWaitsForTheReplicasItIsToldTo(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newPair(t)
+	p.opts.WaitReplicas, p.opts.Timeout = 1, 2*time.Second
+	store := p.instance()
+	p.opts.WaitReplicas = 0
+	for name, revoke := range map[string]func(s session.Session) error{
+		"Revoke":       func(s session.Session) error { return store.Revoke(ctx, s.Ref()) },
+		"End":          func(s session.Session) error { return store.End(ctx, s.Ref(), s.Version) },
+		"RevokeUser":   func(session.Session) error { return store.RevokeUser(ctx, acme, alice) },
+		"RevokeTenant": func(session.Session) error { return store.RevokeTenant(ctx, acme) },
+		"RevokeAll":    func(session.Session) error { return store.RevokeAll(ctx) },
+	} {
+		if err := store.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
+			t.Fatal(err)
+		}
+		s := p.create(store, session.Limit{})
+		if err := revoke(s); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := p.create(store, session.Limit{})
+	if err := store.Revoke(ctx, s.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	p.replica.Promote()
+	s = p.create(store, session.Limit{})
+	if err := store.Revoke(ctx, s.Ref()); !isOutage(err) {
+		t.Errorf("Revoke without a replica: %v", err)
+	}
+	if _, err := store.Load(ctx, s.Ref()); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("Load of what was revoked here: %v", err)
+	}
+	p.current.Store(p.replica)
+	p.primary.Kill()
+	stranger := p.instance() // knows of nothing
+	for range 3 {
+		if listed, err := stranger.List(ctx, acme, alice); err != nil || len(listed) != 0 {
+			t.Errorf("on the replica, %d sessions are listed, %v", len(listed), err)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+)
+
+// What made room, or was revoked by another session, is dead by the script that did it: what
+// is left of it in Redis until it is discarded lets nobody in.
+func TestASessionThatMadeRoomIsDeadBeforeItIsDiscarded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	client := redis.NewClient(&redis.Options{Addr: f.server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialTimeout: time.Second, ReadTimeout: time.Second})
+	defer client.Close()
+	var hook between
+	client.AddHook(&hook)
+	slow, err := redisstore.New(client, f.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	// Redis knows the scripts, so that each is one command.
+	if err := f.store.RevokeOthers(t.Context(), f.create().Ref()); err != nil {
+		t.Fatal(err)
+	}
+	for name, end := range map[string]func(keep session.Session) error{
+		"eviction": func(session.Session) error {
+			_, err := slow.Create(t.Context(), draft(), session.Creation{
+				Lifetime: time.Hour, Limit: session.Limit{Sessions: 1, Policy: session.EvictOldest},
+			})
+			return err
+		},
+		"RevokeOthers": func(keep session.Session) error { return slow.RevokeOthers(t.Context(), keep.Ref()) },
+	} {
+		if err := f.store.RevokeUser(t.Context(), acme, alice); err != nil {
+			t.Fatal(err)
+		}
+		old, keep := f.create(), f.create()
+		records, ran := f.records(), false
+		stranger := open(t, f.server.URL(), f.opts) // ended nothing itself
+		look := func() {
+			ran = true
+			if f.records() < records {
+				t.Errorf("%s: the records are gone already: this test proves nothing", name)
+			}
+			step := session.RefreshStep{Presented: digest("first"), Next: digest("second"), Grace: time.Minute}
+			_, loaded := stranger.Load(t.Context(), old.Ref())
+			_, updated := stranger.Update(t.Context(), old)
+			_, refreshed := stranger.Refresh(t.Context(), old.Ref(), step)
+			for method, err := range map[string]error{"Load": loaded, "Update": updated, "Refresh": refreshed, "Touch": stranger.Touch(t.Context(), old.Ref())} {
+				if !errors.Is(err, session.ErrNotFound) {
+					t.Errorf("%s: %s: %v", name, method, err)
+				}
+			}
+			if listed, err := stranger.List(t.Context(), acme, alice); err != nil || len(listed) != 1 {
+				t.Errorf("%s: %d sessions are listed, %v", name, len(listed), err)
+			}
+		}
+		first := func() { hook.do.Store(&look) } // before the script, and then before what follows it
+		hook.do.Store(&first)
+		if err := end(keep); err != nil {
+			t.Fatal(err)
+		}
+		if !ran {
+			t.Errorf("%s: nothing was looked at", name)
+		}
+	}
+}

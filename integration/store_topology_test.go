@@ -1,0 +1,256 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/session/sessiontest"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// patient is a store that calls again what a server refused before it did anything, as a
+// client of the service would.
+type patient struct{ session.Store }
+
+// again repeats do while a slot is moving or a server is giving up its place.
+func again(ctx context.Context, do func() error) {
+	for {
+		err := do()
+		if err == nil || !errors.Is(err, session.ErrUnavailable) || ctx.Err() != nil {
+			return
+		}
+		refused := false
+		for _, why := range []string{"TRYAGAIN", "ASK ", "MOVED ", "CLUSTERDOWN", "READONLY", "UNBLOCKED"} {
+			refused = refused || strings.Contains(err.Error(), why)
+		}
+		if !refused {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+func (p patient) Create(ctx context.Context, s session.Session, c session.Creation) (out session.Session, err error) {
+	again(ctx, func() error { out, err = p.Store.Create(ctx, s, c); return err })
+	return out, err
+}
+
+func (p patient) Load(ctx context.Context, ref session.Ref) (out session.Session, err error) {
+	again(ctx, func() error { out, err = p.Store.Load(ctx, ref); return err })
+	return out, err
+}
+
+func (p patient) Update(ctx context.Context, s session.Session) (out session.Session, err error) {
+	again(ctx, func() error { out, err = p.Store.Update(ctx, s); return err })
+	return out, err
+}
+
+func (p patient) Rotate(ctx context.Context, old session.Ref, next session.Session, d session.Digest) (out session.Session, err error) {
+	again(ctx, func() error { out, err = p.Store.Rotate(ctx, old, next, d); return err })
+	return out, err
+}
+
+func (p patient) Touch(ctx context.Context, ref session.Ref) (err error) {
+	again(ctx, func() error { err = p.Store.Touch(ctx, ref); return err })
+	return err
+}
+
+func (p patient) Refresh(ctx context.Context, ref session.Ref, step session.RefreshStep) (out session.RefreshOutcome, err error) {
+	again(ctx, func() error { out, err = p.Store.Refresh(ctx, ref, step); return err })
+	return out, err
+}
+
+func (p patient) Revoke(ctx context.Context, ref session.Ref) (err error) {
+	again(ctx, func() error { err = p.Store.Revoke(ctx, ref); return err })
+	return err
+}
+
+func (p patient) End(ctx context.Context, ref session.Ref, version uint64) (err error) {
+	again(ctx, func() error { err = p.Store.End(ctx, ref, version); return err })
+	return err
+}
+
+func (p patient) RevokeOthers(ctx context.Context, ref session.Ref) (err error) {
+	again(ctx, func() error { err = p.Store.RevokeOthers(ctx, ref); return err })
+	return err
+}
+
+func (p patient) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) (err error) {
+	again(ctx, func() error { err = p.Store.RevokeUser(ctx, t, u); return err })
+	return err
+}
+
+func (p patient) RevokeTenant(ctx context.Context, t tenant.ID) (err error) {
+	again(ctx, func() error { err = p.Store.RevokeTenant(ctx, t); return err })
+	return err
+}
+
+func (p patient) RevokeAll(ctx context.Context) (err error) {
+	again(ctx, func() error { err = p.Store.RevokeAll(ctx); return err })
+	return err
+}
+
+func (p patient) List(ctx context.Context, t tenant.ID, u session.UserID) (out []session.Session, err error) {
+	again(ctx, func() error { out, err = p.Store.List(ctx, t, u); return err })
+	return out, err
+}
+
+func (p patient) Events(ctx context.Context, t tenant.ID, u session.UserID) (out []session.Event, err error) {
+	again(ctx, func() error { out, err = p.Store.Events(ctx, t, u); return err })
+	return out, err
+}
+
+func (p patient) TenantStatus(ctx context.Context, t tenant.ID) (out tenant.Status, err error) {
+	again(ctx, func() error { out, err = p.Store.TenantStatus(ctx, t); return err })
+	return out, err
+}
+
+func (p patient) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) (err error) {
+	again(ctx, func() error { err = p.Store.SetTenantStatus(ctx, t, status); return err })
+	return err
+}
+
+// someCases is the suite, or every n-th case of it unless the long proofs run. Those of
+// hundreds of concurrent rounds are left to them: each round waits for slots that move.
+func someCases(n int) []sessiontest.Case {
+	var some []sessiontest.Case
+	for i, c := range sessiontest.Cases() {
+		if soak() || i%n == 0 && !c.Slow && !strings.Contains(c.Name, "concurrent") && !strings.Contains(c.Name, "at once") {
+			some = append(some, c)
+		}
+	}
+	return some
+}
+
+// The contract is kept while slots move from master to master, each with all its keys: no
+// script meets half of them.
+func TestStoreConformanceOnAClusterThatIsResharded(t *testing.T) {
+	t.Parallel()
+	addrs := redisserver.StartCluster(t)
+	client := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: addrs, ContextTimeoutEnabled: true, MaxRetries: 1, DialTimeout: time.Second, ReadTimeout: time.Second,
+	})
+	t.Cleanup(func() { client.Close() })
+	ctx, cancel := context.WithCancel(context.Background())
+	var moved, withKeys atomic.Int32
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			// Slots that hold keys now are the ones worth moving.
+			for _, addr := range addrs {
+				node := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
+				key, err := node.RandomKey(ctx).Result()
+				_ = node.Close()
+				slot := int(moved.Load()) % 16384
+				if err == nil {
+					if at, err := client.ClusterKeySlot(ctx, key).Result(); err == nil {
+						slot = int(at)
+						withKeys.Add(1)
+					}
+				}
+				// A slot whose move was begun is moved to the end, or its keys would be in
+				// two places when the test ends.
+				if err := redisserver.MoveSlot(context.Background(), addrs, slot); err != nil {
+					t.Error(err)
+					return
+				}
+				moved.Add(1)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}()
+	for _, c := range someCases(8) {
+		t.Run(c.Name, func(t *testing.T) {
+			store, err := redisstore.New(client, storeOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Run(t, sessiontest.Harness{Store: patient{store}})
+		})
+	}
+	cancel()
+	<-done
+	t.Logf("%d slots were moved, %d of them with keys", moved.Load(), withKeys.Load())
+	if withKeys.Load() < 5 {
+		t.Errorf("only %d slots with keys were moved", withKeys.Load())
+	}
+}
+
+// The contract is kept by a primary that Sentinel names, before and after it names another
+// one, without a restart; and what was revoked before is dead after.
+func TestStoreConformanceOnSentinelWithAFailover(t *testing.T) {
+	t.Parallel()
+	sentinel := redisserver.StartSentinel(t)
+	client := redis.NewFailoverClient(&redis.FailoverOptions{
+		MasterName: redisserver.SentinelMaster, SentinelAddrs: []string{sentinel.Addr()},
+		ContextTimeoutEnabled: true, MaxRetries: 1, DialTimeout: time.Second, ReadTimeout: time.Second,
+	})
+	t.Cleanup(func() { client.Close() })
+	opts := storeOptions()
+	store, err := redisstore.New(client, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	f := &fixture{T: t, store: store}
+	f.eventually("the tenant is set up", func() error { return store.SetTenantStatus(ctx, acme, tenant.Active) })
+	kept, gone := f.create(), f.create()
+	f.eventually("a session is revoked", func() error { return store.Revoke(ctx, gone.Ref()) })
+
+	// Somebody asks all the time; no answer but an outage may be wrong.
+	asking, stop := context.WithCancel(ctx)
+	asked := make(chan int)
+	go func() {
+		n := 0
+		for asking.Err() == nil {
+			if _, err := store.Load(ctx, kept.Ref()); err != nil && !isOutage(err) {
+				t.Errorf("Load of a live session: %v", err)
+			}
+			if _, err := store.Load(ctx, gone.Ref()); !errors.Is(err, session.ErrNotFound) && !isOutage(err) {
+				t.Errorf("Load of a revoked session: %v", err)
+			}
+			n++
+			time.Sleep(time.Millisecond)
+		}
+		asked <- n
+	}()
+	cases := someCases(5)
+	for i, c := range cases {
+		if i == len(cases)/2 {
+			sentinel.Failover()
+			f.eventually("the new primary answers", func() error { _, err := store.Load(ctx, kept.Ref()); return err })
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			store, err := redisstore.New(client, storeOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Run(t, sessiontest.Harness{Store: patient{store}})
+		})
+	}
+	stop()
+	if n := <-asked; n < 20 {
+		t.Errorf("only %d questions were asked meanwhile", n)
+	}
+	if _, err := store.Load(ctx, gone.Ref()); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("Load of a revoked session: %v", err)
+	}
+}

@@ -1,0 +1,59 @@
+package session
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// Limits of a chain of actors.
+const (
+	MaxActors       = 4   // an administrator as a colleague as a customer is three
+	MaxReasonLength = 256 // bytes
+)
+
+// Actor is somebody who acts as another user, and why.
+type Actor struct {
+	User   UserID
+	Reason string
+}
+
+// Actors is an immutable chain of those who act as the user of a session, as in the act
+// claim of RFC 8693 §4.1: the first acts now, each further one acted as the one before.
+// The zero Actors is empty, as it is for a user who signed in.
+type Actors struct{ chain []Actor }
+
+// NewActors returns the chain, or an error wrapping [ErrInvalid] for more than [MaxActors],
+// an actor without a user, or a reason that is empty, over [MaxReasonLength] bytes, not
+// UTF-8, or has characters that do not print.
+func NewActors(chain ...Actor) (Actors, error) {
+	if len(chain) > MaxActors {
+		return Actors{}, fmt.Errorf("%w: %d actors, at most %d are allowed", ErrInvalid, len(chain), MaxActors)
+	}
+	for _, a := range chain {
+		if a.User.IsZero() {
+			return Actors{}, fmt.Errorf("%w: an actor without a user", ErrInvalid)
+		}
+		if a.Reason == "" {
+			return Actors{}, fmt.Errorf("%w: an actor without a reason", ErrInvalid)
+		}
+		if err := checkLine("reason", a.Reason, MaxReasonLength); err != nil {
+			return Actors{}, err
+		}
+	}
+	return Actors{slices.Clone(chain)}, nil
+}
+
+// Len returns the number of actors.
+func (a Actors) Len() int { return len(a.chain) }
+
+// All iterates over the chain, the current actor first.
+func (a Actors) All() iter.Seq[Actor] { return slices.Values(a.chain) }
+
+// Current returns who acts now, and false when the user does.
+func (a Actors) Current() (Actor, bool) {
+	if len(a.chain) == 0 {
+		return Actor{}, false
+	}
+	return a.chain[0], true
+}

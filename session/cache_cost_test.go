@@ -1,0 +1,124 @@
+package session_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// The number of sessions in memory is bounded, whatever is asked for.
+func TestACacheIsBounded(t *testing.T) {
+	mem := newStore(t)
+	m := newManager(t, mem, session.Options{})
+	c, err := session.NewCache(mem, &wire{}, session.CacheOptions{MaxEntries: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Start()
+	defer c.Close()
+	for range 1000 {
+		s, _ := signIn(t, m)
+		if _, err := c.Load(t.Context(), s.Ref()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := c.Stats().Entries; n > 200 {
+		t.Errorf("%d sessions are kept, the limit is 100", n)
+	}
+}
+
+// warm returns a cache and a session that it serves from memory.
+func warm(tb testing.TB) (*session.Cache, session.Ref) {
+	tb.Helper()
+	mem := newStore(tb)
+	s, _ := signIn(tb, newManager(tb, mem, session.Options{}))
+	c := startCache(tb, mem, &wire{})
+	for range 2 {
+		if _, err := c.Load(tb.Context(), s.Ref()); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return c, s.Ref()
+}
+
+func TestAWarmLoadAllocatesNothing(t *testing.T) {
+	c, ref := warm(t)
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(1000, func() {
+		if _, err := c.Load(ctx, ref); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if stats := c.Stats(); stats.Reads > 2 {
+		t.Errorf("%d reads for %d hits", stats.Reads, stats.Hits)
+	}
+}
+
+func BenchmarkWarmLoad(b *testing.B) {
+	c, ref := warm(b)
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Load(ctx, ref); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkWarmLoadParallel(b *testing.B) {
+	c, ref := warm(b)
+	ctx := b.Context()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.Load(ctx, ref); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// made is a store that makes up the session it is asked for, as one that decodes a record
+// does: no part of it is shared with another.
+type made struct{ session.Store }
+
+// The bound is for a session with two roles and two methods. The race detector's allocator
+// gives each short string 16 bytes of its own, which is left out of the bound.
+func TestACachedSessionTakesUnder600Bytes(t *testing.T) {
+	const sessions = 20_000
+	heap := func() uint64 {
+		var m runtime.MemStats
+		for range 3 {
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	c, err := session.NewCache(made{}, &wire{}, session.CacheOptions{MaxEntries: sessions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Start()
+	defer c.Close()
+	for i := range sessions {
+		ref := session.Ref{Tenant: acme, User: session.MustParseUserID(fmt.Sprintf("user-%d@example.org", i)), ID: session.NewID()}
+		if _, err := c.Load(t.Context(), ref); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := c.Stats().Entries
+	each := (heap() - before) / uint64(kept)
+	runtime.KeepAlive(c)
+	t.Logf("%d bytes for each of %d sessions", each, kept)
+	limit := uint64(600)
+	if raceDetector {
+		limit += 100
+	}
+	if kept < sessions*9/10 || each > limit {
+		t.Errorf("%d bytes for each of %d sessions", each, kept)
+	}
+}

@@ -1,0 +1,196 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+const (
+	// maxAge is how old an entry is at most when it is served. It bounds what becomes of a
+	// change that was never announced, such as a key that somebody deleted by hand.
+	maxAge = 2 * TouchInterval
+
+	// renewPause is the least time between two attempts to renew an entry.
+	renewPause = time.Second
+
+	// joinLimit is how old a read under way may be that is joined without a lease: then
+	// no announcement says that it missed a change.
+	joinLimit = 50 * time.Millisecond
+
+	// flightLimit ends a read of the store that has no limit of its own.
+	flightLimit = 5 * time.Second
+)
+
+// entry is a session as it was read. It is shared by everyone and never changed. Its ID is
+// zero: the handle of an ID takes as much memory as the rest, and whoever asks has one.
+type entry struct {
+	session Session
+	readAt  time.Time // before the store was asked
+	place   place
+	stamp   uint64       // of place, before the store was asked
+	renewAt atomic.Int64 // no renewal begins earlier; Unix time in ns
+}
+
+// entryKey is the bytes of an ID.
+type entryKey [idBytes]byte
+
+func keyOf(id ID) (key entryKey) {
+	copy(key[:], id.handle.Value())
+	return key
+}
+
+// of returns the session to whoever asked for it by ref.
+func (e *entry) of(ref Ref) Session {
+	s := e.session
+	s.ID = ref.ID
+	return s
+}
+
+// flight is one read of the store that several loads wait for.
+type flight struct {
+	place   place
+	began   time.Time
+	stamp   uint64 // when it began
+	done    chan struct{}
+	session Session // this and err are set before done is closed
+	err     error
+}
+
+// Load implements [Store]. With a fresh lease, a session that was loaded before costs no
+// command and no allocation.
+func (c *Cache) Load(ctx context.Context, ref Ref) (Session, error) {
+	if err := ref.Validate(); err != nil {
+		return Session{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Session{}, fmt.Errorf("%w: load: %w", ErrUnavailable, err)
+	}
+	now := time.Now()
+	if e := c.hit(ref, now); e != nil {
+		c.count.hit(e.place.session)
+		if c.renewalDue(e, now) {
+			c.join(ctx, ref, false)
+		}
+		return e.of(ref), nil
+	}
+	c.count.misses.Add(1)
+	f := c.join(ctx, ref, true)
+	if f == nil { // closed
+		return c.store.Load(ctx, ref)
+	}
+	select {
+	case <-f.done:
+		return f.session, f.err
+	case <-ctx.Done():
+		return Session{}, fmt.Errorf("%w: load: %w", ErrUnavailable, context.Cause(ctx))
+	}
+}
+
+// hit returns the entry of ref if it may be served at now, and nil otherwise. The lease is
+// looked at before the stamp: a change that the lease vouches for is in the stamp.
+func (c *Cache) hit(ref Ref, now time.Time) *entry {
+	l := c.lease.Load()
+	if !l.fresh(now, c.opts.Lease) {
+		return nil
+	}
+	e, ok := c.entries.GetIfPresent(keyOf(ref.ID))
+	if !ok || e.session.Tenant != ref.Tenant || e.session.User != ref.User || e.stamp != c.marks.stamp(e.place) {
+		return nil
+	}
+	if age := now.Sub(e.readAt); age < 0 || age >= maxAge {
+		return nil
+	}
+	at := l.latest(now)
+	if !at.Before(e.session.ExpiresAt) || at.Sub(e.session.LastSeenAt) > e.session.IdleTimeout {
+		return nil
+	}
+	return e
+}
+
+// renewalDue reports whether the caller is to read the session of an entry again, which
+// records the use. One of all callers is told so.
+func (c *Cache) renewalDue(e *entry, now time.Time) bool {
+	l := c.lease.Load()
+	if l == nil || l.latest(now).Sub(e.session.LastSeenAt) < TouchInterval {
+		return false
+	}
+	due := e.renewAt.Load()
+	return now.UnixNano() >= due && e.renewAt.CompareAndSwap(due, now.Add(renewPause).UnixNano())
+}
+
+// join returns the read of ref that is under way, or begins one. It returns nil when the
+// cache is closed. A read that began before the last announcement is not joined: it may
+// have missed what the caller knows of.
+func (c *Cache) join(ctx context.Context, ref Ref, cold bool) *flight {
+	at := c.marks.place(c.feed.Topics(ref))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	stamp, now := c.marks.stamp(at), time.Now()
+	if f := c.flights[ref]; f != nil && f.stamp == stamp && (now.Sub(f.began) <= joinLimit || c.lease.Load().fresh(now, c.opts.Lease)) {
+		c.count.shared.Add(1)
+		return f
+	}
+	if cold {
+		// A read may have ended since the caller looked.
+		if e := c.hit(ref, now); e != nil {
+			c.count.shared.Add(1)
+			f := &flight{session: e.of(ref), done: make(chan struct{})}
+			close(f.done)
+			return f
+		}
+	}
+	f := &flight{place: at, began: now, stamp: stamp, done: make(chan struct{})}
+	c.flights[ref] = f
+	c.running.Go(func() { c.fly(ctx, ref, f) })
+	return f
+}
+
+// fly reads the session of ref. It keeps the values of the context of the load that began
+// it, such as its trace, and not its end: others wait for the same read.
+func (c *Cache) fly(ctx context.Context, ref Ref, f *flight) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightLimit)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+
+	var e *entry
+	stamp := f.stamp
+	// What was announced during the read may not be in its answer: the session is read once
+	// more. If that is outdated again, it is given to those who wait and not kept.
+	for range 2 {
+		readAt := time.Now()
+		c.count.reads.Add(1)
+		f.session, f.err = c.store.Load(ctx, ref)
+		e = &entry{session: f.session, readAt: readAt, place: f.place, stamp: stamp}
+		current := c.marks.stamp(f.place)
+		if f.err != nil || current == stamp {
+			break
+		}
+		stamp = current
+	}
+	switch {
+	case f.err == nil && f.session.Ref() == ref:
+		e.session.ID = ID{}
+		c.entries.Set(keyOf(ref.ID), e)
+	case isDefinite(f.err):
+		c.entries.Invalidate(keyOf(ref.ID))
+	}
+	c.mu.Lock()
+	if c.flights[ref] == f {
+		delete(c.flights, ref)
+	}
+	c.mu.Unlock()
+	close(f.done)
+}
+
+// isDefinite reports whether the store said that there is no such session to be served.
+func isDefinite(err error) bool {
+	return errors.Is(err, ErrNotFound) || errors.Is(err, tenant.ErrSuspended) || errors.Is(err, tenant.ErrUnknown)
+}

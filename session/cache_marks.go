@@ -1,0 +1,68 @@
+package session
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"sync/atomic"
+)
+
+// marks counts announcements. What was read under one stamp is as good as new while the
+// stamp of its place is the same: the stamp is taken before the store is asked, so that
+// also a change during the read outdates what was read.
+//
+// Counters are found by hash and shared by several topics. Two that meet cost a read of
+// the store now and then, never a change unheard, and the memory is fixed.
+type marks struct {
+	seed                     maphash.Seed
+	all                      atomic.Uint64
+	sessions, users, tenants []atomic.Uint64
+}
+
+// Tables are at least as long as the cache, so that few entries share a counter. A
+// tenant has many sessions, so tenants have a table of their own.
+const (
+	minMarks    = 1 << 10
+	maxMarks    = 1 << 22
+	tenantMarks = 1 << 12
+)
+
+func newMarks(entries int) *marks {
+	size := min(max(minMarks, 1<<bits.Len(uint(entries-1))), maxMarks)
+	return &marks{
+		seed:     maphash.MakeSeed(),
+		sessions: make([]atomic.Uint64, size),
+		users:    make([]atomic.Uint64, size),
+		tenants:  make([]atomic.Uint64, tenantMarks),
+	}
+}
+
+// place is where the counters of one session are.
+type place struct{ session, user, tenant uint32 }
+
+func (m *marks) place(t Topics) place {
+	return place{m.index(m.sessions, t.Session), m.index(m.users, t.User), m.index(m.tenants, t.Tenant)}
+}
+
+func (m *marks) index(table []atomic.Uint64, topic string) uint32 {
+	return uint32(maphash.String(m.seed, topic) & uint64(len(table)-1)) //nolint:gosec // tables are shorter than 2^32
+}
+
+// stamp is the sum of the counters of a place. None ever decreases, so two sums are equal
+// only when each of the counters is.
+func (m *marks) stamp(p place) uint64 {
+	return m.all.Load() + m.tenants[p.tenant].Load() + m.users[p.user].Load() + m.sessions[p.session].Load()
+}
+
+// bump outdates what was read of a topic.
+func (m *marks) bump(scope Scope, topic string) {
+	switch scope {
+	case ScopeSession:
+		m.sessions[m.index(m.sessions, topic)].Add(1)
+	case ScopeUser:
+		m.users[m.index(m.users, topic)].Add(1)
+	case ScopeTenant:
+		m.tenants[m.index(m.tenants, topic)].Add(1)
+	default:
+		m.all.Add(1)
+	}
+}

@@ -1,0 +1,113 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Limits of what a device says of itself.
+const (
+	MaxUserAgentLength = 512 // bytes
+	MaxAddressLength   = 64  // bytes
+)
+
+// checkLine refuses what cannot be shown on one line of a page or a log.
+func checkLine(what, s string, limit int) error {
+	if len(s) > limit {
+		return fmt.Errorf("%w: %s: %d bytes, at most %d are allowed", ErrInvalid, what, len(s), limit)
+	}
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("%w: %s: not UTF-8", ErrInvalid, what)
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return fmt.Errorf("%w: %s: %q does not print", ErrInvalid, what, r)
+		}
+	}
+	return nil
+}
+
+// Device is a session as its user may see it, to know his devices by and to end what he
+// does not know (ASVS 7.5.2). It holds no secret: Digest names the session and is of no use
+// to sign in with.
+type Device struct {
+	Digest             string
+	Current            bool // the session that asked
+	UserAgent, Address string
+	CreatedAt          time.Time
+	LastSeenAt         time.Time
+	ExpiresAt          time.Time
+	AuthTime           time.Time
+	AMR                Methods
+	Actors             Actors // of somebody who acts as the user
+}
+
+// Devices returns the live sessions of the user of ref in its tenant, oldest first.
+func (m *Manager) Devices(ctx context.Context, ref Ref) ([]Device, error) {
+	if err := ref.Validate(); err != nil {
+		return nil, err
+	}
+	sessions, err := m.List(ctx, ref.Tenant, ref.User)
+	if err != nil {
+		return nil, err
+	}
+	devices := make([]Device, len(sessions))
+	for i, s := range sessions {
+		devices[i] = Device{
+			Digest: s.ID.Digest(), Current: s.ID == ref.ID, UserAgent: s.UserAgent, Address: s.Address,
+			CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
+			AuthTime: s.AuthTime, AMR: s.AMR, Actors: s.Actors,
+		}
+	}
+	return devices, nil
+}
+
+// RevokeDevice ends the session of the user of ref, in its tenant, that has the digest.
+// ErrNotFound when there is none, so also for a session of somebody else.
+func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) error {
+	if err := ref.Validate(); err != nil {
+		return err
+	}
+	sessions, err := m.List(ctx, ref.Tenant, ref.User)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, s := range sessions {
+		if s.ID.Digest() != digest {
+			continue
+		}
+		found = true
+		if err := m.Revoke(ctx, s.Ref()); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return fmt.Errorf("%w: no session of that digest", ErrNotFound)
+	}
+	return nil
+}
+
+// RevokeOthers ends every session of the user of ref in its tenant but that of ref, in one
+// step (ASVS 7.4.3: offer it after a change of password). [ErrNotFound] when ref itself is
+// not live: who was signed out ends nobody else's session.
+func (m *Manager) RevokeOthers(ctx context.Context, ref Ref) error {
+	if err := ref.Validate(); err != nil {
+		return err
+	}
+	return known(m.store.RevokeOthers(ctx, ref))
+}
+
+// Events returns what happened to the sessions of a user in a tenant; see [Store.Events].
+func (m *Manager) Events(ctx context.Context, t tenant.ID, u UserID) ([]Event, error) {
+	events, err := m.store.Events(ctx, t, u)
+	if err != nil {
+		return nil, known(err)
+	}
+	return events, nil
+}

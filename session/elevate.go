@@ -1,0 +1,155 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// MaxImpersonation is the longest that [Manager.Impersonate] lasts.
+const MaxImpersonation = time.Hour
+
+// undoLimit bounds the attempt to end a session that nobody was given.
+const undoLimit = 2 * time.Second
+
+// StepUp records that the user of ref proved again who they are, by methods: AuthTime is
+// now and AMR has the methods too. The session moves to a new id, see [Manager.Rotate].
+// Verify the second factor before calling it. [ErrImpersonating] when somebody else acts as
+// the user.
+func (m *Manager) StepUp(ctx context.Context, ref Ref, methods Methods) (Session, RefreshToken, error) {
+	if len(methods.names) == 0 {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: a step-up by no method", ErrInvalid)
+	}
+	return m.Rotate(ctx, ref, func(s *Session) error {
+		if s.Actors.Len() > 0 {
+			return ErrImpersonating
+		}
+		amr, err := NewMethods(slices.Compact(slices.Sorted(slices.Values(append(s.AMR.Names(), methods.names...))))...)
+		if err != nil {
+			return err
+		}
+		s.AMR, s.AuthTime = amr, time.Time{} // the store's now
+		return nil
+	})
+}
+
+// SwitchTenant moves a user to another tenant in which the same id means the same person,
+// with roles and attributes that he has there: check that he is a member first. It is a new
+// session of a new id; AuthTime, AMR, device and ExpiresAt are those of the old one, which
+// is dead before the new one is returned. [Options].Limit applies in the other tenant.
+//
+// The two tenants are in two places, and what fails in between ends the session that nobody
+// was given, or says that it could not. So there is never a second session that anybody
+// could use; when Redis fails in the middle, there may be none. tenant.ErrUnknown and
+// tenant.ErrSuspended when the other tenant is not active: then the old session is as it
+// was. [ErrImpersonating] when somebody else acts as the user.
+func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles Roles, attributes Attributes) (Session, RefreshToken, error) {
+	if to.IsZero() {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: no tenant", ErrInvalidID)
+	}
+	if to == ref.Tenant {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: the session is of that tenant", ErrInvalid)
+	}
+	var first refreshClaims
+	s, err := m.become(ctx, ref, func(old Session) (Session, Creation, error) {
+		if old.Actors.Len() > 0 {
+			return Session{}, Creation{}, ErrImpersonating
+		}
+		s := old
+		s.ID, s.Tenant, s.Roles, s.Attributes = NewID(), to, roles, attributes
+		first = firstClaims(s.Ref())
+		return s, Creation{Lifetime: m.opts.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.opts.Limit}, nil
+	})
+	if err != nil {
+		return Session{}, RefreshToken{}, err
+	}
+	return s, first.seal(m.keys[0]), nil
+}
+
+// Impersonation says as whom to act, and why.
+type Impersonation struct {
+	User       UserID // in the tenant of the session
+	Roles      Roles  // what may be done as that user; leave out what must not
+	Attributes Attributes
+	Reason     string        // for the audit; required, at most [MaxReasonLength] bytes
+	MaxAge     time.Duration // required, at most [MaxImpersonation]
+}
+
+// Impersonate makes the user of ref act as another one of the tenant: a new session of the
+// other user whose Actors begin with the user of ref. It cannot be refreshed, and ends with
+// MaxAge or when the old session would have, whichever is first. The old session is dead
+// before the new one is returned: to be oneself again is to sign in. It fails as
+// [Manager.SwitchTenant] does, and is no use of the other user's limit of sessions.
+//
+// Who may impersonate whom is for the caller to decide before.
+func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (Session, error) {
+	switch {
+	case as.User.IsZero():
+		return Session{}, fmt.Errorf("%w: no user to act as", ErrInvalidID)
+	case as.User == ref.User:
+		return Session{}, fmt.Errorf("%w: the session is of that user", ErrInvalid)
+	case as.MaxAge <= 0 || as.MaxAge > MaxImpersonation:
+		return Session{}, fmt.Errorf("%w: MaxAge %v is not between 0 and %v", ErrInvalid, as.MaxAge, MaxImpersonation)
+	}
+	if _, err := NewActors(Actor{ref.User, as.Reason}); err != nil {
+		return Session{}, err
+	}
+	return m.become(ctx, ref, func(old Session) (Session, Creation, error) {
+		actors, err := NewActors(append([]Actor{{old.User, as.Reason}}, old.Actors.chain...)...)
+		if err != nil {
+			return Session{}, Creation{}, err
+		}
+		s := old
+		s.ID, s.User, s.Roles, s.Attributes, s.Actors = NewID(), as.User, as.Roles, as.Attributes, actors
+		return s, Creation{Lifetime: as.MaxAge, Until: old.ExpiresAt}, nil
+	})
+}
+
+// become replaces the session of ref by one of another tenant or user, which change makes
+// of it. The new one is stored first, under an id that nobody has, and handed out when the
+// old one is certain to be dead; of several at once End lets one win. On any failure the
+// new one is ended.
+func (m *Manager) become(ctx context.Context, ref Ref, change func(old Session) (Session, Creation, error)) (Session, error) {
+	for attempt := 0; ; attempt++ {
+		old, err := m.Load(ctx, ref)
+		if err != nil {
+			return Session{}, err
+		}
+		next, how, err := change(old)
+		if err != nil {
+			return Session{}, err
+		}
+		created, err := m.store.Create(ctx, next, how)
+		created, err = asked(next.Ref(), created, err)
+		if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrCorrupt) {
+			return Session{}, err // nothing was stored
+		}
+		if err == nil {
+			err = known(m.store.End(ctx, ref, old.Version))
+		}
+		if err == nil {
+			return created, nil
+		}
+		if failed := m.undo(ctx, next.Ref()); failed != nil {
+			return Session{}, fmt.Errorf("%w: %w; %v, which nobody was given, may be left: %w", ErrUnavailable, err, next.ID, failed)
+		}
+		if !errors.Is(err, ErrConflict) || attempt == maxAttempts-1 {
+			return Session{}, err
+		}
+		if err := backOff(ctx, attempt); err != nil {
+			return Session{}, err
+		}
+	}
+}
+
+// undo ends a session that nobody was given. It does so also for a caller that went away,
+// and after a Create that was not answered.
+func (m *Manager) undo(ctx context.Context, ref Ref) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+	defer cancel()
+	return m.store.Revoke(ctx, ref)
+}

@@ -1,0 +1,100 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Events implements [session.Store]. The scripts append to one stream for each user, in the
+// user's slot, one for each tenant and one for everyone, so that a change and its event are
+// one step. A stream keeps about the last 1000 events and ends 30 days after its last one.
+//
+// To read what happened to a user, name him here. To copy everything, follow the keys that
+// match "<prefix>:{*}:l" on every master (redis-cli --scan): each is a stream that XREAD
+// follows. Entries have the fields k, the kind, and s and n, which only a process with
+// NameKey can turn into the digests that logs show.
+func (s *Store) Events(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Event, error) {
+	events, err := s.readEvents(ctx, t, u)
+	if err != nil {
+		return nil, wrap("events", err)
+	}
+	return events, nil
+}
+
+func (s *Store) readEvents(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Event, error) {
+	if t.IsZero() && !u.IsZero() {
+		return nil, checkTenant(t)
+	}
+	key := s.names.globalEvents()
+	switch {
+	case !u.IsZero():
+		key = s.names.user(t, u).events
+	case !t.IsZero():
+		key = s.names.tenantEvents(t)
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	answers, err := batch(ctx, s.client, func(eval bool) []*redis.Cmd {
+		return []*redis.Cmd{eventsScript.command(ctx, eval, []string{key})}
+	})
+	if err != nil {
+		return nil, failed(err)
+	}
+	entries, ok := answers[0].([]any)
+	if !ok {
+		return nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+	}
+	events := make([]session.Event, len(entries))
+	for i, entry := range entries {
+		if events[i], err = s.names.event(entry); err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
+}
+
+func (n names) tenantEvents(t tenant.ID) string { return n.tenant(t) + ":l" }
+
+func (n names) globalEvents() string { return n.global() + ":l" }
+
+// event reads an entry of a stream.
+func (n names) event(entry any) (session.Event, error) {
+	r := newReply(entry, 2)
+	id := r.must()
+	fields, err := parseMembers(r.next())
+	if r.err != nil {
+		return session.Event{}, r.err
+	}
+	if err != nil {
+		return session.Event{}, err
+	}
+	text, _, _ := strings.Cut(id, "-")
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || len(fields)%2 != 0 {
+		return session.Event{}, fmt.Errorf("%w: event", session.ErrCorrupt)
+	}
+	e := session.Event{At: time.UnixMilli(ms).UTC()}
+	for i := 0; i < len(fields); i += 2 {
+		known := true
+		switch value := fields[i+1]; fields[i] {
+		case "k":
+			e.Kind = session.EventKind(value)
+		case "s":
+			e.Session, known = n.shown(value)
+		case "n":
+			e.Next, known = n.shown(value)
+		}
+		if !known {
+			return session.Event{}, fmt.Errorf("%w: event", session.ErrCorrupt)
+		}
+	}
+	return e, nil
+}

@@ -1,0 +1,206 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/session"
+)
+
+const (
+	// beatInterval is how often a feed proves that it hears, and silence how long it
+	// hears nothing before it connects anew.
+	beatInterval = 250 * time.Millisecond
+	silence      = 4 * beatInterval
+
+	// reconnectPause is the pause after a connection was lost.
+	reconnectPause = 100 * time.Millisecond
+
+	// mastersInterval is how often a feed of a cluster asks which its masters are.
+	mastersInterval = time.Second
+)
+
+// Feed announces to a [session.Cache] what any process changes in Redis. The scripts that
+// change a session, an epoch or a status publish the name of its key, so that announcing
+// is part of the change and costs no command.
+//
+// It hears on one connection to the server, or to each master of a cluster. Four times a
+// second it publishes a beat there, which comes back on the same connection behind every
+// earlier announcement: that it hears is not assumed but seen. Whatever is not certain to
+// have been heard, after a broken connection above all, outdates everything.
+//
+// An access list of Redis must allow the channels "<prefix>:changes" and "<prefix>:beat:*".
+type Feed struct{ store *Store }
+
+var _ session.Feed = (*Feed)(nil)
+
+// NewFeed returns the feed of a store. It uses the store's client, on connections of its
+// own besides those of the pool, while somebody listens.
+func NewFeed(store *Store) *Feed { return &Feed{store} }
+
+// Topics implements [session.Feed].
+func (f *Feed) Topics(ref session.Ref) session.Topics {
+	names := f.store.names
+	var topics session.Topics
+	if !ref.Tenant.IsZero() {
+		topics.Tenant = names.tenant(ref.Tenant)
+	}
+	if !ref.Tenant.IsZero() && !ref.User.IsZero() {
+		user := names.user(ref.Tenant, ref.User)
+		topics.User = user.epoch
+		if !ref.ID.IsZero() {
+			topics.Session = user.session(ref.ID).record
+		}
+	}
+	return topics
+}
+
+// changes is the channel that the scripts announce on: they find it from their keys.
+func (n names) changes() string { return n.prefix + ":changes" }
+
+// scope reads whom the name of a key concerns. A name that is none of ours concerns
+// everyone.
+func (n names) scope(name string) session.Scope {
+	rest, ours := strings.CutPrefix(name, n.prefix+":{")
+	switch {
+	case !ours:
+	case strings.HasPrefix(rest, "t-") && strings.HasSuffix(rest, "}"):
+		return session.ScopeTenant
+	case strings.HasPrefix(rest, "u-") && strings.HasSuffix(rest, "}:e"):
+		return session.ScopeUser
+	case strings.HasPrefix(rest, "u-") && strings.Contains(rest, "}:s:"):
+		return session.ScopeSession
+	}
+	return session.ScopeAll
+}
+
+// Listen implements [session.Feed].
+func (f *Feed) Listen(ctx context.Context, l session.Listener) {
+	h := &hub{listener: l, ears: map[*redis.Client]*ear{}}
+	defer h.follow(nil, nil)
+	cluster, ok := f.store.client.UniversalClient.(*redis.ClusterClient)
+	if !ok {
+		client, _ := f.store.client.UniversalClient.(*redis.Client)
+		h.follow([]*redis.Client{client}, func(e *ear) { f.attend(ctx, e) })
+		<-ctx.Done()
+		return
+	}
+	ticks := time.NewTicker(mastersInterval)
+	defer ticks.Stop()
+	for {
+		masters, err := mastersOf(ctx, cluster)
+		if err == nil {
+			h.follow(masters, func(e *ear) { f.attend(ctx, e) })
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
+}
+
+// mastersOf asks the cluster for its masters.
+func mastersOf(ctx context.Context, cluster *redis.ClusterClient) ([]*redis.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, mastersInterval)
+	defer cancel()
+	var mu sync.Mutex
+	var masters []*redis.Client
+	err := cluster.ForEachMaster(ctx, func(_ context.Context, client *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		masters = append(masters, client)
+		return nil
+	})
+	return masters, err
+}
+
+// attend hears one server until the ear is stopped.
+func (f *Feed) attend(ctx context.Context, e *ear) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.stopped, cancel)()
+	for {
+		_ = f.hear(ctx, e) // whatever ended it, what follows is the same
+		e.hub.deaf(e)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(reconnectPause):
+		}
+	}
+}
+
+// hear subscribes and reports what arrives, until the first error.
+func (f *Feed) hear(ctx context.Context, e *ear) error {
+	ctx, cancel := context.WithCancel(ctx)
+	changes := f.store.names.changes()
+	own := f.store.names.prefix + ":beat:" + rand.Text()
+	sub := e.client.Subscribe(ctx, changes, own)
+	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
+	defer sub.Close()
+	defer cancel()
+
+	for range 2 {
+		v, err := sub.ReceiveTimeout(ctx, silence)
+		if err != nil {
+			return err
+		}
+		if s, ok := v.(*redis.Subscription); !ok || s.Kind != "subscribe" {
+			return errors.New("redisstore: feed: not subscribed")
+		}
+	}
+	// Only now: what changed before this moment may have gone unheard.
+	e.hub.hears(e)
+
+	sent := &beats{}
+	var beating sync.WaitGroup
+	defer beating.Wait()
+	defer cancel()
+	beating.Go(func() { f.beat(ctx, e.client, own, sent) })
+	for {
+		v, err := sub.ReceiveTimeout(ctx, silence)
+		if err != nil {
+			return err
+		}
+		m, ok := v.(*redis.Message)
+		if !ok { // the client subscribed again on its own: something may be lost
+			return fmt.Errorf("redisstore: feed: %T", v)
+		}
+		switch m.Channel {
+		case changes:
+			e.hub.changed(f.store.names.scope(m.Payload), m.Payload)
+		case own:
+			if b, ok := sent.returned(m.Payload); ok {
+				e.hub.beat(e, b)
+			}
+		}
+	}
+}
+
+// beat publishes beats until ctx is done. One that fails proves nothing.
+func (f *Feed) beat(ctx context.Context, client processor, channel string, sent *beats) {
+	ticks := time.NewTicker(beatInterval)
+	defer ticks.Stop()
+	for {
+		f.beatOnce(ctx, client, channel, sent.next())
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
+}
+
+func (f *Feed) beatOnce(ctx context.Context, client processor, channel, token string) {
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	_, _ = run(ctx, client, beatScript, nil, channel, token)
+}

@@ -1,0 +1,10 @@
+#!lua flags=allow-oom
+-- Publishes a beat, which arrives behind every change that was announced before it. Not
+-- flagged no-writes: a replica, which hears of changes late or never, refuses to beat.
+-- KEYS: none
+-- ARGV: channel, text that tells the beat from others
+-- Returns ok, and publishes the text, a space and now in µs.
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000000 + time[2])
+redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' ' .. now)
+return 'ok'

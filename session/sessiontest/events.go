@@ -1,0 +1,121 @@
+package sessiontest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+func events() []scene {
+	return []scene{
+		{name: "every change of state is an event, and nothing else is", play: eventOfEach},
+		{name: "what was refused is no event", play: eventOfNone},
+		{name: "events of one user are seen under no other", play: eventsIsolated},
+	}
+}
+
+// happened returns the events without their times, which it checks.
+func (k *kit) happened(t tenant.ID, u session.UserID) []session.Event {
+	k.Helper()
+	got, err := k.Store.Events(k.ctx, t, u)
+	k.ok("Events", err)
+	last := time.Time{}
+	for i := range got {
+		if got[i].At.Before(last) || got[i].At.Year() < 2000 {
+			k.Errorf("event %d is at %v, after one at %v", i, got[i].At, last)
+		}
+		last, got[i].At = got[i].At, time.Time{}
+	}
+	return got
+}
+
+func (k *kit) sameEvents(what string, got, want []session.Event) {
+	k.Helper()
+	if !slices.Equal(got, want) {
+		k.Errorf("%s: events\n%v, want\n%v", what, got, want)
+	}
+}
+
+func eventOfEach(k *kit) {
+	s := k.create(acme, alice)
+	first := s.ID.Digest()
+	s, err := k.Store.Update(k.ctx, s)
+	k.ok("Update", err)
+	k.live("loaded", s.Ref())
+	k.ok("Touch", k.Store.Touch(k.ctx, s.Ref()))
+	for range 2 { // the second is a repetition
+		_, err = k.Store.Refresh(k.ctx, s.Ref(), step(1, 2))
+		k.ok("Refresh", err)
+	}
+	s, err = k.Store.Rotate(k.ctx, s.Ref(), next(s), digest(1))
+	k.ok("Rotate", err)
+	_, err = k.Store.Refresh(k.ctx, s.Ref(), step(8, 9))
+	k.refused("Refresh of a reused secret", err, session.ErrRefreshReused)
+	want := []session.Event{
+		{Kind: session.EventCreated, Session: first}, {Kind: session.EventUpdated, Session: first},
+		{Kind: session.EventRefreshed, Session: first}, {Kind: session.EventRotated, Session: first, Next: s.ID.Digest()},
+		{Kind: session.EventRefreshReused, Session: s.ID.Digest()},
+	}
+	k.sameEvents("one session", k.happened(acme, alice), want)
+
+	add := func(kind session.EventKind, id session.ID) {
+		want = append(want, session.Event{Kind: kind, Session: id.Digest()})
+	}
+	one, err := k.limited(acme, alice, 1, session.EvictOldest)
+	k.ok("Create", err)
+	add(session.EventCreated, one.ID)
+	two, err := k.limited(acme, alice, 1, session.EvictOldest)
+	k.ok("Create", err)
+	add(session.EventEvicted, one.ID)
+	add(session.EventCreated, two.ID)
+	three := k.create(acme, alice)
+	add(session.EventCreated, three.ID)
+	k.ok("RevokeOthers", k.Store.RevokeOthers(k.ctx, three.Ref()))
+	add(session.EventRevoked, two.ID)
+	k.ok("End", k.Store.End(k.ctx, three.Ref(), three.Version))
+	add(session.EventRevoked, three.ID)
+	four := k.create(acme, alice)
+	add(session.EventCreated, four.ID)
+	k.ok("Revoke", k.Store.Revoke(k.ctx, four.Ref()))
+	add(session.EventRevoked, four.ID)
+	k.ok("RevokeUser", k.Store.RevokeUser(k.ctx, acme, alice))
+	want = append(want, session.Event{Kind: session.EventUserRevoked})
+	k.ok("RevokeTenant", k.Store.RevokeTenant(k.ctx, acme))
+	k.ok("RevokeAll", k.Store.RevokeAll(k.ctx))
+	k.sameEvents("of the user", k.happened(acme, alice), want)
+	k.sameEvents("of the tenant", k.happened(acme, session.UserID{}), []session.Event{{Kind: session.EventTenantRevoked}})
+	k.sameEvents("of everyone", k.happened(tenant.ID{}, session.UserID{}), []session.Event{{Kind: session.EventAllRevoked}})
+}
+
+// An audit that says what did not happen is as bad as one that misses what did.
+func eventOfNone(k *kit) {
+	s := k.create(acme, alice)
+	want := []session.Event{{Kind: session.EventCreated, Session: s.ID.Digest()}}
+	stale := s
+	stale.Version = 99
+	_, err := k.Store.Update(k.ctx, stale)
+	k.refused("Update", err, session.ErrConflict)
+	_, err = k.Store.Rotate(k.ctx, s.Ref(), next(stale), digest(2))
+	k.refused("Rotate", err, session.ErrConflict)
+	k.refused("End", k.Store.End(k.ctx, s.Ref(), 99), session.ErrConflict)
+	_, err = k.limited(acme, alice, 1, session.RejectNew)
+	k.refused("Create", err, session.ErrTooManySessions)
+	k.ok("Revoke of another", k.Store.Revoke(k.ctx, draft(acme, alice).Ref()))
+	k.dead("another", draft(acme, alice).Ref())
+	k.ok("RevokeOthers of none", k.Store.RevokeOthers(k.ctx, s.Ref()))
+	k.sameEvents("refused", k.happened(acme, alice), want)
+	k.ok("Revoke", k.Store.Revoke(k.ctx, s.Ref()))
+	k.ok("Revoke again", k.Store.Revoke(k.ctx, s.Ref()))
+	k.sameEvents("revoked twice", k.happened(acme, alice), append(want, session.Event{Kind: session.EventRevoked, Session: s.ID.Digest()}))
+}
+
+func eventsIsolated(k *kit) {
+	k.create(acme, alice)
+	for _, other := range []session.Ref{{Tenant: globex, User: alice}, {Tenant: acme, User: bob}, {Tenant: acme}, {Tenant: globex}, {}} {
+		k.sameEvents("of another", k.happened(other.Tenant, other.User), nil)
+	}
+	_, err := k.Store.Events(k.ctx, tenant.ID{}, alice)
+	k.refused("Events of a user of no tenant", err, session.ErrInvalidID)
+}
