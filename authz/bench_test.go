@@ -3,6 +3,7 @@ package authz_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
@@ -47,5 +48,33 @@ func BenchmarkRequest(b *testing.B) {
 				bb.e.ServeHTTP(rec, r)
 			}
 		})
+	}
+}
+
+// TestRequestsStayFrugal bounds what a request allocates. Nobody's costs the least, and a
+// bad token no more than it needs to be refused.
+func TestRequestsStayFrugal(t *testing.T) {
+	w := newWorld(t, func(c *authz.Config) { c.Observer = nil })
+	bearer, _ := w.login(acme, alice, "viewer")
+	empty := func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }
+	w.echo.GET("/me", empty)
+	w.echo.GET("/public", empty)
+	for name, tt := range map[string]struct {
+		target, bearer string
+		limit          float64
+	}{
+		"nobody":     {"/public", "", 5},
+		"signed in":  {"/me", bearer, 9},
+		"bad token":  {"/me", bearer + "x", 16},
+		"long token": {"/me", strings.Repeat("a", 100_000), 16},
+	} {
+		r := httptest.NewRequest("GET", tt.target, nil)
+		if tt.bearer != "" {
+			r.Header.Set("Authorization", "Bearer "+tt.bearer)
+		}
+		rec := discard{http.Header{}}
+		if got := testing.AllocsPerRun(200, func() { w.echo.ServeHTTP(rec, r) }); got > tt.limit {
+			t.Errorf("%s: %v allocations, at most %v", name, got, tt.limit)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/internal/reqctx"
@@ -12,8 +13,11 @@ import (
 // Caller is who a request comes from. It is safe for concurrent use. The zero Caller is
 // anonymous and may do nothing.
 type Caller struct {
-	session session.Session
-	gate    *gate
+	session    session.Session
+	thumbprint string // of the key that the request was proved with
+	env        environment
+	gate       *gate
+	life       lifetime
 }
 
 // FromContext returns the caller of the request that ctx belongs to, and false when ctx
@@ -36,12 +40,26 @@ func (c *Caller) User() session.UserID { return c.session.User }
 // an anonymous caller.
 func (c *Caller) Session() (session.Session, bool) { return c.session, !c.Anonymous() }
 
+// Thumbprint returns the thumbprint of the key that the caller has shown to hold with this
+// request (RFC 9449), and "" for a bearer token, a cookie and an anonymous caller.
+func (c *Caller) Thumbprint() string { return c.thumbprint }
+
 // subject is the caller as policies see it.
 func (c *Caller) subject() policy.Subject {
 	if c.Anonymous() {
 		return policy.Subject{}
 	}
-	return policy.Subject{ID: c.session.User.String(), Roles: c.session.Roles, Attributes: c.session.Attributes}
+	s := c.current()
+	return policy.Subject{ID: s.User.String(), Roles: s.Roles, Attributes: s.Attributes}
+}
+
+// current is the session as it is last known: a stream may have seen it change since it
+// was loaded.
+func (c *Caller) current() *session.Session {
+	if s := c.life.latest.Load(); s != nil {
+		return s
+	}
+	return &c.session
 }
 
 // bind returns a context that answers tenant, session and caller. An anonymous caller has
@@ -50,6 +68,8 @@ func (c *Caller) bind(ctx context.Context) context.Context {
 	node := &reqctx.Node{Context: ctx, Caller: c}
 	if !c.Anonymous() {
 		node.Tenant, node.Session = &c.session.Tenant, &c.session
+		c.life.Context, c.life.caller, c.life.since = ctx, c, time.Now()
+		node.Context = &c.life
 	}
 	return node
 }

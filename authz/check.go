@@ -63,6 +63,7 @@ func (c *Caller) check(ctx context.Context, action Action, obj Object) (Decision
 		Subject: c.subject(),
 		Action:  action,
 		Object:  obj,
+		Env:     &c.env,
 	})
 	if err == nil && decision.Allowed() {
 		return decision, nil

@@ -3,13 +3,18 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
 )
+
+// maxTimeout is longer than any client waits.
+const maxTimeout = 30 * time.Second
 
 // Config says whom to trust and what they may do. Three fields are required and have no
 // default; the zero Config does not build.
@@ -36,6 +41,21 @@ type Config struct {
 	// set by another host or without TLS. Default: "", bearer tokens only.
 	Cookie string
 
+	// DPoP accepts tokens that are bound to their sender's key (RFC 9449), which are of no
+	// use to who steals them. [RequireDPoP] and its field Always refuse others. Default:
+	// nil, and a bound token is refused as a bearer's.
+	DPoP *middleware.DPoP
+
+	// CORS says which other origins' scripts may use the service. The middleware answers
+	// every CORS preflight itself, and none reaches a handler; without CORS the answer
+	// allows nothing. A plain OPTIONS is a request like any other. Default: nil, none.
+	CORS *middleware.CORS
+
+	// Timeout is how long Tokens and Sessions may take together, until the request is
+	// answered 503. Their context ends then; what does not look at its context is not cut
+	// off. From 1 ms to 30 s. Default: 250 ms.
+	Timeout time.Duration
+
 	// Realm names the protected space in WWW-Authenticate challenges: printable ASCII
 	// without quotes or backslashes. Default: "api".
 	Realm string
@@ -45,9 +65,26 @@ type Config struct {
 	// 403. An object of another tenant is always 404.
 	HideExistence bool
 
+	// Watch ends the contexts of requests that outlive their session: streams, and whatever
+	// runs for more than 5 seconds. See [Stream]. Default: nil; then they end with their
+	// token, and a route declared with Stream is refused.
+	Watch *Watch
+
+	// MaxVerifications is how many tokens are verified at once. A request that waits 10 ms
+	// for its turn is answered 503. Some of them wait for an issuer's keys to arrive, for
+	// which strangers can make up to 64 wait; the default is more than that: 16 for each
+	// processor, as GOMAXPROCS counts them, and at least 128.
+	MaxVerifications int
+
+	// MaxLoads is how many sessions are loaded at once, likewise, shared fairly among
+	// tenants: one that floods is answered 503 and the others are not. Right is the number
+	// of connections to the store. Default: ten for each processor, which is what go-redis
+	// has, and at least 16.
+	MaxLoads int
+
 	// Observer is told of every decision, after it is made and before it takes effect.
-	// It runs in the request and must be quick and safe for concurrent use; it cannot
-	// change the decision. Default: nobody.
+	// It runs in the request, or for the end of a stream in the Watch, and must be quick
+	// and safe for concurrent use; it cannot change the decision. Default: nobody.
 	Observer Observer
 
 	// ErrorHandler writes the answer to a refused request. cause is for logs and must not
@@ -59,8 +96,8 @@ type Config struct {
 // Middleware returns the middleware that cfg describes. Like Echo's own, it panics on an
 // invalid config; [Config.ToMiddleware] returns the error instead.
 //
-// Install it with Use, after any middleware that answers CORS preflights and before any
-// that serves content. It starts no goroutine and owns nothing: what cfg refers to is
+// Install it with Use, before any middleware that serves content; [Verify] refuses a
+// service where it stands elsewhere. It starts no goroutine and owns nothing: what cfg refers to is
 // closed by whoever made it.
 func Middleware(cfg Config) echo.MiddlewareFunc {
 	mw, err := cfg.ToMiddleware()
@@ -75,6 +112,15 @@ func Middleware(cfg Config) echo.MiddlewareFunc {
 func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 	if cfg.Realm == "" {
 		cfg.Realm = "api"
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = middleware.DefaultTimeout
+	}
+	if cfg.MaxVerifications == 0 {
+		cfg.MaxVerifications = max(128, 16*runtime.GOMAXPROCS(0))
+	}
+	if cfg.MaxLoads == 0 {
+		cfg.MaxLoads = max(16, 10*runtime.GOMAXPROCS(0))
 	}
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("authz: invalid config: %w", err)
@@ -102,6 +148,24 @@ func (cfg Config) validate() error {
 	}
 	if cfg.Cookie != "" && !validCookieName(cfg.Cookie) {
 		add("Cookie: %q is not \"__Host-\" followed by letters, digits, '-' or '_'", cfg.Cookie)
+	}
+	if cfg.DPoP != nil && cfg.DPoP.Proofs == nil {
+		add("DPoP.Proofs: required, for example token.NewProofVerifier(…)")
+	}
+	if cfg.DPoP != nil && isNil(cfg.DPoP.Replay) {
+		add("DPoP.Replay: required, for example the Replay of a redisstore.Store")
+	}
+	if err := cfg.CORS.Validate(); err != nil {
+		add("CORS: %w", err)
+	}
+	if cfg.Timeout < time.Millisecond || cfg.Timeout > maxTimeout {
+		add("Timeout: %v is not between 1ms and %v", cfg.Timeout, maxTimeout)
+	}
+	if cfg.MaxVerifications < 1 {
+		add("MaxVerifications: %d, at least 1 is needed", cfg.MaxVerifications)
+	}
+	if cfg.MaxLoads < 1 {
+		add("MaxLoads: %d, at least 1 is needed", cfg.MaxLoads)
 	}
 	if strings.ContainsFunc(cfg.Realm, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
 		add("Realm: %q has a character that cannot stand in a challenge", cfg.Realm)

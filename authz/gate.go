@@ -20,22 +20,29 @@ type gate struct {
 	policy        *policy.Engine
 	observer      Observer
 	hideExistence bool
+	watch         *Watch
+	cors          *middleware.CORS
 	refuse        func(c echo.Context, p middleware.Problem, cause error) error
 }
 
 func newGate(cfg Config) *gate {
 	g := &gate{
 		authenticator: middleware.Authenticator{
-			Tokens:   cfg.Tokens,
-			Sessions: cfg.Sessions,
+			Tokens:   middleware.LimitVerifier(cfg.Tokens, cfg.MaxVerifications),
+			Sessions: middleware.LimitLoader(cfg.Sessions, cfg.MaxLoads),
 			Tenant:   cfg.Tenant,
 			Cookie:   cfg.Cookie,
+			DPoP:     cfg.DPoP.Clone(),
+			CORS:     cfg.CORS.Clone(),
+			Timeout:  cfg.Timeout,
 		},
 		policy:        cfg.Policy,
 		observer:      cfg.Observer,
 		hideExistence: cfg.HideExistence,
+		watch:         cfg.Watch,
 		refuse:        cfg.ErrorHandler,
 	}
+	g.cors = g.authenticator.CORS
 	if g.refuse == nil {
 		g.refuse = func(c echo.Context, p middleware.Problem, _ error) error {
 			return middleware.Respond(c, p, cfg.Realm)
@@ -46,16 +53,40 @@ func newGate(cfg Config) *gate {
 
 func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if p := probed(c); p != nil {
+			return p.met(g, c)
+		}
+		if middleware.IsPreflight(c.Request()) {
+			return g.preflight(c)
+		}
+		g.cors.Actual(c.Response().Header(), c.Request())
 		caller, err := g.admit(c)
 		if err != nil {
 			return g.answer(c, err)
 		}
 		c.SetRequest(c.Request().WithContext(caller.bind(c.Request().Context())))
+		caller.life.writer = c.Response().Writer
+		defer caller.life.finish()
+		if !caller.Anonymous() && upgrades(c.Request()) {
+			if err := caller.life.follow(); err != nil {
+				return g.answer(c, err)
+			}
+		}
 		if err := next(c); err != nil {
-			return g.answer(c, err)
+			return g.answer(c, caller.life.explain(err))
 		}
 		return nil
 	}
+}
+
+// preflight answers the question of a browser whether a script may ask. It is the same for
+// every path, so it says nothing about any, and it reaches no handler.
+func (g *gate) preflight(c echo.Context) error {
+	if err := middleware.CheckTarget(c.Request()); err != nil {
+		return g.answer(c, err)
+	}
+	g.cors.Preflight(c.Response().Header(), c.Request())
+	return c.NoContent(http.StatusNoContent)
 }
 
 // admit decides whether the request may reach its handler, and as whom. A nil error is
@@ -63,7 +94,9 @@ func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 func (g *gate) admit(c echo.Context) (*Caller, error) {
 	start := time.Now()
 	identity, err := g.authenticator.Identify(c)
-	caller := &Caller{session: identity.Session, gate: g}
+	caller := &Caller{session: identity.Session, thumbprint: identity.Thumbprint(), env: newEnvironment(c, identity.Session), gate: g}
+	caller.life.token = identity.Token.ExpiresAt()
+	caller.life.route = policy.Request{Tenant: caller.Tenant(), Action: routeAction(c.Request().Method), Object: policy.Route(c.Path()), Env: &caller.env}
 	var decision policy.Decision
 	if err == nil {
 		decision, err = g.decideRoute(c, caller, identity.Ignored)
@@ -94,6 +127,7 @@ func (g *gate) decideRoute(c echo.Context, caller *Caller, ignored error) (polic
 		Subject: caller.subject(),
 		Action:  routeAction(r.Method),
 		Object:  policy.Route(c.Path()),
+		Env:     &caller.env,
 	})
 	if err == nil && decision.Allowed() {
 		return decision, nil
@@ -185,5 +219,5 @@ func (g *gate) answer(c echo.Context, err error) error {
 	if !ours || c.Response().Committed {
 		return err
 	}
-	return g.refuse(c, problem, err)
+	return g.refuse(c, g.authenticator.DPoP.Challenge(problem), err)
 }

@@ -14,17 +14,25 @@ import (
 // Kind tells the decisions of one request apart.
 type Kind uint8
 
-// A request has one decision about its route, and one about each object its handler asks
-// for.
+// A request has one decision about its route, one for each [RequireFresh] and
+// [RequireAMR] about how the caller signed in, and one about each object its handler asks
+// for. One that outlives what let it in has a last one, that it is over: see [Stream].
 const (
 	RouteDecision Kind = iota + 1
 	ObjectDecision
+	SignInDecision
+	StreamDecision
 )
 
-// String returns "route" or "object".
+// String returns "route", "object", "sign-in" or "stream".
 func (k Kind) String() string {
-	if k == ObjectDecision {
+	switch k {
+	case ObjectDecision:
 		return "object"
+	case SignInDecision:
+		return "sign-in"
+	case StreamDecision:
+		return "stream"
 	}
 	return "route"
 }
@@ -47,7 +55,8 @@ type Event struct {
 	// Status is the HTTP status that refuses the request, 0 when it goes on.
 	Status int
 
-	// Elapsed is the time the decision took, from the request's bytes for a route.
+	// Elapsed is the time the decision took, from the request's bytes for a route. For a
+	// stream it is how long it was open.
 	Elapsed time.Duration
 }
 

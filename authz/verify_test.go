@@ -20,6 +20,7 @@ p, role:anyone, *, note,     read, true, allow
 `)
 	full := func() *echo.Echo {
 		e := echo.New()
+		e.Use(guard(t, eng))
 		e.GET("/a", nothing)
 		e.HEAD("/a", nothing)
 		e.PUT("/b/:id", nothing)
@@ -39,6 +40,7 @@ p, role:anyone, *, note,     read, true, allow
 		"a catch-all without a rule":      {func(e *echo.Echo) { e.GET("/*", nothing) }, "route GET /* has no rule"},
 		"another parameter's name":        {func(e *echo.Echo) { e.GET("/b/:key/x", nothing) }, "route GET /b/:key/x has no rule"},
 		"static files without a rule":     {func(e *echo.Echo) { e.Static("/files", "testdata") }, "route GET /files* has no rule"},
+		"a host's route without a rule":   {func(e *echo.Echo) { e.Host("x.test").GET("/d", nothing) }, "route GET /d has no rule"},
 		"a trailing slash without a rule": {func(e *echo.Echo) { e.GET("/a/", nothing) }, "route GET /a/ has no rule"},
 	} {
 		e := full()
@@ -48,11 +50,15 @@ p, role:anyone, *, note,     read, true, allow
 		}
 	}
 	e := echo.New()
+	e.Use(guard(t, eng))
 	e.GET("/a", nothing)
 	err := authz.Verify(e, eng)
 	if err == nil || !strings.Contains(err.Error(), "policy.csv:3: the rule for * /b/:id has no route") ||
 		!strings.Contains(err.Error(), "policy.csv:4: the rule for GET /admin/* has no route") {
 		t.Errorf("rules without routes: %v", err)
+	}
+	if authz.VerifyRoutes(e, eng) == nil || authz.VerifyRoutes(nil, eng) == nil || authz.VerifyRoutes(e, nil) == nil {
+		t.Error("VerifyRoutes passes what Verify refuses")
 	}
 	if authz.Verify(nil, eng) == nil || authz.Verify(e, nil) == nil {
 		t.Error("nothing to verify passes")

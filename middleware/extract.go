@@ -10,6 +10,7 @@ import (
 // caller is anonymous. It is a secret and redacts itself.
 type Credential struct {
 	raw    string
+	dpop   bool // whether it came with the scheme DPoP, and so with a proof
 	Cookie bool // whether it came as a cookie, which browsers send by themselves
 }
 
@@ -23,6 +24,8 @@ func (c Credential) String() string {
 		return "no credential"
 	case c.Cookie:
 		return "cookie [redacted]"
+	case c.dpop:
+		return "dpop [redacted]"
 	}
 	return "bearer [redacted]"
 }
@@ -40,44 +43,50 @@ func (c Credential) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 // serve two different callers. The query is never read for a token (RFC 9700 §4.3.2).
 // Other schemes are not ours and count as none.
 func Extract(r *http.Request, cookie string) (Credential, error) {
-	bearer, err := bearerToken(r.Header["Authorization"])
+	return extract(r, cookie, false)
+}
+
+// extract is Extract, for which the scheme DPoP (RFC 9449 §7.1) is ours too where dpop says so.
+func extract(r *http.Request, cookie string, dpop bool) (Credential, error) {
+	header, err := headerToken(r.Header["Authorization"], dpop)
 	if err != nil {
 		return Credential{}, err
 	}
-	if bearer != "" && tokenInQuery(r) {
+	if !header.IsZero() && tokenInQuery(r) {
 		return Credential{}, fmt.Errorf("%w: a token in the header and one in the query", ErrInvalidRequest)
 	}
 	if cookie == "" {
-		return Credential{raw: bearer}, nil
+		return header, nil
 	}
 	value, err := cookieToken(r, cookie)
 	if err != nil {
 		return Credential{}, err
 	}
-	if bearer != "" && value != "" {
-		return Credential{}, fmt.Errorf("%w: a bearer token and a cookie", ErrInvalidRequest)
+	if !header.IsZero() && value != "" {
+		return Credential{}, fmt.Errorf("%w: a token in the header and a cookie", ErrInvalidRequest)
 	}
 	if value != "" {
 		return Credential{raw: value, Cookie: true}, nil
 	}
-	return Credential{raw: bearer}, nil
+	return header, nil
 }
 
-func bearerToken(headers []string) (string, error) {
+func headerToken(headers []string, dpop bool) (Credential, error) {
 	if len(headers) > 1 {
-		return "", fmt.Errorf("%w: %d Authorization headers", ErrInvalidRequest, len(headers))
+		return Credential{}, fmt.Errorf("%w: %d Authorization headers", ErrInvalidRequest, len(headers))
 	}
 	if len(headers) == 0 {
-		return "", nil
+		return Credential{}, nil
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", nil
+	proved := dpop && strings.EqualFold(scheme, "DPoP")
+	if !proved && !strings.EqualFold(scheme, "Bearer") {
+		return Credential{}, nil
 	}
 	if token == "" || strings.ContainsAny(token, " \t,") {
-		return "", fmt.Errorf("%w: a bearer scheme without exactly one token", ErrInvalidRequest)
+		return Credential{}, fmt.Errorf("%w: a scheme without exactly one token", ErrInvalidRequest)
 	}
-	return token, nil
+	return Credential{raw: token, dpop: proved}, nil
 }
 
 func tokenInQuery(r *http.Request) bool {

@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -11,14 +12,16 @@ import (
 )
 
 // Verifier turns a raw token into claims that can be trusted. [token.Verifier] is one.
-// Errors that mean the token is bad wrap token.ErrInvalid; any other is an outage.
+// Errors that mean the token is bad wrap token.ErrInvalid; any other is an outage. It
+// returns when ctx is done.
 type Verifier interface {
 	Verify(ctx context.Context, raw string) (*token.Verified, error)
 }
 
 // Loader returns the live session of a reference. [session.Manager] is one. Errors that
 // mean there is none, or that it may not be used, are those of [session.Store]; any other
-// is an outage. It answers within a time limit of its own.
+// is an outage. It returns when ctx is done: the deadline is what bounds a request, and no
+// goroutine is started to leave a Loader behind that does not look at it.
 type Loader interface {
 	Load(ctx context.Context, ref session.Ref) (session.Session, error)
 }
@@ -30,7 +33,16 @@ type Authenticator struct {
 	Sessions Loader
 	Tenant   []Locator // each may confirm the session's tenant
 	Cookie   string    // name of the cookie that may carry the token; "" for none
+	DPoP     *DPoP     // accepts tokens that are bound to a key; nil for bearer tokens alone
+	CORS     *CORS     // other origins that may send the cookie; nil for none
+
+	// Timeout is how long Tokens and Sessions may take together; zero or less means
+	// [DefaultTimeout].
+	Timeout time.Duration
 }
+
+// DefaultTimeout is how long it may take to find out who asks.
+const DefaultTimeout = 250 * time.Millisecond
 
 // Identity is who asks. The zero Identity is anonymous.
 type Identity struct {
@@ -46,6 +58,10 @@ type Identity struct {
 // Anonymous reports whether nobody is signed in.
 func (i *Identity) Anonymous() bool { return i.Session.ID.IsZero() }
 
+// Thumbprint returns the thumbprint of the key that the request was proved with (RFC
+// 9449), "" for every other request.
+func (i *Identity) Thumbprint() string { return i.Token.Thumbprint() }
+
 // Identify returns who asks. A request without a credential is anonymous and costs no
 // look-up. A bad bearer token is an error on every route; a bad cookie counts as none; an
 // outage is an error wherever a credential was sent.
@@ -54,7 +70,7 @@ func (a *Authenticator) Identify(c echo.Context) (Identity, error) {
 	if err := CheckTarget(r); err != nil {
 		return Identity{}, err
 	}
-	credential, err := Extract(r, a.Cookie)
+	credential, err := extract(r, a.Cookie, a.DPoP != nil)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -62,11 +78,11 @@ func (a *Authenticator) Identify(c echo.Context) (Identity, error) {
 		return Identity{}, nil
 	}
 	if credential.Cookie {
-		if err := CheckOrigin(r); err != nil {
+		if err := CheckOrigin(r); err != nil && !a.CORS.trusts(r) {
 			return Identity{}, err
 		}
 	}
-	identity, err := a.identify(c, credential.raw)
+	identity, err := a.identify(c, credential)
 	if err == nil {
 		return identity, nil
 	}
@@ -76,17 +92,21 @@ func (a *Authenticator) Identify(c echo.Context) (Identity, error) {
 	return Identity{Ignored: err}, nil
 }
 
-func (a *Authenticator) identify(c echo.Context, raw string) (Identity, error) {
+func (a *Authenticator) identify(c echo.Context, credential Credential) (Identity, error) {
 	if a.Tokens == nil || a.Sessions == nil {
 		return Identity{}, fmt.Errorf("%w: no verifier or no session loader", ErrUnavailable)
 	}
-	ctx := c.Request().Context()
-	verified, err := a.Tokens.Verify(ctx, raw)
+	ctx := newDeadline(c.Request().Context(), a.timeout())
+	defer ctx.end()
+	verified, err := a.Tokens.Verify(ctx, credential.raw)
 	if err != nil {
 		return Identity{}, undecided(err)
 	}
 	if verified == nil {
 		return Identity{}, fmt.Errorf("%w: the verifier returned nothing", ErrUnavailable)
+	}
+	if verified, err = a.prove(ctx, c, credential, verified); err != nil {
+		return Identity{}, err
 	}
 	ref := verified.Ref()
 	if err := ref.Validate(); err != nil {
@@ -103,6 +123,13 @@ func (a *Authenticator) identify(c echo.Context, raw string) (Identity, error) {
 		return Identity{}, err
 	}
 	return Identity{Session: s, Token: verified}, nil
+}
+
+func (a *Authenticator) timeout() time.Duration {
+	if a.Timeout <= 0 {
+		return DefaultTimeout
+	}
+	return a.Timeout
 }
 
 // undecided makes an error that no row of the table names an outage: what is not a known

@@ -6,7 +6,9 @@ import (
 )
 
 // CheckOrigin returns nil when a request that carries a cookie was made by the site
-// itself or changes nothing, and otherwise an error wrapping [ErrCrossOrigin].
+// itself or changes nothing, and otherwise an error wrapping [ErrCrossOrigin]. A request to
+// switch protocols changes something whatever its method is: no CORS stands between
+// another site's script and what it reads from a WebSocket (RFC 6455 §10.2).
 //
 // Browsers attach cookies to requests that other sites make them send. The standard
 // library's check reads Sec-Fetch-Site and, where a browser does not send it, the Origin.
@@ -16,7 +18,9 @@ import (
 func CheckOrigin(r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return nil
+		if len(r.Header["Upgrade"]) == 0 {
+			return nil
+		}
 	}
 	origins, site := r.Header["Origin"], r.Header.Get("Sec-Fetch-Site")
 	if len(origins) == 0 && site == "" {
@@ -24,6 +28,11 @@ func CheckOrigin(r *http.Request) error {
 	}
 	if len(origins) > 1 || len(origins) == 1 && !sameOrigin(origins[0], r) {
 		return fmt.Errorf("%w: the Origin is not this host's", ErrCrossOrigin)
+	}
+	switch site {
+	case "", "same-origin", "none":
+	default:
+		return fmt.Errorf("%w: Sec-Fetch-Site is not of this site", ErrCrossOrigin)
 	}
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return fmt.Errorf("%w: %w", ErrCrossOrigin, err)

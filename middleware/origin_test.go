@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -45,4 +46,66 @@ func TestCheckOrigin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A page of another site can open a WebSocket and read it: no CORS asks whether it may.
+func TestAWebSocketOfAnotherSiteIsNoSafeRequest(t *testing.T) {
+	for name, tt := range map[string]struct {
+		origin, site string
+		ok           bool
+	}{
+		"the site itself":                  {"https://api.test", "same-origin", true},
+		"an old browser on the site":       {"https://api.test", "", true},
+		"another site":                     {"https://evil.test", "cross-site", false},
+		"another site through old browser": {"https://evil.test", "", false},
+		"another site of the family":       {"", "same-site", false},
+		"another site without its origin":  {"", "cross-site", false},
+		"a null origin":                    {"null", "", false},
+		"neither header":                   {"", "", false},
+	} {
+		r := httptest.NewRequest("GET", "http://api.test/x", nil)
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", "websocket")
+		if tt.origin != "" {
+			r.Header.Set("Origin", tt.origin)
+		}
+		if tt.site != "" {
+			r.Header.Set("Sec-Fetch-Site", tt.site)
+		}
+		if err := middleware.CheckOrigin(r); (err == nil) != tt.ok {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// FuzzCheckOrigin shows that an accepted Origin is exactly this host's: whatever parses to
+// the same host, or only resembles it, is refused.
+func FuzzCheckOrigin(f *testing.F) {
+	for _, seed := range []string{
+		"https://api.test", "http://api.test", "http://evil@api.test", "https://api.test:443", "https://api.test/", "HTTPS://api.test", "null", "",
+		"https://api.test.evil.test", "https://api.test#", "https://api.test\\@evil.test", "https://xn--api-.test", "https://api.test https://evil.test", "//api.test",
+	} {
+		f.Add(seed, "api.test", "", "POST")
+		f.Add(seed, "api.test:8443", "same-origin", "GET")
+	}
+	f.Fuzz(func(t *testing.T, origin, host, site, method string) {
+		r := httptest.NewRequest("POST", "/x", nil)
+		r.Method, r.Host = method, host
+		r.Header = http.Header{"Origin": {origin}, "Sec-Fetch-Site": {site}, "Upgrade": {"websocket"}}
+		if middleware.CheckOrigin(r) != nil {
+			return
+		}
+		if origin != "https://"+host && origin != "http://"+host {
+			t.Fatalf("origin %q is accepted for host %q", origin, host)
+		}
+		if site != "" && site != "same-origin" && site != "none" {
+			t.Fatalf("site %q is accepted", site)
+		}
+		for _, other := range []string{"", "null", "https://evil.test", origin + "/", origin + ".evil.test"} {
+			r.Header["Origin"] = []string{other}
+			if other != origin && middleware.CheckOrigin(r) == nil {
+				t.Fatalf("and %q for %q", other, host)
+			}
+		}
+	})
 }

@@ -28,6 +28,12 @@ var (
 	ErrInvalidRequest = errors.New("middleware: invalid credentials in request")
 	// ErrAuthenticationRequired means that an anonymous caller asked for what needs one.
 	ErrAuthenticationRequired = errors.New("middleware: authentication required")
+	// ErrInsufficientAuthentication means that the caller is known and has to prove again,
+	// or better, who they are. See [StepUpError].
+	ErrInsufficientAuthentication = errors.New("middleware: insufficient user authentication")
+	// ErrProofRequired means that a bearer token or a cookie came where only a token that is
+	// bound to its sender's key is accepted.
+	ErrProofRequired = errors.New("middleware: DPoP required")
 	// ErrForbidden means that the caller is known and may not do this.
 	ErrForbidden = errors.New("middleware: forbidden")
 	// ErrCrossOrigin means that a cookie came with a request another site may have made.
@@ -51,6 +57,9 @@ type Problem struct {
 	RetryAfter int    // seconds, for outages; 0 sends no header
 	Challenge  bool   // whether a WWW-Authenticate header is sent (RFC 6750 §3)
 	Code       string // its error parameter; "" sends the challenge without one (§3.1)
+	Parameters string // what follows in the challenge, as it is sent: `, max_age="300"`
+	Algorithms string // those of a second challenge, for the scheme DPoP; see [DPoP.Challenge]
+	DPoPOnly   bool   // whether that is the only one
 }
 
 // The kinds of refusal. Each is one row of the table below.
@@ -59,6 +68,10 @@ var (
 	invalidRequest         = Problem{Status: http.StatusBadRequest, Type: "/problems/invalid-request", Title: "Send one credential, in one place", Challenge: true, Code: "invalid_request"}
 	authenticationRequired = Problem{Status: http.StatusUnauthorized, Type: "/problems/authentication-required", Title: "Sign in first", Challenge: true}
 	invalidToken           = Problem{Status: http.StatusUnauthorized, Type: "/problems/invalid-token", Title: "The credential is not valid, sign in again", Challenge: true, Code: "invalid_token"}
+	stepUp                 = Problem{Status: http.StatusUnauthorized, Type: "/problems/insufficient-user-authentication", Title: "Sign in again, or with a stronger method", Challenge: true, Code: "insufficient_user_authentication"}
+	proofRequired          = Problem{Status: http.StatusUnauthorized, Type: "/problems/dpop-required", Title: "This needs a token that is bound to a key", Challenge: true, Code: "invalid_token", DPoPOnly: true}
+	invalidProof           = Problem{Status: http.StatusUnauthorized, Type: "/problems/invalid-dpop-proof", Title: "The DPoP proof is not valid, sign a new one", Challenge: true, Code: "invalid_dpop_proof", DPoPOnly: true}
+	useNonce               = Problem{Status: http.StatusUnauthorized, Type: "/problems/use-dpop-nonce", Title: "Sign a new DPoP proof with this nonce", Challenge: true, Code: "use_dpop_nonce", DPoPOnly: true}
 	forbidden              = Problem{Status: http.StatusForbidden, Type: "/problems/forbidden", Title: "You may not do this"}
 	crossOrigin            = Problem{Status: http.StatusForbidden, Type: "/problems/cross-origin", Title: "This request must come from the site itself"}
 	notFound               = Problem{Status: http.StatusNotFound, Type: "/problems/not-found", Title: "There is nothing here"}
@@ -90,6 +103,10 @@ var table = []struct {
 	{tenant.ErrMismatch, forbidden},
 	{tenant.ErrSuspended, forbidden},
 	{ErrAuthenticationRequired, authenticationRequired},
+	{ErrInsufficientAuthentication, stepUp},
+	{ErrProofRequired, proofRequired},
+	{token.ErrInvalidProof, invalidProof},
+	{token.ErrNonceRequired, useNonce},
 	{token.ErrInvalid, invalidToken},
 	{token.ErrUnknownKey, invalidToken},
 	{session.ErrRefreshInvalid, invalidToken},
@@ -113,10 +130,23 @@ func FromError(err error) (Problem, bool) {
 	}
 	for _, row := range table {
 		if errors.Is(err, row.err) {
-			return row.problem, true
+			return row.problem.about(err), true
 		}
 	}
 	return Problem{}, false
+}
+
+// about adds what only the error knows, for the one problem that depends on more than
+// its kind: which sign-in would do.
+func (p Problem) about(err error) Problem {
+	if p.Code != stepUp.Code {
+		return p
+	}
+	var missing *StepUpError
+	if errors.As(err, &missing) {
+		p.Parameters = missing.parameters()
+	}
+	return p
 }
 
 // Outage reports whether err says that the answer is not known, as against known to be no.
@@ -134,17 +164,33 @@ func Respond(c echo.Context, p Problem, realm string) error {
 		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
 	if p.Challenge {
-		h.Set("WWW-Authenticate", p.challenge(realm))
+		h["Www-Authenticate"] = p.challenges(realm)
 	}
 	return c.Blob(p.Status, "application/problem+json", p.body())
 }
 
-func (p Problem) challenge(realm string) string {
-	s := "Bearer realm=" + strconv.Quote(realm)
+// challenges are the WWW-Authenticate headers of p, one for each scheme.
+func (p Problem) challenges(realm string) []string {
+	bearer := p.challenge("Bearer", realm)
+	if p.Algorithms == "" && !p.DPoPOnly {
+		return []string{bearer}
+	}
+	dpop := p.challenge("DPoP", realm)
+	if p.Algorithms != "" {
+		dpop += `, algs="` + p.Algorithms + `"`
+	}
+	if p.DPoPOnly {
+		return []string{dpop}
+	}
+	return []string{bearer, dpop}
+}
+
+func (p Problem) challenge(scheme, realm string) string {
+	s := scheme + " realm=" + strconv.Quote(realm)
 	if p.Code != "" {
 		s += `, error="` + p.Code + `"`
 	}
-	return s
+	return s + p.Parameters
 }
 
 func (p Problem) body() []byte {

@@ -33,6 +33,8 @@ func TenantHeader(name string) Locator {
 // TenantHost reads the claim from the host's first label below a domain: with
 // "app.example.com", the host acme.app.example.com claims acme. The domain itself claims
 // nothing; a host outside it, or deeper than one label, claims a tenant that nobody has.
+// The host is that of the request which arrived. X-Forwarded-Host and its kin are not
+// read, here or anywhere: a proxy in front passes the Host on.
 func TenantHost(domain string) Locator {
 	domain = strings.ToLower(strings.Trim(domain, "."))
 	return func(c echo.Context) (string, bool, error) {

@@ -225,7 +225,7 @@ func (a *app) reload() {
 		return
 	}
 	a.logger.Info("policy loaded", "old_revision", old, "revision", a.engine.Revision())
-	if err := authz.Verify(a.routes, a.engine); err != nil {
+	if err := authz.VerifyRoutes(a.routes, a.engine); err != nil {
 		a.logger.Warn("policy does not fit the routes", "error", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -53,6 +54,7 @@ func TestTextThatIsNoTokenIsRefused(t *testing.T) {
 		{"a token of more than 8 KiB, correctly signed", good(token.EdDSA, "x", `"`+strings.Repeat("a", 8<<10)+`"`), "longer than 8 KiB"},
 		{"a million dots", strings.Repeat(".", 1e6), "longer than 8 KiB"},
 		{"eight thousand dots", strings.Repeat(".", 8000), "three segments"},
+		{"two dots", "..", "three segments"},
 		{"one segment", part[0], "three segments"},
 		{"two segments", part[0] + "." + part[1], "three segments"},
 		{"four segments", g + ".x", "three segments"},
@@ -60,7 +62,7 @@ func TestTextThatIsNoTokenIsRefused(t *testing.T) {
 		{"a trailing dot", g + ".", "three segments"},
 		{"a leading dot", "." + g, "three segments"},
 		{"an empty header", "." + part[1] + "." + part[2], "three segments"},
-		{"an empty payload", part[0] + ".." + part[2], "three segments"},
+		{"an empty payload", part[0] + ".." + part[2], "not strict JSON"},
 		{"an empty signature", part[0] + "." + part[1] + ".", "three segments"},
 		{"JSON serialization", `{"payload":"` + part[1] + `","protected":"` + part[0] + `","signature":"` + part[2] + `"}`, "outside base64url"},
 		{"a polyglot of JSON and compact", `{"a":"` + g + `"}`, "outside base64url"},
@@ -252,6 +254,48 @@ func TestATokenOf1MBCostsNothing(t *testing.T) {
 		}
 		if !errors.Is(err, token.ErrInvalid) {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestTheLongestHostileTextCostsLittle is about texts that are within the size limit and
+// made to be expensive before any signature is verified.
+func TestTheLongestHostileTextCostsLittle(t *testing.T) {
+	v, ctx := verifier(t, trust(t, token.EdDSA)), context.Background()
+	fill := func(header, payload string) string {
+		raw := b64(header) + "." + b64(payload) + "."
+		return raw + strings.Repeat("A", (token.MaxLength-len(raw))/4*4)
+	}
+	names := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `,"%x":0`, i)
+		}
+		return b.String()
+	}
+	for name, raw := range map[string]string{
+		"letters":              strings.Repeat("A", token.MaxLength),
+		"a header of letters":  fill(strings.Repeat("a", 6000), "{}"),
+		"many members":         fill(headerOf(token.EdDSA), `{"iss":"x"`+names(600)+`}`),
+		"many elements":        fill(headerOf(token.EdDSA), `{"iss":"x","x":[0`+strings.Repeat(",0", 2500)+`]}`),
+		"many escapes":         fill(headerOf(token.EdDSA), `{"iss":"`+strings.Repeat(`\u0061`, 900)+`"}`),
+		"deep nesting":         fill(headerOf(token.EdDSA), `{"iss":"x","x":`+strings.Repeat("[", 5000)),
+		"a signature of 8 KiB": fill(headerOf(token.EdDSA), claimsOf()),
+	} {
+		if _, err := v.Verify(ctx, raw); !errors.Is(err, token.ErrInvalid) || len(raw) > token.MaxLength {
+			t.Fatalf("%s: %v, %d bytes", name, err, len(raw))
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		n := testing.AllocsPerRun(50, func() { v.Verify(ctx, raw) })
+		runtime.ReadMemStats(&after)
+		bytes := (after.TotalAlloc - before.TotalAlloc) / 51
+		limit := 100.0
+		if name == "many members" {
+			limit = 1500 // two for each name, to find one that occurs twice
+		}
+		if n > limit || bytes > 128<<10 {
+			t.Errorf("%s: %v allocations and %d bytes, at most %v and 128 KiB are allowed", name, n, bytes, limit)
 		}
 	}
 }

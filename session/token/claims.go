@@ -15,19 +15,22 @@ import (
 // lets 1e30 overflow into the past (golang-jwt/jwt#526).
 const lastSecond = 253402300799
 
-// foreignClaims make a token something other than a bearer access token, whatever its
+// foreignClaims make a token something other than an access token, whatever its
 // typ says: an ID token (nonce, at_hash, c_hash), a logout or security event (events), a
-// DPoP proof (htm, htu). A token with cnf is bound to its sender's key, and taking it
-// from a bearer would undo that (RFC 9449 §7.1).
-var foreignClaims = []string{"nonce", "at_hash", "c_hash", "events", "htm", "htu", "cnf"}
+// DPoP proof (htm, htu).
+var foreignClaims = []string{"nonce", "at_hash", "c_hash", "events", "htm", "htu"}
 
 // claims are what is read of a payload. A time is in seconds, or absent.
 type claims struct {
-	clientID, tokenID          string
-	user, tenantID, sessionID  string
-	audience                   bool // aud names us
-	expires, issued, notBefore int64
+	clientID, tokenID         string
+	thumbprint                string // of the key the token is bound to
+	user, tenantID, sessionID string
+	audience                  bool // aud names us
+	times
 }
+
+// times are the claims that the clock decides on.
+type times struct{ expires, issued, notBefore int64 }
 
 const absent = -1
 
@@ -54,7 +57,7 @@ func peekIssuer(payload []byte) (string, error) {
 // readClaims reads an authenticated payload under the names its issuer uses; iss is known
 // from the same bytes. Names are exact: "TENANT" and "ſub" are claims that nobody reads.
 func readClaims(payload []byte, i *Issuer) (claims, error) {
-	c := claims{expires: absent, issued: absent, notBefore: absent}
+	c := claims{times: times{absent, absent, absent}}
 	err := readObject(payload, func(r reader, name string) (err error) {
 		switch name {
 		case "sub":
@@ -71,13 +74,15 @@ func readClaims(payload []byte, i *Issuer) (claims, error) {
 			c.tokenID, err = readID(r)
 		case "client_id":
 			c.clientID, err = readID(r)
+		case "cnf":
+			c.thumbprint, err = readConfirmation(r)
 		case i.TenantClaim:
 			c.tenantID, err = r.string()
 		case i.SessionClaim:
 			c.sessionID, err = r.string()
 		default:
 			if slices.Contains(foreignClaims, name) {
-				return malformed("not an access token for a bearer")
+				return malformed("not an access token")
 			}
 			return r.skip()
 		}
@@ -136,7 +141,6 @@ func readID(r reader) (string, error) {
 // check holds the claims against the issuer's entry and the clock. typ is the accepted
 // type: those of RFC 9068 bring its required claims along.
 func (c *claims) check(i *Issuer, typ string, now time.Time) error {
-	leeway := max(i.Leeway, 0)
 	switch {
 	case !c.audience:
 		return refusal("claims: aud does not name this service")
@@ -144,12 +148,11 @@ func (c *claims) check(i *Issuer, typ string, now time.Time) error {
 		return refusal("claims: exp is missing")
 	case c.issued == absent:
 		return refusal("claims: iat is missing")
-	case !now.Before(time.Unix(c.expires, 0).Add(leeway)):
-		return refusal("expired")
-	case c.notBefore != absent && now.Add(leeway).Before(time.Unix(c.notBefore, 0)):
-		return refusal("not valid yet")
-	case now.Add(leeway).Before(time.Unix(c.issued, 0)):
-		return refusal("issued in the future")
+	}
+	if err := c.times.check(i.Leeway, now); err != nil {
+		return err
+	}
+	switch {
 	case c.expires <= c.issued:
 		return refusal("claims: exp is not after iat")
 	case c.notBefore != absent && c.expires <= c.notBefore:
@@ -158,6 +161,20 @@ func (c *claims) check(i *Issuer, typ string, now time.Time) error {
 		return refusal("claims: exp is too long after iat")
 	case trimApplication(typ) == "at+jwt" && (c.tokenID == "" || c.clientID == ""):
 		return refusal("claims: jti or client_id is missing")
+	}
+	return nil
+}
+
+// check holds the times against the clock. exp and iat are present.
+func (t times) check(leeway time.Duration, now time.Time) error {
+	leeway = max(leeway, 0)
+	switch {
+	case !now.Before(time.Unix(t.expires, 0).Add(leeway)):
+		return refusal("expired")
+	case t.notBefore != absent && now.Add(leeway).Before(time.Unix(t.notBefore, 0)):
+		return refusal("not valid yet")
+	case now.Add(leeway).Before(time.Unix(t.issued, 0)):
+		return refusal("issued in the future")
 	}
 	return nil
 }

@@ -142,7 +142,13 @@ func TestHostileClaimsAreRefused(t *testing.T) {
 		{"the at_hash of an ID token", edit("at_hash", `"n"`), "not an access token"},
 		{"the events of a logout token", edit("events", `{}`), "not an access token"},
 		{"the htm of a DPoP proof", edit("htm", `"GET"`), "not an access token"},
-		{"a token bound to a key, from a bearer", edit("cnf", `{"jkt":"x"}`), "not an access token"},
+		{"a binding to what is no thumbprint", edit("cnf", `{"jkt":"x"}`), "not a SHA-256 thumbprint"},
+		{"a binding to nothing", edit("cnf", `{}`), "not a SHA-256 thumbprint"},
+		{"a binding to a certificate, which is not checked here", edit("cnf", `{"x5t#S256":"`+thumbprint()+`"}`), "a binding that is not accepted"},
+		{"a binding to a key and more", edit("cnf", `{"jkt":"`+thumbprint()+`","x5t#S256":"`+thumbprint()+`"}`), "a binding that is not accepted"},
+		{"a binding that is no object", edit("cnf", `"`+thumbprint()+`"`), "not an object"},
+		{"a null binding", edit("cnf", `null`), "not an object"},
+		{"a thumbprint in another spelling", edit("cnf", `{"jkt":"`+thumbprint()+`="}`), "not a SHA-256 thumbprint"},
 	}
 	refuses(t, verifier(t, trust(t, alg)), good(alg), rows)
 }

@@ -34,7 +34,8 @@ func splitCompact(raw string) (compact, error) {
 	}
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
-	if header == "" || payload == "" || signature == "" || strings.Contains(signature, ".") {
+	// A payload may be empty as far as a JWS goes; as claims it is not JSON.
+	if header == "" || signature == "" || strings.Contains(signature, ".") {
 		return compact{}, refusal("not three segments")
 	}
 	c := compact{signed: raw[:len(header)+1+len(payload)]}

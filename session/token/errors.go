@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// Errors of verification. The first refuses, the second is an outage, and no error is
+// Errors of verification. ErrUnavailable is an outage, the others refuse, and no error is
 // both: a client is told one or the other and nothing more.
 var (
 	// ErrInvalid means that the token is not accepted. Every refusal wraps it, with a
@@ -21,6 +21,14 @@ var (
 	// ErrUnknownKey is what a [KeySource] returns when it knows for certain that its
 	// issuer has no such key. [Verifier.Verify] turns it into [ErrInvalid].
 	ErrUnknownKey = errors.New("token: unknown key")
+
+	// ErrInvalidProof means that a DPoP proof is not accepted, or was used before. Every
+	// refusal of a proof wraps it, on the terms of ErrInvalid.
+	ErrInvalidProof = errors.New("token: invalid DPoP proof")
+
+	// ErrNonceRequired means that a DPoP proof lacks the nonce that is required now. Its
+	// sender may ask again with the nonce that the answer tells.
+	ErrNonceRequired = errors.New("token: DPoP nonce required")
 )
 
 // refusal is an [ErrInvalid] with its cause. As a string constant it costs no allocation,

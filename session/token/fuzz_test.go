@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 )
 
@@ -48,7 +49,7 @@ func FuzzVerify(f *testing.F) {
 // our reader, must find the same tenant, user and session in it.
 func FuzzClaims(f *testing.F) {
 	for _, seed := range []string{
-		claimsOf(), claimsOf("TENANT", `"evil"`), claimsOf("x", `{"a":1,"a":2}`), claimsOf("exp", "1e400"), claimsOf("nbf", "-0"),
+		claimsOf(), claimsOf("cnf", `{"jkt":"`+thumbprint()+`"}`), claimsOf("TENANT", `"evil"`), claimsOf("x", `{"a":1,"a":2}`), claimsOf("exp", "1e400"), claimsOf("nbf", "-0"),
 		claimsOf("sub", `"\u0061lice"`), claimsOf("aud", `["`+audience+`"]`), claimsOf() + " ", claimsOf() + "{}", "{}", "null",
 		strings.Replace(claimsOf(), "tenant", `ten\u0061nt`, 1), strings.Replace(claimsOf(), "{", `{"sub":"root",`, 1),
 	} {
@@ -71,6 +72,12 @@ func FuzzClaims(f *testing.F) {
 			t.Fatalf("accepted what encoding/json refuses: %v", err)
 		}
 		ref := got.Ref()
+		if got.Thumbprint() != "" { // bound, and so without a session
+			if ref != (session.Ref{}) || m["cnf"] == nil {
+				t.Fatalf("read %v of %q", ref, payload)
+			}
+			return
+		}
 		if m["iss"] != issuerName || m["sub"] != ref.User.String() || m["tenant"] != ref.Tenant.String() || m["sid"] != ref.ID.Reveal() {
 			t.Fatalf("read %v of %q", ref, payload)
 		}

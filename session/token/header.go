@@ -12,8 +12,22 @@ type header struct {
 // fetch one (jwk, jku, x5u, x5c) is an attack or a mistake, crit and b64 change what is
 // signed, zip and enc belong to another kind of token, and no issuer needs any of them.
 func readHeader(data []byte) (header, error) {
-	var h header
-	err := readObject(data, func(r reader, name string) error {
+	h, err := parseHeader(data)
+	switch {
+	case err != nil:
+		return header{}, refusal("header: " + err.Error())
+	case !h.algorithm.known():
+		return header{}, refusal("header: alg is not accepted")
+	case !printable(h.keyID, maxKeyID):
+		return header{}, refusal("header: kid is missing or not 1 to 128 printable bytes")
+	case h.typ == "":
+		return header{}, refusal("header: typ is missing")
+	}
+	return h, nil
+}
+
+func parseHeader(data []byte) (h header, err error) {
+	err = readObject(data, func(r reader, name string) error {
 		switch name {
 		case "alg":
 			s, err := r.string()
@@ -35,29 +49,24 @@ func readHeader(data []byte) (header, error) {
 		}
 		return malformed("a member that is not known")
 	})
-	switch {
-	case err != nil:
-		return header{}, refusal("header: " + err.Error())
-	case !h.algorithm.known():
-		return header{}, refusal("header: alg is not accepted")
-	case !printable(h.keyID, maxKeyID):
-		return header{}, refusal("header: kid is missing or not 1 to 128 printable bytes")
-	case h.typ == "":
-		return header{}, refusal("header: typ is missing")
-	}
-	return h, nil
+	return h, err
 }
 
 // asciiLower folds A to Z and nothing else: Unicode folding would take the Kelvin sign
 // for a k.
 func asciiLower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if 'A' <= b[i] && b[i] <= 'Z' {
+					b[i] += 'a' - 'A'
+				}
+			}
+			return string(b)
 		}
 	}
-	return string(b)
+	return s
 }
 
 // printable reports whether s is 1 to limit bytes of printable ASCII, the space included.

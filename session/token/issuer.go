@@ -63,10 +63,14 @@ type Issuer struct {
 	// them, for example "https://example.com/tenant". Printable ASCII, at most 255 bytes,
 	// neither the other nor a registered claim.
 	TenantClaim, SessionClaim string
+
+	// Logout accepts the issuer's logout tokens too, see [Verifier.VerifyLogout]. Default:
+	// nil, none is accepted.
+	Logout *LogoutTrust
 }
 
 // claimsWithMeaning are the names that TenantClaim and SessionClaim cannot take.
-var claimsWithMeaning = slices.Concat([]string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id"}, foreignClaims)
+var claimsWithMeaning = slices.Concat([]string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "cnf"}, foreignClaims)
 
 // foreignTypes are the typ values of tokens that are never a credential by themselves.
 var foreignTypes = []string{"dpop+jwt", "logout+jwt", "secevent+jwt"}
@@ -74,6 +78,7 @@ var foreignTypes = []string{"dpop+jwt", "logout+jwt", "secevent+jwt"}
 // withDefaults returns a copy that shares no slice with the caller's.
 func (i Issuer) withDefaults() Issuer {
 	i.Algorithms = slices.Clone(i.Algorithms)
+	i.Logout = i.Logout.withDefaults()
 	types := i.Types
 	if len(types) == 0 {
 		types = []string{"at+jwt", "application/at+jwt"}
@@ -133,7 +138,20 @@ func (i Issuer) validate() []error {
 	if i.MaxLifetime < time.Second || i.MaxLifetime > longestMaxLifetime {
 		add("MaxLifetime: %v, 1s to %v is allowed", i.MaxLifetime, longestMaxLifetime)
 	}
+	errs = append(errs, i.Logout.validate()...)
 	return append(errs, checkClaimNames(i.TenantClaim, i.SessionClaim)...)
+}
+
+// problems reports what is wrong with an entry among those of others, of which it may be
+// one itself.
+func (i *Issuer) problems(others map[string]*Issuer) []error {
+	errs := i.validate()
+	for name, other := range others {
+		if name != i.Name && sameSource(other.Keys, i.Keys) {
+			return append(errs, errors.New("Keys: the source of another issuer"))
+		}
+	}
+	return errs
 }
 
 func (i Issuer) validateKeys() error {

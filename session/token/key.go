@@ -74,7 +74,8 @@ type keyMaterial struct {
 //
 //   - EdDSA: an [ed25519.PublicKey] that is not of small order, for which anybody can sign;
 //   - ES256: an *[ecdsa.PublicKey] that is a point of P-256;
-//   - RS256, PS256: an *[rsa.PublicKey] of 2048 to 8192 bits with an odd exponent of at least 3;
+//   - RS256, PS256: an *[rsa.PublicKey] of 2048 to 8192 bits with an odd exponent of at least
+//     3, and not one of the keys that can be factored by CVE-2017-15361;
 //   - HS256: a []byte of at least 32 random bytes. A PEM text, and one byte repeated, are
 //     refused: the first is a public key that strayed, the second was never filled in.
 func NewKey(kid string, alg Algorithm, public any) (Key, error) {
@@ -115,6 +116,27 @@ func (k Key) Algorithm() Algorithm {
 func (k Key) verify(signed string, signature []byte) bool {
 	m := k.get()
 	return m != nil && methods[m.algorithm].Verify(signed, signature, m.public) == nil
+}
+
+// same reports whether two keys are one: the same id, algorithm and material.
+func (k Key) same(other Key) bool {
+	a, b := k.get(), other.get()
+	switch {
+	case a == nil || b == nil:
+		return false
+	case a == b:
+		return true
+	case a.id != b.id || a.algorithm != b.algorithm:
+		return false
+	}
+	switch public := a.public.(type) {
+	case interface{ Equal(crypto.PublicKey) bool }:
+		return public.Equal(b.public)
+	case []byte:
+		secret, ok := b.public.([]byte)
+		return ok && subtle.ConstantTimeCompare(public, secret) == 1
+	}
+	return false
 }
 
 func cleanPublic(alg Algorithm, public any) (any, error) {
@@ -199,6 +221,8 @@ func cleanRSA(key *rsa.PublicKey) (any, error) {
 		return nil, errors.New("an even RSA modulus")
 	case key.E < 3 || key.E%2 == 0 || key.E > 1<<31-1:
 		return nil, errors.New("the RSA exponent is not odd and from 3 to 2^31-1")
+	case roca(key.N):
+		return nil, errors.New("an RSA modulus that can be factored, CVE-2017-15361")
 	}
 	return &rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}, nil
 }

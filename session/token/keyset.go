@@ -63,6 +63,9 @@ func (s *KeySet) Key(_ context.Context, kid string, alg Algorithm) (Key, error) 
 	return k, nil
 }
 
+// Keys returns the keys in the order they were given.
+func (s *KeySet) Keys() []Key { return append([]Key(nil), s.ordered...) }
+
 // Len returns the number of keys.
 func (s *KeySet) Len() int { return len(s.ordered) }
 

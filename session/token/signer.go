@@ -171,7 +171,20 @@ func keyPair(cfg SignerConfig) (any, Key, error) {
 //
 // A session without tenant, user or id is refused with session.ErrInvalidID, one that has
 // expired, or is about to within the second, with session.ErrNotFound.
-func (s *Signer) Sign(sess session.Session) (Signed, error) {
+func (s *Signer) Sign(sess session.Session) (Signed, error) { return s.sign(sess, "") }
+
+// SignBound is [Signer.Sign] for a token that is bound to the key with the given
+// thumbprint, usually that of the [Proof] which came with the request for the token (RFC
+// 9449 §5). A service that refreshes such tokens keeps the thumbprint with the session and
+// compares it each time, or a stolen refresh token binds to the thief's key.
+func (s *Signer) SignBound(sess session.Session, thumbprint string) (Signed, error) {
+	if !isThumbprint(thumbprint) {
+		return Signed{}, errors.New("token: sign: not a SHA-256 thumbprint")
+	}
+	return s.sign(sess, thumbprint)
+}
+
+func (s *Signer) sign(sess session.Session, thumbprint string) (Signed, error) {
 	ref := sess.Ref()
 	if err := ref.Validate(); err != nil {
 		return Signed{}, fmt.Errorf("token: sign: %w", err)
@@ -193,6 +206,9 @@ func (s *Signer) Sign(sess session.Session) (Signed, error) {
 	)
 	payload = strconv.AppendInt(append(payload, `,"iat":`...), now, 10)
 	payload = strconv.AppendInt(append(payload, `,"exp":`...), expires, 10)
+	if thumbprint != "" {
+		payload = append(appendObject(append(payload, `,"cnf":`...), "jkt", thumbprint), '}')
+	}
 	payload = append(payload, '}')
 
 	signing := s.get().header + base64.RawURLEncoding.EncodeToString(payload)

@@ -3,6 +3,7 @@ package token
 import (
 	"bytes"
 	"io"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -35,7 +36,9 @@ type reader struct{ dec *jsontext.Decoder }
 // for each name and reads or skips exactly one value. Names are passed as they are, once
 // unescaped: nothing is folded, so "TENANT" is not "tenant".
 func readObject(data []byte, member func(r reader, name string) error) error {
-	r := reader{jsontext.NewDecoder(bytes.NewBuffer(data))}
+	d := decoders.Get().(*decoder)
+	defer d.release()
+	r := reader{d.open(data)}
 	if err := r.object(member); err != nil {
 		return err
 	}
@@ -43,6 +46,33 @@ func readObject(data []byte, member func(r reader, name string) error) error {
 		return notStrict
 	}
 	return nil
+}
+
+// decoder is a jsontext.Decoder that can be used again.
+type decoder struct {
+	jsontext.Decoder
+	input bytes.Buffer
+	large bool
+}
+
+// decoders saves half of the allocations of a verification. What is in it holds no text.
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+func (d *decoder) open(data []byte) *jsontext.Decoder {
+	d.large = len(data) > MaxLength
+	d.input = *bytes.NewBuffer(data)
+	d.Reset(&d.input)
+	return &d.Decoder
+}
+
+// release lets go of the text and gives the decoder back, but for one that a large text
+// may have made large.
+func (d *decoder) release() {
+	d.input = bytes.Buffer{}
+	d.Reset(&d.input)
+	if !d.large {
+		decoders.Put(d)
+	}
 }
 
 func (r reader) token() (jsontext.Token, error) {

@@ -22,6 +22,8 @@ type verified struct {
 	keyID                     string
 	algorithm                 Algorithm
 	issued, expires           time.Time
+	thumbprint                string // of the key the token is bound to
+	proved                    bool   // and its sender holds it
 }
 
 func (v *Verified) claims() *verified {
@@ -32,8 +34,15 @@ func (v *Verified) claims() *verified {
 }
 
 // Ref returns the session that the token names. Whether there is such a session, and what
-// it may do, only the session store knows.
-func (v *Verified) Ref() session.Ref { return v.claims().ref }
+// it may do, only the session store knows. It is zero for a token that is bound to a key,
+// until [Verified.Prove].
+func (v *Verified) Ref() session.Ref {
+	c := v.claims()
+	if c.thumbprint != "" && !c.proved {
+		return session.Ref{}
+	}
+	return c.ref
+}
 
 // Issuer returns the iss claim, which is the Name of an [Issuer].
 func (v *Verified) Issuer() string { return v.claims().issuer }

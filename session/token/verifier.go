@@ -28,41 +28,80 @@ import (
 	"time"
 )
 
-// Verifier verifies the tokens of a fixed set of issuers. It is immutable and safe for
-// concurrent use. The zero Verifier trusts nobody and refuses every token.
-type Verifier struct{ issuers map[string]*Issuer }
+// Limits and defaults of a [VerifierConfig].
+const (
+	defaultMaxIssuers = 1000
+	defaultCacheSize  = 10_000
+)
 
-// NewVerifier returns a verifier that trusts the given issuers. It validates every entry
-// and reports all problems joined, each beginning with the entry and the field
-// ("issuers[1].Leeway: …"). Two entries of one name, or with one source of keys, are
-// errors. The entries are copied.
+// VerifierConfig says what a [Verifier] holds. The zero VerifierConfig makes one that
+// trusts nobody until an issuer is added.
+type VerifierConfig struct {
+	// Issuers are those trusted from the start. More are added while running.
+	Issuers []Issuer
+
+	// MaxIssuers is how many may be trusted at a time, so that what customers can register
+	// is bounded. Default 1,000.
+	MaxIssuers int
+
+	// CacheSize is how many accepted tokens are remembered, so that a token that comes with
+	// every request costs its signature once. Each takes up to 1 KiB. Nothing that can
+	// change is remembered: the clock, the issuer's entry and its key are looked at for
+	// every request, and whether the session lives is for the session store anyway. Default
+	// 10,000; negative means none.
+	CacheSize int
+}
+
+// Verifier verifies the tokens of the issuers that it trusts. It starts no goroutine and
+// is safe for concurrent use. The zero Verifier trusts nobody, until an issuer is added,
+// and remembers no token.
+type Verifier struct {
+	issuers registry
+	seen    *memory
+}
+
+// NewVerifier returns a verifier that trusts the given issuers, of which there must be
+// one, with the defaults of [VerifierConfig].
 func NewVerifier(issuers ...Issuer) (*Verifier, error) {
 	if len(issuers) == 0 {
 		return nil, errors.New("issuers: required")
 	}
-	v := &Verifier{issuers: make(map[string]*Issuer, len(issuers))}
-	var errs []error
-	for n, given := range issuers {
-		i := given.withDefaults()
-		problems := i.validate()
-		if _, twice := v.issuers[i.Name]; twice {
-			problems = append(problems, fmt.Errorf("Name: %s twice", quote(i.Name)))
-		}
-		for _, earlier := range issuers[:n] {
-			if sameSource(earlier.Keys, i.Keys) {
-				problems = append(problems, errors.New("Keys: the source of another issuer"))
-				break
-			}
-		}
-		for _, p := range problems {
-			if p != nil {
-				errs = append(errs, fmt.Errorf("issuers[%d].%w", n, p))
-			}
-		}
-		v.issuers[i.Name] = &i
+	return NewVerifierWithConfig(VerifierConfig{Issuers: issuers})
+}
+
+// NewVerifierWithConfig returns a verifier. It validates every entry and reports all
+// problems joined, each beginning with the entry and the field ("issuers[1].Leeway: …").
+// Two entries of one name, or with one source of keys, are errors. The entries are copied.
+func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
+	if cfg.MaxIssuers < 0 {
+		return nil, fmt.Errorf("MaxIssuers: %d", cfg.MaxIssuers)
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	v := &Verifier{issuers: registry{limit: cfg.MaxIssuers}}
+	if cfg.CacheSize == 0 {
+		cfg.CacheSize = defaultCacheSize
+	}
+	if cfg.CacheSize > 0 {
+		v.seen = newMemory(cfg.CacheSize)
+	}
+	err := v.issuers.change(func(issuers map[string]*Issuer) error {
+		var errs []error
+		for n, given := range cfg.Issuers {
+			i := given.withDefaults()
+			problems := i.problems(issuers)
+			if issuers[i.Name] != nil {
+				problems = append(problems, fmt.Errorf("Name: %s twice", quote(i.Name)))
+			}
+			for _, p := range problems {
+				if p != nil {
+					errs = append(errs, fmt.Errorf("issuers[%d].%w", n, p))
+				}
+			}
+			issuers[i.Name] = &i
+		}
+		return errors.Join(errs...)
+	})
+	if err != nil {
+		return nil, err
 	}
 	return v, nil
 }
@@ -79,8 +118,36 @@ func NewVerifier(issuers ...Issuer) (*Verifier, error) {
 //  5. the signature;
 //  6. the claims: aud, exp, iat, nbf, the lifetime, sub, the tenant and the session.
 //
-// Whether the session lives is for the session store.
+// A token that was accepted before may skip what cannot have changed since, which is all
+// but the clock, the issuer's entry and its key; see [VerifierConfig].
+//
+// Whether the session lives is for the session store. A token that is bound to its sender's
+// key (RFC 9449) is of no use before [Verified.Prove].
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
+	if len(raw) > MaxLength {
+		return nil, refusal("longer than 8 KiB")
+	}
+	issuers, d := v.issuers.load(), v.seen.digest(raw)
+	if a := v.seen.find(d); a != nil {
+		stands, err := a.stands(ctx, issuers, time.Now())
+		if stands {
+			return a.verified, nil
+		}
+		v.seen.forget(d)
+		if err != nil {
+			return nil, err
+		}
+	}
+	a, err := verify(ctx, issuers, raw)
+	if err != nil {
+		return nil, err
+	}
+	v.seen.put(d, a)
+	return a.verified, nil
+}
+
+// verify does what Verify says, from the text on.
+func verify(ctx context.Context, issuers map[string]*Issuer, raw string) (*accepted, error) {
 	c, err := splitCompact(raw)
 	if err != nil {
 		return nil, err
@@ -93,7 +160,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	issuer, ok := v.issuers[name]
+	issuer, ok := issuers[name]
 	if !ok {
 		return nil, refusal("issuer " + quote(name) + " is not trusted")
 	}
@@ -110,7 +177,11 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
 	if !key.verify(c.signed, c.signature) {
 		return nil, refusal("the signature does not verify")
 	}
-	return issuer.accept(h, c.payload)
+	verified, times, err := issuer.accept(h, c.payload)
+	if err != nil {
+		return nil, err
+	}
+	return &accepted{verified, issuer, key, times}, nil
 }
 
 // key asks the issuer's source and does not take its word for it.
@@ -129,21 +200,21 @@ func (i *Issuer) key(ctx context.Context, h header) (Key, error) {
 }
 
 // accept reads a payload whose signature has been verified.
-func (i *Issuer) accept(h header, payload []byte) (*Verified, error) {
+func (i *Issuer) accept(h header, payload []byte) (*Verified, times, error) {
 	c, err := readClaims(payload, i)
 	if err != nil {
-		return nil, err
+		return nil, times{}, err
 	}
 	if err := c.check(i, h.typ, time.Now()); err != nil {
-		return nil, err
+		return nil, times{}, err
 	}
 	ref, err := c.ref()
 	if err != nil {
-		return nil, err
+		return nil, times{}, err
 	}
 	return &Verified{sealed: seal(&verified{
-		ref: ref, issuer: i.Name, tokenID: c.tokenID, clientID: c.clientID,
+		ref: ref, issuer: i.Name, tokenID: c.tokenID, clientID: c.clientID, thumbprint: c.thumbprint,
 		keyID: h.keyID, algorithm: h.algorithm,
 		issued: time.Unix(c.issued, 0).UTC(), expires: time.Unix(c.expires, 0).UTC(),
-	})}, nil
+	})}, c.times, nil
 }

@@ -1,0 +1,220 @@
+package authztest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"math/big"
+	"net"
+	"strings"
+	"time"
+)
+
+// Which key, and what counts as its signature.
+var keyRows = []row{
+	{21, "the public key taken for a secret", aKey, func(a *attack) {
+		for _, secret := range append(public(a.key), nil, []byte("secret"), []byte(a.claim("iss"))) {
+			a.tokens(badToken, "HS256", by(secret, "HS256", a.header("alg", `"HS256"`), a.claims()))
+		}
+	}},
+	{22, "another algorithm under the same key id", 0, func(a *attack) {
+		for alg, key := range a.stranger.keys() {
+			a.tokens(badToken, alg, by(key, alg, a.header("alg", quote(alg)), a.claims()), by(key, alg, a.header(), a.claims()))
+		}
+	}},
+	{23, "the other RSA padding by the same key", anRSAKey, func(a *attack) {
+		for _, alg := range []string{"RS256", "PS256"} {
+			if alg != a.alg {
+				a.tokens(badToken, alg, by(a.key, alg, a.header("alg", quote(alg)), a.claims()), by(a.key, alg, a.header(), a.claims()))
+			}
+		}
+		for _, alg := range []string{"RS384", "RS512", "PS384", "PS512", "RS1"} {
+			a.tokens(badToken, alg, a.signed("alg", quote(alg)))
+		}
+	}},
+	{24, "another curve", 0, func(a *attack) {
+		for _, alg := range []string{"ES256", "ES384", "ES256K", "EdDSA", "Ed448"} {
+			a.tokens(badToken, alg, by(a.stranger.p384, alg, a.header("alg", quote(alg)), a.claims()))
+		}
+	}},
+	{25, "signatures of zeros and of the curve's order", 0, func(a *attack) {
+		n, zero := elliptic.P256().Params().N, new(big.Int)
+		one := big.NewInt(1)
+		for _, pair := range [][2]*big.Int{{zero, zero}, {n, n}, {zero, one}, {one, zero}, {n, one}, {one, n}, {one, one}} {
+			sig := append(pair[0].FillBytes(make([]byte, 32)), pair[1].FillBytes(make([]byte, 32))...)
+			a.tokens(badToken, "psychic", a.text[0]+"."+a.text[1]+"."+b64(sig), b64(a.header("alg", `"ES256"`))+"."+a.text[1]+"."+b64(sig))
+		}
+		for _, size := range []int{1, 32, 64, 256, 512} {
+			a.tokens(badToken, "zeros", a.text[0]+"."+a.text[1]+"."+b64(make([]byte, size)))
+		}
+	}},
+	{26, "an ECDSA signature in DER, too short or too long", anECKey, func(a *attack) {
+		text := a.text[0] + "." + a.text[1]
+		sum := sha256.Sum256([]byte(text))
+		der, _ := ecdsa.SignASN1(rand.Reader, a.key.(*ecdsa.PrivateKey), sum[:])
+		raw := sign(a.key, a.alg, text)
+		for _, sig := range [][]byte{der, raw[:63], append(raw[:64:64], 0), append([]byte{0}, raw...), append(append([]byte{0}, raw[:32]...), append([]byte{0}, raw[32:]...)...)} {
+			a.tokens(badToken, "signature", text+"."+b64(sig))
+		}
+		// (r, n-s) is a second signature of the same text, which ES256 allows (RFC 7518
+		// §3.4). It says nothing else, so it may be served; no list of tokens relies on
+		// their text.
+		r, s := raw[:32], new(big.Int).SetBytes(raw[32:])
+		s.Sub(elliptic.P256().Params().N, s)
+		got := a.send(bearer(text + "." + b64(append(r[:32:32], s.FillBytes(make([]byte, 32))...))))
+		if got == nil || got.status >= 500 {
+			a.Error("a malleated signature breaks the service")
+		}
+	}},
+	{27, "weak RSA keys in a key set", anotherSuite, nil},
+	{28, "weak secrets", anotherSuite, nil},
+	{29, "a PSS salt of another length", anRSAKey, func(a *attack) {
+		k := a.key.(*rsa.PrivateKey)
+		header := a.header("alg", `"PS256"`)
+		text := b64(header) + "." + b64(a.claims())
+		sum := sha256.Sum256([]byte(text))
+		for _, salt := range []int{rsa.PSSSaltLengthAuto, 10, 20, 33, 64} {
+			sig, err := rsa.SignPSS(rand.Reader, k, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: salt})
+			if err != nil {
+				a.Fatal(err)
+			}
+			a.tokens(badToken, "salt", text+"."+b64(sig))
+		}
+	}},
+	{30, "PKCS #1 padding that is not exact", anRSAKey, func(a *attack) {
+		text := b64(a.header("alg", `"RS256"`)) + "." + b64(a.claims())
+		for _, em := range paddings(a.key.(*rsa.PrivateKey).Size(), sha256.Sum256([]byte(text))) {
+			a.tokens(badToken, "padding", text+"."+b64(power(a.key.(*rsa.PrivateKey), em)))
+		}
+	}},
+	{31, "crit", aKey, func(a *attack) {
+		many := "[" + strings.TrimSuffix(strings.Repeat(`"x",`, 1000), ",") + "]"
+		for _, crit := range []string{"[]", `["x"]`, `["exp"]`, `["alg"]`, `["x","x"]`, `"x"`, "null", many} {
+			a.tokens(badToken, "crit", a.signed("crit", crit), a.signed("crit", crit, "x", "1"))
+		}
+	}},
+	{32, "an unencoded payload", aKey, func(a *attack) {
+		header := a.header("crit", `["b64"]`, "b64", "false")
+		raw := b64(header) + "." + a.claims()
+		a.tokens(badToken, "b64", a.seal(header, a.claims()), a.signed("b64", "false"), a.signed("b64", "true"),
+			b64(header)+"."+b64(a.claims())+"."+b64(sign(a.key, a.alg, raw)))
+	}},
+	{33, "a key in the token itself", 0, func(a *attack) {
+		for alg, key := range a.stranger.keys() {
+			forms := public(key)
+			if len(forms) == 0 {
+				continue
+			}
+			own := string(forms[len(forms)-1])
+			a.tokens(badToken, "jwk", by(key, alg, a.header("alg", quote(alg), "jwk", own), a.claims()),
+				by(key, alg, a.header("alg", quote(alg), "jwk", own, "kid", ""), a.claims()))
+		}
+		if a.key != nil {
+			a.tokens(badToken, "jwk by the issuer", a.signed("jwk", "{}"))
+		}
+	}},
+	{34, "an address to fetch the key from", 0, func(a *attack) {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			a.Fatal(err)
+		}
+		connected := make(chan struct{}, 1)
+		go func() {
+			for {
+				c, err := listener.Accept()
+				if err != nil {
+					close(connected)
+					return
+				}
+				connected <- struct{}{}
+				c.Close()
+			}
+		}()
+		address := quote("http://" + listener.Addr().String() + "/jwks.json")
+		for alg, key := range a.stranger.keys() {
+			for _, name := range []string{"jku", "x5u"} {
+				a.tokens(badToken, name, by(key, alg, a.header("alg", quote(alg), name, address), a.claims()), a.signed(name, address),
+					by(key, alg, a.header("alg", quote(alg), "kid", address), a.claims("iss", address)))
+			}
+		}
+		time.Sleep(20 * time.Millisecond) // for a fetch in the background to begin
+		listener.Close()
+		if _, fetched := <-connected; fetched {
+			a.Error("the service connects to an address from a token")
+		}
+	}},
+	{35, "a certificate of the attacker's own", 0, func(a *attack) {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+		for alg, key := range map[string]any{"ES256": a.stranger.ec, "RS256": a.stranger.rsa} {
+			pub := any(&a.stranger.rsa.PublicKey)
+			if alg == "ES256" {
+				pub = &a.stranger.ec.PublicKey
+			}
+			der, err := x509.CreateCertificate(rand.Reader, template, template, pub, key)
+			if err != nil {
+				a.Fatal(err)
+			}
+			chain := `["` + base64.StdEncoding.EncodeToString(der) + `"]`
+			a.tokens(badToken, "x5c", by(key, alg, a.header("alg", quote(alg), "x5c", chain), a.claims()))
+		}
+	}},
+	{36, "a kid that is a path, with the key found there", 0, func(a *attack) {
+		for _, kid := range []string{"../../../../../../dev/null", "/dev/null", "/invalid_path", ""} {
+			for _, secret := range [][]byte{nil, make([]byte, 32)} {
+				a.tokens(badToken, kid, by(secret, "HS256", a.header("alg", `"HS256"`, "kid", quote(kid)), a.claims()))
+			}
+		}
+	}},
+	{37, "a kid that is a command, a query or a line of a log", 0, func(a *attack) {
+		for _, kid := range []string{`x' UNION SELECT '1';--`, "|sleep 10", "$(curl 127.0.0.1)", "a\r\nlevel=info msg=ok", "a\nb", "\x1b[2J", "../*", "k?", "{k}"} {
+			a.tokens(badToken, kid, a.signed("kid", quote(kid)), by([]byte("1"), "HS256", a.header("alg", `"HS256"`, "kid", quote(kid)), a.claims()))
+		}
+	}},
+	{38, "a kid of another type or size", 0, func(a *attack) {
+		for _, kid := range []string{"1", "null", "{}", "[]", "true", string(a.head["kid"]) + "0", quote(strings.Repeat("k", 4096)), quote("\x00"), quote("k\x00"), `"\ud800"`} {
+			a.tokens(badToken, "kid", a.signed("kid", kid))
+		}
+	}},
+	{39, "no kid", 0, func(a *attack) {
+		a.tokens(badToken, "no kid", a.signed("kid", ""), a.signed("kid", `""`))
+	}},
+	{40, "no kid, where every key would be tried", anotherSuite, nil},
+}
+
+// digestInfo is the DER in front of a SHA-256 digest in PKCS #1 (RFC 8017 §9.2).
+var digestInfo = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+
+// paddings are encoded messages that a lenient verifier takes for PKCS #1.
+func paddings(size int, sum [32]byte) [][]byte {
+	build := func(start []byte, fill byte, info, tail []byte) []byte {
+		em := append([]byte{}, start...)
+		rest := append(append([]byte{0}, info...), append(sum[:], tail...)...)
+		for len(em)+len(rest) < size {
+			em = append(em, fill)
+		}
+		return append(em, rest...)
+	}
+	garbage := make([]byte, size/2) // Bleichenbacher's forgery of 2006
+	noNull := append([]byte{0x30, 0x2f, 0x30, 0x0b}, digestInfo[4:15]...)
+	noNull = append(noNull, 0x04, 0x20)
+	return [][]byte{
+		build([]byte{0, 1}, 0xff, digestInfo, garbage),
+		build([]byte{0, 1}, 0xff, digestInfo, []byte{0}),
+		build([]byte{0, 1}, 0xfe, digestInfo, nil),
+		build([]byte{0, 1}, 0x00, digestInfo, nil),
+		build([]byte{0, 2}, 0xff, digestInfo, nil),
+		build([]byte{0, 0}, 0xff, digestInfo, nil),
+		build([]byte{0, 1}, 0xff, nil, nil),
+		build([]byte{0, 1}, 0xff, noNull, nil),
+	}
+}
+
+// power applies the private key to em as it stands, which no library offers.
+func power(k *rsa.PrivateKey, em []byte) []byte {
+	return new(big.Int).Exp(new(big.Int).SetBytes(em), k.D, k.N).FillBytes(make([]byte, k.Size()))
+}

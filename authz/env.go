@@ -1,0 +1,53 @@
+package authz
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/session"
+)
+
+// environment is what policies may ask about a request apart from caller and object: where
+// it comes from, and with how many factors its session began. The policy's engine knows
+// the time itself. The address is looked for only when a condition asks for it.
+type environment struct {
+	request *http.Request
+	extract echo.IPExtractor // nil for the address of the connection
+	mfa     bool
+}
+
+// newEnvironment returns the environment of a request. The session is zero for an
+// anonymous caller.
+func newEnvironment(c echo.Context, s session.Session) environment {
+	return environment{request: c.Request(), extract: c.Echo().IPExtractor, mfa: s.AMR.Has("mfa")}
+}
+
+// Get implements [policy.Attributes].
+func (e *environment) Get(name string) (any, bool) {
+	switch name {
+	case policy.EnvIP:
+		addr, ok := e.address()
+		return addr.String(), ok
+	case policy.EnvMFA:
+		return e.mfa, true
+	}
+	return nil, false
+}
+
+// address returns the client's address: what Echo's IPExtractor says, which a service
+// behind a proxy sets to trust that proxy's header, or else the connection's. It never asks
+// Echo's RealIP, which without an extractor believes X-Forwarded-For from anyone.
+func (e *environment) address() (netip.Addr, bool) {
+	if e.request == nil {
+		return netip.Addr{}, false
+	}
+	if e.extract != nil {
+		addr, err := netip.ParseAddr(e.extract(e.request))
+		return addr.Unmap().WithZone(""), err == nil
+	}
+	addr, err := netip.ParseAddrPort(e.request.RemoteAddr)
+	return addr.Addr().Unmap().WithZone(""), err == nil
+}

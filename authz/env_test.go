@@ -1,0 +1,113 @@
+package authz
+
+import (
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/fstest"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/policies"
+	"github.com/reevehq/reeve/session"
+)
+
+func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
+	for name, c := range map[string]struct {
+		remote  string
+		header  map[string]string
+		extract echo.IPExtractor
+		want    any
+	}{
+		"the connection's address":              {remote: "192.0.2.1:1234", want: "192.0.2.1"},
+		"an IPv6 address":                       {remote: "[2001:db8::1]:1234", want: "2001:db8::1"},
+		"an address within a zone":              {remote: "[fe80::1%eth0]:1234", want: "fe80::1"},
+		"an IPv4 address in IPv6":               {remote: "[::ffff:192.0.2.1]:1234", want: "192.0.2.1"},
+		"a client's claim is not believed":      {remote: "192.0.2.1:1234", header: map[string]string{"X-Forwarded-For": "10.0.0.1"}, want: "192.0.2.1"},
+		"nor is X-Real-IP":                      {remote: "192.0.2.1:1234", header: map[string]string{"X-Real-Ip": "10.0.0.1"}, want: "192.0.2.1"},
+		"a trusted proxy's word is":             {remote: "10.0.0.9:1234", header: map[string]string{"X-Forwarded-For": "192.0.2.1"}, extract: echo.ExtractIPFromXFFHeader(), want: "192.0.2.1"},
+		"nobody else's is":                      {remote: "198.51.100.1:1234", header: map[string]string{"X-Forwarded-For": "10.0.0.1"}, extract: echo.ExtractIPFromXFFHeader(), want: "198.51.100.1"},
+		"a connection without an address":       {remote: "@", want: nil},
+		"an extractor that finds no address":    {remote: "192.0.2.1:1234", extract: echo.ExtractIPDirect(), want: "192.0.2.1"},
+		"an extractor that says something else": {remote: "192.0.2.1:1234", extract: echo.ExtractIPFromRealIPHeader(), want: "192.0.2.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := echo.New()
+			e.IPExtractor = c.extract
+			r := httptest.NewRequest("GET", "/", nil)
+			r.RemoteAddr = c.remote
+			for k, v := range c.header {
+				r.Header.Set(k, v)
+			}
+			env := newEnvironment(e.NewContext(r, nil), session.Session{})
+			if got, ok := env.Get(policy.EnvIP); ok != (c.want != nil) || ok && got != c.want {
+				t.Errorf("got %v %t", got, ok)
+			}
+		})
+	}
+	e := echo.New()
+	e.IPExtractor = func(_ *http.Request) string { return "unknown" }
+	env := newEnvironment(e.NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{})
+	if got, ok := env.Get(policy.EnvIP); ok {
+		t.Errorf("what is no address is one: %v", got)
+	}
+	var zero environment
+	if _, ok := zero.Get(policy.EnvIP); ok {
+		t.Error("the zero environment has an address")
+	}
+}
+
+func TestMFAIsWhatTheSessionBeganWith(t *testing.T) {
+	for _, c := range []struct {
+		methods []string
+		want    bool
+	}{{nil, false}, {[]string{"pwd"}, false}, {[]string{"pwd", "otp"}, false}, {[]string{"mfa", "otp", "pwd"}, true}, {[]string{"MFA"}, false}} {
+		methods, err := session.NewMethods(c.methods...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := newEnvironment(echo.New().NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{AMR: methods})
+		if got, ok := env.Get(policy.EnvMFA); !ok || got != c.want {
+			t.Errorf("%v: %v", c.methods, got)
+		}
+	}
+	var zero environment
+	if got, ok := zero.Get(policy.EnvMFA); !ok || got != false {
+		t.Error("an anonymous caller has factors")
+	}
+	if _, ok := zero.Get(policy.EnvTime); ok {
+		t.Error("the time is not the engine's")
+	}
+}
+
+func TestThePolicyDecidesByTheEnvironment(t *testing.T) {
+	model, err := fs.ReadFile(policies.Files(), "model.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := policy.Load(fstest.MapFS{"model.conf": {Data: model}, "policy.csv": {Data: []byte(
+		`p, role:anyone, *, /x, GET, "r.env.mfa && ipMatch(r.env.ip, '192.0.2.0/24')", allow`,
+	)}}, policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mfa, err := session.NewMethods("mfa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		remote string
+		amr    session.Methods
+		want   bool
+	}{{"192.0.2.1:1", mfa, true}, {"192.0.2.1:1", session.Methods{}, false}, {"198.51.100.1:1", mfa, false}, {"", mfa, false}} {
+		r := httptest.NewRequest("GET", "/x", nil)
+		r.RemoteAddr = c.remote
+		env := newEnvironment(echo.New().NewContext(r, nil), session.Session{AMR: c.amr})
+		d, err := e.Decide(t.Context(), policy.Request{Action: "GET", Object: policy.Route("/x"), Env: &env})
+		if err != nil || d.Allowed() != c.want {
+			t.Errorf("%+v: %s %v", c, d.Effect, err)
+		}
+	}
+}

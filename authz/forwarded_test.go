@@ -1,0 +1,89 @@
+package authz_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// claimed are headers by which a proxy, or whoever says to be one, tells where a request
+// came from or what it was before. Reeve has no list of trusted proxies because it reads
+// none of them: what it decides on is the request that arrived. A tenant's host is the
+// request's Host, and a service that wants a client's address sets Echo's IPExtractor.
+var claimed = []string{
+	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Forwarded-Port",
+	"X-Forwarded-Prefix", "X-Forwarded-Uri", "X-Forwarded-Path", "X-Forwarded-Method", "X-Forwarded-User", "X-Real-Ip", "X-Url-Scheme", "X-Client-Ip",
+	"True-Client-Ip", "Cf-Connecting-Ip", "X-Original-Url", "X-Original-Uri", "X-Original-Method", "X-Rewrite-Url", "X-Http-Method-Override",
+	"X-Http-Method", "X-Method-Override", "_method", "X-User-Id", "X-Roles", "X-Remote-User", "Remote-User",
+}
+
+// fromEcho are the methods and constants of Echo by which they are read.
+var (
+	methodsOfEcho   = []string{"RealIP", "Scheme", "IsTLS"}
+	constantsOfEcho = []string{
+		"HeaderXForwardedFor", "HeaderXForwardedProto", "HeaderXForwardedProtocol", "HeaderXForwardedSsl", "HeaderXUrlScheme",
+		"HeaderXHTTPMethodOverride", "HeaderXRealIP",
+	}
+)
+
+// sent are the files that send such headers to see that nothing comes of it.
+var sent = map[string]bool{"probe.go": true}
+
+func TestNothingReadsHeadersThatProxiesSet(t *testing.T) {
+	root, read := "..", 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			_, nested := os.Stat(filepath.Join(path, "go.mod"))
+			if path != root && (nested == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "authztest") {
+				return filepath.SkipDir // authztest sends them
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		read++
+		return scan(t, path)
+	})
+	if err != nil || read < 60 {
+		t.Fatalf("%d files read: %v", read, err)
+	}
+}
+
+func scan(t *testing.T, path string) error {
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	if err != nil {
+		return err
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.BasicLit:
+			text, err := strconv.Unquote(n.Value)
+			for _, name := range claimed {
+				if n.Kind == token.STRING && err == nil && !sent[filepath.Base(path)] && strings.EqualFold(strings.ReplaceAll(text, "_", "-"), strings.ReplaceAll(name, "_", "-")) {
+					t.Errorf("%s names %s", path, name)
+				}
+			}
+		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.SelectorExpr); ok && slices.Contains(methodsOfEcho, f.Sel.Name) {
+				t.Errorf("%s calls %s", path, f.Sel.Name)
+			}
+		case *ast.SelectorExpr:
+			if slices.Contains(constantsOfEcho, n.Sel.Name) {
+				t.Errorf("%s names %s", path, n.Sel.Name)
+			}
+		}
+		return true
+	})
+	return nil
+}

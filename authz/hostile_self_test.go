@@ -1,0 +1,217 @@
+package authz_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+)
+
+// defect breaks a service, by its config or around its handler, and says which rows must
+// find that.
+type defect struct {
+	config  func(c *authz.Config)
+	handler func(next http.Handler) http.Handler
+	rows    []int
+}
+
+// change returns a handler that edits the request before the service sees it.
+func change(edit func(r *http.Request)) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { edit(r); next.ServeHTTP(w, r) })
+	}
+}
+
+func answering(edit func(c echo.Context, p *middleware.Problem, cause error)) func(c *authz.Config) {
+	return func(cfg *authz.Config) {
+		cfg.ErrorHandler = func(c echo.Context, p middleware.Problem, cause error) error {
+			edit(c, &p, cause)
+			return middleware.Respond(c, p, "api")
+		}
+	}
+}
+
+var defects = map[string]defect{
+	"a verifier that takes anything": {config: func(c *authz.Config) {
+		var last atomic.Pointer[token.Verified]
+		strict := c.Tokens
+		c.Tokens = verifierFunc(func(ctx context.Context, raw string) (*token.Verified, error) {
+			v, err := strict.Verify(ctx, raw)
+			if err == nil && v.Thumbprint() == "" {
+				last.Store(v)
+			}
+			return last.Load(), nil
+		})
+	}, rows: []int{12, 14, 16, 17, 18, 19, 21, 22, 24, 25, 31, 32, 33, 36, 38, 39, 41, 42, 43, 49, 51, 54, 56, 58, 59, 60, 62, 63, 66, 68, 71, 72, 73, 74, 75, 76, 77, 79, 81, 104}},
+	"a challenge that is missing": {config: answering(func(_ echo.Context, p *middleware.Problem, _ error) {
+		p.Challenge = false
+	}), rows: []int{1, 3, 16}},
+	"a refusal that tells why": {config: answering(func(c echo.Context, _ *middleware.Problem, cause error) {
+		c.Response().Header().Set("X-Cause", cause.Error())
+	}), rows: []int{16, 19, 62, 82}},
+	"a refusal that sets a cookie": {config: answering(func(c echo.Context, _ *middleware.Problem, _ error) {
+		c.Response().Header().Set("Set-Cookie", cookie+"=; Max-Age=0")
+	}), rows: []int{1, 86}},
+	"an outage that signs out": {config: func(c *authz.Config) {
+		store := c.Sessions
+		c.Sessions = loaderFunc(func(ctx context.Context, ref session.Ref) (session.Session, error) {
+			s, err := store.Load(ctx, ref)
+			if errors.Is(err, session.ErrUnavailable) || errors.Is(err, session.ErrCorrupt) {
+				err = session.ErrNotFound
+			}
+			return s, err
+		})
+	}, rows: []int{84, 85, 86}},
+	"a cache that forgets no session": {config: func(c *authz.Config) {
+		store, cache := c.Sessions, map[session.Ref]session.Session{}
+		c.Sessions = loaderFunc(func(ctx context.Context, ref session.Ref) (session.Session, error) {
+			if s, ok := cache[ref]; ok {
+				return s, nil
+			}
+			s, err := store.Load(ctx, ref)
+			if err == nil {
+				cache[ref] = s
+			}
+			return s, err
+		})
+	}, rows: []int{82}},
+	"a tenant that nobody confirms": {config: func(c *authz.Config) { c.Tenant = nil }, rows: []int{53, 98}},
+	"a list of paths in a header": {handler: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("X-Original-Url") != "" {
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}, rows: []int{97}},
+	"a caller named in a header": {handler: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Remote-User") != "" {
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}, rows: []int{98}},
+	"a path that is cleaned in front": {handler: change(func(r *http.Request) {
+		r.URL.Path, r.URL.RawPath, r.RequestURI = path.Clean(r.URL.Path), "", ""
+	}), rows: []int{89, 91, 92}},
+	"a method that is changed": {handler: change(func(r *http.Request) {
+		if m := r.Header.Get("X-Http-Method-Override"); m != "" {
+			r.Method = m
+		}
+	}), rows: []int{99}},
+	"CORS for everybody": {handler: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			next.ServeHTTP(w, r)
+		})
+	}, rows: []int{101}},
+	"every OPTIONS answered": {handler: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodOptions {
+				w.Header().Set("Vary", "Origin")
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}, rows: []int{95, 101}},
+	"an origin that is not looked at": {handler: change(func(r *http.Request) {
+		r.Header.Set("Origin", "https://"+r.Host)
+		r.Header.Del("Sec-Fetch-Site")
+	}), rows: []int{102, 103}},
+	"a token from the query": {handler: change(func(r *http.Request) {
+		if q := r.URL.Query().Get("access_token"); q != "" && r.Header.Get("Authorization") == "" {
+			r.Header.Set("Authorization", "Bearer "+q)
+			r.URL.RawQuery = ""
+		}
+	}), rows: []int{9}},
+	"the last of two headers": {handler: change(func(r *http.Request) {
+		if h := r.Header["Authorization"]; len(h) > 1 {
+			r.Header["Authorization"] = h[len(h)-1:]
+		}
+	}), rows: []int{7}},
+	"the last of two cookies": {handler: change(func(r *http.Request) {
+		if found := r.CookiesNamed(cookie); len(found) > 1 {
+			r.Header.Set("Cookie", found[len(found)-1].String())
+		}
+	}), rows: []int{11}},
+	"spaces that are trimmed": {handler: change(func(r *http.Request) {
+		if h := r.Header.Get("Authorization"); h != "" {
+			r.Header.Set("Authorization", strings.Join(strings.Fields(h), " "))
+		}
+	}), rows: []int{6, 77}},
+	"a parser that looks first and counts later": {handler: change(func(r *http.Request) {
+		runtime.KeepAlive(strings.Split(r.Header.Get("Authorization"), "."))
+	}), rows: []int{13}},
+	"a panic": {handler: change(func(r *http.Request) {
+		if strings.Contains(r.URL.Path, "\x00") {
+			panic("odd")
+		}
+	}), rows: []int{93}},
+}
+
+const brokenEnv = "REEVE_TEST_BROKEN_SERVICES"
+
+// TestHostileOfABrokenService is run by TestHostileFindsWhatItIsFor in a process of its
+// own, where it fails.
+func TestHostileOfABrokenService(t *testing.T) {
+	if os.Getenv(brokenEnv) == "" {
+		t.Skip("is run by TestHostileFindsWhatItIsFor")
+	}
+	for name, d := range defects {
+		t.Run(name, func(t *testing.T) {
+			_, key, _ := ed25519.GenerateKey(rand.Reader)
+			var options []option
+			if d.config != nil {
+				options = append(options, d.config)
+			}
+			_, service, o := hostileWorld(t, token.EdDSA, key, options...)
+			if d.handler != nil {
+				service.Handler = d.handler(service.Handler)
+			}
+			o.Only = d.rows
+			authztest.Hostile(t, service, o)
+		})
+	}
+}
+
+func TestHostileFindsWhatItIsFor(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHostileOfABrokenService$")
+	cmd.Env = append(os.Environ(), brokenEnv+"=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatal("every broken service passes")
+	}
+	found := map[string][]string{} // rows that failed, by defect
+	for _, m := range regexp.MustCompile(`--- FAIL: TestHostileOfABrokenService/([^/]+)/(\d{3})`).FindAllStringSubmatch(string(out), -1) {
+		found[m[1]] = append(found[m[1]], m[2])
+	}
+	for name, d := range defects {
+		rows := found[strings.ReplaceAll(name, " ", "_")]
+		for _, row := range d.rows {
+			if !slices.Contains(rows, fmt.Sprintf("%03d", row)) {
+				t.Errorf("row %d does not find %s; these do: %v", row, name, rows)
+			}
+		}
+	}
+}

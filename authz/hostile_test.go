@@ -1,0 +1,183 @@
+package authz_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// shownElsewhere names, for each row that cannot be shown in a process or from outside a
+// service, the tests that show it; and for those shown here in part, the other part.
+var shownElsewhere = map[int]string{
+	15:  "session/token TestTextThatIsNoTokenIsRefused",
+	27:  "session/token TestUnsafeKeysAreRefused, session/token TestKeysOfSmallOrderAreRefused",
+	28:  "session/token TestUnsafeKeysAreRefused, session/token TestEveryBadSignerFieldIsNamed",
+	40:  "session/token TestHostileHeadersAreRefused, session/token TestTheKeySourceIsAskedOnlyForTheTrusted",
+	44:  "session/token TestKeySetsThatAreRefusedAsAWhole",
+	45:  "session/token TestAKeyThatIsNotForUsIsLeftOutAndListed",
+	46:  "session/token/jwks TestAWithdrawnKeyIsRefusedAfterTheNextFetch",
+	47:  "session/token/jwks TestAFloodOverTheWireFetchesTwice, session/token/jwks TestTheTickerAndUnknownKidsTogetherFetchTwiceIn30s",
+	48:  "session/token/jwks TestARotationIsAcceptedWithin35sDuringAFloodOfRandomKids",
+	49:  "session/token TestTheKeySourceIsAskedOnlyForTheTrusted",
+	64:  "session/token TestTimeEdges",
+	82:  "integration TestRevocationReachesTheOtherInstance",
+	83:  "integration TestStoreEndsSessionsWhoseKeysNeverExpire, session/sessiontest Run",
+	84:  "integration TestStoreRefusesARecordThatWasTamperedWith, session TestARecordThatIsNotTheOneAskedForIsCorrupt",
+	85:  "integration TestStoreRefusesARecordThatWasTamperedWith, session/redisstore TestEveryBitOfASealedRecordCounts",
+	86:  "integration TestStoreWhileRedisIsGone, integration TestStoreWhileRedisHangs, integration TestStoreOnAReplica, integration TestStoreWithoutThePassword, integration TestStoreWithoutMemory, session/redisstore TestAnErrorOfRedisIsAnOutage",
+	88:  "session/token TestTheKeySourceDecidesRefusalOrOutage, session/token/jwks TestLastGoodKeysServeFor24HoursOfOutage",
+	102: "authz TestAStreamEndsWithWhatLetItIn",
+	104: "authz TestHostileDPoPRequests, authz TestDPoPNonces, integration TestADPoPProofIsUsedOnceOnAllReplicas, session/token TestHostileProofsAreRefused",
+}
+
+// TestHostile runs the suite that services run against themselves: all of it with one kind
+// of key, and with the others the rows that only they can show. The long run is all of it
+// with all of them.
+func TestHostile(t *testing.T) {
+	_, ed, _ := ed25519.GenerateKey(rand.Reader)
+	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	rs, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	notShown := map[int]int{}
+	kinds := []struct {
+		alg  token.Algorithm
+		key  any
+		only []int
+	}{
+		{token.EdDSA, ed, nil},
+		{token.ES256, ec, []int{21, 22, 24, 25, 26}},
+		{token.RS256, rs, []int{21, 22, 23, 29, 30}},
+		{token.PS256, rs, []int{21, 22, 23, 29, 30}},
+		{token.HS256, secret, []int{16, 21, 22, 36}},
+	}
+	for _, kind := range kinds {
+		t.Run(string(kind.alg), func(t *testing.T) {
+			w, service, options := hostileWorld(t, kind.alg, kind.key)
+			if options.Only = kind.only; os.Getenv("REEVE_SOAK") != "" {
+				options.Only = nil
+			}
+			for id := range authztest.Hostile(t, service, options) {
+				notShown[id]++
+			}
+			for _, e := range w.events {
+				if text := fmt.Sprint(e.LogValue()); strings.ContainsAny(text, "\r\x1b") || strings.Contains(text, "\nlevel") {
+					t.Errorf("a request writes a line into the log: %q", text)
+				}
+			}
+		})
+	}
+	for id, times := range notShown {
+		if tests, ok := shownElsewhere[id]; times == len(kinds) && !ok {
+			t.Errorf("row %d is shown nowhere: %q", id, tests)
+		}
+	}
+}
+
+// hostileWorld is a service that has all the suite asks about.
+func hostileWorld(t *testing.T, alg token.Algorithm, key any, options ...option) (*world, authztest.Service, authztest.Options) {
+	t.Helper()
+	sign := func(issuer, kid string, alg token.Algorithm, key any) *token.Signer {
+		s, err := token.NewSigner(token.SignerConfig{Issuer: issuer, Audience: "api", KeyID: kid, Algorithm: alg, Key: key, Lifetime: 10 * time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	_, peerKey, _ := ed25519.GenerateKey(rand.Reader)
+	signer, peer := sign("https://issuer.test", "k1", alg, key), sign("https://peer.test", "p1", token.EdDSA, peerKey)
+	trust := func(c *authz.Config) {
+		verifier, err := token.NewVerifier(signer.Trust(), peer.Trust())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Tokens = verifier
+	}
+	w := newWorld(t, append([]option{withCookie, trust}, options...)...)
+	w.signer = signer
+	refs := map[string]session.Ref{}
+	fail := func(err error) func() { w.store.fail.Store(&err); return func() { w.store.fail.Store(nil) } }
+	_, stranger := w.login(globex, session.MustParseUserID("mallory"), "editor")
+	swapped := false
+	return w, authztest.Service{
+			Handler: w.echo, Method: "GET", Path: "/notes/1",
+			Token: func() string {
+				bearer, s := w.login(acme, alice, "viewer")
+				refs[bearer] = s.Ref()
+				return bearer
+			},
+		}, authztest.Options{
+			Key: key, Peer: &authztest.Peer{Issuer: "https://peer.test", KeyID: "p1", Key: peerKey},
+			Public: "/public", Forbidden: "PUT /notes/1", Cookie: cookie, TenantHeader: "X-Tenant",
+			Revoke: func(bearer string) {
+				if err := w.manager.Revoke(t.Context(), refs[bearer]); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Suspend: func() func() {
+				if err := w.manager.SetTenantStatus(t.Context(), acme, tenant.Suspended); err != nil {
+					t.Fatal(err)
+				}
+				return func() {
+					if err := w.manager.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
+						t.Fatal(err)
+					}
+				}
+			},
+			Outage: func() func() { return fail(errDown) },
+			Corrupt: func() func() {
+				if swapped {
+					return fail(session.ErrCorrupt)
+				}
+				swapped = true
+				w.store.swap.Store(&stranger)
+				return func() { w.store.swap.Store(nil) }
+			},
+		}
+}
+
+func TestTheRowsShownElsewhereNameTestsThatExist(t *testing.T) {
+	for id, tests := range shownElsewhere {
+		for _, test := range strings.Split(tests, ", ") {
+			dir, name, _ := strings.Cut(test, " ")
+			if name == "" || !declares(t, filepath.Join("..", filepath.FromSlash(dir)), name) {
+				t.Errorf("row %d: there is no %q", id, test)
+			}
+		}
+	}
+}
+
+func declares(t *testing.T, dir, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "\nfunc "+name+"(") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,85 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+type noSessions struct{}
+
+func (noSessions) List(ctx context.Context, _ tenant.ID, _ session.UserID) ([]session.Session, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (noSessions) TenantStatus(context.Context, tenant.ID) (tenant.Status, error) {
+	return tenant.Unknown, nil
+}
+
+// follower is the lifetime of a request of a session of one hour with a token of a minute.
+func follower(w *Watch, of string) *lifetime {
+	caller := &Caller{
+		session: session.Session{
+			ID: session.NewID(), Tenant: tenant.MustParse(of), User: session.MustParseUserID("alice"),
+			ExpiresAt: time.Now().Add(time.Hour),
+		},
+		gate: &gate{watch: w},
+	}
+	caller.bind(context.Background())
+	caller.life.token = time.Now().Add(time.Minute)
+	return &caller.life
+}
+
+// TestAClockThatIsSetForwardEndsStreams: timers count time that has passed, as a machine
+// that slept has not; tokens expire by the clock on the wall.
+func TestAClockThatIsSetForwardEndsStreams(t *testing.T) {
+	w, err := NewWatch(noSessions{}, WatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	l := follower(w, "acme")
+	if err := l.follow(); err != nil {
+		t.Fatal(err)
+	}
+	w.sweep(time.Now())
+	if l.Err() != nil {
+		t.Fatal("the stream ended early")
+	}
+	w.sweep(time.Now().Add(2 * time.Minute))
+	if cause := context.Cause(l); !errors.Is(cause, ErrTokenExpired) {
+		t.Errorf("the cause is %v", cause)
+	}
+}
+
+// TestAWatchForgetsWhoIsGone opens and closes streams of many users and tenants.
+func TestAWatchForgetsWhoIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, err := NewWatch(noSessions{}, WatchOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		for i := range 100 {
+			l := follower(w, fmt.Sprintf("t%d", i))
+			if err := l.follow(); err != nil {
+				t.Fatal(err)
+			}
+			l.finish()
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.users) != 0 || len(w.tenants) != 0 || len(w.queue) != 0 || w.streams != 0 {
+			t.Errorf("%d users, %d tenants, %d in the queue, %d streams are kept", len(w.users), len(w.tenants), len(w.queue), w.streams)
+		}
+	})
+}

@@ -1,0 +1,215 @@
+package authz
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// maxLogoutBody is room for the longest token, escaped, and for parameters that nobody
+// reads.
+const maxLogoutBody = 4 * token.MaxLength
+
+// LogoutVerifier turns a raw logout token into claims that can be trusted.
+// [token.Verifier] is one, for issuers with the field Logout. Errors that mean the token
+// is bad wrap token.ErrInvalid; any other is an outage.
+type LogoutVerifier interface {
+	VerifyLogout(ctx context.Context, raw string) (*token.Logout, error)
+}
+
+// Revoker ends sessions; it is no error when there are none. [session.Manager] is one.
+type Revoker interface {
+	Revoke(ctx context.Context, ref session.Ref) error
+	RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error
+}
+
+// LogoutConfig says whose logout tokens end which sessions. Three fields are required.
+type LogoutConfig struct {
+	// Tokens verifies logout tokens. Required: a [token.Verifier].
+	Tokens LogoutVerifier
+
+	// Sessions ends sessions. Required: a [session.Manager].
+	Sessions Revoker
+
+	// Replay remembers the tokens that were used. Required: for more than one instance the
+	// Replay of a redisstore.Store, otherwise a memstore.Replay.
+	Replay token.ReplayStore
+
+	// Find returns the sessions that belong to the issuer's session of a logout token, for
+	// an issuer that names sessions by ids of its own: those for which the service has
+	// noted the Issuer and SessionName of l when it signed the user in. None is no error
+	// and ends none. Each must be of the token's tenant, and of its user when it names one.
+	// An error is an outage. It is asked only for tokens with a sid. Default: nil, see
+	// [BackchannelLogout].
+	Find func(ctx context.Context, l *token.Logout) ([]session.Ref, error)
+
+	// Observer is told of every request, with what its token says and nil when the
+	// sessions have ended, otherwise with why not, which is for logs; then l may be nil. It
+	// must be quick and safe for concurrent use. Default: nobody.
+	Observer func(ctx context.Context, l *token.Logout, err error)
+}
+
+// BackchannelLogout returns the handler of OpenID Connect Back-Channel Logout 1.0, by
+// which an identity provider ends the sessions of a user who has signed out there. Like
+// [Middleware] it panics on an invalid config. Register it for POST, with a rule for
+// role:anyone, since the token in the body is the provider's credential:
+//
+//	e.POST("/backchannel-logout", authz.BackchannelLogout(authz.LogoutConfig{…}))
+//
+// What ends is
+//
+//   - with Find, and a sid in the token: the sessions that Find returns;
+//   - otherwise, with a sub and a sid that is the id of a session of ours, as in tokens of
+//     which Reeve's own issuer is the source: that session;
+//   - otherwise, with a sub: every session of that user in the tenant. A sid that we
+//     cannot look up ends more than it has to rather than nothing.
+//
+// The answer is 200 when they have ended, or were gone already; 400 when the token is not
+// accepted, was used before, or has a sid alone that cannot be looked up; 503 when
+// something could not be asked, so that the provider tries again: a token counts as used
+// only after the sessions have ended.
+func BackchannelLogout(cfg LogoutConfig) echo.HandlerFunc {
+	handler, err := cfg.ToHandler()
+	if err != nil {
+		panic(err)
+	}
+	return handler
+}
+
+// ToHandler is [BackchannelLogout] with an error that names every invalid field.
+func (cfg LogoutConfig) ToHandler() (echo.HandlerFunc, error) {
+	var problems []error
+	if isNil(cfg.Tokens) {
+		problems = append(problems, errors.New("Tokens: required, for example token.NewVerifier(…)"))
+	}
+	if isNil(cfg.Sessions) {
+		problems = append(problems, errors.New("Sessions: required, for example session.NewManager(…)"))
+	}
+	if isNil(cfg.Replay) {
+		problems = append(problems, errors.New("Replay: required, for example the Replay of a redisstore.Store"))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, fmt.Errorf("authz: invalid logout config: %w", err)
+	}
+	return cfg.handle, nil
+}
+
+func (cfg LogoutConfig) handle(c echo.Context) error {
+	ctx := c.Request().Context()
+	raw, err := logoutToken(c)
+	var l *token.Logout
+	if err == nil {
+		l, err = cfg.logout(ctx, raw)
+	}
+	if cfg.Observer != nil {
+		cfg.Observer(ctx, l, err)
+	}
+	switch {
+	case err == nil:
+		c.Response().Header().Set("Cache-Control", "no-store")
+		return c.NoContent(http.StatusOK)
+	case middleware.Outage(err) || !errors.Is(err, token.ErrInvalid):
+		p, _ := middleware.FromError(middleware.ErrUnavailable)
+		return middleware.Respond(c, p, "")
+	}
+	return refuseLogout(c)
+}
+
+// refuseLogout answers as §2.8 has it, with one text for every cause.
+func refuseLogout(c echo.Context) error {
+	body, err := json.Marshal(map[string]string{
+		"error": "invalid_request", "error_description": "the logout token is not accepted",
+	})
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.Blob(http.StatusBadRequest, "application/json", append(body, '\n'))
+}
+
+// logoutToken reads the one logout_token of a form body; a body of another type has none.
+// The query is never read.
+func logoutToken(c echo.Context) (string, error) {
+	r := c.Request()
+	if r.Method != http.MethodPost {
+		return "", fmt.Errorf("%w: not posted", token.ErrInvalid)
+	}
+	r.Body = http.MaxBytesReader(c.Response(), r.Body, maxLogoutBody)
+	if err := r.ParseForm(); err != nil {
+		return "", fmt.Errorf("%w: the form cannot be read", token.ErrInvalid)
+	}
+	values := r.PostForm["logout_token"]
+	if len(values) != 1 {
+		return "", fmt.Errorf("%w: %d values of logout_token", token.ErrInvalid, len(values))
+	}
+	return values[0], nil
+}
+
+// logout verifies, ends, and only then marks the token as used: a provider that is told
+// 503 may send it again, and ending sessions twice is ending them once.
+func (cfg LogoutConfig) logout(ctx context.Context, raw string) (*token.Logout, error) {
+	l, err := cfg.Tokens.VerifyLogout(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	if l == nil || l.Tenant().IsZero() {
+		return nil, fmt.Errorf("%w: the verifier returned nothing", middleware.ErrUnavailable)
+	}
+	used, err := cfg.Replay.Used(ctx, l.ReplayKey())
+	if err != nil {
+		return l, fmt.Errorf("%w: replay store: %w", middleware.ErrUnavailable, err)
+	}
+	if used {
+		return l, fmt.Errorf("%w: the logout token was used before", token.ErrInvalid)
+	}
+	if err := cfg.end(ctx, l); err != nil {
+		return l, err
+	}
+	if _, err := cfg.Replay.Use(ctx, l.ReplayKey(), l.Remember()); err != nil {
+		return l, fmt.Errorf("%w: replay store: %w", middleware.ErrUnavailable, err)
+	}
+	return l, nil
+}
+
+func (cfg LogoutConfig) end(ctx context.Context, l *token.Logout) error {
+	switch {
+	case cfg.Find != nil && l.SessionName() != "":
+		refs, err := cfg.Find(ctx, l)
+		if err != nil {
+			return fmt.Errorf("%w: Find: %w", middleware.ErrUnavailable, err)
+		}
+		return cfg.endAll(ctx, l, refs)
+	case l.User().IsZero():
+		return fmt.Errorf("%w: a logout token with a sid alone, which cannot be looked up", token.ErrInvalid)
+	case !l.Session().IsZero():
+		return cfg.endAll(ctx, l, []session.Ref{{Tenant: l.Tenant(), User: l.User(), ID: l.Session()}})
+	}
+	if err := cfg.Sessions.RevokeUser(ctx, l.Tenant(), l.User()); err != nil {
+		return fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// endAll ends sessions after it has seen that all of them may be ended with this token.
+func (cfg LogoutConfig) endAll(ctx context.Context, l *token.Logout, refs []session.Ref) error {
+	for _, ref := range refs {
+		if ref.Tenant != l.Tenant() || !l.User().IsZero() && ref.User != l.User() {
+			return fmt.Errorf("%w: Find returned a session of another tenant or user", middleware.ErrUnavailable)
+		}
+	}
+	for _, ref := range refs {
+		if err := cfg.Sessions.Revoke(ctx, ref); err != nil {
+			return fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
+		}
+	}
+	return nil
+}

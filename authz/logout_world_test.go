@@ -1,0 +1,154 @@
+package authz_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/memstore"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+const logoutRules = `
+p, role:anyone, *, /backchannel-logout, POST, true, allow
+`
+
+// failing are the stores of a logout, each of which can be out.
+type failing struct {
+	session.Manager
+	replay                            *memstore.Replay
+	used, use, revoke, revokeUser     error
+	revocations, revokedUsers, marked int
+}
+
+func (f *failing) Used(ctx context.Context, key token.ReplayKey) (bool, error) {
+	if f.used != nil {
+		return false, f.used
+	}
+	return f.replay.Used(ctx, key)
+}
+
+func (f *failing) Use(ctx context.Context, key token.ReplayKey, ttl time.Duration) (bool, error) {
+	if f.use != nil {
+		return true, f.use
+	}
+	f.marked++
+	return f.replay.Use(ctx, key, ttl)
+}
+
+func (f *failing) Revoke(ctx context.Context, ref session.Ref) error {
+	if f.revoke != nil {
+		return f.revoke
+	}
+	f.revocations++
+	return f.Manager.Revoke(ctx, ref)
+}
+
+func (f *failing) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error {
+	if f.revokeUser != nil {
+		return f.revokeUser
+	}
+	f.revokedUsers++
+	return f.Manager.RevokeUser(ctx, t, u)
+}
+
+// idpWorld is a service that an identity provider may sign users out of.
+type idpWorld struct {
+	*world
+	key      ed25519.PrivateKey
+	stores   *failing
+	verifier *token.Verifier
+	observed []error
+}
+
+func newIDPWorld(t testing.TB, change ...func(*authz.LogoutConfig)) *idpWorld {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &idpWorld{key: key}
+	w.world = newWorld(t, func(c *authz.Config) { c.Policy = engine(t, rules+logoutRules) })
+	public, err := token.NewKey("idp-1", token.EdDSA, key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := token.NewKeySet(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.verifier, err = token.NewVerifier(w.signer.Trust(), token.Issuer{
+		Name: "https://idp.test", Audience: "api", Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys,
+		Logout: &token.LogoutTrust{Audience: "web"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.stores = &failing{Manager: *w.manager, replay: memstore.NewReplay(0)}
+	cfg := authz.LogoutConfig{
+		Tokens: w.verifier, Sessions: w.stores, Replay: w.stores,
+		Observer: func(_ context.Context, _ *token.Logout, err error) { w.observed = append(w.observed, err) },
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	w.echo.POST("/backchannel-logout", authz.BackchannelLogout(cfg))
+	return w
+}
+
+// logoutToken signs one for alice of acme with edited claims; "" leaves one out.
+func (w *idpWorld) logoutToken(change ...edits) string {
+	now := time.Now().Unix()
+	body := map[string]string{
+		"iss": `"https://idp.test"`, "aud": `"web"`, "iat": fmt.Sprint(now), "exp": fmt.Sprint(now + 120),
+		"jti": `"` + rand.Text() + `"`, "sub": `"alice"`, "tenant": `"acme"`,
+		"events": `{"http://schemas.openid.net/event/backchannel-logout":{}}`,
+	}
+	for _, e := range change {
+		maps.Copy(body, e)
+	}
+	text := b64([]byte(`{"alg":"EdDSA","kid":"idp-1","typ":"logout+jwt"}`)) + "." + b64([]byte(members(body)))
+	return text + "." + b64(ed25519.Sign(w.key, []byte(text)))
+}
+
+func (w *idpWorld) post(raw string) *httptest.ResponseRecorder {
+	return w.postBody("logout_token="+url.QueryEscape(raw), "application/x-www-form-urlencoded")
+}
+
+func (w *idpWorld) postBody(body, contentType string) *httptest.ResponseRecorder {
+	w.t.Helper()
+	r := httptest.NewRequest("POST", "/backchannel-logout", strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	rec := httptest.NewRecorder()
+	w.echo.ServeHTTP(rec, r)
+	if rec.Header().Get("Cache-Control") != "no-store" {
+		w.t.Errorf("%d may be cached", rec.Code)
+	}
+	return rec
+}
+
+func (w *idpWorld) status(bearer string) int {
+	w.t.Helper()
+	return w.do("GET", "/me", bearer).Code
+}
+
+// refused checks the answer of §2.8, which is the same for every cause.
+func (w *idpWorld) refused(rec *httptest.ResponseRecorder) {
+	w.t.Helper()
+	const body = `{"error":"invalid_request","error_description":"the logout token is not accepted"}` + "\n"
+	if rec.Code != 400 || rec.Header().Get("Content-Type") != "application/json" || rec.Body.String() != body {
+		w.t.Errorf("got %d %s", rec.Code, rec.Body)
+	}
+}
+
+func sidOf(s session.Session) edits { return edits{"sid": `"` + s.ID.Reveal() + `"`} }

@@ -1,0 +1,258 @@
+package authz
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+// probe is a request that Verify sends through a service to learn what a request meets.
+// Only this package can make one: the gate knows it by a value in its context.
+type probe struct {
+	method, target string
+	header         http.Header
+
+	gate    *gate    // that stopped it, nil when none did
+	path    string   // the route as the gate saw it
+	seen    string   // the method as the gate saw it
+	before  []string // the functions that called the gate, the nearest first
+	handled bool     // it went as far as a handler
+	status  int
+	wrote   int
+}
+
+type probeKey struct{}
+
+// probed returns the probe that c belongs to, nil for every request of a client.
+func probed(c echo.Context) *probe {
+	p, _ := c.Request().Context().Value(probeKey{}).(*probe)
+	return p
+}
+
+// IsProbe reports whether ctx is of a request that [Verify] makes, for a logger or a
+// meter that is to leave those out.
+func IsProbe(ctx context.Context) bool { return ctx.Value(probeKey{}) != nil }
+
+// met notes that the gate has the probe and ends it there: what stands behind the gate
+// never sees one.
+func (p *probe) met(g *gate, c echo.Context) error {
+	p.gate, p.path, p.seen = g, c.Path(), c.Request().Method
+	var callers [128]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
+	for {
+		f, more := frames.Next()
+		if !more || strings.HasSuffix(f.Function, "echo/v4.(*Echo).ServeHTTP") {
+			return nil
+		}
+		p.before = append(p.before, f.Function)
+	}
+}
+
+// stand is the service with its own middleware and, for each of its routes, a handler
+// that only notes being reached.
+type stand struct {
+	e    *echo.Echo
+	host string
+}
+
+// noted is the handler of every route of a stand.
+func noted(c echo.Context) error {
+	if p := probed(c); p != nil {
+		p.handled = true
+	}
+	return echo.ErrNotFound
+}
+
+// withStand calls f for the default router and for each host that has its own, while
+// requests to that host find routes of the same methods and paths with handlers of ours.
+// It uses the one public place where a router can be exchanged and leaves it as it was.
+func withStand(e *echo.Echo, f func(stand, []*echo.Route)) {
+	spare := strings.ToLower(rand.Text()) + ".verify.invalid"
+	live := e.Routers()
+	routers := maps.Clone(live)
+	routers[spare] = e.Router()
+	for _, host := range slices.Sorted(maps.Keys(routers)) {
+		old, had := live[host]
+		routes := guarded(routers[host].Routes())
+		live[host] = echo.NewRouter(e)
+		for _, r := range routes {
+			live[host].Add(r.Method, r.Path, noted)
+		}
+		func() {
+			defer func() {
+				delete(live, host)
+				if had {
+					live[host] = old
+				}
+			}()
+			f(stand{e, host}, routes)
+		}()
+	}
+}
+
+// send runs a probe through everything that the service does with a request.
+func (s stand) send(p *probe, body string) (err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	r, err := http.NewRequestWithContext(context.WithValue(ctx, probeKey{}, p), p.method, "https://"+s.host+p.target, strings.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("%s %s cannot be requested: %w", p.method, p.target, err)
+	}
+	if p.header != nil {
+		r.Header = p.header
+	}
+	r.Header.Set("User-Agent", "reeve-verify")
+	r.Host, r.RequestURI, r.TLS, r.RemoteAddr = s.host, p.target, &tls.ConnectionState{}, stranger()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%s %s panics in front of the middleware: %v", p.method, p.target, v)
+		}
+	}()
+	s.e.ServeHTTP(&sink{p: p, header: http.Header{}}, r)
+	return nil
+}
+
+// stranger is an address for documentation (RFC 3849), another each time, so that no
+// limiter counts two probes as one client's.
+func stranger() string {
+	address := [16]byte{0x20, 0x01, 0x0d, 0xb8}
+	rand.Read(address[4:])
+	return netip.AddrPortFrom(netip.AddrFrom16(address), 443).String()
+}
+
+// sink is the response to a probe.
+type sink struct {
+	p      *probe
+	header http.Header
+}
+
+func (s *sink) Header() http.Header { return s.header }
+
+func (s *sink) WriteHeader(status int) {
+	if s.p.status == 0 {
+		s.p.status = status
+	}
+}
+
+func (s *sink) Write(b []byte) (int, error) {
+	s.WriteHeader(http.StatusOK)
+	s.p.wrote += len(b)
+	return len(b), nil
+}
+
+// verdict says what is wrong with what the probe met.
+func (p *probe) verdict(engine *policy.Engine) error {
+	switch {
+	case p.handled && p.gate == nil:
+		return fmt.Errorf("%s %s reaches its handler without the middleware", p.method, p.target)
+	case p.gate == nil && p.status < 300:
+		return fmt.Errorf("%s %s is answered %d before the middleware", p.method, p.target, p.status)
+	case p.gate != nil && p.gate.policy != engine:
+		return fmt.Errorf("%s %s is decided by another policy engine than the one that is verified", p.method, p.target)
+	}
+	return nil
+}
+
+// verifyPlace says what is wrong with where the middleware stands.
+func verifyPlace(e *echo.Echo, engine *policy.Engine) error {
+	var problems []error
+	withStand(e, func(s stand, routes []*echo.Route) {
+		problems = append(problems, s.verify(routes, engine)...)
+	})
+	return errors.Join(problems...)
+}
+
+func (s stand) verify(routes []*echo.Route, engine *policy.Engine) []error {
+	word := strings.ToLower(rand.Text())
+	first := &probe{method: http.MethodGet, target: "/" + word}
+	if err := s.send(first, ""); err != nil {
+		return []error{err}
+	}
+	if first.gate == nil {
+		return []error{fmt.Errorf("the middleware is missing: %s %s is answered %d without it; register it with Use, before what serves content", first.method, first.target, first.status)}
+	}
+	problems := append(s.verifyOrder(word, engine), first.verdict(engine), first.standing())
+	probes := []*probe{
+		{method: http.MethodGet, target: "/"},
+		{method: http.MethodOptions, target: "/" + word},
+	}
+	for _, r := range routes {
+		probes = append(probes, &probe{method: r.Method, target: example(r.Path, word)})
+	}
+	for _, p := range probes {
+		problems = append(problems, s.send(p, ""), p.verdict(engine))
+	}
+	return slices.DeleteFunc(problems, func(err error) bool { return err == nil })
+}
+
+// verifyOrder says whether the gate sees a request before it is routed, or with another
+// method than it was routed by. Two routes that differ in the name of a parameter tell
+// which of the two methods the router saw.
+func (s stand) verifyOrder(word string, engine *policy.Engine) []error {
+	router := s.e.Routers()[s.host]
+	router.Add(http.MethodPost, "/"+word+"/:post", noted)
+	router.Add(http.MethodPut, "/"+word+"/:put", noted)
+	p := &probe{method: http.MethodPost, target: "/" + word + "/x?_method=PUT", header: http.Header{
+		"X-Http-Method-Override": {http.MethodPut},
+		"Content-Type":           {"application/x-www-form-urlencoded"},
+	}}
+	if err := s.send(p, "_method=PUT"); err != nil {
+		return []error{err}
+	}
+	routed := map[string]string{"/" + word + "/:post": http.MethodPost, "/" + word + "/:put": http.MethodPut}[p.path]
+	switch {
+	case p.gate != nil && p.path == "":
+		return []error{errors.New("the middleware is registered with Pre, where no route is known yet: register it with Use")}
+	case p.gate != nil && routed != p.seen:
+		return []error{fmt.Errorf("the method of a request is changed from %s to %s after it was routed: register the override with Pre", routed, p.seen)}
+	}
+	return []error{p.verdict(engine)}
+}
+
+// standing says which middleware in front of the gate serves what no policy decides on.
+func (p *probe) standing() error {
+	for _, f := range p.before {
+		name, found := strings.CutPrefix(f, "github.com/labstack/echo/v4/middleware.")
+		if found && (strings.HasPrefix(name, "Static") || strings.HasPrefix(name, "Proxy")) {
+			return fmt.Errorf("%s of Echo stands before the middleware and serves anybody: register it after", strings.SplitN(name, ".", 2)[0])
+		}
+	}
+	return nil
+}
+
+// example is a path of the route with word for each parameter.
+func example(route, word string) string {
+	var b strings.Builder
+	for i := 0; i < len(route); i++ {
+		switch c := route[i]; {
+		case c == '\\' && i+1 < len(route) && route[i+1] == ':':
+		case c == ':' && (i == 0 || route[i-1] != '\\'):
+			b.WriteString(word)
+			for i+1 < len(route) && route[i+1] != '/' {
+				i++
+			}
+		case c == '*' && i > 0 && route[i-1] != '/':
+			b.WriteString("/" + word)
+		case c == '*':
+			b.WriteString(word)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	if b.Len() == 0 {
+		return "/"
+	}
+	return b.String()
+}

@@ -1,0 +1,94 @@
+package authz
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+)
+
+// Why the context of a request ended before the request did: what [context.Cause] returns.
+// It may also be [ErrDenied], when no rule allows the route any more, tenant.ErrSuspended or
+// tenant.ErrUnknown, and session.ErrUnavailable, when the session could not be asked about
+// for longer than [WatchOptions].Grace.
+//
+// The store does not tell an expired session from a revoked one; here they are told apart
+// by the clock of this process.
+var (
+	// ErrTokenExpired means that the token's time is up, without leeway.
+	ErrTokenExpired = fmt.Errorf("authz: the token expired: %w", token.ErrInvalid)
+
+	// ErrSessionExpired means that the session reached its end.
+	ErrSessionExpired = fmt.Errorf("authz: the session expired: %w", session.ErrNotFound)
+
+	// ErrSessionIdle means that the session was not used for its idle timeout. An open
+	// stream is no use of it: only requests are.
+	ErrSessionIdle = fmt.Errorf("authz: the session was idle: %w", session.ErrNotFound)
+
+	// ErrSessionRevoked means that the session is gone before its time.
+	ErrSessionRevoked = fmt.Errorf("authz: the session was revoked: %w", session.ErrNotFound)
+
+	// ErrWatchClosed means that the service closed its [Watch], as it does to shut down.
+	ErrWatchClosed = fmt.Errorf("authz: the watch is closed: %w", middleware.ErrUnavailable)
+)
+
+// Stream returns middleware for a route whose responses go on: server-sent events, long
+// polls, downloads. The request's context then ends within a second of the end of what
+// let it in, the token, the session, the tenant or the rule, and [context.Cause] says
+// which. A handler has to look:
+//
+//	e.GET("/events", events, authz.Stream())
+//
+//	for {
+//		select {
+//		case <-ctx.Done():
+//			return nil
+//		case e := <-news:
+//			…
+//		}
+//	}
+//
+// Where it blocks on something else, it ends that from the context, and returns only when
+// the stream is over, also from a connection that it hijacked:
+//
+//	stop := context.AfterFunc(ctx, func() { conn.Close() })
+//	defer stop()
+//
+// A handler that goes on regardless is cut off 400 ms later: what it reads and writes
+// fails, unless it sets deadlines of its own.
+//
+// Requests that ask for an upgrade, as WebSockets do, are streams without it, and any
+// other request becomes one when it has run for 5 seconds. Only a token that has expired,
+// and is accepted for its leeway, does not open a stream.
+//
+// A stream that is declared and can not be watched is refused: [Config].Watch is required.
+func Stream() echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			caller, ok := FromContext(c.Request().Context())
+			if !ok || caller.gate == nil {
+				return ErrNoCaller
+			}
+			if caller.Anonymous() {
+				return next(c) // whom no token and no session let in, none can put out
+			}
+			if caller.gate.watch == nil {
+				return fmt.Errorf("%w: authz.Stream without Config.Watch", middleware.ErrMisused)
+			}
+			if err := caller.life.follow(); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
+// upgrades reports whether the connection may outlive HTTP. No handshake of RFC 6455
+// succeeds without the header, nor one of RFC 8441 without the method.
+func upgrades(r *http.Request) bool {
+	return len(r.Header["Upgrade"]) > 0 || r.Method == http.MethodConnect
+}

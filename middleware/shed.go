@@ -1,0 +1,72 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// ErrOverloaded means that a request waited its time for a place and got none. It is an
+// outage: the caller is neither let in nor signed out, and may come again.
+var ErrOverloaded = fmt.Errorf("middleware: overloaded: %w", ErrUnavailable)
+
+// queueTime is how long a request waits for a place at most. Who cannot be served soon is
+// told so while there is still time to ask elsewhere; a longer queue only makes every
+// answer late.
+const queueTime = 10 * time.Millisecond
+
+// LimitVerifier returns a verifier that runs at most n verifications of v at once, at
+// least one. The others wait up to 10 ms, first come first served, and then fail with
+// [ErrOverloaded].
+//
+// Whose token it is nobody knows yet, and what it claims an attacker has chosen, so there
+// are no shares here: what is bounded is the work that strangers can ask for. A
+// verification that waits for an issuer's keys holds its place, so n is more than can wait
+// for them at a time, which for one issuer of package jwks are 64.
+func LimitVerifier(v Verifier, n int) Verifier {
+	return &limitedVerifier{v, newLimiter(n)}
+}
+
+type limitedVerifier struct {
+	verifier Verifier
+	limiter  *limiter
+}
+
+func (l *limitedVerifier) Verify(ctx context.Context, raw string) (*token.Verified, error) {
+	place, err := l.limiter.acquire(ctx, tenant.ID{})
+	if err != nil {
+		return nil, err
+	}
+	defer l.limiter.release(place)
+	return l.verifier.Verify(ctx, raw)
+}
+
+// LimitLoader returns a loader that runs at most n loads of next at once, at least one; as
+// many as the store has connections is right. The others wait up to 10 ms and then fail
+// with [ErrOverloaded].
+//
+// Places are shared by tenant: one that becomes free goes to the waiting tenant that holds
+// the fewest, whoever came first, and an eighth, at least one, is kept for tenants that
+// hold fewer than that. A tenant that floods waits for itself. One that is alone, for the
+// last 10,000 loads, may use every place.
+func LimitLoader(next Loader, n int) Loader {
+	return &limitedLoader{next, newLimiter(n)}
+}
+
+type limitedLoader struct {
+	loader  Loader
+	limiter *limiter
+}
+
+func (l *limitedLoader) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
+	place, err := l.limiter.acquire(ctx, ref.Tenant)
+	if err != nil {
+		return session.Session{}, err
+	}
+	defer l.limiter.release(place)
+	return l.loader.Load(ctx, ref)
+}

@@ -1,0 +1,152 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+func TestTenantsThatHaveGoneAreForgotten(t *testing.T) {
+	l := newLimiter(4)
+	held, err := l.acquire(context.Background(), tenant.MustParse("stays"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20_000 {
+		place, err := l.acquire(context.Background(), tenant.MustParse(fmt.Sprintf("t%d", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.release(place)
+		if n := len(l.shares); n > keptShares {
+			t.Fatalf("%d tenants are kept", n)
+		}
+	}
+	if l.shares[tenant.MustParse("stays")] != held {
+		t.Error("a tenant was forgotten that holds a place")
+	}
+	l.release(held)
+	if l.free != 4 || len(l.waiting) != 0 {
+		t.Errorf("%d places are free and %d tenants wait", l.free, len(l.waiting))
+	}
+}
+
+// sound checks what holds between any two steps of a limiter of n places.
+func (l *limiter) sound(n int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held := 0
+	for t, s := range l.shares {
+		held += s.held
+		if s.waiters.Len() > 0 && (s.index >= len(l.waiting) || l.waiting[s.index] != s) {
+			return fmt.Errorf("%v waits and is not in line", t)
+		}
+		if s.waiters.Len() > 0 && l.may(s) && l.last != s {
+			return fmt.Errorf("%v waits for a place that it may have", t)
+		}
+	}
+	if held+l.free != n || l.free < 0 {
+		return fmt.Errorf("%d places are held and %d free, of %d", held, l.free, n)
+	}
+	for i, s := range l.waiting {
+		if s.waiters.Len() == 0 || i > 0 && l.waiting.Less(i, (i-1)/2) {
+			return fmt.Errorf("the line is out of order at %d", i)
+		}
+	}
+	return nil
+}
+
+func TestALimiterIsSoundAfterEveryStep(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.IntRange(1, 12).Draw(rt, "places")
+		steps := rapid.SliceOfN(rapid.IntRange(0, 11), 100, 200).Draw(rt, "steps")
+		synctest.Test(t, func(t *testing.T) {
+			l := newLimiter(n)
+			places := make(chan *share, 200)
+			for i, step := range steps {
+				switch {
+				case step < 7: // one of seven tenants asks
+					go func() {
+						if s, err := l.acquire(context.Background(), tenant.MustParse(fmt.Sprintf("t%d", step))); err == nil {
+							places <- s
+						}
+					}()
+				case step < 11 && len(places) > 0:
+					l.release(<-places)
+				default:
+					time.Sleep(3 * time.Millisecond) // some give up
+				}
+				synctest.Wait()
+				if err := l.sound(n); err != nil {
+					t.Fatalf("after step %d of %v: %v", i, steps, err)
+				}
+			}
+			time.Sleep(time.Second)
+		})
+	})
+}
+
+// TestAPlaceHandedToWhoHasGoneIsNotLost hands a place over in the instant in which its
+// waiter's request ends.
+func TestAPlaceHandedToWhoHasGoneIsNotLost(t *testing.T) {
+	l, ctx := newLimiter(1), context.Background()
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	for range 200 {
+		held, err := l.acquire(ctx, tenant.ID{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handed := make(chan struct{})
+		entry := held.waiters.PushBack(handed)
+		l.waiting.Push(held)
+		l.release(held)
+		if err := l.wait(gone, held, entry, handed); err == nil {
+			l.release(held)
+		}
+		if l.free != 1 {
+			t.Fatal("the place is lost")
+		}
+	}
+}
+
+// TestTheReserveIsGivenUpWhenOneTenantIsLeft serves two tenants, then one of them alone.
+func TestTheReserveIsGivenUpWhenOneTenantIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, ctx := newLimiter(32), context.Background() // 4 are reserved
+		stays, goes := tenant.MustParse("stays"), tenant.MustParse("goes")
+		once := func(id tenant.ID) {
+			s, err := l.acquire(ctx, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.release(s)
+		}
+		once(goes)
+		var s *share
+		for range 28 {
+			s, _ = l.acquire(ctx, stays)
+		}
+		for range 4 {
+			go func() { _, _ = l.acquire(ctx, stays) }()
+		}
+		synctest.Wait()
+		if s.held != 28 || s.waiters.Len() != 4 {
+			t.Fatalf("beside another tenant one holds %d places and awaits %d", s.held, s.waiters.Len())
+		}
+		l.mu.Lock()
+		l.turn += servedTurns // as many loads later
+		l.mu.Unlock()
+		l.release(s)
+		synctest.Wait()
+		if s.held != 31 || s.waiters.Len() != 0 {
+			t.Errorf("a tenant left alone holds %d places and awaits %d", s.held, s.waiters.Len())
+		}
+	})
+}

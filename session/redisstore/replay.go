@@ -1,0 +1,78 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// Replay remembers in Redis what was used, for every instance of a service: DPoP proofs
+// and logout tokens, see token.ReplayStore. [Store.Replay] returns it. It is safe for
+// concurrent use.
+//
+// Each use is one SET NX PX of a key of about 40 bytes that ends with its time to live, so
+// what Redis holds is bounded by the rate of requests times that. The command is never
+// sent twice: when its answer is lost, the caller gets an outage and cannot know whether
+// the key was recorded, and the client sends a new proof. Nothing is stored by which a
+// retry could be told from a replay, because nothing in the requests tells them apart.
+//
+// A failover that loses the last writes forgets these too, as the package says of
+// revocations.
+type Replay struct{ store *Store }
+
+// Replay returns the replay store that shares the client, names and budget of s.
+func (s *Store) Replay() *Replay { return &Replay{s} }
+
+// Use implements token.ReplayStore. Every error is an outage but that for a time to live
+// under a millisecond, which wraps session.ErrInvalid.
+func (r *Replay) Use(ctx context.Context, key [sha256.Size]byte, ttl time.Duration) (bool, error) {
+	const op = "use once"
+	if ttl < time.Millisecond {
+		return false, wrap(op, fmt.Errorf("%w: a time to live of %v", session.ErrInvalid, ttl))
+	}
+	ctx, cancel := r.store.within(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return false, wrap(op, failed(err))
+	}
+	cmd := redis.NewCmd(ctx, "set", r.store.names.replay(key), 1, "nx", "px", ttl.Milliseconds())
+	err := r.store.client.Process(ctx, once{cmd})
+	switch {
+	case errors.Is(err, redis.Nil):
+		return false, nil
+	case err != nil:
+		return false, wrap(op, failed(err))
+	case cmd.Val() != "OK":
+		return false, wrap(op, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt))
+	}
+	return true, nil
+}
+
+// Used implements token.ReplayStore.
+func (r *Replay) Used(ctx context.Context, key [sha256.Size]byte) (bool, error) {
+	const op = "used"
+	ctx, cancel := r.store.within(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return false, wrap(op, failed(err))
+	}
+	n, err := r.store.client.Exists(ctx, r.store.names.replay(key)).Result()
+	if err != nil {
+		return false, wrap(op, failed(err))
+	}
+	if n != 0 && n != 1 {
+		return false, wrap(op, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt))
+	}
+	return n == 1, nil
+}
+
+// replay is the key of something that was used. Each is in a slot of its own.
+func (n names) replay(key [sha256.Size]byte) string {
+	return n.prefix + ":{p-" + n.digest("replay", string(key[:])) + "}"
+}

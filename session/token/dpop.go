@@ -1,0 +1,256 @@
+package token
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits and defaults of a [ProofConfig].
+const (
+	// MaxProofLength is the longest DPoP proof that is looked at, in bytes. The longest
+	// genuine one carries an RSA key of 8192 bits and its signature.
+	MaxProofLength = 4 << 10
+
+	defaultProofWindow = 60 * time.Second
+	maxProofWindow     = 300 * time.Second
+	maxProofID         = 128 // bytes
+	minNonceKey        = 32  // bytes
+	maxOrigins         = 32
+)
+
+// ProofConfig says which DPoP proofs are accepted (RFC 9449). It may hold a secret and
+// redacts itself in every printer that it is passed to.
+type ProofConfig struct {
+	redact
+
+	// Origins are the scheme, host and port under which clients reach this service, such as
+	// "https://api.example.com". Required, at most 32. They are configured because they
+	// cannot be known behind a proxy that ends TLS, and a Host or Forwarded header is what
+	// the client says. "https://*.example.com" stands for every host one label below. http
+	// is accepted for loopback hosts alone. The path must reach the service as the client
+	// sent it.
+	Origins []string
+
+	// Algorithms are those that proofs may be signed with: EdDSA, ES256, RS256, PS256; a
+	// symmetric one never. Default ES256 and EdDSA. Challenges name them in this order.
+	Algorithms []Algorithm
+
+	// Window is how far the time of a proof may be from ours, before or after. Default 60 s,
+	// at least 1 s, at most 300 s. Each proof is remembered for twice as long and a minute.
+	Window time.Duration
+
+	// NonceKey, when set, makes a nonce of ours a part of every proof (RFC 9449 §9), so that
+	// none can be made in store. A client learns the nonce from the DPoP-Nonce header of its
+	// first refusal, at the price of one more request every few minutes. At least 32 random
+	// bytes, the same on every instance; changing it costs each client one more request.
+	// Default: none.
+	NonceKey []byte
+}
+
+// ProofVerifier verifies DPoP proofs; [NewProofVerifier] makes one. It is immutable and
+// safe for concurrent use. The zero ProofVerifier refuses every proof.
+type ProofVerifier struct {
+	redact
+	origins    []origin
+	algorithms []Algorithm
+	window     time.Duration
+	nonces     sealed[nonces]
+}
+
+// NewProofVerifier returns a verifier, or every problem of cfg joined, each beginning
+// with the name of its field.
+func NewProofVerifier(cfg ProofConfig) (*ProofVerifier, error) {
+	if len(cfg.Algorithms) == 0 {
+		cfg.Algorithms = []Algorithm{ES256, EdDSA}
+	}
+	if cfg.Window == 0 {
+		cfg.Window = defaultProofWindow
+	}
+	v := &ProofVerifier{algorithms: slices.Clone(cfg.Algorithms), window: cfg.Window}
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if len(cfg.Origins) == 0 || len(cfg.Origins) > maxOrigins {
+		add("Origins: %d given, 1 to %d are required", len(cfg.Origins), maxOrigins)
+	}
+	for _, s := range cfg.Origins {
+		o, err := parseOrigin(s)
+		if err != nil {
+			add("Origins: %s: %w", quote(s), err)
+		}
+		v.origins = append(v.origins, o)
+	}
+	for n, a := range cfg.Algorithms {
+		if !a.known() || a == HS256 {
+			add("Algorithms: %s is not one of EdDSA, ES256, RS256, PS256", quote(string(a)))
+		}
+		if slices.Contains(cfg.Algorithms[:n], a) {
+			add("Algorithms: %s twice", quote(string(a)))
+		}
+	}
+	if cfg.Window < time.Second || cfg.Window > maxProofWindow {
+		add("Window: %v, 1s to %v is allowed", cfg.Window, maxProofWindow)
+	}
+	if len(cfg.NonceKey) > 0 {
+		if len(cfg.NonceKey) < minNonceKey {
+			add("NonceKey: %d bytes, at least %d are required", len(cfg.NonceKey), minNonceKey)
+		}
+		v.nonces = seal(newNonces(cfg.NonceKey))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Algorithms returns the accepted algorithms as a challenge names them: "ES256 EdDSA".
+func (v *ProofVerifier) Algorithms() string {
+	names := make([]string, len(v.algorithms))
+	for i, a := range v.algorithms {
+		names[i] = string(a)
+	}
+	return strings.Join(names, " ")
+}
+
+// Nonce returns the nonce that proofs are to carry now, and "" when none is required. It
+// is public.
+func (v *ProofVerifier) Nonce() string {
+	n := v.nonces.get()
+	if n == nil {
+		return ""
+	}
+	return n.at(time.Now())
+}
+
+// ProofRequest is the request that a proof came with. It holds a secret and redacts
+// itself in every printer that it is passed to.
+type ProofRequest struct {
+	redact
+
+	Method string // as it was sent
+	Path   string // of the request line, escaped, without query
+
+	// Token is the access token that came with the proof. Empty for a request that asks
+	// for its first token, whose proof must then be for none (RFC 9449 §5).
+	Token string
+}
+
+// Proof is an accepted DPoP proof: that whoever sent the request holds the key with the
+// proof's thumbprint. Only [ProofVerifier.Verify] fills one. Whether it was used before,
+// only a [ReplayStore] knows.
+type Proof struct {
+	thumbprint string
+	tokenID    string
+	remember   time.Duration
+	nextNonce  string
+}
+
+// Thumbprint returns the SHA-256 thumbprint (RFC 7638) of the key that signed the proof.
+func (p *Proof) Thumbprint() string { return p.thumbprint }
+
+// ReplayKey returns what to give to a [ReplayStore]. Two proofs share it when one key
+// signed both and they share their jti.
+func (p *Proof) ReplayKey() ReplayKey { return replayKey("dpop proof", p.thumbprint, p.tokenID) }
+
+// Remember returns how long a [ReplayStore] must keep the key: until no instance would
+// accept the proof any more, with a minute for clocks that differ.
+func (p *Proof) Remember() time.Duration { return p.remember }
+
+// NextNonce returns the nonce for the client's next proof when the one in this proof is
+// about to end, and "" otherwise (RFC 9449 §8.2).
+func (p *Proof) NextNonce() string { return p.nextNonce }
+
+// Verify returns what raw proves, an error wrapping [ErrInvalidProof], or one wrapping
+// [ErrNonceRequired] when a proof is good but for its nonce. The checks are those of RFC
+// 9449 §4.3, in this order:
+//
+//  1. at most [MaxProofLength] bytes in three segments;
+//  2. a strict header: typ dpop+jwt, an accepted alg, a public jwk, nothing else that
+//     names or fetches a key;
+//  3. the signature, by the key in the header;
+//  4. the claims: jti, the method and URI of this request, iat within the window, and the
+//     digest of this access token;
+//  5. the nonce, where one is required.
+//
+// The key is the sender's own choice and grants nothing: [Verified.Prove] compares it with
+// the one that the token is bound to.
+func (v *ProofVerifier) Verify(raw string, r ProofRequest) (*Proof, error) {
+	if len(raw) > MaxProofLength {
+		return nil, proofRefusal("longer than 4 KiB")
+	}
+	c, err := splitCompact(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrInvalidProof, err)
+	}
+	key, err := readProofHeader(c.header, v.algorithms)
+	if err != nil {
+		return nil, err
+	}
+	if !key.verify(c.signed, c.signature) {
+		return nil, proofRefusal("the signature does not verify")
+	}
+	claims, err := readProofClaims(c.payload)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if err := v.check(claims, r, now); err != nil {
+		return nil, err
+	}
+	next, err := v.checkNonce(claims.nonce, now)
+	if err != nil {
+		return nil, err
+	}
+	return &Proof{
+		thumbprint: key.Thumbprint(), tokenID: claims.tokenID,
+		remember: 2*v.window + replicaSkew, nextNonce: next,
+	}, nil
+}
+
+func (v *ProofVerifier) check(c proofClaims, r ProofRequest, now time.Time) error {
+	issued := time.Unix(c.issued, 0)
+	switch {
+	case c.tokenID == "":
+		return proofRefusal("jti is missing")
+	case c.method == "" || c.method != r.Method:
+		return proofRefusal("htm is not the method of the request")
+	case !v.servedAt(c.uri, r.Path):
+		return proofRefusal("htu is not the URI of the request")
+	case c.issued == absent:
+		return proofRefusal("iat is missing")
+	case issued.Add(v.window).Before(now):
+		return proofRefusal("iat is too long ago")
+	case now.Add(v.window).Before(issued):
+		return proofRefusal("iat is in the future")
+	case r.Token == "" && c.tokenHash != "":
+		return proofRefusal("ath where there is no access token")
+	case r.Token != "" && c.tokenHash != tokenHash(r.Token):
+		return proofRefusal("ath is not the digest of the access token")
+	}
+	return nil
+}
+
+// tokenHash is the ath claim of a proof for an access token (RFC 9449 §4.2).
+func tokenHash(raw string) string {
+	sum := sha256.Sum256([]byte(raw))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func (v *ProofVerifier) checkNonce(nonce string, now time.Time) (next string, err error) {
+	n := v.nonces.get()
+	if n == nil {
+		return "", nil
+	}
+	accepted, current := n.accepts(nonce, now)
+	if !accepted {
+		return "", ErrNonceRequired
+	}
+	if !current {
+		next = n.at(now)
+	}
+	return next, nil
+}

@@ -1,0 +1,297 @@
+package token_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reevehq/reeve/session/token"
+)
+
+// publicJWK writes the public key of p for alg, with edits, from the standard library
+// alone.
+func (p pair) publicJWK(alg token.Algorithm, edits ...string) string {
+	q := func(b []byte) string { return `"` + base64.RawURLEncoding.EncodeToString(b) + `"` }
+	switch alg {
+	case token.EdDSA:
+		return object(map[string]string{"kty": `"OKP"`, "crv": `"Ed25519"`, "x": q(p.ed.Public().(ed25519.PublicKey))}, edits...)
+	case token.ES256:
+		point, _ := p.ec.PublicKey.Bytes()
+		return object(map[string]string{"kty": `"EC"`, "crv": `"P-256"`, "x": q(point[1:33]), "y": q(point[33:])}, edits...)
+	case token.HS256:
+		return object(map[string]string{"kty": `"oct"`, "k": q(p.plain)}, edits...)
+	}
+	return object(map[string]string{"kty": `"RSA"`, "n": q(p.rsa.N.Bytes()), "e": q(big.NewInt(int64(p.rsa.E)).Bytes())}, edits...)
+}
+
+// thumbprintOf hashes the required members in the order of their names (RFC 7638 §3),
+// which is the order object writes them in.
+func (p pair) thumbprintOf(alg token.Algorithm) string {
+	sum := sha256.Sum256([]byte(p.publicJWK(alg)))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// thumbprint is that of our Ed25519 key, to which bound tokens of these tests are bound.
+func thumbprint() string { return ours().thumbprintOf(token.EdDSA) }
+
+const origin = "https://api.example.com"
+
+var wantRequest = token.ProofRequest{Method: "POST", Path: "/invoices/42", Token: "the-access-token"}
+
+func proofHeader(p pair, alg token.Algorithm, edits ...string) string {
+	return object(map[string]string{"typ": `"dpop+jwt"`, "alg": fmt.Sprintf("%q", alg), "jwk": p.publicJWK(alg)}, edits...)
+}
+
+func athOf(raw string) string {
+	sum := sha256.Sum256([]byte(raw))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func proofClaims(edits ...string) string {
+	return object(map[string]string{
+		"jti": `"p-1"`, "htm": `"POST"`, "htu": `"` + origin + `/invoices/42"`,
+		"iat": fmt.Sprint(time.Now().Unix()), "ath": `"` + athOf(wantRequest.Token) + `"`,
+	}, edits...)
+}
+
+// proof is a good proof by our key for alg, with edited claims.
+func proof(alg token.Algorithm, edits ...string) string {
+	return ours().forge(alg, proofHeader(ours(), alg), proofClaims(edits...))
+}
+
+func proofs(t testing.TB, edit ...func(*token.ProofConfig)) *token.ProofVerifier {
+	t.Helper()
+	cfg := token.ProofConfig{Origins: []string{origin}}
+	for _, e := range edit {
+		e(&cfg)
+	}
+	v, err := token.NewProofVerifier(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func allProofAlgorithms(c *token.ProofConfig) { c.Algorithms = allAlgorithms[:4] }
+
+func TestGoodProofsAreAccepted(t *testing.T) {
+	v := proofs(t, allProofAlgorithms)
+	for _, alg := range allAlgorithms[:4] {
+		p, err := v.Verify(proof(alg), wantRequest)
+		if err != nil {
+			t.Fatalf("%s: %v", alg, err)
+		}
+		if p.Thumbprint() != ours().thumbprintOf(alg) {
+			t.Errorf("%s: thumbprint is %s, want %s", alg, p.Thumbprint(), ours().thumbprintOf(alg))
+		}
+		if p.Remember() < 2*time.Minute || p.NextNonce() != "" {
+			t.Errorf("%s: remembered for %v, next nonce %q", alg, p.Remember(), p.NextNonce())
+		}
+	}
+	for name, raw := range map[string]string{
+		"the longer type":                ours().forge(token.EdDSA, proofHeader(ours(), token.EdDSA, "typ", `"application/DPOP+jwt"`), proofClaims()),
+		"a kid, which means nothing":     ours().forge(token.EdDSA, proofHeader(ours(), token.EdDSA, "kid", `"k1"`), proofClaims()),
+		"a jwk that says what it is for": ours().forge(token.EdDSA, proofHeader(ours(), token.EdDSA, "jwk", ours().publicJWK(token.EdDSA, "use", `"sig"`, "alg", `"EdDSA"`, "kid", `"x"`)), proofClaims()),
+		"a claim that nobody knows":      proof(token.EdDSA, "x", `{"a":[1]}`),
+		"a fraction of a second":         proof(token.EdDSA, "iat", fmt.Sprint(time.Now().Unix())+".25"),
+		"a nonce that nobody asked for":  proof(token.EdDSA, "nonce", `"x"`),
+		"a query and a fragment":         proof(token.EdDSA, "htu", `"`+origin+`/invoices/42?a=b#c"`),
+		"a jti of 128 bytes":             proof(token.EdDSA, "jti", `"`+strings.Repeat("j", 128)+`"`),
+	} {
+		if _, err := v.Verify(raw, wantRequest); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The example of RFC 9449 §4.1 and its thumbprint in §6.1.
+func TestThumbprintIsThatOfTheRFC(t *testing.T) {
+	set, err := token.ParseJWKS([]byte(`{"keys":[{"kid":"x","kty":"EC","crv":"P-256",` +
+		`"x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs","y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := set.Keys()[0].Thumbprint(); got != "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" {
+		t.Errorf("got %s", got)
+	}
+	if got := (token.Key{}).Thumbprint() + key(t, "k", token.HS256, ours().plain).Thumbprint(); got != "" {
+		t.Errorf("a key that is not public has the thumbprint %s", got)
+	}
+}
+
+func p384JWK(t *testing.T) string {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	point, _ := k.PublicKey.Bytes()
+	b := base64.RawURLEncoding.EncodeToString
+	return fmt.Sprintf(`{"kty":"EC","crv":"P-384","x":%q,"y":%q}`, b(point[1:49]), b(point[49:]))
+}
+
+// Each row is one thing wrong with a proof that is correctly signed wherever it can be.
+// After each, a good proof is accepted.
+func TestHostileProofsAreRefused(t *testing.T) {
+	now := time.Now().Unix()
+	g := proof(token.EdDSA)
+	part := strings.Split(g, ".")
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := pair{rsa: weak}
+	header := func(edits ...string) string {
+		return ours().forge(token.EdDSA, proofHeader(ours(), token.EdDSA, edits...), proofClaims())
+	}
+	withJWK := func(edits ...string) string { return header("jwk", ours().publicJWK(token.EdDSA, edits...)) }
+	claim := func(edits ...string) string { return proof(token.EdDSA, edits...) }
+	rows := []struct{ name, raw, cause string }{
+		{"empty text", "", "empty"},
+		{"a proof of more than 4 KiB, correctly signed", claim("x", `"`+strings.Repeat("a", 4<<10)+`"`), "longer than 4 KiB"},
+		{"two segments", part[0] + "." + part[1], "three segments"},
+		{"two proofs in one header", g + ", " + g, "base64url"},
+		{"a line break", g + "\n", "base64url"},
+		{"no signature", part[0] + "." + part[1] + ".", "three segments"},
+		{"the signature of another text", part[0] + "." + b64(proofClaims("jti", `"p-2"`)) + "." + part[2], "signature"},
+		{"a signature by another key than the one inside", theirs().forge(token.EdDSA, proofHeader(ours(), token.EdDSA), proofClaims()), "signature"},
+
+		{"no typ", header("typ", ""), "typ"},
+		{"an access token's typ", header("typ", `"at+jwt"`), "typ"},
+		{"a plain JWT's typ", header("typ", `"JWT"`), "typ"},
+		{"alg none", ours().forge("none", proofHeader(ours(), token.EdDSA, "alg", `"none"`), proofClaims()) + "AA", "alg"},
+		{"no alg", header("alg", ""), "alg"},
+		{"alg in another case", header("alg", `"eddsa"`), "alg"},
+		{"HS256 with a key of the sender's own", ours().forge(token.HS256, proofHeader(ours(), token.HS256), proofClaims()), "private or symmetric"},
+		{"HS256 keyed with the public key", b64(proofHeader(ours(), token.EdDSA, "alg", `"HS256"`)) + "." + b64(proofClaims()) + "." + b64(string(hs256(ours().ed[32:], b64(proofHeader(ours(), token.EdDSA, "alg", `"HS256"`))+"."+b64(proofClaims())))), "alg"},
+		{"an algorithm that is not accepted here", ours().forge(token.RS256, proofHeader(ours(), token.RS256), proofClaims()), "alg"},
+		{"an algorithm for another kind of key", header("alg", `"ES256"`), "no public key for ES256"},
+		{"a private key inside", withJWK("d", `"`+base64.RawURLEncoding.EncodeToString(ours().ed.Seed())+`"`), "private or symmetric"},
+		{"an empty private member", withJWK("d", `""`), "private or symmetric"},
+		{"a symmetric member beside the public ones", withJWK("k", `"AAAA"`), "private or symmetric"},
+		{"no jwk", header("jwk", ""), "jwk is missing"},
+		{"a jwk that is null", header("jwk", "null"), "not an object"},
+		{"a jwk that is empty", header("jwk", "{}"), "kty and crv"},
+		{"a jwk for encryption", withJWK("use", `"enc"`), "use is not sig"},
+		{"a jwk for signing only", withJWK("key_ops", `["sign"]`), "key_ops"},
+		{"a jwk for another alg", withJWK("alg", `"ES256"`), "another alg"},
+		{"a key of small order", withJWK("x", `"`+strings.Repeat("A", 43)+`"`), "small order"},
+		{"a key on another curve", header("jwk", p384JWK(t), "alg", `"ES256"`), "kty and crv"},
+		{"a kid and no jwk", header("jwk", "", "kid", `"k1"`), "jwk is missing"},
+		{"a kid that is no text", header("kid", "1"), "not a string"},
+		{"a key to fetch", header("jku", `"https://evil.example/jwks"`), "not accepted"},
+		{"a certificate", header("x5c", `["AAAA"]`), "not accepted"},
+		{"crit", header("crit", `["x"]`), "not accepted"},
+		{"a header that says jwk twice", ours().forge(token.EdDSA, strings.Replace(proofHeader(ours(), token.EdDSA), "{", `{"jwk":`+theirs().publicJWK(token.EdDSA)+",", 1), proofClaims()), "not strict JSON"},
+		{"a jwk that says x twice", header("jwk", strings.Replace(ours().publicJWK(token.EdDSA), "{", `{"x":"AAAA",`, 1)), "not strict JSON"},
+
+		{"no jti", claim("jti", ""), "jti is missing"},
+		{"an empty jti", claim("jti", `""`), "jti"},
+		{"a jti of 129 bytes", claim("jti", `"`+strings.Repeat("j", 129)+`"`), "jti"},
+		{"a jti with a line break", claim("jti", `"a\nb"`), "jti"},
+		{"a jti that is a number", claim("jti", "7"), "jti"},
+		{"no htm", claim("htm", ""), "htm"},
+		{"the method of another request", claim("htm", `"GET"`), "htm"},
+		{"the method in another case", claim("htm", `"post"`), "htm"},
+		{"no htu", claim("htu", ""), "htu"},
+		{"the path of another request", claim("htu", `"`+origin+`/invoices/43"`), "htu"},
+		{"a path without the origin", claim("htu", `"/invoices/42"`), "htu"},
+		{"another host", claim("htu", `"https://evil.example/invoices/42"`), "htu"},
+		{"a host before a user's at sign", claim("htu", `"https://api.example.com@evil.example/invoices/42"`), "htu"},
+		{"another port", claim("htu", `"https://api.example.com:8443/invoices/42"`), "htu"},
+		{"without TLS", claim("htu", `"http://api.example.com/invoices/42"`), "htu"},
+		{"no iat", claim("iat", ""), "iat is missing"},
+		{"an iat of 61 s ago", claim("iat", fmt.Sprint(now-61)), "iat is too long ago"},
+		{"an iat 90 s ahead", claim("iat", fmt.Sprint(now+90)), "iat is in the future"},
+		{"an iat that overflows", claim("iat", "1e30"), "iat"},
+		{"an iat of minus zero", claim("iat", "-0"), "iat"},
+		{"an iat that is text", claim("iat", `"`+fmt.Sprint(now)+`"`), "iat"},
+		{"no ath", claim("ath", ""), "ath"},
+		{"the ath of another token", claim("ath", `"`+athOf("another")+`"`), "ath"},
+		{"the ath in another spelling", claim("ath", `"`+athOf(wantRequest.Token)+`="`), "ath"},
+		{"the ath of the digest", claim("ath", `"`+athOf(athOf(wantRequest.Token))+`"`), "ath"},
+		{"claims that are no object", ours().forge(token.EdDSA, proofHeader(ours(), token.EdDSA), "[]"), "not an object"},
+		{"claims that say htu twice", ours().forge(token.EdDSA, proofHeader(ours(), token.EdDSA), strings.Replace(proofClaims(), "{", `{"htu":"https://x/",`, 1)), "not strict JSON"},
+		{"claims in capitals", ours().forge(token.EdDSA, proofHeader(ours(), token.EdDSA), strings.Replace(proofClaims(), `"htm"`, `"HTM"`, 1)), "htm"},
+		{"claims and more", ours().forge(token.EdDSA, proofHeader(ours(), token.EdDSA), proofClaims()+"{}"), "not strict JSON"},
+		{"an access token", good(token.EdDSA), "header"},
+	}
+	v := proofs(t)
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			got, err := v.Verify(row.raw, wantRequest)
+			if got != nil || !errors.Is(err, token.ErrInvalidProof) || errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrNonceRequired) {
+				t.Fatalf("got %v, %v; want ErrInvalidProof alone", got, err)
+			}
+			if !strings.Contains(err.Error(), row.cause) {
+				t.Errorf("refused for %q, want %q", err, row.cause)
+			}
+			if _, err := v.Verify(g, wantRequest); err != nil {
+				t.Errorf("afterwards a good proof is refused: %v", err)
+			}
+		})
+	}
+	if _, err := proofs(t, allProofAlgorithms).Verify(small.forge(token.RS256, proofHeader(small, token.RS256), proofClaims()), wantRequest); !errors.Is(err, token.ErrInvalidProof) {
+		t.Errorf("an RSA key of 1024 bits: %v", err)
+	}
+	if _, err := new(token.ProofVerifier).Verify(g, wantRequest); !errors.Is(err, token.ErrInvalidProof) {
+		t.Errorf("the zero ProofVerifier: %v", err)
+	}
+}
+
+func TestAProofIsGoodWithinItsWindowAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := proofs(t, func(c *token.ProofConfig) { c.Window = 30 * time.Second })
+		now := time.Now().Unix()
+		at := func(iat int64) error {
+			_, err := v.Verify(proof(token.EdDSA, "iat", fmt.Sprint(iat)), wantRequest)
+			return err
+		}
+		for age, ok := range map[int64]bool{0: true, 30: true, 31: false, -30: true, -31: false} {
+			if err := at(now - age); (err == nil) != ok {
+				t.Errorf("%d s old: %v", age, err)
+			}
+		}
+		p, err := v.Verify(proof(token.EdDSA, "iat", fmt.Sprint(now+30)), wantRequest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As long as it is remembered, and no longer, it would be accepted again.
+		raw := proof(token.EdDSA, "iat", fmt.Sprint(now+30))
+		time.Sleep(p.Remember() - time.Minute)
+		if _, err := v.Verify(raw, wantRequest); err != nil {
+			t.Errorf("at the end of its time: %v", err)
+		}
+		time.Sleep(time.Second)
+		if _, err := v.Verify(raw, wantRequest); err == nil {
+			t.Error("a proof outlives the memory of its use")
+		}
+	})
+}
+
+// A proof for the request of a first token is for no access token, and the reverse.
+func TestAProofForNoTokenIsForNoToken(t *testing.T) {
+	v := proofs(t)
+	login := wantRequest
+	login.Token = ""
+	if _, err := v.Verify(proof(token.EdDSA, "ath", ""), login); err != nil {
+		t.Errorf("a proof without ath, for a request without a token: %v", err)
+	}
+	if _, err := v.Verify(proof(token.EdDSA), login); !errors.Is(err, token.ErrInvalidProof) {
+		t.Errorf("a proof for a token, on a request without one: %v", err)
+	}
+	if _, err := v.Verify(proof(token.EdDSA, "ath", ""), wantRequest); !errors.Is(err, token.ErrInvalidProof) {
+		t.Errorf("a proof for no token, on a request with one: %v", err)
+	}
+}

@@ -1,0 +1,120 @@
+package jwks
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/reevehq/reeve/session/token"
+)
+
+// The limits of a fetch.
+const (
+	dialLimit   = time.Second
+	tlsLimit    = 2 * time.Second
+	maxBody     = 1 << 20
+	maxHeader   = 64 << 10
+	maxETag     = 256
+	maxError    = 256
+	acceptTypes = token.JWKSContentType + ", application/json"
+)
+
+// newTransport makes the transport of all fetches. A connection serves one fetch: they are
+// minutes apart, and an idle connection costs two goroutines for each issuer.
+func newTransport(cfg Config) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialLimit}
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
+		TLSHandshakeTimeout:    tlsLimit,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableKeepAlives:      true,
+		DisableCompression:     true, // a small body must not become a large one
+	}
+	if cfg.PublicOnly {
+		t.Proxy = nil // it would connect for us, to wherever it likes
+		dialer.Control = refusePrivate
+	}
+	t.DialContext = dialer.DialContext
+	return t
+}
+
+// answer is what a good fetch brought.
+type answer struct {
+	set  *token.KeySet // nil when the provider said that nothing changed
+	etag string
+	life time.Duration
+}
+
+// get makes one request. It calls the transport itself, without a client that would
+// follow redirects or keep cookies. fresh asks the caches on the way to pass it on.
+func (f *Fetcher) get(ctx context.Context, s *Source, etag string, fresh bool) (answer, error) {
+	r := (&http.Request{
+		Method: http.MethodGet, URL: s.url, Host: s.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Accept": {acceptTypes}, "User-Agent": {"reeve"}},
+	}).WithContext(ctx)
+	if etag != "" {
+		r.Header.Set("If-None-Match", etag)
+	}
+	if fresh {
+		r.Header.Set("Cache-Control", "no-cache")
+	}
+	resp, err := f.transport.RoundTrip(r)
+	if err != nil {
+		return answer{}, transportError(err)
+	}
+	defer resp.Body.Close()
+	life := lifetime(resp.Header, s.maxAge)
+	switch {
+	case resp.StatusCode == http.StatusNotModified && etag != "":
+		return answer{life: life}, nil
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return answer{}, fmt.Errorf("status %d: redirects are refused", resp.StatusCode)
+	case resp.StatusCode != http.StatusOK:
+		return answer{}, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err != nil {
+		return answer{}, errors.New("the answer was cut short")
+	}
+	if len(body) > maxBody {
+		return answer{}, errors.New("an answer of more than 1 MiB")
+	}
+	set, err := token.ParseJWKS(body)
+	if err != nil {
+		return answer{}, err
+	}
+	tag := resp.Header.Get("ETag")
+	if len(tag) > maxETag {
+		tag = ""
+	}
+	return answer{set: set, etag: tag, life: life}, nil
+}
+
+// transportError passes on the errors that are known to repeat neither the URL nor a
+// proxy's password.
+func transportError(err error) error {
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return e
+	}
+	return errors.New("the connection failed, or what came was not HTTP")
+}
+
+// clean makes text that a stranger may have had a part in fit for a log line.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s[:min(len(s), maxError)])
+}

@@ -1,0 +1,213 @@
+// Package jwks gets the keys of issuers from their JSON Web Key Sets and keeps them fresh.
+//
+//	fetcher, err := jwks.New(jwks.Config{})
+//	keys, err := fetcher.Add(jwks.Endpoint{
+//		Issuer: "https://id.example.com",
+//		URL:    "https://id.example.com/.well-known/jwks.json",
+//	})
+//	verifier, err := token.NewVerifier(token.Issuer{Name: "https://id.example.com", Keys: keys, …})
+//	err = fetcher.Start()
+//	defer fetcher.Close()
+//
+// What the time between two fetches is, the provider says by Cache-Control, within limits,
+// and a ticker that no request can spend keeps to it. Beside it an unknown kid causes at
+// most one fetch per issuer in 30 s, claimed before it starts, so a stranger who makes up
+// kids neither floods the provider nor hides a rotation: a new key is accepted within 35 s
+// of its publication, whatever else is asked. Nothing is remembered of a kid that was not
+// found, so there is nothing to fill and nothing that would refuse a key published later.
+//
+// An answer replaces the keys only when it is a good key set: an empty one, an error page
+// or a set with a published secret changes nothing. In an outage the last good keys serve
+// for 24 h; after that, and before the first answer, the issuer's tokens are answered with
+// token.ErrUnavailable, and those of others as ever, and the provider is asked every second
+// until it answers. A key that a good answer lacks is refused from then on.
+//
+// URLs are the operator's: no header of a token names one. Redirects are refused, plain
+// http is for loopback hosts alone, and an operator who lets customers register their own
+// URLs sets [Config.PublicOnly], so that none leads into the operator's network.
+package jwks
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const defaultMaxIssuers = 1000
+
+// Config says how a [Fetcher] fetches. The zero Config is the one to begin with.
+type Config struct {
+	// RootCAs are the authorities that may certify providers. Default: the system's.
+	RootCAs *x509.CertPool
+
+	// PublicOnly refuses to connect to addresses that are not public: loopback, private,
+	// link-local and shared ones (RFC 6890), after names are resolved. Set it when anybody
+	// but the operator chooses URLs. No proxy is used then. By default HTTPS_PROXY and its
+	// like are heeded and every address is allowed, since many providers are private.
+	PublicOnly bool
+
+	// MaxIssuers is how many endpoints there may be at a time. Default 1,000.
+	MaxIssuers int
+
+	// Logger gets one record when an issuer's fetches begin to fail, and one when they work
+	// again. Default: none.
+	Logger *slog.Logger
+}
+
+// Fetcher keeps the keys of many issuers. It has one goroutine between [Fetcher.Start] and
+// [Fetcher.Close], and one for each fetch in progress, of which there are at most 96. It
+// is safe for concurrent use.
+type Fetcher struct {
+	transport http.RoundTripper
+	limit     int
+	logger    *slog.Logger
+	epoch     time.Time // the clock counts from here, so that setting the time does not move it
+	wake      chan struct{}
+	work      sync.WaitGroup
+
+	mu       sync.Mutex
+	stop     context.CancelFunc // ends life; nil before Start
+	life     context.Context    // from Start to Close, of no request
+	closed   bool
+	sources  map[string]*Source
+	schedule schedule
+	lanes    [lanes]lane
+}
+
+// New returns a fetcher without endpoints. It starts nothing.
+func New(cfg Config) (*Fetcher, error) {
+	if cfg.MaxIssuers < 0 {
+		return nil, fmt.Errorf("MaxIssuers: %d", cfg.MaxIssuers)
+	}
+	if cfg.MaxIssuers == 0 {
+		cfg.MaxIssuers = defaultMaxIssuers
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Fetcher{
+		transport: newTransport(cfg), limit: cfg.MaxIssuers, logger: cfg.Logger,
+		epoch: time.Now(), wake: make(chan struct{}, 1), sources: map[string]*Source{},
+	}, nil
+}
+
+// Start begins to fetch, all endpoints at once. It does not wait for any answer: a
+// provider that is down delays neither the start nor another issuer. A fetcher starts
+// once.
+func (f *Fetcher) Start() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed || f.stop != nil {
+		return errors.New("jwks: started or closed before")
+	}
+	f.life, f.stop = context.WithCancel(context.Background())
+	f.work.Go(f.run)
+	return nil
+}
+
+// Close ends all fetching and waits for the goroutines. Keys held by then serve on until
+// they are 24 h old, so that requests in progress end as they would have.
+func (f *Fetcher) Close() error {
+	f.mu.Lock()
+	f.closed = true
+	if f.stop != nil {
+		f.stop()
+	}
+	f.mu.Unlock()
+	f.work.Wait()
+	return nil
+}
+
+// Add returns the source of an issuer's keys, for [token.Issuer.Keys]. Once the fetcher is
+// started the first fetch begins at once. All problems of the endpoint are reported,
+// each beginning with its field; an issuer or a URL that is there already, one endpoint
+// too many and a closed fetcher are errors. Of one URL for two issuers the holder of its
+// keys would sign for both.
+func (f *Fetcher) Add(e Endpoint) (*Source, error) {
+	s, err := newSource(f, e)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.closed:
+		return nil, errors.New("jwks: closed")
+	case f.sources[e.Issuer] != nil:
+		return nil, errors.New("Issuer: twice")
+	case len(f.sources) >= f.limit:
+		return nil, fmt.Errorf("jwks: %d issuers, no more are allowed", f.limit)
+	}
+	for _, other := range f.sources {
+		if *other.url == *s.url {
+			return nil, errors.New("URL: that of another issuer")
+		}
+	}
+	f.sources[e.Issuer] = s
+	s.due = f.now()
+	f.schedule.add(s)
+	f.poke()
+	return s, nil
+}
+
+// Remove ends the fetching for an issuer and reports whether there was any. Its source
+// answers token.ErrUnavailable from then on: remove the issuer from the verifier first,
+// which refuses its tokens.
+func (f *Fetcher) Remove(issuer string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.sources[issuer]
+	if s == nil {
+		return false
+	}
+	delete(f.sources, issuer)
+	f.schedule.remove(s)
+	s.removed = true
+	s.current.Store(nil)
+	return true
+}
+
+// Health is how an issuer's keys are.
+type Health struct {
+	Issuer string
+
+	// Ready means that tokens can be verified: there are keys, of a fetch less than 24 h ago.
+	Ready bool
+
+	// Keys is how many there are, and Ignored says of the first few of the others why they
+	// are not used. The lines are for logs.
+	Keys    int
+	Ignored []string
+
+	// Age is the time since the last good fetch, 0 when there was none. Alarm long before
+	// 24 h.
+	Age time.Duration
+
+	// Fetches counts all that ended, Failed those of them that brought nothing good.
+	Fetches, Failed uint64
+
+	// LastError says why the last fetch failed, and is "" when it did not: printable ASCII
+	// of at most 256 bytes, without the URL.
+	LastError string
+}
+
+// Health returns the health of every issuer, in the order of their names.
+func (f *Fetcher) Health() []Health {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := make([]Health, 0, len(f.sources))
+	for _, s := range f.sources {
+		all = append(all, s.health())
+	}
+	slices.SortFunc(all, func(a, b Health) int { return strings.Compare(a.Issuer, b.Issuer) })
+	return all
+}
+
+func (f *Fetcher) now() time.Duration { return time.Since(f.epoch) }

@@ -1,0 +1,420 @@
+package jwks_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/session/token/jwks"
+)
+
+func publicOf(t testing.TB, s *token.Signer) any {
+	t.Helper()
+	doc, err := s.JWKS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set struct{ Keys []struct{ X string } }
+	if err := json.Unmarshal(doc, &set); err != nil {
+		t.Fatal(err)
+	}
+	x, err := base64.RawURLEncoding.DecodeString(set.Keys[0].X)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ed25519.PublicKey(x)
+}
+
+func TestNothingRunsBeforeStartOrAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		time.Sleep(time.Hour)
+		w.refuses(w.signers[0], token.ErrUnavailable)
+		if n := len(w.providers[host(0)].times()); n != 0 {
+			t.Fatalf("%d fetches before Start", n)
+		}
+		w.start()
+		if err := w.fetcher.Start(); err == nil {
+			t.Error("it starts twice")
+		}
+		synctest.Wait()
+		w.providers[host(0)].set(0, "") // a fetch that hangs is in progress when Close is called
+		go w.sources[0].Key(context.Background(), "x", token.EdDSA)
+		synctest.Wait()
+		start := time.Now()
+		w.fetcher.Close()
+		w.fetcher.Close()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("Close took %v", took)
+		}
+		n := len(w.providers[host(1)].times())
+		time.Sleep(time.Hour)
+		w.sources[1].Key(context.Background(), "x", token.EdDSA)
+		if got := len(w.providers[host(1)].times()); got != n {
+			t.Errorf("%d fetches after Close", got-n)
+		}
+		w.accepts(w.signers[1])
+		if _, err := w.fetcher.Add(jwks.Endpoint{Issuer: "x", URL: "https://x"}); err == nil {
+			t.Error("an endpoint is added after Close")
+		}
+		if err := w.fetcher.Start(); err == nil {
+			t.Error("it starts after Close")
+		}
+	}) // the bubble ends only when every goroutine in it has
+}
+
+// deaf is a transport that does not notice the end of a context for a while.
+type deaf struct{ ended chan struct{} }
+
+func (d deaf) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	time.Sleep(time.Second)
+	close(d.ended)
+	return nil, r.Context().Err()
+}
+
+func TestCloseWaitsForTheFetchesInProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, err := jwks.New(jwks.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := deaf{make(chan struct{})}
+		f.WithTransport(d)
+		if _, err := f.Add(jwks.Endpoint{Issuer: "x", URL: "https://x"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Start(); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		f.Close()
+		select {
+		case <-d.ended:
+		default:
+			t.Error("Close has not waited")
+		}
+	})
+}
+
+func TestARemovedIssuerIsFetchedNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2).start()
+		defer w.fetcher.Close()
+		synctest.Wait()
+		w.providers[host(0)].takes(time.Second)
+		go w.sources[0].Key(context.Background(), "x", token.EdDSA)
+		time.Sleep(100 * time.Millisecond)
+		if !w.fetcher.Remove(issuer(0)) || w.fetcher.Remove(issuer(0)) {
+			t.Error("Remove does not report what it did")
+		}
+		w.refuses(w.signers[0], token.ErrUnavailable)
+		time.Sleep(2 * time.Second) // the answer comes to nobody
+		w.refuses(w.signers[0], token.ErrUnavailable)
+		n := len(w.providers[host(0)].times())
+		time.Sleep(time.Hour)
+		if got := len(w.providers[host(0)].times()); got != n {
+			t.Errorf("%d fetches after Remove", got-n)
+		}
+		if _, err := w.fetcher.Add(jwks.Endpoint{Issuer: issuer(0), URL: url(0) + "/keys"}); err != nil {
+			t.Errorf("it cannot be added again: %v", err)
+		}
+		w.accepts(w.signers[1])
+	})
+}
+
+// TestIssuersComeAndGoWhileTokensAreVerified is for the race detector.
+func TestIssuersComeAndGoWhileTokensAreVerified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4).start()
+		defer w.fetcher.Close()
+		synctest.Wait()
+		raw := []string{sign(t, w.signers[0]), sign(t, w.signers[1])}
+		var work sync.WaitGroup
+		for range 4 {
+			work.Go(func() {
+				for i := range 500 {
+					if _, err := w.verifier.Verify(context.Background(), raw[0]); err != nil {
+						t.Errorf("an issuer that stays: %v", err)
+						return
+					}
+					_, err := w.verifier.Verify(context.Background(), raw[1])
+					if err != nil && !errors.Is(err, token.ErrInvalid) && !errors.Is(err, token.ErrUnavailable) {
+						t.Errorf("an issuer that goes: %v", err)
+					}
+					w.sources[i%4].Key(context.Background(), "x", token.EdDSA)
+					w.fetcher.Health()
+				}
+			})
+		}
+		work.Go(func() {
+			for range 200 {
+				w.verifier.Remove(issuer(1))
+				w.fetcher.Remove(issuer(1))
+				source, err := w.fetcher.Add(jwks.Endpoint{Issuer: issuer(1), URL: url(1) + "/keys"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := w.verifier.Add(token.Issuer{Name: issuer(1), Audience: "api", Algorithms: []token.Algorithm{token.EdDSA}, Keys: source}); err != nil {
+					t.Error(err)
+				}
+				source.DropKey("nobody's")
+				time.Sleep(time.Millisecond)
+			}
+		})
+		work.Wait()
+	})
+}
+
+func TestAThousandIssuersTakeLittleMemoryAndOneGoroutine(t *testing.T) {
+	const n = 1000
+	before, goroutines := heapInUse(), runtime.NumGoroutine()
+	f, err := jwks.New(jwks.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &provider{}
+	p.set(200, rsaSet(t, 4))
+	all := everywhere{p}
+	f.WithTransport(all)
+	issuers := make([]token.Issuer, n)
+	for i := range n {
+		source, err := f.Add(jwks.Endpoint{Issuer: issuer(i), URL: url(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		issuers[i] = token.Issuer{Name: issuer(i), Audience: "api", Algorithms: []token.Algorithm{token.RS256}, Keys: source}
+	}
+	if _, err := f.Add(jwks.Endpoint{Issuer: "one more", URL: "https://one.more"}); err == nil {
+		t.Error("a thousand and one are accepted")
+	}
+	v, err := token.NewVerifier(issuers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	deadline := time.Now().Add(time.Minute)
+	for ready := 0; ready < n; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d are ready after a minute", ready, n)
+		}
+		ready = 0
+		for _, h := range f.Health() {
+			if h.Ready {
+				ready++
+			}
+		}
+	}
+	for runtime.NumGoroutine() > goroutines+1 {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), goroutines)
+		}
+		runtime.Gosched()
+	}
+	p.mu.Lock()
+	p.fetches = nil
+	p.mu.Unlock()
+	used := heapInUse() - before
+	t.Logf("%d issuers of 4 RSA keys: %.1f MiB, %d goroutine(s) more", n, float64(used)/(1<<20), runtime.NumGoroutine()-goroutines)
+	if used > 20<<20 {
+		t.Errorf("%d issuers take %d bytes, at most 20 MiB are allowed", n, used)
+	}
+	runtime.KeepAlive(v)
+	runtime.KeepAlive(issuers)
+}
+
+// rsaSet is a set of n keys of 2048 bits.
+func rsaSet(t testing.TB, n int) string {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []token.Key
+	for i := range n {
+		k, err := token.NewKey(fmt.Sprint("k", i), token.RS256, &private.PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, k)
+	}
+	set, err := token.NewKeySet(keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := set.JWKS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(doc)
+}
+
+// everywhere is one provider under every host.
+type everywhere struct{ *provider }
+
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestAKnownKeyCostsNoAllocation(t *testing.T) {
+	f, _ := jwks.New(jwks.Config{})
+	p := &provider{}
+	p.publish(newSigner(t, "x", "k1"))
+	f.WithTransport(everywhere{p})
+	source, err := f.Add(jwks.Endpoint{Issuer: "x", URL: "https://x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for !f.Health()[0].Ready && ctx.Err() == nil {
+		runtime.Gosched()
+	}
+	source.Key(ctx, "x", token.EdDSA) // the one fetch that unknown kids have in 30 s
+	for f.Health()[0].Fetches < 2 && ctx.Err() == nil {
+		runtime.Gosched()
+	}
+	for kid, want := range map[string]error{"k1": nil, "x": token.ErrUnknownKey} {
+		var err error
+		if n := testing.AllocsPerRun(100, func() { _, err = source.Key(ctx, kid, token.EdDSA) }); n != 0 || !errors.Is(err, want) {
+			t.Errorf("%s: %v allocations and %v", kid, n, err)
+		}
+	}
+	if _, err := source.Key(ctx, "k1", token.ES256); !errors.Is(err, token.ErrUnknownKey) {
+		t.Errorf("the key of another algorithm: %v", err)
+	}
+}
+
+func TestEveryBadFieldIsNamed(t *testing.T) {
+	f, err := jwks.New(jwks.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Add(jwks.Endpoint{Issuer: "taken", URL: "https://taken.example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	const notAbsolute, notHTTPS = "URL: not an absolute URL", "URL: https is required, but for loopback hosts"
+	const user = "URL: user information and fragment are not accepted"
+	for _, row := range []struct {
+		name string
+		e    jwks.Endpoint
+		want []string
+	}{
+		{"the zero endpoint", jwks.Endpoint{}, []string{"Issuer: required, printable ASCII of at most 255 bytes", "URL: required"}},
+		{"everything wrong", jwks.Endpoint{Issuer: "a\n", URL: "http://id.example.com", MaxAge: time.Second, Dropped: []string{"x"}}, []string{
+			"Issuer: required, printable ASCII of at most 255 bytes", notHTTPS, "MaxAge: 1s, 30s to 24h0m0s is allowed",
+			"Dropped[0]: not a SHA-256 thumbprint in base64url"}},
+		{"the same issuer", jwks.Endpoint{Issuer: "taken", URL: "https://other.example.com"}, []string{"Issuer: twice"}},
+		{"the same URL", jwks.Endpoint{Issuer: "other", URL: "https://taken.example.com"}, []string{"URL: that of another issuer"}},
+		{"a path", jwks.Endpoint{Issuer: "x", URL: "/keys"}, []string{notAbsolute}},
+		{"a file", jwks.Endpoint{Issuer: "x", URL: "file:///etc/passwd"}, []string{notAbsolute}},
+		{"no host", jwks.Endpoint{Issuer: "x", URL: "https://:443/"}, []string{notAbsolute}},
+		{"another scheme", jwks.Endpoint{Issuer: "x", URL: "gopher://x/"}, []string{notHTTPS}},
+		{"http to a name that begins like a loopback", jwks.Endpoint{Issuer: "x", URL: "http://127.0.0.1.example.com/"}, []string{notHTTPS}},
+		{"http to localhost's namesake", jwks.Endpoint{Issuer: "x", URL: "http://localhost.example.com/"}, []string{notHTTPS}},
+		{"a password", jwks.Endpoint{Issuer: "x", URL: "https://u:p@x/"}, []string{user}},
+		{"a fragment", jwks.Endpoint{Issuer: "x", URL: "https://x/#f"}, []string{user}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s, err := f.Add(row.e)
+			if err == nil || s != nil {
+				t.Fatal("accepted")
+			}
+			if diff := cmp.Diff(row.want, strings.Split(err.Error(), "\n")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	for n, good := range []string{"https://x/a?b=c", "http://127.0.0.1:1/", "http://[::1]:1/", "http://localhost:1/"} {
+		if _, err := f.Add(jwks.Endpoint{Issuer: fmt.Sprint(n), URL: good}); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	if _, err := jwks.New(jwks.Config{MaxIssuers: -1}); err == nil {
+		t.Error("MaxIssuers -1 is accepted")
+	}
+}
+
+func TestTheProviderSaysHowLongWithinLimits(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		control []string
+		age     string
+		longest time.Duration
+		want    time.Duration
+	}{
+		{"no word", nil, "", 24 * time.Hour, 10 * time.Minute},
+		{"no word about time", []string{"public, must-revalidate"}, "", 24 * time.Hour, 10 * time.Minute},
+		{"an hour", []string{"public, max-age=3600"}, "", 24 * time.Hour, time.Hour},
+		{"an hour, in capitals", []string{"Max-Age=3600"}, "", 24 * time.Hour, time.Hour},
+		{"an hour, quoted", []string{`max-age="3600"`}, "", 24 * time.Hour, time.Hour},
+		{"an hour of which a cache used a part", []string{"max-age=3600"}, "600", 24 * time.Hour, 50 * time.Minute},
+		{"an hour that a cache used up", []string{"max-age=3600"}, "999999999999999999999", 24 * time.Hour, 30 * time.Second},
+		{"a second", []string{"max-age=1"}, "", 24 * time.Hour, 30 * time.Second},
+		{"nothing", []string{"max-age=0"}, "", 24 * time.Hour, 30 * time.Second},
+		{"no-store", []string{"max-age=3600, no-store"}, "", 24 * time.Hour, 30 * time.Second},
+		{"no-cache on a line of its own", []string{"max-age=3600", "no-cache"}, "", 24 * time.Hour, 30 * time.Second},
+		{"two that differ", []string{"max-age=3600, max-age=60"}, "", 24 * time.Hour, time.Minute},
+		{"a year", []string{"max-age=31536000"}, "", 24 * time.Hour, 24 * time.Hour},
+		{"more than fits", []string{"max-age=99999999999999999999"}, "", 24 * time.Hour, 24 * time.Hour},
+		{"more than the operator wants", []string{"max-age=3600"}, "", time.Minute, time.Minute},
+		{"negative", []string{"max-age=-1"}, "", 24 * time.Hour, 10 * time.Minute},
+		{"garbage", []string{"max-age=soon"}, "later", 24 * time.Hour, 10 * time.Minute},
+		{"that of a shared cache", []string{"s-maxage=60"}, "", 24 * time.Hour, 10 * time.Minute},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := http.Header{"Cache-Control": row.control}
+			if row.age != "" {
+				h.Set("Age", row.age)
+			}
+			if got := jwks.Lifetime(h, row.longest); got != row.want {
+				t.Errorf("got %v, want %v", got, row.want)
+			}
+		})
+	}
+}
+
+func TestPrivateAddressesAreNotPublic(t *testing.T) {
+	for _, a := range []string{
+		"127.0.0.1", "127.255.255.255", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+		"0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "240.0.0.1", "192.0.0.1", "198.18.0.1", "::", "::1", "fe80::1", "fc00::1", "fd12::1", "ff02::1",
+		"64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::1", "2001::1", "2001:db8::1", "fec0::1", "::7f00:1",
+	} {
+		if jwks.Public(netip.MustParseAddr(a)) {
+			t.Errorf("%s counts as public", a)
+		}
+	}
+	for _, a := range []string{"1.1.1.1", "8.8.8.8", "172.15.255.255", "172.32.0.1", "100.63.255.255", "100.128.0.0", "2606:4700::1111", "2a00:1450::1"} {
+		if !jwks.Public(netip.MustParseAddr(a)) {
+			t.Errorf("%s does not count as public", a)
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package jwks
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/reevehq/reeve/session/token"
+)
+
+// The limits of a source.
+const (
+	maxStale   = 24 * time.Hour         // how long keys serve after the last good fetch
+	minLife    = 30 * time.Second       // of an answer, whatever its provider says
+	maxLife    = 24 * time.Hour         // the same
+	maxWait    = 250 * time.Millisecond // of a request for a fetch in progress
+	maxWaiting = 64                     // requests of one issuer that wait at a time
+	maxIgnored = 8                      // lines of Health.Ignored
+	maxText    = 255                    // bytes of an issuer's name
+)
+
+// The outages. They carry no detail, since every request in an outage makes one; Health
+// has it.
+var (
+	errNoKeys = fmt.Errorf("jwks: no keys were fetched yet: %w", token.ErrUnavailable)
+	errStale  = fmt.Errorf("jwks: the last good keys are older than 24 h: %w", token.ErrUnavailable)
+)
+
+// Endpoint is where an issuer publishes its keys.
+type Endpoint struct {
+	// Issuer is the name of the issuer, its iss claim. Required. Printable ASCII of at most
+	// 255 bytes.
+	Issuer string
+
+	// URL is that of the key set. Required. https, or http to a loopback host; without user
+	// information and fragment.
+	URL string
+
+	// MaxAge is the longest time until keys are fetched again, and so, but for DropKey, how
+	// long a key may serve that the provider has withdrawn. The provider may ask for less;
+	// without a word from it, it is 10 minutes. Default 24 h, from 30 s to 24 h.
+	MaxAge time.Duration
+
+	// Dropped are thumbprints of keys that are never accepted, whatever the provider says:
+	// those that [Source.DropKey] returned, to outlast a restart.
+	Dropped []string
+}
+
+// Source holds the keys of one issuer; [Fetcher.Add] makes one. It is safe for concurrent
+// use.
+type Source struct {
+	fetcher *Fetcher
+	issuer  string
+	url     *url.URL
+	maxAge  time.Duration
+
+	current   atomic.Pointer[keys]   // nil before the first good fetch
+	flight    atomic.Pointer[flight] // nil when no fetch is in progress
+	missAfter atomic.Int64           // on the fetcher's clock: when an unknown kid may cause the next fetch
+	waiting   atomic.Int32
+
+	// Guarded by the mutex of the fetcher.
+	dropped         map[string]bool // by thumbprint
+	etag            string          // of the answer that current came with
+	ignored         []string
+	fetches, failed uint64
+	lastError       string
+	due             time.Duration
+	place           int // in the schedule, -1 when not there
+	lane            int
+	removed         bool
+}
+
+// keys is what a good fetch brought. It is never changed.
+type keys struct {
+	byID    map[string]token.Key
+	fetched time.Duration
+}
+
+var _ token.KeySource = (*Source)(nil)
+
+func newSource(f *Fetcher, e Endpoint) (*Source, error) {
+	var errs []error
+	if e.Issuer == "" || len(e.Issuer) > maxText || clean(e.Issuer) != e.Issuer {
+		errs = append(errs, errors.New("Issuer: required, printable ASCII of at most 255 bytes"))
+	}
+	u, err := parseURL(e.URL)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("URL: %w", err))
+	}
+	if e.MaxAge == 0 {
+		e.MaxAge = maxLife
+	}
+	if e.MaxAge < minLife || e.MaxAge > maxLife {
+		errs = append(errs, fmt.Errorf("MaxAge: %v, %v to %v is allowed", e.MaxAge, minLife, maxLife))
+	}
+	dropped := map[string]bool{}
+	for n, thumbprint := range e.Dropped {
+		if sum, err := base64.RawURLEncoding.Strict().DecodeString(thumbprint); err != nil || len(sum) != 32 {
+			errs = append(errs, fmt.Errorf("Dropped[%d]: not a SHA-256 thumbprint in base64url", n))
+		}
+		dropped[thumbprint] = true
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Source{fetcher: f, issuer: e.Issuer, url: u, maxAge: e.MaxAge, dropped: dropped, place: -1}, nil
+}
+
+func parseURL(s string) (*url.URL, error) {
+	if s == "" {
+		return nil, errors.New("required")
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "":
+		return nil, errors.New("not an absolute URL")
+	case u.User != nil || u.Fragment != "" || u.RawFragment != "":
+		return nil, errors.New("user information and fragment are not accepted")
+	case u.Scheme == "https":
+		return u, nil
+	case u.Scheme == "http" && loopback(u.Hostname()):
+		return u, nil
+	}
+	return nil, errors.New("https is required, but for loopback hosts")
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// Key implements [token.KeySource]. A known key costs two map look-ups and no lock. An
+// unknown kid may cause a fetch, on the terms of the package, and the request waits for a
+// fetch in progress up to its context and 250 ms, so that the first tokens of a new key
+// are not refused; with 64 requests of the issuer waiting, others are answered at once.
+// It returns [token.ErrUnavailable] before the first good fetch, and 24 h after the last.
+func (s *Source) Key(ctx context.Context, kid string, alg token.Algorithm) (token.Key, error) {
+	held := s.current.Load()
+	key, known, err := s.find(held, kid, alg)
+	if err == nil || known {
+		return key, err
+	}
+	fl := s.flight.Load()
+	if fl == nil && s.usable(held) {
+		fl = s.claim()
+	}
+	if fl == nil || !s.wait(ctx, fl) {
+		return key, err
+	}
+	key, _, err = s.find(s.current.Load(), kid, alg)
+	return key, err
+}
+
+// find looks for a key among those held. known means that no fetch would change the
+// answer: there is a key of that id, which is for another algorithm.
+func (s *Source) find(held *keys, kid string, alg token.Algorithm) (key token.Key, known bool, err error) {
+	if held == nil {
+		return token.Key{}, false, errNoKeys
+	}
+	if !s.usable(held) {
+		return token.Key{}, false, errStale
+	}
+	key, known = held.byID[kid]
+	if !known || key.Algorithm() != alg {
+		return token.Key{}, known, token.ErrUnknownKey
+	}
+	return key, true, nil
+}
+
+func (s *Source) usable(held *keys) bool {
+	return held != nil && s.fetcher.now()-held.fetched < maxStale
+}
+
+// claim begins a fetch for an unknown kid and returns it, or nil when it is too early. The
+// right to the next one is given away before this one begins, by time alone, so that
+// neither its length nor its outcome lets more through.
+func (s *Source) claim() *flight {
+	f := s.fetcher
+	now, after := f.now(), s.missAfter.Load()
+	if int64(now) < after || !s.missAfter.CompareAndSwap(after, int64(now+missCooldown)) {
+		return s.flight.Load()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stop == nil || f.closed || s.removed {
+		return nil
+	}
+	if s.flight.Load() == nil {
+		f.begin(s, true)
+	}
+	return s.flight.Load()
+}
+
+// wait waits for a fetch to end and reports whether it did.
+func (s *Source) wait(ctx context.Context, fl *flight) bool {
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > maxWaiting {
+		return false
+	}
+	timer := time.NewTimer(maxWait)
+	defer timer.Stop()
+	select {
+	case <-fl.done:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// settle takes over the outcome of a fetch. The mutex of the fetcher is held.
+func (s *Source) settle(a answer, err error) {
+	s.fetches++
+	held := s.current.Load()
+	if err != nil {
+		s.failed++
+		s.lastError = clean(err.Error())
+		return
+	}
+	s.lastError = ""
+	if s.removed {
+		return
+	}
+	if a.set == nil { // unchanged, which the provider said of the keys that are held
+		s.current.Store(&keys{held.byID, s.fetcher.now()})
+		return
+	}
+	byID := make(map[string]token.Key, a.set.Len())
+	for _, k := range a.set.Keys() {
+		if !s.dropped[k.Thumbprint()] {
+			byID[k.ID()] = k
+		}
+	}
+	s.etag = a.etag
+	s.ignored = a.set.Ignored()
+	s.ignored = s.ignored[:min(len(s.ignored), maxIgnored)]
+	s.current.Store(&keys{byID, s.fetcher.now()})
+}
+
+// DropKey ends the trust in a key at once, for a private key that has been stolen: it is
+// accepted no more, under this id or another, however often the provider publishes it.
+// It returns the key's thumbprint, which [Endpoint.Dropped] takes to outlast a restart,
+// and false when there is no key of that id. Another key may take the id. Every instance
+// has to be told.
+func (s *Source) DropKey(kid string) (thumbprint string, ok bool) {
+	s.fetcher.mu.Lock()
+	defer s.fetcher.mu.Unlock()
+	held := s.current.Load()
+	if held == nil {
+		return "", false
+	}
+	key, ok := held.byID[kid]
+	if !ok {
+		return "", false
+	}
+	thumbprint = key.Thumbprint()
+	s.dropped[thumbprint] = true
+	byID := maps.Clone(held.byID)
+	maps.DeleteFunc(byID, func(_ string, k token.Key) bool { return k.Thumbprint() == thumbprint })
+	s.current.Store(&keys{byID, held.fetched})
+	return thumbprint, true
+}
+
+// health returns a snapshot. The mutex of the fetcher is held.
+func (s *Source) health() Health {
+	h := Health{
+		Issuer: s.issuer, Ignored: append([]string(nil), s.ignored...),
+		Fetches: s.fetches, Failed: s.failed, LastError: s.lastError,
+	}
+	if held := s.current.Load(); held != nil {
+		h.Ready, h.Keys, h.Age = s.usable(held), len(held.byID), s.fetcher.now()-held.fetched
+	}
+	return h
+}

@@ -1,0 +1,245 @@
+package jwks_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/session/token/jwks"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// soak reports whether the long proofs are wanted.
+func soak() bool { return os.Getenv("REEVE_SOAK") == "1" }
+
+// provider is an identity provider in memory. The zero provider hangs.
+type provider struct {
+	mu      sync.Mutex
+	status  int // 0 hangs
+	body    string
+	header  http.Header
+	took    time.Duration
+	fetches []time.Time
+	last    http.Header
+}
+
+// RoundTrip answers as the provider is at the moment the request came.
+func (p *provider) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	p.fetches = append(p.fetches, time.Now())
+	p.last = r.Header
+	status, body, header, took := p.status, p.body, p.header.Clone(), p.took
+	p.mu.Unlock()
+	if header == nil {
+		header = http.Header{}
+	}
+	wait := time.After(took)
+	if status == 0 {
+		wait = nil
+	}
+	select {
+	case <-wait:
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	if tag := header.Get("ETag"); status == 200 && tag != "" && r.Header.Get("If-None-Match") == tag {
+		status, body = 304, ""
+	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+func (p *provider) set(status int, body string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status, p.body = status, body
+}
+
+func (p *provider) say(header ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.header = http.Header{}
+	for i := 0; i < len(header); i += 2 {
+		p.header.Add(header[i], header[i+1])
+	}
+}
+
+func (p *provider) takes(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.took = d
+}
+
+// asked returns the header of the last request.
+func (p *provider) asked() http.Header {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}
+
+func (p *provider) times() []time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]time.Time(nil), p.fetches...)
+}
+
+func (p *provider) publish(signers ...*token.Signer) { p.set(200, setOf(signers...)) }
+
+func setOf(signers ...*token.Signer) string {
+	var keys []token.Key
+	for _, s := range signers {
+		keys = append(keys, s.Key())
+	}
+	set, err := token.NewKeySet(keys...)
+	if err != nil {
+		panic(err)
+	}
+	doc, err := set.JWKS()
+	if err != nil {
+		panic(err)
+	}
+	return string(doc)
+}
+
+// providers answers by host.
+type providers map[string]*provider
+
+func (p providers) RoundTrip(r *http.Request) (*http.Response, error) {
+	return p[r.URL.Host].RoundTrip(r)
+}
+
+func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+func url(n int) string    { return fmt.Sprintf("https://id%d.example.com", n) }
+func host(n int) string   { return strings.TrimPrefix(url(n), "https://") }
+func issuer(n int) string { return url(n) }
+
+func newSigner(t testing.TB, iss, kid string) *token.Signer {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := token.NewSigner(token.SignerConfig{Issuer: iss, Audience: "api", KeyID: kid, Algorithm: token.EdDSA, Key: private, Lifetime: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func sign(t testing.TB, s *token.Signer) string {
+	t.Helper()
+	signed, err := s.Sign(session.Session{
+		ID: session.NewID(), Tenant: tenant.MustParse("acme"), User: session.MustParseUserID("alice"), ExpiresAt: time.Now().Add(24 * time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed.Reveal()
+}
+
+// world is a fetcher of n providers, each with one key, and a verifier that trusts them.
+// It has to be made inside of a synctest bubble.
+type world struct {
+	t         testing.TB
+	fetcher   *jwks.Fetcher
+	providers providers
+	sources   []*jwks.Source
+	signers   []*token.Signer
+	verifier  *token.Verifier
+}
+
+func newWorld(t testing.TB, n int, edit ...func(*jwks.Endpoint)) *world {
+	t.Helper()
+	f, err := jwks.New(jwks.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, providers: providers{}, fetcher: f}
+	f.WithTransport(w.providers)
+	var issuers []token.Issuer
+	for i := range n {
+		e := jwks.Endpoint{Issuer: issuer(i), URL: url(i) + "/keys"}
+		for _, edit := range edit {
+			edit(&e)
+		}
+		s, err := f.Add(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signer := newSigner(t, issuer(i), "k1")
+		p := &provider{}
+		p.publish(signer)
+		w.providers[host(i)] = p
+		w.sources, w.signers = append(w.sources, s), append(w.signers, signer)
+		issuers = append(issuers, token.Issuer{Name: issuer(i), Audience: "api", Algorithms: []token.Algorithm{token.EdDSA}, Keys: s})
+	}
+	if w.verifier, err = token.NewVerifier(issuers...); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) start() *world {
+	w.t.Helper()
+	if err := w.fetcher.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) verify(s *token.Signer) error {
+	_, err := w.verifier.Verify(context.Background(), sign(w.t, s))
+	return err
+}
+
+func (w *world) accepts(s *token.Signer) {
+	w.t.Helper()
+	if err := w.verify(s); err != nil {
+		w.t.Errorf("a good token is refused: %v", err)
+	}
+}
+
+func (w *world) refuses(s *token.Signer, want error) {
+	w.t.Helper()
+	if err := w.verify(s); !errors.Is(err, want) {
+		w.t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+func (w *world) health(n int) jwks.Health {
+	w.t.Helper()
+	for _, h := range w.fetcher.Health() {
+		if h.Issuer == issuer(n) {
+			return h
+		}
+	}
+	w.t.Fatalf("no health of issuer %d", n)
+	return jwks.Health{}
+}
+
+// mostIn returns the most fetches in any stretch of time of the given length.
+func mostIn(fetches []time.Time, length time.Duration) int {
+	most := 0
+	for i, from := range fetches {
+		n := 0
+		for _, at := range fetches[i:] {
+			if at.Sub(from) < length {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}

@@ -1,0 +1,153 @@
+package token
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Limits and defaults of a [LogoutTrust].
+const (
+	defaultLogoutLifetime = 2 * time.Minute // what the specification recommends, §2.4
+	maxLogoutLifetime     = time.Hour
+)
+
+// LogoutTrust says which logout tokens of an [Issuer] are accepted (OpenID Connect
+// Back-Channel Logout 1.0), beside what the entry says of all its tokens.
+type LogoutTrust struct {
+	// Audience is the client id under which this service is known to the issuer. Required.
+	// It is rarely the audience of access tokens. Printable ASCII, at most 255 bytes.
+	Audience string
+
+	// Tenant is the one tenant whose users the issuer signs in. Zero means that its logout
+	// tokens name it in the TenantClaim, as its access tokens do; a logout token that names
+	// another than a Tenant set here is refused.
+	Tenant tenant.ID
+
+	// MaxLifetime is the longest accepted time from iat to exp. Default 2 minutes, at least
+	// 1 s, at most 1 h.
+	MaxLifetime time.Duration
+}
+
+func (t *LogoutTrust) withDefaults() *LogoutTrust {
+	if t == nil {
+		return nil
+	}
+	c := *t
+	if c.MaxLifetime == 0 {
+		c.MaxLifetime = defaultLogoutLifetime
+	}
+	return &c
+}
+
+func (t *LogoutTrust) validate() (errs []error) {
+	if t == nil {
+		return nil
+	}
+	if err := checkText("Logout.Audience", t.Audience); err != nil {
+		errs = append(errs, err)
+	}
+	if t.MaxLifetime < time.Second || t.MaxLifetime > maxLogoutLifetime {
+		errs = append(errs, fmt.Errorf("Logout.MaxLifetime: %v, 1s to %v is allowed", t.MaxLifetime, maxLogoutLifetime))
+	}
+	return errs
+}
+
+// Logout is what an accepted logout token says: whose sessions have ended at the issuer.
+// Only [Verifier.VerifyLogout] fills one. The zero Logout is about nobody. It is immutable
+// and redacts itself in every printer.
+type Logout struct {
+	redact
+	sealed[logout]
+}
+
+type logout struct {
+	issuer, tokenID, sessionName string
+	tenant                       tenant.ID
+	user                         session.UserID
+	session                      session.ID
+	remember                     time.Duration
+}
+
+func (l *Logout) claims() *logout {
+	if l == nil || l.get() == nil {
+		return &logout{}
+	}
+	return l.get()
+}
+
+// Issuer returns the iss claim, which is the Name of an [Issuer].
+func (l *Logout) Issuer() string { return l.claims().issuer }
+
+// TokenID returns the jti claim.
+func (l *Logout) TokenID() string { return l.claims().tokenID }
+
+// Tenant returns the tenant that the token is about. It is never zero.
+func (l *Logout) Tenant() tenant.ID { return l.claims().tenant }
+
+// User returns the sub claim, zero when there is none.
+func (l *Logout) User() session.UserID { return l.claims().user }
+
+// SessionName returns the sid claim, by which the issuer names one of its sessions, and ""
+// when there is none. The result may be a secret.
+func (l *Logout) SessionName() string { return l.claims().sessionName }
+
+// Session returns the session that the token names in the claim where the issuer's access
+// tokens name theirs, its SessionClaim, and zero when it names none of ours.
+func (l *Logout) Session() session.ID { return l.claims().session }
+
+// ReplayKey returns what to give to a [ReplayStore].
+func (l *Logout) ReplayKey() ReplayKey {
+	return replayKey("logout token", l.claims().issuer, l.claims().tokenID)
+}
+
+// Remember returns how long a [ReplayStore] must keep the key, as [Proof.Remember] does.
+func (l *Logout) Remember() time.Duration { return l.claims().remember }
+
+// VerifyLogout returns what a logout token says, on the terms of [Verifier.Verify], of an
+// issuer whose entry has the field Logout. The checks are those of the specification's
+// §2.6: keys and algorithms are the issuer's; typ is logout+jwt, and no other, since typ
+// alone keeps ID tokens apart whatever claims they have; aud, iat, exp and jti are there;
+// events is the one of a back-channel logout; sub or sid is there and a nonce is not.
+//
+// Whether the token was used before, only a [ReplayStore] knows.
+func (v *Verifier) VerifyLogout(ctx context.Context, raw string) (*Logout, error) {
+	c, err := splitCompact(raw)
+	if err != nil {
+		return nil, err
+	}
+	h, err := readHeader(c.header)
+	if err != nil {
+		return nil, err
+	}
+	name, err := peekIssuer(c.payload)
+	if err != nil {
+		return nil, err
+	}
+	issuer, ok := v.issuers.load()[name]
+	if !ok || issuer.Logout == nil {
+		return nil, refusal("issuer " + quote(name) + " is not trusted to sign users out")
+	}
+	if !slices.Contains(issuer.Algorithms, h.algorithm) {
+		return nil, refusal("header: alg is not one of the issuer's")
+	}
+	if trimApplication(h.typ) != "logout+jwt" {
+		return nil, refusal("header: typ is not logout+jwt")
+	}
+	key, err := issuer.key(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	if !key.verify(c.signed, c.signature) {
+		return nil, refusal("the signature does not verify")
+	}
+	claims, err := readLogoutClaims(c.payload, issuer)
+	if err != nil {
+		return nil, err
+	}
+	return claims.accept(issuer, time.Now())
+}

@@ -1,0 +1,129 @@
+package token
+
+import (
+	"slices"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// logoutEvent is the member of events that makes a token a logout token.
+const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+
+// logoutClaims are what is read of a logout token.
+type logoutClaims struct {
+	times
+	audience             bool // aud names us
+	event                bool
+	tokenID              string
+	user, tenantID       string
+	sid, sessionID       string
+	hasUser, hasTenantID bool
+}
+
+// readLogoutClaims reads an authenticated payload under the names its issuer uses.
+func readLogoutClaims(payload []byte, i *Issuer) (logoutClaims, error) {
+	c := logoutClaims{times: times{absent, absent, absent}}
+	err := readObject(payload, func(r reader, name string) (err error) {
+		switch name {
+		case "aud":
+			c.audience, err = readAudience(r, i.Logout.Audience)
+		case "exp":
+			c.expires, err = readDate(r)
+		case "iat":
+			c.issued, err = readDate(r)
+		case "nbf":
+			c.notBefore, err = readDate(r)
+		case "jti":
+			c.tokenID, err = readID(r)
+		case "sub":
+			c.hasUser = true
+			c.user, err = r.string()
+		case "sid":
+			c.sid, err = readID(r)
+		case i.SessionClaim: // another than sid
+			c.sessionID, err = readID(r)
+		case i.TenantClaim:
+			c.hasTenantID = true
+			c.tenantID, err = r.string()
+		case "events":
+			c.event, err = readEvents(r)
+		default:
+			if name == "cnf" || slices.Contains(foreignClaims, name) {
+				return malformed("not a logout token")
+			}
+			return r.skip()
+		}
+		if err != nil {
+			return malformed(name + ": " + err.Error()) // one of the names above, so ours
+		}
+		return nil
+	})
+	if err != nil {
+		return logoutClaims{}, refusal("claims: " + err.Error())
+	}
+	if i.SessionClaim == "sid" {
+		c.sessionID = c.sid
+	}
+	return c, nil
+}
+
+// readEvents reads the events claim, in which the one member allowed is the logout, an
+// object.
+func readEvents(r reader) (found bool, err error) {
+	err = r.object(func(r reader, name string) error {
+		if name != logoutEvent {
+			return malformed("an event that is not accepted")
+		}
+		found = true
+		return r.object(func(r reader, _ string) error { return r.skip() })
+	})
+	return found, err
+}
+
+// accept holds the claims against the issuer's entry and the clock.
+func (c *logoutClaims) accept(i *Issuer, now time.Time) (*Logout, error) {
+	switch {
+	case !c.audience:
+		return nil, refusal("claims: aud does not name this service")
+	case c.expires == absent || c.issued == absent:
+		return nil, refusal("claims: exp or iat is missing")
+	}
+	if err := c.times.check(i.Leeway, now); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.expires <= c.issued:
+		return nil, refusal("claims: exp is not after iat")
+	case c.expires-c.issued > int64(i.Logout.MaxLifetime/time.Second):
+		return nil, refusal("claims: exp is too long after iat")
+	case c.tokenID == "":
+		return nil, refusal("claims: jti is missing")
+	case !c.event:
+		return nil, refusal("claims: events is missing or empty")
+	case !c.hasUser && c.sid == "" && c.sessionID == "":
+		return nil, refusal("claims: neither sub nor sid")
+	}
+	l := logout{issuer: i.Name, tokenID: c.tokenID, sessionName: c.sid, tenant: i.Logout.Tenant}
+	var err error
+	if c.hasUser {
+		if l.user, err = session.ParseUserID(c.user); err != nil {
+			return nil, refusal("claims: sub is not a user id")
+		}
+	}
+	if c.hasTenantID || l.tenant.IsZero() {
+		named, err := tenant.Parse(c.tenantID)
+		if err != nil {
+			return nil, refusal("claims: the tenant is missing or not a tenant id")
+		}
+		if !l.tenant.IsZero() && l.tenant != named {
+			return nil, refusal("claims: the tenant is not the issuer's")
+		}
+		l.tenant = named
+	}
+	l.session, _ = session.ParseID(c.sessionID) // zero: not one of ours
+	end := time.Unix(c.expires, 0).Add(max(i.Leeway, 0))
+	l.remember = end.Sub(now) + replicaSkew
+	return &Logout{sealed: seal(&l)}, nil
+}

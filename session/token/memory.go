@@ -1,0 +1,77 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// memory holds accepted tokens by the SHA-256 of their whole text, and nothing of what
+// was refused. What is found there has had its signature and its claims verified; all
+// that can change since is looked at again ([accepted.stands]). The nil memory is empty.
+type memory struct {
+	tokens *otter.Cache[digest, *accepted]
+}
+
+type digest [sha256.Size]byte
+
+// accepted is an accepted token, with what it was accepted under.
+type accepted struct {
+	verified *Verified
+	issuer   *Issuer // the entry itself: one that replaces it is another
+	key      Key
+	times    times
+}
+
+func newMemory(size int) *memory {
+	return &memory{otter.Must(&otter.Options[digest, *accepted]{
+		MaximumSize: size,
+		Executor:    func(f func()) { f() }, // so that the cache has no goroutine that nobody stops
+	})}
+}
+
+func (m *memory) digest(raw string) digest {
+	if m == nil {
+		return digest{}
+	}
+	return sha256.Sum256([]byte(raw))
+}
+
+func (m *memory) find(d digest) *accepted {
+	if m == nil {
+		return nil
+	}
+	a, _ := m.tokens.GetIfPresent(d)
+	return a
+}
+
+func (m *memory) put(d digest, a *accepted) {
+	if m != nil {
+		m.tokens.Set(d, a)
+	}
+}
+
+func (m *memory) forget(d digest) { m.tokens.Invalidate(d) }
+
+// stands reports whether a token that was accepted once still is, without its signature
+// and claims being read again: the issuer's entry is the same, its source still gives the
+// same key for it, and its time has not passed. An error is the token's answer; false
+// means that it has to be verified anew.
+func (a *accepted) stands(ctx context.Context, issuers map[string]*Issuer, now time.Time) (bool, error) {
+	if issuers[a.issuer.Name] != a.issuer {
+		return false, nil
+	}
+	key, err := a.issuer.key(ctx, header{keyID: a.key.ID(), algorithm: a.key.Algorithm()})
+	if err != nil {
+		return false, err
+	}
+	if !key.same(a.key) {
+		return false, nil
+	}
+	if err := a.times.check(a.issuer.Leeway, now); err != nil {
+		return false, err
+	}
+	return true, nil
+}
