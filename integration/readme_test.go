@@ -166,26 +166,53 @@ func TestReadmeProgram(t *testing.T) {
 	q.want(401, "GET", "/me", access.Reveal(), "")
 }
 
-// fragment is what surrounds a block that is part of a handler.
-const fragment = `package main
+// preamble stands before the blocks that are part of a handler.
+const preamble = `package readme
 
 import (
 	"context"
+	"crypto/ed25519"
+	"fmt"
+	"testing"
+	"time"
 
+	"github.com/casbin/casbin/v2"
 	"github.com/labstack/echo/v4"
+	"github.com/redis/go-redis/v9"
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/redispolicy"
+	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/session/token/jwks"
 	"github.com/reevehq/reeve/tenant"
 )
 
-var _ = authz.Must[int]
+// What the blocks use of the packages above varies.
+var (
+	_ = authz.Must[int]
+	_ authztest.Options
+	_ middleware.DPoP
+	_ time.Duration
+	_ redispolicy.Revision
+	_ jwks.Config
+	_ = fmt.Sprint
+)
 
-func main() {}
+`
 
-func handle(ctx context.Context, c echo.Context, sessions *session.Manager, signer *token.Signer, acme tenant.ID, alice session.UserID,
+// fragment surrounds one of them.
+const fragment = `
+func handle%d(t *testing.T, ctx context.Context, c echo.Context, e *echo.Echo, pay, events echo.HandlerFunc,
+	tokens *token.Verifier, sessions *session.Manager, engine *policy.Engine, store *redisstore.Store,
+	enforcer *casbin.Enforcer, err error, secret []byte, client redis.UniversalClient, public ed25519.PublicKey, signer *token.Signer, key ed25519.PrivateKey, s session.Session, acme tenant.ID, alice session.UserID,
 	inv struct{ Tenant tenant.ID; Owner, Status string }) error {
+	{
 %s
+	}
 	return nil
 }
 `
@@ -194,34 +221,66 @@ func handle(ctx context.Context, c echo.Context, sessions *session.Manager, sign
 // the policy, and knows every other kind of block.
 func TestReadmeFragmentsCompileAndLoad(t *testing.T) {
 	_, blocks := readme(t)
-	for _, b := range blocks {
+	source := preamble
+	for i, b := range blocks {
 		switch {
 		case b.kind == "console" || strings.HasPrefix(b.text, "package main"):
 			// run by the tests above
 		case b.kind == "go":
-			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "main.go"), fmt.Appendf(nil, fragment, b.text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			buildReadme(t, dir)
+			source += fmt.Sprintf(fragment, i, b.text)
 		case b.kind == "csv":
-			files := fstest.MapFS{"policy.csv": {Data: []byte(b.text)}}
-			for _, name := range []string{"model.conf", "attributes.csv"} {
-				data, err := fs.ReadFile(policies.Files(), name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				files[name] = &fstest.MapFile{Data: data}
-			}
-			if _, err := policy.Load(files, policy.Options{}); err != nil {
+			if _, err := policy.Load(policyFiles(t, b.text), policy.Options{}); err != nil {
 				t.Error(err)
 			}
+		case b.kind == "text":
+			explained(t, b.text)
 		case b.text == "go run ./examples/quickstart\n":
 			program(t, "./examples/quickstart")
 		default:
 			t.Errorf("nobody runs this block:\n%s", b.text)
 		}
 	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	buildReadme(t, dir)
+}
+
+// explained compares a block with what the engine says about the policy block.
+func explained(t *testing.T, want string) {
+	t.Helper()
+	_, blocks := readme(t)
+	engine, err := policy.Load(policyFiles(t, blocks[slices.IndexFunc(blocks, func(b block) bool { return b.kind == "csv" })].text), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := engine.Explain(t.Context(), policy.Request{
+		Tenant:  acme,
+		Subject: policy.Subject{ID: "alice", Roles: policy.RoleNames{"editor"}},
+		Action:  "update",
+		Object:  policy.Object{Type: "invoice", ID: "42", Attributes: policy.Values{"owner": "alice", "status": "paid"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.TrimSpace(got.String()) != strings.TrimSpace(want) {
+		t.Errorf("the explanation is\n%s\nand the README says\n%s", got, want)
+	}
+}
+
+// policyFiles is the standard policy with other rules.
+func policyFiles(t *testing.T, rules string) fstest.MapFS {
+	t.Helper()
+	files := fstest.MapFS{"policy.csv": {Data: []byte(rules)}}
+	for _, name := range []string{"model.conf", "attributes.csv"} {
+		data, err := fs.ReadFile(policies.Files(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: data}
+	}
+	return files
 }
 
 // buildReadme builds dir/main.go as if it stood in the examples module.

@@ -1,0 +1,221 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// served returns how often the server ran a command, in scripts and outside of them.
+func served(tb testing.TB, raw *redis.Client, command string) int {
+	tb.Helper()
+	stats, err := raw.Info(context.Background(), "commandstats").Result()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for line := range strings.Lines(stats) {
+		if rest, ok := strings.CutPrefix(line, "cmdstat_"+command+":calls="); ok {
+			text, _, _ := strings.Cut(rest, ",")
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			return n
+		}
+	}
+	return 0
+}
+
+// A load sends an EVALSHA, an HMGET and a GET, of which beats use only the first.
+func TestCacheCost(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t)
+	raw := server.Client()
+	defer raw.Close()
+	client := redis.NewClient(&redis.Options{
+		Addr: server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
+	})
+	t.Cleanup(func() { client.Close() })
+	var m meter
+	client.AddHook(&m)
+	store, err := redisstore.New(client, storeOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
+		t.Fatal(err)
+	}
+	create := func() session.Ref {
+		s, err := store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Ref()
+	}
+	cache := startCache(t, store)
+	load := func(ref session.Ref) {
+		if _, err := cache.Load(context.Background(), ref); err != nil {
+			t.Errorf("Load: %v", err)
+		}
+	}
+	// loads are the round trips that were loads; the others are beats.
+	loads := func() (trips [][]string) {
+		for _, trip := range m.take() {
+			if slices.Contains(trip, "hmget") {
+				trips = append(trips, trip)
+			}
+		}
+		return trips
+	}
+	load(create()) // the scripts are known from here on
+
+	cold := create()
+	m.take()
+	load(cold)
+	if got, want := loads(), [][]string{{"evalsha", "hmget", "get"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("a cold load: round trips %v, want %v", got, want)
+	}
+	gets, hmgets := served(t, raw, "get"), served(t, raw, "hmget")
+	for range 100_000 {
+		load(cold)
+	}
+	if g, h := served(t, raw, "get"), served(t, raw, "hmget"); g != gets || h != hmgets {
+		t.Errorf("100,000 warm loads made the server run GET %d and HMGET %d times", g-gets, h-hmgets)
+	}
+	if got := loads(); len(got) != 0 {
+		t.Errorf("100,000 warm loads sent %v", got)
+	}
+
+	burst := create()
+	m.take()
+	var running sync.WaitGroup
+	start := make(chan struct{})
+	for range 10_000 {
+		running.Go(func() { <-start; load(burst) })
+	}
+	close(start)
+	running.Wait()
+	if got := loads(); len(got) != 1 {
+		t.Errorf("10,000 cold loads of one session at once made %d reads", len(got))
+	}
+	stats := cache.Stats()
+	t.Logf("%+v", stats)
+}
+
+// Every instance notices at the same time that a use is to be recorded. One does it.
+func TestAUseIsRecordedOnceByAllInstances(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	s := f.create()
+	key := strings.Replace(f.record(), ":s:", ":a:", 1)
+	ttl, err := f.raw.PTTL(t.Context(), key).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		long := time.Now().Add(-session.TouchInterval - time.Second)
+		f.do("set", key, strconv.FormatInt(long.UnixMicro(), 10), "px", strconv.FormatInt(ttl.Milliseconds(), 10))
+		before := served(t, f.raw, "set")
+		var running sync.WaitGroup
+		for range 30 {
+			running.Go(func() {
+				got, err := f.store.Load(context.Background(), s.Ref())
+				if err != nil || !got.LastSeenAt.After(long.Add(session.TouchInterval)) {
+					t.Errorf("Load: last seen at %v, %v", got.LastSeenAt, err)
+				}
+			})
+		}
+		running.Wait()
+		if n := served(t, f.raw, "set") - before; n != 1 {
+			t.Errorf("one use was written down %d times", n)
+		}
+	}
+}
+
+// A session in use on three instances is written at most once in 15 s. The long proof
+// waits for it; the cache's own tests have proved it for one instance on a clock of theirs.
+func TestASessionInUseIsWrittenOnceInFifteenSeconds(t *testing.T) {
+	if !longProofs() {
+		t.Skip("takes a minute: set REEVE_SOAK=1; session.TestASessionInUseIsRenewedInTheBackground proves it for one instance")
+	}
+	t.Parallel()
+	f := newInstances(t)
+	s := f.create()
+	before := served(t, f.raw, "set")
+	for end := time.Now().Add(61 * time.Second); time.Now().Before(end); <-time.After(time.Millisecond) {
+		for i := range f.caches {
+			if _, err := f.load(i, s.Ref()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	n := served(t, f.raw, "set") - before
+	t.Logf("%d writes in a minute of use on three instances", n)
+	if n < 3 || n > 4 {
+		t.Errorf("%d writes in a minute, want 3 or 4", n)
+	}
+}
+
+// BenchmarkLoad compares a load from memory, one that asks Redis, and what asking costs
+// with the client alone: the same three reads in one pipeline.
+func BenchmarkLoad(b *testing.B) {
+	server := redisserver.Start(b)
+	raw := server.Client()
+	defer raw.Close()
+	store := open(b, server.URL(), storeOptions())
+	if err := store.SetTenantStatus(b.Context(), acme, tenant.Active); err != nil {
+		b.Fatal(err)
+	}
+	s, err := store.Create(b.Context(), draft(), session.Creation{Lifetime: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	warm := startCache(b, store)
+	cold, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{}) // hears nothing
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cold.Close()
+	for _, c := range []struct {
+		name string
+		load func() error
+	}{
+		{"warm", func() error { _, err := warm.Load(b.Context(), s.Ref()); return err }},
+		{"cold", func() error { _, err := cold.Load(b.Context(), s.Ref()); return err }},
+		{"store", func() error { _, err := store.Load(b.Context(), s.Ref()); return err }},
+		{"pipeline of the client", func() error {
+			pipe := raw.Pipeline()
+			pipe.HMGet(b.Context(), "{a}:s", "v", "d")
+			pipe.Get(b.Context(), "{a}:e")
+			pipe.Get(b.Context(), "{g}")
+			if _, err := pipe.Exec(b.Context()); err != nil && err != redis.Nil {
+				return fmt.Errorf("pipeline: %w", err)
+			}
+			return nil
+		}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := c.load(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

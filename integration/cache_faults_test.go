@@ -1,0 +1,256 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// work lets every instance load and change sessions at random until done is closed: each
+// session is its user's only one, is updated a few times and then revoked, on an instance
+// that writers names, one way or another. Every user stays revoked for a while, in which
+// the others could be seen to let him in.
+func (f *instances) work(done <-chan struct{}, writers []int) {
+	const users = 24
+	var mu sync.Mutex
+	var current [users]session.Session
+	get := func(u int) session.Session { mu.Lock(); defer mu.Unlock(); return current[u] }
+	put := func(u int, s session.Session) { mu.Lock(); defer mu.Unlock(); current[u] = s }
+	pause := func(d time.Duration) bool {
+		select {
+		case <-done:
+			return false
+		case <-time.After(d):
+			return true
+		}
+	}
+	var running sync.WaitGroup
+	for u := range users {
+		running.Go(func() {
+			user := session.MustParseUserID(fmt.Sprintf("user-%d", u))
+			for pause(rand.N(20 * time.Millisecond)) {
+				i := writers[rand.N(len(writers))]
+				s := draft()
+				s.User = user
+				s, err := f.caches[i].Create(context.Background(), s, session.Creation{Lifetime: time.Hour})
+				if err != nil {
+					continue
+				}
+				put(u, s)
+				for range rand.N(4) {
+					if !pause(rand.N(40 * time.Millisecond)) {
+						return
+					}
+					i := writers[rand.N(len(writers))]
+					_ = f.note(updated, i, s.ID, s.Version+1, func() error {
+						next, err := f.caches[i].Update(context.Background(), s)
+						if err == nil {
+							s = next
+						}
+						return err
+					})
+				}
+				pause(rand.N(40 * time.Millisecond))
+				i = writers[rand.N(len(writers))]
+				whole := rand.N(2) == 0
+				for {
+					err := f.note(revoked, i, s.ID, 0, func() error {
+						if whole {
+							return f.caches[i].RevokeUser(context.Background(), s.Tenant, s.User)
+						}
+						return f.caches[i].Revoke(context.Background(), s.Ref())
+					})
+					if err == nil || !pause(20*time.Millisecond) {
+						break
+					}
+				}
+				if !pause(100*time.Millisecond + rand.N(100*time.Millisecond)) {
+					return
+				}
+			}
+		})
+	}
+	for i := range 4 * len(f.caches) { // readers
+		i %= len(f.caches)
+		running.Go(func() {
+			for pause(rand.N(4 * time.Millisecond)) {
+				for range 4 {
+					if s := get(rand.N(users)); !s.ID.IsZero() {
+						if _, err := f.load(i, s.Ref()); err != nil && !errors.Is(err, session.ErrNotFound) && !isOutage(err) {
+							f.Errorf("Load: %v", err)
+						}
+					}
+				}
+			}
+		})
+	}
+	running.Wait()
+}
+
+// run works for a time while fault does its worst, and checks the history.
+func (f *instances) run(bound time.Duration, writers []int, fault func(pause func(time.Duration))) {
+	f.Helper()
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { f.work(done, writers) })
+	pause := func(d time.Duration) { <-time.After(d) }
+	rounds := 1
+	if longProofs() {
+		rounds = 30
+	}
+	for range rounds {
+		fault(pause)
+	}
+	close(done)
+	running.Wait()
+	bound += f.stalls.slack()
+	violations, latest := f.log.check(bound)
+	for _, v := range violations[:min(len(violations), 10)] {
+		f.Errorf("%s; the bound is %v", v, bound)
+	}
+	loads, changes := f.log.count(allowed), f.log.count(revoked)+f.log.count(updated)
+	f.Logf("%d violations in %d allowed loads and %d changes; the latest stale load was invoked %v after the change had returned; bound %v with a slack of %v",
+		len(violations), loads, changes, latest, bound, f.stalls.slack())
+	if loads < 100 || changes < 20 || f.log.count(revoked) < 5 {
+		f.Errorf("%d loads and %d changes are too few to prove anything", loads, changes)
+	}
+	for i, c := range f.caches {
+		if stats := c.Stats(); stats.Hits == 0 {
+			f.Errorf("instance %s served nothing from memory, which proves nothing about it: %+v", f.names[i], stats)
+		}
+	}
+	f.Logf("instance c: %+v", f.caches[2].Stats())
+}
+
+// It runs beside no other test: its bound is the shortest.
+func TestRevocationReachesEveryInstance(t *testing.T) {
+	f := newInstances(t)
+	f.run(announced, everyone, func(pause func(time.Duration)) { pause(1500 * time.Millisecond) })
+}
+
+// An instance that hears nothing while the others revoke. That it can reach nobody is a
+// hole too: from the lease on it must allow nothing at all.
+func TestRevocationReachesAnInstanceThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	f := newInstances(t)
+	f.run(leased, []int{0, 1}, func(pause func(time.Duration)) {
+		pause(300 * time.Millisecond)
+		f.proxy.Freeze()
+		from := f.log.now()
+		pause(leased + 700*time.Millisecond)
+		f.log.hole("c", from)
+		f.proxy.Heal()
+		pause(500 * time.Millisecond)
+	})
+}
+
+// The worst case: its questions are answered and its announcements swallowed.
+func TestRevocationReachesAnInstanceThatIsDeaf(t *testing.T) {
+	t.Parallel()
+	f := newInstances(t)
+	f.run(leased, everyone, func(pause func(time.Duration)) {
+		pause(300 * time.Millisecond)
+		f.proxy.Deafen()
+		pause(leased + 700*time.Millisecond)
+		s := f.create()
+		f.eventually("a deaf instance asks", func() error { _, err := f.caches[2].Load(context.Background(), s.Ref()); return err })
+		f.proxy.Heal()
+		pause(500 * time.Millisecond)
+	})
+}
+
+func TestRevocationWhileSubscribersAreKilled(t *testing.T) {
+	t.Parallel()
+	f := newInstances(t)
+	f.run(leased, everyone, func(pause func(time.Duration)) {
+		for range 10 {
+			pause(150 * time.Millisecond)
+			if err := f.raw.ClientKillByFilter(context.Background(), "type", "pubsub").Err(); err != nil {
+				f.Error(err)
+			}
+		}
+	})
+	for i, c := range f.caches {
+		if c.Stats().Resets < 10 {
+			f.Errorf("instance %d noticed %d lost connections", i, c.Stats().Resets)
+		}
+	}
+}
+
+func TestRevocationOverASlowNetwork(t *testing.T) {
+	t.Parallel()
+	f := newInstances(t)
+	f.run(leased, everyone, func(pause func(time.Duration)) {
+		f.proxy.Delay(10 * time.Millisecond)
+		pause(time.Second)
+		f.proxy.Cut()
+		pause(time.Second)
+		f.proxy.Heal()
+	})
+}
+
+func TestNothingIsAllowedWhileRedisHangs(t *testing.T) {
+	t.Parallel()
+	f := newInstances(t)
+	f.run(leased, everyone, func(pause func(time.Duration)) {
+		pause(500 * time.Millisecond)
+		f.server.Freeze()
+		from := f.log.now()
+		pause(leased + 700*time.Millisecond)
+		f.log.hole("", from)
+		f.server.Thaw()
+		pause(1500 * time.Millisecond)
+	})
+}
+
+func TestNothingIsAllowedWhileRedisIsDead(t *testing.T) {
+	t.Parallel()
+	f := newInstances(t)
+	f.run(leased, everyone, func(pause func(time.Duration)) {
+		pause(500 * time.Millisecond)
+		f.server.Kill()
+		from := f.log.now()
+		pause(leased + 300*time.Millisecond)
+		f.log.hole("", from)
+		f.server.Restart()
+		pause(1500 * time.Millisecond)
+	})
+}
+
+// What an instance reads while it is not subscribed may change unheard. It is forgotten
+// when the instance hears again.
+func TestWhatWasReadWhileDeafIsForgotten(t *testing.T) {
+	t.Parallel()
+	f := newInstances(t)
+	rounds := 1
+	if longProofs() {
+		rounds = 20
+	}
+	for range rounds {
+		f.proxy.Deafen()
+		soon(t, "the lease ends", func() bool { return !f.caches[2].Stats().Fresh })
+		resets := f.caches[2].Stats().Resets
+		soon(t, "it subscribes anew", func() bool { return f.caches[2].Stats().Resets > resets })
+		<-time.After(200 * time.Millisecond) // it waits for the answer to SUBSCRIBE
+		s := f.create()
+		if _, err := f.caches[2].Load(t.Context(), s.Ref()); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.caches[0].Revoke(t.Context(), s.Ref()); err != nil {
+			t.Fatal(err)
+		}
+		f.proxy.Heal()
+		soon(t, "it hears again", func() bool { return f.caches[2].Stats().Fresh })
+		if _, err := f.caches[2].Load(t.Context(), s.Ref()); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("a session that was revoked while nobody listened: %v", err)
+		}
+	}
+}

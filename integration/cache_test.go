@@ -1,0 +1,278 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/integration/faultproxy"
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/session/sessiontest"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// longProofs says whether the proofs run for long.
+func longProofs() bool { return os.Getenv("REEVE_SOAK") == "1" }
+
+// bounds of the guarantee: normally, and for an instance that is cut off.
+const (
+	announced = 50 * time.Millisecond
+	leased    = session.DefaultLease
+)
+
+// startCache starts a cache on a store and waits until it hears.
+func startCache(tb testing.TB, store *redisstore.Store) *session.Cache {
+	tb.Helper()
+	cache, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cache.Start()
+	tb.Cleanup(func() { _ = cache.Close() })
+	soon(tb, "the cache hears", func() bool { return cache.Stats().Fresh })
+	return cache
+}
+
+// soon waits until a condition holds.
+func soon(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("it never came about that %s", what)
+		}
+	}
+}
+
+// TestCacheConformance proves the contract of session.Store for a cache on Redis.
+func TestCacheConformance(t *testing.T) {
+	t.Parallel()
+	url := redisserver.Shared(t)
+	keepsTheContract(t, func(t *testing.T) *redisstore.Store { return open(t, url, storeOptions()) })
+}
+
+// keepsTheContract runs the suite. The cases that wait for TouchInterval, which the cache's
+// own tests prove on a clock of theirs, are part of the long proofs.
+func keepsTheContract(t *testing.T, open func(t *testing.T) *redisstore.Store) {
+	for _, c := range sessiontest.Cases() {
+		if c.Slow && !longProofs() {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) { c.Run(t, sessiontest.Harness{Store: startCache(t, open(t))}) })
+	}
+}
+
+// TestCacheConformanceOnCluster proves it where each master announces its own changes.
+func TestCacheConformanceOnCluster(t *testing.T) {
+	t.Parallel()
+	client := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: redisserver.StartCluster(t), ContextTimeoutEnabled: true, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
+	})
+	t.Cleanup(func() { client.Close() })
+	keepsTheContract(t, func(t *testing.T) *redisstore.Store {
+		store, err := redisstore.New(client, storeOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	})
+}
+
+// instances are three instances of a service on one Redis. The last one reaches it through a
+// proxy.
+type instances struct {
+	*fixture
+	names  []string
+	stores []*redisstore.Store
+	caches []*session.Cache
+	proxy  *faultproxy.Proxy
+	log    *history
+	stalls *stalls
+}
+
+func newInstances(t *testing.T) *instances {
+	t.Helper()
+	f := &instances{fixture: newFixture(t, 0), names: []string{"a", "b", "c"}, log: newHistory(), stalls: watchStalls(t)}
+	f.proxy = faultproxy.Start(t, f.server.Addr())
+	for _, addr := range []string{f.server.Addr(), f.server.Addr(), f.proxy.Addr()} {
+		store := open(t, "redis://"+addr, f.opts)
+		f.stores = append(f.stores, store)
+		f.caches = append(f.caches, startCache(t, store))
+	}
+	return f
+}
+
+// load loads a session by an instance and notes it when it is allowed.
+func (f *instances) load(i int, ref session.Ref) (session.Session, error) {
+	invoke := f.log.now()
+	s, err := f.caches[i].Load(context.Background(), ref)
+	if err == nil {
+		f.log.add(call{allowed, f.names[i], ref.ID, s.Version, invoke, f.log.now()})
+	}
+	return s, err
+}
+
+// note notes a change once it is acknowledged.
+func (f *instances) note(kind callKind, i int, id session.ID, version uint64, change func() error) error {
+	invoke := f.log.now()
+	err := change()
+	if err == nil {
+		f.log.add(call{kind, f.names[i], id, version, invoke, f.log.now()})
+	}
+	return err
+}
+
+var everyone = []int{0, 1, 2}
+
+// TestRevocationLag measures how long after a revocation another instance still allows.
+func TestRevocationLag(t *testing.T) {
+	f := newInstances(t)
+	rounds := 150
+	if longProofs() {
+		rounds = 20_000
+	}
+	var lags []time.Duration
+	for n := range rounds {
+		s := f.create()
+		for i := range f.caches {
+			for range 2 {
+				if _, err := f.caches[i].Load(t.Context(), s.Ref()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var returned time.Time
+		revoking := make(chan struct{})
+		go func() {
+			defer close(revoking)
+			if err := f.caches[n%3].Revoke(context.Background(), s.Ref()); err != nil {
+				t.Error(err)
+			}
+			returned = time.Now()
+		}()
+		<-revoking
+		for i := range f.caches {
+			lag := time.Duration(0)
+			for {
+				invoke := time.Now()
+				if _, err := f.caches[i].Load(t.Context(), s.Ref()); err != nil {
+					if !errors.Is(err, session.ErrNotFound) {
+						t.Errorf("Load: %v", err)
+					}
+					break
+				}
+				lag = invoke.Sub(returned)
+				<-time.After(20 * time.Microsecond)
+			}
+			lags = append(lags, lag)
+		}
+	}
+	slices.Sort(lags)
+	p50, p99, worst := percentile(lags, 50), percentile(lags, 99), percentile(lags, 100)
+	slack := f.stalls.slack()
+	t.Logf("%d revocations seen by three instances: p50 %v, p99 %v, max %v (slack %v)", rounds, p50, p99, worst, slack)
+	if p99 > 5*time.Millisecond+slack || worst > announced+slack {
+		t.Errorf("p99 %v, max %v; want at most 5ms and 50ms, with a slack of %v", p99, worst, slack)
+	}
+}
+
+// TestChangesReachLiveSessions is about what does not end a session: its roles and its
+// tenant. The instance that made the change knows when the call returns.
+func TestChangesReachLiveSessions(t *testing.T) {
+	t.Parallel()
+	f := newInstances(t)
+	s := f.create()
+	see := func(what string, local int, done func(s session.Session, err error) bool) {
+		t.Helper()
+		if got, err := f.caches[local].Load(t.Context(), s.Ref()); !done(got, err) {
+			t.Errorf("%s: the instance that did it loads %v, %v", what, got.Roles.Names(), err)
+		}
+		for i := range f.caches {
+			began := time.Now()
+			soon(t, what, func() bool { got, err := f.caches[i].Load(t.Context(), s.Ref()); return done(got, err) })
+			if took := time.Since(began); took > announced+f.stalls.slack() {
+				t.Errorf("%s: instance %d took %v", what, i, took)
+			}
+		}
+	}
+	for n := range 30 {
+		local := n % len(f.caches)
+		role := fmt.Sprintf("role-%d", n)
+		current, err := f.caches[local].Load(t.Context(), s.Ref())
+		if err != nil {
+			t.Fatal(err)
+		}
+		current.Roles = session.MustRoles(role)
+		if _, err := f.caches[local].Update(t.Context(), current); err != nil {
+			t.Fatal(err)
+		}
+		see("a role", local, func(s session.Session, err error) bool { return err == nil && s.Roles.Has(role) && s.Roles.Len() == 1 })
+		if err := f.caches[local].SetTenantStatus(t.Context(), acme, tenant.Suspended); err != nil {
+			t.Fatal(err)
+		}
+		see("a suspended tenant", local, func(_ session.Session, err error) bool { return errors.Is(err, tenant.ErrSuspended) })
+		if err := f.caches[local].SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
+			t.Fatal(err)
+		}
+		see("an active tenant", local, func(_ session.Session, err error) bool { return err == nil })
+	}
+}
+
+// On a cluster every master announces what it changes, and a cache hears each of them.
+func TestRevocationReachesEveryInstanceOfACluster(t *testing.T) {
+	t.Parallel()
+	addrs, opts := redisserver.StartCluster(t), storeOptions()
+	var caches []*session.Cache
+	for range 3 {
+		client := redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: addrs, ContextTimeoutEnabled: true, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
+		})
+		t.Cleanup(func() { client.Close() })
+		store, err := redisstore.New(client, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		caches = append(caches, startCache(t, store))
+	}
+	if err := caches[0].SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
+		t.Fatal(err)
+	}
+	stalls := watchStalls(t)
+	var worst time.Duration
+	for n := range 40 { // users are spread over the masters
+		s := draft()
+		s.User = session.MustParseUserID(fmt.Sprintf("user-%d", n))
+		s, err := caches[0].Create(t.Context(), s, session.Creation{Lifetime: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range caches {
+			hits := c.Stats().Hits
+			soon(t, "the session is served from memory", func() bool {
+				_, err := c.Load(t.Context(), s.Ref())
+				return err == nil && c.Stats().Hits > hits
+			})
+		}
+		if err := caches[n%3].Revoke(t.Context(), s.Ref()); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for _, c := range caches {
+			soon(t, "the session is refused", func() bool { _, err := c.Load(t.Context(), s.Ref()); return errors.Is(err, session.ErrNotFound) })
+		}
+		worst = max(worst, time.Since(began))
+	}
+	t.Logf("every instance refused within %v (slack %v)", worst, stalls.slack())
+	if worst > announced+stalls.slack() {
+		t.Errorf("the last instance refused after %v", worst)
+	}
+}

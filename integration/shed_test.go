@@ -1,0 +1,289 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// distance is how far away Redis is in these tests: in the next data centre. On the
+// loopback it is the processor that a flood exhausts, not the connections.
+const distance = 2 * time.Millisecond
+
+// connections is the pool of the store's client and the number of loads at once.
+const connections = 8
+
+var globex = tenant.MustParse("globex")
+
+// far returns the address of a way to addr whose answers take distance.
+func far(tb testing.TB, addr string) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var open sync.WaitGroup
+	tb.Cleanup(func() { l.Close(); open.Wait() })
+	open.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			there, err := net.Dial("tcp", addr)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			open.Go(func() {
+				_, _ = io.Copy(there, near)
+				there.Close()
+			})
+			open.Go(func() {
+				defer near.Close()
+				buf := make([]byte, 64<<10)
+				for {
+					n, err := there.Read(buf)
+					if err != nil {
+						return
+					}
+					time.Sleep(distance)
+					if _, err := near.Write(buf[:n]); err != nil {
+						return
+					}
+				}
+			})
+		}
+	})
+	return l.Addr().String()
+}
+
+// farManager is a manager on a store whose client has as many connections as there are
+// loads at once, to a Redis that is far away.
+func farManager(tb testing.TB, server *redisserver.Server) *session.Manager {
+	tb.Helper()
+	client := redis.NewClient(&redis.Options{
+		Addr: far(tb, server.Addr()), PoolSize: connections, ContextTimeoutEnabled: true,
+		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, PoolTimeout: time.Second,
+		MaxRetries: 1, DisableIdentity: true, PipelinePoolSize: -1,
+	})
+	tb.Cleanup(func() { client.Close() })
+	store := must(redisstore.New(client, storeOptions()))(tb)
+	manager := must(session.NewManager(store, session.Options{Key: bytes.Repeat([]byte{3}, 32)}))(tb)
+	for _, id := range []tenant.ID{acme, globex} {
+		if err := manager.SetTenantStatus(context.Background(), id, tenant.Active); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return manager
+}
+
+func signIn(tb testing.TB, manager *session.Manager, t tenant.ID) session.Session {
+	tb.Helper()
+	created, _, err := manager.Create(context.Background(), session.New{Tenant: t, User: alice})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return created
+}
+
+// tally counts what came of many calls.
+type tally struct{ served, shed, other atomic.Int64 }
+
+// count files what a call answered. What is shed must be told from everything else.
+func (t *tally) count(err error) {
+	switch {
+	case err == nil:
+		t.served.Add(1)
+	case errors.Is(err, middleware.ErrOverloaded):
+		t.shed.Add(1)
+	default:
+		t.other.Add(1)
+	}
+}
+
+// flood calls again and again from 64 clients until stop is called.
+func flood(call func() error) (stop func() *tally) {
+	var done atomic.Bool
+	var wg sync.WaitGroup
+	var t tally
+	for range 64 {
+		wg.Go(func() {
+			for !done.Load() {
+				t.count(call())
+			}
+		})
+	}
+	return func() *tally {
+		done.Store(true)
+		wg.Wait()
+		return &t
+	}
+}
+
+// timed makes n calls one after the other and returns their times, sorted.
+func timed(n int, call func() error) ([]time.Duration, *tally) {
+	var t tally
+	times := make([]time.Duration, n)
+	for i := range times {
+		start := time.Now()
+		t.count(call())
+		times[i] = time.Since(start)
+	}
+	slices.Sort(times)
+	return times, &t
+}
+
+func percentile(sorted []time.Duration, p int) time.Duration { return sorted[(len(sorted)-1)*p/100] }
+
+// doorway notes when the loads of one tenant get through to the store.
+type doorway struct {
+	middleware.Loader
+	of      tenant.ID
+	entered time.Time // of the last load; one client makes them
+}
+
+func (d *doorway) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
+	if ref.Tenant == d.of {
+		d.entered = time.Now()
+	}
+	return d.Loader.Load(ctx, ref)
+}
+
+// TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone measures one tenant's loads in turns:
+// alone, while another tenant floods, and the same without limits, where both share the
+// queue of the connection pool.
+func TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone(t *testing.T) {
+	rounds := 3
+	if soak() {
+		rounds = 50
+	}
+	manager := farManager(t, redisserver.Start(t))
+	mallory, carol := signIn(t, manager, acme), signIn(t, manager, globex)
+	through := &doorway{Loader: manager, of: globex}
+	limited := middleware.LimitLoader(through, connections)
+	load := func(l middleware.Loader, ref session.Ref) func() error {
+		return func() error { _, err := l.Load(context.Background(), ref); return err }
+	}
+	var alone, shared, waits, queued []time.Duration
+	var own, served, shed int64
+	for range rounds {
+		times, _ := timed(100, load(limited, carol.Ref()))
+		alone = append(alone, times...)
+
+		stop := flood(load(limited, mallory.Ref()))
+		timed(10, load(limited, carol.Ref()))
+		times, mine := timed(100, func() error {
+			start := time.Now()
+			err := load(limited, carol.Ref())()
+			waits = append(waits, through.entered.Sub(start))
+			return err
+		})
+		theirs := stop()
+		shared, own = append(shared, times...), own+mine.served.Load()
+		served, shed = served+theirs.served.Load(), shed+theirs.shed.Load()
+
+		stop = flood(load(manager, mallory.Ref()))
+		timed(2, load(manager, carol.Ref()))
+		times, _ = timed(20, load(manager, carol.Ref()))
+		stop()
+		queued = append(queued, times...)
+	}
+	for name, times := range map[string][]time.Duration{
+		"alone": alone, "in a flood": shared, "in a flood, waiting": waits, "in a flood, no limits": queued,
+	} {
+		slices.Sort(times)
+		t.Logf("%-22s p50 %9v  p99 %9v", name, percentile(times, 50).Round(time.Microsecond), percentile(times, 99).Round(time.Microsecond))
+	}
+	t.Logf("in the flood p50 is %.2f and p99 %.2f times that alone, without limits %.2f and %.2f times; of the flood %d were served and %d shed",
+		ratio(shared, alone, 50), ratio(shared, alone, 99), ratio(queued, alone, 50), ratio(queued, alone, 99), served, shed)
+	if want := int64(len(shared)); own != want {
+		t.Errorf("of %d loads of the tenant that does not flood %d were served", want, own)
+	}
+	if served == 0 || shed == 0 {
+		t.Errorf("of the flood %d were served and %d shed", served, shed)
+	}
+	if ratio(queued, shared, 50) < 2 {
+		t.Error("without limits the other tenant waits no longer: this flood is none")
+	}
+	// What a limit answers for is the time in its queue: a busy machine delays a load that
+	// has its place as well, and how busy it is the logged ratios tell.
+	p := 50
+	if soak() {
+		p = 99
+	}
+	if wait, takes := percentile(waits, p), percentile(alone, 50); wait > takes/5 {
+		t.Errorf("in the flood %d %% of the loads wait up to %v, more than a fifth of the %v that one takes alone", p, wait, takes)
+	}
+}
+
+func ratio(a, b []time.Duration, p int) float64 {
+	return float64(percentile(a, p)) / float64(percentile(b, p))
+}
+
+// TestAFloodOverHTTPIsAnswered503 sends the requests of both tenants through the whole
+// middleware.
+func TestAFloodOverHTTPIsAnswered503(t *testing.T) {
+	manager := farManager(t, redisserver.Start(t))
+	s := newServiceOn(t, manager, time.Hour, authz.WatchOptions{}, func(c *authz.Config) { c.MaxLoads = connections })
+	mallory, carol := s.sign(signIn(t, manager, acme)), s.sign(signIn(t, manager, globex))
+	transport := &http.Transport{MaxIdleConnsPerHost: 65}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	get := func(bearer string) func() error {
+		return func() error {
+			r, err := http.NewRequest("GET", s.server.URL+"/me", nil)
+			if err != nil {
+				return err
+			}
+			r.Header.Set("Authorization", "Bearer "+bearer)
+			resp, err := client.Do(r)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			_, _ = io.Copy(io.Discard, resp.Body)
+			switch {
+			case resp.StatusCode == http.StatusNoContent:
+				return nil
+			case resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "" && resp.Header.Get("Set-Cookie") == "":
+				return middleware.ErrOverloaded
+			}
+			return fmt.Errorf("status %d, %v", resp.StatusCode, resp.Header)
+		}
+	}
+	timed(10, get(carol)) // a tenant that was never served has nothing kept for it
+	stop := flood(get(mallory))
+	_, own := timed(50, get(carol))
+	others := stop()
+	t.Logf("the tenant that does not flood: %d served; the flood: %d served, %d shed", own.served.Load(), others.served.Load(), others.shed.Load())
+	if own.served.Load() != 50 {
+		t.Errorf("of 50 requests of the other tenant %d were shed and %d got another answer", own.shed.Load(), own.other.Load())
+	}
+	if others.shed.Load() == 0 || others.other.Load() > 0 {
+		t.Errorf("of the flood %d were shed and %d got another answer than 204 or 503", others.shed.Load(), others.other.Load())
+	}
+	if _, after := timed(1, get(mallory)); after.served.Load() != 1 {
+		t.Error("after the flood its tenant is still refused")
+	}
+}
