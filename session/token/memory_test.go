@@ -138,7 +138,7 @@ func TestNothingThatCanChangeIsRemembered(t *testing.T) {
 	}
 }
 
-// TestClocksThatGoBackAreNoticed: nbf and iat are looked at again too.
+// A clock that goes back is noticed: nbf and iat are looked at again, too.
 func TestATokenIsNotGoodBeforeItsTimeAlthoughItWasRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now().Unix()
