@@ -137,11 +137,11 @@ func someCases(n int) []sessiontest.Case {
 }
 
 // The contract is kept while slots move from master to master, each with all its keys: no
-// script meets half of them. It runs with the long proofs: a move that stops halfway leaves
-// a slot that answers nobody, and the run then waits until it is stopped.
+// script meets half of them. It runs with the long proofs only: one run hung in a case until
+// its time was up, for a reason that is not known yet.
 func TestStoreConformanceOnAClusterThatIsResharded(t *testing.T) {
 	if !soak() {
-		t.Skip("a long proof: make soak")
+		t.Skip("one run hung, see above: set REEVE_SOAK=1")
 	}
 	t.Parallel()
 	addrs := redisserver.StartCluster(t)
