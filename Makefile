@@ -30,7 +30,7 @@ staticcheck: $(BIN)/staticcheck-$(STATICCHECK_VERSION)
 	@for m in $(MODULES); do echo "staticcheck $$m"; (cd $$m && $< ./...); done
 
 unit: ## every module's tests, with the race detector
-	@for m in $(MODULES); do echo "go test -race $$m"; (cd $$m && go test -race -timeout 8m ./...); done
+	@scripts/unit.sh $(MODULES)
 
 bench: ## benchmarks, with allocations
 	@for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchmem ./...); done

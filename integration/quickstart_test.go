@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9/logging"
+
 	"github.com/reevehq/reeve/integration/redisserver"
 )
 
@@ -44,8 +46,10 @@ func program(t *testing.T, pkg string) string {
 	return bin
 }
 
-// TestMain removes the binaries that program built.
+// TestMain silences go-redis, which reports every refused connection of every outage here,
+// and removes the binaries that program built.
 func TestMain(m *testing.M) {
+	logging.Disable()
 	code := m.Run()
 	programs.Range(func(_, build any) bool {
 		if bin, err := build.(func() (string, error))(); err == nil {

@@ -26,7 +26,9 @@ type Sentinel struct {
 // SentinelMaster is the name under which a [Sentinel] knows its primary.
 const SentinelMaster = "sessions"
 
-// StartSentinel starts a primary, a replica and a sentinel that watches them.
+// StartSentinel starts a primary, a replica and a sentinel that watches them. The sentinel
+// is slow to call a server down: a busy machine must not make it act before
+// [Sentinel.Failover] has it act, on a replica that has nothing yet.
 func StartSentinel(tb testing.TB) *Sentinel {
 	tb.Helper()
 	primary := Start(tb)
@@ -40,7 +42,7 @@ func StartSentinel(tb testing.TB) *Sentinel {
 	dir := tb.TempDir()
 	config := filepath.Join(dir, "sentinel.conf")
 	text := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor %[3]s %s %s 1\n"+
-		"sentinel down-after-milliseconds %[3]s 1000\nsentinel failover-timeout %[3]s 10000\n",
+		"sentinel down-after-milliseconds %[3]s 60000\nsentinel failover-timeout %[3]s 10000\n",
 		port, dir, SentinelMaster, host, primaryPort)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatalf("redisserver: %v", err)
@@ -70,8 +72,9 @@ func (s *Sentinel) client() *redis.SentinelClient {
 	return client
 }
 
-// Failover makes the replica the primary and returns when the former primary is its
-// replica. What the former one acknowledged in between is lost: that is what Redis promises.
+// Failover makes the replica the primary, once it has caught up with what was written before
+// the call, and returns when the former primary is its replica. What the former one
+// acknowledged in between is lost: that is what Redis promises.
 func (s *Sentinel) Failover() {
 	s.tb.Helper()
 	ctx := context.Background()
@@ -80,15 +83,30 @@ func (s *Sentinel) Failover() {
 	if err != nil {
 		s.tb.Fatalf("redisserver: %v", err)
 	}
+	former := redis.NewClient(&redis.Options{Addr: net.JoinHostPort(before[0], before[1]), DialTimeout: time.Second, ReadTimeout: time.Second, MaxRetries: -1})
+	defer former.Close()
+	eventually(s.tb, "the replica does not catch up", func() bool {
+		n, err := caughtUp(ctx, former)
+		return err == nil && n == 1
+	})
 	eventually(s.tb, "the sentinel begins no failover", func() bool { return client.Failover(ctx, SentinelMaster).Err() == nil })
 	eventually(s.tb, "no replica is promoted", func() bool {
 		now, err := client.GetMasterAddrByName(ctx, SentinelMaster).Result()
 		return err == nil && now[1] != before[1]
 	})
-	former := redis.NewClient(&redis.Options{Addr: net.JoinHostPort(before[0], before[1]), DialTimeout: time.Second, ReadTimeout: time.Second, MaxRetries: -1})
-	defer former.Close()
 	eventually(s.tb, "the former primary does not follow", func() bool {
 		info, err := former.Info(ctx, "replication").Result()
 		return err == nil && strings.Contains(info, "role:slave") && strings.Contains(info, "master_link_status:up")
 	})
+}
+
+// caughtUp writes to a primary and returns how many replicas have that and everything
+// before it.
+func caughtUp(ctx context.Context, primary *redis.Client) (int64, error) {
+	conn := primary.Conn() // WAIT waits for the writes of its own connection
+	defer conn.Close()
+	if err := conn.Set(ctx, "in-step", "yes", time.Second).Err(); err != nil {
+		return 0, err
+	}
+	return conn.Wait(ctx, 1, 500*time.Millisecond).Result()
 }
