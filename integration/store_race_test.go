@@ -27,19 +27,18 @@ func (b *between) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
 }
 
-func (b *between) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if strings.HasPrefix(cmd.Name(), "eval") {
+func (b *between) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+// ProcessPipelineHook knows a write by that it is sent alone; what is read is three calls.
+func (b *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if len(cmds) == 1 && strings.HasPrefix(cmds[0].Name(), "eval") {
 			if do := b.do.Swap(nil); do != nil {
 				(*do)()
 			}
 		}
-		return next(ctx, cmd)
+		return next(ctx, cmds)
 	}
-}
-
-func (b *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
 }
 
 // A write is two steps: read what decides, in three slots, then write in one. Whatever is

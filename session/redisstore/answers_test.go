@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,13 +25,17 @@ var (
 	alice = session.MustParseUserID("alice")
 )
 
-// fake is a server that gives one answer to every command of the store, as raw RESP. An
-// empty answer closes the connection.
+// fake is a server that gives one answer to every command of the store, as raw RESP, in
+// which MARK is the mark of the call. An empty answer closes the connection.
 type fake struct {
 	answer func(command string) string
 	mu     sync.Mutex
 	seen   []string
+	conns  int
 }
+
+// marked is an answer that bears the mark of its call.
+func marked(answer string) string { return "*2\r\nMARK" + answer }
 
 func startFake(t *testing.T, answer func(command string) string) (*fake, string) {
 	t.Helper()
@@ -51,6 +56,9 @@ func startFake(t *testing.T, answer func(command string) string) (*fake, string)
 			mu.Lock()
 			open = append(open, conn)
 			mu.Unlock()
+			f.mu.Lock()
+			f.conns++
+			f.mu.Unlock()
 			serving.Go(func() { f.serve(conn) })
 		}
 	})
@@ -80,7 +88,8 @@ func (f *fake) serve(conn net.Conn) {
 			f.mu.Lock()
 			f.seen = append(f.seen, name)
 			f.mu.Unlock()
-			answer = f.answer(name)
+			mark := words[len(words)-1]
+			answer = strings.ReplaceAll(f.answer(name), "MARK", fmt.Sprintf("$%d\r\n%s\r\n", len(mark), mark))
 		}
 		if answer == "" {
 			return
@@ -225,18 +234,75 @@ func TestAnAnswerOfAnotherShapeIsCorrupt(t *testing.T) {
 		"two unknown words":   "*2\r\n$3\r\nyes\r\n$3\r\nyes\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, addr := startFake(t, func(string) string { return raw })
-			store := openFake(t, addr)
-			for method, do := range methods() {
-				if method == "Events" && name == "an empty array" {
-					continue // nothing happened
-				}
-				err := do(t.Context(), store)
-				if isAnswer(err) || !errors.Is(err, session.ErrCorrupt) {
-					t.Errorf("%s: got %v, want ErrCorrupt", method, err)
+			for _, raw := range []string{raw, marked(raw)} {
+				_, addr := startFake(t, func(string) string { return raw })
+				store := openFake(t, addr)
+				for method, do := range methods() {
+					if method == "Events" && raw == marked("*0\r\n") {
+						continue // nothing happened
+					}
+					err := do(t.Context(), store)
+					if isAnswer(err) || !errors.Is(err, session.ErrCorrupt) {
+						t.Errorf("%s: %q: got %v, want ErrCorrupt", method, raw, err)
+					}
 				}
 			}
 		})
+	}
+}
+
+// Most answers do not say what they answer: ok to one revocation would do for another. A
+// connection that is out of step gives them to whoever asks next (CVE-2023-28858), so that
+// none is believed but the one that bears the mark of its call.
+func TestTheAnswerToAnotherCallIsBelievedByNobody(t *testing.T) {
+	for name, raw := range map[string]string{
+		"ok":             "$2\r\nok\r\n",
+		"gone":           "*1\r\n$4\r\ngone\r\n",
+		"reused":         "*1\r\n$6\r\nreused\r\n",
+		"an epoch":       "*2\r\n$2\r\nok\r\n$16\r\n1800000000000000\r\n",
+		"a tenant":       "*2\r\n$9\r\nsuspended\r\n$16\r\n1800000000000000\r\n",
+		"nothing listed": "*0\r\n",
+	} {
+		for _, mark := range []string{"", "*2\r\n$13\r\n3w5e11264sgsf\r\n", "*2\r\n$-1\r\n"} {
+			_, addr := startFake(t, func(string) string { return mark + raw })
+			store := openFake(t, addr)
+			for method, do := range methods() {
+				if err := do(t.Context(), store); isAnswer(err) || !errors.Is(err, session.ErrCorrupt) {
+					t.Errorf("%s: %s with the mark %q: got %v, want ErrCorrupt", method, name, mark, err)
+				}
+			}
+		}
+	}
+}
+
+// A connection that has answered another call is not asked again, whichever answer of
+// several it was.
+func TestAConnectionOutOfStepIsClosed(t *testing.T) {
+	for _, foreign := range []string{"*2\r\n$1\r\nx\r\n$2\r\nok\r\n", "+OK\r\n"} {
+		for nth := int32(1); nth <= 3; nth++ {
+			var answers atomic.Int32
+			f, addr := startFake(t, func(string) string {
+				if answers.Add(1) == nth {
+					return foreign
+				}
+				return marked("$2\r\nok\r\n")
+			})
+			store := openFake(t, addr)
+			ref := session.Ref{Tenant: acme, User: alice, ID: session.NewID()}
+			if _, err := store.Load(t.Context(), ref); !errors.Is(err, session.ErrCorrupt) {
+				t.Errorf("%q: Load: %v", foreign, err)
+			}
+			for range 3 {
+				if err := store.Revoke(t.Context(), ref); err != nil {
+					t.Errorf("%q: Revoke on a new connection: %v", foreign, err)
+				}
+			}
+			f.mu.Lock()
+			if f.conns != 2 {
+				t.Errorf("%q as answer %d: %d connections were made, want a second one after the first was out of step", foreign, nth, f.conns)
+			}
+			f.mu.Unlock()
+		}
 	}
 }
 
@@ -296,7 +362,7 @@ func TestAWriteIsNeverSentTwice(t *testing.T) {
 func TestAnUnknownScriptIsSentInFullOnce(t *testing.T) {
 	f, addr := startFake(t, func(command string) string {
 		if command == "eval" {
-			return "*2\r\n$2\r\nok\r\n$-1\r\n"
+			return marked("*2\r\n$2\r\nok\r\n$-1\r\n")
 		}
 		return "-NOSCRIPT No matching script. Please use EVAL.\r\n"
 	})

@@ -171,7 +171,7 @@ var silent = []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOAUT
 
 // isSilence reports whether an error means that Redis did not answer.
 func isSilence(err error) bool {
-	if err == nil || errors.Is(err, redis.Nil) {
+	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, errForeign) {
 		return false
 	}
 	var answer redis.Error

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -41,12 +39,12 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 	defer cancel()
 
 	user, keys := s.names.ref(n.Ref())
-	answers, err := batch(ctx, s.client, func(eval bool) []*redis.Cmd {
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
 		keep := micros(lifetime+epochSlack) / 1000
-		return []*redis.Cmd{
-			ensureScript.command(ctx, eval, []string{user.epoch}, keep),
-			redis.NewCmd(ctx, "hmget", s.names.tenant(n.Tenant), "status", "epoch"),
-			ensureScript.command(ctx, eval, []string{s.names.global()}, 0),
+		return []*call{
+			ensureScript.call(ctx, eval, []string{user.epoch}, keep),
+			tenantReadScript.call(ctx, eval, []string{s.names.tenant(n.Tenant)}),
+			ensureScript.call(ctx, eval, []string{s.names.global()}, 0),
 		}
 	})
 	if err != nil {

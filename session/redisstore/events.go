@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -42,8 +40,8 @@ func (s *Store) readEvents(ctx context.Context, t tenant.ID, u session.UserID) (
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	answers, err := batch(ctx, s.client, func(eval bool) []*redis.Cmd {
-		return []*redis.Cmd{eventsScript.command(ctx, eval, []string{key})}
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		return []*call{eventsScript.call(ctx, eval, []string{key})}
 	})
 	if err != nil {
 		return nil, failed(err)

@@ -186,7 +186,7 @@ func (f *Feed) hear(ctx context.Context, e *ear) error {
 }
 
 // beat publishes beats until ctx is done. One that fails proves nothing.
-func (f *Feed) beat(ctx context.Context, client processor, channel string, sent *beats) {
+func (f *Feed) beat(ctx context.Context, client *redis.Client, channel string, sent *beats) {
 	ticks := time.NewTicker(beatInterval)
 	defer ticks.Stop()
 	for {
@@ -199,8 +199,8 @@ func (f *Feed) beat(ctx context.Context, client processor, channel string, sent 
 	}
 }
 
-func (f *Feed) beatOnce(ctx context.Context, client processor, channel, token string) {
+func (f *Feed) beatOnce(ctx context.Context, client *redis.Client, channel, token string) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
-	_, _ = run(ctx, client, beatScript, nil, channel, token)
+	_, _ = run(ctx, plain{client}, beatScript, nil, channel, token)
 }

@@ -2,16 +2,10 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
-
-// processor sends one command. A client is one, and so is a guarded one.
-type processor interface {
-	Process(ctx context.Context, cmd redis.Cmder) error
-}
 
 // guarded is a client whose calls a breaker watches and, while it is open, refuses. Only
 // the methods that are here are guarded; those of the embedded client are not.
@@ -31,62 +25,19 @@ func newGuarded(client redis.UniversalClient, opts Options) *guarded {
 	settings.probe = func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		_, err := run(ctx, client, probeScript, nil)
+		_, err := run(ctx, plain{client}, probeScript, nil)
 		return err
 	}
 	return &guarded{client, newBreaker(settings)}
 }
 
-// Process sends one command.
-func (g *guarded) Process(ctx context.Context, cmd redis.Cmder) error {
-	if err := g.breaker.allow(); err != nil {
-		return err
-	}
-	began := time.Now()
-	err := g.UniversalClient.Process(ctx, cmd)
-	g.breaker.report(ctx, err, time.Since(began))
-	return err
-}
-
-// Exists is guarded like Process.
-func (g *guarded) Exists(ctx context.Context, keys ...string) *redis.IntCmd {
-	args := []any{"exists"}
-	for _, key := range keys {
-		args = append(args, key)
-	}
-	cmd := redis.NewIntCmd(ctx, args...)
-	if err := g.Process(ctx, cmd); err != nil {
-		cmd.SetErr(err)
-	}
-	return cmd
-}
-
-// exec sends the commands in one round trip and returns their answers, nil for redis.Nil.
-func (g *guarded) exec(ctx context.Context, cmds []*redis.Cmd) ([]any, error) {
+// exec sends the calls unless the breaker is open.
+func (g *guarded) exec(ctx context.Context, calls []*call) ([]any, error) {
 	if err := g.breaker.allow(); err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	answers, err := exec(ctx, g.UniversalClient, cmds)
+	answers, err := plain{g.UniversalClient}.exec(ctx, calls)
 	g.breaker.report(ctx, err, time.Since(began))
 	return answers, err
-}
-
-func exec(ctx context.Context, client redis.UniversalClient, cmds []*redis.Cmd) ([]any, error) {
-	pipe := client.Pipeline()
-	for _, cmd := range cmds {
-		_ = pipe.Process(ctx, cmd) // only queues
-	}
-	_, err := pipe.Exec(ctx)
-	answers := make([]any, len(cmds))
-	for i, cmd := range cmds {
-		if cmd.Err() != nil && !errors.Is(cmd.Err(), redis.Nil) {
-			return nil, cmd.Err()
-		}
-		answers[i] = cmd.Val()
-	}
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, err
-	}
-	return answers, nil
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -56,8 +54,8 @@ func (s *Store) list(ctx context.Context, t tenant.ID, u session.UserID) ([]sess
 
 // members reads the index of a user.
 func (s *Store) members(ctx context.Context, user userKeys) ([]string, error) {
-	answers, err := batch(ctx, s.client, func(bool) []*redis.Cmd {
-		return []*redis.Cmd{redis.NewCmd(ctx, "zrange", user.index, 0, -1)}
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		return []*call{indexScript.call(ctx, eval, []string{user.index})}
 	})
 	if err != nil {
 		return nil, failed(err)
@@ -73,8 +71,8 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 		keys := user.member(m)
 		names = append(names, keys.record, keys.seen)
 	}
-	answers, err := batch(ctx, s.client, func(eval bool) []*redis.Cmd {
-		return append([]*redis.Cmd{listScript.command(ctx, eval, names)}, s.readShared(ctx, t)...)
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		return append([]*call{listScript.call(ctx, eval, names)}, s.readShared(ctx, eval, t)...)
 	})
 	if err != nil {
 		return nil, nil, failed(err)

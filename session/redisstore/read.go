@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -25,10 +23,10 @@ type live struct {
 // call began is seen.
 func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	user, keys := s.names.ref(ref)
-	answers, err := batch(ctx, s.client, func(eval bool) []*redis.Cmd {
-		return append([]*redis.Cmd{
-			loadScript.command(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index}, keys.member),
-		}, s.readShared(ctx, ref.Tenant)...)
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		return append([]*call{
+			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index}, keys.member),
+		}, s.readShared(ctx, eval, ref.Tenant)...)
 	})
 	if err != nil {
 		return live{}, failed(err)
@@ -62,10 +60,10 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 }
 
 // readShared reads what is not of one user: the tenant's state and the global epoch.
-func (s *Store) readShared(ctx context.Context, t tenant.ID) []*redis.Cmd {
-	return []*redis.Cmd{
-		redis.NewCmd(ctx, "hmget", s.names.tenant(t), "status", "epoch"),
-		redis.NewCmd(ctx, "get", s.names.global()),
+func (s *Store) readShared(ctx context.Context, eval bool, t tenant.ID) []*call {
+	return []*call{
+		tenantReadScript.call(ctx, eval, []string{s.names.tenant(t)}),
+		epochReadScript.call(ctx, eval, []string{s.names.global()}),
 	}
 }
 

@@ -3,11 +3,8 @@ package redisstore
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/session"
 )
@@ -16,7 +13,7 @@ import (
 // and logout tokens, see token.ReplayStore. [Store.Replay] returns it. It is safe for
 // concurrent use.
 //
-// Each use is one SET NX PX of a key of about 40 bytes that ends with its time to live, so
+// Each use is one SET NX PX, in a script, of a key of about 40 bytes that ends with its time to live, so
 // what Redis holds is bounded by the rate of requests times that. The command is never
 // sent twice: when its answer is lost, the caller gets an outage and cannot know whether
 // the key was recorded, and the client sends a new proof. Nothing is stored by which a
@@ -38,17 +35,13 @@ func (r *Replay) Use(ctx context.Context, key [sha256.Size]byte, ttl time.Durati
 	}
 	ctx, cancel := r.store.within(ctx)
 	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return false, wrap(op, failed(err))
-	}
-	cmd := redis.NewCmd(ctx, "set", r.store.names.replay(key), 1, "nx", "px", ttl.Milliseconds())
-	err := r.store.client.Process(ctx, once{cmd})
+	v, err := r.store.run(ctx, useScript, []string{r.store.names.replay(key)}, ttl.Milliseconds())
 	switch {
-	case errors.Is(err, redis.Nil):
-		return false, nil
 	case err != nil:
-		return false, wrap(op, failed(err))
-	case cmd.Val() != "OK":
+		return false, wrap(op, err)
+	case v == "again":
+		return false, nil
+	case v != "first":
 		return false, wrap(op, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt))
 	}
 	return true, nil
@@ -59,17 +52,18 @@ func (r *Replay) Used(ctx context.Context, key [sha256.Size]byte) (bool, error) 
 	const op = "used"
 	ctx, cancel := r.store.within(ctx)
 	defer cancel()
-	if err := ctx.Err(); err != nil {
+	answers, err := batch(ctx, r.store.client, func(eval bool) []*call {
+		return []*call{usedScript.call(ctx, eval, []string{r.store.names.replay(key)})}
+	})
+	switch {
+	case err != nil:
 		return false, wrap(op, failed(err))
-	}
-	n, err := r.store.client.Exists(ctx, r.store.names.replay(key)).Result()
-	if err != nil {
-		return false, wrap(op, failed(err))
-	}
-	if n != 0 && n != 1 {
+	case answers[0] == "yes":
+		return true, nil
+	case answers[0] != "no":
 		return false, wrap(op, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt))
 	}
-	return n == 1, nil
+	return false, nil
 }
 
 // replay is the key of something that was used. Each is in a slot of its own.

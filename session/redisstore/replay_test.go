@@ -8,19 +8,23 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// Whatever Redis answers, only OK is a first use, only nil a second one, and the command
+// Whatever Redis answers, only first is a first use, only again a second one, and the command
 // is sent once: a client that asked again after a lost answer would take its own first
 // attempt for a replay, or worse, be told that a replay is fresh.
-func TestOnlyOKIsAFirstUse(t *testing.T) {
+func TestOnlyFirstIsAFirstUse(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer string
 		fresh  bool
 		err    error
 	}{
-		"OK":                      {"+OK\r\n", true, nil},
-		"nil":                     {"$-1\r\n", false, nil},
-		"nil of RESP3":            {"_\r\n", false, nil},
-		"another text":            {"+QUEUED\r\n", false, session.ErrCorrupt},
+		"first":                   {marked("$5\r\nfirst\r\n"), true, nil},
+		"again":                   {marked("$5\r\nagain\r\n"), false, nil},
+		"first to another use":    {"*2\r\n$5\r\n1x2y3\r\n$5\r\nfirst\r\n", false, session.ErrCorrupt},
+		"again to another use":    {"*2\r\n$5\r\n1x2y3\r\n$5\r\nagain\r\n", false, session.ErrCorrupt},
+		"first without a mark":    {"$5\r\nfirst\r\n", false, session.ErrCorrupt},
+		"nil":                     {"$-1\r\n", false, session.ErrCorrupt},
+		"nil of RESP3":            {"_\r\n", false, session.ErrCorrupt},
+		"another text":            {marked("+QUEUED\r\n"), false, session.ErrCorrupt},
 		"a number":                {":1\r\n", false, session.ErrCorrupt},
 		"a list":                  {"*1\r\n+OK\r\n", false, session.ErrCorrupt},
 		"read only":               {"-READONLY You can't write against a read only replica.\r\n", false, session.ErrUnavailable},
@@ -35,21 +39,24 @@ func TestOnlyOKIsAFirstUse(t *testing.T) {
 			if fresh != tt.fresh || !errors.Is(err, tt.err) {
 				t.Errorf("got %v, %v; want %v, %v", fresh, err, tt.fresh, tt.err)
 			}
-			if n := server.count("set"); n != 1 {
+			if n := server.count("evalsha"); n != 1 {
 				t.Errorf("sent %d times", n)
 			}
 		})
 	}
 }
 
-func TestOnlyANumberSaysWhetherAKeyWasUsed(t *testing.T) {
+func TestOnlyYesAndNoSayWhetherAKeyWasUsed(t *testing.T) {
 	for answer, want := range map[string]struct {
 		used bool
 		err  error
 	}{
-		":0\r\n":                {false, nil},
-		":1\r\n":                {true, nil},
-		":2\r\n":                {false, session.ErrCorrupt},
+		marked("$2\r\nno\r\n"):  {false, nil},
+		marked("$3\r\nyes\r\n"): {true, nil},
+		"*2\r\n+x\r\n+no\r\n":   {false, session.ErrCorrupt},
+		"*2\r\n+x\r\n+yes\r\n":  {false, session.ErrCorrupt},
+		"+no\r\n":               {false, session.ErrCorrupt},
+		":1\r\n":                {false, session.ErrCorrupt},
 		"-READONLY replica\r\n": {false, session.ErrUnavailable},
 		"":                      {false, session.ErrUnavailable},
 	} {

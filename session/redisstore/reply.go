@@ -12,10 +12,10 @@ import (
 )
 
 // failed maps an error of the client. A key of another type than ours is corruption, and
-// so is nil from a script, since none returns it; every other error, whatever its text,
-// means that nothing is known.
+// so is an answer that is not to the call, or is nil, which no script returns; every other
+// error, whatever its text, means that nothing is known.
 func failed(err error) error {
-	if redis.HasErrorPrefix(err, "WRONGTYPE") || errors.Is(err, redis.Nil) {
+	if redis.HasErrorPrefix(err, "WRONGTYPE") || errors.Is(err, redis.Nil) || errors.Is(err, errForeign) {
 		return fmt.Errorf("%w: %w", session.ErrCorrupt, err)
 	}
 	return fmt.Errorf("%w: %w", session.ErrUnavailable, err)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -136,8 +134,8 @@ func (s *Store) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, e
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	answers, err := batch(ctx, s.client, func(eval bool) []*redis.Cmd {
-		return []*redis.Cmd{tenantReadScript.command(ctx, eval, []string{s.names.tenant(t)})}
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		return []*call{tenantReadScript.call(ctx, eval, []string{s.names.tenant(t)})}
 	})
 	if err != nil {
 		return tenant.Unknown, wrap(op, failed(err))

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"embed"
 	"encoding/hex"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -21,17 +22,26 @@ var sources embed.FS
 type script struct{ source, sha string }
 
 func mustScript(name string) script {
-	source, err := sources.ReadFile("lua/" + name + ".lua")
+	file, err := sources.ReadFile("lua/" + name + ".lua")
 	if err != nil {
 		panic(err)
 	}
-	sum := sha1.Sum(source)
-	return script{string(source), hex.EncodeToString(sum[:])}
+	source := marked(string(file))
+	sum := sha1.Sum([]byte(source))
+	return script{source, hex.EncodeToString(sum[:])}
+}
+
+// marked makes a script return {mark, its result}, where the mark is one more argument,
+// the last, which the script itself does not see: see [call].
+func marked(file string) string {
+	first, rest, _ := strings.Cut(file, "\n")
+	return first + "\nlocal mark = table.remove(ARGV)\nlocal function result()\n" + rest + "end\nreturn {mark, result()}\n"
 }
 
 var (
 	loadScript         = mustScript("load")
 	ensureScript       = mustScript("ensure")
+	epochReadScript    = mustScript("epoch_read")
 	createScript       = mustScript("create")
 	beatScript         = mustScript("beat")
 	probeScript        = mustScript("probe")
@@ -44,6 +54,7 @@ var (
 	tenantReadScript   = mustScript("tenant_read")
 	tenantStatusScript = mustScript("tenant_status")
 	tenantRevokeScript = mustScript("tenant_revoke")
+	indexScript        = mustScript("index")
 	listScript         = mustScript("list")
 	eventsScript       = mustScript("events")
 	endScript          = mustScript("end")
@@ -52,49 +63,36 @@ var (
 	discardScript      = mustScript("discard")
 	raiseScript        = mustScript("raise")
 	tenantRaiseScript  = mustScript("tenant_raise")
+	useScript          = mustScript("use")
+	usedScript         = mustScript("used")
 )
 
-// command makes the EVALSHA of a script, or its EVAL for a server that does not know it.
-func (s script) command(ctx context.Context, eval bool, keys []string, args ...any) *redis.Cmd {
-	words := make([]any, 0, 3+len(keys)+len(args))
-	if eval {
-		words = append(words, "eval", s.source)
-	} else {
-		words = append(words, "evalsha", s.sha)
-	}
-	words = append(words, len(keys))
-	for _, key := range keys {
-		words = append(words, key)
-	}
-	cmd := redis.NewCmd(ctx, append(words, args...)...)
-	cmd.SetFirstKeyPos(3) // where a cluster client finds the slot
-	return cmd
-}
-
-// once is a command that no client sends a second time. A client that lost the answer
-// cannot know whether the script ran; running it again would make a conflict of a change
-// that was made, or a reuse of a refresh that was the first.
-type once struct{ *redis.Cmd }
-
-func (once) NoRetry() bool { return true }
-
-// run runs a script that writes, alone. The error is the client's.
-func run(ctx context.Context, client processor, s script, keys []string, args ...any) (any, error) {
+// run runs a script that writes, alone. No client sends it a second time: one that lost the
+// answer cannot know whether the script ran, and running it again would make a conflict of
+// a change that was made, or a reuse of a refresh that was the first. The error is the
+// client's.
+func run(ctx context.Context, client executor, s script, keys []string, args ...any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	cmd := s.command(ctx, false, keys, args...)
-	err := client.Process(ctx, once{cmd})
-	if redis.HasErrorPrefix(err, "NOSCRIPT") { // it did not run
-		cmd = s.command(ctx, true, keys, args...)
-		err = client.Process(ctx, once{cmd})
+	try := func(eval bool) ([]any, error) {
+		c := s.call(ctx, eval, keys, args...)
+		c.once = true
+		return client.exec(ctx, []*call{c})
 	}
-	return cmd.Val(), err
+	answers, err := try(false)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") { // it did not run
+		answers, err = try(true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answers[0], nil
 }
 
-// batch sends the commands that build returns in one round trip and returns their answers,
-// nil for redis.Nil. They must bear being sent twice. The error is the client's.
-func batch(ctx context.Context, client *guarded, build func(eval bool) []*redis.Cmd) ([]any, error) {
+// batch sends the calls that build returns in one round trip and returns their answers.
+// They must bear being sent twice. The error is the client's.
+func batch(ctx context.Context, client executor, build func(eval bool) []*call) ([]any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

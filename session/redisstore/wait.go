@@ -12,7 +12,8 @@ import (
 
 // revoke runs a script that revokes and, where Options.WaitReplicas asks for it, returns
 // only when so many replicas have it: WAIT speaks of the writes of its own connection, so
-// the two go in one pipeline to the server of the first key.
+// the two go in one pipeline to the server of the first key. WAIT cannot run in a script and
+// so bears no mark; it stands between two calls that do.
 func (s *Store) revoke(ctx context.Context, sc script, keys []string, args ...any) (any, error) {
 	if s.replicas == 0 {
 		return s.run(ctx, sc, keys, args...)
@@ -29,9 +30,10 @@ func (s *Store) revoke(ctx context.Context, sc script, keys []string, args ...an
 		node = master
 	}
 	try := func(eval bool) ([]any, error) {
-		return (&guarded{node, s.client.breaker}).exec(ctx, []*redis.Cmd{
-			sc.command(ctx, eval, keys, args...),
-			redis.NewCmd(ctx, "wait", s.replicas, max(1, s.timeout.Milliseconds()/2)),
+		return (&guarded{node, s.client.breaker}).exec(ctx, []*call{
+			sc.call(ctx, eval, keys, args...),
+			unmarked(ctx, "wait", s.replicas, max(1, s.timeout.Milliseconds()/2)),
+			probeScript.call(ctx, eval, nil),
 		})
 	}
 	began := time.Now()

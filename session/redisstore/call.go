@@ -1,0 +1,117 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// errForeign is the error of a call that was answered with something else than the answer
+// to it.
+var errForeign = errors.New("the answer to another call")
+
+// call is a script that is sent with a mark of its own, which comes back with the result.
+//
+// A connection that is out of step, after a timeout that a client or proxy handled badly
+// (CVE-2023-28858, CVE-2025-29923), gives each call the answer to another. Most answers do
+// not say what they answer: ok to the revocation of one session would do for any other,
+// and an epoch for every user. So no answer is believed, whatever it says, but the one
+// that bears the mark of its call.
+type call struct {
+	*redis.Cmd
+	mark  string
+	once  bool  // no client sends it a second time
+	first *call // of a pipeline on one connection, otherwise nil
+}
+
+// call makes the EVALSHA of a script, or its EVAL for a server that does not know it. Marks
+// need not be secret, only different: who chooses answers needs no connection out of step.
+func (s script) call(ctx context.Context, eval bool, keys []string, args ...any) *call {
+	words := make([]any, 0, 4+len(keys)+len(args))
+	if eval {
+		words = append(words, "eval", s.source)
+	} else {
+		words = append(words, "evalsha", s.sha)
+	}
+	words = append(words, len(keys))
+	for _, key := range keys {
+		words = append(words, key)
+	}
+	c := &call{mark: strconv.FormatUint(rand.Uint64(), 36)}
+	c.Cmd = redis.NewCmd(ctx, append(append(words, args...), c.mark)...)
+	c.SetFirstKeyPos(3) // where a cluster client finds the slot
+	return c
+}
+
+// unmarked makes a call of a command that is no script, which must stand between two calls
+// that are.
+func unmarked(ctx context.Context, words ...any) *call {
+	return &call{Cmd: redis.NewCmd(ctx, words...)}
+}
+
+// result returns the result of the script.
+func (c *call) result() (any, error) {
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	if c.mark == "" {
+		return c.Val(), nil
+	}
+	list, ok := c.Val().([]any)
+	if !ok || len(list) != 2 || list[0] != c.mark {
+		return nil, errForeign
+	}
+	return list[1], nil
+}
+
+// NoRetry implements [redis.Cmder].
+func (c *call) NoRetry() bool { return c.once }
+
+// SetErr implements [redis.Cmder]. The client calls it in a pipeline when it has read the
+// answer, and closes the connection for an error of the first command that is none of
+// Redis: so one that is out of step is not used again. A client of a cluster goes by its
+// own error alone; it drops a connection on which something is left to read.
+func (c *call) SetErr(err error) {
+	c.Cmd.SetErr(err)
+	if err != nil {
+		return
+	}
+	if _, err := c.result(); err != nil {
+		c.Cmd.SetErr(err)
+		if c.first != nil {
+			c.first.Cmd.SetErr(err)
+		}
+	}
+}
+
+// executor sends calls in one round trip and returns their results.
+type executor interface {
+	exec(ctx context.Context, calls []*call) ([]any, error)
+}
+
+// plain is a client that no breaker watches.
+type plain struct{ redis.UniversalClient }
+
+func (p plain) exec(ctx context.Context, calls []*call) ([]any, error) {
+	pipe := p.Pipeline()
+	_, several := p.UniversalClient.(*redis.ClusterClient)
+	for _, c := range calls {
+		if !several {
+			c.first = calls[0]
+		}
+		_ = pipe.Process(ctx, c) // only queues
+	}
+	_, err := pipe.Exec(ctx)
+	answers := make([]any, len(calls))
+	for i, c := range calls {
+		answer, err := c.result()
+		if err != nil {
+			return nil, err
+		}
+		answers[i] = answer
+	}
+	return answers, err
+}
