@@ -138,6 +138,93 @@ func TestARevocationBetweenReadingAndWritingWins(t *testing.T) {
 	}
 }
 
+// misled is a hook that, while on, tells of each write that Redis does not know the script,
+// after it ran: the answer to another call, on a connection out of step.
+type misled struct {
+	between
+	on atomic.Bool
+}
+
+type noScript struct{}
+
+func (noScript) Error() string { return "NOSCRIPT No matching script. Please use EVAL." }
+func (noScript) RedisError()   {}
+
+func (m *misled) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		if err == nil && m.on.Load() && len(cmds) == 1 && cmds[0].Name() == "evalsha" {
+			cmds[0].SetErr(noScript{})
+			return noScript{}
+		}
+		return err
+	}
+}
+
+// The second run of a script that ran must not make a conflict of its own change, nor a
+// theft of the first use of a refresh secret.
+func TestAScriptThatRanAfterAllAnswersAsItDid(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	client := redis.NewClient(&redis.Options{Addr: f.server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialTimeout: time.Second, ReadTimeout: time.Second})
+	defer client.Close()
+	var hook misled
+	client.AddHook(&hook)
+	store, err := redisstore.New(client, f.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range methods(f.create().Ref()) { // each script is known from here on
+		if err := method.do(t.Context(), store); err != nil {
+			t.Fatalf("%s: %v", method.name, err)
+		}
+	}
+	hook.on.Store(true)
+
+	s, err := store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+	if err != nil {
+		t.Fatalf("Create: %v", err)
+	}
+	s.Roles = session.MustRoles("editor")
+	if s, err = store.Update(t.Context(), s); err != nil || s.Version != 2 {
+		t.Fatalf("Update: version %d, %v", s.Version, err)
+	}
+	if err := store.Touch(t.Context(), s.Ref()); err != nil {
+		t.Errorf("Touch: %v", err)
+	}
+	step := session.RefreshStep{Presented: digest("first"), Next: digest("second"), Salt: [32]byte{1}}
+	if out, err := store.Refresh(t.Context(), s.Ref(), step); err != nil || out.Repeated || out.Salt != step.Salt {
+		t.Errorf("Refresh without grace: repeated %v, %v", out.Repeated, err)
+	}
+	old, next := s, s
+	next.ID = session.NewID()
+	if s, err = store.Rotate(t.Context(), old.Ref(), next, digest("third")); err != nil || s.Version != 3 {
+		t.Errorf("Rotate: version %d, %v", s.Version, err)
+	}
+	hook.on.Store(false)
+	if got, err := store.Load(t.Context(), s.Ref()); err != nil || got.Version != 3 || !got.Roles.Has("editor") {
+		t.Errorf("after all of it: version %d, %v", got.Version, err)
+	}
+	if _, err := store.Load(t.Context(), old.Ref()); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("the old id: %v", err)
+	}
+	// What another call did is a conflict, also of the same version and content.
+	stale := old
+	if _, err := store.Update(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	hook.on.Store(true)
+	if _, err := store.Update(t.Context(), s); !errors.Is(err, session.ErrConflict) {
+		t.Errorf("Update of a version that has passed: %v", err)
+	}
+	if _, err := store.Create(t.Context(), s, session.Creation{Lifetime: time.Hour}); !errors.Is(err, session.ErrExists) {
+		t.Errorf("Create of a session that is there: %v", err)
+	}
+	if _, err := store.Refresh(t.Context(), stale.Ref(), step); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("Refresh of the old id: %v", err)
+	}
+}
+
 // records returns how many records are stored, live or dead.
 func (f *fixture) records() int {
 	f.Helper()

@@ -81,7 +81,10 @@ func run(ctx context.Context, client executor, s script, keys []string, args ...
 		return client.exec(ctx, []*call{c})
 	}
 	answers, err := try(false)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") { // it did not run
+	// It did not run. But an error bears no mark and may be the answer to another call; so
+	// may MOVED, by which a cluster client sends a script elsewhere. Each script that must
+	// not run twice knows what it has done by this call, and answers as it did then.
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		answers, err = try(true)
 	}
 	if err != nil {

@@ -8,7 +8,10 @@
 --       first refresh digest or '', member of the index, most live sessions or 0,
 --       reject or evict
 -- Returns {'ok', member that made room...}, {'exists'}, {'revoked'} or {'full'}.
-if redis.call('EXISTS', KEYS[1]) == 1 then return {'exists'} end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  if redis.call('HGET', KEYS[1], 'd') == ARGV[3] then return {'ok'} end -- by this very call
+  return {'exists'}
+end
 if redis.call('GET', KEYS[5]) ~= ARGV[1] then return {'revoked'} end
 local past = '(' .. string.format('%.0f', math.floor(ARGV[6] / 1000))
 for _, ended in ipairs(redis.call('ZRANGE', KEYS[4], '-inf', past, 'BYSCORE')) do

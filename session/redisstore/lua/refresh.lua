@@ -23,6 +23,9 @@ if family[1] == ARGV[2] then
   redis.call('PEXPIRE', KEYS[7], 2592000000)
   return {'ok', now, now, row[1], row[2], ARGV[4]}
 end
+if family[1] == ARGV[3] and family[3] == ARGV[4] then -- by this very call
+  return {'ok', now, last, row[1], row[2], ARGV[4]}
+end
 local grace = tonumber(ARGV[5])
 if family[2] == ARGV[2] and grace > 0 and us - family[4] <= grace then
   return {'repeated', now, last, row[1], row[2], family[3]}

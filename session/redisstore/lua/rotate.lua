@@ -7,6 +7,10 @@
 --       expiry in ms, first refresh digest or '', old and new member of the index
 -- Returns {'ok', now in µs}, {'gone'}, {'conflict'} or {'exists'}.
 local version = redis.call('HGET', KEYS[3], 'v')
+if redis.call('HGET', KEYS[6], 'd') == ARGV[4] then -- by this very call
+  local used = redis.call('GET', KEYS[7])
+  if used then return {'ok', used} end
+end
 if not version or redis.call('EXISTS', KEYS[4]) == 0 then return {'gone'} end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'gone'} end
 if not redis.call('ZSCORE', KEYS[2], ARGV[8]) then return {'gone'} end

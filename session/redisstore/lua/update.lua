@@ -10,7 +10,10 @@ local last = redis.call('GET', KEYS[2])
 if not row[1] or not last then return {'gone'} end
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'gone'} end
 if not redis.call('ZSCORE', KEYS[4], ARGV[6]) then return {'gone'} end
-if row[1] ~= ARGV[2] then return {'conflict'} end
+if row[1] ~= ARGV[2] then
+  if redis.call('HGET', KEYS[1], 'd') == ARGV[4] then return {'ok', last} end -- by this very call
+  return {'conflict'}
+end
 local idle_end = string.format('%.0f', math.min(math.ceil((last + ARGV[5]) / 1000), tonumber(row[2])))
 redis.call('HSET', KEYS[1], 'v', ARGV[3], 'd', ARGV[4], 'i', ARGV[5])
 redis.call('PEXPIREAT', KEYS[2], idle_end)
