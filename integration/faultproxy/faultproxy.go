@@ -1,5 +1,6 @@
 // Package faultproxy is a TCP proxy that does to connections what networks do: it delays
-// them, stops them without a word, cuts them and refuses new ones.
+// them, stops them without a word, cuts them and refuses new ones. It also does to the replies
+// of Redis what clients and proxies with defects do: see [Proxy.Garble].
 //
 //	proxy := faultproxy.Start(t, server.Addr())
 //	proxy.Freeze() // a black hole: nothing arrives, nothing is closed
@@ -27,12 +28,15 @@ type Proxy struct {
 	deaf    bool
 	delay   time.Duration
 	pairs   map[*pair]bool
+
+	garbling *garbling // nil while replies are passed on as they are
 }
 
 // pair is one forwarded connection.
 type pair struct {
 	client, server net.Conn
 	subscriber     bool // the client subscribed to a channel; guarded by Proxy.mu
+	garbler        *garbler
 }
 
 // Start starts a proxy to target that ends with the test.
@@ -73,9 +77,9 @@ func (p *Proxy) Cut() {
 	})
 }
 
-// Heal ends every fault.
+// Heal ends every fault; those of [Proxy.Garble] on new connections.
 func (p *Proxy) Heal() {
-	p.set(func() { p.frozen, p.deaf, p.refuse, p.delay = false, false, false, 0 })
+	p.set(func() { p.frozen, p.deaf, p.refuse, p.delay, p.garbling = false, false, false, 0, nil })
 }
 
 func (p *Proxy) set(change func()) {
@@ -117,6 +121,9 @@ func (p *Proxy) accept() {
 			continue
 		}
 		p.pairs[c] = true
+		if p.garbling != nil {
+			c.garbler = p.garbling.next()
+		}
 		p.running.Go(func() { p.forward(c, server, client) })
 		p.running.Go(func() { p.forward(c, client, server) })
 		p.mu.Unlock()
@@ -130,6 +137,10 @@ func (p *Proxy) forward(c *pair, to, from net.Conn) {
 		delete(p.pairs, c)
 		p.mu.Unlock()
 	}()
+	if from == c.server && c.garbler != nil {
+		c.garbler.forward(to, from, func() bool { return p.pass(c) })
+		return
+	}
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
