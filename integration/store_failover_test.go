@@ -71,7 +71,7 @@ func (p *pair) inStep() {
 	}
 	replica := p.replica.Client()
 	defer replica.Close()
-	for deadline := time.Now().Add(10 * time.Second); replica.Get(p.Context(), "in-step").Val() != p.Name(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); replica.Get(p.Context(), "in-step").Val() != p.Name(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.Fatal("the replica is not in step")
 		}

@@ -94,7 +94,7 @@ func (f *fixture) create() session.Session {
 func (f *fixture) eventually(what string, do func() error) {
 	f.Helper()
 	var err error
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if err = do(); err == nil || !errors.Is(err, session.ErrUnavailable) {
 			break
 		}

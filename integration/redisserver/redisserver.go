@@ -29,7 +29,7 @@ import (
 )
 
 // startTimeout is how long a server gets to answer PING, on a busy machine too.
-const startTimeout = 20 * time.Second
+const startTimeout = 30 * time.Second
 
 // Server is a Redis that belongs to one test. Its data survive Kill and Restart: each
 // write is on disk before it is acknowledged. It is stopped when the test ends.
