@@ -54,13 +54,13 @@ func unmarked(ctx context.Context, words ...any) *call {
 
 // result returns the result of the script.
 func (c *call) result() (any, error) {
-	if err := c.Err(); err != nil {
+	if err := c.Err(); err != nil && (c.mark == "" || !errors.Is(err, redis.Nil)) {
 		return nil, err
 	}
 	if c.mark == "" {
 		return c.Val(), nil
 	}
-	list, ok := c.Val().([]any)
+	list, ok := c.Val().([]any) // which nil is not
 	if !ok || len(list) != 2 || list[0] != c.mark {
 		return nil, errForeign
 	}
@@ -70,13 +70,13 @@ func (c *call) result() (any, error) {
 // NoRetry implements [redis.Cmder].
 func (c *call) NoRetry() bool { return c.once }
 
-// SetErr implements [redis.Cmder]. The client calls it in a pipeline when it has read the
-// answer, and closes the connection for an error of the first command that is none of
+// SetErr implements [redis.Cmder]. The client calls it in a pipeline with nil before it tries
+// again, and with nil or [redis.Nil] when it has read the answer. Then it closes the connection for an error of the first command that is none of
 // Redis: so one that is out of step is not used again. A client of a cluster goes by its
 // own error alone; it drops a connection on which something is left to read.
 func (c *call) SetErr(err error) {
 	c.Cmd.SetErr(err)
-	if err != nil {
+	if err == nil && c.Val() == nil || err != nil && !errors.Is(err, redis.Nil) {
 		return
 	}
 	if _, err := c.result(); err != nil {
@@ -107,6 +107,9 @@ func (p plain) exec(ctx context.Context, calls []*call) ([]any, error) {
 	_, err := pipe.Exec(ctx)
 	answers := make([]any, len(calls))
 	for i, c := range calls {
+		if err != nil && c.Err() == nil && c.Val() == nil {
+			return nil, err // such as of a password: the call was not even sent
+		}
 		answer, err := c.result()
 		if err != nil {
 			return nil, err

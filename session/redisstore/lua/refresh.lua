@@ -2,7 +2,8 @@
 -- Takes one step of a refresh family, repeats the last one, or ends the session of a
 -- family that was presented anything else, which is announced.
 -- KEYS: session, last use, user epoch, refresh family, index, order, events
--- ARGV: user epoch, presented digest, next digest, salt, grace in µs, member of the index
+-- ARGV: user epoch, presented digest, next digest, salt, grace in µs, member of the index,
+--       name of this call
 -- Returns {'ok' or 'repeated', now in µs, last use in µs, version, sealed record, salt},
 --         {'gone'} or {'reused'}.
 local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'i', 'x')
@@ -10,20 +11,20 @@ local last = redis.call('GET', KEYS[2])
 if not row[1] or not last then return {'gone'} end
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'gone'} end
 if not redis.call('ZSCORE', KEYS[5], ARGV[6]) then return {'gone'} end
-local family = redis.call('HMGET', KEYS[4], 'cur', 'prev', 'salt', 'at')
+local family = redis.call('HMGET', KEYS[4], 'cur', 'prev', 'salt', 'at', 'by')
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 local now = string.format('%.0f', us)
 if family[1] == ARGV[2] then
   local idle_end = string.format('%.0f', math.min(math.ceil((us + row[3]) / 1000), tonumber(row[4])))
-  redis.call('HSET', KEYS[4], 'cur', ARGV[3], 'prev', ARGV[2], 'salt', ARGV[4], 'at', now)
+  redis.call('HSET', KEYS[4], 'cur', ARGV[3], 'prev', ARGV[2], 'salt', ARGV[4], 'at', now, 'by', ARGV[7])
   redis.call('SET', KEYS[2], now, 'XX', 'PXAT', idle_end)
   redis.call('ZADD', KEYS[5], 'XX', idle_end, ARGV[6])
   redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', 'refreshed', 's', ARGV[6])
   redis.call('PEXPIRE', KEYS[7], 2592000000)
   return {'ok', now, now, row[1], row[2], ARGV[4]}
 end
-if family[1] == ARGV[3] and family[3] == ARGV[4] then -- by this very call
+if family[1] == ARGV[3] and family[5] == ARGV[7] then -- by this very call
   return {'ok', now, last, row[1], row[2], ARGV[4]}
 end
 local grace = tonumber(ARGV[5])
