@@ -72,7 +72,7 @@ type schema struct {
 func readSchema(file, content string, p *problems) *schema {
 	s := &schema{byType: map[string]map[string]Attribute{}}
 	s.put(Attribute{Type: ofSubject, Name: "id", Kind: String})
-	for _, r := range readRows(file, content, p) {
+	for r := range rowsOf(file, content, p) {
 		a, ok := readAttribute(file, r, p)
 		if !ok {
 			continue

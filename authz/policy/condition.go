@@ -67,31 +67,44 @@ func (o operand) what() string {
 	return o.kind.String()
 }
 
-// conditions compiles conditions, each distinct text once.
+// conditions compiles conditions, each distinct text once, and numbers them from 1.
 type conditions struct {
 	schema *schema
-	done   map[[2]string]*node
+	done   map[[2]string]uint32
+	list   []condition
+}
+
+// condition is a text that compiles. Number 0 of a list is the one that always holds.
+type condition struct {
+	text string
+	node *node // nil is always
+}
+
+func newConditions(s *schema) conditions {
+	return conditions{schema: s, done: map[[2]string]uint32{}, list: []condition{{text: "true"}}}
 }
 
 // compile reads the condition of a rule for objects of the type typ, "" for a rule that
-// covers objects of no one type. The node is nil when the condition always holds.
-func (c *conditions) compile(text, typ string) (*node, *syntaxError) {
+// covers objects of no one type. The number is 0 when the condition always holds.
+func (c *conditions) compile(text, typ string) (uint32, *syntaxError) {
 	if strings.TrimSpace(text) == "" {
-		return nil, &syntaxError{0, "an empty condition, which Casbin cannot evaluate: write true"}
+		return 0, &syntaxError{0, "an empty condition, which Casbin cannot evaluate: write true"}
 	}
 	if text == "true" {
-		return nil, nil
+		return 0, nil
 	}
 	key := [2]string{typ, text}
-	if n, ok := c.done[key]; ok {
-		return n, nil
+	if id, ok := c.done[key]; ok {
+		return id, nil
 	}
 	n, err := parseCondition(text, typ, c.schema)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	c.done[key] = n
-	return n, nil
+	id := uint32(len(c.list))
+	c.list = append(c.list, condition{text, n})
+	c.done[key] = id
+	return id, nil
 }
 
 // parseCondition parses, types and double-checks a condition.

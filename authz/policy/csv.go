@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/csv"
 	"errors"
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,36 +41,41 @@ func (r *row) column(f field, i int) int {
 	return at + 1
 }
 
-// readRows reads a CSV file as Casbin's file adapter does, line by line, and refuses what
+// rowsOf reads a CSV file as Casbin's file adapter does, line by line, and refuses what
 // a person and Casbin would read differently: a space that becomes part of a value, a
 // character nobody sees, a quoted field that does not end on its line. What it accepts,
-// Casbin loads as the same values (FuzzCSV).
-func readRows(file, content string, p *problems) []row {
-	var rows []row
-	for n := 1; content != ""; n++ {
-		var text string
-		text, content, _ = strings.Cut(content, "\n")
-		text = strings.TrimSuffix(text, "\r")
-		start := strings.TrimLeft(text, " \t")
-		if col, why := unreadable(text, strings.HasPrefix(start, "#")); why != "" {
-			p.add(file, n, col, "%s", why)
-			continue
-		}
-		if start == "" || start[0] == '#' {
-			continue
-		}
-		r := row{line: n, text: text}
-		if r.split(file, len(text)-len(start), p) {
-			rows = append(rows, r)
+// Casbin loads as the same values (FuzzCSV). The fields of a row are good until the next.
+func rowsOf(file, content string, p *problems) iter.Seq[row] {
+	return func(yield func(row) bool) {
+		fields := make([]field, 0, 8)
+		for n := 1; content != ""; n++ {
+			var text string
+			text, content, _ = strings.Cut(content, "\n")
+			text = strings.TrimSuffix(text, "\r")
+			start := strings.TrimLeft(text, " \t")
+			if col, why := unreadable(text, strings.HasPrefix(start, "#")); why != "" {
+				p.add(file, n, col, "%s", why)
+				continue
+			}
+			if start == "" || start[0] == '#' {
+				continue
+			}
+			r := row{line: n, text: text, fields: fields[:0]}
+			if r.split(file, len(text)-len(start), p) && !yield(r) {
+				return
+			}
+			fields = r.fields
 		}
 	}
-	return rows
 }
 
 // unreadable returns the column of the first thing in a line that must not be there.
 func unreadable(text string, comment bool) (col int, why string) {
 	if len(text) > maxLine {
 		return maxLine + 1, "the line is too long"
+	}
+	if all(text, visible) {
+		return 0, ""
 	}
 	for i, c := range text {
 		switch {
@@ -88,6 +94,9 @@ func unreadable(text string, comment bool) (col int, why string) {
 	}
 	return 0, ""
 }
+
+// visible reports whether a byte is an ASCII character that prints.
+func visible(b byte) bool { return ' ' <= b && b <= '~' }
 
 // split fills in the fields of r. It reports whether they can be used.
 func (r *row) split(file string, indent int, p *problems) bool {
@@ -115,7 +124,6 @@ func (r *row) split(file string, indent int, p *problems) bool {
 // splitPlain splits a row that has no quotes: what encoding/csv would do, without its
 // buffers.
 func (r *row) splitPlain(indent int) {
-	r.fields = make([]field, 0, 7)
 	for rest, more := r.text[indent:], true; more; {
 		var f string
 		f, rest, more = strings.Cut(rest, ",")

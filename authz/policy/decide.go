@@ -6,144 +6,120 @@ import "slices"
 // for this object and these roles, not on how many rules there are. Rules are found first
 // and their conditions evaluated after, which keeps every list below on the stack.
 func (s *snapshot) decide(r *Request) Decision {
-	var names, hits [64]int32
+	var names, hits [64]uint32
 	return s.weigh(s.hits(names[:0], hits[:0], r), r)
 }
 
-// hits appends the rules that are for this caller, action and object. who is room for the
+// hits appends the rules that are for this caller, action and object. names is room for the
 // caller's names.
-func (s *snapshot) hits(who, hits []int32, r *Request) []int32 {
-	own := s.tenants[r.Tenant]
-	who = s.caller(who, r, own)
-	hits = s.shared.find(hits, who, r.Action, &r.Object)
-	if own != nil {
-		hits = own.find(hits, who, r.Action, &r.Object)
+func (s *snapshot) hits(names []uint32, hits []mark, r *Request) []mark {
+	q := s.question(r)
+	c := s.caller(names, r, q.tenant)
+	var room [16]uint32
+	if (s.shared.kinds[0] | s.own.kinds[q.tenant]).prefixes() {
+		q.prefixes = s.beginnings(room[:0], &q)
+	}
+	hits = s.shared.find(hits, 0, &q, c)
+	if q.tenant != 0 {
+		hits = s.own.find(hits, q.tenant, &q, c)
 	}
 	return hits
 }
 
+// question numbers what a request is about.
+func (s *snapshot) question(r *Request) question {
+	n, o := s.names, &r.Object
+	q := question{
+		tenant: n.tenants.find(r.Tenant.String()),
+		action: n.words.find(string(r.Action)),
+		name:   o.Route,
+	}
+	if o.Route == "" {
+		q.typ, q.name = n.words.find(o.Type), o.ID
+		if q.typ == 0 {
+			q.name = "" // without its type, an id could be taken for a route
+		}
+	}
+	if q.name != "" {
+		q.rest = n.objects.find(q.name)
+	}
+	return q
+}
+
 // weigh decides by the rules that are for this caller, action and object.
-func (s *snapshot) weigh(hits []int32, r *Request) Decision {
-	slices.Sort(hits)
+func (s *snapshot) weigh(hits []mark, r *Request) Decision {
+	sortMarks(hits)
 	d := Decision{Revision: s.revision}
 	denied := false
-	for _, i := range hits {
-		rule := &s.rules[i]
-		if rule.Effect == Allow && d.Reasons != nil {
+	for _, m := range hits {
+		deny := m&markDeny != 0
+		if !deny && d.Reasons != nil {
 			continue // decided, unless a deny rule follows
 		}
 		holds := yes
-		if rule.when != nil {
-			holds = rule.when.eval(r)
+		if m&markWhen != 0 {
+			holds = s.conditions[s.rules[m>>markBits].when].node.eval(r)
 		}
+		reasons := s.reasons[m>>markBits:][:1:1]
 		switch {
-		case rule.Effect == Allow && holds == yes:
-			d.Effect, d.Reasons = Allow, rule.reasons
-		case rule.Effect == Deny && holds != no && denied:
-			d.Reasons = slices.Concat(d.Reasons, rule.reasons)
-		case rule.Effect == Deny && holds != no:
-			denied, d.Effect, d.Reasons = true, Deny, rule.reasons
+		case !deny && holds == yes:
+			d.Effect, d.Reasons = Allow, reasons
+		case deny && holds != no && denied:
+			d.Reasons = slices.Concat(d.Reasons, reasons)
+		case deny && holds != no:
+			denied, d.Effect, d.Reasons = true, Deny, reasons
 		}
 	}
 	return d
 }
 
-// caller appends the numbers of every name that rules may know the caller by.
-func (s *snapshot) caller(ids []int32, r *Request, own *scope) []int32 {
+func sortMarks(hits []mark) {
+	if len(hits) > 1 {
+		slices.Sort(hits)
+	}
+}
+
+// caller is the numbers of every name that rules may know a caller by. A few may stand there
+// twice; more than a few are sorted.
+type caller []uint32
+
+// fewNames is how many names are compared one by one, rather than sorted.
+const fewNames = 16
+
+// caller appends the caller's names to ids.
+func (s *snapshot) caller(ids []uint32, r *Request, tenant uint32) caller {
 	ids = append(ids, anyoneID)
 	if r.Subject.ID == "" {
 		return ids
 	}
 	ids = append(ids, authenticatedID)
-	if id, ok := s.names.users[r.Subject.ID]; ok {
-		ids = s.reach(ids, id, own)
+	if user := s.names.users.find(r.Subject.ID); user != 0 {
+		ids = s.reach(ids, s.names.who(user), r, tenant)
 	}
 	if r.Subject.Roles != nil {
 		for i := range r.Subject.Roles.Len() {
-			if id, ok := s.names.roles[r.Subject.Roles.At(i)]; ok {
-				ids = s.reach(ids, id, own)
+			if role := s.names.roles.find(r.Subject.Roles.At(i)); role != 0 {
+				ids = s.reach(ids, role, r, tenant)
 			}
 		}
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	if len(ids) > fewNames {
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+	}
+	return ids
 }
 
-func (s *snapshot) reach(ids []int32, id int32, own *scope) []int32 {
-	if own != nil {
-		if r, ok := own.reaches[id]; ok {
-			return append(ids, r.ids...)
-		}
-	}
-	if r, ok := s.shared.reaches[id]; ok {
-		return append(ids, r.ids...)
-	}
-	return append(ids, id)
+// reach appends a name and every role that it has, near or far.
+func (s *snapshot) reach(ids []uint32, id uint32, r *Request, tenant uint32) []uint32 {
+	return append(append(ids, id), s.closures.of(r.Tenant.String(), tenant, id)...)
 }
 
-// find appends the rules that are for one of the caller's names, the action and the object.
-// It meets each rule once, since a rule is in one list under one name.
-func (sc *scope) find(hits, who []int32, action Action, o *Object) []int32 {
-	if t := sc.actions[string(action)]; t != nil {
-		hits = t.find(hits, who, o)
+// has reports whether a rule may know the caller by a name.
+func (c caller) has(id uint32) bool {
+	if len(c) > fewNames {
+		_, found := slices.BinarySearch(c, id)
+		return found
 	}
-	if t := sc.actions[everything]; t != nil {
-		hits = t.find(hits, who, o)
-	}
-	return hits
-}
-
-func (t *targets) find(hits, who []int32, o *Object) []int32 {
-	hits = gather(hits, who, t.all)
-	name := objectName{o.Type, o.ID}
-	if o.Route != "" {
-		name.rest = o.Route
-	} else {
-		hits = gather(hits, who, t.types[o.Type])
-	}
-	if name.rest == "" {
-		return hits
-	}
-	hits = gather(hits, who, t.one[name])
-	if len(t.prefix) == 0 {
-		return hits
-	}
-	// A prefix ends where an id begins, or after a / or a :.
-	hits = gather(hits, who, t.prefix[objectName{name.typ, ""}])
-	for i := range len(name.rest) {
-		if name.rest[i] == '/' || name.rest[i] == ':' {
-			hits = gather(hits, who, t.prefix[objectName{name.typ, name.rest[:i+1]}])
-		}
-	}
-	return hits
-}
-
-// gather appends the rules of a list that are for one of the caller's names. Both are
-// sorted.
-func gather(hits, who []int32, list []entry) []int32 {
-	for _, id := range who {
-		if len(list) == 0 {
-			break
-		}
-		list = list[lowerBound(list, id):]
-		for len(list) > 0 && list[0].who == id {
-			hits = append(hits, list[0].rule)
-			list = list[1:]
-		}
-	}
-	return hits
-}
-
-// lowerBound returns where entries for who begin, or would.
-func lowerBound(list []entry, who int32) int {
-	low, high := 0, len(list)
-	for low < high {
-		mid := int(uint(low+high) >> 1)
-		if list[mid].who < who {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	return low
+	return slices.Contains(c, id)
 }

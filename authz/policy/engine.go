@@ -150,15 +150,25 @@ func (e *Engine) Rules() []Rule {
 		return nil
 	}
 	rules := make([]Rule, len(s.rules))
-	for i := range s.rules {
-		rules[i] = s.rules[i].Rule
+	for i := range rules {
+		rules[i] = s.rule(i)
 	}
 	return rules
 }
 
 // RouteRules returns the rules whose object is a route or a prefix of routes.
 func (e *Engine) RouteRules() []Rule {
-	return slices.DeleteFunc(e.Rules(), func(r Rule) bool { return !r.IsRoute() })
+	s := e.snapshot()
+	if s == nil {
+		return nil
+	}
+	var rules []Rule
+	for i := range s.rules {
+		if s.rules[i].isRoute() {
+			rules = append(rules, s.rule(i))
+		}
+	}
+	return rules
 }
 
 // Attributes returns what attributes.csv declares, in its order. The slice is the caller's.

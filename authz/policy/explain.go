@@ -128,9 +128,10 @@ func (s *snapshot) explain(r *Request) Explanation {
 	hits := s.hits(nil, nil, r)
 	x.Decision = s.weigh(hits, r) // which sorts them
 	for _, reason := range x.Decision.Reasons {
-		for _, i := range hits {
-			if rule := &s.rules[i]; rule.reasons[0] == reason {
-				x.Matches = append(x.Matches, Match{reason, ways.to(rule.Subject), rule.when.part(r)})
+		for _, m := range hits {
+			if i := m >> markBits; s.reasons[i] == reason {
+				rule := &s.rules[i]
+				x.Matches = append(x.Matches, Match{reason, ways.to(s.names.name(rule.who)), s.conditions[rule.when].node.part(r)})
 			}
 		}
 	}

@@ -19,7 +19,7 @@ func (s *snapshot) misses(r *Request, w *ways) []Miss {
 	var near [MaxMisses]struct{ far, rule int }
 	n := 0
 	for i := range s.rules {
-		far := s.rules[i].far(r, w)
+		far := s.far(i, r, w)
 		if far == 0 {
 			continue
 		}
@@ -36,15 +36,17 @@ func (s *snapshot) misses(r *Request, w *ways) []Miss {
 	}
 	var misses []Miss
 	for _, m := range near[:n] {
-		misses = append(misses, s.rules[m.rule].miss(m.far, r, w))
+		misses = append(misses, s.miss(m.rule, m.far, r, w))
 	}
 	return misses
 }
 
 // far returns the clauses in which an allow rule fails, as the sum of their distances, or 0
 // for a rule that is no near miss.
-func (r *rule) far(q *Request, w *ways) (far int) {
-	if r.Effect != Allow || r.Action != everything && validMethod(r.Action) != (q.Object.Route != "") {
+func (s *snapshot) far(i int, q *Request, w *ways) (far int) {
+	r := &s.rules[i]
+	action := s.names.words.text(r.action)
+	if s.reasons[i].Effect != Allow || r.action != 0 && validMethod(action) != (q.Object.Route != "") {
 		return 0 // a word is no action on a route, nor a method one on a type
 	}
 	failed := 0
@@ -55,45 +57,45 @@ func (r *rule) far(q *Request, w *ways) (far int) {
 		}
 	}
 	tooFar := func() bool { return failed > 2 || failed > 1 && far&farObject != 0 }
-	fail(r.Tenant == everything || r.Tenant == q.Tenant.String(), farTenant)
-	fail(r.Action == everything || r.Action == string(q.Action), farAction)
-	fail(r.target.covers(&q.Object), farObject)
-	if tooFar() || far&farTenant != 0 && r.File != policyFile {
+	fail(r.tenant == 0 || s.names.tenants.text(r.tenant) == q.Tenant.String(), farTenant)
+	fail(r.action == 0 || action == string(q.Action), farAction)
+	fail(s.covers(r, &q.Object), farObject)
+	if tooFar() || far&farTenant != 0 && s.reasons[i].File != policyFile {
 		return 0
 	}
-	_, known := w.step[r.Subject]
-	fail(known, farSubject)
+	fail(w.has[r.who], farSubject)
 	if tooFar() {
 		return 0
 	}
 	// What a condition says of another object means nothing.
-	if far&farObject == 0 && r.when != nil && r.when.eval(q) != yes {
+	if far&farObject == 0 && r.when != 0 && s.conditions[r.when].node.eval(q) != yes {
 		far |= farCondition
 	}
 	return far
 }
 
-// covers reports whether the target covers the object; see targets.find.
-func (t *target) covers(o *Object) bool {
-	name := o.ID
+// covers reports whether a rule's target covers the object; see lookup.shapes.
+func (s *snapshot) covers(r *rule, o *Object) bool {
+	name, rest := o.ID, s.names.objects.text(r.rest)
 	if o.Route != "" {
 		name = o.Route
 	}
 	switch {
-	case t.shape == coversAll:
+	case r.shape == coversAll:
 		return true
-	case t.typ != o.Type:
+	case s.names.words.text(r.typ) != o.Type:
 		return false
-	case t.shape == coversType:
+	case r.shape == coversType:
 		return true
-	case t.shape == coversOne:
-		return t.rest == name && name != ""
+	case r.shape == coversOne:
+		return rest == name && name != ""
 	}
-	return strings.HasPrefix(name, t.rest) && name != ""
+	return strings.HasPrefix(name, rest) && name != ""
 }
 
-func (r *rule) miss(far int, q *Request, w *ways) Miss {
-	m := Miss{Reason: r.reasons[0], Path: w.to(r.Subject)}
+func (s *snapshot) miss(i, far int, q *Request, w *ways) Miss {
+	r := s.rule(i)
+	m := Miss{Reason: s.reasons[i], Path: w.to(r.Subject)}
 	for _, c := range []struct {
 		far        int
 		clause     Clause
@@ -114,7 +116,7 @@ func (r *rule) miss(far int, q *Request, w *ways) Miss {
 		m.Failed = append(m.Failed, c.clause)
 	}
 	if far&farCondition != 0 {
-		m.Condition = r.when.part(q)
+		m.Condition = s.conditions[s.rules[i].when].node.part(q)
 	}
 	return m
 }

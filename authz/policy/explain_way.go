@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 )
 
 // ways are how a caller comes by each name: the shortest way, and of two that are equally
@@ -11,11 +10,12 @@ type ways struct {
 	names []string // in the order they were found
 	step  map[string]Step
 	from  map[string]string // the name before
+	has   map[uint32]bool   // the numbers of those that the policy mentions
 }
 
 // ways follows the session's roles and the g rows for the request's tenant, breadth first.
 func (s *snapshot) ways(r *Request) *ways {
-	w := &ways{step: map[string]Step{}, from: map[string]string{}}
+	w := &ways{step: map[string]Step{}, from: map[string]string{}, has: map[uint32]bool{}}
 	caller := r.Subject.name()
 	w.add("", Step{Name: caller, Via: ViaCaller})
 	if r.Subject.ID != "" && r.Subject.Roles != nil {
@@ -25,22 +25,25 @@ func (s *snapshot) ways(r *Request) *ways {
 			}
 		}
 	}
-	own := s.tenants[r.Tenant]
+	own := s.names.tenants.find(r.Tenant.String())
 	for i := 0; i < len(w.names) && r.Subject.ID != ""; i++ {
 		name := w.names[i]
-		id, known := s.names.find(name)
-		if !known {
+		id := s.names.find(name)
+		if id == 0 {
 			continue
 		}
-		w.follow(name, s.shared.grants[id])
-		if own != nil {
-			w.follow(name, own.grants[id])
+		s.follow(w, name, linksOf(s.links, 0, id))
+		if own != 0 {
+			s.follow(w, name, linksOf(s.links, own, id))
 		}
 	}
 	if r.Subject.ID != "" {
 		w.add(caller, Step{Name: authenticated, Via: ViaBuiltIn})
 	}
 	w.add(caller, Step{Name: anyone, Via: ViaBuiltIn})
+	for _, name := range w.names {
+		w.has[s.names.find(name)] = true
+	}
 	return w
 }
 
@@ -52,9 +55,9 @@ func (w *ways) add(from string, to Step) {
 	w.step[to.Name], w.from[to.Name] = to, from
 }
 
-func (w *ways) follow(from string, links []link) {
+func (s *snapshot) follow(w *ways, from string, links []link) {
 	for _, l := range links {
-		w.add(from, Step{Name: l.at.role, Via: ViaGrant, File: l.at.file, Line: l.at.line})
+		w.add(from, Step{Name: s.names.name(l.role), Via: ViaGrant, File: s.files[l.file], Line: int(l.line)})
 	}
 }
 
@@ -71,15 +74,4 @@ func (w *ways) to(name string) []Step {
 	}
 	slices.Reverse(path)
 	return path
-}
-
-// find returns the number of user:… or role:….
-func (n *names) find(s string) (id int32, ok bool) {
-	space, name, _ := strings.Cut(s, ":")
-	if space == "user" {
-		id, ok = n.users[name]
-		return id, ok
-	}
-	id, ok = n.roles[name]
-	return id, ok
 }

@@ -5,12 +5,8 @@ package policy
 // ParsedRows are the p and g rows that a file would load as, without their sections.
 func ParsedRows(content string) (p, g [][]string, err error) {
 	var problems problems
-	l := loader{
-		conds: conditions{schema: readSchema(attributesFile, "", &problems), done: map[[2]string]*node{}},
-		seen:  map[string]Reason{},
-		p:     &problems,
-	}
-	for _, r := range readRows(policyFile, content, &problems) {
+	l := newLoader(readSchema(attributesFile, "", &problems), &problems)
+	for r := range rowsOf(policyFile, content, &problems) {
 		if !l.usable(policyFile, r) {
 			continue
 		}
@@ -45,10 +41,10 @@ func (c Condition) Eval(r Request) string {
 // at is the byte where.
 func CompileCondition(text, typ, attributes string) (c Condition, at int, why string) {
 	var p problems
-	conds := conditions{schema: readSchema(attributesFile, attributes, &p), done: map[[2]string]*node{}}
-	n, bad := conds.compile(text, typ)
+	conds := newConditions(readSchema(attributesFile, attributes, &p))
+	id, bad := conds.compile(text, typ)
 	if bad != nil {
 		return Condition{}, bad.at, bad.why
 	}
-	return Condition{n}, 0, ""
+	return Condition{conds.list[id].node}, 0, ""
 }

@@ -120,18 +120,40 @@ func closeRoles(links [][]string, s *roleSection, patterns bool, t *texts) *role
 	if !g.close(t.count()) {
 		return nil
 	}
-	c.settle(places, t.count())
-	return c
-}
-
-// settle moves what was computed in maps to where it is found without hashing.
-func (c *roleClosures) settle(places map[uint32]uint32, names int) {
-	if c.domains {
-		c.places = slices.Repeat([]uint32{nowhere}, names)
+	if s.domains {
+		c.places = slices.Repeat([]uint32{nowhere}, t.count())
 		for id, place := range places {
 			c.places[id] = place
 		}
 	}
+	c.settle(t.count())
+	return c
+}
+
+// closeLinks computes the closures of a policy whose links stand in numbered places, where
+// those of place 0 hold in all. It returns nil when they would be too large.
+func closeLinks(links []link, places, names int) *roleClosures {
+	c := &roleClosures{
+		domains: true, spans: map[uint64]span{}, above: make([]uint32, places),
+		places: make([]uint32, places), prefixes: []domainPrefix{{"", 0}},
+	}
+	c.above[0] = nowhere
+	g := grants{closures: c, depth: maxDepth, edges: make([]edge, len(links))}
+	for i := range c.places {
+		c.places[i] = uint32(i)
+	}
+	for i, l := range links {
+		g.edges[i] = edge{l.place, l.who, l.role}
+	}
+	if !g.close(names) {
+		return nil
+	}
+	c.settle(names)
+	return c
+}
+
+// settle moves what was computed in maps to where it is found without hashing.
+func (c *roleClosures) settle(names int) {
 	c.homes = slices.Repeat([]home{{place: nowhere}}, names)
 	spans := map[uint64]span{}
 	for key, s := range c.spans {

@@ -191,11 +191,8 @@ func (q *inquiry) probe(list []candidate, i int32, p *part, n int, at *[maxKeys]
 		}
 	}
 	if n == p.valued() {
-		s := p.groups.slot(at)
-		if s.n == 1 {
-			return q.gather(list, candidate{part: i, inexact: inexact}, p, []found{{s.a, s.b}})
-		}
-		return q.gather(list, candidate{part: i, inexact: inexact}, p, p.groups.found[s.a:s.b])
+		var room [1]found
+		return q.gather(list, candidate{part: i, inexact: inexact}, p, p.groups.in(p.groups.slot(at), &room))
 	}
 	k := p.keys[n]
 	if k.kind == keyPath {
@@ -254,17 +251,8 @@ func (q *inquiry) gather(list []candidate, c candidate, p *part, group []found) 
 }
 
 func appendFor(list []candidate, c candidate, group []found, who uint32) []candidate {
-	low, high := 0, len(group)
-	for low < high {
-		mid := int(uint(low+high) >> 1)
-		if group[mid].who < who {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	for ; low < len(group) && group[low].who == who; low++ {
-		c.rule = group[low].rule
+	for _, f := range foundFor(group, who) {
+		c.rule = f.rule
 		list = append(list, c)
 	}
 	return list

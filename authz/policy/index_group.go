@@ -27,11 +27,6 @@ type groupSlot struct {
 // found is a rule in a group, under the number of the name that it is for.
 type found struct{ who, rule uint32 }
 
-func newGroups(sizes int) groups {
-	width := max(bits.Len(uint(sizes+sizes/2)), 1)
-	return groups{slots: make([]groupSlot, 1<<width), shift: 64 - width}
-}
-
 // slot returns the slot of a key, or the empty one where it would stand.
 func (g *groups) slot(key *[maxKeys]uint32) *groupSlot {
 	const a, b, c = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9
@@ -47,6 +42,87 @@ func (g *groups) slot(key *[maxKeys]uint32) *groupSlot {
 	}
 }
 
+// newGroups makes groups of rules: all[i] under keys[i].
+func newGroups(keys [][maxKeys]uint32, all []found) groups {
+	g := emptyGroups(len(keys))
+	distinct := g.count(keys)
+	if fewer := emptyGroups(distinct); len(fewer.slots) < len(g.slots) {
+		g = fewer
+		g.count(keys)
+	}
+	from := uint32(0)
+	for i := range g.slots {
+		if s := &g.slots[i]; s.n > 1 {
+			s.a, s.b = from, from
+			from += s.n
+		}
+	}
+	g.found = make([]found, from)
+	for i := range keys {
+		s := g.slot(&keys[i])
+		if s.n == 1 {
+			s.a, s.b = all[i].who, all[i].rule
+			continue
+		}
+		g.found[s.b] = all[i]
+		s.b++
+	}
+	for i := range g.slots {
+		if s := &g.slots[i]; s.n > 1 {
+			slices.SortFunc(g.found[s.a:s.b], func(x, y found) int {
+				return cmp.Or(cmp.Compare(x.who, y.who), cmp.Compare(x.rule, y.rule))
+			})
+		}
+	}
+	return g
+}
+
+// emptyGroups has room for a number of groups.
+func emptyGroups(sizes int) groups {
+	width := max(bits.Len(uint(sizes+sizes/2)), 1)
+	return groups{slots: make([]groupSlot, 1<<width), shift: 64 - width}
+}
+
+// count counts the rules of each key and returns how many keys there are.
+func (g *groups) count(keys [][maxKeys]uint32) (distinct int) {
+	for i := range keys {
+		s := g.slot(&keys[i])
+		if s.n == 0 {
+			distinct++
+		}
+		s.key = keys[i]
+		s.n++
+	}
+	return distinct
+}
+
+// in returns the rules of a slot. One that is alone stands in room.
+func (g *groups) in(s *groupSlot, room *[1]found) []found {
+	if s.n == 1 {
+		room[0] = found{s.a, s.b}
+		return room[:]
+	}
+	return g.found[s.a:s.b]
+}
+
+// foundFor returns the rules of a group that are for who.
+func foundFor(group []found, who uint32) []found {
+	low, high := 0, len(group)
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		if group[mid].who < who {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	to := low
+	for to < len(group) && group[to].who == who {
+		to++
+	}
+	return group[low:to]
+}
+
 // fill puts the rules of a shape into the groups of a part.
 func (v *view) fill(p *part) {
 	rules := p.shape.rules
@@ -55,7 +131,7 @@ func (v *view) fill(p *part) {
 		return
 	}
 	keys := make([][maxKeys]uint32, len(rules))
-	who := make([]uint32, len(rules))
+	all := make([]found, len(rules))
 	for i, rule := range rules {
 		for j, k := range p.keys[:p.valued()] {
 			keys[i][j] = v.rows.id(int(rule), k.of)
@@ -63,40 +139,12 @@ func (v *view) fill(p *part) {
 				keys[i][j] = v.pathKeys[k.at].paths.addNumbered(keys[i][j], v.texts)
 			}
 		}
+		all[i].rule = rule
 		if p.holder >= 0 {
-			who[i] = v.rows.id(int(rule), p.keys[p.holder].of)
+			all[i].who = v.rows.id(int(rule), p.keys[p.holder].of)
 		}
 	}
-	p.groups = newGroups(len(rules))
-	for i := range keys {
-		s := p.groups.slot(&keys[i])
-		s.key = keys[i]
-		s.n++
-	}
-	from := uint32(0)
-	for i := range p.groups.slots {
-		if s := &p.groups.slots[i]; s.n > 1 {
-			s.a, s.b = from, from
-			from += s.n
-		}
-	}
-	p.groups.found = make([]found, from)
-	for i, rule := range rules {
-		s := p.groups.slot(&keys[i])
-		if s.n == 1 {
-			s.a, s.b = who[i], rule
-			continue
-		}
-		p.groups.found[s.b] = found{who[i], rule}
-		s.b++
-	}
-	for i := range p.groups.slots {
-		if s := &p.groups.slots[i]; s.n > 1 {
-			slices.SortFunc(p.groups.found[s.a:s.b], func(x, y found) int {
-				return cmp.Or(cmp.Compare(x.who, y.who), cmp.Compare(x.rule, y.rule))
-			})
-		}
-	}
+	p.groups = newGroups(keys, all)
 }
 
 func (v *view) firstOfEach(rules []uint32) []uint32 {

@@ -10,24 +10,25 @@ import (
 // without a word, so a longer chain is refused.
 const maxDepth = 10
 
-// grant is one g row: who has the role, in one tenant or in all.
-type grant struct {
-	who, role string
-	tenant    string
-	file      string
-	line, col int
+// link is one g row: who has the role, in one tenant or in all. Links are sorted by place,
+// then by who, then as the files have them.
+type link struct {
+	place     uint32 // the tenant's number, 0 for all
+	who, role uint32
+	file      uint32 // of the snapshot's files
+	line, col uint32
 }
 
 // readGrant reads a g row; only is as in readRule.
-func readGrant(file string, only tenant.ID, r row, p *problems) (grant, bool) {
+func (l *loader) readGrant(file string, only tenant.ID, r row) {
 	if len(r.fields) != 4 {
-		p.add(file, r.line, 1, "%d values, 4 are needed: g, who, role, tenant", len(r.fields))
-		return grant{}, false
+		l.p.add(file, r.line, 1, "%d values, 4 are needed: g, who, role, tenant", len(r.fields))
+		return
 	}
-	before := len(p.list)
+	before := len(l.p.list)
 	bad := func(i int, why string) {
 		if why != "" {
-			p.add(file, r.line, r.fields[i].col, "%s", why)
+			l.p.add(file, r.line, r.fields[i].col, "%s", why)
 		}
 	}
 	who, role := r.fields[1].text, r.fields[2].text
@@ -42,39 +43,11 @@ func readGrant(file string, only tenant.ID, r row, p *problems) (grant, bool) {
 		}
 	}
 	bad(3, checkTenant(r.fields[3].text, only))
-	return grant{who, role, r.fields[3].text, file, r.line, r.fields[1].col}, len(p.list) == before
-}
-
-// names numbers the users and roles that a policy mentions. Others have no number and
-// need none: a decision stores nothing about them (casbin's g() remembers every subject).
-type names struct {
-	users, roles map[string]int32
-}
-
-// The numbers of the built-in roles.
-const (
-	anyoneID int32 = iota
-	authenticatedID
-)
-
-func newNames() *names {
-	n := &names{users: map[string]int32{}, roles: map[string]int32{}}
-	n.id(anyone)
-	n.id(authenticated)
-	return n
-}
-
-// id returns the number of user:… or role:…, a new one when there is none.
-func (n *names) id(s string) int32 {
-	space, name, _ := strings.Cut(s, ":")
-	m := n.roles
-	if space == "user" {
-		m = n.users
+	if len(l.p.list) > before {
+		return
 	}
-	id, ok := m[name]
-	if !ok {
-		id = int32(len(n.users) + len(n.roles))
-		m[name] = id
-	}
-	return id
+	l.links = append(l.links, link{
+		place: l.names.addTenant(r.fields[3].text), who: l.names.addWho(who), role: l.names.addWho(role),
+		file: uint32(len(l.files) - 1), line: uint32(r.line), col: uint32(r.fields[1].col),
+	})
 }

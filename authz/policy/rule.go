@@ -34,12 +34,16 @@ const (
 
 const everything = "*" // as an object, an action, a tenant
 
-// rule is a Rule made ready to decide.
+// rule is a Rule as a snapshot keeps it: numbers of its names. Its row, file, line and
+// effect stand in the snapshot's reasons.
 type rule struct {
-	Rule
-	target  target
-	when    *node    // nil is always
-	reasons []Reason // the one reason it can give, made once
+	who    uint32
+	tenant uint32 // 0 is all
+	action uint32 // 0 is every action
+	typ    uint32 // 0 is none
+	rest   uint32 // 0 is none
+	when   uint32 // 0 is always
+	shape  shape
 }
 
 // target is what the object of a rule covers, by Casbin's keyMatch on the object's name.
@@ -60,16 +64,16 @@ const (
 
 // readRule reads a p row of a file in which only the tenant only may be named, or any
 // tenant when only is zero.
-func readRule(file string, only tenant.ID, r row, conds *conditions, p *problems) (out rule, ok bool) {
+func (l *loader) readRule(file string, only tenant.ID, r row) {
 	if len(r.fields) != 7 {
-		p.add(file, r.line, 1, "%d values, 7 are needed: p, who, tenant, object, action, condition, effect", len(r.fields))
-		return rule{}, false
+		l.p.add(file, r.line, 1, "%d values, 7 are needed: p, who, tenant, object, action, condition, effect", len(r.fields))
+		return
 	}
 	f := r.fields
-	before := len(p.list)
+	before := len(l.p.list)
 	bad := func(i int, why string) {
 		if why != "" {
-			p.add(file, r.line, f[i].col, "%s", why)
+			l.p.add(file, r.line, f[i].col, "%s", why)
 		}
 	}
 	bad(1, checkName(f[1].text))
@@ -80,26 +84,23 @@ func readRule(file string, only tenant.ID, r row, conds *conditions, p *problems
 	effect, why := parseEffect(f[6].text)
 	bad(6, why)
 
-	var when *node
+	when := uint32(0)
 	if goal.shape != 0 {
 		var broken *syntaxError
-		when, broken = conds.compile(f[5].text, goal.typ)
+		when, broken = l.conds.compile(f[5].text, goal.typ)
 		if broken != nil {
-			p.add(file, r.line, r.column(f[5], broken.at), "%s", broken.why)
+			l.p.add(file, r.line, r.column(f[5], broken.at), "%s", broken.why)
 		}
 	}
-	if len(p.list) > before {
-		return rule{}, false
+	if len(l.p.list) > before {
+		return
 	}
-	return rule{
-		Rule: Rule{
-			Subject: f[1].text, Tenant: f[2].text, Object: f[3].text, Action: f[4].text,
-			Condition: f[5].text, Effect: effect, File: file, Line: r.line,
-		},
-		target:  goal,
-		when:    when,
-		reasons: []Reason{{File: file, Line: r.line, Rule: strings.TrimLeft(r.text, " \t"), Effect: effect}},
-	}, true
+	n := l.names
+	l.rules = append(l.rules, rule{
+		who: n.addWho(f[1].text), tenant: n.addTenant(f[2].text), action: n.addWord(f[4].text),
+		typ: n.addWord(goal.typ), rest: n.addObject(goal.rest), when: when, shape: goal.shape,
+	})
+	l.reasons = append(l.reasons, Reason{File: file, Line: r.line, Rule: strings.TrimLeft(r.text, " \t"), Effect: effect})
 }
 
 // checkName returns what is wrong with a name that a rule may be for.

@@ -1,21 +1,30 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/reevehq/reeve/tenant"
 )
 
 // snapshot is one loaded policy. Nothing in it changes after build.
+//
+// It stands on the structures of [Index]: texts number what it mentions, groups find its
+// rules, and roleClosures list what each name has.
 type snapshot struct {
-	revision string
-	schema   *schema
-	timed    bool   // whether some condition asks for the time
-	rules    []rule // in the order of the files
-	names    *names
-	shared   scope
-	tenants  map[tenant.ID]*scope
+	revision   string
+	schema     *schema
+	timed      bool // whether some condition asks for the time
+	rules      []rule
+	reasons    []Reason // by rule: the one that it can give, so that deciding makes none
+	conditions []condition
+	names      *names
+	shared     lookup // the rules for all tenants
+	own        lookup // those for one
+	lengths    lengths
+	closures   *roleClosures
+	links      []link // for explanations; closures decide
+	files      []string
 }
 
 // id returns the revision, and "" for no policy.
@@ -26,28 +35,6 @@ func (s *snapshot) id() string {
 	return s.revision
 }
 
-// scope is what holds in one tenant, or in all.
-type scope struct {
-	actions map[string]*targets // by action; everything for any
-	reaches map[int32]reach
-	grants  map[int32][]link // who is granted what, for explanations; reaches decide
-}
-
-// targets finds the rules for an action by what they cover.
-type targets struct {
-	all    []entry
-	types  map[string][]entry
-	one    map[objectName][]entry
-	prefix map[objectName][]entry
-}
-
-// objectName is a route, with typ "", or a typed object. Two strings, so that finding one
-// needs no joining.
-type objectName struct{ typ, rest string }
-
-// entry is a rule for a name. Entries are sorted by who, then by rule.
-type entry struct{ who, rule int32 }
-
 // build loads a policy, or reports everything that is wrong with it, p included.
 func build(b bundle, p problems) (*snapshot, error) {
 	if len(p.list) > 0 {
@@ -55,177 +42,95 @@ func build(b bundle, p problems) (*snapshot, error) {
 	}
 	checkModel(modelFile, b.model, &p)
 
-	l := loader{
-		conds: conditions{schema: readSchema(attributesFile, b.attributes, &p), done: map[[2]string]*node{}},
-		seen:  map[string]Reason{},
-		p:     &p,
-	}
+	l := newLoader(readSchema(attributesFile, b.attributes, &p), &p)
 	l.read(policyFile, tenant.ID{}, b.policy)
 	if len(l.rules) == 0 && len(p.list) == 0 {
 		p.add(policyFile, 0, 0, "no rule: a policy without a p row denies everything and is refused as a mistake")
 	}
 	for _, f := range b.tenants {
-		before := len(l.rules) + len(l.grants) + len(p.list)
+		before := len(l.rules) + len(l.links) + len(p.list)
 		l.read(f.name, f.id, f.content)
-		if len(l.rules)+len(l.grants)+len(p.list) == before {
+		if len(l.rules)+len(l.links)+len(p.list) == before {
 			p.add(f.name, 0, 0, "no row: delete the file of a tenant without rules of its own")
 		}
 	}
-	s := &snapshot{
-		revision: b.revision,
-		schema:   l.conds.schema,
-		rules:    l.rules,
-		names:    newNames(),
-		shared:   scope{actions: map[string]*targets{}},
-		tenants:  map[tenant.ID]*scope{},
+	l.settle()
+	closures := closeLinks(l.links, l.names.tenants.count(), l.names.count())
+	if closures == nil && len(p.list) == 0 {
+		p.add(policyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", maxClosure)
 	}
-	for _, n := range l.conds.done {
-		s.timed = s.timed || n.timed()
-	}
-	s.addGrants(l.grants, &p)
 	if len(p.list) > 0 {
 		return nil, p.err()
 	}
-	s.addRules()
+	s := &snapshot{
+		revision:   b.revision,
+		schema:     l.conds.schema,
+		rules:      slices.Clip(l.rules),
+		reasons:    slices.Clip(l.reasons),
+		conditions: l.conds.list,
+		names:      l.names,
+		closures:   closures,
+		links:      l.links,
+		files:      l.files,
+	}
+	for _, c := range s.conditions[1:] {
+		s.timed = s.timed || c.node.timed()
+	}
+	for i := range s.rules {
+		if r := &s.rules[i]; r.shape == coversPrefix {
+			s.lengths.add(len(s.names.objects.text(r.rest)))
+		}
+	}
+	s.shared = newLookup(s, func(r *rule) bool { return r.tenant == 0 })
+	s.own = newLookup(s, func(r *rule) bool { return r.tenant != 0 })
 	return s, nil
 }
 
-// loader gathers the rows of all files.
-type loader struct {
-	conds  conditions
-	rules  []rule
-	grants []grant
-	seen   map[string]Reason
-	p      *problems
-}
-
-func (l *loader) read(file string, only tenant.ID, content string) {
-	for _, r := range readRows(file, content, l.p) {
-		if !l.usable(file, r) {
-			continue
-		}
-		switch section := r.fields[0].text; section {
-		case "p":
-			if rule, ok := readRule(file, only, r, &l.conds, l.p); ok {
-				l.rules = append(l.rules, rule)
-			}
-		case "g":
-			if grant, ok := readGrant(file, only, r, l.p); ok {
-				l.grants = append(l.grants, grant)
-			}
-		default:
-			l.p.add(file, r.line, r.fields[0].col, "unknown section %s: rows begin with p or g", quote(section))
-		}
+// rule returns rule i as the policy has it.
+func (s *snapshot) rule(i int) Rule {
+	r, n := &s.rules[i], s.names
+	return Rule{
+		Subject:   n.name(r.who),
+		Tenant:    orEverything(n.tenants, r.tenant),
+		Object:    s.object(r),
+		Action:    orEverything(n.words, r.action),
+		Condition: s.conditions[r.when].text,
+		Effect:    s.reasons[i].Effect,
+		File:      s.reasons[i].File,
+		Line:      s.reasons[i].Line,
 	}
 }
 
-// usable reports whether a row has no empty value and stands there for the first time.
-func (l *loader) usable(file string, r row) bool {
-	texts := make([]string, len(r.fields))
-	for i, f := range r.fields {
-		if f.text == "" && i != 5 { // an empty condition has an error of its own
-			l.p.add(file, r.line, f.col, "an empty value")
-			return false
-		}
-		texts[i] = f.text
+// object returns the object of a rule as the policy has it.
+func (s *snapshot) object(r *rule) string {
+	name := s.names.objects.text(r.rest)
+	if r.typ != 0 && r.shape != coversType {
+		name = ":" + name
 	}
-	key := strings.Join(texts, "\x00")
-	if first, twice := l.seen[key]; twice {
-		l.p.add(file, r.line, r.fields[0].col, "the same row stands in %s, line %d", first.File, first.Line)
-		return false
+	name = s.names.words.text(r.typ) + name
+	if r.shape == coversAll || r.shape == coversPrefix {
+		name += everything
 	}
-	l.seen[key] = Reason{File: file, Line: r.line}
-	return true
+	return name
 }
 
-// scopeOf returns the scope of a rule's or grant's tenant.
-func (s *snapshot) scopeOf(name string) *scope {
-	if name == everything {
-		return &s.shared
-	}
-	id := tenant.MustParse(name) // checkTenant parsed it
-	if s.tenants[id] == nil {
-		s.tenants[id] = &scope{actions: map[string]*targets{}}
-	}
-	return s.tenants[id]
-}
+// isRoute reports whether a rule names a route or a prefix of routes.
+func (r *rule) isRoute() bool { return r.typ == 0 && r.shape != coversAll }
 
-func (s *snapshot) addGrants(grants []grant, p *problems) {
-	shared, own := newLinks(), map[*scope]*links{}
-	var order []*scope
-	for i := range grants {
-		g := &grants[i]
-		sc := s.scopeOf(g.tenant)
-		if sc == &s.shared {
-			shared.add(s.names, g)
-			continue
-		}
-		if own[sc] == nil {
-			own[sc] = newLinks()
-			order = append(order, sc)
-		}
-		own[sc].add(s.names, g)
+// settle ends reading: the names get the numbers that they keep, and the links their order.
+func (l *loader) settle() {
+	if !l.names.seal() || len(l.rules) > maxRules {
+		l.p.add(policyFile, 0, 0, "the policy is too large: at most %d rules, and 4 GiB of names", maxRules)
+		l.links = nil
 	}
-	s.shared.grants = shared.out
-	before := len(p.list)
-	s.shared.reaches = closeOver(shared, newLinks(), nil, p)
-	if len(p.list) > before {
-		return // every tenant would report the same again
+	for i := range l.rules {
+		l.rules[i].who = l.names.settled(l.rules[i].who)
 	}
-	for _, sc := range order {
-		sc.grants = own[sc].out
-		sc.reaches = closeOver(own[sc], shared, s.shared.reaches, p)
+	for i := range l.links {
+		l.links[i].who, l.links[i].role = l.names.settled(l.links[i].who), l.names.settled(l.links[i].role)
 	}
-}
-
-func (s *snapshot) addRules() {
-	for i := range s.rules {
-		r := &s.rules[i]
-		actions := s.scopeOf(r.Tenant).actions
-		if actions[r.Action] == nil {
-			actions[r.Action] = &targets{
-				types: map[string][]entry{}, one: map[objectName][]entry{}, prefix: map[objectName][]entry{},
-			}
-		}
-		actions[r.Action].add(r.target, entry{s.names.id(r.Subject), int32(i)})
-	}
-	s.shared.sort()
-	for _, sc := range s.tenants {
-		sc.sort()
-	}
-}
-
-func (t *targets) add(goal target, e entry) {
-	name := objectName{goal.typ, goal.rest}
-	switch goal.shape {
-	case coversAll:
-		t.all = append(t.all, e)
-	case coversType:
-		t.types[goal.typ] = append(t.types[goal.typ], e)
-	case coversOne:
-		t.one[name] = append(t.one[name], e)
-	case coversPrefix:
-		t.prefix[name] = append(t.prefix[name], e)
-	}
-}
-
-func (sc *scope) sort() {
-	byWho := func(a, b entry) int {
-		if a.who != b.who {
-			return int(a.who) - int(b.who)
-		}
-		return int(a.rule) - int(b.rule)
-	}
-	for _, t := range sc.actions {
-		slices.SortFunc(t.all, byWho)
-		for _, list := range t.types {
-			slices.SortFunc(list, byWho)
-		}
-		for _, list := range t.one {
-			slices.SortFunc(list, byWho)
-		}
-		for _, list := range t.prefix {
-			slices.SortFunc(list, byWho)
-		}
-	}
+	slices.SortStableFunc(l.links, func(a, b link) int {
+		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.who, b.who))
+	})
+	checkChains(l.names, l.files, l.links, l.p)
 }

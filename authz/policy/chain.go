@@ -1,0 +1,145 @@
+package policy
+
+import (
+	"slices"
+	"sort"
+)
+
+// chains finds the cycles of roles, and the chains that are longer than Casbin follows, in
+// one place at a time. The links of a tenant are followed on top of those of all.
+type chains struct {
+	names  *names
+	files  []string
+	links  []link // sorted
+	p      *problems
+	shared reversed
+	own    reversed
+	place  uint32
+	active map[uint32]bool // names on the way here
+	depth  map[uint32]int  // of the names that are done
+}
+
+// reversed are the names that have each role.
+type reversed map[uint32][]uint32
+
+// checkChains reports what is wrong with the links of every place.
+func checkChains(n *names, files []string, links []link, p *problems) {
+	c := chains{names: n, files: files, links: links, p: p}
+	for from := 0; from < len(links); {
+		place := links[from].place
+		here := placeOf(links[from:], place)
+		before := len(p.list)
+		c.check(place, here)
+		if place == 0 && len(p.list) > before {
+			return // every tenant would report the same again
+		}
+		from += len(here)
+	}
+}
+
+// check walks from whoever is granted something in a place, and whoever has them, to any
+// distance. Users stand at the beginning of chains, and theirs may be one link longer: they
+// are looked at only where a role's chain is too long already.
+func (c *chains) check(place uint32, links []link) {
+	roles := c.ofRoles(links)
+	c.place, c.active, c.depth = place, map[uint32]bool{}, map[uint32]int{}
+	c.own = reverse(roles)
+	if place == 0 {
+		c.shared = c.own
+	}
+	before := len(c.p.list)
+	c.walk(roles)
+	if len(c.p.list) == before {
+		return
+	}
+	shared := c.shared
+	c.own, c.shared = reverse(links), reverse(placeOf(c.links, 0))
+	c.walk(links)
+	c.shared = shared
+}
+
+// ofRoles returns the links of roles, which stand before those of users.
+func (c *chains) ofRoles(links []link) []link {
+	return links[:sort.Search(len(links), func(i int) bool { return c.names.isUser(links[i].who) })]
+}
+
+func reverse(links []link) reversed {
+	r := reversed{}
+	for _, l := range links {
+		r[l.role] = append(r[l.role], l.who)
+	}
+	return r
+}
+
+func (c *chains) walk(links []link) {
+	var todo []uint32
+	for _, l := range links {
+		todo = append(todo, l.who)
+	}
+	met := map[uint32]bool{}
+	for i := 0; i < len(todo); i++ {
+		if met[todo[i]] {
+			continue
+		}
+		met[todo[i]] = true
+		todo = append(append(todo, c.own[todo[i]]...), c.shared[todo[i]]...)
+	}
+	for _, id := range todo {
+		c.visit(id, 0)
+	}
+}
+
+// visit returns how many links it is from id to the farthest of its roles, by the longest
+// way. The walk began level links before.
+func (c *chains) visit(id uint32, level int) int {
+	if depth, done := c.depth[id]; done {
+		return depth
+	}
+	c.active[id] = true
+	defer delete(c.active, id)
+	depth := 0
+	out := linksOf(c.links, c.place, id)
+	if c.place != 0 {
+		out = slices.Concat(out, linksOf(c.links, 0, id))
+	}
+	for _, l := range out {
+		if c.active[l.role] {
+			c.bad(l, "a role cycle: %s has %s, which has it already", c.names.name(l.who), c.names.name(l.role))
+			continue
+		}
+		limit := maxDepth
+		if !c.names.isUser(l.who) {
+			limit-- // a session may grant the role, which is a link too
+		}
+		if level > maxDepth {
+			continue // the chain is reported on the way back
+		}
+		next := c.visit(l.role, level+1)
+		depth = max(depth, next+1)
+		if next == limit {
+			c.bad(l, "a role chain of more than %d links, which Casbin does not follow", maxDepth)
+		}
+	}
+	c.depth[id] = depth
+	return depth
+}
+
+func (c *chains) bad(l link, format string, args ...any) {
+	c.p.add(c.files[l.file], int(l.line), int(l.col), format, args...)
+}
+
+// placeOf returns the links of a place, when none of a place before it stand there.
+func placeOf(links []link, place uint32) []link {
+	return links[:sort.Search(len(links), func(i int) bool { return links[i].place > place })]
+}
+
+// linksOf returns the links of a name in a place.
+func linksOf(links []link, place, who uint32) []link {
+	at := func(l *link) uint64 { return place64(l.place, l.who) }
+	from := sort.Search(len(links), func(i int) bool { return at(&links[i]) >= place64(place, who) })
+	to := from
+	for to < len(links) && at(&links[to]) == place64(place, who) {
+		to++
+	}
+	return links[from:to]
+}

@@ -1,0 +1,168 @@
+package policy
+
+import "slices"
+
+const maxRules = 1<<30 - 1
+
+// mark is a rule as it is found: its number, whether it has a condition, and whether it
+// denies, so that rules without a condition decide without being read. Marks are in the
+// order of the files.
+type mark = uint32
+
+const (
+	markDeny mark = 1 << iota
+	markWhen
+	markBits = iota
+)
+
+// lookup finds rules by tenant, action and what they cover.
+type lookup struct {
+	groups groups
+	kinds  []kinds // by tenant
+}
+
+// kinds are the shapes that stand in a tenant, so that others are not looked for: a bit for
+// each among the rules for one action, and four bits higher among those for every action.
+type kinds uint8
+
+const everyAction = 4 // places that the bits are higher
+
+func (k kinds) has(s shape) bool { return k>>(s-1)&1 != 0 }
+
+func (k kinds) prefixes() bool { return k.has(coversPrefix) || k.has(coversPrefix+everyAction) }
+
+// newLookup takes the rules that are wanted.
+func newLookup(s *snapshot, wanted func(*rule) bool) lookup {
+	l := lookup{kinds: make([]kinds, s.names.tenants.count())}
+	n := 0
+	for i := range s.rules {
+		if wanted(&s.rules[i]) {
+			n++
+		}
+	}
+	keys, all := make([][maxKeys]uint32, 0, n), make([]found, 0, n)
+	for i := range s.rules {
+		r := &s.rules[i]
+		if !wanted(r) {
+			continue
+		}
+		m := mark(i) << markBits
+		if s.reasons[i].Effect == Deny {
+			m |= markDeny
+		}
+		if r.when != 0 {
+			m |= markWhen
+		}
+		keys = append(keys, keyOf(r.tenant, r.action, r.typ, r.shape, r.rest))
+		all = append(all, found{r.who, m})
+
+		bit := kinds(1) << (r.shape - 1)
+		if r.action == 0 {
+			bit <<= everyAction
+		}
+		l.kinds[r.tenant] |= bit
+	}
+	l.groups = newGroups(keys, all)
+	return l
+}
+
+// keyOf is under what a rule is found.
+func keyOf(tenant, action, typ uint32, s shape, rest uint32) [maxKeys]uint32 {
+	return [maxKeys]uint32{tenant, action, typ<<3 | uint32(s), rest}
+}
+
+// question is a request in numbers, 0 for what the policy does not mention.
+type question struct {
+	tenant, action, typ, rest uint32
+
+	name     string   // of the object, "" for one that no rule can name
+	prefixes []uint32 // how the name begins
+}
+
+// find appends the rules that are for the question and the caller. It meets each rule once,
+// since a rule is in one group.
+func (l *lookup) find(hits []mark, tenant uint32, q *question, c caller) []mark {
+	k := l.kinds[tenant]
+	if k&(1<<everyAction-1) != 0 && q.action != 0 {
+		hits = l.shapes(hits, k, tenant, q.action, q, c)
+	}
+	if k>>everyAction != 0 {
+		hits = l.shapes(hits, k>>everyAction, tenant, 0, q, c)
+	}
+	return hits
+}
+
+func (l *lookup) shapes(hits []mark, k kinds, tenant, action uint32, q *question, c caller) []mark {
+	if k.has(coversOne) && q.rest != 0 {
+		hits = l.gather(hits, keyOf(tenant, action, q.typ, coversOne, q.rest), c)
+	}
+	if k.has(coversType) && q.typ != 0 {
+		hits = l.gather(hits, keyOf(tenant, action, q.typ, coversType, 0), c)
+	}
+	if k.has(coversAll) {
+		hits = l.gather(hits, keyOf(tenant, action, 0, coversAll, 0), c)
+	}
+	if k.has(coversPrefix) {
+		for _, prefix := range q.prefixes {
+			hits = l.gather(hits, keyOf(tenant, action, q.typ, coversPrefix, prefix), c)
+		}
+	}
+	return hits
+}
+
+// beginnings appends the numbers of how the name begins: a prefix ends where an id begins,
+// or after a / or a :.
+func (s *snapshot) beginnings(list []uint32, q *question) []uint32 {
+	if q.typ != 0 && q.name != "" {
+		list = append(list, 0)
+	}
+	for i := range len(q.name) {
+		if q.name[i] != '/' && q.name[i] != ':' || !s.lengths.has(i+1) {
+			continue
+		}
+		if id := s.names.objects.find(q.name[:i+1]); id != 0 {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// lengths has a bit for each number of bytes that some prefix has, so that a name of many
+// segments is not looked up at each of them.
+type lengths [maxRouteLength/64 + 1]uint64
+
+func (l *lengths) add(n int)      { l[n/64] |= 1 << (n % 64) }
+func (l *lengths) has(n int) bool { return l[n/64]>>(n%64)&1 != 0 }
+
+// gather appends the rules of a group that are for one of the caller's names. The shorter
+// of the two lists is walked.
+func (l *lookup) gather(hits []mark, key [maxKeys]uint32, c caller) []mark {
+	slot := l.groups.slot(&key)
+	switch slot.n {
+	case 0:
+		return hits
+	case 1:
+		if c.has(slot.a) {
+			hits = append(hits, slot.b)
+		}
+		return hits
+	}
+	group := l.groups.found[slot.a:slot.b]
+	if len(group) <= 2*len(c)+8 {
+		for _, f := range group {
+			if c.has(f.who) {
+				hits = append(hits, f.rule)
+			}
+		}
+		return hits
+	}
+	for i, id := range c {
+		if len(c) <= fewNames && slices.Contains(c[:i], id) {
+			continue
+		}
+		for _, f := range foundFor(group, id) {
+			hits = append(hits, f.rule)
+		}
+	}
+	return hits
+}
