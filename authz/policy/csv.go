@@ -95,9 +95,6 @@ func unreadable(text string, comment bool) (col int, why string) {
 	return 0, ""
 }
 
-// visible reports whether a byte is an ASCII character that prints.
-func visible(b byte) bool { return ' ' <= b && b <= '~' }
-
 // split fills in the fields of r. It reports whether they can be used.
 func (r *row) split(file string, indent int, p *problems) bool {
 	if end := strings.TrimRight(r.text, " \t"); len(end) < len(r.text) {

@@ -6,22 +6,30 @@ import "slices"
 // for this object and these roles, not on how many rules there are. Rules are found first
 // and their conditions evaluated after, which keeps every list below on the stack.
 func (s *snapshot) decide(r *Request) Decision {
-	var names, hits [64]uint32
+	var names [64]uint32
+	var hits [16]mark
 	return s.weigh(s.hits(names[:0], hits[:0], r), r)
 }
 
 // hits appends the rules that are for this caller, action and object. names is room for the
 // caller's names.
+//
+// The groups are found before the caller's names are: with many rules both are far away in
+// memory, and the processor waits for them together.
 func (s *snapshot) hits(names []uint32, hits []mark, r *Request) []mark {
 	q := s.question(r)
-	c := s.caller(names, r, q.tenant)
-	var room [16]uint32
+	var prefixes [16]uint32
 	if (s.shared.kinds[0] | s.own.kinds[q.tenant]).prefixes() {
-		q.prefixes = s.beginnings(room[:0], &q)
+		q.prefixes = s.beginnings(prefixes[:0], &q)
 	}
-	hits = s.shared.find(hits, 0, &q, c)
+	var room [16]bucket
+	list := s.shared.find(room[:0], 0, &q)
 	if q.tenant != 0 {
-		hits = s.own.find(hits, q.tenant, &q, c)
+		list = s.own.find(list, q.tenant, &q)
+	}
+	c := s.caller(names, r, q.tenant)
+	for i := range list {
+		hits = s.gather(hits, &list[i], c)
 	}
 	return hits
 }

@@ -168,11 +168,8 @@ func (q *inquiry) find(list []candidate) []candidate {
 			}
 			continue
 		}
-		if p.holder >= 0 {
-			if h := q.holder(p.keys[p.holder].at); h.self == 0 && len(h.has) == 0 {
-				continue
-			}
-		}
+		// Groups are found before the roles of who asks: with many rules both are far away in
+		// memory, and the processor waits for them together.
 		list = q.probe(list, int32(i), p, 0, &at, false)
 		at = [maxKeys]uint32{}
 	}
@@ -226,6 +223,9 @@ func (q *inquiry) gather(list []candidate, c candidate, p *part, group []found) 
 			c.rule = f.rule
 			list = append(list, c)
 		}
+		return list
+	}
+	if len(group) == 0 {
 		return list
 	}
 	h := q.holder(p.keys[p.holder].at)

@@ -32,13 +32,11 @@ func (g *groups) slot(key *[maxKeys]uint32) *groupSlot {
 	const a, b, c = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9
 	h := (uint64(key[0])<<32|uint64(key[1]))*a ^ (uint64(key[2])<<32|uint64(key[3]))*b
 	h = (h ^ h>>32) * c
-	i := h >> g.shift
-	for {
-		s := &g.slots[i]
+	for i, k := h>>g.shift, uint64(0); ; k++ {
+		s := &g.slots[i^k] // neighbours first: the slots of one line of the cache
 		if s.n == 0 || s.key == *key {
 			return s
 		}
-		i = (i + 1) & uint64(len(g.slots)-1)
 	}
 }
 

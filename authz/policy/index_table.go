@@ -45,11 +45,11 @@ func (t *texts) grow() {
 }
 
 func (t *texts) empty(hash uint32) *textSlot {
-	i := hash >> t.shift
-	for t.slots[i].id != 0 {
-		i = (i + 1) & uint32(len(t.slots)-1)
+	i, k := hash>>t.shift, uint32(0)
+	for t.slots[i^k].id != 0 {
+		k++
 	}
-	return &t.slots[i]
+	return &t.slots[i^k]
 }
 
 func (t *texts) hash(s string) uint32 { return uint32(maphash.String(t.seed, s)) }
@@ -58,8 +58,8 @@ func (t *texts) hash(s string) uint32 { return uint32(maphash.String(t.seed, s))
 // pins nothing of what it was made from.
 func (t *texts) add(s string) uint32 {
 	hash := t.hash(s)
-	for i := hash >> t.shift; t.slots[i].id != 0; i = (i + 1) & uint32(len(t.slots)-1) {
-		if slot := &t.slots[i]; slot.hash == hash && string(t.bytes[slot.from:slot.to]) == s {
+	for i, k := hash>>t.shift, uint32(0); t.slots[i^k].id != 0; k++ {
+		if slot := &t.slots[i^k]; slot.hash == hash && string(t.bytes[slot.from:slot.to]) == s {
 			return slot.id
 		}
 	}
@@ -86,8 +86,8 @@ func (t *texts) seal() {
 // find returns the number of s, 0 when it has none. It works once the texts are sealed.
 func (t *texts) find(s string) uint32 {
 	hash := t.hash(s)
-	for i := hash >> t.shift; ; i = (i + 1) & uint32(len(t.slots)-1) {
-		slot := &t.slots[i]
+	for i, k := hash>>t.shift, uint32(0); ; k++ {
+		slot := &t.slots[i^k] // neighbours first: the slots of one line of the cache
 		if slot.id == 0 || slot.hash == hash && t.all[slot.from:slot.to] == s {
 			return slot.id
 		}

@@ -79,35 +79,48 @@ type question struct {
 	prefixes []uint32 // how the name begins
 }
 
-// find appends the rules that are for the question and the caller. It meets each rule once,
-// since a rule is in one group.
-func (l *lookup) find(hits []mark, tenant uint32, q *question, c caller) []mark {
-	k := l.kinds[tenant]
-	if k&(1<<everyAction-1) != 0 && q.action != 0 {
-		hits = l.shapes(hits, k, tenant, q.action, q, c)
-	}
-	if k>>everyAction != 0 {
-		hits = l.shapes(hits, k>>everyAction, tenant, 0, q, c)
-	}
-	return hits
+// bucket is a group that a question leads to, as its slot has it.
+type bucket struct {
+	a, b, n uint32
+	own     bool // of the tenant's own rules
 }
 
-func (l *lookup) shapes(hits []mark, k kinds, tenant, action uint32, q *question, c caller) []mark {
+// find appends the groups of the rules for a question. Each rule is in one group.
+func (l *lookup) find(list []bucket, tenant uint32, q *question) []bucket {
+	k := l.kinds[tenant]
+	if k&(1<<everyAction-1) != 0 && q.action != 0 {
+		list = l.shapes(list, k, tenant, q.action, q)
+	}
+	if k>>everyAction != 0 {
+		list = l.shapes(list, k>>everyAction, tenant, 0, q)
+	}
+	return list
+}
+
+func (l *lookup) shapes(list []bucket, k kinds, tenant, action uint32, q *question) []bucket {
 	if k.has(coversOne) && q.rest != 0 {
-		hits = l.gather(hits, keyOf(tenant, action, q.typ, coversOne, q.rest), c)
+		list = l.bucket(list, keyOf(tenant, action, q.typ, coversOne, q.rest))
 	}
 	if k.has(coversType) && q.typ != 0 {
-		hits = l.gather(hits, keyOf(tenant, action, q.typ, coversType, 0), c)
+		list = l.bucket(list, keyOf(tenant, action, q.typ, coversType, 0))
 	}
 	if k.has(coversAll) {
-		hits = l.gather(hits, keyOf(tenant, action, 0, coversAll, 0), c)
+		list = l.bucket(list, keyOf(tenant, action, 0, coversAll, 0))
 	}
 	if k.has(coversPrefix) {
 		for _, prefix := range q.prefixes {
-			hits = l.gather(hits, keyOf(tenant, action, q.typ, coversPrefix, prefix), c)
+			list = l.bucket(list, keyOf(tenant, action, q.typ, coversPrefix, prefix))
 		}
 	}
-	return hits
+	return list
+}
+
+func (l *lookup) bucket(list []bucket, key [maxKeys]uint32) []bucket {
+	s := l.groups.slot(&key)
+	if s.n == 0 {
+		return list
+	}
+	return append(list, bucket{s.a, s.b, s.n, key[0] != 0})
 }
 
 // beginnings appends the numbers of how the name begins: a prefix ends where an id begins,
@@ -136,18 +149,18 @@ func (l *lengths) has(n int) bool { return l[n/64]>>(n%64)&1 != 0 }
 
 // gather appends the rules of a group that are for one of the caller's names. The shorter
 // of the two lists is walked.
-func (l *lookup) gather(hits []mark, key [maxKeys]uint32, c caller) []mark {
-	slot := l.groups.slot(&key)
-	switch slot.n {
-	case 0:
-		return hits
-	case 1:
-		if c.has(slot.a) {
-			hits = append(hits, slot.b)
+func (s *snapshot) gather(hits []mark, at *bucket, c caller) []mark {
+	if at.n == 1 {
+		if c.has(at.a) {
+			hits = append(hits, at.b)
 		}
 		return hits
 	}
-	group := l.groups.found[slot.a:slot.b]
+	from := &s.shared
+	if at.own {
+		from = &s.own
+	}
+	group := from.groups.found[at.a:at.b]
 	if len(group) <= 2*len(c)+8 {
 		for _, f := range group {
 			if c.has(f.who) {

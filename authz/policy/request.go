@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -158,7 +157,16 @@ func (o *Object) validateTyped(action Action) error {
 
 // validUserID accepts what session.ParseUserID does.
 func validUserID(id string) bool {
-	return id != "" && len(id) <= maxIDLength && printable(id) && !strings.ContainsAny(id, " {}:*?")
+	return id != "" && len(id) <= maxIDLength && printable(id) && all(id, inUserID)
+}
+
+// inUserID reports whether a byte may stand in a user's id.
+func inUserID(b byte) bool {
+	switch b {
+	case ' ', '{', '}', ':', '*', '?':
+		return false
+	}
+	return true
 }
 
 // validRole accepts what session.NewRoles does.
@@ -182,6 +190,9 @@ func validWord(s string) bool {
 // printable reports whether s is UTF-8 whose every character prints; the one space that
 // prints is the ASCII one.
 func printable(s string) bool {
+	if all(s, visible) {
+		return true
+	}
 	for _, c := range s {
 		if !unicode.IsPrint(c) {
 			return false
@@ -189,6 +200,9 @@ func printable(s string) bool {
 	}
 	return utf8.ValidString(s)
 }
+
+// visible reports whether a byte is an ASCII character that prints.
+func visible(b byte) bool { return ' ' <= b && b <= '~' }
 
 func all(s string, ok func(byte) bool) bool {
 	for i := range len(s) {

@@ -1,223 +1,203 @@
 package bench
 
 import (
-	"context"
 	"fmt"
-	"io/fs"
-	"math/rand/v2"
-	"strings"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
 	"testing"
-	"testing/fstest"
-
-	"github.com/casbin/casbin/v2"
-	"github.com/casbin/casbin/v2/model"
-	"github.com/cedar-policy/cedar-go"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
-	"github.com/reevehq/reeve/policies"
-	"github.com/reevehq/reeve/tenant"
 )
 
-// question is one request about the world of a given size: tenants with 100 rules each,
-// 10 roles to a tenant, 10 documents to a role, and a user for each role.
-type question struct {
-	tenant, user, object string
-	allowed              bool
+// peers are who decides, and the largest policy for which that takes no minutes.
+var peers = []struct {
+	name string
+	make func(*testing.B, world) decider
+	most int
+}{
+	{"Decide", reeve, 1_000_000},
+	{"Index", index, 1_000_000},
+	{"casbin", stock, 100_000},
+	{"cedar-go", cedarGo, 10_000},
 }
 
-const (
-	rulesPerTenant = 100
-	docsPerRole    = 10
-)
-
-// rule i is for role r of tenant t and document d.
-func parts(i int) (t, r, d int) {
-	t = i / rulesPerTenant
-	return t, i % rulesPerTenant / docsPerRole, i % docsPerRole
-}
-
-// questions returns requests at random, half of them allowed.
-func questions(rules int) []question {
-	random := rand.New(rand.NewPCG(1, 2))
-	all := make([]question, 4096)
-	for i := range all {
-		t, r, d := parts(random.IntN(rules))
-		q := question{tenant: fmt.Sprintf("t%d", t), user: fmt.Sprintf("u%d-%d", t, r), allowed: i%2 == 0}
-		if !q.allowed {
-			r = (r + 1) % (rulesPerTenant / docsPerRole)
-		}
-		q.object = fmt.Sprintf("d%d-%d", r, d)
-		all[i] = q
-	}
-	return all
-}
-
-var sizes = []int{1_000, 10_000, 100_000, 1_000_000}
-
-// BenchmarkDecision asks exact rules with tenants and roles, hits and misses at random.
-func BenchmarkDecision(b *testing.B) {
-	for _, rules := range sizes {
-		asked := questions(rules)
-		base := 0.0
-		for _, peer := range []struct {
-			name string
-			make func(b *testing.B, rules int) func(q *question) bool
-			most int // rules; more would take minutes to set up or ask
-		}{
-			{"reeve", reeveDecision, 1_000_000},
-			{"reeve's index of the Casbin model", indexDecision, 1_000_000},
-			{"casbin", casbinDecision, 100_000},
-			{"cedar-go", cedarDecision, 10_000},
-		} {
-			if rules > peer.most {
-				continue
+// BenchmarkDecisions measures everything about decisions, beside Casbin and cedar-go in the
+// same run, and prints one table.
+func BenchmarkDecisions(b *testing.B) {
+	var t table
+	t.row("what", "Decide", "Index", "casbin", "cedar-go", "allocations of Decide, Index")
+	t.row("---", "---", "---", "---", "---", "---")
+	grown := map[string][]cost{}
+	for _, rules := range []int{1_000, 10_000, 100_000, 1_000_000} {
+		w := world{rules, exact}
+		name := fmt.Sprintf("exact rules with tenants and roles, %d", rules)
+		for answer, costs := range w.ask(b, name) {
+			t.compare(name+": "+answer, costs)
+			if rules == 1_000 || rules == 1_000_000 {
+				grown[answer] = append(grown[answer], costs...)
 			}
-			b.Run(fmt.Sprintf("rules=%d/%s", rules, peer.name), func(b *testing.B) {
-				decide := peer.make(b, rules)
-				for i := range 64 {
+		}
+	}
+	for answer, c := range grown {
+		n := len(peers)
+		t.row("1,000 → 1,000,000 rules: "+answer, times(c[n].ns, c[0].ns), times(c[n+1].ns, c[1].ns), "", "", "")
+	}
+	for _, kind := range []kind{routes, condition} {
+		for _, rules := range []int{1_000, 100_000} {
+			w := world{rules, kind}
+			name := fmt.Sprintf("%s, %d rules", kind, rules)
+			for answer, costs := range w.ask(b, name) {
+				t.compare(name+": "+answer, costs)
+			}
+		}
+	}
+	t.parallel(b)
+	t.compile(b)
+	t.print()
+}
+
+// ask measures each peer that can decide such a policy, for requests that are allowed and for
+// some that are denied.
+func (w world) ask(b *testing.B, name string) map[string][]cost {
+	out := map[string][]cost{}
+	questions := map[string][]question{"allowed": w.questions(true), "denied": w.questions(false)}
+	for _, p := range peers {
+		most := p.most
+		if w.kind != exact {
+			most = min(most, 1_000)
+			if p.name == "cedar-go" {
+				most = 0
+			}
+			if p.name == "Decide" || p.name == "Index" {
+				most = p.most
+			}
+		}
+		if w.rules > most {
+			for answer := range questions {
+				out[answer] = append(out[answer], cost{})
+			}
+			continue
+		}
+		var decide decider
+		for _, answer := range []string{"allowed", "denied"} {
+			asked := questions[answer]
+			c := cost{}
+			b.Run(fmt.Sprintf("%s/%s/%s", name, answer, p.name), func(b *testing.B) {
+				if decide == nil {
+					decide = p.make(b, w)
+				}
+				for i := range 16 {
 					if q := &asked[i]; decide(q) != q.allowed {
 						b.Fatalf("%+v: the other answer", *q)
 					}
 				}
-				b.ReportAllocs()
-				i := 0
-				for b.Loop() {
-					decide(&asked[i&4095])
-					i++
+				runtime.GC()
+				c = measure(b, func(i int) { decide(&asked[i%len(asked)]) })
+			})
+			out[answer] = append(out[answer], c)
+		}
+	}
+	return out
+}
+
+// compare prints what the peers took: ours as times, theirs as multiples of Decide's.
+func (t *table) compare(name string, c []cost) {
+	t.row(name, short(c[0].ns), short(c[1].ns), times(c[2].ns, c[0].ns), times(c[3].ns, c[0].ns), fmt.Sprintf("%.0f, %.0f", c[0].allocs, c[1].allocs))
+}
+
+// parallel measures two goroutines against one: by the clock, and by processor time, which
+// says the same on a machine that others use.
+func (t *table) parallel(b *testing.B) {
+	w := world{100_000, exact}
+	asked := append(w.questions(true), w.questions(false)...)
+	var clock, own [2]float64
+	for i, p := range peers[:2] {
+		b.Run("two goroutines/"+p.name, func(b *testing.B) {
+			decide := p.make(b, w)
+			runtime.GC()
+			var byClock, byProcessor []float64
+			for b.Loop() {
+				one, oneCPU := together(b, decide, asked, 1)
+				two, twoCPU := together(b, decide, asked, 2)
+				byClock = append(byClock, 2*one/two)
+				byProcessor = append(byProcessor, 2*oneCPU/twoCPU*2)
+			}
+			slices.Sort(byClock)
+			slices.Sort(byProcessor)
+			clock[i], own[i] = byClock[len(byClock)/2], byProcessor[len(byProcessor)/2]
+			b.ReportMetric(clock[i], "×one")
+			b.ReportMetric(own[i], "×one-by-cpu")
+		})
+	}
+	t.row("two goroutines on 2 cores, 100000 rules", fmt.Sprintf("%.2f × one", clock[0]), fmt.Sprintf("%.2f × one", clock[1]), "", "", "")
+	t.row("the same by processor time", fmt.Sprintf("%.2f × one", own[0]), fmt.Sprintf("%.2f × one", own[1]), "", "", "")
+}
+
+// together has some goroutines ask all questions each, and returns the time that passed and
+// the processor time.
+func together(b *testing.B, decide decider, asked []question, n int) (clock, processor float64) {
+	before, begin := cpu(b), time.Now()
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			for i := range asked {
+				if decide(&asked[i]) != asked[i].allowed {
+					panic("the other answer")
 				}
-				report(b, &base)
+			}
+		})
+	}
+	all.Wait()
+	return float64(time.Since(begin)), float64(cpu(b) - before)
+}
+
+// compile measures loading from CSV, and what stays in memory.
+func (t *table) compile(b *testing.B) {
+	for _, rules := range []int{100_000, 1_000_000} {
+		w := world{rules, exact}
+		fsys := w.files(b)
+		dir := b.TempDir()
+		modelPath, policyPath := filepath.Join(dir, "model.conf"), filepath.Join(dir, "policy.csv")
+		for path, text := range map[string]string{modelPath: w.model(), policyPath: w.csv()} {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				b.Fatal(err)
+			}
+		}
+		cells := []string{fmt.Sprintf("compile %d rules from CSV", rules)}
+		for _, p := range []struct {
+			name string
+			load func() (any, error)
+		}{
+			{"Decide", func() (any, error) { return policy.Load(fsys, policy.Options{}) }},
+			{"Index", func() (any, error) { return policy.NewIndexFromFiles(modelPath, policyPath) }},
+		} {
+			b.Run(fmt.Sprintf("compile/%d/%s", rules, p.name), func(b *testing.B) {
+				var took []float64
+				held := 0.0
+				for b.Loop() {
+					b.StopTimer()
+					before := heap()
+					b.StartTimer()
+					begin := time.Now()
+					loaded, err := p.load()
+					if err != nil {
+						b.Fatal(err)
+					}
+					took = append(took, float64(time.Since(begin)))
+					b.StopTimer()
+					held = heap() - before
+					runtime.KeepAlive(loaded)
+					b.StartTimer()
+				}
+				slices.Sort(took)
+				b.ReportMetric(held/float64(rules), "B/rule")
+				cells = append(cells, fmt.Sprintf("%s, %.0f B a rule", short(took[len(took)/2]), held/float64(rules)))
 			})
 		}
-	}
-}
-
-// report reports the cost as a multiple of the first caller's.
-func report(b *testing.B, base *float64) {
-	cost := float64(b.Elapsed()) / float64(b.N)
-	if *base == 0 {
-		*base = cost
-		return
-	}
-	b.ReportMetric(cost / *base, "×reeve")
-}
-
-func reeveDecision(b *testing.B, rules int) func(q *question) bool {
-	engine, err := policy.Load(reeveFiles(b, rules), policy.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, ids := context.Background(), map[string]tenant.ID{}
-	for t := range rules / rulesPerTenant {
-		id := tenant.MustParse(fmt.Sprintf("t%d", t))
-		ids[id.String()] = id
-	}
-	return func(q *question) bool {
-		d, err := engine.Decide(ctx, policy.Request{
-			Tenant:  ids[q.tenant],
-			Subject: policy.Subject{ID: q.user},
-			Action:  "read",
-			Object:  policy.Object{Type: "doc", ID: q.object},
-		})
-		return err == nil && d.Allowed()
-	}
-}
-
-func reeveFiles(b *testing.B, rules int) fs.FS {
-	var text strings.Builder
-	for i := range rules {
-		t, r, d := parts(i)
-		fmt.Fprintf(&text, "p, role:r%d, t%d, doc:d%d-%d, read, true, allow\n", r, t, r, d)
-		if d == 0 {
-			fmt.Fprintf(&text, "g, user:u%d-%d, role:r%d, t%d\n", t, r, r, t)
-		}
-	}
-	standard, err := fs.ReadFile(policies.Files(), "model.conf")
-	if err != nil {
-		b.Fatal(err)
-	}
-	return fstest.MapFS{"model.conf": {Data: standard}, "policy.csv": {Data: []byte(text.String())}, "attributes.csv": {}}
-}
-
-func casbinDecision(b *testing.B, rules int) func(q *question) bool {
-	e := casbinEnforcer(b, rules)
-	return func(q *question) bool {
-		ok, err := e.Enforce(q.user, q.tenant, q.object, "read")
-		return err == nil && ok
-	}
-}
-
-func indexDecision(b *testing.B, rules int) func(q *question) bool {
-	index, err := policy.NewIndex(casbinEnforcer(b, rules).GetModel())
-	if err != nil {
-		b.Fatal(err)
-	}
-	return func(q *question) bool {
-		ok, err := index.Enforce(q.user, q.tenant, q.object, "read")
-		return err == nil && ok
-	}
-}
-
-func casbinEnforcer(b *testing.B, rules int) *casbin.Enforcer {
-	b.Helper()
-	m, err := model.NewModelFromString(`
-[request_definition]
-r = sub, dom, obj, act
-[policy_definition]
-p = sub, dom, obj, act
-[role_definition]
-g = _, _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = r.dom == p.dom && r.obj == p.obj && r.act == p.act && g(r.sub, p.sub, r.dom)
-`)
-	if err != nil {
-		b.Fatal(err)
-	}
-	e, err := casbin.NewEnforcer(m)
-	if err != nil {
-		b.Fatal(err)
-	}
-	var p, g [][]string
-	for i := range rules {
-		t, r, d := parts(i)
-		p = append(p, []string{fmt.Sprintf("r%d", r), fmt.Sprintf("t%d", t), fmt.Sprintf("d%d-%d", r, d), "read"})
-		if d == 0 {
-			g = append(g, []string{fmt.Sprintf("u%d-%d", t, r), fmt.Sprintf("r%d", r), fmt.Sprintf("t%d", t)})
-		}
-	}
-	if _, err := e.AddPolicies(p); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := e.AddGroupingPolicies(g); err != nil {
-		b.Fatal(err)
-	}
-	return e
-}
-
-func cedarDecision(b *testing.B, rules int) func(q *question) bool {
-	var text strings.Builder
-	entities := cedar.EntityMap{}
-	for i := range rules {
-		t, r, d := parts(i)
-		fmt.Fprintf(&text, "permit(principal in Role::\"t%d/r%d\", action == Action::\"read\", resource == Doc::\"t%d/d%d-%d\");\n", t, r, t, r, d)
-		if d == 0 {
-			user := cedar.NewEntityUID("User", cedar.String(fmt.Sprintf("t%d/u%d-%d", t, t, r)))
-			role := cedar.NewEntityUID("Role", cedar.String(fmt.Sprintf("t%d/r%d", t, r)))
-			entities[user] = cedar.Entity{UID: user, Parents: cedar.NewEntityUIDSet(role)}
-		}
-	}
-	set, err := cedar.NewPolicySetFromBytes("bench.cedar", []byte(text.String()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	action := cedar.NewEntityUID("Action", "read")
-	return func(q *question) bool {
-		decision, _ := cedar.Authorize(set, entities, cedar.Request{
-			Principal: cedar.NewEntityUID("User", cedar.String(q.tenant+"/"+q.user)),
-			Action:    action,
-			Resource:  cedar.NewEntityUID("Doc", cedar.String(q.tenant+"/"+q.object)),
-		})
-		return decision == cedar.Allow
+		t.row(append(cells, "", "", "")...)
 	}
 }

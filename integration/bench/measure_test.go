@@ -1,0 +1,104 @@
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// cost is what one call takes: the median over short slices of time, which others on the
+// machine rarely interrupt, and the allocations.
+type cost struct{ ns, allocs float64 }
+
+// measure calls ask with 0, 1, 2 … for as long as the benchmark runs.
+func measure(b *testing.B, ask func(i int)) cost {
+	begin := time.Now()
+	ask(0)
+	per := 1 // calls to a slice
+	if time.Since(begin) < 50*time.Microsecond {
+		per = 1024
+	}
+	ask(1)
+	c := cost{allocs: testing.AllocsPerRun(10, func() { ask(2) })}
+	var each []float64
+	i := 0
+	b.ReportAllocs()
+	from := time.Now()
+	for b.Loop() {
+		ask(i)
+		if i++; i%per == 0 {
+			now := time.Now()
+			each = append(each, float64(now.Sub(from))/float64(per))
+			from = now
+		}
+	}
+	if len(each) == 0 {
+		each = append(each, float64(b.Elapsed())/float64(b.N))
+	}
+	slices.Sort(each)
+	c.ns = each[len(each)/2]
+	b.ReportMetric(c.ns, "median-ns")
+	return c
+}
+
+// cpu is the processor time that this process has used.
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// heap is the memory in use.
+func heap() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+// table is rows of Markdown, printed when all is measured.
+type table struct{ lines []string }
+
+func (t *table) row(cells ...string) {
+	t.lines = append(t.lines, "| "+strings.Join(cells, " | ")+" |")
+}
+
+func (t *table) print() { fmt.Println("\n" + strings.Join(t.lines, "\n") + "\n") }
+
+// short writes a time as people read it.
+func short(ns float64) string {
+	switch {
+	case ns == 0:
+		return ""
+	case ns < 1e3:
+		return fmt.Sprintf("%.0f ns", ns)
+	case ns < 1e6:
+		return fmt.Sprintf("%.2g µs", ns/1e3)
+	}
+	return fmt.Sprintf("%.3g ms", ns/1e6)
+}
+
+// times writes a time as a multiple of another.
+func times(ns, base float64) string {
+	if ns == 0 || base == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.3g ×", ns/base)
+}
+
+// report reports the cost as a multiple of the first caller's.
+func report(b *testing.B, base *float64) {
+	cost := float64(b.Elapsed()) / float64(b.N)
+	if *base == 0 {
+		*base = cost
+		return
+	}
+	b.ReportMetric(cost / *base, "×reeve")
+}

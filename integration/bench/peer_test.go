@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/casbin/casbin/v2"
+	"github.com/casbin/casbin/v2/model"
+	"github.com/cedar-policy/cedar-go"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+// decider answers a question.
+type decider func(q *question) bool
+
+func reeve(b *testing.B, w world) decider {
+	engine, err := policy.Load(w.files(b), policy.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := context.Background()
+	return func(q *question) bool {
+		r := policy.Request{Tenant: q.id, Subject: policy.Subject{ID: q.user}}
+		if w.kind == routes {
+			r.Action, r.Object = "GET", policy.Route(q.object)
+		} else {
+			r.Action, r.Object = "read", policy.Object{Type: "doc", ID: q.object}
+			if q.values != nil {
+				r.Object.Attributes = q.values
+			}
+		}
+		d, err := engine.Decide(ctx, r)
+		return err == nil && d.Allowed()
+	}
+}
+
+// index is Reeve's index of the Casbin model.
+func index(b *testing.B, w world) decider {
+	ix, err := policy.NewIndex(enforcer(b, w).GetModel())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if !ix.Plan().Indexed() {
+		b.Fatal(ix.Plan())
+	}
+	return func(q *question) bool {
+		ok, err := ix.Enforce(q.casbin...)
+		return err == nil && ok
+	}
+}
+
+func stock(b *testing.B, w world) decider {
+	e := enforcer(b, w)
+	return func(q *question) bool {
+		ok, err := e.Enforce(q.casbin...)
+		return err == nil && ok
+	}
+}
+
+func enforcer(b *testing.B, w world) *casbin.Enforcer {
+	b.Helper()
+	m, err := model.NewModelFromString(w.model())
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := casbin.NewEnforcer(m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, g := w.rows()
+	if _, err := e.AddPolicies(p); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := e.AddGroupingPolicies(g); err != nil {
+		b.Fatal(err)
+	}
+	return e
+}
+
+func cedarGo(b *testing.B, w world) decider {
+	var text strings.Builder
+	entities := cedar.EntityMap{}
+	for i := range w.rules {
+		t, r, d := parts(i)
+		fmt.Fprintf(&text, "permit(principal in Role::\"t%d/r%d\", action == Action::\"read\", resource == Doc::\"t%d/d%d-%d\");\n", t, r, t, r, d)
+		if d == 0 {
+			user := cedar.NewEntityUID("User", cedar.String(fmt.Sprintf("t%d/u%d-%d", t, t, r)))
+			role := cedar.NewEntityUID("Role", cedar.String(fmt.Sprintf("t%d/r%d", t, r)))
+			entities[user] = cedar.Entity{UID: user, Parents: cedar.NewEntityUIDSet(role)}
+		}
+	}
+	set, err := cedar.NewPolicySetFromBytes("bench.cedar", []byte(text.String()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	action := cedar.NewEntityUID("Action", "read")
+	return func(q *question) bool {
+		decision, _ := cedar.Authorize(set, entities, cedar.Request{
+			Principal: cedar.NewEntityUID("User", cedar.String(q.tenant+"/"+q.user)),
+			Action:    action,
+			Resource:  cedar.NewEntityUID("Doc", cedar.String(q.tenant+"/"+q.object)),
+		})
+		return decision == cedar.Allow
+	}
+}
