@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -60,9 +59,15 @@ func newOracle(t testing.TB, fsys fs.FS) oracle {
 	return oracle{e}
 }
 
-// allows asks Casbin, with the roles of the session as g rows for as long as it takes.
-func (o oracle) allows(t testing.TB, r policy.Request) (bool, error) {
+// allows asks Casbin about a request, with the roles of its session.
+func (o oracle) allows(t testing.TB, r policy.Request) (allowed bool, err error) {
 	t.Helper()
+	o.as(t, r, func() { allowed, _, err = o.enforce(r) })
+	return allowed, err
+}
+
+// enforce asks Casbin, and for the rule that it decided by.
+func (o oracle) enforce(r policy.Request) (bool, []string, error) {
 	sub := plain(r.Subject.Attributes)
 	sub["Name"] = "anonymous"
 	if r.Subject.ID != "" {
@@ -76,37 +81,38 @@ func (o oracle) allows(t testing.TB, r policy.Request) (bool, error) {
 	if r.Object.ID != "" {
 		obj["Name"], obj["id"] = r.Object.Type+":"+r.Object.ID, r.Object.ID
 	}
-	if r.Subject.Roles != nil && r.Subject.Roles.Len() > 0 {
-		before, err := o.e.GetGroupingPolicy()
+	return o.e.EnforceEx(sub, r.Tenant.String(), obj, string(r.Action), plain(r.Env))
+}
+
+// as runs f with the roles of a request's session as g rows.
+func (o oracle) as(t testing.TB, r policy.Request, f func()) {
+	t.Helper()
+	if r.Subject.Roles == nil || r.Subject.Roles.Len() == 0 {
+		f()
+		return
+	}
+	var added [][]string
+	for i := range r.Subject.Roles.Len() {
+		row := []string{"user:" + r.Subject.ID, "role:" + r.Subject.Roles.At(i), r.Tenant.String()}
+		fresh, err := o.e.AddGroupingPolicy(row)
 		if err != nil {
 			t.Fatal(err)
 		}
-		before = slices.Clone(before)
-		for i := range r.Subject.Roles.Len() {
-			if _, err := o.e.AddGroupingPolicy("user:"+r.Subject.ID, "role:"+r.Subject.Roles.At(i), r.Tenant.String()); err != nil {
-				t.Fatal(err)
-			}
+		if fresh {
+			added = append(added, row)
 		}
-		// Removing one link can take another with it (the same one in "*"), so the
-		// links are built anew.
-		defer func() {
-			after, err := o.e.GetGroupingPolicy()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, row := range slices.Clone(after) {
-				if !slices.ContainsFunc(before, func(old []string) bool { return slices.Equal(old, row) }) {
-					if _, err := o.e.RemoveGroupingPolicy(row); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			if err := o.e.BuildRoleLinks(); err != nil {
-				t.Fatal(err)
-			}
-		}()
 	}
-	return o.e.Enforce(sub, r.Tenant.String(), obj, string(r.Action), plain(r.Env))
+	f()
+	for _, row := range added {
+		if removed, err := o.e.RemoveGroupingPolicy(row); err != nil || !removed {
+			t.Fatal(removed, err)
+		}
+	}
+	// Removing one link can take another with it (the same one in "*"), so the links are
+	// built anew.
+	if err := o.e.BuildRoleLinks(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // plain returns attributes as Casbin reads them: a list is an []any there.
