@@ -66,6 +66,26 @@ type Engine struct {
 	reload  sync.Mutex // policies take effect in the order of the calls
 	log     *slog.Logger
 	clock   func() time.Time
+
+	loads, refused atomic.Int64 // written by reloads alone: deciding writes to nothing that is shared
+}
+
+// Stats are what an [Engine] has done, for metrics.
+type Stats struct {
+	Revision string // that decides now
+	Rules    int    // of the policy that decides now
+	Loads    int64  // policies that took effect
+	Refused  int64  // policies that did not load, so that the one before stayed
+}
+
+// Stats returns what has happened so far, whoever asked for the reloads: the service, a
+// [Watcher], or a fleet's follower.
+func (e *Engine) Stats() Stats {
+	s := e.snapshot()
+	if s == nil {
+		return Stats{}
+	}
+	return Stats{Revision: s.revision, Rules: len(s.rules), Loads: e.loads.Load(), Refused: e.refused.Load()}
 }
 
 // Load reads a policy. An error is one or more *[Error], joined and sorted: everything that
@@ -100,10 +120,12 @@ func (e *Engine) Reload(fsys fs.FS) error {
 func (e *Engine) install(b bundle, p problems) error {
 	s, err := build(b, p)
 	if err != nil {
+		e.refused.Add(1)
 		e.log.Error("policy refused", "revision", e.Revision(), "error", err)
 		return err
 	}
 	e.current.Store(s)
+	e.loads.Add(1)
 	e.log.Info("policy loaded", "revision", s.revision, "rules", len(s.rules))
 	return nil
 }

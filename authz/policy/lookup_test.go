@@ -287,3 +287,17 @@ func TestRulesAreToldAsTheyAreWritten(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestARuleIsNamedOnceHoweverOftenTheCallerHasItsName(t *testing.T) {
+	rows := []string{"p, role:twice, *, doc:1, read, true, deny", "g, role:other, role:twice, *"}
+	for i := range 400 {
+		rows = append(rows, fmt.Sprintf("p, user:u%d, *, doc:1, read, true, allow", i))
+	}
+	e := mustLoad(t, with(rows...))
+	for _, n := range []int{1, 2, 30} {
+		roles := slices.Repeat(policy.RoleNames{"twice", "other"}, n)
+		if d := decide(t, e, asks("bob", "read", doc("1"), roles...)); len(d.Reasons) != 1 || d.Reasons[0].Line != 1 {
+			t.Errorf("%d roles: %+v", len(roles), d.Reasons)
+		}
+	}
+}

@@ -42,7 +42,11 @@ func TestAFileCutAtAnyByteLoadsOrChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := mustLoad(t, policies.Files())
+	var log bytes.Buffer
+	e, err := policy.Load(policies.Files(), policy.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := answers(t, e)
 	revision := e.Revision()
 	loaded, refused := 0, 0
@@ -67,6 +71,12 @@ func TestAFileCutAtAnyByteLoadsOrChangesNothing(t *testing.T) {
 	}
 	if loaded == 0 || refused < len(whole)/4 {
 		t.Errorf("%d loaded, %d refused", loaded, refused)
+	}
+	if s := e.Stats(); s.Refused != int64(refused) || s.Loads != int64(1+2*loaded) || s.Revision != revision || s.Rules != len(e.Rules()) {
+		t.Errorf("the metrics are %+v", s)
+	}
+	if n := strings.Count(log.String(), "policy refused"); n != refused {
+		t.Errorf("%d lines in the log", n)
 	}
 }
 
