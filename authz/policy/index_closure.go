@@ -12,12 +12,12 @@ const maxClosure = 64 << 20 // roles listed, 4 bytes each
 // roleClosures lists for every name that has roles all of them, near and far, by domain.
 type roleClosures struct {
 	domains  bool
-	homes    []home          // by name
-	spans    map[uint64]span // by place and name, of the names with several homes
-	roles    []uint32        // each span sorted, the name itself left out
-	places   []uint32        // by the number of the domain
-	prefixes []domainPrefix  // longest first; only with keyMatch
-	above    []uint32        // by place: the place whose roles hold too, or none
+	homes    []home         // by name
+	spans    groups         // by place and name, of the names with several homes: from and to
+	roles    []uint32       // each span sorted, the name itself left out
+	places   []uint32       // by the number of the domain
+	prefixes []domainPrefix // longest first; only with keyMatch
+	above    []uint32       // by place: the place whose roles hold too, or none
 }
 
 type span struct{ from, to uint32 }
@@ -53,8 +53,8 @@ func (c *roleClosures) of(domain string, domainID, name uint32) []uint32 {
 		if h.place != several {
 			continue
 		}
-		if s, ok := c.spans[place64(place, name)]; ok {
-			return c.roles[s.from:s.to]
+		if s := c.spans.slot(&[maxKeys]uint32{place, name}); s.n != 0 {
+			return c.roles[s.a:s.b]
 		}
 	}
 	return nil
@@ -84,7 +84,7 @@ func (c *roleClosures) covering(domain string) uint32 {
 // patterns, a domain that holds a * covers, by keyMatch, all that begin as it does up to the
 // *; such coverings nest, so each place has at most one place above it.
 func closeRoles(links [][]string, s *roleSection, patterns bool, t *texts) *roleClosures {
-	c := &roleClosures{domains: s.domains, spans: map[uint64]span{}}
+	c := &roleClosures{domains: s.domains}
 	places := map[uint32]uint32{}
 	g := grants{closures: c, depth: s.depth}
 	if !s.domains {
@@ -126,7 +126,7 @@ func closeRoles(links [][]string, s *roleSection, patterns bool, t *texts) *role
 			c.places[id] = place
 		}
 	}
-	c.settle(t.count())
+	c.settle(g.spans, t.count())
 	return c
 }
 
@@ -134,8 +134,7 @@ func closeRoles(links [][]string, s *roleSection, patterns bool, t *texts) *role
 // those of place 0 hold in all. It returns nil when they would be too large.
 func closeLinks(links []link, places, names int) *roleClosures {
 	c := &roleClosures{
-		domains: true, spans: map[uint64]span{}, above: make([]uint32, places),
-		places: make([]uint32, places), prefixes: []domainPrefix{{"", 0}},
+		domains: true, above: make([]uint32, places), places: make([]uint32, places), prefixes: []domainPrefix{{"", 0}},
 	}
 	c.above[0] = nowhere
 	g := grants{closures: c, depth: maxDepth, edges: make([]edge, len(links))}
@@ -148,27 +147,30 @@ func closeLinks(links []link, places, names int) *roleClosures {
 	if !g.close(names) {
 		return nil
 	}
-	c.settle(names)
+	c.settle(g.spans, names)
 	return c
 }
 
 // settle moves what was computed in maps to where it is found without hashing.
-func (c *roleClosures) settle(names int) {
+func (c *roleClosures) settle(spans map[uint64]span, names int) {
 	c.homes = slices.Repeat([]home{{place: nowhere}}, names)
-	spans := map[uint64]span{}
-	for key, s := range c.spans {
-		switch h := &c.homes[uint32(key)]; h.place {
-		case nowhere:
+	for key, s := range spans {
+		h := &c.homes[uint32(key)]
+		if h.place == nowhere {
 			*h = home{uint32(key >> 32), s}
-		case several:
-			spans[key] = s
-		default:
-			spans[place64(h.place, uint32(key))] = h.span
-			spans[key] = s
-			h.place = several
+			continue
+		}
+		h.place = several
+	}
+	var keys [][maxKeys]uint32
+	var all []found
+	for key, s := range spans {
+		if c.homes[uint32(key)].place == several {
+			keys = append(keys, [maxKeys]uint32{uint32(key >> 32), uint32(key)})
+			all = append(all, found{s.from, s.to})
 		}
 	}
-	c.spans = spans
+	c.spans = newGroups(keys, all)
 }
 
 func (c *roleClosures) addPlace(domain string, patterns bool, places map[uint32]uint32, byPrefix map[string]uint32, t *texts) uint32 {
@@ -203,6 +205,7 @@ type grants struct {
 	mark     []uint32 // by name: the last walk that met it
 	walk     uint32
 	interned map[string]span
+	spans    map[uint64]span // by place and name, what is computed
 }
 
 func place64(place, name uint32) uint64 { return uint64(place)<<32 | uint64(name) }
@@ -218,7 +221,7 @@ func (g *grants) close(names int) bool {
 	g.out = ranges(g.edges, func(e edge) uint32 { return e.who })
 	g.in = ranges(g.back, func(e edge) uint32 { return e.role })
 	g.mark = make([]uint32, names+1)
-	g.interned = map[string]span{}
+	g.interned, g.spans = map[string]span{}, map[uint64]span{}
 	var buffer, touched []uint32
 	for i := 0; i < len(g.edges); {
 		place := g.edges[i].place
@@ -239,7 +242,7 @@ func (g *grants) close(names int) bool {
 		for _, name := range touched {
 			buffer = g.reach(buffer[:0], place, name)
 			slices.Sort(buffer)
-			g.closures.spans[place64(place, name)] = g.store(buffer)
+			g.spans[place64(place, name)] = g.store(buffer)
 			if len(g.closures.roles) > maxClosure {
 				return false
 			}
