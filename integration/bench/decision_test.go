@@ -25,6 +25,9 @@ var peers = []struct {
 	{"cedar-go", cedarGo, 10_000},
 }
 
+// answers are of the requests that are measured apart.
+var answers = []string{"allowed", "denied"}
+
 // BenchmarkDecisions measures everything about decisions, beside Casbin and cedar-go in the
 // same run, and prints one table.
 func BenchmarkDecisions(b *testing.B) {
@@ -34,24 +37,29 @@ func BenchmarkDecisions(b *testing.B) {
 	grown := map[string][]cost{}
 	for _, rules := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		w := world{rules, exact}
-		name := fmt.Sprintf("exact rules with tenants and roles, %d", rules)
-		for answer, costs := range w.ask(b, name) {
-			t.compare(name+": "+answer, costs)
+		name := fmt.Sprintf("exact, %s rules", thousands(rules))
+		costs := w.ask(b, name)
+		for _, answer := range answers {
+			t.compare(name+", "+answer, costs[answer])
 			if rules == 1_000 || rules == 1_000_000 {
-				grown[answer] = append(grown[answer], costs...)
+				grown[answer] = append(grown[answer], costs[answer]...)
 			}
 		}
 	}
-	for answer, c := range grown {
-		n := len(peers)
-		t.row("1,000 → 1,000,000 rules: "+answer, times(c[n].ns, c[0].ns), times(c[n+1].ns, c[1].ns), "", "", "")
+	for _, answer := range answers {
+		c, n := grown[answer], len(peers)
+		t.row("1,000 → 1,000,000 rules, "+answer, times(c[n].ns, c[0].ns), times(c[n+1].ns, c[1].ns), "", "", "")
 	}
+	b.Run("memory", func(b *testing.B) {
+		t.row("one load from 64 MB at random, of this machine now", short(farLoad(b)), "", "", "", "")
+	})
 	for _, kind := range []kind{routes, condition} {
 		for _, rules := range []int{1_000, 100_000} {
 			w := world{rules, kind}
-			name := fmt.Sprintf("%s, %d rules", kind, rules)
-			for answer, costs := range w.ask(b, name) {
-				t.compare(name+": "+answer, costs)
+			name := fmt.Sprintf("%s, %s rules", kind, thousands(rules))
+			costs := w.ask(b, name)
+			for _, answer := range answers {
+				t.compare(name+", "+answer, costs[answer])
 			}
 		}
 	}
@@ -83,7 +91,7 @@ func (w world) ask(b *testing.B, name string) map[string][]cost {
 			continue
 		}
 		var decide decider
-		for _, answer := range []string{"allowed", "denied"} {
+		for _, answer := range answers {
 			asked := questions[answer]
 			c := cost{}
 			b.Run(fmt.Sprintf("%s/%s/%s", name, answer, p.name), func(b *testing.B) {
@@ -109,35 +117,34 @@ func (t *table) compare(name string, c []cost) {
 	t.row(name, short(c[0].ns), short(c[1].ns), times(c[2].ns, c[0].ns), times(c[3].ns, c[0].ns), fmt.Sprintf("%.0f, %.0f", c[0].allocs, c[1].allocs))
 }
 
-// parallel measures two goroutines against one: by the clock, and by processor time, which
-// says the same on a machine that others use.
+// parallel measures two goroutines against one, in turn: by the clock, and by the processor
+// time of a decision, which shows what they cost each other also where other programs leave
+// no two cores to the test.
 func (t *table) parallel(b *testing.B) {
 	w := world{100_000, exact}
-	asked := append(w.questions(true), w.questions(false)...)
-	var clock, own [2]float64
-	for i, p := range peers[:2] {
+	asked := append(w.questions(true), w.questions(false)...)[asked/2 : asked+asked/2]
+	cells := []string{"two goroutines on 2 cores, 100,000 rules, by the clock and by processor time"}
+	for _, p := range peers[:2] {
 		b.Run("two goroutines/"+p.name, func(b *testing.B) {
 			decide := p.make(b, w)
 			runtime.GC()
-			var byClock, byProcessor []float64
+			var clock, processor []float64
 			for b.Loop() {
-				one, oneCPU := together(b, decide, asked, 1)
-				two, twoCPU := together(b, decide, asked, 2)
-				byClock = append(byClock, 2*one/two)
-				byProcessor = append(byProcessor, 2*oneCPU/twoCPU*2)
+				one, oneOwn := together(b, decide, asked, 1)
+				two, twoOwn := together(b, decide, asked, 2)
+				clock, processor = append(clock, 2*one/two), append(processor, 2*(2*oneOwn)/twoOwn)
 			}
-			slices.Sort(byClock)
-			slices.Sort(byProcessor)
-			clock[i], own[i] = byClock[len(byClock)/2], byProcessor[len(byProcessor)/2]
-			b.ReportMetric(clock[i], "×one")
-			b.ReportMetric(own[i], "×one-by-cpu")
+			slices.Sort(clock)
+			slices.Sort(processor)
+			b.ReportMetric(clock[len(clock)/2], "×one")
+			b.ReportMetric(processor[len(processor)/2], "×one-by-cpu")
+			cells = append(cells, fmt.Sprintf("%.2f ×, %.2f × one", clock[len(clock)/2], processor[len(processor)/2]))
 		})
 	}
-	t.row("two goroutines on 2 cores, 100000 rules", fmt.Sprintf("%.2f × one", clock[0]), fmt.Sprintf("%.2f × one", clock[1]), "", "", "")
-	t.row("the same by processor time", fmt.Sprintf("%.2f × one", own[0]), fmt.Sprintf("%.2f × one", own[1]), "", "", "")
+	t.row(append(cells, "", "", "")...)
 }
 
-// together has some goroutines ask all questions each, and returns the time that passed and
+// together has some goroutines ask all questions each, and returns the time that it takes and
 // the processor time.
 func together(b *testing.B, decide decider, asked []question, n int) (clock, processor float64) {
 	before, begin := cpu(b), time.Now()
@@ -167,7 +174,7 @@ func (t *table) compile(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		cells := []string{fmt.Sprintf("compile %d rules from CSV", rules)}
+		cells := []string{"compile " + thousands(rules) + " rules from CSV"}
 		for _, p := range []struct {
 			name string
 			load func() (any, error)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -45,6 +46,21 @@ func measure(b *testing.B, ask func(i int)) cost {
 	return c
 }
 
+// farLoad is what a load from memory takes that no cache has and that the next load waits
+// for: what a decision pays at least once, when the policy is larger than the caches.
+func farLoad(b *testing.B) float64 {
+	const lines = 64 << 20 / 64
+	next := make([][8]uint64, lines)
+	order := rand.New(rand.NewPCG(1, 3)).Perm(lines)
+	for i, at := range order {
+		next[at][0] = uint64(order[(i+1)%lines])
+	}
+	at := uint64(0)
+	c := measure(b, func(int) { at = next[at][0] })
+	runtime.KeepAlive(at)
+	return c.ns
+}
+
 // cpu is the processor time that this process has used.
 func cpu(b *testing.B) time.Duration {
 	var u syscall.Rusage
@@ -83,6 +99,14 @@ func short(ns float64) string {
 		return fmt.Sprintf("%.2g µs", ns/1e3)
 	}
 	return fmt.Sprintf("%.3g ms", ns/1e6)
+}
+
+// thousands writes a number as people read it.
+func thousands(n int) string {
+	if n >= 1_000_000 {
+		return fmt.Sprintf("%d,%03d,%03d", n/1_000_000, n/1_000%1_000, n%1_000)
+	}
+	return fmt.Sprintf("%d,%03d", n/1_000, n%1_000)
 }
 
 // times writes a time as a multiple of another.
