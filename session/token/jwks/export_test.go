@@ -15,4 +15,19 @@ func Public(a netip.Addr) bool { return public(a) }
 
 func (s *Source) Waiting() int { return int(s.waiting.Load()) }
 
-const MaxWaiting = maxWaiting
+func (s *Source) Ready() bool { return s.usable(s.current.Load()) }
+
+// HeldBodies is the memory set aside for bodies.
+func (f *Fetcher) HeldBodies() int {
+	f.bodies.mu.Lock()
+	defer f.bodies.mu.Unlock()
+	return f.bodies.total
+}
+
+func (f *Fetcher) Waiting() int { return int(f.waiting.Load()) }
+
+const (
+	MaxWaiting = maxWaiting
+	MaxOwn     = maxOwn
+	MaxBodies  = maxBodies
+)

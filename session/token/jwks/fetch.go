@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -18,8 +17,9 @@ import (
 const (
 	dialLimit   = time.Second
 	tlsLimit    = 2 * time.Second
-	maxBody     = 1 << 20
 	maxHeader   = 64 << 10
+	readBuffer  = 2 << 10 // small, since every provider may hang at once
+	writeBuffer = 1 << 10
 	maxETag     = 256
 	maxError    = 256
 	acceptTypes = token.JWKSContentType + ", application/json"
@@ -34,6 +34,8 @@ func newTransport(cfg Config) *http.Transport {
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
 		TLSHandshakeTimeout:    tlsLimit,
 		MaxResponseHeaderBytes: maxHeader,
+		ReadBufferSize:         readBuffer,
+		WriteBufferSize:        writeBuffer,
 		DisableKeepAlives:      true,
 		DisableCompression:     true, // a small body must not become a large one
 	}
@@ -55,6 +57,8 @@ type answer struct {
 // get makes one request. It calls the transport itself, without a client that would
 // follow redirects or keep cookies. fresh asks the caches on the way to pass it on.
 func (f *Fetcher) get(ctx context.Context, s *Source, etag string, fresh bool) (answer, error) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	r := (&http.Request{
 		Method: http.MethodGet, URL: s.url, Host: s.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Accept": {acceptTypes}, "User-Agent": {"reeve"}},
@@ -79,12 +83,9 @@ func (f *Fetcher) get(ctx context.Context, s *Source, etag string, fresh bool) (
 	case resp.StatusCode != http.StatusOK:
 		return answer{}, fmt.Errorf("status %d", resp.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	body, err := f.bodies.read(resp.Body, end)
 	if err != nil {
-		return answer{}, errors.New("the answer was cut short")
-	}
-	if len(body) > maxBody {
-		return answer{}, errors.New("an answer of more than 1 MiB")
+		return answer{}, err
 	}
 	set, err := token.ParseJWKS(body)
 	if err != nil {

@@ -10,17 +10,28 @@
 //	defer fetcher.Close()
 //
 // What the time between two fetches is, the provider says by Cache-Control, within limits,
-// and a ticker that no request can spend keeps to it. Beside it an unknown kid causes at
-// most one fetch per issuer in 30 s, claimed before it starts, so a stranger who makes up
-// kids neither floods the provider nor hides a rotation: a new key is accepted within 35 s
-// of its publication, whatever else is asked. Nothing is remembered of a kid that was not
-// found, so there is nothing to fill and nothing that would refuse a key published later.
+// and a clock that no request can spend keeps to it. Beside it an unknown kid causes at
+// most one fetch per issuer in 31 s, claimed before it starts, so a stranger who makes up
+// kids neither floods the provider nor hides a rotation. Nothing is remembered of a kid
+// that was not found, so there is nothing to fill and nothing that would refuse a key
+// published later. The bounds, of each issuer and each process:
+//
+//   - While keys are held, the provider is asked at most twice in 31 s, whatever asks, and
+//     however it fails.
+//   - A new key is accepted within 35 s of its publication, whatever else is asked, when the
+//     provider answers within 3 s; it may hang or fail once in between. One that hangs for
+//     longer adds the time that it does.
+//   - While no keys are held, it is asked about once a second, until it answers. Its keys are
+//     there within 2 s of its return when it then answers within 750 ms, and within 3.5 s
+//     and the time it takes when that is up to 3 s.
+//   - What one provider does, hang, fail, trickle or send too much, changes nothing in this
+//     for another.
 //
 // An answer replaces the keys only when it is a good key set: an empty one, an error page
 // or a set with a published secret changes nothing. In an outage the last good keys serve
 // for 24 h; after that, and before the first answer, the issuer's tokens are answered with
-// token.ErrUnavailable, and those of others as ever, and the provider is asked every second
-// until it answers. A key that a good answer lacks is refused from then on.
+// token.ErrUnavailable, and those of others as ever. A key that a good answer lacks is
+// refused from then on.
 //
 // URLs are the operator's: no header of a token names one. Redirects are refused, plain
 // http is for loopback hosts alone, and an operator who lets customers register their own
@@ -37,6 +48,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -56,29 +68,29 @@ type Config struct {
 	// MaxIssuers is how many endpoints there may be at a time. Default 1,000.
 	MaxIssuers int
 
-	// Logger gets one record when an issuer's fetches begin to fail, and one when they work
-	// again. Default: none.
+	// Logger gets one record when an issuer's fetches begin to fail, one when they work
+	// again, and one when there are others than before among its keys that are not used.
+	// Default: none.
 	Logger *slog.Logger
 }
 
-// Fetcher keeps the keys of many issuers. It has one goroutine between [Fetcher.Start] and
-// [Fetcher.Close], and one for each fetch in progress, of which there are at most 96. It
-// is safe for concurrent use.
+// Fetcher keeps the keys of many issuers. Between [Fetcher.Start] and [Fetcher.Close] it
+// has one timer for each, and a goroutine for each fetch in progress, of which there are
+// at most two for an issuer. It is safe for concurrent use.
 type Fetcher struct {
 	transport http.RoundTripper
 	limit     int
 	logger    *slog.Logger
 	epoch     time.Time // the clock counts from here, so that setting the time does not move it
-	wake      chan struct{}
 	work      sync.WaitGroup
+	waiting   atomic.Int32 // requests, for all issuers together
+	bodies    bodies
 
-	mu       sync.Mutex
-	stop     context.CancelFunc // ends life; nil before Start
-	life     context.Context    // from Start to Close, of no request
-	closed   bool
-	sources  map[string]*Source
-	schedule schedule
-	lanes    [lanes]lane
+	mu      sync.Mutex
+	stop    context.CancelFunc // ends life; nil before Start
+	life    context.Context    // from Start to Close, of no request
+	closed  bool
+	sources map[string]*Source
 }
 
 // New returns a fetcher without endpoints. It starts nothing.
@@ -94,7 +106,7 @@ func New(cfg Config) (*Fetcher, error) {
 	}
 	return &Fetcher{
 		transport: newTransport(cfg), limit: cfg.MaxIssuers, logger: cfg.Logger,
-		epoch: time.Now(), wake: make(chan struct{}, 1), sources: map[string]*Source{},
+		epoch: time.Now(), sources: map[string]*Source{},
 	}, nil
 }
 
@@ -108,7 +120,9 @@ func (f *Fetcher) Start() error {
 		return errors.New("jwks: started or closed before")
 	}
 	f.life, f.stop = context.WithCancel(context.Background())
-	f.work.Go(f.run)
+	for _, s := range f.sources {
+		f.begin(s)
+	}
 	return nil
 }
 
@@ -119,6 +133,9 @@ func (f *Fetcher) Close() error {
 	f.closed = true
 	if f.stop != nil {
 		f.stop()
+	}
+	for _, s := range f.sources {
+		s.silence()
 	}
 	f.mu.Unlock()
 	f.work.Wait()
@@ -151,9 +168,7 @@ func (f *Fetcher) Add(e Endpoint) (*Source, error) {
 		}
 	}
 	f.sources[e.Issuer] = s
-	s.due = f.now()
-	f.schedule.add(s)
-	f.poke()
+	f.begin(s)
 	return s, nil
 }
 
@@ -168,8 +183,8 @@ func (f *Fetcher) Remove(issuer string) bool {
 		return false
 	}
 	delete(f.sources, issuer)
-	f.schedule.remove(s)
 	s.removed = true
+	s.silence()
 	s.current.Store(nil)
 	return true
 }

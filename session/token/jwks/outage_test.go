@@ -1,7 +1,16 @@
 package jwks_test
 
 import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,43 +19,76 @@ import (
 	"github.com/reevehq/reeve/session/token/jwks"
 )
 
+// broken are the ways in which a provider can fail to give keys, in memory.
+var broken = map[string]func(*provider){
+	"it fails":                       func(p *provider) { p.set(500, "") },
+	"it hangs":                       func(p *provider) { p.set(0, "") },
+	"it begins a body and no more":   func(p *provider) { p.set(200, stuck) },
+	"it gives an empty set":          func(p *provider) { p.set(200, `{"keys":[]}`) },
+	"it answers only after a minute": func(p *provider) { p.takes(time.Minute) },
+}
+
 func TestAProviderThatIsDownAtStartStopsItsIssuerAlone(t *testing.T) {
-	for name, status := range map[string]int{"it fails": 500, "it hangs": 0} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3)
-				w.providers[host(1)].set(status, "")
-				w.start()
-				defer w.fetcher.Close()
-				for range 100 {
-					time.Sleep(time.Second)
-					w.accepts(w.signers[0])
-					w.refuses(w.signers[1], token.ErrUnavailable)
-					w.accepts(w.signers[2])
-				}
-				if h := w.health(1); h.Ready || h.Keys != 0 || h.LastError == "" || h.Failed < 10 {
-					t.Errorf("its health is %+v", h)
-				}
-				// Nobody asks, so that the return is noticed without help.
-				w.providers[host(1)].publish(w.signers[1])
-				back := time.Now()
-				for !w.health(1).Ready && time.Since(back) < time.Minute {
-					time.Sleep(10 * time.Millisecond)
-				}
-				limit := 2 * time.Second
-				if status == 0 {
-					limit += 5 * time.Second // the request that hangs, in memory, does not see the return
-				}
-				if took := time.Since(back); took > limit {
-					t.Errorf("ready %v after the provider is back, want at most %v", took, limit)
-				}
-				w.accepts(w.signers[1])
-				if h := w.health(1); h.LastError != "" || h.Keys != 1 {
-					t.Errorf("its health is %+v", h)
-				}
+	for name, spoil := range broken {
+		// The moment of the return falls between two fetches, into one, and into two.
+		for moment := range 12 {
+			t.Run(fmt.Sprint(name, moment), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, 3)
+					spoil(w.providers[host(1)])
+					w.start()
+					defer w.fetcher.Close()
+					for range 20 {
+						time.Sleep(time.Second)
+						w.accepts(w.signers[0])
+						w.refuses(w.signers[1], token.ErrUnavailable)
+						w.accepts(w.signers[2])
+					}
+					time.Sleep(time.Duration(moment) * 317 * time.Millisecond)
+					if h := w.health(1); h.Ready || h.Keys != 0 || h.LastError == "" || h.Failed < 10 {
+						t.Errorf("its health is %+v", h)
+					}
+					// Nobody asks, so that the return is noticed without help, and it still takes a
+					// while to answer. What hangs, in memory, does not see the return.
+					w.providers[host(1)].publish(w.signers[1])
+					w.providers[host(1)].takes(700 * time.Millisecond)
+					back := time.Now()
+					for !w.health(1).Ready && time.Since(back) < time.Minute {
+						time.Sleep(10 * time.Millisecond)
+					}
+					if took := time.Since(back); took > 2*time.Second {
+						t.Errorf("ready %v after the provider is back, want at most 2 s", took)
+					}
+					w.accepts(w.signers[1])
+					if h := w.health(1); h.LastError != "" || h.Keys != 1 {
+						t.Errorf("its health is %+v", h)
+					}
+					if most := mostIn(w.providers[host(1)].times(), time.Second); most > 2 {
+						t.Errorf("it was asked %d times in a second", most)
+					}
+				})
 			})
-		})
+		}
 	}
+}
+
+// TestAProviderThatIsAlwaysSlowIsStillHeard: it takes longer than the fetches that are
+// made beside its own.
+func TestAProviderThatIsAlwaysSlowIsStillHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		w.providers[host(0)].set(0, "")
+		w.providers[host(1)].takes(2900 * time.Millisecond)
+		w.start()
+		defer w.fetcher.Close()
+		time.Sleep(2910 * time.Millisecond)
+		w.accepts(w.signers[1])
+		time.Sleep(10 * time.Second)
+		w.providers[host(0)].publish(w.signers[0])
+		w.providers[host(0)].takes(2900 * time.Millisecond)
+		time.Sleep(3500*time.Millisecond + 2910*time.Millisecond)
+		w.accepts(w.signers[0])
+	})
 }
 
 func TestLastGoodKeysServeFor24HoursOfOutage(t *testing.T) {
@@ -120,6 +162,69 @@ func TestABadAnswerNeverReplacesGoodKeys(t *testing.T) {
 	}
 }
 
+// TestAKeyThatIsNotUsedIsToldAndTheOthersServe: sets have keys of other uses and of more
+// algorithms than ours in them, and some that are weak (RFC 7517 §5).
+func TestAKeyThatIsNotUsedIsToldAndTheOthersServe(t *testing.T) {
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weak := fmt.Sprintf(`{"kty":"RSA","kid":"weak","use":"sig","alg":"RS256","e":"AQAB","n":%q}`, b64(string(short.N.Bytes())))
+	const foreign = `{"kty":"EC","crv":"P-521","kid":"foreign","x":"AA","y":"AA"}`
+	const encrypting = `{"kty":"OKP","crv":"Ed25519","kid":"enc","use":"enc","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		f, err := jwks.New(jwks.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &provider{}
+		f.WithTransport(everywhere{p})
+		signer := newSigner(t, "id", "k1")
+		mixed := func(more ...string) string {
+			return strings.Replace(setOf(signer), "]", ","+strings.Join(more, ",")+"]", 1)
+		}
+		p.set(200, mixed(weak, foreign))
+		p.say("Cache-Control", "no-store")
+		s, err := f.Add(jwks.Endpoint{Issuer: "id", URL: "https://id"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if _, err := s.Key(context.Background(), "k1", token.EdDSA); err != nil {
+			t.Errorf("the good key: %v", err)
+		}
+		for kid, alg := range map[string]token.Algorithm{"weak": token.RS256, "foreign": token.ES256} {
+			if _, err := s.Key(context.Background(), kid, alg); !errors.Is(err, token.ErrUnknownKey) {
+				t.Errorf("%s: %v", kid, err)
+			}
+		}
+		h := f.Health()[0]
+		if !h.Ready || h.Keys != 1 || h.Failed != 0 || len(h.Ignored) != 2 || !strings.Contains(h.Ignored[0], "1024 bits") || !strings.Contains(h.Ignored[1], "not accepted") {
+			t.Errorf("its health is %+v", h)
+		}
+		if n := strings.Count(log.String(), "not used"); n != 1 {
+			t.Errorf("it is logged %d times: %s", n, &log)
+		}
+		p.set(200, mixed(encrypting))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := strings.Count(log.String(), "not used"); n != 2 || !strings.Contains(log.String(), "enc") {
+			t.Errorf("another one is not logged once: %s", &log)
+		}
+		p.set(200, setOf(signer))
+		time.Sleep(time.Hour)
+		if h := f.Health()[0]; len(h.Ignored) != 0 {
+			t.Errorf("its health is %+v", h)
+		}
+	})
+}
+
 // TestAnUnchangedSetIsNotSentAgain, and counts as a good fetch.
 func TestAnUnchangedSetIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -145,70 +250,100 @@ func TestAnUnchangedSetIsNotSentAgain(t *testing.T) {
 	})
 }
 
-// TestProvidersThatHangDelayNobody: 800 of 810 do.
+// TestProvidersThatHangDelayNobody: 999 of 1,000 do, from the start.
 func TestProvidersThatHangDelayNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const bad, all = 800, 810
+		const bad, all = 999, 1000
 		w := newWorld(t, all, func(e *jwks.Endpoint) { e.MaxAge = time.Minute })
+		for n := range bad {
+			w.providers[host(n)].set(0, "")
+		}
+		w.providers[host(bad)].takes(50 * time.Millisecond)
 		s := newSigner(t, "https://new.example.com", "k1")
 		w.providers["new.example.com"] = &provider{}
 		w.providers["new.example.com"].publish(s)
+		before := stacks()
 		w.start()
 		defer w.fetcher.Close()
+		time.Sleep(50 * time.Millisecond)
 		synctest.Wait()
-		hangs := map[string]bool{}
-		for n := range bad {
-			w.providers[host(n)].set(0, "")
-			hangs[issuer(n)] = true
-		}
-		// The first fetches of those that hang are still in the lane of those that work.
-		time.Sleep(2 * time.Minute)
+		w.accepts(w.signers[bad])
+
 		// With a minute of life a set is fetched after 48 to 53 s.
-		for range 3 * 60 {
+		for range 60 {
 			time.Sleep(time.Second)
-			for _, h := range w.fetcher.Health() {
-				if hangs[h.Issuer] {
-					continue
-				}
-				if h.Age > 54*time.Second || h.Failed > 0 {
-					t.Fatalf("the health of one that works is %+v", h)
-				}
+			if h := w.health(bad); h.Age > 54*time.Second || h.Failed > 0 {
+				t.Fatalf("the health of the one that works is %+v", h)
 			}
 		}
-		for n := bad; n < all; n++ {
-			w.accepts(w.signers[n])
+		if n := runtime.NumGoroutine(); n > 2*bad+20 {
+			t.Errorf("%d goroutines", n)
 		}
-		for n := range bad {
-			if h := w.health(n); h.Failed == 0 || !h.Ready {
-				t.Fatalf("the health of one that hangs is %+v", h)
-			}
+		if used := stacks() - before; used > 20<<20 {
+			t.Errorf("those that hang take %d bytes", used)
 		}
-		// A new one is not delayed either.
+
+		// A new one is not delayed either, nor one that hung and is back.
+		w.fetcher.Remove(issuer(1))
 		source, err := w.fetcher.Add(jwks.Endpoint{Issuer: "https://new.example.com", URL: "https://new.example.com/keys"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.verifier.Add(token.Issuer{Name: "https://new.example.com", Audience: "api", Algorithms: []token.Algorithm{token.EdDSA}, Keys: source}); err != nil {
-			t.Fatal(err)
-		}
 		synctest.Wait()
-		w.accepts(s)
+		if _, err := source.Key(context.Background(), "k1", token.EdDSA); err != nil {
+			t.Errorf("a new one: %v", err)
+		}
+		w.providers[host(0)].publish(w.signers[0])
+		time.Sleep(2 * time.Second)
+		w.accepts(w.signers[0])
 	})
 }
 
-// TestProvidersThatHangFromTheStartDelayNobody has fewer of them than a lane is wide.
-func TestProvidersThatHangFromTheStartDelayNobody(t *testing.T) {
+// stacks returns the bytes of the heap and of goroutines.
+func stacks() int64 {
+	used := heapInUse()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return used + int64(m.StackInuse)
+}
+
+// TestWhoWaitsForProvidersThatHangLeavesRoomForOthers: a place to verify a token is held
+// while it waits for keys, so those who wait for all providers together are fewer than
+// there are places.
+func TestWhoWaitsForProvidersThatHangLeavesRoomForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const bad, all = 30, 50
-		w := newWorld(t, all)
+		const bad = 10
+		w := newWorld(t, bad+1)
 		for n := range bad {
 			w.providers[host(n)].set(0, "")
 		}
 		w.start()
 		defer w.fetcher.Close()
-		synctest.Wait()
-		for n := bad; n < all; n++ {
-			w.accepts(w.signers[n])
+		var strangers sync.WaitGroup
+		ask := func() {
+			for n := range bad {
+				for range 2 * jwks.MaxOwn {
+					strangers.Go(func() { w.sources[n].Key(context.Background(), "x", token.EdDSA) })
+				}
+			}
+			synctest.Wait()
 		}
+		ask()
+		if n := w.fetcher.Waiting(); n != jwks.MaxWaiting {
+			t.Errorf("%d requests wait, want %d", n, jwks.MaxWaiting)
+		}
+		time.Sleep(250 * time.Millisecond)
+		ask()
+		if n := w.fetcher.Waiting(); n != 0 {
+			t.Errorf("%d requests wait for what has hung for 250 ms", n)
+		}
+		for range 100 {
+			time.Sleep(100 * time.Millisecond)
+			ask()
+			if n := w.fetcher.Waiting(); n != 0 {
+				t.Fatalf("%d requests wait for providers that have failed", n)
+			}
+		}
+		strangers.Wait()
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/session/token/jwks"
 )
@@ -20,56 +22,132 @@ func TestARotationIsAcceptedWithin35sDuringAFloodOfRandomKids(t *testing.T) {
 	if soak() {
 		perSecond = 10_000
 	}
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2).start()
-		defer w.fetcher.Close()
-		w.providers[host(0)].say("Cache-Control", "max-age=86400")
-		synctest.Wait()
-		w.accepts(w.signers[0])
+	for _, row := range []struct {
+		name    string
+		control string
+		takes   time.Duration
+		then    []int // the provider's first answers after the rotation
+	}{
+		{"a provider that is cached for a day", "max-age=86400", 0, nil},
+		{"a provider that forbids caching", "no-store", 0, nil},
+		{"a provider that takes 3 s", "max-age=86400", 2990 * time.Millisecond, nil},
+		{"a provider that forbids caching and takes 3 s", "no-store", 2990 * time.Millisecond, nil},
+		{"a provider that hangs once", "max-age=86400", 0, []int{0}},
+		{"a provider that forbids caching and hangs once", "no-store", 0, []int{0}},
+		{"a provider that takes 3 s and hangs once", "max-age=86400", 2990 * time.Millisecond, []int{0}},
+		{"a provider that fails once", "max-age=86400", 0, []int{500}},
+		{"a provider that takes 3 s and fails once", "no-store", 2990 * time.Millisecond, []int{500}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2).start()
+				defer w.fetcher.Close()
+				p := w.providers[host(0)]
+				p.say("Cache-Control", row.control)
+				synctest.Wait()
+				w.accepts(w.signers[0])
+				p.takes(row.takes)
 
-		stop := make(chan struct{})
-		var flood sync.WaitGroup
-		const strangers = 20
-		for n := range strangers {
-			flood.Go(func() {
-				for i := 0; ; i++ {
-					select {
-					case <-stop:
-						return
-					case <-time.After(time.Second * strangers / time.Duration(perSecond)):
-					}
-					_, err := w.sources[0].Key(context.Background(), fmt.Sprintf("x-%d-%d", n, i), token.EdDSA)
-					if !errors.Is(err, token.ErrUnknownKey) || errors.Is(err, token.ErrUnavailable) {
-						t.Errorf("a made-up kid is answered with %v", err)
-					}
+				stop := flood(t, w.sources[0], perSecond)
+				time.Sleep(2 * time.Minute)
+				for before := len(p.times()); len(p.times()) == before; {
+					time.Sleep(time.Millisecond)
+				}
+				synctest.Wait()
+				next := newSigner(t, issuer(0), "k2")
+				p.publish(w.signers[0], next)
+				p.answers(row.then...)
+				rotated := time.Now()
+				for w.verify(next) != nil && time.Since(rotated) < time.Minute {
+					w.accepts(w.signers[0])
+					time.Sleep(100 * time.Millisecond)
+				}
+				if took := time.Since(rotated); took > 35*time.Second {
+					t.Errorf("the new key is accepted after %v", took)
+				} else if took < time.Second {
+					t.Errorf("the new key is accepted after %v: the test has missed the worst moment", took)
+				}
+				time.Sleep(time.Minute)
+				stop()
+				if most := mostIn(p.times(), 30*time.Second); most > 2 {
+					t.Errorf("%d fetches in 30 s, at most 2 are allowed", most)
+				}
+				if n := len(w.providers[host(1)].times()); n != 1 {
+					t.Errorf("the flood of one issuer has made %d fetches of another", n)
 				}
 			})
-		}
-		for len(w.providers[host(0)].times()) < 2 {
-			time.Sleep(time.Millisecond)
-		}
-		synctest.Wait()
-		next := newSigner(t, issuer(0), "k2")
-		w.providers[host(0)].publish(w.signers[0], next)
-		rotated := time.Now()
-		for w.verify(next) != nil && time.Since(rotated) < time.Minute {
-			w.accepts(w.signers[0])
-			time.Sleep(100 * time.Millisecond)
-		}
-		if took := time.Since(rotated); took > 35*time.Second {
-			t.Errorf("the new key is accepted after %v", took)
-		} else if took < time.Second {
-			t.Errorf("the new key is accepted after %v: the test has missed the worst moment", took)
-		}
-		time.Sleep(time.Minute)
-		close(stop)
-		flood.Wait()
-		if most := mostIn(w.providers[host(0)].times(), 30*time.Second); most > 2 {
-			t.Errorf("%d fetches in 30 s, at most 2 are allowed", most)
-		}
-		if n := len(w.providers[host(1)].times()); n != 1 {
-			t.Errorf("the flood of one issuer has made %d fetches of another", n)
-		}
+		})
+	}
+}
+
+// flood asks a source for so many made-up keys a second, until stop is called.
+func flood(t *testing.T, s *jwks.Source, perSecond int) (stop func()) {
+	const strangers = 20
+	end := make(chan struct{})
+	var work sync.WaitGroup
+	for n := range strangers {
+		work.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-end:
+					return
+				case <-time.After(time.Second * strangers / time.Duration(perSecond)):
+				}
+				_, err := s.Key(context.Background(), fmt.Sprintf("x-%d-%d", n, i), token.EdDSA)
+				if !errors.Is(err, token.ErrUnknownKey) || errors.Is(err, token.ErrUnavailable) {
+					t.Errorf("a made-up kid is answered with %v", err)
+				}
+			}
+		})
+	}
+	return func() {
+		close(end)
+		work.Wait()
+	}
+}
+
+// TestARotationIsAcceptedWithin35sAtAnyMoment has the provider behave as it likes, but for
+// the time from the rotation on, when it hangs or fails once at most.
+func TestARotationIsAcceptedWithin35sAtAnyMoment(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		life := rapid.SampledFrom([]string{"no-store", "max-age=35", "max-age=60", "max-age=86400"}).Draw(r, "life")
+		before := rapid.SliceOfN(rapid.SampledFrom([]int{0, 200, 500}), 0, 8).Draw(r, "before")
+		takes := time.Duration(rapid.IntRange(0, 2990).Draw(r, "takes")) * time.Millisecond
+		moment := time.Duration(rapid.IntRange(1, 200_000).Draw(r, "moment")) * time.Millisecond
+		then := rapid.SampledFrom([][]int{nil, {0}, {500}}).Draw(r, "then")
+		every := time.Duration(rapid.SampledFrom([]int{50, 1000}).Draw(r, "every")) * time.Millisecond
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1)
+			p := w.providers[host(0)]
+			p.say("Cache-Control", life)
+			w.start()
+			defer w.fetcher.Close()
+			synctest.Wait()
+			p.answers(before...)
+			p.takes(takes)
+			next := newSigner(t, issuer(0), "k2")
+			raw := sign(t, next)
+			var rotated time.Time
+			for start := time.Now(); ; time.Sleep(every) {
+				if rotated.IsZero() && time.Since(start) >= moment {
+					p.publish(w.signers[0], next)
+					p.answers(then...)
+					rotated = time.Now()
+				}
+				_, err := w.verifier.Verify(context.Background(), raw)
+				if err == nil {
+					break
+				}
+				if !rotated.IsZero() && time.Since(rotated) > 35*time.Second+every {
+					r.Errorf("the new key is not accepted %v after its publication", time.Since(rotated))
+					break
+				}
+			}
+			time.Sleep(time.Minute)
+			if most := mostIn(p.times(), 30*time.Second); most > 2 {
+				r.Errorf("%d fetches in 30 s, at most 2 are allowed", most)
+			}
+		})
 	})
 }
 
@@ -113,6 +191,10 @@ func TestTheFirstTokenOfANewKeyWaitsForItAndIsAccepted(t *testing.T) {
 		if got := w.providers[host(0)].asked().Get("Cache-Control"); got != "no-cache" {
 			t.Errorf("a fetch for an unknown kid is answered from caches on the way: Cache-Control %q", got)
 		}
+		time.Sleep(time.Hour)
+		if got := w.providers[host(0)].asked().Get("Cache-Control"); got != "" {
+			t.Errorf("a fetch that nobody waits for goes past caches: Cache-Control %q", got)
+		}
 	})
 }
 
@@ -129,21 +211,21 @@ func TestARequestWaitsBrieflyAndFewDo(t *testing.T) {
 			t.Errorf("got %v after %v, want the context's 50 ms", err, time.Since(start))
 		}
 		var wait sync.WaitGroup
-		for range 10 * jwks.MaxWaiting {
+		for range 10 * jwks.MaxOwn {
 			wait.Go(func() { w.sources[0].Key(context.Background(), "x", token.EdDSA) })
 		}
 		start = time.Now()
 		synctest.Wait()
-		if n := w.sources[0].Waiting(); n != jwks.MaxWaiting {
-			t.Errorf("%d requests wait, want %d", n, jwks.MaxWaiting)
+		if n := w.sources[0].Waiting(); n != jwks.MaxOwn {
+			t.Errorf("%d requests wait, want %d", n, jwks.MaxOwn)
 		}
 		w.accepts(w.signers[0]) // a known key waits for nothing
 		if time.Since(start) != 0 {
 			t.Error("a request with a known key waited")
 		}
 		wait.Wait()
-		if took := time.Since(start); took != 250*time.Millisecond {
-			t.Errorf("requests waited for %v", took)
+		if took := time.Since(start); took != 200*time.Millisecond {
+			t.Errorf("requests waited for %v, and the fetch was 50 ms old before", took)
 		}
 		if n := w.sources[0].Waiting(); n != 0 {
 			t.Errorf("%d requests still count as waiting", n)

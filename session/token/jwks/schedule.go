@@ -1,217 +1,170 @@
 package jwks
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
-// The clocks. Fetches that time or failure causes are at least 30 s apart while there are
-// keys, and those that unknown kids cause are too, so that a provider sees at most two of
-// this process in 30 s.
+// The clocks. Every issuer has its own, and its own fetches: nothing is shared that one
+// provider could use up, so one that hangs, fails or trickles takes no other's time.
+//
+// While there are keys, a provider sees at most two fetches in 31 s: the third waits until
+// the first is that old, whatever asks for it. What rotates is found by the second of two
+// fetches when the first hangs, so that a new key is accepted 31 + 1 + 3 s after its
+// publication at the latest.
+//
+// While there are none, one fetch starts about every second. The first may be patient, for
+// a provider that is far away; those that start beside it are given up soon, for one that
+// hung and is back.
 const (
-	minInterval  = 30 * time.Second // between two fetches on the ticker, with keys
-	missCooldown = 30 * time.Second // between two fetches for unknown kids
-	retryEmpty   = time.Second      // between two fetches without keys, ± 20 %
+	window   = 31 * time.Second       // for two fetches with keys, and between two for unknown kids
+	patience = 3 * time.Second        // of one fetch
+	second   = time.Second            // from a fetch to the next when it brings nothing, with keys
+	retry    = 800 * time.Millisecond // between two fetches without keys, and up to a quarter more
+	haste    = 750 * time.Millisecond // of a fetch beside another, without keys
+	atOnce   = 2                      // fetches of one issuer
 )
 
-// A fetch runs in one of three lanes, by how the issuer's last one went, so that providers
-// that hang or fail take their time from each other and not from those that work.
-const (
-	laneGood    = iota // also for the first fetch
-	laneFailing        // answered, but not with keys
-	laneSlow           // did not answer in time, or took its time
-	lanes
-)
-
-const (
-	laneWidth = 32              // fetches at a time in one lane
-	slowAfter = time.Second     // an answer that took this long is slow
-	limitFast = 2 * time.Second // for a whole fetch
-	limitSlow = 5 * time.Second // the same in laneSlow
-)
-
-type lane struct {
-	active int
-	queue  []*Source
-}
-
-// flight is one fetch, from when it is asked for until its outcome is there to be seen.
+// flight is what waits for an answer of one provider, a fetch or two, from when it starts
+// until its outcome is there to be seen.
 type flight struct {
 	done  chan struct{}
-	fresh bool // past every cache on the way
+	began time.Duration
+	first bool // there has been no failure since the last good fetch
+	under int  // fetches under way
+	ends  []context.CancelFunc
 }
 
-// run starts the fetches that are due. It is the goroutine of the fetcher.
-func (f *Fetcher) run() {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-f.life.Done():
-			return
-		case <-timer.C:
-		case <-f.wake:
-		}
+// arm sets the clock of a source. f.mu is held.
+func (f *Fetcher) arm(s *Source, in time.Duration) {
+	if s.clock != nil {
+		s.clock.Reset(in)
+		return
+	}
+	s.clock = time.AfterFunc(in, func() {
 		f.mu.Lock()
-		for len(f.schedule) > 0 && f.schedule[0].due <= f.now() {
-			f.begin(f.schedule[0], false)
-		}
-		if len(f.schedule) > 0 {
-			timer.Reset(f.schedule[0].due - f.now())
-		}
-		f.mu.Unlock()
-	}
+		defer f.mu.Unlock()
+		f.begin(s)
+	})
 }
 
-// poke makes run look at the schedule again.
-func (f *Fetcher) poke() {
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
-}
-
-// begin takes a source from the schedule into its lane. f.mu is held, and s has no flight.
-func (f *Fetcher) begin(s *Source, fresh bool) {
-	f.schedule.remove(s)
-	s.flight.Store(&flight{done: make(chan struct{}), fresh: fresh})
-	l := &f.lanes[s.lane]
-	if l.active == laneWidth {
-		l.queue = append(l.queue, s)
+// begin starts a fetch, or sets the clock to when one may start. f.mu is held.
+func (f *Fetcher) begin(s *Source) {
+	if f.stop == nil || f.closed || s.removed {
 		return
 	}
-	l.active++
-	f.launch(s)
-}
-
-// launch starts the goroutine of a fetch. f.mu is held.
-func (f *Fetcher) launch(s *Source) {
-	if f.closed {
+	if early := s.early(); early > 0 {
+		f.arm(s, early)
 		return
 	}
-	in, fl := s.lane, s.flight.Load()
-	f.work.Go(func() { f.fetch(s, in, fl) })
-}
-
-// fetch makes one fetch, publishes its outcome and gives its place to the next.
-func (f *Fetcher) fetch(s *Source, in int, fl *flight) {
-	limit := limitFast
-	if in == laneSlow {
-		limit = limitSlow
-	}
-	ctx, cancel := context.WithTimeout(f.life, limit)
-	defer cancel()
-	f.mu.Lock()
-	etag := s.etag
-	f.mu.Unlock()
-	start := f.now()
-	answer, err := f.get(ctx, s, etag, fl.fresh)
-	if err != nil && ctx.Err() != nil {
-		err = errors.New("no answer in time")
-	}
-	took := f.now() - start
-
-	f.mu.Lock()
-	if f.closed {
-		f.mu.Unlock()
-		return
-	}
-	failedBefore := s.lastError != ""
-	s.settle(answer, err)
+	fl, limit := s.flight.Load(), patience
 	switch {
-	case took >= slowAfter:
-		s.lane = laneSlow
-	case err != nil:
-		s.lane = laneFailing
-	default:
-		s.lane = laneGood
+	case fl == nil:
+		fl = &flight{done: make(chan struct{}), began: f.now(), first: s.tries == 0}
+		s.flight.Store(fl)
+	case fl.under == atOnce:
+		f.arm(s, s.next())
+		return
+	case !s.usable(s.current.Load()):
+		limit = haste
 	}
-	s.flight.Store(nil)
-	close(fl.done)
-	if !s.removed {
-		s.due = f.now() + s.pause(answer, err)
-		f.schedule.add(s)
-		f.poke()
-	}
-	f.advance(&f.lanes[in])
-	f.mu.Unlock()
+	s.tries++
+	s.starts = append(s.starts, f.now())
+	s.starts = s.starts[max(0, len(s.starts)-2):]
+	f.arm(s, s.next())
 
+	ctx, end := context.WithTimeout(f.life, limit)
+	fl.under++
+	fl.ends = append(fl.ends, end)
+	etag, fresh := s.etag, s.fresh
+	f.work.Go(func() {
+		defer end()
+		answer, err := f.get(ctx, s, etag, fresh)
+		if err != nil && ctx.Err() != nil {
+			err = errors.New("no answer in time")
+		}
+		f.end(s, fl, answer, err)
+	})
+}
+
+// early returns how long it is until the next fetch may start.
+func (s *Source) early() time.Duration {
+	if len(s.starts) < 2 || !s.usable(s.current.Load()) {
+		return 0
+	}
+	return s.starts[0] + window - s.fetcher.now()
+}
+
+// next returns the time from a fetch that has just started to the one after it, unless it
+// brings keys. Those without keys are spread, so that many issuers do not ask together.
+func (s *Source) next() time.Duration {
+	if !s.usable(s.current.Load()) {
+		return spread(retry, 25)
+	}
+	return second
+}
+
+// end publishes the outcome of a fetch and tells the log what is new.
+func (f *Fetcher) end(s *Source, fl *flight, answer answer, err error) {
+	f.mu.Lock()
+	before := s.health()
+	f.publish(s, fl, answer, err)
+	after := s.health()
+	f.mu.Unlock()
 	switch {
-	case err != nil && !failedBefore:
-		f.logger.Warn("jwks: fetches fail", "issuer", s.issuer, "error", clean(err.Error()))
-	case err == nil && failedBefore:
+	case before.LastError == "" && after.LastError != "":
+		f.logger.Warn("jwks: fetches fail", "issuer", s.issuer, "error", after.LastError)
+	case before.LastError != "" && after.LastError == "":
 		f.logger.Info("jwks: fetches work again", "issuer", s.issuer)
 	}
-}
-
-// advance gives the place of a fetch that ended to the next in its lane. f.mu is held.
-func (f *Fetcher) advance(l *lane) {
-	l.active--
-	for len(l.queue) > 0 {
-		s := l.queue[0]
-		l.queue = l.queue[1:]
-		if !s.removed {
-			l.active++
-			f.launch(s)
-			return
-		}
-	}
-	l.queue = nil
-}
-
-// pause returns the time until the next fetch. What the provider grants is used up to
-// four fifths, so that a slow fetch still comes in time, and the rest is spread, so that
-// many issuers and instances do not ask together.
-func (s *Source) pause(a answer, err error) time.Duration {
-	switch {
-	case err == nil:
-		return spread(max(a.life*8/10, minInterval), 0, 10)
-	case s.usable(s.current.Load()):
-		return spread(minInterval, 0, 10)
-	}
-	return spread(retryEmpty, -20, 20)
-}
-
-// spread returns d and from low to high percent of it.
-func spread(d time.Duration, low, high int64) time.Duration {
-	return d + time.Duration(low)*d/100 + rand.N(time.Duration(high-low)*d/100)
-}
-
-// schedule is a heap of the sources that have no flight, the next due first.
-type schedule []*Source
-
-func (q *schedule) add(s *Source) { heap.Push(q, s) }
-
-func (q *schedule) remove(s *Source) {
-	if s.place >= 0 {
-		heap.Remove(q, s.place)
+	if len(after.Ignored) > 0 && !slices.Equal(before.Ignored, after.Ignored) {
+		f.logger.Warn("jwks: keys are not used", "issuer", s.issuer, "keys", after.Ignored)
 	}
 }
 
-func (q schedule) Len() int           { return len(q) }
-func (q schedule) Less(i, j int) bool { return q[i].due < q[j].due }
-
-func (q schedule) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].place, q[j].place = i, j
+// publish takes over the outcome of a fetch. That of a flight is the first good answer, or
+// the last failure; the other fetch of it is ended and counts for nothing. f.mu is held.
+func (f *Fetcher) publish(s *Source, fl *flight, answer answer, err error) {
+	fl.under--
+	if f.closed || s.removed || s.flight.Load() != fl {
+		return
+	}
+	s.settle(answer, err)
+	if err == nil {
+		s.tries, s.fresh = 0, false
+		// What the provider grants is used up to four fifths, so that a slow fetch still
+		// comes in time, and the rest is spread, so that many issuers and instances do not
+		// ask together.
+		f.arm(s, spread(max(answer.life*8/10, window), 10))
+	}
+	if err == nil || fl.under == 0 {
+		f.land(s, fl)
+	}
 }
 
-// Push implements [heap.Interface].
-func (q *schedule) Push(x any) {
-	s := x.(*Source)
-	s.place = len(*q)
-	*q = append(*q, s)
+// land ends a flight and what is under way for it. f.mu is held.
+func (f *Fetcher) land(s *Source, fl *flight) {
+	s.flight.Store(nil)
+	close(fl.done)
+	for _, end := range fl.ends {
+		end()
+	}
 }
 
-// Pop implements [heap.Interface].
-func (q *schedule) Pop() any {
-	last := len(*q) - 1
-	s := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	s.place = -1
-	return s
+// spread returns d and up to so many percent more.
+func spread(d time.Duration, percent int64) time.Duration {
+	return d + rand.N(time.Duration(percent)*d/100)
+}
+
+// silence stops the clock of a source and what is under way for it. f.mu is held.
+func (s *Source) silence() {
+	if s.clock != nil {
+		s.clock.Stop()
+	}
+	if fl := s.flight.Load(); fl != nil {
+		s.fetcher.land(s, fl)
+	}
 }

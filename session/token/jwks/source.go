@@ -19,8 +19,9 @@ const (
 	maxStale   = 24 * time.Hour         // how long keys serve after the last good fetch
 	minLife    = 30 * time.Second       // of an answer, whatever its provider says
 	maxLife    = 24 * time.Hour         // the same
-	maxWait    = 250 * time.Millisecond // of a request for a fetch in progress
-	maxWaiting = 64                     // requests of one issuer that wait at a time
+	maxWait    = 250 * time.Millisecond // of a request for a fetch, from when that starts
+	maxWaiting = 64                     // requests that wait at a time, of all issuers
+	maxOwn     = 32                     // the same of one issuer
 	maxIgnored = 8                      // lines of Health.Ignored
 	maxText    = 255                    // bytes of an issuer's name
 )
@@ -44,7 +45,8 @@ type Endpoint struct {
 
 	// MaxAge is the longest time until keys are fetched again, and so, but for DropKey, how
 	// long a key may serve that the provider has withdrawn. The provider may ask for less;
-	// without a word from it, it is 10 minutes. Default 24 h, from 30 s to 24 h.
+	// without a word from it, it is 10 minutes. Default 24 h, from 30 s, which are kept to
+	// within 5 s, to 24 h.
 	MaxAge time.Duration
 
 	// Dropped are thumbprints of keys that are never accepted, whatever the provider says:
@@ -63,7 +65,7 @@ type Source struct {
 	current   atomic.Pointer[keys]   // nil before the first good fetch
 	flight    atomic.Pointer[flight] // nil when no fetch is in progress
 	missAfter atomic.Int64           // on the fetcher's clock: when an unknown kid may cause the next fetch
-	waiting   atomic.Int32
+	waiting   atomic.Int32           // requests
 
 	// Guarded by the mutex of the fetcher.
 	dropped         map[string]bool // by thumbprint
@@ -71,9 +73,10 @@ type Source struct {
 	ignored         []string
 	fetches, failed uint64
 	lastError       string
-	due             time.Duration
-	place           int // in the schedule, -1 when not there
-	lane            int
+	clock           *time.Timer     // begins a fetch; nil before Start
+	starts          []time.Duration // of the last two fetches
+	tries           int             // since the last good one
+	fresh           bool            // the next go past every cache on the way
 	removed         bool
 }
 
@@ -110,7 +113,7 @@ func newSource(f *Fetcher, e Endpoint) (*Source, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Source{fetcher: f, issuer: e.Issuer, url: u, maxAge: e.MaxAge, dropped: dropped, place: -1}, nil
+	return &Source{fetcher: f, issuer: e.Issuer, url: u, maxAge: e.MaxAge, dropped: dropped}, nil
 }
 
 func parseURL(s string) (*url.URL, error) {
@@ -138,8 +141,10 @@ func loopback(host string) bool {
 
 // Key implements [token.KeySource]. A known key costs two map look-ups and no lock. An
 // unknown kid may cause a fetch, on the terms of the package, and the request waits for a
-// fetch in progress up to its context and 250 ms, so that the first tokens of a new key
-// are not refused; with 64 requests of the issuer waiting, others are answered at once.
+// fetch that started less than 250 ms ago until it is that old, so that the first tokens
+// of a new key are not refused. Nobody waits for a provider that has just failed to answer,
+// and with 32 requests of the issuer waiting, or 64 of all the fetcher's, others are
+// answered at once, so that those who wait for one provider leave room for others' tokens.
 // It returns [token.ErrUnavailable] before the first good fetch, and 24 h after the last.
 func (s *Source) Key(ctx context.Context, kid string, alg token.Algorithm) (token.Key, error) {
 	held := s.current.Load()
@@ -180,31 +185,37 @@ func (s *Source) usable(held *keys) bool {
 
 // claim begins a fetch for an unknown kid and returns it, or nil when it is too early. The
 // right to the next one is given away before this one begins, by time alone, so that
-// neither its length nor its outcome lets more through.
+// neither its length nor its outcome lets more through. A fetch that is under way already
+// costs nobody that right: it may have begun before the key was published.
 func (s *Source) claim() *flight {
 	f := s.fetcher
-	now, after := f.now(), s.missAfter.Load()
-	if int64(now) < after || !s.missAfter.CompareAndSwap(after, int64(now+missCooldown)) {
-		return s.flight.Load()
+	if int64(f.now()) < s.missAfter.Load() {
+		return nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.stop == nil || f.closed || s.removed {
-		return nil
+	fl := s.flight.Load()
+	if fl != nil || f.stop == nil || f.closed || s.removed || int64(f.now()) < s.missAfter.Load() {
+		return fl
 	}
-	if s.flight.Load() == nil {
-		f.begin(s, true)
-	}
+	s.missAfter.Store(int64(f.now() + window))
+	s.fresh = true
+	f.begin(s) // or as soon as one may
 	return s.flight.Load()
 }
 
 // wait waits for a fetch to end and reports whether it did.
 func (s *Source) wait(ctx context.Context, fl *flight) bool {
-	defer s.waiting.Add(-1)
-	if s.waiting.Add(1) > maxWaiting {
+	left := fl.began + maxWait - s.fetcher.now()
+	if !fl.first || left <= 0 {
 		return false
 	}
-	timer := time.NewTimer(maxWait)
+	defer s.waiting.Add(-1)
+	defer s.fetcher.waiting.Add(-1)
+	if own, all := s.waiting.Add(1), s.fetcher.waiting.Add(1); own > maxOwn || all > maxWaiting {
+		return false
+	}
+	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
 	case <-fl.done:
@@ -218,18 +229,14 @@ func (s *Source) wait(ctx context.Context, fl *flight) bool {
 // settle takes over the outcome of a fetch. The mutex of the fetcher is held.
 func (s *Source) settle(a answer, err error) {
 	s.fetches++
-	held := s.current.Load()
 	if err != nil {
 		s.failed++
 		s.lastError = clean(err.Error())
 		return
 	}
 	s.lastError = ""
-	if s.removed {
-		return
-	}
 	if a.set == nil { // unchanged, which the provider said of the keys that are held
-		s.current.Store(&keys{held.byID, s.fetcher.now()})
+		s.current.Store(&keys{s.current.Load().byID, s.fetcher.now()})
 		return
 	}
 	byID := make(map[string]token.Key, a.set.Len())

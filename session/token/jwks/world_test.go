@@ -31,6 +31,7 @@ type provider struct {
 	body    string
 	header  http.Header
 	took    time.Duration
+	next    []int // status of the next answers, before that of all
 	fetches []time.Time
 	last    http.Header
 }
@@ -41,6 +42,9 @@ func (p *provider) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.fetches = append(p.fetches, time.Now())
 	p.last = r.Header
 	status, body, header, took := p.status, p.body, p.header.Clone(), p.took
+	if len(p.next) > 0 {
+		status, p.next = p.next[0], p.next[1:]
+	}
 	p.mu.Unlock()
 	if header == nil {
 		header = http.Header{}
@@ -57,7 +61,27 @@ func (p *provider) RoundTrip(r *http.Request) (*http.Response, error) {
 	if tag := header.Get("ETag"); status == 200 && tag != "" && r.Header.Get("If-None-Match") == tag {
 		status, body = 304, ""
 	}
-	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	read := io.Reader(strings.NewReader(body))
+	if body == stuck {
+		read = endless{r}
+	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(read), Request: r}, nil
+}
+
+// stuck is a body that has no end.
+const stuck = "…"
+
+// endless sends a space every 100 ms.
+type endless struct{ r *http.Request }
+
+func (e endless) Read(b []byte) (int, error) {
+	select {
+	case <-time.After(100 * time.Millisecond):
+		b[0] = ' '
+		return 1, nil
+	case <-e.r.Context().Done():
+		return 0, e.r.Context().Err()
+	}
 }
 
 func (p *provider) set(status int, body string) {
@@ -79,6 +103,13 @@ func (p *provider) takes(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.took = d
+}
+
+// answers gives the next requests these statuses, of which 0 hangs.
+func (p *provider) answers(statuses ...int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = statuses
 }
 
 // asked returns the header of the last request.
