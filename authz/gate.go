@@ -101,14 +101,18 @@ func (g *gate) admit(c echo.Context) (*Caller, error) {
 	if err == nil {
 		decision, err = g.decideRoute(c, caller, identity.Ignored)
 	}
-	g.observe(c.Request().Context(), Event{
+	event := Event{
 		Kind:     RouteDecision,
 		Action:   routeAction(c.Request().Method),
 		Object:   c.Path(),
 		Decision: decision,
 		Err:      err,
 		Elapsed:  time.Since(start),
-	}, caller)
+	}
+	if err != nil {
+		event.by(identity.Refused)
+	}
+	g.observe(c.Request().Context(), event, caller)
 	if err != nil {
 		return nil, err
 	}
@@ -190,10 +194,7 @@ func (g *gate) observe(ctx context.Context, e Event, caller *Caller) {
 	if g.observer == nil {
 		return
 	}
-	e.Tenant, e.User = caller.Tenant(), caller.User()
-	if !caller.Anonymous() {
-		e.Session = caller.session.ID.Digest()
-	}
+	e.by(caller.session.Ref())
 	e.Status = status(e.Err)
 	g.observer(ctx, e)
 }

@@ -40,12 +40,18 @@ func (k Kind) String() string {
 // Event describes one decision to an [Observer]. It carries no secret and no attribute of
 // the caller or the object, so it can be logged as it is.
 type Event struct {
-	Kind     Kind
-	Tenant   tenant.ID      // zero for an anonymous caller
-	User     session.UserID // zero for an anonymous caller
-	Session  string         // the digest of the session's id
-	Action   policy.Action  // the method for a route
-	Object   string         // the route template, or the object's type and id
+	Kind Kind
+
+	// Tenant and User are the caller's, and Session is the digest of the session's id. Of a
+	// request that was refused although its token is genuine, to a session that is no more or
+	// under another tenant's name, they are those of the token. They are zero for an anonymous
+	// caller.
+	Tenant  tenant.ID
+	User    session.UserID
+	Session string
+
+	Action   policy.Action // the method for a route
+	Object   string        // the route template, or the object's type and id
 	Decision policy.Decision
 
 	// Err is nil when the request goes on. Otherwise it is why not: the refusal, or the
@@ -58,6 +64,13 @@ type Event struct {
 	// Elapsed is the time the decision took, from the request's bytes for a route. For a
 	// stream it is how long it was open.
 	Elapsed time.Duration
+}
+
+// by says whose session the event is about, unless ref names none.
+func (e *Event) by(ref session.Ref) {
+	if !ref.ID.IsZero() {
+		e.Tenant, e.User, e.Session = ref.Tenant, ref.User, ref.ID.Digest()
+	}
 }
 
 // Observer is told of decisions. ctx is the request's.

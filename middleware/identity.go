@@ -53,6 +53,12 @@ type Identity struct {
 	// because browsers send stale ones unasked; where a caller is needed, this is the
 	// reason to log.
 	Ignored error
+
+	// Refused is the session that a genuine token named, when the request was refused all
+	// the same or the token ignored: no such session any more, another tenant, no proof. It
+	// is zero for a token that is bound to a key which was not shown. It is for the record of who tried and decides nothing: for that the caller
+	// is anonymous.
+	Refused session.Ref
 }
 
 // Anonymous reports whether nobody is signed in.
@@ -86,12 +92,16 @@ func (a *Authenticator) Identify(c echo.Context) (Identity, error) {
 	if err == nil {
 		return identity, nil
 	}
+	nobody := Identity{Refused: identity.Refused}
 	if !credential.Cookie || Outage(err) {
-		return Identity{}, err
+		return nobody, err
 	}
-	return Identity{Ignored: err}, nil
+	nobody.Ignored = err
+	return nobody, nil
 }
 
+// identify is Identify for a request with a credential. Of what it returns with an error
+// only Refused has a meaning.
 func (a *Authenticator) identify(c echo.Context, credential Credential) (Identity, error) {
 	if a.Tokens == nil || a.Sessions == nil {
 		return Identity{}, fmt.Errorf("%w: no verifier or no session loader", ErrUnavailable)
@@ -105,22 +115,24 @@ func (a *Authenticator) identify(c echo.Context, credential Credential) (Identit
 	if verified == nil {
 		return Identity{}, fmt.Errorf("%w: the verifier returned nothing", ErrUnavailable)
 	}
+	refused := Identity{Refused: verified.Ref()}
 	if verified, err = a.prove(ctx, c, credential, verified); err != nil {
-		return Identity{}, err
+		return refused, err
 	}
 	ref := verified.Ref()
+	refused.Refused = ref
 	if err := ref.Validate(); err != nil {
-		return Identity{}, err
+		return refused, err
 	}
 	s, err := a.Sessions.Load(ctx, ref)
 	if err != nil {
-		return Identity{}, undecided(err)
+		return refused, undecided(err)
 	}
 	if s.Ref() != ref {
-		return Identity{}, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
+		return refused, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
 	}
 	if err := confirmTenant(c, a.Tenant, s.Tenant); err != nil {
-		return Identity{}, err
+		return refused, err
 	}
 	return Identity{Session: s, Token: verified}, nil
 }
