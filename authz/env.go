@@ -38,7 +38,7 @@ func (e *environment) Get(name string) (any, bool) {
 }
 
 // address returns the client's address: what Echo's IPExtractor says, which a service
-// behind a proxy sets to trust that proxy's header, or else the connection's. It never asks
+// behind a proxy sets to that of [middleware.Proxies], or else the connection's. It never asks
 // Echo's RealIP, which without an extractor believes X-Forwarded-For from anyone.
 func (e *environment) address() (netip.Addr, bool) {
 	if e.request == nil {

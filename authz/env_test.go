@@ -4,17 +4,23 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 	"testing/fstest"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 )
 
 func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
+	behind, err := middleware.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.9/32")}, Header: "X-Forwarded-For"}.IPExtractor()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		remote  string
 		header  map[string]string
@@ -29,6 +35,9 @@ func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
 		"nor is X-Real-IP":                      {remote: "192.0.2.1:1234", header: map[string]string{"X-Real-Ip": "10.0.0.1"}, want: "192.0.2.1"},
 		"a trusted proxy's word is":             {remote: "10.0.0.9:1234", header: map[string]string{"X-Forwarded-For": "192.0.2.1"}, extract: echo.ExtractIPFromXFFHeader(), want: "192.0.2.1"},
 		"nobody else's is":                      {remote: "198.51.100.1:1234", header: map[string]string{"X-Forwarded-For": "10.0.0.1"}, extract: echo.ExtractIPFromXFFHeader(), want: "198.51.100.1"},
+		"our proxy's word is":                   {remote: "10.0.0.9:1234", header: map[string]string{"X-Forwarded-For": "10.0.0.1, 192.0.2.1"}, extract: behind, want: "192.0.2.1"},
+		"a neighbour's is not":                  {remote: "10.0.0.8:1234", header: map[string]string{"X-Forwarded-For": "192.0.2.1"}, extract: behind, want: "10.0.0.8"},
+		"our proxy says nothing":                {remote: "10.0.0.9:1234", extract: behind, want: nil},
 		"a connection without an address":       {remote: "@", want: nil},
 		"an extractor that finds no address":    {remote: "192.0.2.1:1234", extract: echo.ExtractIPDirect(), want: "192.0.2.1"},
 		"an extractor that says something else": {remote: "192.0.2.1:1234", extract: echo.ExtractIPFromRealIPHeader(), want: "192.0.2.1"},

@@ -14,9 +14,10 @@ import (
 )
 
 // claimed are headers by which a proxy, or whoever says to be one, tells where a request
-// came from or what it was before. Reeve has no list of trusted proxies because it reads
-// none of them: what it decides on is the request that arrived. A tenant's host is the
-// request's Host, and a service that wants a client's address sets Echo's IPExtractor.
+// came from or what it was before. Reeve reads none of them by itself: what it decides on is
+// the request that arrived. A tenant's host is the request's Host, and a service that wants
+// the address of a client behind a proxy says whom to trust and for which header, with
+// middleware.Proxies.
 var claimed = []string{
 	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Forwarded-Port",
 	"X-Forwarded-Prefix", "X-Forwarded-Uri", "X-Forwarded-Path", "X-Forwarded-Method", "X-Forwarded-User", "X-Real-Ip", "X-Url-Scheme", "X-Client-Ip",
