@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/reevehq/reeve/session/token"
 )
 
 // Credential is the one token that a request carries. The zero Credential is none: the
@@ -38,8 +40,8 @@ func (c Credential) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
 // Extract returns the credential of a request: the bearer token of its Authorization
 // header (RFC 6750 §2.1), or the value of the cookie of the given name, which "" turns
-// off. Two credentials, and a bearer scheme without one well-formed token, are errors
-// wrapping [ErrInvalidRequest]: choosing among them is how a proxy and a service come to
+// off. Two credentials, a bearer scheme without one well-formed token, and cookies of more
+// than 64 KiB where one may carry the token, are errors wrapping [ErrInvalidRequest]: choosing among them is how a proxy and a service come to
 // serve two different callers. The query is never read for a token (RFC 9700 §4.3.2).
 // Other schemes are not ours and count as none.
 func Extract(r *http.Request, cookie string) (Credential, error) {
@@ -78,22 +80,34 @@ func headerToken(headers []string, dpop bool) (Credential, error) {
 	if len(headers) == 0 {
 		return Credential{}, nil
 	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
+	scheme, raw, _ := strings.Cut(headers[0], " ")
 	proved := dpop && strings.EqualFold(scheme, "DPoP")
 	if !proved && !strings.EqualFold(scheme, "Bearer") {
 		return Credential{}, nil
 	}
-	if token == "" || strings.ContainsAny(token, " \t,") {
+	// What is longer than a token is refused for that, without being read.
+	if raw == "" || len(raw) <= token.MaxLength && strings.ContainsAny(raw, " \t,") {
 		return Credential{}, fmt.Errorf("%w: a scheme without exactly one token", ErrInvalidRequest)
 	}
-	return Credential{raw: token, dpop: proved}, nil
+	return Credential{raw: raw, dpop: proved}, nil
 }
 
 func tokenInQuery(r *http.Request) bool {
 	return r.URL.RawQuery != "" && r.URL.Query().Has("access_token")
 }
 
+// maxCookies is how many bytes of cookies are read: several times what servers take by
+// default, and little to read for a request that is refused.
+const maxCookies = 64 << 10
+
 func cookieToken(r *http.Request, name string) (string, error) {
+	length := 0
+	for _, line := range r.Header["Cookie"] {
+		length += len(line)
+	}
+	if length > maxCookies {
+		return "", fmt.Errorf("%w: cookies of more than 64 KiB", ErrInvalidRequest)
+	}
 	found := r.CookiesNamed(name)
 	if len(found) > 1 {
 		return "", fmt.Errorf("%w: %d cookies of one name", ErrInvalidRequest, len(found))

@@ -39,6 +39,8 @@ func TestExtract(t *testing.T) {
 		"a cookie of another name is none":    {"/", headers{{"Cookie", "session=abc"}}, "no credential", nil},
 		"two cookies of one name are refused": {"/", headers{{"Cookie", cookieName + "=abc; " + cookieName + "=abc"}}, "", middleware.ErrInvalidRequest},
 		"two in two headers are refused":      {"/", headers{{"Cookie", cookieName + "=abc"}, {"Cookie", cookieName + "=abc"}}, "", middleware.ErrInvalidRequest},
+		"cookies of 65 KiB are refused":       {"/", headers{{"Cookie", "a=" + strings.Repeat("a", 33<<10)}, {"Cookie", cookieName + "=" + strings.Repeat("a", 32<<10)}}, "", middleware.ErrInvalidRequest},
+		"a token too long to read is kept":    {"/", headers{{"Authorization", "Bearer " + strings.Repeat(",", 9<<10)}}, "bearer [redacted]", nil},
 		"a cookie and a bearer are refused":   {"/", headers{{"Cookie", cookieName + "=abc"}, {"Authorization", "Bearer abc"}}, "", middleware.ErrInvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {

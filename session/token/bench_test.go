@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,8 @@ func BenchmarkSign(b *testing.B) {
 func BenchmarkRefuse(b *testing.B) {
 	for name, raw := range map[string]string{
 		"junk":           "not a token",
+		"1 MiB":          strings.Repeat("A", 1<<20),
+		"1 MiB of dots":  strings.Repeat(".", 1<<20),
 		"unknown issuer": good(token.EdDSA, "iss", `"https://evil.example.com"`),
 		"unknown key":    ours().forge(token.EdDSA, headerOf(token.EdDSA, "kid", `"x"`), claimsOf()),
 	} {
