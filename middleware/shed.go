@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,23 +25,49 @@ const queueTime = 10 * time.Millisecond
 // [ErrOverloaded].
 //
 // Whose token it is nobody knows yet, and what it claims an attacker has chosen, so there
-// are no shares here: what is bounded is the work that strangers can ask for. A
-// verification that waits for an issuer's keys holds its place, so n is more than can wait
-// for them at a time, which for one issuer of package jwks are 64.
+// are no shares here: what is bounded is the work that strangers can ask for. Who is
+// signed in does not wait behind them: a token that v can recall, as [token.Verifier.Recall]
+// does, needs no place.
+//
+// Refusals go out one each millisecond, after a burst of 16, and none is held longer than
+// 200 ms: who sends forged tokens one after the other waits, and nobody else does.
+//
+// A verification that waits for an issuer's keys holds its place, so n is more than can
+// wait for them at a time, which for one issuer of package jwks are 64.
 func LimitVerifier(v Verifier, n int) Verifier {
-	return &limitedVerifier{v, newLimiter(n)}
+	known, _ := v.(recaller)
+	return &limitedVerifier{v, known, newLimiter(n)}
+}
+
+// recaller knows tokens that it need not verify again.
+type recaller interface {
+	Recall(raw string) (*token.Verified, bool)
 }
 
 type limitedVerifier struct {
 	verifier Verifier
+	known    recaller // nil for none
 	limiter  *limiter
 }
 
 func (l *limitedVerifier) Verify(ctx context.Context, raw string) (*token.Verified, error) {
+	if l.known != nil {
+		if verified, ok := l.known.Recall(raw); ok {
+			return verified, nil
+		}
+	}
 	place, err := l.limiter.acquire(ctx, tenant.ID{})
 	if err != nil {
 		return nil, err
 	}
+	verified, err := l.verify(ctx, raw, place)
+	if errors.Is(err, token.ErrInvalid) {
+		l.limiter.hold(ctx, place)
+	}
+	return verified, err
+}
+
+func (l *limitedVerifier) verify(ctx context.Context, raw string, place *share) (*token.Verified, error) {
 	defer l.limiter.release(place)
 	return l.verifier.Verify(ctx, raw)
 }
@@ -53,6 +80,9 @@ func (l *limitedVerifier) Verify(ctx context.Context, raw string) (*token.Verifi
 // the fewest, whoever came first, and an eighth, at least one, is kept for tenants that
 // hold fewer than that. A tenant that floods waits for itself. One that is alone, for the
 // last 10,000 loads, may use every place.
+//
+// Beyond a burst of 16, a tenant whose loads are shed is told so once in a millisecond, and
+// by 200 ms later at the latest, so that a flood of refusals does not follow.
 func LimitLoader(next Loader, n int) Loader {
 	return &limitedLoader{next, newLimiter(n)}
 }

@@ -38,6 +38,8 @@ type share struct {
 	waiters list.List // of chan struct{}, closed when its place is handed over
 	turn    uint64    // the last turn of this tenant
 	index   int       // in limiter.waiting
+
+	refusals pace
 }
 
 const (
@@ -54,7 +56,7 @@ func newLimiter(n int) *limiter {
 }
 
 // acquire returns a place for t, which the caller releases. The error is [ErrOverloaded],
-// or an outage when ctx ends first.
+// told at the pace of t, or an outage when ctx ends first.
 func (l *limiter) acquire(ctx context.Context, t tenant.ID) (*share, error) {
 	l.mu.Lock()
 	s := l.share(t)
@@ -70,10 +72,12 @@ func (l *limiter) acquire(ctx context.Context, t tenant.ID) (*share, error) {
 		heap.Push(&l.waiting, s)
 	}
 	l.mu.Unlock()
-	if err := l.wait(ctx, s, entry, handed); err != nil {
-		return nil, err
+	err := l.wait(ctx, s, entry, handed)
+	if err == nil {
+		return s, nil
 	}
-	return s, nil
+	l.hold(ctx, s)
+	return nil, err
 }
 
 // may reports whether s may have one more place.

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -147,6 +149,27 @@ func TestTheReserveIsGivenUpWhenOneTenantIsLeft(t *testing.T) {
 		synctest.Wait()
 		if s.held != 31 || s.waiters.Len() != 0 {
 			t.Errorf("a tenant left alone holds %d places and awaits %d", s.held, s.waiters.Len())
+		}
+	})
+}
+
+// forger refuses every token.
+type forger struct{}
+
+func (forger) Verify(context.Context, string) (*token.Verified, error) { return nil, token.ErrInvalid }
+
+// TestAFloodOfForgedTokensLeavesNothingBehind sends 20,000 tokens, each of which would
+// name a tenant of its own if anybody read it.
+func TestAFloodOfForgedTokensLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := LimitVerifier(forger{}, 4).(*limitedVerifier)
+		for i := range 20_000 {
+			if _, err := l.Verify(context.Background(), fmt.Sprintf("tenant-%d", i)); !errors.Is(err, token.ErrInvalid) {
+				t.Fatal(err)
+			}
+		}
+		if n := len(l.limiter.shares); n != 1 || l.limiter.free != 4 || len(l.limiter.waiting) != 0 {
+			t.Errorf("%d shares are kept, %d places are free, %d wait", n, l.limiter.free, len(l.limiter.waiting))
 		}
 	})
 }
