@@ -43,7 +43,7 @@ type DPoP struct {
 // whether DPoP is configured or not.
 func (a *Authenticator) prove(ctx context.Context, c echo.Context, credential Credential, verified *token.Verified) (*token.Verified, error) {
 	if credential.dpop {
-		return a.DPoP.prove(ctx, c, credential.raw, verified)
+		return a.proveBound(ctx, c, credential.raw, verified)
 	}
 	switch {
 	case verified.Thumbprint() != "":
@@ -54,11 +54,11 @@ func (a *Authenticator) prove(ctx context.Context, c echo.Context, credential Cr
 	return verified, nil
 }
 
-func (d *DPoP) prove(ctx context.Context, c echo.Context, raw string, verified *token.Verified) (*token.Verified, error) {
+func (a *Authenticator) proveBound(ctx context.Context, c echo.Context, raw string, verified *token.Verified) (*token.Verified, error) {
 	if len(c.Request().Header.Values(HeaderDPoP)) == 0 {
 		return nil, fmt.Errorf("%w: the scheme DPoP without a proof", token.ErrInvalid)
 	}
-	proof, err := d.verify(c, raw)
+	proof, err := a.limitedProof(ctx, func() (*token.Proof, error) { return a.DPoP.verify(c, raw) })
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (d *DPoP) prove(ctx context.Context, c echo.Context, raw string, verified *
 	if err != nil {
 		return nil, err
 	}
-	if err := d.once(ctx, c, proof); err != nil {
+	if err := a.limitedUse(ctx, proved.Ref().Tenant, func() error { return a.DPoP.once(ctx, c, proof) }); err != nil {
 		return nil, err
 	}
 	return proved, nil

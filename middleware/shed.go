@@ -36,7 +36,7 @@ const queueTime = 10 * time.Millisecond
 // wait for them at a time, which for one issuer of package jwks are 64.
 func LimitVerifier(v Verifier, n int) Verifier {
 	known, _ := v.(recaller)
-	return &limitedVerifier{v, known, newLimiter(n)}
+	return &limitedVerifier{v, known, newLimiter(n), newLimiter(n)}
 }
 
 // recaller knows tokens that it need not verify again.
@@ -48,6 +48,7 @@ type limitedVerifier struct {
 	verifier Verifier
 	known    recaller // nil for none
 	limiter  *limiter
+	proofs   *limiter // for DPoP proofs of tokens that were verified
 }
 
 func (l *limitedVerifier) Verify(ctx context.Context, raw string) (*token.Verified, error) {

@@ -173,3 +173,41 @@ func TestAFloodOfForgedTokensLeavesNothingBehind(t *testing.T) {
 		}
 	})
 }
+
+// TestProofsAreVerifiedWithinALimit verifies 50 proofs at once, in places of their own:
+// that strangers hold all the others changes nothing.
+func TestProofsAreVerifiedWithinALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limited := LimitVerifier(forger{}, 2).(*limitedVerifier)
+		for range 2 {
+			if _, err := limited.limiter.acquire(t.Context(), tenant.ID{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := &Authenticator{Tokens: limited}
+		inside, shed := make(chan struct{}, 50), make(chan error, 50)
+		for range 50 {
+			go func() {
+				_, err := a.limitedProof(context.Background(), func() (*token.Proof, error) {
+					inside <- struct{}{}
+					time.Sleep(time.Minute)
+					return nil, token.ErrInvalidProof
+				})
+				shed <- err
+			}()
+		}
+		time.Sleep(time.Second)
+		if len(inside) != 2 || len(shed) != 48 {
+			t.Errorf("%d proofs at once, %d answered", len(inside), len(shed))
+		}
+		for range 48 {
+			if err := <-shed; !errors.Is(err, ErrOverloaded) {
+				t.Errorf("a proof without a place is answered %v", err)
+			}
+		}
+		time.Sleep(time.Hour)
+		if limited.proofs.free != 2 {
+			t.Errorf("%d of 2 places came back", limited.proofs.free)
+		}
+	})
+}
