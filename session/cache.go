@@ -88,6 +88,7 @@ type Cache struct {
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	jobs    chan job // to a goroutine that waits for one
 
 	mu      sync.Mutex
 	started bool
@@ -117,7 +118,7 @@ func NewCache(store Store, feed Feed, opts CacheOptions) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	c := &Cache{store: store, feed: feed, opts: opts, entries: entries, marks: newMarks(opts.MaxEntries), flights: map[Ref]*flight{}}
+	c := &Cache{store: store, feed: feed, opts: opts, entries: entries, marks: newMarks(opts.MaxEntries), flights: map[Ref]*flight{}, jobs: make(chan job)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }

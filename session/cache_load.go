@@ -22,6 +22,9 @@ const (
 	// no announcement says that it missed a change.
 	joinLimit = 50 * time.Millisecond
 
+	// workerIdle is how long a goroutine that has read waits for the next read.
+	workerIdle = time.Second
+
 	// flightLimit ends a read of the store that has no limit of its own.
 	flightLimit = 5 * time.Second
 )
@@ -149,8 +152,39 @@ func (c *Cache) join(ctx context.Context, ref Ref, cold bool) *flight {
 	}
 	f := &flight{place: at, began: now, stamp: stamp, done: make(chan struct{})}
 	c.flights[ref] = f
-	c.running.Go(func() { c.fly(ctx, ref, f) })
+	j := job{ctx, ref, f}
+	select {
+	case c.jobs <- j:
+	default:
+		c.running.Go(func() { c.work(j) })
+	}
 	return f
+}
+
+// job is a flight that begins.
+type job struct {
+	ctx    context.Context
+	ref    Ref
+	flight *flight
+}
+
+// work flies, and waits a while for the next flight: the stack of a new goroutine grows
+// again with each, which costs more than the rest of a cold load outside the store.
+func (c *Cache) work(j job) {
+	idle := time.NewTimer(workerIdle)
+	defer idle.Stop()
+	for {
+		c.fly(j.ctx, j.ref, j.flight)
+		j = job{}
+		idle.Reset(workerIdle)
+		select {
+		case j = <-c.jobs:
+		case <-c.ctx.Done():
+			return
+		case <-idle.C:
+			return
+		}
+	}
 }
 
 // fly reads the session of ref. It keeps the values of the context of the load that began

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
+	"sync"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
@@ -21,35 +23,47 @@ const digestBytes = 16
 // and no id can bring a brace of its own and choose another slot.
 type names struct {
 	prefix string
-	key    []byte
+	macs   *sync.Pool // of *macer: to set one up costs as much as the digest of an id
 }
 
 func newNames(prefix string, nameKey []byte) (names, error) {
 	key, err := hkdf.Key(sha256.New, nameKey, nil, "reeve redisstore key names v1", sha256.Size)
-	return names{prefix, key}, err
+	return names{prefix, &sync.Pool{New: func() any { return &macer{mac: hmac.New(sha256.New, key)} }}}, err
+}
+
+// macer computes keyed digests, one at a time.
+type macer struct {
+	mac  hash.Hash
+	text []byte
+	sum  [sha256.Size]byte
 }
 
 // digest is injective in what and parts, up to collisions: each is preceded by its length.
 func (n names) digest(what string, parts ...string) string {
-	return base64.RawURLEncoding.EncodeToString(n.mac(what, parts...)[:digestBytes])
+	sum := n.mac(what, parts...)
+	return base64.RawURLEncoding.EncodeToString(sum[:digestBytes])
 }
 
-func (n names) mac(what string, parts ...string) []byte {
-	mac := hmac.New(sha256.New, n.key)
-	for _, part := range append([]string{what}, parts...) {
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
-		mac.Write(length[:])
-		mac.Write([]byte(part))
+func (n names) mac(what string, parts ...string) [sha256.Size]byte {
+	m := n.macs.Get().(*macer)
+	defer n.macs.Put(m)
+	m.text = append(binary.BigEndian.AppendUint64(m.text[:0], uint64(len(what))), what...)
+	for _, part := range parts {
+		m.text = append(binary.BigEndian.AppendUint64(m.text, uint64(len(part))), part...)
 	}
-	return mac.Sum(nil)
+	m.mac.Reset()
+	m.mac.Write(m.text)
+	m.mac.Sum(m.sum[:0])
+	clear(m.text) // an id is not left behind
+	return m.sum
 }
 
 // memberOf names a session: its keyed digest and, hidden by a pad that the digest gives, the
 // bytes of the digest that logs show. Scripts write members into events, and who has the
 // key reads from them which session they are of; see [names.shown].
 func (n names) memberOf(id session.ID) string {
-	member := n.mac("session", string(id.Bytes()))[:digestBytes]
+	sum := n.mac("session", string(id.Bytes()))
+	member := sum[:digestBytes]
 	shown, _ := hex.DecodeString(id.Digest())
 	pad := n.mac("session digest", string(member))
 	for i := range shown {
