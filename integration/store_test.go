@@ -176,7 +176,7 @@ func TestStoreConformance(t *testing.T) {
 	t.Parallel()
 	url := redisserver.Shared(t)
 	sessiontest.Run(t, func(t *testing.T) sessiontest.Harness {
-		return sessiontest.Harness{Store: open(t, url, storeOptions())}
+		return sessiontest.Harness{Store: open(t, url, storeOptions()), Full: soak()}
 	})
 }
 

@@ -13,7 +13,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	for _, c := range sessiontest.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c.Run(t, sessiontest.Harness{Store: memstore.New(), Advance: time.Sleep})
+				c.Run(t, sessiontest.Harness{Store: memstore.New(), Advance: time.Sleep, Full: true})
 			})
 		})
 	}

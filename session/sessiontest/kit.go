@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -247,20 +249,30 @@ func step(from, to int) session.RefreshStep {
 	return session.RefreshStep{Presented: digest(from), Next: digest(to), Salt: salt(to), Grace: time.Minute}
 }
 
-// together runs the functions at once and returns when all are done.
+// together runs the functions at once, in no order, and returns when all are done.
 func together(fs ...func()) {
 	start := make(chan struct{})
 	var done sync.WaitGroup
-	for _, f := range fs {
-		done.Go(func() { <-start; f() })
+	for _, i := range rand.Perm(len(fs)) {
+		pauses := rand.IntN(4)
+		done.Go(func() {
+			<-start
+			for range pauses {
+				runtime.Gosched()
+			}
+			fs[i]()
+		})
 	}
 	close(start)
 	done.Wait()
 }
 
-// rounds is n, or a tenth of it with -short.
-func rounds(n int) int {
-	if testing.Short() {
+// rounds is n, a tenth of it with -short, or all of them in full.
+func (k *kit) rounds(n, full int) int {
+	switch {
+	case k.Full:
+		return full
+	case testing.Short():
 		return max(1, n/10)
 	}
 	return n

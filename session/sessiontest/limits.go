@@ -232,7 +232,7 @@ func endOnce(k *kit) {
 	k.ok("End", k.Store.End(k.ctx, s.Ref(), s.Version))
 	k.dead("ended", s.Ref())
 	k.refused("End again", k.Store.End(k.ctx, s.Ref(), s.Version), session.ErrNotFound)
-	for range rounds(50) {
+	for range k.rounds(50, 500) {
 		s := k.create(acme, alice)
 		var won atomic.Int32
 		var fs []func()

@@ -28,9 +28,10 @@ func races() []scene {
 }
 
 // Delete wins in every interleaving: whatever was on its way when the revocation was
-// called, nothing is live once both have returned. Loads write too, by recording the use.
+// called, with what it had read before, nothing is live once both have returned. Loads write
+// too, by recording the use.
 func deleteWins(k *kit, revoke func(k *kit, s session.Session) error, user bool) {
-	for range rounds(200) {
+	for range k.rounds(200, 2500) {
 		s := k.create(acme, alice)
 		rotated := next(s)
 		expected := func(what string, err error) {
@@ -41,7 +42,10 @@ func deleteWins(k *kit, revoke func(k *kit, s session.Session) error, user bool)
 			}
 			k.Errorf("%s: %v", what, err)
 		}
-		var rotation error
+		// Another session of the user, which revoking this one leaves, and by which others are
+		// ended: the rotated one then, too.
+		bystander := k.create(acme, alice)
+		var rotation, ending error
 		together(
 			func() {
 				if err := revoke(k, s); err != nil {
@@ -53,15 +57,23 @@ func deleteWins(k *kit, revoke func(k *kit, s session.Session) error, user bool)
 			func() { expected("Touch", k.Store.Touch(k.ctx, s.Ref())) },
 			func() { _, err := k.Store.Refresh(k.ctx, s.Ref(), step(1, 2)); expected("Refresh", err) },
 			func() { _, rotation = k.Store.Rotate(k.ctx, s.Ref(), rotated, digest(3)); expected("Rotate", rotation) },
+			func() { ending = k.Store.End(k.ctx, s.Ref(), s.Version); expected("End", ending) },
+			func() { expected("RevokeOthers", k.Store.RevokeOthers(k.ctx, bystander.Ref())) },
 		)
 		if k.isLive(s.Ref()) {
 			k.Fatal("the session is live after it was revoked")
 		}
 		k.dead("revoked", s.Ref())
+		if rotation == nil && ending == nil {
+			k.Fatal("the session was rotated and ended")
+		}
 		// A rotation that came first left nothing for Revoke to end, and its new session
-		// is another one. Revoking the user ends both, whichever came first.
-		if alive := k.isLive(rotated.Ref()); alive != (!user && rotation == nil) {
-			k.Fatalf("Rotate returned %v, and the new session is live: %v", rotation, alive)
+		// is another one, which RevokeOthers may have ended. Revoking the user ends both.
+		if k.isLive(rotated.Ref()) && (user || rotation != nil) {
+			k.Fatalf("Rotate returned %v, and the new session is live", rotation)
+		}
+		if k.isLive(bystander.Ref()) == user {
+			k.Fatalf("the other session of the user is live: %v", !user)
 		}
 		k.ok("RevokeUser", k.Store.RevokeUser(k.ctx, acme, alice))
 	}

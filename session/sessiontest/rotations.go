@@ -127,7 +127,7 @@ func rotateRevoked(k *kit) {
 
 // Two winners would be two sessions out of one.
 func rotateRace(k *kit) {
-	for range rounds(100) {
+	for range k.rounds(100, 1000) {
 		s := k.create(acme, bob)
 		var won atomic.Int32
 		var candidates []session.Session

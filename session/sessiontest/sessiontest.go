@@ -8,7 +8,8 @@
 //	}
 //
 // With -short the suite plays fewer rounds of the concurrent cases and leaves out the one
-// that must wait longer than session.TouchInterval on a real clock.
+// that must wait longer than session.TouchInterval on a real clock. With Harness.Full it
+// plays as many as it takes to say "never".
 package sessiontest
 
 import (
@@ -26,6 +27,11 @@ type Harness struct {
 	// Advance makes the store's clock pass d. Nil means that the clock is real: the suite
 	// then works with lifetimes of some hundred milliseconds and waits.
 	Advance func(d time.Duration)
+
+	// Full plays the concurrent cases in full: 10,000 interleavings of revocations and
+	// writes, 64 times 100 updates, 1,000 times 100 refreshes. In memory these are
+	// seconds, over a network minutes.
+	Full bool
 }
 
 // Case is one sentence of the contract. Run calls neither t.Run nor t.Parallel, so that a
