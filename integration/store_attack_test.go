@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -188,6 +189,48 @@ func TestStoreDoesNotReviveSessionsUnderARolledBackEpoch(t *testing.T) {
 		if err := f.store.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// An audit must not name a reason that was given for something else.
+func TestAReasonOpensOnlyInItsOwnEvent(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	impersonate := func(as session.UserID, reason string) string {
+		s := draft()
+		s.User = as
+		s.Actors, _ = session.NewActors(session.Actor{User: session.MustParseUserID("admin"), Reason: reason})
+		if _, err := f.store.Create(t.Context(), s, session.Creation{Lifetime: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		return redisstore.NewFeed(f.store).Topics(s.Ref()).User
+	}
+	bob := session.MustParseUserID("bob")
+	stream := strings.TrimSuffix(impersonate(alice, "one"), "e") + "l"
+	impersonate(alice, "two")
+	others := strings.TrimSuffix(impersonate(bob, "three"), "e") + "l"
+	entries, err := f.raw.XRange(t.Context(), stream, "-", "+").Result()
+	if err != nil || len(entries) != 2 {
+		t.Fatal(entries, err)
+	}
+	one, two := entries[0].Values, entries[1].Values
+	if events, err := f.store.Events(t.Context(), acme, alice); err != nil || events[0].Reason != "one" || events[1].Reason != "two" {
+		t.Errorf("before: %v, %v", events, err)
+	}
+	for name, forge := range map[string]struct {
+		user session.UserID
+		args []any
+	}{
+		"of another session": {alice, []any{"xadd", stream, "*", "k", "created", "s", two["s"], "r", one["r"]}},
+		"of another user":    {bob, []any{"xadd", others, "*", "k", "created", "s", one["s"], "r", one["r"]}},
+		"of no session":      {alice, []any{"xadd", stream, "*", "k", "created", "r", one["r"]}},
+		"in clear":           {alice, []any{"xadd", stream, "*", "k", "created", "s", two["s"], "r", "a reason"}},
+	} {
+		f.do(forge.args...)
+		if events, err := f.store.Events(t.Context(), acme, forge.user); !errors.Is(err, session.ErrCorrupt) || len(events) != 0 {
+			t.Errorf("a reason %s: %d events, %v", name, len(events), err)
+		}
+		f.do("xtrim", forge.args[1], "maxlen", 0)
 	}
 }
 

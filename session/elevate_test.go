@@ -199,6 +199,10 @@ func TestAnImpersonationNamesItsActorsAndEndsWithinItsHour(t *testing.T) {
 		if got := slices.Collect(second.Actors.All()); second.User != carol || !slices.Equal(got, want) {
 			t.Errorf("%v acts through %v", second.User, got)
 		}
+		events, err := m.Events(t.Context(), acme, carol)
+		if err != nil || len(events) != 1 || events[0].Reason != "ticket 8" || events[0].Session != second.ID.Digest() {
+			t.Errorf("the events of who is acted as: %v, %v", events, err)
+		}
 		if now, ok := second.Actors.Current(); !ok || now != want[0] {
 			t.Errorf("the current actor is %v", now)
 		}
@@ -235,12 +239,14 @@ func TestAnImpersonationWithoutAReasonABoundOrAnotherUserAsksNobody(t *testing.T
 		set  func(*session.Impersonation)
 		want error
 	}{
-		"no user":           {func(i *session.Impersonation) { i.User = session.UserID{} }, session.ErrInvalidID},
-		"the user himself":  {func(i *session.Impersonation) { i.User = alice }, session.ErrInvalid},
-		"no reason":         {func(i *session.Impersonation) { i.Reason = "" }, session.ErrInvalid},
-		"a reason of lines": {func(i *session.Impersonation) { i.Reason = "a\nb" }, session.ErrInvalid},
-		"no bound":          {func(i *session.Impersonation) { i.MaxAge = 0 }, session.ErrInvalid},
-		"over the bound":    {func(i *session.Impersonation) { i.MaxAge = session.MaxImpersonation + 1 }, session.ErrInvalid},
+		"no user":                    {func(i *session.Impersonation) { i.User = session.UserID{} }, session.ErrInvalidID},
+		"the user himself":           {func(i *session.Impersonation) { i.User = alice }, session.ErrInvalid},
+		"no reason":                  {func(i *session.Impersonation) { i.Reason = "" }, session.ErrInvalid},
+		"a reason of lines":          {func(i *session.Impersonation) { i.Reason = "a\nb" }, session.ErrInvalid},
+		"a reason that is not UTF-8": {func(i *session.Impersonation) { i.Reason = "a\xff" }, session.ErrInvalid},
+		"a reason that is too long":  {func(i *session.Impersonation) { i.Reason = strings.Repeat("a", session.MaxReasonLength+1) }, session.ErrInvalid},
+		"no bound":                   {func(i *session.Impersonation) { i.MaxAge = 0 }, session.ErrInvalid},
+		"over the bound":             {func(i *session.Impersonation) { i.MaxAge = session.MaxImpersonation + 1 }, session.ErrInvalid},
 	} {
 		as := asBob()
 		c.set(&as)

@@ -6,7 +6,8 @@ import "time"
 // change, so that there is none without the other, also after a crash. Uses ([Store.Touch])
 // and sessions that expire are no events.
 //
-// An event holds no secret and no personal data: it names sessions by [ID.Digest]. Events
+// An event holds no secret and names sessions by [ID.Digest]. The one text in it that
+// somebody wrote is Reason; a store that keeps events outside the process seals it. Events
 // are kept for a bounded time and number, both the store's to choose; who needs them for
 // longer copies them.
 type Event struct {
@@ -19,6 +20,10 @@ type Event struct {
 
 	// Next is the digest of the id that the session was rotated to.
 	Next string
+
+	// Reason is why somebody acts as the user, when the session was created for that; see
+	// [Impersonation]. It is empty for every other event.
+	Reason string
 }
 
 // EventKind says what happened.

@@ -46,7 +46,8 @@ func (st *Store) Create(ctx context.Context, s session.Session, c session.Creati
 		s.AuthTime = now
 	}
 	st.insert(&record{session: s, refresh: family{current: c.Refresh}}, now)
-	st.happened(s.Ref(), session.EventCreated, now)
+	actor, _ := s.Actors.Current()
+	st.log(s.Tenant, s.User, session.Event{Kind: session.EventCreated, At: now, Session: s.ID.Digest(), Reason: actor.Reason})
 	return s, nil
 }
 

@@ -89,11 +89,15 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 	if err != nil {
 		return session.Session{}, err
 	}
+	reason, err := s.sealReason(user, keys, n.Actors)
+	if err != nil {
+		return session.Session{}, err
+	}
 	for attempt := 0; ; attempt++ {
 		v, err := s.run(ctx, createScript,
 			[]string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events},
 			issued.user, n.Version, sealed, micros(n.IdleTimeout),
-			expiry(n), now.UnixMicro(), digestText(c.Refresh), keys.member, c.Limit.Sessions, policyText(c.Limit.Policy))
+			expiry(n), now.UnixMicro(), digestText(c.Refresh), keys.member, c.Limit.Sessions, policyText(c.Limit.Policy), reason)
 		if err != nil {
 			return session.Session{}, err
 		}

@@ -17,8 +17,9 @@ import (
 //
 // To read what happened to a user, name him here. To copy everything, follow the keys that
 // match "<prefix>:{*}:l" on every master (redis-cli --scan): each is a stream that XREAD
-// follows. Entries have the fields k, the kind, and s and n, which only a process with
-// NameKey can turn into the digests that logs show.
+// follows. Entries have the fields k, the kind, s and n, which only a process with NameKey
+// can turn into the digests that logs show, and r, the reason, sealed under NameKey: unlike
+// the keys of sessions it is for ever, as an audit must be.
 func (s *Store) Events(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Event, error) {
 	events, err := s.readEvents(ctx, t, u)
 	if err != nil {
@@ -52,7 +53,7 @@ func (s *Store) readEvents(ctx context.Context, t tenant.ID, u session.UserID) (
 	}
 	events := make([]session.Event, len(entries))
 	for i, entry := range entries {
-		if events[i], err = s.names.event(entry); err != nil {
+		if events[i], err = s.event(key, entry); err != nil {
 			return nil, err
 		}
 	}
@@ -63,8 +64,18 @@ func (n names) tenantEvents(t tenant.ID) string { return n.tenant(t) + ":l" }
 
 func (n names) globalEvents() string { return n.global() + ":l" }
 
+// sealReason returns what the event of a new session keeps of why somebody acts as the user,
+// which opens only as part of that event.
+func (s *Store) sealReason(user userKeys, keys sessionKeys, actors session.Actors) ([]byte, error) {
+	actor, impersonated := actors.Current()
+	if !impersonated {
+		return nil, nil
+	}
+	return s.reasons.seal(user.events+" "+keys.member, 1, []byte(actor.Reason))
+}
+
 // event reads an entry of a stream.
-func (n names) event(entry any) (session.Event, error) {
+func (s *Store) event(stream string, entry any) (session.Event, error) {
 	r := newReply(entry, 2)
 	id := r.must()
 	fields, err := parseMembers(r.next())
@@ -80,15 +91,23 @@ func (n names) event(entry any) (session.Event, error) {
 		return session.Event{}, fmt.Errorf("%w: event", session.ErrCorrupt)
 	}
 	e := session.Event{At: time.UnixMilli(ms).UTC()}
+	member := ""
 	for i := 0; i < len(fields); i += 2 {
 		known := true
 		switch value := fields[i+1]; fields[i] {
 		case "k":
 			e.Kind = session.EventKind(value)
 		case "s":
-			e.Session, known = n.shown(value)
+			member = value
+			e.Session, known = s.names.shown(value)
 		case "n":
-			e.Next, known = n.shown(value)
+			e.Next, known = s.names.shown(value)
+		case "r":
+			reason, err := s.reasons.open(stream+" "+member, 1, []byte(value))
+			if err != nil {
+				return session.Event{}, err
+			}
+			e.Reason = string(reason)
 		}
 		if !known {
 			return session.Event{}, fmt.Errorf("%w: event", session.ErrCorrupt)

@@ -65,6 +65,7 @@ type Store struct {
 	owned   bool // the client was made by Open
 	names   names
 	sealer  sealer
+	reasons sealer // of impersonations, in events
 	timeout time.Duration
 	memory  *memory
 
@@ -86,6 +87,9 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	}
 	s := &Store{client: newGuarded(client, opts), timeout: opts.Timeout, memory: newMemory(), replicas: opts.WaitReplicas}
 	if s.names, err = newNames(opts.Prefix, opts.NameKey); err != nil {
+		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
+	}
+	if s.reasons, err = newSealer([][]byte{opts.NameKey}); err != nil {
 		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
 	}
 	if s.sealer, err = newSealer(opts.SealKeys); err != nil {

@@ -2,6 +2,7 @@ package sessiontest
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -11,6 +12,7 @@ import (
 func events() []scene {
 	return []scene{
 		{name: "every change of state is an event, and nothing else is", play: eventOfEach},
+		{name: "the event of an impersonation says why", play: eventOfImpersonation},
 		{name: "what was refused is no event", play: eventOfNone},
 		{name: "events of one user are seen under no other", play: eventsIsolated},
 	}
@@ -87,6 +89,26 @@ func eventOfEach(k *kit) {
 	k.sameEvents("of the user", k.happened(acme, alice), want)
 	k.sameEvents("of the tenant", k.happened(acme, session.UserID{}), []session.Event{{Kind: session.EventTenantRevoked}})
 	k.sameEvents("of everyone", k.happened(tenant.ID{}, session.UserID{}), []session.Event{{Kind: session.EventAllRevoked}})
+}
+
+// Who acts as another must answer for it, so the reason is in the record that commits with
+// the session, at its greatest length and in whatever script it is written.
+func eventOfImpersonation(k *kit) {
+	var want []session.Event
+	for _, reason := range []string{"ticket 4711", strings.Repeat("用", session.MaxReasonLength/3), `{"k":"evicted"}`} {
+		s := draft(acme, alice)
+		var err error
+		s.Actors, err = session.NewActors(session.Actor{User: bob, Reason: reason}, session.Actor{User: alice, Reason: "earlier"})
+		k.ok("NewActors", err)
+		s = k.createFor(s, time.Hour)
+		want = append(want, session.Event{Kind: session.EventCreated, Session: s.ID.Digest(), Reason: reason})
+		s, err = k.Store.Update(k.ctx, s)
+		k.ok("Update", err)
+		k.ok("Revoke", k.Store.Revoke(k.ctx, s.Ref()))
+		want = append(want, session.Event{Kind: session.EventUpdated, Session: s.ID.Digest()}, session.Event{Kind: session.EventRevoked, Session: s.ID.Digest()})
+	}
+	k.sameEvents("of the user acted as", k.happened(acme, alice), want)
+	k.sameEvents("of the actor", k.happened(acme, bob), nil)
 }
 
 // An audit that says what did not happen is as bad as one that misses what did.

@@ -6,7 +6,7 @@
 -- KEYS: session, last use, refresh family, index, user epoch, order, events
 -- ARGV: user epoch, version, sealed record, idle timeout in µs, expiry in ms, now in µs,
 --       first refresh digest or '', member of the index, most live sessions or 0,
---       reject or evict
+--       reject or evict, sealed reason of an impersonation or ''
 -- Returns {'ok', member that made room...}, {'exists'}, {'revoked'} or {'full'}.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   if redis.call('HGET', KEYS[1], 'd') == ARGV[3] then return {'ok'} end -- by this very call
@@ -47,6 +47,10 @@ redis.call('PEXPIREAT', KEYS[4], ARGV[5], 'GT')
 redis.call('ZADD', KEYS[6], ARGV[6], ARGV[8])
 redis.call('PEXPIREAT', KEYS[6], ARGV[5], 'NX')
 redis.call('PEXPIREAT', KEYS[6], ARGV[5], 'GT')
-redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', 'created', 's', ARGV[8])
+if ARGV[11] == '' then
+  redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', 'created', 's', ARGV[8])
+else
+  redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', 'created', 's', ARGV[8], 'r', ARGV[11])
+end
 redis.call('PEXPIRE', KEYS[7], 2592000000)
 return {'ok', unpack(evicted)}
