@@ -12,6 +12,7 @@ import (
 func isolation() []scene {
 	return []scene{
 		{name: "no method finds a session by another tenant or user", play: twins},
+		{name: "no method of another owner changes what an owner sees", play: strangers},
 		{name: "the same id under another tenant or user is another session", play: sameID},
 		{name: "ids that join to the same text never meet", play: hostileIDs},
 	}

@@ -1,0 +1,187 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// someone is a user of a tenant.
+type someone struct {
+	tenant tenant.ID
+	user   session.UserID
+}
+
+func one(t, u string) someone { return someone{tenant.MustParse(t), session.MustParseUserID(u)} }
+
+// twins call each method of a Manager as somebody who holds the id of another's session. The
+// answer must be nil, or ErrNotFound where the method needs a live session of the caller.
+var twins = map[string]struct {
+	do   func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error
+	want error
+}{
+	"Create": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		_, _, err := m.Create(ctx, session.New{Tenant: ref.Tenant, User: ref.User, Roles: session.MustRoles("owner")})
+		return err
+	}, nil},
+	"Load": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		_, err := m.Load(ctx, ref)
+		return err
+	}, session.ErrNotFound},
+	"Update": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		_, err := m.Update(ctx, ref, func(s *session.Session) error { s.Roles = admin; return nil })
+		return err
+	}, session.ErrNotFound},
+	"Rotate": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		_, _, err := m.Rotate(ctx, ref, nil)
+		return err
+	}, session.ErrNotFound},
+	"Refresh": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		// A token names its owner and is sealed: the stranger's own is all he can present.
+		_, token, err := m.Create(ctx, session.New{Tenant: ref.Tenant, User: ref.User})
+		if err == nil {
+			_, _, err = m.Refresh(ctx, token.Reveal())
+		}
+		return err
+	}, nil},
+	"StepUp": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		_, _, err := m.StepUp(ctx, ref, otp)
+		return err
+	}, session.ErrNotFound},
+	"SwitchTenant": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		to := ours.Tenant // into our tenant, as a user whose name may be ours
+		if to == ref.Tenant {
+			to = tenant.MustParse("elsewhere")
+		}
+		_, _, err := m.SwitchTenant(ctx, ref, to, admin, session.Attributes{})
+		return err
+	}, session.ErrNotFound},
+	"Impersonate": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		as := asBob()
+		if as.User = ours.User; as.User == ref.User {
+			as.User = session.MustParseUserID("zoe")
+		}
+		_, err := m.Impersonate(ctx, ref, as)
+		return err
+	}, session.ErrNotFound},
+	"Revoke": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		return m.Revoke(ctx, ref)
+	}, nil},
+	"RevokeOthers": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		return m.RevokeOthers(ctx, ref)
+	}, session.ErrNotFound},
+	"RevokeDevice": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		return m.RevokeDevice(ctx, ref, ours.ID.Digest())
+	}, session.ErrNotFound},
+	"RevokeUser": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		return m.RevokeUser(ctx, ref.Tenant, ref.User)
+	}, nil},
+	"RevokeTenant": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		if ref.Tenant == ours.Tenant {
+			return nil // it is ours as well
+		}
+		return m.RevokeTenant(ctx, ref.Tenant)
+	}, nil},
+	"RevokeAll": {},
+	"List": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		list, err := m.List(ctx, ref.Tenant, ref.User)
+		if slices.ContainsFunc(list, func(s session.Session) bool { return s.ID == ours.ID }) {
+			return errors.New("the session of another is listed")
+		}
+		return err
+	}, nil},
+	"Devices": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		list, err := m.Devices(ctx, ref)
+		if slices.ContainsFunc(list, func(d session.Device) bool { return d.Digest == ours.ID.Digest() || d.Current }) {
+			return errors.New("the device of another is shown")
+		}
+		return err
+	}, nil},
+	"Events": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		list, err := m.Events(ctx, ref.Tenant, ref.User)
+		if slices.ContainsFunc(list, func(e session.Event) bool { return e.Session == ours.ID.Digest() }) {
+			return errors.New("an event of another's session is shown")
+		}
+		return err
+	}, nil},
+	"TenantStatus": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		_, err := m.TenantStatus(ctx, ref.Tenant)
+		return err
+	}, nil},
+	"SetTenantStatus": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		if ref.Tenant == ours.Tenant {
+			return nil
+		}
+		if err := m.SetTenantStatus(ctx, ref.Tenant, tenant.Suspended); err != nil {
+			return err
+		}
+		if _, err := m.Load(ctx, ours.Ref()); err != nil {
+			return fmt.Errorf("while another tenant is suspended: %w", err)
+		}
+		return m.SetTenantStatus(ctx, ref.Tenant, tenant.Active)
+	}, nil},
+}
+
+// Every call has its twin: by a user of the same name in another tenant, by another of the
+// same tenant, and by one whose ids join to the same text, each with the id of a session that
+// is not his. Nothing that its owner sees changes, and his refresh token is as good as before.
+func TestNoCallOfAStrangerChangesWhatAnOwnerSees(t *testing.T) {
+	manager := reflect.TypeFor[*session.Manager]()
+	for i := range manager.NumMethod() {
+		if _, ok := twins[manager.Method(i).Name]; !ok {
+			t.Errorf("Manager.%s has no twin", manager.Method(i).Name)
+		}
+	}
+	ctx := t.Context()
+	for _, pair := range [][2]someone{
+		{one("acme", "alice"), one("globex", "alice")}, {one("acme", "alice"), one("acme", "bob")},
+		{one("a", "b-c"), one("a-b", "c")}, {one("a", "bc"), one("ab", "c")}, {one("a", "b/c"), one("a", "b")},
+		{one("a", "B"), one("a", "b")}, {one("a", "é"), one("a", "e\u0301")}, {one("tenant", "user"), one("user", "tenant")},
+	} {
+		ours, theirs := pair[0], pair[1]
+		for _, name := range slices.Sorted(maps.Keys(twins)) {
+			store := newStore(t)
+			m := newManager(t, store, session.Options{})
+			for _, id := range []tenant.ID{ours.tenant, theirs.tenant, tenant.MustParse("elsewhere")} {
+				if err := m.SetTenantStatus(ctx, id, tenant.Active); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, token, err := m.Create(ctx, session.New{Tenant: ours.tenant, User: ours.user})
+			if err != nil {
+				t.Fatal(err)
+			}
+			see := func() []any {
+				got, err := m.Load(ctx, s.Ref())
+				devices, err2 := m.Devices(ctx, s.Ref())
+				events, err3 := m.Events(ctx, ours.tenant, ours.user)
+				status, err4 := m.TenantStatus(ctx, ours.tenant)
+				if err := errors.Join(err, err2, err3, err4); err != nil {
+					t.Errorf("after %s as %v of %v's: %v", name, theirs, ours, err)
+				}
+				return []any{got, devices, events, status}
+			}
+			before := see()
+			twin := twins[name]
+			if twin.do == nil {
+				continue
+			}
+			if err := twin.do(ctx, m, session.Ref{Tenant: theirs.tenant, User: theirs.user, ID: s.ID}, s); !errors.Is(err, twin.want) {
+				t.Errorf("%s as %v of %v's: got %v, want %v", name, theirs, ours, err, twin.want)
+			}
+			if after := see(); !reflect.DeepEqual(after, before) {
+				t.Errorf("%s as %v changed what %v sees", name, theirs, ours)
+			}
+			if _, _, err := m.Refresh(ctx, token.Reveal()); err != nil {
+				t.Errorf("after %s as %v: Refresh: %v", name, theirs, err)
+			}
+		}
+	}
+}
