@@ -41,9 +41,10 @@ func (c Credential) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 // Extract returns the credential of a request: the bearer token of its Authorization
 // header (RFC 6750 §2.1), or the value of the cookie of the given name, which "" turns
 // off. Two credentials, a bearer scheme without one well-formed token, and cookies of more
-// than 64 KiB where one may carry the token, are errors wrapping [ErrInvalidRequest]: choosing among them is how a proxy and a service come to
-// serve two different callers. The query is never read for a token (RFC 9700 §4.3.2).
-// Other schemes are not ours and count as none.
+// than 64 KiB where one may carry the token, are errors wrapping [ErrInvalidRequest]:
+// choosing among them is how a proxy and a service come to serve two different callers. The
+// query is never read for a token (RFC 9700 §4.3.2). Other schemes are not ours and count
+// as none.
 func Extract(r *http.Request, cookie string) (Credential, error) {
 	return extract(r, cookie, false)
 }

@@ -56,8 +56,8 @@ type Identity struct {
 
 	// Refused is the session that a genuine token named, when the request was refused all
 	// the same or the token ignored: no such session any more, another tenant, no proof. It
-	// is zero for a token that is bound to a key which was not shown. It is for the record of who tried and decides nothing: for that the caller
-	// is anonymous.
+	// is zero for a token that is bound to a key which was not shown. It is for the record
+	// of who tried and decides nothing: for that the caller is anonymous.
 	Refused session.Ref
 }
 
