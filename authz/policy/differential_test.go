@@ -19,6 +19,7 @@ import (
 // Casbin's error for an attribute that is not there ends the whole decision, so those
 // requests have no answer to compare with; the conditions' own test covers them.
 func TestDecisionsAreThoseOfCasbin(t *testing.T) {
+	t.Parallel()
 	wanted := 20_000 * soak(50)
 	compared, allowed, ruled, failed := 0, 0, 0, 0
 	for seed := uint64(0); compared < wanted; seed++ {
@@ -88,6 +89,7 @@ func checkReasons(t *testing.T, rules []policy.Rule, d policy.Decision) {
 // An attribute that is missing, NULL, of another type or too large for Casbin's arithmetic
 // can turn an allow into a denial, never a denial into an allow.
 func TestBadAttributesNeverAllowWhatCasbinDenies(t *testing.T) {
+	t.Parallel()
 	stricter, allowed, compared := 0, 0, 0
 	for seed := range uint64(60 * soak(50)) {
 		g := newGen(seed)
@@ -142,6 +144,7 @@ func spoil(g gen, a policy.Attributes) {
 // With attributes missing at random, what Casbin answers with an error is unknown, and
 // everything else is the same.
 func TestConditionsAreThoseOfCasbin(t *testing.T) {
+	t.Parallel()
 	count := map[string]int{}
 	for seed := range uint64(6_000 * soak(100)) {
 		g := newGen(seed)

@@ -206,7 +206,10 @@ func (e *Engine) Attributes() []Attribute {
 // rule for the object "*" names no route: otherwise one such rule for administrators would
 // hide every route that was forgotten.
 func (e *Engine) Covers(method, template string) bool {
-	return slices.ContainsFunc(e.RouteRules(), func(r Rule) bool { return r.Covers(method, template) })
+	s, o := e.snapshot(), Route(template)
+	return s != nil && slices.ContainsFunc(s.rules, func(r rule) bool {
+		return r.isRoute() && (r.action == 0 || s.names.words.text(r.action) == method) && s.covers(&r, &o)
+	})
 }
 
 // Covers reports whether the rule is for routes and for this one. A HEAD is decided as GET,

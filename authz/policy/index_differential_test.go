@@ -74,6 +74,7 @@ func (m *anyModel) both(t *testing.T) (*casbin.Enforcer, *policy.Index) {
 // Random models, rules and requests. Casbin is the oracle: the decision, the rule that made
 // it, and whether there is an error have to be the same.
 func TestIndexIsCasbin(t *testing.T) {
+	t.Parallel()
 	wanted := 20_000
 	if soaking() {
 		wanted = 1_000_000

@@ -55,11 +55,12 @@ func build(b bundle, p problems) (*snapshot, error) {
 		}
 	}
 	l.settle()
-	closures := closeLinks(l.links, l.names.tenants.count(), l.names.count())
-	if closures == nil && len(p.list) == 0 {
-		p.add(policyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", maxClosure)
-	}
 	if len(p.list) > 0 {
+		return nil, p.err()
+	}
+	closures := closeLinks(l.links, l.names.tenants.count(), l.names.count())
+	if closures == nil {
+		p.add(policyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", maxClosure)
 		return nil, p.err()
 	}
 	s := &snapshot{
