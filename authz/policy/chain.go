@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 )
@@ -72,6 +73,9 @@ func reverse(links []link) reversed {
 }
 
 func (c *chains) walk(links []link) {
+	// In the order of the files, which is the order of what is reported.
+	links = slices.Clone(links)
+	slices.SortFunc(links, func(a, b link) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
 	var todo []uint32
 	for _, l := range links {
 		todo = append(todo, l.who)

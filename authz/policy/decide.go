@@ -96,11 +96,11 @@ const fewNames = 16
 
 // caller appends the caller's names to ids.
 func (s *snapshot) caller(ids []uint32, r *Request, tenant uint32) caller {
-	ids = append(ids, anyoneID)
+	ids = append(ids, s.names.anyone)
 	if r.Subject.ID == "" {
 		return ids
 	}
-	ids = append(ids, authenticatedID)
+	ids = append(ids, s.names.authenticated)
 	if user := s.names.users.find(r.Subject.ID); user != 0 {
 		ids = s.reach(ids, s.names.who(user), r, tenant)
 	}

@@ -110,12 +110,22 @@ func NewIndex(m model.Model, options ...IndexOption) (*Index, error) {
 	for name, a := range m["p"] {
 		ix.rows[name] = newRows(ix.texts, len(a.Tokens), slices.Index(a.Tokens, name+"_eft"), a.Policy)
 	}
-	if err := ix.addRoles(m, &o); err != nil {
-		return nil, err
+	for _, a := range m["g"] {
+		for _, row := range a.Policy {
+			for _, value := range row {
+				ix.texts.add(value)
+			}
+		}
 	}
-	ix.texts.seal()
+	numbers := ix.texts.seal()
 	if ix.texts.full {
 		return nil, fmt.Errorf("%w: the names are longer than 4 GiB altogether", ErrInvalid)
+	}
+	for _, r := range ix.rows {
+		r.renumber(numbers)
+	}
+	if err := ix.addRoles(m, &o); err != nil {
+		return nil, err
 	}
 	var err error
 	ix.main, err = ix.newView(casbin.NewEnforceContext(""))

@@ -96,7 +96,7 @@ func closeRoles(links [][]string, s *roleSection, patterns bool, t *texts) *role
 		if s.domains {
 			place = c.addPlace(l[2], patterns, places, byPrefix, t)
 		}
-		g.edges = append(g.edges, edge{place, t.add(l[0]), t.add(l[1])})
+		g.edges = append(g.edges, edge{place, t.find(l[0]), t.find(l[1])})
 	}
 	for text, place := range byPrefix {
 		c.prefixes = append(c.prefixes, domainPrefix{text, place})
@@ -117,16 +117,16 @@ func closeRoles(links [][]string, s *roleSection, patterns bool, t *texts) *role
 			c.above[place] = c.covering(text)
 		}
 	}
-	if !g.close(t.count()) {
+	if !g.close(t.numbers()) {
 		return nil
 	}
 	if s.domains {
-		c.places = slices.Repeat([]uint32{nowhere}, t.count())
+		c.places = slices.Repeat([]uint32{nowhere}, t.numbers())
 		for id, place := range places {
 			c.places[id] = place
 		}
 	}
-	c.settle(g.spans, t.count())
+	c.settle(g.spans, t.numbers())
 	return c
 }
 
@@ -174,7 +174,7 @@ func (c *roleClosures) settle(spans map[uint64]span, names int) {
 }
 
 func (c *roleClosures) addPlace(domain string, patterns bool, places map[uint32]uint32, byPrefix map[string]uint32, t *texts) uint32 {
-	id := t.add(domain)
+	id := t.find(domain)
 	if place, ok := places[id]; ok {
 		return place
 	}

@@ -8,79 +8,100 @@ import (
 // texts numbers the strings of a policy from 1. A string that no rule and no role mentions
 // has no number, and none is ever given: a request stores nothing.
 //
-// It is an open-addressed table over one long string, so that a look-up touches two places
-// of memory. The hash is seeded anew for each index: nobody can choose names that collide.
+// It is an open-addressed table. The number of a text is its place there: the processor knows
+// it from the hash, and fetches what stands under the number in other tables while it still
+// waits for the text to compare. A short text stands in its slot, on the same line of the
+// cache. The hash is seeded anew for each table: nobody can choose names that collide.
 type texts struct {
 	seed  maphash.Seed
 	slots []textSlot
 	shift int
-	ends  []uint32 // by number: where it ends in all; it begins where the last one ends
-	all   string
-	bytes []byte // instead of all, until seal
-	full  bool   // there was no room for some string
+	all   string // every text, one after the other
+	full  bool   // there was no room for some text
+
+	bytes []byte   // instead of all, until seal
+	added []uint32 // by slot, until seal: how many texts there were with this one
+	count int      // of texts
 }
 
-// textSlot is empty when id is 0.
-type textSlot struct{ hash, id, from, to uint32 }
+// textSlot is empty when size is 0.
+type textSlot struct {
+	hash  uint32
+	from  uint32 // in all
+	size  uint32 // and 1
+	short [shortText]byte
+}
+
+const shortText = 20 // bytes that have room in a slot
 
 func newTexts() *texts {
-	t := &texts{seed: maphash.MakeSeed(), ends: make([]uint32, 1, 1024)}
+	t := &texts{seed: maphash.MakeSeed()}
 	t.grow()
 	return t
 }
 
 // grow doubles the slots.
 func (t *texts) grow() {
-	old := t.slots
-	t.slots = make([]textSlot, max(2*len(old), 64))
+	slots, added := t.slots, t.added
+	t.slots = make([]textSlot, max(2*len(slots), 16))
+	t.added = make([]uint32, len(t.slots))
 	t.shift = 32
 	for n := len(t.slots); n > 1; n >>= 1 {
 		t.shift--
 	}
-	for _, s := range old {
-		if s.id != 0 {
-			*t.empty(s.hash) = s
+	for i, s := range slots {
+		if s.size != 0 {
+			at := t.empty(s.hash)
+			t.slots[at], t.added[at] = s, added[i]
 		}
 	}
 }
 
-func (t *texts) empty(hash uint32) *textSlot {
+func (t *texts) empty(hash uint32) uint32 {
 	i, k := hash>>t.shift, uint32(0)
-	for t.slots[i^k].id != 0 {
+	for t.slots[i^k].size != 0 {
 		k++
 	}
-	return &t.slots[i^k]
+	return i ^ k
 }
 
 func (t *texts) hash(s string) uint32 { return uint32(maphash.String(t.seed, s)) }
 
-// add returns the number of s, a new one when it has none. It copies s, so that the index
-// pins nothing of what it was made from.
+// add returns how many texts there were when s was first added, itself included. Seal turns
+// that into its number. It copies s, so that the table pins nothing of what it was made from.
 func (t *texts) add(s string) uint32 {
 	hash := t.hash(s)
-	for i, k := hash>>t.shift, uint32(0); t.slots[i^k].id != 0; k++ {
-		if slot := &t.slots[i^k]; slot.hash == hash && string(t.bytes[slot.from:slot.to]) == s {
-			return slot.id
+	for i, k := hash>>t.shift, uint32(0); t.slots[i^k].size != 0; k++ {
+		if slot := &t.slots[i^k]; slot.hash == hash && string(t.bytes[slot.from:slot.from+slot.size-1]) == s {
+			return t.added[i^k]
 		}
 	}
-	if len(s) > math.MaxUint32-len(t.bytes) {
+	if len(s) >= math.MaxUint32-len(t.bytes) {
 		t.full = true
 		return 0
 	}
-	if len(t.ends) > len(t.slots)*2/3 {
+	if t.count+1 > len(t.slots)*2/3 {
 		t.grow()
 	}
-	slot := textSlot{hash: hash, id: uint32(len(t.ends)), from: uint32(len(t.bytes))}
+	t.count++
+	slot := textSlot{hash: hash, from: uint32(len(t.bytes)), size: uint32(len(s)) + 1}
+	copy(slot.short[:], s)
 	t.bytes = append(t.bytes, s...)
-	slot.to = uint32(len(t.bytes))
-	t.ends = append(t.ends, slot.to)
-	*t.empty(hash) = slot
-	return slot.id
+	at := t.empty(hash)
+	t.slots[at], t.added[at] = slot, uint32(t.count)
+	return t.added[at]
 }
 
-// seal ends adding.
-func (t *texts) seal() {
-	t.all, t.bytes = string(t.bytes), nil
+// seal ends adding. It returns the number of each text by what add returned.
+func (t *texts) seal() []uint32 {
+	numbers := make([]uint32, t.count+1)
+	for i, n := range t.added {
+		if n != 0 {
+			numbers[n] = uint32(i) + 1
+		}
+	}
+	t.all, t.bytes, t.added = string(t.bytes), nil, nil
+	return numbers
 }
 
 // find returns the number of s, 0 when it has none. It works once the texts are sealed.
@@ -88,25 +109,35 @@ func (t *texts) find(s string) uint32 {
 	hash := t.hash(s)
 	for i, k := hash>>t.shift, uint32(0); ; k++ {
 		slot := &t.slots[i^k] // neighbours first: the slots of one line of the cache
-		if slot.id == 0 || slot.hash == hash && t.all[slot.from:slot.to] == s {
-			return slot.id
+		if slot.size == 0 {
+			return 0
+		}
+		if slot.hash == hash && t.is(slot, s) {
+			return (i ^ k) + 1
 		}
 	}
 }
 
-// count is the numbers given, and 0.
-func (t *texts) count() int { return len(t.ends) }
+func (t *texts) is(slot *textSlot, s string) bool {
+	if int(slot.size) != len(s)+1 {
+		return false
+	}
+	if len(s) <= shortText {
+		return string(slot.short[:len(s)]) == s
+	}
+	return t.all[slot.from:][:len(s)] == s
+}
+
+// numbers is more than any number given.
+func (t *texts) numbers() int { return len(t.slots) + 1 }
 
 // text returns the string that has a number, "" for 0.
 func (t *texts) text(id uint32) string {
 	if id == 0 {
 		return ""
 	}
-	from, to := t.ends[id-1], t.ends[id]
-	if t.bytes != nil {
-		return string(t.bytes[from:to])
-	}
-	return t.all[from:to]
+	slot := &t.slots[id-1]
+	return t.all[slot.from:][:slot.size-1]
 }
 
 // rows are the rules of one section, such as p.
@@ -153,6 +184,13 @@ func newRows(t *texts, width, eft int, rules [][]string) *rows {
 		}
 	}
 	return r
+}
+
+// renumber gives the values the numbers that they have in the end.
+func (r *rows) renumber(numbers []uint32) {
+	for i, id := range r.ids {
+		r.ids[i] = numbers[id]
+	}
 }
 
 func effectOf(s string) ruleEffect {

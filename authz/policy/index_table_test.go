@@ -2,32 +2,38 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
 // Among so many names some unknown ones have the hash of a known one.
 func TestATextIsFoundByItsBytesAndNotByItsHash(t *testing.T) {
 	const n = 300_000
+	// Around the length of which a text stands in its slot.
+	name := func(i int) string { return fmt.Sprintf("name-%d%s", i, strings.Repeat("x", i%16)) }
 	names := newTexts()
 	for i := range n {
-		if got := names.add(fmt.Sprintf("name-%d", i)); got != uint32(i+1) {
+		if got := names.add(name(i)); got != uint32(i+1) {
 			t.Fatalf("name %d has the number %d", i, got)
 		}
 	}
-	if names.add("name-7") != 8 || names.add("") != n+1 || names.add("") != n+1 {
+	if names.add(name(7)) != 8 || names.add("") != n+1 || names.add("") != n+1 {
 		t.Error("a name has two numbers")
 	}
-	names.seal()
+	numbers := names.seal()
+	if len(numbers) != n+2 {
+		t.Errorf("%d numbers", len(numbers)-1)
+	}
 	collided := 0
 	known := map[uint32]bool{}
 	for _, s := range names.slots {
-		if s.id != 0 {
+		if s.size != 0 {
 			known[s.hash] = true
 		}
 	}
 	for i := range n {
-		s := fmt.Sprintf("name-%d", i)
-		if id := names.find(s); id != uint32(i+1) || names.text(id) != s {
+		s := name(i)
+		if id := names.find(s); id == 0 || id != numbers[i+1] || names.text(id) != s || int(id) >= names.numbers() {
 			t.Fatalf("%s: %d", s, id)
 		}
 		other := fmt.Sprintf("other-%d", i)
@@ -39,7 +45,7 @@ func TestATextIsFoundByItsBytesAndNotByItsHash(t *testing.T) {
 		}
 	}
 	t.Logf("%d unknown names have the hash of a known one", collided)
-	if names.find("") != n+1 || names.text(0) != "" || names.text(n+1) != "" {
+	if names.find("") != numbers[n+1] || names.text(0) != "" || names.text(numbers[n+1]) != "" {
 		t.Error("the empty name")
 	}
 }

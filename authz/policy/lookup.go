@@ -33,7 +33,7 @@ func (k kinds) prefixes() bool { return k.has(coversPrefix) || k.has(coversPrefi
 
 // newLookup takes the rules that are wanted.
 func newLookup(s *snapshot, wanted func(*rule) bool) lookup {
-	l := lookup{kinds: make([]kinds, s.names.tenants.count())}
+	l := lookup{kinds: make([]kinds, s.names.tenants.numbers())}
 	n := 0
 	for i := range s.rules {
 		if wanted(&s.rules[i]) {

@@ -12,13 +12,9 @@ type names struct {
 	tenants      *texts
 	words        *texts // actions and object types
 	objects      *texts // routes, ids and how these begin
-}
 
-// The numbers of the built-in roles.
-const (
-	anyoneID uint32 = iota + 1
-	authenticatedID
-)
+	anyone, authenticated uint32 // the built-in roles, once sealed
+}
 
 // userBit marks a user's number until all roles are known.
 const userBit = 1 << 31
@@ -63,32 +59,39 @@ func (n *names) addObject(s string) uint32 {
 	return n.objects.add(s)
 }
 
-// seal ends adding and reports whether all names have a number.
-func (n *names) seal() bool {
-	ok := true
-	for _, t := range []*texts{n.users, n.roles, n.tenants, n.words, n.objects} {
-		t.seal()
-		ok = ok && !t.full
-	}
-	return ok && n.count() < userBit
+// moved are the numbers of names, by what adding them returned.
+type moved struct {
+	names                                 *names
+	users, roles, tenants, words, objects []uint32
 }
 
-// settled is the final number of what addWho returned.
-func (n *names) settled(id uint32) uint32 {
-	if id&userBit != 0 {
-		return n.who(id &^ userBit)
+// seal ends adding and reports whether all names have a number.
+func (n *names) seal() (moved, bool) {
+	m := moved{n, n.users.seal(), n.roles.seal(), n.tenants.seal(), n.words.seal(), n.objects.seal()}
+	ok := n.numbers() < userBit
+	for _, t := range []*texts{n.users, n.roles, n.tenants, n.words, n.objects} {
+		ok = ok && !t.full
 	}
-	return id
+	n.anyone, n.authenticated = n.find(anyone), n.find(authenticated)
+	return m, ok
+}
+
+// who is the number of a user or a role.
+func (m *moved) who(id uint32) uint32 {
+	if id&userBit != 0 {
+		return m.names.who(m.users[id&^userBit])
+	}
+	return m.roles[id]
 }
 
 // who is the number of the user that has a number among the users.
-func (n *names) who(user uint32) uint32 { return uint32(n.roles.count()) + user }
+func (n *names) who(user uint32) uint32 { return uint32(n.roles.numbers()) + user }
 
 // isUser reports whether a number is that of a user.
-func (n *names) isUser(id uint32) bool { return id >= uint32(n.roles.count()) }
+func (n *names) isUser(id uint32) bool { return id >= uint32(n.roles.numbers()) }
 
-// count is the numbers given to users and roles, and those that nobody has.
-func (n *names) count() int { return n.roles.count() + n.users.count() }
+// numbers is more than any number of a user or a role.
+func (n *names) numbers() int { return n.roles.numbers() + n.users.numbers() }
 
 // find returns the number of user:… or role:…, 0 when it has none.
 func (n *names) find(s string) uint32 {
@@ -105,7 +108,7 @@ func (n *names) find(s string) uint32 {
 // name returns user:… or role:….
 func (n *names) name(id uint32) string {
 	if n.isUser(id) {
-		return "user:" + n.users.text(id-uint32(n.roles.count()))
+		return "user:" + n.users.text(id-uint32(n.roles.numbers()))
 	}
 	return "role:" + n.roles.text(id)
 }

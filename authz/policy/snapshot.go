@@ -58,7 +58,7 @@ func build(b bundle, p problems) (*snapshot, error) {
 	if len(p.list) > 0 {
 		return nil, p.err()
 	}
-	closures := closeLinks(l.links, l.names.tenants.count(), l.names.count())
+	closures := closeLinks(l.links, l.names.tenants.numbers(), l.names.numbers())
 	if closures == nil {
 		p.add(policyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", maxClosure)
 		return nil, p.err()
@@ -120,15 +120,19 @@ func (r *rule) isRoute() bool { return r.typ == 0 && r.shape != coversAll }
 
 // settle ends reading: the names get the numbers that they keep, and the links their order.
 func (l *loader) settle() {
-	if !l.names.seal() || len(l.rules) > maxRules {
+	moved, ok := l.names.seal()
+	if !ok || len(l.rules) > maxRules {
 		l.p.add(policyFile, 0, 0, "the policy is too large: at most %d rules, and 4 GiB of names", maxRules)
-		l.links = nil
+		return
 	}
 	for i := range l.rules {
-		l.rules[i].who = l.names.settled(l.rules[i].who)
+		r := &l.rules[i]
+		r.who, r.tenant = moved.who(r.who), moved.tenants[r.tenant]
+		r.action, r.typ, r.rest = moved.words[r.action], moved.words[r.typ], moved.objects[r.rest]
 	}
 	for i := range l.links {
-		l.links[i].who, l.links[i].role = l.names.settled(l.links[i].who), l.names.settled(l.links[i].role)
+		k := &l.links[i]
+		k.place, k.who, k.role = moved.tenants[k.place], moved.who(k.who), moved.who(k.role)
 	}
 	slices.SortStableFunc(l.links, func(a, b link) int {
 		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.who, b.who))
