@@ -141,26 +141,36 @@ func readID(r reader) (string, error) {
 // check holds the claims against the issuer's entry and the clock. typ is the accepted
 // type: those of RFC 9068 bring its required claims along.
 func (c *claims) check(i *Issuer, typ string, now time.Time) error {
-	switch {
-	case !c.audience:
+	if !c.audience {
 		return refusal("claims: aud does not name this service")
-	case c.expires == absent:
+	}
+	if err := c.times.accept(i.Leeway, i.MaxLifetime, now); err != nil {
+		return err
+	}
+	if trimApplication(typ) == "at+jwt" && (c.tokenID == "" || c.clientID == "") {
+		return refusal("claims: jti or client_id is missing")
+	}
+	return nil
+}
+
+// accept holds the times of a new token against the clock and one another.
+func (t times) accept(leeway, longest time.Duration, now time.Time) error {
+	switch {
+	case t.expires == absent:
 		return refusal("claims: exp is missing")
-	case c.issued == absent:
+	case t.issued == absent:
 		return refusal("claims: iat is missing")
 	}
-	if err := c.times.check(i.Leeway, now); err != nil {
+	if err := t.check(leeway, now); err != nil {
 		return err
 	}
 	switch {
-	case c.expires <= c.issued:
+	case t.expires <= t.issued:
 		return refusal("claims: exp is not after iat")
-	case c.notBefore != absent && c.expires <= c.notBefore:
+	case t.notBefore != absent && t.expires <= t.notBefore:
 		return refusal("claims: exp is not after nbf")
-	case c.expires-c.issued > int64(i.MaxLifetime/time.Second):
+	case t.expires-t.issued > int64(longest/time.Second):
 		return refusal("claims: exp is too long after iat")
-	case trimApplication(typ) == "at+jwt" && (c.tokenID == "" || c.clientID == ""):
-		return refusal("claims: jti or client_id is missing")
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -116,38 +115,21 @@ func (l *Logout) Remember() time.Duration { return l.claims().remember }
 //
 // Whether the token was used before, only a [ReplayStore] knows.
 func (v *Verifier) VerifyLogout(ctx context.Context, raw string) (*Logout, error) {
-	c, err := splitCompact(raw)
+	a, err := authenticate(ctx, v.issuers.load(), raw, func(i *Issuer, typ string) error {
+		switch {
+		case i.Logout == nil:
+			return refusal("issuer " + quote(i.Name) + " is not trusted to sign users out")
+		case trimApplication(typ) != "logout+jwt":
+			return refusal("header: typ is not logout+jwt")
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	h, err := readHeader(c.header)
+	claims, err := readLogoutClaims(a.payload, a.issuer)
 	if err != nil {
 		return nil, err
 	}
-	name, err := peekIssuer(c.payload)
-	if err != nil {
-		return nil, err
-	}
-	issuer, ok := v.issuers.load()[name]
-	if !ok || issuer.Logout == nil {
-		return nil, refusal("issuer " + quote(name) + " is not trusted to sign users out")
-	}
-	if !slices.Contains(issuer.Algorithms, h.algorithm) {
-		return nil, refusal("header: alg is not one of the issuer's")
-	}
-	if trimApplication(h.typ) != "logout+jwt" {
-		return nil, refusal("header: typ is not logout+jwt")
-	}
-	key, err := issuer.key(ctx, h)
-	if err != nil {
-		return nil, err
-	}
-	if !key.verify(c.signed, c.signature) {
-		return nil, refusal("the signature does not verify")
-	}
-	claims, err := readLogoutClaims(c.payload, issuer)
-	if err != nil {
-		return nil, err
-	}
-	return claims.accept(issuer, time.Now())
+	return claims.accept(a.issuer, time.Now())
 }

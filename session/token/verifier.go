@@ -148,40 +148,63 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
 
 // verify does what Verify says, from the text on.
 func verify(ctx context.Context, issuers map[string]*Issuer, raw string) (*accepted, error) {
-	c, err := splitCompact(raw)
+	a, err := authenticate(ctx, issuers, raw, func(i *Issuer, typ string) error {
+		if !slices.Contains(i.Types, typ) {
+			return refusal("header: typ is not accepted")
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
+	}
+	verified, times, err := a.issuer.accept(a.header, a.payload)
+	if err != nil {
+		return nil, err
+	}
+	return &accepted{verified, a.issuer, a.key, times}, nil
+}
+
+// authentic is a token whose signature has been verified, and nothing but that.
+type authentic struct {
+	issuer  *Issuer
+	header  header
+	key     Key
+	payload []byte
+}
+
+// authenticate holds a text to what every kind of token has in common. kind refuses a typ
+// that is not of the kind that is wanted of the issuer.
+func authenticate(ctx context.Context, issuers map[string]*Issuer, raw string, kind func(i *Issuer, typ string) error) (authentic, error) {
+	c, err := splitCompact(raw)
+	if err != nil {
+		return authentic{}, err
 	}
 	h, err := readHeader(c.header)
 	if err != nil {
-		return nil, err
+		return authentic{}, err
 	}
 	name, err := peekIssuer(c.payload)
 	if err != nil {
-		return nil, err
+		return authentic{}, err
 	}
 	issuer, ok := issuers[name]
 	if !ok {
-		return nil, refusal("issuer " + quote(name) + " is not trusted")
+		return authentic{}, refusal("issuer " + quote(name) + " is not trusted")
 	}
 	if !slices.Contains(issuer.Algorithms, h.algorithm) {
-		return nil, refusal("header: alg is not one of the issuer's")
+		return authentic{}, refusal("header: alg is not one of the issuer's")
 	}
-	if !slices.Contains(issuer.Types, h.typ) {
-		return nil, refusal("header: typ is not accepted")
+	if err := kind(issuer, h.typ); err != nil {
+		return authentic{}, err
 	}
 	key, err := issuer.key(ctx, h)
 	if err != nil {
-		return nil, err
+		return authentic{}, err
 	}
 	if !key.verify(c.signed, c.signature) {
-		return nil, refusal("the signature does not verify")
+		return authentic{}, refusal("the signature does not verify")
 	}
-	verified, times, err := issuer.accept(h, c.payload)
-	if err != nil {
-		return nil, err
-	}
-	return &accepted{verified, issuer, key, times}, nil
+	return authentic{issuer, h, key, c.payload}, nil
 }
 
 // key asks the issuer's source and does not take its word for it.
