@@ -1,0 +1,63 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// KeyAttribute is the attribute of a session whose refresh tokens are bound to a key (RFC
+// 9449 §5): the thumbprint that [DPoP.Bind] returned when the user signed in. A service sets
+// it when it creates the session, and keeps it whenever it changes the attributes.
+const KeyAttribute = "dpop_key"
+
+// Refresher exchanges refresh tokens and ends sessions. [session.Manager] is one.
+type Refresher interface {
+	Refresh(ctx context.Context, raw string) (session.Session, session.RefreshToken, error)
+	Revoke(ctx context.Context, ref session.Ref) error
+}
+
+// Refresh exchanges a refresh token for a client that proves the key its session is bound
+// to, so that a stolen one is of no use without it:
+//
+//	s, next, err := dpop.Refresh(c, sessions, raw)
+//	signed, err := signer.SignBound(s, middleware.BoundKey(s))
+//
+// A client of a session without the attribute sends no proof. Every other combination ends
+// the session, since the token is then in the hands of somebody else, and is
+// [session.ErrRefreshInvalid]. A proof that is not good is refused before the token is
+// looked at, and ends nothing.
+func (d *DPoP) Refresh(c echo.Context, sessions Refresher, raw string) (session.Session, session.RefreshToken, error) {
+	shown := ""
+	if len(c.Request().Header.Values(HeaderDPoP)) > 0 {
+		var err error
+		if shown, err = d.Bind(c); err != nil {
+			return session.Session{}, session.RefreshToken{}, err
+		}
+	}
+	ctx := c.Request().Context()
+	s, next, err := sessions.Refresh(ctx, raw)
+	if err != nil {
+		return session.Session{}, session.RefreshToken{}, undecided(err)
+	}
+	if BoundKey(s) == shown {
+		return s, next, nil
+	}
+	if err := sessions.Revoke(ctx, s.Ref()); err != nil {
+		return session.Session{}, session.RefreshToken{}, undecided(err)
+	}
+	return session.Session{}, session.RefreshToken{}, fmt.Errorf("%w: not from the holder of its session's key", session.ErrRefreshInvalid)
+}
+
+// BoundKey returns the thumbprint of the key that a session is bound to, "" for none.
+func BoundKey(s session.Session) string {
+	value, bound := s.Attributes.Get(KeyAttribute)
+	thumbprint, ok := value.(string)
+	if bound && (!ok || thumbprint == "") {
+		return "?" // no key has this thumbprint, so nobody holds it
+	}
+	return thumbprint
+}
