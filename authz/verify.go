@@ -69,7 +69,7 @@ func verifyRoutes(e *echo.Echo, engine *policy.Engine) error {
 	var problems []error
 	for _, r := range routes {
 		if !engine.Covers(string(routeAction(r.Method)), r.Path) {
-			problems = append(problems, fmt.Errorf("route %s %s has no rule: every request to it is refused", r.Method, r.Path))
+			problems = append(problems, fmt.Errorf("route %s %s has no rule: every request to it is refused%s", r.Method, r.Path, unnamable(r.Path)))
 		}
 	}
 	for _, rule := range engine.RouteRules() {
@@ -78,6 +78,16 @@ func verifyRoutes(e *echo.Echo, engine *policy.Engine) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// unnamable says what to do about a route that no rule can name: one whose * stands after
+// other than a slash, as Static registers for a prefix without one. It would serve
+// /files-of-others by the rule for /files.
+func unnamable(path string) string {
+	if prefix, ok := strings.CutSuffix(path, "*"); ok && !strings.HasSuffix(prefix, "/") {
+		return fmt.Sprintf("; register it for the prefix %s/, for which there can be a rule", prefix)
+	}
+	return ""
 }
 
 // guarded returns the routes that need a rule, sorted. Echo's entries for unmatched paths

@@ -39,7 +39,7 @@ p, role:anyone, *, note,     read, true, allow
 		"a method without a rule":         {func(e *echo.Echo) { e.POST("/a", nothing) }, "route POST /a has no rule"},
 		"a catch-all without a rule":      {func(e *echo.Echo) { e.GET("/*", nothing) }, "route GET /* has no rule"},
 		"another parameter's name":        {func(e *echo.Echo) { e.GET("/b/:key/x", nothing) }, "route GET /b/:key/x has no rule"},
-		"static files without a rule":     {func(e *echo.Echo) { e.Static("/files", "testdata") }, "route GET /files* has no rule"},
+		"static files without a rule":     {func(e *echo.Echo) { e.Static("/files", "testdata") }, "route GET /files* has no rule: every request to it is refused; register it for the prefix /files/,"},
 		"a host's route without a rule":   {func(e *echo.Echo) { e.Host("x.test").GET("/d", nothing) }, "route GET /d has no rule"},
 		"a trailing slash without a rule": {func(e *echo.Echo) { e.GET("/a/", nothing) }, "route GET /a/ has no rule"},
 	} {
@@ -48,6 +48,11 @@ p, role:anyone, *, note,     read, true, allow
 		if err := authz.Verify(e, eng); err == nil || !strings.Contains(err.Error(), tt.names) {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+	static := full()
+	static.Static("/admin/files/", "testdata") // a rule names /admin/*
+	if err := authz.Verify(static, eng); err != nil {
+		t.Errorf("static files with a rule: %v", err)
 	}
 	e := echo.New()
 	e.Use(guard(t, eng))

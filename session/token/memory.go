@@ -10,7 +10,9 @@ import (
 
 // memory holds accepted tokens by the SHA-256 of their whole text, and nothing of what
 // was refused. What is found there has had its signature and its claims verified; all
-// that can change since is looked at again ([accepted.stands]). The nil memory is empty.
+// that can change since is looked at again ([accepted.stands]): the issuer's entry and the
+// key themselves, so there is no revision of them that somebody could forget to count. The
+// nil memory is empty.
 type memory struct {
 	tokens *otter.Cache[digest, *accepted]
 }

@@ -106,6 +106,21 @@ func TestNothingThatCanChangeIsRemembered(t *testing.T) {
 		{"the source is down", func(r *keyring, _ *token.Verifier, _ token.Issuer) { r.err = token.ErrUnavailable }, token.ErrUnavailable},
 		{"the issuer is removed", func(_ *keyring, v *token.Verifier, i token.Issuer) { v.Remove(i.Name) }, token.ErrInvalid},
 		{"the issuer is replaced by its like", func(_ *keyring, v *token.Verifier, i token.Issuer) { v.Replace(i) }, nil},
+		{"the issuer is removed and added with another audience", func(_ *keyring, v *token.Verifier, i token.Issuer) {
+			v.Remove(i.Name)
+			i.Audience = "x"
+			v.Add(i)
+		}, token.ErrInvalid},
+		{"the issuer is removed and added with another source of keys", func(_ *keyring, v *token.Verifier, i token.Issuer) {
+			v.Remove(i.Name)
+			i.Keys = ringOf(wrong)
+			v.Add(i)
+		}, token.ErrInvalid},
+		{"the leeway is taken away", func(_ *keyring, v *token.Verifier, i token.Issuer) {
+			time.Sleep(330 * time.Second)
+			i.Leeway = -1
+			v.Replace(i)
+		}, token.ErrInvalid},
 		{"the audience changes", func(_ *keyring, v *token.Verifier, i token.Issuer) { i.Audience = "x"; v.Replace(i) }, token.ErrInvalid},
 		{"the algorithms change", func(_ *keyring, v *token.Verifier, i token.Issuer) {
 			i.Algorithms = []token.Algorithm{token.ES256}
