@@ -26,6 +26,7 @@ type claims struct {
 	thumbprint                string // of the key the token is bound to
 	user, tenantID, sessionID string
 	audience                  bool // aud names us
+	hasTenantID               bool
 	times
 }
 
@@ -77,6 +78,7 @@ func readClaims(payload []byte, i *Issuer) (claims, error) {
 		case "cnf":
 			c.thumbprint, err = readConfirmation(r)
 		case i.TenantClaim:
+			c.hasTenantID = true
 			c.tenantID, err = r.string()
 		case i.SessionClaim:
 			c.sessionID, err = r.string()
@@ -190,20 +192,36 @@ func (t times) check(leeway time.Duration, now time.Time) error {
 }
 
 // ref returns the session that the claims name.
-func (c *claims) ref() (session.Ref, error) {
+func (c *claims) ref(i *Issuer) (session.Ref, error) {
 	user, err := session.ParseUserID(c.user)
 	if err != nil {
 		return session.Ref{}, refusal("claims: sub is missing or not a user id")
 	}
-	t, err := tenant.Parse(c.tenantID)
+	t, err := boundTenant(i.Tenant, c.tenantID, c.hasTenantID)
 	if err != nil {
-		return session.Ref{}, refusal("claims: the tenant is missing or not a tenant id")
+		return session.Ref{}, err
 	}
 	id, err := session.ParseID(c.sessionID)
 	if err != nil {
 		return session.Ref{}, refusal("claims: the session is missing or not a session id")
 	}
 	return session.Ref{Tenant: t, User: user, ID: id}, nil
+}
+
+// boundTenant returns the tenant that a token is about: the one that its issuer is for, or
+// else the one that it names. Of an issuer that is for one, a token names no other.
+func boundTenant(only tenant.ID, name string, named bool) (tenant.ID, error) {
+	if !named && !only.IsZero() {
+		return only, nil
+	}
+	t, err := tenant.Parse(name)
+	if err != nil {
+		return tenant.ID{}, refusal("claims: the tenant is missing or not a tenant id")
+	}
+	if !only.IsZero() && t != only {
+		return tenant.ID{}, refusal("claims: the tenant is not the issuer's")
+	}
+	return t, nil
 }
 
 // trimApplication drops the part of a media type that RFC 7515 §4.1.9 lets a typ omit.

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Limits and defaults of an [Issuer].
@@ -58,6 +60,12 @@ type Issuer struct {
 	// 24 h, at least 1 s, at most 31 days; a fraction of a second is cut off.
 	MaxLifetime time.Duration
 
+	// Tenant is the one tenant whose users the issuer signs in: set it for an issuer that a
+	// customer brings along. A token that names another in the TenantClaim is refused, and one
+	// that names none is about this one. Zero means that tokens name it, and that the issuer is
+	// believed of every tenant.
+	Tenant tenant.ID
+
 	// TenantClaim and SessionClaim name the claims, both strings, that hold the tenant and
 	// the session id. Defaults "tenant" and "sid". Change them to what the issuer calls
 	// them, for example "https://example.com/tenant". Printable ASCII, at most 255 bytes,
@@ -78,7 +86,7 @@ var foreignTypes = []string{"dpop+jwt", "logout+jwt", "secevent+jwt"}
 // withDefaults returns a copy that shares no slice with the caller's.
 func (i Issuer) withDefaults() Issuer {
 	i.Algorithms = slices.Clone(i.Algorithms)
-	i.Logout = i.Logout.withDefaults()
+	i.Logout = i.Logout.withDefaults(i.Tenant)
 	types := i.Types
 	if len(types) == 0 {
 		types = []string{"at+jwt", "application/at+jwt"}
@@ -138,7 +146,7 @@ func (i Issuer) validate() []error {
 	if i.MaxLifetime < time.Second || i.MaxLifetime > longestMaxLifetime {
 		add("MaxLifetime: %v, 1s to %v is allowed", i.MaxLifetime, longestMaxLifetime)
 	}
-	errs = append(errs, i.Logout.validate()...)
+	errs = append(errs, i.Logout.validate(i.Tenant)...)
 	return append(errs, checkClaimNames(i.TenantClaim, i.SessionClaim)...)
 }
 

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,9 +23,9 @@ type LogoutTrust struct {
 	// It is rarely the audience of access tokens. Printable ASCII, at most 255 bytes.
 	Audience string
 
-	// Tenant is the one tenant whose users the issuer signs in. Zero means that its logout
-	// tokens name it in the TenantClaim, as its access tokens do; a logout token that names
-	// another than a Tenant set here is refused.
+	// Tenant is the one tenant whose users the issuer signs in. Default: the issuer's Tenant;
+	// where that is zero too, its logout tokens name it in the TenantClaim, as its access
+	// tokens do. A logout token that names another than a Tenant set here is refused.
 	Tenant tenant.ID
 
 	// MaxLifetime is the longest accepted time from iat to exp. Default 2 minutes, at least
@@ -32,7 +33,7 @@ type LogoutTrust struct {
 	MaxLifetime time.Duration
 }
 
-func (t *LogoutTrust) withDefaults() *LogoutTrust {
+func (t *LogoutTrust) withDefaults(issuers tenant.ID) *LogoutTrust {
 	if t == nil {
 		return nil
 	}
@@ -40,15 +41,21 @@ func (t *LogoutTrust) withDefaults() *LogoutTrust {
 	if c.MaxLifetime == 0 {
 		c.MaxLifetime = defaultLogoutLifetime
 	}
+	if c.Tenant.IsZero() {
+		c.Tenant = issuers
+	}
 	return &c
 }
 
-func (t *LogoutTrust) validate() (errs []error) {
+func (t *LogoutTrust) validate(issuers tenant.ID) (errs []error) {
 	if t == nil {
 		return nil
 	}
 	if err := checkText("Logout.Audience", t.Audience); err != nil {
 		errs = append(errs, err)
+	}
+	if !issuers.IsZero() && t.Tenant != issuers {
+		errs = append(errs, errors.New("Logout.Tenant: another than the issuer's Tenant"))
 	}
 	if t.MaxLifetime < time.Second || t.MaxLifetime > maxLogoutLifetime {
 		errs = append(errs, fmt.Errorf("Logout.MaxLifetime: %v, 1s to %v is allowed", t.MaxLifetime, maxLogoutLifetime))

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/tenant"
 )
 
 // logoutEvent is the member of events that makes a token a logout token.
@@ -98,22 +97,15 @@ func (c *logoutClaims) accept(i *Issuer, now time.Time) (*Logout, error) {
 	case !c.hasUser && c.sid == "" && c.sessionID == "":
 		return nil, refusal("claims: neither sub nor sid")
 	}
-	l := logout{issuer: i.Name, tokenID: c.tokenID, sessionName: c.sid, tenant: i.Logout.Tenant}
+	l := logout{issuer: i.Name, tokenID: c.tokenID, sessionName: c.sid}
 	var err error
 	if c.hasUser {
 		if l.user, err = session.ParseUserID(c.user); err != nil {
 			return nil, refusal("claims: sub is not a user id")
 		}
 	}
-	if c.hasTenantID || l.tenant.IsZero() {
-		named, err := tenant.Parse(c.tenantID)
-		if err != nil {
-			return nil, refusal("claims: the tenant is missing or not a tenant id")
-		}
-		if !l.tenant.IsZero() && l.tenant != named {
-			return nil, refusal("claims: the tenant is not the issuer's")
-		}
-		l.tenant = named
+	if l.tenant, err = boundTenant(i.Logout.Tenant, c.tenantID, c.hasTenantID); err != nil {
+		return nil, err
 	}
 	l.session, _ = session.ParseID(c.sessionID) // zero: not one of ours
 	end := time.Unix(c.expires, 0).Add(max(i.Leeway, 0))

@@ -13,7 +13,8 @@
 // verifies them.
 //
 // Trust is per issuer. No function of this package takes a kid alone: a key is found by
-// issuer, kid and algorithm, so one tenant's identity provider cannot sign for another's.
+// issuer, kid and algorithm, so one identity provider cannot sign for another. One that a
+// customer brings along has its [Issuer] name that Tenant, and signs for no other's users.
 // Of a token nothing is believed before its signature has been verified, and afterwards
 // only what has one reading: exact names, no duplicates, numbers in range.
 //
@@ -231,7 +232,7 @@ func (i *Issuer) accept(h header, payload []byte) (*Verified, times, error) {
 	if err := c.check(i, h.typ, time.Now()); err != nil {
 		return nil, times{}, err
 	}
-	ref, err := c.ref()
+	ref, err := c.ref(i)
 	if err != nil {
 		return nil, times{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/session/token/jwks"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // A service that trusts one provider from the start, and customers' own while it runs.
@@ -30,6 +31,7 @@ func Example() {
 	}
 	err = verifier.Add(token.Issuer{
 		Name: "https://id.customer.example", Audience: "billing", Algorithms: []token.Algorithm{token.ES256}, Keys: keys,
+		Tenant: tenant.MustParse("customer"), // it signs for no other
 	})
 	if err != nil {
 		panic(err)
