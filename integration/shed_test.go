@@ -266,7 +266,8 @@ func TestAFloodOverHTTPIsAnswered503(t *testing.T) {
 			switch {
 			case resp.StatusCode == http.StatusNoContent:
 				return nil
-			case resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "" && resp.Header.Get("Set-Cookie") == "":
+			case resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Content-Type") == "application/problem+json" &&
+				resp.Header.Get("Retry-After") != "" && resp.Header.Get("Set-Cookie") == "":
 				return middleware.ErrOverloaded
 			}
 			return fmt.Errorf("status %d, %v", resp.StatusCode, resp.Header)
