@@ -135,6 +135,7 @@ func strangers(k *kit) {
 			seen := describe(k.live("ours", s.Ref()))
 			delete(seen, "LastSeenAt") // a load may write down the use
 			seen["status"], seen["listed"], seen["events"] = status, refs(listed), k.happened(ours.tenant, ours.user)
+			seen["events of the tenant"] = k.happened(ours.tenant, session.UserID{})
 			return seen
 		}
 		before := see()
