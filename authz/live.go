@@ -123,13 +123,16 @@ func (l *lifetime) follow() error {
 	return nil
 }
 
-// end ends the context of a request that is followed.
+// end ends the context of a request that is followed. It is noted before the handler can
+// know, or one that returns at once would be taken for one that was done, and the end of its
+// stream be told to nobody.
 func (l *lifetime) end(cause error) {
+	first := l.last()
 	if e := l.ending.Load(); e != nil {
 		e.cancel(cause)
 	}
 	l.leave()
-	if !l.last() {
+	if !first {
 		return
 	}
 	l.caller.gate.observe(l.Context, Event{

@@ -80,10 +80,9 @@ func digest(s string) session.Digest { return sha256.Sum256([]byte(s)) }
 
 func (f *fixture) create() session.Session {
 	f.Helper()
-	s := draft()
+	var s session.Session
 	f.eventually("a session is created", func() (err error) {
-		s.ID = session.NewID()
-		s, err = f.store.Create(f.Context(), s, session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+		s, err = f.store.Create(f.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
 		return err
 	})
 	return s
