@@ -28,57 +28,57 @@ const SlotRest = 500 * time.Millisecond
 // moves at a time. After an error the slot may be between two masters, and then it answers
 // few of its clients.
 func MoveSlot(ctx context.Context, addrs []string, slot int) error {
-	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
-	defer cancel()
-	masters, err := openMasters(ctx, addrs)
-	defer masters.close()
+	finish, err := BeginMove(ctx, addrs, slot, 0)
 	if err != nil {
 		return err
 	}
-	from, err := masters.owner(ctx, slot)
-	if err != nil {
-		return err
-	}
-	to := (from + 1) % len(masters)
-	if err := masters[to].do(ctx, "cluster", "setslot", slot, "importing", masters[from].id); err != nil {
-		return err
-	}
-	if err := masters[from].do(ctx, "cluster", "setslot", slot, "migrating", masters[to].id); err != nil {
-		return err
-	}
-	if err := migrate(ctx, masters[from], masters[to], slot); err != nil {
-		return err
-	}
-	for i := range masters { // the new master first
-		at := (to + i) % len(masters)
-		if err := masters[at].do(ctx, "cluster", "setslot", slot, "node", masters[to].id); err != nil {
-			return err
-		}
-	}
-	return masters.agree(ctx, to)
+	return finish(ctx)
 }
 
-// migrate moves the keys of a slot. A key whose answer was lost is on both masters: clients
-// were answered from the first one until now, so that its value replaces the other.
-func migrate(ctx context.Context, from, to master, slot int) error {
-	host, port, _ := net.SplitHostPort(to.addr)
-	for lost := 0; ; {
-		keys, err := from.client.ClusterGetKeysInSlot(ctx, slot, 100).Result()
+// BeginMove begins what MoveSlot does and stops when so many keys have moved. The function
+// that it returns does the rest.
+func BeginMove(ctx context.Context, addrs []string, slot, keys int) (finish func(ctx context.Context) error, err error) {
+	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
+	defer cancel()
+	all, err := openMasters(ctx, addrs)
+	defer func() {
 		if err != nil {
-			return from.failed(err)
+			all.close()
 		}
-		if len(keys) == 0 {
-			return nil
+	}()
+	if err != nil {
+		return nil, err
+	}
+	from, err := all.owner(ctx, slot)
+	if err != nil {
+		return nil, err
+	}
+	to := (from + 1) % len(all)
+	if err := all[to].do(ctx, "cluster", "setslot", slot, "importing", all[from].id); err != nil {
+		return nil, err
+	}
+	if err := all[from].do(ctx, "cluster", "setslot", slot, "migrating", all[to].id); err != nil {
+		return nil, err
+	}
+	if keys > 0 {
+		if _, err := migrate(ctx, all[from], all[to], slot, keys, false); err != nil {
+			return nil, err
 		}
-		args := []any{"migrate", host, port, "", 0, 5000}
-		if lost > 0 {
-			args = append(args, "replace")
+	}
+	return func(ctx context.Context) error {
+		defer all.close()
+		ctx, cancel := context.WithTimeout(ctx, moveTimeout)
+		defer cancel()
+		return all.finish(ctx, from, to, slot)
+	}, nil
+}
+
+func (ms masters) finish(ctx context.Context, from, to, slot int) error {
+	for lost := 0; ; {
+		n, err := migrate(ctx, ms[from], ms[to], slot, 100, lost > 0)
+		if err == nil && n == 0 {
+			break
 		}
-		args = append(args, "keys")
-		for _, key := range keys {
-			args = append(args, key)
-		}
-		err = from.do(ctx, args...)
 		if err == nil {
 			continue
 		}
@@ -86,6 +86,32 @@ func migrate(ctx context.Context, from, to master, slot int) error {
 			return err
 		}
 	}
+	for i := range ms { // the new master first
+		if err := ms[(to+i)%len(ms)].do(ctx, "cluster", "setslot", slot, "node", ms[to].id); err != nil {
+			return err
+		}
+	}
+	return ms.agree(ctx, to)
+}
+
+// migrate moves up to so many keys of a slot and returns how many there were. A key whose
+// answer was lost is on both masters: clients are answered from the first one, so that its
+// value may replace the other.
+func migrate(ctx context.Context, from, to master, slot, limit int, replace bool) (int, error) {
+	keys, err := from.client.ClusterGetKeysInSlot(ctx, slot, limit).Result()
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	host, port, _ := net.SplitHostPort(to.addr)
+	args := []any{"migrate", host, port, "", 0, 5000}
+	if replace {
+		args = append(args, "replace")
+	}
+	args = append(args, "keys")
+	for _, key := range keys {
+		args = append(args, key)
+	}
+	return len(keys), from.do(ctx, args...)
 }
 
 // ClusterView returns what each master says of the others and of slots under way.

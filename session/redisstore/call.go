@@ -99,6 +99,7 @@ func (p plain) exec(ctx context.Context, calls []*call) ([]any, error) {
 	pipe := p.Pipeline()
 	_, several := p.UniversalClient.(*redis.ClusterClient)
 	for _, c := range calls {
+		c.Cmd.SetErr(nil) // of an attempt before, which an error of this one would not replace
 		if !several {
 			c.first = calls[0]
 		}

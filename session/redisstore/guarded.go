@@ -33,11 +33,48 @@ func newGuarded(client redis.UniversalClient, opts Options) *guarded {
 
 // exec sends the calls unless the breaker is open.
 func (g *guarded) exec(ctx context.Context, calls []*call) ([]any, error) {
-	if err := g.breaker.allow(); err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	answers, err := plain{g.UniversalClient}.exec(ctx, calls)
-	g.breaker.report(ctx, err, time.Since(began))
+	var answers []any
+	err := g.whileItMoves(ctx, func() (err error) {
+		if err := g.breaker.allow(); err != nil {
+			return err
+		}
+		began := time.Now()
+		answers, err = plain{g.UniversalClient}.exec(ctx, calls)
+		g.breaker.report(ctx, err, time.Since(began))
+		return err
+	})
 	return answers, err
+}
+
+// whileItMoves repeats a call while a cluster refuses it, before doing anything, because
+// its slot is on the way from one master to another. Writes too can then be sent again.
+func (g *guarded) whileItMoves(ctx context.Context, call func() error) error {
+	for pause := time.Millisecond; ; pause = min(2*pause, maxMovePause) {
+		err := call()
+		if !g.moving(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// maxMovePause is the longest pause between two attempts at a slot that moves.
+const maxMovePause = 20 * time.Millisecond
+
+// moving reports whether a call was refused because a slot moves. A client of a cluster
+// follows redirections; an error is what is left of several in a row.
+func (g *guarded) moving(err error) bool {
+	if redis.HasErrorPrefix(err, "TRYAGAIN") {
+		return true
+	}
+	_, cluster := g.UniversalClient.(*redis.ClusterClient)
+	return cluster && isRedirection(err)
+}
+
+func isRedirection(err error) bool {
+	return redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK")
 }

@@ -69,7 +69,8 @@ type Store struct {
 	timeout time.Duration
 	memory  *memory
 
-	replicas int // that must have a revocation before it returns
+	replicas int           // that must have a revocation before it returns
+	wait     time.Duration // for them
 }
 
 var _ session.Store = (*Store)(nil)
@@ -85,7 +86,7 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
 	}
-	s := &Store{client: newGuarded(client, opts), timeout: opts.Timeout, memory: newMemory(), replicas: opts.WaitReplicas}
+	s := &Store{client: newGuarded(client, opts), timeout: opts.Timeout, memory: newMemory(), replicas: opts.WaitReplicas, wait: waitFor(client, opts.Timeout)}
 	if s.names, err = newNames(opts.Prefix, opts.NameKey); err != nil {
 		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
 	}
