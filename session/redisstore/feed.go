@@ -202,5 +202,7 @@ func (f *Feed) beat(ctx context.Context, client *redis.Client, channel string, s
 func (f *Feed) beatOnce(ctx context.Context, client *redis.Client, channel, token string) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
-	_, _ = run(ctx, plain{client}, beatScript, nil, channel, token)
+	if v, err := run(ctx, plain{client}, beatScript, nil, channel, token); err == nil {
+		f.store.meet(v)
+	}
 }

@@ -1,6 +1,9 @@
 package redisstore
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
 // How much of each kind a [memory] remembers for certain; at most twice as much is held, in
 // about 100 bytes each, 15 MB in all.
@@ -80,4 +83,18 @@ func (g *generations) max(key string, value uint64) uint64 {
 	}
 	g.young[key] = value
 	return value
+}
+
+// all returns a copy of what is remembered.
+func (g *generations) all() map[string]uint64 {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	all := maps.Clone(g.old)
+	if all == nil {
+		all = make(map[string]uint64, len(g.young))
+	}
+	for key, value := range g.young {
+		all[key] = max(all[key], value)
+	}
+	return all
 }

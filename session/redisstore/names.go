@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"strings"
 	"sync"
 
 	"github.com/reevehq/reeve/session"
@@ -107,7 +108,10 @@ type userKeys struct {
 }
 
 func (n names) user(t tenant.ID, u session.UserID) userKeys {
-	base := n.prefix + ":{u-" + n.digest("user", t.String(), u.String()) + "}:"
+	return n.userAt(n.prefix + ":{u-" + n.digest("user", t.String(), u.String()) + "}:")
+}
+
+func (n names) userAt(base string) userKeys {
 	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", events: base + "l"}
 }
 
@@ -125,6 +129,13 @@ func (k userKeys) session(id session.ID) sessionKeys {
 
 func (k userKeys) member(m string) sessionKeys {
 	return sessionKeys{member: m, record: k.base + "s:" + m, seen: k.base + "a:" + m, refresh: k.base + "r:" + m}
+}
+
+// ofRecord returns the keys of the session whose record has that name.
+func (n names) ofRecord(record string) (userKeys, sessionKeys) {
+	base, member, _ := strings.Cut(record, "}:s:")
+	user := n.userAt(base + "}:")
+	return user, user.member(member)
 }
 
 func (n names) ref(r session.Ref) (userKeys, sessionKeys) {

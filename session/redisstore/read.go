@@ -23,13 +23,21 @@ type live struct {
 // call began is seen.
 func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	user, keys := s.names.ref(ref)
+	whose := s.reassert.due(time.Now())
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
-		return append([]*call{
+		calls := append([]*call{
 			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index}, keys.member),
 		}, s.readShared(ctx, eval, ref.Tenant)...)
+		if whose {
+			calls = append(calls, primaryScript.call(ctx, eval, []string{user.epoch}))
+		}
+		return calls
 	})
 	if err != nil {
 		return live{}, failed(err)
+	}
+	if whose {
+		s.meet(answers[3])
 	}
 	current, state, err := parseShared(answers[1], answers[2])
 	if err != nil {

@@ -44,6 +44,7 @@ var (
 	epochReadScript    = mustScript("epoch_read")
 	createScript       = mustScript("create")
 	beatScript         = mustScript("beat")
+	primaryScript      = mustScript("primary")
 	probeScript        = mustScript("probe")
 	touchScript        = mustScript("touch")
 	updateScript       = mustScript("update")

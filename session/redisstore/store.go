@@ -19,9 +19,12 @@
 // revocation, has the sessions of that moment again.
 //
 // So each Store remembers the highest epochs it has read or written and the sessions it
-// ended, answers by them whatever Redis says, and puts them back when Redis is behind. One
-// instance that knows is enough for all, from its first request of that user on; until then
-// the others answer as Redis does. What is remembered is bounded: the latest 8,192 tenants,
+// ended, answers by them whatever Redis says, and puts them back when Redis is behind: those
+// of a user when it next reads one of the user's sessions, and all of them as soon as it
+// meets a server whose replication has another id, as a promoted replica and a restarted
+// server have. It meets it at the next beat of its [Feed], or within a second while it loads
+// sessions. One instance that knows is enough for all; until then the others answer as Redis
+// does. An access list must allow INFO for that. What is remembered is bounded: the latest 8,192 tenants,
 // 16,384 revoked users, 16,384 other users and 32,768 single sessions, and nothing after the
 // process ends. With Options.WaitReplicas a revocation returns only when replicas have it.
 // Beyond that, run Redis with appendonly yes and appendfsync always, set
@@ -69,6 +72,8 @@ type Store struct {
 	timeout time.Duration
 	memory  *memory
 
+	reassert reassertion
+
 	replicas int           // that must have a revocation before it returns
 	wait     time.Duration // for them
 }
@@ -96,12 +101,18 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	if s.sealer, err = newSealer(opts.SealKeys); err != nil {
 		return nil, fmt.Errorf("redisstore: SealKeys: %w", err)
 	}
+	s.reassert.met.limit = keepMet
+	s.reassert.ctx, s.reassert.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
 
 // Open returns a store with a client of its own for a redis:// or rediss:// URL, set up
 // so that no call outlasts its budget. Nothing is sent; see [Store.Ping]. Parameters in
 // the URL are refused: who needs others makes the client and calls [New].
+//
+// During an outage go-redis writes lines of its own to standard error, by the one logger it
+// has for a process: logging.Disable, of github.com/redis/go-redis/v9/logging, silences it,
+// and Options.OnBreaker says the same in two.
 func Open(url string, opts Options) (*Store, error) {
 	opts, err := opts.complete()
 	if err != nil {
@@ -119,9 +130,10 @@ func Open(url string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// Close ends what runs in the background, which is something only during an outage, and
-// closes the client if [Open] made it.
+// Close ends what runs in the background, which is something only during an outage and after
+// a failover, and closes the client if [Open] made it.
 func (s *Store) Close() error {
+	s.reassert.close()
 	s.client.breaker.close()
 	if !s.owned {
 		return nil

@@ -3,8 +3,9 @@
 -- flagged no-writes: a replica, which hears of changes late or never, refuses to beat.
 -- KEYS: none
 -- ARGV: channel, text that tells the beat from others
--- Returns ok, and publishes the text, a space and now in µs.
+-- Returns what primary.lua returns, and publishes the text, a space and now in µs.
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])
 redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' ' .. now)
-return 'ok'
+local info = redis.pcall('INFO', 'replication')
+return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''

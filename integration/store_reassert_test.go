@@ -1,0 +1,167 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// nobody listens to a feed and does nothing.
+type nobody struct{}
+
+func (nobody) Reset()                        {}
+func (nobody) Changed(session.Scope, string) {}
+func (nobody) Beat(time.Time, time.Time)     {}
+
+// An instance that knows of revocations puts them back as soon as it meets the promoted
+// replica, and does not wait until somebody asks it for one of their sessions: those who
+// never heard of them deny as well. More users are revoked than one round trip puts back.
+func TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem(t *testing.T) {
+	t.Parallel()
+	const users = 120
+	globex := tenant.MustParse("globex")
+	quiet := func(user string) session.Session {
+		s := draft()
+		s.Tenant, s.User = globex, session.MustParseUserID(user)
+		return s
+	}
+	type revocation struct {
+		name   string
+		revoke func(store *redisstore.Store, s session.Session) error
+		once   bool // it ends all of them
+	}
+	revocations := []revocation{
+		{"Revoke", func(store *redisstore.Store, s session.Session) error {
+			return store.Revoke(context.Background(), s.Ref())
+		}, false},
+		{"RevokeUser", func(store *redisstore.Store, s session.Session) error {
+			return store.RevokeUser(context.Background(), s.Tenant, s.User)
+		}, false},
+		{"RevokeTenant", func(store *redisstore.Store, s session.Session) error {
+			return store.RevokeTenant(context.Background(), s.Tenant)
+		}, true},
+		{"RevokeAll", func(store *redisstore.Store, _ session.Session) error {
+			return store.RevokeAll(context.Background())
+		}, true},
+	}
+	meetings := map[string]func(t *testing.T, store *redisstore.Store, other session.Ref){
+		"by its feed": func(t *testing.T, store *redisstore.Store, _ session.Ref) {
+			ctx, stop := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			go func() { defer close(done); redisstore.NewFeed(store).Listen(ctx, nobody{}) }()
+			t.Cleanup(func() { stop(); <-done })
+		},
+		"by a load of another user": func(t *testing.T, store *redisstore.Store, other session.Ref) {
+			ctx, stop := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for ctx.Err() == nil {
+					_, _ = store.Load(ctx, other)
+					select {
+					case <-ctx.Done():
+					case <-time.After(20 * time.Millisecond):
+					}
+				}
+			}()
+			t.Cleanup(func() { stop(); <-done })
+		},
+	}
+	for how, meet := range meetings {
+		for _, r := range revocations {
+			t.Run(r.name+" "+how, func(t *testing.T) {
+				p := newPair(t)
+				knowing, stranger := p.instance(), p.instance()
+				f := &fixture{T: t, store: knowing}
+				for _, id := range []tenant.ID{acme, globex} {
+					f.eventually("a tenant is set up", func() error { return knowing.SetTenantStatus(t.Context(), id, tenant.Active) })
+				}
+				var gone []session.Session
+				for i := range users {
+					if r.once && i == 1 {
+						break
+					}
+					s := quiet(fmt.Sprintf("user-%d", i))
+					f.eventually("a session is created", func() (err error) {
+						s.ID = session.NewID()
+						s, err = knowing.Create(t.Context(), s, session.Creation{Lifetime: time.Hour})
+						return err
+					})
+					gone = append(gone, s)
+				}
+				other := f.create()
+				p.inStep()
+				p.replica.Promote() // it hears of nothing from here on
+				for _, s := range gone {
+					f.eventually("a session is revoked", func() error { return r.revoke(knowing, s) })
+				}
+				// Without this the test proves nothing: on the replica the sessions live.
+				behind := redis.NewClient(&redis.Options{
+					Addr: p.replica.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialTimeout: time.Second, ReadTimeout: time.Second,
+				})
+				defer behind.Close()
+				witness, err := redisstore.New(behind, p.opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, s := range gone {
+					f.eventually("the replica has not heard of it", func() error { _, err := witness.Load(t.Context(), s.Ref()); return err })
+				}
+
+				p.current.Store(p.replica)
+				p.primary.Kill()
+				began := time.Now()
+				meet(t, knowing, other.Ref())
+				for _, s := range gone {
+					soon(t, "who never heard of it denies", func() bool {
+						_, err := stranger.Load(context.Background(), s.Ref())
+						return errors.Is(err, session.ErrNotFound)
+					})
+				}
+				t.Logf("%d sessions were dead again %v after the failover", len(gone), time.Since(began).Round(time.Millisecond))
+				fresh := quiet("user-0")
+				f.eventually("somebody signs in", func() (err error) {
+					fresh.ID = session.NewID()
+					fresh, err = stranger.Create(t.Context(), fresh, session.Creation{Lifetime: time.Hour})
+					return err
+				})
+				if _, err := knowing.Load(t.Context(), fresh.Ref()); err != nil && !isOutage(err) {
+					t.Errorf("a sign-in after the failover: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// A server that cannot be asked whose data it has, or that was met before, is sent nothing
+// more than one question a second.
+func TestMeetingTheSameServerCostsOneQuestionASecond(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	s := f.create()
+	began, before := time.Now(), served(t, f.raw, "info")
+	for range 50 {
+		f.eventually("the session is loaded", func() error { _, err := f.store.Load(t.Context(), s.Ref()); return err })
+	}
+	asked := served(t, f.raw, "info") - before - 1 // one question was this test's own
+	if limit := 2 + int(time.Since(began)/time.Second); asked < 1 || asked > limit {
+		t.Errorf("50 loads asked %d times whose data the server has, want 1 to %d", asked, limit)
+	}
+	// An access list that forbids it costs the answer and nothing else.
+	f.do("acl", "setuser", "default", "-info")
+	f.eventually("the session is loaded without INFO", func() error {
+		<-time.After(1100 * time.Millisecond)
+		_, err := f.store.Load(t.Context(), s.Ref())
+		return err
+	})
+}

@@ -1,0 +1,148 @@
+package redisstore
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// meetInterval is how often at most a read asks whose data the server has.
+	meetInterval = time.Second
+
+	// reassertChunk is how many scripts of a push are sent at once, so that Redis is kept
+	// from others for a few milliseconds at most.
+	reassertChunk = 100
+
+	// keepMet is how many servers are remembered that were met: a cluster has one for each
+	// master, and a failover adds one.
+	keepMet = 1 << 10
+)
+
+// reassertion puts what an instance remembers back into a Redis that it has not met. A
+// failover that lost a revocation is so undone for instances that never heard of it, without
+// waiting until somebody who has asks for that very user.
+type reassertion struct {
+	asked atomic.Int64 // when a read last asked, in ns since 1970
+	met   generations  // ids of replications that have everything remembered before
+
+	ctx     context.Context // ends with close
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu   sync.Mutex // guards busy, and the start of running against close
+	busy bool
+}
+
+// due reports whether a read is to ask whose data the server has, once in meetInterval.
+func (r *reassertion) due(now time.Time) bool {
+	last := r.asked.Load()
+	since := now.UnixNano() - last
+	return (since < 0 || since >= int64(meetInterval)) && r.asked.CompareAndSwap(last, now.UnixNano())
+}
+
+// begin runs push in the background, one at a time. A push that fails is begun again when
+// the server is next met.
+func (r *reassertion) begin(id string, push func(ctx context.Context) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.busy || r.ctx.Err() != nil {
+		return
+	}
+	r.busy = true
+	r.running.Go(func() {
+		err := push(r.ctx)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.busy = false
+		if err == nil {
+			r.met.max(id, 1)
+		}
+	})
+}
+
+func (r *reassertion) close() {
+	r.mu.Lock() // no push begins after this
+	r.cancel()
+	r.mu.Unlock()
+	r.running.Wait()
+}
+
+// meet takes the answer of primary.lua. A server that was not met before gets everything
+// that is remembered.
+func (s *Store) meet(answer any) {
+	id, _ := answer.(string)
+	if id == "" || s.reassert.met.get(id) != 0 {
+		return
+	}
+	s.reassert.begin(id, s.putBack)
+}
+
+// putBack raises the epochs that are behind what is remembered, those of most sessions
+// first, and ends the sessions that were ended one by one and are there again. What is not
+// behind is not changed.
+func (s *Store) putBack(ctx context.Context) error {
+	for _, epochs := range []*generations{&s.memory.shared, &s.memory.revoked, &s.memory.seen} {
+		var raises []pending
+		for key, epoch := range epochs.all() {
+			sc := raiseScript
+			if epochs == &s.memory.shared && key != s.names.global() {
+				sc = tenantRaiseScript
+			}
+			raises = append(raises, pending{sc, []string{key}, []any{epoch}})
+		}
+		if _, err := s.inChunks(ctx, raises); err != nil {
+			return err
+		}
+	}
+	var records []string
+	var looks []pending
+	for record := range s.memory.gone.all() {
+		records = append(records, record)
+		looks = append(looks, pending{usedScript, []string{record}, nil})
+	}
+	there, err := s.inChunks(ctx, looks)
+	if err != nil {
+		return err
+	}
+	var ends []pending
+	for i, record := range records {
+		if there[i] == "yes" {
+			user, keys := s.names.ofRecord(record)
+			ends = append(ends, pending{revokeScript, revokeKeys(user, keys), []any{keys.member}})
+		}
+	}
+	_, err = s.inChunks(ctx, ends)
+	return err
+}
+
+// pending is a script and what it is called with.
+type pending struct {
+	script
+	keys []string
+	args []any
+}
+
+// inChunks makes the calls, many in one round trip, and returns their answers in order. Each
+// chunk has the budget of a call.
+func (s *Store) inChunks(ctx context.Context, calls []pending) ([]any, error) {
+	var all []any
+	for chunk := range slices.Chunk(calls, reassertChunk) {
+		bounded, cancel := s.within(ctx)
+		answers, err := batch(bounded, s.client, func(eval bool) []*call {
+			made := make([]*call, len(chunk))
+			for i, c := range chunk {
+				made[i] = c.call(bounded, eval, c.keys, c.args...)
+			}
+			return made
+		})
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, answers...)
+	}
+	return all, nil
+}
