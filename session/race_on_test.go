@@ -2,5 +2,6 @@
 
 package session_test
 
-// raceDetector says that small values take more memory than they do in a service.
+// raceDetector says that small values take more memory, and everything more time, than in a
+// service.
 const raceDetector = true
