@@ -18,6 +18,11 @@ const maxTimeout = 30 * time.Second
 
 // Config says whom to trust and what they may do. Three fields are required and have no
 // default; the zero Config does not build.
+//
+// Behind a proxy two things have to be said, since no header of a proxy is believed by
+// itself: whose word is taken for a client's address, by [middleware.Proxies], and under
+// which origins clients reach the service, by [token.ProofConfig] where DPoP is used. The
+// proxy passes the Host on; https is what an Origin is compared with.
 type Config struct {
 	// Tokens verifies bearer tokens. Required: a [token.Verifier], which says which
 	// issuers are trusted, for which audience and by which keys.
