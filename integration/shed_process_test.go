@@ -48,7 +48,7 @@ type order struct {
 
 func startProcesses(t *testing.T) *processes {
 	t.Helper()
-	server := redisserver.Start(t)
+	server := redisserver.Start(t, "--appendonly", "no") // a disk that is busy is not what is tested
 	around := min(1, runtime.NumCPU()-1)
 	place(t, server, around)
 	p := &processes{}

@@ -206,6 +206,7 @@ func TestProofsAreVerifiedWithinALimit(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if limited.proofs.free != 2 {
 			t.Errorf("%d of 2 places came back", limited.proofs.free)
 		}
