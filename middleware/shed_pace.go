@@ -8,7 +8,7 @@ import (
 
 // A client that is refused at once asks again at once. With keep-alive that costs the
 // service all that HTTP costs, again and again, and that is most of what any request
-// costs: 64 connections with forged tokens, or 256 of one tenant, take a whole processor.
+// costs: 64 connections with forged tokens, or 256 of one tenant, took most of a processor.
 // A connection that waits for its answer costs nothing, and asks for nothing else. So
 // answers that refuse are spaced out.
 const (
