@@ -119,7 +119,7 @@ func (q *quickstart) stop() {
 	go func() { _ = q.cmd.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		_ = q.cmd.Process.Kill()
 		<-done
 		q.t.Error("the quickstart did not stop on an interrupt")
@@ -136,7 +136,7 @@ type answer struct {
 	took   time.Duration
 }
 
-var client = &http.Client{Timeout: 10 * time.Second}
+var client = &http.Client{Timeout: 30 * time.Second}
 
 // send sends one request; headers are name, value, name, value.
 func (q *quickstart) send(method, path, token, body string, headers ...string) answer {
@@ -164,9 +164,18 @@ func (q *quickstart) send(method, path, token, body string, headers ...string) a
 	return answer{resp.StatusCode, resp.Header, string(text), time.Since(start)}
 }
 
+// want sends a request and wants that status. An answer of 503 is asked for again, as it
+// says: on a busy machine Redis may take longer than the service waits for it.
 func (q *quickstart) want(status int, method, path, token, body string, headers ...string) answer {
 	q.t.Helper()
 	a := q.send(method, path, token, body, headers...)
+	for range 30 {
+		if a.status != http.StatusServiceUnavailable || status == a.status {
+			break
+		}
+		time.Sleep(300 * time.Millisecond) // longer than an open breaker takes to ask again
+		a = q.send(method, path, token, body, headers...)
+	}
 	if a.status != status {
 		q.t.Errorf("%s %s: got %d %s, want %d", method, path, a.status, a.body, status)
 	}
@@ -272,10 +281,11 @@ func TestRedisGoneIs503AndBackIs200(t *testing.T) {
 			q.want(200, "GET", "/invoices/1", alice, "")
 
 			outage.begin(redis)
+			stalls := watchStalls(t)
 			for range 3 {
 				a := q.want(503, "GET", "/invoices/1", alice, "")
-				if a.took > 300*time.Millisecond {
-					t.Errorf("the answer took %v", a.took)
+				if limit := answerLimit + stalls.slack(); a.took > limit {
+					t.Errorf("the answer took %v, the limit is %v", a.took, limit)
 				}
 				if a.header.Get("Retry-After") == "" || a.header.Get("Set-Cookie") != "" || a.header.Get("WWW-Authenticate") != "" {
 					t.Errorf("headers are %v", a.header)
@@ -290,7 +300,7 @@ func TestRedisGoneIs503AndBackIs200(t *testing.T) {
 			q.want(503, "POST", "/login", "", url.Values{"tenant": {"acme"}, "user": {"bob"}, "password": {"demo"}}.Encode(), "Content-Type", form)
 
 			outage.end(redis)
-			deadline := time.Now().Add(5 * time.Second)
+			deadline := time.Now().Add(30 * time.Second)
 			for q.send("GET", "/invoices/1", alice, "").status != 200 {
 				if time.Now().After(deadline) {
 					t.Fatal("no recovery without a restart")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,9 +30,10 @@ func isOutage(err error) bool {
 }
 
 // everyMethodIsAnOutage calls every method; each must fail within limit. A method gets
-// three attempts at the limit, since the machine may be busy.
+// three attempts at the limit and the time of a stall, since the machine may be busy.
 func (f *fixture) everyMethodIsAnOutage(what string, store *redisstore.Store, ref session.Ref, limit time.Duration) {
 	f.Helper()
+	stalls := watchStalls(f.T)
 	for _, m := range methods(ref) {
 		took := time.Duration(0)
 		for range 3 {
@@ -43,8 +45,8 @@ func (f *fixture) everyMethodIsAnOutage(what string, store *redisstore.Store, re
 				break
 			}
 		}
-		if took > limit {
-			f.Errorf("%s: %s took %v, the limit is %v", what, m.name, took, limit)
+		if slack := stalls.slack(); took > limit+slack {
+			f.Errorf("%s: %s took %v, the limit is %v and a slack of %v", what, m.name, took, limit, slack)
 		}
 	}
 }
@@ -75,6 +77,7 @@ func TestStoreWhileRedisHangs(t *testing.T) {
 	f.server.Freeze()
 	f.everyMethodIsAnOutage("frozen", f.store, s.Ref(), answerLimit)
 	// Many requests at once must not wait for each other either.
+	stalls := watchStalls(t)
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
@@ -82,7 +85,7 @@ func TestStoreWhileRedisHangs(t *testing.T) {
 			if _, err := f.store.Load(context.Background(), s.Ref()); !isOutage(err) {
 				f.Errorf("one of 100 loads: %v", err)
 			}
-			if took := time.Since(began); took > 2*time.Second {
+			if took := time.Since(began); took > 2*time.Second+stalls.slack() {
 				f.Errorf("one of 100 loads took %v", took)
 			}
 		})
@@ -113,11 +116,12 @@ func TestStoreKeepsTheCallersDeadline(t *testing.T) {
 	defer f.server.Thaw()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
+	stalls := watchStalls(t)
 	began := time.Now()
 	if _, err := f.store.Load(ctx, s.Ref()); !isOutage(err) {
 		t.Errorf("Load: %v", err)
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > time.Second+stalls.slack() {
 		t.Errorf("Load took %v, the caller had 50ms", took)
 	}
 }
@@ -130,13 +134,15 @@ func TestStoreKeepsWhatItAcknowledgedBeforeACrash(t *testing.T) {
 	var mu sync.Mutex
 	var live, revoked []session.Ref
 	enough := make(chan struct{})
+	var crashed atomic.Bool
 	var writers sync.WaitGroup
 	for range 8 {
 		writers.Go(func() {
-			for n := 0; ; n++ {
+			for n := 0; !crashed.Load(); n++ {
 				s, err := f.store.Create(context.Background(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
 				if err != nil {
-					return // the crash
+					<-time.After(time.Millisecond)
+					continue // the crash, or a busy machine: nothing was acknowledged
 				}
 				if n%2 == 0 {
 					mu.Lock()
@@ -145,7 +151,7 @@ func TestStoreKeepsWhatItAcknowledgedBeforeACrash(t *testing.T) {
 					continue
 				}
 				if err := f.store.Revoke(context.Background(), s.Ref()); err != nil {
-					return
+					continue
 				}
 				mu.Lock()
 				revoked = append(revoked, s.Ref())
@@ -158,10 +164,11 @@ func TestStoreKeepsWhatItAcknowledgedBeforeACrash(t *testing.T) {
 	}
 	select {
 	case <-enough:
-	case <-time.After(30 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Error("too few sessions before the crash")
 	}
 	f.server.Kill()
+	crashed.Store(true)
 	writers.Wait()
 	f.server.Restart()
 	for _, ref := range live {
