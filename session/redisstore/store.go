@@ -42,7 +42,8 @@
 //
 // Each load asks Redis. A [session.Cache] on the store's [Feed] answers most of them from
 // memory and still hears of every change at once. When Redis does not answer, a breaker
-// fails calls at once and tells when Redis is back: see [Store.Breaker].
+// fails calls at once and tells when Redis is back: see [Store.Breaker]. While a cluster moves
+// a slot from one master to another, calls for its users wait, within their budget.
 package redisstore
 
 import (
