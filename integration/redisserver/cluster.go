@@ -24,7 +24,7 @@ func StartCluster(tb testing.TB) []string {
 			tb.Fatalf("redisserver: %v", err)
 		}
 		_, port, _ := net.SplitHostPort(bus)
-		nodes = append(nodes, Start(tb, "--cluster-enabled", "yes", "--cluster-port", port))
+		nodes = append(nodes, Start(tb, append(inMemory, "--cluster-enabled", "yes", "--cluster-port", port)...))
 	}
 	var addrs []string
 	for i, node := range nodes {

@@ -66,6 +66,10 @@ func Start(tb testing.TB, args ...string) *Server {
 	return nil
 }
 
+// inMemory is for servers that are never restarted: nothing waits for the disk, which tests
+// that run at the same time share.
+var inMemory = []string{"--appendonly", "no"}
+
 // Shared returns the URL of a Redis for a test that needs no process of its own: that of
 // REDIS_URL when it is set, and otherwise one of its own. Tests share it, so each must
 // use a prefix of its own and may flush nothing.

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// StartReplica starts a replica of a server and returns when it is in step.
+// StartReplica starts a replica of a server and returns when it is in step. It keeps nothing
+// on disk.
 func StartReplica(tb testing.TB, primary *Server) *Server {
 	tb.Helper()
 	host, port, _ := net.SplitHostPort(primary.addr)
@@ -20,7 +21,7 @@ func StartReplica(tb testing.TB, primary *Server) *Server {
 	if err := client.ConfigSet(context.Background(), "repl-diskless-sync-delay", "0").Err(); err != nil {
 		tb.Fatalf("redisserver: %v", err)
 	}
-	replica := Start(tb, "--replicaof", host+" "+port)
+	replica := Start(tb, append(inMemory, "--replicaof", host+" "+port)...)
 	eventually(tb, "the replica is not in step", func() bool {
 		client := replica.Client()
 		defer client.Close()

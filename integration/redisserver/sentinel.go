@@ -31,7 +31,7 @@ const SentinelMaster = "sessions"
 // [Sentinel.Failover] has it act, on a replica that has nothing yet.
 func StartSentinel(tb testing.TB) *Sentinel {
 	tb.Helper()
-	primary := Start(tb)
+	primary := Start(tb, inMemory...)
 	StartReplica(tb, primary)
 	addr, err := freePort()
 	if err != nil {
