@@ -242,9 +242,10 @@ func (c *caller) use(ctx context.Context) {
 // when it is not, never done when it was not.
 func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 	t.Parallel()
-	requests, patience := int64(20_000), 2*time.Minute
+	// The short proof ends after its time, with fewer requests on a busy machine.
+	requests, least, patience := int64(20_000), int64(1_000), 20*time.Second
 	if soak() {
-		requests, patience = 1_000_000, time.Hour
+		requests, least, patience = 1_000_000, 1_000_000, time.Hour
 	}
 	server := redisserver.Start(t)
 	proxy := faultproxy.Start(t, server.Addr())
@@ -298,8 +299,8 @@ func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 	running.Wait()
 
 	t.Logf("%d answers, %d outages, %d alarms; garbled %v", d.answered.Load(), d.outages.Load(), d.alarms.Load(), proxy.Garbled())
-	if n := d.answered.Load(); n < requests && d.wrong.Load() == 0 {
-		t.Errorf("%d of %d requests were answered in %v", n, requests, patience)
+	if n := d.answered.Load(); n < least && d.wrong.Load() == 0 {
+		t.Errorf("%d of %d requests were answered in %v", n, least, patience)
 	}
 	if d.alarms.Load() == 0 {
 		t.Error("nobody was given the answer to another call: this test tested nothing")
