@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,15 +24,15 @@ func TestAPushIsRepeatedUntilItSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReassertion()
 		defer r.close()
-		pushes := 0
+		var pushes atomic.Int32
 		push := func(err error) func(context.Context) error {
-			return func(context.Context) error { pushes++; time.Sleep(time.Second); return err }
+			return func(context.Context) error { pushes.Add(1); time.Sleep(time.Second); return err }
 		}
 		r.begin("a", push(errors.New("gone again")))
 		r.begin("a", push(nil))
 		synctest.Wait()
-		if pushes != 1 {
-			t.Errorf("%d pushes run at once", pushes)
+		if n := pushes.Load(); n != 1 {
+			t.Errorf("%d pushes run at once", n)
 		}
 		time.Sleep(2 * time.Second)
 		if r.met.get("a") != 0 {
@@ -39,8 +40,8 @@ func TestAPushIsRepeatedUntilItSucceeds(t *testing.T) {
 		}
 		r.begin("a", push(nil))
 		time.Sleep(2 * time.Second)
-		if pushes != 2 || r.met.get("a") == 0 {
-			t.Errorf("%d pushes, met: %v", pushes, r.met.get("a") != 0)
+		if n := pushes.Load(); n != 2 || r.met.get("a") == 0 {
+			t.Errorf("%d pushes, met: %v", n, r.met.get("a") != 0)
 		}
 	})
 }
