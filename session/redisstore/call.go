@@ -27,8 +27,11 @@ type call struct {
 	first *call // of a pipeline on one connection, otherwise nil
 }
 
-// call makes the EVALSHA of a script, or its EVAL for a server that does not know it. Marks
-// need not be secret, only different: who chooses answers needs no connection out of step.
+// unlike returns a text unlike all others. It need not be secret: who chooses answers needs
+// no connection out of step.
+func unlike() string { return strconv.FormatUint(rand.Uint64(), 36) }
+
+// call makes the EVALSHA of a script, or its EVAL for a server that does not know it.
 func (s script) call(ctx context.Context, eval bool, keys []string, args ...any) *call {
 	words := make([]any, 0, 4+len(keys)+len(args))
 	if eval {
@@ -40,7 +43,7 @@ func (s script) call(ctx context.Context, eval bool, keys []string, args ...any)
 	for _, key := range keys {
 		words = append(words, key)
 	}
-	c := &call{mark: strconv.FormatUint(rand.Uint64(), 36)}
+	c := &call{mark: unlike()}
 	c.Cmd = redis.NewCmd(ctx, append(append(words, args...), c.mark)...)
 	c.SetFirstKeyPos(3) // where a cluster client finds the slot
 	return c

@@ -120,7 +120,7 @@ type sessionKeys struct {
 	member  string // of the index
 	record  string // hash: v version, d sealed record, i idle timeout in µs, x expiry in ms
 	seen    string // µs of the last recorded use; ends with the idle timeout
-	refresh string // hash: cur, prev, salt, at
+	refresh string // hash: cur, prev, salt, at, and by, which call made the last step
 }
 
 func (k userKeys) session(id session.ID) sessionKeys {

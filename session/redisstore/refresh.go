@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -37,7 +35,7 @@ func (s *Store) refresh(ctx context.Context, ref session.Ref, step session.Refre
 	v, err := s.run(ctx, refreshScript,
 		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index, l.user.order, l.user.events},
 		l.issued.user, string(step.Presented[:]), string(step.Next[:]), string(step.Salt[:]),
-		int64(step.Grace/time.Microsecond), l.keys.member, strconv.FormatUint(rand.Uint64(), 36))
+		int64(step.Grace/time.Microsecond), l.keys.member, unlike())
 	if err != nil {
 		return session.RefreshOutcome{}, err
 	}

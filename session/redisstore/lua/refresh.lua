@@ -3,7 +3,7 @@
 -- family that was presented anything else, which is announced.
 -- KEYS: session, last use, user epoch, refresh family, index, order, events
 -- ARGV: user epoch, presented digest, next digest, salt, grace in µs, member of the index,
---       name of this call
+--       text that no other call has
 -- Returns {'ok' or 'repeated', now in µs, last use in µs, version, sealed record, salt},
 --         {'gone'} or {'reused'}.
 local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'i', 'x')
