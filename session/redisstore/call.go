@@ -74,9 +74,10 @@ func (c *call) result() (any, error) {
 func (c *call) NoRetry() bool { return c.once }
 
 // SetErr implements [redis.Cmder]. The client calls it in a pipeline with nil before it tries
-// again, and with nil or [redis.Nil] when it has read the answer. Then it closes the connection for an error of the first command that is none of
-// Redis: so one that is out of step is not used again. A client of a cluster goes by its
-// own error alone; it drops a connection on which something is left to read.
+// again, and with nil or [redis.Nil] when it has read the answer. Then it closes the
+// connection for an error of the first command that is none of Redis: so one that is out of
+// step is not used again. A client of a cluster goes by its own error alone; it drops a
+// connection on which something is left to read.
 func (c *call) SetErr(err error) {
 	c.Cmd.SetErr(err)
 	if err == nil && c.Val() == nil || err != nil && !errors.Is(err, redis.Nil) {
@@ -108,17 +109,17 @@ func (p plain) exec(ctx context.Context, calls []*call) ([]any, error) {
 		}
 		_ = pipe.Process(ctx, c) // only queues
 	}
-	_, err := pipe.Exec(ctx)
+	// An error that is not of one call, such as of signing in, may leave no trace in any.
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
 	answers := make([]any, len(calls))
 	for i, c := range calls {
-		if err != nil && c.Err() == nil && c.Val() == nil {
-			return nil, err // such as of a password: the call was not even sent
-		}
 		answer, err := c.result()
 		if err != nil {
 			return nil, err
 		}
 		answers[i] = answer
 	}
-	return answers, err
+	return answers, nil
 }

@@ -41,7 +41,8 @@ type Options struct {
 
 	// WaitReplicas is how many replicas must have a revocation before it returns (WAIT), for
 	// at most half of Timeout and of the client's ReadTimeout: with fewer it fails with
-	// session.ErrUnavailable, having revoked. Default 0: what instances remember puts revocations back after a failover.
+	// session.ErrUnavailable, having revoked. Default 0: what instances remember puts
+	// revocations back after a failover.
 	WaitReplicas int
 
 	// OnBreaker is called when the store stops asking Redis because it does not answer,

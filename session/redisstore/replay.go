@@ -13,11 +13,12 @@ import (
 // and logout tokens, see token.ReplayStore. [Store.Replay] returns it. It is safe for
 // concurrent use.
 //
-// Each use is one SET NX PX, in a script, of a key of about 40 bytes that ends with its time to live, so
-// what Redis holds is bounded by the rate of requests times that. The command is never
-// sent twice: when its answer is lost, the caller gets an outage and cannot know whether
-// the key was recorded, and the client sends a new proof. Nothing is stored by which a
-// retry could be told from a replay, because nothing in the requests tells them apart.
+// Each use is one SET NX PX, in a script, of a key of about 40 bytes that ends with its time
+// to live, so what Redis holds is bounded by the rate of requests times that. The script is
+// never run twice for one use: when its answer is lost, the caller gets an outage and cannot
+// know whether the key was recorded, and the client sends a new proof. Nothing is stored by
+// which a retry could be told from a replay, because nothing in the requests tells them
+// apart.
 //
 // A failover that loses the last writes forgets these too, as the package says of
 // revocations.
