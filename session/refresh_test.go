@@ -3,6 +3,7 @@ package session_test
 import (
 	"encoding/base64"
 	"errors"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -42,14 +43,18 @@ func tabs(t *testing.T, m *session.Manager, token session.RefreshToken, n int) m
 func TestParallelRefreshesGetOneSuccessor(t *testing.T) {
 	m := newManager(t, newStore(t), session.Options{})
 	_, token := signIn(t, m)
-	for round := range 100 {
-		got := tabs(t, m, token, 20)
+	rounds, many := 100, 20
+	if os.Getenv("REEVE_SOAK") != "" {
+		rounds, many = 1000, 100
+	}
+	for round := range rounds {
+		got := tabs(t, m, token, many)
 		if len(got) != 1 {
 			t.Fatalf("round %d: %d successors", round, len(got))
 		}
 		for text, n := range got {
-			if n != 20 || text == token.Reveal() {
-				t.Fatalf("round %d: %d of 20 got the successor", round, n)
+			if n != many || text == token.Reveal() {
+				t.Fatalf("round %d: %d of %d got the successor", round, n, many)
 			}
 			_, next, err := m.Refresh(t.Context(), text)
 			if err != nil {
