@@ -38,7 +38,7 @@ func (b *hoarded) Close() error {
 // TestBodiesThatAreHoardedTakeBoundedMemory: many providers send what they can and hold on,
 // and one sends 20 KiB of keys, slowly.
 func TestBodiesThatAreHoardedTakeBoundedMemory(t *testing.T) {
-	n, sizes := 299, []int{20 << 10, 200 << 10}
+	n, sizes := 149, []int{20 << 10, 400 << 10}
 	if soak() {
 		n, sizes = 999, []int{60 << 10, 1 << 20}
 	}
