@@ -40,7 +40,7 @@ func (b *hoarded) Close() error {
 func TestBodiesThatAreHoardedTakeBoundedMemory(t *testing.T) {
 	n, sizes := 149, []int{20 << 10, 400 << 10}
 	if soak() {
-		n, sizes = 999, []int{60 << 10, 1 << 20}
+		n, sizes = 399, []int{60 << 10, 1 << 20}
 	}
 	for _, size := range sizes {
 		t.Run(fmt.Sprint(size>>10, " KiB"), func(t *testing.T) {
