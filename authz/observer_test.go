@@ -2,6 +2,7 @@ package authz_test
 
 import (
 	"context"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -104,5 +105,21 @@ func TestAnAnswerIsTheSameWhoeverWasRefused(t *testing.T) {
 	}
 	if e := w.events[1]; !e.Tenant.IsZero() || !e.User.IsZero() || e.Session != "" {
 		t.Errorf("a forged token is recorded as %s/%s", e.Tenant, e.User)
+	}
+}
+
+// TestABoundTokenIsRecordedOnceItsKeyIsShown: who only has its text may be a thief.
+func TestABoundTokenIsRecordedOnceItsKeyIsShown(t *testing.T) {
+	b := newBoundWorld(t)
+	r := request("GET", "/me", "Authorization", "DPoP "+b.bound, "DPoP", b.holder.proof("GET", publicOrigin+"/me", b.bound), "X-Tenant", "globex")
+	rec := httptest.NewRecorder()
+	b.echo.ServeHTTP(rec, r)
+	b.want(rec, 403, "forbidden")
+	b.want(b.do("GET", "/me", b.bound), 401, "invalid-token")
+	if e := b.events[0]; e.Tenant != acme || e.User != alice || e.Session != b.sess.ID.Digest() {
+		t.Errorf("with its key it is recorded as %s/%s", e.Tenant, e.User)
+	}
+	if e := b.events[1]; !e.Tenant.IsZero() || !e.User.IsZero() || e.Session != "" {
+		t.Errorf("without its key it is recorded as %s/%s", e.Tenant, e.User)
 	}
 }
