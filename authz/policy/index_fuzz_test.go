@@ -1,7 +1,9 @@
 package policy_test
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	casbinutil "github.com/casbin/casbin/v2/util"
@@ -82,5 +84,30 @@ func TestIndexFindsThePathsThatCasbinMatches(t *testing.T) {
 	t.Logf("%d of %d matched", matched, n*len(pathFunctions))
 	if matched < n/10 {
 		t.Error("too few match")
+	}
+}
+
+// Patterns of every function on paths are looked up, by their segments.
+func TestPathsOfEveryFunctionAreLookedUp(t *testing.T) {
+	for fn, pattern := range map[string]string{
+		"keyMatch": "/things%d/*", "keyMatch2": "/things%d/:id/parts", "keyMatch3": "/things%d/{id}/parts",
+		"keyMatch4": "/things%d/{id}/parts", "keyMatch5": "/things%d/{id}/parts",
+	} {
+		var rules strings.Builder
+		for i := range 2_000 {
+			fmt.Fprintf(&rules, "p, role0, t1, "+pattern+", read\n", i)
+		}
+		rules.WriteString("g, alice, role0, t1\n")
+		ix := indexOf(t, strings.Replace(routesModel, "keyMatch2", fn, 1), rules.String())
+		request := []any{"alice", "t1", "/things1234/4711/parts", "read"}
+		if ok, rule, err := ix.EnforceEx(request...); err != nil || !ok || rule[2] != fmt.Sprintf(pattern, 1234) {
+			t.Errorf("%s: %t %q %v", fn, ok, rule, err)
+		}
+		if n := policy.Candidates(ix, request...); n != 1 {
+			t.Errorf("%s: %d candidates", fn, n)
+		}
+		if n := testing.AllocsPerRun(100, func() { _, _ = ix.Enforce(request...) }); n > 0 {
+			t.Errorf("%s: %v allocations", fn, n)
+		}
 	}
 }

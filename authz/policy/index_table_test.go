@@ -8,7 +8,7 @@ import (
 
 // Among so many names some unknown ones have the hash of a known one.
 func TestATextIsFoundByItsBytesAndNotByItsHash(t *testing.T) {
-	const n = 300_000
+	const n = 150_000
 	// Around the length of which a text stands in its slot.
 	name := func(i int) string { return fmt.Sprintf("name-%d%s", i, strings.Repeat("x", i%16)) }
 	names := newTexts()
