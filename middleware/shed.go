@@ -33,7 +33,7 @@ const queueTime = 10 * time.Millisecond
 // 200 ms: who sends forged tokens one after the other waits, and nobody else does.
 //
 // A verification that waits for an issuer's keys holds its place, so n is more than can
-// wait for them at a time, which for one issuer of package jwks are 64.
+// wait for them at a time, which for one jwks.Fetcher are 64.
 func LimitVerifier(v Verifier, n int) Verifier {
 	known, _ := v.(recaller)
 	return &limitedVerifier{v, known, newLimiter(n), newLimiter(n)}
