@@ -173,6 +173,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -196,6 +197,7 @@ var (
 	_ = authz.Must[int]
 	_ authztest.Options
 	_ middleware.DPoP
+	_ netip.Prefix
 	_ time.Duration
 	_ redispolicy.Revision
 	_ jwks.Config

@@ -66,7 +66,7 @@ func TestEachRequestIsOneLine(t *testing.T) {
 			`decision=deny tenant="" caller=anonymous method=GET route=/me rule="not asked" status=401 cause="[^"]+" us=[0-9]+`},
 		"a claim to another tenant": {
 			func() response { return s.as("alice", "GET", "/me", header("X-Tenant", "globex")) },
-			`decision=deny tenant="" caller=anonymous method=GET route=/me rule="not asked" status=403 cause="[^"]+" us=[0-9]+`},
+			`decision=deny tenant=acme caller=alice method=GET route=/me rule="not asked" status=403 cause="[^"]+" us=[0-9]+`},
 		"an invoice that is not there": {
 			func() response { return s.as("alice", "GET", "/invoices/3") },
 			`decision=allow tenant=acme caller=alice method=GET route=/invoices/:id rule=` + at("role:viewer", "/invoices/:id", "GET") + ` status=404 us=[0-9]+`},
