@@ -56,6 +56,7 @@ func TestCacheCost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	meet(store)
 	if err := store.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestCacheCost(t *testing.T) {
 	// loads are the round trips that were loads; the others are beats.
 	loads := func() (trips [][]string) {
 		for _, trip := range m.take() {
-			if len(trip) == 3 {
+			if len(trip) == loadCalls {
 				trips = append(trips, trip)
 			}
 		}

@@ -68,6 +68,7 @@ func TestDeleteWinsInEveryInterleavingOfReadsAndWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	meet(slow)
 	for _, method := range methods(f.create().Ref()) { // each script is known from here on
 		if err := method.do(t.Context(), slow); err != nil {
 			t.Fatalf("%s: %v", method.name, err)

@@ -26,6 +26,7 @@ func TestASessionThatMadeRoomIsDeadBeforeItIsDiscarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	meet(slow)
 	defer slow.Close()
 	// Redis knows the scripts, so that each is one command.
 	if err := f.store.RevokeOthers(t.Context(), f.create().Ref()); err != nil {

@@ -55,6 +55,7 @@ func TestARevocationBetweenReadingAndWritingWins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	meet(slow)
 	other := open(t, f.server.URL(), opts)
 	if err := other.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)
@@ -174,6 +175,7 @@ func TestAScriptThatRanAfterAllAnswersAsItDid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	meet(store)
 	for _, method := range methods(f.create().Ref()) { // each script is known from here on
 		if err := method.do(t.Context(), store); err != nil {
 			t.Fatalf("%s: %v", method.name, err)
