@@ -171,6 +171,8 @@ func (c *roleClosures) settle(spans map[uint64]span, names int) {
 		}
 	}
 	c.spans = newGroups(keys, all)
+	onLargePages(c.homes)
+	onLargePages(c.roles)
 }
 
 func (c *roleClosures) addPlace(domain string, patterns bool, places map[uint32]uint32, byPrefix map[string]uint32, t *texts) uint32 {

@@ -72,6 +72,8 @@ func newGroups(keys [][maxKeys]uint32, all []found) groups {
 			})
 		}
 	}
+	onLargePages(g.slots)
+	onLargePages(g.found)
 	return g
 }
 

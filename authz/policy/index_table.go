@@ -101,6 +101,7 @@ func (t *texts) seal() []uint32 {
 		}
 	}
 	t.all, t.bytes, t.added = string(t.bytes), nil, nil
+	onLargePages(t.slots)
 	return numbers
 }
 
