@@ -78,7 +78,7 @@ func Shared(tb testing.TB) string {
 	if url := os.Getenv("REDIS_URL"); url != "" {
 		return url
 	}
-	return Start(tb).URL()
+	return Start(tb, inMemory...).URL() // with the URL alone nobody restarts it
 }
 
 func missing(tb testing.TB, what string) {
