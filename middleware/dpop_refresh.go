@@ -11,8 +11,8 @@ import (
 
 // KeyAttribute is the attribute of a session whose refresh tokens are bound to a key (RFC
 // 9449 §5): the thumbprint that [DPoP.Bind] returned when the user signed in. A service sets
-// it when it creates the session, and keeps it whenever it changes the attributes.
-const KeyAttribute = "dpop_key"
+// it when it creates the session; a change that leaves it out is refused.
+const KeyAttribute = session.KeyAttribute
 
 // Refresher exchanges refresh tokens and ends sessions. [session.Manager] is one.
 type Refresher interface {

@@ -88,6 +88,8 @@ func (m *Manager) checkChange(before, after Session) error {
 		return fmt.Errorf("%w: a change keeps CreatedAt, ExpiresAt and LastSeenAt", ErrInvalid)
 	case after.UserAgent != before.UserAgent, after.Address != before.Address, !slices.Equal(after.Actors.chain, before.Actors.chain):
 		return fmt.Errorf("%w: a change keeps the device and the actors", ErrInvalid)
+	case losesKey(before.Attributes, after.Attributes):
+		return errKeyLost
 	case after.Version != before.Version:
 		return fmt.Errorf("%w: a change keeps the version", ErrInvalid)
 	case after.IdleTimeout == before.IdleTimeout:

@@ -60,6 +60,9 @@ func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles
 			return Session{}, Creation{}, ErrImpersonating
 		}
 		s := old
+		if losesKey(old.Attributes, attributes) {
+			return Session{}, Creation{}, errKeyLost
+		}
 		s.ID, s.Tenant, s.Roles, s.Attributes = NewID(), to, roles, attributes
 		first = firstClaims(s.Ref())
 		return s, Creation{Lifetime: m.opts.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.opts.Limit}, nil

@@ -1,0 +1,21 @@
+package session
+
+import "fmt"
+
+// KeyAttribute is the attribute that names the key which a session is bound to (RFC 9449
+// §5): without the holder of that key its refresh tokens are of no use. Once set it cannot
+// be changed or left out, also not by a service that replaces all attributes and forgot it:
+// a binding that can be lost in passing would protect nobody.
+const KeyAttribute = "dpop_key"
+
+var errKeyLost = fmt.Errorf("%w: a change keeps the attribute %s, the key that the session is bound to", ErrInvalid, KeyAttribute)
+
+func losesKey(before, after Attributes) bool {
+	old, bound := before.Get(KeyAttribute)
+	if !bound {
+		return false
+	}
+	was, ok := old.(string)
+	is, kept := after.values[KeyAttribute].(string)
+	return !ok || !kept || is != was
+}
