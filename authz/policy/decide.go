@@ -5,53 +5,70 @@ import "slices"
 // decide answers a valid request. Its cost depends on the caller's roles and on the rules
 // for this object and these roles, not on how many rules there are. Rules are found first
 // and their conditions evaluated after, which keeps every list below on the stack.
-func (s *snapshot) decide(r *Request) Decision {
+func (s *snapshot) decide(r *Request, q *question) Decision {
 	var names [64]uint32
 	var hits [16]mark
-	return s.weigh(s.hits(names[:0], hits[:0], r), r)
+	return s.weigh(s.hits(names[:0], hits[:0], r, q), r)
+}
+
+// expect begins a question: it takes the hashes of what the request says, and has all places
+// fetched that the answer is likely to need. Among many rules these are far away in memory,
+// and arrive together while the request is checked.
+func (s *snapshot) expect(r *Request) question {
+	n, o := s.names, &r.Object
+	q := question{name: o.Route}
+	if len(r.Subject.ID) > maxIDLength || len(o.Route) > maxRouteLength || len(o.ID) > maxIDLength || len(o.Type) > maxNameLength || len(r.Action) > maxNameLength {
+		return q // it is refused
+	}
+	q.tenant = n.tenants.expect(r.Tenant.String())
+	q.action = n.words.expect(string(r.Action))
+	if o.Route == "" {
+		q.typ, q.name = n.words.expect(o.Type), o.ID
+	}
+	if q.name != "" {
+		q.rest = n.objects.expect(q.name)
+	}
+	s.own.expect(q.tenant, &q)
+	s.shared.expect(term{}, &q)
+	q.user = n.users.expect(r.Subject.ID)
+	s.closures.expect(n.who(n.users.guess(q.user.hash)))
+	return q
+}
+
+// settle gives a question its numbers.
+func (s *snapshot) settle(q *question, r *Request) {
+	n, o := s.names, &r.Object
+	n.tenants.settle(&q.tenant, r.Tenant.String())
+	n.words.settle(&q.action, string(r.Action))
+	if o.Route == "" {
+		if n.words.settle(&q.typ, o.Type); q.typ == (term{}) {
+			q.name, q.rest = "", term{} // without its type, an id could be taken for a route
+		}
+	}
+	if q.name != "" {
+		n.objects.settle(&q.rest, q.name)
+	}
 }
 
 // hits appends the rules that are for this caller, action and object. names is room for the
 // caller's names.
-//
-// The groups are found before the caller's names are: with many rules both are far away in
-// memory, and the processor waits for them together.
-func (s *snapshot) hits(names []uint32, hits []mark, r *Request) []mark {
-	q := s.question(r)
-	var prefixes [16]uint32
-	if (s.shared.kinds[0] | s.own.kinds[q.tenant]).prefixes() {
-		q.prefixes = s.beginnings(prefixes[:0], &q)
+func (s *snapshot) hits(names []uint32, hits []mark, r *Request, q *question) []mark {
+	s.settle(q, r)
+	var begin [16]term
+	prefixes := begin[:0]
+	if (s.shared.kinds[0] | s.own.kinds[q.tenant.id]).prefixes() {
+		prefixes = s.beginnings(prefixes, q)
 	}
-	var room [16]bucket
-	list := s.shared.find(room[:0], 0, &q)
-	if q.tenant != 0 {
-		list = s.own.find(list, q.tenant, &q)
+	c := s.caller(names, r, q)
+	var room [16]hit
+	list := s.shared.find(room[:0], term{}, q, prefixes)
+	if q.tenant.id != 0 {
+		list = s.own.find(list, q.tenant, q, prefixes)
 	}
-	c := s.caller(names, r, q.tenant)
 	for i := range list {
 		hits = s.gather(hits, &list[i], c)
 	}
 	return hits
-}
-
-// question numbers what a request is about.
-func (s *snapshot) question(r *Request) question {
-	n, o := s.names, &r.Object
-	q := question{
-		tenant: n.tenants.find(r.Tenant.String()),
-		action: n.words.find(string(r.Action)),
-		name:   o.Route,
-	}
-	if o.Route == "" {
-		q.typ, q.name = n.words.find(o.Type), o.ID
-		if q.typ == 0 {
-			q.name = "" // without its type, an id could be taken for a route
-		}
-	}
-	if q.name != "" {
-		q.rest = n.objects.find(q.name)
-	}
-	return q
 }
 
 // weigh decides by the rules that are for this caller, action and object.
@@ -95,19 +112,19 @@ type caller []uint32
 const fewNames = 16
 
 // caller appends the caller's names to ids.
-func (s *snapshot) caller(ids []uint32, r *Request, tenant uint32) caller {
+func (s *snapshot) caller(ids []uint32, r *Request, q *question) caller {
 	ids = append(ids, s.names.anyone)
 	if r.Subject.ID == "" {
 		return ids
 	}
 	ids = append(ids, s.names.authenticated)
-	if user := s.names.users.find(r.Subject.ID); user != 0 {
-		ids = s.reach(ids, s.names.who(user), r, tenant)
+	if s.names.users.settle(&q.user, r.Subject.ID); q.user != (term{}) {
+		ids = s.reach(ids, s.names.who(q.user.id), r, q.tenant.id)
 	}
 	if r.Subject.Roles != nil {
 		for i := range r.Subject.Roles.Len() {
 			if role := s.names.roles.find(r.Subject.Roles.At(i)); role != 0 {
-				ids = s.reach(ids, role, r, tenant)
+				ids = s.reach(ids, role, r, q.tenant.id)
 			}
 		}
 	}

@@ -133,30 +133,31 @@ func (e *Engine) install(b bundle, p problems) error {
 // Decide answers a request. An error comes with a Decision that denies: [ErrRequest] for a
 // malformed request, the context's error when it is over, [ErrNotLoaded].
 func (e *Engine) Decide(ctx context.Context, r Request) (Decision, error) {
-	s, err := e.prepare(ctx, &r)
+	s, q, err := e.prepare(ctx, &r)
 	if err != nil {
 		return Decision{Revision: s.id()}, err
 	}
-	return s.decide(&r), nil
+	return s.decide(&r, &q), nil
 }
 
-// prepare returns the policy that decides r, once r can be decided. The policy is nil when
-// there is none to ask.
-func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, error) {
+// prepare returns the policy that decides r, and the question that r is, once r can be
+// decided. The policy is nil when there is none to ask.
+func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, question, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("policy: %w", err)
+		return nil, question{}, fmt.Errorf("policy: %w", err)
 	}
 	s := e.snapshot()
 	if s == nil {
-		return nil, ErrNotLoaded
+		return nil, question{}, ErrNotLoaded
 	}
+	q := s.expect(r)
 	if err := r.validate(); err != nil {
-		return s, err
+		return s, question{}, err
 	}
 	if s.timed {
 		r.now = e.now(r.Env)
 	}
-	return s, nil
+	return s, q, nil
 }
 
 // Revision returns a digest of the loaded policy's files: equal files, equal revision. It

@@ -109,14 +109,14 @@ type Part struct {
 // Explain decides as [Engine.Decide] does, and says why. It reads every rule, so it is for
 // people who ask, and not for every request.
 func (e *Engine) Explain(ctx context.Context, r Request) (Explanation, error) {
-	s, err := e.prepare(ctx, &r)
+	s, q, err := e.prepare(ctx, &r)
 	if err != nil {
 		return Explanation{Decision: Decision{Revision: s.id()}}, err
 	}
-	return s.explain(&r), nil
+	return s.explain(&r, &q), nil
 }
 
-func (s *snapshot) explain(r *Request) Explanation {
+func (s *snapshot) explain(r *Request, q *question) Explanation {
 	ways := s.ways(r)
 	x := Explanation{
 		Tenant: r.Tenant,
@@ -125,7 +125,7 @@ func (s *snapshot) explain(r *Request) Explanation {
 		Object: r.Object.name(),
 		Names:  ways.names,
 	}
-	hits := s.hits(nil, nil, r)
+	hits := s.hits(nil, nil, r, q)
 	x.Decision = s.weigh(hits, r) // which sorts them
 	for _, reason := range x.Decision.Reasons {
 		for _, m := range hits {

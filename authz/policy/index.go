@@ -108,6 +108,9 @@ func NewIndex(m model.Model, options ...IndexOption) (*Index, error) {
 		}
 	}
 	for name, a := range m["p"] {
+		if len(a.Policy) > maxRules {
+			return nil, fmt.Errorf("%w: %d rules, at most %d can be indexed", ErrInvalid, len(a.Policy), maxRules)
+		}
 		ix.rows[name] = newRows(ix.texts, len(a.Tokens), slices.Index(a.Tokens, name+"_eft"), a.Policy)
 	}
 	for _, a := range m["g"] {

@@ -53,12 +53,21 @@ func (c *roleClosures) of(domain string, domainID, name uint32) []uint32 {
 		if h.place != several {
 			continue
 		}
-		if s := c.spans.slot(&[maxKeys]uint32{place, name}); s.n != 0 {
+		if s := c.spans.find(spanKey(place, name)); s.n != 0 {
 			return c.roles[s.a:s.b]
 		}
 	}
 	return nil
 }
+
+// spanKey is under what the roles of a name with several homes are found.
+func spanKey(place, name uint32) groupKey {
+	at := valuesOf(place, name, 0, 0)
+	return groupKey{at, at.hash()}
+}
+
+// expect has the place fetched where the roles of a name are looked up later.
+func (c *roleClosures) expect(name uint32) { prefetch(c.homes, uint64(name)) }
 
 func (c *roleClosures) place(domain string, id uint32) uint32 {
 	if !c.domains {
@@ -162,11 +171,11 @@ func (c *roleClosures) settle(spans map[uint64]span, names int) {
 		}
 		h.place = several
 	}
-	var keys [][maxKeys]uint32
+	var keys []groupKey
 	var all []found
 	for key, s := range spans {
 		if c.homes[uint32(key)].place == several {
-			keys = append(keys, [maxKeys]uint32{uint32(key >> 32), uint32(key)})
+			keys = append(keys, spanKey(uint32(key>>32), uint32(key)))
 			all = append(all, found{s.from, s.to})
 		}
 	}

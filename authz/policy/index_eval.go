@@ -36,8 +36,8 @@ func newInquiry(v *view, rvals []any) inquiry {
 type fact struct {
 	cell
 	state factState
-	known bool // whether number is set
-	id    uint32
+	known bool // whether term is settled
+	term  term
 }
 
 type factState uint8
@@ -90,16 +90,19 @@ func (q *inquiry) slot(i int) *fact {
 	return &q.moreFacts[i-inlineFacts]
 }
 
-// number returns the number of a source's text, 0 when the policy does not mention it.
-func (q *inquiry) number(i int) uint32 {
+// term returns the term of a source's text, the zero term when the policy does not mention it.
+func (q *inquiry) term(i int) term {
 	f := q.fact(i)
 	if !f.known {
 		f.known = true
 		if f.kind == cellString && f.state == factThere {
-			f.id = q.v.texts.find(f.s)
+			if f.term.hash == 0 {
+				f.term.hash = q.v.texts.hash(f.s)
+			}
+			q.v.texts.settle(&f.term, f.s)
 		}
 	}
-	return f.id
+	return f.term
 }
 
 func (q *inquiry) value(e *expr, rule int) cell {

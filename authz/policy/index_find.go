@@ -13,6 +13,17 @@ type candidate struct {
 	rule    uint32
 	part    int32 // -1: the whole matcher has to be evaluated
 	inexact bool
+	effect  ruleEffect
+}
+
+// effectBits are the low bits of a found rule: its effect stands there, so that rules decide
+// without being read.
+const effectBits = 2
+
+// is returns the candidate with a rule that was found.
+func (c candidate) is(f found) candidate {
+	c.rule, c.effect = f.rule>>effectBits, ruleEffect(f.rule&(1<<effectBits-1))
+	return c
 }
 
 // outcome is a decision, and the rule that made it (-1 for none).
@@ -29,6 +40,7 @@ func (q *inquiry) decide() (outcome, error) {
 	if v.ruleless || v.rows.count == 0 {
 		return q.decideOnce()
 	}
+	q.expect()
 	if !q.meets(v.needs) {
 		// A piece of the matcher may be an error for this request, and then it depends on the
 		// order which rules are reached.
@@ -44,13 +56,13 @@ func (q *inquiry) decide() (outcome, error) {
 		if len(always) == 0 || len(list) > 0 && list[0].rule <= always[0] {
 			c, list = list[0], list[1:]
 		} else {
-			c, always = candidate{rule: always[0], part: -1}, always[1:]
+			c, always = candidate{rule: always[0], part: -1, effect: v.rows.effects[always[0]]}, always[1:]
 		}
 		matched := q.verify(c)
 		if q.err != nil {
 			return undecided, q.err
 		}
-		if matched && t.add(int(c.rule), v.rows.effects[c.rule]) {
+		if matched && t.add(int(c.rule), c.effect) {
 			return t.out, nil
 		}
 	}
@@ -160,55 +172,58 @@ func sortCandidates(list []candidate) {
 
 // find appends every rule that may match, but for those of always.
 func (q *inquiry) find(list []candidate) []candidate {
-	var at [maxKeys]uint32
+	var at combination
 	for i, p := range q.v.parts {
 		if p.keyless {
 			for _, rule := range p.first {
-				list = append(list, candidate{rule: rule, part: int32(i)})
+				list = append(list, candidate{rule: rule, part: int32(i), effect: q.v.rows.effects[rule]})
 			}
 			continue
 		}
 		// Groups are found before the roles of who asks: with many rules both are far away in
 		// memory, and the processor waits for them together.
 		list = q.probe(list, int32(i), p, 0, &at, false)
-		at = [maxKeys]uint32{}
+		at = combination{}
 	}
 	return list
 }
 
 // probe looks up every combination of what the keys from n on may be.
-func (q *inquiry) probe(list []candidate, i int32, p *part, n int, at *[maxKeys]uint32, inexact bool) []candidate {
+func (q *inquiry) probe(list []candidate, i int32, p *part, n int, at *combination, inexact bool) []candidate {
 	for ; n < p.valued(); n++ {
 		k := p.keys[n]
 		if k.kind != keyEqual {
 			break
 		}
-		if at[n] = q.number(k.at); at[n] == 0 {
+		t := q.term(k.at)
+		if t == (term{}) {
 			return list
 		}
+		at.take(n, t)
 	}
 	if n == p.valued() {
 		var room [1]found
-		return q.gather(list, candidate{part: i, inexact: inexact}, p, p.groups.in(p.groups.slot(at), &room))
+		return q.gather(list, candidate{part: i, inexact: inexact}, p, p.groups.in(p.groups.find(at.key()), &room))
 	}
 	k := p.keys[n]
 	if k.kind == keyPath {
 		paths := q.v.pathKeys[k.at].paths
 		t := q.terminals(k.at)
 		for j := range t.n {
-			at[n] = t.at(j)
-			list = q.probe(list, i, p, n+1, at, inexact || paths.inexact[at[n]])
+			terminal := t.at(j)
+			at.number(n, terminal)
+			list = q.probe(list, i, p, n+1, at, inexact || paths.inexact[terminal])
 		}
 		return list
 	}
 	h := q.holder(k.at)
 	if h.self != 0 {
-		at[n] = h.self
+		at.number(n, h.self)
 		list = q.probe(list, i, p, n+1, at, inexact)
 	}
 	for _, role := range h.has {
 		if role != h.self {
-			at[n] = role
+			at.number(n, role)
 			list = q.probe(list, i, p, n+1, at, inexact)
 		}
 	}
@@ -220,8 +235,7 @@ func (q *inquiry) probe(list []candidate, i int32, p *part, n int, at *[maxKeys]
 func (q *inquiry) gather(list []candidate, c candidate, p *part, group []found) []candidate {
 	if p.holder < 0 {
 		for _, f := range group {
-			c.rule = f.rule
-			list = append(list, c)
+			list = append(list, c.is(f))
 		}
 		return list
 	}
@@ -236,8 +250,7 @@ func (q *inquiry) gather(list []candidate, c candidate, p *part, group []found) 
 					continue
 				}
 			}
-			c.rule = f.rule
-			list = append(list, c)
+			list = append(list, c.is(f))
 		}
 		return list
 	}
@@ -252,8 +265,7 @@ func (q *inquiry) gather(list []candidate, c candidate, p *part, group []found) 
 
 func appendFor(list []candidate, c candidate, group []found, who uint32) []candidate {
 	for _, f := range foundFor(group, who) {
-		c.rule = f.rule
-		list = append(list, c)
+		list = append(list, c.is(f))
 	}
 	return list
 }
@@ -266,12 +278,12 @@ func (q *inquiry) holder(i int) *holder {
 	}
 	h.done = true
 	k := &q.v.roleKeys[i]
-	h.self = q.number(k.source)
+	h.self = q.term(k.source).id
 	closures := q.v.sections[k.section].closures
 	if k.domain.source < 0 {
 		h.has = closures.of(k.domain.text, q.v.texts.find(k.domain.text), h.self)
 	} else {
-		h.has = closures.of(q.fact(k.domain.source).s, q.number(k.domain.source), h.self)
+		h.has = closures.of(q.fact(k.domain.source).s, q.term(k.domain.source).id, h.self)
 	}
 	return h
 }

@@ -18,6 +18,8 @@ type part struct {
 	verify []*expr // what the key does not show, in the matcher's order
 	inPath []*expr // what a path shows unless its terminal is inexact
 
+	direct bool // whether its groups are found by values of a request alone
+
 	// Without keys, and when verify asks no rule, the rules are all alike but for their
 	// effect: the first of each is enough.
 	keyless bool
@@ -189,11 +191,17 @@ func (v *view) divide(s *ruleShape) bool {
 		parts = append(parts, p)
 	}
 	for _, p := range parts {
+		p.direct = !slices.ContainsFunc(p.keys[:p.valued()], func(k key) bool { return k.kind != keyEqual || !v.plain(k.at) })
 		v.fill(p)
 	}
 	v.parts = append(v.parts, parts...)
 	v.needs = unite(v.needs, needs)
 	return true
+}
+
+// plain reports whether a source is a value of a request, and no attribute of one.
+func (v *view) plain(source int) bool {
+	return source < inlineFacts && len(v.sources[source].path) == 0
 }
 
 func (v *view) hasEval(e *expr) bool {

@@ -10,7 +10,7 @@ import (
 //
 // It is an open-addressed table. The number of a text is its place there: the processor knows
 // it from the hash, and fetches what stands under the number in other tables while it still
-// waits for the text to compare. A short text stands in its slot, on the same line of the
+// waits for the text to compare; see term. A short text stands in its slot, on the same line of the
 // cache. The hash is seeded anew for each table: nobody can choose names that collide.
 type texts struct {
 	seed  maphash.Seed
@@ -23,6 +23,10 @@ type texts struct {
 	added []uint32 // by slot, until seal: how many texts there were with this one
 	count int      // of texts
 }
+
+// term is a text that somebody asks about: its hash, which is known at once and never 0, and
+// its number, which has to be looked up. The zero term is no text, or one without a number.
+type term struct{ hash, id uint32 }
 
 // textSlot is empty when size is 0.
 type textSlot struct {
@@ -65,7 +69,34 @@ func (t *texts) empty(hash uint32) uint32 {
 	return i ^ k
 }
 
-func (t *texts) hash(s string) uint32 { return uint32(maphash.String(t.seed, s)) }
+func (t *texts) hash(s string) uint32 { return uint32(maphash.String(t.seed, s)) | 1 }
+
+// expect returns s as a term without its number, and has the place fetched where the number
+// is looked up later.
+func (t *texts) expect(s string) term {
+	hash := t.hash(s)
+	prefetch(t.slots, uint64(hash>>t.shift))
+	return term{hash: hash}
+}
+
+// guess is the number that the text with a hash has, when it has one and stands where it is
+// looked for first.
+func (t *texts) guess(hash uint32) uint32 { return hash>>t.shift + 1 }
+
+// settle looks up the number of s, whose hash is known.
+func (t *texts) settle(k *term, s string) {
+	if k.id = t.lookUp(k.hash, s); k.id == 0 {
+		*k = term{}
+	}
+}
+
+// term returns the term that has a number, the zero term for 0.
+func (t *texts) term(id uint32) term {
+	if id == 0 {
+		return term{}
+	}
+	return term{t.slots[id-1].hash, id}
+}
 
 // add returns how many texts there were when s was first added, itself included. Seal turns
 // that into its number. It copies s, so that the table pins nothing of what it was made from.
@@ -76,7 +107,7 @@ func (t *texts) add(s string) uint32 {
 			return t.added[i^k]
 		}
 	}
-	if len(s) >= math.MaxUint32-len(t.bytes) {
+	if uint64(len(s))+uint64(len(t.bytes)) >= math.MaxUint32 {
 		t.full = true
 		return 0
 	}
@@ -106,8 +137,9 @@ func (t *texts) seal() []uint32 {
 }
 
 // find returns the number of s, 0 when it has none. It works once the texts are sealed.
-func (t *texts) find(s string) uint32 {
-	hash := t.hash(s)
+func (t *texts) find(s string) uint32 { return t.lookUp(t.hash(s), s) }
+
+func (t *texts) lookUp(hash uint32, s string) uint32 {
 	for i, k := hash>>t.shift, uint32(0); ; k++ {
 		slot := &t.slots[i^k] // neighbours first: the slots of one line of the cache
 		if slot.size == 0 {

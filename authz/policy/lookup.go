@@ -19,6 +19,7 @@ const (
 type lookup struct {
 	groups groups
 	kinds  []kinds // by tenant
+	any    kinds   // of all tenants
 }
 
 // kinds are the shapes that stand in a tenant, so that others are not looked for: a bit for
@@ -40,7 +41,7 @@ func newLookup(s *snapshot, wanted func(*rule) bool) lookup {
 			n++
 		}
 	}
-	keys, all := make([][maxKeys]uint32, 0, n), make([]found, 0, n)
+	keys, all := make([]groupKey, 0, n), make([]found, 0, n)
 	for i := range s.rules {
 		r := &s.rules[i]
 		if !wanted(r) {
@@ -53,7 +54,8 @@ func newLookup(s *snapshot, wanted func(*rule) bool) lookup {
 		if r.when != 0 {
 			m |= markWhen
 		}
-		keys = append(keys, keyOf(r.tenant, r.action, r.typ, r.shape, r.rest))
+		t := s.names
+		keys = append(keys, keyOf(t.tenants.term(r.tenant), t.words.term(r.action), t.words.term(r.typ), r.shape, t.objects.term(r.rest)))
 		all = append(all, found{r.who, m})
 
 		bit := kinds(1) << (r.shape - 1)
@@ -61,80 +63,96 @@ func newLookup(s *snapshot, wanted func(*rule) bool) lookup {
 			bit <<= everyAction
 		}
 		l.kinds[r.tenant] |= bit
+		l.any |= bit
 	}
 	l.groups = newGroups(keys, all)
 	return l
 }
 
 // keyOf is under what a rule is found.
-func keyOf(tenant, action, typ uint32, s shape, rest uint32) [maxKeys]uint32 {
-	return [maxKeys]uint32{tenant, action, typ<<3 | uint32(s), rest}
+func keyOf(tenant, action, typ term, s shape, rest term) groupKey {
+	return groupKey{
+		valuesOf(tenant.id, action.id, typ.id<<3|uint32(s), rest.id),
+		valuesOf(tenant.hash, action.hash, typ.hash^uint32(s), rest.hash).hash(),
+	}
 }
 
-// question is a request in numbers, 0 for what the policy does not mention.
+// question is a request in terms, zero for what the policy does not mention.
 type question struct {
-	tenant, action, typ, rest uint32
+	tenant, user, action, typ, rest term
 
-	name     string   // of the object, "" for one that no rule can name
-	prefixes []uint32 // how the name begins
+	name string // of the object, "" for one that no rule can name
 }
 
-// bucket is a group that a question leads to, as its slot has it.
-type bucket struct {
-	a, b, n uint32
-	own     bool // of the tenant's own rules
+// expect has the groups fetched that find is likely to look up, before the numbers of the
+// question are known.
+func (l *lookup) expect(tenant term, q *question) {
+	if l.any.has(coversOne) && q.rest != (term{}) {
+		l.groups.expect(keyOf(tenant, q.action, q.typ, coversOne, q.rest))
+	}
+	if l.any.has(coversType) && q.typ != (term{}) {
+		l.groups.expect(keyOf(tenant, q.action, q.typ, coversType, term{}))
+	}
+}
+
+// hit is a group that a question leads to.
+type hit struct {
+	bucket
+	own bool // of the tenant's own rules
 }
 
 // find appends the groups of the rules for a question. Each rule is in one group.
-func (l *lookup) find(list []bucket, tenant uint32, q *question) []bucket {
-	k := l.kinds[tenant]
-	if k&(1<<everyAction-1) != 0 && q.action != 0 {
-		list = l.shapes(list, k, tenant, q.action, q)
+func (l *lookup) find(list []hit, tenant term, q *question, prefixes []term) []hit {
+	k := l.kinds[tenant.id]
+	if k&(1<<everyAction-1) != 0 && q.action != (term{}) {
+		list = l.shapes(list, k, tenant, q.action, q, prefixes)
 	}
 	if k>>everyAction != 0 {
-		list = l.shapes(list, k>>everyAction, tenant, 0, q)
+		list = l.shapes(list, k>>everyAction, tenant, term{}, q, prefixes)
 	}
 	return list
 }
 
-func (l *lookup) shapes(list []bucket, k kinds, tenant, action uint32, q *question) []bucket {
-	if k.has(coversOne) && q.rest != 0 {
+func (l *lookup) shapes(list []hit, k kinds, tenant, action term, q *question, prefixes []term) []hit {
+	if k.has(coversOne) && q.rest != (term{}) {
 		list = l.bucket(list, keyOf(tenant, action, q.typ, coversOne, q.rest))
 	}
-	if k.has(coversType) && q.typ != 0 {
-		list = l.bucket(list, keyOf(tenant, action, q.typ, coversType, 0))
+	if k.has(coversType) && q.typ != (term{}) {
+		list = l.bucket(list, keyOf(tenant, action, q.typ, coversType, term{}))
 	}
 	if k.has(coversAll) {
-		list = l.bucket(list, keyOf(tenant, action, 0, coversAll, 0))
+		list = l.bucket(list, keyOf(tenant, action, term{}, coversAll, term{}))
 	}
 	if k.has(coversPrefix) {
-		for _, prefix := range q.prefixes {
+		for _, prefix := range prefixes {
 			list = l.bucket(list, keyOf(tenant, action, q.typ, coversPrefix, prefix))
 		}
 	}
 	return list
 }
 
-func (l *lookup) bucket(list []bucket, key [maxKeys]uint32) []bucket {
-	s := l.groups.slot(&key)
-	if s.n == 0 {
+func (l *lookup) bucket(list []hit, key groupKey) []hit {
+	b := l.groups.find(key)
+	if b.n == 0 {
 		return list
 	}
-	return append(list, bucket{s.a, s.b, s.n, key[0] != 0})
+	return append(list, hit{b, key.first>>32 != 0})
 }
 
-// beginnings appends the numbers of how the name begins: a prefix ends where an id begins,
+// beginnings appends how the name begins: a prefix ends where an id begins,
 // or after a / or a :.
-func (s *snapshot) beginnings(list []uint32, q *question) []uint32 {
-	if q.typ != 0 && q.name != "" {
-		list = append(list, 0)
+func (s *snapshot) beginnings(list []term, q *question) []term {
+	if q.typ != (term{}) && q.name != "" {
+		list = append(list, term{})
 	}
 	for i := range len(q.name) {
 		if q.name[i] != '/' && q.name[i] != ':' || !s.lengths.has(i+1) {
 			continue
 		}
-		if id := s.names.objects.find(q.name[:i+1]); id != 0 {
-			list = append(list, id)
+		prefix := q.name[:i+1]
+		k := term{hash: s.names.objects.hash(prefix)}
+		if s.names.objects.settle(&k, prefix); k != (term{}) {
+			list = append(list, k)
 		}
 	}
 	return list
@@ -149,7 +167,7 @@ func (l *lengths) has(n int) bool { return l[n/64]>>(n%64)&1 != 0 }
 
 // gather appends the rules of a group that are for one of the caller's names. The shorter
 // of the two lists is walked.
-func (s *snapshot) gather(hits []mark, at *bucket, c caller) []mark {
+func (s *snapshot) gather(hits []mark, at *hit, c caller) []mark {
 	if at.n == 1 {
 		if c.has(at.a) {
 			hits = append(hits, at.b)
