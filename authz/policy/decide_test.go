@@ -124,7 +124,7 @@ func TestAnObjectOfTheRequestsOwnTenantIsDecided(t *testing.T) {
 
 func TestNumbersAreComparedExactlyOrNotAtAll(t *testing.T) {
 	e := mustLoad(t, with("p, role:anyone, *, doc, read, r.obj.size == r.obj.score, allow", "p, role:anyone, *, doc, write, r.obj.size != r.obj.score, allow"))
-	const limit = 1 << 53
+	const limit = int64(1 << 53)
 	for _, c := range []struct {
 		size, score any
 		equal, not  bool

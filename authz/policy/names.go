@@ -68,7 +68,7 @@ type moved struct {
 // seal ends adding and reports whether all names have a number.
 func (n *names) seal() (moved, bool) {
 	m := moved{n, n.users.seal(), n.roles.seal(), n.tenants.seal(), n.words.seal(), n.objects.seal()}
-	ok := n.numbers() < userBit
+	ok := uint64(n.numbers()) < userBit
 	for _, t := range []*texts{n.users, n.roles, n.tenants, n.words, n.objects} {
 		ok = ok && !t.full
 	}
