@@ -34,22 +34,15 @@ func BenchmarkDecisions(b *testing.B) {
 	var t table
 	t.row("what", "Decide", "Index", "casbin", "cedar-go", "allocations of Decide, Index")
 	t.row("---", "---", "---", "---", "---", "---")
-	grown := map[string][]cost{}
 	for _, rules := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		w := world{rules, exact}
 		name := fmt.Sprintf("exact, %s rules", thousands(rules))
 		costs := w.ask(b, name)
 		for _, answer := range answers {
 			t.compare(name+", "+answer, costs[answer])
-			if rules == 1_000 || rules == 1_000_000 {
-				grown[answer] = append(grown[answer], costs[answer]...)
-			}
 		}
 	}
-	for _, answer := range answers {
-		c, n := grown[answer], len(peers)
-		t.row("1,000 → 1,000,000 rules, "+answer, times(c[n].ns, c[0].ns), times(c[n+1].ns, c[1].ns), "", "", "")
-	}
+	t.grow(b)
 	b.Run("memory", func(b *testing.B) {
 		t.row("one load from 64 MB at random, of this machine now", short(farLoad(b)), "", "", "", "")
 	})
