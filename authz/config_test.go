@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/middleware"
@@ -42,6 +43,29 @@ func TestAnInvalidConfigNamesEveryBadField(t *testing.T) {
 	}
 	if _, err := (authz.Config{}).ToMiddleware(); err == nil {
 		t.Error("the zero config builds")
+	}
+}
+
+func TestLimitsThatLimitNothingAreRefused(t *testing.T) {
+	for field, cfg := range map[string]authz.Config{
+		"Timeout: ":               {Timeout: -time.Second},
+		"Timeout: 1h":             {Timeout: time.Hour},
+		"MaxVerifications: -1":    {MaxVerifications: -1},
+		"MaxLoads: -1":            {MaxLoads: -1},
+		"MaxTenantLoads: -1":      {MaxTenantLoads: -1},
+		"MaxTenantLoads: 6, from": {MaxLoads: 5, MaxTenantLoads: 6},
+		"DPoP.Proofs: ":           {DPoP: &middleware.DPoP{}},
+		"DPoP.Replay: ":           {DPoP: &middleware.DPoP{Proofs: &token.ProofVerifier{}}},
+	} {
+		_, err := cfg.ToMiddleware()
+		if err == nil || !strings.Contains(err.Error(), "\n"+field) {
+			t.Errorf("%q is not named in:\n%v", field, err)
+		}
+	}
+	for _, cfg := range []authz.Config{{}, {MaxLoads: 1}, {MaxLoads: 5, MaxTenantLoads: 5}, {MaxLoads: 1000}} {
+		if _, err := cfg.ToMiddleware(); strings.Contains(err.Error(), "Max") {
+			t.Errorf("%+v: %v", cfg, err)
+		}
 	}
 }
 

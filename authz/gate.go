@@ -29,7 +29,7 @@ func newGate(cfg Config) *gate {
 	g := &gate{
 		authenticator: middleware.Authenticator{
 			Tokens:   middleware.LimitVerifier(cfg.Tokens, cfg.MaxVerifications),
-			Sessions: middleware.LimitLoader(cfg.Sessions, cfg.MaxLoads),
+			Sessions: middleware.LimitLoader(cfg.Sessions, cfg.MaxLoads, cfg.MaxTenantLoads),
 			Tenant:   cfg.Tenant,
 			Cookie:   cfg.Cookie,
 			DPoP:     cfg.DPoP.Clone(),

@@ -54,7 +54,7 @@ func startProcesses(t *testing.T) *processes {
 	p := &processes{}
 	var there, ready string
 	startProcess(t, around, &there, "far", "-to", server.Addr(), "-after", distance.String())
-	p.serve = startProcess(t, 0, &p.hello, "serve", "-redis", there, "-loads", strconv.Itoa(connections))
+	p.serve = startProcess(t, 0, &p.hello, "serve", "-redis", there)
 	p.load = startProcess(t, around, &ready, "load", "-to", p.hello.Addr)
 	p.measure = startProcess(t, around, &ready, "measure", "-to", p.hello.Addr)
 	return p

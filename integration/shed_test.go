@@ -181,7 +181,7 @@ func TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone(t *testing.T) {
 	manager := farManager(t, redisserver.Start(t))
 	mallory, carol := signIn(t, manager, acme), signIn(t, manager, globex)
 	through := &doorway{Loader: manager, of: globex}
-	limited := middleware.LimitLoader(through, connections)
+	limited := middleware.LimitLoader(through, connections, connections)
 	load := func(l middleware.Loader, ref session.Ref) func() error {
 		return func() error { _, err := l.Load(context.Background(), ref); return err }
 	}

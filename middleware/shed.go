@@ -36,7 +36,7 @@ const queueTime = 10 * time.Millisecond
 // wait for them at a time, which for one jwks.Fetcher are 64.
 func LimitVerifier(v Verifier, n int) Verifier {
 	known, _ := v.(recaller)
-	return &limitedVerifier{v, known, newLimiter(n), newLimiter(n)}
+	return &limitedVerifier{v, known, newLimiter(n, n), newLimiter(n, n)}
 }
 
 // recaller knows tokens that it need not verify again.
@@ -78,14 +78,15 @@ func (l *limitedVerifier) verify(ctx context.Context, raw string, place *share) 
 // with [ErrOverloaded].
 //
 // Places are shared by tenant: one that becomes free goes to the waiting tenant that holds
-// the fewest, whoever came first, and an eighth, at least one, is kept for tenants that
-// hold fewer than that. A tenant that floods waits for itself. One that is alone, for the
-// last 10,000 loads, may use every place.
+// the fewest, whoever came first; no tenant holds more than each, from 1 to n; and an
+// eighth of all, at least one, is kept for tenants that hold fewer than that. A tenant that
+// floods waits for itself, and does not take the processor from the others. One that is
+// alone, for the last 10,000 loads, may use every place.
 //
 // Beyond a burst of 16, a tenant whose loads are shed is told so once in a millisecond, and
 // by 200 ms later at the latest, so that a flood of refusals does not follow.
-func LimitLoader(next Loader, n int) Loader {
-	return &limitedLoader{next, newLimiter(n)}
+func LimitLoader(next Loader, n, each int) Loader {
+	return &limitedLoader{next, newLimiter(n, each)}
 }
 
 type limitedLoader struct {

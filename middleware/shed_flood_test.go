@@ -39,7 +39,7 @@ func TestAFloodLeavesAnotherTenantsSlowestLoadsWithinAFifth(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var loader middleware.Loader = &pool{make(chan struct{}, connections), takes}
 			if limit {
-				loader = middleware.LimitLoader(loader, connections)
+				loader = middleware.LimitLoader(loader, connections, connections)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			var flooding sync.WaitGroup

@@ -18,11 +18,13 @@ import (
 // A place that comes back goes to who waits and holds the fewest. That alone would let
 // every other tenant wait for the flood's next place, and where all calls take equally long
 // they come back together. So while more than one tenant is served, an eighth of the
-// places, at least one, is kept for tenants that hold fewer than that.
+// places, at least one, is kept for tenants that hold fewer than that, and none holds more
+// than its own limit: what all places are used for takes all of the processor.
 type limiter struct {
 	mu      sync.Mutex
 	free    int
-	reserve int
+	reserve int // kept for tenants that hold fewer
+	each    int // what one tenant holds at most
 	shares  map[tenant.ID]*share
 	sweepAt int     // number of shares at which the idle ones are dropped
 	waiting waiting // the shares with somebody waiting
@@ -50,9 +52,9 @@ const (
 	servedTurns = 10_000
 )
 
-func newLimiter(n int) *limiter {
+func newLimiter(n, each int) *limiter {
 	n = max(n, 1)
-	return &limiter{free: n, reserve: max(n/8, 1), shares: map[tenant.ID]*share{}, sweepAt: keptShares}
+	return &limiter{free: n, reserve: max(n/8, 1), each: min(max(each, 1), n), shares: map[tenant.ID]*share{}, sweepAt: keptShares}
 }
 
 // acquire returns a place for t, which the caller releases. The error is [ErrOverloaded],
@@ -85,7 +87,7 @@ func (l *limiter) may(s *share) bool {
 	switch {
 	case l.free == 0:
 		return false
-	case l.free > l.reserve || s.held < l.reserve:
+	case s.held < l.each && (l.free > l.reserve || s.held < l.reserve):
 		return true
 	}
 	return l.last == s && (l.other == 0 || l.turn-l.other > servedTurns)

@@ -15,7 +15,7 @@ import (
 )
 
 func TestTenantsThatHaveGoneAreForgotten(t *testing.T) {
-	l := newLimiter(4)
+	l := newLimiter(4, 4)
 	held, err := l.acquire(context.Background(), tenant.MustParse("stays"))
 	if err != nil {
 		t.Fatal(err)
@@ -67,9 +67,10 @@ func (l *limiter) sound(n int) error {
 func TestALimiterIsSoundAfterEveryStep(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 12).Draw(rt, "places")
+		each := rapid.IntRange(1, n).Draw(rt, "of one tenant")
 		steps := rapid.SliceOfN(rapid.IntRange(0, 11), 100, 200).Draw(rt, "steps")
 		synctest.Test(t, func(t *testing.T) {
-			l := newLimiter(n)
+			l := newLimiter(n, each)
 			places := make(chan *share, 200)
 			for i, step := range steps {
 				switch {
@@ -97,7 +98,7 @@ func TestALimiterIsSoundAfterEveryStep(t *testing.T) {
 // TestAPlaceHandedToWhoHasGoneIsNotLost hands a place over in the instant in which its
 // waiter's request ends.
 func TestAPlaceHandedToWhoHasGoneIsNotLost(t *testing.T) {
-	l, ctx := newLimiter(1), context.Background()
+	l, ctx := newLimiter(1, 1), context.Background()
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	for range 200 {
@@ -121,7 +122,7 @@ func TestAPlaceHandedToWhoHasGoneIsNotLost(t *testing.T) {
 // TestTheReserveIsGivenUpWhenOneTenantIsLeft serves two tenants, then one of them alone.
 func TestTheReserveIsGivenUpWhenOneTenantIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, ctx := newLimiter(32), context.Background() // 4 are reserved
+		l, ctx := newLimiter(32, 32), context.Background() // 4 are reserved
 		stays, goes := tenant.MustParse("stays"), tenant.MustParse("goes")
 		once := func(id tenant.ID) {
 			s, err := l.acquire(ctx, id)
@@ -150,6 +151,36 @@ func TestTheReserveIsGivenUpWhenOneTenantIsLeft(t *testing.T) {
 		if s.held != 31 || s.waiters.Len() != 0 {
 			t.Errorf("a tenant left alone holds %d places and awaits %d", s.held, s.waiters.Len())
 		}
+	})
+}
+
+// TestATenantTakesItsShareOfThePlacesAndNoMore floods beside another tenant, and then alone.
+func TestATenantTakesItsShareOfThePlacesAndNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, ctx := newLimiter(20, 8), context.Background()
+		floods, asks := tenant.MustParse("floods"), tenant.MustParse("asks")
+		for range 64 {
+			go func() { _, _ = l.acquire(ctx, floods) }()
+		}
+		synctest.Wait()
+		s := l.shares[floods]
+		if s.held != 20 {
+			t.Fatalf("a tenant alone holds %d of 20 places", s.held)
+		}
+		// Another one comes, and has the next place. What the flood gives back stays free,
+		// until it holds its share.
+		go func() { _, _ = l.acquire(ctx, asks) }()
+		synctest.Wait()
+		for range 30 {
+			l.release(s)
+			if n := l.shares[asks].held; n != 1 {
+				t.Fatalf("the other tenant holds %d places", n)
+			}
+		}
+		if s.held != 8 || l.free != 11 {
+			t.Errorf("the flood holds %d places, and %d are free", s.held, l.free)
+		}
+		time.Sleep(time.Second)
 	})
 }
 

@@ -129,7 +129,7 @@ func TestARefusalIsHeld200msAtMost(t *testing.T) {
 // a thousand times a second, and another that is shed does not wait for these answers.
 func TestAFloodIsShedAtItsOwnPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limited := middleware.LimitLoader(&slowLoader{takes: always(time.Minute)}, 1)
+		limited := middleware.LimitLoader(&slowLoader{takes: always(time.Minute)}, 1, 1)
 		go func() { _, _ = limited.Load(context.Background(), flooder) }()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -201,7 +201,7 @@ func TestForgedTokensSpendNothingOfTheTenantTheyName(t *testing.T) {
 			t.Fatal(err)
 		}
 		slow := &slowLoader{takes: always(2 * time.Millisecond)}
-		tokens, sessions := middleware.LimitVerifier(v, 4), middleware.LimitLoader(slow, 4)
+		tokens, sessions := middleware.LimitVerifier(v, 4), middleware.LimitLoader(slow, 4, 4)
 		identify := func(raw string) error {
 			verified, err := tokens.Verify(context.Background(), raw)
 			if err != nil {

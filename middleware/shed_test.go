@@ -81,7 +81,7 @@ func TestALimitIsNeverExceededAndEveryPlaceComesBack(t *testing.T) {
 				return time.Duration(random.IntN(limit)) * time.Millisecond
 			}
 			slow := &slowLoader{takes: func() time.Duration { return draw(8) }}
-			limited := middleware.LimitLoader(slow, n)
+			limited := middleware.LimitLoader(slow, n, n)
 			var wg sync.WaitGroup
 			for i := range clients {
 				ref := flooder
@@ -121,7 +121,7 @@ func TestALimitIsNeverExceededAndEveryPlaceComesBack(t *testing.T) {
 func TestATenantAloneUsesEveryPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &slowLoader{takes: always(time.Millisecond)}
-		limited := middleware.LimitLoader(slow, 4)
+		limited := middleware.LimitLoader(slow, 4, 4)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		wait := flood(ctx, limited, flooder, 16)
@@ -141,7 +141,7 @@ func TestATenantAloneUsesEveryPlace(t *testing.T) {
 func TestAFloodedTenantDelaysAnotherByOneLoadAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &slowLoader{takes: always(2 * time.Millisecond)}
-		limited := middleware.LimitLoader(slow, 4)
+		limited := middleware.LimitLoader(slow, 4, 4)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		wait := flood(ctx, limited, flooder, 64)
@@ -165,7 +165,7 @@ func TestAFloodedTenantDelaysAnotherByOneLoadAtMost(t *testing.T) {
 func TestTenantsThatAllFloodGetEqualShares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &slowLoader{takes: always(time.Millisecond)}
-		limited := middleware.LimitLoader(slow, 4)
+		limited := middleware.LimitLoader(slow, 4, 4)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		many := flood(ctx, limited, flooder, 90)
@@ -182,7 +182,7 @@ func TestTenantsThatAllFloodGetEqualShares(t *testing.T) {
 func TestTenantsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &slowLoader{takes: always(time.Millisecond)}
-		limited := middleware.LimitLoader(slow, 1)
+		limited := middleware.LimitLoader(slow, 1, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		var waits []func() int64
@@ -212,7 +212,7 @@ func TestSharesAreOfPlacesNotOfCalls(t *testing.T) {
 				return slow.Load(ctx, ref)
 			}
 			return quick.Load(ctx, ref)
-		}), 8)
+		}), 8, 8)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		a, b := flood(ctx, limited, flooder, 40), flood(ctx, limited, victim, 40)
@@ -232,7 +232,7 @@ func (f loaderFunc) Load(ctx context.Context, ref session.Ref) (session.Session,
 
 func TestALoadThatIsShedIsAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limited := middleware.LimitLoader(&slowLoader{takes: always(time.Second)}, 1)
+		limited := middleware.LimitLoader(&slowLoader{takes: always(time.Second)}, 1, 1)
 		go func() { _, _ = limited.Load(t.Context(), flooder) }()
 		synctest.Wait()
 		start := time.Now()
@@ -314,7 +314,7 @@ func (instant) Load(context.Context, session.Ref) (session.Session, error) {
 func (instant) Verify(context.Context, string) (*token.Verified, error) { return nil, nil }
 
 func TestALimitCostsNoAllocation(t *testing.T) {
-	loader, verifier := middleware.LimitLoader(instant{}, 4), middleware.LimitVerifier(instant{}, 4)
+	loader, verifier := middleware.LimitLoader(instant{}, 4, 4), middleware.LimitVerifier(instant{}, 4)
 	if n := testing.AllocsPerRun(200, func() {
 		_, _ = loader.Load(context.Background(), victim)
 		_, _ = verifier.Verify(context.Background(), "")
@@ -325,7 +325,7 @@ func TestALimitCostsNoAllocation(t *testing.T) {
 
 // BenchmarkLimit measures what a limit adds to a call when nobody waits.
 func BenchmarkLimit(b *testing.B) {
-	loader, verifier := middleware.LimitLoader(instant{}, 4), middleware.LimitVerifier(instant{}, 4)
+	loader, verifier := middleware.LimitLoader(instant{}, 4, 4), middleware.LimitVerifier(instant{}, 4)
 	ctx := context.Background()
 	b.Run("load", func(b *testing.B) {
 		b.ReportAllocs()

@@ -37,18 +37,18 @@ type service struct {
 	signer  *token.Signer
 }
 
-// serve is a service with its sessions in Redis. It first tells its address and tokens.
+// serve is a service with its sessions in Redis and the limits that the middleware has by
+// default. It first tells its address and tokens.
 func serve(flags *flag.FlagSet, args []string, o *orders) error {
 	near := flags.String("redis", "", "`host:port` of the Redis for the sessions")
-	connections := flags.Int("loads", 8, "connections to it, and loads at a time")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	s, err := newService(*near, *connections)
+	s, err := newService(*near)
 	if err != nil {
 		return err
 	}
-	handler, err := s.handler(*connections)
+	handler, err := s.handler()
 	if err != nil {
 		return err
 	}
@@ -81,9 +81,9 @@ type use struct {
 	Heap uint64
 }
 
-func newService(redisAddr string, connections int) (*service, error) {
+func newService(redisAddr string) (*service, error) {
 	client := redis.NewClient(&redis.Options{
-		Addr: redisAddr, PoolSize: connections, ContextTimeoutEnabled: true,
+		Addr: redisAddr, PoolSize: max(16, 10*runtime.GOMAXPROCS(0)), ContextTimeoutEnabled: true,
 		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, PoolTimeout: time.Second,
 		MaxRetries: 1, DisableIdentity: true, PipelinePoolSize: -1,
 	})
@@ -102,7 +102,7 @@ func newService(redisAddr string, connections int) (*service, error) {
 
 // handler is the middleware before /me, and beside it /bare, which answers what a request
 // that is shed gets without any of the middleware: what a flood costs at the least.
-func (s *service) handler(loads int) (http.Handler, error) {
+func (s *service) handler() (http.Handler, error) {
 	model, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (s *service) handler(loads int) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard, err := authz.Config{Tokens: verifier, Sessions: s.manager, Policy: engine, Timeout: 2 * time.Second, MaxLoads: loads}.ToMiddleware()
+	guard, err := authz.Config{Tokens: verifier, Sessions: s.manager, Policy: engine, Timeout: 2 * time.Second}.ToMiddleware()
 	if err != nil {
 		return nil, err
 	}
