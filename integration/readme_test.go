@@ -18,6 +18,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/need"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -45,12 +46,7 @@ func readme(t *testing.T) (string, []block) {
 // compares what they print.
 func TestReadmeTranscript(t *testing.T) {
 	for _, tool := range []string{"bash", "curl", "jq"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if ci := os.Getenv("CI"); ci != "" && ci != "false" {
-				t.Fatalf("%s is not on the PATH", tool)
-			}
-			t.Skipf("%s is not on the PATH; install it", tool)
-		}
+		need.Program(t, tool, "install it")
 	}
 	_, blocks := readme(t)
 	found := 0

@@ -6,24 +6,19 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/reevehq/reeve/internal/need"
 )
 
 // startRedis starts a Redis of its own and returns its address and what ends it. Without
 // redis-server the test is skipped, but fails in CI.
 func startRedis(t *testing.T) (address string, stop func()) {
 	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("redis-server is missing")
-		}
-		t.Skip("needs redis-server: for example apt-get install redis-server")
-	}
+	program := need.Program(t, "redis-server", "install it (Debian: apt-get install redis-server)")
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,8 @@ var rules = []struct {
 		"a service that brings its own store links no Redis client"},
 	{"github.com/labstack/echo", []string{"authz", "middleware", "authz/authztest"},
 		"a port to another Echo touches these alone"},
+	{module + "/internal/need", nil,
+		"it is for tests, and links package testing"},
 	{"net/http", []string{"authz", "middleware", "authz/console", "authz/authztest", "session/token/jwks"},
 		"sessions, tokens, tenants and policies are decided without a server; keys come from one"},
 }
@@ -43,6 +45,7 @@ var rules = []struct {
 var standardOnly = []struct{ dir, but, because string }{
 	{"tenant", "", "everything stands on it"},
 	{"internal/reqctx", "", "everything stands on it"},
+	{"internal/need", "", "every module's tests may import it"},
 	{"session", "github.com/maypok86/otter/v2", "stores and tokens bring their own libraries; the near cache is bounded by this one"},
 	{"session/memstore", "", "it is the reference model: small enough to be believed"},
 	{"session/sessiontest", "", "any store's tests may import it"},
@@ -56,6 +59,7 @@ var leaves = []struct {
 }{
 	{"tenant", []string{"internal/reqctx"}, "the lowest layer"},
 	{"internal/reqctx", nil, "it is below the lowest layer"},
+	{"internal/need", nil, "it is below the lowest layer"},
 	{"authz/policy", []string{"tenant"}, "a decision needs facts, not sessions or servers"},
 	{"session", []string{"tenant", "internal/reqctx"}, "a session knows no token and no store"},
 	{"session/token", []string{"session", "tenant"}, "a token names a session and does not load it"},
