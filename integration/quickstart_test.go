@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/leash"
 )
 
 // program builds a main package of the repository once and returns the binary.
@@ -62,10 +63,10 @@ func TestMain(m *testing.M) {
 
 // quickstart is one running instance.
 type quickstart struct {
-	t    *testing.T
-	base string // http://127.0.0.1:port
-	cmd  *exec.Cmd
-	logs *syncBuffer
+	t       *testing.T
+	base    string // http://127.0.0.1:port
+	process *leash.Process
+	logs    *syncBuffer
 }
 
 type syncBuffer struct {
@@ -89,13 +90,13 @@ func (b *syncBuffer) String() string {
 func startQuickstart(t *testing.T, args ...string) *quickstart {
 	t.Helper()
 	q := &quickstart{t: t, logs: &syncBuffer{}}
-	q.cmd = exec.Command(program(t, "./examples/quickstart"), append([]string{"-addr", "127.0.0.1:0"}, args...)...)
-	q.cmd.Stderr = q.logs
-	out, err := q.cmd.StdoutPipe()
+	cmd := exec.Command(program(t, "./examples/quickstart"), append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	cmd.Stderr = q.logs
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := q.cmd.Start(); err != nil {
+	if q.process, err = leash.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(q.stop)
@@ -114,13 +115,13 @@ func startQuickstart(t *testing.T, args ...string) *quickstart {
 }
 
 func (q *quickstart) stop() {
-	_ = q.cmd.Process.Signal(os.Interrupt)
+	_ = q.process.Signal(os.Interrupt)
 	done := make(chan struct{})
-	go func() { _ = q.cmd.Wait(); close(done) }()
+	go func() { _ = q.process.Wait(); close(done) }()
 	select {
 	case <-done:
 	case <-time.After(30 * time.Second):
-		_ = q.cmd.Process.Kill()
+		_ = q.process.Kill()
 		<-done
 		q.t.Error("the quickstart did not stop on an interrupt")
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/leash"
 	"github.com/reevehq/reeve/internal/need"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
@@ -128,10 +129,11 @@ func TestReadmeProgram(t *testing.T) {
 	cmd.Env = append(os.Environ(), "REEVE_SECRET="+secret, "REDIS_URL="+redis)
 	logs := &syncBuffer{}
 	cmd.Stdout, cmd.Stderr = logs, logs
-	if err := cmd.Start(); err != nil {
+	process, err := leash.Start(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	t.Cleanup(func() { _ = process.Kill(); _ = process.Wait() })
 	q := &quickstart{t: t, base: "http://" + addr, logs: logs}
 	waitFor(t, addr, logs)
 

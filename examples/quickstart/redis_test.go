@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/leash"
 	"github.com/reevehq/reeve/internal/need"
 )
 
@@ -29,14 +30,14 @@ func startRedis(t *testing.T) (address string, stop func()) {
 		t.Fatal(err)
 	}
 	free.Close()
-	server := exec.Command(program, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	if err := server.Start(); err != nil {
+	server, err := leash.Start(exec.Command(program, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir()))
+	if err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
 	go func() { _ = server.Wait(); close(ended) }()
 	stop = func() {
-		_ = server.Process.Kill()
+		_ = server.Kill()
 		<-ended
 	}
 	t.Cleanup(stop)

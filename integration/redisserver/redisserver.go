@@ -27,6 +27,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/reevehq/reeve/internal/leash"
 	"github.com/reevehq/reeve/internal/need"
 )
 
@@ -34,13 +35,14 @@ import (
 const startTimeout = 30 * time.Second
 
 // Server is a Redis that belongs to one test. Its data survive Kill and Restart: each
-// write is on disk before it is acknowledged. It is stopped when the test ends.
+// write is on disk before it is acknowledged. It is stopped when the test ends, also when
+// that is killed.
 type Server struct {
-	tb   testing.TB
-	addr string
-	dir  string
-	args []string
-	cmd  *exec.Cmd
+	tb      testing.TB
+	addr    string
+	dir     string
+	args    []string
+	process *leash.Process // nil while it does not run
 }
 
 // Start starts a server of the test's own on a free port of the loopback interface. args
@@ -97,9 +99,9 @@ func (s *Server) start() error {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(s.args[0], append([]string{"--port", port}, s.args[1:]...)...)
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
+	cmd := exec.Command(s.args[0], append([]string{"--port", port}, s.args[1:]...)...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if s.process, err = leash.Start(cmd); err != nil {
 		return err
 	}
 	client := s.Client()
@@ -107,7 +109,7 @@ func (s *Server) start() error {
 	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		// The process id tells our server from another that has the port.
 		info, err := client.Info(context.Background(), "server").Result()
-		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", s.cmd.Process.Pid)) {
+		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", s.process.Pid)) {
 			return nil
 		}
 	}
@@ -117,12 +119,12 @@ func (s *Server) start() error {
 }
 
 func (s *Server) stop() {
-	if s.cmd == nil {
+	if s.process == nil {
 		return
 	}
-	_ = s.cmd.Process.Kill() // also ends a frozen process; gone already is fine
-	_ = s.cmd.Wait()
-	s.cmd = nil
+	_ = s.process.Kill() // also ends a frozen process; gone already is fine
+	_ = s.process.Wait()
+	s.process = nil
 }
 
 // Addr returns host and port.
@@ -152,7 +154,7 @@ func (s *Server) Client() *redis.Client {
 // Kill ends the server as a crash does (SIGKILL).
 func (s *Server) Kill() {
 	s.tb.Helper()
-	if s.cmd == nil {
+	if s.process == nil {
 		s.tb.Fatal("redisserver: Kill of a server that does not run")
 	}
 	s.stop()
@@ -161,7 +163,7 @@ func (s *Server) Kill() {
 // Restart starts a killed server again, on the same port and with the same data.
 func (s *Server) Restart() {
 	s.tb.Helper()
-	if s.cmd != nil {
+	if s.process != nil {
 		s.tb.Fatal("redisserver: Restart of a server that runs")
 	}
 	if err := s.start(); err != nil {
@@ -185,10 +187,10 @@ func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig os.Signal) {
 	s.tb.Helper()
-	if s.cmd == nil {
+	if s.process == nil {
 		s.tb.Fatal("redisserver: the server does not run")
 	}
-	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := s.process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.tb.Fatalf("redisserver: %v", err)
 	}
 }

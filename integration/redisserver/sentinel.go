@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/internal/leash"
 )
 
 // Sentinel watches a primary and its replica. It is one process: what it decides, it
@@ -47,13 +49,13 @@ func StartSentinel(tb testing.TB) *Sentinel {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatalf("redisserver: %v", err)
 	}
-	cmd := exec.Command("redis-server", config, "--sentinel")
-	if err := cmd.Start(); err != nil {
+	process, err := leash.Start(exec.Command("redis-server", config, "--sentinel"))
+	if err != nil {
 		tb.Fatalf("redisserver: %v", err)
 	}
 	tb.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		_ = process.Kill()
+		_ = process.Wait()
 	})
 	s := &Sentinel{tb: tb, addr: addr}
 	eventually(tb, "the sentinel does not know the replica", func() bool {
