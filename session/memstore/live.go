@@ -76,15 +76,11 @@ func (st *Store) Load(ctx context.Context, ref session.Ref) (session.Session, er
 	if err := ref.Validate(); err != nil {
 		return session.Session{}, err
 	}
-	if err := st.enter(ctx, "load"); err != nil {
-		return session.Session{}, err
-	}
-	defer st.mu.Unlock()
-	now := time.Now()
-	r, err := st.live(ref, now)
+	r, now, err := st.enterLive(ctx, "load", ref)
 	if err != nil {
 		return session.Session{}, err
 	}
+	defer st.mu.Unlock()
 	if now.Sub(r.session.LastSeenAt) >= session.TouchInterval {
 		r.session.LastSeenAt = now
 	}
@@ -99,15 +95,11 @@ func (st *Store) Update(ctx context.Context, s session.Session) (session.Session
 	if s.IdleTimeout <= 0 {
 		return session.Session{}, fmt.Errorf("%w: idle timeout %v", session.ErrInvalid, s.IdleTimeout)
 	}
-	if err := st.enter(ctx, "update"); err != nil {
-		return session.Session{}, err
-	}
-	defer st.mu.Unlock()
-	now := time.Now()
-	r, err := st.live(s.Ref(), now)
+	r, now, err := st.enterLive(ctx, "update", s.Ref())
 	if err != nil {
 		return session.Session{}, err
 	}
+	defer st.mu.Unlock()
 	if r.session.Version != s.Version {
 		return session.Session{}, session.ErrConflict
 	}
@@ -139,15 +131,11 @@ func (st *Store) Rotate(ctx context.Context, old session.Ref, next session.Sessi
 	if next.IdleTimeout <= 0 {
 		return session.Session{}, fmt.Errorf("%w: idle timeout %v", session.ErrInvalid, next.IdleTimeout)
 	}
-	if err := st.enter(ctx, "rotate"); err != nil {
-		return session.Session{}, err
-	}
-	defer st.mu.Unlock()
-	now := time.Now()
-	r, err := st.live(old, now)
+	r, now, err := st.enterLive(ctx, "rotate", old)
 	if err != nil {
 		return session.Session{}, err
 	}
+	defer st.mu.Unlock()
 	if r.session.Version != next.Version {
 		return session.Session{}, session.ErrConflict
 	}
@@ -170,15 +158,11 @@ func (st *Store) Touch(ctx context.Context, ref session.Ref) error {
 	if err := ref.Validate(); err != nil {
 		return err
 	}
-	if err := st.enter(ctx, "touch"); err != nil {
-		return err
-	}
-	defer st.mu.Unlock()
-	now := time.Now()
-	r, err := st.live(ref, now)
+	r, now, err := st.enterLive(ctx, "touch", ref)
 	if err != nil {
 		return err
 	}
+	defer st.mu.Unlock()
 	r.session.LastSeenAt = now
 	return nil
 }
@@ -192,15 +176,11 @@ func (st *Store) Refresh(ctx context.Context, ref session.Ref, step session.Refr
 	if step.Presented == none || step.Next == none {
 		return session.RefreshOutcome{}, fmt.Errorf("%w: refresh step without a digest", session.ErrInvalid)
 	}
-	if err := st.enter(ctx, "refresh"); err != nil {
-		return session.RefreshOutcome{}, err
-	}
-	defer st.mu.Unlock()
-	now := time.Now()
-	r, err := st.live(ref, now)
+	r, now, err := st.enterLive(ctx, "refresh", ref)
 	if err != nil {
 		return session.RefreshOutcome{}, err
 	}
+	defer st.mu.Unlock()
 	f := r.refresh
 	switch {
 	case step.Presented == f.current:

@@ -69,6 +69,21 @@ func (st *Store) enter(ctx context.Context, op string) error {
 	return nil
 }
 
+// enterLive is enter for what is done with a live session, which it returns with the time
+// at which it is done. The caller unlocks when the error is nil.
+func (st *Store) enterLive(ctx context.Context, op string, ref session.Ref) (*record, time.Time, error) {
+	if err := st.enter(ctx, op); err != nil {
+		return nil, time.Time{}, err
+	}
+	now := time.Now()
+	r, err := st.live(ref, now)
+	if err != nil {
+		st.mu.Unlock()
+		return nil, time.Time{}, err
+	}
+	return r, now, nil
+}
+
 // active returns the state of a tenant that may be served.
 func (st *Store) active(t tenant.ID) (*tenantState, error) {
 	state, ok := st.tenants[t]

@@ -36,15 +36,11 @@ func (st *Store) End(ctx context.Context, ref session.Ref, version uint64) error
 	if err := ref.Validate(); err != nil {
 		return err
 	}
-	if err := st.enter(ctx, "end"); err != nil {
-		return err
-	}
-	defer st.mu.Unlock()
-	now := time.Now()
-	r, err := st.live(ref, now)
+	r, now, err := st.enterLive(ctx, "end", ref)
 	if err != nil {
 		return err
 	}
+	defer st.mu.Unlock()
 	if r.session.Version != version {
 		return session.ErrConflict
 	}
@@ -58,14 +54,11 @@ func (st *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
 	if err := keep.Validate(); err != nil {
 		return err
 	}
-	if err := st.enter(ctx, "revoke others"); err != nil {
+	_, now, err := st.enterLive(ctx, "revoke others", keep)
+	if err != nil {
 		return err
 	}
 	defer st.mu.Unlock()
-	now := time.Now()
-	if _, err := st.live(keep, now); err != nil {
-		return err
-	}
 	for _, s := range liveOnes(st.tenants[keep.Tenant].users[keep.User], now) {
 		if s.ID != keep.ID {
 			st.forget(s.Ref())
