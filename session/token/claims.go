@@ -65,12 +65,8 @@ func readClaims(payload []byte, i *Issuer) (claims, error) {
 			c.user, err = r.string()
 		case "aud":
 			c.audience, err = readAudience(r, i.Audience)
-		case "exp":
-			c.expires, err = readDate(r)
-		case "iat":
-			c.issued, err = readDate(r)
-		case "nbf":
-			c.notBefore, err = readDate(r)
+		case "exp", "iat", "nbf":
+			err = c.times.read(r, name)
 		case "jti":
 			c.tokenID, err = readID(r)
 		case "client_id":
@@ -108,6 +104,19 @@ func readAudience(r reader, want string) (bool, error) {
 	found := false
 	err := r.strings(func(s string) { found = found || s == want })
 	return found, err
+}
+
+// read reads the time of that name.
+func (t *times) read(r reader, name string) (err error) {
+	switch name {
+	case "exp":
+		t.expires, err = readDate(r)
+	case "iat":
+		t.issued, err = readDate(r)
+	case "nbf":
+		t.notBefore, err = readDate(r)
+	}
+	return err
 }
 
 // readDate reads a NumericDate: seconds since 1970, with a fraction at most, which is cut

@@ -28,12 +28,8 @@ func readLogoutClaims(payload []byte, i *Issuer) (logoutClaims, error) {
 		switch name {
 		case "aud":
 			c.audience, err = readAudience(r, i.Logout.Audience)
-		case "exp":
-			c.expires, err = readDate(r)
-		case "iat":
-			c.issued, err = readDate(r)
-		case "nbf":
-			c.notBefore, err = readDate(r)
+		case "exp", "iat", "nbf":
+			err = c.times.read(r, name)
 		case "jti":
 			c.tokenID, err = readID(r)
 		case "sub":
