@@ -37,7 +37,6 @@ func TestAProviderThatIsDownAtStartStopsItsIssuerAlone(t *testing.T) {
 					w := newWorld(t, 3)
 					spoil(w.providers[host(1)])
 					w.start()
-					defer w.fetcher.Close()
 					for range 20 {
 						time.Sleep(time.Second)
 						w.accepts(w.signers[0])
@@ -80,7 +79,6 @@ func TestAProviderThatIsAlwaysSlowIsStillHeard(t *testing.T) {
 		w.providers[host(0)].set(0, "")
 		w.providers[host(1)].takes(2900 * time.Millisecond)
 		w.start()
-		defer w.fetcher.Close()
 		time.Sleep(2910 * time.Millisecond)
 		w.accepts(w.signers[1])
 		time.Sleep(10 * time.Second)
@@ -94,7 +92,6 @@ func TestAProviderThatIsAlwaysSlowIsStillHeard(t *testing.T) {
 func TestLastGoodKeysServeFor24HoursOfOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2).start()
-		defer w.fetcher.Close()
 		synctest.Wait()
 		w.providers[host(0)].set(500, "")
 		start := time.Now()
@@ -140,7 +137,6 @@ func TestABadAnswerNeverReplacesGoodKeys(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
-				defer w.fetcher.Close()
 				synctest.Wait()
 				if row.body == "good" {
 					row.body = setOf(newSigner(t, issuer(0), "k2"))
@@ -231,7 +227,6 @@ func TestAnUnchangedSetIsNotSentAgain(t *testing.T) {
 		w := newWorld(t, 1)
 		w.providers[host(0)].say("ETag", `"v1"`, "Cache-Control", "max-age=60")
 		w.start()
-		defer w.fetcher.Close()
 		synctest.Wait()
 		w.providers[host(0)].set(200, "never read, since the tag is the same")
 		time.Sleep(30 * time.Hour)
@@ -264,7 +259,6 @@ func TestProvidersThatHangDelayNobody(t *testing.T) {
 		w.providers["new.example.com"].publish(s)
 		before := stacks()
 		w.start()
-		defer w.fetcher.Close()
 		time.Sleep(50 * time.Millisecond)
 		synctest.Wait()
 		w.accepts(w.signers[bad])
@@ -318,7 +312,6 @@ func TestWhoWaitsForProvidersThatHangLeavesRoomForOthers(t *testing.T) {
 			w.providers[host(n)].set(0, "")
 		}
 		w.start()
-		defer w.fetcher.Close()
 		var strangers sync.WaitGroup
 		ask := func() {
 			for n := range bad {

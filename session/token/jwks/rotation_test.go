@@ -41,7 +41,6 @@ func TestARotationIsAcceptedWithin35sDuringAFloodOfRandomKids(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 2).start()
-				defer w.fetcher.Close()
 				p := w.providers[host(0)]
 				p.say("Cache-Control", row.control)
 				synctest.Wait()
@@ -121,7 +120,6 @@ func TestARotationIsAcceptedWithin35sAtAnyMoment(t *testing.T) {
 			p := w.providers[host(0)]
 			p.say("Cache-Control", life)
 			w.start()
-			defer w.fetcher.Close()
 			synctest.Wait()
 			p.answers(before...)
 			p.takes(takes)
@@ -160,7 +158,6 @@ func TestTheTickerAndUnknownKidsTogetherFetchTwiceIn30s(t *testing.T) {
 				w := newWorld(t, 1)
 				w.providers[host(0)].say("Cache-Control", "no-store")
 				w.start()
-				defer w.fetcher.Close()
 				synctest.Wait()
 				w.providers[host(0)].set(status, setOf(w.signers[0]))
 				for range 20 * 60 {
@@ -182,7 +179,6 @@ func TestTheTickerAndUnknownKidsTogetherFetchTwiceIn30s(t *testing.T) {
 func TestTheFirstTokenOfANewKeyWaitsForItAndIsAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1).start()
-		defer w.fetcher.Close()
 		synctest.Wait()
 		next := newSigner(t, issuer(0), "k2")
 		w.providers[host(0)].publish(w.signers[0], next)
@@ -201,7 +197,6 @@ func TestTheFirstTokenOfANewKeyWaitsForItAndIsAccepted(t *testing.T) {
 func TestARequestWaitsBrieflyAndFewDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1).start()
-		defer w.fetcher.Close()
 		synctest.Wait()
 		w.providers[host(0)].set(0, "")
 		start := time.Now()
@@ -238,7 +233,6 @@ func TestARequestWaitsBrieflyAndFewDo(t *testing.T) {
 func TestAKeyThatIsAskedForEarlyIsAcceptedOncePublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1).start()
-		defer w.fetcher.Close()
 		synctest.Wait()
 		next := newSigner(t, issuer(0), "k2")
 		for range 300 {
@@ -254,7 +248,6 @@ func TestAKeyThatIsAskedForEarlyIsAcceptedOncePublished(t *testing.T) {
 func TestAWithdrawnKeyIsRefusedAfterTheNextFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
-		defer w.fetcher.Close()
 		synctest.Wait()
 		w.accepts(w.signers[0])
 		raw := sign(t, w.signers[0])
@@ -273,7 +266,6 @@ func TestAWithdrawnKeyIsRefusedAfterTheNextFetch(t *testing.T) {
 func TestADroppedKeyStaysDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
-		defer w.fetcher.Close()
 		synctest.Wait()
 		source, stolen := w.sources[0], w.signers[0]
 		raw := sign(t, stolen)
@@ -317,7 +309,6 @@ func TestADroppedKeyStaysDropped(t *testing.T) {
 		again := newWorld(t, 1, func(e *jwks.Endpoint) { e.Dropped = []string{thumbprint} })
 		again.providers[host(0)].set(200, setOf(stolen))
 		again.start()
-		defer again.fetcher.Close()
 		synctest.Wait()
 		again.refuses(stolen, token.ErrInvalid)
 	})
@@ -327,7 +318,6 @@ func TestADroppedKeyStaysDropped(t *testing.T) {
 func TestAKeyIsDroppedWhileItIsFetched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1).start()
-		defer w.fetcher.Close()
 		synctest.Wait()
 		w.providers[host(0)].takes(200 * time.Millisecond)
 		go w.sources[0].Key(context.Background(), "x", token.EdDSA)
