@@ -20,7 +20,6 @@ import (
 func TestAnOutageWithinTheGraceEndsNoStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		stays, _ := s.login(acme, alice, "viewer")
 		goes, of := s.login(acme, session.MustParseUserID("bob"), "viewer")
 		staying, going := s.open("/events", stays), s.open("/events", goes)
@@ -53,7 +52,6 @@ func TestAnOutageWithinTheGraceEndsNoStream(t *testing.T) {
 func TestAStreamHasAGraceOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		bearer, _ := s.login(acme, alice, "viewer")
 		first := s.open("/events", bearer)
 		s.sessions.fail.Store(&errDown)
@@ -74,7 +72,6 @@ func TestAStreamHasAGraceOfItsOwn(t *testing.T) {
 func TestAUserWhoComesBackIsWatchedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		for range 3 {
 			bearer, of := s.login(acme, alice, "viewer")
 			open := s.open("/events", bearer)
@@ -95,7 +92,6 @@ func TestAUserWhoComesBackIsWatchedAgain(t *testing.T) {
 func TestAnOpenStreamIsNoUseOfItsSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		bearer, of := s.login(acme, alice, "viewer")
 		open := s.open("/events", bearer)
 		if !open.alive(50 * time.Second) {
@@ -117,7 +113,6 @@ func TestAnOpenStreamIsNoUseOfItsSession(t *testing.T) {
 func TestAStreamThatOpensDuringACheckGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		bearer, _ := s.login(acme, alice, "viewer")
 		asked, answer := make(chan struct{}), make(chan struct{})
 		var once sync.Once
@@ -132,7 +127,6 @@ func TestAStreamThatOpensDuringACheckGoesOn(t *testing.T) {
 		if !second.alive(5*time.Second) || !first.alive(0) {
 			t.Error("a stream was judged by an answer older than its session")
 		}
-		s.watch.Close()
 	})
 }
 
@@ -153,7 +147,6 @@ func TestManyStreamsOfOneUserAreOneCheck(t *testing.T) {
 		if n := s.sessions.calls.Load() - before; n < 20 || n > 34 {
 			t.Errorf("100 streams of one session asked the store %d times in 10 s", n)
 		}
-		s.watch.Close()
 	})
 }
 
@@ -161,7 +154,6 @@ func TestManyStreamsOfOneUserAreOneCheck(t *testing.T) {
 func TestAStreamThatItsClientEndsLeavesTheWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		bearer, _ := s.login(acme, alice, "viewer")
 		ctx, cancel := context.WithCancel(t.Context())
 		r := httptest.NewRequest("GET", "/events", nil).WithContext(ctx)
@@ -181,7 +173,6 @@ func TestAStreamThatItsClientEndsLeavesTheWatch(t *testing.T) {
 
 func TestWatchOptionsAreChecked(t *testing.T) {
 	s := newStreams(t, authz.WatchOptions{})
-	s.watch.Close()
 	for _, opts := range []authz.WatchOptions{
 		{Interval: time.Second}, {Interval: -1}, {Interval: time.Millisecond},
 		{Grace: time.Second}, {Grace: time.Hour}, {Grace: -1},
@@ -221,7 +212,7 @@ func TestStreamsNeedNoGoroutinesOfOurs(t *testing.T) {
 	}
 	start, checked := time.Now(), s.sessions.calls.Load()
 	for s.sessions.calls.Load() < checked+int64(n) {
-		if time.Since(start) > 20*time.Second {
+		if time.Since(start) > patience {
 			t.Fatal("the users are not checked")
 		}
 		time.Sleep(time.Millisecond)
@@ -241,7 +232,7 @@ func TestStreamsNeedNoGoroutinesOfOurs(t *testing.T) {
 	}
 	t.Logf("the last of %d streams ended %v after the revocation", n, last.Sub(start).Round(time.Millisecond))
 	s.watch.Close()
-	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines are left", runtime.NumGoroutine()-before)
 		}

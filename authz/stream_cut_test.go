@@ -22,7 +22,6 @@ import (
 // events that are sent for ever, over HTTP/1.1 and HTTP/2. None looks at the context.
 func TestAHandlerThatIgnoresItsContextIsCutOff(t *testing.T) {
 	s := newStreams(t, authz.WatchOptions{})
-	defer s.watch.Close()
 	returned := make(chan string, 3)
 	s.echo.GET("/socket", func(c echo.Context) error {
 		defer func() { returned <- "/socket" }()
@@ -94,7 +93,7 @@ func TestAHandlerThatIgnoresItsContextIsCutOff(t *testing.T) {
 		for range 3 {
 			select {
 			case <-what:
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("a handler goes on that ignores its context")
 			}
 		}
@@ -106,7 +105,6 @@ func TestAHandlerThatIgnoresItsContextIsCutOff(t *testing.T) {
 // one on its connection.
 func TestAHandlerThatReturnsKeepsItsConnection(t *testing.T) {
 	s := newStreams(t, authz.WatchOptions{})
-	defer s.watch.Close()
 	server := httptest.NewServer(s.echo)
 	defer server.Close()
 	bearer, of := s.login(acme, alice, "viewer")

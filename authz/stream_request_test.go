@@ -19,7 +19,6 @@ import (
 func TestARequestThatRunsLongBecomesAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		bearer, of := s.login(acme, alice, "viewer")
 		open := s.open("/slow", bearer)
 		if err := s.manager.Revoke(t.Context(), of.Ref()); err != nil {
@@ -39,7 +38,6 @@ func TestARequestThatRunsLongBecomesAStream(t *testing.T) {
 func TestAShortRequestIsLetFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		s.echo.GET("/slow", func(c echo.Context) error {
 			ctx := c.Request().Context()
 			caller, _ := authz.FromContext(ctx)
@@ -69,7 +67,6 @@ func TestAShortRequestIsLetFinish(t *testing.T) {
 func TestATokenInItsLeewayOpensNoStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		bearer, _ := s.login(acme, alice, "viewer")
 		time.Sleep(time.Minute + 10*time.Second)
 		if rec := s.do("GET", "/me", bearer); rec.Code != 200 {
@@ -123,7 +120,6 @@ func TestWithoutAWatchRequestsEndWithTheirToken(t *testing.T) {
 func TestAPublicStreamNeedsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			s.echo.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/news", nil).WithContext(ctx))
@@ -142,7 +138,6 @@ func TestAPublicStreamNeedsNobody(t *testing.T) {
 func TestARequestThatHasEndedLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		var kept context.Context
 		s.echo.GET("/me", func(c echo.Context) error { kept = c.Request().Context(); return nil })
 		bearer, _ := s.login(acme, alice, "viewer")
@@ -160,7 +155,6 @@ func TestARequestThatHasEndedLeavesNothingBehind(t *testing.T) {
 // TestAWatchIsFreeForOrdinaryRequests counts allocations with a watch and without.
 func TestAWatchIsFreeForOrdinaryRequests(t *testing.T) {
 	with := newStreams(t, authz.WatchOptions{})
-	defer with.watch.Close()
 	without := newStreams(t, authz.WatchOptions{}, func(c *authz.Config) { c.Watch = nil })
 	without.watch.Close()
 	cost := func(s *streams, handler echo.HandlerFunc) float64 {

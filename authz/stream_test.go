@@ -118,7 +118,6 @@ func TestTheCauseSaysWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStreams(t, authz.WatchOptions{})
-				defer s.watch.Close()
 				bearer, of := s.login(acme, alice, "viewer")
 				if errors.Is(tt.cause, authz.ErrSessionExpired) {
 					var err error
@@ -173,7 +172,6 @@ func TestTheEndOfAStreamIsObserved(t *testing.T) {
 				}
 			}
 		})
-		defer s.watch.Close()
 		bearer, of := s.login(acme, alice, "viewer")
 		open := s.open("/events", bearer)
 		time.Sleep(10 * time.Second)
@@ -200,7 +198,6 @@ func TestTheEndOfAStreamIsObserved(t *testing.T) {
 func TestARoleThatChangesIsSeenInsideAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
-		defer s.watch.Close()
 		may := make(chan bool)
 		note := authz.Object{Type: "note", ID: "1", Attributes: authz.Values{"owner": "alice"}}
 		s.echo.GET("/events", func(c echo.Context) error {

@@ -2,17 +2,14 @@ package authz_test
 
 import (
 	"context"
-	"io/fs"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
-	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -48,7 +45,8 @@ func (s *sessions) List(ctx context.Context, t tenant.ID, u session.UserID) ([]s
 	return listed, err
 }
 
-// streams is a world with a watch and routes that go on until their context ends.
+// streams is a world with a watch, which is closed when the test ends, and routes that go on
+// until their context ends.
 type streams struct {
 	*world
 	watch    *authz.Watch
@@ -61,17 +59,12 @@ func newStreams(t testing.TB, opts authz.WatchOptions, more ...option) *streams 
 	t.Helper()
 	s := &streams{sessions: &sessions{}, opened: make(chan struct{}, 1)}
 	e := engine(t, streamRules)
-	s.reload = func(csv string) error {
-		model, err := fs.ReadFile(policies.Files(), "model.conf")
-		if err != nil {
-			return err
-		}
-		return e.Reload(fstest.MapFS{"model.conf": {Data: model}, "policy.csv": {Data: []byte(csv)}, "attributes.csv": {Data: []byte(attributes)}})
-	}
+	s.reload = func(csv string) error { return e.Reload(policyFiles(csv)) }
 	var err error
 	if s.watch, err = authz.NewWatch(s.sessions, opts); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.watch.Close() })
 	s.world = newWorld(t, append([]option{func(c *authz.Config) {
 		c.Policy, c.Watch, c.Observer = e, s.watch, nil
 	}}, more...)...)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
-	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -49,26 +49,30 @@ const attributes = `
 note, owner, string, no, owner
 `
 
-func engine(t testing.TB, policyCSV string) *policy.Engine {
-	t.Helper()
-	model, err := policies.Files().Open("model.conf")
+// policyFiles is the standard model with a policy of notes.
+func policyFiles(policyCSV string) fstest.MapFS {
+	model, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // it is embedded
 	}
-	text, err := io.ReadAll(model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := policy.Load(fstest.MapFS{
-		"model.conf":     {Data: text},
+	return fstest.MapFS{
+		"model.conf":     {Data: model},
 		"policy.csv":     {Data: []byte(policyCSV)},
 		"attributes.csv": {Data: []byte(attributes)},
-	}, policy.Options{})
+	}
+}
+
+func engine(t testing.TB, policyCSV string) *policy.Engine {
+	t.Helper()
+	e, err := policy.Load(policyFiles(policyCSV), policy.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
+
+// patience is how long a test waits for what must come about, on a busy machine too.
+const patience = 30 * time.Second
 
 // world is a service with everything real but Redis.
 type world struct {
