@@ -159,6 +159,9 @@ func (w *watched) asked() int {
 	return n
 }
 
+// patience is how long a test waits for what must come about, on a busy machine too.
+const patience = 30 * time.Second
+
 // startCache starts a cache that ends with the test, and waits for its first beat.
 func startCache(t testing.TB, store session.Store, feed session.Feed) *session.Cache {
 	t.Helper()
@@ -171,7 +174,7 @@ func startCache(t testing.TB, store session.Store, feed session.Feed) *session.C
 	if w, ok := feed.(*wire); ok && w.silent.Load() {
 		return c
 	}
-	for deadline := time.Now().Add(10 * time.Second); !c.Stats().Fresh; {
+	for deadline := time.Now().Add(patience); !c.Stats().Fresh; {
 		if time.Now().After(deadline) {
 			t.Fatal("the feed never beat")
 		}

@@ -201,9 +201,12 @@ func started(t *testing.T, args ...string) (url string, stderr *lockedBuffer, st
 	}
 }
 
+// patience is how long a test waits for a process, on a busy machine too.
+const patience = 30 * time.Second
+
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no %s", what)
 		}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/reevehq/reeve/internal/leash"
 	"github.com/reevehq/reeve/internal/need"
@@ -64,7 +63,7 @@ func send(t *testing.T, method, target, token string, fields url.Values) (int, s
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(r)
+	resp, err := (&http.Client{Timeout: patience}).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

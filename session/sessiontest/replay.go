@@ -49,7 +49,7 @@ func Replay(t *testing.T, one, other Replays) {
 	if r.use(other, short, time.Hour) {
 		t.Error("a second use within its time is fresh")
 	}
-	for deadline := time.Now().Add(20 * time.Second); r.used(other, short); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(settle); r.used(other, short); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a key outlives its time, or a refused use extends it")
 		}
