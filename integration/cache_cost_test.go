@@ -46,17 +46,8 @@ func TestCacheCost(t *testing.T) {
 	server := redisserver.Start(t)
 	raw := server.Client()
 	defer raw.Close()
-	client := redis.NewClient(&redis.Options{
-		Addr: server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
-	})
-	t.Cleanup(func() { client.Close() })
 	var m meter
-	client.AddHook(&m)
-	store, err := redisstore.New(client, storeOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	meet(store)
+	store := hooked(t, server.Addr(), storeOptions(), &m)
 	if err := store.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +104,7 @@ func TestCacheCost(t *testing.T) {
 	if got := loads(); len(got) != 1 {
 		t.Errorf("10,000 cold loads of one session at once made %d reads", len(got))
 	}
-	stats := cache.Stats()
-	t.Logf("%+v", stats)
+	t.Logf("%+v", cache.Stats())
 }
 
 // Every instance notices at the same time that a use is to be recorded. One does it.
@@ -150,7 +140,7 @@ func TestAUseIsRecordedOnceByAllInstances(t *testing.T) {
 // A session in use on three instances is written at most once in 15 s. The long proof
 // waits for it; the cache's own tests have proved it for one instance on a clock of theirs.
 func TestASessionInUseIsWrittenOnceInFifteenSeconds(t *testing.T) {
-	if !longProofs() {
+	if !soak() {
 		t.Skip("takes a minute: set REEVE_SOAK=1; session.TestASessionInUseIsRenewedInTheBackground proves it for one instance")
 	}
 	t.Parallel()

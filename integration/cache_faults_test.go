@@ -102,10 +102,7 @@ func (f *instances) run(bound time.Duration, writers []int, fault func(pause fun
 	var running sync.WaitGroup
 	running.Go(func() { f.work(done, writers) })
 	pause := func(d time.Duration) { <-time.After(d) }
-	rounds := 1
-	if longProofs() {
-		rounds = 30
-	}
+	rounds := scale(1, 30)
 	// enough says whether there is what to check; on a busy machine that takes more rounds.
 	enough := func() bool {
 		loads, changes := f.log.count(allowed), f.log.count(revoked)+f.log.count(updated)
@@ -135,6 +132,20 @@ func (f *instances) run(bound time.Duration, writers []int, fault func(pause fun
 	f.Logf("instance c: %+v", f.caches[2].Stats())
 }
 
+// outage is a fault for run: it begins, lasts, in which time who may allow nothing, and ends.
+// An empty who is everybody.
+func (f *instances) outage(who string, lasts time.Duration, begin, end func()) func(pause func(time.Duration)) {
+	return func(pause func(time.Duration)) {
+		pause(500 * time.Millisecond)
+		begin()
+		from := f.log.now()
+		pause(lasts)
+		f.log.hole(who, from)
+		end()
+		pause(1500 * time.Millisecond)
+	}
+}
+
 // It runs beside no other test: its bound is the shortest.
 func TestRevocationReachesEveryInstance(t *testing.T) {
 	f := newInstances(t)
@@ -146,15 +157,7 @@ func TestRevocationReachesEveryInstance(t *testing.T) {
 func TestRevocationReachesAnInstanceThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	f := newInstances(t)
-	f.run(leased, []int{0, 1}, func(pause func(time.Duration)) {
-		pause(300 * time.Millisecond)
-		f.proxy.Freeze()
-		from := f.log.now()
-		pause(leased + 700*time.Millisecond)
-		f.log.hole("c", from)
-		f.proxy.Heal()
-		pause(500 * time.Millisecond)
-	})
+	f.run(leased, []int{0, 1}, f.outage("c", leased+700*time.Millisecond, f.proxy.Freeze, f.proxy.Heal))
 }
 
 // The worst case: its questions are answered and its announcements swallowed.
@@ -205,29 +208,13 @@ func TestRevocationOverASlowNetwork(t *testing.T) {
 func TestNothingIsAllowedWhileRedisHangs(t *testing.T) {
 	t.Parallel()
 	f := newInstances(t)
-	f.run(leased, everyone, func(pause func(time.Duration)) {
-		pause(500 * time.Millisecond)
-		f.server.Freeze()
-		from := f.log.now()
-		pause(leased + 700*time.Millisecond)
-		f.log.hole("", from)
-		f.server.Thaw()
-		pause(1500 * time.Millisecond)
-	})
+	f.run(leased, everyone, f.outage("", leased+700*time.Millisecond, f.server.Freeze, f.server.Thaw))
 }
 
 func TestNothingIsAllowedWhileRedisIsDead(t *testing.T) {
 	t.Parallel()
 	f := newInstances(t)
-	f.run(leased, everyone, func(pause func(time.Duration)) {
-		pause(500 * time.Millisecond)
-		f.server.Kill()
-		from := f.log.now()
-		pause(leased + 300*time.Millisecond)
-		f.log.hole("", from)
-		f.server.Restart()
-		pause(1500 * time.Millisecond)
-	})
+	f.run(leased, everyone, f.outage("", leased+300*time.Millisecond, f.server.Kill, f.server.Restart))
 }
 
 // What an instance reads while it is not subscribed may change unheard. It is forgotten
@@ -235,11 +222,7 @@ func TestNothingIsAllowedWhileRedisIsDead(t *testing.T) {
 func TestWhatWasReadWhileDeafIsForgotten(t *testing.T) {
 	t.Parallel()
 	f := newInstances(t)
-	rounds := 1
-	if longProofs() {
-		rounds = 20
-	}
-	for range rounds {
+	for range scale(1, 20) {
 		f.proxy.Deafen()
 		soon(t, "the lease ends", func() bool { return !f.caches[2].Stats().Fresh })
 		resets := f.caches[2].Stats().Resets

@@ -6,20 +6,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/reevehq/reeve/authz"
-	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/integration/faultproxy"
 	"github.com/reevehq/reeve/integration/redisserver"
-	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -202,10 +198,7 @@ func TestRequestsWhileRedisIsOut(t *testing.T) {
 	store := open(t, server.URL(), opts)
 	manager := must(session.NewManager(startCache(t, store), session.Options{Key: bytes.Repeat([]byte{3}, 32)}))(t)
 	s := newServiceOn(t, manager, time.Hour, authz.WatchOptions{}, func(cfg *authz.Config) {
-		model := must(fs.ReadFile(policies.Files(), "model.conf"))(t)
-		cfg.Policy = must(policy.Load(fstest.MapFS{
-			"model.conf": {Data: model}, "policy.csv": {Data: []byte("p, role:anyone, *, /me, GET, true, allow\n")}, "attributes.csv": {},
-		}, policy.Options{}))(t)
+		cfg.Policy = engineOf(t, "p, role:anyone, *, /me, GET, true, allow\n")
 	})
 	soon(t, "the tenant is set up", func() bool { return manager.SetTenantStatus(t.Context(), acme, tenant.Active) == nil })
 	var signedIn session.Session

@@ -6,12 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/integration/faultproxy"
 	"github.com/reevehq/reeve/integration/redisserver"
@@ -20,9 +17,6 @@ import (
 	"github.com/reevehq/reeve/session/sessiontest"
 	"github.com/reevehq/reeve/tenant"
 )
-
-// longProofs says whether the proofs run for long.
-func longProofs() bool { return os.Getenv("REEVE_SOAK") == "1" }
 
 // bounds of the guarantee: normally, and for an instance that is cut off.
 const (
@@ -43,16 +37,6 @@ func startCache(tb testing.TB, store *redisstore.Store) *session.Cache {
 	return cache
 }
 
-// soon waits until a condition holds.
-func soon(tb testing.TB, what string, holds func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); <-time.After(time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.Fatalf("it never came about that %s", what)
-		}
-	}
-}
-
 // TestCacheConformance proves the contract of session.Store for a cache on Redis.
 func TestCacheConformance(t *testing.T) {
 	t.Parallel()
@@ -64,7 +48,7 @@ func TestCacheConformance(t *testing.T) {
 // own tests prove on a clock of theirs, are part of the long proofs.
 func keepsTheContract(t *testing.T, open func(t *testing.T) *redisstore.Store) {
 	for _, c := range sessiontest.Cases() {
-		if c.Slow && !longProofs() {
+		if c.Slow && !soak() {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) { c.Run(t, sessiontest.Harness{Store: startCache(t, open(t))}) })
@@ -74,17 +58,8 @@ func keepsTheContract(t *testing.T, open func(t *testing.T) *redisstore.Store) {
 // TestCacheConformanceOnCluster proves it where each master announces its own changes.
 func TestCacheConformanceOnCluster(t *testing.T) {
 	t.Parallel()
-	client := redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs: redisserver.StartCluster(t), ContextTimeoutEnabled: true, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
-	})
-	t.Cleanup(func() { client.Close() })
-	keepsTheContract(t, func(t *testing.T) *redisstore.Store {
-		store, err := redisstore.New(client, storeOptions())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return store
-	})
+	client := clusterClient(t, redisserver.StartCluster(t))
+	keepsTheContract(t, func(t *testing.T) *redisstore.Store { return storeOn(t, client, storeOptions()) })
 }
 
 // instances are three instances of a service on one Redis. The last one reaches it through a
@@ -136,10 +111,7 @@ var everyone = []int{0, 1, 2}
 // TestRevocationLag measures how long after a revocation another instance still allows.
 func TestRevocationLag(t *testing.T) {
 	f := newInstances(t)
-	rounds := 150
-	if longProofs() {
-		rounds = 20_000
-	}
+	rounds := scale(150, 20_000)
 	var lags []time.Duration
 	for n := range rounds {
 		s := f.create()
@@ -186,10 +158,12 @@ func TestChangesReachLiveSessions(t *testing.T) {
 	s := f.create()
 	see := func(what string, local int, done func(s session.Session, err error) bool) {
 		t.Helper()
-		got, err := f.caches[local].Load(t.Context(), s.Ref())
-		for deadline := time.Now().Add(20 * time.Second); isOutage(err) && time.Now().Before(deadline); <-time.After(time.Millisecond) {
+		var got session.Session
+		var err error
+		soon(t, "the instance that did it answers", func() bool {
 			got, err = f.caches[local].Load(t.Context(), s.Ref())
-		}
+			return !isOutage(err)
+		})
 		if !done(got, err) {
 			t.Errorf("%s: the instance that did it loads %v, %v", what, got.Roles.Names(), err)
 		}
@@ -227,15 +201,7 @@ func TestRevocationReachesEveryInstanceOfACluster(t *testing.T) {
 	addrs, opts := redisserver.StartCluster(t), storeOptions()
 	var caches []*session.Cache
 	for range 3 {
-		client := redis.NewClusterClient(&redis.ClusterOptions{
-			Addrs: addrs, ContextTimeoutEnabled: true, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
-		})
-		t.Cleanup(func() { client.Close() })
-		store, err := redisstore.New(client, opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		caches = append(caches, startCache(t, store))
+		caches = append(caches, startCache(t, storeOn(t, clusterClient(t, addrs), opts)))
 	}
 	if err := caches[0].SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)

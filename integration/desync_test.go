@@ -243,9 +243,9 @@ func (c *caller) use(ctx context.Context) {
 func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 	t.Parallel()
 	// The short proof ends after its time, with fewer requests on a busy machine.
-	requests, least, patience := int64(20_000), int64(1_000), 20*time.Second
+	requests, least, within := int64(20_000), int64(1_000), 20*time.Second
 	if soak() {
-		requests, least, patience = 1_000_000, 1_000_000, time.Hour
+		requests, least, within = 1_000_000, 1_000_000, time.Hour
 	}
 	server := redisserver.Start(t)
 	proxy := faultproxy.Start(t, server.Addr())
@@ -270,7 +270,7 @@ func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 	opts.Timeout = 250 * time.Millisecond
 	d := &desync{T: t, store: open(t, "redis://"+proxy.Addr(), opts)}
 	ctx := t.Context()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(within)
 	var callers []*caller
 	var running sync.WaitGroup
 	for i := range 24 {
@@ -300,7 +300,7 @@ func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 
 	t.Logf("%d answers, %d outages, %d alarms; garbled %v", d.answered.Load(), d.outages.Load(), d.alarms.Load(), proxy.Garbled())
 	if n := d.answered.Load(); n < least && d.wrong.Load() == 0 {
-		t.Errorf("%d of %d requests were answered in %v", n, least, patience)
+		t.Errorf("%d of %d requests were answered in %v", n, least, within)
 	}
 	if d.alarms.Load() == 0 {
 		t.Error("nobody was given the answer to another call: this test tested nothing")

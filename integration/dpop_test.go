@@ -13,22 +13,17 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/authz"
-	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/middleware"
-	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/sessiontest"
@@ -77,15 +72,8 @@ func (d *dpopService) replica(store *redisstore.Store) *echo.Echo {
 			d.Fatal(err)
 		}
 	}
-	model, err := policies.Files().Open("model.conf")
-	must(err)
-	text, err := io.ReadAll(model)
-	must(err)
-	engine, err := policy.Load(fstest.MapFS{
-		"model.conf": {Data: text},
-		"policy.csv": {Data: []byte("p, role:authenticated, *, /me, GET, true, allow\np, role:anyone, *, /logout, POST, true, allow\n")},
-	}, policy.Options{})
-	must(err)
+	engine := engineOf(d, "p, role:authenticated, *, /me, GET, true, allow\np, role:anyone, *, /logout, POST, true, allow\n")
+	var err error
 	d.manager, err = session.NewManager(store, session.Options{Key: bytes.Repeat([]byte{3}, 32)})
 	must(err)
 	idpKey, err := token.NewKey("idp", token.EdDSA, d.idp.Public())
@@ -162,11 +150,10 @@ func (d *dpopService) ask(replica int, bound, proof string) (int, string) {
 func (d *dpopService) good(replica int, bound string) {
 	d.Helper()
 	status := 0
-	for deadline := time.Now().Add(10 * time.Second); status != 200 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if status, _ = d.ask(replica, bound, d.proof(bound)); status != 200 && status != 503 {
-			break
-		}
-	}
+	soon(d, fmt.Sprintf("replica %d serves", replica), func() bool {
+		status, _ = d.ask(replica, bound, d.proof(bound))
+		return status != 503
+	})
 	if status != 200 {
 		d.Fatalf("a good request to replica %d gets %d", replica, status)
 	}
@@ -190,11 +177,7 @@ func TestADPoPProofIsUsedOnceOnAllReplicas(t *testing.T) {
 			t.Errorf("replica %d answers a replay %d %s", replica, status, challenge)
 		}
 	}
-	rounds := 10
-	if os.Getenv("REEVE_SOAK") == "1" {
-		rounds = 2000
-	}
-	for range rounds {
+	for range scale(10, 2000) {
 		p := d.proof(bound)
 		var accepted atomic.Int64
 		var wg sync.WaitGroup
@@ -260,16 +243,6 @@ func TestReplayConformance(t *testing.T) {
 // TestReplayConformanceOnCluster proves it on three masters.
 func TestReplayConformanceOnCluster(t *testing.T) {
 	t.Parallel()
-	client := redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs:                 redisserver.StartCluster(t),
-		ContextTimeoutEnabled: true,
-		DialTimeout:           time.Second,
-		ReadTimeout:           time.Second,
-	})
-	t.Cleanup(func() { client.Close() })
-	store, err := redisstore.New(client, storeOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := storeOn(t, clusterClient(t, redisserver.StartCluster(t)), storeOptions())
 	sessiontest.Replay(t, store.Replay(), store.Replay())
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -13,14 +12,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
-	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/leash"
 	"github.com/reevehq/reeve/internal/need"
-	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/token"
@@ -133,9 +129,20 @@ func TestReadmeProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = process.Kill(); _ = process.Wait() })
+	t.Cleanup(func() {
+		_, _ = process.Kill(), process.Wait()
+		if t.Failed() {
+			t.Logf("log of the program:\n%s", logs)
+		}
+	})
 	q := &quickstart{t: t, base: "http://" + addr, logs: logs}
-	waitFor(t, addr, logs)
+	soon(t, "the program listens", func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 
 	store := open(t, redis, redisstore.Options{NameKey: []byte(secret), SealKeys: [][]byte{[]byte(secret)}})
 	sessions, err := session.NewManager(store, session.Options{Key: []byte(secret)})
@@ -229,9 +236,7 @@ func TestReadmeFragmentsCompileAndLoad(t *testing.T) {
 		case b.kind == "go":
 			source += fmt.Sprintf(fragment, i, b.text)
 		case b.kind == "csv":
-			if _, err := policy.Load(policyFiles(t, b.text), policy.Options{}); err != nil {
-				t.Error(err)
-			}
+			engineOf(t, b.text)
 		case b.kind == "text":
 			explained(t, b.text)
 		case b.text == "go run ./examples/quickstart\n":
@@ -251,10 +256,7 @@ func TestReadmeFragmentsCompileAndLoad(t *testing.T) {
 func explained(t *testing.T, want string) {
 	t.Helper()
 	_, blocks := readme(t)
-	engine, err := policy.Load(policyFiles(t, blocks[slices.IndexFunc(blocks, func(b block) bool { return b.kind == "csv" })].text), policy.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	engine := engineOf(t, blocks[slices.IndexFunc(blocks, func(b block) bool { return b.kind == "csv" })].text)
 	got, err := engine.Explain(t.Context(), policy.Request{
 		Tenant:  acme,
 		Subject: policy.Subject{ID: "alice", Roles: policy.RoleNames{"editor"}},
@@ -267,20 +269,6 @@ func explained(t *testing.T, want string) {
 	if strings.TrimSpace(got.String()) != strings.TrimSpace(want) {
 		t.Errorf("the explanation is\n%s\nand the README says\n%s", got, want)
 	}
-}
-
-// policyFiles is the standard policy with other rules.
-func policyFiles(t *testing.T, rules string) fstest.MapFS {
-	t.Helper()
-	files := fstest.MapFS{"policy.csv": {Data: []byte(rules)}}
-	for _, name := range []string{"model.conf", "attributes.csv"} {
-		data, err := fs.ReadFile(policies.Files(), name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = &fstest.MapFile{Data: data}
-	}
-	return files
 }
 
 // buildReadme builds dir/main.go as if it stood in the examples module.
@@ -306,22 +294,6 @@ func buildReadme(t *testing.T, dir string) string {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return bin
-}
-
-func waitFor(t *testing.T, addr string, logs fmt.Stringer) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("nothing listens on %s: %v\n%s", addr, err, logs)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // TestReadmeNamesTestsThatExist reads the table of guarantees.

@@ -16,14 +16,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
-	"github.com/reevehq/reeve/authz/policy"
-	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/token"
@@ -119,15 +116,7 @@ func newRotatingService(t *testing.T, k *keyServer, issuer string) *rotatingServ
 	s := &rotatingService{t: t}
 	s.session, _, err = manager.Create(t.Context(), session.New{Tenant: acme, User: session.MustParseUserID("alice")})
 	must(err)
-	model, err := policies.Files().Open("model.conf")
-	must(err)
-	text, err := io.ReadAll(model)
-	must(err)
-	engine, err := policy.Load(fstest.MapFS{
-		"model.conf": {Data: text},
-		"policy.csv": {Data: []byte("p, role:authenticated, *, /me, GET, true, allow\n")},
-	}, policy.Options{})
-	must(err)
+	engine := engineOf(t, "p, role:authenticated, *, /me, GET, true, allow\n")
 	e := echo.New()
 	e.Use(authz.Middleware(authz.Config{Tokens: verifier, Sessions: manager, Policy: engine}))
 	e.GET("/me", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
@@ -249,7 +238,7 @@ func TestARotationOverTheWireDuringAFloodOfRandomKids(t *testing.T) {
 		}
 		return time.Since(start)
 	}
-	wait(20*time.Second, "the first keys", func() bool { return s.ask(current) == 204 })
+	wait(patience, "the first keys", func() bool { return s.ask(current) == 204 })
 	good, err := current.Sign(s.session)
 	if err != nil {
 		t.Fatal(err)

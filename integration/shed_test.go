@@ -22,7 +22,6 @@ import (
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -88,8 +87,7 @@ func farManager(tb testing.TB, server *redisserver.Server) *session.Manager {
 		MaxRetries: 1, DisableIdentity: true, PipelinePoolSize: -1,
 	})
 	tb.Cleanup(func() { client.Close() })
-	store := must(redisstore.New(client, storeOptions()))(tb)
-	manager := must(session.NewManager(store, session.Options{Key: bytes.Repeat([]byte{3}, 32)}))(tb)
+	manager := must(session.NewManager(storeOn(tb, client, storeOptions()), session.Options{Key: bytes.Repeat([]byte{3}, 32)}))(tb)
 	for _, id := range []tenant.ID{acme, globex} {
 		if err := manager.SetTenantStatus(context.Background(), id, tenant.Active); err != nil {
 			tb.Fatal(err)

@@ -324,11 +324,7 @@ func TestStoreEndsSessionsWhoseKeysNeverExpire(t *testing.T) {
 		key := f.record()
 		f.do("persist", key)
 		f.do("persist", strings.Replace(key, ":s:", ":a:", 1))
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			if _, err = f.store.Load(t.Context(), s.Ref()); err != nil || time.Now().After(deadline) {
-				break
-			}
-		}
+		soon(t, name+" ends the session", func() bool { _, err = f.store.Load(t.Context(), s.Ref()); return err != nil })
 		if !errors.Is(err, session.ErrNotFound) || f.record() != key {
 			t.Errorf("%s: Load: %v", name, err)
 		}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -68,18 +67,8 @@ func (m *meter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 func TestStoreCost(t *testing.T) {
 	t.Parallel()
 	server := redisserver.Start(t)
-	client := redis.NewClient(&redis.Options{
-		Addr: server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1,
-		DialTimeout: time.Second, ReadTimeout: time.Second,
-	})
-	t.Cleanup(func() { client.Close() })
 	var m meter
-	client.AddHook(&m)
-	store, err := redisstore.New(client, storeOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	meet(store)
+	store := hooked(t, server.Addr(), storeOptions(), &m)
 	ctx := t.Context()
 	if err := store.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
 		t.Fatal(err)
@@ -146,7 +135,9 @@ func TestStoreCost(t *testing.T) {
 			t.Fatalf("a session outlived three revocations: %v", err)
 		}
 	}
-	stats, err := client.Info(ctx, "commandstats").Result()
+	raw := server.Client()
+	defer raw.Close()
+	stats, err := raw.Info(ctx, "commandstats").Result()
 	if err != nil {
 		t.Fatal(err)
 	}

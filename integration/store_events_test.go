@@ -17,14 +17,6 @@ import (
 	"github.com/reevehq/reeve/session/redisstore"
 )
 
-// scale is short, or long when the long proofs are asked for.
-func scale(short, long int) int {
-	if soak() {
-		return long
-	}
-	return short
-}
-
 // churn does random changes to the sessions of one user until ctx is done or n are done.
 // It never has more than a few sessions, so that those it changes are mostly live.
 func churn(ctx context.Context, store *redisstore.Store, user session.UserID, n int, lifetime time.Duration) {
@@ -197,7 +189,7 @@ func TestChurnLeavesNoKeyAndNoMemberOfAnIndexBehind(t *testing.T) {
 	writers.Wait()
 	ctx := context.Background()
 	f.indexesAgree()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		var left []string
 		keys, err := f.raw.Keys(ctx, "*").Result()
 		if err != nil {

@@ -45,29 +45,15 @@ func (p *pair) instance() *redisstore.Store {
 		},
 	})
 	p.Cleanup(func() { client.Close() })
-	store, err := redisstore.New(client, p.opts)
-	if err != nil {
-		p.Fatal(err)
-	}
-	p.Cleanup(func() { _ = store.Close() })
-	return store
+	return storeOn(p, client, p.opts)
 }
 
 // replicaAllows asserts that the promoted replica has a session that was revoked since.
 // Without it a test of what happens then proves nothing.
 func (p *pair) replicaAllows(ref session.Ref) {
 	p.Helper()
-	client := redis.NewClient(&redis.Options{
-		Addr: p.replica.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialTimeout: time.Second, ReadTimeout: time.Second,
-	})
-	defer client.Close()
-	store, err := redisstore.New(client, p.opts)
-	if err != nil {
-		p.Fatal(err)
-	}
-	defer store.Close()
-	f := &fixture{T: p.T, store: store}
-	f.eventually("the replica has not heard of the revocation", func() error { _, err := store.Load(p.Context(), ref); return err })
+	store := open(p, p.replica.URL(), p.opts)
+	eventually(p.T, "the replica has not heard of the revocation", func() error { _, err := store.Load(p.Context(), ref); return err })
 }
 
 func (p *pair) create(store *redisstore.Store, limit session.Limit) session.Session {
@@ -89,11 +75,7 @@ func (p *pair) inStep() {
 	}
 	replica := p.replica.Client()
 	defer replica.Close()
-	for deadline := time.Now().Add(30 * time.Second); replica.Get(p.Context(), "in-step").Val() != p.Name(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			p.Fatal("the replica is not in step")
-		}
-	}
+	soon(p, "the replica is in step", func() bool { return replica.Get(p.Context(), "in-step").Val() == p.Name() })
 }
 
 // A replica that was cut off, and is promoted, has every session that was revoked since.
@@ -142,8 +124,7 @@ func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPair(t)
 			revoker, witness, stranger := p.instance(), p.instance(), p.instance()
-			f := &fixture{T: t, store: revoker}
-			f.eventually("the tenant is set up", func() error { return revoker.SetTenantStatus(ctx, acme, tenant.Active) })
+			eventually(t, "the tenant is set up", func() error { return revoker.SetTenantStatus(ctx, acme, tenant.Active) })
 			s := p.create(revoker, session.Limit{})
 			other := p.create(revoker, session.Limit{})
 			p.inStep()
@@ -153,7 +134,7 @@ func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 			}
 			load := func(store *redisstore.Store) (err error) {
 				// Connections to the old primary break first.
-				for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-time.After(5 * time.Millisecond) {
+				for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(5 * time.Millisecond) {
 					if _, err = store.Load(ctx, s.Ref()); !errors.Is(err, session.ErrUnavailable) {
 						return err
 					}

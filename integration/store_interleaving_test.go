@@ -58,22 +58,8 @@ func (*gates) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 func TestDeleteWinsInEveryInterleavingOfReadsAndWrites(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
-	client := redis.NewClient(&redis.Options{
-		Addr: f.server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, PoolSize: 64,
-		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
-	})
-	t.Cleanup(func() { client.Close() })
-	client.AddHook(&gates{})
-	slow, err := redisstore.New(client, f.opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	meet(slow)
-	for _, method := range methods(f.create().Ref()) { // each script is known from here on
-		if err := method.do(t.Context(), slow); err != nil {
-			t.Fatalf("%s: %v", method.name, err)
-		}
-	}
+	slow := hooked(t, f.server.Addr(), f.opts, &gates{})
+	f.learn(slow)
 	rounds := int64(scale(2000, 10_000))
 	const workers = 4
 	var played, landed, late, spoilt atomic.Int64

@@ -7,10 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/session/redisstore"
 )
 
 // What made room, or was revoked by another session, is dead by the script that did it: what
@@ -18,16 +15,8 @@ import (
 func TestASessionThatMadeRoomIsDeadBeforeItIsDiscarded(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
-	client := redis.NewClient(&redis.Options{Addr: f.server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialTimeout: time.Second, ReadTimeout: time.Second})
-	defer client.Close()
 	var hook between
-	client.AddHook(&hook)
-	slow, err := redisstore.New(client, f.opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	meet(slow)
-	defer slow.Close()
+	slow := hooked(t, f.server.Addr(), f.opts, &hook)
 	// Redis knows the scripts, so that each is one command.
 	if err := f.store.RevokeOthers(t.Context(), f.create().Ref()); err != nil {
 		t.Fatal(err)

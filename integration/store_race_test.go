@@ -15,7 +15,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -46,17 +45,9 @@ func (b *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 func TestARevocationBetweenReadingAndWritingWins(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
-	client := redis.NewClient(&redis.Options{Addr: f.server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialTimeout: time.Second, ReadTimeout: time.Second})
-	defer client.Close()
 	var hook between
-	client.AddHook(&hook)
 	opts := storeOptions()
-	slow, err := redisstore.New(client, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	meet(slow)
-	other := open(t, f.server.URL(), opts)
+	slow, other := hooked(t, f.server.Addr(), opts, &hook), open(t, f.server.URL(), opts)
 	if err := other.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)
 	}
@@ -167,20 +158,9 @@ func (m *misled) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 func TestAScriptThatRanAfterAllAnswersAsItDid(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
-	client := redis.NewClient(&redis.Options{Addr: f.server.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialTimeout: time.Second, ReadTimeout: time.Second})
-	defer client.Close()
 	var hook misled
-	client.AddHook(&hook)
-	store, err := redisstore.New(client, f.opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	meet(store)
-	for _, method := range methods(f.create().Ref()) { // each script is known from here on
-		if err := method.do(t.Context(), store); err != nil {
-			t.Fatalf("%s: %v", method.name, err)
-		}
-	}
+	store := hooked(t, f.server.Addr(), f.opts, &hook)
+	f.learn(store)
 	hook.on.Store(true)
 
 	s, err := store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
@@ -310,7 +290,7 @@ func TestStoreLeavesNoKeyBehind(t *testing.T) {
 	if _, err := f.store.Refresh(t.Context(), reused.Ref(), step); !errors.Is(err, session.ErrRefreshReused) {
 		t.Fatalf("Refresh: %v", err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		keys, err := f.raw.Keys(t.Context(), "*:{u-*").Result()
 		if err != nil {
 			t.Fatal(err)

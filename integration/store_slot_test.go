@@ -22,14 +22,7 @@ import (
 func newCluster(t *testing.T, opts redisstore.Options) (*fixture, []string) {
 	t.Helper()
 	addrs := redisserver.StartCluster(t)
-	client := redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs: addrs, ContextTimeoutEnabled: true, MaxRetries: 1, DialTimeout: time.Second, ReadTimeout: time.Second,
-	})
-	t.Cleanup(func() { client.Close() })
-	store, err := redisstore.New(client, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := storeOn(t, clusterClient(t, addrs), opts)
 	f := &fixture{T: t, opts: opts, store: store}
 	f.eventually("the tenant is set up", func() error {
 		err := store.SetTenantStatus(t.Context(), acme, tenant.Active)

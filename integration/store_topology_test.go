@@ -14,7 +14,6 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/sessiontest"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -22,9 +21,6 @@ import (
 // patient is a store that calls again what a server refused before it did anything, as a
 // client of the service would.
 type patient struct{ session.Store }
-
-// patience is how long a call is repeated. It is far more than a slot or a server needs.
-const patience = 30 * time.Second
 
 // again repeats do while a slot is moving or a server is giving up its place, less and less
 // often. What is refused for longer is the error of the call.
@@ -194,10 +190,7 @@ func (m *mover) run(ctx context.Context) error {
 func TestStoreConformanceOnAClusterThatIsResharded(t *testing.T) {
 	t.Parallel()
 	addrs := redisserver.StartCluster(t)
-	client := redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs: addrs, ContextTimeoutEnabled: true, MaxRetries: 1, DialTimeout: time.Second, ReadTimeout: time.Second,
-	})
-	t.Cleanup(func() { client.Close() })
+	client := clusterClient(t, addrs)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the cluster at the end:\n%s", redisserver.ClusterView(context.Background(), addrs))
@@ -210,11 +203,7 @@ func TestStoreConformanceOnAClusterThatIsResharded(t *testing.T) {
 	go func() { done <- m.run(ctx) }()
 	for _, c := range someCases(8) {
 		t.Run(c.Name, func(t *testing.T) {
-			store, err := redisstore.New(client, storeOptions())
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Run(t, sessiontest.Harness{Store: patient{store}})
+			c.Run(t, sessiontest.Harness{Store: patient{storeOn(t, client, storeOptions())}})
 		})
 		if t.Failed() || len(done) > 0 {
 			break // what follows would wait for a slot that answers nobody
@@ -240,11 +229,7 @@ func TestStoreConformanceOnSentinelWithAFailover(t *testing.T) {
 		ContextTimeoutEnabled: true, MaxRetries: 1, DialTimeout: time.Second, ReadTimeout: time.Second,
 	})
 	t.Cleanup(func() { client.Close() })
-	opts := storeOptions()
-	store, err := redisstore.New(client, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := storeOn(t, client, storeOptions())
 	ctx := context.Background()
 	f := &fixture{T: t, store: store}
 	f.eventually("the tenant is set up", func() error { return store.SetTenantStatus(ctx, acme, tenant.Active) })
@@ -277,11 +262,7 @@ func TestStoreConformanceOnSentinelWithAFailover(t *testing.T) {
 			f.eventually("the new primary answers", func() error { _, err := store.Load(ctx, kept.Ref()); return err })
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			store, err := redisstore.New(client, storeOptions())
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Run(t, sessiontest.Harness{Store: patient{store}})
+			c.Run(t, sessiontest.Harness{Store: patient{storeOn(t, client, storeOptions())}})
 		})
 	}
 	stop()

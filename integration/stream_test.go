@@ -114,7 +114,7 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 			}
 			others.clients[0].conn.Close()
 			others.wait(t, start)
-			for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before || s.watch.Len() > 0; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before || s.watch.Len() > 0; time.Sleep(5 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("%d goroutines more than before, %d streams", runtime.NumGoroutine()-before, s.watch.Len())
 				}
@@ -176,13 +176,7 @@ func TestARestartOfRedisEndsNoStream(t *testing.T) {
 	}
 	redis.Kill()
 	redis.Restart()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := s.manager.Load(t.Context(), one.Ref()); err == nil {
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
+	eventually(t, "the session is loaded again", func() error { _, err := s.manager.Load(t.Context(), one.Ref()); return err })
 	if n := s.watch.Len(); n != 20 {
 		t.Errorf("%d of 20 streams are left after a restart of Redis", n)
 	}

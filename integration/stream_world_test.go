@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,14 +18,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
-	"github.com/reevehq/reeve/authz/policy"
-	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
@@ -68,16 +64,9 @@ func newServiceOn(tb testing.TB, manager *session.Manager, lifetime time.Duratio
 	s.signer = must(token.NewSigner(token.SignerConfig{
 		Issuer: "https://issuer.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: key, Lifetime: lifetime,
 	}))(tb)
-	model, err := fs.ReadFile(policies.Files(), "model.conf")
-	if err != nil {
-		tb.Fatal(err)
-	}
 	cfg := authz.Config{
 		Tokens: must(token.NewVerifier(s.signer.Trust()))(tb), Sessions: s.manager, Watch: s.watch,
-		Policy: must(policy.Load(fstest.MapFS{
-			"model.conf": {Data: model}, "policy.csv": {Data: []byte(streamPolicy)}, "attributes.csv": {},
-		}, policy.Options{}))(tb),
-		Timeout: 2 * time.Second, // a busy machine is not what is tested
+		Policy: engineOf(tb, streamPolicy), Timeout: 2 * time.Second, // a busy machine is not what is tested
 	}
 	if change != nil {
 		change(&cfg)
@@ -143,15 +132,12 @@ func socket(c echo.Context) error {
 // login signs a user of a tenant in.
 func (s *service) login(t tenant.ID, user string) session.Session {
 	s.tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		created, _, err := s.manager.Create(context.Background(), session.New{Tenant: t, User: session.MustParseUserID(user)})
-		if err == nil {
-			return created
-		}
-		if time.Now().After(deadline) {
-			s.tb.Fatal(err)
-		}
-	}
+	var created session.Session
+	eventually(s.tb, user+" signs in", func() (err error) {
+		created, _, err = s.manager.Create(context.Background(), session.New{Tenant: t, User: session.MustParseUserID(user)})
+		return err
+	})
+	return created
 }
 
 func (s *service) sign(of session.Session) string {
@@ -184,7 +170,7 @@ func (s *service) dial(path, bearer, status string) (*peer, *bufio.Reader) {
 	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n%s\r\n", path, bearer, upgrade); err != nil {
 		s.tb.Fatal(err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	r := bufio.NewReaderSize(conn, 512)
 	line, err := r.ReadString('\n')
 	if err != nil || !strings.Contains(line, " "+status+" ") {
@@ -224,7 +210,7 @@ func (c *crowd) wait(tb testing.TB, start time.Time) time.Duration {
 	go func() { c.closed.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		tb.Error("streams are still open")
 		for _, one := range c.clients {
 			one.conn.Close()
