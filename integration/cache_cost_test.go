@@ -92,17 +92,30 @@ func TestCacheCost(t *testing.T) {
 		t.Errorf("100,000 warm loads sent %v", got)
 	}
 
-	burst := create()
-	m.take()
-	var running sync.WaitGroup
-	start := make(chan struct{})
-	for range 10_000 {
-		running.Go(func() { <-start; load(burst) })
-	}
-	close(start)
-	running.Wait()
-	if got := loads(); len(got) != 1 {
-		t.Errorf("10,000 cold loads of one session at once made %d reads", len(got))
+	for attempt := 1; ; attempt++ {
+		soon(t, "the cache hears", func() bool { return cache.Stats().Fresh })
+		burst := create()
+		m.take()
+		var running sync.WaitGroup
+		start := make(chan struct{})
+		for range 10_000 {
+			running.Go(func() { <-start; load(burst) })
+		}
+		began, before := time.Now(), cache.Stats()
+		close(start)
+		running.Wait()
+		took, after := time.Since(began), cache.Stats()
+		got := loads()
+		if len(got) == 1 {
+			break
+		}
+		// On a machine that is too busy for it the lease ends meanwhile, and without one
+		// every load has to ask.
+		lost := took > leased/2 || !after.Fresh || after.Resets != before.Resets
+		if !lost || attempt == 10 {
+			t.Errorf("10,000 cold loads of one session at once made %d reads in %v", len(got), took)
+			break
+		}
 	}
 	t.Logf("%+v", cache.Stats())
 }
