@@ -3,19 +3,10 @@
 package integration_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"io/fs"
-	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,150 +19,6 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/integration/redisserver"
-	"github.com/reevehq/reeve/policies"
-)
-
-const (
-	policyHead    = "reeve:policy:{shop}:head"
-	policyBundles = "reeve:policy:{shop}:bundles"
-	policyHistory = "reeve:policy:{shop}:history"
-)
-
-// shop is a policy of its own for each n. Those with an even n allow, the others deny.
-func shop(n int) fs.FS {
-	model, err := fs.ReadFile(policies.Files(), "model.conf")
-	if err != nil {
-		panic(err)
-	}
-	effect := [...]string{"allow", "deny"}[n%2]
-	return fstest.MapFS{
-		"model.conf": {Data: model},
-		"policy.csv": {Data: fmt.Appendf(nil, "# %d\np, role:viewer, *, doc, read, true, %s\n", n, effect)},
-	}
-}
-
-func policyRevision(t testing.TB, fsys fs.FS) string {
-	t.Helper()
-	e, err := policy.Load(fsys, policy.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e.Revision()
-}
-
-// fleet is one publisher and several instances that follow.
-type fleet struct {
-	t         *testing.T
-	server    *redisserver.Server
-	client    *redis.Client
-	public    ed25519.PublicKey
-	private   ed25519.PrivateKey
-	publisher *redispolicy.Publisher
-	instances []*instance
-}
-
-type instance struct {
-	engine   *policy.Engine
-	follower *redispolicy.Follower
-	log      *policyLog // of the follower
-	loads    *policyLog // of the engine
-}
-
-type policyLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *policyLog) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *policyLog) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-func newFleet(t *testing.T, n int, opts redispolicy.FollowerOptions) *fleet {
-	t.Helper()
-	f := &fleet{t: t, server: redisserver.Start(t)}
-	f.client = f.server.Client()
-	t.Cleanup(func() { f.client.Close() })
-	var err error
-	if f.public, f.private, err = ed25519.GenerateKey(rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	if f.publisher, err = redispolicy.NewPublisher(f.client, redispolicy.PublisherOptions{Name: "shop", Key: f.private}); err != nil {
-		t.Fatal(err)
-	}
-	for range n {
-		f.join(opts)
-	}
-	return f
-}
-
-// join starts an instance with the policy shop(0), on a client of its own.
-func (f *fleet) join(opts redispolicy.FollowerOptions) *instance {
-	f.t.Helper()
-	client := f.server.Client()
-	f.t.Cleanup(func() { client.Close() })
-	i := &instance{log: &policyLog{}, loads: &policyLog{}}
-	var err error
-	if i.engine, err = policy.Load(shop(0), policy.Options{Logger: slog.New(slog.NewTextHandler(i.loads, nil))}); err != nil {
-		f.t.Fatal(err)
-	}
-	opts.Name, opts.Keys, opts.Logger = "shop", []ed25519.PublicKey{f.public}, slog.New(slog.NewTextHandler(i.log, nil))
-	if i.follower, err = redispolicy.NewFollower(client, i.engine, opts); err != nil {
-		f.t.Fatal(err)
-	}
-	if err := i.follower.Start(context.Background()); err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(i.follower.Close)
-	f.instances = append(f.instances, i)
-	return i
-}
-
-func (f *fleet) publish(n int) redispolicy.Revision {
-	f.t.Helper()
-	r, err := f.publisher.Publish(f.t.Context(), shop(n))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return r
-}
-
-// converge waits until every instance decides by a revision.
-func (f *fleet) converge(revision string) {
-	f.t.Helper()
-	for n, i := range f.instances {
-		until(f.t, fmt.Sprintf("instance %d decides by %s", n, revision), func() bool { return i.engine.Revision() == revision })
-	}
-}
-
-func (f *fleet) subscribed() {
-	f.t.Helper()
-	for _, i := range f.instances {
-		until(f.t, "the subscription", func() bool { return i.follower.Stats().Subscribed })
-	}
-}
-
-// until waits for something to be so.
-func until(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
-// quick announces only; slow is a poll that no test lives to see.
-var (
-	onlyAnnounced = redispolicy.FollowerOptions{Poll: time.Hour, Pause: 10 * time.Millisecond}
-	onlyPolled    = redispolicy.FollowerOptions{Poll: 30 * time.Millisecond, Pause: 10 * time.Millisecond}
 )
 
 func TestAPublishedPolicyReachesEveryInstance(t *testing.T) {
@@ -199,7 +46,7 @@ func TestAPublishedPolicyReachesEveryInstance(t *testing.T) {
 		t.Errorf("a late instance: %v", err)
 	}
 	// A broken policy is not published.
-	broken := fstest.MapFS{"model.conf": shop(0).(fstest.MapFS)["model.conf"], "policy.csv": {Data: []byte("p, role:viewer, *, doc, read, true, denny")}}
+	broken := policyFiles("p, role:viewer, *, doc, read, true, denny")
 	if _, err := f.publisher.Publish(t.Context(), broken); !errors.Is(err, policy.ErrInvalid) {
 		t.Errorf("a broken policy: %v", err)
 	}
@@ -226,7 +73,7 @@ func TestD26APolicyArrivesWithoutItsAnnouncement(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, i := range f.instances {
-		until(t, "the subscription is lost", func() bool { return !i.follower.Stats().Subscribed })
+		soon(t, "the subscription is lost", func() bool { return !i.follower.Stats().Subscribed })
 	}
 	own := redis.NewClient(&redis.Options{Addr: f.server.Addr(), Username: "publisher", Password: "password", ContextTimeoutEnabled: true})
 	defer own.Close()
@@ -257,180 +104,11 @@ func TestD26APolicyArrivesWithoutItsAnnouncement(t *testing.T) {
 		}
 	}
 	for _, i := range f.instances {
-		until(t, "the announcements arrive", func() bool { return i.follower.Stats().Announcements == 150 })
+		soon(t, "the announcements arrive", func() bool { return i.follower.Stats().Announcements == 150 })
 		if s := i.follower.Stats(); s.Reloads != 3 || s.Refused != 0 || s.Revision != r.ID {
 			t.Errorf("%+v", s)
 		}
 	}
-}
-
-func TestAnOutageOfRedisLeavesThePolicyInForceAndIsSeen(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, 2, onlyPolled)
-	r := f.publish(1)
-	f.converge(r.ID)
-	f.server.Kill()
-	for _, i := range f.instances {
-		until(t, "the outage is noticed", func() bool { return errors.Is(i.follower.Stats().Err, redispolicy.ErrUnavailable) })
-		contact, failures := i.follower.Stats().Contact, i.follower.Stats().Failures
-		until(t, "it lasts", func() bool { return i.follower.Stats().Failures > failures+2 })
-		if s := i.follower.Stats(); s.Contact != contact || s.Revision != r.ID || s.Subscribed {
-			t.Errorf("%+v", s)
-		}
-		if n := strings.Count(i.log.String(), "Redis does not answer"); n != 1 {
-			t.Errorf("the outage is logged %d times", n)
-		}
-	}
-	if _, err := f.publisher.Publish(t.Context(), shop(2)); !errors.Is(err, redispolicy.ErrUnavailable) {
-		t.Errorf("publishing to nobody: %v", err)
-	}
-	if _, err := f.publisher.History(t.Context()); !errors.Is(err, redispolicy.ErrUnavailable) {
-		t.Errorf("the history of nobody: %v", err)
-	}
-	f.server.Restart()
-	for _, i := range f.instances {
-		until(t, "all is well again", func() bool { s := i.follower.Stats(); return s.Err == nil && s.Subscribed && s.Revision == r.ID })
-	}
-	f.converge(f.publish(3).ID)
-
-	// A Redis that has lost everything is noticed too, and takes the next policy.
-	if err := f.client.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	for _, i := range f.instances {
-		until(t, "the loss is noticed", func() bool { return errors.Is(i.follower.Stats().Err, redispolicy.ErrUnavailable) })
-	}
-	f.converge(f.publish(4).ID)
-}
-
-// A Redis that is frozen answers nothing, and nobody waits for it.
-func TestAFrozenRedisHoldsNobody(t *testing.T) {
-	t.Parallel()
-	opts := onlyPolled
-	opts.Timeout = 100 * time.Millisecond
-	f := newFleet(t, 1, opts)
-	r := f.publish(1)
-	f.converge(r.ID)
-	f.server.Freeze()
-	i := f.instances[0]
-	until(t, "the outage is noticed", func() bool { return errors.Is(i.follower.Stats().Err, redispolicy.ErrUnavailable) })
-	if err := i.follower.Sync(t.Context()); !errors.Is(err, redispolicy.ErrUnavailable) {
-		t.Errorf("%v", err)
-	}
-	i.follower.Close()
-	i.follower.Close()
-	if err := i.follower.Start(t.Context()); !errors.Is(err, redispolicy.ErrStarted) {
-		t.Errorf("a closed follower starts: %v", err)
-	}
-	f.server.Thaw()
-}
-
-// The attacker writes to Redis what they like. They have no key.
-func TestNobodyWithoutTheKeyChangesThePolicy(t *testing.T) {
-	t.Parallel()
-	opts := onlyPolled
-	opts.MaxSize = 16 << 10
-	f := newFleet(t, 1, opts)
-	i := f.instances[0]
-	old := f.publish(0)
-	oldHead := f.client.Get(t.Context(), policyHead).Val()
-	now := f.publish(1)
-	f.converge(now.ID)
-	head := f.client.Get(t.Context(), policyHead).Val()
-	bundle := f.client.HGet(t.Context(), policyBundles, now.Hash).Val()
-	_, mallory, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// resigned is the head with some words changed and signed by a key.
-	resigned := func(key ed25519.PrivateKey, change func(words []string)) string {
-		words := strings.Split(head, " ")[:7]
-		change(words)
-		signed := strings.Join(words, " ")
-		return signed + " " + base64.RawURLEncoding.EncodeToString(ed25519.Sign(key, []byte(signed)))
-	}
-	next := fmt.Sprint(now.Sequence + 1)
-	// signed is a head for other bytes.
-	signed := func(data []byte) func() {
-		sum := sha256.Sum256(data)
-		hash := hex.EncodeToString(sum[:])
-		return func() {
-			f.client.HSet(t.Context(), policyBundles, hash, data)
-			f.client.Set(t.Context(), policyHead, resigned(f.private, func(w []string) { w[2], w[3], w[5] = next, hash, fmt.Sprint(len(data)) }), 0)
-		}
-	}
-	var empty bytes.Buffer
-	if err := zip.NewWriter(&empty).Close(); err != nil {
-		t.Fatal(err)
-	}
-
-	for name, c := range map[string]struct {
-		attack func()
-		want   error
-	}{
-		"a record of another key": {func() { f.client.Set(t.Context(), policyHead, resigned(mallory, func(w []string) { w[2] = next }), 0) }, redispolicy.ErrUntrusted},
-		"a record with another sequence": {func() {
-			f.client.Set(t.Context(), policyHead, strings.Replace(head, " "+fmt.Sprint(now.Sequence)+" ", " "+next+" ", 1), 0)
-		}, redispolicy.ErrUntrusted},
-		"a record of another policy": {func() {
-			f.client.Set(t.Context(), policyHead, resigned(f.private, func(w []string) { w[1], w[2] = "staging", next }), 0)
-		}, redispolicy.ErrUntrusted},
-		"no record at all":          {func() { f.client.Set(t.Context(), policyHead, strings.Repeat("x", 1<<20), 0) }, redispolicy.ErrUntrusted},
-		"an older record, replayed": {func() { f.client.Set(t.Context(), policyHead, oldHead, 0) }, redispolicy.ErrReplayed},
-		"another record of the same sequence": {func() {
-			f.client.Set(t.Context(), policyHead, resigned(f.private, func(w []string) { w[6] = "1" }), 0)
-		}, redispolicy.ErrReplayed},
-		"no record any more":    {func() { f.client.Del(t.Context(), policyHead) }, redispolicy.ErrUnavailable},
-		"a key of another type": {func() { f.client.Del(t.Context(), policyHead); f.client.LPush(t.Context(), policyHead, "x") }, redispolicy.ErrUnavailable},
-		"a bundle with other bytes": {func() {
-			f.client.HSet(t.Context(), policyBundles, now.Hash, strings.Replace(bundle, "deny", "allo", 1))
-			f.client.Set(t.Context(), policyHead, resigned(f.private, func(w []string) { w[2] = next }), 0)
-		}, redispolicy.ErrCorrupt},
-		"a bundle that is gone": {func() {
-			f.client.HDel(t.Context(), policyBundles, now.Hash)
-			f.client.Set(t.Context(), policyHead, resigned(f.private, func(w []string) { w[2] = next }), 0)
-		}, redispolicy.ErrCorrupt},
-		"a bundle that is larger than allowed": {func() {
-			f.client.HSet(t.Context(), policyBundles, now.Hash, strings.Repeat("x", 1<<20))
-			f.client.Set(t.Context(), policyHead, resigned(f.private, func(w []string) { w[2] = next }), 0)
-		}, redispolicy.ErrTooLarge},
-		// Not even with the key does what is no policy become one.
-		"signed bytes that are no bundle":    {signed([]byte("PK\x03\x04 not really")), redispolicy.ErrCorrupt},
-		"a signed bundle that does not load": {signed(empty.Bytes()), policy.ErrInvalid},
-	} {
-		refused, failures := i.follower.Stats().Refused, i.follower.Stats().Failures
-		logged := strings.Count(i.log.String(), "refused")
-		c.attack()
-		until(t, name+" is noticed", func() bool { return errors.Is(i.follower.Stats().Err, c.want) })
-		looked := i.follower.Stats().Checks
-		until(t, name+" is looked at again", func() bool { return i.follower.Stats().Checks > looked+5 })
-		s := i.follower.Stats()
-		if s.Revision != now.ID || s.Sequence != now.Sequence || i.engine.Revision() != now.ID {
-			t.Errorf("%s changed the policy: %+v", name, s)
-		}
-		if c.want == redispolicy.ErrUnavailable {
-			if s.Failures == failures {
-				t.Errorf("%s is not counted", name)
-			}
-		} else if s.Refused != refused+1 || strings.Count(i.log.String(), "refused") != logged+1 {
-			t.Errorf("%s is reported %d times: %s", name, s.Refused-refused, i.log)
-		}
-		// The genuine record is believed again.
-		f.client.Del(t.Context(), policyHead)
-		f.client.HSet(t.Context(), policyBundles, now.Hash, bundle)
-		f.client.Set(t.Context(), policyHead, head, 0)
-		until(t, "all is well again after "+name, func() bool { return i.follower.Stats().Err == nil })
-	}
-	// The one that does not load was tried once, however often it was looked at.
-	if n := strings.Count(i.loads.String(), "policy refused"); n != 1 {
-		t.Errorf("a bundle that does not load was tried %d times", n)
-	}
-	// And publishing goes on, over whatever is in the way.
-	f.client.Set(t.Context(), policyHead, "rubbish", 0)
-	if r := f.publish(2); r.Sequence <= old.Sequence {
-		t.Errorf("%+v", r)
-	}
-	f.converge(policyRevision(t, shop(2)))
 }
 
 func TestRollingBackIsPublishingTheOlderPolicyAgain(t *testing.T) {
@@ -591,10 +269,7 @@ func TestDecisionsDuringPublicationsAreEachOnePolicys(t *testing.T) {
 	opts.Pause = time.Millisecond
 	f := newFleet(t, 2, opts)
 	f.subscribed()
-	rounds := 60
-	if os.Getenv("REEVE_SOAK") != "" {
-		rounds = 2000
-	}
+	rounds := scale(60, 2000)
 	effects := map[string]policy.Effect{}
 	for n := range rounds {
 		effects[policyRevision(t, shop(n))] = [...]policy.Effect{policy.Allow, policy.Deny}[n%2]
@@ -659,12 +334,12 @@ func TestAPolicyIsPublishedOnACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer follower.Close()
-	until(t, "the subscription", func() bool { return follower.Stats().Subscribed })
+	soon(t, "it is subscribed", func() bool { return follower.Stats().Subscribed })
 	for n := 1; n < 4; n++ {
 		r, err := publisher.Publish(t.Context(), shop(n))
 		if err != nil {
 			t.Fatal(err)
 		}
-		until(t, "the policy", func() bool { return engine.Revision() == r.ID })
+		soon(t, "it decides by the policy", func() bool { return engine.Revision() == r.ID })
 	}
 }
