@@ -137,7 +137,7 @@ func (f *fixture) ask(store *redisstore.Store, cache *session.Cache, refs []sess
 	end := time.Now().Add(d)
 	for _, ref := range refs {
 		running.Go(func() {
-			for time.Now().Before(end) || !store.Breaker().Open && time.Now().Before(end.Add(10*time.Second)) {
+			for time.Now().Before(end) || !store.Breaker().Open && time.Now().Before(end.Add(patience)) {
 				open := store.Breaker().Open
 				began := time.Now()
 				_, err := cache.Load(context.Background(), ref)
