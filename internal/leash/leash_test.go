@@ -66,13 +66,9 @@ func TestAProcessEndsWithTheOneThatStartedIt(t *testing.T) {
 	}
 }
 
-// What has been waited for has no process id any more, and who has it next is not killed.
-func TestNobodyIsKilledForAProcessThatHasEnded(t *testing.T) {
-	cmd := exec.Command("cat")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+// started starts a command and returns what it says.
+func started(t *testing.T, cmd *exec.Cmd) (*Process, io.Reader) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +77,17 @@ func TestNobodyIsKilledForAProcessThatHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p, out
+}
+
+// What has been waited for has no process id any more, and who has it next is not killed.
+func TestNobodyIsKilledForAProcessThatHasEnded(t *testing.T) {
+	cmd := exec.Command("cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, out := started(t, cmd)
 	defer func() { _ = p.Kill(); _ = p.cmd.Wait() }()
 	fd, err := syscall.Dup(int(p.hold.Fd()))
 	if err != nil {
@@ -109,14 +116,7 @@ func TestNobodyIsKilledForAProcessThatHasEnded(t *testing.T) {
 func TestAProcessIsWhatItsCommandSays(t *testing.T) {
 	cmd := exec.Command("/bin/sh", "-c", `echo "$$ $1 $HOUSE"; exit 3`, "sh", "a b")
 	cmd.Env = []string{"HOUSE=reeve"}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := Start(cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, out := started(t, cmd)
 	text, err := io.ReadAll(out) // to its end, which the watch must not hold open
 	if err != nil {
 		t.Fatal(err)
