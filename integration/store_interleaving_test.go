@@ -62,7 +62,7 @@ func TestDeleteWinsInEveryInterleavingOfReadsAndWrites(t *testing.T) {
 	f.learn(slow)
 	rounds := int64(scale(2000, 10_000))
 	const workers = 4
-	var played, landed, late, spoilt atomic.Int64
+	var played, stopped, landed, late, spoilt atomic.Int64
 	var running sync.WaitGroup
 	for w := range workers {
 		home := tenant.MustParse(fmt.Sprint("home", w))
@@ -73,6 +73,7 @@ func TestDeleteWinsInEveryInterleavingOfReadsAndWrites(t *testing.T) {
 			for n := int64(0); played.Add(1) <= rounds && !t.Failed(); n++ {
 				r := &interleaving{T: t, slow: slow, other: f.store, keys: f.raw, tenant: home, user: session.MustParseUserID(fmt.Sprint("user", n))}
 				before, after := r.play()
+				stopped.Add(int64(r.stopped))
 				landed.Add(int64(before))
 				late.Add(int64(after))
 				if r.outage.Load() {
@@ -82,9 +83,12 @@ func TestDeleteWinsInEveryInterleavingOfReadsAndWrites(t *testing.T) {
 		})
 	}
 	running.Wait()
-	t.Logf("%d rounds: %d writes landed, %d came too late; the machine was too busy for %d", rounds, landed.Load(), late.Load(), spoilt.Load())
+	t.Logf("%d rounds: %d writes were stopped, %d landed, %d came too late; the machine was too busy for %d", rounds, stopped.Load(), landed.Load(), late.Load(), spoilt.Load())
 	if spoilt.Load() > rounds/10 {
 		t.Errorf("%d of %d rounds had an outage", spoilt.Load(), rounds)
+	}
+	if n := stopped.Load(); n < 2*rounds {
+		t.Errorf("in %d rounds %d writes were stopped after they had read", rounds, n)
 	}
 	if landed.Load() < rounds/4 || late.Load() < rounds/4 {
 		t.Errorf("of %d rounds, %d writes landed and %d came too late: they did not interleave", rounds, landed.Load(), late.Load())
@@ -98,6 +102,7 @@ type interleaving struct {
 	keys        *redis.Client
 	tenant      tenant.ID
 	user        session.UserID
+	stopped     int         // writes, between what they read and what they write
 	outage      atomic.Bool // of a machine that is too busy: nothing is proved
 }
 
@@ -170,6 +175,7 @@ func (r *interleaving) play() (landed, refused int) {
 		}()
 		select {
 		case <-g.arrived:
+			r.stopped++
 		case <-g.done: // another worker revoked everyone before it read
 		}
 	}

@@ -134,7 +134,8 @@ func TestARevocationBetweenReadingAndWritingWins(t *testing.T) {
 // after it ran: the answer to another call, on a connection out of step.
 type misled struct {
 	between
-	on atomic.Bool
+	on   atomic.Bool
+	lies atomic.Int64
 }
 
 type noScript struct{}
@@ -146,6 +147,7 @@ func (m *misled) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
 		if err == nil && m.on.Load() && len(cmds) == 1 && cmds[0].Name() == "evalsha" {
+			m.lies.Add(1)
 			cmds[0].SetErr(noScript{})
 			return noScript{}
 		}
@@ -184,6 +186,9 @@ func TestAScriptThatRanAfterAllAnswersAsItDid(t *testing.T) {
 		t.Errorf("Rotate: version %d, %v", s.Version, err)
 	}
 	hook.on.Store(false)
+	if n := hook.lies.Load(); n != 5 {
+		t.Errorf("the store was misled about %d of 5 scripts", n)
+	}
 	if got, err := store.Load(t.Context(), s.Ref()); err != nil || got.Version != 3 || !got.Roles.Has("editor") {
 		t.Errorf("after all of it: version %d, %v", got.Version, err)
 	}
