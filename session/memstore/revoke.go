@@ -1,11 +1,7 @@
 package memstore
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -121,87 +117,4 @@ func (st *Store) empty(state *tenantState) {
 		st.stored -= len(sessions)
 	}
 	state.users = map[session.UserID]map[session.ID]*record{}
-}
-
-// List implements [session.Store].
-func (st *Store) List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error) {
-	if err := validateOwner(t, u); err != nil {
-		return nil, err
-	}
-	if err := st.enter(ctx, "list"); err != nil {
-		return nil, err
-	}
-	defer st.mu.Unlock()
-	state, ok := st.tenants[t]
-	if !ok {
-		return nil, nil
-	}
-	return liveOnes(state.users[u], time.Now()), nil
-}
-
-// liveOnes returns the live ones of a user's sessions, oldest first.
-func liveOnes(sessions map[session.ID]*record, now time.Time) []session.Session {
-	var live []session.Session
-	for _, r := range sessions {
-		if isLive(r.session, now) {
-			live = append(live, r.session)
-		}
-	}
-	slices.SortFunc(live, func(a, b session.Session) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), bytes.Compare(a.ID.Bytes(), b.ID.Bytes()))
-	})
-	return live
-}
-
-// TenantStatus implements [session.Store].
-func (st *Store) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error) {
-	if err := validateTenant(t); err != nil {
-		return tenant.Unknown, err
-	}
-	if err := st.enter(ctx, "tenant status"); err != nil {
-		return tenant.Unknown, err
-	}
-	defer st.mu.Unlock()
-	state, ok := st.tenants[t]
-	if !ok {
-		return tenant.Unknown, nil
-	}
-	return state.status, nil
-}
-
-// SetTenantStatus implements [session.Store].
-func (st *Store) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error {
-	if err := validateTenant(t); err != nil {
-		return err
-	}
-	if status != tenant.Active && status != tenant.Suspended {
-		return fmt.Errorf("%w: a tenant is set to active or suspended, not %d", session.ErrInvalid, status)
-	}
-	if err := st.enter(ctx, "set tenant status"); err != nil {
-		return err
-	}
-	defer st.mu.Unlock()
-	if state, ok := st.tenants[t]; ok {
-		state.status = status
-		return nil
-	}
-	st.tenants[t] = &tenantState{status: status, users: map[session.UserID]map[session.ID]*record{}}
-	return nil
-}
-
-func validateTenant(t tenant.ID) error {
-	if t.IsZero() {
-		return fmt.Errorf("%w: no tenant", session.ErrInvalidID)
-	}
-	return nil
-}
-
-func validateOwner(t tenant.ID, u session.UserID) error {
-	if err := validateTenant(t); err != nil {
-		return err
-	}
-	if u.IsZero() {
-		return fmt.Errorf("%w: no user", session.ErrInvalidID)
-	}
-	return nil
 }

@@ -1,0 +1,62 @@
+package memstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// TenantStatus implements [session.Store].
+func (st *Store) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error) {
+	if err := validateTenant(t); err != nil {
+		return tenant.Unknown, err
+	}
+	if err := st.enter(ctx, "tenant status"); err != nil {
+		return tenant.Unknown, err
+	}
+	defer st.mu.Unlock()
+	state, ok := st.tenants[t]
+	if !ok {
+		return tenant.Unknown, nil
+	}
+	return state.status, nil
+}
+
+// SetTenantStatus implements [session.Store].
+func (st *Store) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error {
+	if err := validateTenant(t); err != nil {
+		return err
+	}
+	if status != tenant.Active && status != tenant.Suspended {
+		return fmt.Errorf("%w: a tenant is set to active or suspended, not %d", session.ErrInvalid, status)
+	}
+	if err := st.enter(ctx, "set tenant status"); err != nil {
+		return err
+	}
+	defer st.mu.Unlock()
+	if state, ok := st.tenants[t]; ok {
+		state.status = status
+		return nil
+	}
+	st.tenants[t] = &tenantState{status: status, users: map[session.UserID]map[session.ID]*record{}}
+	return nil
+}
+
+func validateTenant(t tenant.ID) error {
+	if t.IsZero() {
+		return fmt.Errorf("%w: no tenant", session.ErrInvalidID)
+	}
+	return nil
+}
+
+func validateOwner(t tenant.ID, u session.UserID) error {
+	if err := validateTenant(t); err != nil {
+		return err
+	}
+	if u.IsZero() {
+		return fmt.Errorf("%w: no user", session.ErrInvalidID)
+	}
+	return nil
+}
