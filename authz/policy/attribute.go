@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -65,6 +67,7 @@ const maxAttributeName = 64 // bytes
 type schema struct {
 	list   []Attribute
 	byType map[string]map[string]Attribute
+	known  map[string]string // by type: what there is to ask for, for errors
 }
 
 // readSchema reads attributes.csv. Content may be empty: then only r.sub.id and r.obj.id
@@ -83,6 +86,19 @@ func readSchema(file, content string, p *problems) *schema {
 		}
 		s.list = append(s.list, a)
 		s.put(a)
+	}
+	for _, a := range EnvAttributes() {
+		if _, repeated := s.byType[ofEnv][a.Name]; !repeated {
+			s.put(a)
+		}
+	}
+	s.known = map[string]string{}
+	for typ, attributes := range s.byType {
+		names := slices.Collect(maps.Keys(attributes))
+		if typ != ofEnv && !slices.Contains(names, "id") {
+			names = append(names, "id")
+		}
+		s.known[typ] = known(typ, names)
 	}
 	return s
 }
@@ -143,35 +159,26 @@ func (s *schema) find(part, name, typ string) (a Attribute, why string) {
 	if a, ok := s.byType[of][name]; ok {
 		return a, ""
 	}
-	if part == ofEnv {
-		if a, ok := builtInEnv(name); ok {
-			return a, ""
-		}
-	}
 	if part == ofObject && name == "id" {
 		return Attribute{Type: typ, Name: "id", Kind: String}, ""
 	}
-	return Attribute{}, "unknown attribute r." + part + "." + name + ": " + s.declared(part, of)
+	there, ok := s.known[of]
+	if !ok {
+		there = known(of, []string{"id"})
+	}
+	return Attribute{}, "unknown attribute r." + part + "." + name + ": " + there
 }
 
-func (s *schema) declared(part, of string) string {
-	var names []string
-	for name := range s.byType[of] {
-		names = append(names, name)
-	}
-	if part == ofObject && !slices.Contains(names, "id") {
-		names = append(names, "id")
-	}
-	for _, a := range EnvAttributes() {
-		if of == ofEnv && !slices.Contains(names, a.Name) {
-			names = append(names, a.Name)
-		}
-	}
-	if len(names) == 0 {
-		return "none of " + of + " is declared"
-	}
+// known says which attributes a type has, or the first of them: an error is no place for
+// hundreds.
+func known(typ string, names []string) string {
+	const most = 20
 	slices.Sort(names)
-	return "those of " + of + " are " + strings.Join(names, ", ")
+	more := ""
+	if n := len(names) - most; n > 0 {
+		names, more = names[:most], " and "+strconv.Itoa(n)+" more"
+	}
+	return "those of " + typ + " are " + strings.Join(names, ", ") + more
 }
 
 // validAttribute accepts [a-z][a-zA-Z0-9_]*. Names with a capital are the model's own.

@@ -1,59 +1,94 @@
 package policy
 
-import (
-	"time"
+import "strings"
 
-	"github.com/casbin/casbin/v2/util"
-	"github.com/casbin/govaluate"
-)
-
-// sameInCasbin refuses a condition that Casbin would read as other tokens than we did: a
-// text that looks like a date becomes a number there, and " r." within a text becomes
-// " r_". Parsing the same tokens the same way is what the differential tests show.
-func sameInCasbin(text string, ours []token) *syntaxError {
-	functions := map[string]govaluate.ExpressionFunction{FunctionIPMatch: util.IPMatchFunc}
-	expression, err := govaluate.NewEvaluableExpressionWithFunctions(util.EscapeAssertion(text), functions)
-	if err != nil {
-		return &syntaxError{0, "Casbin cannot evaluate this condition: " + err.Error()}
-	}
-	theirs := expression.Tokens()
-	for i, t := range ours[:len(ours)-1] {
-		if i >= len(theirs) || !t.equals(theirs[i]) {
-			return &syntaxError{t.at, "Casbin reads " + t.describe() + " as something else: a date as a number, or \" r.\" in a text as a name"}
+// sameInCasbin refuses a condition with a text that Casbin would read as something else. All
+// other tokens it reads as we do, and parses them the same way: what Casbin makes of a text is
+// not asked at load, where it would cost most of the time, but of every condition of the
+// differential tests and of FuzzCondition.
+func sameInCasbin(text string, tokens []token) *syntaxError {
+	for _, t := range tokens {
+		if t.kind != tokenString {
+			continue
 		}
-	}
-	if len(theirs) != len(ours)-1 {
-		return &syntaxError{0, "Casbin reads more into this condition"}
+		if looksLikeTime(t.quoted(text)) {
+			return &syntaxError{int(t.at), "Casbin reads " + t.of(text) + " as something else, a number: write a time as '" + timeLayout + "'"}
+		}
+		if looksLikeName(t.quoted(text)) {
+			return &syntaxError{int(t.at), "Casbin reads " + t.of(text) + " as something else: \" r.\" in a text as a name"}
+		}
 	}
 	return nil
 }
 
-func (t token) equals(other govaluate.ExpressionToken) bool {
-	switch v := other.Value.(type) {
-	case string:
-		switch other.Kind {
-		case govaluate.STRING:
-			return t.kind == tokenString && t.text == v
-		case govaluate.COMPARATOR:
-			return (t.kind == tokenSymbol || t.kind == tokenIn) && t.text == v
-		case govaluate.LOGICALOP, govaluate.PREFIX, govaluate.SEPARATOR:
-			return t.kind == tokenSymbol && t.text == v
+// looksLikeTime reports whether a text has the form of a time, in any of the fourteen that
+// Casbin looks for. It asks for the form alone: 2024-02-31 looks like a date, whether or not
+// there is such a day.
+func looksLikeTime(s string) bool {
+	return looksLikeDate(s) || looksLikeClock(s) || looksLikeStamp(s)
+}
+
+// looksLikeDate: 2006-01-02, alone or with a time of day and a zone, in digits.
+func looksLikeDate(s string) bool {
+	const form = "2006-01-02"
+	if len(s) < len(form) {
+		return false
+	}
+	for i := range len(form) {
+		if isDigit(s[i]) != isDigit(form[i]) || form[i] == '-' && s[i] != '-' {
+			return false
 		}
-	case float64:
-		return other.Kind == govaluate.NUMERIC && t.kind == tokenNumber && t.number == v
-	case time.Time:
-		return other.Kind == govaluate.TIME && t.kind == tokenTime && t.number == float64(v.Unix())
-	case govaluate.ExpressionFunction:
-		return other.Kind == govaluate.FUNCTION && t.kind == tokenFunction
-	case bool:
-		return other.Kind == govaluate.BOOLEAN && t.kind == tokenBool && (t.text == "true") == v
-	case rune:
-		return (other.Kind == govaluate.CLAUSE || other.Kind == govaluate.CLAUSE_CLOSE) &&
-			t.kind == tokenSymbol && t.text == string(v)
-	case []string:
-		part, name, ok := splitAttribute(t.text)
-		return other.Kind == govaluate.ACCESSOR && t.kind == tokenAttribute && ok &&
-			len(v) == 2 && v[0] == "r_"+part && v[1] == name
+	}
+	rest := s[len(form):]
+	if rest == "" {
+		return true
+	}
+	return (rest[0] == 'T' || rest[0] == ' ') && strings.Trim(rest[1:], "0123456789:.,+-Z ") == ""
+}
+
+// looksLikeClock: 3:04PM.
+func looksLikeClock(s string) bool {
+	hour, rest, _ := strings.Cut(s, ":")
+	return len(rest) == len("04PM") && isDigit(rest[0]) && isDigit(rest[1]) && (rest[2:] == "AM" || rest[2:] == "PM") &&
+		0 < len(hour) && len(hour) <= 2 && all(hour, isDigit)
+}
+
+// looksLikeStamp: a day of the week and a month, as in Mon Jan 2 15:04:05 2006.
+func looksLikeStamp(s string) bool {
+	if len(s) < len("Mon Jan 2 3:04:05 2006") || !strings.Contains(s, ":") {
+		return false
+	}
+	month := strings.TrimLeft(s[3:], " ")
+	return s[3] == ' ' && len(month) > 3 && month[3] == ' ' &&
+		beginsWithOne(s, "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat") &&
+		beginsWithOne(month, "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+}
+
+// beginsWithOne reports whether s, of three bytes or more, begins with a name, in any case.
+func beginsWithOne(s string, names ...string) bool {
+	for _, name := range names {
+		if strings.EqualFold(s[:len(name)], name) {
+			return true
+		}
+	}
+	return false
+}
+
+// looksLikeName reports whether a text holds r or p, perhaps a number, and a dot, after a
+// space or a sign: Casbin takes it for a name of the request or the rule and writes _ for the
+// dot.
+func looksLikeName(s string) bool {
+	for dot := range len(s) {
+		if s[dot] != '.' {
+			continue
+		}
+		i := dot - 1
+		for i >= 0 && isDigit(s[i]) {
+			i--
+		}
+		if i > 0 && (s[i] == 'r' || s[i] == 'p') && strings.IndexByte("() |&,=!><+-*/", s[i-1]) >= 0 {
+			return true
+		}
 	}
 	return false
 }

@@ -1,11 +1,8 @@
 package policy
 
-import (
-	"net/netip"
-	"strings"
-)
+import "net/netip"
 
-// Limits of a condition. They bound the work of evaluating one.
+// Limits of a condition. They bound the work of compiling one.
 const (
 	maxCondition = 1024 // bytes
 	maxNesting   = 32   // levels of parentheses and !
@@ -21,10 +18,15 @@ type syntaxError struct {
 // node is a condition, or part of one. Its meaning is Casbin's, except that what Casbin
 // answers with an error, or answers for a value that is not there, is unknown.
 type node struct {
-	op   op
-	x, y *node   // of opAnd and opOr; x of opNot
+	op    op
+	x, y  *node // of opAnd and opOr; x of opNot
+	*leaf       // of the others
+}
+
+// leaf is what a node compares.
+type leaf struct {
 	a, b operand // of comparisons and opIn; a of opTrue
-	list []operand
+	list []written
 	net  netip.Prefix
 }
 
@@ -51,13 +53,21 @@ type operand struct {
 	part string // ofSubject, ofObject, ofEnv; "" for a literal
 	name string
 	kind Kind
-	value
-	at   int    // where it begins in the text
-	text string // as written
+	at   uint16 // where it begins in the condition
+	written
 }
 
+// written is a literal as it is written. Of an attribute it has the text alone.
+type written struct {
+	text string // as written
+	scalar
+}
+
+// wrong says why, where the operand begins.
+func (o *operand) wrong(why string) *syntaxError { return &syntaxError{int(o.at), why} }
+
 // what says what kind of value the operand is.
-func (o operand) what() string {
+func (o *operand) what() string {
 	if o.part == "" && o.kind == Float {
 		return "number"
 	}
@@ -70,7 +80,8 @@ func (o operand) what() string {
 // conditions compiles conditions, each distinct text once, and numbers them from 1.
 type conditions struct {
 	schema *schema
-	done   map[[2]string]uint32
+	parser parser
+	done   map[[2]string]compiled // by object type and text
 	list   []condition
 }
 
@@ -80,52 +91,44 @@ type condition struct {
 	node *node // nil is always
 }
 
+// compiled is what came of a text: the number of a condition, or what is wrong with it.
+type compiled struct {
+	id  uint32
+	bad *syntaxError
+}
+
+// anyType stands for the object type where what came of a text is the same for all of them,
+// since it did not come to an attribute of the object. It is no object type itself.
+const anyType = "*"
+
 func newConditions(s *schema) conditions {
-	return conditions{schema: s, done: map[[2]string]uint32{}, list: []condition{{text: "true"}}}
+	return conditions{schema: s, parser: parser{schema: s}, done: map[[2]string]compiled{}, list: []condition{{text: "true"}}}
 }
 
 // compile reads the condition of a rule for objects of the type typ, "" for a rule that
-// covers objects of no one type. The number is 0 when the condition always holds.
+// covers objects of no one type. The number is 0 when the condition always holds. A text
+// too long to be a condition is refused before it is looked at.
 func (c *conditions) compile(text, typ string) (uint32, *syntaxError) {
-	if strings.TrimSpace(text) == "" {
-		return 0, &syntaxError{0, "an empty condition, which Casbin cannot evaluate: write true"}
+	if len(text) > maxCondition {
+		return 0, &syntaxError{maxCondition, "the condition is too long"}
 	}
 	if text == "true" {
 		return 0, nil
 	}
-	key := [2]string{typ, text}
-	if id, ok := c.done[key]; ok {
-		return id, nil
+	for _, key := range [...]string{anyType, typ} {
+		if known, ok := c.done[[2]string{key, text}]; ok {
+			return known.id, known.bad
+		}
 	}
-	n, err := parseCondition(text, typ, c.schema)
-	if err != nil {
-		return 0, err
+	n, bad := c.parser.condition(text, typ)
+	out := compiled{bad: bad}
+	if bad == nil {
+		out.id = uint32(len(c.list))
+		c.list = append(c.list, condition{text, n})
 	}
-	id := uint32(len(c.list))
-	c.list = append(c.list, condition{text, n})
-	c.done[key] = id
-	return id, nil
-}
-
-// parseCondition parses, types and double-checks a condition.
-func parseCondition(text, typ string, s *schema) (*node, *syntaxError) {
-	if len(text) > maxCondition {
-		return nil, &syntaxError{maxCondition, "the condition is too long"}
+	if !c.parser.askedObject {
+		typ = anyType
 	}
-	tokens, err := lex(text)
-	if err != nil {
-		return nil, err
-	}
-	p := parser{tokens: tokens, typ: typ, schema: s}
-	n, err := p.or()
-	if err != nil {
-		return nil, err
-	}
-	if t := p.peek(); t.kind != tokenEnd {
-		return nil, &syntaxError{t.at, "unexpected " + t.describe() + ": && or || is needed between two conditions"}
-	}
-	if err := sameInCasbin(text, tokens); err != nil {
-		return nil, err
-	}
-	return n, nil
+	c.done[[2]string{typ, text}] = out
+	return out.id, out.bad
 }

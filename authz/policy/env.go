@@ -91,7 +91,7 @@ func (t instant) get(name string) (value, bool) {
 	default:
 		return value{}, false
 	}
-	return value{n: float64(n)}, true
+	return value{scalar: scalar{n: float64(n)}}, true
 }
 
 // timed reports whether the condition asks for anything that the clock tells.
@@ -99,12 +99,14 @@ func (n *node) timed() bool {
 	if n == nil {
 		return false
 	}
-	for _, o := range []operand{n.a, n.b} {
-		if o.part == ofEnv && (o.name == EnvTime || o.name == EnvHour || o.name == EnvWeekday) {
-			return true
-		}
+	if n.leaf == nil {
+		return n.x.timed() || n.y.timed()
 	}
-	return n.x.timed() || n.y.timed()
+	return n.a.timed() || n.b.timed()
+}
+
+func (o *operand) timed() bool {
+	return o.part == ofEnv && (o.name == EnvTime || o.name == EnvHour || o.name == EnvWeekday)
 }
 
 // timeLayout is how a condition writes a time. Casbin reads it as a number of seconds, the
@@ -112,6 +114,9 @@ func (n *node) timed() bool {
 const timeLayout = "2006-01-02T15:04:05Z"
 
 func parseTime(s string) (unix int64, ok bool) {
+	if len(s) != len(timeLayout) || s[len(s)-1] != 'Z' {
+		return 0, false
+	}
 	t, err := time.Parse(timeLayout, s)
 	return t.Unix(), err == nil && t.Format(timeLayout) == s
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
 // truth is the value of a condition. Unknown is what a condition is when an attribute that
@@ -26,11 +27,17 @@ func truthOf(b bool) truth {
 // their neighbours; such a value counts as not there.
 const maxExact = 1 << 53
 
-// value is an attribute's or a literal's value; its kind says which field.
+// scalar is the value of a constant, or of an attribute that is no list; its kind says which
+// field.
+type scalar struct {
+	s string
+	n float64
+	b bool
+}
+
+// value is the value of an operand.
 type value struct {
-	s    string
-	n    float64
-	b    bool
+	scalar
 	list []string
 }
 
@@ -73,7 +80,7 @@ func (n *node) compare(r *Request) truth {
 		return inNetwork(n.net, a.s)
 	case opInList:
 		for i := range n.list {
-			if order(n.a.kind, a, n.list[i].value) == 0 {
+			if a.scalar == n.list[i].scalar {
 				return yes
 			}
 		}
@@ -86,7 +93,7 @@ func (n *node) compare(r *Request) truth {
 	if n.op == opIn {
 		return truthOf(slices.Contains(b.list, a.s))
 	}
-	c := order(n.a.kind, a, b)
+	c := order(n.a.kind, a.scalar, b.scalar)
 	switch n.op {
 	case opEqual:
 		return truthOf(c == 0)
@@ -105,11 +112,13 @@ func (n *node) compare(r *Request) truth {
 }
 
 // order compares two values of a kind: negative, zero or positive.
-func order(k Kind, a, b value) int {
+func order(k Kind, a, b scalar) int {
 	switch {
-	case k == String && a.s < b.s, number(k) && a.n < b.n, k == Bool && !a.b && b.b:
+	case k == String:
+		return strings.Compare(a.s, b.s)
+	case number(k) && a.n < b.n, k == Bool && !a.b && b.b:
 		return -1
-	case k == String && a.s > b.s, number(k) && a.n > b.n, k == Bool && a.b && !b.b:
+	case number(k) && a.n > b.n, k == Bool && a.b && !b.b:
 		return 1
 	}
 	return 0
@@ -119,18 +128,18 @@ func order(k Kind, a, b value) int {
 // is of another kind than was declared.
 func (o *operand) get(r *Request) (value, bool) {
 	if o.part == "" {
-		return o.value, true
+		return value{scalar: o.scalar}, true
 	}
 	from := r.Env
 	switch o.part {
 	case ofSubject:
 		if o.name == "id" {
-			return value{s: r.Subject.ID}, r.Subject.ID != ""
+			return value{scalar: scalar{s: r.Subject.ID}}, r.Subject.ID != ""
 		}
 		from = r.Subject.Attributes
 	case ofObject:
 		if o.name == "id" {
-			return value{s: r.Object.ID}, r.Object.ID != ""
+			return value{scalar: scalar{s: r.Object.ID}}, r.Object.ID != ""
 		}
 		from = r.Object.Attributes
 	}

@@ -48,3 +48,38 @@ func CompileCondition(text, typ, attributes string) (c Condition, at int, why st
 	}
 	return Condition{conds.list[id].node}, 0, ""
 }
+
+// Conditions compiles the conditions of one policy.
+type Conditions struct{ list conditions }
+
+// NewConditions returns a Conditions for an attributes.csv.
+func NewConditions(attributes string) *Conditions {
+	var p problems
+	return &Conditions{newConditions(readSchema(attributesFile, attributes, &p))}
+}
+
+// Fresh returns a Conditions of the same attributes that has compiled nothing.
+func (c *Conditions) Fresh() *Conditions { return &Conditions{newConditions(c.list.schema)} }
+
+// Compile compiles text for objects of typ. When it fails, at is the byte where.
+func (c *Conditions) Compile(text, typ string) (at int, why string) {
+	if _, bad := c.list.compile(text, typ); bad != nil {
+		return bad.at, bad.why
+	}
+	return 0, ""
+}
+
+// Len returns how many conditions there are, the one that always holds included.
+func (c *Conditions) Len() int { return len(c.list.list) }
+
+// Compiled returns how many results are kept.
+func (c *Conditions) Compiled() int { return len(c.list.done) }
+
+// Last evaluates the condition compiled last.
+func (c *Conditions) Last() Condition { return Condition{c.list.list[len(c.list.list)-1].node} }
+
+// Size returns what the text compiled last was made of.
+func (c *Conditions) Size() (tokens, nodes, leaves int) {
+	p := &c.list.parser
+	return len(p.tokens), len(p.nodes), len(p.leaves)
+}

@@ -57,8 +57,9 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
-// FuzzCondition: nothing panics, an error has a place within the text, and what compiles
-// Casbin evaluates to the same, or to an error where we say unknown.
+// FuzzCondition: nothing panics, an error has a place within the text, what compiles is small,
+// Casbin reads it as the same words, and evaluates it to the same, or to an error where we say
+// unknown.
 func FuzzCondition(f *testing.F) {
 	for seed := range uint64(40) {
 		f.Add(newGen(seed).condition("doc", 3), seed)
@@ -66,14 +67,25 @@ func FuzzCondition(f *testing.F) {
 	for _, text := range []string{"true", "", " ", "r.obj.owner == '2024-01-01'", "!r.obj.public", "r.sub.Nuke()", "'", "r.", "((((", "r.obj.size in (1, 2, 3, 4, 5)", "-", "&&", "\xff", "r.obj.size == -0", "'a' in r.obj.tags", "ipMatch(r.env.ip, '10.0.0.0/8')", "!ipMatch(r.env.ip, '::1')", "r.env.time < '2026-01-01T00:00:00Z'"} {
 		f.Add(text, uint64(1))
 	}
+	for seed := range uint64(20) {
+		f.Add(newGen(seed).anyText(), seed)
+	}
 	f.Fuzz(func(t *testing.T, text string, seed uint64) {
-		c, at, why := policy.CompileCondition(text, "doc", testAttributes)
+		k := policy.NewConditions(testAttributes + shortAttributes)
+		at, why := k.Compile(text, "doc")
 		if why != "" {
 			if at < 0 || at > len(text) {
 				t.Fatalf("%q: an error at %d of %d: %s", text, at, len(text), why)
 			}
 			return
 		}
+		if tokens, nodes, _ := k.Size(); tokens > len(text)+1 || nodes > tokens {
+			t.Fatalf("%q: %d tokens, %d nodes", text, tokens, nodes)
+		}
+		if why := policy.CasbinReads(text); why != "" {
+			t.Fatalf("%q: %s", text, why)
+		}
+		c := k.Last()
 		r := newGen(seed).request()
 		want := casbinSays(casbinExpression(t, text), r)
 		if got := c.Eval(r); got != want {

@@ -2,58 +2,37 @@ package policy
 
 import "slices"
 
-// parser is a recursive-descent parser of conditions. || binds less than &&, as in Casbin;
-// comparisons do not chain and compare attributes and literals only.
-type parser struct {
-	tokens []token
-	typ    string
-	schema *schema
-	depth  int
-}
-
-func (p *parser) peek() token { return p.tokens[0] }
-
-func (p *parser) next() token {
-	t := p.tokens[0]
-	if t.kind != tokenEnd {
-		p.tokens = p.tokens[1:]
-	}
-	return t
-}
-
-// accept consumes the symbol s if it is next.
-func (p *parser) accept(s string) bool {
-	if t := p.peek(); t.kind != tokenSymbol || t.text != s {
-		return false
-	}
-	p.next()
-	return true
-}
-
-func (p *parser) or() (*node, *syntaxError)  { return p.chain("||", opOr, p.and) }
-func (p *parser) and() (*node, *syntaxError) { return p.chain("&&", opAnd, p.unary) }
-
-func (p *parser) chain(symbol string, op op, part func() (*node, *syntaxError)) (*node, *syntaxError) {
-	left, err := part()
-	for err == nil && p.accept(symbol) {
+// or parses a condition up to what cannot go on.
+func (p *parser) or() (*node, *syntaxError) {
+	left, err := p.and()
+	for err == nil && p.accept("||") {
 		var right *node
-		right, err = part()
-		left = &node{op: op, x: left, y: right}
+		right, err = p.and()
+		left = p.join(opOr, left, right)
+	}
+	return left, err
+}
+
+func (p *parser) and() (*node, *syntaxError) {
+	left, err := p.unary()
+	for err == nil && p.accept("&&") {
+		var right *node
+		right, err = p.unary()
+		left = p.join(opAnd, left, right)
 	}
 	return left, err
 }
 
 func (p *parser) unary() (*node, *syntaxError) {
-	at := p.peek().at
 	p.depth++
 	defer func() { p.depth-- }()
 	if p.depth > maxNesting {
-		return nil, &syntaxError{at, "the condition is nested too deeply"}
+		return nil, p.wrong("the condition is nested too deeply")
 	}
 	if p.accept("(") {
 		n, err := p.or()
 		if err == nil && !p.accept(")") {
-			return nil, &syntaxError{p.peek().at, "a ) is missing before " + p.peek().describe()}
+			return nil, p.wrong("a ) is missing before " + p.ahead())
 		}
 		return n, err
 	}
@@ -67,36 +46,36 @@ func (p *parser) unary() (*node, *syntaxError) {
 // any comparison.
 func (p *parser) not() (*node, *syntaxError) {
 	t := p.peek()
-	if t.kind == tokenSymbol && t.text == "(" {
+	if p.is(t, "(") {
 		n, err := p.unary()
-		return &node{op: opNot, x: n}, err
+		return p.join(opNot, n, nil), err
 	}
 	if t.kind != tokenAttribute {
-		return nil, &syntaxError{t.at, "! stands before an attribute of kind bool or before parentheses"}
+		return nil, &syntaxError{int(t.at), "! stands before an attribute of kind bool or before parentheses"}
 	}
-	n, err := p.truth()
-	return &node{op: opNot, x: n}, err
-}
-
-func (p *parser) truth() (*node, *syntaxError) {
 	a, err := p.operand()
 	if err != nil {
 		return nil, err
 	}
-	if a.part == "" && a.kind == Bool {
-		return nil, &syntaxError{a.at, "true stands alone or in a comparison, and false only in a comparison"}
-	}
-	if a.kind != Bool {
-		return nil, &syntaxError{a.at, a.what() + " is no condition: compare it with something"}
-	}
-	return &node{op: opTrue, a: a}, nil
+	n, err := p.truth(a)
+	return p.join(opNot, n, nil), err
 }
 
-func comparator(t token) (op, bool) {
+func (p *parser) truth(a operand) (*node, *syntaxError) {
+	if a.part == "" && a.kind == Bool {
+		return nil, a.wrong("true stands alone or in a comparison, and false only in a comparison")
+	}
+	if a.kind != Bool {
+		return nil, a.wrong(a.what() + " is no condition: compare it with something")
+	}
+	return p.compare(opTrue, leaf{a: a}), nil
+}
+
+func (p *parser) comparator(t token) (op, bool) {
 	if t.kind != tokenSymbol {
 		return 0, false
 	}
-	switch t.text {
+	switch t.of(p.text) {
 	case "==":
 		return opEqual, true
 	case "!=":
@@ -117,7 +96,6 @@ func (p *parser) comparison() (*node, *syntaxError) {
 	if p.peek().kind == tokenFunction {
 		return p.call()
 	}
-	before := p.tokens
 	a, err := p.operand()
 	if err != nil {
 		return nil, err
@@ -127,10 +105,9 @@ func (p *parser) comparison() (*node, *syntaxError) {
 		p.next()
 		return p.in(a)
 	}
-	op, ok := comparator(t)
+	op, ok := p.comparator(t)
 	if !ok {
-		p.tokens = before
-		return p.truth()
+		return p.truth(a)
 	}
 	p.next()
 	b, err := p.operand()
@@ -138,9 +115,9 @@ func (p *parser) comparison() (*node, *syntaxError) {
 		return nil, err
 	}
 	if why := comparable(op, a, b); why != "" {
-		return nil, &syntaxError{t.at, why}
+		return nil, &syntaxError{int(t.at), why}
 	}
-	return &node{op: op, a: a, b: b}, nil
+	return p.compare(op, leaf{a: a, b: b}), nil
 }
 
 // comparable returns why op cannot compare a with b, or "".
@@ -169,55 +146,58 @@ func (p *parser) in(a operand) (*node, *syntaxError) {
 			return nil, err
 		}
 		if b.kind != Strings || a.kind != String {
-			return nil, &syntaxError{t.at, "in an attribute: the left side is a string and the attribute of kind strings, not " + a.what() + " and " + b.what()}
+			return nil, &syntaxError{int(t.at), "in an attribute: the left side is a string and the attribute of kind strings, not " + a.what() + " and " + b.what()}
 		}
-		return &node{op: opIn, a: a, b: b}, nil
+		return p.compare(opIn, leaf{a: a, b: b}), nil
 	}
 	if a.part == "" || a.kind == Strings {
-		return nil, &syntaxError{a.at, "before in and a list stands an attribute that is no list"}
+		return nil, a.wrong("before in and a list stands an attribute that is no list")
 	}
 	list, err := p.list(a)
-	return &node{op: opInList, a: a, list: list}, err
+	if err != nil {
+		return nil, err
+	}
+	return p.compare(opInList, leaf{a: a, list: list}), nil
 }
 
 // call parses ipMatch(attribute, 'network').
 func (p *parser) call() (*node, *syntaxError) {
 	p.next()
 	if !p.accept("(") {
-		return nil, &syntaxError{p.peek().at, "a ( is missing before " + p.peek().describe()}
+		return nil, p.wrong("a ( is missing before " + p.ahead())
 	}
 	a, err := p.operand()
 	if err != nil {
 		return nil, err
 	}
 	if a.part == "" || a.kind != String {
-		return nil, &syntaxError{a.at, "the address is an attribute of kind string, not " + a.what()}
+		return nil, a.wrong("the address is an attribute of kind string, not " + a.what())
 	}
 	if !p.accept(",") {
-		return nil, &syntaxError{p.peek().at, "a comma is missing before " + p.peek().describe()}
+		return nil, p.wrong("a comma is missing before " + p.ahead())
 	}
 	b, err := p.operand()
 	if err != nil {
 		return nil, err
 	}
 	if b.part != "" || b.kind != String {
-		return nil, &syntaxError{b.at, "the network is a constant text"}
+		return nil, b.wrong("the network is a constant text")
 	}
 	network, why := parseNetwork(b.s)
 	if why != "" {
-		return nil, &syntaxError{b.at, why}
+		return nil, b.wrong(why)
 	}
 	if !p.accept(")") {
-		return nil, &syntaxError{p.peek().at, "a ) is missing before " + p.peek().describe()}
+		return nil, p.wrong("a ) is missing before " + p.ahead())
 	}
-	return &node{op: opIPMatch, a: a, b: b, net: network}, nil
+	return p.compare(opIPMatch, leaf{a: a, b: b, net: network}), nil
 }
 
-func (p *parser) list(a operand) ([]operand, *syntaxError) {
+func (p *parser) list(a operand) ([]written, *syntaxError) {
 	if !p.accept("(") {
-		return nil, &syntaxError{p.peek().at, "after in stands a list in parentheses or an attribute of kind strings"}
+		return nil, p.wrong("after in stands a list in parentheses or an attribute of kind strings")
 	}
-	var list []operand
+	list := p.values[:0]
 	for {
 		v, err := p.operand()
 		if err != nil {
@@ -225,49 +205,56 @@ func (p *parser) list(a operand) ([]operand, *syntaxError) {
 		}
 		switch {
 		case v.part != "":
-			return nil, &syntaxError{v.at, "a list holds constants only"}
+			return nil, v.wrong("a list holds constants only")
 		case v.kind == Int:
-			return nil, &syntaxError{v.at, "a list holds no times: compare with <, <=, >= or >"}
+			return nil, v.wrong("a list holds no times: compare with <, <=, >= or >")
 		case number(v.kind) != number(a.kind) || !number(v.kind) && v.kind != a.kind:
-			return nil, &syntaxError{v.at, v.what() + " in a list for " + a.what()}
+			return nil, v.wrong(v.what() + " in a list for " + a.what())
 		case len(list) == maxList:
-			return nil, &syntaxError{v.at, "the list is too long"}
+			return nil, v.wrong("the list is too long")
 		case v.n < 0:
 			// Casbin takes (-1) for a number, not for a list of one.
-			return nil, &syntaxError{v.at, "a list holds no negative numbers: compare with == instead"}
+			return nil, v.wrong("a list holds no negative numbers: compare with == instead")
 		}
-		list = append(list, v)
+		list = append(list, v.written)
 		if p.accept(")") {
-			return slices.Clip(list), nil
+			p.values = list
+			return slices.Clone(list), nil
 		}
 		if !p.accept(",") {
-			return nil, &syntaxError{p.peek().at, "a , or ) is missing before " + p.peek().describe()}
+			return nil, p.wrong("a , or ) is missing before " + p.ahead())
 		}
 	}
 }
 
 func (p *parser) operand() (operand, *syntaxError) {
 	t := p.next()
+	o := operand{at: t.at}
+	o.text = t.of(p.text)
 	switch t.kind {
 	case tokenAttribute:
-		part, name, _ := splitAttribute(t.text)
-		a, why := p.schema.find(part, name, p.typ)
+		o.part, o.name, _ = splitAttribute(o.text)
+		p.askedObject = p.askedObject || o.part == ofObject
+		a, why := p.schema.find(o.part, o.name, p.typ)
 		if why != "" {
-			return operand{}, &syntaxError{t.at, why}
+			return operand{}, o.wrong(why)
 		}
-		return operand{part: part, name: name, kind: a.Kind, at: t.at, text: t.text}, nil
+		o.kind = a.Kind
 	case tokenString:
-		return operand{kind: String, value: value{s: t.text}, at: t.at, text: t.describe()}, nil
-	case tokenNumber:
-		return operand{kind: Float, value: value{n: t.number}, at: t.at, text: t.describe()}, nil
+		o.kind, o.s = String, t.quoted(p.text)
 	case tokenTime:
-		return operand{kind: Int, value: value{n: t.number}, at: t.at, text: t.describe()}, nil
+		o.kind, o.n = Int, t.number
+	case tokenNumber:
+		o.kind, o.n = Float, t.number
 	case tokenBool:
-		return operand{kind: Bool, value: value{b: t.text == "true"}, at: t.at, text: t.text}, nil
+		o.kind, o.b = Bool, o.text == "true"
+	default:
+		n := p.peek()
+		if !p.is(t, "-") || n.kind != tokenNumber {
+			return operand{}, o.wrong("an attribute or a constant is missing before " + t.describe(p.text))
+		}
+		p.i++
+		o.kind, o.n, o.text = Float, -n.number, p.text[t.at:n.end]
 	}
-	if n := p.peek(); t.kind == tokenSymbol && t.text == "-" && n.kind == tokenNumber {
-		p.next()
-		return operand{kind: Float, value: value{n: -n.number}, at: t.at, text: "-" + n.text}, nil
-	}
-	return operand{}, &syntaxError{t.at, "an attribute or a constant is missing before " + t.describe()}
+	return o, nil
 }

@@ -21,28 +21,35 @@ const (
 	tokenSymbol // an operator, ( ) or ,
 )
 
-// token is one word of a condition.
+// token is one word of a condition. It says where the word stands in the text, since a
+// condition may have hundreds.
 type token struct {
-	kind   tokenKind
-	text   string // an attribute as written, a string without its quotes, a symbol
-	number float64
-	at     int
+	kind    tokenKind
+	at, end uint16
+	number  float64 // of a number and of a time
 }
 
-func (t token) describe() string {
-	switch t.kind {
-	case tokenEnd:
+// of returns the word as it is written in the condition.
+func (t token) of(text string) string { return text[t.at:t.end] }
+
+// quoted returns what stands between the quotes of a string.
+func (t token) quoted(text string) string { return text[t.at+1 : t.end-1] }
+
+func (t token) describe(text string) string {
+	if t.kind == tokenEnd {
 		return "end"
-	case tokenString, tokenTime:
-		return "'" + t.text + "'"
 	}
-	return t.text
+	return t.of(text)
 }
 
-// lex splits a condition into tokens, ending with a tokenEnd. Symbols are as long as they
+// newToken returns the token that word is, at a byte of the condition.
+func newToken(kind tokenKind, word string, at int) token {
+	return token{kind: kind, at: uint16(at), end: uint16(at + len(word))}
+}
+
+// lex appends the tokens of a condition, ending with a tokenEnd. Symbols are as long as they
 // can be, as in Casbin's own lexer: "&&!" is one symbol to both, and refused by both.
-func lex(text string) ([]token, *syntaxError) {
-	var tokens []token
+func lex(text string, tokens []token) ([]token, *syntaxError) {
 	for i := 0; i < len(text); {
 		c, size := utf8.DecodeRuneInString(text[i:])
 		if c == ' ' || c == '\t' {
@@ -51,20 +58,12 @@ func lex(text string) ([]token, *syntaxError) {
 		}
 		t, err := lexOne(text, i, c)
 		if err != nil {
-			return nil, err
+			return tokens, err
 		}
 		tokens = append(tokens, t)
-		i = t.end(text)
+		i = int(t.end)
 	}
-	return append(tokens, token{kind: tokenEnd, at: len(text)}), nil
-}
-
-// end returns where the token's text ends in the condition.
-func (t token) end(text string) int {
-	if t.kind == tokenString || t.kind == tokenTime {
-		return t.at + len(t.text) + len(`''`)
-	}
-	return t.at + len(t.text)
+	return append(tokens, newToken(tokenEnd, "", len(text))), nil
 }
 
 func lexOne(text string, at int, c rune) (token, *syntaxError) {
@@ -76,7 +75,7 @@ func lexOne(text string, at int, c rune) (token, *syntaxError) {
 	case c < utf8.RuneSelf && isIdent(byte(c)) && c != '_':
 		return lexWord(text, at)
 	case c == '(' || c == ')' || c == ',':
-		return token{kind: tokenSymbol, text: text[at : at+1], at: at}, nil
+		return newToken(tokenSymbol, text[at:at+1], at), nil
 	}
 	return lexSymbol(text, at)
 }
@@ -90,6 +89,7 @@ func lexString(text string, at int) (token, *syntaxError) {
 	if body[n] != text[at] {
 		return token{}, &syntaxError{at + 1 + n, "Casbin ends a text at either quote: it cannot hold the other"}
 	}
+	t := newToken(tokenString, text[at:at+n+2], at)
 	body = body[:n]
 	if strings.Contains(body, `\`) {
 		return token{}, &syntaxError{at + 1 + strings.Index(body, `\`), `a text cannot hold \`}
@@ -98,35 +98,37 @@ func lexString(text string, at int) (token, *syntaxError) {
 		return token{}, &syntaxError{at, "the text holds a character that does not print"}
 	}
 	if unix, ok := parseTime(body); ok {
-		return token{kind: tokenTime, text: body, number: float64(unix), at: at}, nil
+		t.kind, t.number = tokenTime, float64(unix)
 	}
-	return token{kind: tokenString, text: body, at: at}, nil
+	return t, nil
 }
 
 func lexNumber(text string, at int) (token, *syntaxError) {
 	word := takeWhile(text[at:], func(b byte) bool { return isIdent(b) || b == '.' })
-	whole, part, point := strings.Cut(word, ".")
-	if !all(whole, isDigit) || !all(part, isDigit) || point && part == "" {
+	whole := len(takeWhile(word, isDigit))
+	if part := word[whole:]; part != "" && (part[0] != '.' || len(part) == 1 || !all(part[1:], isDigit)) {
 		return token{}, &syntaxError{at, quote(word) + " is not a number: write digits, and digits after a point"}
 	}
 	number, err := strconv.ParseFloat(word, 64)
 	if err != nil || number >= maxExact {
 		return token{}, &syntaxError{at, "the number is too large: it has to be below 2⁵³"}
 	}
-	return token{kind: tokenNumber, text: word, number: number, at: at}, nil
+	t := newToken(tokenNumber, word, at)
+	t.number = number
+	return t, nil
 }
 
 func lexWord(text string, at int) (token, *syntaxError) {
 	word := takeWhile(text[at:], func(b byte) bool { return isIdent(b) || b == '.' })
 	switch word {
 	case "true", "false":
-		return token{kind: tokenBool, text: word, at: at}, nil
+		return newToken(tokenBool, word, at), nil
 	case "in":
-		return token{kind: tokenIn, text: word, at: at}, nil
+		return newToken(tokenIn, word, at), nil
 	}
 	if strings.HasPrefix(strings.TrimLeft(text[at+len(word):], " \t"), "(") {
 		if word == FunctionIPMatch {
-			return token{kind: tokenFunction, text: word, at: at}, nil
+			return newToken(tokenFunction, word, at), nil
 		}
 		return token{}, &syntaxError{at, quote(word) + ": functions and methods cannot be called, but for ipMatch(attribute, 'network')"}
 	}
@@ -134,7 +136,7 @@ func lexWord(text string, at int) (token, *syntaxError) {
 	if !ok || !validAttribute(name) || part != ofSubject && part != ofObject && part != ofEnv {
 		return token{}, &syntaxError{at, quote(word) + " means nothing: attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted"}
 	}
-	return token{kind: tokenAttribute, text: word, at: at}, nil
+	return newToken(tokenAttribute, word, at), nil
 }
 
 // splitAttribute splits r.<part>.<name>.
@@ -153,7 +155,7 @@ func lexSymbol(text string, at int) (token, *syntaxError) {
 	}
 	switch symbol {
 	case "==", "!=", "<", "<=", ">", ">=", "&&", "||", "!", "-":
-		return token{kind: tokenSymbol, text: symbol, at: at}, nil
+		return newToken(tokenSymbol, symbol, at), nil
 	case "=":
 		return token{}, &syntaxError{at, "= compares nothing: write =="}
 	case "":

@@ -1,0 +1,101 @@
+package policy
+
+// parser is a recursive-descent parser of conditions. || binds less than &&, as in Casbin;
+// comparisons do not chain and compare attributes and literals only. A policy has one for all
+// its conditions, so that tokens and values of one are the room for those of the next.
+type parser struct {
+	schema *schema
+	typ    string
+	text   string
+	tokens []token
+	values []written
+
+	i           int // of the next token
+	depth       int
+	askedObject bool // whether the schema was asked for an attribute of the object
+	nodes       []node
+	leaves      []leaf
+}
+
+// condition parses and types a condition, and refuses what Casbin would read otherwise.
+func (p *parser) condition(text, typ string) (*node, *syntaxError) {
+	*p = parser{schema: p.schema, typ: typ, text: text, tokens: p.tokens, values: p.values}
+	var err *syntaxError
+	if p.tokens, err = lex(text, p.tokens[:0]); err != nil {
+		return nil, err
+	}
+	if p.peek().kind == tokenEnd {
+		return nil, &syntaxError{0, "an empty condition, which Casbin cannot evaluate: write true"}
+	}
+	n, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	if t := p.peek(); t.kind != tokenEnd {
+		return nil, p.wrong("unexpected " + p.ahead() + ": && or || is needed between two conditions")
+	}
+	if err := sameInCasbin(text, p.tokens); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+func (p *parser) peek() token { return p.tokens[p.i] }
+
+func (p *parser) next() token {
+	t := p.tokens[p.i]
+	if t.kind != tokenEnd {
+		p.i++
+	}
+	return t
+}
+
+// is reports whether t is the symbol s.
+func (p *parser) is(t token, s string) bool { return t.kind == tokenSymbol && t.of(p.text) == s }
+
+// accept consumes the symbol s if it is next.
+func (p *parser) accept(s string) bool {
+	if !p.is(p.peek(), s) {
+		return false
+	}
+	p.i++
+	return true
+}
+
+// wrong says why, where the next token is; ahead is its text.
+func (p *parser) wrong(why string) *syntaxError { return &syntaxError{int(p.peek().at), why} }
+
+func (p *parser) ahead() string { return p.peek().describe(p.text) }
+
+// join returns a node over others.
+func (p *parser) join(op op, x, y *node) *node { return p.node(node{op: op, x: x, y: y}) }
+
+// compare returns a node that compares.
+func (p *parser) compare(op op, l leaf) *node {
+	if p.leaves == nil {
+		p.makeRoom()
+	}
+	p.leaves = append(p.leaves, l)
+	return p.node(node{op: op, leaf: &p.leaves[len(p.leaves)-1]})
+}
+
+func (p *parser) node(n node) *node {
+	p.nodes = append(p.nodes, n)
+	return &p.nodes[len(p.nodes)-1]
+}
+
+// makeRoom makes the nodes of a condition in two pieces, whatever their number, which its
+// operators say.
+func (p *parser) makeRoom() {
+	joins, nots := 0, 0
+	for _, t := range p.tokens {
+		switch {
+		case p.is(t, "&&"), p.is(t, "||"):
+			joins++
+		case p.is(t, "!"):
+			nots++
+		}
+	}
+	p.leaves = make([]leaf, 0, joins+1)
+	p.nodes = make([]node, 0, 2*joins+1+nots)
+}
