@@ -2,7 +2,8 @@ package policy
 
 import "net/netip"
 
-// Limits of a condition. They bound the work of compiling one.
+// Limits of a condition. They bound the work of compiling one, and with those of the values
+// the work of evaluating it.
 const (
 	maxCondition = 1024 // bytes
 	maxNesting   = 32   // levels of parentheses and !
@@ -28,6 +29,7 @@ type leaf struct {
 	a, b operand // of comparisons and opIn; a of opTrue
 	list []written
 	net  netip.Prefix
+	most int // texts of the list of opIn
 }
 
 type op uint8

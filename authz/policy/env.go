@@ -140,8 +140,14 @@ func parseNetwork(s string) (n netip.Prefix, why string) {
 	return n, ""
 }
 
+// maxAddress is the length of the longest address, in bytes.
+const maxAddress = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+
 // inNetwork reports whether the address s is in the network, unknown when s is none.
 func inNetwork(n netip.Prefix, s string) truth {
+	if len(s) > maxAddress {
+		return unknown
+	}
 	addr, err := netip.ParseAddr(s)
 	if err != nil || addr.Zone() != "" {
 		return unknown

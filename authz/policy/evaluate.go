@@ -2,7 +2,6 @@ package policy
 
 import (
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -26,6 +25,15 @@ func truthOf(b bool) truth {
 // maxExact is 2⁵³. Casbin computes in float64, where whole numbers beyond it are equal to
 // their neighbours; such a value counts as not there.
 const maxExact = 1 << 53
+
+// Limits of the values that one condition compares, beyond which a comparison is unknown. They
+// bound the work of evaluating it, whatever a service or its users put into the values. A
+// constant is bounded already, so that a value of any size is compared with one.
+const (
+	maxText    = 4 << 10 // bytes of two attributes: of the shorter, which decides the work
+	maxStrings = 4096    // texts of all lists that a condition looks into, in equal shares
+	maxString  = 64      // bytes of each on average, of those as long as the text looked for
+)
 
 // scalar is the value of a constant, or of an attribute that is no list; its kind says which
 // field.
@@ -91,7 +99,10 @@ func (n *node) compare(r *Request) truth {
 		return unknown
 	}
 	if n.op == opIn {
-		return truthOf(slices.Contains(b.list, a.s))
+		return inStrings(b.list, a.s, n.most)
+	}
+	if min(len(a.s), len(b.s)) > maxText {
+		return unknown
 	}
 	c := order(n.a.kind, a.scalar, b.scalar)
 	switch n.op {
@@ -109,6 +120,26 @@ func (n *node) compare(r *Request) truth {
 		return truthOf(c >= 0)
 	}
 	return unknown
+}
+
+// inStrings reports whether a text is in a list of at most so many.
+func inStrings(list []string, text string, most int) truth {
+	if len(list) > most {
+		return unknown
+	}
+	compared := 0
+	for _, s := range list {
+		if len(s) != len(text) {
+			continue
+		}
+		if compared += len(s); compared > most*maxString {
+			return unknown
+		}
+		if s == text {
+			return yes
+		}
+	}
+	return no
 }
 
 // order compares two values of a kind: negative, zero or positive.

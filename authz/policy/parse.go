@@ -148,6 +148,7 @@ func (p *parser) in(a operand) (*node, *syntaxError) {
 		if b.kind != Strings || a.kind != String {
 			return nil, &syntaxError{int(t.at), "in an attribute: the left side is a string and the attribute of kind strings, not " + a.what() + " and " + b.what()}
 		}
+		p.lookups++
 		return p.compare(opIn, leaf{a: a, b: b}), nil
 	}
 	if a.part == "" || a.kind == Strings {

@@ -12,6 +12,7 @@ type parser struct {
 
 	i           int // of the next token
 	depth       int
+	lookups     int  // attributes of kind strings that the condition looks into
 	askedObject bool // whether the schema was asked for an attribute of the object
 	nodes       []node
 	leaves      []leaf
@@ -36,6 +37,9 @@ func (p *parser) condition(text, typ string) (*node, *syntaxError) {
 	}
 	if err := sameInCasbin(text, p.tokens); err != nil {
 		return nil, err
+	}
+	for i := range p.leaves {
+		p.leaves[i].most = maxStrings / max(p.lookups, 1)
 	}
 	return n, nil
 }

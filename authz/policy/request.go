@@ -24,6 +24,11 @@ type Action string
 // Get returns false for an attribute that is not there; so does a nil value. Values are
 // string, bool, []string, or any of Go's integer and floating-point types; a value of
 // another type than attributes.csv declares counts as not there.
+//
+// So that no value makes a decision slow, a comparison is unknown, as if its values were not
+// there, of two attributes that are both longer than 4 KiB, and of a list of more than 4096
+// texts (or 256 KiB of such as are as long as the text looked for), which all lists share that
+// one condition looks into.
 type Attributes interface {
 	Get(name string) (any, bool)
 }
