@@ -34,7 +34,7 @@ func CasbinReads(text string) string {
 
 func (t token) isCasbins(text string, other govaluate.ExpressionToken) bool {
 	word := t.of(text)
-	symbol := t.kind == tokenSymbol
+	symbol := t.kind >= tokenOpen
 	switch v := other.Value.(type) {
 	case string:
 		switch other.Kind {

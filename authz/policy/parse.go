@@ -5,7 +5,7 @@ import "slices"
 // or parses a condition up to what cannot go on.
 func (p *parser) or() (*node, *syntaxError) {
 	left, err := p.and()
-	for err == nil && p.accept("||") {
+	for err == nil && p.accept(tokenOr) {
 		var right *node
 		right, err = p.and()
 		left = p.join(opOr, left, right)
@@ -15,7 +15,7 @@ func (p *parser) or() (*node, *syntaxError) {
 
 func (p *parser) and() (*node, *syntaxError) {
 	left, err := p.unary()
-	for err == nil && p.accept("&&") {
+	for err == nil && p.accept(tokenAnd) {
 		var right *node
 		right, err = p.unary()
 		left = p.join(opAnd, left, right)
@@ -29,14 +29,14 @@ func (p *parser) unary() (*node, *syntaxError) {
 	if p.depth > maxNesting {
 		return nil, p.wrong("the condition is nested too deeply")
 	}
-	if p.accept("(") {
+	if p.accept(tokenOpen) {
 		n, err := p.or()
-		if err == nil && !p.accept(")") {
+		if err == nil && !p.accept(tokenClose) {
 			return nil, p.wrong("a ) is missing before " + p.ahead())
 		}
 		return n, err
 	}
-	if p.accept("!") {
+	if p.accept(tokenNot) {
 		return p.not()
 	}
 	return p.comparison()
@@ -46,7 +46,7 @@ func (p *parser) unary() (*node, *syntaxError) {
 // any comparison.
 func (p *parser) not() (*node, *syntaxError) {
 	t := p.peek()
-	if p.is(t, "(") {
+	if t.kind == tokenOpen {
 		n, err := p.unary()
 		return p.join(opNot, n, nil), err
 	}
@@ -72,7 +72,7 @@ func (p *parser) truth(a operand) (*node, *syntaxError) {
 }
 
 func (p *parser) comparator(t token) (op, bool) {
-	if t.kind != tokenSymbol {
+	if t.kind != tokenCompare {
 		return 0, false
 	}
 	switch t.of(p.text) {
@@ -164,7 +164,7 @@ func (p *parser) in(a operand) (*node, *syntaxError) {
 // call parses ipMatch(attribute, 'network').
 func (p *parser) call() (*node, *syntaxError) {
 	p.next()
-	if !p.accept("(") {
+	if !p.accept(tokenOpen) {
 		return nil, p.wrong("a ( is missing before " + p.ahead())
 	}
 	a, err := p.operand()
@@ -174,7 +174,7 @@ func (p *parser) call() (*node, *syntaxError) {
 	if a.part == "" || a.kind != String {
 		return nil, a.wrong("the address is an attribute of kind string, not " + a.what())
 	}
-	if !p.accept(",") {
+	if !p.accept(tokenComma) {
 		return nil, p.wrong("a comma is missing before " + p.ahead())
 	}
 	b, err := p.operand()
@@ -188,14 +188,14 @@ func (p *parser) call() (*node, *syntaxError) {
 	if why != "" {
 		return nil, b.wrong(why)
 	}
-	if !p.accept(")") {
+	if !p.accept(tokenClose) {
 		return nil, p.wrong("a ) is missing before " + p.ahead())
 	}
 	return p.compare(opIPMatch, leaf{a: a, b: b, net: network}), nil
 }
 
 func (p *parser) list(a operand) ([]written, *syntaxError) {
-	if !p.accept("(") {
+	if !p.accept(tokenOpen) {
 		return nil, p.wrong("after in stands a list in parentheses or an attribute of kind strings")
 	}
 	list := p.values[:0]
@@ -218,11 +218,10 @@ func (p *parser) list(a operand) ([]written, *syntaxError) {
 			return nil, v.wrong("a list holds no negative numbers: compare with == instead")
 		}
 		list = append(list, v.written)
-		if p.accept(")") {
-			p.values = list
+		if p.accept(tokenClose) {
 			return slices.Clone(list), nil
 		}
-		if !p.accept(",") {
+		if !p.accept(tokenComma) {
 			return nil, p.wrong("a , or ) is missing before " + p.ahead())
 		}
 	}
@@ -251,7 +250,7 @@ func (p *parser) operand() (operand, *syntaxError) {
 		o.kind, o.b = Bool, o.text == "true"
 	default:
 		n := p.peek()
-		if !p.is(t, "-") || n.kind != tokenNumber {
+		if t.kind != tokenMinus || n.kind != tokenNumber {
 			return operand{}, o.wrong("an attribute or a constant is missing before " + t.describe(p.text))
 		}
 		p.i++

@@ -21,6 +21,9 @@ type parser struct {
 // condition parses and types a condition, and refuses what Casbin would read otherwise.
 func (p *parser) condition(text, typ string) (*node, *syntaxError) {
 	*p = parser{schema: p.schema, typ: typ, text: text, tokens: p.tokens, values: p.values}
+	if p.tokens == nil {
+		p.tokens, p.values = make([]token, 0, 64), make([]written, 0, maxList)
+	}
 	var err *syntaxError
 	if p.tokens, err = lex(text, p.tokens[:0]); err != nil {
 		return nil, err
@@ -54,12 +57,9 @@ func (p *parser) next() token {
 	return t
 }
 
-// is reports whether t is the symbol s.
-func (p *parser) is(t token, s string) bool { return t.kind == tokenSymbol && t.of(p.text) == s }
-
-// accept consumes the symbol s if it is next.
-func (p *parser) accept(s string) bool {
-	if !p.is(p.peek(), s) {
+// accept consumes a token of a kind if it is next.
+func (p *parser) accept(k tokenKind) bool {
+	if p.tokens[p.i].kind != k {
 		return false
 	}
 	p.i++
@@ -92,11 +92,11 @@ func (p *parser) node(n node) *node {
 // operators say.
 func (p *parser) makeRoom() {
 	joins, nots := 0, 0
-	for _, t := range p.tokens {
-		switch {
-		case p.is(t, "&&"), p.is(t, "||"):
+	for i := range p.tokens {
+		switch p.tokens[i].kind {
+		case tokenAnd, tokenOr:
 			joins++
-		case p.is(t, "!"):
+		case tokenNot:
 			nots++
 		}
 	}

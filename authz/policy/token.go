@@ -18,7 +18,14 @@ const (
 	tokenBool
 	tokenIn
 	tokenFunction
-	tokenSymbol // an operator, ( ) or ,
+	tokenOpen
+	tokenClose
+	tokenComma
+	tokenMinus
+	tokenNot
+	tokenAnd
+	tokenOr
+	tokenCompare // ==, !=, <, <=, > or >=
 )
 
 // token is one word of a condition. It says where the word stands in the text, since a
@@ -74,8 +81,12 @@ func lexOne(text string, at int, c rune) (token, *syntaxError) {
 		return lexNumber(text, at)
 	case c < utf8.RuneSelf && isIdent(byte(c)) && c != '_':
 		return lexWord(text, at)
-	case c == '(' || c == ')' || c == ',':
-		return newToken(tokenSymbol, text[at:at+1], at), nil
+	case c == '(':
+		return newToken(tokenOpen, text[at:at+1], at), nil
+	case c == ')':
+		return newToken(tokenClose, text[at:at+1], at), nil
+	case c == ',':
+		return newToken(tokenComma, text[at:at+1], at), nil
 	}
 	return lexSymbol(text, at)
 }
@@ -154,8 +165,16 @@ func lexSymbol(text string, at int) (token, *syntaxError) {
 		symbol = symbol[:n]
 	}
 	switch symbol {
-	case "==", "!=", "<", "<=", ">", ">=", "&&", "||", "!", "-":
-		return newToken(tokenSymbol, symbol, at), nil
+	case "==", "!=", "<", "<=", ">", ">=":
+		return newToken(tokenCompare, symbol, at), nil
+	case "&&":
+		return newToken(tokenAnd, symbol, at), nil
+	case "||":
+		return newToken(tokenOr, symbol, at), nil
+	case "!":
+		return newToken(tokenNot, symbol, at), nil
+	case "-":
+		return newToken(tokenMinus, symbol, at), nil
 	case "=":
 		return token{}, &syntaxError{at, "= compares nothing: write =="}
 	case "":
