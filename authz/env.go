@@ -3,6 +3,7 @@ package authz
 import (
 	"net/http"
 	"net/netip"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -12,29 +13,45 @@ import (
 
 // environment is what policies may ask about a request apart from caller and object: where
 // it comes from, and with how many factors its session began. The policy's engine knows
-// the time itself. The address is looked for only when a condition asks for it.
+// the time itself. The address is looked for only when a condition asks for it, and once:
+// an extractor may have to read a long header, and a condition may ask many times.
 type environment struct {
 	request *http.Request
 	extract echo.IPExtractor // nil for the address of the connection
 	mfa     bool
+
+	mu     sync.Mutex
+	asked  bool   // for the address
+	client string // the address, "" for none
 }
 
-// newEnvironment returns the environment of a request. The session is zero for an
-// anonymous caller.
-func newEnvironment(c echo.Context, s session.Session) environment {
-	return environment{request: c.Request(), extract: c.Echo().IPExtractor, mfa: s.AMR.Has("mfa")}
+// begin makes e the environment of a request. The session is zero for an anonymous caller.
+func (e *environment) begin(c echo.Context, s session.Session) {
+	e.request, e.extract, e.mfa = c.Request(), c.Echo().IPExtractor, s.AMR.Has("mfa")
 }
 
 // Get implements [policy.Attributes].
 func (e *environment) Get(name string) (any, bool) {
 	switch name {
 	case policy.EnvIP:
-		addr, ok := e.address()
-		return addr.String(), ok
+		ip := e.ip()
+		return ip, ip != ""
 	case policy.EnvMFA:
 		return e.mfa, true
 	}
 	return nil, false
+}
+
+func (e *environment) ip() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.asked {
+		e.asked = true
+		if addr, ok := e.address(); ok {
+			e.client = addr.String()
+		}
+	}
+	return e.client
 }
 
 // address returns the client's address: what Echo's IPExtractor says, which a service

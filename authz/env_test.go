@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -50,7 +51,8 @@ func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
 			for k, v := range c.header {
 				r.Header.Set(k, v)
 			}
-			env := newEnvironment(e.NewContext(r, nil), session.Session{})
+			var env environment
+			env.begin(e.NewContext(r, nil), session.Session{})
 			if got, ok := env.Get(policy.EnvIP); ok != (c.want != nil) || ok && got != c.want {
 				t.Errorf("got %v %t", got, ok)
 			}
@@ -58,7 +60,8 @@ func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
 	}
 	e := echo.New()
 	e.IPExtractor = func(_ *http.Request) string { return "unknown" }
-	env := newEnvironment(e.NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{})
+	var env environment
+	env.begin(e.NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{})
 	if got, ok := env.Get(policy.EnvIP); ok {
 		t.Errorf("what is no address is one: %v", got)
 	}
@@ -77,7 +80,8 @@ func TestMFAIsWhatTheSessionBeganWith(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		env := newEnvironment(echo.New().NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{AMR: methods})
+		var env environment
+		env.begin(echo.New().NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{AMR: methods})
 		if got, ok := env.Get(policy.EnvMFA); !ok || got != c.want {
 			t.Errorf("%v: %v", c.methods, got)
 		}
@@ -113,10 +117,33 @@ func TestThePolicyDecidesByTheEnvironment(t *testing.T) {
 	}{{"192.0.2.1:1", mfa, true}, {"192.0.2.1:1", session.Methods{}, false}, {"198.51.100.1:1", mfa, false}, {"", mfa, false}} {
 		r := httptest.NewRequest("GET", "/x", nil)
 		r.RemoteAddr = c.remote
-		env := newEnvironment(echo.New().NewContext(r, nil), session.Session{AMR: c.amr})
+		var env environment
+		env.begin(echo.New().NewContext(r, nil), session.Session{AMR: c.amr})
 		d, err := e.Decide(t.Context(), policy.Request{Action: "GET", Object: policy.Route("/x"), Env: &env})
 		if err != nil || d.Allowed() != c.want {
 			t.Errorf("%+v: %s %v", c, d.Effect, err)
 		}
+	}
+}
+
+// An extractor may read a long header, and a condition may ask forty times.
+func TestTheAddressOfARequestIsLookedForOnce(t *testing.T) {
+	e, calls := echo.New(), 0
+	e.IPExtractor = func(*http.Request) string { calls++; return "192.0.2.1" }
+	var env environment
+	env.begin(e.NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{})
+	if env.Get(policy.EnvMFA); calls != 0 {
+		t.Error("the address is looked for although nobody asks")
+	}
+	var all sync.WaitGroup
+	for range 40 {
+		all.Go(func() {
+			if got, ok := env.Get(policy.EnvIP); !ok || got != "192.0.2.1" {
+				t.Errorf("got %v %t", got, ok)
+			}
+		})
+	}
+	if all.Wait(); calls != 1 {
+		t.Errorf("the extractor is asked %d times", calls)
 	}
 }

@@ -94,7 +94,8 @@ func (g *gate) preflight(c echo.Context) error {
 func (g *gate) admit(c echo.Context) (*Caller, error) {
 	start := time.Now()
 	identity, err := g.authenticator.Identify(c)
-	caller := &Caller{session: identity.Session, thumbprint: identity.Thumbprint(), env: newEnvironment(c, identity.Session), gate: g}
+	caller := &Caller{session: identity.Session, thumbprint: identity.Thumbprint(), gate: g}
+	caller.env.begin(c, identity.Session)
 	caller.life.token = identity.Token.ExpiresAt()
 	caller.life.route = policy.Request{Tenant: caller.Tenant(), Action: routeAction(c.Request().Method), Object: policy.Route(c.Path()), Env: &caller.env}
 	var decision policy.Decision
