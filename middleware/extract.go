@@ -3,6 +3,8 @@ package middleware
 import (
 	"fmt"
 	"net/http"
+	"net/textproto"
+	"net/url"
 	"strings"
 
 	"github.com/reevehq/reeve/session/token"
@@ -81,7 +83,11 @@ func headerToken(headers []string, dpop bool) (Credential, error) {
 	if len(headers) == 0 {
 		return Credential{}, nil
 	}
+	// The scheme ends at whatever some parser ends it at; only a space makes it a credential.
 	scheme, raw, _ := strings.Cut(headers[0], " ")
+	if end := strings.IndexAny(scheme, "\t,"); end >= 0 {
+		scheme, raw = scheme[:end], ""
+	}
 	proved := dpop && strings.EqualFold(scheme, "DPoP")
 	if !proved && !strings.EqualFold(scheme, "Bearer") {
 		return Credential{}, nil
@@ -93,28 +99,48 @@ func headerToken(headers []string, dpop bool) (Credential, error) {
 	return Credential{raw: raw, dpop: proved}, nil
 }
 
+// tokenInQuery reports whether some parser would find the parameter access_token (RFC 6750
+// §2.3) in the query. That of net/url finds none where it takes the query to be too long or
+// separated by semicolons.
 func tokenInQuery(r *http.Request) bool {
-	return r.URL.RawQuery != "" && r.URL.Query().Has("access_token")
+	for pair := range strings.FieldsFuncSeq(r.URL.RawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
+		name, _, _ := strings.Cut(pair, "=")
+		if len(name) > 3*len(queryName) {
+			continue // even with every letter escaped
+		}
+		if name, err := url.QueryUnescape(name); err == nil && name == queryName {
+			return true
+		}
+	}
+	return false
 }
+
+const queryName = "access_token"
 
 // maxCookies is how many bytes of cookies are read: several times what servers take by
 // default, and little to read for a request that is refused.
 const maxCookies = 64 << 10
 
-func cookieToken(r *http.Request, name string) (string, error) {
-	length := 0
+// cookieToken returns the value of the one cookie of a name, as it was sent. It counts the
+// cookies itself: net/http leaves out those whose value it does not like, and all of them
+// where there are more than 3,000, and what stands before or behind a service may not.
+func cookieToken(r *http.Request, name string) (value string, err error) {
+	length, found := 0, 0
 	for _, line := range r.Header["Cookie"] {
-		length += len(line)
+		if length += len(line); length > maxCookies {
+			return "", fmt.Errorf("%w: cookies of more than 64 KiB", ErrInvalidRequest)
+		}
 	}
-	if length > maxCookies {
-		return "", fmt.Errorf("%w: cookies of more than 64 KiB", ErrInvalidRequest)
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			key, text, _ := strings.Cut(pair, "=")
+			if textproto.TrimString(key) == name {
+				found, value = found+1, textproto.TrimString(text)
+			}
+		}
 	}
-	found := r.CookiesNamed(name)
-	if len(found) > 1 {
-		return "", fmt.Errorf("%w: %d cookies of one name", ErrInvalidRequest, len(found))
+	if found > 1 {
+		return "", fmt.Errorf("%w: %d cookies of one name", ErrInvalidRequest, found)
 	}
-	if len(found) == 0 {
-		return "", nil
-	}
-	return found[0].Value, nil
+	return value, nil
 }

@@ -49,7 +49,7 @@ var credentialRows = []row{
 	{11, "two cookies of one name", aCookie, func(a *attack) {
 		name := a.options.Cookie
 		a.expect(badRequest, "two cookies", request{}.with("Cookie", name+"="+a.token+"; "+name+"="+a.token),
-			request{}.with("Cookie", name+"=junk", name+"="+a.token))
+			request{}.with("Cookie", name+"=junk", name+"="+a.token), request{}.with("Cookie", name+"=a\"b; "+name+"="+a.token))
 		a.expect(signIn, "a cookie without the prefix", request{}.with("Cookie", strings.TrimPrefix(name, "__Host-")+"="+a.token))
 	}},
 }
