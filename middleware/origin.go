@@ -12,9 +12,10 @@ import (
 //
 // Browsers attach cookies to requests that other sites make them send. The standard
 // library's check reads Sec-Fetch-Site and, where a browser does not send it, the Origin.
-// It is stricter here in two ways: an Origin, when sent, must be exactly this host's and
-// not one that merely parses to it (golang/go#78563); and a request with neither header
-// is refused, because whatever sent the cookie was a browser.
+// It is stricter here in three ways: an Origin, when sent, must be exactly this host's and
+// not one that merely parses to it (golang/go#78563); one without TLS counts only where the
+// browser says that it is the same; and a request with neither header is refused, because
+// whatever sent the cookie was a browser.
 func CheckOrigin(r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -26,7 +27,7 @@ func CheckOrigin(r *http.Request) error {
 	if len(origins) == 0 && site == "" {
 		return fmt.Errorf("%w: a cookie and neither Origin nor Sec-Fetch-Site", ErrCrossOrigin)
 	}
-	if len(origins) > 1 || len(origins) == 1 && !sameOrigin(origins[0], r) {
+	if len(origins) > 1 || len(origins) == 1 && !sameOrigin(origins[0], site, r) {
 		return fmt.Errorf("%w: the Origin is not this host's", ErrCrossOrigin)
 	}
 	switch site {
@@ -41,7 +42,10 @@ func CheckOrigin(r *http.Request) error {
 }
 
 // sameOrigin compares serialized origins. Behind a proxy that ends TLS the scheme is not
-// known here, so https is always accepted and http only where this server speaks it.
-func sameOrigin(origin string, r *http.Request) bool {
-	return origin == "https://"+r.Host || r.TLS == nil && origin == "http://"+r.Host
+// known here, so https is always accepted. http is accepted where this server may speak it
+// and the browser itself says that the page is of the same origin: to one that is too old to
+// say so, a page of this host that came without TLS, and so from anybody on the way, would
+// look the same.
+func sameOrigin(origin, site string, r *http.Request) bool {
+	return origin == "https://"+r.Host || origin == "http://"+r.Host && r.TLS == nil && site == "same-origin"
 }

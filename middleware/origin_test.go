@@ -17,7 +17,9 @@ func TestCheckOrigin(t *testing.T) {
 		"the site itself may post":                      {"POST", "https://api.test", "same-origin", true},
 		"an old browser on the site may post":           {"POST", "https://api.test", "", true},
 		"a user's own navigation may post":              {"POST", "", "none", true},
-		"http is accepted where TLS ends elsewhere":     {"POST", "http://api.test", "same-origin", true},
+		"a browser vouches for a page without TLS":      {"POST", "http://api.test", "same-origin", true},
+		"nobody vouches for a page without TLS":         {"POST", "http://api.test", "", false},
+		"a navigation without TLS may not post":         {"POST", "http://api.test", "none", false},
 		"another site may not post":                     {"POST", "https://evil.test", "cross-site", false},
 		"another site of the family may not post":       {"POST", "https://x.api.test", "same-site", false},
 		"another site may not post through old browser": {"POST", "https://evil.test", "", false},
@@ -95,8 +97,8 @@ func FuzzCheckOrigin(f *testing.F) {
 		if middleware.CheckOrigin(r) != nil {
 			return
 		}
-		if origin != "https://"+host && origin != "http://"+host {
-			t.Fatalf("origin %q is accepted for host %q", origin, host)
+		if origin != "https://"+host && (origin != "http://"+host || site != "same-origin") {
+			t.Fatalf("origin %q is accepted for host %q and site %q", origin, host, site)
 		}
 		if site != "" && site != "same-origin" && site != "none" {
 			t.Fatalf("site %q is accepted", site)
