@@ -129,7 +129,7 @@ func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 		cfg.Timeout = middleware.DefaultTimeout
 	}
 	if cfg.MaxVerifications == 0 {
-		cfg.MaxVerifications = max(128, 16*runtime.GOMAXPROCS(0))
+		cfg.MaxVerifications = defaultVerifications()
 	}
 	if cfg.MaxLoads == 0 {
 		cfg.MaxLoads = max(16, 10*runtime.GOMAXPROCS(0))
@@ -142,6 +142,9 @@ func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 	}
 	return newGate(cfg).middleware, nil
 }
+
+// defaultVerifications is that of MaxVerifications.
+func defaultVerifications() int { return max(128, 16*runtime.GOMAXPROCS(0)) }
 
 // validate reports every problem, each starting with the name of its field.
 func (cfg Config) validate() error {

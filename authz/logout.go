@@ -19,13 +19,6 @@ import (
 // reads.
 const maxLogoutBody = 4 * token.MaxLength
 
-// LogoutVerifier turns a raw logout token into claims that can be trusted.
-// [token.Verifier] is one, for issuers with the field Logout. Errors that mean the token
-// is bad wrap token.ErrInvalid; any other is an outage.
-type LogoutVerifier interface {
-	VerifyLogout(ctx context.Context, raw string) (*token.Logout, error)
-}
-
 // Revoker ends sessions; it is no error when there are none. [session.Manager] is one.
 type Revoker interface {
 	Revoke(ctx context.Context, ref session.Ref) error
@@ -35,7 +28,7 @@ type Revoker interface {
 // LogoutConfig says whose logout tokens end which sessions. Three fields are required.
 type LogoutConfig struct {
 	// Tokens verifies logout tokens. Required: a [token.Verifier].
-	Tokens LogoutVerifier
+	Tokens middleware.LogoutVerifier
 
 	// Sessions ends sessions. Required: a [session.Manager].
 	Sessions Revoker
@@ -51,6 +44,10 @@ type LogoutConfig struct {
 	// An error is an outage. It is asked only for tokens with a sid. Default: nil, see
 	// [BackchannelLogout].
 	Find func(ctx context.Context, l *token.Logout) ([]session.Ref, error)
+
+	// MaxVerifications is how many logout tokens are verified at once, on the terms of the
+	// field of [Config] and beside those: anybody may send one.
+	MaxVerifications int
 
 	// Observer is told of every request, with what its token says and nil when the
 	// sessions have ended, otherwise with why not, which is for logs; then l may be nil. It
@@ -97,9 +94,16 @@ func (cfg LogoutConfig) ToHandler() (echo.HandlerFunc, error) {
 	if isNil(cfg.Replay) {
 		problems = append(problems, errors.New("Replay: required, for example the Replay of a redisstore.Store"))
 	}
+	if cfg.MaxVerifications == 0 {
+		cfg.MaxVerifications = defaultVerifications()
+	}
+	if cfg.MaxVerifications < 1 {
+		problems = append(problems, fmt.Errorf("MaxVerifications: %d, at least 1 is needed", cfg.MaxVerifications))
+	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("authz: invalid logout config: %w", err)
 	}
+	cfg.Tokens = middleware.LimitLogoutVerifier(cfg.Tokens, cfg.MaxVerifications)
 	return cfg.handle, nil
 }
 

@@ -253,8 +253,8 @@ func TestALogoutTokenIsForgottenWhenItHasEnded(t *testing.T) {
 }
 
 func TestLogoutConfigIsValidated(t *testing.T) {
-	_, err := authz.LogoutConfig{}.ToHandler()
-	for _, field := range []string{"Tokens: ", "Sessions: ", "Replay: "} {
+	_, err := authz.LogoutConfig{MaxVerifications: -1}.ToHandler()
+	for _, field := range []string{"Tokens: ", "Sessions: ", "Replay: ", "MaxVerifications: "} {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%v names no %s", err, field)
 		}

@@ -1,0 +1,46 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// LogoutVerifier turns a raw logout token into claims that can be trusted.
+// [token.Verifier] is one, for issuers with the field Logout. Errors that mean the token
+// is bad wrap token.ErrInvalid; any other is an outage.
+type LogoutVerifier interface {
+	VerifyLogout(ctx context.Context, raw string) (*token.Logout, error)
+}
+
+// LimitLogoutVerifier is [LimitVerifier] for logout tokens, which anybody may send to a
+// public route and of which none is known before: at most n verifications at once, at least
+// one, 10 ms for who waits, and refusals at a pace. A flood of them takes no place of those
+// who sign requests.
+func LimitLogoutVerifier(v LogoutVerifier, n int) LogoutVerifier {
+	return &limitedLogouts{v, newLimiter(n, n)}
+}
+
+type limitedLogouts struct {
+	verifier LogoutVerifier
+	limiter  *limiter
+}
+
+func (l *limitedLogouts) VerifyLogout(ctx context.Context, raw string) (*token.Logout, error) {
+	place, err := l.limiter.acquire(ctx, tenant.ID{})
+	if err != nil {
+		return nil, err
+	}
+	logout, err := l.verify(ctx, raw, place)
+	if errors.Is(err, token.ErrInvalid) {
+		l.limiter.hold(ctx, place)
+	}
+	return logout, err
+}
+
+func (l *limitedLogouts) verify(ctx context.Context, raw string, place *share) (*token.Logout, error) {
+	defer l.limiter.release(place)
+	return l.verifier.VerifyLogout(ctx, raw)
+}
