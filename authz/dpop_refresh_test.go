@@ -5,12 +5,15 @@ import (
 	"errors"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/memstore"
+	"github.com/reevehq/reeve/session/token"
 )
 
 // TestABoundSessionIsRefreshedByTheHolderOfItsKeyAlone has a refresh token in the hands of
@@ -75,6 +78,88 @@ func TestABoundSessionIsRefreshedByTheHolderOfItsKeyAlone(t *testing.T) {
 				t.Errorf("the session: %v, want it alive: %t", err, row.lives)
 			}
 		})
+	}
+}
+
+// counting notes what a refresh asks of its stores.
+type counting struct {
+	middleware.Refresher
+	replay    token.ReplayStore
+	refreshes int
+	uses      int
+	fail      error // of Use and Used
+	late      bool  // Used is asked before the other request marks the proof
+}
+
+func (s *counting) Refresh(ctx context.Context, raw string) (session.Session, session.RefreshToken, error) {
+	s.refreshes++
+	return s.Refresher.Refresh(ctx, raw)
+}
+
+func (s *counting) Use(ctx context.Context, key token.ReplayKey, ttl time.Duration) (bool, error) {
+	if s.uses++; s.fail != nil {
+		return false, s.fail
+	}
+	return s.replay.Use(ctx, key, ttl)
+}
+
+func (s *counting) Used(ctx context.Context, key token.ReplayKey) (bool, error) {
+	used, err := s.replay.Used(ctx, key)
+	return used && !s.late, errors.Join(err, s.fail)
+}
+
+// TestAStrangersRefreshWritesNothing has proofs by anybody's key, of which anybody makes as
+// many as they like, with tokens that are none; and then a proof that is sent twice.
+func TestAStrangersRefreshWritesNothing(t *testing.T) {
+	b := newBoundWorld(t)
+	stores := &counting{Refresher: b.manager, replay: memstore.NewReplay(0)}
+	b.dpop.Replay = stores
+	s, raw, err := b.manager.Create(t.Context(), session.New{Tenant: acme, User: alice, Attributes: authz.Must(session.NewAttributes(map[string]any{
+		middleware.KeyAttribute: b.holder.thumbprint(),
+	}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refresh := func(proof, raw string) error {
+		t.Helper()
+		r := httptest.NewRequest("POST", "/public/token", nil)
+		r.Header.Set("DPoP", proof)
+		_, next, err := b.dpop.Refresh(b.echo.NewContext(r, httptest.NewRecorder()), stores, raw)
+		if err != nil && next != (session.RefreshToken{}) {
+			t.Error("a refusal comes with a token")
+		}
+		return err
+	}
+	proof := func(h holder) string { return h.proof("POST", publicOrigin+"/public/token", "", edits{"ath": ""}) }
+	stranger := newHolder(t)
+	for range 20 {
+		if err := refresh(proof(stranger), "junk"); !errors.Is(err, session.ErrRefreshInvalid) {
+			t.Fatal(err)
+		}
+	}
+	if stores.uses != 0 {
+		t.Errorf("strangers wrote %d times", stores.uses)
+	}
+
+	once := proof(b.holder)
+	if err := refresh(once, raw.Reveal()); err != nil || stores.uses != 1 {
+		t.Fatalf("a good one: %v, %d uses", err, stores.uses)
+	}
+	before := stores.refreshes
+	if err := refresh(once, raw.Reveal()); !errors.Is(err, token.ErrInvalidProof) || stores.refreshes != before {
+		t.Errorf("a replay: %v, the token was looked at %d times", err, stores.refreshes-before)
+	}
+	stores.late = true
+	if err := refresh(once, raw.Reveal()); !errors.Is(err, token.ErrInvalidProof) {
+		t.Errorf("a replay at the same time: %v", err)
+	}
+	before = stores.refreshes
+	stores.fail = errors.New("?")
+	if err := refresh(proof(b.holder), raw.Reveal()); !middleware.Outage(err) || stores.refreshes != before {
+		t.Errorf("a store that cannot tell: %v", err)
+	}
+	if _, err := b.manager.Load(t.Context(), s.Ref()); err != nil {
+		t.Errorf("the session: %v", err)
 	}
 }
 

@@ -76,6 +76,9 @@ func (a *Authenticator) proveBound(ctx context.Context, c echo.Context, raw stri
 // of its key for token.Signer's SignBound. It is for the handlers that sign users in and
 // refresh their tokens; such a request carries no access token, and its proof is for none
 // (RFC 9449 §5). Errors are answered by the middleware when a handler returns them.
+//
+// It writes the proof to the Replay store, so a handler calls it when it knows who asks, or
+// strangers fill that store.
 func (d *DPoP) Bind(c echo.Context) (thumbprint string, err error) {
 	proof, err := d.verify(c, "")
 	if err != nil {

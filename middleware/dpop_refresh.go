@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
 )
 
 // KeyAttribute is the attribute of a session whose refresh tokens are bound to a key (RFC
@@ -28,28 +29,51 @@ type Refresher interface {
 //
 // A client of a session without the attribute sends no proof. Every other combination ends
 // the session, since the token is then in the hands of somebody else, and is
-// [session.ErrRefreshInvalid]. A proof that is not good is refused before the token is
-// looked at, and ends nothing.
+// [session.ErrRefreshInvalid]. A proof that is not good, or was used before, is refused before
+// the token is looked at, and ends nothing. It is marked as used only when the token was good,
+// so that strangers write nothing to the store.
 func (d *DPoP) Refresh(c echo.Context, sessions Refresher, raw string) (session.Session, session.RefreshToken, error) {
-	shown := ""
-	if len(c.Request().Header.Values(HeaderDPoP)) > 0 {
-		var err error
-		if shown, err = d.Bind(c); err != nil {
-			return session.Session{}, session.RefreshToken{}, err
-		}
-	}
 	ctx := c.Request().Context()
+	proof, err := d.shown(ctx, c)
+	if err != nil {
+		return session.Session{}, session.RefreshToken{}, err
+	}
 	s, next, err := sessions.Refresh(ctx, raw)
 	if err != nil {
 		return session.Session{}, session.RefreshToken{}, undecided(err)
 	}
-	if BoundKey(s) == shown {
-		return s, next, nil
+	if BoundKey(s) != proof.Thumbprint() {
+		if err := sessions.Revoke(ctx, s.Ref()); err != nil {
+			return session.Session{}, session.RefreshToken{}, undecided(err)
+		}
+		return session.Session{}, session.RefreshToken{}, fmt.Errorf("%w: not from the holder of its session's key", session.ErrRefreshInvalid)
 	}
-	if err := sessions.Revoke(ctx, s.Ref()); err != nil {
-		return session.Session{}, session.RefreshToken{}, undecided(err)
+	if proof != nil {
+		if err := d.once(ctx, c, proof); err != nil {
+			return session.Session{}, session.RefreshToken{}, err
+		}
 	}
-	return session.Session{}, session.RefreshToken{}, fmt.Errorf("%w: not from the holder of its session's key", session.ErrRefreshInvalid)
+	return s, next, nil
+}
+
+// shown returns the proof that came with a request for a token, verified and not used until
+// now, and nil for a request without one.
+func (d *DPoP) shown(ctx context.Context, c echo.Context) (*token.Proof, error) {
+	if len(c.Request().Header.Values(HeaderDPoP)) == 0 {
+		return nil, nil
+	}
+	proof, err := d.verify(c, "")
+	if err != nil {
+		return nil, err
+	}
+	used, err := d.Replay.Used(ctx, proof.ReplayKey())
+	if err != nil {
+		return nil, fmt.Errorf("%w: replay store: %w", ErrUnavailable, err)
+	}
+	if used {
+		return nil, fmt.Errorf("%w: it was used before", token.ErrInvalidProof)
+	}
+	return proof, nil
 }
 
 // BoundKey returns the thumbprint of the key that a session is bound to, "" for none.

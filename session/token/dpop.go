@@ -149,8 +149,14 @@ type Proof struct {
 	nextNonce  string
 }
 
-// Thumbprint returns the SHA-256 thumbprint (RFC 7638) of the key that signed the proof.
-func (p *Proof) Thumbprint() string { return p.thumbprint }
+// Thumbprint returns the SHA-256 thumbprint (RFC 7638) of the key that signed the proof, and
+// "" for nil.
+func (p *Proof) Thumbprint() string {
+	if p == nil {
+		return ""
+	}
+	return p.thumbprint
+}
 
 // ReplayKey returns what to give to a [ReplayStore]. Two proofs share it when one key
 // signed both and they share their jti.
