@@ -71,6 +71,7 @@ func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			if err := caller.life.follow(); err != nil {
 				return g.answer(c, err)
 			}
+			c.Response().Writer = &upgradable{caller.life.writer, &caller.life}
 		}
 		if err := next(c); err != nil {
 			return g.answer(c, caller.life.explain(err))

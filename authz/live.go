@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -43,7 +44,10 @@ type lifetime struct {
 	timer    *time.Timer
 	followed bool
 	ended    bool
-	over     bool // the handler has returned
+	off      bool      // what it reads and writes fails
+	returned bool      // the handler has
+	over     bool      // and left nothing behind
+	conn     *hijacked // that the handler took over, until it is closed
 }
 
 // ending is the context that ends, made when it is first asked for.
@@ -154,23 +158,42 @@ func (l *lifetime) last() bool {
 	}
 	l.ended = true
 	l.timer.Stop()
-	l.timer = time.AfterFunc(cutTime, l.cut)
+	wait := cutTime
+	if l.returned {
+		wait = 0 // whoever holds the connection has no context to look at
+	}
+	l.timer = time.AfterFunc(wait, l.cut)
 	return true
 }
 
-// cut lets nothing more through the connection of a handler that goes on regardless, also
-// where it has hijacked it. The lock keeps the handler from returning meanwhile: then the
-// connection may be another request's.
+// cut lets nothing more through the connection of a handler that goes on regardless.
 func (l *lifetime) cut() {
+	if conn := l.cutOff(); conn != nil {
+		_ = conn.Close()
+	}
+}
+
+// cutOff returns the connection to close, if the handler took it over: deadlines would not
+// do, since who serves a WebSocket sets its own for each message. From any other it cuts the
+// handler off itself. The lock keeps that from returning meanwhile: then the connection may
+// be another request's.
+func (l *lifetime) cutOff() net.Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over || l.writer == nil {
-		return
+	if l.over {
+		return nil
 	}
-	past := time.Unix(1, 0)
-	connection := http.NewResponseController(l.writer)
-	_ = connection.SetReadDeadline(past) // not every writer has a connection to cut
-	_ = connection.SetWriteDeadline(past)
+	l.off = true
+	if l.conn != nil {
+		return l.conn
+	}
+	if l.writer != nil {
+		past := time.Unix(1, 0)
+		connection := http.NewResponseController(l.writer)
+		_ = connection.SetReadDeadline(past) // not every writer has a connection to cut
+		_ = connection.SetWriteDeadline(past)
+	}
+	return nil
 }
 
 func (l *lifetime) leave() {
@@ -180,10 +203,19 @@ func (l *lifetime) leave() {
 }
 
 // finish is called when the handler has returned. The server ends the request's context
-// soon after; until then middleware outside may still need it.
+// soon after; until then middleware outside may still need it. A connection that the handler
+// took over and did not close goes on, and so does the watch.
 func (l *lifetime) finish() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.returned = true
+	if l.conn == nil {
+		l.conclude()
+	}
+}
+
+// conclude ends what was begun for the request. The lock is held.
+func (l *lifetime) conclude() {
 	l.over = true
 	if l.timer != nil {
 		l.timer.Stop()

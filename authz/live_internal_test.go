@@ -1,9 +1,13 @@
 package authz
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,4 +86,32 @@ func TestAWatchForgetsWhoIsGone(t *testing.T) {
 			t.Errorf("%d users, %d tenants, %d in the queue, %d streams are kept", len(w.users), len(w.tenants), len(w.queue), w.streams)
 		}
 	})
+}
+
+// open is a writer whose connection can be taken over.
+type open struct {
+	*httptest.ResponseRecorder
+	conn net.Conn
+}
+
+func (o open) Hijack() (net.Conn, *bufio.ReadWriter, error) { return o.conn, nil, nil }
+
+// TestAConnectionIsNotTakenOverOnceItIsCutOff: a server lifts the deadlines from one that is
+// taken over, and so what has cut it off.
+func TestAConnectionIsNotTakenOverOnceItIsCutOff(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	l := follower(nil, "acme")
+	w := &upgradable{open{httptest.NewRecorder(), here}, l}
+	if err := l.follow(); err != nil {
+		t.Fatal(err)
+	}
+	l.end(ErrSessionRevoked)
+	l.cut()
+	if _, _, err := w.Hijack(); !errors.Is(err, ErrSessionRevoked) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := there.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the connection is open: %v", err)
+	}
 }

@@ -1,0 +1,74 @@
+package authz
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/http"
+)
+
+// upgradable is the writer of a request that asks for an upgrade. It sees the connection
+// being taken over, which may then outlive the handler: many leave it to goroutines of their
+// own and return.
+type upgradable struct {
+	http.ResponseWriter
+	life *lifetime
+}
+
+// Unwrap lets [http.ResponseController] find what this writer does not do itself.
+func (u *upgradable) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+// Flush implements [http.Flusher], for who looks for that.
+func (u *upgradable) Flush() { _ = http.NewResponseController(u.ResponseWriter).Flush() }
+
+// Hijack implements [http.Hijacker].
+func (u *upgradable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h := &hijacked{conn, u.life}
+	if err := u.life.take(h); err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return h, rw, nil
+}
+
+// hijacked is a connection that belongs to whoever took it over, until its request's
+// lifetime ends.
+type hijacked struct {
+	net.Conn
+	life *lifetime
+}
+
+// Close implements [net.Conn].
+func (h *hijacked) Close() error {
+	h.life.closed()
+	return h.Conn.Close()
+}
+
+// NetConn returns the connection itself, as that of crypto/tls does.
+func (h *hijacked) NetConn() net.Conn { return h.Conn }
+
+// take notes that the connection is taken over. An error says why it is too late: the
+// server has lifted the deadlines that cut it off.
+func (l *lifetime) take(h *hijacked) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.off {
+		return context.Cause(l.make())
+	}
+	l.conn = h
+	return nil
+}
+
+// closed notes that the holder of the connection has closed it.
+func (l *lifetime) closed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = nil
+	if l.returned {
+		l.conclude()
+	}
+}
