@@ -50,6 +50,20 @@ func TestCheckOrigin(t *testing.T) {
 	}
 }
 
+// A browser does not call a page without TLS the same as one with it; whoever does is none.
+func TestAPageWithoutTLSIsNotThisServersBesideTLS(t *testing.T) {
+	r := httptest.NewRequest("POST", "https://api.test/x", nil)
+	r.Header.Set("Origin", "http://api.test")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if err := middleware.CheckOrigin(r); !errors.Is(err, middleware.ErrCrossOrigin) {
+		t.Errorf("got %v", err)
+	}
+	r.Header.Set("Origin", "https://api.test")
+	if err := middleware.CheckOrigin(r); err != nil {
+		t.Errorf("with TLS: %v", err)
+	}
+}
+
 // A page of another site can open a WebSocket and read it: no CORS asks whether it may.
 func TestAWebSocketOfAnotherSiteIsNoSafeRequest(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -90,6 +104,7 @@ func FuzzCheckOrigin(f *testing.F) {
 		f.Add(seed, "api.test", "", "POST")
 		f.Add(seed, "api.test:8443", "same-origin", "GET")
 	}
+	f.Add("https://[api", "[api", "", "POST") // equal, and no URL
 	f.Fuzz(func(t *testing.T, origin, host, site, method string) {
 		r := httptest.NewRequest("POST", "/x", nil)
 		r.Method, r.Host = method, host
@@ -102,6 +117,9 @@ func FuzzCheckOrigin(f *testing.F) {
 		}
 		if site != "" && site != "same-origin" && site != "none" {
 			t.Fatalf("site %q is accepted", site)
+		}
+		if err := http.NewCrossOriginProtection().Check(r); err != nil {
+			t.Fatalf("the standard library refuses origin %q for host %q: %v", origin, host, err)
 		}
 		for _, other := range []string{"", "null", "https://evil.test", origin + "/", origin + ".evil.test"} {
 			r.Header["Origin"] = []string{other}
