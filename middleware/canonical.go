@@ -33,9 +33,13 @@ func sentPath(r *http.Request) (string, bool) {
 	if target == "" {
 		return r.URL.EscapedPath(), true
 	}
-	// The absolute form, which servers must accept (RFC 9112 §3.2.2).
+	// The absolute form, which servers must accept (RFC 9112 §3.2.2). User information in it
+	// only hides which host is meant (RFC 9110 §4.2.4).
 	if scheme, rest, found := strings.Cut(target, "://"); found && !strings.ContainsAny(scheme, "/?#") {
-		_, path, _ := strings.Cut(rest, "/")
+		authority, path, _ := strings.Cut(rest, "/")
+		if strings.Contains(authority, "@") {
+			return "", false
+		}
 		target = "/" + path
 	}
 	if !strings.HasPrefix(target, "/") {
@@ -47,8 +51,9 @@ func sentPath(r *http.Request) (string, bool) {
 
 // checkPath judges an escaped path. What it accepts is a '/' followed by segments that are
 // neither empty (but the last) nor made of dots alone, in the characters of RFC 3986 §3.3
-// without ';', with escapes only for bytes that cannot stand for themselves and cannot
-// change the path's structure, decoding to UTF-8.
+// without ';', decoding to UTF-8. Escapes are for bytes that cannot change the path's
+// structure and are not unreserved; those of ':', '@' and their like, which clients write
+// either way, are two paths here as they are for the router (RFC 3986 §2.2).
 func checkPath(p string) error {
 	if p == "" || p[0] != '/' {
 		return fmt.Errorf("%w: the path does not begin with a slash", ErrAmbiguousRequest)

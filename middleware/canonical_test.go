@@ -55,6 +55,7 @@ func TestAmbiguousPathsAreRefused(t *testing.T) {
 		"raw bytes over 7 bits": {"/caf\xc3\xa9", "/\xff"},
 		"not pchar":             {"/a|b", "/a\"b", "/a<b", "/{x}", "/a^b", "/a`b", "/a[b]"},
 		"no path":               {"*", "http://api.test?x=/", "http://api.test", "http:///x/../y"},
+		"user information":      {"http://api.test@evil.test/x", "http://u:p@api.test/x", "http://@api.test/x"},
 		"absolute form":         {"http://api.test/a/../b", "http://api.test//admin", "http://api.test/%61"},
 	} {
 		for _, target := range targets {

@@ -46,6 +46,7 @@ var pathRows = []row{
 		p := a.service.Path
 		a.expect(signIn, "absolute form", request{target: "http://evil.test" + p}, request{target: "https://service.test" + p}, request{host: "evil.test"}, request{host: "localhost"})
 		a.expect(ambiguous, "absolute form with dots", request{target: "http://evil.test/x/.." + p}, request{target: "http://evil.test/" + p})
+		a.expect(ambiguous, "user information", request{target: "http://service.test@evil.test" + p})
 		a.expect(ambiguous, "the asterisk", request{method: "OPTIONS", target: "*"}, request{target: "http://evil.test"})
 	}},
 	{96, "a public path in the query or after a hash", 0, func(a *attack) {
