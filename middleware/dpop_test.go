@@ -50,6 +50,32 @@ func TestHalfADPoPAcceptsNothing(t *testing.T) {
 	}
 }
 
+// Who binds without a DPoP, or for a request that is for no path, binds to nothing.
+func TestNothingIsBoundWithoutDPoPOrAPath(t *testing.T) {
+	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, row := range map[string]struct {
+		d    *middleware.DPoP
+		want error
+	}{
+		"/login": {nil, middleware.ErrUnavailable},
+		"*":      {&middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}, middleware.ErrAmbiguousRequest},
+	} {
+		r := httptest.NewRequest("OPTIONS", "/", nil)
+		r.RequestURI = target
+		r.Header.Set("DPoP", "x")
+		c := echo.New().NewContext(r, httptest.NewRecorder())
+		if got, err := row.d.Bind(c); got != "" || !errors.Is(err, row.want) {
+			t.Errorf("%s: bound to %q, %v", target, got, err)
+		}
+		if _, next, err := row.d.Refresh(c, nil, "x"); next != (session.RefreshToken{}) || !errors.Is(err, row.want) {
+			t.Errorf("%s: refreshed, %v", target, err)
+		}
+	}
+}
+
 // The table of challenges (RFC 9449 §7.1): a refusal of a token names every scheme, one of
 // a proof the scheme that has proofs.
 func TestChallengesNameWhatIsAccepted(t *testing.T) {
