@@ -71,7 +71,7 @@ type Config struct {
 	HideExistence bool
 
 	// Watch ends the contexts of requests that outlive their session: streams, and whatever
-	// runs for more than 5 seconds. See [Stream]. Default: nil; then they end with their
+	// looks at its context and runs for more than 5 seconds. See [Stream]. Default: nil; then they end with their
 	// token, and a route declared with Stream is refused.
 	Watch *Watch
 

@@ -62,9 +62,10 @@ var (
 // WebSocket, is closed, also where the handler has left it to others and returned; the
 // request's context has ended then.
 //
-// Requests that ask for an upgrade, as WebSockets do, are streams without it, and any
-// other request becomes one when it has run for 5 seconds. Only a token that has expired,
-// and is accepted for its leeway, does not open a stream.
+// Requests that ask for an upgrade, as WebSockets do, are streams without it, and any other
+// request becomes one when it has run for 5 seconds, if anything in it looks at its context:
+// a handler that only writes has to be declared. Only a token that has expired, and is
+// accepted for its leeway, does not open a stream.
 //
 // A stream that is declared and can not be watched is refused: [Config].Watch is required.
 func Stream() echo.MiddlewareFunc {
