@@ -39,7 +39,7 @@ var shownElsewhere = map[int]string{
 	84:  "integration TestStoreRefusesARecordThatWasTamperedWith, session TestARecordThatIsNotTheOneAskedForIsCorrupt",
 	85:  "integration TestStoreRefusesARecordThatWasTamperedWith, session/redisstore TestEveryBitOfASealedRecordCounts",
 	86:  "integration TestStoreWhileRedisIsGone, integration TestStoreWhileRedisHangs, integration TestStoreOnAReplica, integration TestStoreWithoutThePassword, integration TestStoreWithoutMemory, session/redisstore TestAnErrorOfRedisIsAnOutage",
-	88:  "session/token TestTheKeySourceDecidesRefusalOrOutage, session/token/jwks TestLastGoodKeysServeFor24HoursOfOutage",
+	88:  "session/token TestTheKeySourceDecidesRefusalOrOutage, session/token/jwks TestLastGoodKeysServeFor24HoursOfOutage, session/token/jwks TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk",
 	102: "authz TestAStreamEndsWithWhatLetItIn",
 	104: "authz TestHostileDPoPRequests, authz TestDPoPNonces, integration TestADPoPProofIsUsedOnceOnAllReplicas, session/token TestHostileProofsAreRefused",
 }

@@ -30,8 +30,9 @@
 // An answer replaces the keys only when it is a good key set: an empty one, an error page
 // or a set with a published secret changes nothing. In an outage the last good keys serve
 // for 24 h; after that, and before the first answer, the issuer's tokens are answered with
-// token.ErrUnavailable, and those of others as ever. A key that a good answer lacks is
-// refused from then on.
+// token.ErrUnavailable, and those of others as ever; so are tokens of keys that are not among
+// those held, for as long as it cannot be known whether they are new. A key that a good
+// answer lacks is refused from then on.
 //
 // URLs are the operator's: no header of a token names one. Redirects are refused, plain
 // http is for loopback hosts alone, and an operator who lets customers register their own

@@ -110,6 +110,54 @@ func TestLastGoodKeysServeFor24HoursOfOutage(t *testing.T) {
 	})
 }
 
+// TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk: a provider rotates and is out, or slow. Who
+// comes with the new key is not signed out, and who makes one up is not let in.
+func TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk(t *testing.T) {
+	for name, status := range map[string]int{"it fails": 500, "it hangs": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2).start()
+				defer w.fetcher.Close()
+				synctest.Wait()
+				p, next, forger := w.providers[host(0)], newSigner(t, issuer(0), "k2"), newSigner(t, issuer(0), "k3")
+				w.refuses(forger, token.ErrInvalid)
+				time.Sleep(time.Minute) // until another unknown kid may ask
+
+				p.set(status, "")
+				for range 100 {
+					w.refuses(next, token.ErrUnavailable)
+					w.refuses(forger, token.ErrUnavailable)
+					w.accepts(w.signers[0])
+					time.Sleep(time.Second)
+				}
+				if _, err := w.sources[0].Key(context.Background(), "k1", token.ES256); !errors.Is(err, token.ErrUnknownKey) {
+					t.Errorf("a key that is there, and for another algorithm: %v", err)
+				}
+				w.refuses(newSigner(t, issuer(1), "k2"), token.ErrInvalid) // the other provider can tell
+
+				p.publish(w.signers[0], next)
+				time.Sleep(35 * time.Second)
+				w.accepts(next)
+				w.refuses(forger, token.ErrInvalid)
+			})
+		})
+	}
+	t.Run("it takes a second", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1).start()
+			defer w.fetcher.Close()
+			synctest.Wait()
+			next := newSigner(t, issuer(0), "k2")
+			w.providers[host(0)].publish(w.signers[0], next)
+			w.providers[host(0)].takes(time.Second)
+			w.refuses(next, token.ErrUnavailable)
+			w.refuses(next, token.ErrUnavailable)
+			time.Sleep(time.Second)
+			w.accepts(next)
+		})
+	})
+}
+
 // TestABadAnswerNeverReplacesGoodKeys has the provider answer everything but good keys,
 // each for an hour.
 func TestABadAnswerNeverReplacesGoodKeys(t *testing.T) {

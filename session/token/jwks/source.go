@@ -30,6 +30,7 @@ const (
 // has it.
 var (
 	errNoKeys = fmt.Errorf("jwks: no keys were fetched yet: %w", token.ErrUnavailable)
+	errUnsure = fmt.Errorf("jwks: an unknown key, and whether there is one could not be asked: %w", token.ErrUnavailable)
 	errStale  = fmt.Errorf("jwks: the last good keys are older than 24 h: %w", token.ErrUnavailable)
 )
 
@@ -64,6 +65,7 @@ type Source struct {
 
 	current   atomic.Pointer[keys]   // nil before the first good fetch
 	flight    atomic.Pointer[flight] // nil when no fetch is in progress
+	failing   atomic.Bool            // whether the last fetch failed
 	missAfter atomic.Int64           // on the fetcher's clock: when an unknown kid may cause the next fetch
 	waiting   atomic.Int32           // requests
 
@@ -145,7 +147,9 @@ func loopback(host string) bool {
 // of a new key are not refused. Nobody waits for a provider that has just failed to answer,
 // and with 32 requests of the issuer waiting, or 64 of all the fetcher's, others are
 // answered at once, so that those who wait for one provider leave room for others' tokens.
-// It returns [token.ErrUnavailable] before the first good fetch, and 24 h after the last.
+// It returns [token.ErrUnavailable] before the first good fetch, and 24 h after the last. It
+// does so too for an unknown kid while a fetch is under way, or when the last one failed: the
+// key may be a new one, and its user is not to be signed out because nobody could ask.
 func (s *Source) Key(ctx context.Context, kid string, alg token.Algorithm) (token.Key, error) {
 	held := s.current.Load()
 	key, known, err := s.find(held, kid, alg)
@@ -156,10 +160,12 @@ func (s *Source) Key(ctx context.Context, kid string, alg token.Algorithm) (toke
 	if fl == nil && s.usable(held) {
 		fl = s.claim()
 	}
-	if fl == nil || !s.wait(ctx, fl) {
-		return key, err
+	if fl != nil && s.wait(ctx, fl) {
+		key, known, err = s.find(s.current.Load(), kid, alg)
 	}
-	key, _, err = s.find(s.current.Load(), kid, alg)
+	if err == token.ErrUnknownKey && !known && (s.flight.Load() != nil || s.failing.Load()) {
+		err = errUnsure
+	}
 	return key, err
 }
 
@@ -229,6 +235,7 @@ func (s *Source) wait(ctx context.Context, fl *flight) bool {
 // settle takes over the outcome of a fetch. The mutex of the fetcher is held.
 func (s *Source) settle(a answer, err error) {
 	s.fetches++
+	s.failing.Store(err != nil)
 	if err != nil {
 		s.failed++
 		s.lastError = clean(err.Error())
