@@ -34,6 +34,8 @@ func TestEveryBadFieldIsNamed(t *testing.T) {
 			"Dropped[0]: not a SHA-256 thumbprint in base64url"}},
 		{"the same issuer", jwks.Endpoint{Issuer: "taken", URL: "https://other.example.com"}, []string{"Issuer: twice"}},
 		{"the same URL", jwks.Endpoint{Issuer: "other", URL: "https://taken.example.com"}, []string{"URL: that of another issuer"}},
+		{"the same URL in another spelling", jwks.Endpoint{Issuer: "other", URL: "HTTPS://Taken.Example.com:443/"}, []string{"URL: that of another issuer"}},
+		{"the same URL with a dot and a question mark", jwks.Endpoint{Issuer: "other", URL: "https://taken.example.com./?"}, []string{"URL: that of another issuer"}},
 		{"a path", jwks.Endpoint{Issuer: "x", URL: "/keys"}, []string{notAbsolute}},
 		{"a file", jwks.Endpoint{Issuer: "x", URL: "file:///etc/passwd"}, []string{notAbsolute}},
 		{"no host", jwks.Endpoint{Issuer: "x", URL: "https://:443/"}, []string{notAbsolute}},
@@ -53,7 +55,7 @@ func TestEveryBadFieldIsNamed(t *testing.T) {
 			}
 		})
 	}
-	for n, good := range []string{"https://x/a?b=c", "http://127.0.0.1:1/", "http://[::1]:1/", "http://localhost:1/"} {
+	for n, good := range []string{"https://x/a?b=c", "http://127.0.0.1:1/", "http://[::1]:1/", "http://localhost:1/", "https://taken.example.com:444", "https://taken.example.com/b", "https://taken.example.com?c"} {
 		if _, err := f.Add(jwks.Endpoint{Issuer: fmt.Sprint(n), URL: good}); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}

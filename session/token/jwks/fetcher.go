@@ -164,7 +164,7 @@ func (f *Fetcher) Add(e Endpoint) (*Source, error) {
 		return nil, fmt.Errorf("jwks: %d issuers, no more are allowed", f.limit)
 	}
 	for _, other := range f.sources {
-		if *other.url == *s.url {
+		if place(other.url) == place(s.url) {
 			return nil, errors.New("URL: that of another issuer")
 		}
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -134,6 +136,19 @@ func parseURL(s string) (*url.URL, error) {
 		return u, nil
 	}
 	return nil, errors.New("https is required, but for loopback hosts")
+}
+
+// place is one spelling of a URL, by which two that lead to one key set are known (RFC 3986
+// §6.2.2 and §6.2.3).
+func place(u *url.URL) string {
+	host, port, path := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port(), u.EscapedPath()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	if path == "" {
+		path = "/"
+	}
+	return u.Scheme + "://" + net.JoinHostPort(host, port) + path + "?" + u.RawQuery
 }
 
 func loopback(host string) bool {
