@@ -30,7 +30,9 @@ const queueTime = 10 * time.Millisecond
 // does, needs no place.
 //
 // Refusals go out one each millisecond, after a burst of 16, and none is held longer than
-// 200 ms: who sends forged tokens one after the other waits, and nobody else does.
+// 200 ms: who sends forged tokens one after the other waits, and nobody else does. So do
+// answers that an issuer's keys cannot be had, which while its provider is out is said of
+// whatever key a stranger makes up.
 //
 // A verification that waits for an issuer's keys holds its place, so n is more than can
 // wait for them at a time, which for one jwks.Fetcher are 64.
@@ -62,7 +64,7 @@ func (l *limitedVerifier) Verify(ctx context.Context, raw string) (*token.Verifi
 		return nil, err
 	}
 	verified, err := l.verify(ctx, raw, place)
-	if errors.Is(err, token.ErrInvalid) {
+	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnavailable) {
 		l.limiter.hold(ctx, place)
 	}
 	return verified, err

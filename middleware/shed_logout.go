@@ -34,7 +34,7 @@ func (l *limitedLogouts) VerifyLogout(ctx context.Context, raw string) (*token.L
 		return nil, err
 	}
 	logout, err := l.verify(ctx, raw, place)
-	if errors.Is(err, token.ErrInvalid) {
+	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnavailable) {
 		l.limiter.hold(ctx, place)
 	}
 	return logout, err

@@ -17,8 +17,11 @@ import (
 )
 
 // clerk verifies: "good" is accepted, "known" is recalled, "slow" waits for keys, and all
-// else is forged.
-type clerk struct{ verified, refused atomic.Int64 }
+// else is forged, which an absent clerk cannot tell.
+type clerk struct {
+	verified, refused atomic.Int64
+	absent            bool
+}
 
 func (c *clerk) Recall(raw string) (*token.Verified, bool) {
 	return &token.Verified{}, raw == "known"
@@ -34,14 +37,21 @@ func (c *clerk) Verify(ctx context.Context, raw string) (*token.Verified, error)
 		return nil, token.ErrUnavailable
 	}
 	c.refused.Add(1)
+	if c.absent {
+		return nil, fmt.Errorf("%w: the provider is out", token.ErrUnavailable)
+	}
 	return nil, fmt.Errorf("%w: forged", token.ErrInvalid)
 }
 
 // TestAFloodOfForgedTokensIsRefusedAtAPace runs 100 clients that send forged tokens as
 // fast as they are refused, and one that sends good ones beside them.
 func TestAFloodOfForgedTokensIsRefusedAtAPace(t *testing.T) {
+	t.Run("as forged", func(t *testing.T) { floodWithForged(t, &clerk{}, token.ErrInvalid) })
+	t.Run("as what nobody can judge", func(t *testing.T) { floodWithForged(t, &clerk{absent: true}, token.ErrUnavailable) })
+}
+
+func floodWithForged(t *testing.T, c *clerk, want error) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &clerk{}
 		limited := middleware.LimitVerifier(c, 4)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -50,7 +60,7 @@ func TestAFloodOfForgedTokensIsRefusedAtAPace(t *testing.T) {
 			clients.Go(func() {
 				for ctx.Err() == nil && c.refused.Load() < 10_000 { // time stands still while nobody waits
 					verified, err := limited.Verify(context.Background(), fmt.Sprintf("forged %d", i))
-					if verified != nil || !errors.Is(err, token.ErrInvalid) {
+					if verified != nil || !errors.Is(err, want) {
 						t.Errorf("a forged token is answered %v, %v", verified, err)
 					}
 				}
