@@ -75,6 +75,9 @@ func TestATokenInItsLeewayOpensNoStream(t *testing.T) {
 		s.reached.Store(0)
 		s.want(s.do("GET", "/events", bearer), 401, "invalid-token")
 		s.want(s.do("GET", "/socket", bearer, headers{"Upgrade": "websocket"}), 401, "invalid-token")
+		if len(s.opened) != 0 {
+			t.Error("a handler ran")
+		}
 	})
 }
 
@@ -90,6 +93,9 @@ func TestAStreamThatCannotBeWatchedIsRefused(t *testing.T) {
 	s.watch.Close()
 	s.want(s.do("GET", "/events", bearer), 503, "auth-unavailable")
 	s.want(s.do("GET", "/socket", bearer, headers{"Upgrade": "websocket"}), 503, "auth-unavailable")
+	if len(s.opened) != 0 {
+		t.Error("a handler ran")
+	}
 	if rec := s.do("GET", "/me", bearer); rec.Code != 200 {
 		t.Errorf("a plain request is answered %d", rec.Code)
 	}
@@ -121,10 +127,14 @@ func TestAPublicStreamNeedsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			s.echo.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/news", nil).WithContext(ctx))
-		}()
-		<-s.opened
+		for _, upgrade := range []http.Header{{}, {"Upgrade": {"websocket"}}} {
+			go func() {
+				r := httptest.NewRequest("GET", "/news", nil).WithContext(ctx)
+				r.Header = upgrade
+				s.echo.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+			<-s.opened
+		}
 		time.Sleep(time.Hour)
 		if n := s.watch.Len(); n != 0 {
 			t.Errorf("%d anonymous streams are watched", n)
