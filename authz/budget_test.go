@@ -10,7 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 )
@@ -145,4 +148,25 @@ func TestAClientThatLeavesEndsTheLookUp(t *testing.T) {
 			t.Errorf("it ended by %v", cause)
 		}
 	})
+}
+
+// TestAPolicyThatCannotDecideIsAnOutage: neither a refusal of the caller nor a demand to
+// sign in, for nobody knows what the policy would have said.
+func TestAPolicyThatCannotDecideIsAnOutage(t *testing.T) {
+	w := newWorld(t, func(c *authz.Config) { c.Policy = new(policy.Engine) })
+	bearer, _ := w.login(acme, alice, "editor")
+	w.want(w.do("GET", "/public", ""), 503, "auth-unavailable")
+	w.want(w.do("GET", "/me", ""), 503, "auth-unavailable")
+	w.want(w.do("GET", "/me", bearer), 503, "auth-unavailable")
+	w.want(w.do("DELETE", "/me", bearer), 503, "auth-unavailable")
+
+	w = newWorld(t)
+	bearer, _ = w.login(acme, alice, "editor")
+	w.echo.GET("/notes/:id", func(c echo.Context) error {
+		ctx, cancel := context.WithCancel(c.Request().Context())
+		cancel()
+		_, err := authz.Check(ctx, "read", authz.Object{Type: "note", ID: "1"})
+		return err
+	})
+	w.want(w.do("GET", "/notes/1", bearer), 503, "auth-unavailable")
 }
