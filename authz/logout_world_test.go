@@ -78,7 +78,7 @@ func newIDPWorld(t testing.TB, change ...func(*authz.LogoutConfig)) *idpWorld {
 		t.Fatal(err)
 	}
 	w := &idpWorld{key: key}
-	w.world = newWorld(t, func(c *authz.Config) { c.Policy = engine(t, rules+logoutRules) })
+	w.world = newWorld(t, func(c *authz.Config) { c.Policy, c.Observer = engine(t, rules+logoutRules), nil })
 	public, err := token.NewKey("idp-1", token.EdDSA, key.Public())
 	if err != nil {
 		t.Fatal(err)
