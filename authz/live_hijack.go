@@ -3,6 +3,7 @@ package authz
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 )
@@ -46,6 +47,15 @@ type hijacked struct {
 func (h *hijacked) Close() error {
 	h.life.closed()
 	return h.Conn.Close()
+}
+
+// CloseWrite ends one direction, where the connection can, as proxies do for a side that has
+// said all.
+func (h *hijacked) CloseWrite() error {
+	if c, ok := h.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 // NetConn returns the connection itself, as that of crypto/tls does.

@@ -182,3 +182,30 @@ func TestATakenOverConnectionThatIsClosedIsForgotten(t *testing.T) {
 	}
 	s.forgotten()
 }
+
+// TestATakenOverConnectionEndsOneDirectionAlone, as a proxy of WebSockets asks it to.
+func TestATakenOverConnectionEndsOneDirectionAlone(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		heard := make(chan string, 1)
+		s := newSockets(t, secure, func(_ echo.Context, conn net.Conn, r io.Reader) error {
+			defer conn.Close()
+			if err := conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+				t.Error(err)
+			}
+			line, _ := bufio.NewReader(r).ReadString('\n')
+			heard <- line
+			return nil
+		})
+		bearer, _ := s.login(acme, alice, "viewer")
+		conn, r := s.dial(bearer)
+		if _, err := r.ReadByte(); err != io.EOF {
+			t.Errorf("TLS %v: the other direction is open: %v", secure, err)
+		}
+		if _, err := io.WriteString(conn, "still here\n"); err != nil {
+			t.Error(err)
+		}
+		if line := <-heard; line != "still here\n" {
+			t.Errorf("TLS %v: the server hears %q", secure, line)
+		}
+	}
+}
