@@ -68,10 +68,9 @@ func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		caller.life.writer = c.Response().Writer
 		defer caller.life.finish()
 		if !caller.Anonymous() && upgrades(c.Request()) {
-			if err := caller.life.follow(); err != nil {
+			if err := caller.follow(c.Response()); err != nil {
 				return g.answer(c, err)
 			}
-			c.Response().Writer = &upgradable{caller.life.writer, &caller.life}
 		}
 		if err := next(c); err != nil {
 			return g.answer(c, caller.life.explain(err))

@@ -6,21 +6,36 @@ import (
 	"errors"
 	"net"
 	"net/http"
+
+	"github.com/labstack/echo/v4"
 )
 
-// upgradable is the writer of a request that asks for an upgrade. It sees the connection
-// being taken over, which may then outlive the handler: many leave it to goroutines of their
-// own and return.
+// upgradable is the writer of a stream. It sees the connection being taken over, which may
+// then outlive the handler: many leave it to goroutines of their own and return.
 type upgradable struct {
 	http.ResponseWriter
 	life *lifetime
+}
+
+// follow is that of the request's lifetime, with its connection.
+func (c *Caller) follow(response *echo.Response) error {
+	if err := c.life.follow(); err != nil {
+		return err
+	}
+	if _, already := response.Writer.(*upgradable); !already {
+		response.Writer = &upgradable{response.Writer, &c.life}
+	}
+	return nil
 }
 
 // Unwrap lets [http.ResponseController] find what this writer does not do itself.
 func (u *upgradable) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 // Flush implements [http.Flusher], for who looks for that.
-func (u *upgradable) Flush() { _ = http.NewResponseController(u.ResponseWriter).Flush() }
+func (u *upgradable) Flush() { _ = u.FlushError() }
+
+// FlushError is what [http.ResponseController] looks for first.
+func (u *upgradable) FlushError() error { return http.NewResponseController(u.ResponseWriter).Flush() }
 
 // Hijack implements [http.Hijacker].
 func (u *upgradable) Hijack() (net.Conn, *bufio.ReadWriter, error) {

@@ -26,14 +26,16 @@ type sockets struct {
 func newSockets(t *testing.T, secure bool, serve func(c echo.Context, conn net.Conn, r io.Reader) error) *sockets {
 	s := &sockets{streams: newStreams(t, authz.WatchOptions{})}
 	t.Cleanup(func() { _ = s.watch.Close() })
-	s.echo.GET("/socket", func(c echo.Context) error {
+	take := func(c echo.Context) error {
 		conn, rw, err := c.Response().Hijack()
 		if err != nil {
 			return err
 		}
 		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
 		return serve(c, conn, rw)
-	})
+	}
+	s.echo.GET("/socket", take)
+	s.echo.GET("/events", take, authz.Stream())
 	s.server = httptest.NewUnstartedServer(s.echo)
 	if secure {
 		s.server.StartTLS()
@@ -53,6 +55,11 @@ func (s *sockets) roots() *x509.CertPool {
 // dial opens a socket and shows that it works.
 func (s *sockets) dial(bearer string) (net.Conn, *bufio.Reader) {
 	s.t.Helper()
+	return s.open("/socket", "Connection: Upgrade\r\nUpgrade: echo\r\n", bearer)
+}
+
+func (s *sockets) open(target, headers, bearer string) (net.Conn, *bufio.Reader) {
+	s.t.Helper()
 	conn, err := net.Dial("tcp", s.server.Listener.Addr().String())
 	if err == nil && s.server.TLS != nil {
 		conn = tls.Client(conn, &tls.Config{RootCAs: s.roots(), ServerName: "example.com"})
@@ -62,7 +69,7 @@ func (s *sockets) dial(bearer string) (net.Conn, *bufio.Reader) {
 	}
 	s.t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	fmt.Fprintf(conn, "GET /socket HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: echo\r\nAuthorization: Bearer %s\r\n\r\n", bearer)
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\n%sAuthorization: Bearer %s\r\n\r\n", target, headers, bearer)
 	r := bufio.NewReader(conn)
 	for line := "?"; strings.TrimSpace(line) != ""; {
 		if line, err = r.ReadString('\n'); err != nil {
@@ -208,4 +215,22 @@ func TestATakenOverConnectionEndsOneDirectionAlone(t *testing.T) {
 			t.Errorf("TLS %v: the server hears %q", secure, line)
 		}
 	}
+}
+
+// TestADeclaredStreamIsWatchedWhoeverTakesItOver: it asks for no upgrade, and its handler
+// takes the connection over all the same, and returns.
+func TestADeclaredStreamIsWatchedWhoeverTakesItOver(t *testing.T) {
+	s := newSockets(t, false, func(echo.Context, net.Conn, io.Reader) error { return nil })
+	bearer, of := s.login(acme, alice, "viewer")
+	_, r := s.open("/events", "", bearer)
+	if n := s.watch.Len(); n != 1 {
+		t.Fatalf("%d streams are watched", n)
+	}
+	if err := s.manager.Revoke(t.Context(), of.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadByte(); err != io.EOF {
+		t.Errorf("the connection is open: %v", err)
+	}
+	s.forgotten()
 }

@@ -81,7 +81,7 @@ func Stream() echo.MiddlewareFunc {
 			if caller.gate.watch == nil {
 				return fmt.Errorf("%w: authz.Stream without Config.Watch", middleware.ErrMisused)
 			}
-			if err := caller.life.follow(); err != nil {
+			if err := caller.follow(c.Response()); err != nil {
 				return err
 			}
 			return next(c)
