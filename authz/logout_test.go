@@ -126,6 +126,27 @@ func TestWhatIsNoLogoutTokenEndsNothing(t *testing.T) {
 	}
 }
 
+// TestALogoutIsPosted: registered for another method, the handler ends nothing.
+func TestALogoutIsPosted(t *testing.T) {
+	w := newIDPWorld(t)
+	handler, err := authz.LogoutConfig{Tokens: w.verifier, Sessions: w.stores, Replay: w.stores}.ToHandler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"PUT", "PATCH", "GET"} {
+		r := httptest.NewRequest(method, "/", strings.NewReader("logout_token="+w.logoutToken()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		rec := httptest.NewRecorder()
+		if err := handler(w.echo.NewContext(r, rec)); err != nil {
+			t.Fatal(err)
+		}
+		w.refused(rec)
+	}
+	if w.stores.revocations+w.stores.revokedUsers+w.stores.marked != 0 {
+		t.Error("something ended")
+	}
+}
+
 // Whatever is out, the answer is 503 and the same token works when all is back: a logout
 // that was not carried out is never taken for one that was.
 func TestALogoutDuringAnOutageIsAskedForAgain(t *testing.T) {
