@@ -81,9 +81,17 @@ func (l *lifetime) begin() *ending {
 	defer l.mu.Unlock()
 	e := l.make()
 	if l.timer == nil {
-		l.timer = time.AfterFunc(settleTime-time.Since(l.since), func() { _ = l.follow() })
+		l.timer = time.AfterFunc(settleTime-time.Since(l.since), l.settle)
 	}
 	return e
+}
+
+// settle follows a request that has run for long, and ends it where what let it in is over
+// by then.
+func (l *lifetime) settle() {
+	if cause := l.follow(); cause != nil && !errors.Is(cause, context.Canceled) {
+		l.end(cause)
+	}
 }
 
 // make makes the context that ends. The lock is held.

@@ -115,3 +115,50 @@ func TestAConnectionIsNotTakenOverOnceItIsCutOff(t *testing.T) {
 		t.Errorf("the connection is open: %v", err)
 	}
 }
+
+// cutting is a writer that notes being cut off.
+type cutting struct {
+	*httptest.ResponseRecorder
+	read, written time.Time
+}
+
+func (c *cutting) SetReadDeadline(t time.Time) error { c.read = t; return nil }
+
+func (c *cutting) SetWriteDeadline(t time.Time) error { c.written = t; return nil }
+
+// TestALongRequestIsCutOffWhoseTokenIsOverWhenItSettles: it began in time, looked at its
+// context once, and goes on.
+func TestALongRequestIsCutOffWhoseTokenIsOverWhenItSettles(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*lifetime, *Watch)
+		want   error
+	}{
+		"the token has expired": {func(l *lifetime, _ *Watch) { l.token = time.Now().Add(2 * time.Second) }, ErrTokenExpired},
+		"the watch is closed":   {func(_ *lifetime, w *Watch) { w.Close() }, ErrWatchClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, err := NewWatch(noSessions{}, WatchOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer w.Close()
+				l, response := follower(w, "acme"), &cutting{}
+				var seen []error
+				l.writer, l.caller.gate.observer = response, func(_ context.Context, e Event) { seen = append(seen, e.Err) }
+				row.change(l, w)
+				_ = l.Done()
+				time.Sleep(settleTime)
+				synctest.Wait()
+				if cause := context.Cause(l); !errors.Is(cause, row.want) || len(seen) != 1 || !errors.Is(seen[0], row.want) {
+					t.Errorf("ended for %v, and told %v", cause, seen)
+				}
+				time.Sleep(cutTime)
+				synctest.Wait()
+				if response.read.IsZero() || response.written.IsZero() {
+					t.Error("it goes on")
+				}
+			})
+		})
+	}
+}
