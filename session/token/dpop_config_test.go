@@ -3,6 +3,7 @@ package token_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -60,6 +61,7 @@ func TestProofConfigIsValidated(t *testing.T) {
 		want string
 	}{
 		"no origin":               {func(c *token.ProofConfig) { c.Origins = nil }, "Origins: 0 given"},
+		"33 origins":              {func(c *token.ProofConfig) { c.Origins = slices.Repeat([]string{origin}, 33) }, "Origins: 33 given"},
 		"an origin with a path":   {func(c *token.ProofConfig) { c.Origins = []string{origin + "/v1"} }, "Origins: "},
 		"an origin with a query":  {func(c *token.ProofConfig) { c.Origins = []string{origin + "?x"} }, "Origins: "},
 		"an origin with a user":   {func(c *token.ProofConfig) { c.Origins = []string{"https://u@api.example.com"} }, "Origins: "},
