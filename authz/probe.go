@@ -190,12 +190,21 @@ func (s stand) verify(routes []*echo.Route, engine *policy.Engine) []error {
 	}
 	for _, r := range routes {
 		probes = append(probes, &probe{method: r.Method, target: example(r.Path, word)})
+		if target := example(r.Path, word+".js"); strings.HasSuffix(target, ".js") {
+			for _, suffix := range assets {
+				probes = append(probes, &probe{method: r.Method, target: example(r.Path, word+suffix)})
+			}
+		}
 	}
 	for _, p := range probes {
 		problems = append(problems, s.send(p, ""), p.verdict(engine))
 	}
 	return slices.DeleteFunc(problems, func(err error) bool { return err == nil })
 }
+
+// assets are what paths end with that somebody may have thought to be of files for everybody:
+// who asks for /users/1.js is answered as for /users/1 where a route takes any name.
+var assets = []string{".js", ".css", ".png", ".ico", ".html", ".json"}
 
 // verifyOrder says whether the gate sees a request before it is routed, or with another
 // method than it was routed by. Two routes that differ in the name of a parameter tell

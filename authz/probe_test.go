@@ -149,6 +149,9 @@ func TestVerifyRefusesAServiceThatIsNotGuarded(t *testing.T) {
 		"with a skipper on the URL": {with(func(e *echo.Echo, mw echo.MiddlewareFunc) {
 			e.Use(skipping(mw, func(c echo.Context) bool { return strings.HasPrefix(c.Request().URL.Path, "/users/") }))
 		}), "reaches its handler without the middleware"},
+		"with a skipper on names of files": {with(func(e *echo.Echo, mw echo.MiddlewareFunc) {
+			e.Use(skipping(mw, func(c echo.Context) bool { return strings.HasSuffix(c.Request().URL.Path, ".css") }))
+		}), ".css reaches its handler without the middleware"},
 		"with a skipper on the route": {with(func(e *echo.Echo, mw echo.MiddlewareFunc) {
 			e.Use(skipping(mw, func(c echo.Context) bool { return c.Path() == "/files*" }))
 		}), "GET /files/"},

@@ -27,7 +27,8 @@ import (
 //   - Echo's Static or Proxy in front of it, with Use or Pre;
 //   - anything in front of it that answers the root, an unknown path, a plain OPTIONS or an
 //     example of one of the routes with a 2xx, as Echo's CORS does for every OPTIONS, and
-//     anything around it that passes one of these by, such as a skipper on a path;
+//     anything around it that passes one of these by, such as a skipper on a path or on what
+//     looks like the name of a file;
 //   - a method override after routing, by which one method is decided on and another runs;
 //   - a gate that decides by another engine.
 //
