@@ -280,6 +280,17 @@ func TestAProofIsGoodWithinItsWindowAlone(t *testing.T) {
 	})
 }
 
+// A request without a method is nobody's: net/http takes it for GET, and a proof for none.
+func TestAProofWithoutAMethodFitsNoRequest(t *testing.T) {
+	request := wantRequest
+	request.Method = ""
+	for name, raw := range map[string]string{"no htm": proof(token.EdDSA, "htm", ""), "an empty one": proof(token.EdDSA, "htm", `""`)} {
+		if _, err := proofs(t).Verify(raw, request); !errors.Is(err, token.ErrInvalidProof) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A proof for the request of a first token is for no access token, and the reverse.
 func TestAProofForNoTokenIsForNoToken(t *testing.T) {
 	v := proofs(t)
