@@ -46,22 +46,28 @@ func (c Credential) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 // than 64 KiB where one may carry the token, are errors wrapping [ErrInvalidRequest]:
 // choosing among them is how a proxy and a service come to serve two different callers. The
 // query is never read for a token (RFC 9700 §4.3.2). Other schemes are not ours and count
-// as none.
+// as none; only a token of the scheme DPoP is refused beside a cookie, whether it is ours or
+// not.
 func Extract(r *http.Request, cookie string) (Credential, error) {
 	return extract(r, cookie, false)
 }
 
 // extract is Extract, for which the scheme DPoP (RFC 9449 §7.1) is ours too where dpop says so.
 func extract(r *http.Request, cookie string, dpop bool) (Credential, error) {
-	header, err := headerToken(r.Header["Authorization"], dpop)
+	header, err := headerToken(r.Header["Authorization"])
 	if err != nil {
 		return Credential{}, err
 	}
 	if !header.IsZero() && tokenInQuery(r) {
 		return Credential{}, fmt.Errorf("%w: a token in the header and one in the query", ErrInvalidRequest)
 	}
+	// Whoever stands in front may take a token that is not for us, so it counts beside another.
+	ours := header
+	if header.dpop && !dpop {
+		ours = Credential{}
+	}
 	if cookie == "" {
-		return header, nil
+		return ours, nil
 	}
 	value, err := cookieToken(r, cookie)
 	if err != nil {
@@ -73,10 +79,10 @@ func extract(r *http.Request, cookie string, dpop bool) (Credential, error) {
 	if value != "" {
 		return Credential{raw: value, Cookie: true}, nil
 	}
-	return header, nil
+	return ours, nil
 }
 
-func headerToken(headers []string, dpop bool) (Credential, error) {
+func headerToken(headers []string) (Credential, error) {
 	if len(headers) > 1 {
 		return Credential{}, fmt.Errorf("%w: %d Authorization headers", ErrInvalidRequest, len(headers))
 	}
@@ -88,7 +94,7 @@ func headerToken(headers []string, dpop bool) (Credential, error) {
 	if end := strings.IndexAny(scheme, "\t,"); end >= 0 {
 		scheme, raw = scheme[:end], ""
 	}
-	proved := dpop && strings.EqualFold(scheme, "DPoP")
+	proved := strings.EqualFold(scheme, "DPoP")
 	if !proved && !strings.EqualFold(scheme, "Bearer") {
 		return Credential{}, nil
 	}

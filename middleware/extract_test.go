@@ -54,6 +54,9 @@ func TestExtract(t *testing.T) {
 		"two among 3,002 are refused":         {"/", headers{{"Cookie", strings.Repeat("a=b;", 3000) + cookieName + "=abc;" + cookieName + "=abd"}}, "", middleware.ErrInvalidRequest},
 		"an empty cookie is none":             {"/", headers{{"Cookie", cookieName + "="}}, "no credential", nil},
 		"an empty cookie and one are refused": {"/", headers{{"Cookie", cookieName + "=; " + cookieName + "=abc"}}, "", middleware.ErrInvalidRequest},
+		"a scheme that is not ours is none":   {"/", headers{{"Authorization", "DPoP abc"}}, "no credential", nil},
+		"a cookie and that are refused":       {"/", headers{{"Cookie", cookieName + "=abc"}, {"Authorization", "DPoP abc"}}, "", middleware.ErrInvalidRequest},
+		"a cookie and a password are one":     {"/", headers{{"Cookie", cookieName + "=abc"}, {"Authorization", "Basic dTpw"}}, "cookie [redacted]", nil},
 		"a cookie and a bearer are refused":   {"/", headers{{"Cookie", cookieName + "=abc"}, {"Authorization", "Bearer abc"}}, "", middleware.ErrInvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
