@@ -24,6 +24,9 @@ func serveOn(h http.Handler, method, target string) *httptest.ResponseRecorder {
 	return rec
 }
 
+// standardTimeout leaves the timeout to the config's own default.
+func standardTimeout(c *authz.Config) { c.Timeout = 0 }
+
 type verifierFunc func(ctx context.Context, raw string) (*token.Verified, error)
 
 func (f verifierFunc) Verify(ctx context.Context, raw string) (*token.Verified, error) {
@@ -60,7 +63,7 @@ func TestAStageThatHangsIsAnOutageAfterTheTimeoutAndNotLater(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, tt.break_)
+				w := newWorld(t, standardTimeout, tt.break_)
 				bearer, _ := w.login(acme, alice, "viewer")
 				start, before := time.Now(), runtime.NumGoroutine()
 				w.want(w.do("GET", "/me", bearer), 503, "auth-unavailable")
@@ -92,7 +95,7 @@ func TestEveryStageHasTheRequestsContext(t *testing.T) {
 		}
 		seen++
 	}
-	w := newWorld(t, func(c *authz.Config) {
+	w := newWorld(t, standardTimeout, func(c *authz.Config) {
 		verifier, loader, observer := c.Tokens, c.Sessions, c.Observer
 		c.Tokens = verifierFunc(func(ctx context.Context, raw string) (*token.Verified, error) {
 			check(ctx)

@@ -118,6 +118,7 @@ func newWorld(t testing.TB, options ...option) *world {
 		Tokens: verifier, Sessions: w.manager, Policy: w.engine,
 		Tenant:   []middleware.Locator{middleware.TenantHeader("X-Tenant")},
 		Observer: func(_ context.Context, e authz.Event) { w.events = append(w.events, e) },
+		Timeout:  20 * time.Second, // a busy machine must not look like an outage
 	}
 	for _, o := range options {
 		o(&cfg)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -41,6 +42,7 @@ func TestHostileAgainstASmallService(t *testing.T) {
 		Tokens:   authz.Must(token.NewVerifier(signer.Trust())),
 		Sessions: sessions,
 		Policy:   smallPolicy(t, "p, role:authenticated, *, /me, GET, true, allow\n"),
+		Timeout:  20 * time.Second, // a busy machine must not look like an outage
 	}))
 	e.GET("/me", func(c echo.Context) error { return c.String(http.StatusOK, "hello\n") })
 
