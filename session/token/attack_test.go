@@ -4,16 +4,15 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,7 +155,6 @@ func TestHostileHeadersAreRefused(t *testing.T) {
 
 func TestForgedSignaturesAreRefused(t *testing.T) {
 	const cause = "signature does not verify"
-	order := elliptic.P256().Params().N
 	for _, alg := range allAlgorithms {
 		t.Run(string(alg), func(t *testing.T) {
 			text := b64(headerOf(alg)) + "." + b64(claimsOf())
@@ -174,56 +172,52 @@ func TestForgedSignaturesAreRefused(t *testing.T) {
 				{"of another payload", b64(headerOf(alg)) + "." + b64(claimsOf("sub", `"bob"`)) + "." + b64(string(genuine)), cause},
 				{"of another header", b64(headerOf(alg)+" ") + "." + b64(claimsOf()) + "." + b64(string(genuine)), cause},
 			}
-			switch alg {
-			case token.ES256:
-				rs := func(r, s *big.Int) []byte {
-					out := make([]byte, 64)
-					r.FillBytes(out[:32])
-					s.FillBytes(out[32:])
-					return out
-				}
-				sum := sha256.Sum256([]byte(text))
-				der, _ := ecdsa.SignASN1(rand.Reader, ours().ec, sum[:])
+			switch key := ours().private(alg).(type) {
+			case *ecdsa.PrivateKey:
+				rs := func(r, s *big.Int) string { return with(twoNumbers(key.Curve, r, s)) }
+				half, order := len(genuine)/2, key.Params().N
+				r, s := new(big.Int).SetBytes(genuine[:half]), new(big.Int).SetBytes(genuine[half:])
+				der, _ := ecdsa.SignASN1(rand.Reader, key, digestOf(alg, text))
 				zero, one := new(big.Int), big.NewInt(1)
 				rows = append(rows,
-					attack{"r = 0 and s = 0, CVE-2022-21449", with(rs(zero, zero)), cause},
-					attack{"r = n", with(rs(order, one)), cause},
-					attack{"s = n", with(rs(one, order)), cause},
-					attack{"r = 1 and s = 0", with(rs(one, zero)), cause},
-					attack{"DER instead of 64 bytes", with(der), cause})
-			case token.PS256:
+					attack{"r = 0 and s = 0, CVE-2022-21449", rs(zero, zero), cause},
+					attack{"r = n", rs(order, one), cause},
+					attack{"s = n", rs(one, order), cause},
+					attack{"r = n and s = n", rs(order, order), cause},
+					attack{"r = 0", rs(zero, s), cause},
+					attack{"s = 0", rs(r, zero), cause},
+					attack{"r = 1 and s = 0", rs(one, zero), cause},
+					attack{"r = 1 and s = 1", rs(one, one), cause},
+					attack{"r and s swapped", rs(s, r), cause},
+					attack{"DER instead of two numbers", with(der), cause},
+					attack{"two numbers of a byte more", with(slices.Concat([]byte{0}, genuine[:half], []byte{0}, genuine[half:])), cause},
+					attack{"one number alone", with(genuine[:half]), cause})
+			case *rsa.PrivateKey:
+				if family(alg) == "RS" {
+					break
+				}
 				rows = append(rows,
-					attack{"a salt of no bytes", with(ours().pssWithoutSalt(text)), cause},
-					attack{"a salt of ten bytes", with(ours().pss(text, 10)), cause},
-					attack{"the longest salt", with(ours().pss(text, rsa.PSSSaltLengthAuto)), cause},
-					attack{"PKCS #1 v1.5 under PS256", with(ours().signature(token.RS256, text)), cause})
-			case token.RS256:
-				rows = append(rows, attack{"PSS under RS256", with(ours().signature(token.PS256, text)), cause})
-			case token.HS256:
-				rows = append(rows, attack{"an empty secret", with(hs256(nil, text)), cause},
-					attack{"the secret \"secret\"", with(hs256([]byte("secret"), text)), cause})
+					attack{"a salt of no bytes", with(pssWithoutSalt(key, alg, text)), cause},
+					attack{"a salt of ten bytes", with(pss(key, alg, text, 10)), cause},
+					attack{"a salt of one byte less", with(pss(key, alg, text, hashOf(alg).Size()-1)), cause},
+					attack{"a salt of one byte more", with(pss(key, alg, text, hashOf(alg).Size()+1)), cause},
+					attack{"the longest salt", with(pss(key, alg, text, rsa.PSSSaltLengthAuto)), cause})
+				for _, other := range []int{32, 48, 64} {
+					if other != hashOf(alg).Size() {
+						rows = append(rows, attack{fmt.Sprintf("a salt of %d bytes", other), with(pss(key, alg, text, other)), cause})
+					}
+				}
+			case []byte:
+				rows = append(rows, attack{"an empty secret", with(macOf(alg, nil, text)), cause},
+					attack{"the secret \"secret\"", with(macOf(alg, []byte("secret"), text)), cause},
+					attack{"half of it", with(genuine[:len(genuine)/2]), cause})
 			}
 			refuses(t, verifier(t, trust(t, alg)), good(alg), rows)
 		})
 	}
 }
 
-func TestAlgorithmConfusionIsRefused(t *testing.T) {
-	const notTheirs = "alg is not one of the issuer's"
-	der, _ := x509.MarshalPKIXPublicKey(&ours().rsa.PublicKey)
-	block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	withSecret := func(secret []byte) string {
-		text := b64(headerOf(token.HS256)) + "." + b64(claimsOf())
-		return text + "." + b64(string(hs256(secret, text)))
-	}
-	refuses(t, verifier(t, trust(t, token.RS256)), good(token.RS256), []attack{
-		{"HS256 with the public key as PEM", withSecret(block), notTheirs},
-		{"HS256 with the public key as DER", withSecret(der), notTheirs},
-		{"HS256 with the modulus", withSecret(ours().rsa.N.Bytes()), notTheirs},
-		{"PS256 with the RS256 key", good(token.PS256), notTheirs},
-		{"ES256 with some key", good(token.ES256), notTheirs},
-	})
-
+func TestAKeyOfAnotherAlgorithmOfTheIssuerDoesNotServe(t *testing.T) {
 	both, err := token.NewKeySet(
 		key(t, "k1", token.ES256, ours().public(token.ES256)),
 		key(t, "rsa", token.RS256, ours().public(token.RS256)))
@@ -233,14 +227,87 @@ func TestAlgorithmConfusionIsRefused(t *testing.T) {
 	onlyES := trust(t, token.ES256, func(i *token.Issuer) { i.Keys = both })
 	rs := ours().forge(token.RS256, headerOf(token.RS256, "kid", `"rsa"`), claimsOf())
 	refuses(t, verifier(t, onlyES), good(token.ES256), []attack{
-		{"an ES256 issuer's RS256 key", rs, notTheirs},
+		{"an ES256 issuer's RS256 key", rs, "alg is not one of the issuer's"},
 		{"the id of its RS256 key under ES256", ours().forge(token.ES256, headerOf(token.ES256, "kid", `"rsa"`), claimsOf()), "is unknown"},
 	})
+}
 
-	rsaOnly := trust(t, token.RS256, func(i *token.Issuer) { i.Algorithms = []token.Algorithm{token.RS256, token.PS256} })
-	refuses(t, verifier(t, rsaOnly), good(token.RS256), []attack{
-		{"PS256 by a key that is for RS256", good(token.PS256), "is unknown"},
-	})
+// TestAlgorithmConfusionIsRefused is about every pair: what one of them signs, with a key of
+// its own or, where that can be, with the other's, is refused by an issuer whose key is for
+// the other, whatever the header says.
+func TestAlgorithmConfusionIsRefused(t *testing.T) {
+	for _, alg := range allAlgorithms {
+		t.Run(string(alg), func(t *testing.T) {
+			k1 := key(t, "k1", alg, ours().public(alg))
+			var rows, allowed, careless []attack
+			for _, other := range allAlgorithms {
+				if other == alg {
+					continue
+				}
+				own, text := b64(headerOf(alg))+"."+b64(claimsOf()), b64(headerOf(other))+"."+b64(claimsOf())
+				withSame := "" // by the issuer's key, as the other algorithm signs
+				if kindOf(ours().private(alg)) == kindOf(ours().private(other)) {
+					sign := func(text string) string {
+						return text + "." + b64(string(signatureBy(ours().private(alg), other, text)))
+					}
+					withSame = sign(text)
+					rows = append(rows, attack{"the key signs as " + string(other) + " and says so", withSame, "alg is not one of the issuer's"},
+						attack{"the key signs as " + string(other), sign(own), "signature does not verify"})
+				}
+				rows = append(rows, attack{string(other) + " by its own key", good(other), "alg is not one of the issuer's"},
+					attack{string(other) + " under this header", own + "." + b64(string(ours().signature(other, own))), "signature does not verify"})
+				for name, public := range publicForms(t, ours().public(alg)) {
+					if family(other) == "HS" {
+						sig := b64(string(macOf(other, public, text)))
+						rows = append(rows, attack{string(other) + " with the public key as " + name, text + "." + sig, "alg is not one of the issuer's"},
+							attack{string(other) + " with the public key as " + name + " under this header", own + "." + b64(string(macOf(other, public, own))), "signature does not verify"})
+					}
+				}
+				if family(alg) == "HS" || family(other) == "HS" {
+					continue // no issuer may use both
+				}
+				for _, raw := range []string{good(other), withSame} {
+					if raw != "" {
+						allowed = append(allowed, attack{string(other) + " of the issuer, by a key that is not for it", raw, "is unknown"})
+						careless = append(careless, attack{string(other) + " of the issuer, and a source that returns any key", raw, "another key"})
+					}
+				}
+			}
+			refuses(t, verifier(t, trust(t, alg)), good(alg), rows)
+			if family(alg) == "HS" {
+				return
+			}
+			every := func(i *token.Issuer) { i.Algorithms = publicAlgorithms }
+			refuses(t, verifier(t, trust(t, alg, every)), good(alg), allowed)
+			refuses(t, verifier(t, trust(t, alg, every, func(i *token.Issuer) {
+				i.Keys = sourceFunc(func(context.Context, string, token.Algorithm) (token.Key, error) { return k1, nil })
+			})), good(alg), careless)
+		})
+	}
+}
+
+func kindOf(key any) string { return fmt.Sprintf("%T", key) }
+
+// publicForms are a public key as it is found lying about, none of a secret.
+func publicForms(t *testing.T, public any) map[string][]byte {
+	t.Helper()
+	if _, secret := public.([]byte); secret {
+		return nil
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forms := map[string][]byte{"DER": der, "PEM": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
+	switch key := public.(type) {
+	case ed25519.PublicKey:
+		forms["its bytes"] = key
+	case *ecdsa.PublicKey:
+		forms["a point"], _ = key.Bytes()
+	case *rsa.PublicKey:
+		forms["the modulus"] = key.N.Bytes()
+	}
+	return forms
 }
 
 func TestATokenOf1MBCostsNothing(t *testing.T) {

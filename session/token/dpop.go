@@ -36,7 +36,7 @@ type ProofConfig struct {
 	// sent it.
 	Origins []string
 
-	// Algorithms are those that proofs may be signed with: EdDSA, ES256, RS256, PS256; a
+	// Algorithms are those that proofs may be signed with: any that has a public key, a
 	// symmetric one never. Default ES256 and EdDSA. Challenges name them in this order.
 	Algorithms []Algorithm
 
@@ -85,8 +85,8 @@ func NewProofVerifier(cfg ProofConfig) (*ProofVerifier, error) {
 		v.origins = append(v.origins, o)
 	}
 	for n, a := range cfg.Algorithms {
-		if !a.known() || a == HS256 {
-			add("Algorithms: %s is not one of EdDSA, ES256, RS256, PS256", quote(string(a)))
+		if !a.public() {
+			add("Algorithms: %s is not one of %s", quote(string(a)), algorithmsThat(Algorithm.public))
 		}
 		if slices.Contains(cfg.Algorithms[:n], a) {
 			add("Algorithms: %s twice", quote(string(a)))

@@ -73,6 +73,7 @@ func TestProofConfigIsValidated(t *testing.T) {
 		"no host":                 {func(c *token.ProofConfig) { c.Origins = []string{"https://"} }, "Origins: "},
 		"another scheme":          {func(c *token.ProofConfig) { c.Origins = []string{"ftp://api.example.com"} }, "Origins: "},
 		"HS256":                   {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.HS256} }, "Algorithms: "},
+		"HS512":                   {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES512, token.HS512} }, `Algorithms: "HS512" is not one of EdDSA, ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512`},
 		"none":                    {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{"none"} }, "Algorithms: "},
 		"an algorithm twice":      {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES256, token.ES256} }, "twice"},
 		"a window of an hour":     {func(c *token.ProofConfig) { c.Window = time.Hour }, "Window: "},

@@ -52,7 +52,7 @@ func readProofHeader(data []byte, accepted []Algorithm) (Key, error) {
 		return Key{}, proofRefusal("header: " + err.Error())
 	case trimApplication(typ) != "dpop+jwt":
 		return Key{}, proofRefusal("header: typ is not dpop+jwt")
-	case alg == HS256 || !slices.Contains(accepted, alg):
+	case alg.symmetric() || !slices.Contains(accepted, alg):
 		return Key{}, proofRefusal("header: alg is not accepted")
 	case !hasKey:
 		return Key{}, proofRefusal("header: jwk is missing")
@@ -80,11 +80,11 @@ func (k Key) Thumbprint() string {
 	case ed25519.PublicKey:
 		doc = appendObject(nil, "crv", "Ed25519", "kty", "OKP", "x", b64(public))
 	case *ecdsa.PublicKey:
-		point, err := public.Bytes()
+		x, y, err := coordinates(public)
 		if err != nil {
 			return ""
 		}
-		doc = appendObject(nil, "crv", "P-256", "kty", "EC", "x", b64(point[1:33]), "y", b64(point[33:]))
+		doc = appendObject(nil, "crv", public.Params().Name, "kty", "EC", "x", b64(x), "y", b64(y))
 	case *rsa.PublicKey:
 		doc = appendObject(nil, "e", b64(big.NewInt(int64(public.E)).Bytes()), "kty", "RSA", "n", b64(public.N.Bytes()))
 	default:

@@ -26,6 +26,6 @@ func VerifyJWS(keys KeySource, raw string) error {
 
 // RepeatedSecret makes a key that NewKey refuses: a secret of one byte repeated, which a
 // group of Wycheproof's vectors is made with.
-func RepeatedSecret(kid string, secret []byte) Key {
-	return Key{sealed: seal(&keyMaterial{kid, HS256, secret})}
+func RepeatedSecret(kid string, alg Algorithm, secret []byte) Key {
+	return Key{sealed: seal(&keyMaterial{kid, alg, secret})}
 }

@@ -9,7 +9,8 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
+	_ "crypto/sha256"
+	_ "crypto/sha512"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -34,19 +35,21 @@ const (
 // pair is a key of each kind. The forger signs with the standard library alone, so that
 // what it makes does not depend on the code it attacks.
 type pair struct {
-	ed    ed25519.PrivateKey
-	ec    *ecdsa.PrivateKey
-	rsa   *rsa.PrivateKey
-	plain []byte
+	ed             ed25519.PrivateKey
+	ec, p384, p521 *ecdsa.PrivateKey
+	rsa            *rsa.PrivateKey
+	plain          []byte // for each algorithm the first bytes, as few as it takes
 }
 
 func newPair() pair {
 	_, ed, _ := ed25519.GenerateKey(rand.Reader)
 	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	p521, _ := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	r, _ := rsa.GenerateKey(rand.Reader, 2048)
-	plain := make([]byte, 32)
+	plain := make([]byte, 64)
 	rand.Read(plain)
-	return pair{ed, ec, r, plain}
+	return pair{ed, ec, p384, p521, r, plain}
 }
 
 // ours is what the trusted issuer signs with, theirs is another's.
@@ -55,7 +58,34 @@ var (
 	theirs = sync.OnceValue(newPair)
 )
 
-var allAlgorithms = []token.Algorithm{token.EdDSA, token.ES256, token.RS256, token.PS256, token.HS256}
+var (
+	publicAlgorithms = []token.Algorithm{
+		token.EdDSA, token.ES256, token.ES384, token.ES512,
+		token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512,
+	}
+	secretAlgorithms = []token.Algorithm{token.HS256, token.HS384, token.HS512}
+	allAlgorithms    = slices.Concat(publicAlgorithms, secretAlgorithms)
+)
+
+// family is what an algorithm's name begins with: Ed, ES, RS, PS or HS.
+func family(alg token.Algorithm) string { return string(alg[:min(2, len(alg))]) }
+
+// hashOf is the hash that the digits of an algorithm's name stand for.
+func hashOf(alg token.Algorithm) crypto.Hash {
+	switch {
+	case strings.HasSuffix(string(alg), "384"):
+		return crypto.SHA384
+	case strings.HasSuffix(string(alg), "512"):
+		return crypto.SHA512
+	}
+	return crypto.SHA256
+}
+
+func digestOf(alg token.Algorithm, text string) []byte {
+	h := hashOf(alg).New()
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
 
 func (p pair) private(alg token.Algorithm) any {
 	switch alg {
@@ -63,50 +93,69 @@ func (p pair) private(alg token.Algorithm) any {
 		return p.ed
 	case token.ES256:
 		return p.ec
-	case token.HS256:
-		return p.plain
+	case token.ES384:
+		return p.p384
+	case token.ES512:
+		return p.p521
+	case token.HS256, token.HS384, token.HS512:
+		return p.plain[:hashOf(alg).Size()]
 	}
 	return p.rsa
 }
 
 func (p pair) public(alg token.Algorithm) any {
-	switch alg {
-	case token.EdDSA:
-		return p.ed.Public().(ed25519.PublicKey)
-	case token.ES256:
-		return &p.ec.PublicKey
-	case token.HS256:
-		return p.plain
+	switch key := p.private(alg).(type) {
+	case ed25519.PrivateKey:
+		return key.Public().(ed25519.PublicKey)
+	case *ecdsa.PrivateKey:
+		return &key.PublicKey
+	case *rsa.PrivateKey:
+		return &key.PublicKey
+	default:
+		return key
 	}
-	return &p.rsa.PublicKey
 }
 
 // signature signs text with the key of p for alg; any other alg signs nothing.
 func (p pair) signature(alg token.Algorithm, text string) []byte {
-	sum := sha256.Sum256([]byte(text))
-	switch alg {
-	case token.EdDSA:
-		return ed25519.Sign(p.ed, []byte(text))
-	case token.ES256:
-		r, s, _ := ecdsa.Sign(rand.Reader, p.ec, sum[:])
-		out := make([]byte, 64)
-		r.FillBytes(out[:32])
-		s.FillBytes(out[32:])
-		return out
-	case token.RS256:
-		sig, _ := rsa.SignPKCS1v15(rand.Reader, p.rsa, crypto.SHA256, sum[:])
+	if !slices.Contains(allAlgorithms, alg) {
+		return nil
+	}
+	return signatureBy(p.private(alg), alg, text)
+}
+
+// signatureBy signs text as alg does, with a key that may be for another algorithm of its
+// kind.
+func signatureBy(key any, alg token.Algorithm, text string) []byte {
+	switch key := key.(type) {
+	case ed25519.PrivateKey:
+		return ed25519.Sign(key, []byte(text))
+	case *ecdsa.PrivateKey:
+		r, s, _ := ecdsa.Sign(rand.Reader, key, digestOf(alg, text))
+		return twoNumbers(key.Curve, r, s)
+	case *rsa.PrivateKey:
+		if family(alg) == "PS" {
+			return pss(key, alg, text, rsa.PSSSaltLengthEqualsHash)
+		}
+		sig, _ := rsa.SignPKCS1v15(rand.Reader, key, hashOf(alg), digestOf(alg, text))
 		return sig
-	case token.PS256:
-		return p.pss(text, rsa.PSSSaltLengthEqualsHash)
-	case token.HS256:
-		return hs256(p.plain, text)
+	case []byte:
+		return macOf(alg, key, text)
 	}
 	return nil
 }
 
-func (p pair) pss(text string, salt int) []byte {
-	sum := sha256.Sum256([]byte(text))
-	sig, err := rsa.SignPSS(rand.Reader, p.rsa, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: salt})
+// twoNumbers writes an ECDSA signature on a curve (RFC 7518 §3.4).
+func twoNumbers(curve elliptic.Curve, r, s *big.Int) []byte {
+	size := (curve.Params().BitSize + 7) / 8
+	out := make([]byte, 2*size)
+	r.FillBytes(out[:size])
+	s.FillBytes(out[size:])
+	return out
+}
+
+func pss(key *rsa.PrivateKey, alg token.Algorithm, text string, salt int) []byte {
+	sig, err := rsa.SignPSS(rand.Reader, key, hashOf(alg), digestOf(alg, text), &rsa.PSSOptions{SaltLength: salt})
 	if err != nil {
 		panic(err)
 	}
@@ -115,27 +164,27 @@ func (p pair) pss(text string, salt int) []byte {
 
 // pssWithoutSalt signs with a salt of no bytes, which the standard library cannot be
 // asked for (RFC 8017 §9.1.1).
-func (p pair) pssWithoutSalt(text string) []byte {
-	sum := sha256.Sum256([]byte(text))
-	h := sha256.Sum256(append(make([]byte, 8), sum[:]...))
-	db := make([]byte, p.rsa.Size()-len(h)-1)
+func pssWithoutSalt(key *rsa.PrivateKey, alg token.Algorithm, text string) []byte {
+	sum := digestOf(alg, text)
+	h := digestOf(alg, string(make([]byte, 8))+string(sum))
+	db := make([]byte, key.Size()-len(h)-1)
 	db[len(db)-1] = 1
 	for i := range db {
-		mask := sha256.Sum256(binary.BigEndian.AppendUint32(h[:len(h):len(h)], uint32(i/32)))
-		db[i] ^= mask[i%32]
+		mask := digestOf(alg, string(binary.BigEndian.AppendUint32(h[:len(h):len(h)], uint32(i/len(h)))))
+		db[i] ^= mask[i%len(h)]
 	}
 	db[0] &= 0x7f
-	em := append(append(db, h[:]...), 0xbc)
-	sig := new(big.Int).Exp(new(big.Int).SetBytes(em), p.rsa.D, p.rsa.N).FillBytes(make([]byte, p.rsa.Size()))
+	em := append(append(db, h...), 0xbc)
+	sig := new(big.Int).Exp(new(big.Int).SetBytes(em), key.D, key.N).FillBytes(make([]byte, key.Size()))
 	auto := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}
-	if err := rsa.VerifyPSS(&p.rsa.PublicKey, crypto.SHA256, sum[:], sig, auto); err != nil {
+	if err := rsa.VerifyPSS(&key.PublicKey, hashOf(alg), sum, sig, auto); err != nil {
 		panic(err) // it has to be genuine but for the salt
 	}
 	return sig
 }
 
-func hs256(secret []byte, text string) []byte {
-	mac := hmac.New(sha256.New, secret)
+func macOf(alg token.Algorithm, secret []byte, text string) []byte {
+	mac := hmac.New(hashOf(alg).New, secret)
 	mac.Write([]byte(text))
 	return mac.Sum(nil)
 }

@@ -34,7 +34,7 @@ type Issuer struct {
 	// of strings that contains it. Printable ASCII, at most 255 bytes.
 	Audience string
 
-	// Algorithms are those the issuer signs with. Required. HS256 cannot stand beside
+	// Algorithms are those the issuer signs with. Required. One of HMAC cannot stand beside
 	// another: its secret must never be mistaken for a public key, nor the reverse.
 	Algorithms []Algorithm
 
@@ -122,14 +122,14 @@ func (i Issuer) validate() []error {
 	}
 	for n, a := range i.Algorithms {
 		if !a.known() {
-			add("Algorithms: %s is not one of EdDSA, ES256, RS256, PS256, HS256", quote(string(a)))
+			add("Algorithms: %s is not one of %s", quote(string(a)), algorithmsThat(Algorithm.known))
 		}
 		if slices.Contains(i.Algorithms[:n], a) {
 			add("Algorithms: %s twice", quote(string(a)))
 		}
 	}
-	if len(i.Algorithms) > 1 && slices.Contains(i.Algorithms, HS256) {
-		add("Algorithms: HS256 cannot be mixed with another")
+	if n := slices.IndexFunc(i.Algorithms, Algorithm.symmetric); n >= 0 && len(i.Algorithms) > 1 {
+		add("Algorithms: %s cannot be mixed with another", i.Algorithms[n])
 	}
 	errs = append(errs, i.validateKeys())
 	for _, t := range i.Types {

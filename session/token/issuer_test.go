@@ -35,7 +35,7 @@ func TestEveryBadFieldIsNamed(t *testing.T) {
 		}}, []string{
 			"issuers[1].Name: not printable ASCII of at most 255 bytes",
 			"issuers[1].Audience: not printable ASCII of at most 255 bytes",
-			`issuers[1].Algorithms: "none" is not one of EdDSA, ES256, RS256, PS256, HS256`,
+			`issuers[1].Algorithms: "none" is not one of EdDSA, ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512, HS256, HS384, HS512`,
 			`issuers[1].Algorithms: "EdDSA" twice`,
 			"issuers[1].Algorithms: HS256 cannot be mixed with another",
 			"issuers[1].Keys: a nil pointer",
@@ -65,6 +65,23 @@ func TestEveryBadFieldIsNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestASecretStandsBesideNoOtherAlgorithm(t *testing.T) {
+	for _, secret := range secretAlgorithms {
+		for _, other := range allAlgorithms {
+			if other == secret {
+				continue
+			}
+			for _, both := range [][]token.Algorithm{{secret, other}, {other, secret}} {
+				_, err := token.NewVerifier(trust(t, secret, func(i *token.Issuer) { i.Algorithms = both }))
+				if err == nil || !strings.Contains(err.Error(), "cannot be mixed with another") {
+					t.Errorf("%v: %v", both, err)
+				}
+			}
+		}
+	}
+	verifier(t, trust(t, token.ES512, func(i *token.Issuer) { i.Algorithms = publicAlgorithms }))
 }
 
 func TestTheZeroVerifierRefusesEverything(t *testing.T) {

@@ -3,7 +3,6 @@ package token
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
@@ -32,8 +31,10 @@ const (
 //
 // Left out and listed by [KeySet.Ignored], as RFC 7517 §5 has it, is a key that is not for
 // verifying signatures (use other than sig, key_ops without verify), has no kid, is for
-// an algorithm or a curve not accepted here, or that [NewKey] would refuse. Without an alg member
-// Ed25519 is for EdDSA, P-256 for ES256 and RSA for RS256; PS256 must be spelled out.
+// an algorithm or a curve not accepted here, or that [NewKey] would refuse, such as one
+// whose alg does not fit its curve. Without an alg member Ed25519 is for EdDSA, P-256, P-384
+// and P-521 are for ES256, ES384 and ES512, and RSA is for RS256; any other algorithm of RSA
+// must be spelled out.
 func ParseJWKS(document []byte) (*KeySet, error) {
 	if len(document) > maxJWKS {
 		return nil, fmt.Errorf("token: jwks: longer than %d bytes", maxJWKS)
@@ -133,12 +134,13 @@ func (j *jwk) key() (Key, error) {
 	if j.hasOps && !slices.Equal(j.ops, []string{"verify"}) {
 		return Key{}, errors.New("key_ops is not verify alone")
 	}
-	switch j.kty + " " + j.crv {
-	case "OKP Ed25519":
+	on := schemeOn(j.crv)
+	switch {
+	case j.kty == "OKP" && j.crv == "Ed25519":
 		return j.ed25519()
-	case "EC P-256":
-		return j.p256()
-	case "RSA ":
+	case j.kty == "EC" && on != nil:
+		return j.ecdsa(on)
+	case j.kty == "RSA" && j.crv == "":
 		return j.rsa()
 	}
 	return Key{}, errors.New("the kty and crv are not accepted")
@@ -159,18 +161,17 @@ func (j *jwk) ed25519() (Key, error) {
 	return newKey(j.kid, j.algorithm(EdDSA), ed25519.PublicKey(x))
 }
 
-func (j *jwk) p256() (Key, error) {
+func (j *jwk) ecdsa(on *scheme) (Key, error) {
 	x, okX := decodeMember(j.x)
 	y, okY := decodeMember(j.y)
-	// RFC 7518 §6.2.1.2: the full length of a coordinate, with its leading zeros.
-	if !okX || !okY || len(x) != 32 || len(y) != 32 {
-		return Key{}, errors.New("x or y is not 32 bytes of base64url")
+	if size := coordinate(on.curve); !okX || !okY || len(x) != size || len(y) != size {
+		return Key{}, fmt.Errorf("x or y is not %d bytes of base64url", size)
 	}
-	point, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
+	point, err := ecdsa.ParseUncompressedPublicKey(on.curve, slices.Concat([]byte{4}, x, y))
 	if err != nil {
-		return Key{}, errors.New("not a point of P-256")
+		return Key{}, fmt.Errorf("not a point of %s", j.crv)
 	}
-	return newKey(j.kid, j.algorithm(ES256), point)
+	return newKey(j.kid, j.algorithm(on.name), point)
 }
 
 func (j *jwk) rsa() (Key, error) {
@@ -219,15 +220,25 @@ func (k Key) members() ([]string, error) {
 	case ed25519.PublicKey:
 		return append(common, "kty", "OKP", "crv", "Ed25519", "x", b64(public)), nil
 	case *ecdsa.PublicKey:
-		point, err := public.Bytes()
+		x, y, err := coordinates(public)
 		if err != nil {
 			return nil, fmt.Errorf("token: jwks: %w", err)
 		}
-		return append(common, "kty", "EC", "crv", "P-256", "x", b64(point[1:33]), "y", b64(point[33:])), nil
+		return append(common, "kty", "EC", "crv", public.Params().Name, "x", b64(x), "y", b64(y)), nil
 	case *rsa.PublicKey:
 		return append(common, "kty", "RSA", "n", b64(public.N.Bytes()), "e", b64(big.NewInt(int64(public.E)).Bytes())), nil
 	}
 	return nil, fmt.Errorf("token: jwks: key %s is symmetric and must not be published", quote(k.ID()))
+}
+
+// coordinates returns those of a point, each of the full length.
+func coordinates(public *ecdsa.PublicKey) (x, y []byte, err error) {
+	point, err := public.Bytes()
+	if err != nil {
+		return nil, nil, err
+	}
+	size := coordinate(public.Curve)
+	return point[1 : 1+size], point[1+size:], nil
 }
 
 // appendObject appends an object of string members and leaves it open for more.

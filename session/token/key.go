@@ -7,57 +7,23 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // SHA-256 must be linked in for crypto.SHA256
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
 	"slices"
-
-	"github.com/golang-jwt/jwt/v5"
 )
-
-// Algorithm is a signature algorithm by its name in the alg header (RFC 7518 §3.1, RFC
-// 8037). Only the constants below are accepted anywhere.
-type Algorithm string
-
-// The algorithms. Prefer EdDSA; HS256 is for a service that verifies only what it signed
-// itself, since whoever can verify can sign.
-const (
-	EdDSA Algorithm = "EdDSA" // Ed25519
-	ES256 Algorithm = "ES256" // ECDSA on P-256, signatures of 64 bytes
-	RS256 Algorithm = "RS256" // RSA PKCS #1 v1.5, 2048 to 8192 bits
-	PS256 Algorithm = "PS256" // RSA-PSS with a salt of 32 bytes, 2048 to 8192 bits
-	HS256 Algorithm = "HS256" // HMAC, a secret of at least 32 bytes
-)
-
-// methods are values of our own. golang-jwt's are variables that any package may change,
-// and its PS256 accepts a salt of any length, which RFC 7518 §3.5 does not.
-var methods = map[Algorithm]jwt.SigningMethod{
-	EdDSA: &jwt.SigningMethodEd25519{},
-	ES256: &jwt.SigningMethodECDSA{Name: "ES256", Hash: crypto.SHA256, KeySize: 32, CurveBits: 256},
-	RS256: &jwt.SigningMethodRSA{Name: "RS256", Hash: crypto.SHA256},
-	PS256: &jwt.SigningMethodRSAPSS{
-		SigningMethodRSA: &jwt.SigningMethodRSA{Name: "PS256", Hash: crypto.SHA256},
-		Options:          &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
-		VerifyOptions:    &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
-	},
-	HS256: &jwt.SigningMethodHMAC{Name: "HS256", Hash: crypto.SHA256},
-}
-
-func (a Algorithm) known() bool { return methods[a] != nil }
 
 const (
 	maxKeyID   = 128
 	minRSABits = 2048
 	maxRSABits = 8192 // a larger modulus makes each verification a denial of service
-	minSecret  = 32   // bytes; RFC 7518 §3.2 asks for the length of the hash
 )
 
 // Key verifies the signatures of one algorithm. Only [NewKey] and [ParseJWKS] make one;
 // the zero Key verifies nothing. A Key redacts itself in every printer, since that of
-// HS256 is a secret. It is safe for concurrent use.
+// HMAC is a secret. It is safe for concurrent use.
 type Key struct {
 	redact
 	sealed[keyMaterial]
@@ -73,11 +39,12 @@ type keyMaterial struct {
 // ASCII. public is copied and must be
 //
 //   - EdDSA: an [ed25519.PublicKey] that is not of small order, for which anybody can sign;
-//   - ES256: an *[ecdsa.PublicKey] that is a point of P-256;
-//   - RS256, PS256: an *[rsa.PublicKey] of 2048 to 8192 bits with an odd exponent of at least
-//     3, and not one of the keys that can be factored by CVE-2017-15361;
-//   - HS256: a []byte of at least 32 random bytes. A PEM text, and one byte repeated, are
-//     refused: the first is a public key that strayed, the second was never filled in.
+//   - ES256, ES384, ES512: an *[ecdsa.PublicKey] that is a point of P-256, P-384, P-521;
+//   - RS256 to RS512, PS256 to PS512: an *[rsa.PublicKey] of 2048 to 8192 bits with an odd
+//     exponent of at least 3, and not one of the keys that can be factored by CVE-2017-15361;
+//   - HS256, HS384, HS512: a []byte of at least 32, 48, 64 random bytes (RFC 7518 §3.2). A
+//     PEM text, and one byte repeated, are refused: the first is a public key that strayed,
+//     the second was never filled in.
 func NewKey(kid string, alg Algorithm, public any) (Key, error) {
 	k, err := newKey(kid, alg, public)
 	if err != nil {
@@ -115,7 +82,7 @@ func (k Key) Algorithm() Algorithm {
 
 func (k Key) verify(signed string, signature []byte) bool {
 	m := k.get()
-	return m != nil && methods[m.algorithm].Verify(signed, signature, m.public) == nil
+	return m != nil && m.algorithm.scheme().method.Verify(signed, signature, m.public) == nil
 }
 
 // same reports whether two keys are one: the same id, algorithm and material.
@@ -140,26 +107,27 @@ func (k Key) same(other Key) bool {
 }
 
 func cleanPublic(alg Algorithm, public any) (any, error) {
+	s := alg.scheme()
+	if s == nil {
+		return nil, fmt.Errorf("algorithm %s is not accepted", quote(string(alg)))
+	}
 	switch key := public.(type) {
 	case ed25519.PublicKey:
-		if alg == EdDSA {
+		if s.kind == ed25519Key {
 			return cleanEd25519(key)
 		}
 	case *ecdsa.PublicKey:
-		if alg == ES256 {
-			return cleanECDSA(key)
+		if s.kind == ecdsaKey {
+			return cleanECDSA(key, s.curve)
 		}
 	case *rsa.PublicKey:
-		if alg == RS256 || alg == PS256 {
+		if s.kind == rsaKey {
 			return cleanRSA(key)
 		}
 	case []byte:
-		if alg == HS256 {
-			return cleanSecret(key)
+		if s.kind == secretKey {
+			return cleanSecret(key, s.hash.Size())
 		}
-	}
-	if !alg.known() {
-		return nil, fmt.Errorf("algorithm %s is not accepted", quote(string(alg)))
 	}
 	return nil, fmt.Errorf("%T is no public key for %s", public, alg)
 }
@@ -192,21 +160,22 @@ func smallOrder(key ed25519.PublicKey) bool {
 	return false
 }
 
-func cleanECDSA(key *ecdsa.PublicKey) (any, error) {
-	if key == nil || key.Curve != elliptic.P256() {
-		return nil, errors.New("not on P-256")
+func cleanECDSA(key *ecdsa.PublicKey, curve elliptic.Curve) (any, error) {
+	if key == nil || key.Curve != curve {
+		return nil, fmt.Errorf("not on %s", curve.Params().Name)
 	}
+	offCurve := fmt.Errorf("not a point of %s", curve.Params().Name)
 	//lint:ignore SA1019 Bytes panics on a missing coordinate
 	if key.X == nil || key.Y == nil {
-		return nil, errors.New("not a point of P-256")
+		return nil, offCurve
 	}
 	point, err := key.Bytes()
 	if err != nil {
-		return nil, errors.New("not a point of P-256")
+		return nil, offCurve
 	}
-	clean, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	clean, err := ecdsa.ParseUncompressedPublicKey(curve, point)
 	if err != nil {
-		return nil, errors.New("not a point of P-256")
+		return nil, offCurve
 	}
 	return clean, nil
 }
@@ -227,10 +196,10 @@ func cleanRSA(key *rsa.PublicKey) (any, error) {
 	return &rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}, nil
 }
 
-func cleanSecret(secret []byte) (any, error) {
+func cleanSecret(secret []byte, least int) (any, error) {
 	switch {
-	case len(secret) < minSecret:
-		return nil, fmt.Errorf("a secret of %d bytes, at least %d are required", len(secret), minSecret)
+	case len(secret) < least:
+		return nil, fmt.Errorf("a secret of %d bytes, at least %d are required", len(secret), least)
 	case subtle.ConstantTimeCompare(secret, bytes.Repeat(secret[:1], len(secret))) == 1:
 		return nil, errors.New("a secret of one byte repeated")
 	case bytes.Contains(secret, []byte("-----BEGIN ")):

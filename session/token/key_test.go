@@ -21,8 +21,8 @@ import (
 )
 
 func TestUnsafeKeysAreRefused(t *testing.T) {
-	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	n := ours().rsa.N
+	p224, _ := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	short := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 2047), big.NewInt(1))
 	ed := ours().public(token.EdDSA)
 	for _, row := range []struct {
@@ -46,7 +46,12 @@ func TestUnsafeKeysAreRefused(t *testing.T) {
 		{"an RSA key by value", "k", token.RS256, ours().rsa.PublicKey, "no public key"},
 		{"Ed25519 of 31 bytes", "k", token.EdDSA, ed.(ed25519.PublicKey)[:31], "31 bytes"},
 		{"Ed25519, nil", "k", token.EdDSA, ed25519.PublicKey(nil), "0 bytes"},
-		{"P-384 under ES256", "k", token.ES256, &p384.PublicKey, "not on P-256"},
+		{"P-384 under ES256", "k", token.ES256, &ours().p384.PublicKey, "not on P-256"},
+		{"P-384 that says it is P-256", "k", token.ES256, &ecdsa.PublicKey{Curve: elliptic.P256(), X: ours().p384.X, Y: ours().p384.Y}, "point"},
+		{"P-256 that says it is P-384", "k", token.ES384, &ecdsa.PublicKey{Curve: elliptic.P384(), X: ours().ec.X, Y: ours().ec.Y}, "not a point of P-384"},
+		{"a curve that only bears the name", "k", token.ES384, &ecdsa.PublicKey{Curve: elliptic.P384().Params(), X: ours().p384.X, Y: ours().p384.Y}, "not on P-384"},
+		{"P-224", "k", token.ES256, &p224.PublicKey, "not on P-256"},
+		{"ECDSA on P-521, nil", "k", token.ES512, (*ecdsa.PublicKey)(nil), "not on P-521"},
 		{"ECDSA, nil", "k", token.ES256, (*ecdsa.PublicKey)(nil), "P-256"},
 		{"ECDSA without coordinates", "k", token.ES256, &ecdsa.PublicKey{Curve: elliptic.P256()}, "point"},
 		{"a point off the curve", "k", token.ES256, &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}, "point"},
@@ -55,6 +60,8 @@ func TestUnsafeKeysAreRefused(t *testing.T) {
 		{"RSA, nil", "k", token.RS256, (*rsa.PublicKey)(nil), "modulus"},
 		{"RSA without a modulus", "k", token.PS256, &rsa.PublicKey{E: 65537}, "modulus"},
 		{"RSA of 2047 bits", "k", token.RS256, &rsa.PublicKey{N: short, E: 65537}, "2047 bits"},
+		{"RSA of 2047 bits under RS512", "k", token.RS512, &rsa.PublicKey{N: short, E: 65537}, "2047 bits"},
+		{"RSA of 2047 bits under PS384", "k", token.PS384, &rsa.PublicKey{N: short, E: 65537}, "2047 bits"},
 		{"RSA of 8193 bits", "k", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 8192), E: 65537}, "8193 bits"},
 		{"RSA with a negative modulus", "k", token.RS256, &rsa.PublicKey{N: new(big.Int).Neg(n), E: 65537}, "modulus"},
 		{"RSA with an even modulus", "k", token.RS256, &rsa.PublicKey{N: new(big.Int).Add(n, big.NewInt(1)), E: 65537}, "even"},
@@ -63,7 +70,9 @@ func TestUnsafeKeysAreRefused(t *testing.T) {
 		{"RSA with an even exponent", "k", token.RS256, &rsa.PublicKey{N: n, E: 65536}, "exponent"},
 		{"RSA with a negative exponent", "k", token.RS256, &rsa.PublicKey{N: n, E: -3}, "exponent"},
 		{"an empty secret", "k", token.HS256, []byte{}, "0 bytes"},
-		{"a secret of 31 bytes", "k", token.HS256, make([]byte, 31), "31 bytes"},
+		{"a secret of 31 bytes", "k", token.HS256, ours().plain[:31], "31 bytes, at least 32"},
+		{"a secret of 47 bytes under HS384", "k", token.HS384, ours().plain[:47], "47 bytes, at least 48"},
+		{"a secret of 63 bytes under HS512", "k", token.HS512, ours().plain[:63], "63 bytes, at least 64"},
 		{"a secret that was never filled", "k", token.HS256, make([]byte, 32), "one byte repeated"},
 		{"a secret that is a public key", "k", token.HS256, []byte("-----BEGIN PUBLIC KEY-----\nMIIB\n"), "PEM"},
 	} {
@@ -139,6 +148,34 @@ func TestAKeyIsCopied(t *testing.T) {
 	}
 }
 
+// TestAKeyFitsItsAlgorithms: every key with every algorithm. A curve is for one, a modulus
+// is for all of RSA, and a secret for those whose hash is no longer.
+func TestAKeyFitsItsAlgorithms(t *testing.T) {
+	fits := func(own, other token.Algorithm) bool {
+		switch family(own) + family(other) {
+		case "RSRS", "RSPS", "PSRS", "PSPS":
+			return true
+		case "HSHS":
+			return hashOf(other).Size() <= hashOf(own).Size()
+		}
+		return own == other
+	}
+	for _, own := range allAlgorithms {
+		for _, other := range allAlgorithms {
+			if _, err := token.NewKey("k", other, ours().public(own)); (err == nil) != fits(own, other) {
+				t.Errorf("a key of %s for %s: %v", own, other, err)
+			}
+			if family(own) == "HS" {
+				continue
+			}
+			set, err := token.ParseJWKS([]byte(setOf(jwkOf(own, "alg", fmt.Sprintf("%q", other)))))
+			if (err == nil) != fits(own, other) || err == nil && set.Keys()[0].Algorithm() != other {
+				t.Errorf("a JWK of %s that says %s: %v", own, other, err)
+			}
+		}
+	}
+}
+
 func TestKeySetRefuses(t *testing.T) {
 	k := key(t, "k1", token.EdDSA, ours().public(token.EdDSA))
 	es := key(t, "k1", token.ES256, ours().public(token.ES256))
@@ -151,7 +188,7 @@ func TestKeySetRefuses(t *testing.T) {
 	}
 }
 
-// jwkOf is a published key with edited members, of an algorithm other than HS256.
+// jwkOf is a published key with edited members, of an algorithm that has one.
 func jwkOf(alg token.Algorithm, edits ...string) string {
 	enc := func(b []byte) string { return `"` + base64.RawURLEncoding.EncodeToString(b) + `"` }
 	base := map[string]string{"kid": `"k1"`, "use": `"sig"`, "alg": fmt.Sprintf("%q", alg)}
@@ -160,7 +197,8 @@ func jwkOf(alg token.Algorithm, edits ...string) string {
 		base["kty"], base["crv"], base["x"] = `"OKP"`, `"Ed25519"`, enc(public)
 	case *ecdsa.PublicKey:
 		point, _ := public.Bytes()
-		base["kty"], base["crv"], base["x"], base["y"] = `"EC"`, `"P-256"`, enc(point[1:33]), enc(point[33:])
+		size := len(point) / 2
+		base["kty"], base["crv"], base["x"], base["y"] = `"EC"`, `"`+curves[alg]+`"`, enc(point[1:1+size]), enc(point[1+size:])
 	case *rsa.PublicKey:
 		base["kty"], base["n"], base["e"] = `"RSA"`, enc(public.N.Bytes()), `"AQAB"`
 	}
@@ -170,22 +208,25 @@ func jwkOf(alg token.Algorithm, edits ...string) string {
 func setOf(keys ...string) string { return `{"keys":[` + strings.Join(keys, ",") + `]}` }
 
 func TestKeySetsAreRead(t *testing.T) {
-	for _, row := range []struct {
+	type row struct {
 		name string
 		alg  token.Algorithm
 		key  string
-	}{
-		{"EdDSA", token.EdDSA, jwkOf(token.EdDSA)},
-		{"ES256", token.ES256, jwkOf(token.ES256)},
-		{"RS256", token.RS256, jwkOf(token.RS256)},
-		{"PS256", token.PS256, jwkOf(token.PS256)},
+	}
+	var rows []row
+	for _, alg := range publicAlgorithms {
+		rows = append(rows, row{string(alg), alg, jwkOf(alg)})
+	}
+	for _, row := range append(rows, []row{
 		{"EdDSA by curve", token.EdDSA, jwkOf(token.EdDSA, "alg", "")},
 		{"ES256 by curve", token.ES256, jwkOf(token.ES256, "alg", "")},
+		{"ES384 by curve", token.ES384, jwkOf(token.ES384, "alg", "")},
+		{"ES512 by curve", token.ES512, jwkOf(token.ES512, "alg", "")},
 		{"RS256 for want of another name", token.RS256, jwkOf(token.RS256, "alg", "")},
 		{"without use", token.EdDSA, jwkOf(token.EdDSA, "use", "")},
 		{"key_ops verify", token.EdDSA, jwkOf(token.EdDSA, "key_ops", `["verify"]`)},
 		{"members nobody reads", token.EdDSA, jwkOf(token.EdDSA, "x5c", `["a"]`, "x5t", `"b"`, "ext", "true")},
-	} {
+	}...) {
 		t.Run(row.name, func(t *testing.T) {
 			set, err := token.ParseJWKS([]byte(setOf(row.key)))
 			if err != nil {
@@ -207,13 +248,26 @@ func TestAKeyThatIsNotForUsIsLeftOutAndListed(t *testing.T) {
 		{"key_ops sign and verify", jwkOf(token.EdDSA, "key_ops", `["sign","verify"]`), "key_ops"},
 		{"no kid", jwkOf(token.EdDSA, "kid", ""), "kid"},
 		{"an algorithm of encryption", jwkOf(token.RS256, "alg", `"RSA-OAEP"`), "is not accepted"},
-		{"another algorithm of the same kind", jwkOf(token.RS256, "alg", `"RS512"`), "is not accepted"},
+		{"an algorithm of RSA that nobody defined", jwkOf(token.RS256, "alg", `"RS1"`), "is not accepted"},
 		{"alg none", jwkOf(token.EdDSA, "alg", `"none"`), "is not accepted"},
 		{"an algorithm of another key type", jwkOf(token.RS256, "alg", `"ES256"`), "no public key for ES256"},
 		{"HS256 on a public key", jwkOf(token.EdDSA, "alg", `"HS256"`), "no public key for HS256"},
 		{"an unknown key type", jwkOf(token.EdDSA, "kty", `"AKP"`), "kty"},
 		{"a symmetric type without its secret", jwkOf(token.EdDSA, "kty", `"oct"`, "crv", ""), "kty"},
-		{"P-384", jwkOf(token.ES256, "crv", `"P-384"`), "kty"},
+		{"secp256k1", jwkOf(token.ES256, "crv", `"secp256k1"`, "alg", `"ES256K"`), "kty"},
+		{"P-224", jwkOf(token.ES256, "crv", `"P-224"`), "kty"},
+		{"a curve in lower case", jwkOf(token.ES256, "crv", `"p-256"`), "kty"},
+		{"an RSA key on a curve", jwkOf(token.RS256, "crv", `"P-256"`), "kty"},
+		{"a key on P-384 for ES256", jwkOf(token.ES384, "alg", `"ES256"`), "not on P-256"},
+		{"a key on P-521 for ES384", jwkOf(token.ES512, "alg", `"ES384"`), "not on P-384"},
+		{"a key on P-256 for ES512", jwkOf(token.ES256, "alg", `"ES512"`), "not on P-521"},
+		{"a key on P-256 that says P-384", jwkOf(token.ES256, "crv", `"P-384"`), "48 bytes"},
+		{"a key on P-384 that says P-256", jwkOf(token.ES384, "crv", `"P-256"`), "32 bytes"},
+		{"a point off P-384", jwkOf(token.ES384, "y", `"`+enc(make([]byte, 48))+`"`), "not a point of P-384"},
+		{"a point off P-521", jwkOf(token.ES512, "y", `"`+enc(make([]byte, 66))+`"`), "not a point of P-521"},
+		{"a coordinate of P-384 of 47 bytes", jwkOf(token.ES384, "y", `"`+enc(make([]byte, 47))+`"`), "48 bytes"},
+		{"a coordinate of P-521 of 65 bytes", jwkOf(token.ES512, "x", `"`+enc(make([]byte, 65))+`"`), "66 bytes"},
+		{"a coordinate of P-521 of 67 bytes", jwkOf(token.ES512, "x", `"`+enc(make([]byte, 67))+`"`), "66 bytes"},
 		{"an X25519 key", jwkOf(token.EdDSA, "crv", `"X25519"`), "kty"},
 		{"a point off the curve", jwkOf(token.ES256, "y", `"`+enc(make([]byte, 32))+`"`), "point"},
 		{"a coordinate of 31 bytes", jwkOf(token.ES256, "y", `"`+enc(make([]byte, 31))+`"`), "32 bytes"},
@@ -291,7 +345,7 @@ func TestKeySetsThatAreRefusedAsAWhole(t *testing.T) {
 
 func TestJWKSRoundTrip(t *testing.T) {
 	var keys []token.Key
-	for _, alg := range allAlgorithms[:4] {
+	for _, alg := range publicAlgorithms {
 		keys = append(keys, key(t, string(alg)+` "\`, alg, ours().public(alg)))
 	}
 	set, err := token.NewKeySet(keys...)
@@ -314,8 +368,10 @@ func TestJWKSRoundTrip(t *testing.T) {
 		t.Errorf("%v\n%s\n%s", err, doc, again)
 	}
 
-	secret, _ := token.NewKeySet(keys[0], key(t, "s", token.HS256, ours().plain))
-	if doc, err := secret.JWKS(); err == nil || doc != nil {
-		t.Errorf("a secret is published: %s", doc)
+	for _, alg := range secretAlgorithms {
+		secret, _ := token.NewKeySet(keys[0], key(t, "s", alg, ours().public(alg)))
+		if doc, err := secret.JWKS(); err == nil || doc != nil {
+			t.Errorf("a secret of %s is published: %s", alg, doc)
+		}
 	}
 }

@@ -42,9 +42,9 @@ type SignerConfig struct {
 	Algorithm Algorithm
 
 	// Key is the private key. Required: an [ed25519.PrivateKey] for EdDSA, an
-	// *[ecdsa.PrivateKey] on P-256 for ES256, an *[rsa.PrivateKey] of 2048 to 8192 bits for
-	// RS256 and PS256, a []byte of at least 32 random bytes for HS256. It must not be
-	// changed afterwards.
+	// *[ecdsa.PrivateKey] on the curve of ES256, ES384 or ES512, an *[rsa.PrivateKey] of 2048
+	// to 8192 bits for those of RSA, and for those of HMAC a []byte of random bytes, at least
+	// as many as the hash has: 32, 48 or 64. It must not be changed afterwards.
 	Key any
 
 	// Lifetime is how long a token is valid; it never outlives its session. A short one
@@ -114,7 +114,7 @@ func (cfg SignerConfig) validate() error {
 		errs = append(errs, errors.New("KeyID: required, printable ASCII of at most 128 bytes"))
 	}
 	if !cfg.Algorithm.known() {
-		errs = append(errs, fmt.Errorf("Algorithm: %s is not one of EdDSA, ES256, RS256, PS256, HS256", quote(string(cfg.Algorithm))))
+		errs = append(errs, fmt.Errorf("Algorithm: %s is not one of %s", quote(string(cfg.Algorithm)), algorithmsThat(Algorithm.known)))
 	}
 	if cfg.Key == nil {
 		errs = append(errs, errors.New("Key: required"))
@@ -158,7 +158,7 @@ func keyPair(cfg SignerConfig) (any, Key, error) {
 		return nil, Key{}, err
 	}
 	const probe = "reeve: does this key verify what it signs?"
-	signature, err := methods[cfg.Algorithm].Sign(probe, private)
+	signature, err := cfg.Algorithm.scheme().method.Sign(probe, private)
 	if err != nil || !verification.verify(probe, signature) {
 		return nil, Key{}, errors.New("does not verify what it signs")
 	}
@@ -212,7 +212,7 @@ func (s *Signer) sign(sess session.Session, thumbprint string) (Signed, error) {
 	payload = append(payload, '}')
 
 	signing := s.get().header + base64.RawURLEncoding.EncodeToString(payload)
-	signature, err := methods[cfg.Algorithm].Sign(signing, s.get().private)
+	signature, err := cfg.Algorithm.scheme().method.Sign(signing, s.get().private)
 	if err != nil {
 		return Signed{}, fmt.Errorf("token: sign: %w", err)
 	}
@@ -221,7 +221,7 @@ func (s *Signer) sign(sess session.Session, thumbprint string) (Signed, error) {
 }
 
 // Trust returns the entry for [NewVerifier] that accepts what s signs. Its keys hold the
-// secret when the algorithm is HS256.
+// secret when the algorithm is one of HMAC.
 func (s *Signer) Trust() Issuer {
 	cfg := &s.get().cfg
 	return Issuer{
@@ -239,7 +239,7 @@ func (s *Signer) Trust() Issuer {
 func (s *Signer) Key() Key { return s.get().public.ordered[0] }
 
 // JWKS returns the public key as a document of [JWKSContentType], for other services.
-// It is an error for HS256, whose key is secret.
+// It is an error for an algorithm of HMAC, whose key is secret.
 func (s *Signer) JWKS() ([]byte, error) { return s.get().public.JWKS() }
 
 // Signed is an issued token. It redacts itself in every printer; [Signed.Reveal] is the

@@ -191,7 +191,11 @@ func TestEveryBadSignerFieldIsNamed(t *testing.T) {
 		{"an Ed25519 key with another's public half", with(token.EdDSA, mixed), []string{"Key: does not verify"}},
 		{"an ECDSA key with another's public half", with(token.ES256, wrongEC), []string{"Key: does not verify"}},
 		{"an RSA key with another's public half", with(token.RS256, &wrongRSA), []string{"Key: does not verify"}},
-		{"a short secret", with(token.HS256, make([]byte, 31)), []string{"Key: "}},
+		{"a short secret", with(token.HS256, ours().plain[:31]), []string{"Key: "}},
+		{"a secret of HS256 for HS384", with(token.HS384, ours().plain[:32]), []string{"Key: "}},
+		{"a secret of HS384 for HS512", with(token.HS512, ours().plain[:48]), []string{"Key: "}},
+		{"a key on P-256 for ES384", with(token.ES384, ours().ec), []string{"Key: "}},
+		{"a key on P-521 for ES256", with(token.ES256, ours().p521), []string{"Key: "}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s, err := token.NewSigner(row.cfg)
@@ -212,7 +216,7 @@ func TestEveryBadSignerFieldIsNamed(t *testing.T) {
 }
 
 func TestTheSignersPublishedSetVerifies(t *testing.T) {
-	for _, alg := range allAlgorithms[:4] {
+	for _, alg := range publicAlgorithms {
 		s := signer(t, config(alg))
 		doc, err := s.JWKS()
 		if err != nil {
@@ -229,8 +233,10 @@ func TestTheSignersPublishedSetVerifies(t *testing.T) {
 			}
 		}
 	}
-	if doc, err := signer(t, config(token.HS256)).JWKS(); err == nil || doc != nil {
-		t.Errorf("a secret is published: %s", doc)
+	for _, alg := range secretAlgorithms {
+		if doc, err := signer(t, config(alg)).JWKS(); err == nil || doc != nil {
+			t.Errorf("a secret of %s is published: %s", alg, doc)
+		}
 	}
 }
 

@@ -214,7 +214,7 @@ func TestAKeyThatIsNotUsedIsToldAndTheOthersServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	weak := fmt.Sprintf(`{"kty":"RSA","kid":"weak","use":"sig","alg":"RS256","e":"AQAB","n":%q}`, b64(string(short.N.Bytes())))
-	const foreign = `{"kty":"EC","crv":"P-521","kid":"foreign","x":"AA","y":"AA"}`
+	const foreign = `{"kty":"EC","crv":"secp256k1","kid":"foreign","x":"AA","y":"AA"}`
 	const encrypting = `{"kty":"OKP","crv":"Ed25519","kid":"enc","use":"enc","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
