@@ -49,13 +49,20 @@ var shownElsewhere = map[int]string{
 // with all of them.
 func TestHostile(t *testing.T) {
 	_, ed, _ := ed25519.GenerateKey(rand.Reader)
-	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ec := func(curve elliptic.Curve) *ecdsa.PrivateKey {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
 	rs, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret := make([]byte, 32)
+	secret := make([]byte, 64)
 	rand.Read(secret)
+	ofEC, ofRSA, ofSecrets := []int{21, 22, 24, 25, 26}, []int{21, 22, 23, 29, 30}, []int{16, 21, 22, 36}
 	notShown := map[int]int{}
 	kinds := []struct {
 		alg  token.Algorithm
@@ -63,10 +70,18 @@ func TestHostile(t *testing.T) {
 		only []int
 	}{
 		{token.EdDSA, ed, nil},
-		{token.ES256, ec, []int{21, 22, 24, 25, 26}},
-		{token.RS256, rs, []int{21, 22, 23, 29, 30}},
-		{token.PS256, rs, []int{21, 22, 23, 29, 30}},
-		{token.HS256, secret, []int{16, 21, 22, 36}},
+		{token.ES256, ec(elliptic.P256()), ofEC},
+		{token.ES384, ec(elliptic.P384()), ofEC},
+		{token.ES512, ec(elliptic.P521()), ofEC},
+		{token.RS256, rs, ofRSA},
+		{token.RS384, rs, ofRSA},
+		{token.RS512, rs, ofRSA},
+		{token.PS256, rs, ofRSA},
+		{token.PS384, rs, ofRSA},
+		{token.PS512, rs, ofRSA},
+		{token.HS256, secret, ofSecrets},
+		{token.HS384, secret, ofSecrets},
+		{token.HS512, secret, ofSecrets},
 	}
 	for _, kind := range kinds {
 		t.Run(string(kind.alg), func(t *testing.T) {

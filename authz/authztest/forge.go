@@ -8,7 +8,8 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
+	_ "crypto/sha256" // must be linked in for crypto.SHA256
+	_ "crypto/sha512" // and for crypto.SHA384 and crypto.SHA512
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -34,26 +35,42 @@ type forge struct {
 
 // stranger is an attacker who has keys of every kind, and nobody trusts them.
 type stranger struct {
-	rsa      *rsa.PrivateKey
-	ec, p384 *ecdsa.PrivateKey
-	ed       ed25519.PrivateKey
-	secret   []byte
+	rsa            *rsa.PrivateKey
+	ec, p384, p521 *ecdsa.PrivateKey
+	ed             ed25519.PrivateKey
+	secret         []byte
 }
 
 var newStranger = sync.OnceValues(func() (*stranger, error) {
-	s := &stranger{secret: make([]byte, 32)}
+	s := &stranger{secret: make([]byte, 64)}
 	rand.Read(s.secret)
-	var errs [4]error
+	var errs [5]error
 	s.rsa, errs[0] = rsa.GenerateKey(rand.Reader, 2048)
 	s.ec, errs[1] = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	s.p384, errs[2] = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	_, s.ed, errs[3] = ed25519.GenerateKey(rand.Reader)
+	s.p521, errs[3] = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	_, s.ed, errs[4] = ed25519.GenerateKey(rand.Reader)
 	return s, errors.Join(errs[:]...)
 })
 
+// The algorithms of RFC 7518 §3.1 by the kind of their key, which may be one for all of a
+// kind but ECDSA, where each has a curve of its own.
+var (
+	rsaAlgorithms    = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+	secretAlgorithms = []string{"HS256", "HS384", "HS512"}
+	ecAlgorithms     = map[string]string{"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+)
+
 // keys are the stranger's, by the algorithm they are for.
 func (s *stranger) keys() map[string]any {
-	return map[string]any{"RS256": s.rsa, "PS256": s.rsa, "ES256": s.ec, "EdDSA": s.ed, "HS256": s.secret}
+	keys := map[string]any{"EdDSA": s.ed, "ES256": s.ec, "ES384": s.p384, "ES512": s.p521}
+	for _, alg := range rsaAlgorithms {
+		keys[alg] = s.rsa
+	}
+	for _, alg := range secretAlgorithms {
+		keys[alg] = s.secret
+	}
+	return keys
 }
 
 func newForge(t *testing.T, good string, key any) forge {
@@ -139,9 +156,34 @@ func by(key any, alg, header, claims string) string {
 	return text + "." + b64(sign(key, alg, text))
 }
 
-// sign signs text, by PSS when alg says so.
+// hashOf is the hash that the digits of an algorithm's name stand for, SHA-256 for a name
+// without any.
+func hashOf(alg string) crypto.Hash {
+	switch {
+	case strings.HasSuffix(alg, "384"):
+		return crypto.SHA384
+	case strings.HasSuffix(alg, "512"):
+		return crypto.SHA512
+	}
+	return crypto.SHA256
+}
+
+func digest(hash crypto.Hash, text string) []byte {
+	h := hash.New()
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
+
+// twoNumbers writes an ECDSA signature on a curve (RFC 7518 §3.4).
+func twoNumbers(curve elliptic.Curve, r, s *big.Int) []byte {
+	size := (curve.Params().BitSize + 7) / 8
+	return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
+}
+
+// sign signs text with the hash of alg, and by PSS when alg says so.
 func sign(key any, alg, text string) []byte {
-	sum := sha256.Sum256([]byte(text))
+	hash := hashOf(alg)
+	sum := digest(hash, text)
 	var sig []byte
 	var err error
 	switch k := key.(type) {
@@ -149,18 +191,17 @@ func sign(key any, alg, text string) []byte {
 		sig = ed25519.Sign(k, []byte(text))
 	case *ecdsa.PrivateKey:
 		var r, s *big.Int
-		if r, s, err = ecdsa.Sign(rand.Reader, k, sum[:]); err == nil {
-			size := (k.Params().BitSize + 7) / 8
-			sig = append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
+		if r, s, err = ecdsa.Sign(rand.Reader, k, sum); err == nil {
+			sig = twoNumbers(k.Curve, r, s)
 		}
 	case *rsa.PrivateKey:
 		if strings.HasPrefix(alg, "PS") {
-			sig, err = rsa.SignPSS(rand.Reader, k, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+			sig, err = rsa.SignPSS(rand.Reader, k, hash, sum, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 		} else {
-			sig, err = rsa.SignPKCS1v15(rand.Reader, k, crypto.SHA256, sum[:])
+			sig, err = rsa.SignPKCS1v15(rand.Reader, k, hash, sum)
 		}
 	case []byte:
-		mac := hmac.New(sha256.New, k)
+		mac := hmac.New(hash.New, k)
 		mac.Write([]byte(text))
 		sig = mac.Sum(nil)
 	default:
@@ -191,7 +232,8 @@ func public(key any) [][]byte {
 		forms = append(forms, k.N.Bytes(), jwk("kty", "RSA", "n", b64(k.N.Bytes()), "e", b64(big.NewInt(int64(k.E)).Bytes())))
 	case *ecdsa.PublicKey:
 		if point, err := k.Bytes(); err == nil {
-			forms = append(forms, point, jwk("kty", "EC", "crv", "P-256", "x", b64(point[1:33]), "y", b64(point[33:])))
+			x, y := point[1:1+len(point)/2], point[1+len(point)/2:]
+			forms = append(forms, point, jwk("kty", "EC", "crv", k.Params().Name, "x", b64(x), "y", b64(y)))
 		}
 	}
 	return forms
@@ -215,15 +257,19 @@ func wrap(s string) string {
 
 // algorithms are those that a key can sign for.
 func algorithms(key any) []string {
-	switch key.(type) {
+	switch key := key.(type) {
 	case ed25519.PrivateKey:
 		return []string{"EdDSA"}
 	case *ecdsa.PrivateKey:
-		return []string{"ES256"}
+		for alg, curve := range ecAlgorithms {
+			if key.Params().Name == curve {
+				return []string{alg}
+			}
+		}
 	case *rsa.PrivateKey:
-		return []string{"RS256", "PS256"}
+		return rsaAlgorithms
 	case []byte:
-		return []string{"HS256"}
+		return secretAlgorithms
 	}
 	return nil
 }

@@ -1,16 +1,17 @@
 package authztest
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,54 +20,74 @@ import (
 var keyRows = []row{
 	{21, "the public key taken for a secret", aKey, func(a *attack) {
 		for _, secret := range append(public(a.key), nil, []byte("secret"), []byte(a.claim("iss"))) {
-			a.tokens(badToken, "HS256", by(secret, "HS256", a.header("alg", `"HS256"`), a.claims()))
+			for _, alg := range secretAlgorithms {
+				a.tokens(badToken, alg, by(secret, alg, a.header("alg", quote(alg)), a.claims()))
+			}
 		}
 	}},
 	{22, "another algorithm under the same key id", 0, func(a *attack) {
 		for alg, key := range a.stranger.keys() {
 			a.tokens(badToken, alg, by(key, alg, a.header("alg", quote(alg)), a.claims()), by(key, alg, a.header(), a.claims()))
 		}
-	}},
-	{23, "the other RSA padding by the same key", anRSAKey, func(a *attack) {
-		for _, alg := range []string{"RS256", "PS256"} {
-			if alg != a.alg {
-				a.tokens(badToken, alg, by(a.key, alg, a.header("alg", quote(alg)), a.claims()), by(a.key, alg, a.header(), a.claims()))
+		for _, alg := range secretAlgorithms { // with the very secret
+			if secret, ok := a.key.([]byte); ok && alg != a.alg {
+				a.tokens(badToken, alg, by(secret, alg, a.header("alg", quote(alg)), a.claims()), by(secret, alg, a.header(), a.claims()))
 			}
 		}
-		for _, alg := range []string{"RS384", "RS512", "PS384", "PS512", "RS1"} {
-			a.tokens(badToken, alg, a.signed("alg", quote(alg)))
+	}},
+	{23, "the other RSA padding or hash by the same key", anRSAKey, func(a *attack) {
+		for _, alg := range rsaAlgorithms {
+			if alg != a.alg {
+				header := a.header("alg", quote(alg))
+				a.tokens(badToken, alg, by(a.key, alg, header, a.claims()), by(a.key, alg, a.header(), a.claims()), a.seal(header, a.claims()))
+			}
 		}
+		a.tokens(badToken, "RS1", a.signed("alg", `"RS1"`))
 	}},
 	{24, "another curve", 0, func(a *attack) {
-		for _, alg := range []string{"ES256", "ES384", "ES256K", "EdDSA", "Ed448"} {
-			a.tokens(badToken, alg, by(a.stranger.p384, alg, a.header("alg", quote(alg)), a.claims()))
+		for _, key := range []*ecdsa.PrivateKey{a.stranger.ec, a.stranger.p384, a.stranger.p521} {
+			for _, alg := range []string{"ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed448"} {
+				a.tokens(badToken, alg, by(key, alg, a.header("alg", quote(alg)), a.claims()))
+			}
+		}
+		for alg := range ecAlgorithms {
+			if alg == a.alg {
+				continue
+			}
+			a.tokens(badToken, alg, a.signed("alg", quote(alg)))
+			if _, ok := a.key.(*ecdsa.PrivateKey); ok {
+				a.tokens(badToken, alg+" by the same key", by(a.key, alg, a.header("alg", quote(alg)), a.claims()), by(a.key, alg, a.header(), a.claims()))
+			}
 		}
 	}},
 	{25, "signatures of zeros and of the curve's order", 0, func(a *attack) {
-		n, zero := elliptic.P256().Params().N, new(big.Int)
-		one := big.NewInt(1)
-		for _, pair := range [][2]*big.Int{{zero, zero}, {n, n}, {zero, one}, {one, zero}, {n, one}, {one, n}, {one, one}} {
-			sig := append(pair[0].FillBytes(make([]byte, 32)), pair[1].FillBytes(make([]byte, 32))...)
-			a.tokens(badToken, "psychic", a.text[0]+"."+a.text[1]+"."+b64(sig), b64(a.header("alg", `"ES256"`))+"."+a.text[1]+"."+b64(sig))
+		zero, one := new(big.Int), big.NewInt(1)
+		for alg, curve := range map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()} {
+			n := curve.Params().N
+			for _, pair := range [][2]*big.Int{{zero, zero}, {n, n}, {zero, one}, {one, zero}, {n, one}, {one, n}, {one, one}} {
+				sig := b64(twoNumbers(curve, pair[0], pair[1]))
+				a.tokens(badToken, "psychic", a.text[0]+"."+a.text[1]+"."+sig, b64(a.header("alg", quote(alg)))+"."+a.text[1]+"."+sig)
+			}
 		}
-		for _, size := range []int{1, 32, 64, 256, 512} {
+		for _, size := range []int{1, 32, 64, 96, 132, 256, 512} {
 			a.tokens(badToken, "zeros", a.text[0]+"."+a.text[1]+"."+b64(make([]byte, size)))
 		}
 	}},
 	{26, "an ECDSA signature in DER, too short or too long", anECKey, func(a *attack) {
-		text := a.text[0] + "." + a.text[1]
-		sum := sha256.Sum256([]byte(text))
-		der, _ := ecdsa.SignASN1(rand.Reader, a.key.(*ecdsa.PrivateKey), sum[:])
-		raw := sign(a.key, a.alg, text)
-		for _, sig := range [][]byte{der, raw[:63], append(raw[:64:64], 0), append([]byte{0}, raw...), append(append([]byte{0}, raw[:32]...), append([]byte{0}, raw[32:]...)...)} {
+		k, text := a.key.(*ecdsa.PrivateKey), a.text[0]+"."+a.text[1]
+		der, _ := ecdsa.SignASN1(rand.Reader, k, digest(hashOf(a.alg), text))
+		raw := sign(k, a.alg, text)
+		half, zero := len(raw)/2, []byte{0}
+		for _, sig := range [][]byte{
+			der, raw[:len(raw)-1], slices.Concat(raw, zero), slices.Concat(zero, raw), slices.Concat(zero, raw[:half], zero, raw[half:]),
+		} {
 			a.tokens(badToken, "signature", text+"."+b64(sig))
 		}
-		// (r, n-s) is a second signature of the same text, which ES256 allows (RFC 7518
+		// (r, n-s) is a second signature of the same text, which ECDSA allows (RFC 7518
 		// §3.4). It says nothing else, so it may be served; no list of tokens relies on
 		// their text.
-		r, s := raw[:32], new(big.Int).SetBytes(raw[32:])
-		s.Sub(elliptic.P256().Params().N, s)
-		got := a.send(bearer(text + "." + b64(append(r[:32:32], s.FillBytes(make([]byte, 32))...))))
+		r, s := new(big.Int).SetBytes(raw[:half]), new(big.Int).SetBytes(raw[half:])
+		got := a.send(bearer(text + "." + b64(twoNumbers(k.Curve, r, s.Sub(k.Params().N, s)))))
 		if got == nil || got.status >= 500 {
 			a.Error("a malleated signature breaks the service")
 		}
@@ -75,21 +96,26 @@ var keyRows = []row{
 	{28, "weak secrets", anotherSuite, nil},
 	{29, "a PSS salt of another length", anRSAKey, func(a *attack) {
 		k := a.key.(*rsa.PrivateKey)
-		header := a.header("alg", `"PS256"`)
-		text := b64(header) + "." + b64(a.claims())
-		sum := sha256.Sum256([]byte(text))
-		for _, salt := range []int{rsa.PSSSaltLengthAuto, 10, 20, 33, 64} {
-			sig, err := rsa.SignPSS(rand.Reader, k, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: salt})
-			if err != nil {
-				a.Fatal(err)
+		for _, alg := range []string{"PS256", "PS384", "PS512"} {
+			text, hash := b64(a.header("alg", quote(alg)))+"."+b64(a.claims()), hashOf(alg)
+			for _, salt := range []int{rsa.PSSSaltLengthAuto, 10, 20, 32, 48, 64, hash.Size() + 1} {
+				if salt == hash.Size() {
+					continue
+				}
+				sig, err := rsa.SignPSS(rand.Reader, k, hash, digest(hash, text), &rsa.PSSOptions{SaltLength: salt})
+				if err != nil {
+					a.Fatal(err)
+				}
+				a.tokens(badToken, alg+" salt", text+"."+b64(sig))
 			}
-			a.tokens(badToken, "salt", text+"."+b64(sig))
 		}
 	}},
 	{30, "PKCS #1 padding that is not exact", anRSAKey, func(a *attack) {
-		text := b64(a.header("alg", `"RS256"`)) + "." + b64(a.claims())
-		for _, em := range paddings(a.key.(*rsa.PrivateKey).Size(), sha256.Sum256([]byte(text))) {
-			a.tokens(badToken, "padding", text+"."+b64(power(a.key.(*rsa.PrivateKey), em)))
+		for _, alg := range []string{"RS256", "RS384", "RS512"} {
+			text := b64(a.header("alg", quote(alg))) + "." + b64(a.claims())
+			for _, em := range paddings(a.key.(*rsa.PrivateKey).Size(), hashOf(alg), text) {
+				a.tokens(badToken, alg+" padding", text+"."+b64(power(a.key.(*rsa.PrivateKey), em)))
+			}
 		}
 	}},
 	{31, "crit", aKey, func(a *attack) {
@@ -150,12 +176,12 @@ var keyRows = []row{
 	}},
 	{35, "a certificate of the attacker's own", 0, func(a *attack) {
 		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-		for alg, key := range map[string]any{"ES256": a.stranger.ec, "RS256": a.stranger.rsa} {
-			pub := any(&a.stranger.rsa.PublicKey)
-			if alg == "ES256" {
-				pub = &a.stranger.ec.PublicKey
+		for alg, key := range a.stranger.keys() {
+			signer, ok := key.(crypto.Signer)
+			if !ok {
+				continue
 			}
-			der, err := x509.CreateCertificate(rand.Reader, template, template, pub, key)
+			der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), key)
 			if err != nil {
 				a.Fatal(err)
 			}
@@ -165,14 +191,17 @@ var keyRows = []row{
 	}},
 	{36, "a kid that is a path, with the key found there", 0, func(a *attack) {
 		for _, kid := range []string{"../../../../../../dev/null", "/dev/null", "/invalid_path", ""} {
-			for _, secret := range [][]byte{nil, make([]byte, 32)} {
-				a.tokens(badToken, kid, by(secret, "HS256", a.header("alg", `"HS256"`, "kid", quote(kid)), a.claims()))
+			for _, alg := range secretAlgorithms { // to HMAC no bytes are as many zeros as it likes
+				a.tokens(badToken, kid, by([]byte(nil), alg, a.header("alg", quote(alg), "kid", quote(kid)), a.claims()))
 			}
 		}
 	}},
 	{37, "a kid that is a command, a query or a line of a log", 0, func(a *attack) {
 		for _, kid := range []string{`x' UNION SELECT '1';--`, "|sleep 10", "$(curl 127.0.0.1)", "a\r\nlevel=info msg=ok", "a\nb", "\x1b[2J", "../*", "k?", "{k}"} {
-			a.tokens(badToken, kid, a.signed("kid", quote(kid)), by([]byte("1"), "HS256", a.header("alg", `"HS256"`, "kid", quote(kid)), a.claims()))
+			a.tokens(badToken, kid, a.signed("kid", quote(kid)))
+			for _, alg := range secretAlgorithms {
+				a.tokens(badToken, kid, by([]byte("1"), alg, a.header("alg", quote(alg), "kid", quote(kid)), a.claims()))
+			}
 		}
 	}},
 	{38, "a kid of another type or size", 0, func(a *attack) {
@@ -186,29 +215,34 @@ var keyRows = []row{
 	{40, "no kid, where every key would be tried", anotherSuite, nil},
 }
 
-// digestInfo is the DER in front of a SHA-256 digest in PKCS #1 (RFC 8017 §9.2).
-var digestInfo = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+// digestInfo is the DER in front of a digest in PKCS #1 (RFC 8017 §9.2): the length of it
+// all, that of the algorithm, its object identifier, NULL, and the length of the digest.
+func digestInfo(hash crypto.Hash) []byte {
+	size := byte(hash.Size())
+	last := map[crypto.Hash]byte{crypto.SHA256: 1, crypto.SHA384: 2, crypto.SHA512: 3}[hash]
+	return []byte{0x30, 17 + size, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, last, 0x05, 0x00, 0x04, size}
+}
+
+// padding fills up what is between a start and the rest.
+func padding(size int, start []byte, fill byte, rest []byte) []byte {
+	return slices.Concat(start, bytes.Repeat([]byte{fill}, size-len(start)-len(rest)), rest)
+}
 
 // paddings are encoded messages that a lenient verifier takes for PKCS #1.
-func paddings(size int, sum [32]byte) [][]byte {
+func paddings(size int, hash crypto.Hash, text string) [][]byte {
+	sum, info := digest(hash, text), digestInfo(hash)
 	build := func(start []byte, fill byte, info, tail []byte) []byte {
-		em := append([]byte{}, start...)
-		rest := append(append([]byte{0}, info...), append(sum[:], tail...)...)
-		for len(em)+len(rest) < size {
-			em = append(em, fill)
-		}
-		return append(em, rest...)
+		return padding(size, start, fill, slices.Concat([]byte{0}, info, sum, tail))
 	}
 	garbage := make([]byte, size/2) // Bleichenbacher's forgery of 2006
-	noNull := append([]byte{0x30, 0x2f, 0x30, 0x0b}, digestInfo[4:15]...)
-	noNull = append(noNull, 0x04, 0x20)
+	noNull := slices.Concat([]byte{0x30, info[1] - 2, 0x30, 0x0b}, info[4:15], info[17:])
 	return [][]byte{
-		build([]byte{0, 1}, 0xff, digestInfo, garbage),
-		build([]byte{0, 1}, 0xff, digestInfo, []byte{0}),
-		build([]byte{0, 1}, 0xfe, digestInfo, nil),
-		build([]byte{0, 1}, 0x00, digestInfo, nil),
-		build([]byte{0, 2}, 0xff, digestInfo, nil),
-		build([]byte{0, 0}, 0xff, digestInfo, nil),
+		build([]byte{0, 1}, 0xff, info, garbage),
+		build([]byte{0, 1}, 0xff, info, []byte{0}),
+		build([]byte{0, 1}, 0xfe, info, nil),
+		build([]byte{0, 1}, 0x00, info, nil),
+		build([]byte{0, 2}, 0xff, info, nil),
+		build([]byte{0, 0}, 0xff, info, nil),
 		build([]byte{0, 1}, 0xff, nil, nil),
 		build([]byte{0, 1}, 0xff, noNull, nil),
 	}
