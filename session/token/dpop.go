@@ -96,8 +96,8 @@ func NewProofVerifier(cfg ProofConfig) (*ProofVerifier, error) {
 		add("Window: %v, 1s to %v is allowed", cfg.Window, maxProofWindow)
 	}
 	if len(cfg.NonceKey) > 0 {
-		if len(cfg.NonceKey) < minNonceKey {
-			add("NonceKey: %d bytes, at least %d are required", len(cfg.NonceKey), minNonceKey)
+		if _, err := cleanSecret(cfg.NonceKey, minNonceKey); err != nil {
+			add("NonceKey: %w", err)
 		}
 		v.nonces = seal(newNonces(cfg.NonceKey))
 	}

@@ -15,7 +15,7 @@ import (
 func TestNonces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		withKey := func(b string) func(*token.ProofConfig) {
-			return func(c *token.ProofConfig) { c.NonceKey = []byte(strings.Repeat(b, 32)) }
+			return func(c *token.ProofConfig) { c.NonceKey = []byte(strings.Repeat(b+"-", 16)) }
 		}
 		v, same, other := proofs(t, withKey("n")), proofs(t, withKey("n")), proofs(t, withKey("m"))
 		with := func(v *token.ProofVerifier, nonce string) (*token.Proof, error) {
@@ -60,25 +60,26 @@ func TestProofConfigIsValidated(t *testing.T) {
 		edit func(*token.ProofConfig)
 		want string
 	}{
-		"no origin":               {func(c *token.ProofConfig) { c.Origins = nil }, "Origins: 0 given"},
-		"33 origins":              {func(c *token.ProofConfig) { c.Origins = slices.Repeat([]string{origin}, 33) }, "Origins: 33 given"},
-		"an origin with a path":   {func(c *token.ProofConfig) { c.Origins = []string{origin + "/v1"} }, "Origins: "},
-		"an origin with a query":  {func(c *token.ProofConfig) { c.Origins = []string{origin + "?x"} }, "Origins: "},
-		"an origin with a user":   {func(c *token.ProofConfig) { c.Origins = []string{"https://u@api.example.com"} }, "Origins: "},
-		"a host alone":            {func(c *token.ProofConfig) { c.Origins = []string{"api.example.com"} }, "Origins: "},
-		"an origin without TLS":   {func(c *token.ProofConfig) { c.Origins = []string{"http://api.example.com"} }, "loopback"},
-		"a star alone":            {func(c *token.ProofConfig) { c.Origins = []string{"https://*"} }, "Origins: "},
-		"a star inside":           {func(c *token.ProofConfig) { c.Origins = []string{"https://a*.example.com"} }, "Origins: "},
-		"two stars":               {func(c *token.ProofConfig) { c.Origins = []string{"https://*.*.example.com"} }, "Origins: "},
-		"no host":                 {func(c *token.ProofConfig) { c.Origins = []string{"https://"} }, "Origins: "},
-		"another scheme":          {func(c *token.ProofConfig) { c.Origins = []string{"ftp://api.example.com"} }, "Origins: "},
-		"HS256":                   {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.HS256} }, "Algorithms: "},
-		"HS512":                   {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES512, token.HS512} }, `Algorithms: "HS512" is not one of EdDSA, ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512`},
-		"none":                    {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{"none"} }, "Algorithms: "},
-		"an algorithm twice":      {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES256, token.ES256} }, "twice"},
-		"a window of an hour":     {func(c *token.ProofConfig) { c.Window = time.Hour }, "Window: "},
-		"a window of no length":   {func(c *token.ProofConfig) { c.Window = -1 }, "Window: "},
-		"a nonce key of 31 bytes": {func(c *token.ProofConfig) { c.NonceKey = make([]byte, 31) }, "NonceKey: "},
+		"no origin":                         {func(c *token.ProofConfig) { c.Origins = nil }, "Origins: 0 given"},
+		"33 origins":                        {func(c *token.ProofConfig) { c.Origins = slices.Repeat([]string{origin}, 33) }, "Origins: 33 given"},
+		"an origin with a path":             {func(c *token.ProofConfig) { c.Origins = []string{origin + "/v1"} }, "Origins: "},
+		"an origin with a query":            {func(c *token.ProofConfig) { c.Origins = []string{origin + "?x"} }, "Origins: "},
+		"an origin with a user":             {func(c *token.ProofConfig) { c.Origins = []string{"https://u@api.example.com"} }, "Origins: "},
+		"a host alone":                      {func(c *token.ProofConfig) { c.Origins = []string{"api.example.com"} }, "Origins: "},
+		"an origin without TLS":             {func(c *token.ProofConfig) { c.Origins = []string{"http://api.example.com"} }, "loopback"},
+		"a star alone":                      {func(c *token.ProofConfig) { c.Origins = []string{"https://*"} }, "Origins: "},
+		"a star inside":                     {func(c *token.ProofConfig) { c.Origins = []string{"https://a*.example.com"} }, "Origins: "},
+		"two stars":                         {func(c *token.ProofConfig) { c.Origins = []string{"https://*.*.example.com"} }, "Origins: "},
+		"no host":                           {func(c *token.ProofConfig) { c.Origins = []string{"https://"} }, "Origins: "},
+		"another scheme":                    {func(c *token.ProofConfig) { c.Origins = []string{"ftp://api.example.com"} }, "Origins: "},
+		"HS256":                             {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.HS256} }, "Algorithms: "},
+		"HS512":                             {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES512, token.HS512} }, `Algorithms: "HS512" is not one of EdDSA, ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512`},
+		"none":                              {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{"none"} }, "Algorithms: "},
+		"an algorithm twice":                {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES256, token.ES256} }, "twice"},
+		"a window of an hour":               {func(c *token.ProofConfig) { c.Window = time.Hour }, "Window: "},
+		"a window of no length":             {func(c *token.ProofConfig) { c.Window = -1 }, "Window: "},
+		"a nonce key of 31 bytes":           {func(c *token.ProofConfig) { c.NonceKey = []byte(strings.Repeat("k-", 16)[1:]) }, "NonceKey: a secret of 31 bytes"},
+		"a nonce key that was never filled": {func(c *token.ProofConfig) { c.NonceKey = make([]byte, 32) }, "NonceKey: a secret of one byte"},
 	} {
 		cfg := token.ProofConfig{Origins: []string{origin}}
 		tt.edit(&cfg)
