@@ -21,6 +21,8 @@ func (s *snapshot) expect(r *Request) question {
 		return q // it is refused
 	}
 	q.tenant = n.tenants.expect(r.Tenant.String())
+	q.user = n.users.expect(r.Subject.ID)
+	s.closures.expect(n.who(n.users.guess(q.user.hash)))
 	q.action = n.words.expect(string(r.Action))
 	if o.Route == "" {
 		q.typ, q.name = n.words.expect(o.Type), o.ID
@@ -30,8 +32,6 @@ func (s *snapshot) expect(r *Request) question {
 	}
 	s.own.expect(q.tenant, &q)
 	s.shared.expect(term{}, &q)
-	q.user = n.users.expect(r.Subject.ID)
-	s.closures.expect(n.who(n.users.guess(q.user.hash)))
 	return q
 }
 

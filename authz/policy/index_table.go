@@ -14,10 +14,9 @@ import (
 // cache. The hash is seeded anew for each table: nobody can choose names that collide.
 type texts struct {
 	seed  maphash.Seed
-	slots []textSlot
-	shift int
-	all   string // every text, one after the other
-	full  bool   // there was no room for some text
+	slots []textSlot // an even number
+	all   string     // every text, one after the other
+	full  bool       // there was no room for some text
 
 	bytes []byte   // instead of all, until seal
 	added []uint32 // by slot, until seal: how many texts there were with this one
@@ -40,33 +39,41 @@ const shortText = 20 // bytes that have room in a slot
 
 func newTexts() *texts {
 	t := &texts{seed: maphash.MakeSeed()}
-	t.grow()
+	t.resize(16)
 	return t
 }
 
-// grow doubles the slots.
-func (t *texts) grow() {
+// resize gives the table a number of slots, which is even and more than there are texts.
+func (t *texts) resize(size int) {
 	slots, added := t.slots, t.added
-	t.slots = make([]textSlot, max(2*len(slots), 16))
-	t.added = make([]uint32, len(t.slots))
-	t.shift = 32
-	for n := len(t.slots); n > 1; n >>= 1 {
-		t.shift--
-	}
+	t.slots = make([]textSlot, size)
+	t.added = make([]uint32, size)
 	for i, s := range slots {
 		if s.size != 0 {
-			at := t.empty(s.hash)
+			at := t.first(s.hash)
+			for t.slots[at].size != 0 {
+				at = t.next(s.hash, at)
+			}
 			t.slots[at], t.added[at] = s, added[i]
 		}
 	}
 }
 
-func (t *texts) empty(hash uint32) uint32 {
-	i, k := hash>>t.shift, uint32(0)
-	for t.slots[i^k].size != 0 {
-		k++
+// first is the slot where a text with a hash is looked for first.
+func (t *texts) first(hash uint32) uint32 { return uint32(uint64(hash) * uint64(len(t.slots)) >> 32) }
+
+// next is where it is looked for after slot at: the neighbour on the line of the cache, and
+// then one line after the other.
+func (t *texts) next(hash, at uint32) uint32 {
+	if first := t.first(hash); at == first {
+		return at ^ 1
+	} else if at == first^1 {
+		at = first | 1
 	}
-	return i ^ k
+	if at++; int(at) == len(t.slots) {
+		return 0
+	}
+	return at
 }
 
 func (t *texts) hash(s string) uint32 { return uint32(maphash.String(t.seed, s)) | 1 }
@@ -75,13 +82,13 @@ func (t *texts) hash(s string) uint32 { return uint32(maphash.String(t.seed, s))
 // is looked up later.
 func (t *texts) expect(s string) term {
 	hash := t.hash(s)
-	prefetch(t.slots, uint64(hash>>t.shift))
+	prefetch(t.slots, uint64(t.first(hash)))
 	return term{hash: hash}
 }
 
 // guess is the number that the text with a hash has, when it has one and stands where it is
 // looked for first.
-func (t *texts) guess(hash uint32) uint32 { return hash>>t.shift + 1 }
+func (t *texts) guess(hash uint32) uint32 { return t.first(hash) + 1 }
 
 // settle looks up the number of s, whose hash is known.
 func (t *texts) settle(k *term, s string) {
@@ -102,9 +109,10 @@ func (t *texts) term(id uint32) term {
 // that into its number. It copies s, so that the table pins nothing of what it was made from.
 func (t *texts) add(s string) uint32 {
 	hash := t.hash(s)
-	for i, k := hash>>t.shift, uint32(0); t.slots[i^k].size != 0; k++ {
-		if slot := &t.slots[i^k]; slot.hash == hash && string(t.bytes[slot.from:slot.from+slot.size-1]) == s {
-			return t.added[i^k]
+	at := t.first(hash)
+	for ; t.slots[at].size != 0; at = t.next(hash, at) {
+		if slot := &t.slots[at]; slot.hash == hash && string(t.bytes[slot.from:slot.from+slot.size-1]) == s {
+			return t.added[at]
 		}
 	}
 	if uint64(len(s))+uint64(len(t.bytes)) >= math.MaxUint32 {
@@ -112,19 +120,23 @@ func (t *texts) add(s string) uint32 {
 		return 0
 	}
 	if t.count+1 > len(t.slots)*2/3 {
-		t.grow()
+		t.resize(2 * len(t.slots))
+		for at = t.first(hash); t.slots[at].size != 0; {
+			at = t.next(hash, at)
+		}
 	}
 	t.count++
 	slot := textSlot{hash: hash, from: uint32(len(t.bytes)), size: uint32(len(s)) + 1}
 	copy(slot.short[:], s)
 	t.bytes = append(t.bytes, s...)
-	at := t.empty(hash)
 	t.slots[at], t.added[at] = slot, uint32(t.count)
 	return t.added[at]
 }
 
-// seal ends adding. It returns the number of each text by what add returned.
+// seal ends adding, and gives back what the table has grown too large by. It returns the
+// number of each text by what add returned.
 func (t *texts) seal() []uint32 {
+	t.resize(t.count*3/2&^1 + 2)
 	numbers := make([]uint32, t.count+1)
 	for i, n := range t.added {
 		if n != 0 {
@@ -140,13 +152,13 @@ func (t *texts) seal() []uint32 {
 func (t *texts) find(s string) uint32 { return t.lookUp(t.hash(s), s) }
 
 func (t *texts) lookUp(hash uint32, s string) uint32 {
-	for i, k := hash>>t.shift, uint32(0); ; k++ {
-		slot := &t.slots[i^k] // neighbours first: the slots of one line of the cache
+	for at := t.first(hash); ; at = t.next(hash, at) {
+		slot := &t.slots[at]
 		if slot.size == 0 {
 			return 0
 		}
 		if slot.hash == hash && t.is(slot, s) {
-			return (i ^ k) + 1
+			return at + 1
 		}
 	}
 }
