@@ -32,14 +32,20 @@ func (p *pool) Load(ctx context.Context, ref session.Ref) (session.Session, erro
 // alone, whatever else the machine does: the 99th percentile of one tenant's loads, alone
 // and while 64 clients of another tenant ask as fast as they are answered.
 func TestAFloodLeavesAnotherTenantsSlowestLoadsWithinAFifth(t *testing.T) {
-	const connections, takes = 8, 2 * time.Millisecond
+	t.Run("as many places as one tenant may have", func(t *testing.T) { floodOf(t, 8, 8) })
+	t.Run("as by default, on one processor", func(t *testing.T) { floodOf(t, 16, 8) })
+	t.Run("as by default, on two", func(t *testing.T) { floodOf(t, 20, 8) })
+}
+
+func floodOf(t *testing.T, connections, each int) {
+	const takes = 2 * time.Millisecond
 	quiet := ref(t, "globex", "carol")
 	loud := ref(t, "acme", "mallory")
 	measure := func(limit, flood bool) (p99 time.Duration) {
 		synctest.Test(t, func(t *testing.T) {
 			var loader middleware.Loader = &pool{make(chan struct{}, connections), takes}
 			if limit {
-				loader = middleware.LimitLoader(loader, connections, connections)
+				loader = middleware.LimitLoader(loader, connections, each)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			var flooding sync.WaitGroup
