@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	crand "crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
@@ -246,20 +247,29 @@ func TestTheSignersPublishedSetVerifies(t *testing.T) {
 // whatever kid, a token is accepted only under the issuer whose key signed it.
 func TestNoIssuerSignsForAnother(t *testing.T) {
 	const count = 20
-	pairs := make([]ed25519.PrivateKey, count)
+	pairs := make([]pair, count)
 	issuers := make([]token.Issuer, count)
 	name := func(n int) string { return fmt.Sprintf("https://idp-%d.example.com", n) }
+	// A secret is quickly signed with, so most issuers have one.
+	algorithm := func(n int) token.Algorithm {
+		if n%5 == 0 {
+			return token.EdDSA
+		}
+		return token.HS256
+	}
 	for n := range count {
 		_, private, _ := ed25519.GenerateKey(nil)
-		pairs[n] = private
+		pairs[n] = pair{ed: private, plain: make([]byte, 64)}
+		crand.Read(pairs[n].plain)
 		// Two ids each, and every id is used by other issuers too.
+		public := pairs[n].public(algorithm(n))
 		set, err := token.NewKeySet(
-			key(t, "k1", token.EdDSA, private.Public()),
-			key(t, fmt.Sprintf("k%d", 2+n%3), token.EdDSA, private.Public()))
+			key(t, "k1", algorithm(n), public),
+			key(t, fmt.Sprintf("k%d", 2+n%3), algorithm(n), public))
 		if err != nil {
 			t.Fatal(err)
 		}
-		issuers[n] = token.Issuer{Name: name(n), Audience: audience, Algorithms: []token.Algorithm{token.EdDSA}, Keys: set}
+		issuers[n] = token.Issuer{Name: name(n), Audience: audience, Algorithms: []token.Algorithm{algorithm(n)}, Keys: set}
 	}
 	v := verifier(t, issuers...)
 	const attempts = 100_000
@@ -273,8 +283,8 @@ func TestNoIssuerSignsForAnother(t *testing.T) {
 					claims = signs
 				}
 				kid := fmt.Sprintf("k%d", 1+rand.IntN(4))
-				p := pair{ed: pairs[signs]}
-				raw := p.forge(token.EdDSA, headerOf(token.EdDSA, "kid", `"`+kid+`"`), claimsOf("iss", `"`+name(claims)+`"`))
+				alg := algorithm(signs)
+				raw := pairs[signs].forge(alg, headerOf(alg, "kid", `"`+kid+`"`), claimsOf("iss", `"`+name(claims)+`"`))
 				got, err := v.Verify(context.Background(), raw)
 				want := signs == claims && (kid == "k1" || kid == fmt.Sprintf("k%d", 2+signs%3))
 				switch {
