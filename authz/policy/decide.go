@@ -13,22 +13,22 @@ func (s *snapshot) decide(r *Request, q *question) Decision {
 
 // expect begins a question: it takes the hashes of what the request says, and has all places
 // fetched that the answer is likely to need. Among many rules these are far away in memory,
-// and arrive together while the request is checked.
-func (s *snapshot) expect(r *Request) question {
+// and arrive together while the request is checked. Nothing is decided by it.
+func (s *snapshot) expect(r *Request) (q question) {
 	n, o := s.names, &r.Object
-	q := question{name: o.Route}
 	if len(r.Subject.ID) > maxIDLength || len(o.Route) > maxRouteLength || len(o.ID) > maxIDLength || len(o.Type) > maxNameLength || len(r.Action) > maxNameLength {
-		return q // it is refused
+		return q // it is refused, and hashing it may take long
 	}
 	q.tenant = n.tenants.expect(r.Tenant.String())
 	q.user = n.users.expect(r.Subject.ID)
 	s.closures.expect(n.who(n.users.guess(q.user.hash)))
 	q.action = n.words.expect(string(r.Action))
+	name := o.Route
 	if o.Route == "" {
-		q.typ, q.name = n.words.expect(o.Type), o.ID
+		q.typ, name = n.words.expect(o.Type), o.ID
 	}
-	if q.name != "" {
-		q.rest = n.objects.expect(q.name)
+	if name != "" {
+		q.rest = n.objects.expect(name)
 	}
 	s.own.expect(q.tenant, &q)
 	s.shared.expect(term{}, &q)
@@ -40,14 +40,18 @@ func (s *snapshot) settle(q *question, r *Request) {
 	n, o := s.names, &r.Object
 	n.tenants.settle(&q.tenant, r.Tenant.String())
 	n.words.settle(&q.action, string(r.Action))
+	q.name = o.Route
 	if o.Route == "" {
-		if n.words.settle(&q.typ, o.Type); q.typ == (term{}) {
-			q.name, q.rest = "", term{} // without its type, an id could be taken for a route
+		// Without its type, an id could be taken for a route.
+		if n.words.settle(&q.typ, o.Type); q.typ != (term{}) {
+			q.name = o.ID
 		}
 	}
-	if q.name != "" {
-		n.objects.settle(&q.rest, q.name)
+	if q.name == "" {
+		q.rest = term{}
+		return
 	}
+	n.objects.settle(&q.rest, q.name)
 }
 
 // hits appends the rules that are for this caller, action and object. names is room for the

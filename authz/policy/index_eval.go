@@ -96,9 +96,6 @@ func (q *inquiry) term(i int) term {
 	if !f.known {
 		f.known = true
 		if f.kind == cellString && f.state == factThere {
-			if f.term.hash == 0 {
-				f.term.hash = q.v.texts.hash(f.s)
-			}
 			q.v.texts.settle(&f.term, f.s)
 		}
 	}

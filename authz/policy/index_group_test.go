@@ -2,11 +2,16 @@ package policy
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"unsafe"
 
+	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -107,6 +112,66 @@ func TestThePlaceThatIsExpectedIsTheOneLookedUp(t *testing.T) {
 	r.Action = "write"
 	if q := n.expect(&r); keyOf(q.tenant, q.action, q.typ, coversOne, q.rest).hash == stands.hash {
 		t.Error("every question has one place")
+	}
+}
+
+// Expecting is for speed alone. Were it to decide, a part that it leaves out would take the
+// deny rules with it and leave the allow for everything.
+func TestAQuestionThatNobodyExpectedIsAnsweredAlike(t *testing.T) {
+	const rows = `
+p, role:anyone, *,    *,     *,    true, allow
+p, user:alice,  acme, doc:7, read, true, deny
+p, user:alice,  acme, /a/*,  GET,  true, deny
+g, user:alice,  role:editor, acme
+p, role:editor, acme, doc,   write, true, deny
+`
+	model, err := fs.ReadFile(policies.Files(), "model.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := Load(fstest.MapFS{"model.conf": {Data: model}, "policy.csv": {Data: []byte(rows)}, "attributes.csv": {}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := e.snapshot()
+	denied := 0
+	for _, tenantID := range []string{"acme", "globex"} {
+		for _, user := range []string{"alice", "bob"} {
+			for _, action := range []Action{"read", "write", "GET"} {
+				for _, object := range []Object{{Type: "doc", ID: "7"}, {Type: "doc"}, {Type: "other", ID: "/a/b"}, Route("/a/b"), Route("/b")} {
+					r := Request{Tenant: tenant.MustParse(tenantID), Subject: Subject{ID: user}, Action: action, Object: object}
+					q := s.expect(&r)
+					want, got := s.decide(&r, &q), s.decide(&r, &question{})
+					if want.Effect != got.Effect || !slices.Equal(want.Reasons, got.Reasons) {
+						t.Errorf("%+v: %v, and not expected %v", r, want, got)
+					}
+					if !want.Allowed() {
+						denied++
+					}
+				}
+			}
+		}
+	}
+	if denied != 4 {
+		t.Errorf("%d are denied, of doc:7, /a/b and doc in acme 4 are right", denied)
+	}
+}
+
+// Each of these is denied by a rule of its own or not at all, so none may be decided.
+func TestNoPartOfARequestIsLongerThanItsLimit(t *testing.T) {
+	long := strings.Repeat("a", 2000)
+	for name, r := range map[string]Request{
+		"an action":          {Action: Action(long), Object: Object{Type: "doc"}},
+		"a method":           {Action: Action(strings.ToUpper(long)), Object: Route("/a")},
+		"a type":             {Action: "read", Object: Object{Type: long}},
+		"an id":              {Action: "read", Object: Object{Type: "doc", ID: long}},
+		"a route":            {Action: "GET", Object: Route("/" + long)},
+		"a route with an id": {Action: "GET", Object: Object{Route: "/a", ID: long}},
+		"a user":             {Tenant: tenant.MustParse("acme"), Subject: Subject{ID: long}, Action: "read", Object: Object{Type: "doc"}},
+	} {
+		if err := r.validate(); !errors.Is(err, ErrRequest) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -90,8 +90,11 @@ func (t *texts) expect(s string) term {
 // looked for first.
 func (t *texts) guess(hash uint32) uint32 { return t.first(hash) + 1 }
 
-// settle looks up the number of s, whose hash is known.
+// settle looks up the number of s, which was expected or not.
 func (t *texts) settle(k *term, s string) {
+	if k.hash == 0 {
+		k.hash = t.hash(s)
+	}
 	if k.id = t.lookUp(k.hash, s); k.id == 0 {
 		*k = term{}
 	}

@@ -150,7 +150,7 @@ func (s *snapshot) beginnings(list []term, q *question) []term {
 			continue
 		}
 		prefix := q.name[:i+1]
-		k := term{hash: s.names.objects.hash(prefix)}
+		var k term
 		if s.names.objects.settle(&k, prefix); k != (term{}) {
 			list = append(list, k)
 		}
