@@ -1,4 +1,4 @@
-# make test is what CI runs and what a change must pass.
+# make help lists the targets. make test is what CI runs and what a change must pass.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := test
@@ -6,8 +6,14 @@ SHELL := bash
 MODULES := . examples integration
 BIN := $(CURDIR)/.bin
 STATICCHECK_VERSION := v0.8.2
+STATICCHECK := $(BIN)/staticcheck-$(STATICCHECK_VERSION)
 
-.PHONY: test setup fmt vet staticcheck unit integration soak bench fuzz
+.PHONY: help check test setup fmt vet staticcheck quick unit soak bench fuzz
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+check: fmt vet staticcheck quick ## the everyday: all but the race detector and real servers, in two minutes
 
 test: setup fmt vet staticcheck unit ## everything a change must pass
 
@@ -18,27 +24,30 @@ fmt: ## refuse files that gofmt would change
 	@unformatted="$$(git ls-files '*.go' | xargs -r gofmt -l)"; \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
 
-vet:
+vet: ## go vet in every module
 	@for m in $(MODULES); do echo "go vet $$m"; (cd $$m && go vet ./...); done
 
-$(BIN)/staticcheck-$(STATICCHECK_VERSION):
+$(STATICCHECK):
 	@mkdir -p $(BIN)
 	@GOBIN=$(BIN) GOWORK=off GOFLAGS= go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(BIN)/staticcheck $@
 
-staticcheck: $(BIN)/staticcheck-$(STATICCHECK_VERSION)
+staticcheck: $(STATICCHECK) ## staticcheck in every module
 	@for m in $(MODULES); do echo "staticcheck $$m"; (cd $$m && $< ./...); done
+
+quick: ## the tests of the root module and the examples, without the race detector
+	@for m in . examples; do echo "go test $$m"; (cd $$m && go test -short ./...); done
 
 unit: ## every module's tests, with the race detector
 	@scripts/unit.sh $(MODULES)
 
+# Without the race detector, under which make test runs the same tests with smaller numbers:
+# here many bounds are of time.
+soak: setup ## the long proofs, about half an hour
+	@for m in $(MODULES); do (cd $$m && REEVE_SOAK=1 go test -timeout 60m ./...); done
+
 bench: ## benchmarks, with allocations
 	@for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchmem ./...); done
 
-# Without the race detector, under which make test runs the same tests with smaller numbers:
-# here many bounds are of time.
-soak: ## the long proofs
-	@for m in $(MODULES); do (cd $$m && REEVE_SOAK=1 go test -timeout 60m ./...); done
-
-fuzz: ## each fuzz target for FUZZTIME
+fuzz: ## each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz.sh $(or $(FUZZTIME),30s)

@@ -228,7 +228,7 @@ func (w *Watch) remove(l *lifetime) {
 // queue is the first that is due, but for the random part, which spreads those that came
 // together. The lock is held.
 func (w *Watch) schedule(u *watched) {
-	u.due = time.Now().Add(w.opts.Interval - rand.N(w.opts.Interval/4)) //nolint:gosec // spreads load, guards nothing
+	u.due = time.Now().Add(w.opts.Interval - rand.N(w.opts.Interval/4)) // spreads load, guards nothing
 	w.queue = append(w.queue, u)
 	w.some.Signal()
 }

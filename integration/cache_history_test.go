@@ -171,6 +171,15 @@ func watchStalls(t *testing.T) *stalls {
 	return s
 }
 
+// take returns the worst stall since the last call, and begins anew.
+func (s *stalls) take() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	worst := s.worst
+	s.worst = 0
+	return worst
+}
+
 // slack is what a bound must leave out: the worst stall, twice, since what is measured
 // waits for the server's process too.
 func (s *stalls) slack() time.Duration {

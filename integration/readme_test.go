@@ -135,7 +135,7 @@ func TestReadmeProgram(t *testing.T) {
 			t.Logf("log of the program:\n%s", logs)
 		}
 	})
-	q := &quickstart{t: t, base: "http://" + addr, logs: logs}
+	q := &quickstart{t: t, base: "http://" + addr, logs: logs, stalls: watchStalls(t)}
 	soon(t, "the program listens", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
@@ -311,6 +311,9 @@ func TestReadmeNamesTestsThatExist(t *testing.T) {
 		dir := ""
 		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[2], -1) {
 			name := m[1]
+			if name == "make soak" {
+				continue
+			}
 			if !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Fuzz") {
 				dir = name
 				if _, err := os.Stat(filepath.Join("..", dir)); err != nil {
@@ -318,8 +321,13 @@ func TestReadmeNamesTestsThatExist(t *testing.T) {
 				}
 				continue
 			}
-			if !declared(t, dir, name) {
+			source := declared(t, dir, name)
+			if source == "" {
 				t.Errorf("%s: there is no %s in %s", strings.TrimSpace(cells[1]), name, dir)
+			}
+			// A row that only the long proof shows says so.
+			if longProof.MatchString(source) && !strings.Contains(line, "`"+name+"` (`make soak`)") {
+				t.Errorf("%s: %s is skipped by make test; write (`make soak`) behind it", strings.TrimSpace(cells[1]), name)
 			}
 		}
 		if dir == "" {
@@ -331,18 +339,23 @@ func TestReadmeNamesTestsThatExist(t *testing.T) {
 	}
 }
 
-// declared reports whether a test of the name, or beginning with it where it ends in "…",
-// stands in the folder, or for a suite in the folders that run it.
-func declared(t *testing.T, dir, name string) bool {
+// longProof finds a test that make test skips.
+var longProof = regexp.MustCompile(`if (!soak\(\)|os\.Getenv\("REEVE_SOAK"\) == "") \{\n\t\tt\.Skip`)
+
+// declared returns the source of a test of the name, or of those that begin with it where it
+// ends in "…", in the folder, or for a suite in the folders that run it. It returns "" where there is none.
+func declared(t *testing.T, dir, name string) string {
 	t.Helper()
-	pattern := "^func " + regexp.QuoteMeta(name) + `\(`
+	pattern := regexp.QuoteMeta(name) + `\(`
 	if prefix, open := strings.CutSuffix(name, "…"); open {
-		pattern = "^func " + regexp.QuoteMeta(prefix)
+		pattern = regexp.QuoteMeta(prefix)
 	}
+	function := regexp.MustCompile(`(?ms)^func ` + pattern + `.*?^}$`)
 	dirs := []string{dir}
 	if dir == "session/sessiontest" {
 		dirs = []string{"session/memstore", "integration"}
 	}
+	found := ""
 	for _, d := range dirs {
 		files, err := filepath.Glob(filepath.Join("..", d, "*_test.go"))
 		if err != nil {
@@ -353,10 +366,8 @@ func declared(t *testing.T, dir, name string) bool {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if regexp.MustCompile("(?m)" + pattern).Match(data) {
-				return true
-			}
+			found += strings.Join(function.FindAllString(string(data), -1), "\n")
 		}
 	}
-	return false
+	return found
 }

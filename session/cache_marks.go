@@ -44,7 +44,7 @@ func (m *marks) place(t Topics) place {
 }
 
 func (m *marks) index(table []atomic.Uint64, topic string) uint32 {
-	return uint32(maphash.String(m.seed, topic) & uint64(len(table)-1)) //nolint:gosec // tables are shorter than 2^32
+	return uint32(maphash.String(m.seed, topic) & uint64(len(table)-1)) // tables are shorter than 2^32
 }
 
 // stamp is the sum of the counters of a place. None ever decreases, so two sums are equal

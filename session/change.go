@@ -105,7 +105,7 @@ func (m *Manager) checkChange(before, after Session) error {
 // met once do not meet again.
 func backOff(ctx context.Context, attempt int) error {
 	limit := time.Millisecond << min(attempt, 6)
-	timer := time.NewTimer(rand.N(limit)) //nolint:gosec // spreads retries, guards nothing
+	timer := time.NewTimer(rand.N(limit)) // spreads retries, guards nothing
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
