@@ -244,7 +244,9 @@ func TestAlwaysRefusesWhatIsNotBound(t *testing.T) {
 
 func TestDPoPNonces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoundWorld(t, func(c *token.ProofConfig, _ *middleware.DPoP) { c.NonceKey = []byte(strings.Repeat("n-", 16)) })
+		b := newBoundWorld(t, func(c *token.ProofConfig, _ *middleware.DPoP) {
+			c.NonceKey = session.NewSecretKey([]byte(strings.Repeat("n-", 16)))
+		})
 		uri := publicOrigin + "/me"
 		send := func(change ...edits) *httptest.ResponseRecorder {
 			return b.send("GET", "/me", b.bound, b.holder.proof("GET", uri, b.bound, change...))

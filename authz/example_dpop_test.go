@@ -72,7 +72,7 @@ func exampleParts() (*token.Verifier, *session.Manager, *policy.Engine) {
 		Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys,
 		Logout: &token.LogoutTrust{Audience: "client-42"},
 	}))
-	sessions := authz.Must(session.NewManager(memstore.New(), session.Options{Key: make([]byte, 32)}))
+	sessions := authz.Must(session.NewManager(memstore.New(), session.Options{Key: session.MustParseSecretKey("g0Jp5vCQk0yW0m1l2c1mH7b9bK0oZ8t5c1sV7uQxJ3E=")}))
 	engine := authz.Must(policy.Load(fstest.MapFS{
 		"model.conf": {Data: authz.Must(fs.ReadFile(policies.Files(), "model.conf"))},
 		"policy.csv": {Data: []byte("p, role:editor, *, /transfers, POST, true, allow\np, role:anyone, *, /backchannel-logout, POST, true, allow\n")},

@@ -185,7 +185,7 @@ func TestHostileOfABrokenService(t *testing.T) {
 			if d.config != nil {
 				options = append(options, d.config)
 			}
-			_, service, o := hostileWorld(t, token.EdDSA, key, options...)
+			_, service, o := hostileWorld(t, token.EdDSA, session.NewPrivateKey(key), options...)
 			if d.handler != nil {
 				service.Handler = d.handler(service.Handler)
 			}

@@ -49,27 +49,28 @@ var shownElsewhere = map[int]string{
 // with all of them.
 func TestHostile(t *testing.T) {
 	_, ed, _ := ed25519.GenerateKey(rand.Reader)
-	ec := func(curve elliptic.Curve) *ecdsa.PrivateKey {
+	ec := func(curve elliptic.Curve) session.SecretKey {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return key
+		return session.NewPrivateKey(key)
 	}
-	rs, err := rsa.GenerateKey(rand.Reader, 2048)
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret := make([]byte, 64)
-	rand.Read(secret)
+	random := make([]byte, 64)
+	rand.Read(random)
+	secret, rs := session.NewSecretKey(random), session.NewPrivateKey(rsaKey)
 	ofEC, ofRSA, ofSecrets := []int{21, 22, 24, 25, 26}, []int{21, 22, 23, 29, 30}, []int{16, 21, 22, 36}
 	notShown := map[int]int{}
 	kinds := []struct {
 		alg  token.Algorithm
-		key  any
+		key  session.SecretKey
 		only []int
 	}{
-		{token.EdDSA, ed, nil},
+		{token.EdDSA, session.NewPrivateKey(ed), nil},
 		{token.ES256, ec(elliptic.P256()), ofEC},
 		{token.ES384, ec(elliptic.P384()), ofEC},
 		{token.ES512, ec(elliptic.P521()), ofEC},
@@ -107,16 +108,17 @@ func TestHostile(t *testing.T) {
 }
 
 // hostileWorld is a service that has all the suite asks about.
-func hostileWorld(t *testing.T, alg token.Algorithm, key any, options ...option) (*world, authztest.Service, authztest.Options) {
+func hostileWorld(t *testing.T, alg token.Algorithm, key session.SecretKey, options ...option) (*world, authztest.Service, authztest.Options) {
 	t.Helper()
-	sign := func(issuer, kid string, alg token.Algorithm, key any) *token.Signer {
+	sign := func(issuer, kid string, alg token.Algorithm, key session.SecretKey) *token.Signer {
 		s, err := token.NewSigner(token.SignerConfig{Issuer: issuer, Audience: "api", KeyID: kid, Algorithm: alg, Key: key, Lifetime: 10 * time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	_, peerKey, _ := ed25519.GenerateKey(rand.Reader)
+	_, private, _ := ed25519.GenerateKey(rand.Reader)
+	peerKey := session.NewPrivateKey(private)
 	signer, peer := sign("https://issuer.test", "k1", alg, key), sign("https://peer.test", "p1", token.EdDSA, peerKey)
 	trust := func(c *authz.Config) {
 		verifier, err := token.NewVerifier(signer.Trust(), peer.Trust())

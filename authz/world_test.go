@@ -92,7 +92,7 @@ func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	w := &world{t: t, echo: echo.New(), store: &countingStore{Store: memstore.New()}, engine: engine(t, rules)}
 	var err error
-	if w.manager, err = session.NewManager(w.store, session.Options{Key: []byte(strings.Repeat("k", 32))}); err != nil {
+	if w.manager, err = session.NewManager(w.store, session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []tenant.ID{acme, globex} {
@@ -105,7 +105,7 @@ func newWorld(t testing.TB, options ...option) *world {
 		t.Fatal(err)
 	}
 	w.signer, err = token.NewSigner(token.SignerConfig{
-		Issuer: "https://issuer.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: key, Lifetime: time.Minute,
+		Issuer: "https://issuer.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key), Lifetime: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)

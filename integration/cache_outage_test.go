@@ -3,7 +3,6 @@
 package integration_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -196,7 +195,7 @@ func TestRequestsWhileRedisIsOut(t *testing.T) {
 	opts := storeOptions()
 	opts.Timeout = 0
 	store := open(t, server.URL(), opts)
-	manager := must(session.NewManager(startCache(t, store), session.Options{Key: bytes.Repeat([]byte{3}, 32)}))(t)
+	manager := must(session.NewManager(startCache(t, store), session.Options{Key: secretKey(3)}))(t)
 	s := newServiceOn(t, manager, time.Hour, authz.WatchOptions{}, func(cfg *authz.Config) {
 		cfg.Policy = engineOf(t, "p, role:anyone, *, /me, GET, true, allow\n")
 	})

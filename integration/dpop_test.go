@@ -3,7 +3,6 @@
 package integration_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -50,7 +49,7 @@ func newDPoPService(t *testing.T) *dpopService {
 	_, d.key, _ = ed25519.GenerateKey(nil)
 	_, d.idp, _ = ed25519.GenerateKey(nil)
 	var err error
-	if d.signer, err = token.NewSigner(token.SignerConfig{Issuer: "https://id.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: private}); err != nil {
+	if d.signer, err = token.NewSigner(token.SignerConfig{Issuer: "https://id.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(private)}); err != nil {
 		t.Fatal(err)
 	}
 	opts := storeOptions()
@@ -74,7 +73,7 @@ func (d *dpopService) replica(store *redisstore.Store) *echo.Echo {
 	}
 	engine := engineOf(d, "p, role:authenticated, *, /me, GET, true, allow\np, role:anyone, *, /logout, POST, true, allow\n")
 	var err error
-	d.manager, err = session.NewManager(store, session.Options{Key: bytes.Repeat([]byte{3}, 32)})
+	d.manager, err = session.NewManager(store, session.Options{Key: secretKey(3)})
 	must(err)
 	idpKey, err := token.NewKey("idp", token.EdDSA, d.idp.Public())
 	must(err)

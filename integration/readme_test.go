@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -97,12 +98,12 @@ func TestReadmeProgram(t *testing.T) {
 	}
 	addr := listener.Addr().String()
 	listener.Close()
-	dir, secret, redis := t.TempDir(), strings.Repeat("s", 32), redisserver.Start(t).URL()
+	dir, redis := t.TempDir(), redisserver.Start(t).URL()
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := token.NewSigner(token.SignerConfig{Issuer: "https://id.example.com", Audience: "billing", KeyID: "k1", Algorithm: token.EdDSA, Key: key})
+	signer, err := token.NewSigner(token.SignerConfig{Issuer: "https://id.example.com", Audience: "billing", KeyID: "k1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,10 @@ func TestReadmeProgram(t *testing.T) {
 	bin := buildReadme(t, dir)
 	cmd := exec.Command(bin)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "REEVE_SECRET="+secret, "REDIS_URL="+redis)
+	cmd.Env = append(os.Environ(), "REDIS_URL="+redis)
+	for n, name := range []string{"NAME_KEY", "SEAL_KEY", "REFRESH_KEY"} {
+		cmd.Env = append(cmd.Env, name+"="+base64.StdEncoding.EncodeToString(secretKey(byte(n)).Bytes()))
+	}
 	logs := &syncBuffer{}
 	cmd.Stdout, cmd.Stderr = logs, logs
 	process, err := leash.Start(cmd)
@@ -144,8 +148,8 @@ func TestReadmeProgram(t *testing.T) {
 		return err == nil
 	})
 
-	store := open(t, redis, redisstore.Options{NameKey: []byte(secret), SealKeys: [][]byte{[]byte(secret)}})
-	sessions, err := session.NewManager(store, session.Options{Key: []byte(secret)})
+	store := open(t, redis, redisstore.Options{NameKey: secretKey(0), SealKeys: []session.SecretKey{secretKey(1)}})
+	sessions, err := session.NewManager(store, session.Options{Key: secretKey(2)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +219,7 @@ var (
 const fragment = `
 func handle%d(t *testing.T, ctx context.Context, c echo.Context, e *echo.Echo, pay, events echo.HandlerFunc,
 	tokens *token.Verifier, sessions *session.Manager, engine *policy.Engine, store *redisstore.Store,
-	enforcer *casbin.Enforcer, err error, secret []byte, client redis.UniversalClient, public ed25519.PublicKey, signer *token.Signer, key ed25519.PrivateKey, s session.Session, acme tenant.ID, alice session.UserID,
+	enforcer *casbin.Enforcer, err error, secret session.SecretKey, client redis.UniversalClient, public ed25519.PublicKey, signer *token.Signer, key session.SecretKey, s session.Session, acme tenant.ID, alice session.UserID,
 	inv struct{ Tenant tenant.ID; Owner, Status string }) error {
 	{
 %s

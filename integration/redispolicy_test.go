@@ -19,6 +19,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/session"
 )
 
 func TestAPublishedPolicyReachesEveryInstance(t *testing.T) {
@@ -77,7 +78,7 @@ func TestD26APolicyArrivesWithoutItsAnnouncement(t *testing.T) {
 	}
 	own := redis.NewClient(&redis.Options{Addr: f.server.Addr(), Username: "publisher", Password: "password", ContextTimeoutEnabled: true})
 	defer own.Close()
-	publisher, err := redispolicy.NewPublisher(own, redispolicy.PublisherOptions{Name: "shop", Key: f.private})
+	publisher, err := redispolicy.NewPublisher(own, redispolicy.PublisherOptions{Name: "shop", Key: session.NewPrivateKey(f.private)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +246,7 @@ func TestAKeyIsChangedWithoutAGap(t *testing.T) {
 	if err := follower.Sync(t.Context()); err != nil || engine.Revision() != before.ID {
 		t.Fatal(err)
 	}
-	next, err := redispolicy.NewPublisher(f.client, redispolicy.PublisherOptions{Name: "shop", Key: private, Trusted: []ed25519.PublicKey{f.public}})
+	next, err := redispolicy.NewPublisher(f.client, redispolicy.PublisherOptions{Name: "shop", Key: session.NewPrivateKey(private), Trusted: []ed25519.PublicKey{f.public}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +321,7 @@ func TestAPolicyIsPublishedOnACluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publisher, err := redispolicy.NewPublisher(client, redispolicy.PublisherOptions{Name: "shop", Key: private})
+	publisher, err := redispolicy.NewPublisher(client, redispolicy.PublisherOptions{Name: "shop", Key: session.NewPrivateKey(private)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/session"
 )
 
 const (
@@ -67,7 +68,7 @@ func newFleet(t *testing.T, n int, opts redispolicy.FollowerOptions) *fleet {
 	if f.public, f.private, err = ed25519.GenerateKey(rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	if f.publisher, err = redispolicy.NewPublisher(f.client, redispolicy.PublisherOptions{Name: "shop", Key: f.private}); err != nil {
+	if f.publisher, err = redispolicy.NewPublisher(f.client, redispolicy.PublisherOptions{Name: "shop", Key: session.NewPrivateKey(f.private)}); err != nil {
 		t.Fatal(err)
 	}
 	for range n {

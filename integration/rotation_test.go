@@ -110,7 +110,7 @@ func newRotatingService(t *testing.T, k *keyServer, issuer string) *rotatingServ
 	must(err)
 	verifier, err := token.NewVerifier(token.Issuer{Name: issuer, Audience: "api", Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys})
 	must(err)
-	manager, err := session.NewManager(memstore.New(), session.Options{Key: bytes.Repeat([]byte{3}, 32)})
+	manager, err := session.NewManager(memstore.New(), session.Options{Key: secretKey(3)})
 	must(err)
 	must(manager.SetTenantStatus(t.Context(), acme, tenant.Active))
 	s := &rotatingService{t: t}
@@ -218,7 +218,7 @@ func TestARotationOverTheWireDuringAFloodOfRandomKids(t *testing.T) {
 	provider := newKeyServer(t)
 	sign := func(kid string) *token.Signer {
 		_, private, _ := ed25519.GenerateKey(nil)
-		s, err := token.NewSigner(token.SignerConfig{Issuer: issuer, Audience: "api", KeyID: kid, Algorithm: token.EdDSA, Key: private})
+		s, err := token.NewSigner(token.SignerConfig{Issuer: issuer, Audience: "api", KeyID: kid, Algorithm: token.EdDSA, Key: session.NewPrivateKey(private)})
 		if err != nil {
 			t.Fatal(err)
 		}

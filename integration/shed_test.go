@@ -3,7 +3,6 @@
 package integration_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +86,7 @@ func farManager(tb testing.TB, server *redisserver.Server) *session.Manager {
 		MaxRetries: 1, DisableIdentity: true, PipelinePoolSize: -1,
 	})
 	tb.Cleanup(func() { client.Close() })
-	manager := must(session.NewManager(storeOn(tb, client, storeOptions()), session.Options{Key: bytes.Repeat([]byte{3}, 32)}))(tb)
+	manager := must(session.NewManager(storeOn(tb, client, storeOptions()), session.Options{Key: secretKey(3)}))(tb)
 	for _, id := range []tenant.ID{acme, globex} {
 		if err := manager.SetTenantStatus(context.Background(), id, tenant.Active); err != nil {
 			tb.Fatal(err)

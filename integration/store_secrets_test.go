@@ -30,8 +30,8 @@ func TestSealKeysRotateUnderLoadWithoutALostSession(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
 	ctx := context.Background()
-	old, young := f.opts.SealKeys[0], bytes.Repeat([]byte{9}, 32)
-	instance := func(keys ...[]byte) *redisstore.Store {
+	old, young := f.opts.SealKeys[0], secretKey(9)
+	instance := func(keys ...session.SecretKey) *redisstore.Store {
 		opts := f.opts
 		opts.SealKeys = keys
 		return open(t, f.server.URL(), opts)
@@ -83,7 +83,7 @@ func TestSealKeysRotateUnderLoadWithoutALostSession(t *testing.T) {
 		})
 	}
 	still := f.create() // sealed with the old key, and only read
-	for _, keys := range [][][]byte{{old, young}, {young, old}} {
+	for _, keys := range [][]session.SecretKey{{old, young}, {young, old}} {
 		for i := range instances {
 			before := done.Load()
 			for deadline := time.Now().Add(patience); done.Load() < before+int64(100) && !t.Failed(); time.Sleep(time.Millisecond) {
@@ -145,7 +145,7 @@ func TestSecretsAreNotInMonitorLogsAndPanics(t *testing.T) {
 	}
 	read("+OK")
 
-	m, err := session.NewManager(store, session.Options{Key: bytes.Repeat([]byte("canary-key"), 4), Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest}})
+	m, err := session.NewManager(store, session.Options{Key: session.NewSecretKey(bytes.Repeat([]byte("canary-key"), 4)), Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,12 +24,17 @@ var (
 	alice = session.MustParseUserID("alice")
 )
 
+// secretKey is a test key that begins with b.
+func secretKey(b byte) session.SecretKey {
+	return session.NewSecretKey(append([]byte{b}, bytes.Repeat([]byte{7}, 31)...))
+}
+
 // storeOptions has a prefix of its own for each call, since tests may share a server, and
 // a budget that a busy machine keeps.
 func storeOptions() redisstore.Options {
 	return redisstore.Options{
-		NameKey:  bytes.Repeat([]byte{1}, 32),
-		SealKeys: [][]byte{bytes.Repeat([]byte{2}, 32)},
+		NameKey:  secretKey(1),
+		SealKeys: []session.SecretKey{secretKey(2)},
 		Prefix:   "t-" + session.NewID().Digest(),
 		Timeout:  5 * time.Second,
 	}

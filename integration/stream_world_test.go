@@ -4,7 +4,6 @@ package integration_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha1"
@@ -49,7 +48,7 @@ func newService(tb testing.TB, url string, lifetime time.Duration, watch authz.W
 	tb.Helper()
 	opts := storeOptions()
 	opts.Timeout = 500 * time.Millisecond
-	manager := must(session.NewManager(open(tb, url, opts), session.Options{Key: bytes.Repeat([]byte{3}, 32)}))(tb)
+	manager := must(session.NewManager(open(tb, url, opts), session.Options{Key: secretKey(3)}))(tb)
 	return newServiceOn(tb, manager, lifetime, watch, change)
 }
 
@@ -62,7 +61,7 @@ func newServiceOn(tb testing.TB, manager *session.Manager, lifetime time.Duratio
 		tb.Fatal(err)
 	}
 	s.signer = must(token.NewSigner(token.SignerConfig{
-		Issuer: "https://issuer.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: key, Lifetime: lifetime,
+		Issuer: "https://issuer.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key), Lifetime: lifetime,
 	}))(tb)
 	cfg := authz.Config{
 		Tokens: must(token.NewVerifier(s.signer.Trust()))(tb), Sessions: s.manager, Watch: s.watch,

@@ -192,7 +192,7 @@ func TestForgedTokensSpendNothingOfTheTenantTheyName(t *testing.T) {
 			t.Fatal(err)
 		}
 		signer, err := token.NewSigner(token.SignerConfig{
-			Issuer: "https://id.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: key, Lifetime: time.Hour,
+			Issuer: "https://id.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key), Lifetime: time.Hour,
 		})
 		if err != nil {
 			t.Fatal(err)

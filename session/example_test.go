@@ -14,7 +14,7 @@ func Example() {
 	ctx := context.Background()
 	acme, alice := tenant.MustParse("acme"), session.MustParseUserID("alice")
 	store := memstore.New()
-	manager, err := session.NewManager(store, session.Options{Key: []byte("32 random bytes, from your vault")})
+	manager, err := session.NewManager(store, session.Options{Key: session.MustParseSecretKey("g0Jp5vCQk0yW0m1l2c1mH7b9bK0oZ8t5c1sV7uQxJ3E=")})
 	if err != nil {
 		panic(err)
 	}

@@ -16,8 +16,8 @@ import (
 // each fuzzing process has keys of its own, so that a corpus holds no genuine one.
 func FuzzRefreshToken(f *testing.F) {
 	store := &spy{Store: newStore(f)}
-	current, previous := session.NewID().Bytes(), session.NewID().Bytes()
-	m := newManager(f, store, session.Options{Key: current, PreviousKeys: [][]byte{previous}})
+	current, previous := session.NewSecretKey(session.NewID().Bytes()), session.NewSecretKey(session.NewID().Bytes())
+	m := newManager(f, store, session.Options{Key: current, PreviousKeys: []session.SecretKey{previous}})
 	_, a := signIn(f, m)
 	_, b := signIn(f, newManager(f, store, session.Options{Key: previous}))
 	_, foreign := signIn(f, newManager(f, store, session.Options{Key: key('f')}))

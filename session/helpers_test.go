@@ -19,8 +19,12 @@ var (
 	bob    = session.MustParseUserID("bob")
 )
 
-// key is a test key that is made of one byte.
-func key(b byte) []byte { return bytes.Repeat([]byte{b}, session.MinKeyLength) }
+// key is a test key that begins with b.
+func key(b byte) session.SecretKey { return keyOf(b, session.MinKeyLength) }
+
+func keyOf(b byte, length int) session.SecretKey {
+	return session.NewSecretKey(append([]byte{b}, bytes.Repeat([]byte{'s'}, length-1)...))
+}
 
 // newStore returns a store with two active tenants.
 func newStore(t testing.TB) *memstore.Store {
@@ -36,7 +40,7 @@ func newStore(t testing.TB) *memstore.Store {
 
 func newManager(t testing.TB, store session.Store, opts session.Options) *session.Manager {
 	t.Helper()
-	if opts.Key == nil {
+	if opts.Key.IsZero() {
 		opts.Key = key('k')
 	}
 	m, err := session.NewManager(store, opts)

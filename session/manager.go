@@ -36,7 +36,7 @@ func NewManager(store Store, opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.Key, opts.PreviousKeys = nil, nil
+	opts.Key, opts.PreviousKeys = SecretKey{}, nil
 	return &Manager{store: store, opts: opts, keys: keys}, nil
 }
 

@@ -1,17 +1,13 @@
 package session
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 )
 
 // Limits and defaults of [Options].
 const (
-	MinKeyLength = 32 // bytes
-
 	DefaultLifetime     = 12 * time.Hour
 	MaxLifetime         = 90 * 24 * time.Hour
 	DefaultIdleTimeout  = 30 * time.Minute
@@ -19,18 +15,17 @@ const (
 	MaxRefreshGrace     = time.Minute
 )
 
-// Options configures a [Manager]. Only Key is required. Options redacts its keys in fmt,
-// slog and JSON.
+// Options configures a [Manager]. Only Key is required.
 type Options struct {
 	// Key authenticates refresh tokens: at least [MinKeyLength] random bytes, the same on
 	// every instance. Who has it and the tokens that were issued can make their successors.
-	Key []byte `json:"-"`
+	Key SecretKey
 
 	// PreviousKeys are still accepted, newest first. A token of one of them is exchanged
 	// for one of Key. To change the key without signing anybody out, first add the new one
 	// here on every instance, then make it Key and the old one previous, and drop the old
 	// one after Lifetime.
-	PreviousKeys [][]byte `json:"-"`
+	PreviousKeys []SecretKey
 
 	// Lifetime is how long a session lasts, however often it is used or refreshed
 	// (ASVS 7.3.2). Default [DefaultLifetime], at most [MaxLifetime].
@@ -58,15 +53,15 @@ func (o Options) withDefaults() (Options, error) {
 	wrong := func(field, format string, args ...any) {
 		problems = append(problems, fmt.Errorf("%w: Options.%s: %s", ErrInvalid, field, fmt.Sprintf(format, args...)))
 	}
-	if len(o.Key) < MinKeyLength {
-		wrong("Key", "%d bytes, at least %d are required", len(o.Key), MinKeyLength)
+	if err := o.Key.Validate(MinKeyLength); err != nil {
+		wrong("Key", "%v", err)
 	}
 	for i, key := range o.PreviousKeys {
 		field := fmt.Sprintf("PreviousKeys[%d]", i)
-		if len(key) < MinKeyLength {
-			wrong(field, "%d bytes, at least %d are required", len(key), MinKeyLength)
+		if err := key.Validate(MinKeyLength); err != nil {
+			wrong(field, "%v", err)
 		}
-		if bytes.Equal(key, o.Key) {
+		if key.Equal(o.Key) {
 			wrong(field, "is Key itself: the key was not changed")
 		}
 	}
@@ -100,21 +95,4 @@ func (o Options) checkIdleTimeout(d time.Duration) error {
 		return fmt.Errorf("%v is not between %v and the lifetime of %v", d, 2*TouchInterval, o.Lifetime)
 	}
 	return nil
-}
-
-// Format implements [fmt.Formatter] without the keys.
-func (o Options) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "{Key:%s PreviousKeys:%d Lifetime:%v IdleTimeout:%v RefreshGrace:%v Limit:%v}",
-		redacted, len(o.PreviousKeys), o.Lifetime, o.IdleTimeout, o.RefreshGrace, o.Limit)
-}
-
-// LogValue implements [slog.LogValuer] without the keys.
-func (o Options) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.Int("previous_keys", len(o.PreviousKeys)),
-		slog.Duration("lifetime", o.Lifetime),
-		slog.Duration("idle_timeout", o.IdleTimeout),
-		slog.Duration("refresh_grace", o.RefreshGrace),
-		slog.Int("session_limit", o.Limit.Sessions),
-	)
 }

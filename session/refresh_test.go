@@ -191,8 +191,8 @@ func TestRefreshingKeepsAnIdleSessionAliveAndLetsAnUnusedOneEnd(t *testing.T) {
 // own, and using both would look like theft.
 func TestAKeyIsChangedWithoutASignOut(t *testing.T) {
 	store := newStore(t)
-	prepared := newManager(t, store, session.Options{Key: key('o'), PreviousKeys: [][]byte{key('n')}})
-	changed := newManager(t, store, session.Options{Key: key('n'), PreviousKeys: [][]byte{key('x'), key('o')}})
+	prepared := newManager(t, store, session.Options{Key: key('o'), PreviousKeys: []session.SecretKey{key('n')}})
+	changed := newManager(t, store, session.Options{Key: key('n'), PreviousKeys: []session.SecretKey{key('x'), key('o')}})
 	done := newManager(t, store, session.Options{Key: key('n')})
 
 	_, token := signIn(t, prepared)

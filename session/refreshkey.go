@@ -40,8 +40,8 @@ func newRefreshKey(key []byte) (*refreshKey, error) {
 
 func newRefreshKeys(opts Options) ([]*refreshKey, error) {
 	var keys []*refreshKey
-	for _, key := range append([][]byte{opts.Key}, opts.PreviousKeys...) {
-		k, err := newRefreshKey(key)
+	for _, key := range append([]SecretKey{opts.Key}, opts.PreviousKeys...) {
+		k, err := newRefreshKey(key.Bytes())
 		if err != nil {
 			return nil, err
 		}

@@ -38,7 +38,7 @@ func newAttack(t *testing.T, s Service, o Options) *attack {
 		o.SessionClaim = "sid"
 	}
 	a := &attack{T: t, service: s, options: o, token: s.Token()}
-	a.forge = newForge(t, a.token, o.Key)
+	a.forge = newForge(t, a.token, material(o.Key))
 	return a
 }
 

@@ -21,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/reevehq/reeve/session"
 )
 
 // forge makes tokens from a good one. It signs with the standard library alone, so that
@@ -71,6 +73,17 @@ func (s *stranger) keys() map[string]any {
 		keys[alg] = s.secret
 	}
 	return keys
+}
+
+// material returns a configured key as what signs: a private key, a secret, or nil for none.
+func material(k session.SecretKey) any {
+	if signer := k.Signer(); signer != nil {
+		return signer
+	}
+	if secret := k.Bytes(); secret != nil {
+		return secret
+	}
+	return nil
 }
 
 func newForge(t *testing.T, good string, key any) forge {

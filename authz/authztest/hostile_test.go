@@ -27,8 +27,8 @@ func TestHostileAgainstASmallService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer := authz.Must(token.NewSigner(token.SignerConfig{Issuer: "https://id.test", Audience: "billing", KeyID: "1", Algorithm: token.EdDSA, Key: key}))
-	sessions := authz.Must(session.NewManager(memstore.New(), session.Options{Key: []byte(strings.Repeat("k", 32))}))
+	signer := authz.Must(token.NewSigner(token.SignerConfig{Issuer: "https://id.test", Audience: "billing", KeyID: "1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key)}))
+	sessions := authz.Must(session.NewManager(memstore.New(), session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}))
 	acme := tenant.MustParse("acme")
 	if err := sessions.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)
@@ -51,11 +51,11 @@ func TestHostileAgainstASmallService(t *testing.T) {
 		Method:  "GET", Path: "/me",
 		Token: func() string { return authz.Must(signer.Sign(s)).Reveal() },
 	}
-	for name, options := range map[string]authztest.Options{"without options": {}, "with the key": {Key: key}} {
+	for name, options := range map[string]authztest.Options{"without options": {}, "with the key": {Key: session.NewPrivateKey(key)}} {
 		t.Run(name, func(t *testing.T) {
 			left := authztest.Hostile(t, service, options)
 			want := 41
-			if options.Key != nil {
+			if !options.Key.IsZero() {
 				want = 75
 			}
 			if ran := 104 - len(left); ran < want {

@@ -96,11 +96,12 @@ var issuerRows = []row{
 func (a *attack) peer(kid string) {
 	a.Helper()
 	p := a.options.Peer
-	for _, alg := range algorithms(p.Key) {
+	key := material(p.Key)
+	for _, alg := range algorithms(key) {
 		header := a.header("kid", kid, "alg", quote(alg))
-		a.tokens(badToken, "in the first one's name", by(p.Key, alg, header, a.claims()))
-		a.tokens(badToken, "in both names", by(p.Key, alg, header, `{"iss":`+quote(p.Issuer)+`,`+a.claims()[1:]),
-			by(p.Key, alg, header, a.claims("ISS", quote(p.Issuer))), by(p.Key, alg, header, a.claims("iss", `[`+string(a.body["iss"])+`,`+quote(p.Issuer)+`]`)))
+		a.tokens(badToken, "in the first one's name", by(key, alg, header, a.claims()))
+		a.tokens(badToken, "in both names", by(key, alg, header, `{"iss":`+quote(p.Issuer)+`,`+a.claims()[1:]),
+			by(key, alg, header, a.claims("ISS", quote(p.Issuer))), by(key, alg, header, a.claims("iss", `[`+string(a.body["iss"])+`,`+quote(p.Issuer)+`]`)))
 	}
 }
 

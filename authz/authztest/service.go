@@ -22,6 +22,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/reevehq/reeve/session"
 )
 
 // Service is what is attacked. Every field is required.
@@ -42,11 +44,11 @@ type Service struct {
 // Options say what else the service has. The zero value runs every row that applies to any
 // service; each field adds rows, and those that lack theirs are skipped with the reason.
 type Options struct {
-	// Key is the private key that good tokens are signed with, in a test a fresh one: an
-	// [ed25519.PrivateKey], an *[ecdsa.PrivateKey], an *[rsa.PrivateKey] or a []byte. With
-	// it, tokens are forged that differ from a good one in a claim or a header alone.
+	// Key is what good tokens are signed with, in a test a fresh one: session.NewPrivateKey of
+	// an [ed25519.PrivateKey], an *[ecdsa.PrivateKey] or an *[rsa.PrivateKey], or
+	// session.NewSecretKey of a secret. With it, tokens are forged that differ from a good one in a claim or a header alone.
 	// Without it a third of the rows has no valid signature and is skipped.
-	Key any
+	Key session.SecretKey
 
 	// Peer is another trusted issuer, for a service that trusts several: it must not be
 	// able to sign for the first.
@@ -91,7 +93,7 @@ type Options struct {
 // Peer is an issuer besides the one of the good tokens.
 type Peer struct {
 	Issuer, KeyID string
-	Key           any // as Options.Key
+	Key           session.SecretKey // as Options.Key
 }
 
 // need is what a row cannot do without.
@@ -179,14 +181,14 @@ func rows() []row {
 // missing names what the row needs and the options lack.
 func (a *attack) missing(n need) string {
 	o := a.options
-	_, isRSA := o.Key.(*rsa.PrivateKey)
-	_, isEC := o.Key.(*ecdsa.PrivateKey)
+	_, isRSA := o.Key.Signer().(*rsa.PrivateKey)
+	_, isEC := o.Key.Signer().(*ecdsa.PrivateKey)
 	var has need
 	for _, h := range []struct {
 		need
 		ok bool
 	}{
-		{aKey, o.Key != nil}, {anRSAKey, isRSA}, {anECKey, isEC}, {aPeer, o.Peer != nil},
+		{aKey, !o.Key.IsZero()}, {anRSAKey, isRSA}, {anECKey, isEC}, {aPeer, o.Peer != nil},
 		{aPublicRoute, o.Public != ""}, {aForbiddenRoute, o.Forbidden != ""}, {aCookie, o.Cookie != ""}, {aTenantHeader, o.TenantHeader != ""},
 		{aRevoke, o.Revoke != nil}, {aSuspend, o.Suspend != nil}, {anOutage, o.Outage != nil}, {aCorruption, o.Corrupt != nil},
 	} {

@@ -140,7 +140,7 @@ func (a *app) openStore(redisURL string, secrets keys) (session.Store, error) {
 	}
 	store, err := redisstore.Open(redisURL, redisstore.Options{
 		NameKey:  secrets.RedisName,
-		SealKeys: [][]byte{secrets.RedisSeal},
+		SealKeys: []session.SecretKey{secrets.RedisSeal},
 		Prefix:   "quickstart",
 	})
 	if err != nil {

@@ -12,37 +12,40 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/reevehq/reeve/session"
 )
 
 const keysFile = "keys.json"
 
 // keys are the secrets of the service. All instances that share Redis share them.
 type keys struct {
-	Signing   []byte `json:"signing_seed"`   // Ed25519 seed: signs access tokens
-	Session   []byte `json:"session_key"`    // authenticates refresh tokens
-	RedisName []byte `json:"redis_name_key"` // hides tenants and users in Redis key names
-	RedisSeal []byte `json:"redis_seal_key"` // encrypts session records in Redis
+	Signing   session.SecretKey `json:"signing_seed"`   // Ed25519 seed: signs access tokens
+	Session   session.SecretKey `json:"session_key"`    // authenticates refresh tokens
+	RedisName session.SecretKey `json:"redis_name_key"` // hides tenants and users in Redis key names
+	RedisSeal session.SecretKey `json:"redis_seal_key"` // encrypts session records in Redis
 }
 
-// String keeps the keys out of logs.
-func (keys) String() string { return "keys [redacted]" }
-
-// GoString keeps the keys out of logs.
-func (k keys) GoString() string { return k.String() }
+// all are the keys by their names in the file.
+func (k keys) all() map[string]session.SecretKey {
+	return map[string]session.SecretKey{
+		"signing_seed": k.Signing, "session_key": k.Session, "redis_name_key": k.RedisName, "redis_seal_key": k.RedisSeal,
+	}
+}
 
 // signing returns the private key that signs access tokens, and its id, which depends on
 // nothing but the key.
-func (k keys) signing() (key ed25519.PrivateKey, id string) {
-	key = ed25519.NewKeyFromSeed(k.Signing)
-	sum := sha256.Sum256(key[ed25519.SeedSize:]) // the public half
-	return key, hex.EncodeToString(sum[:8])
+func (k keys) signing() (key session.SecretKey, id string) {
+	private := ed25519.NewKeyFromSeed(k.Signing.Bytes())
+	sum := sha256.Sum256(private[ed25519.SeedSize:]) // the public half
+	return session.NewPrivateKey(private), hex.EncodeToString(sum[:8])
 }
 
 func newKeys() keys {
-	random := func() []byte {
+	random := func() session.SecretKey {
 		b := make([]byte, 32)
 		rand.Read(b) // never fails (Go 1.24)
-		return b
+		return session.NewSecretKey(b)
 	}
 	return keys{Signing: random(), Session: random(), RedisName: random(), RedisSeal: random()}
 }
@@ -74,7 +77,11 @@ func makeKeys(dir string) (keys, error) {
 
 // writeKeys writes a complete file that only its owner can read, and returns its name.
 func writeKeys(dir string, k keys) (string, error) {
-	text, err := json.MarshalIndent(k, "", "  ")
+	secrets := map[string][]byte{}
+	for name, key := range k.all() {
+		secrets[name] = key.Bytes()
+	}
+	text, err := json.MarshalIndent(secrets, "", "  ")
 	if err != nil {
 		return "", err
 	}
@@ -107,8 +114,8 @@ func readKeys(path string) (keys, error) {
 	if err := json.Unmarshal(text, &k); err != nil {
 		return keys{}, fmt.Errorf("keys: %s is not a file of keys", path)
 	}
-	for _, key := range [][]byte{k.Signing, k.Session, k.RedisName, k.RedisSeal} {
-		if len(key) != 32 {
+	for _, key := range k.all() {
+		if len(key.Bytes()) != 32 {
 			return keys{}, fmt.Errorf("keys: %s is not a file of keys", path)
 		}
 	}

@@ -78,25 +78,31 @@ func TestKeysAreForTheirOwnerAlone(t *testing.T) {
 func TestKeysAreDistinctAndRedacted(t *testing.T) {
 	k := newKeys()
 	seen := map[string]bool{}
-	for _, key := range [][]byte{k.Signing, k.Session, k.RedisName, k.RedisSeal} {
-		if len(key) != 32 || seen[string(key)] {
+	for _, key := range k.all() {
+		raw := string(key.Bytes())
+		if len(raw) != 32 || seen[raw] {
 			t.Error("a key is short or there twice")
 		}
-		seen[string(key)] = true
+		seen[raw] = true
 	}
 	for _, format := range []string{"%v", "%+v", "%s", "%#v"} {
-		if got := fmt.Sprintf(format, k); got != "keys [redacted]" {
+		if got := fmt.Sprintf(format, k); strings.Count(got, "[redacted]") != 4 {
 			t.Errorf("%s prints %s", format, got)
 		}
 	}
 }
 
 func TestABrokenFileOfKeysIsRefusedWithoutItsContent(t *testing.T) {
-	good := newKeys()
-	short := good
-	short.Session = short.Session[:31]
-	missing := good
-	missing.RedisSeal = nil
+	file := func(change func(map[string][]byte)) map[string][]byte {
+		secrets := map[string][]byte{}
+		for name, key := range newKeys().all() {
+			secrets[name] = key.Bytes()
+		}
+		change(secrets)
+		return secrets
+	}
+	short := file(func(m map[string][]byte) { m["session_key"] = m["session_key"][:31] })
+	missing := file(func(m map[string][]byte) { delete(m, "redis_seal_key") })
 	for name, value := range map[string]any{"a short key": short, "a missing key": missing, "text": "c2VjcmV0", "an object": map[string]int{"signing_seed": 1}} {
 		dir := t.TempDir()
 		text, err := json.Marshal(value)

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,15 +25,16 @@ import (
 
 func reeveSessions(b *testing.B, url string) (*session.Manager, session.Session) {
 	b.Helper()
+	random := session.NewSecretKey([]byte(strings.Repeat("k-", 16)))
 	store, err := redisstore.Open(url, redisstore.Options{
-		NameKey: bytes.Repeat([]byte{1}, 32), SealKeys: [][]byte{bytes.Repeat([]byte{2}, 32)}, Timeout: 5 * time.Second,
+		NameKey: random, SealKeys: []session.SecretKey{random}, Timeout: 5 * time.Second,
 		Prefix: "bench-" + session.NewID().Digest(),
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { store.Close() })
-	m, err := session.NewManager(store, session.Options{Key: bytes.Repeat([]byte{3}, 32)})
+	m, err := session.NewManager(store, session.Options{Key: random})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,9 +11,16 @@ import (
 // A service keeps the sessions in use in its own memory, and hears from Redis what the
 // other instances change. Close in the opposite order.
 func ExampleNewFeed() {
+	key := func(name string) session.SecretKey { // openssl rand -base64 32
+		k, err := session.ParseSecretKey(os.Getenv(name))
+		if err != nil {
+			log.Fatalf("%s: %v", name, err)
+		}
+		return k
+	}
 	store, err := redisstore.Open(os.Getenv("REDIS_URL"), redisstore.Options{
-		NameKey:  []byte(os.Getenv("NAME_KEY")),
-		SealKeys: [][]byte{[]byte(os.Getenv("SEAL_KEY"))},
+		NameKey:  key("NAME_KEY"),
+		SealKeys: []session.SecretKey{key("SEAL_KEY")},
 		OnBreaker: func(open bool) {
 			log.Printf("sessions: redis answers nothing: %v", open)
 		},
@@ -30,7 +37,7 @@ func ExampleNewFeed() {
 	cache.Start()
 	defer cache.Close()
 
-	manager, err := session.NewManager(cache, session.Options{Key: []byte(os.Getenv("REFRESH_KEY"))})
+	manager, err := session.NewManager(cache, session.Options{Key: key("REFRESH_KEY")})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func feedNames(t *testing.T) names {
 	t.Helper()
-	n, err := newNames("app_1-x", bytes.Repeat([]byte{1}, minKeyBytes))
+	n, err := newNames("app_1-x", session.NewSecretKey(bytes.Repeat([]byte{1}, session.MinKeyLength)))
 	if err != nil {
 		t.Fatal(err)
 	}

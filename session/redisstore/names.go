@@ -27,8 +27,8 @@ type names struct {
 	macs   *sync.Pool // of *macer: to set one up costs as much as the digest of an id
 }
 
-func newNames(prefix string, nameKey []byte) (names, error) {
-	key, err := hkdf.Key(sha256.New, nameKey, nil, "reeve redisstore key names v1", sha256.Size)
+func newNames(prefix string, nameKey session.SecretKey) (names, error) {
+	key, err := hkdf.Key(sha256.New, nameKey.Bytes(), nil, "reeve redisstore key names v1", sha256.Size)
 	return names{prefix, &sync.Pool{New: func() any { return &macer{mac: hmac.New(sha256.New, key)} }}}, err
 }
 

@@ -14,7 +14,7 @@ import (
 
 func testNames(tb testing.TB, key byte) names {
 	tb.Helper()
-	n, err := newNames("reeve", bytes.Repeat([]byte{key}, minKeyBytes))
+	n, err := newNames("reeve", session.NewSecretKey(bytes.Repeat([]byte{key}, session.MinKeyLength)))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -6,10 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"time"
-)
 
-// minKeyBytes is the least length of a key: 256 bits, as much as the ciphers use.
-const minKeyBytes = 32
+	"github.com/reevehq/reeve/session"
+)
 
 const (
 	defaultPrefix  = "reeve"
@@ -22,13 +21,13 @@ const (
 type Options struct {
 	// NameKey keys the digests that stand for ids in key names. Required, 32 random bytes
 	// or more. It never rotates: under another key no session is found.
-	NameKey []byte
+	NameKey session.SecretKey
 
 	// SealKeys encrypt the records. Required, each 32 random bytes or more. The first
 	// seals, all of them open. To rotate, first add the new key at the end in every
 	// process, then move it to the front, and drop the old one when the longest session
 	// of its time has ended.
-	SealKeys [][]byte
+	SealKeys []session.SecretKey
 
 	// Prefix begins every key name and keeps the applications of one Redis apart. Default
 	// "reeve"; 1 to 32 bytes of [a-z0-9_-].
@@ -62,17 +61,17 @@ func (o Options) complete() (Options, error) {
 		o.Timeout = defaultTimeout
 	}
 	var problems []error
-	if len(o.NameKey) < minKeyBytes {
-		problems = append(problems, fmt.Errorf("NameKey: %d bytes, at least %d are needed", len(o.NameKey), minKeyBytes))
+	if err := o.NameKey.Validate(session.MinKeyLength); err != nil {
+		problems = append(problems, fmt.Errorf("NameKey: %w", err))
 	}
 	if len(o.SealKeys) == 0 {
 		problems = append(problems, errors.New("SealKeys: none, records are never stored in clear"))
 	}
 	for i, key := range o.SealKeys {
-		if len(key) < minKeyBytes {
-			problems = append(problems, fmt.Errorf("SealKeys: key %d: %d bytes, at least %d are needed", i, len(key), minKeyBytes))
+		if err := key.Validate(session.MinKeyLength); err != nil {
+			problems = append(problems, fmt.Errorf("SealKeys: key %d: %w", i, err))
 		}
-		if slices.ContainsFunc(o.SealKeys[:i], func(k []byte) bool { return string(k) == string(key) }) {
+		if slices.ContainsFunc(o.SealKeys[:i], key.Equal) {
 			problems = append(problems, fmt.Errorf("SealKeys: key %d is there twice", i))
 		}
 	}

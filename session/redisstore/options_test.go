@@ -2,19 +2,24 @@ package redisstore_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 )
 
-func key(b byte, n int) []byte { return bytes.Repeat([]byte{b}, n) }
+// key is a test key of n bytes, the first of which is b.
+func key(b byte, n int) session.SecretKey {
+	return session.NewSecretKey(append([]byte{b}, bytes.Repeat([]byte{7}, n-1)...))
+}
 
 func options() redisstore.Options {
-	return redisstore.Options{NameKey: key(1, 32), SealKeys: [][]byte{key(2, 32)}}
+	return redisstore.Options{NameKey: key(1, 32), SealKeys: []session.SecretKey{key(2, 32)}}
 }
 
 func TestUnsafeOptionsAreRefusedByName(t *testing.T) {
@@ -22,8 +27,12 @@ func TestUnsafeOptionsAreRefusedByName(t *testing.T) {
 		change func(*redisstore.Options)
 		want   string
 	}{
-		"no name key":              {func(o *redisstore.Options) { o.NameKey = nil }, "NameKey: 0 bytes"},
-		"a short name key":         {func(o *redisstore.Options) { o.NameKey = key(1, 31) }, "NameKey: 31 bytes"},
+		"no name key":             {func(o *redisstore.Options) { o.NameKey = session.SecretKey{} }, "NameKey: 0 bytes"},
+		"a short name key":        {func(o *redisstore.Options) { o.NameKey = key(1, 31) }, "NameKey: 31 bytes"},
+		"a name key never filled": {func(o *redisstore.Options) { o.NameKey = session.NewSecretKey(make([]byte, 32)) }, "NameKey: one byte repeated"},
+		"a name key that signs": {func(o *redisstore.Options) {
+			o.NameKey = session.NewPrivateKey(ed25519.NewKeyFromSeed(make([]byte, 32)))
+		}, "NameKey: a private key"},
 		"no seal key":              {func(o *redisstore.Options) { o.SealKeys = nil }, "SealKeys: none"},
 		"a short seal key":         {func(o *redisstore.Options) { o.SealKeys = append(o.SealKeys, key(3, 31)) }, "SealKeys: key 1: 31 bytes"},
 		"a seal key twice":         {func(o *redisstore.Options) { o.SealKeys = append(o.SealKeys, key(2, 32)) }, "SealKeys: key 1 is there twice"},
@@ -35,7 +44,7 @@ func TestUnsafeOptionsAreRefusedByName(t *testing.T) {
 		"a negative timeout":       {func(o *redisstore.Options) { o.Timeout = -1 }, "Timeout:"},
 		"a timeout of over 5 s":    {func(o *redisstore.Options) { o.Timeout = 5*time.Second + 1 }, "Timeout:"},
 		"replicas less than none":  {func(o *redisstore.Options) { o.WaitReplicas = -1 }, "WaitReplicas:"},
-		"several problems at once": {func(o *redisstore.Options) { *o = redisstore.Options{Timeout: -1} }, "NameKey: 0 bytes, at least 32 are needed\nSealKeys: none, records are never stored in clear\nTimeout:"},
+		"several problems at once": {func(o *redisstore.Options) { *o = redisstore.Options{Timeout: -1} }, "NameKey: 0 bytes, at least 32 are required\nSealKeys: none, records are never stored in clear\nTimeout:"},
 	} {
 		opts := options()
 		c.change(&opts)

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 
 	"github.com/reevehq/reeve/session"
 )
@@ -28,14 +29,17 @@ const keyIDBytes = 4
 // records a service writes under one key.
 type sealer struct{ keys []sealKey }
 
+// sealKey is derived from one key. The master is in a function, of which a printer shows no
+// more than the address.
 type sealKey struct {
-	id     [keyIDBytes]byte
-	master []byte
+	id  [keyIDBytes]byte
+	mac func() hash.Hash // by the master
 }
 
-func newSealer(keys [][]byte) (sealer, error) {
+func newSealer(keys ...session.SecretKey) (sealer, error) {
 	var s sealer
-	for _, key := range keys {
+	for _, configured := range keys {
+		key := configured.Bytes()
 		master, err := hkdf.Key(sha256.New, key, nil, "reeve redisstore seal v1", sha256.Size)
 		if err != nil {
 			return sealer{}, err
@@ -44,14 +48,14 @@ func newSealer(keys [][]byte) (sealer, error) {
 		if err != nil {
 			return sealer{}, err
 		}
-		s.keys = append(s.keys, sealKey{[keyIDBytes]byte(id), master})
+		s.keys = append(s.keys, sealKey{[keyIDBytes]byte(id), func() hash.Hash { return hmac.New(sha256.New, master) }})
 	}
 	return s, nil
 }
 
 // aead returns the cipher of one key name.
 func (k sealKey) aead(name string) (cipher.AEAD, error) {
-	mac := hmac.New(sha256.New, k.master)
+	mac := k.mac()
 	mac.Write([]byte(name))
 	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {

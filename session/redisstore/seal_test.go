@@ -12,11 +12,11 @@ import (
 
 func testSealer(tb testing.TB, keys ...byte) sealer {
 	tb.Helper()
-	var raw [][]byte
+	var secrets []session.SecretKey
 	for _, k := range keys {
-		raw = append(raw, bytes.Repeat([]byte{k}, minKeyBytes))
+		secrets = append(secrets, session.NewSecretKey(bytes.Repeat([]byte{k}, session.MinKeyLength)))
 	}
-	s, err := newSealer(raw)
+	s, err := newSealer(secrets...)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -2,8 +2,8 @@
 // Cluster, with one layout and no module.
 //
 //	store, err := redisstore.Open("redis://127.0.0.1:6379", redisstore.Options{
-//		NameKey:  nameKey,          // 32 bytes, for ever
-//		SealKeys: [][]byte{sealKey}, // 32 bytes, may rotate
+//		NameKey:  nameKey,                       // 32 bytes, for ever
+//		SealKeys: []session.SecretKey{sealKey}, // 32 bytes, may rotate
 //	})
 //	defer store.Close()
 //
@@ -96,10 +96,10 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	if s.names, err = newNames(opts.Prefix, opts.NameKey); err != nil {
 		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
 	}
-	if s.reasons, err = newSealer([][]byte{opts.NameKey}); err != nil {
+	if s.reasons, err = newSealer(opts.NameKey); err != nil {
 		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
 	}
-	if s.sealer, err = newSealer(opts.SealKeys); err != nil {
+	if s.sealer, err = newSealer(opts.SealKeys...); err != nil {
 		return nil, fmt.Errorf("redisstore: SealKeys: %w", err)
 	}
 	s.reassert.met.limit = keepMet

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/reevehq/reeve/session"
 )
 
 // Limits and defaults of a [ProofConfig].
@@ -19,7 +21,6 @@ const (
 	defaultProofWindow = 60 * time.Second
 	maxProofWindow     = 300 * time.Second
 	maxProofID         = 128 // bytes
-	minNonceKey        = 32  // bytes
 	maxOrigins         = 32
 )
 
@@ -49,7 +50,7 @@ type ProofConfig struct {
 	// first refusal, at the price of one more request every few minutes. At least 32 random
 	// bytes, the same on every instance; changing it costs each client one more request.
 	// Default: none.
-	NonceKey []byte
+	NonceKey session.SecretKey
 }
 
 // ProofVerifier verifies DPoP proofs; [NewProofVerifier] makes one. It is immutable and
@@ -95,11 +96,11 @@ func NewProofVerifier(cfg ProofConfig) (*ProofVerifier, error) {
 	if cfg.Window < time.Second || cfg.Window > maxProofWindow {
 		add("Window: %v, 1s to %v is allowed", cfg.Window, maxProofWindow)
 	}
-	if len(cfg.NonceKey) > 0 {
-		if _, err := cleanSecret(cfg.NonceKey, minNonceKey); err != nil {
+	if !cfg.NonceKey.IsZero() {
+		if err := cfg.NonceKey.Validate(session.MinKeyLength); err != nil {
 			add("NonceKey: %w", err)
 		}
-		v.nonces = seal(newNonces(cfg.NonceKey))
+		v.nonces = seal(newNonces(cfg.NonceKey.Bytes()))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -9,13 +9,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 )
 
 func TestNonces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		withKey := func(b string) func(*token.ProofConfig) {
-			return func(c *token.ProofConfig) { c.NonceKey = []byte(strings.Repeat(b+"-", 16)) }
+			return func(c *token.ProofConfig) { c.NonceKey = session.NewSecretKey([]byte(strings.Repeat(b+"-", 16))) }
 		}
 		v, same, other := proofs(t, withKey("n")), proofs(t, withKey("n")), proofs(t, withKey("m"))
 		with := func(v *token.ProofVerifier, nonce string) (*token.Proof, error) {
@@ -78,8 +79,8 @@ func TestProofConfigIsValidated(t *testing.T) {
 		"an algorithm twice":                {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES256, token.ES256} }, "twice"},
 		"a window of an hour":               {func(c *token.ProofConfig) { c.Window = time.Hour }, "Window: "},
 		"a window of no length":             {func(c *token.ProofConfig) { c.Window = -1 }, "Window: "},
-		"a nonce key of 31 bytes":           {func(c *token.ProofConfig) { c.NonceKey = []byte(strings.Repeat("k-", 16)[1:]) }, "NonceKey: a secret of 31 bytes"},
-		"a nonce key that was never filled": {func(c *token.ProofConfig) { c.NonceKey = make([]byte, 32) }, "NonceKey: a secret of one byte"},
+		"a nonce key of 31 bytes":           {func(c *token.ProofConfig) { c.NonceKey = session.NewSecretKey([]byte(strings.Repeat("k-", 16)[1:])) }, "NonceKey: 31 bytes"},
+		"a nonce key that was never filled": {func(c *token.ProofConfig) { c.NonceKey = session.NewSecretKey(make([]byte, 32)) }, "NonceKey: one byte"},
 	} {
 		cfg := token.ProofConfig{Origins: []string{origin}}
 		tt.edit(&cfg)
@@ -148,7 +149,7 @@ func TestProofURIsAreComparedNormalised(t *testing.T) {
 }
 
 func TestNoPrinterShowsANonceKeyOrAToken(t *testing.T) {
-	cfg := token.ProofConfig{Origins: []string{origin}, NonceKey: []byte("a-nonce-key-of-at-least-32-bytes-x")}
+	cfg := token.ProofConfig{Origins: []string{origin}, NonceKey: session.NewSecretKey([]byte("a-nonce-key-of-at-least-32-bytes-x"))}
 	v, err := token.NewProofVerifier(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func Example() {
 		Audience:  "https://api.example.com",
 		KeyID:     "2026-11",
 		Algorithm: token.EdDSA,
-		Key:       private,
+		Key:       session.NewPrivateKey(private),
 	})
 	if err != nil {
 		panic(err)

@@ -116,6 +116,15 @@ func (p pair) public(alg token.Algorithm) any {
 	}
 }
 
+// secret returns a private key as it is configured.
+func secret(key any) session.SecretKey {
+	if signer, ok := key.(crypto.Signer); ok {
+		return session.NewPrivateKey(signer)
+	}
+	raw, _ := key.([]byte)
+	return session.NewSecretKey(raw)
+}
+
 // signature signs text with the key of p for alg; any other alg signs nothing.
 func (p pair) signature(alg token.Algorithm, text string) []byte {
 	if !slices.Contains(allAlgorithms, alg) {
@@ -251,6 +260,9 @@ func trust(t testing.TB, alg token.Algorithm, edit ...func(*token.Issuer)) token
 
 func key(t testing.TB, kid string, alg token.Algorithm, public any) token.Key {
 	t.Helper()
+	if raw, ok := public.([]byte); ok {
+		public = secret(raw)
+	}
 	k, err := token.NewKey(kid, alg, public)
 	if err != nil {
 		t.Fatal(err)

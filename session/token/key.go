@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+
+	"github.com/reevehq/reeve/session"
 )
 
 const (
@@ -42,9 +44,9 @@ type keyMaterial struct {
 //   - ES256, ES384, ES512: an *[ecdsa.PublicKey] that is a point of P-256, P-384, P-521;
 //   - RS256 to RS512, PS256 to PS512: an *[rsa.PublicKey] of 2048 to 8192 bits with an odd
 //     exponent of at least 3, and not one of the keys that can be factored by CVE-2017-15361;
-//   - HS256, HS384, HS512: a []byte of at least 32, 48, 64 random bytes (RFC 7518 §3.2). A
-//     PEM text, and one byte repeated, are refused: the first is a public key that strayed,
-//     the second was never filled in.
+//   - HS256, HS384, HS512: a [session.SecretKey] of at least 32, 48, 64 random bytes (RFC 7518
+//     §3.2). A PEM text, and one byte repeated, are refused: the first is a public key that
+//     strayed, the second was never filled in.
 func NewKey(kid string, alg Algorithm, public any) (Key, error) {
 	k, err := newKey(kid, alg, public)
 	if err != nil {
@@ -124,9 +126,13 @@ func cleanPublic(alg Algorithm, public any) (any, error) {
 		if s.kind == rsaKey {
 			return cleanRSA(key)
 		}
-	case []byte:
+	case session.SecretKey:
 		if s.kind == secretKey {
 			return cleanSecret(key, s.hash.Size())
+		}
+	case []byte:
+		if s.kind == secretKey {
+			return nil, errors.New("a []byte is no key, write session.NewSecretKey(secret)")
 		}
 	}
 	return nil, fmt.Errorf("%T is no public key for %s", public, alg)
@@ -196,14 +202,9 @@ func cleanRSA(key *rsa.PublicKey) (any, error) {
 	return &rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}, nil
 }
 
-func cleanSecret(secret []byte, least int) (any, error) {
-	switch {
-	case len(secret) < least:
-		return nil, fmt.Errorf("a secret of %d bytes, at least %d are required", len(secret), least)
-	case subtle.ConstantTimeCompare(secret, bytes.Repeat(secret[:1], len(secret))) == 1:
-		return nil, errors.New("a secret of one byte repeated")
-	case bytes.Contains(secret, []byte("-----BEGIN ")):
-		return nil, errors.New("a PEM text is no secret")
+func cleanSecret(secret session.SecretKey, least int) (any, error) {
+	if err := secret.Validate(least); err != nil {
+		return nil, fmt.Errorf("a secret of %w", err)
 	}
-	return bytes.Clone(secret), nil
+	return secret.Bytes(), nil
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 )
 
@@ -41,7 +42,7 @@ func TestUnsafeKeysAreRefused(t *testing.T) {
 		{"no key", "k", token.EdDSA, nil, "no public key"},
 		{"a key of another algorithm", "k", token.ES256, ed, "no public key for ES256"},
 		{"a public key as a secret", "k", token.HS256, ed, "no public key for HS256"},
-		{"a secret as a public key", "k", token.EdDSA, make([]byte, 32), "no public key for EdDSA"},
+		{"a secret as a public key", "k", token.EdDSA, session.NewSecretKey(make([]byte, 32)), "no public key for EdDSA"},
 		{"a private key", "k", token.EdDSA, ours().ed, "no public key"},
 		{"an RSA key by value", "k", token.RS256, ours().rsa.PublicKey, "no public key"},
 		{"Ed25519 of 31 bytes", "k", token.EdDSA, ed.(ed25519.PublicKey)[:31], "31 bytes"},
@@ -69,12 +70,14 @@ func TestUnsafeKeysAreRefused(t *testing.T) {
 		{"RSA with e = 0", "k", token.RS256, &rsa.PublicKey{N: n}, "exponent"},
 		{"RSA with an even exponent", "k", token.RS256, &rsa.PublicKey{N: n, E: 65536}, "exponent"},
 		{"RSA with a negative exponent", "k", token.RS256, &rsa.PublicKey{N: n, E: -3}, "exponent"},
-		{"an empty secret", "k", token.HS256, []byte{}, "0 bytes"},
-		{"a secret of 31 bytes", "k", token.HS256, ours().plain[:31], "31 bytes, at least 32"},
-		{"a secret of 47 bytes under HS384", "k", token.HS384, ours().plain[:47], "47 bytes, at least 48"},
-		{"a secret of 63 bytes under HS512", "k", token.HS512, ours().plain[:63], "63 bytes, at least 64"},
-		{"a secret that was never filled", "k", token.HS256, make([]byte, 32), "one byte repeated"},
-		{"a secret that is a public key", "k", token.HS256, []byte("-----BEGIN PUBLIC KEY-----\nMIIB\n"), "PEM"},
+		{"an empty secret", "k", token.HS256, session.SecretKey{}, "0 bytes"},
+		{"a secret that is no SecretKey", "k", token.HS256, ours().plain, "write session.NewSecretKey"},
+		{"a private key as a secret", "k", token.HS256, session.NewPrivateKey(ours().ed), "random bytes"},
+		{"a secret of 31 bytes", "k", token.HS256, session.NewSecretKey(ours().plain[:31]), "31 bytes, at least 32"},
+		{"a secret of 47 bytes under HS384", "k", token.HS384, session.NewSecretKey(ours().plain[:47]), "47 bytes, at least 48"},
+		{"a secret of 63 bytes under HS512", "k", token.HS512, session.NewSecretKey(ours().plain[:63]), "63 bytes, at least 64"},
+		{"a secret that was never filled", "k", token.HS256, session.NewSecretKey(make([]byte, 32)), "one byte repeated"},
+		{"a secret that is a public key", "k", token.HS256, session.NewSecretKey([]byte("-----BEGIN PUBLIC KEY-----\nMIIB\n")), "PEM"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			k, err := token.NewKey(row.kid, row.alg, row.public)
@@ -162,7 +165,11 @@ func TestAKeyFitsItsAlgorithms(t *testing.T) {
 	}
 	for _, own := range allAlgorithms {
 		for _, other := range allAlgorithms {
-			if _, err := token.NewKey("k", other, ours().public(own)); (err == nil) != fits(own, other) {
+			public := ours().public(own)
+			if raw, ok := public.([]byte); ok {
+				public = secret(raw)
+			}
+			if _, err := token.NewKey("k", other, public); (err == nil) != fits(own, other) {
 				t.Errorf("a key of %s for %s: %v", own, other, err)
 			}
 			if family(own) == "HS" {

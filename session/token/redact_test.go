@@ -18,14 +18,14 @@ import (
 // TestNoPrinterShowsASecret prints what carries one, by value, by pointer, and as fields
 // of a struct that fmt may not ask.
 func TestNoPrinterShowsASecret(t *testing.T) {
-	cfg := config(token.HS256, func(c *token.SignerConfig) { c.Key = []byte("a-secret-of-at-least-32-bytes-xyz") })
+	cfg := config(token.HS256, func(c *token.SignerConfig) { c.Key = session.NewSecretKey([]byte("a-secret-of-at-least-32-bytes-xyz")) })
 	s := signer(t, cfg)
 	signed, err := s.Sign(sess(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := accepts(t, verifier(t, s.Trust()), signed.Reveal())
-	secret := cfg.Key.([]byte)
+	secret := cfg.Key.Bytes()
 	idBytes := sessionID.Bytes()
 	forbidden := []string{
 		string(secret), fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), strings.Trim(fmt.Sprint(secret), "[]"), b64(string(secret)),

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -41,11 +40,12 @@ type SignerConfig struct {
 	// Algorithm is what Key signs with. Required; EdDSA unless a reader cannot do it.
 	Algorithm Algorithm
 
-	// Key is the private key. Required: an [ed25519.PrivateKey] for EdDSA, an
-	// *[ecdsa.PrivateKey] on the curve of ES256, ES384 or ES512, an *[rsa.PrivateKey] of 2048
-	// to 8192 bits for those of RSA, and for those of HMAC a []byte of random bytes, at least
-	// as many as the hash has: 32, 48 or 64. It must not be changed afterwards.
-	Key any
+	// Key is the private key. Required: [session.NewPrivateKey] of an [ed25519.PrivateKey] for
+	// EdDSA, an *[ecdsa.PrivateKey] on the curve of ES256, ES384 or ES512, an
+	// *[rsa.PrivateKey] of 2048 to 8192 bits for those of RSA; and for those of HMAC
+	// [session.NewSecretKey] of random bytes, at least as many as the hash has: 32, 48 or 64.
+	// [session.ParseSecretKey] reads each of them from text.
+	Key session.SecretKey
 
 	// Lifetime is how long a token is valid; it never outlives its session. A short one
 	// bounds what a stolen token is good for. In whole seconds, a fraction is cut off.
@@ -104,7 +104,7 @@ func NewSigner(cfg SignerConfig) (*Signer, error) {
 		return nil, fmt.Errorf("Key: %w", err)
 	}
 	head := append(appendObject(nil, "alg", string(cfg.Algorithm), "kid", cfg.KeyID, "typ", "at+jwt"), '}')
-	cfg.Key = nil
+	cfg.Key = session.SecretKey{}
 	return &Signer{sealed: seal(&signer{cfg, private, set, base64.RawURLEncoding.EncodeToString(head) + "."})}, nil
 }
 
@@ -116,7 +116,7 @@ func (cfg SignerConfig) validate() error {
 	if !cfg.Algorithm.known() {
 		errs = append(errs, fmt.Errorf("Algorithm: %s is not one of %s", quote(string(cfg.Algorithm)), algorithmsThat(Algorithm.known)))
 	}
-	if cfg.Key == nil {
+	if cfg.Key.IsZero() {
 		errs = append(errs, errors.New("Key: required"))
 	}
 	if cfg.Lifetime < time.Second || cfg.Lifetime > maxLifetime {
@@ -130,13 +130,13 @@ func (cfg SignerConfig) validate() error {
 
 // keyPair returns the private key and the Key that verifies what it signs.
 func keyPair(cfg SignerConfig) (any, Key, error) {
-	private, public := cfg.Key, any(nil)
-	switch key := cfg.Key.(type) {
+	private, public := any(cfg.Key.Signer()), any(nil)
+	switch key := private.(type) {
 	case ed25519.PrivateKey:
 		if len(key) != ed25519.PrivateKeySize {
 			return nil, Key{}, fmt.Errorf("%d bytes, want %d", len(key), ed25519.PrivateKeySize)
 		}
-		private, public = ed25519.PrivateKey(bytes.Clone(key)), key.Public()
+		public = key.Public()
 	case *ecdsa.PrivateKey:
 		//lint:ignore SA1019 signing panics without it
 		if key == nil || key.D == nil {
@@ -148,10 +148,10 @@ func keyPair(cfg SignerConfig) (any, Key, error) {
 			return nil, Key{}, errors.New("a nil pointer or no private part")
 		}
 		public = &key.PublicKey
-	case []byte:
-		private, public = bytes.Clone(key), key
+	case nil:
+		private, public = cfg.Key.Bytes(), cfg.Key
 	default:
-		return nil, Key{}, fmt.Errorf("%T is no private key", cfg.Key)
+		return nil, Key{}, fmt.Errorf("%T is no ed25519.PrivateKey, *ecdsa.PrivateKey or *rsa.PrivateKey", key)
 	}
 	verification, err := NewKey(cfg.KeyID, cfg.Algorithm, public)
 	if err != nil {

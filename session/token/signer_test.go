@@ -29,7 +29,7 @@ import (
 )
 
 func config(alg token.Algorithm, edit ...func(*token.SignerConfig)) token.SignerConfig {
-	cfg := token.SignerConfig{Issuer: issuerName, Audience: audience, KeyID: "k1", Algorithm: alg, Key: ours().private(alg)}
+	cfg := token.SignerConfig{Issuer: issuerName, Audience: audience, KeyID: "k1", Algorithm: alg, Key: secret(ours().private(alg))}
 	for _, e := range edit {
 		e(&cfg)
 	}
@@ -169,7 +169,7 @@ func TestEveryBadSignerFieldIsNamed(t *testing.T) {
 	wrongRSA := *ours().rsa
 	wrongRSA.PublicKey = other.rsa.PublicKey
 	with := func(alg token.Algorithm, key any) token.SignerConfig {
-		return config(alg, func(c *token.SignerConfig) { c.Key = key })
+		return config(alg, func(c *token.SignerConfig) { c.Key = secret(key) })
 	}
 	for _, row := range []struct {
 		name string

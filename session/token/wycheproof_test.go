@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/internal/need"
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 )
 
@@ -131,7 +132,7 @@ func keysOf(t *testing.T, public, private json.RawMessage) (*token.KeySet, error
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := token.NewKey(k.Kid, token.Algorithm(k.Alg), secret)
+		key, err := token.NewKey(k.Kid, token.Algorithm(k.Alg), session.NewSecretKey(secret))
 		if err != nil && strings.Contains(err.Error(), "one byte repeated") {
 			// Those vectors are about base64. That the key itself is refused has its own test.
 			key, err = token.RepeatedSecret(k.Kid, token.Algorithm(k.Alg), secret), nil

@@ -8,10 +8,10 @@ import (
 
 // FuzzRecord: no text is a record but one that was signed.
 func FuzzRecord(f *testing.F) {
-	genuine := sign("billing", revision(), key(0)).text
+	genuine := signed("billing", revision(), key(0)).text
 	f.Add(genuine)
-	f.Add(sign("staging", revision(), key(0)).text)
-	f.Add(sign("billing", revision(), key(1)).text)
+	f.Add(signed("staging", revision(), key(0)).text)
+	f.Add(signed("billing", revision(), key(1)).text)
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
 		if r, err := parseRecord("billing", text, public(key(0))); err == nil && (text != genuine || r.Revision != revision()) {

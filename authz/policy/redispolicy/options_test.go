@@ -9,6 +9,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/policies"
+	"github.com/reevehq/reeve/session"
 )
 
 func TestOptionsThatAreWrongAreAllNamed(t *testing.T) {
@@ -20,7 +21,7 @@ func TestOptionsThatAreWrongAreAllNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewPublisher(good, PublisherOptions{Name: "billing", Key: key(0)}); err != nil {
+	if _, err := NewPublisher(good, PublisherOptions{Name: "billing", Key: session.NewPrivateKey(key(0))}); err != nil {
 		t.Error(err)
 	}
 	if _, err := NewFollower(good, engine, FollowerOptions{Name: "billing", Keys: public(key(0))}); err != nil {
@@ -28,6 +29,10 @@ func TestOptionsThatAreWrongAreAllNamed(t *testing.T) {
 	}
 	_, err = NewPublisher(hanging, PublisherOptions{Name: "Billing}", Trusted: []ed25519.PublicKey{nil}})
 	names(t, err, "client: ", "Name: ", "Key: ", "Trusted[0]: ")
+	for _, k := range []session.SecretKey{session.NewSecretKey(key(0)), session.NewPrivateKey(key(0)[:63])} {
+		_, err = NewPublisher(good, PublisherOptions{Name: "billing", Key: k})
+		names(t, err, "Key: an ed25519 private key")
+	}
 	_, err = NewFollower(nil, &policy.Engine{}, FollowerOptions{})
 	names(t, err, "client: ", "engine: ", "Name: ", "Keys: ")
 	_, err = NewFollower(good, engine, FollowerOptions{Name: strings.Repeat("x", 65), Keys: []ed25519.PublicKey{{1}}})

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/session"
 )
 
 // PublisherOptions of a [Publisher].
@@ -18,8 +20,9 @@ type PublisherOptions struct {
 	// staging and production different names, or different keys. Required.
 	Name string
 
-	// Key signs what is published. Required. Followers know its public half only.
-	Key ed25519.PrivateKey
+	// Key signs what is published: session.NewPrivateKey of an [ed25519.PrivateKey], or its PEM
+	// read by session.ParseSecretKey. Required. Followers know its public half only.
+	Key session.SecretKey
 
 	// Trusted are further keys whose records count in the history, such as the last one
 	// after a change of keys. Key's own public half always does.
@@ -54,13 +57,14 @@ func NewPublisher(client redis.UniversalClient, opts PublisherOptions) (*Publish
 	if !validName(opts.Name) {
 		problems = append(problems, errors.New("Name: 1 to 64 of [a-z0-9_-] are required"))
 	}
-	if len(opts.Key) != ed25519.PrivateKeySize {
-		problems = append(problems, fmt.Errorf("Key: an ed25519 private key of %d bytes is required", ed25519.PrivateKeySize))
+	private, ok := opts.Key.Signer().(ed25519.PrivateKey)
+	if !ok || len(private) != ed25519.PrivateKeySize {
+		problems = append(problems, fmt.Errorf("Key: an ed25519 private key of %d bytes is required, write session.NewPrivateKey(key)", ed25519.PrivateKeySize))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("redispolicy: invalid options: %w", err)
 	}
-	public, _ := opts.Key.Public().(ed25519.PublicKey)
+	public, _ := private.Public().(ed25519.PublicKey)
 	return &Publisher{
 		client:  client,
 		opts:    opts,
@@ -167,7 +171,10 @@ func (p *Publisher) attempt(ctx context.Context, data []byte, r Revision) (Revis
 	if last, err := parseRecord(p.opts.Name, head, p.trusted); err == nil {
 		r.Sequence = max(r.Sequence, last.Sequence+1)
 	}
-	next := sign(p.opts.Name, r, p.opts.Key)
+	next, err := sign(p.opts.Name, r, p.opts.Key.Signer())
+	if err != nil {
+		return Revision{}, false, err
+	}
 	done, err := publishScript.Run(ctx, p.client, []string{p.keys.head, p.keys.history, p.keys.bundles},
 		head, next.text, r.Hash, data, HistoryLength, p.keys.channel).Bool()
 	if err != nil {

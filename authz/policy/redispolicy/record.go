@@ -1,6 +1,7 @@
 package redispolicy
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
@@ -40,13 +41,17 @@ const version = "reeve-policy-1"
 var recordForm = regexp.MustCompile(`^` + version + ` [a-z0-9_-]{1,64} [1-9][0-9]{0,15} [0-9a-f]{64} [0-9a-f]{32} [1-9][0-9]{0,9} [1-9][0-9]{0,15} [A-Za-z0-9_-]{86}$`)
 
 // sign makes the record of a revision of the policy name.
-func sign(name string, r Revision, key ed25519.PrivateKey) record {
+func sign(name string, r Revision, key crypto.Signer) (record, error) {
 	r.PublishedAt = r.PublishedAt.Truncate(time.Millisecond)
 	words := strings.Join([]string{
 		version, name, strconv.FormatUint(r.Sequence, 10), r.Hash, r.ID, strconv.Itoa(r.Size),
 		strconv.FormatInt(r.PublishedAt.UnixMilli(), 10),
 	}, " ")
-	return record{r, words + " " + base64.RawURLEncoding.EncodeToString(ed25519.Sign(key, []byte(words)))}
+	signature, err := key.Sign(nil, []byte(words), crypto.Hash(0)) // Ed25519 hashes for itself
+	if err != nil {
+		return record{}, fmt.Errorf("redispolicy: sign: %w", err)
+	}
+	return record{r, words + " " + base64.RawURLEncoding.EncodeToString(signature)}, nil
 }
 
 // parseRecord returns the record that a text is, if it is one of the policy name and signed

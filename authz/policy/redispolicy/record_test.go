@@ -12,6 +12,14 @@ func key(seed byte) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed([]byte(strings.Repeat(string(rune('a'+seed)), ed25519.SeedSize)))
 }
 
+func signed(name string, r Revision, key ed25519.PrivateKey) record {
+	signed, err := sign(name, r, key)
+	if err != nil {
+		panic(err)
+	}
+	return signed
+}
+
 func public(keys ...ed25519.PrivateKey) (out []ed25519.PublicKey) {
 	for _, k := range keys {
 		out = append(out, k.Public().(ed25519.PublicKey))
@@ -27,7 +35,7 @@ func revision() Revision {
 }
 
 func TestARecordIsWhatWasSigned(t *testing.T) {
-	want := sign("billing", revision(), key(0))
+	want := signed("billing", revision(), key(0))
 	for name, keys := range map[string][]ed25519.PublicKey{"its key": public(key(0)), "its key among others": public(key(1), key(0))} {
 		got, err := parseRecord("billing", want.text, keys)
 		if err != nil || got != want {
@@ -37,15 +45,15 @@ func TestARecordIsWhatWasSigned(t *testing.T) {
 }
 
 func TestARecordThatIsNotGenuineIsUntrusted(t *testing.T) {
-	genuine := sign("billing", revision(), key(0)).text
+	genuine := signed("billing", revision(), key(0)).text
 	refused := func(what, text string) {
 		t.Helper()
 		if r, err := parseRecord("billing", text, public(key(0))); !errors.Is(err, ErrUntrusted) || r != (record{}) {
 			t.Errorf("%s: %+v %v", what, r, err)
 		}
 	}
-	refused("another key's", sign("billing", revision(), key(1)).text)
-	refused("another policy's", sign("staging", revision(), key(0)).text)
+	refused("another key's", signed("billing", revision(), key(1)).text)
+	refused("another policy's", signed("staging", revision(), key(0)).text)
 	refused("nothing", "")
 	refused("a space before", " "+genuine)
 	refused("a line after", genuine+"\n")

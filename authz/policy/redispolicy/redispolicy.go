@@ -1,6 +1,6 @@
 // Package redispolicy brings one policy to every instance of a service, by way of Redis.
 //
-//	publisher, err := redispolicy.NewPublisher(client, redispolicy.PublisherOptions{Name: "billing", Key: private})
+//	publisher, err := redispolicy.NewPublisher(client, redispolicy.PublisherOptions{Name: "billing", Key: session.NewPrivateKey(private)})
 //	revision, err := publisher.Publish(ctx, os.DirFS("policies"))
 //
 //	follower, err := redispolicy.NewFollower(client, engine, redispolicy.FollowerOptions{Name: "billing", Keys: []ed25519.PublicKey{public}})

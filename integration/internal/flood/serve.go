@@ -87,8 +87,8 @@ func newService(redisAddr string) (*service, error) {
 		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, PoolTimeout: time.Second,
 		MaxRetries: 1, DisableIdentity: true, PipelinePoolSize: -1,
 	})
-	secret := bytes.Repeat([]byte{1}, 32)
-	store, err := redisstore.New(client, redisstore.Options{NameKey: secret, SealKeys: [][]byte{secret}, Timeout: 5 * time.Second})
+	secret := session.NewSecretKey(bytes.Repeat([]byte("k-"), 16))
+	store, err := redisstore.New(client, redisstore.Options{NameKey: secret, SealKeys: []session.SecretKey{secret}, Timeout: 5 * time.Second})
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func newSigner() (*token.Signer, error) {
 		return nil, err
 	}
 	return token.NewSigner(token.SignerConfig{
-		Issuer: "https://issuer.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: key, Lifetime: time.Hour,
+		Issuer: "https://issuer.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key), Lifetime: time.Hour,
 	})
 }
 

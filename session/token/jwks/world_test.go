@@ -162,7 +162,7 @@ func newSigner(t testing.TB, iss, kid string) *token.Signer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := token.NewSigner(token.SignerConfig{Issuer: iss, Audience: "api", KeyID: kid, Algorithm: token.EdDSA, Key: private, Lifetime: time.Hour})
+	s, err := token.NewSigner(token.SignerConfig{Issuer: iss, Audience: "api", KeyID: kid, Algorithm: token.EdDSA, Key: session.NewPrivateKey(private), Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
