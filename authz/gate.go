@@ -73,7 +73,7 @@ func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}
 		if err := next(c); err != nil {
-			return g.answer(c, caller.life.explain(err))
+			return g.answer(c, caller.own(caller.life.explain(err)))
 		}
 		return nil
 	}

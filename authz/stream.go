@@ -23,14 +23,14 @@ var (
 	ErrTokenExpired = fmt.Errorf("authz: the token expired: %w", token.ErrInvalid)
 
 	// ErrSessionExpired means that the session reached its end.
-	ErrSessionExpired = fmt.Errorf("authz: the session expired: %w", session.ErrNotFound)
+	ErrSessionExpired = fmt.Errorf("authz: the session expired: %w: %w", middleware.ErrInvalidCredential, session.ErrNotFound)
 
 	// ErrSessionIdle means that the session was not used for its idle timeout. An open
 	// stream is no use of it: only requests are.
-	ErrSessionIdle = fmt.Errorf("authz: the session was idle: %w", session.ErrNotFound)
+	ErrSessionIdle = fmt.Errorf("authz: the session was idle: %w: %w", middleware.ErrInvalidCredential, session.ErrNotFound)
 
 	// ErrSessionRevoked means that the session is gone before its time.
-	ErrSessionRevoked = fmt.Errorf("authz: the session was revoked: %w", session.ErrNotFound)
+	ErrSessionRevoked = fmt.Errorf("authz: the session was revoked: %w: %w", middleware.ErrInvalidCredential, session.ErrNotFound)
 
 	// ErrWatchClosed means that the service closed its [Watch], as it does to shut down.
 	ErrWatchClosed = fmt.Errorf("authz: the watch is closed: %w", middleware.ErrUnavailable)

@@ -104,7 +104,7 @@ func TestChallengesNameWhatIsAccepted(t *testing.T) {
 		"a bad proof that is unknown":  {both, errors.Join(token.ErrInvalidProof, session.ErrUnavailable), nil},
 		"who is known and may not":     {both, middleware.ErrForbidden, nil},
 		"a step up, both":              {both, &middleware.StepUpError{MaxAge: 60e9}, []string{`Bearer realm="r", error="insufficient_user_authentication", max_age="60"`, `DPoP realm="r", error="insufficient_user_authentication", max_age="60", algs="ES256"`}},
-		"a session that ended, always": {always, session.ErrNotFound, []string{`DPoP realm="r", error="invalid_token", algs="ES256"`}},
+		"a session that ended, always": {always, middleware.ErrInvalidCredential, []string{`DPoP realm="r", error="invalid_token", algs="ES256"`}},
 	} {
 		rec := httptest.NewRecorder()
 		c := echo.New().NewContext(httptest.NewRequest("GET", "/", nil), rec)

@@ -2,13 +2,16 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Verifier turns a raw token into claims that can be trusted. [token.Verifier] is one.
@@ -122,11 +125,11 @@ func (a *Authenticator) identify(c echo.Context, credential Credential) (Identit
 	ref := verified.Ref()
 	refused.Refused = ref
 	if err := ref.Validate(); err != nil {
-		return refused, err
+		return refused, ended(err)
 	}
 	s, err := a.Sessions.Load(ctx, ref)
 	if err != nil {
-		return refused, undecided(err)
+		return refused, ended(err)
 	}
 	if s.Ref() != ref {
 		return refused, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
@@ -142,6 +145,24 @@ func (a *Authenticator) timeout() time.Duration {
 		return DefaultTimeout
 	}
 	return a.Timeout
+}
+
+// ended says of an error about the request's own session what it means for the request:
+// that there is no such session, or that its tenant may not be served. Whatever else a Loader
+// says is an outage.
+func ended(err error) error {
+	if Outage(err) {
+		return err
+	}
+	for _, none := range []error{session.ErrNotFound, session.ErrInvalidID, tenant.ErrUnknown, tenant.ErrInvalidID} {
+		if errors.Is(err, none) {
+			return fmt.Errorf("%w: %w", ErrInvalidCredential, err)
+		}
+	}
+	if p, ok := FromError(err); ok && (p.Status == http.StatusForbidden || p.Status == http.StatusUnauthorized) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 // undecided makes an error that no row of the table names an outage: what is not a known

@@ -26,6 +26,12 @@ var (
 	ErrAmbiguousRequest = errors.New("middleware: ambiguous request")
 	// ErrInvalidRequest means that the credential is not in one piece in one place.
 	ErrInvalidRequest = errors.New("middleware: invalid credentials in request")
+	// ErrInvalidValue means that the caller is known and sent a value that cannot be used,
+	// such as text that is too long, or a token which is not the request's own.
+	ErrInvalidValue = errors.New("middleware: invalid value in request")
+	// ErrInvalidCredential means that the session of the request's own credential is gone.
+	// It is what is said of that session alone: of another one, session.ErrNotFound is.
+	ErrInvalidCredential = errors.New("middleware: the request's session is gone")
 	// ErrAuthenticationRequired means that an anonymous caller asked for what needs one.
 	ErrAuthenticationRequired = errors.New("middleware: authentication required")
 	// ErrInsufficientAuthentication means that the caller is known and has to prove again,
@@ -66,6 +72,7 @@ type Problem struct {
 var (
 	ambiguousRequest       = Problem{Status: http.StatusBadRequest, Type: "/problems/ambiguous-request", Title: "The request can be read in more than one way"}
 	invalidRequest         = Problem{Status: http.StatusBadRequest, Type: "/problems/invalid-request", Title: "Send one credential, in one place", Challenge: true, Code: "invalid_request"}
+	invalidValue           = Problem{Status: http.StatusBadRequest, Type: "/problems/invalid-value", Title: "A value in the request is not valid"}
 	authenticationRequired = Problem{Status: http.StatusUnauthorized, Type: "/problems/authentication-required", Title: "Sign in first", Challenge: true}
 	invalidToken           = Problem{Status: http.StatusUnauthorized, Type: "/problems/invalid-token", Title: "The credential is not valid, sign in again", Challenge: true, Code: "invalid_token"}
 	stepUp                 = Problem{Status: http.StatusUnauthorized, Type: "/problems/insufficient-user-authentication", Title: "Sign in again, or with a stronger method", Challenge: true, Code: "insufficient_user_authentication"}
@@ -83,6 +90,11 @@ var (
 
 // table maps errors to problems. The first row that matches wins, so outages stand
 // first: an error that is also an outage is never answered as a refusal of the caller.
+//
+// 401 tells a client to sign the user in again, so it is for the request's own credential
+// alone: its token, proof, refresh token, and its session by way of ErrInvalidCredential. A
+// session, tenant or id that a caller has merely named is 404, 403 or 400. A tenant that
+// was never set up has the answer of a suspended one, and so is not told apart from it.
 var table = []struct {
 	err     error
 	problem Problem
@@ -94,14 +106,15 @@ var table = []struct {
 
 	{ErrMisused, internalError},
 	{tenant.ErrNoScope, internalError},
-	{session.ErrInvalid, internalError},
-	{session.ErrExists, internalError},
 
+	{ErrInvalidCredential, invalidToken},
 	{ErrAmbiguousRequest, ambiguousRequest},
 	{ErrInvalidRequest, invalidRequest},
+	{ErrInvalidValue, invalidValue},
 	{ErrCrossOrigin, crossOrigin},
 	{tenant.ErrMismatch, forbidden},
 	{tenant.ErrSuspended, forbidden},
+	{tenant.ErrUnknown, forbidden},
 	{ErrAuthenticationRequired, authenticationRequired},
 	{ErrInsufficientAuthentication, stepUp},
 	{ErrProofRequired, proofRequired},
@@ -111,13 +124,15 @@ var table = []struct {
 	{token.ErrUnknownKey, invalidToken},
 	{session.ErrRefreshInvalid, invalidToken},
 	{session.ErrRefreshReused, invalidToken},
-	{session.ErrNotFound, invalidToken},
-	{session.ErrInvalidID, invalidToken},
-	{tenant.ErrUnknown, invalidToken},
-	{tenant.ErrInvalidID, invalidToken},
 	{ErrNotFound, notFound},
+	{session.ErrNoDevice, notFound},
+	{session.ErrNotFound, notFound},
+	{session.ErrInvalid, invalidValue},
+	{session.ErrInvalidID, invalidValue},
+	{tenant.ErrInvalidID, invalidValue},
 	{ErrForbidden, forbidden},
 	{session.ErrConflict, conflict},
+	{session.ErrExists, conflict},
 	{session.ErrTooManySessions, tooManySessions},
 	{session.ErrImpersonating, forbidden},
 }

@@ -69,6 +69,7 @@ func (m *Manager) change(ctx context.Context, ref Ref, change func(*Session) err
 			return Session{}, err
 		}
 		stored, err := store(after)
+		err = gone(ref, err)
 		if err == nil || !errors.Is(err, ErrConflict) || attempt == maxAttempts-1 {
 			return stored, err
 		}

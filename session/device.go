@@ -68,7 +68,7 @@ func (m *Manager) Devices(ctx context.Context, ref Ref) ([]Device, error) {
 }
 
 // RevokeDevice ends the session of the user of ref, in its tenant, that has the digest.
-// ErrNotFound when there is none, so also for a session of somebody else.
+// [ErrNoDevice] when there is none, so also for a session of somebody else.
 func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) error {
 	if err := ref.Validate(); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) erro
 		}
 	}
 	if !found {
-		return fmt.Errorf("%w: no session of that digest", ErrNotFound)
+		return ErrNoDevice
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (m *Manager) RevokeOthers(ctx context.Context, ref Ref) error {
 	if err := ref.Validate(); err != nil {
 		return err
 	}
-	return known(m.store.RevokeOthers(ctx, ref))
+	return gone(ref, known(m.store.RevokeOthers(ctx, ref)))
 }
 
 // Events returns what happened to the sessions of a user in a tenant; see [Store.Events].

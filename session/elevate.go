@@ -132,7 +132,7 @@ func (m *Manager) become(ctx context.Context, ref Ref, change func(old Session) 
 			return Session{}, err // nothing was stored
 		}
 		if err == nil {
-			err = known(m.store.End(ctx, ref, old.Version))
+			err = gone(ref, known(m.store.End(ctx, ref, old.Version)))
 		}
 		if err == nil {
 			return created, nil

@@ -1,13 +1,21 @@
 package session
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors of stores and of the [Manager]. Every store returns these, wrapped with what it
 // was doing, and the tenant package's ErrUnknown and ErrSuspended for the tenant's state.
 var (
 	// ErrNotFound means that there is no such live session: it never was, it expired, or
-	// it was revoked. The three are not told apart.
+	// it was revoked. The three are not told apart. From a Manager it comes as a [GoneError],
+	// which says which session that is.
 	ErrNotFound = errors.New("session: not found")
+
+	// ErrNoDevice means that the user has no session of that digest; see
+	// [Manager.RevokeDevice]. It says nothing about the session that asked.
+	ErrNoDevice = fmt.Errorf("session: no such device: %w", ErrNotFound)
 
 	// ErrConflict means that the session changed between read and write. The write was
 	// not made; read again.
@@ -24,7 +32,8 @@ var (
 	// prove to be that user nor become him in another tenant.
 	ErrImpersonating = errors.New("session: not while impersonating")
 
-	// ErrInvalid means that a value is malformed or over its limit. Nothing was sent.
+	// ErrInvalid means that a value is malformed or over its limit. Nothing was sent. A
+	// handler may return it as it is: the middleware answers 400.
 	ErrInvalid = errors.New("session: invalid")
 
 	// ErrRefreshInvalid means that a refresh token is malformed, forged, or of a session
@@ -43,3 +52,25 @@ var (
 	// for, or that does not authenticate. It is an outage and an alarm, never a sign-in.
 	ErrCorrupt = errors.New("session: corrupt record")
 )
+
+// GoneError is the [ErrNotFound] of one session. By its Ref the middleware tells the caller
+// whose own session has ended, who has to sign in again, from one who named another session.
+type GoneError struct {
+	Ref   Ref
+	cause error
+}
+
+// Error implements error. It names the session by its digest.
+func (e *GoneError) Error() string { return fmt.Sprintf("%v: %v", e.cause, e.Ref.ID) }
+
+// Unwrap returns what the store said, which wraps [ErrNotFound].
+func (e *GoneError) Unwrap() error { return e.cause }
+
+// gone says of an [ErrNotFound] that it is about the session of ref.
+func gone(ref Ref, err error) error {
+	var known *GoneError
+	if !errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnavailable) || errors.As(err, &known) {
+		return err
+	}
+	return &GoneError{ref, err}
+}

@@ -82,7 +82,8 @@ func (m *Manager) Load(ctx context.Context, ref Ref) (Session, error) {
 		return Session{}, err
 	}
 	s, err := m.store.Load(ctx, ref)
-	return asked(ref, s, err)
+	s, err = asked(ref, s, err)
+	return s, gone(ref, err)
 }
 
 // asked returns s when it is the session of ref. A record that answers another question,
