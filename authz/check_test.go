@@ -100,7 +100,7 @@ func TestCheckOutsideARequestDenies(t *testing.T) {
 	for name, ctx := range map[string]context.Context{
 		"background": context.Background(),
 		"a tenant without a caller": func() context.Context {
-			ctx, err := tenant.NewContext(context.Background(), acme)
+			ctx, err := tenant.BindUnchecked(context.Background(), acme)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestTheContextAnswersTenantSessionAndCaller(t *testing.T) {
 		if !ok || got.Ref() != s.Ref() {
 			t.Errorf("session: %v, %v", got, ok)
 		}
-		if _, err := tenant.NewContext(ctx, globex); !errors.Is(err, tenant.ErrMismatch) {
+		if _, err := tenant.BindUnchecked(ctx, globex); !errors.Is(err, tenant.ErrMismatch) {
 			t.Errorf("a handler left its tenant: %v", err)
 		}
 	})
