@@ -2,6 +2,7 @@ package authz_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -234,6 +235,9 @@ func TestNoInputToTheManagerMakesA500(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				if err := w.manager.RevokeUser(t.Context(), acme, alice); err != nil {
+					t.Fatal(err)
+				}
 				bearer, own := w.login(acme, alice, "editor")
 				var drawn []any
 				w.handle(func(ctx context.Context, _ session.Session) error {
@@ -250,6 +254,11 @@ func TestNoInputToTheManagerMakesA500(t *testing.T) {
 				seen[rec.Code]++
 				if !allowed[rec.Code] {
 					t.Fatalf("%d %s for %s%+v", rec.Code, rec.Body, method.Name, drawn)
+				}
+				if devices, err := w.manager.Devices(t.Context(), own.Ref()); err != nil {
+					t.Fatal(err)
+				} else if _, err := json.Marshal(devices); err != nil {
+					t.Fatalf("the devices have no JSON after %s%+v: %v", method.Name, drawn, err)
 				}
 				if _, err := w.manager.Load(t.Context(), own.Ref()); rec.Code == 401 && err == nil && method.Name != "Refresh" {
 					t.Fatalf("401 for a caller whose session lives, for %s%+v", method.Name, drawn)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/reevehq/reeve/internal/invisible"
 )
 
 // Limits of a chain of actors.
@@ -14,8 +16,8 @@ const (
 
 // Actor is somebody who acts as another user, and why.
 type Actor struct {
-	User   UserID
-	Reason string
+	User   UserID `json:"user"`
+	Reason string `json:"reason"`
 }
 
 // Actors is an immutable chain of those who act as the user of a session, as in the act
@@ -24,7 +26,7 @@ type Actor struct {
 type Actors struct{ chain []Actor }
 
 // NewActors returns the chain, or an error wrapping [ErrInvalid] for more than [MaxActors],
-// an actor without a user, or a reason that is empty, over [MaxReasonLength] bytes, not
+// an actor without a user, or a reason that is empty or shows nothing, is over [MaxReasonLength] bytes, not
 // UTF-8, or has characters that do not print.
 func NewActors(chain ...Actor) (Actors, error) {
 	if len(chain) > MaxActors {
@@ -34,7 +36,7 @@ func NewActors(chain ...Actor) (Actors, error) {
 		if a.User.IsZero() {
 			return Actors{}, fmt.Errorf("%w: an actor without a user", ErrInvalid)
 		}
-		if a.Reason == "" {
+		if invisible.All(a.Reason) {
 			return Actors{}, fmt.Errorf("%w: an actor without a reason", ErrInvalid)
 		}
 		if err := checkLine("reason", a.Reason, MaxReasonLength); err != nil {

@@ -93,7 +93,11 @@ func (m *Manager) checkChange(before, after Session) error {
 		return errKeyLost
 	case after.Version != before.Version:
 		return fmt.Errorf("%w: a change keeps the version", ErrInvalid)
-	case after.IdleTimeout == before.IdleTimeout:
+	}
+	if err := after.Validate(); err != nil {
+		return err
+	}
+	if after.IdleTimeout == before.IdleTimeout {
 		return nil
 	}
 	if err := m.opts.checkIdleTimeout(after.IdleTimeout); err != nil {

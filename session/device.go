@@ -32,19 +32,20 @@ func checkLine(what, s string, limit int) error {
 	return nil
 }
 
-// Device is a session as its user may see it, to know his devices by and to end what he
-// does not know (ASVS 7.5.2). It holds no secret: Digest names the session and is of no use
-// to sign in with.
+// Device is a session as its user may see it, to know their devices by and to end what
+// they do not know (ASVS 7.5.2). It holds no secret: Digest names the session and is of no use
+// to sign in with. Its JSON has lower_snake names, lists, and times of RFC 3339.
 type Device struct {
-	Digest             string
-	Current            bool // the session that asked
-	UserAgent, Address string
-	CreatedAt          time.Time
-	LastSeenAt         time.Time
-	ExpiresAt          time.Time
-	AuthTime           time.Time
-	AMR                Methods
-	Actors             Actors // of somebody who acts as the user
+	Digest     string    `json:"digest"`
+	Current    bool      `json:"current"` // the session that asked
+	UserAgent  string    `json:"user_agent"`
+	Address    string    `json:"address"`
+	CreatedAt  time.Time `json:"created_at,omitzero"`
+	LastSeenAt time.Time `json:"last_seen_at,omitzero"`
+	ExpiresAt  time.Time `json:"expires_at,omitzero"`
+	AuthTime   time.Time `json:"auth_time,omitzero"`
+	AMR        Methods   `json:"amr"`
+	Actors     Actors    `json:"actors"` // of somebody who acts as the user
 }
 
 // Devices returns the live sessions of the user of ref in its tenant, oldest first.
@@ -60,8 +61,8 @@ func (m *Manager) Devices(ctx context.Context, ref Ref) ([]Device, error) {
 	for i, s := range sessions {
 		devices[i] = Device{
 			Digest: s.ID.Digest(), Current: s.ID == ref.ID, UserAgent: s.UserAgent, Address: s.Address,
-			CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
-			AuthTime: s.AuthTime, AMR: s.AMR, Actors: s.Actors,
+			CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+			AuthTime: s.AuthTime.UTC(), AMR: s.AMR, Actors: s.Actors,
 		}
 	}
 	return devices, nil

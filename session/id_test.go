@@ -3,7 +3,10 @@ package session_test
 import (
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/reevehq/reeve/internal/invisible"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -73,6 +76,27 @@ func TestTheBytesOfAnIDAreACopy(t *testing.T) {
 	}
 }
 
+// Over all of Unicode: no id shows nothing, and none differs from another by what shows nothing.
+func TestAUserIDThatShowsNothingIsRefused(t *testing.T) {
+	accepted := 0
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		hidden := invisible.Is(r) || strings.ContainsRune("{}:*?", r)
+		if _, err := session.ParseUserID("a" + string(r) + "b"); (err == nil) == (hidden || !utf8.ValidRune(r)) && utf8.ValidRune(r) {
+			t.Errorf("%U in a name: %v", r, err)
+		}
+		_, err := session.ParseUserID(string(r))
+		if utf8.ValidRune(r) && (err == nil) == (hidden || unicode.IsMark(r)) {
+			t.Errorf("%U alone: %v", r, err)
+		}
+		if err == nil {
+			accepted++
+		}
+	}
+	if accepted < 130_000 {
+		t.Errorf("only %d characters are accepted", accepted)
+	}
+}
+
 func TestUserIDs(t *testing.T) {
 	for _, s := range []string{
 		"a", "alice", "Alice", "auth0|5f7c8ec7c33c6c004bbafe82", "alice@example.org", "用户", "é", "e\u0301", "🦉",
@@ -88,6 +112,9 @@ func TestUserIDs(t *testing.T) {
 		"NUL": "a\x00b", "line break": "a\nb", "tab": "a\tb", "space": "a b", "leading space": " a", "escape": "\x1b[31m", "delete": "\x7f",
 		"no-break space": "a\u00a0b", "ideographic space": "a\u3000b", "zero-width space": "a\u200bb", "zero-width joiner": "a\u200db",
 		"byte order mark": "\ufeffa", "right-to-left override": "a\u202eb", "line separator": "a\u2028b", "soft hyphen": "a\u00adb",
+		"Hangul filler": "\u3164", "Hangul filler in a name": "a\u3164", "half-width filler": "\uffa0", "Hangul choseong filler": "a\u115fb", "Braille blank": "\u2800",
+		"grapheme joiner": "a\u034fb", "variation selector": "a\ufe0f", "supplementary selector": "a\U000e0100", "Khmer inherent vowel": "a\u17b4",
+		"Mongolian selector": "a\u180b", "shapeless notehead": "\U0001d159", "a mark alone": "\u0301", "a mark in front": "\u0301a", "an enclosing mark": "\u20dd",
 		"invalid UTF-8": "\xff", "cut rune": "a\xc3", "overlong slash": "\xc0\xaf", "surrogate": "\xed\xa0\x80", "private use": "\ue000", "tag": "a\U000e0041",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/reevehq/reeve/internal/reqctx"
@@ -56,11 +57,14 @@ type Session struct {
 func (s Session) Ref() Ref { return Ref{Tenant: s.Tenant, User: s.User, ID: s.ID} }
 
 // Validate returns an error wrapping [ErrInvalidID] or [ErrInvalid] when the reference is
-// incomplete, or when text that has no type of its own is over its limit. Stores check it
+// incomplete, or when a value that has no type of its own is over its limit. Stores check it
 // before they send anything.
 func (s Session) Validate() error {
 	if err := s.Ref().Validate(); err != nil {
 		return err
+	}
+	if year := s.AuthTime.UTC().Year(); year < 1 || year > 9999 { // which no time in JSON can be
+		return fmt.Errorf("%w: AuthTime: the year is not 1 to 9999", ErrInvalid)
 	}
 	if err := checkLine("UserAgent", s.UserAgent, MaxUserAgentLength); err != nil {
 		return err

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
+	"github.com/reevehq/reeve/internal/invisible"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -18,8 +18,9 @@ const MaxUserIDLength = 255
 type UserID struct{ name string }
 
 // ParseUserID returns the user that s names, or an error wrapping [ErrInvalidID]. It
-// refuses the empty string, more than [MaxUserIDLength] bytes, invalid UTF-8, spaces and
-// characters that do not print, and each of { } : * ? — they mean something to Redis keys,
+// refuses the empty string, more than [MaxUserIDLength] bytes, invalid UTF-8, characters that
+// show nothing or a blank (spaces, controls, Hangul fillers, variation selectors and all that
+// Unicode lists as ignorable), a combining mark at the start, and each of { } : * ? — they mean something to Redis keys,
 // patterns or policy names.
 func ParseUserID(s string) (UserID, error) {
 	switch {
@@ -31,9 +32,12 @@ func ParseUserID(s string) (UserID, error) {
 		return UserID{}, fmt.Errorf("%w: user: not UTF-8", ErrInvalidID)
 	}
 	for _, r := range s {
-		if strings.ContainsRune("{}:*?", r) || unicode.IsSpace(r) || !unicode.IsPrint(r) {
-			return UserID{}, fmt.Errorf("%w: user: %q is not allowed", ErrInvalidID, r)
+		if strings.ContainsRune("{}:*?", r) || invisible.Is(r) {
+			return UserID{}, fmt.Errorf("%w: user: %+q is not allowed", ErrInvalidID, r)
 		}
+	}
+	if invisible.In(s) {
+		return UserID{}, fmt.Errorf("%w: user: it begins with a combining mark", ErrInvalidID)
 	}
 	return UserID{s}, nil
 }

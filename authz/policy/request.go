@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/reevehq/reeve/internal/invisible"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -162,7 +163,8 @@ func (o *Object) validateTyped(action Action) error {
 
 // validUserID accepts what session.ParseUserID does.
 func validUserID(id string) bool {
-	return id != "" && len(id) <= maxIDLength && printable(id) && all(id, inUserID)
+	return id != "" && len(id) <= maxIDLength && all(id, inUserID) &&
+		(all(id, visible) || printable(id) && !invisible.In(id))
 }
 
 // inUserID reports whether a byte may stand in a user's id.

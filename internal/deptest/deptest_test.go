@@ -37,8 +37,8 @@ var rules = []struct {
 		"a port to another Echo touches these alone"},
 	{module + "/internal/need", []string{"tests"}, "it links package testing"},
 	{module + "/internal/leash", []string{"tests"}, "no service starts processes"},
-	{"net/http", []string{"authz", "middleware", "authz/console", "authz/authztest", "session/token/jwks"},
-		"sessions, tokens, tenants and policies are decided without a server; keys come from one"},
+	{"net/http", []string{"authz", "middleware", "authz/console", "authz/authztest", "session", "session/token/jwks"},
+		"tokens, tenants and policies are decided without a server; keys come from one, and a device from a request"},
 }
 
 // standardOnly lists folders that import the standard library and this module alone, but
@@ -46,6 +46,7 @@ var rules = []struct {
 var standardOnly = []struct{ dir, but, because string }{
 	{"tenant", "", "everything stands on it"},
 	{"internal/reqctx", "", "everything stands on it"},
+	{"internal/invisible", "", "everything stands on it"},
 	{"internal/need", "", "every module's tests may import it"},
 	{"internal/leash", "", "every module's tests may import it"},
 	{"session", "github.com/maypok86/otter/v2", "stores and tokens bring their own libraries; the near cache is bounded by this one"},
@@ -61,10 +62,11 @@ var leaves = []struct {
 }{
 	{"tenant", []string{"internal/reqctx"}, "the lowest layer"},
 	{"internal/reqctx", nil, "it is below the lowest layer"},
+	{"internal/invisible", nil, "it is below the lowest layer"},
 	{"internal/need", nil, "it is below the lowest layer"},
 	{"internal/leash", nil, "it is below the lowest layer"},
-	{"authz/policy", []string{"tenant"}, "a decision needs facts, not sessions or servers"},
-	{"session", []string{"tenant", "internal/reqctx"}, "a session knows no token and no store"},
+	{"authz/policy", []string{"tenant", "internal/invisible"}, "a decision needs facts, not sessions or servers"},
+	{"session", []string{"tenant", "internal/reqctx", "internal/invisible"}, "a session knows no token and no store"},
 	{"session/token", []string{"session", "tenant"}, "a token names a session and does not load it"},
 	{"session/token/jwks", []string{"session/token"}, "it finds keys and decides nothing"},
 	{"session/memstore", []string{"session", "tenant"}, "a store knows the contract alone"},
