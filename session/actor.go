@@ -1,9 +1,11 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"slices"
+	"unique"
 
 	"github.com/reevehq/reeve/internal/invisible"
 )
@@ -58,4 +60,37 @@ func (a Actors) Current() (Actor, bool) {
 		return Actor{}, false
 	}
 	return a.chain[0], true
+}
+
+// ActorFromContext returns who acts as the user of the request that ctx belongs to, and false
+// when nobody does. Stores name that actor in the events of what the request changes.
+func ActorFromContext(ctx context.Context) (Actor, bool) {
+	s, _ := FromContext(ctx)
+	return s.Actors.Current()
+}
+
+// Origin names the session out of which somebody acts as another user. It belongs to the
+// current actor, in the same tenant, and stays as it was then: once it ends or is changed, the
+// session that names it is dead. Origins are comparable; the zero Origin names none.
+type Origin struct{ handle unique.Handle[origin] }
+
+type origin struct {
+	id      ID
+	version uint64
+}
+
+// NewOrigin returns the origin of what is done out of the session of id in that version.
+func NewOrigin(id ID, version uint64) Origin { return Origin{unique.Make(origin{id, version})} }
+
+// ID returns the id of the session, zero for the zero Origin.
+func (o Origin) ID() ID { return o.value().id }
+
+// Version returns the version that the session has while somebody acts out of it.
+func (o Origin) Version() uint64 { return o.value().version }
+
+func (o Origin) value() origin {
+	if o == (Origin{}) {
+		return origin{}
+	}
+	return o.handle.Value()
 }

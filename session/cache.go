@@ -84,6 +84,7 @@ type Cache struct {
 	marks   *marks
 	lease   atomic.Pointer[lease]
 	count   counters
+	began   time.Time // from which entries count when they were read
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -118,7 +119,7 @@ func NewCache(store Store, feed Feed, opts CacheOptions) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	c := &Cache{store: store, feed: feed, opts: opts, entries: entries, marks: newMarks(opts.MaxEntries), flights: map[Ref]*flight{}, jobs: make(chan job)}
+	c := &Cache{store: store, feed: feed, opts: opts, entries: entries, marks: newMarks(opts.MaxEntries), flights: map[Ref]*flight{}, jobs: make(chan job), began: time.Now()}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }

@@ -33,7 +33,7 @@ const (
 // zero: the handle of an ID takes as much memory as the rest, and whoever asks has one.
 type entry struct {
 	session Session
-	readAt  time.Time // before the store was asked
+	readAt  time.Duration // since the cache began, before the store was asked
 	place   place
 	stamp   uint64       // of place, before the store was asked
 	renewAt atomic.Int64 // no renewal begins earlier; Unix time in ns
@@ -105,7 +105,7 @@ func (c *Cache) hit(ref Ref, now time.Time) *entry {
 	if !ok || e.session.Tenant != ref.Tenant || e.session.User != ref.User || e.stamp != c.marks.stamp(e.place) {
 		return nil
 	}
-	if age := now.Sub(e.readAt); age < 0 || age >= maxAge {
+	if age := now.Sub(c.began) - e.readAt; age < 0 || age >= maxAge {
 		return nil
 	}
 	at := l.latest(now)
@@ -199,7 +199,7 @@ func (c *Cache) fly(ctx context.Context, ref Ref, f *flight) {
 	// What was announced during the read may not be in its answer: the session is read once
 	// more. If that is outdated again, it is given to those who wait and not kept.
 	for range 2 {
-		readAt := time.Now()
+		readAt := time.Since(c.began)
 		c.count.reads.Add(1)
 		f.session, f.err = c.store.Load(ctx, ref)
 		e = &entry{session: f.session, readAt: readAt, place: f.place, stamp: stamp}

@@ -19,8 +19,11 @@ const maxAttempts = 12
 // and nothing is stored.
 //
 // To raise what a session may do, use [Manager.Rotate].
+//
+// A user who acts as another has their own session still, and it is updated like any other.
+// That ends what they do as somebody else.
 func (m *Manager) Update(ctx context.Context, ref Ref, change func(*Session) error) (Session, error) {
-	return m.change(ctx, ref, change, func(s Session) (Session, error) {
+	return m.change(ctx, ref, m.load, change, func(s Session) (Session, error) {
 		updated, err := m.store.Update(ctx, s)
 		return asked(ref, updated, err)
 	})
@@ -33,7 +36,7 @@ func (m *Manager) Update(ctx context.Context, ref Ref, change func(*Session) err
 // A nil change only moves it. An impersonation, which cannot be refreshed, gets no token.
 func (m *Manager) Rotate(ctx context.Context, ref Ref, change func(*Session) error) (Session, RefreshToken, error) {
 	var first refreshClaims
-	s, err := m.change(ctx, ref, change, func(s Session) (Session, error) {
+	s, err := m.change(ctx, ref, m.Load, change, func(s Session) (Session, error) {
 		s.ID = NewID()
 		first = firstClaims(s.Ref())
 		digest := first.digest()
@@ -53,9 +56,9 @@ func (m *Manager) Rotate(ctx context.Context, ref Ref, change func(*Session) err
 }
 
 // change loads, changes and stores until no conflict is left.
-func (m *Manager) change(ctx context.Context, ref Ref, change func(*Session) error, store func(Session) (Session, error)) (Session, error) {
+func (m *Manager) change(ctx context.Context, ref Ref, load func(context.Context, Ref) (Session, error), change func(*Session) error, store func(Session) (Session, error)) (Session, error) {
 	for attempt := 0; ; attempt++ {
-		before, err := m.Load(ctx, ref)
+		before, err := load(ctx, ref)
 		if err != nil {
 			return Session{}, err
 		}
@@ -87,7 +90,8 @@ func (m *Manager) checkChange(before, after Session) error {
 		return fmt.Errorf("%w: a change keeps the session's id, tenant and user", ErrInvalid)
 	case !after.CreatedAt.Equal(before.CreatedAt), !after.ExpiresAt.Equal(before.ExpiresAt), !after.LastSeenAt.Equal(before.LastSeenAt):
 		return fmt.Errorf("%w: a change keeps CreatedAt, ExpiresAt and LastSeenAt", ErrInvalid)
-	case after.UserAgent != before.UserAgent, after.Address != before.Address, !slices.Equal(after.Actors.chain, before.Actors.chain):
+	case after.UserAgent != before.UserAgent, after.Address != before.Address, !slices.Equal(after.Actors.chain, before.Actors.chain),
+		after.Origin != before.Origin, after.Acting != before.Acting:
 		return fmt.Errorf("%w: a change keeps the device and the actors", ErrInvalid)
 	case losesKey(before.Attributes, after.Attributes):
 		return errKeyLost

@@ -45,7 +45,8 @@ type Device struct {
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	AuthTime   time.Time `json:"auth_time,omitzero"`
 	AMR        Methods   `json:"amr"`
-	Actors     Actors    `json:"actors"` // of somebody who acts as the user
+	Actors     Actors    `json:"actors"`          // of somebody who acts as the user
+	Acting     Acting    `json:"acting,omitzero"` // as whom the user acts out of it, which signs nobody in until they stop
 }
 
 // Devices returns the live sessions of the user of ref in its tenant, oldest first.
@@ -62,7 +63,7 @@ func (m *Manager) Devices(ctx context.Context, ref Ref) ([]Device, error) {
 		devices[i] = Device{
 			Digest: s.ID.Digest(), Current: s.ID == ref.ID, UserAgent: s.UserAgent, Address: s.Address,
 			CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
-			AuthTime: s.AuthTime.UTC(), AMR: s.AMR, Actors: s.Actors,
+			AuthTime: s.AuthTime.UTC(), AMR: s.AMR, Actors: s.Actors, Acting: s.Acting,
 		}
 	}
 	return devices, nil
@@ -84,7 +85,7 @@ func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) erro
 			continue
 		}
 		found = true
-		if err := m.Revoke(ctx, s.Ref()); err != nil {
+		if err := m.end(ctx, s.Ref(), s); err != nil {
 			return err
 		}
 	}
@@ -98,10 +99,11 @@ func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) erro
 // step (ASVS 7.4.3: offer it after a change of password). [ErrNotFound] when ref itself is
 // not live: who was signed out ends nobody else's session.
 func (m *Manager) RevokeOthers(ctx context.Context, ref Ref) error {
-	if err := ref.Validate(); err != nil {
+	s, err := m.Load(ctx, ref) // which knows also whether somebody who acts as the user still may
+	if err != nil {
 		return err
 	}
-	return gone(ref, known(m.store.RevokeOthers(ctx, ref)))
+	return gone(ref, known(m.store.RevokeOthers(ctx, s.Ref())))
 }
 
 // Events returns what happened to the sessions of a user in a tenant; see [Store.Events].

@@ -10,9 +10,6 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// MaxImpersonation is the longest that [Manager.Impersonate] lasts.
-const MaxImpersonation = time.Hour
-
 // undoLimit bounds the attempt to end a session that nobody was given.
 const undoLimit = 2 * time.Second
 
@@ -66,57 +63,18 @@ func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles
 		s.ID, s.Tenant, s.Roles, s.Attributes = NewID(), to, roles, attributes
 		first = firstClaims(s.Ref())
 		return s, Creation{Lifetime: m.opts.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.opts.Limit}, nil
-	})
+	}, func(old Session) error { return gone(ref, known(m.store.End(ctx, ref, old.Version))) })
 	if err != nil {
 		return Session{}, RefreshToken{}, err
 	}
 	return s, first.seal(m.keys[0]), nil
 }
 
-// Impersonation says as whom to act, and why.
-type Impersonation struct {
-	User       UserID // in the tenant of the session
-	Roles      Roles  // what may be done as that user; leave out what must not
-	Attributes Attributes
-	Reason     string        // for the audit; required, at most [MaxReasonLength] bytes
-	MaxAge     time.Duration // required, at most [MaxImpersonation]
-}
-
-// Impersonate makes the user of ref act as another one of the tenant: a new session of the
-// other user whose Actors begin with the user of ref. It cannot be refreshed, and ends with
-// MaxAge or when the old session would have, whichever is first. The old session is dead
-// before the new one is returned: to be oneself again is to sign in. It fails as
-// [Manager.SwitchTenant] does, and is no use of the other user's limit of sessions.
-//
-// Who may impersonate whom is for the caller to decide before.
-func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (Session, error) {
-	switch {
-	case as.User.IsZero():
-		return Session{}, fmt.Errorf("%w: no user to act as", ErrInvalidID)
-	case as.User == ref.User:
-		return Session{}, fmt.Errorf("%w: the session is of that user", ErrInvalid)
-	case as.MaxAge <= 0 || as.MaxAge > MaxImpersonation:
-		return Session{}, fmt.Errorf("%w: MaxAge %v is not between 0 and %v", ErrInvalid, as.MaxAge, MaxImpersonation)
-	}
-	if _, err := NewActors(Actor{ref.User, as.Reason}); err != nil {
-		return Session{}, err
-	}
-	return m.become(ctx, ref, func(old Session) (Session, Creation, error) {
-		actors, err := NewActors(append([]Actor{{old.User, as.Reason}}, old.Actors.chain...)...)
-		if err != nil {
-			return Session{}, Creation{}, err
-		}
-		s := old
-		s.ID, s.User, s.Roles, s.Attributes, s.Actors = NewID(), as.User, as.Roles, as.Attributes, actors
-		return s, Creation{Lifetime: as.MaxAge, Until: old.ExpiresAt}, nil
-	})
-}
-
 // become replaces the session of ref by one of another tenant or user, which change makes
-// of it. The new one is stored first, under an id that nobody has, and handed out when the
-// old one is certain to be dead; of several at once End lets one win. On any failure the
-// new one is ended.
-func (m *Manager) become(ctx context.Context, ref Ref, change func(old Session) (Session, Creation, error)) (Session, error) {
+// of it. The new one is stored first, under an id that nobody has, and handed out when leave
+// has made certain that the old one signs nobody in; of several at once leave lets one win. On
+// any failure the new one is ended.
+func (m *Manager) become(ctx context.Context, ref Ref, change func(old Session) (Session, Creation, error), leave func(old Session) error) (Session, error) {
 	for attempt := 0; ; attempt++ {
 		old, err := m.Load(ctx, ref)
 		if err != nil {
@@ -132,7 +90,7 @@ func (m *Manager) become(ctx context.Context, ref Ref, change func(old Session) 
 			return Session{}, err // nothing was stored
 		}
 		if err == nil {
-			err = gone(ref, known(m.store.End(ctx, ref, old.Version)))
+			err = leave(old)
 		}
 		if err == nil {
 			return created, nil

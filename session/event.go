@@ -6,10 +6,9 @@ import "time"
 // change, so that there is none without the other, also after a crash. Uses ([Store.Touch])
 // and sessions that expire are no events.
 //
-// An event holds no secret and names sessions by [ID.Digest]. The one text in it that
-// somebody wrote is Reason; a store that keeps events outside the process seals it. Events
-// are kept for a bounded time and number, both the store's to choose; who needs them for
-// longer copies them.
+// An event holds no secret and names sessions by [ID.Digest]. A store that keeps events
+// outside the process seals Reason, Actor and As. Events are kept for a bounded time and
+// number, both the store's to choose; copy them to keep them for longer.
 type Event struct {
 	Kind EventKind
 	At   time.Time // by the store's clock, to the millisecond
@@ -21,7 +20,16 @@ type Event struct {
 	// Next is the digest of the id that the session was rotated to.
 	Next string
 
-	// Reason is why somebody acts as the user, when the session was created for that; see
+	// Actor is the user who acts as the user of the session, its current actor. Where the
+	// session has none, or the event names no session, it is the one who acts as the user of
+	// the request that made the change: see [ActorFromContext]. It is zero when nobody acts
+	// as another.
+	Actor UserID
+
+	// As is the user as whom the session's user acts out of it.
+	As UserID
+
+	// Reason is why somebody acts as another user, in the events by which that begins: see
 	// [Impersonation]. It is empty for every other event.
 	Reason string
 }
@@ -39,6 +47,13 @@ const (
 	EventRevoked       EventKind = "revoked"        // this one session
 	EventEvicted       EventKind = "evicted"        // by the limit; it may have been dead with its tenant
 	EventUserRevoked   EventKind = "user-revoked"
+
+	// In the events of a user who acts as another: they began, out of Session, and they
+	// stopped, by which Session became Next. Where it ends otherwise, Session is revoked,
+	// evicted or updated, with As, or expires.
+	EventImpersonated       EventKind = "impersonated"
+	EventImpersonationEnded EventKind = "impersonation-ended"
+
 	EventTenantRevoked EventKind = "tenant-revoked" // in the events of the tenant
 	EventAllRevoked    EventKind = "all-revoked"    // in the events of everyone
 )

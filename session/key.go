@@ -1,6 +1,9 @@
 package session
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // KeyAttribute is the attribute that names the key which a session is bound to (RFC 9449
 // §5): without the holder of that key its refresh tokens are of no use. Once set it cannot
@@ -18,4 +21,28 @@ func losesKey(before, after Attributes) bool {
 	was, ok := old.(string)
 	is, kept := after.values[KeyAttribute].(string)
 	return !ok || !kept || is != was
+}
+
+// keepKey returns the attributes of a session that is made of one with the attributes before:
+// bound to the same key. An error when after names another one.
+func keepKey(before, after Attributes) (Attributes, error) {
+	key, bound := before.Get(KeyAttribute)
+	if !bound {
+		return after, nil
+	}
+	if _, named := after.Get(KeyAttribute); !named {
+		values := maps.Clone(after.values)
+		if values == nil {
+			values = map[string]any{}
+		}
+		values[KeyAttribute] = key
+		var err error
+		if after, err = NewAttributes(values); err != nil {
+			return Attributes{}, err
+		}
+	}
+	if losesKey(before, after) {
+		return Attributes{}, errKeyLost
+	}
+	return after, nil
 }

@@ -77,13 +77,35 @@ func (m *Manager) Create(ctx context.Context, n New) (Session, RefreshToken, err
 
 // Load returns the live session of ref and counts as a use of it. [ErrNotFound] means
 // that the caller is signed out; every other error says nothing about the caller.
+//
+// The session of somebody who acts as another is live only while their own is, which counts
+// as used too: that is one more look-up, for each of its actors.
 func (m *Manager) Load(ctx context.Context, ref Ref) (Session, error) {
+	s, err := m.load(ctx, ref)
+	if err != nil {
+		return Session{}, err
+	}
+	if !s.Acting.IsZero() {
+		return Session{}, fmt.Errorf("%w: its user acts as another", ErrNotFound)
+	}
+	return s, nil
+}
+
+// load is Load that returns also the session of a user who acts as another.
+func (m *Manager) load(ctx context.Context, ref Ref) (Session, error) {
 	if err := ref.Validate(); err != nil {
 		return Session{}, err
 	}
 	s, err := m.store.Load(ctx, ref)
-	s, err = asked(ref, s, err)
-	return s, gone(ref, err)
+	if s, err = asked(ref, s, err); err != nil {
+		return Session{}, gone(ref, err)
+	}
+	if s.Actors.Len() > 0 {
+		if err := m.checkOrigins(ctx, s); err != nil {
+			return Session{}, gone(ref, err)
+		}
+	}
+	return s, nil
 }
 
 // asked returns s when it is the session of ref. A record that answers another question,
@@ -133,6 +155,9 @@ func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToke
 		Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.opts.RefreshGrace,
 	})
 	s, err := asked(claims.ref, out.Session, err)
+	if err == nil && !s.Acting.IsZero() {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: its user acts as another", ErrRefreshInvalid)
+	}
 	if errors.Is(err, ErrNotFound) {
 		return Session{}, RefreshToken{}, fmt.Errorf("%w: %w", ErrRefreshInvalid, err)
 	}
@@ -149,12 +174,34 @@ func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToke
 	return s, key.successor(claims, out.Salt).seal(sealing), nil
 }
 
-// Revoke ends one session. It is no error when there is none.
+// Revoke ends one session. It is no error when there is none. With the session of somebody
+// who acts as another ends their own, out of which they act: they are signed out.
 func (m *Manager) Revoke(ctx context.Context, ref Ref) error {
 	if err := ref.Validate(); err != nil {
 		return err
 	}
-	return known(m.store.Revoke(ctx, ref))
+	s, _ := FromContext(ctx) // as for most who sign out
+	if s.Ref() != ref {
+		// What cannot be read is ended all the same.
+		s, _ = m.store.Load(ctx, ref)
+	}
+	return m.end(ctx, ref, s)
+}
+
+// end ends the session of ref, and those out of which somebody acts by s, if s is that session.
+func (m *Manager) end(ctx context.Context, ref Ref, s Session) error {
+	if err := known(m.store.Revoke(ctx, ref)); err != nil || s.Ref() != ref || s.Actors.Len() == 0 {
+		return err
+	}
+	origin := s.originRef()
+	if origin.Validate() != nil {
+		return nil // it was made before sessions had origins
+	}
+	own, _ := m.store.Load(ctx, origin)
+	if own.Actors.Len() >= s.Actors.Len() {
+		own = Session{} // it cannot be, and would never end
+	}
+	return m.end(ctx, origin, own)
 }
 
 // RevokeUser ends every session of a user in a tenant, at the cost of one.
@@ -173,6 +220,8 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 }
 
 // List returns the live sessions of a user in a tenant, oldest first. It is no use of them.
+// Among them are those of others who act as the user, which have Actors, and those out of
+// which the user acts as another, which are Acting and sign nobody in.
 func (m *Manager) List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error) {
 	sessions, err := m.store.List(ctx, t, u)
 	if err != nil {
@@ -181,7 +230,7 @@ func (m *Manager) List(ctx context.Context, t tenant.ID, u UserID) ([]Session, e
 	if slices.ContainsFunc(sessions, func(s Session) bool { return s.Tenant != t || s.User != u || s.ID.IsZero() }) {
 		return nil, fmt.Errorf("%w: the store listed a session of somebody else", ErrCorrupt)
 	}
-	return sessions, nil
+	return m.withoutOrphans(ctx, sessions)
 }
 
 // TenantStatus returns the status of a tenant; Unknown is no error.

@@ -43,6 +43,14 @@ type Session struct {
 	// Actors are those who act as User, if somebody else does; see [Manager.Impersonate].
 	Actors Actors
 
+	// Origin is the session out of which the current one of Actors acts. It is zero where
+	// nobody does.
+	Origin Origin
+
+	// Acting says as whom the user acts meanwhile, out of this session: until they stop it
+	// signs nobody in. It is zero for every other session.
+	Acting Acting
+
 	CreatedAt   time.Time     // by the store's clock
 	ExpiresAt   time.Time     // absolute; nothing moves it
 	LastSeenAt  time.Time     // of the last recorded use, to 15 s
@@ -55,6 +63,13 @@ type Session struct {
 
 // Ref returns the reference that finds s.
 func (s Session) Ref() Ref { return Ref{Tenant: s.Tenant, User: s.User, ID: s.ID} }
+
+// originRef finds the session out of which the current actor acts. A part of it is zero where
+// nobody does.
+func (s Session) originRef() Ref {
+	actor, _ := s.Actors.Current()
+	return Ref{Tenant: s.Tenant, User: actor.User, ID: s.Origin.ID()}
+}
 
 // Validate returns an error wrapping [ErrInvalidID] or [ErrInvalid] when the reference is
 // incomplete, or when a value that has no type of its own is over its limit. Stores check it

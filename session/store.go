@@ -21,6 +21,9 @@ const TouchInterval = 15 * time.Second
 //     Only a live session is returned, changed or extended; for any other the method
 //     returns [ErrNotFound] and changes nothing. A revoked session never becomes live.
 //   - A session is found only by all three parts of its [Ref].
+//   - A session that is Acting is live, and a store loads it: the [Manager], which asks for
+//     the sessions out of which somebody acts, lets nobody in by it. It has no refresh family
+//     any more: Refresh returns [ErrNotFound] for it and changes nothing.
 //   - Methods that take or return a session of a tenant whose status is not Active return
 //     the status's error (tenant.ErrUnknown, tenant.ErrSuspended) and change nothing.
 //     Revoking and listing work in every status.
@@ -39,7 +42,8 @@ type Store interface {
 	// passed.
 	//
 	// The limit is kept in the same step: after no call, whatever runs at the same time, has
-	// the user more live sessions than it allows.
+	// the user more live sessions than it allows. A session with Actors is no use of it: it is
+	// neither counted nor ended by it, and is created whatever c.Limit says.
 	Create(ctx context.Context, s Session, c Creation) (Session, error)
 
 	// Load returns the live session of ref and records the use, at most once in
@@ -50,14 +54,18 @@ type Store interface {
 	// of s.Ref(), if its version is still s.Version, and returns it with the next version.
 	// Loading and touching change no version. ErrConflict when the version differs,
 	// ErrInvalid when IdleTimeout is not positive.
+	//
+	// It sets Acting where that is zero, which is an event of its own kind, and
+	// otherwise keeps it: ErrInvalid when s has another one.
 	Update(ctx context.Context, s Session) (Session, error)
 
 	// Rotate replaces the live session of old, if its version is still next.Version, by
 	// next, which has a fresh id and the same tenant and user. CreatedAt, ExpiresAt, the
-	// device and the actors are kept, and an AuthTime of zero means now; the old id and its
+	// device, Actors and Origin are kept, and an AuthTime of zero means now; the old id and its
 	// refresh family are dead when Rotate returns. refresh is as in [Creation]. ErrConflict
 	// when the version differs, ErrExists when next's id is stored already (old's own id
-	// is), ErrInvalid when next is of another tenant or user.
+	// is), ErrInvalid when next is of another tenant or user, or Acting: by a rotation a user
+	// who acts as another is back, which is an event of its own kind.
 	Rotate(ctx context.Context, old Ref, next Session, refresh Digest) (Session, error)
 
 	// Touch records a use now and so extends the idle timeout, never beyond ExpiresAt.

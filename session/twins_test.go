@@ -71,6 +71,12 @@ var twins = map[string]struct {
 		_, err := m.Impersonate(ctx, ref, as)
 		return err
 	}, session.ErrNotFound},
+	"StopImpersonating": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		_, _, err := m.StopImpersonating(ctx, ref, func(own session.Session) (session.Roles, session.Attributes, error) {
+			return own.Roles, own.Attributes, nil
+		})
+		return err
+	}, session.ErrNotFound},
 	"Revoke": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		return m.Revoke(ctx, ref)
 	}, nil},

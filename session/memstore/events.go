@@ -3,7 +3,6 @@ package memstore
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
@@ -37,9 +36,22 @@ func (st *Store) log(t tenant.ID, u session.UserID, e session.Event) {
 	r.next = (r.next + 1) % maxEvents
 }
 
-// happened logs what happened to one session.
-func (st *Store) happened(ref session.Ref, kind session.EventKind, now time.Time) {
-	st.log(ref.Tenant, ref.User, session.Event{Kind: kind, At: now, Session: ref.ID.Digest()})
+// happened logs what happened to one session, by the request of ctx.
+func (st *Store) happened(ctx context.Context, s session.Session, e session.Event) {
+	e.Session, e.Actor = s.ID.Digest(), actorOf(ctx)
+	if actor, ok := s.Actors.Current(); ok {
+		e.Actor = actor.User
+	}
+	if e.As.IsZero() {
+		e.As = s.Acting.User()
+	}
+	st.log(s.Tenant, s.User, e)
+}
+
+// actorOf returns who acts as the user of a request.
+func actorOf(ctx context.Context) session.UserID {
+	actor, _ := session.ActorFromContext(ctx)
+	return actor.User
 }
 
 // Events implements [session.Store]. The latest 65,536 are kept.

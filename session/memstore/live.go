@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -38,7 +39,7 @@ func (st *Store) Create(ctx context.Context, s session.Session, c session.Creati
 	if !now.Before(expires) {
 		return session.Session{}, fmt.Errorf("%w: it would end before it begins", session.ErrInvalid)
 	}
-	if err := st.makeRoom(state, s, c.Limit, now); err != nil {
+	if err := st.makeRoom(ctx, state, s, c.Limit, now); err != nil {
 		return session.Session{}, err
 	}
 	s.CreatedAt, s.LastSeenAt, s.ExpiresAt, s.Version = now, now, expires, 1
@@ -47,16 +48,17 @@ func (st *Store) Create(ctx context.Context, s session.Session, c session.Creati
 	}
 	st.insert(&record{session: s, refresh: family{current: c.Refresh}}, now)
 	actor, _ := s.Actors.Current()
-	st.log(s.Tenant, s.User, session.Event{Kind: session.EventCreated, At: now, Session: s.ID.Digest(), Reason: actor.Reason})
+	st.happened(ctx, s, session.Event{Kind: session.EventCreated, At: now, Reason: actor.Reason})
 	return s, nil
 }
 
-// makeRoom applies the limit to the live sessions of the owner of s.
-func (st *Store) makeRoom(state *tenantState, s session.Session, limit session.Limit, now time.Time) error {
-	if limit.Policy == session.NoLimit {
+// makeRoom applies the limit to the live sessions of the owner of s. Those of somebody who acts
+// as the owner are no matter of theirs.
+func (st *Store) makeRoom(ctx context.Context, state *tenantState, s session.Session, limit session.Limit, now time.Time) error {
+	if limit.Policy == session.NoLimit || s.Actors.Len() > 0 {
 		return nil
 	}
-	live := liveOnes(state.users[s.User], now)
+	live := slices.DeleteFunc(liveOnes(state.users[s.User], now), func(s session.Session) bool { return s.Actors.Len() > 0 })
 	over := len(live) + 1 - limit.Sessions
 	if over <= 0 {
 		return nil
@@ -66,7 +68,7 @@ func (st *Store) makeRoom(state *tenantState, s session.Session, limit session.L
 	}
 	for _, oldest := range live[:over] {
 		st.forget(oldest.Ref())
-		st.happened(oldest.Ref(), session.EventEvicted, now)
+		st.happened(ctx, oldest, session.Event{Kind: session.EventEvicted, At: now})
 	}
 	return nil
 }
@@ -103,8 +105,16 @@ func (st *Store) Update(ctx context.Context, s session.Session) (session.Session
 	if r.session.Version != s.Version {
 		return session.Session{}, session.ErrConflict
 	}
+	if !r.session.Acting.IsZero() && s.Acting != r.session.Acting {
+		return session.Session{}, fmt.Errorf("%w: an update keeps as whom the user acts", session.ErrInvalid)
+	}
+	event := session.Event{Kind: session.EventUpdated, At: now}
+	if s.Acting != r.session.Acting {
+		event.Kind, event.Reason = session.EventImpersonated, s.Acting.Reason()
+		r.refresh = family{}
+	}
 	r.session = changed(r.session, s)
-	st.happened(s.Ref(), session.EventUpdated, now)
+	st.happened(ctx, r.session, event)
 	return r.session, nil
 }
 
@@ -112,7 +122,7 @@ func (st *Store) Update(ctx context.Context, s session.Session) (session.Session
 func changed(stored, s session.Session) session.Session {
 	stored.Roles, stored.Attributes = s.Roles, s.Attributes
 	stored.AuthTime, stored.AMR = s.AuthTime, s.AMR
-	stored.IdleTimeout = s.IdleTimeout
+	stored.IdleTimeout, stored.Acting = s.IdleTimeout, s.Acting
 	stored.Version++
 	return stored
 }
@@ -125,8 +135,8 @@ func (st *Store) Rotate(ctx context.Context, old session.Ref, next session.Sessi
 	if err := next.Ref().Validate(); err != nil {
 		return session.Session{}, err
 	}
-	if next.Tenant != old.Tenant || next.User != old.User {
-		return session.Session{}, fmt.Errorf("%w: a rotation keeps tenant and user", session.ErrInvalid)
+	if next.Tenant != old.Tenant || next.User != old.User || !next.Acting.IsZero() {
+		return session.Session{}, fmt.Errorf("%w: a rotation keeps tenant and user, who acts as nobody else after it", session.ErrInvalid)
 	}
 	if next.IdleTimeout <= 0 {
 		return session.Session{}, fmt.Errorf("%w: idle timeout %v", session.ErrInvalid, next.IdleTimeout)
@@ -147,8 +157,12 @@ func (st *Store) Rotate(ctx context.Context, old session.Ref, next session.Sessi
 	if next.AuthTime.IsZero() {
 		rotated.AuthTime = now
 	}
+	event := session.Event{Kind: session.EventRotated, At: now, Next: next.ID.Digest()}
+	if !r.session.Acting.IsZero() {
+		event.Kind = session.EventImpersonationEnded
+	}
 	st.forget(old)
-	st.log(old.Tenant, old.User, session.Event{Kind: session.EventRotated, At: now, Session: old.ID.Digest(), Next: next.ID.Digest()})
+	st.happened(ctx, r.session, event)
 	st.insert(&record{session: rotated, refresh: family{current: refresh}}, now)
 	return rotated, nil
 }
@@ -181,17 +195,20 @@ func (st *Store) Refresh(ctx context.Context, ref session.Ref, step session.Refr
 		return session.RefreshOutcome{}, err
 	}
 	defer st.mu.Unlock()
+	if !r.session.Acting.IsZero() {
+		return session.RefreshOutcome{}, session.ErrNotFound
+	}
 	f := r.refresh
 	switch {
 	case step.Presented == f.current:
 		r.refresh = family{current: step.Next, previous: f.current, salt: step.Salt, steppedAt: now}
 		r.session.LastSeenAt = now
-		st.happened(ref, session.EventRefreshed, now)
+		st.happened(ctx, r.session, session.Event{Kind: session.EventRefreshed, At: now})
 		return session.RefreshOutcome{Session: r.session, Salt: step.Salt}, nil
 	case step.Presented == f.previous && step.Grace > 0 && now.Sub(f.steppedAt) <= step.Grace:
 		return session.RefreshOutcome{Session: r.session, Repeated: true, Salt: f.salt}, nil
 	}
 	st.forget(ref)
-	st.happened(ref, session.EventRefreshReused, now)
+	st.happened(ctx, r.session, session.Event{Kind: session.EventRefreshReused, At: now})
 	return session.RefreshOutcome{}, session.ErrRefreshReused
 }

@@ -20,7 +20,7 @@ func (st *Store) Revoke(ctx context.Context, ref session.Ref) error {
 	now := time.Now()
 	if state, ok := st.tenants[ref.Tenant]; ok {
 		if r, ok := state.users[ref.User][ref.ID]; ok && isLive(r.session, now) {
-			st.happened(ref, session.EventRevoked, now)
+			st.happened(ctx, r.session, session.Event{Kind: session.EventRevoked, At: now})
 		}
 	}
 	st.forget(ref)
@@ -41,7 +41,7 @@ func (st *Store) End(ctx context.Context, ref session.Ref, version uint64) error
 		return session.ErrConflict
 	}
 	st.forget(ref)
-	st.happened(ref, session.EventRevoked, now)
+	st.happened(ctx, r.session, session.Event{Kind: session.EventRevoked, At: now})
 	return nil
 }
 
@@ -58,7 +58,7 @@ func (st *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
 	for _, s := range liveOnes(st.tenants[keep.Tenant].users[keep.User], now) {
 		if s.ID != keep.ID {
 			st.forget(s.Ref())
-			st.happened(s.Ref(), session.EventRevoked, now)
+			st.happened(ctx, s, session.Event{Kind: session.EventRevoked, At: now})
 		}
 	}
 	return nil
@@ -76,7 +76,7 @@ func (st *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) 
 	if state, ok := st.tenants[t]; ok {
 		st.stored -= len(state.users[u])
 		delete(state.users, u)
-		st.log(t, u, session.Event{Kind: session.EventUserRevoked, At: time.Now()})
+		st.log(t, u, session.Event{Kind: session.EventUserRevoked, At: time.Now(), Actor: actorOf(ctx)})
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (st *Store) RevokeTenant(ctx context.Context, t tenant.ID) error {
 	defer st.mu.Unlock()
 	if state, ok := st.tenants[t]; ok {
 		st.empty(state)
-		st.log(t, session.UserID{}, session.Event{Kind: session.EventTenantRevoked, At: time.Now()})
+		st.log(t, session.UserID{}, session.Event{Kind: session.EventTenantRevoked, At: time.Now(), Actor: actorOf(ctx)})
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (st *Store) RevokeAll(ctx context.Context) error {
 	for _, state := range st.tenants {
 		st.empty(state)
 	}
-	st.log(tenant.ID{}, session.UserID{}, session.Event{Kind: session.EventAllRevoked, At: time.Now()})
+	st.log(tenant.ID{}, session.UserID{}, session.Event{Kind: session.EventAllRevoked, At: time.Now(), Actor: actorOf(ctx)})
 	return nil
 }
 

@@ -89,15 +89,28 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 	if err != nil {
 		return session.Session{}, err
 	}
-	reason, err := s.sealReason(user, keys, n.Actors)
+	by, err := s.sealActor(ctx, user.events)
 	if err != nil {
 		return session.Session{}, err
 	}
+	acting, err := s.sealActs(user, keys, n)
+	if err != nil {
+		return session.Session{}, err
+	}
+	// Somebody who acts as the user is neither counted nor in the way.
+	limit, created := c.Limit.Sessions, now.UnixMicro()
+	var reason []byte
+	if actor, impersonated := n.Actors.Current(); impersonated {
+		limit, created = 0, -created
+		if reason, err = s.sealReason(user, keys, actor.Reason); err != nil {
+			return session.Session{}, err
+		}
+	}
 	for attempt := 0; ; attempt++ {
 		v, err := s.run(ctx, createScript,
-			[]string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events},
+			[]string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events, user.acts},
 			issued.user, n.Version, sealed, micros(n.IdleTimeout),
-			expiry(n), now.UnixMicro(), digestText(c.Refresh), keys.member, c.Limit.Sessions, policyText(c.Limit.Policy), reason)
+			expiry(n), now.UnixMicro(), digestText(c.Refresh), keys.member, limit, policyText(c.Limit.Policy), reason, created, by, acting)
 		if err != nil {
 			return session.Session{}, err
 		}
@@ -155,7 +168,7 @@ func (s *Store) forgetDead(ctx context.Context, t tenant.ID, u session.UserID, u
 	for i, m := range dead {
 		args[i] = m
 	}
-	return len(dead), s.expect(ctx, forgetScript, []string{user.index, user.order}, args...)
+	return len(dead), s.expect(ctx, forgetScript, []string{user.index, user.order, user.acts}, args...)
 }
 
 func policyText(p session.LimitPolicy) string {

@@ -18,8 +18,10 @@ import (
 // To read what happened to a user, name him here. To copy everything, follow the keys that
 // match "<prefix>:{*}:l" on every master (redis-cli --scan): each is a stream that XREAD
 // follows. Entries have the fields k, the kind, s and n, which only a process with NameKey
-// can turn into the digests that logs show, and r, the reason, sealed under NameKey: unlike
-// the keys of sessions it is for ever, as an audit must be.
+// can turn into the digests that logs show, and, empty where there are none, the reason r, w for
+// who acts as whom in the session, and o for who acts in the request that made the change.
+// These three are sealed under NameKey: unlike the keys of sessions it is for ever, as an audit
+// must be.
 func (s *Store) Events(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Event, error) {
 	events, err := s.readEvents(ctx, t, u)
 	if err != nil {
@@ -64,14 +66,73 @@ func (n names) tenantEvents(t tenant.ID) string { return n.tenant(t) + ":l" }
 
 func (n names) globalEvents() string { return n.global() + ":l" }
 
-// sealReason returns what the event of a new session keeps of why somebody acts as the user,
-// which opens only as part of that event.
-func (s *Store) sealReason(user userKeys, keys sessionKeys, actors session.Actors) ([]byte, error) {
-	actor, impersonated := actors.Current()
+// What events keep of somebody who acts as another is sealed, under a name and a number of its
+// own for each kind of text, so that it opens in no other event and as nothing else.
+const (
+	sealedReason = iota + 1
+	sealedActs
+	sealedActor
+)
+
+// sealReason returns what the event by which somebody begins to act as another keeps of why.
+func (s *Store) sealReason(user userKeys, keys sessionKeys, reason string) ([]byte, error) {
+	return s.reasons.seal(user.events+" "+keys.member, sealedReason, []byte(reason))
+}
+
+// sealActs returns what the events of a session keep of who acts as its user, and as whom its
+// user acts, nil for neither.
+func (s *Store) sealActs(user userKeys, keys sessionKeys, n session.Session) ([]byte, error) {
+	actor, impersonated := n.Actors.Current()
+	if !impersonated && n.Acting.IsZero() {
+		return nil, nil
+	}
+	plain := appendText(appendText(nil, actor.User.String()), n.Acting.User().String())
+	return s.reasons.seal(user.events+" "+keys.member, sealedActs, plain)
+}
+
+// sealActor returns what events in a stream keep of who acts as the user of a request, nil when
+// nobody does.
+func (s *Store) sealActor(ctx context.Context, stream string) ([]byte, error) {
+	actor, impersonated := session.ActorFromContext(ctx)
 	if !impersonated {
 		return nil, nil
 	}
-	return s.reasons.seal(user.events+" "+keys.member, 1, []byte(actor.Reason))
+	return s.reasons.seal(stream, sealedActor, []byte(actor.User.String()))
+}
+
+// openActs reads into e what sealActs sealed.
+func (s *Store) openActs(e *session.Event, name, sealed string) error {
+	plain, err := s.reasons.open(name, sealedActs, []byte(sealed))
+	if err != nil {
+		return err
+	}
+	d := decoder{rest: plain}
+	for _, to := range []*session.UserID{&e.Actor, &e.As} {
+		text := d.text()
+		if text == "" {
+			continue
+		}
+		if *to, err = session.ParseUserID(text); err != nil {
+			return fmt.Errorf("%w: %v", session.ErrCorrupt, err)
+		}
+	}
+	if d.err != nil || len(d.rest) > 0 {
+		return fmt.Errorf("%w: event", session.ErrCorrupt)
+	}
+	return nil
+}
+
+// openActor returns what sealActor sealed.
+func (s *Store) openActor(stream, sealed string) (session.UserID, error) {
+	plain, err := s.reasons.open(stream, sealedActor, []byte(sealed))
+	if err != nil {
+		return session.UserID{}, err
+	}
+	user, err := session.ParseUserID(string(plain))
+	if err != nil {
+		return session.UserID{}, fmt.Errorf("%w: %v", session.ErrCorrupt, err)
+	}
+	return user, nil
 }
 
 // event reads an entry of a stream.
@@ -91,10 +152,14 @@ func (s *Store) event(stream string, entry any) (session.Event, error) {
 		return session.Event{}, fmt.Errorf("%w: event", session.ErrCorrupt)
 	}
 	e := session.Event{At: time.UnixMilli(ms).UTC()}
-	member := ""
+	member, by := "", session.UserID{}
 	for i := 0; i < len(fields); i += 2 {
 		known := true
-		switch value := fields[i+1]; fields[i] {
+		value := fields[i+1]
+		if value == "" {
+			continue
+		}
+		switch fields[i] {
 		case "k":
 			e.Kind = session.EventKind(value)
 		case "s":
@@ -103,15 +168,26 @@ func (s *Store) event(stream string, entry any) (session.Event, error) {
 		case "n":
 			e.Next, known = s.names.shown(value)
 		case "r":
-			reason, err := s.reasons.open(stream+" "+member, 1, []byte(value))
+			reason, err := s.reasons.open(stream+" "+member, sealedReason, []byte(value))
 			if err != nil {
 				return session.Event{}, err
 			}
 			e.Reason = string(reason)
+		case "w":
+			if err := s.openActs(&e, stream+" "+member, value); err != nil {
+				return session.Event{}, err
+			}
+		case "o":
+			if by, err = s.openActor(stream, value); err != nil {
+				return session.Event{}, err
+			}
 		}
 		if !known {
 			return session.Event{}, fmt.Errorf("%w: event", session.ErrCorrupt)
 		}
+	}
+	if e.Actor.IsZero() {
+		e.Actor = by
 	}
 	return e, nil
 }

@@ -78,13 +78,13 @@ func (s *Store) revived(ctx context.Context, user userKeys, keys sessionKeys) bo
 	if !s.memory.hasEnded(keys.record) {
 		return false
 	}
-	_ = s.expect(ctx, revokeScript, revokeKeys(user, keys), keys.member)
+	_ = s.expect(ctx, revokeScript, revokeKeys(user, keys), keys.member, "")
 	return true
 }
 
 // revokeKeys are the keys of revoke.lua and the first of end.lua.
 func revokeKeys(user userKeys, keys sessionKeys) []string {
-	return []string{keys.record, keys.seen, keys.refresh, user.index, user.order, user.events}
+	return []string{keys.record, keys.seen, keys.refresh, user.index, user.order, user.events, user.acts}
 }
 
 // members reads an answer of ok and members.

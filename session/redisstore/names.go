@@ -103,7 +103,8 @@ type userKeys struct {
 	base   string
 	epoch  string
 	index  string // sorted set: member → until when in ms the session may be live
-	order  string // sorted set: member → when in µs it was created
+	order  string // sorted set: member → when in µs it was created, less than 0 where somebody else acts
+	acts   string // hash: member → sealed who acts as the user, or as whom the user acts
 	events string
 }
 
@@ -112,7 +113,7 @@ func (n names) user(t tenant.ID, u session.UserID) userKeys {
 }
 
 func (n names) userAt(base string) userKeys {
-	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", events: base + "l"}
+	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", acts: base + "w", events: base + "l"}
 }
 
 // sessionKeys are the names of the keys of one session.

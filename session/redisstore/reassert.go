@@ -111,7 +111,7 @@ func (s *Store) putBack(ctx context.Context) error {
 	for i, record := range records {
 		if there[i] == "yes" {
 			user, keys := s.names.ofRecord(record)
-			ends = append(ends, pending{revokeScript, revokeKeys(user, keys), []any{keys.member}})
+			ends = append(ends, pending{revokeScript, revokeKeys(user, keys), []any{keys.member, ""}})
 		}
 	}
 	_, err = s.inChunks(ctx, ends)

@@ -23,8 +23,12 @@ type record struct {
 	issued  epochs
 }
 
-// recordFormat is the first byte of a record in clear.
-const recordFormat = 1
+// The first byte of a record in clear. Where somebody acts as another, the record is one that
+// instances of earlier versions cannot read: they answer 503 where they cannot judge.
+const (
+	recordFormat = 1
+	actingFormat = 2 // with Origin and Acting at the end
+)
 
 const (
 	kindString = iota
@@ -39,7 +43,11 @@ const (
 // microseconds since 1970.
 func (r record) encode() ([]byte, error) {
 	s := r.session
-	b := append([]byte{recordFormat}, s.ID.Bytes()...)
+	format := byte(recordFormat)
+	if acts(s) {
+		format = actingFormat
+	}
+	b := append([]byte{format}, s.ID.Bytes()...)
 	b = appendText(b, s.Tenant.String())
 	b = appendText(b, s.User.String())
 	for _, n := range []uint64{s.Version, r.issued.user, r.issued.tenant, r.issued.global} {
@@ -78,8 +86,16 @@ func (r record) encode() ([]byte, error) {
 			return nil, fmt.Errorf("%w: attribute %q is a %T", session.ErrInvalid, name, v)
 		}
 	}
+	if format == actingFormat {
+		b = appendText(b, string(s.Origin.ID().Bytes()))
+		b = binary.AppendUvarint(b, s.Origin.Version())
+		b = appendText(appendText(b, s.Acting.User().String()), s.Acting.Reason())
+	}
 	return b, nil
 }
+
+// acts reports whether a session is one of somebody who acts as another, theirs or the other's.
+func acts(s session.Session) bool { return s.Origin != session.Origin{} || !s.Acting.IsZero() }
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
@@ -101,11 +117,12 @@ var errMalformed = errors.New("malformed")
 func decodeRecord(b []byte) (record, error) {
 	d := decoder{rest: b}
 	var r record
-	if format := d.take(1); len(format) != 1 || format[0] != recordFormat {
+	format := d.take(1)
+	if len(format) != 1 || format[0] != recordFormat && format[0] != actingFormat {
 		return record{}, fmt.Errorf("%w: unknown format of record", session.ErrCorrupt)
 	}
 	s := &r.session
-	var problems [8]error
+	var problems [9]error
 	s.ID, problems[0] = session.IDFromBytes(d.take(32))
 	s.Tenant, problems[1] = tenant.Parse(d.text())
 	s.User, problems[2] = session.ParseUserID(d.text())
@@ -121,6 +138,9 @@ func decodeRecord(b []byte) (record, error) {
 	s.UserAgent, s.Address = d.text(), d.text()
 	s.Actors, problems[5] = d.actors()
 	s.Attributes, problems[6] = session.NewAttributes(d.attributes())
+	if format[0] == actingFormat {
+		problems[8] = d.acting(s)
+	}
 	if d.err == nil {
 		problems[7] = s.Validate()
 	}
@@ -201,6 +221,35 @@ func (d *decoder) actors() (session.Actors, error) {
 		chain[i] = session.Actor{User: user, Reason: d.text()}
 	}
 	return session.NewActors(chain...)
+}
+
+// acting reads Origin and Acting, of which one at least is there.
+func (d *decoder) acting(s *session.Session) error {
+	origin, version := d.text(), d.uvarint()
+	as, reason := d.text(), d.text()
+	if d.err != nil {
+		return nil
+	}
+	if origin != "" || version != 0 {
+		id, err := session.IDFromBytes([]byte(origin))
+		if err != nil {
+			return err
+		}
+		s.Origin = session.NewOrigin(id, version)
+	}
+	if as != "" || reason != "" {
+		user, err := session.ParseUserID(as)
+		if err != nil {
+			return err
+		}
+		if s.Acting, err = session.NewActing(user, reason); err != nil {
+			return err
+		}
+	}
+	if !acts(*s) {
+		return errMalformed
+	}
+	return nil
 }
 
 func (d *decoder) attributes() map[string]any {

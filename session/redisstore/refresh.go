@@ -32,10 +32,17 @@ func (s *Store) refresh(ctx context.Context, ref session.Ref, step session.Refre
 	if err != nil {
 		return session.RefreshOutcome{}, err
 	}
+	if !l.session.Acting.IsZero() {
+		return session.RefreshOutcome{}, session.ErrNotFound
+	}
+	by, err := s.sealActor(ctx, l.user.events)
+	if err != nil {
+		return session.RefreshOutcome{}, err
+	}
 	v, err := s.run(ctx, refreshScript,
-		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index, l.user.order, l.user.events},
+		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index, l.user.order, l.user.events, l.user.acts},
 		l.issued.user, string(step.Presented[:]), string(step.Next[:]), string(step.Salt[:]),
-		int64(step.Grace/time.Microsecond), l.keys.member, unlike())
+		int64(step.Grace/time.Microsecond), l.keys.member, unlike(), by)
 	if err != nil {
 		return session.RefreshOutcome{}, err
 	}

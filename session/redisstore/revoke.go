@@ -14,7 +14,11 @@ func (s *Store) Revoke(ctx context.Context, ref session.Ref) error {
 		return wrap("revoke", err)
 	}
 	user, keys := s.names.ref(ref)
-	if err := s.change(ctx, "revoke", revokeScript, revokeKeys(user, keys), keys.member); err != nil {
+	by, err := s.sealActor(ctx, user.events)
+	if err != nil {
+		return wrap("revoke", err)
+	}
+	if err := s.change(ctx, "revoke", revokeScript, revokeKeys(user, keys), keys.member, by); err != nil {
 		return err
 	}
 	s.memory.ended(keys.record)
@@ -42,7 +46,11 @@ func (s *Store) end(ctx context.Context, ref session.Ref, version uint64) error 
 	if l.session.Version != version {
 		return session.ErrConflict
 	}
-	v, err := s.revoke(ctx, endScript, append(revokeKeys(l.user, l.keys), l.user.epoch), l.keys.member, l.issued.user, version)
+	by, err := s.sealActor(ctx, l.user.events)
+	if err != nil {
+		return err
+	}
+	v, err := s.revoke(ctx, endScript, append(revokeKeys(l.user, l.keys), l.user.epoch), l.keys.member, l.issued.user, version, by)
 	if err != nil {
 		return err
 	}
@@ -71,9 +79,13 @@ func (s *Store) revokeOthers(ctx context.Context, keep session.Ref) error {
 	if err != nil {
 		return err
 	}
+	by, err := s.sealActor(ctx, l.user.events)
+	if err != nil {
+		return err
+	}
 	v, err := s.revoke(ctx, othersScript,
-		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.order, l.user.events},
-		l.keys.member, l.issued.user)
+		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.order, l.user.events, l.user.acts},
+		l.keys.member, l.issued.user, by)
 	if err != nil {
 		return err
 	}
@@ -95,7 +107,7 @@ func (s *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) e
 	}
 	user := s.names.user(t, u)
 	epoch, err := s.bump(ctx, "revoke user", bumpScript,
-		[]string{user.epoch, user.events, user.index, user.order}, string(session.EventUserRevoked))
+		[]string{user.epoch, user.events, user.index, user.order, user.acts}, string(session.EventUserRevoked))
 	if err != nil {
 		return err
 	}
@@ -160,8 +172,13 @@ func (s *Store) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.
 }
 
 // bump runs a script that moves an epoch on and is a whole method, and returns the epoch, 0
-// when there is none.
+// when there is none. The second key is of the events.
 func (s *Store) bump(ctx context.Context, op string, sc script, keys []string, args ...any) (uint64, error) {
+	by, err := s.sealActor(ctx, keys[1])
+	if err != nil {
+		return 0, wrap(op, err)
+	}
+	args = append(args, by)
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	v, err := s.revoke(ctx, sc, keys, args...)

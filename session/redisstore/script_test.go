@@ -21,7 +21,7 @@ var (
 // and DEL takes nothing else.
 var allowed = []string{
 	"TIME", "GET", "SET", "EXISTS", "DEL", "UNLINK", "PEXPIRE", "PEXPIREAT",
-	"HGET", "HMGET", "HSET", "HSETNX", "ZADD", "ZREM", "ZRANGE", "ZCARD", "ZSCORE", "XADD", "XRANGE",
+	"HGET", "HMGET", "HSET", "HSETNX", "HDEL", "ZADD", "ZREM", "ZRANGE", "ZCARD", "ZCOUNT", "ZSCORE", "XADD", "XRANGE",
 }
 
 // lint returns what is wrong with a script: a key that it was not given would be in

@@ -88,12 +88,30 @@ func (s *Store) update(ctx context.Context, n session.Session) (session.Session,
 	if n.Version != l.session.Version {
 		return session.Session{}, session.ErrConflict
 	}
+	begins := n.Acting != l.session.Acting
+	if begins && !l.session.Acting.IsZero() {
+		return session.Session{}, fmt.Errorf("%w: an update keeps as whom the user acts", session.ErrInvalid)
+	}
 	next, sealed, err := s.succeed(l, n, l.keys)
 	if err != nil {
 		return session.Session{}, err
 	}
-	v, err := s.run(ctx, updateScript, []string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.events},
-		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout), l.keys.member)
+	by, err := s.sealActor(ctx, l.user.events)
+	if err != nil {
+		return session.Session{}, err
+	}
+	var acting, reason []byte
+	if begins {
+		if acting, err = s.sealActs(l.user, l.keys, next); err != nil {
+			return session.Session{}, err
+		}
+		if reason, err = s.sealReason(l.user, l.keys, n.Acting.Reason()); err != nil {
+			return session.Session{}, err
+		}
+	}
+	v, err := s.run(ctx, updateScript,
+		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.events, l.user.acts, l.keys.refresh},
+		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout), l.keys.member, by, acting, reason)
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -123,8 +141,8 @@ func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, 
 			return session.Session{}, err
 		}
 	}
-	if n.Tenant != old.Tenant || n.User != old.User {
-		return session.Session{}, fmt.Errorf("%w: a rotation to another tenant or user", session.ErrInvalid)
+	if n.Tenant != old.Tenant || n.User != old.User || !n.Acting.IsZero() {
+		return session.Session{}, fmt.Errorf("%w: a rotation keeps tenant and user, who acts as nobody else after it", session.ErrInvalid)
 	}
 	if err := checkIdle(n); err != nil {
 		return session.Session{}, err
@@ -149,10 +167,22 @@ func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, 
 	if err != nil {
 		return session.Session{}, err
 	}
+	by, err := s.sealActor(ctx, l.user.events)
+	if err != nil {
+		return session.Session{}, err
+	}
+	acting, err := s.sealActs(l.user, keys, next)
+	if err != nil {
+		return session.Session{}, err
+	}
+	kind := session.EventRotated
+	if !l.session.Acting.IsZero() {
+		kind = session.EventImpersonationEnded
+	}
 	v, err := s.run(ctx, rotateScript,
-		[]string{l.user.epoch, l.user.index, l.keys.record, l.keys.seen, l.keys.refresh, keys.record, keys.seen, keys.refresh, l.user.order, l.user.events},
+		[]string{l.user.epoch, l.user.index, l.keys.record, l.keys.seen, l.keys.refresh, keys.record, keys.seen, keys.refresh, l.user.order, l.user.events, l.user.acts},
 		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout),
-		expiry(next), digestText(refresh), l.keys.member, keys.member)
+		expiry(next), digestText(refresh), l.keys.member, keys.member, string(kind), by, acting)
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -175,7 +205,7 @@ func (s *Store) succeed(l live, n session.Session, keys sessionKeys) (session.Se
 	next.session.ID = n.ID
 	next.session.Roles, next.session.Attributes = n.Roles, n.Attributes
 	next.session.AuthTime, next.session.AMR = n.AuthTime, n.AMR
-	next.session.IdleTimeout = n.IdleTimeout
+	next.session.IdleTimeout, next.session.Acting = n.IdleTimeout, n.Acting
 	next.session.Version++
 	return s.seal(keys, next)
 }

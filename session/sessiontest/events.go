@@ -12,7 +12,7 @@ import (
 func events() []scene {
 	return []scene{
 		{name: "every change of state is an event, and nothing else is", play: eventOfEach},
-		{name: "the event of an impersonation says why", play: eventOfImpersonation},
+		{name: "the events of an impersonation say who and why", play: eventOfImpersonation},
 		{name: "what was refused is no event", play: eventOfNone},
 		{name: "events of one user are seen under no other", play: eventsIsolated},
 	}
@@ -101,11 +101,11 @@ func eventOfImpersonation(k *kit) {
 		s.Actors, err = session.NewActors(session.Actor{User: bob, Reason: reason}, session.Actor{User: alice, Reason: "earlier"})
 		k.ok("NewActors", err)
 		s = k.createFor(s, time.Hour)
-		want = append(want, session.Event{Kind: session.EventCreated, Session: s.ID.Digest(), Reason: reason})
+		want = append(want, session.Event{Kind: session.EventCreated, Session: s.ID.Digest(), Reason: reason, Actor: bob})
 		s, err = k.Store.Update(k.ctx, s)
 		k.ok("Update", err)
 		k.ok("Revoke", k.Store.Revoke(k.ctx, s.Ref()))
-		want = append(want, session.Event{Kind: session.EventUpdated, Session: s.ID.Digest()}, session.Event{Kind: session.EventRevoked, Session: s.ID.Digest()})
+		want = append(want, session.Event{Kind: session.EventUpdated, Session: s.ID.Digest(), Actor: bob}, session.Event{Kind: session.EventRevoked, Session: s.ID.Digest(), Actor: bob})
 	}
 	k.sameEvents("of the user acted as", k.happened(acme, alice), want)
 	k.sameEvents("of the actor", k.happened(acme, bob), nil)

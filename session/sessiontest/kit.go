@@ -188,6 +188,7 @@ func describe(s session.Session) map[string]any {
 		"ExpiresAt": s.ExpiresAt.UnixMilli(), "LastSeenAt": s.LastSeenAt.UnixMilli(),
 		"IdleTimeout": s.IdleTimeout, "Version": s.Version,
 		"UserAgent": s.UserAgent, "Address": s.Address, "Actors": slices.Collect(s.Actors.All()),
+		"Origin": s.Origin, "Acting": s.Acting,
 	}
 }
 

@@ -3,9 +3,9 @@
 -- an epoch no session is live and there is nothing to end. Both parts of the maximum
 -- matter: one more ends sessions also when the clock was set back, and the clock passes
 -- values that were lost.
--- KEYS: epoch, events, and for a user the index and the order, which then list nothing
---       that is live
--- ARGV: kind of event
+-- KEYS: epoch, events, and for a user the index, the order and who acts, which then list
+--       nothing that is live
+-- ARGV: kind of event, sealed actor of the request or ''
 -- Returns {'ok', epoch or nil}.
 local epoch = redis.call('GET', KEYS[1])
 local moved = false
@@ -13,9 +13,9 @@ if epoch then
   local time = redis.call('TIME')
   moved = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, time[1] * 1000000 + time[2]))
   redis.call('SET', KEYS[1], moved, 'KEEPTTL')
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'k', ARGV[1])
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'k', ARGV[1], 'o', ARGV[2])
   redis.call('PEXPIRE', KEYS[2], 2592000000)
 end
-if KEYS[3] then redis.call('UNLINK', KEYS[3], KEYS[4]) end
+if KEYS[3] then redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5]) end
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
 return {'ok', moved}

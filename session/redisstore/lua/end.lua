@@ -1,17 +1,20 @@
 #!lua flags=allow-oom
 -- Ends one session whose version is still the one that was read. See revoke.lua.
--- KEYS: session, last use, refresh family, index, order, events, user epoch
--- ARGV: member of the index, user epoch, version read
+-- KEYS: session, last use, refresh family, index, order, events, who acts, user epoch
+-- ARGV: member of the index, user epoch, version read, sealed actor of the request or ''
 -- Returns {'ok'}, {'gone'} or {'conflict'}.
 local version = redis.call('HGET', KEYS[1], 'v')
 if not version or redis.call('EXISTS', KEYS[2]) == 0 then return {'gone'} end
-if redis.call('GET', KEYS[7]) ~= ARGV[2] then return {'gone'} end
+if redis.call('GET', KEYS[8]) ~= ARGV[2] then return {'gone'} end
 if not redis.call('ZSCORE', KEYS[4], ARGV[1]) then return {'gone'} end
 if version ~= ARGV[3] then return {'conflict'} end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 redis.call('ZREM', KEYS[4], ARGV[1])
 redis.call('ZREM', KEYS[5], ARGV[1])
-redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'k', 'revoked', 's', ARGV[1])
+local who = redis.call('HGET', KEYS[7], ARGV[1]) or ''
+redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'k', 'revoked', 's', ARGV[1],
+  'w', who, 'o', ARGV[4])
+redis.call('HDEL', KEYS[7], ARGV[1])
 redis.call('PEXPIRE', KEYS[6], 2592000000)
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
 return {'ok'}

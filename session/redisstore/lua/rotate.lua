@@ -2,9 +2,10 @@
 -- Replaces a session by one of another id. The old id and its refresh family end here,
 -- which is announced.
 -- KEYS: user epoch, index, old session, old last use, old refresh family,
---       new session, new last use, new refresh family, order, events
+--       new session, new last use, new refresh family, order, events, who acts
 -- ARGV: user epoch, version read, new version, sealed record, idle timeout in µs,
---       expiry in ms, first refresh digest or '', old and new member of the index
+--       expiry in ms, first refresh digest or '', old and new member of the index, kind of
+--       event, sealed actor of the request or '', sealed who acts in the new session or ''
 -- Returns {'ok', now in µs}, {'gone'}, {'conflict'} or {'exists'}.
 local version = redis.call('HGET', KEYS[3], 'v')
 if redis.call('HGET', KEYS[6], 'd') == ARGV[4] then -- by this very call
@@ -37,7 +38,15 @@ redis.call('PEXPIREAT', KEYS[2], ARGV[6], 'GT')
 redis.call('ZADD', KEYS[9], created, ARGV[9])
 redis.call('PEXPIREAT', KEYS[9], ARGV[6], 'NX')
 redis.call('PEXPIREAT', KEYS[9], ARGV[6], 'GT')
-redis.call('XADD', KEYS[10], 'MAXLEN', '~', 1000, '*', 'k', 'rotated', 's', ARGV[8], 'n', ARGV[9])
+local who = redis.call('HGET', KEYS[11], ARGV[8]) or ''
+redis.call('XADD', KEYS[10], 'MAXLEN', '~', 1000, '*', 'k', ARGV[10], 's', ARGV[8], 'n', ARGV[9],
+  'w', who, 'o', ARGV[11])
+redis.call('HDEL', KEYS[11], ARGV[8])
+if ARGV[12] ~= '' then
+  redis.call('HSET', KEYS[11], ARGV[9], ARGV[12])
+  redis.call('PEXPIREAT', KEYS[11], ARGV[6], 'NX')
+  redis.call('PEXPIREAT', KEYS[11], ARGV[6], 'GT')
+end
 redis.call('PEXPIRE', KEYS[10], 2592000000)
 redis.call('PUBLISH', string.match(KEYS[3], '^[^:]*') .. ':changes', KEYS[3])
 return {'ok', now}

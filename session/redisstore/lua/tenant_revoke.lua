@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Moves the epoch of a tenant on and announces it. See bump.lua.
 -- KEYS: tenant, events
+-- ARGV: sealed actor of the request or ''
 -- Returns {'ok', epoch or nil}.
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 local moved = false
@@ -8,7 +9,7 @@ if epoch then
   local time = redis.call('TIME')
   moved = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, time[1] * 1000000 + time[2]))
   redis.call('HSET', KEYS[1], 'epoch', moved)
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'k', 'tenant-revoked')
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'k', 'tenant-revoked', 'o', ARGV[1])
   redis.call('PEXPIRE', KEYS[2], 2592000000)
 end
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])

@@ -1,9 +1,10 @@
 #!lua
 -- Replaces the record of a session whose version is still the one that was read. The last
 -- use stays; a new idle timeout counts from it. The change is announced.
--- KEYS: session, last use, user epoch, index, events
+-- KEYS: session, last use, user epoch, index, events, who acts, refresh family
 -- ARGV: user epoch, version read, new version, sealed record, idle timeout in µs,
---       member of the index
+--       member of the index, sealed actor of the request or '', and where the user begins to
+--       act as another, which ends the refresh family: sealed who acts and reason, otherwise ''
 -- Returns {'ok', last use in µs}, {'gone'} or {'conflict'}.
 local row = redis.call('HMGET', KEYS[1], 'v', 'x')
 local last = redis.call('GET', KEYS[2])
@@ -18,7 +19,18 @@ local idle_end = string.format('%.0f', math.min(math.ceil((last + ARGV[5]) / 100
 redis.call('HSET', KEYS[1], 'v', ARGV[3], 'd', ARGV[4], 'i', ARGV[5])
 redis.call('PEXPIREAT', KEYS[2], idle_end)
 redis.call('ZADD', KEYS[4], 'XX', idle_end, ARGV[6])
-redis.call('XADD', KEYS[5], 'MAXLEN', '~', 1000, '*', 'k', 'updated', 's', ARGV[6])
+local kind = 'updated'
+if ARGV[8] ~= '' then
+  kind = 'impersonated'
+  redis.call('HSET', KEYS[1], 'p', 1)
+  redis.call('DEL', KEYS[7])
+  redis.call('HSET', KEYS[6], ARGV[6], ARGV[8])
+  redis.call('PEXPIREAT', KEYS[6], row[2], 'NX')
+  redis.call('PEXPIREAT', KEYS[6], row[2], 'GT')
+end
+local who = redis.call('HGET', KEYS[6], ARGV[6]) or ''
+redis.call('XADD', KEYS[5], 'MAXLEN', '~', 1000, '*', 'k', kind, 's', ARGV[6],
+  'r', ARGV[9], 'w', who, 'o', ARGV[7])
 redis.call('PEXPIRE', KEYS[5], 2592000000)
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
 return {'ok', last}

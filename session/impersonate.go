@@ -1,0 +1,217 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// MaxImpersonation is the longest that [Manager.Impersonate] lasts.
+const MaxImpersonation = time.Hour
+
+// Impersonation says as whom to act, and why.
+type Impersonation struct {
+	User       UserID // in the tenant of the session
+	Roles      Roles  // what may be done as that user; leave out what must not
+	Attributes Attributes
+	Reason     string        // for the audit; required, at most [MaxReasonLength] bytes
+	MaxAge     time.Duration // required, at most [MaxImpersonation]
+}
+
+// Impersonate makes the user of ref act as another one of the tenant: a new session of the
+// other user whose Actors begin with the user of ref, bound to the key that the old one is
+// bound to. It cannot be refreshed, and ends with MaxAge or when the old session would have,
+// whichever is first. It fails as [Manager.SwitchTenant] does, and is no use of the other
+// user's limit of sessions.
+//
+// The old session is Acting before the new one is returned: its id and refresh token sign
+// nobody in until [Manager.StopImpersonating], or never again. It still is the user's. Whatever
+// ends it ends what they do as the other user: its expiry, [Manager.Revoke] of it,
+// [Manager.RevokeUser] and the like, the limit of sessions. So does [Manager.Update] of it,
+// such as of its roles. Both users find it in their events.
+//
+// Who may impersonate whom is for the caller to decide before. At most [MaxActors] act one as
+// the other, [ErrInvalid] beyond.
+func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (Session, error) {
+	switch {
+	case as.User.IsZero():
+		return Session{}, fmt.Errorf("%w: no user to act as", ErrInvalidID)
+	case as.User == ref.User:
+		return Session{}, fmt.Errorf("%w: the session is of that user", ErrInvalid)
+	case as.MaxAge <= 0 || as.MaxAge > MaxImpersonation:
+		return Session{}, fmt.Errorf("%w: MaxAge %v is not between 0 and %v", ErrInvalid, as.MaxAge, MaxImpersonation)
+	}
+	acting, err := NewActing(as.User, as.Reason)
+	if err != nil {
+		return Session{}, err
+	}
+	return m.become(ctx, ref, func(old Session) (Session, Creation, error) {
+		actors, err := NewActors(append([]Actor{{old.User, as.Reason}}, old.Actors.chain...)...)
+		if err != nil {
+			return Session{}, Creation{}, err
+		}
+		attributes, err := keepKey(old.Attributes, as.Attributes)
+		if err != nil {
+			return Session{}, Creation{}, err
+		}
+		s := old
+		s.ID, s.User, s.Roles, s.Attributes, s.Actors = NewID(), as.User, as.Roles, attributes, actors
+		// Until the old session is Acting, in this version, the new one is dead.
+		s.Origin = NewOrigin(old.ID, old.Version+1)
+		return s, Creation{Lifetime: as.MaxAge, Until: old.ExpiresAt}, nil
+	}, func(old Session) error {
+		want := old.Version + 1
+		old.Acting = acting
+		left, err := m.store.Update(ctx, old)
+		if left, err = asked(ref, left, err); err != nil {
+			return gone(ref, err)
+		}
+		if left.Acting != acting || left.Version != want {
+			return fmt.Errorf("%w: the store did not note as whom the user of %v acts", ErrCorrupt, ref.ID)
+		}
+		return nil
+	})
+}
+
+// StopImpersonating gives the user who acts by the session of ref a session of their own
+// again, of a new id: out of the one in which they began to act, and only if nothing has ended
+// or changed that since. ExpiresAt, AuthTime, AMR and the device are those of that one. Whoever
+// acted as one user out of acting as another is back at the first, without a refresh token.
+// The session of ref is dead before the new one is returned, and stays so on any failure
+// halfway: then they have to sign in.
+//
+// grants returns the roles and attributes that the user has now; it is given their own session
+// as they left it. Its error is returned as it is, and then nothing has changed. [ErrInvalid]
+// when nobody acts by the session of ref, [ErrNotFound] when it is not live.
+func (m *Manager) StopImpersonating(ctx context.Context, ref Ref, grants func(own Session) (Roles, Attributes, error)) (Session, RefreshToken, error) {
+	s, err := m.Load(ctx, ref)
+	if err != nil {
+		return Session{}, RefreshToken{}, err
+	}
+	if s.Actors.Len() == 0 {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: nobody acts as the user of the session", ErrInvalid)
+	}
+	if grants == nil {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: no grants: return the roles that the user has now", ErrInvalid)
+	}
+	own, err := m.origin(ctx, s)
+	if err != nil {
+		return Session{}, RefreshToken{}, gone(ref, err)
+	}
+	next := own
+	if next.Roles, next.Attributes, err = grants(own); err != nil {
+		return Session{}, RefreshToken{}, err
+	}
+	for _, bound := range []Session{own, s} {
+		if next.Attributes, err = keepKey(bound.Attributes, next.Attributes); err != nil {
+			return Session{}, RefreshToken{}, err
+		}
+	}
+	next.ID, next.Acting = NewID(), Acting{}
+	first := firstClaims(next.Ref())
+	digest := first.digest()
+	if own.Actors.Len() > 0 {
+		digest = Digest{}
+	}
+	// This ends the session of ref as well, whose origin is gone.
+	back, err := m.store.Rotate(ctx, own.Ref(), next, digest)
+	back, err = asked(next.Ref(), back, err)
+	if errors.Is(err, ErrConflict) {
+		return Session{}, RefreshToken{}, gone(ref, fmt.Errorf("%w: the user's own session was changed", ErrNotFound))
+	}
+	if err == nil {
+		err = m.undo(ctx, ref)
+	}
+	if err != nil && errors.Is(known(err), ErrUnavailable) || errors.Is(err, ErrCorrupt) {
+		if failed := m.undo(ctx, next.Ref()); failed != nil {
+			return Session{}, RefreshToken{}, fmt.Errorf("%w: %w; %v, which nobody was given, may be left: %w", ErrUnavailable, err, next.ID, failed)
+		}
+	}
+	if err != nil {
+		return Session{}, RefreshToken{}, gone(ref, known(err))
+	}
+	if own.Actors.Len() > 0 {
+		return back, RefreshToken{}, nil
+	}
+	return back, first.seal(m.keys[0]), nil
+}
+
+// origin returns the session out of which the current actor of s acts, which must be as it was
+// when they began: whatever ends or demotes them ends what they do as somebody else. An
+// impersonation that names none was begun by an instance of an earlier version.
+func (m *Manager) origin(ctx context.Context, s Session) (Session, error) {
+	ref := s.originRef()
+	if ref.Validate() != nil {
+		return Session{}, fmt.Errorf("%w: it does not say out of which session somebody acts", ErrNotFound)
+	}
+	own, err := m.store.Load(ctx, ref)
+	if own, err = asked(ref, own, err); err != nil {
+		return Session{}, err
+	}
+	if !s.actsOutOf(own) {
+		return Session{}, fmt.Errorf("%w: the session out of which somebody acts was changed", ErrNotFound)
+	}
+	return own, nil
+}
+
+// actsOutOf reports whether own is the origin of s, unchanged.
+func (s Session) actsOutOf(own Session) bool {
+	return own.Ref() == s.originRef() && own.Acting.User() == s.User && own.Version == s.Origin.Version() &&
+		slices.Equal(own.Actors.chain, s.Actors.chain[1:])
+}
+
+// checkOrigins returns nil when every session out of which somebody acts by s stands. Each has
+// one actor fewer, so they come to an end.
+func (m *Manager) checkOrigins(ctx context.Context, s Session) error {
+	for s.Actors.Len() > 0 {
+		own, err := m.origin(ctx, s)
+		if err != nil {
+			return err
+		}
+		s = own
+	}
+	return nil
+}
+
+// withoutOrphans is checkOrigins for a list. It leaves out what is dead, and is no use of any
+// session.
+func (m *Manager) withoutOrphans(ctx context.Context, listed []Session) ([]Session, error) {
+	if !slices.ContainsFunc(listed, func(s Session) bool { return s.Actors.Len() > 0 }) {
+		return listed, nil
+	}
+	lists := map[UserID][]Session{}
+	var kept []Session
+	for _, s := range listed {
+		stands, err := m.stands(ctx, s, lists)
+		if err != nil {
+			return nil, err
+		}
+		if stands {
+			kept = append(kept, s)
+		}
+	}
+	return kept, nil
+}
+
+// stands reports whether the origins of s stand, by the lists of their users, which it reads
+// once for each.
+func (m *Manager) stands(ctx context.Context, s Session, lists map[UserID][]Session) (bool, error) {
+	for s.Actors.Len() > 0 {
+		ref := s.originRef()
+		if _, read := lists[ref.User]; !read {
+			sessions, err := m.store.List(ctx, ref.Tenant, ref.User)
+			if err != nil {
+				return false, known(err)
+			}
+			lists[ref.User] = sessions
+		}
+		i := slices.IndexFunc(lists[ref.User], s.actsOutOf)
+		if i < 0 {
+			return false, nil
+		}
+		s = lists[ref.User][i]
+	}
+	return true, nil
+}
