@@ -1,0 +1,617 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reevehq/reeve/internal/reqctx"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+var carol = session.MustParseUserID("carol")
+
+// grants are the roles of an actor now, and the attributes that they had.
+func grants(roles ...string) func(session.Session) (session.Roles, session.Attributes, error) {
+	return func(own session.Session) (session.Roles, session.Attributes, error) {
+		return session.MustRoles(roles...), own.Attributes, nil
+	}
+}
+
+func mustImpersonate(t testing.TB, m *session.Manager, ref session.Ref, as session.UserID) session.Session {
+	t.Helper()
+	s, err := m.Impersonate(t.Context(), ref, session.Impersonation{User: as, Roles: session.MustRoles("viewer"), Reason: "ticket 7", MaxAge: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// endings end or demote alice, whose own session is own, in acme.
+var endings = map[string]func(ctx context.Context, m *session.Manager, own session.Session) error{
+	"RevokeUser": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		return m.RevokeUser(ctx, acme, alice)
+	},
+	"RevokeTenant": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		return m.RevokeTenant(ctx, acme)
+	},
+	"RevokeAll": func(ctx context.Context, m *session.Manager, _ session.Session) error { return m.RevokeAll(ctx) },
+	"Revoke": func(ctx context.Context, m *session.Manager, own session.Session) error {
+		return m.Revoke(ctx, own.Ref())
+	},
+	"suspending the tenant": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		return m.SetTenantStatus(ctx, acme, tenant.Suspended)
+	},
+	"RevokeOthers from another device": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		s, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice})
+		if err == nil {
+			err = m.RevokeOthers(ctx, s.Ref())
+		}
+		return err
+	},
+	"RevokeDevice from another device": func(ctx context.Context, m *session.Manager, own session.Session) error {
+		s, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice})
+		if err == nil {
+			err = m.RevokeDevice(ctx, s.Ref(), own.ID.Digest())
+		}
+		return err
+	},
+	"the limit of sessions": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		for range 2 {
+			if _, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice}); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+	"fewer roles": func(ctx context.Context, m *session.Manager, own session.Session) error {
+		_, err := m.Update(ctx, own.Ref(), func(s *session.Session) error { s.Roles = session.Roles{}; return nil })
+		return err
+	},
+	"fewer roles in all that are listed": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		list, err := m.List(ctx, acme, alice)
+		for _, s := range list {
+			if _, err := m.Update(ctx, s.Ref(), func(s *session.Session) error { s.Roles = session.Roles{}; return nil }); err != nil {
+				return err
+			}
+		}
+		return err
+	},
+	"another attribute": func(ctx context.Context, m *session.Manager, own session.Session) error {
+		_, err := m.Update(ctx, own.Ref(), func(s *session.Session) error {
+			var err error
+			s.Attributes, err = session.NewAttributes(map[string]any{"clearance": 1})
+			return err
+		})
+		return err
+	},
+}
+
+// Whatever would sign an actor out, or take something from them, holds for what they do as
+// others, however many they act through, and there is no way back from it.
+func TestWhatEndsOrDemotesAnActorEndsWhatTheyDoAsOthers(t *testing.T) {
+	for name, end := range endings {
+		for hops := 1; hops <= session.MaxActors; hops++ {
+			t.Run(fmt.Sprintf("%s, %d hops", name, hops), func(t *testing.T) {
+				ctx := t.Context()
+				m := newManager(t, newStore(t), session.Options{Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest}})
+				own, _ := signIn(t, m)
+				chain := []session.Session{own}
+				for i := range hops {
+					chain = append(chain, mustImpersonate(t, m, chain[i].Ref(), session.MustParseUserID(fmt.Sprintf("user%d", i))))
+				}
+				acted := chain[hops]
+				if s, err := m.Load(ctx, acted.Ref()); err != nil || s.Actors.Len() != hops {
+					t.Fatalf("before: %v, %d actors", err, s.Actors.Len())
+				}
+				if err := end(ctx, m, own); err != nil {
+					t.Fatal(err)
+				}
+				want := session.ErrNotFound
+				if name == "suspending the tenant" {
+					want = tenant.ErrSuspended
+				}
+				_, err := m.Load(ctx, acted.Ref())
+				wantErr(t, "Load", err, want)
+				_, err = m.Update(ctx, acted.Ref(), func(*session.Session) error { return nil })
+				wantErr(t, "Update", err, want)
+				_, _, err = m.Rotate(ctx, acted.Ref(), nil)
+				wantErr(t, "Rotate", err, want)
+				_, err = m.Impersonate(ctx, acted.Ref(), session.Impersonation{User: carol, Reason: "x", MaxAge: time.Minute})
+				wantErr(t, "Impersonate", err, want)
+				wantErr(t, "RevokeOthers", m.RevokeOthers(ctx, acted.Ref()), want)
+				got, token, err := m.StopImpersonating(ctx, acted.Ref(), grants("admin"))
+				wantErr(t, "StopImpersonating", err, want)
+				if !got.ID.IsZero() || !token.IsZero() {
+					t.Error("something was returned with the error")
+				}
+				for _, s := range chain {
+					if _, err := m.Load(ctx, s.Ref()); err == nil {
+						t.Errorf("a session of %v is live", s.User)
+					}
+				}
+				list, err := m.List(ctx, acme, acted.User)
+				if name != "suspending the tenant" && (err != nil || len(list) != 0) {
+					t.Errorf("%d sessions of the user acted as are listed, %v", len(list), err)
+				}
+			})
+		}
+	}
+}
+
+// What happens to other people, and to other sessions of the actor, ends nothing.
+func TestAnImpersonationGoesOnWhileNothingHappensToItsActor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		m := newManager(t, newStore(t), session.Options{})
+		own, _ := signIn(t, m)
+		other, _ := signIn(t, m)
+		acted := mustImpersonate(t, m, own.Ref(), bob)
+		for what, err := range map[string]error{
+			"another user":   m.RevokeUser(ctx, acme, carol),
+			"another tenant": m.RevokeTenant(ctx, globex),
+			"a namesake":     m.RevokeUser(ctx, globex, alice),
+			"another device": m.Revoke(ctx, other.Ref()),
+		} {
+			if err != nil {
+				t.Fatal(what, err)
+			}
+		}
+		// The actor's own session is used with it, so that it does not become idle.
+		for range 5 {
+			time.Sleep(10 * time.Minute)
+			if _, err := m.Load(ctx, acted.Ref()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		_, err := m.Load(ctx, acted.Ref())
+		wantErr(t, "after its hour", err, session.ErrNotFound)
+	})
+}
+
+// An outage of what the second look-up asks is no answer.
+func TestAnImpersonationWhoseActorCannotBeAskedForIsAnOutage(t *testing.T) {
+	store := &originless{Store: newStore(t)}
+	m := newManager(t, store, session.Options{})
+	own, _ := signIn(t, m)
+	acted := mustImpersonate(t, m, own.Ref(), bob)
+	for fail, want := range map[error]error{
+		errors.New("reset"): session.ErrUnavailable, session.ErrUnavailable: session.ErrUnavailable, session.ErrCorrupt: session.ErrCorrupt,
+	} {
+		store.fail = fail
+		s, err := m.Load(t.Context(), acted.Ref())
+		wantErr(t, "Load", err, want)
+		if !s.ID.IsZero() {
+			t.Error("a session came with the error")
+		}
+		_, _, err = m.StopImpersonating(t.Context(), acted.Ref(), grants())
+		wantErr(t, "StopImpersonating", err, want)
+	}
+	store.fail = nil
+	if _, err := m.Load(t.Context(), acted.Ref()); err != nil {
+		t.Error("after the outage:", err)
+	}
+}
+
+// originless is a store that cannot read sessions of alice.
+type originless struct {
+	session.Store
+	fail error
+}
+
+func (s *originless) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
+	if ref.User == alice && s.fail != nil {
+		return session.Session{}, s.fail
+	}
+	return s.Store.Load(ctx, ref)
+}
+
+// Records of an earlier version do not say out of which session somebody acts, and one that
+// names a session of somebody else, or of another time, says nothing.
+func TestAnImpersonationWithoutItsOriginIsDead(t *testing.T) {
+	ctx := t.Context()
+	store := newStore(t)
+	m := newManager(t, store, session.Options{})
+	own, _ := signIn(t, m)
+	acted := mustImpersonate(t, m, own.Ref(), bob)
+	idle, _ := signIn(t, m)
+	for name, origin := range map[string]session.Origin{
+		"none":            {},
+		"another version": session.NewOrigin(own.ID, own.Version),
+		"another session": session.NewOrigin(idle.ID, idle.Version),
+		"no session":      session.NewOrigin(session.NewID(), 2),
+		"the same":        acted.Origin,
+	} {
+		s := acted
+		s.ID, s.Origin = session.NewID(), origin
+		if _, err := store.Create(ctx, s, session.Creation{Lifetime: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := m.Load(ctx, s.Ref())
+		if name == "the same" {
+			if err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		wantErr(t, name, err, session.ErrNotFound)
+		if name != "none" {
+			continue
+		}
+		if err := m.Revoke(ctx, s.Ref()); err != nil {
+			t.Error(err)
+		}
+	}
+	for name, change := range map[string]func(s *session.Session){
+		"another user":  func(s *session.Session) { s.User = carol },
+		"another actor": func(s *session.Session) { s.Actors, _ = session.NewActors(session.Actor{User: carol, Reason: "x"}) },
+		"more actors": func(s *session.Session) {
+			s.Actors, _ = session.NewActors(session.Actor{User: alice, Reason: "x"}, session.Actor{User: carol, Reason: "x"})
+		},
+	} {
+		s := acted
+		s.ID = session.NewID()
+		change(&s)
+		if _, err := store.Create(ctx, s, session.Creation{Lifetime: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := m.Load(ctx, s.Ref())
+		wantErr(t, name, err, session.ErrNotFound)
+	}
+}
+
+func TestStoppingGivesTheActorAFreshSessionOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		m := newManager(t, newStore(t), session.Options{Lifetime: 3 * time.Hour})
+		own, stolen, err := m.Create(ctx, session.New{Tenant: acme, User: alice, Roles: session.MustRoles("support", "editor"), AMR: mustMethods("pwd"), UserAgent: "Firefox", Address: "192.0.2.1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		acted := mustImpersonate(t, m, own.Ref(), bob)
+		time.Sleep(10 * time.Minute)
+		if _, _, err := m.Refresh(ctx, stolen.Reveal()); !errors.Is(err, session.ErrRefreshInvalid) {
+			t.Errorf("the refresh token of before: %v", err)
+		}
+		var given session.Session
+		back, token, err := m.StopImpersonating(ctx, acted.Ref(), func(s session.Session) (session.Roles, session.Attributes, error) {
+			given = s
+			return session.MustRoles("support"), session.Attributes{}, nil
+		})
+		if err != nil || token.IsZero() {
+			t.Fatal(err)
+		}
+		if given.User != alice || given.Acting.User() != bob || given.Acting.Reason() != "ticket 7" {
+			t.Errorf("grants was asked for %v, who acts as %v", given.User, given.Acting.User())
+		}
+		if back.User != alice || back.ID == own.ID || back.Actors.Len() != 0 || !back.Acting.IsZero() || !slices.Equal(back.Roles.Names(), []string{"support"}) {
+			t.Errorf("got %+v", back)
+		}
+		if !back.ExpiresAt.Equal(own.ExpiresAt) || !back.AuthTime.Equal(own.AuthTime) || !back.CreatedAt.Equal(own.CreatedAt) || !slices.Equal(back.AMR.Names(), own.AMR.Names()) || back.UserAgent != "Firefox" {
+			t.Errorf("the new session is not the old one: %+v, %+v", back, own)
+		}
+		if got := live(t, m); !slices.Equal(got, []session.Ref{back.Ref()}) {
+			t.Errorf("%d sessions are live", len(got))
+		}
+		if _, _, err := m.Refresh(ctx, token.Reveal()); err != nil {
+			t.Error("its refresh token:", err)
+		}
+		if _, _, err := m.Refresh(ctx, stolen.Reveal()); !errors.Is(err, session.ErrRefreshInvalid) {
+			t.Errorf("the refresh token of before: %v", err)
+		}
+		_, _, err = m.StopImpersonating(ctx, acted.Ref(), grants("support"))
+		wantErr(t, "stopping twice", err, session.ErrNotFound)
+		_, _, err = m.StopImpersonating(ctx, back.Ref(), grants("support"))
+		wantErr(t, "stopping of who does not act", err, session.ErrInvalid)
+
+		events, err := m.Events(ctx, acme, alice)
+		var kinds []session.EventKind
+		for _, e := range events {
+			kinds = append(kinds, e.Kind)
+		}
+		if want := []session.EventKind{session.EventCreated, session.EventImpersonated, session.EventImpersonationEnded, session.EventRefreshed}; err != nil || !slices.Equal(kinds, want) {
+			t.Errorf("the events of the actor: %v, %v", kinds, err)
+		}
+		events, err = m.Events(ctx, acme, bob)
+		if err != nil || len(events) != 2 || events[1].Kind != session.EventRevoked || events[0].Actor != alice || events[1].Actor != alice {
+			t.Errorf("the events of the user acted as: %v, %v", events, err)
+		}
+	})
+}
+
+func TestStoppingAChainGoesBackOneActorAtATime(t *testing.T) {
+	ctx := t.Context()
+	m := newManager(t, newStore(t), session.Options{})
+	own, _ := signIn(t, m)
+	first := mustImpersonate(t, m, own.Ref(), bob)
+	second := mustImpersonate(t, m, first.Ref(), carol)
+	back, token, err := m.StopImpersonating(ctx, second.Ref(), grants("viewer"))
+	if err != nil || back.User != bob || back.Actors.Len() != 1 || !token.IsZero() || !back.ExpiresAt.Equal(first.ExpiresAt) {
+		t.Fatalf("%v: %v, %d actors, a refresh token: %v", err, back.User, back.Actors.Len(), !token.IsZero())
+	}
+	if _, err := m.Load(ctx, back.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	again := mustImpersonate(t, m, back.Ref(), carol)
+	back, _, err = m.StopImpersonating(ctx, again.Ref(), grants("viewer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, token, err := m.StopImpersonating(ctx, back.Ref(), grants("support"))
+	if err != nil || last.User != alice || last.Actors.Len() != 0 || token.IsZero() {
+		t.Fatalf("%v: %v, %d actors", err, last.User, last.Actors.Len())
+	}
+	if got := live(t, m); len(got) != 1 || got[0] != last.Ref() {
+		t.Errorf("%d sessions are live", len(got))
+	}
+}
+
+func TestStoppingWithoutTheRolesOfNowChangesNothing(t *testing.T) {
+	ctx := t.Context()
+	m := newManager(t, newStore(t), session.Options{})
+	own, _ := signIn(t, m)
+	acted := mustImpersonate(t, m, own.Ref(), bob)
+	_, _, err := m.StopImpersonating(ctx, acted.Ref(), nil)
+	wantErr(t, "no grants", err, session.ErrInvalid)
+	down := errors.New("the database is down")
+	_, _, err = m.StopImpersonating(ctx, acted.Ref(), func(session.Session) (session.Roles, session.Attributes, error) {
+		return admin, session.Attributes{}, down
+	})
+	wantErr(t, "grants that fail", err, down)
+	if _, err := m.Load(ctx, acted.Ref()); err != nil {
+		t.Error("the impersonation:", err)
+	}
+	// A demotion while the roles are looked up wins.
+	_, _, err = m.StopImpersonating(ctx, acted.Ref(), func(own session.Session) (session.Roles, session.Attributes, error) {
+		_, err := m.Update(ctx, own.Ref(), func(s *session.Session) error { s.Roles = session.Roles{}; return nil })
+		return admin, session.Attributes{}, err
+	})
+	wantErr(t, "a demotion meanwhile", err, session.ErrNotFound)
+	if got := live(t, m); len(got) != 0 {
+		t.Errorf("%d sessions are live", len(got))
+	}
+}
+
+// Whatever write of stopping fails, made or not, nobody has two sessions by it, nor one that
+// was not theirs.
+func TestAFailureHalfwayBackFromAnImpersonationLeavesNoSecondSession(t *testing.T) {
+	for at := 1; at <= 2; at++ {
+		for _, after := range []bool{false, true} {
+			for _, forGood := range []bool{false, true} {
+				store := &stumbling{Store: newStore(t)}
+				m := newManager(t, store, session.Options{})
+				own, _ := signIn(t, m)
+				acted := mustImpersonate(t, m, own.Ref(), bob)
+				store.writes, store.at, store.after, store.forGood = 0, at, after, forGood
+				got, token, err := m.StopImpersonating(t.Context(), acted.Ref(), grants("support"))
+				wantErr(t, "StopImpersonating", err, session.ErrUnavailable)
+				if !got.ID.IsZero() || !token.IsZero() {
+					t.Error("a session was returned with the error")
+				}
+				left := live(t, m)
+				noticed := forGood && store.writes > at // undoing failed too, and the error says so
+				if len(left) > 1 || len(left) == 1 && left[0] != acted.Ref() && !noticed {
+					t.Errorf("write %d, made %v, for good %v: %d sessions are live", at, after, forGood, len(left))
+				}
+			}
+		}
+	}
+}
+
+// After both have returned there is no session by which alice acts, whichever was first; also
+// on the way back.
+func TestARevocationOfTheActorWinsInEveryInterleaving(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(endings)) {
+		if name == "suspending the tenant" || name == "fewer roles" || name == "another attribute" || name == "RevokeDevice from another device" ||
+			name == "fewer roles in all that are listed" || name == "the limit of sessions" || name == "Revoke" {
+			continue // what they find changed or moved already they do not end
+		}
+		for range 200 {
+			m := newManager(t, newStore(t), session.Options{})
+			own, _ := signIn(t, m)
+			acted := mustImpersonate(t, m, own.Ref(), bob)
+			second, _ := signIn(t, m)
+			var made, back session.Session
+			var both sync.WaitGroup
+			var endErr error
+			both.Go(func() { endErr = endings[name](t.Context(), m, own) })
+			both.Go(func() {
+				made, _ = m.Impersonate(t.Context(), second.Ref(), session.Impersonation{User: carol, Reason: "x", MaxAge: time.Hour})
+			})
+			both.Go(func() { back, _, _ = m.StopImpersonating(t.Context(), acted.Ref(), grants("support")) })
+			both.Wait()
+			if endErr != nil {
+				t.Fatal(endErr)
+			}
+			for _, s := range []session.Session{made, back, acted} {
+				if s.ID.IsZero() {
+					continue
+				}
+				if _, err := m.Load(t.Context(), s.Ref()); !errors.Is(err, session.ErrNotFound) {
+					t.Fatalf("after %s, a session of %v: %v", name, s.User, err)
+				}
+			}
+		}
+	}
+}
+
+// Of several who act out of one session at once, or stop at once, one wins.
+func TestOfConcurrentImpersonationsOneWins(t *testing.T) {
+	for range 30 {
+		m := newManager(t, newStore(t), session.Options{})
+		own, _ := signIn(t, m)
+		race := func(do func(i int) (session.Session, error)) session.Session {
+			t.Helper()
+			won := make(chan session.Session, 8)
+			var all sync.WaitGroup
+			for i := range 8 {
+				all.Go(func() {
+					switch s, err := do(i); {
+					case err == nil:
+						won <- s
+					case !errors.Is(err, session.ErrNotFound):
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if len(won) != 1 {
+				t.Fatalf("%d have won", len(won))
+			}
+			return <-won
+		}
+		acted := race(func(i int) (session.Session, error) {
+			return m.Impersonate(t.Context(), own.Ref(), session.Impersonation{User: session.MustParseUserID(fmt.Sprint(i)), Reason: "x", MaxAge: time.Hour})
+		})
+		back := race(func(int) (session.Session, error) {
+			s, _, err := m.StopImpersonating(t.Context(), acted.Ref(), grants("support"))
+			return s, err
+		})
+		if got := live(t, m); len(got) != 1 || got[0] != back.Ref() {
+			t.Fatalf("%d sessions are live", len(got))
+		}
+	}
+}
+
+// RFC 9449: whoever has a stolen id or token of a bound session has nothing, also after it was
+// made into another.
+func TestASessionThatIsMadeOfABoundOneIsBoundToTheSameKey(t *testing.T) {
+	ctx := t.Context()
+	bound, err := session.NewAttributes(map[string]any{session.KeyAttribute: "key 1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	another, err := session.NewAttributes(map[string]any{session.KeyAttribute: "key 2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newManager(t, newStore(t), session.Options{})
+	own, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice, Attributes: bound})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyOf := func(s session.Session) any { v, _ := s.Attributes.Get(session.KeyAttribute); return v }
+	as := asBob()
+	as.Attributes = another
+	_, err = m.Impersonate(ctx, own.Ref(), as)
+	wantErr(t, "Impersonate with another key", err, session.ErrInvalid)
+	as.Attributes, _ = session.NewAttributes(map[string]any{"region": "eu"})
+	acted, err := m.Impersonate(ctx, own.Ref(), as)
+	if err != nil || keyOf(acted) != "key 1" || acted.Attributes.Len() != 2 || as.Attributes.Len() != 1 {
+		t.Fatalf("%v: bound to %v", err, keyOf(acted))
+	}
+	through := mustImpersonate(t, m, acted.Ref(), carol)
+	if keyOf(through) != "key 1" {
+		t.Errorf("bound to %v", keyOf(through))
+	}
+	_, _, err = m.StopImpersonating(ctx, through.Ref(), func(session.Session) (session.Roles, session.Attributes, error) {
+		return session.Roles{}, another, nil
+	})
+	wantErr(t, "StopImpersonating with another key", err, session.ErrInvalid)
+	for through.Actors.Len() > 0 {
+		through, _, err = m.StopImpersonating(ctx, through.Ref(), func(session.Session) (session.Roles, session.Attributes, error) {
+			return session.Roles{}, session.Attributes{}, nil
+		})
+		if err != nil || keyOf(through) != "key 1" {
+			t.Fatalf("%v: bound to %v", err, keyOf(through))
+		}
+	}
+	// Whoever bound the session while they acted stays bound.
+	own, _ = signIn(t, m)
+	as.Attributes = bound
+	acted, err = m.Impersonate(ctx, own.Ref(), as)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, _, err := m.StopImpersonating(ctx, acted.Ref(), grants("viewer"))
+	if err != nil || keyOf(back) != "key 1" {
+		t.Errorf("%v: bound to %v", err, keyOf(back))
+	}
+}
+
+// To sign out while acting as another is to sign out.
+func TestSigningOutWhileImpersonatingLeavesNothing(t *testing.T) {
+	for _, inRequest := range []bool{false, true} {
+		m := newManager(t, newStore(t), session.Options{Limit: session.Limit{Sessions: 1, Policy: session.RejectNew}})
+		own, _ := signIn(t, m)
+		acted := mustImpersonate(t, m, mustImpersonate(t, m, own.Ref(), bob).Ref(), carol)
+		ctx := t.Context()
+		if inRequest {
+			ctx = &reqctx.Node{Context: ctx, Session: &acted}
+		}
+		if err := m.Revoke(ctx, acted.Ref()); err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range []session.UserID{alice, bob, carol} {
+			if list, err := m.List(ctx, acme, u); err != nil || len(list) != 0 {
+				t.Errorf("%d sessions of %v are left, %v", len(list), u, err)
+			}
+		}
+		signIn(t, m) // which the limit allows
+	}
+}
+
+// A user sees on their devices who acts as them, and out of which one they act themselves.
+func TestDevicesSayWhoActsAsWhom(t *testing.T) {
+	ctx := t.Context()
+	m := newManager(t, newStore(t), session.Options{})
+	own, _ := signIn(t, m)
+	acted := mustImpersonate(t, m, own.Ref(), bob)
+	mine, err := m.Devices(ctx, own.Ref())
+	if err != nil || len(mine) != 1 || mine[0].Acting.User() != bob || mine[0].Actors.Len() != 0 {
+		t.Errorf("of the actor: %+v, %v", mine, err)
+	}
+	theirs, err := m.Devices(ctx, acted.Ref())
+	if err != nil || len(theirs) != 1 || !theirs[0].Acting.IsZero() || theirs[0].Actors.Len() != 1 {
+		t.Errorf("of the user acted as: %+v, %v", theirs, err)
+	}
+	bobs, _, err := m.Create(ctx, session.New{Tenant: acme, User: bob})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RevokeDevice(ctx, bobs.Ref(), acted.ID.Digest()); err != nil {
+		t.Fatal(err)
+	}
+	if got := live(t, m); len(got) != 1 || got[0] != bobs.Ref() {
+		t.Errorf("%d sessions are live", len(got))
+	}
+}
+
+// A change at the actor's own session reaches a cache as any other does, of its own topics.
+func TestACacheEndsAnImpersonationWithItsActor(t *testing.T) {
+	for name, end := range endings {
+		if name == "the limit of sessions" || name == "RevokeOthers from another device" {
+			continue // the test's feed announces neither
+		}
+		w := &wire{}
+		store := announcing{newStore(t), w}
+		reads := &watched{Store: store}
+		near := newManager(t, startCache(t, reads, w), session.Options{})
+		far := newManager(t, store, session.Options{}) // another instance
+		own, _ := signIn(t, far)
+		acted := mustImpersonate(t, far, own.Ref(), bob)
+		for range 3 {
+			if _, err := near.Load(t.Context(), acted.Ref()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := reads.asked(); n != 2 {
+			t.Errorf("%d reads for the first of three loads, want 2", n)
+		}
+		if err := end(t.Context(), far, own); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := near.Load(t.Context(), acted.Ref()); err == nil {
+			t.Errorf("after %s the cache serves the impersonation", name)
+		}
+	}
+}
