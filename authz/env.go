@@ -12,13 +12,14 @@ import (
 )
 
 // environment is what policies may ask about a request apart from caller and object: where
-// it comes from, and with how many factors its session began. The policy's engine knows
+// it comes from, with how many factors its session began, and who acts as the caller. The policy's engine knows
 // the time itself. The address is looked for only when a condition asks for it, and once:
 // an extractor may have to read a long header, and a condition may ask many times.
 type environment struct {
 	request *http.Request
 	extract echo.IPExtractor // nil for the address of the connection
 	mfa     bool
+	actor   string // "" when nobody acts as the caller
 
 	mu     sync.Mutex
 	asked  bool   // for the address
@@ -28,6 +29,9 @@ type environment struct {
 // begin makes e the environment of a request. The session is zero for an anonymous caller.
 func (e *environment) begin(c echo.Context, s session.Session) {
 	e.request, e.extract, e.mfa = c.Request(), c.Echo().IPExtractor, s.AMR.Has("mfa")
+	if actor, acts := s.Actors.Current(); acts {
+		e.actor = actor.User.String()
+	}
 }
 
 // Get implements [policy.Attributes].
@@ -38,6 +42,8 @@ func (e *environment) Get(name string) (any, bool) {
 		return ip, ip != ""
 	case policy.EnvMFA:
 		return e.mfa, true
+	case policy.EnvActor:
+		return e.actor, true
 	}
 	return nil, false
 }

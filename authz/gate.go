@@ -111,7 +111,7 @@ func (g *gate) admit(c echo.Context) (*Caller, error) {
 		Elapsed:  time.Since(start),
 	}
 	if err != nil {
-		event.by(identity.Refused)
+		event.by(identity.Refused, identity.Actors)
 	}
 	g.observe(c.Request().Context(), event, caller)
 	if err != nil {
@@ -195,7 +195,7 @@ func (g *gate) observe(ctx context.Context, e Event, caller *Caller) {
 	if g.observer == nil {
 		return
 	}
-	e.by(caller.session.Ref())
+	e.by(caller.session.Ref(), caller.session.Actors)
 	e.Status = status(e.Err)
 	g.observer(ctx, e)
 }

@@ -103,6 +103,9 @@ func verdict(ctx context.Context, l *lifetime, status tenant.Status, sessions []
 	if i < 0 {
 		return l.gone(time.Now())
 	}
+	if !sessions[i].Acting.IsZero() { // it signs its user in no more
+		return ErrSessionRevoked
+	}
 	return l.judge(ctx, &sessions[i])
 }
 

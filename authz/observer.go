@@ -50,6 +50,10 @@ type Event struct {
 	User    session.UserID
 	Session string
 
+	// Actors are those who act as User, the current one first, and none where nobody does. Of
+	// a request that was refused before its session was loaded, nothing is known of them.
+	Actors session.Actors
+
 	Action   policy.Action // the method for a route
 	Object   string        // the route template, or the object's type and id
 	Decision policy.Decision
@@ -66,10 +70,10 @@ type Event struct {
 	Elapsed time.Duration
 }
 
-// by says whose session the event is about, unless ref names none.
-func (e *Event) by(ref session.Ref) {
+// by says whose session the event is about, and who acts by it, unless ref names none.
+func (e *Event) by(ref session.Ref, actors session.Actors) {
 	if !ref.ID.IsZero() {
-		e.Tenant, e.User, e.Session = ref.Tenant, ref.User, ref.ID.Digest()
+		e.Tenant, e.User, e.Session, e.Actors = ref.Tenant, ref.User, ref.ID.Digest(), actors
 	}
 }
 
@@ -88,6 +92,7 @@ func (e Event) LogValue() slog.Value {
 		slog.String("revision", e.Decision.Revision),
 		slog.Int64("us", e.Elapsed.Microseconds()),
 	}
+	attrs = append(attrs, e.actors()...)
 	if len(e.Decision.Reasons) > 0 {
 		r := e.Decision.Reasons[0]
 		attrs = append(attrs, slog.String("rule", r.File+":"+strconv.Itoa(r.Line)))
@@ -114,6 +119,24 @@ func (e Event) caller() string {
 		return "anonymous"
 	}
 	return e.User.String()
+}
+
+// actors says who acts as the caller now, and where several act one as the other, who they all
+// are.
+func (e Event) actors() []slog.Attr {
+	now, acts := e.Actors.Current()
+	if !acts {
+		return nil
+	}
+	attrs := []slog.Attr{slog.String("actor", now.User.String())}
+	if e.Actors.Len() > 1 {
+		var all []string
+		for a := range e.Actors.All() {
+			all = append(all, a.User.String())
+		}
+		attrs = append(attrs, slog.Any("actors", all))
+	}
+	return attrs
 }
 
 // objectName is the object as rules name it.

@@ -62,6 +62,10 @@ type Identity struct {
 	// is zero for a token that is bound to a key which was not shown. It is for the record
 	// of who tried and decides nothing: for that the caller is anonymous.
 	Refused session.Ref
+
+	// Actors are those who act as the user of Refused, where the session was loaded before
+	// the request was refused.
+	Actors session.Actors
 }
 
 // Anonymous reports whether nobody is signed in.
@@ -95,7 +99,7 @@ func (a *Authenticator) Identify(c echo.Context) (Identity, error) {
 	if err == nil {
 		return identity, nil
 	}
-	nobody := Identity{Refused: identity.Refused}
+	nobody := Identity{Refused: identity.Refused, Actors: identity.Actors}
 	if !credential.Cookie || Outage(err) {
 		return nobody, err
 	}
@@ -104,7 +108,7 @@ func (a *Authenticator) Identify(c echo.Context) (Identity, error) {
 }
 
 // identify is Identify for a request with a credential. Of what it returns with an error
-// only Refused has a meaning.
+// only Refused and Actors have a meaning.
 func (a *Authenticator) identify(c echo.Context, credential Credential) (Identity, error) {
 	if a.Tokens == nil || a.Sessions == nil {
 		return Identity{}, fmt.Errorf("%w: no verifier or no session loader", ErrUnavailable)
@@ -134,6 +138,7 @@ func (a *Authenticator) identify(c echo.Context, credential Credential) (Identit
 	if s.Ref() != ref {
 		return refused, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
 	}
+	refused.Actors = s.Actors
 	if err := confirmTenant(c, a.Tenant, s.Tenant); err != nil {
 		return refused, err
 	}

@@ -209,7 +209,7 @@ func casbinSays(expression *govaluate.EvaluableExpression, r policy.Request) (sa
 	if r.Object.ID != "" {
 		obj["id"] = r.Object.ID
 	}
-	v, err := expression.Evaluate(map[string]any{"r_sub": sub, "r_obj": obj, "r_env": plain(r.Env)})
+	v, err := expression.Evaluate(map[string]any{"r_sub": sub, "r_obj": obj, "r_env": environment(r.Env)})
 	if err != nil {
 		return "unknown"
 	}

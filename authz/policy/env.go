@@ -13,6 +13,12 @@ const (
 	EnvWeekday = "weekday" // int: the day of the week in UTC, 1 (Monday) to 7 (Sunday), as ISO 8601 counts
 	EnvIP      = "ip"      // string: the client's address, see [FunctionIPMatch]
 	EnvMFA     = "mfa"     // bool: whether the session began with more than one factor (RFC 8176, "mfa")
+
+	// EnvActor is a string: the id of the user who acts as the caller now, of the caller's
+	// tenant like r.sub.id, and '' when nobody acts as another. It is never missing: a request
+	// without it is one in which nobody does. Of several who act one as the other it is the
+	// current actor, whom the others act through.
+	EnvActor = "actor"
 )
 
 // FunctionIPMatch is the one function that conditions may call:
@@ -29,8 +35,8 @@ const FunctionIPMatch = "ipMatch"
 //
 // The engine knows the time itself, see [Options], and takes it from a request's Env when
 // that has one. Hour and weekday follow the time unless Env has them. All three are UTC:
-// an hour that moves twice a year is no basis for a decision. The address and the factors
-// come from Env alone.
+// an hour that moves twice a year is no basis for a decision. The address, the factors and
+// the actor come from Env alone.
 func EnvAttributes() []Attribute {
 	return []Attribute{
 		{Type: ofEnv, Name: EnvTime, Kind: Int},
@@ -38,6 +44,7 @@ func EnvAttributes() []Attribute {
 		{Type: ofEnv, Name: EnvWeekday, Kind: Int},
 		{Type: ofEnv, Name: EnvIP, Kind: String},
 		{Type: ofEnv, Name: EnvMFA, Kind: Bool},
+		{Type: ofEnv, Name: EnvActor, Kind: String},
 	}
 }
 

@@ -143,7 +143,7 @@ func TestTheEnvironmentIsCheckedAtLoad(t *testing.T) {
 		`r.sub.id == '2026-11-22T22:00:00Z'`:        `9: string and time cannot be compared`,
 		`r.env.time in ('2026-11-22T22:00:00Z', 1)`: `15: a list holds no times`,
 		`'2026-11-22T22:00:00Z' > 5`:                `23: both sides are constants`,
-		`r.env.clock > 5`:                           `0: unknown attribute r.env.clock: those of env are hour, ip, mfa, time, weekday`,
+		`r.env.clock > 5`:                           `0: unknown attribute r.env.clock: those of env are actor, hour, ip, mfa, time, weekday`,
 	} {
 		_, at, why := policy.CompileCondition(condition, "doc", "")
 		if got := strconv.Itoa(at) + ": " + why; !strings.HasPrefix(got, want) || why == "" {
@@ -156,10 +156,52 @@ func TestTheEnvironmentIsCheckedAtLoad(t *testing.T) {
 	mustLoad(t, folder(map[string]string{"policy.csv": fine, "attributes.csv": "env, hour, int, no,\nsub, time, string, no,"}))
 }
 
+// A deny of those who act as others hits nobody else, and does not depend on who says so: a
+// request that names no actor has none. What is no text is unknown, and denies.
+func TestTheActorIsATextThatIsNeverMissing(t *testing.T) {
+	e := mustLoad(t, folder(map[string]string{"policy.csv": `
+p, role:authenticated, *, doc, read,   true,                  allow
+p, role:authenticated, *, doc, delete, true,                  allow
+p, role:authenticated, *, doc, delete, r.env.actor != '',     deny
+p, role:authenticated, *, doc, own,    r.env.actor == '',     allow
+p, role:authenticated, *, doc, act,    r.env.actor == 'root', allow
+p, role:authenticated, *, doc, self,   r.env.actor == r.sub.id, allow
+`}))
+	for name, row := range map[string]struct {
+		env  policy.Attributes
+		want string
+	}{
+		"no environment":   {nil, "read delete own"},
+		"no actor":         {policy.Values{"mfa": true}, "read delete own"},
+		"nobody":           {policy.Values{"actor": ""}, "read delete own"},
+		"somebody":         {policy.Values{"actor": "root"}, "read act"},
+		"somebody else":    {policy.Values{"actor": "boss"}, "read"},
+		"of the same name": {policy.Values{"actor": "alice"}, "read self"},
+		"no text":          {policy.Values{"actor": 5}, "read"},
+		"nil":              {policy.Values{"actor": nil}, "read"},
+	} {
+		var got []string
+		for _, action := range []policy.Action{"read", "delete", "own", "act", "self"} {
+			r := asks("alice", action, doc("1"))
+			r.Env = row.env
+			if allows(t, e, r) {
+				got = append(got, string(action))
+			}
+			x, err := e.Explain(t.Context(), r)
+			if err != nil || x.Decision.Allowed() != allows(t, e, r) {
+				t.Errorf("%s, %s: Explain says %v, %v", name, action, x.Decision.Effect, err)
+			}
+		}
+		if got := strings.Join(got, " "); got != row.want {
+			t.Errorf("%s: may %s, want %s", name, got, row.want)
+		}
+	}
+}
+
 func TestTheEnvironmentIsDecidedByWithoutAllocating(t *testing.T) {
-	e := at(t, "2026-11-22T22:10:00Z", "p, role:anyone, *, doc, read, \"r.env.time > '2026-01-01T00:00:00Z' && r.env.weekday in (6, 7) && ipMatch(r.env.ip, '10.0.0.0/8') && r.env.mfa\", allow")
+	e := at(t, "2026-11-22T22:10:00Z", "p, role:anyone, *, doc, read, \"r.env.time > '2026-01-01T00:00:00Z' && r.env.weekday in (6, 7) && ipMatch(r.env.ip, '10.0.0.0/8') && r.env.mfa && r.env.actor != 'bob'\", allow")
 	r := asks("", "read", doc("1"))
-	r.Env = policy.Values{"ip": "10.1.2.3", "mfa": true}
+	r.Env = policy.Values{"ip": "10.1.2.3", "mfa": true, "actor": "alice"}
 	if n := testing.AllocsPerRun(200, func() {
 		if d, err := e.Decide(t.Context(), r); err != nil || !d.Allowed() {
 			t.Fatal(d, err)

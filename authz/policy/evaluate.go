@@ -180,6 +180,9 @@ func (o *operand) get(r *Request) (value, bool) {
 		}
 	}
 	if o.part == ofEnv {
+		if o.name == EnvActor {
+			return value{}, true // nobody acts
+		}
 		return r.now.get(o.name)
 	}
 	return value{}, false

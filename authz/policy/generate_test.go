@@ -36,7 +36,7 @@ func (g gen) user() string   { return pick(g, "alice", "bob", "editor") }
 func (g gen) role() string   { return pick(g, "editor", "viewer", "admin", "owner", "alice") }
 
 var (
-	strAttrs  = map[string][]string{"": {"r.sub.id", "r.sub.dept", "r.env.net", "r.env.ip"}, "doc": {"r.obj.owner", "r.obj.status", "r.obj.id"}}
+	strAttrs  = map[string][]string{"": {"r.sub.id", "r.sub.dept", "r.env.net", "r.env.ip", "r.env.actor"}, "doc": {"r.obj.owner", "r.obj.status", "r.obj.id"}}
 	numAttrs  = map[string][]string{"": {"r.sub.level", "r.env.hour", "r.env.time", "r.env.weekday"}, "doc": {"r.obj.size", "r.obj.score"}}
 	boolAttrs = map[string][]string{"": {"r.sub.staff", "r.env.mfa"}, "doc": {"r.obj.public"}}
 	listAttrs = map[string][]string{"": {"r.sub.regions"}, "doc": {"r.obj.tags"}}
@@ -182,7 +182,8 @@ func (g gen) request() policy.Request {
 		},
 		Env: policy.Values{"hour": int64(g.IntN(12)), "net": pick(g, "eu", "us"),
 			"time": pick(g, int64(1795384800), 1795384801, 2, -1), "weekday": 1 + g.IntN(7), "mfa": g.IntN(2) == 0,
-			"ip": pick(g, "10.1.2.3", "10.1.2.3", "192.168.0.1", "2001:db8::1", "::ffff:10.0.0.1", "::1"),
+			"ip":    pick(g, "10.1.2.3", "10.1.2.3", "192.168.0.1", "2001:db8::1", "::ffff:10.0.0.1", "::1"),
+			"actor": pick(g, "", "", "alice", "eu"),
 		},
 	}
 	var roles policy.RoleNames

@@ -81,7 +81,7 @@ func (o oracle) enforce(r policy.Request) (bool, []string, error) {
 	if r.Object.ID != "" {
 		obj["Name"], obj["id"] = r.Object.Type+":"+r.Object.ID, r.Object.ID
 	}
-	return o.e.EnforceEx(sub, r.Tenant.String(), obj, string(r.Action), plain(r.Env))
+	return o.e.EnforceEx(sub, r.Tenant.String(), obj, string(r.Action), environment(r.Env))
 }
 
 // as runs f with the roles of a request's session as g rows.
@@ -130,6 +130,16 @@ func plain(a policy.Attributes) map[string]any {
 		out[name] = v
 	}
 	return out
+}
+
+// environment is plain for what a request says of its surroundings: the actor is ” unless it
+// says who acts.
+func environment(a policy.Attributes) map[string]any {
+	env := plain(a)
+	if _, there := env[policy.EnvActor]; !there {
+		env[policy.EnvActor] = ""
+	}
+	return env
 }
 
 // folder is a policy made of the standard model and the given files.

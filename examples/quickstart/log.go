@@ -112,6 +112,9 @@ func (rec *record) line(c echo.Context, engine *policy.Engine) (slog.Level, []sl
 		slog.String("rule", rule(e, engine)),
 		slog.Int("status", status),
 	}
+	if actor, acts := e.Actors.Current(); acts {
+		attrs = append(attrs, slog.String("actor", actor.User.String()))
+	}
 	refusedBeforeThePolicy := status >= 400 && e.Decision.Revision == ""
 	if rec.cause != nil && (status >= 500 || refusedBeforeThePolicy) {
 		attrs = append(attrs, slog.String("cause", rec.cause.Error()))

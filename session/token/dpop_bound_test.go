@@ -99,3 +99,54 @@ func TestReplayKeysDifferByKeyAndByID(t *testing.T) {
 		t.Error("a jti that is signed twice is two")
 	}
 }
+
+// A plain token of a bound session would be a bearer's, of use to whoever steals it: a service
+// that offers both kinds of refresh would undo the binding by the wrong one.
+func TestABoundSessionIsSignedForItsKeyAlone(t *testing.T) {
+	s := signer(t, config(token.EdDSA))
+	other := strings.Repeat("A", len(thumbprint()))
+	for name, row := range map[string]struct {
+		key            any
+		plain, ours, x bool // whether Sign, SignBound to the key and to another key succeed
+	}{
+		"no key":              {nil, true, true, true},
+		"the key":             {thumbprint(), false, true, false},
+		"another key":         {other, false, false, true},
+		"an empty key":        {"", false, false, false},
+		"a key that is none":  {int64(5), false, false, false},
+		"a key that is a set": {[]string{thumbprint()}, false, false, false},
+	} {
+		bound := sess(time.Hour)
+		if row.key != nil {
+			var err error
+			if bound.Attributes, err = session.NewAttributes(map[string]any{session.KeyAttribute: row.key}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, plain := s.Sign(bound)
+		_, ours := s.SignBound(bound, thumbprint())
+		_, x := s.SignBound(bound, other)
+		for what, got := range map[string]struct {
+			err error
+			ok  bool
+		}{"Sign": {plain, row.plain}, "SignBound": {ours, row.ours}, "SignBound to another": {x, row.x}} {
+			if (got.err == nil) != got.ok || got.err != nil && !errors.Is(got.err, session.ErrInvalid) {
+				t.Errorf("%s: %s: %v", name, what, got.err)
+			}
+		}
+	}
+}
+
+func TestNobodySignsForASessionWhoseUserActsAsAnother(t *testing.T) {
+	away := sess(time.Hour)
+	var err error
+	if away.Acting, err = session.NewActing(session.MustParseUserID("bob"), "ticket 7"); err != nil {
+		t.Fatal(err)
+	}
+	s := signer(t, config(token.EdDSA))
+	_, plain := s.Sign(away)
+	_, bound := s.SignBound(away, thumbprint())
+	if !errors.Is(plain, session.ErrNotFound) || !errors.Is(bound, session.ErrNotFound) {
+		t.Errorf("got %v and %v", plain, bound)
+	}
+}

@@ -170,13 +170,17 @@ func keyPair(cfg SignerConfig) (any, Key, error) {
 // jti, client_id, the tenant and the session id; there is no nbf, since iat says the same.
 //
 // A session without tenant, user or id is refused with session.ErrInvalidID, one that has
-// expired, or is about to within the second, with session.ErrNotFound.
+// expired, is about to within the second, or is that of a user who acts as another meanwhile,
+// with session.ErrNotFound. One that is bound to a key ([session.KeyAttribute]) is refused with
+// session.ErrInvalid: a token that anybody can use would undo the binding. It needs
+// [Signer.SignBound].
 func (s *Signer) Sign(sess session.Session) (Signed, error) { return s.sign(sess, "") }
 
 // SignBound is [Signer.Sign] for a token that is bound to the key with the given
 // thumbprint, usually that of the [Proof] which came with the request for the token (RFC
-// 9449 §5). A service that refreshes such tokens keeps the thumbprint with the session and
-// compares it each time, or a stolen refresh token binds to the thief's key.
+// 9449 §5). A service that refreshes such tokens keeps the thumbprint with the session, as
+// [session.KeyAttribute], and compares it each time, or a stolen refresh token binds to the
+// thief's key. Of a session that is bound to another key it is session.ErrInvalid.
 func (s *Signer) SignBound(sess session.Session, thumbprint string) (Signed, error) {
 	if !isThumbprint(thumbprint) {
 		return Signed{}, errors.New("token: sign: not a SHA-256 thumbprint")
@@ -188,6 +192,12 @@ func (s *Signer) sign(sess session.Session, thumbprint string) (Signed, error) {
 	ref := sess.Ref()
 	if err := ref.Validate(); err != nil {
 		return Signed{}, fmt.Errorf("token: sign: %w", err)
+	}
+	if key, bound := sess.Attributes.Get(session.KeyAttribute); bound && (thumbprint == "" || key != thumbprint) {
+		return Signed{}, fmt.Errorf("token: sign: %w: the session is bound to a key, use SignBound with its thumbprint", session.ErrInvalid)
+	}
+	if !sess.Acting.IsZero() {
+		return Signed{}, fmt.Errorf("token: sign: the user acts as another: %w", session.ErrNotFound)
 	}
 	cfg := &s.get().cfg
 	now := time.Now().Unix()
