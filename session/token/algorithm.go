@@ -6,14 +6,15 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha256" // must be linked in for crypto.SHA256
 	_ "crypto/sha512" // and for crypto.SHA384 and crypto.SHA512
+	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
 // Algorithm is a signature algorithm by its name in the alg header (RFC 7518 §3.1, RFC
-// 8037). Only the constants below are known anywhere, and of these an issuer's tokens may
-// use those that its entry lists, see [Issuer].
+// 8037, RFC 9864). Only the constants below are known anywhere, and of these an issuer's
+// tokens may use those that its entry lists, see [Issuer].
 type Algorithm string
 
 // The algorithms. Prefer EdDSA, or ES256 where a reader cannot do it; the others are for
@@ -21,7 +22,7 @@ type Algorithm string
 // verify as ES256, which a stranger can make a service do. Those of HMAC are for a service
 // that verifies only what it signed itself, since whoever can verify can sign.
 const (
-	EdDSA Algorithm = "EdDSA" // Ed25519
+	EdDSA Algorithm = "EdDSA" // Ed25519; Ed448 is not accepted
 	ES256 Algorithm = "ES256" // ECDSA on P-256 with SHA-256, signatures of 64 bytes
 	ES384 Algorithm = "ES384" // ECDSA on P-384 with SHA-384, signatures of 96 bytes
 	ES512 Algorithm = "ES512" // ECDSA on P-521 with SHA-512, signatures of 132 bytes
@@ -35,6 +36,33 @@ const (
 	HS384 Algorithm = "HS384" // HMAC with SHA-384, a secret of at least 48 bytes
 	HS512 Algorithm = "HS512" // HMAC with SHA-512, a secret of at least 64 bytes
 )
+
+// Ed25519 is the name that RFC 9864 gives to what RFC 8037 calls EdDSA on that curve. Both
+// mean one algorithm: each is accepted wherever the other is, and [Key.Algorithm] and
+// [Verified.Algorithm] return [EdDSA] for both. A [Signer] writes the name that it is
+// configured with.
+const Ed25519 Algorithm = "Ed25519"
+
+// canonical returns the name by which algorithms are compared.
+func (a Algorithm) canonical() Algorithm {
+	if a == Ed25519 {
+		return EdDSA
+	}
+	return a
+}
+
+// canonicalOf returns algorithms by the names that are compared. Both names of one count
+// once; the same name twice stays, for validation to find.
+func canonicalOf(algorithms []Algorithm) []Algorithm {
+	var all []Algorithm
+	for _, a := range algorithms {
+		if a == Ed25519 && slices.Contains(algorithms, EdDSA) {
+			continue
+		}
+		all = append(all, a.canonical())
+	}
+	return all
+}
 
 // kind is the kind of key that an algorithm takes.
 type kind int
@@ -103,6 +131,7 @@ func coordinate(c elliptic.Curve) int { return (c.Params().BitSize + 7) / 8 }
 
 // scheme returns the algorithm's, nil for what is none.
 func (a Algorithm) scheme() *scheme {
+	a = a.canonical()
 	for _, s := range schemes {
 		if s.name == a {
 			return s

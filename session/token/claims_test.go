@@ -170,7 +170,7 @@ func TestUnusualAndValidClaimsAreAccepted(t *testing.T) {
 		"white space around the payload":      ours().forge(token.EdDSA, headerOf(token.EdDSA), " \n"+claimsOf()+"\t"),
 		"typ in upper case":                   ours().forge(token.EdDSA, headerOf(token.EdDSA, "typ", `"AT+JWT"`), claimsOf()),
 		"typ as a full media type":            ours().forge(token.EdDSA, headerOf(token.EdDSA, "typ", `"application/at+jwt"`), claimsOf()),
-		"a thumbprint in the header":          ours().forge(token.EdDSA, headerOf(token.EdDSA, "x5t", `"abc"`), claimsOf()),
+		"a thumbprint in the header":          ours().forge(token.EdDSA, headerOf(token.EdDSA, "x5t", `"abc"`, "x5t#S256", "null"), claimsOf()),
 	} {
 		t.Run(name, func(t *testing.T) { accepts(t, v, raw) })
 	}

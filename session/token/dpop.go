@@ -38,7 +38,8 @@ type ProofConfig struct {
 	Origins []string
 
 	// Algorithms are those that proofs may be signed with: any that has a public key, a
-	// symmetric one never. Default ES256 and EdDSA. Challenges name them in this order.
+	// symmetric one never. Default ES256 and EdDSA. Challenges name them as they are written
+	// here, in this order: add Ed25519 for clients that look for that name of EdDSA.
 	Algorithms []Algorithm
 
 	// Window is how far the time of a proof may be from ours, before or after. Default 60 s,
@@ -58,7 +59,8 @@ type ProofConfig struct {
 type ProofVerifier struct {
 	redact
 	origins    []origin
-	algorithms []Algorithm
+	algorithms []Algorithm // canonical
+	names      []Algorithm // as they were configured
 	window     time.Duration
 	nonces     sealed[nonces]
 }
@@ -72,7 +74,7 @@ func NewProofVerifier(cfg ProofConfig) (*ProofVerifier, error) {
 	if cfg.Window == 0 {
 		cfg.Window = defaultProofWindow
 	}
-	v := &ProofVerifier{algorithms: slices.Clone(cfg.Algorithms), window: cfg.Window}
+	v := &ProofVerifier{algorithms: canonicalOf(cfg.Algorithms), names: slices.Clone(cfg.Algorithms), window: cfg.Window}
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if len(cfg.Origins) == 0 || len(cfg.Origins) > maxOrigins {
@@ -110,8 +112,8 @@ func NewProofVerifier(cfg ProofConfig) (*ProofVerifier, error) {
 
 // Algorithms returns the accepted algorithms as a challenge names them: "ES256 EdDSA".
 func (v *ProofVerifier) Algorithms() string {
-	names := make([]string, len(v.algorithms))
-	for i, a := range v.algorithms {
+	names := make([]string, len(v.names))
+	for i, a := range v.names {
 		names[i] = string(a)
 	}
 	return strings.Join(names, " ")
@@ -177,7 +179,7 @@ func (p *Proof) NextNonce() string { return p.nextNonce }
 //
 //  1. at most [MaxProofLength] bytes in three segments;
 //  2. a strict header: typ dpop+jwt, an accepted alg, a public jwk, nothing else that
-//     names or fetches a key;
+//     names or fetches a key; other members are ignored;
 //  3. the signature, by the key in the header;
 //  4. the claims: jti, the method and URI of this request, iat within the window, and the
 //     digest of this access token;

@@ -22,7 +22,8 @@ const proofKeyID = "dpop"
 
 // readProofHeader reads the JOSE header of a proof strictly and returns the public key in
 // it, which must fit one of the accepted algorithms. Members that it does not know are
-// refused, as those of a token are; kid, which some clients add, is never looked at.
+// ignored (RFC 9449 §4.2), but for those that a token's header must not have either; jwk is
+// the one exception. A kid, which some clients add, is never looked at.
 func readProofHeader(data []byte, accepted []Algorithm) (Key, error) {
 	var typ string
 	var alg Algorithm
@@ -36,7 +37,7 @@ func readProofHeader(data []byte, accepted []Algorithm) (Key, error) {
 			return err
 		case "alg":
 			s, err := r.string()
-			alg = Algorithm(s)
+			alg = Algorithm(s).canonical()
 			return err
 		case "jwk":
 			hasKey = true
@@ -45,7 +46,10 @@ func readProofHeader(data []byte, accepted []Algorithm) (Key, error) {
 			_, err := r.string()
 			return err
 		}
-		return malformed("a member that is not accepted")
+		if refusedMember(name) {
+			return malformed("member " + name + " is not accepted")
+		}
+		return r.skip()
 	})
 	switch {
 	case err != nil:
@@ -56,7 +60,7 @@ func readProofHeader(data []byte, accepted []Algorithm) (Key, error) {
 		return Key{}, proofRefusal("header: alg is not accepted")
 	case !hasKey:
 		return Key{}, proofRefusal("header: jwk is missing")
-	case key.alg != "" && key.alg != string(alg):
+	case key.alg != "" && Algorithm(key.alg).canonical() != alg:
 		return Key{}, proofRefusal("header: the jwk is for another alg")
 	}
 	key.kid, key.alg = proofKeyID, string(alg)

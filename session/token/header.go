@@ -1,16 +1,27 @@
 package token
 
-// header is what the JOSE header may say. Each member is required.
+// header is what is read of a JOSE header.
 type header struct {
-	algorithm Algorithm
+	algorithm Algorithm // canonical
 	keyID     string
-	typ       string // in lower case
+	typ       string // in lower case, "" when there is none
 }
 
-// readHeader reads a JOSE header strictly. RFC 7515 §4 lets a reader ignore members it
-// does not know; this one refuses them. A member that carries a key or names where to
-// fetch one (jwk, jku, x5u, x5c) is an attack or a mistake, crit and b64 change what is
-// signed, zip and enc belong to another kind of token, and no issuer needs any of them.
+// refusedMember reports whether a header with the member is refused, whatever its value is.
+// jwk, jku, x5u and x5c carry a key or name where to fetch one; crit and b64 change what is
+// signed; zip, enc and cty belong to encrypted, compressed or nested tokens.
+func refusedMember(name string) bool {
+	switch name {
+	case "jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc", "cty":
+		return true
+	}
+	return false
+}
+
+// readHeader reads a JOSE header strictly. Members that it does not know are ignored, as
+// RFC 7515 §4 demands, but for those of refusedMember. What is ignored is checked to be
+// strict JSON all the same. A typ is not demanded here: which are accepted depends on the
+// kind of token and its issuer.
 func readHeader(data []byte) (header, error) {
 	h, err := parseHeader(data)
 	switch {
@@ -20,8 +31,6 @@ func readHeader(data []byte) (header, error) {
 		return header{}, refusal("header: alg is not accepted")
 	case !printable(h.keyID, maxKeyID):
 		return header{}, refusal("header: kid is missing or not 1 to 128 printable bytes")
-	case h.typ == "":
-		return header{}, refusal("header: typ is missing")
 	}
 	return h, nil
 }
@@ -31,7 +40,7 @@ func parseHeader(data []byte) (h header, err error) {
 		switch name {
 		case "alg":
 			s, err := r.string()
-			h.algorithm = Algorithm(s)
+			h.algorithm = Algorithm(s).canonical()
 			return err
 		case "kid":
 			s, err := r.string()
@@ -40,14 +49,15 @@ func parseHeader(data []byte) (h header, err error) {
 		case "typ":
 			s, err := r.string()
 			h.typ = asciiLower(s)
+			if err == nil && s == "" {
+				return malformed("typ is missing: it is empty")
+			}
 			return err
-		case "x5t", "x5t#S256": // digests that some issuers add beside kid; never looked at
-			_, err := r.string()
-			return err
-		case "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "cty", "enc":
+		}
+		if refusedMember(name) {
 			return malformed("member " + name + " is not accepted")
 		}
-		return malformed("a member that is not known")
+		return r.skip()
 	})
 	return h, err
 }

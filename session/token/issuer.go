@@ -85,7 +85,7 @@ var foreignTypes = []string{"dpop+jwt", "logout+jwt", "secevent+jwt"}
 
 // withDefaults returns a copy that shares no slice with the caller's.
 func (i Issuer) withDefaults() Issuer {
-	i.Algorithms = slices.Clone(i.Algorithms)
+	i.Algorithms = canonicalOf(i.Algorithms)
 	i.Logout = i.Logout.withDefaults(i.Tenant)
 	types := i.Types
 	if len(types) == 0 {

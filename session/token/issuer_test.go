@@ -185,7 +185,8 @@ func TestErrorsRepeatLittleOfATokenAndNothingRaw(t *testing.T) {
 		good(token.EdDSA, "secret-name", `1`, "sub", `"secret value"`),
 		good(token.EdDSA, "x", `{"secret-name":1,"secret-name":2}`),
 		ours().forge(token.EdDSA, headerOf(token.EdDSA, "kid", `"`+kid+`"`), claimsOf()),
-		ours().forge(token.EdDSA, headerOf(token.EdDSA, "secret-name", `1`), claimsOf()),
+		ours().forge(token.EdDSA, headerOf(token.EdDSA, "x", `{"secret-name":1,"secret-name":2}`), claimsOf()),
+		ours().forge(token.EdDSA, headerOf(token.EdDSA, "jwk", `{"secret-name":1}`), claimsOf()),
 	} {
 		_, err := v.Verify(context.Background(), raw)
 		if err == nil {

@@ -17,74 +17,73 @@ import (
 // JWKSContentType is the media type of a key set (RFC 7517 §8.5.2).
 const JWKSContentType = "application/jwk-set+json"
 
-const (
-	maxJWKS     = 1 << 20 // bytes of a document
-	maxJWKSKeys = 100
-)
-
-// ParseJWKS reads a JSON Web Key Set (RFC 7517) of at most 1 MiB and 100 keys.
+// ParseJWKS reads a JSON Web Key Set (RFC 7517) of at most 1 MiB and 100 entries.
 //
 // Refused as a whole is a document that is not strict JSON or not a key set, one that
-// publishes a secret (a private member such as d, or a symmetric k), since its issuer has
-// lost control of its keys, one with two usable keys of one id, and one without any
-// usable key, so that an empty answer never takes the place of good keys.
+// publishes a secret (a private member such as d, or a symmetric k, whatever else is wrong
+// with the entry), since its issuer has lost control of its keys, and one without any
+// usable key, so that an empty or broken answer never takes the place of good keys.
 //
-// Left out and listed by [KeySet.Ignored], as RFC 7517 §5 has it, is a key that is not for
-// verifying signatures (use other than sig, key_ops without verify), has no kid, is for
-// an algorithm or a curve not accepted here, or that [NewKey] would refuse, such as one
+// Left out and listed by [KeySet.Ignored], as RFC 7517 §5 has it, is an entry that is no
+// object, repeats a member or has one of the wrong type, null among them; one that is not
+// for verifying signatures (use other than sig, key_ops without verify), has no kid, is
+// for an algorithm or a curve not accepted here, or that [NewKey] would refuse, such as one
 // whose alg does not fit its curve. Without an alg member Ed25519 is for EdDSA, P-256, P-384
 // and P-521 are for ES256, ES384 and ES512, and RSA is for RS256; any other algorithm of RSA
 // must be spelled out.
+//
+// One key in several entries of one id and algorithm counts once. Different keys of one id
+// and algorithm are all left out: which of them verifies must not be chance. The order of
+// the entries makes no difference.
 func ParseJWKS(document []byte) (*KeySet, error) {
 	if len(document) > maxJWKS {
 		return nil, fmt.Errorf("token: jwks: longer than %d bytes", maxJWKS)
 	}
-	var entries []jwk
-	found := false
-	err := readObject(document, func(r reader, name string) error {
-		if name != "keys" {
-			return r.skip()
-		}
-		found = true
-		return r.array(func(r reader) error {
-			if len(entries) == maxJWKSKeys {
-				return malformed("too many keys")
-			}
-			var e jwk
-			err := r.object(e.member)
-			entries = append(entries, e)
-			return err
-		})
-	})
+	entries, err := readKeySet(document)
 	if err != nil {
 		return nil, fmt.Errorf("token: jwks: %w", err)
-	}
-	if !found {
-		return nil, errors.New("token: jwks: no member keys")
 	}
 	return usableKeys(entries)
 }
 
-func usableKeys(entries []jwk) (*KeySet, error) {
-	var keys []Key
-	var ignored []string
+// usableKeys makes the set of the entries that can be used.
+func usableKeys(entries []jwkEntry) (*KeySet, error) {
+	s := &KeySet{byID: map[keyName]Key{}}
+	leave := func(i int, reason error) {
+		s.ignored = append(s.ignored, fmt.Sprintf("key %d (%s): %v", i, quote(entries[i].kid), reason))
+	}
+	keys, count := make([]Key, len(entries)), map[keyName]int{} // how many different ones
 	for i, e := range entries {
-		key, err := e.key()
-		if err != nil {
-			ignored = append(ignored, fmt.Sprintf("key %d (%s): %v", i, quote(e.kid), err))
+		if e.err != nil {
 			continue
 		}
-		keys = append(keys, key)
+		key, err := e.key()
+		if err != nil {
+			entries[i].err = err
+			continue
+		}
+		keys[i] = key
+		if !slices.ContainsFunc(keys[:i], key.same) {
+			count[key.name()]++
+		}
 	}
-	if len(keys) == 0 && len(ignored) > 0 {
-		return nil, fmt.Errorf("token: jwks: no usable key; %s", ignored[0])
+	for i, key := range keys {
+		switch {
+		case entries[i].err != nil:
+			leave(i, entries[i].err)
+		case count[key.name()] > 1:
+			leave(i, fmt.Errorf("one of %d different keys of this kid for %s", count[key.name()], key.Algorithm()))
+		default:
+			s.add(key)
+		}
 	}
-	set, err := NewKeySet(keys...)
-	if err != nil {
-		return nil, err
+	switch {
+	case len(s.ordered) > 0:
+		return s, nil
+	case len(s.ignored) > 0:
+		return nil, fmt.Errorf("token: jwks: no usable key; %s", s.ignored[0])
 	}
-	set.ignored = ignored
-	return set, nil
+	return nil, errors.New("token: jwks: no usable key: the set is empty")
 }
 
 // jwk is one entry of a key set, as it was written.
@@ -95,10 +94,21 @@ type jwk struct {
 	hasUse, hasOps          bool
 }
 
-func (j *jwk) member(r reader, name string) (err error) {
+// privateMember reports whether a member makes a key private or symmetric (RFC 7518 §6.2.2,
+// §6.3.2, §6.4).
+func privateMember(name string) bool {
 	switch name {
 	case "d", "p", "q", "dp", "dq", "qi", "oth", "k":
-		return malformed("a private or symmetric key is published")
+		return true
+	}
+	return false
+}
+
+func (j *jwk) member(r reader, name string) (err error) {
+	if privateMember(name) {
+		return errPublished
+	}
+	switch name {
 	case "kty":
 		j.kty, err = r.string()
 	case "crv":
@@ -122,9 +132,12 @@ func (j *jwk) member(r reader, name string) (err error) {
 	case "y":
 		j.y, err = r.string()
 	default:
-		err = r.skip()
+		return r.skip()
 	}
-	return err
+	if err != nil {
+		return malformed(name + ": " + err.Error()) // one of the names above, so ours
+	}
+	return nil
 }
 
 func (j *jwk) key() (Key, error) {
@@ -215,7 +228,7 @@ func (s *KeySet) JWKS() ([]byte, error) {
 // members returns the key's public members as names and values in turn.
 func (k Key) members() ([]string, error) {
 	b64 := base64.RawURLEncoding.EncodeToString
-	common := []string{"kid", k.ID(), "use", "sig", "alg", string(k.Algorithm())}
+	common := []string{"kid", k.ID(), "use", "sig", "alg", string(k.get().algorithm)}
 	switch public := k.get().public.(type) {
 	case ed25519.PublicKey:
 		return append(common, "kty", "OKP", "crv", "Ed25519", "x", b64(public)), nil

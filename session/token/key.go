@@ -33,14 +33,14 @@ type Key struct {
 
 type keyMaterial struct {
 	id        string
-	algorithm Algorithm
+	algorithm Algorithm // as it was named
 	public    any
 }
 
 // NewKey returns the key named kid for one algorithm. kid is 1 to 128 bytes of printable
 // ASCII. public is copied and must be
 //
-//   - EdDSA: an [ed25519.PublicKey] that is not of small order, for which anybody can sign;
+//   - EdDSA, Ed25519: an [ed25519.PublicKey] that is not of small order, for which anybody can sign;
 //   - ES256, ES384, ES512: an *[ecdsa.PublicKey] that is a point of P-256, P-384, P-521;
 //   - RS256 to RS512, PS256 to PS512: an *[rsa.PublicKey] of 2048 to 8192 bits with an odd
 //     exponent of at least 3, and not one of the keys that can be factored by CVE-2017-15361;
@@ -74,10 +74,11 @@ func (k Key) ID() string {
 	return ""
 }
 
-// Algorithm returns the one algorithm the key is for, and "" for the zero Key.
+// Algorithm returns the one algorithm the key is for, [EdDSA] for both of its names, and ""
+// for the zero Key.
 func (k Key) Algorithm() Algorithm {
 	if m := k.get(); m != nil {
-		return m.algorithm
+		return m.algorithm.canonical()
 	}
 	return ""
 }
@@ -95,7 +96,7 @@ func (k Key) same(other Key) bool {
 		return false
 	case a == b:
 		return true
-	case a.id != b.id || a.algorithm != b.algorithm:
+	case a.id != b.id || a.algorithm.canonical() != b.algorithm.canonical():
 		return false
 	}
 	switch public := a.public.(type) {

@@ -306,7 +306,6 @@ func TestAKeyThatIsNotForUsIsLeftOutAndListed(t *testing.T) {
 
 func TestKeySetsThatAreRefusedAsAWhole(t *testing.T) {
 	ed := jwkOf(token.EdDSA)
-	twice := `{"kty":"OKP","kid":"a","kid":"b"}`
 	var many []string
 	for n := range 101 {
 		many = append(many, jwkOf(token.EdDSA, "kid", fmt.Sprintf(`"k%d"`, n)))
@@ -324,11 +323,18 @@ func TestKeySetsThatAreRefusedAsAWhole(t *testing.T) {
 		{"kid is a number", setOf(jwkOf(token.EdDSA, "kid", "1")), "not a string"},
 		{"key_ops is a string", setOf(jwkOf(token.EdDSA, "key_ops", `"verify"`)), "not an array"},
 		{"keys twice", `{"keys":[` + ed + `],"keys":[]}`, "not strict JSON"},
-		{"a member twice", setOf(ed, twice), "not strict JSON"},
+		{"keys twice, once escaped", `{"keys":[` + ed + `],"\u006beys":[]}`, "not strict JSON"},
+		{"another member twice", `{"x":1,"keys":[` + ed + `],"x":2}`, "not strict JSON"},
+		{"a name twice in another member", `{"x":{"a":[{"b":1,"b":2}]},"keys":[` + ed + `]}`, "not strict JSON"},
+		{"another member that is not UTF-8", "{\"x\":\"\xff\",\"keys\":[" + ed + `]}`, "not strict JSON"},
+		{"the name of another member that is not UTF-8", "{\"\xff\":1,\"keys\":[" + ed + `]}`, "not strict JSON"},
+		{"keys is null", `{"keys":null}`, "not an array"},
+		{"an entry that is cut short", `{"keys":[` + ed + `,{"kid":`, "not strict JSON"},
+		{"entries without a comma", `{"keys":[` + ed + " " + ed + `]}`, "not strict JSON"},
 		{"something after it", setOf(ed) + "x", "not strict JSON"},
 		{"HTML", "<html>", "not strict JSON"},
 		{"deep nesting", `{"x":` + strings.Repeat("[", 5000), "nested too deep"},
-		{"one kid twice", setOf(ed, jwkOf(token.ES256)), `two keys with the id "k1"`},
+		{"two keys of one kid and no other", setOf(ed, jwkOf(token.EdDSA, "x", `"`+b64(string(theirs().ed[32:]))+`"`)), "one of 2 different keys"},
 		{"101 keys", setOf(many...), "too many keys"},
 		{"more than 1 MiB", setOf(ed) + strings.Repeat(" ", 1<<20), "longer than"},
 		{"a symmetric key", setOf(ed, `{"kty":"oct","kid":"s","k":"c2VjcmV0"}`), "private or symmetric"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // KeySource finds the verification keys of one issuer. A source always belongs to one
@@ -20,32 +21,48 @@ type KeySource interface {
 	Key(ctx context.Context, kid string, alg Algorithm) (Key, error)
 }
 
-// KeySet is a fixed set of keys with distinct ids. The zero KeySet has no keys. It is
-// immutable and safe for concurrent use.
+// KeySet is a fixed set of keys, of which no two have the same id and algorithm. The zero
+// KeySet has no keys. It is immutable and safe for concurrent use.
 type KeySet struct {
 	redact
-	byID    map[string]Key
+	byID    map[keyName]Key
 	ordered []Key
 	ignored []string
 }
 
 var _ KeySource = (*KeySet)(nil)
 
+// keyName is what a key is found by.
+type keyName struct {
+	id        string
+	algorithm Algorithm // canonical
+}
+
+func (k Key) name() keyName { return keyName{k.ID(), k.Algorithm()} }
+
+// add adds a key, unless one of its name is there already.
+func (s *KeySet) add(k Key) {
+	if _, twice := s.byID[k.name()]; !twice {
+		s.byID[k.name()] = k
+		s.ordered = append(s.ordered, k)
+	}
+}
+
 // NewKeySet returns the set of the given keys. An empty set, a zero Key, and two keys of
-// one id are errors: of two keys, which one verifies must not be chance.
+// one id are errors: a key of one's own has an id of its own.
 func NewKeySet(keys ...Key) (*KeySet, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("token: key set: no usable key")
 	}
-	s := &KeySet{byID: make(map[string]Key, len(keys)), ordered: append([]Key(nil), keys...)}
+	s := &KeySet{byID: make(map[keyName]Key, len(keys))}
 	for i, k := range keys {
 		if k.get() == nil {
 			return nil, fmt.Errorf("token: key set: key %d is the zero Key", i)
 		}
-		if _, twice := s.byID[k.ID()]; twice {
+		if slices.ContainsFunc(s.ordered, func(other Key) bool { return other.ID() == k.ID() }) {
 			return nil, fmt.Errorf("token: key set: two keys with the id %s", quote(k.ID()))
 		}
-		s.byID[k.ID()] = k
+		s.add(k)
 	}
 	return s, nil
 }
@@ -56,8 +73,8 @@ func (s *KeySet) Key(_ context.Context, kid string, alg Algorithm) (Key, error) 
 	if s == nil {
 		return Key{}, ErrUnknownKey
 	}
-	k, ok := s.byID[kid]
-	if !ok || k.Algorithm() != alg {
+	k, ok := s.byID[keyName{kid, alg.canonical()}]
+	if !ok {
 		return Key{}, ErrUnknownKey
 	}
 	return k, nil
@@ -69,6 +86,7 @@ func (s *KeySet) Keys() []Key { return append([]Key(nil), s.ordered...) }
 // Len returns the number of keys.
 func (s *KeySet) Len() int { return len(s.ordered) }
 
-// Ignored returns, for a set that [ParseJWKS] read, one line for each key that was left
-// out and why. The lines are for logs.
+// Ignored returns, for a set that [ParseJWKS] read, one line for each entry that was left
+// out: its place in the document from 0, its kid, quoted and cut, and why. The lines are
+// for logs: ASCII, of a few hundred bytes at most.
 func (s *KeySet) Ignored() []string { return append([]string(nil), s.ignored...) }

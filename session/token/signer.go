@@ -37,11 +37,13 @@ type SignerConfig struct {
 	// needs a new id. Printable ASCII, at most 128 bytes.
 	KeyID string
 
-	// Algorithm is what Key signs with. Required; EdDSA unless a reader cannot do it.
+	// Algorithm is what Key signs with. Required; EdDSA unless a reader cannot do it. Tokens
+	// and the published set name it as it is written here; [Ed25519] is for readers that know
+	// that name alone.
 	Algorithm Algorithm
 
 	// Key is the private key. Required: [session.NewPrivateKey] of an [ed25519.PrivateKey] for
-	// EdDSA, an *[ecdsa.PrivateKey] on the curve of ES256, ES384 or ES512, an
+	// EdDSA and Ed25519, an *[ecdsa.PrivateKey] on the curve of ES256, ES384 or ES512, an
 	// *[rsa.PrivateKey] of 2048 to 8192 bits for those of RSA; and for those of HMAC
 	// [session.NewSecretKey] of random bytes, at least as many as the hash has: 32, 48 or 64.
 	// [session.ParseSecretKey] reads each of them from text.

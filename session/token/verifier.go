@@ -112,7 +112,8 @@ func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
 // this order, so that a stranger's text drives no more work than it must:
 //
 //  1. at most [MaxLength] bytes of base64url and dots, in three segments;
-//  2. a strict header: alg, kid and typ, nothing that carries or fetches a key;
+//  2. a strict header: alg, kid and typ, nothing that carries or fetches a key; members
+//     that are not known are ignored (RFC 7515 §4);
 //  3. an issuer that is trusted, and an algorithm and a type that it may use;
 //  4. a key of that issuer, id and algorithm, which is the first work that may leave the
 //     process; the context bounds it;
@@ -150,6 +151,9 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
 // verify does what Verify says, from the text on.
 func verify(ctx context.Context, issuers map[string]*Issuer, raw string) (*accepted, error) {
 	a, err := authenticate(ctx, issuers, raw, func(i *Issuer, typ string) error {
+		if typ == "" {
+			return refusal("header: typ is missing")
+		}
 		if !slices.Contains(i.Types, typ) {
 			return refusal("header: typ is not accepted")
 		}

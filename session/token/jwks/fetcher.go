@@ -27,8 +27,9 @@
 //   - What one provider does, hang, fail, trickle or send too much, changes nothing in this
 //     for another.
 //
-// An answer replaces the keys only when it is a good key set: an empty one, an error page
-// or a set with a published secret changes nothing. In an outage the last good keys serve
+// An answer replaces the keys only when it is a good key set: an empty one, an error page,
+// one without a single usable key or with a published secret changes nothing. A bad entry
+// beside good ones is left out, and Health and the log say which and why. In an outage the last good keys serve
 // for 24 h; after that, and before the first answer, the issuer's tokens are answered with
 // token.ErrUnavailable, and those of others as ever; so are tokens of keys that are not among
 // those held, for as long as it cannot be known whether they are new. A key that a good
@@ -197,8 +198,8 @@ type Health struct {
 	// Ready means that tokens can be verified: there are keys, of a fetch less than 24 h ago.
 	Ready bool
 
-	// Keys is how many there are, and Ignored says of the first few of the others why they
-	// are not used. The lines are for logs.
+	// Keys is how many there are, and Ignored says of each of the others its kid and why it is
+	// not used, of at most 32 of them: lines of [token.KeySet.Ignored], for logs.
 	Keys    int
 	Ignored []string
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +23,7 @@ const (
 	maxWait    = 250 * time.Millisecond // of a request for a fetch, from when that starts
 	maxWaiting = 64                     // requests that wait at a time, of all issuers
 	maxOwn     = 32                     // the same of one issuer
-	maxIgnored = 8                      // lines of Health.Ignored
+	maxIgnored = 32                     // lines of Health.Ignored
 	maxText    = 255                    // bytes of an issuer's name
 )
 
@@ -62,8 +64,21 @@ type Source struct {
 
 // keys is what a good fetch brought. It is never changed.
 type keys struct {
-	byID    map[string]token.Key
+	byID    map[string][]token.Key // of one id, for different algorithms
+	count   int
 	fetched time.Duration
+}
+
+// keysOf returns those of all that are not dropped.
+func keysOf(all []token.Key, dropped map[string]bool, fetched time.Duration) *keys {
+	held := &keys{byID: make(map[string][]token.Key, len(all)), fetched: fetched}
+	for _, k := range all {
+		if !dropped[k.Thumbprint()] {
+			held.byID[k.ID()] = append(held.byID[k.ID()], k)
+			held.count++
+		}
+	}
+	return held
 }
 
 var _ token.KeySource = (*Source)(nil)
@@ -84,11 +99,13 @@ func newSource(f *Fetcher, e Endpoint) (*Source, error) {
 		errs = append(errs, fmt.Errorf("MaxAge: %v, %v to %v is allowed", e.MaxAge, minLife, maxLife))
 	}
 	dropped := map[string]bool{}
-	for n, thumbprint := range e.Dropped {
-		if sum, err := base64.RawURLEncoding.Strict().DecodeString(thumbprint); err != nil || len(sum) != 32 {
-			errs = append(errs, fmt.Errorf("Dropped[%d]: not a SHA-256 thumbprint in base64url", n))
+	for n, given := range e.Dropped {
+		for thumbprint := range strings.SplitSeq(given, " ") {
+			if sum, err := base64.RawURLEncoding.Strict().DecodeString(thumbprint); err != nil || len(sum) != 32 {
+				errs = append(errs, fmt.Errorf("Dropped[%d]: not a SHA-256 thumbprint in base64url", n))
+			}
+			dropped[thumbprint] = true
 		}
-		dropped[thumbprint] = true
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -133,11 +150,12 @@ func (s *Source) find(held *keys, kid string, alg token.Algorithm) (key token.Ke
 	if !s.usable(held) {
 		return token.Key{}, false, errStale
 	}
-	key, known = held.byID[kid]
-	if !known || key.Algorithm() != alg {
-		return token.Key{}, known, token.ErrUnknownKey
+	for _, key := range held.byID[kid] {
+		if key.Algorithm() == alg || alg == token.Ed25519 && key.Algorithm() == token.EdDSA {
+			return key, true, nil
+		}
 	}
-	return key, true, nil
+	return token.Key{}, len(held.byID[kid]) > 0, token.ErrUnknownKey
 }
 
 func (s *Source) usable(held *keys) bool {
@@ -198,26 +216,26 @@ func (s *Source) settle(a answer, err error) {
 	}
 	s.lastError = ""
 	if a.set == nil { // unchanged, which the provider said of the keys that are held
-		s.current.Store(&keys{s.current.Load().byID, s.fetcher.now()})
+		held := *s.current.Load()
+		held.fetched = s.fetcher.now()
+		s.current.Store(&held)
 		return
-	}
-	byID := make(map[string]token.Key, a.set.Len())
-	for _, k := range a.set.Keys() {
-		if !s.dropped[k.Thumbprint()] {
-			byID[k.ID()] = k
-		}
 	}
 	s.etag = a.etag
 	s.ignored = a.set.Ignored()
-	s.ignored = s.ignored[:min(len(s.ignored), maxIgnored)]
-	s.current.Store(&keys{byID, s.fetcher.now()})
+	if more := len(s.ignored) - maxIgnored; more > 0 {
+		s.ignored = append(s.ignored[:maxIgnored:maxIgnored], fmt.Sprintf("and %d more", more))
+	}
+	s.current.Store(keysOf(a.set.Keys(), s.dropped, s.fetcher.now()))
 }
 
 // DropKey ends the trust in a key at once, for a private key that has been stolen: it is
 // accepted no more, under this id or another, however often the provider publishes it.
 // It returns the key's thumbprint, which [Endpoint.Dropped] takes to outlast a restart,
-// and false when there is no key of that id. Another key may take the id. Every instance
-// has to be told.
+// and false when there is no key of that id. An id may be of several keys, for different
+// algorithms: all of them end, and the result is their thumbprints with a space between,
+// which Dropped takes as they are. Another key may take the id. Every instance has to be
+// told.
 func (s *Source) DropKey(kid string) (thumbprint string, ok bool) {
 	s.fetcher.mu.Lock()
 	defer s.fetcher.mu.Unlock()
@@ -225,16 +243,19 @@ func (s *Source) DropKey(kid string) (thumbprint string, ok bool) {
 	if held == nil {
 		return "", false
 	}
-	key, ok := held.byID[kid]
-	if !ok {
+	var thumbprints []string
+	for _, key := range held.byID[kid] {
+		if t := key.Thumbprint(); !slices.Contains(thumbprints, t) {
+			thumbprints = append(thumbprints, t)
+			s.dropped[t] = true
+		}
+	}
+	if len(thumbprints) == 0 {
 		return "", false
 	}
-	thumbprint = key.Thumbprint()
-	s.dropped[thumbprint] = true
-	byID := maps.Clone(held.byID)
-	maps.DeleteFunc(byID, func(_ string, k token.Key) bool { return k.Thumbprint() == thumbprint })
-	s.current.Store(&keys{byID, held.fetched})
-	return thumbprint, true
+	all := slices.Concat(slices.Collect(maps.Values(held.byID))...)
+	s.current.Store(keysOf(all, s.dropped, held.fetched))
+	return strings.Join(thumbprints, " "), true
 }
 
 // health returns a snapshot. The mutex of the fetcher is held.
@@ -244,7 +265,7 @@ func (s *Source) health() Health {
 		Fetches: s.fetches, Failed: s.failed, LastError: s.lastError,
 	}
 	if held := s.current.Load(); held != nil {
-		h.Ready, h.Keys, h.Age = s.usable(held), len(held.byID), s.fetcher.now()-held.fetched
+		h.Ready, h.Keys, h.Age = s.usable(held), held.count, s.fetcher.now()-held.fetched
 	}
 	return h
 }
