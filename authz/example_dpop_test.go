@@ -1,6 +1,7 @@
 package authz_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // A service that accepts tokens bound to their sender's key, and nothing else for
@@ -46,13 +48,17 @@ func ExampleRequireDPoP() {
 }
 
 // An identity provider that signs users out here too. Its entry in the verifier has the
-// field Logout, with the client id of this service.
+// field Logout, with the client id of this service. The provider signs in users of every
+// tenant, and its logout tokens name none, so the service says which there are.
 func ExampleBackchannelLogout() {
 	tokens, sessions, engine := exampleParts()
 	e := echo.New()
 	e.Use(authz.Middleware(authz.Config{Tokens: tokens, Sessions: sessions, Policy: engine}))
 	e.POST("/backchannel-logout", authz.BackchannelLogout(authz.LogoutConfig{
 		Tokens: tokens, Sessions: sessions, Replay: memstore.NewReplay(0),
+		Tenants: func(_ context.Context, issuer string) ([]tenant.ID, error) {
+			return []tenant.ID{tenant.MustParse("acme"), tenant.MustParse("globex")}, nil // from your database
+		},
 	}))
 
 	r := httptest.NewRequest("POST", "/backchannel-logout", strings.NewReader("logout_token=junk"))

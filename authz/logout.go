@@ -19,10 +19,12 @@ import (
 // reads.
 const maxLogoutBody = 4 * token.MaxLength
 
-// Revoker ends sessions; it is no error when there are none. [session.Manager] is one.
+// Revoker ends sessions, where it is no error when there are none, and lists the live ones.
+// [session.Manager] is one.
 type Revoker interface {
 	Revoke(ctx context.Context, ref session.Ref) error
 	RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error
+	List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error)
 }
 
 // LogoutConfig says whose logout tokens end which sessions. Three fields are required.
@@ -37,12 +39,21 @@ type LogoutConfig struct {
 	// Replay of a redisstore.Store, otherwise a memstore.Replay.
 	Replay token.ReplayStore
 
+	// Tenants returns every tenant whose users an issuer signs in. It is asked for an issuer
+	// without a Tenant, whose logout tokens name none either, as those of no provider do: one
+	// realm of Keycloak, or one Auth0 with organizations, for all customers. For a service
+	// with one such issuer it is the list of its tenants. None is an error, and an error is an
+	// outage. Default: nil, and then such a token is refused unless Find knows its sid.
+	Tenants func(ctx context.Context, issuer string) ([]tenant.ID, error)
+
 	// Find returns the sessions that belong to the issuer's session of a logout token, for
 	// an issuer that names sessions by ids of its own: those for which the service has
-	// noted the Issuer and SessionName of l when it signed the user in. None is no error
-	// and ends none. Each must be of the token's tenant, and of its user when it names one.
-	// An error is an outage. It is asked only for tokens with a sid. Default: nil, see
-	// [BackchannelLogout].
+	// noted the Issuer and SessionName of l when it signed the user in. None means that the
+	// sid is not known. Each must be of the token's tenant and of its user, as far as it names
+	// them. One that is no longer live may have moved to another id, which Rotate, StepUp,
+	// SwitchTenant and Impersonate do, so all sessions of its user end then: a service that
+	// notes the new id with each move ends no more than it has to. An error is an outage. It
+	// is asked only for tokens with a sid. Default: nil, no sid is known.
 	Find func(ctx context.Context, l *token.Logout) ([]session.Ref, error)
 
 	// MaxVerifications is how many logout tokens are verified at once, on the terms of the
@@ -64,16 +75,19 @@ type LogoutConfig struct {
 //
 // What ends is
 //
-//   - with Find, and a sid in the token: the sessions that Find returns;
-//   - otherwise, with a sub and a sid that is the id of a session of ours, as in tokens of
-//     which Reeve's own issuer is the source: that session;
-//   - otherwise, with a sub: every session of that user in the tenant. A sid that we
-//     cannot look up ends more than it has to rather than nothing.
+//   - the sessions that Find returns for the sid of the token;
+//   - otherwise, with a sub and the id of a live session of its user as the sid, from an
+//     issuer whose entry has OwnSessions: that session;
+//   - otherwise every session of the sub, in every tenant of the issuer: that of its entry, or
+//     the one that the token names, or those that Tenants returns. A sid that nobody knows
+//     ends more than it has to rather than nothing.
 //
-// The answer is 200 when they have ended, or were gone already; 400 when the token is not
-// accepted, was used before, or has a sid alone that cannot be looked up; 503 when
-// something could not be asked, so that the provider tries again: a token counts as used
-// only after the sessions have ended.
+// The answer is 200 only when what the token names has ended, or is known to be gone. It is
+// 400 when the token is not accepted, was used before, or names nobody that could be found: a
+// sid alone, or beside a sub that cannot be a user id, that Find does not know, or a sub of
+// an issuer whose tenants are not known. It is 503 when something could not be asked or one
+// of several tenants not be told, so that the provider tries again: a token counts as used
+// only after all has ended. Observer is told why.
 func BackchannelLogout(cfg LogoutConfig) echo.HandlerFunc {
 	handler, err := cfg.ToHandler()
 	if err != nil {
@@ -165,7 +179,7 @@ func (cfg LogoutConfig) logout(ctx context.Context, raw string) (*token.Logout, 
 	if err != nil {
 		return nil, err
 	}
-	if l == nil || l.Tenant().IsZero() {
+	if l.Issuer() == "" {
 		return nil, fmt.Errorf("%w: the verifier returned nothing", middleware.ErrUnavailable)
 	}
 	used, err := cfg.Replay.Used(ctx, l.ReplayKey())
@@ -182,38 +196,4 @@ func (cfg LogoutConfig) logout(ctx context.Context, raw string) (*token.Logout, 
 		return l, fmt.Errorf("%w: replay store: %w", middleware.ErrUnavailable, err)
 	}
 	return l, nil
-}
-
-func (cfg LogoutConfig) end(ctx context.Context, l *token.Logout) error {
-	switch {
-	case cfg.Find != nil && l.SessionName() != "":
-		refs, err := cfg.Find(ctx, l)
-		if err != nil {
-			return fmt.Errorf("%w: Find: %w", middleware.ErrUnavailable, err)
-		}
-		return cfg.endAll(ctx, l, refs)
-	case l.User().IsZero():
-		return fmt.Errorf("%w: a logout token with a sid alone, which cannot be looked up", token.ErrInvalid)
-	case !l.Session().IsZero():
-		return cfg.endAll(ctx, l, []session.Ref{{Tenant: l.Tenant(), User: l.User(), ID: l.Session()}})
-	}
-	if err := cfg.Sessions.RevokeUser(ctx, l.Tenant(), l.User()); err != nil {
-		return fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
-	}
-	return nil
-}
-
-// endAll ends sessions after it has seen that all of them may be ended with this token.
-func (cfg LogoutConfig) endAll(ctx context.Context, l *token.Logout, refs []session.Ref) error {
-	for _, ref := range refs {
-		if ref.Tenant != l.Tenant() || !l.User().IsZero() && ref.User != l.User() {
-			return fmt.Errorf("%w: Find returned a session of another tenant or user", middleware.ErrUnavailable)
-		}
-	}
-	for _, ref := range refs {
-		if err := cfg.Sessions.Revoke(ctx, ref); err != nil {
-			return fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
-		}
-	}
-	return nil
 }

@@ -28,6 +28,7 @@ type failing struct {
 	session.Manager
 	replay                            *memstore.Replay
 	used, use, revoke, revokeUser     error
+	downIn                            tenant.ID // where no user can be revoked
 	revocations, revokedUsers, marked int
 }
 
@@ -58,6 +59,9 @@ func (f *failing) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID)
 	if f.revokeUser != nil {
 		return f.revokeUser
 	}
+	if !f.downIn.IsZero() && t == f.downIn {
+		return session.ErrUnavailable
+	}
 	f.revokedUsers++
 	return f.Manager.RevokeUser(ctx, t, u)
 }
@@ -73,6 +77,11 @@ type idpWorld struct {
 
 func newIDPWorld(t testing.TB, change ...func(*authz.LogoutConfig)) *idpWorld {
 	t.Helper()
+	return newIDPWorldOf(t, func(*token.Issuer) {}, change...)
+}
+
+func newIDPWorldOf(t testing.TB, entry func(*token.Issuer), change ...func(*authz.LogoutConfig)) *idpWorld {
+	t.Helper()
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -87,10 +96,12 @@ func newIDPWorld(t testing.TB, change ...func(*authz.LogoutConfig)) *idpWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.verifier, err = token.NewVerifier(w.signer.Trust(), token.Issuer{
+	issuer := token.Issuer{
 		Name: "https://idp.test", Audience: "api", Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys,
 		Logout: &token.LogoutTrust{Audience: "web"},
-	})
+	}
+	entry(&issuer)
+	w.verifier, err = token.NewVerifier(w.signer.Trust(), issuer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +119,10 @@ func newIDPWorld(t testing.TB, change ...func(*authz.LogoutConfig)) *idpWorld {
 
 // logoutToken signs one for alice of acme with edited claims; "" leaves one out.
 func (w *idpWorld) logoutToken(change ...edits) string {
+	return w.sign(`{"alg":"EdDSA","kid":"idp-1","typ":"logout+jwt"}`, w.logoutClaims(change...))
+}
+
+func (w *idpWorld) logoutClaims(change ...edits) string {
 	now := time.Now().Unix()
 	body := map[string]string{
 		"iss": `"https://idp.test"`, "aud": `"web"`, "iat": fmt.Sprint(now), "exp": fmt.Sprint(now + 120),
@@ -117,7 +132,11 @@ func (w *idpWorld) logoutToken(change ...edits) string {
 	for _, e := range change {
 		maps.Copy(body, e)
 	}
-	text := b64([]byte(`{"alg":"EdDSA","kid":"idp-1","typ":"logout+jwt"}`)) + "." + b64([]byte(members(body)))
+	return members(body)
+}
+
+func (w *idpWorld) sign(header, payload string) string {
+	text := b64([]byte(header)) + "." + b64([]byte(payload))
 	return text + "." + b64(ed25519.Sign(w.key, []byte(text)))
 }
 
@@ -150,5 +169,8 @@ func (w *idpWorld) refused(rec *httptest.ResponseRecorder) {
 		w.t.Errorf("got %d %s", rec.Code, rec.Body)
 	}
 }
+
+// ownSessions makes the provider's sids those of our sessions.
+func ownSessions(i *token.Issuer) { i.OwnSessions = true }
 
 func sidOf(s session.Session) edits { return edits{"sid": `"` + s.ID.Reveal() + `"`} }

@@ -72,6 +72,11 @@ type Issuer struct {
 	// neither the other nor a registered claim.
 	TenantClaim, SessionClaim string
 
+	// OwnSessions says that the session ids in the issuer's logout tokens are ours, as those of
+	// a [Signer] are: [Signer.Trust] sets it. Any other provider names its own sessions in
+	// them, and a name that happens to have the form of a session id of ours names none.
+	OwnSessions bool
+
 	// Logout accepts the issuer's logout tokens too, see [Verifier.VerifyLogout]. Default:
 	// nil, none is accepted.
 	Logout *LogoutTrust

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -24,14 +25,29 @@ type LogoutTrust struct {
 	Audience string
 
 	// Tenant is the one tenant whose users the issuer signs in. Default: the issuer's Tenant;
-	// where that is zero too, its logout tokens name it in the TenantClaim, as its access
-	// tokens do. A logout token that names another than a Tenant set here is refused.
+	// where that is zero too, the issuer signs in users of many, and a logout token may name
+	// one of them in the TenantClaim, which few providers do. A logout token that names
+	// another than a Tenant set here is refused.
 	Tenant tenant.ID
+
+	// Types are the accepted values of the typ header, of which there are three: "logout+jwt",
+	// the default, "JWT", and the empty text for tokens without a typ. Add those that the
+	// issuer sends: the specification only recommends the first (§2.4). Whatever its typ, a
+	// logout token has events and no nonce, so that no ID token and no access token is one.
+	// Compared as [Issuer.Types] are, with "application/" or without.
+	Types []string
 
 	// MaxLifetime is the longest accepted time from iat to exp. Default 2 minutes, at least
 	// 1 s, at most 1 h.
 	MaxLifetime time.Duration
+
+	// OptionalExpiry accepts tokens without exp, which providers send that follow a draft of
+	// the specification, among them Ory Hydra. Such a token expires MaxLifetime after its iat.
+	OptionalExpiry bool
 }
+
+// logoutTypes are the values that Types of a LogoutTrust may have.
+var logoutTypes = []string{"logout+jwt", "jwt", ""}
 
 func (t *LogoutTrust) withDefaults(issuers tenant.ID) *LogoutTrust {
 	if t == nil {
@@ -43,6 +59,14 @@ func (t *LogoutTrust) withDefaults(issuers tenant.ID) *LogoutTrust {
 	}
 	if c.Tenant.IsZero() {
 		c.Tenant = issuers
+	}
+	types := t.Types
+	if len(types) == 0 {
+		types = []string{"logout+jwt"}
+	}
+	c.Types = make([]string, len(types))
+	for n, typ := range types {
+		c.Types[n] = trimApplication(asciiLower(typ))
 	}
 	return &c
 }
@@ -56,6 +80,11 @@ func (t *LogoutTrust) validate(issuers tenant.ID) (errs []error) {
 	}
 	if !issuers.IsZero() && t.Tenant != issuers {
 		errs = append(errs, errors.New("Logout.Tenant: another than the issuer's Tenant"))
+	}
+	for n, typ := range t.Types {
+		if !slices.Contains(logoutTypes, typ) {
+			errs = append(errs, fmt.Errorf("Logout.Types[%d]: %s is not one of logout+jwt, JWT and the empty text", n, quote(typ)))
+		}
 	}
 	if t.MaxLifetime < time.Second || t.MaxLifetime > maxLogoutLifetime {
 		errs = append(errs, fmt.Errorf("Logout.MaxLifetime: %v, 1s to %v is allowed", t.MaxLifetime, maxLogoutLifetime))
@@ -73,6 +102,7 @@ type Logout struct {
 
 type logout struct {
 	issuer, tokenID, sessionName string
+	subject                      string
 	tenant                       tenant.ID
 	user                         session.UserID
 	session                      session.ID
@@ -92,18 +122,25 @@ func (l *Logout) Issuer() string { return l.claims().issuer }
 // TokenID returns the jti claim.
 func (l *Logout) TokenID() string { return l.claims().tokenID }
 
-// Tenant returns the tenant that the token is about. It is never zero.
+// Tenant returns the one tenant that the token is about: the issuer's, or the one that the
+// token names. It is zero for an issuer that signs in users of many when its token names
+// none, and then the token is about all of them.
 func (l *Logout) Tenant() tenant.ID { return l.claims().tenant }
 
-// User returns the sub claim, zero when there is none.
+// User returns the sub claim as a user id, zero when there is none or when it cannot be the
+// id of a user of ours. The second is accepted only beside a sid.
 func (l *Logout) User() session.UserID { return l.claims().user }
+
+// Subject returns the sub claim as it is, any text of the issuer's, and "" when there is none.
+func (l *Logout) Subject() string { return l.claims().subject }
 
 // SessionName returns the sid claim, by which the issuer names one of its sessions, and ""
 // when there is none. The result may be a secret.
 func (l *Logout) SessionName() string { return l.claims().sessionName }
 
-// Session returns the session that the token names in the claim where the issuer's access
-// tokens name theirs, its SessionClaim, and zero when it names none of ours.
+// Session returns the session that a token of an issuer with OwnSessions names in the claim
+// where its access tokens name theirs, its SessionClaim. It is zero when the token names none
+// of ours, and for every other issuer.
 func (l *Logout) Session() session.ID { return l.claims().session }
 
 // ReplayKey returns what to give to a [ReplayStore].
@@ -116,9 +153,9 @@ func (l *Logout) Remember() time.Duration { return l.claims().remember }
 
 // VerifyLogout returns what a logout token says, on the terms of [Verifier.Verify], of an
 // issuer whose entry has the field Logout. The checks are those of the specification's
-// §2.6: keys and algorithms are the issuer's; typ is logout+jwt, and no other, since typ
-// alone keeps ID tokens apart whatever claims they have; aud, iat, exp and jti are there;
-// events is the one of a back-channel logout; sub or sid is there and a nonce is not.
+// §2.6: keys and algorithms are the issuer's; typ is logout+jwt, or what the entry allows
+// beside it; aud, iat, exp and jti are there; events contains the one of a back-channel
+// logout; sub or sid is there, and a nonce or another claim of another kind of token is not.
 //
 // Whether the token was used before, only a [ReplayStore] knows.
 func (v *Verifier) VerifyLogout(ctx context.Context, raw string) (*Logout, error) {
@@ -126,8 +163,8 @@ func (v *Verifier) VerifyLogout(ctx context.Context, raw string) (*Logout, error
 		switch {
 		case i.Logout == nil:
 			return refusal("issuer " + quote(i.Name) + " is not trusted to sign users out")
-		case trimApplication(typ) != "logout+jwt":
-			return refusal("header: typ is not logout+jwt")
+		case !slices.Contains(i.Logout.Types, trimApplication(typ)):
+			return refusal("header: typ is not one of Logout.Types, by default logout+jwt alone")
 		}
 		return nil
 	})

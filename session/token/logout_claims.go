@@ -64,12 +64,12 @@ func readLogoutClaims(payload []byte, i *Issuer) (logoutClaims, error) {
 	return c, nil
 }
 
-// readEvents reads the events claim, in which the one member allowed is the logout, an
-// object.
+// readEvents reads the events claim, which has the logout as a member, an object, and may
+// have others (§2.6: it "contains" the member).
 func readEvents(r reader) (found bool, err error) {
 	err = r.object(func(r reader, name string) error {
 		if name != logoutEvent {
-			return malformed("an event that is not accepted")
+			return r.skip()
 		}
 		found = true
 		return r.object(func(r reader, _ string) error { return r.skip() })
@@ -82,6 +82,9 @@ func (c *logoutClaims) accept(i *Issuer, now time.Time) (*Logout, error) {
 	if !c.audience {
 		return nil, refusal("claims: aud does not name this service")
 	}
+	if c.expires == absent && c.issued != absent && i.Logout.OptionalExpiry {
+		c.expires = c.issued + int64(i.Logout.MaxLifetime/time.Second)
+	}
 	if err := c.times.accept(i.Leeway, i.Logout.MaxLifetime, now); err != nil {
 		return nil, err
 	}
@@ -89,21 +92,25 @@ func (c *logoutClaims) accept(i *Issuer, now time.Time) (*Logout, error) {
 	case c.tokenID == "":
 		return nil, refusal("claims: jti is missing")
 	case !c.event:
-		return nil, refusal("claims: events is missing or empty")
+		return nil, refusal("claims: events is missing or has no back-channel logout")
 	case !c.hasUser && c.sid == "" && c.sessionID == "":
 		return nil, refusal("claims: neither sub nor sid")
 	}
-	l := logout{issuer: i.Name, tokenID: c.tokenID, sessionName: c.sid}
+	l := logout{issuer: i.Name, tokenID: c.tokenID, sessionName: c.sid, subject: c.user}
 	var err error
 	if c.hasUser {
-		if l.user, err = session.ParseUserID(c.user); err != nil {
-			return nil, refusal("claims: sub is not a user id")
+		if l.user, err = session.ParseUserID(c.user); err != nil && c.sid == "" {
+			return nil, refusal("claims: sub is not a user id, and there is no sid")
 		}
 	}
-	if l.tenant, err = boundTenant(i.Logout.Tenant, c.tenantID, c.hasTenantID); err != nil {
-		return nil, err
+	if c.hasTenantID || !i.Logout.Tenant.IsZero() {
+		if l.tenant, err = boundTenant(i.Logout.Tenant, c.tenantID, c.hasTenantID); err != nil {
+			return nil, err
+		}
 	}
-	l.session, _ = session.ParseID(c.sessionID) // zero: not one of ours
+	if i.OwnSessions {
+		l.session, _ = session.ParseID(c.sessionID) // zero: not one of ours
+	}
 	end := time.Unix(c.expires, 0).Add(max(i.Leeway, 0))
 	l.remember = end.Sub(now) + replicaSkew
 	return &Logout{sealed: seal(&l)}, nil

@@ -38,6 +38,8 @@ func goodLogout(edits ...string) string {
 
 func trustLogout(i *token.Issuer) { i.Logout = &token.LogoutTrust{Audience: clientID} }
 
+func ownSessions(i *token.Issuer) { i.OwnSessions = true }
+
 func logsOut(t testing.TB, v *token.Verifier, raw string) *token.Logout {
 	t.Helper()
 	l, err := v.VerifyLogout(context.Background(), raw)
@@ -51,7 +53,7 @@ func logsOut(t testing.TB, v *token.Verifier, raw string) *token.Logout {
 }
 
 func TestGoodLogoutTokensAreAccepted(t *testing.T) {
-	v := verifier(t, trust(t, token.EdDSA, trustLogout))
+	v := verifier(t, trust(t, token.EdDSA, trustLogout, ownSessions))
 	alice := session.MustParseUserID("alice")
 	sid := fmt.Sprintf("%q", sessionID.Reveal())
 	for name, tt := range map[string]struct {
@@ -66,6 +68,9 @@ func TestGoodLogoutTokensAreAccepted(t *testing.T) {
 		"a session alone":           {goodLogout("sid", sid, "sub", ""), session.UserID{}, sessionID.Reveal(), sessionID},
 		"one audience of two":       {goodLogout("aud", `["x","`+clientID+`"]`), alice, "", session.ID{}},
 		"an event that says more":   {goodLogout("events", strings.Replace(logoutEvent, "{}", `{"x":[1]}`, 1)), alice, "", session.ID{}},
+		"another event beside it":   {goodLogout("events", strings.Replace(logoutEvent, "}}", `},"x":{}}`, 1)), alice, "", session.ID{}},
+		"Keycloak's second member":  {goodLogout("events", strings.Replace(logoutEvent, "}}", `},"revoke_offline_access":true}`, 1)), alice, "", session.ID{}},
+		"members before and after":  {goodLogout("events", `{"a":null,"http://schemas.openid.net/event/backchannel-logout":{},"b":[{"c":1}]}`), alice, "", session.ID{}},
 		"a claim that nobody knows": {goodLogout("trace", `"x"`), alice, "", session.ID{}},
 		"the longer type":           {ours().forge(token.EdDSA, logoutHeader("typ", `"application/LOGOUT+jwt"`), logoutClaims()), alice, "", session.ID{}},
 	} {
@@ -123,7 +128,9 @@ func TestForgedLogoutTokensAreRefused(t *testing.T) {
 		{"an event that is no object", event(`{"http://schemas.openid.net/event/backchannel-logout":true}`), "events"},
 		{"an event that is null", event(`{"http://schemas.openid.net/event/backchannel-logout":null}`), "events"},
 		{"another event", event(`{"https://schemas.openid.net/secevent/caep/event-type/session-revoked":{}}`), "events"},
-		{"another event beside it", event(`{"http://schemas.openid.net/event/backchannel-logout":{},"x":{}}`), "events"},
+		{"the event inside of another", event(`{"x":` + logoutEvent + `}`), "events"},
+		{"the event beside one that is twice there", event(`{"http://schemas.openid.net/event/backchannel-logout":{},"x":{},"x":{}}`), "not strict JSON"},
+		{"the event beside one with a name twice", event(`{"http://schemas.openid.net/event/backchannel-logout":{},"x":{"a":1,"a":2}}`), "not strict JSON"},
 		{"the event over https", event(`{"https://schemas.openid.net/event/backchannel-logout":{}}`), "events"},
 		{"the event in capitals", event(strings.ToUpper(logoutEvent)), "events"},
 		{"the event twice", event(`{"http://schemas.openid.net/event/backchannel-logout":{},"http://schemas.openid.net/event/backchannel-logout":{}}`), "not strict JSON"},
@@ -151,7 +158,9 @@ func TestForgedLogoutTokensAreRefused(t *testing.T) {
 		{"a sub that is a list", goodLogout("sub", `["alice","bob"]`), "sub"},
 		{"an empty sid", goodLogout("sid", `""`), "sid"},
 		{"a sid that is an object", goodLogout("sid", `{}`), "sid"},
-		{"no tenant", goodLogout("tenant", ""), "tenant"},
+		{"a federated user's sub alone", goodLogout("sub", `"f:5a1c:bob"`), "sub"},
+		{"an empty tenant", goodLogout("tenant", `""`), "tenant"},
+		{"a tenant that is null", goodLogout("tenant", "null"), "tenant"},
 		{"a tenant that is a pattern", goodLogout("tenant", `"*"`), "tenant"},
 		{"two tenants", goodLogout("tenant", `["acme","globex"]`), "tenant"},
 	}
@@ -209,7 +218,7 @@ func TestLogoutIsTrustedPerIssuer(t *testing.T) {
 		t.Errorf("an issuer of one tenant signs users of another out: %v, %v", got, err)
 	}
 
-	own := verifier(t, trust(t, token.EdDSA, trustLogout, func(i *token.Issuer) { i.SessionClaim = "https://example.com/session" }))
+	own := verifier(t, trust(t, token.EdDSA, trustLogout, ownSessions, func(i *token.Issuer) { i.SessionClaim = "https://example.com/session" }))
 	l := logsOut(t, own, goodLogout("sid", `"op-7"`, "https://example.com/session", fmt.Sprintf("%q", sessionID.Reveal())))
 	if l.Session() != sessionID || l.SessionName() != "op-7" {
 		t.Errorf("session %v", l.Session())
@@ -228,6 +237,7 @@ func TestLogoutIsTrustedPerIssuer(t *testing.T) {
 	}
 
 	for name, bad := range map[string]token.LogoutTrust{
+		"a type that is none of logout tokens": {Audience: clientID, Types: []string{"at+jwt"}}, "the type of security events": {Audience: clientID, Types: []string{"JWT", "secevent+jwt"}},
 		"no audience": {}, "an hour and a second": {Audience: clientID, MaxLifetime: time.Hour + time.Second}, "no time": {Audience: clientID, MaxLifetime: -1},
 	} {
 		if _, err := token.NewVerifier(trust(t, token.EdDSA, func(i *token.Issuer) { i.Logout = &bad })); err == nil || !strings.Contains(err.Error(), "issuers[0].Logout.") {

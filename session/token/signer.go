@@ -243,6 +243,7 @@ func (s *Signer) Trust() Issuer {
 		Keys:         s.get().public,
 		TenantClaim:  cfg.TenantClaim,
 		SessionClaim: cfg.SessionClaim,
+		OwnSessions:  true,
 	}
 }
 

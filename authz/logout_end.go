@@ -1,0 +1,138 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// end ends what the token names. nil means that it has ended or is known to be gone.
+func (cfg LogoutConfig) end(ctx context.Context, l *token.Logout) error {
+	refs, err := cfg.find(ctx, l)
+	if err != nil {
+		return err
+	}
+	if len(refs) > 0 {
+		return cfg.endFound(ctx, l, refs)
+	}
+	if l.User().IsZero() {
+		return fmt.Errorf("%w: a sid that nobody knows, and no sub that is a user id", token.ErrInvalid)
+	}
+	tenants, err := cfg.tenants(ctx, l)
+	if err != nil {
+		return err
+	}
+	if l.Session().IsZero() {
+		return cfg.endUser(ctx, tenants, l.User())
+	}
+	return cfg.endOwn(ctx, l, tenants)
+}
+
+// find asks Find, and refuses what it returns when the token cannot mean it.
+func (cfg LogoutConfig) find(ctx context.Context, l *token.Logout) ([]session.Ref, error) {
+	if cfg.Find == nil || l.SessionName() == "" {
+		return nil, nil
+	}
+	refs, err := cfg.Find(ctx, l)
+	if err != nil {
+		return nil, unavailable("Find", err)
+	}
+	for _, ref := range refs {
+		switch {
+		case ref.Validate() != nil:
+			return nil, unavailable("Find", errors.New("it returned a session without tenant, user or id"))
+		case !l.Tenant().IsZero() && ref.Tenant != l.Tenant(), !l.User().IsZero() && ref.User != l.User():
+			return nil, unavailable("Find", errors.New("it returned a session of another tenant or user"))
+		}
+	}
+	return refs, nil
+}
+
+// tenants returns those in which the token's user may have sessions, at least one.
+func (cfg LogoutConfig) tenants(ctx context.Context, l *token.Logout) ([]tenant.ID, error) {
+	if !l.Tenant().IsZero() {
+		return []tenant.ID{l.Tenant()}, nil
+	}
+	if cfg.Tenants == nil {
+		return nil, fmt.Errorf("%w: the token names no tenant, and those of the issuer are not known: set Tenants here, or Tenant in the issuer's entry if there is one", token.ErrInvalid)
+	}
+	tenants, err := cfg.Tenants(ctx, l.Issuer())
+	switch {
+	case err != nil:
+		return nil, unavailable("Tenants", err)
+	case len(tenants) == 0 || slices.ContainsFunc(tenants, tenant.ID.IsZero):
+		return nil, unavailable("Tenants", errors.New("it returned none, or a zero tenant"))
+	}
+	return tenants, nil
+}
+
+// endOwn ends the session of ours that the token names. In whichever tenant it is live, it
+// ends there alone; where it is live in none it may have moved, so all of its user's end.
+func (cfg LogoutConfig) endOwn(ctx context.Context, l *token.Logout, tenants []tenant.ID) error {
+	for _, t := range tenants {
+		live, err := cfg.endLive(ctx, session.Ref{Tenant: t, User: l.User(), ID: l.Session()})
+		if live || err != nil {
+			return err
+		}
+	}
+	return cfg.endUser(ctx, tenants, l.User())
+}
+
+// endFound ends the sessions that Find returned, and all of a user of whom one may have
+// moved.
+func (cfg LogoutConfig) endFound(ctx context.Context, l *token.Logout, refs []session.Ref) error {
+	var errs []error
+	moved := map[session.UserID][]tenant.ID{}
+	for _, ref := range refs {
+		live, err := cfg.endLive(ctx, ref)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case !live:
+			moved[ref.User] = append(moved[ref.User], ref.Tenant)
+		}
+	}
+	for user, was := range moved {
+		tenants, err := cfg.tenants(ctx, l)
+		errs = append(errs, err, cfg.endUser(ctx, append(was, tenants...), user))
+	}
+	return errors.Join(errs...)
+}
+
+// endLive ends a session and reports whether it was live until then.
+func (cfg LogoutConfig) endLive(ctx context.Context, ref session.Ref) (live bool, err error) {
+	sessions, err := cfg.Sessions.List(ctx, ref.Tenant, ref.User)
+	if err != nil {
+		return false, unavailable("sessions", err)
+	}
+	live = slices.ContainsFunc(sessions, func(s session.Session) bool { return s.ID == ref.ID })
+	if err := cfg.Sessions.Revoke(ctx, ref); err != nil {
+		return live, unavailable("sessions", err)
+	}
+	return live, nil
+}
+
+// endUser ends every session of a user in some tenants. It goes on after an error, so that
+// one tenant's outage keeps nobody signed in elsewhere until the provider asks again.
+func (cfg LogoutConfig) endUser(ctx context.Context, tenants []tenant.ID, user session.UserID) error {
+	var errs []error
+	for i, t := range tenants {
+		if slices.Contains(tenants[:i], t) {
+			continue
+		}
+		if err := cfg.Sessions.RevokeUser(ctx, t, user); err != nil {
+			errs = append(errs, unavailable("sessions", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func unavailable(what string, err error) error {
+	return fmt.Errorf("%w: %s: %w", middleware.ErrUnavailable, what, err)
+}
