@@ -272,7 +272,7 @@ func wrap(s string) string {
 func algorithms(key any) []string {
 	switch key := key.(type) {
 	case ed25519.PrivateKey:
-		return []string{"EdDSA"}
+		return []string{"EdDSA", "Ed25519"}
 	case *ecdsa.PrivateKey:
 		for alg, curve := range ecAlgorithms {
 			if key.Params().Name == curve {

@@ -97,11 +97,16 @@ var structureRows = []row{
 			a.tokens(badToken, "header "+header, a.seal(header, a.claims()))
 		}
 	}},
-	{19, "alg twice", aKey, func(a *attack) {
+	{19, "alg twice, and members that nobody understands", aKey, func(a *attack) {
 		rest := a.header("alg", "")[1:]
 		a.tokens(badToken, "alg twice", a.seal(`{"alg":"none","alg":`+quote(a.alg)+`,`+rest, a.claims()),
-			a.seal(`{"alg":`+quote(a.alg)+`,"alg":`+quote(a.alg)+`,`+rest, a.claims()),
-			a.seal(`{"ALG":"none","alg":`+quote(a.alg)+`,`+rest, a.claims()))
+			a.seal(`{"alg":`+quote(a.alg)+`,"alg":`+quote(a.alg)+`,`+rest, a.claims()))
+		// What is not understood must be ignored (RFC 7515 §4), and is no second chance to say
+		// what it resembles. It is read strictly all the same.
+		a.tokens(served, "a member that nobody understands", a.signed("ALG", `"none"`, "KID", `"x"`), a.signed("cat", `"x"`, "ver", "1"),
+			a.signed("nonce", `"x"`, "sub", `"root"`, "tenant", `"another"`), a.signed("x5t", "null"), a.signed("x", `{"a":[{"alg":"none"}]}`))
+		a.tokens(badToken, "a member that nobody understands, and two could read in two ways", a.signed("x", `{"a":1,"a":2}`),
+			a.seal(`{"x":1,"x":2,`+a.header()[1:], a.claims()), a.signed("x", strings.Repeat("[", 100)+strings.Repeat("]", 100)), a.signed("x", `"\ud800"`))
 	}},
 	{20, "kid twice", aKey, func(a *attack) {
 		rest := a.header()[1:]

@@ -87,7 +87,10 @@ var issuerRows = []row{
 		}
 		a.tokens(badToken, "typ of another kind", a.signed("typ", "null"), a.signed("typ", "1"), a.signed("typ", `["at+jwt"]`))
 	}},
-	{61, "a nested token", aKey, func(a *attack) {
+	{61, "a nested, encrypted or compressed token", aKey, func(a *attack) {
+		for _, value := range append(empties, `"DEF"`) {
+			a.tokens(badToken, "zip, enc, cty", a.signed("zip", value), a.signed("enc", value), a.signed("cty", value))
+		}
 		a.tokens(badToken, "cty", a.signed("cty", `"JWT"`), a.seal(a.header("cty", `"JWT"`), a.token), a.seal(a.header(), a.token))
 	}},
 }

@@ -141,7 +141,9 @@ var keyRows = []row{
 				by(key, alg, a.header("alg", quote(alg), "jwk", own, "kid", ""), a.claims()))
 		}
 		if a.key != nil {
-			a.tokens(badToken, "jwk by the issuer", a.signed("jwk", "{}"))
+			for _, value := range empties {
+				a.tokens(badToken, "jwk by the issuer", a.signed("jwk", value), a.signed("x5c", value))
+			}
 		}
 	}},
 	{34, "an address to fetch the key from", 0, func(a *attack) {
@@ -166,6 +168,11 @@ var keyRows = []row{
 			for _, name := range []string{"jku", "x5u"} {
 				a.tokens(badToken, name, by(key, alg, a.header("alg", quote(alg), name, address), a.claims()), a.signed(name, address),
 					by(key, alg, a.header("alg", quote(alg), "kid", address), a.claims("iss", address)))
+			}
+		}
+		if a.key != nil {
+			for _, value := range empties {
+				a.tokens(badToken, "an address that is empty", a.signed("jku", value), a.signed("x5u", value))
 			}
 		}
 		time.Sleep(20 * time.Millisecond) // for a fetch in the background to begin
@@ -214,6 +221,10 @@ var keyRows = []row{
 	}},
 	{40, "no kid, where every key would be tried", anotherSuite, nil},
 }
+
+// empties are values that say nothing. A header member that is refused is refused with them
+// too: a reader that takes it for absent and one that does not would disagree.
+var empties = []string{"null", `""`, "{}", "[]", "0", "false"}
 
 // digestInfo is the DER in front of a digest in PKCS #1 (RFC 8017 §9.2): the length of it
 // all, that of the algorithm, its object identifier, NULL, and the length of the digest.
