@@ -92,6 +92,34 @@ func TestACookieOfAListedOriginIsTakenOnlyWithCredentials(t *testing.T) {
 	}
 }
 
+// An app in a web view, or an extension, is another origin like any other: listed with
+// Credentials its cookie counts, and it may open a WebSocket; unlisted, or as a file that has
+// no origin, it may not.
+func TestAWebViewsCookieIsTakenWhenItsOriginIsListed(t *testing.T) {
+	for _, origin := range []string{"tauri://localhost", "capacitor://localhost", "moz-extension://6f1c2a1e-8a57-4c0b-9f4e-0a3b7a4d5c21"} {
+		w := newWorld(t, withCookie, func(c *authz.Config) {
+			c.CORS = &middleware.CORS{Origins: []string{origin}, Credentials: true}
+		})
+		bearer, _ := w.login(acme, alice, "viewer")
+		code := func(method, from string, more headers) int {
+			h := headers{"Cookie": cookie + "=" + bearer, "Origin": from, "Sec-Fetch-Site": "cross-site"}
+			for name, value := range more {
+				h[name] = value
+			}
+			return w.do(method, "/me", "", h).Code
+		}
+		upgrade := headers{"Connection": "Upgrade", "Upgrade": "websocket"}
+		if post, open := code("POST", origin, nil), code("GET", origin, upgrade); post != 200 || open != 200 {
+			t.Errorf("%s: a post gets %d, a WebSocket %d", origin, post, open)
+		}
+		for _, from := range []string{"null", "file://", origin + "/", strings.ToUpper(origin), "tauri://evil", "https://localhost", ""} {
+			if post, open := code("POST", from, nil), code("GET", from, upgrade); post != 403 || open != 403 {
+				t.Errorf("%q where %s is listed: a post gets %d, a WebSocket %d", from, origin, post, open)
+			}
+		}
+	}
+}
+
 func TestTheConfigOfCORSIsCopied(t *testing.T) {
 	origins := []string{appOrigin}
 	w := newWorld(t, func(c *authz.Config) { c.CORS = &middleware.CORS{Origins: origins} })

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,8 +19,10 @@ const maxPreflightAge = 24 * time.Hour
 type CORS struct {
 	// Origins are the allowed origins as browsers send them, "https://app.example.com":
 	// scheme and host in lower case, the port when it is not the scheme's own, and no
-	// slash at the end. Compared byte by byte. "*" and "null" are errors: the first is
-	// everybody, and so is the second, the origin of every sandboxed frame and file.
+	// slash at the end. Compared byte by byte. Any scheme is accepted that a web view or an
+	// extension has, "tauri://localhost" or "chrome-extension://" and the extension's id. "*"
+	// and "null" are errors: the first is everybody, and so is the second, the origin of every
+	// sandboxed frame and file.
 	Origins []string
 
 	// Methods are those a script may use beside GET, HEAD and POST, which browsers always
@@ -167,28 +168,6 @@ func (c *CORS) Clone() *CORS {
 	d.Origins, d.Methods = slices.Clone(c.Origins), slices.Clone(c.Methods)
 	d.Headers, d.Expose = slices.Clone(c.Headers), slices.Clone(c.Expose)
 	return &d
-}
-
-// originProblem says what is wrong with a serialized origin.
-func originProblem(origin string) error {
-	scheme, host, found := strings.Cut(origin, "://")
-	if !found || scheme != "https" && scheme != "http" || host == "" {
-		return errors.New("is not https:// or http:// and a host")
-	}
-	if strings.ToLower(origin) != origin {
-		return errors.New("is not in lower case")
-	}
-	if scheme == "https" && strings.HasSuffix(host, ":443") || scheme == "http" && strings.HasSuffix(host, ":80") {
-		return errors.New("has the scheme's own port, which browsers leave out")
-	}
-	if u, err := url.Parse(origin); err != nil || u.Host != host || u.Hostname() == "" || strings.HasSuffix(host, ":") || strings.ContainsFunc(host, notInHost) {
-		return errors.New("is not a scheme, a host and at most a port")
-	}
-	return nil
-}
-
-func notInHost(r rune) bool {
-	return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune("-._:[]", r))
 }
 
 // isToken reports whether s is a token of RFC 9110 §5.6.2 other than "*", which lists of
