@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -48,11 +47,16 @@ func ParseJWKS(document []byte) (*KeySet, error) {
 
 // usableKeys makes the set of the entries that can be used.
 func usableKeys(entries []jwkEntry) (*KeySet, error) {
-	s := &KeySet{byID: map[keyName]Key{}}
+	type name struct {
+		id        string
+		algorithm Algorithm
+	}
+	nameOf := func(k Key) name { return name{k.ID(), k.Algorithm()} }
+	s := &KeySet{byID: map[string][]Key{}}
 	leave := func(i int, reason error) {
 		s.ignored = append(s.ignored, fmt.Sprintf("key %d (%s): %v", i, quote(entries[i].kid), reason))
 	}
-	keys, count := make([]Key, len(entries)), map[keyName]int{} // how many different ones
+	keys, count := make([]Key, len(entries)), map[name]int{} // how many different ones
 	for i, e := range entries {
 		if e.err != nil {
 			continue
@@ -64,15 +68,15 @@ func usableKeys(entries []jwkEntry) (*KeySet, error) {
 		}
 		keys[i] = key
 		if !slices.ContainsFunc(keys[:i], key.same) {
-			count[key.name()]++
+			count[nameOf(key)]++
 		}
 	}
 	for i, key := range keys {
 		switch {
 		case entries[i].err != nil:
 			leave(i, entries[i].err)
-		case count[key.name()] > 1:
-			leave(i, fmt.Errorf("one of %d different keys of this kid for %s", count[key.name()], key.Algorithm()))
+		case count[nameOf(key)] > 1:
+			leave(i, fmt.Errorf("one of %d different keys of this kid for %s", count[nameOf(key)], key.Algorithm()))
 		default:
 			s.add(key)
 		}
@@ -84,127 +88,6 @@ func usableKeys(entries []jwkEntry) (*KeySet, error) {
 		return nil, fmt.Errorf("token: jwks: no usable key; %s", s.ignored[0])
 	}
 	return nil, errors.New("token: jwks: no usable key: the set is empty")
-}
-
-// jwk is one entry of a key set, as it was written.
-type jwk struct {
-	kty, crv, kid, alg, use string
-	n, e, x, y              string
-	ops                     []string
-	hasUse, hasOps          bool
-}
-
-// privateMember reports whether a member makes a key private or symmetric (RFC 7518 §6.2.2,
-// §6.3.2, §6.4).
-func privateMember(name string) bool {
-	switch name {
-	case "d", "p", "q", "dp", "dq", "qi", "oth", "k":
-		return true
-	}
-	return false
-}
-
-func (j *jwk) member(r reader, name string) (err error) {
-	if privateMember(name) {
-		return errPublished
-	}
-	switch name {
-	case "kty":
-		j.kty, err = r.string()
-	case "crv":
-		j.crv, err = r.string()
-	case "kid":
-		j.kid, err = r.string()
-	case "alg":
-		j.alg, err = r.string()
-	case "use":
-		j.hasUse = true
-		j.use, err = r.string()
-	case "key_ops":
-		j.hasOps = true
-		err = r.strings(func(op string) { j.ops = append(j.ops, op) })
-	case "n":
-		j.n, err = r.string()
-	case "e":
-		j.e, err = r.string()
-	case "x":
-		j.x, err = r.string()
-	case "y":
-		j.y, err = r.string()
-	default:
-		return r.skip()
-	}
-	if err != nil {
-		return malformed(name + ": " + err.Error()) // one of the names above, so ours
-	}
-	return nil
-}
-
-func (j *jwk) key() (Key, error) {
-	if j.hasUse && j.use != "sig" {
-		return Key{}, errors.New("use is not sig")
-	}
-	if j.hasOps && !slices.Equal(j.ops, []string{"verify"}) {
-		return Key{}, errors.New("key_ops is not verify alone")
-	}
-	on := schemeOn(j.crv)
-	switch {
-	case j.kty == "OKP" && j.crv == "Ed25519":
-		return j.ed25519()
-	case j.kty == "EC" && on != nil:
-		return j.ecdsa(on)
-	case j.kty == "RSA" && j.crv == "":
-		return j.rsa()
-	}
-	return Key{}, errors.New("the kty and crv are not accepted")
-}
-
-func (j *jwk) algorithm(derived Algorithm) Algorithm {
-	if j.alg == "" {
-		return derived
-	}
-	return Algorithm(j.alg)
-}
-
-func (j *jwk) ed25519() (Key, error) {
-	x, ok := decodeMember(j.x)
-	if !ok {
-		return Key{}, errors.New("x is not base64url")
-	}
-	return newKey(j.kid, j.algorithm(EdDSA), ed25519.PublicKey(x))
-}
-
-func (j *jwk) ecdsa(on *scheme) (Key, error) {
-	x, okX := decodeMember(j.x)
-	y, okY := decodeMember(j.y)
-	if size := coordinate(on.curve); !okX || !okY || len(x) != size || len(y) != size {
-		return Key{}, fmt.Errorf("x or y is not %d bytes of base64url", size)
-	}
-	point, err := ecdsa.ParseUncompressedPublicKey(on.curve, slices.Concat([]byte{4}, x, y))
-	if err != nil {
-		return Key{}, fmt.Errorf("not a point of %s", j.crv)
-	}
-	return newKey(j.kid, j.algorithm(on.name), point)
-}
-
-func (j *jwk) rsa() (Key, error) {
-	n, okN := decodeMember(j.n)
-	e, okE := decodeMember(j.e)
-	if !okN || !okE || len(n) > maxRSABits/8 || len(e) > 4 {
-		return Key{}, errors.New("n or e is not base64url or too long")
-	}
-	// RFC 7518 §6.3.1: as many bytes as the number needs, so no leading zero.
-	if len(n) == 0 || len(e) == 0 || n[0] == 0 || e[0] == 0 {
-		return Key{}, errors.New("n or e is empty or begins with a zero byte")
-	}
-	exponent := new(big.Int).SetBytes(e).Uint64()
-	return newKey(j.kid, j.algorithm(RS256), &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent)})
-}
-
-// decodeMember decodes base64url strictly. The decoder itself skips CR and LF.
-func decodeMember(s string) ([]byte, bool) {
-	b, err := strictBase64.DecodeString(s)
-	return b, err == nil && !strings.ContainsAny(s, "\r\n")
 }
 
 // JWKS returns the set as a document for other services to read with [ParseJWKS] or its

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // KeySource finds the verification keys of one issuer. A source always belongs to one
@@ -25,27 +24,29 @@ type KeySource interface {
 // KeySet has no keys. It is immutable and safe for concurrent use.
 type KeySet struct {
 	redact
-	byID    map[keyName]Key
+	byID    map[string][]Key // of one id, for different algorithms
 	ordered []Key
 	ignored []string
 }
 
 var _ KeySource = (*KeySet)(nil)
 
-// keyName is what a key is found by.
-type keyName struct {
-	id        string
-	algorithm Algorithm // canonical
-}
-
-func (k Key) name() keyName { return keyName{k.ID(), k.Algorithm()} }
-
-// add adds a key, unless one of its name is there already.
+// add adds a key, unless one of its id and algorithm is there already.
 func (s *KeySet) add(k Key) {
-	if _, twice := s.byID[k.name()]; !twice {
-		s.byID[k.name()] = k
+	if s.find(k.ID(), k.Algorithm()).get() == nil {
+		s.byID[k.ID()] = append(s.byID[k.ID()], k)
 		s.ordered = append(s.ordered, k)
 	}
+}
+
+// find returns the zero Key when there is none.
+func (s *KeySet) find(kid string, alg Algorithm) Key {
+	for _, k := range s.byID[kid] {
+		if k.Algorithm() == alg.canonical() {
+			return k
+		}
+	}
+	return Key{}
 }
 
 // NewKeySet returns the set of the given keys. An empty set, a zero Key, and two keys of
@@ -54,12 +55,12 @@ func NewKeySet(keys ...Key) (*KeySet, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("token: key set: no usable key")
 	}
-	s := &KeySet{byID: make(map[keyName]Key, len(keys))}
+	s := &KeySet{byID: make(map[string][]Key, len(keys))}
 	for i, k := range keys {
 		if k.get() == nil {
 			return nil, fmt.Errorf("token: key set: key %d is the zero Key", i)
 		}
-		if slices.ContainsFunc(s.ordered, func(other Key) bool { return other.ID() == k.ID() }) {
+		if len(s.byID[k.ID()]) > 0 {
 			return nil, fmt.Errorf("token: key set: two keys with the id %s", quote(k.ID()))
 		}
 		s.add(k)
@@ -73,8 +74,8 @@ func (s *KeySet) Key(_ context.Context, kid string, alg Algorithm) (Key, error) 
 	if s == nil {
 		return Key{}, ErrUnknownKey
 	}
-	k, ok := s.byID[keyName{kid, alg.canonical()}]
-	if !ok {
+	k := s.find(kid, alg)
+	if k.get() == nil {
 		return Key{}, ErrUnknownKey
 	}
 	return k, nil
