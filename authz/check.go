@@ -37,6 +37,14 @@ var (
 // A denial wraps [ErrDenied] or [ErrHidden]; for an anonymous caller it is the demand to
 // sign in. Anything else is an outage or a misuse, and denies too.
 func Check(ctx context.Context, action Action, obj Object) (Decision, error) {
+	decision, err := check(ctx, action, obj)
+	if err != nil {
+		err = &refusal{err, action, obj.Type, decision}
+	}
+	return decision, err
+}
+
+func check(ctx context.Context, action Action, obj Object) (Decision, error) {
 	caller, ok := FromContext(ctx)
 	if !ok || caller.gate == nil {
 		return Decision{}, ErrNoCaller
@@ -55,16 +63,10 @@ func Check(ctx context.Context, action Action, obj Object) (Decision, error) {
 }
 
 func (c *Caller) check(ctx context.Context, action Action, obj Object) (Decision, error) {
-	if !obj.Tenant.IsZero() && obj.Tenant != c.Tenant() {
+	if c.foreign(obj) {
 		return Decision{}, ErrHidden
 	}
-	decision, err := c.gate.policy.Decide(ctx, policy.Request{
-		Tenant:  c.Tenant(),
-		Subject: c.subject(),
-		Action:  action,
-		Object:  obj,
-		Env:     &c.env,
-	})
+	decision, err := c.gate.policy.Decide(ctx, c.request(action, obj))
 	if err == nil && decision.Allowed() {
 		return decision, nil
 	}
@@ -73,18 +75,15 @@ func (c *Caller) check(ctx context.Context, action Action, obj Object) (Decision
 	if err != nil && !errors.Is(err, policy.ErrRequest) {
 		return Decision{}, fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
 	}
-	return decision, because(c.refusal(), err)
+	return decision, because(c.refuse(ctx, action, obj), err)
 }
 
-// refusal is what a caller whom the policy refuses an object is told.
-func (c *Caller) refusal() error {
-	switch {
-	case c.Anonymous():
-		return middleware.ErrAuthenticationRequired
-	case c.gate.hideExistence:
-		return ErrHidden
-	}
-	return ErrDenied
+// foreign reports whether obj belongs to another tenant than the caller.
+func (c *Caller) foreign(obj Object) bool { return !obj.Tenant.IsZero() && obj.Tenant != c.Tenant() }
+
+// request is what the policy is asked about an object.
+func (c *Caller) request(action Action, obj Object) policy.Request {
+	return policy.Request{Tenant: c.Tenant(), Subject: c.subject(), Action: action, Object: obj, Env: &c.env}
 }
 
 // because adds a cause, when there is one, for the log.
@@ -97,7 +96,7 @@ func because(refusal, cause error) error {
 
 // Can is [Check] for templates and menus: whether the caller may. Every error is a no.
 func Can(ctx context.Context, action Action, obj Object) bool {
-	_, err := Check(ctx, action, obj)
+	_, err := check(ctx, action, obj)
 	return err == nil
 }
 

@@ -150,7 +150,7 @@ func TestACallerDoesNotOutliveAnInnerAnonymousRequest(t *testing.T) {
 }
 
 func TestHideExistenceAnswers404(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) { c.HideExistence = true })
+	w := newWorld(t, func(c *authz.Config) { c.HideExistence = authz.HideAlways() })
 	viewer, _ := w.login(acme, alice, "viewer")
 	w.want(w.do("GET", "/notes/13", viewer), 404, "not-found")
 	w.want(w.do("PUT", "/notes/1", viewer), 403, "forbidden") // the route itself is no secret

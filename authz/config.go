@@ -3,7 +3,10 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,10 +68,18 @@ type Config struct {
 	// without quotes or backslashes. Default: "api".
 	Realm string
 
-	// HideExistence makes [Require] and [Check] answer 404 instead of 403 when an object
-	// is refused to a signed-in caller, so that ids cannot be probed. Refused routes stay
-	// 403. An object of another tenant is always 404.
-	HideExistence bool
+	// HideExistence says when [Require] and [Check] answer 404 instead of 403 to a signed-in
+	// caller who is refused an object, so that ids cannot be probed: [HideUnless] of "read"
+	// for what the caller may not read, [HideAlways] for every object. Refused routes stay
+	// 403. An object of another tenant is always 404. Default: the zero Hiding, 403.
+	HideExistence Hiding
+
+	// HideTypes says so for some types of objects, whatever HideExistence is for the others:
+	//
+	//	HideTypes: map[string]authz.Hiding{"salary": authz.HideAlways(), "plan": {}}
+	//
+	// Default: none.
+	HideTypes map[string]Hiding
 
 	// Watch ends the contexts of requests that outlive their session: streams, and whatever
 	// looks at its context and runs for more than 5 seconds. See [Stream]. Default: nil; then they end with their
@@ -98,6 +109,14 @@ type Config struct {
 	// It runs in the request, or for the end of a stream in the Watch, and must be quick
 	// and safe for concurrent use; it cannot change the decision. Default: nobody.
 	Observer Observer
+
+	// Logger is told at level Warn why a request was refused, so that one sees it in
+	// development: the route and the cause, and nothing that a client sent, no id, no token,
+	// no claim and no attribute. In any second it gets ten records at most; the next one says
+	// how many were left out. Handlers of the service decide by themselves what they log of
+	// errors that are not Reeve's. Default: [slog.Default]; to be told nothing, set
+	// slog.New(slog.DiscardHandler).
+	Logger *slog.Logger
 
 	// ErrorHandler writes the answer to a refused request. cause is for logs and must not
 	// reach the client. It must not call the next handler. Default: an RFC 9457 document,
@@ -175,6 +194,17 @@ func (cfg Config) validate() error {
 	}
 	if err := cfg.CORS.Validate(); err != nil {
 		add("CORS: %w", err)
+	}
+	if err := cfg.HideExistence.validate(); err != nil {
+		add("HideExistence: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.HideTypes)) {
+		if !word.MatchString(name) {
+			add("HideTypes: %q is not a type of objects, a word in lower case", name)
+		}
+		if err := cfg.HideTypes[name].validate(); err != nil {
+			add("HideTypes[%q]: %w", name, err)
+		}
 	}
 	if cfg.Timeout < time.Millisecond || cfg.Timeout > maxTimeout {
 		add("Timeout: %v is not between 1ms and %v", cfg.Timeout, maxTimeout)

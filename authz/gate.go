@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -19,7 +20,9 @@ type gate struct {
 	authenticator middleware.Authenticator
 	policy        *policy.Engine
 	observer      Observer
-	hideExistence bool
+	hide          Hiding
+	hideTypes     map[string]Hiding
+	log           refusalLog
 	watch         *Watch
 	cors          *middleware.CORS
 	refuse        func(c echo.Context, p middleware.Problem, cause error) error
@@ -36,11 +39,13 @@ func newGate(cfg Config) *gate {
 			CORS:     cfg.CORS.Clone(),
 			Timeout:  cfg.Timeout,
 		},
-		policy:        cfg.Policy,
-		observer:      cfg.Observer,
-		hideExistence: cfg.HideExistence,
-		watch:         cfg.Watch,
-		refuse:        cfg.ErrorHandler,
+		policy:    cfg.Policy,
+		observer:  cfg.Observer,
+		hide:      cfg.HideExistence,
+		hideTypes: maps.Clone(cfg.HideTypes),
+		log:       refusalLog{logger: cfg.Logger},
+		watch:     cfg.Watch,
+		refuse:    cfg.ErrorHandler,
 	}
 	g.cors = g.authenticator.CORS
 	if g.refuse == nil {
@@ -61,10 +66,11 @@ func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		g.cors.Actual(c.Response().Header(), c.Request())
 		caller, err := g.admit(c)
+		g.keepFromCaches(c, err != nil || !caller.Anonymous())
 		if err != nil {
-			return g.answer(c, err)
+			return g.reject(c, err)
 		}
-		c.SetRequest(c.Request().WithContext(caller.bind(c.Request().Context())))
+		g.completeHeaders(c, !caller.Anonymous())
 		caller.life.writer = c.Response().Writer
 		defer caller.life.finish()
 		if !caller.Anonymous() && upgrades(c.Request()) {
@@ -83,7 +89,7 @@ func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 // every path, so it says nothing about any, and it reaches no handler.
 func (g *gate) preflight(c echo.Context) error {
 	if err := middleware.CheckTarget(c.Request()); err != nil {
-		return g.answer(c, err)
+		return g.reject(c, err)
 	}
 	g.cors.Preflight(c.Response().Header(), c.Request())
 	return c.NoContent(http.StatusNoContent)
@@ -99,7 +105,9 @@ func (g *gate) admit(c echo.Context) (*Caller, error) {
 	caller.life.token = identity.Token.ExpiresAt()
 	caller.life.route = policy.Request{Tenant: caller.Tenant(), Action: routeAction(c.Request().Method), Object: policy.Route(c.Path()), Env: &caller.env}
 	var decision policy.Decision
+	ctx := c.Request().Context()
 	if err == nil {
+		ctx = caller.bind(ctx)
 		decision, err = g.decideRoute(c, caller, identity.Ignored)
 	}
 	event := Event{
@@ -113,10 +121,12 @@ func (g *gate) admit(c echo.Context) (*Caller, error) {
 	if err != nil {
 		event.by(identity.Refused, identity.Actors)
 	}
-	g.observe(c.Request().Context(), event, caller)
+	g.observe(ctx, event, caller)
 	if err != nil {
+		caller.life.finish()
 		return nil, err
 	}
+	c.SetRequest(c.Request().WithContext(ctx))
 	return caller, nil
 }
 
@@ -149,7 +159,7 @@ func (g *gate) decideRoute(c echo.Context, caller *Caller, ignored error) (polic
 	case methodMissing(c):
 		return decision, echo.ErrMethodNotAllowed
 	}
-	return decision, because(ErrDenied, err)
+	return decision, &refusal{because(ErrDenied, err), "", "", decision}
 }
 
 // methodMissing reports whether the router found the path but no route for the method,
@@ -215,10 +225,22 @@ func status(err error) int {
 	return http.StatusInternalServerError
 }
 
+// reject answers a request that reaches no handler.
+func (g *gate) reject(c echo.Context, err error) error {
+	if _, ours := middleware.FromError(err); ours {
+		err = &stageError{err}
+	}
+	return g.answer(c, err)
+}
+
 // answer turns an error into a response: Reeve's own by the table, the service's by Echo.
 func (g *gate) answer(c echo.Context, err error) error {
 	problem, ours := middleware.FromError(err)
-	if !ours || c.Response().Committed {
+	if !ours {
+		return err
+	}
+	g.log.refused(c, err)
+	if c.Response().Committed {
 		return err
 	}
 	return g.refuse(c, g.authenticator.DPoP.Challenge(problem), err)

@@ -3,6 +3,7 @@ package authz
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -67,6 +68,11 @@ var (
 // a handler that only writes has to be declared. Only a token that has expired, and is
 // accepted for its leeway, does not open a stream.
 //
+// The server's ReadTimeout and WriteTimeout do not cut off a stream that is declared, so a
+// service can set both for its other routes. Whatever is written to a client that does not
+// read waits for that client; set a write deadline for each message where that matters. A
+// request with a body keeps its ReadTimeout.
+//
 // A stream that is declared and can not be watched is refused: [Config].Watch is required.
 func Stream() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -75,6 +81,7 @@ func Stream() echo.MiddlewareFunc {
 			if !ok || caller.gate == nil {
 				return ErrNoCaller
 			}
+			liftTimeouts(c)
 			if caller.Anonymous() {
 				return next(c) // whom no token and no session let in, none can put out
 			}
@@ -86,6 +93,17 @@ func Stream() echo.MiddlewareFunc {
 			}
 			return next(c)
 		}
+	}
+}
+
+// liftTimeouts takes away what http.Server set for all requests. The end of the read
+// deadline would end the context of a stream: the server watches the connection, to notice
+// when the client leaves.
+func liftTimeouts(c echo.Context) {
+	connection := http.NewResponseController(c.Response())
+	_ = connection.SetWriteDeadline(time.Time{}) // not every writer has a connection
+	if c.Request().ContentLength == 0 {
+		_ = connection.SetReadDeadline(time.Time{})
 	}
 }
 

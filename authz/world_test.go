@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -119,6 +120,7 @@ func newWorld(t testing.TB, options ...option) *world {
 		Tenant:   []middleware.Locator{middleware.TenantHeader("X-Tenant")},
 		Observer: func(_ context.Context, e authz.Event) { w.events = append(w.events, e) },
 		Timeout:  20 * time.Second, // a busy machine must not look like an outage
+		Logger:   slog.New(slog.DiscardHandler),
 	}
 	for _, o := range options {
 		o(&cfg)

@@ -14,8 +14,14 @@ import (
 // leaves no difference.
 //
 // Both the path the client sent and the path the router was given are checked, so that a
-// rewrite in front of the router cannot hide the first.
+// rewrite in front of the router cannot hide the first. A Host header beside the host that
+// the request is for, which HTTP/2 lets clients send, has to be the same (RFC 9113 §8.3.1).
 func CheckTarget(r *http.Request) error {
+	for _, host := range r.Header["Host"] {
+		if host != r.Host {
+			return fmt.Errorf("%w: two hosts", ErrAmbiguousRequest)
+		}
+	}
 	if err := checkPath(r.URL.EscapedPath()); err != nil {
 		return err
 	}

@@ -104,7 +104,10 @@ func (c *CORS) allows(r *http.Request) bool {
 }
 
 // trusts reports whether r may carry a cookie although it comes from another origin.
-func (c *CORS) trusts(r *http.Request) bool { return c != nil && c.Credentials && c.allows(r) }
+func (c *CORS) trusts(r *http.Request) bool {
+	_, err := once(r, "Sec-Fetch-Site")
+	return err == nil && c != nil && c.Credentials && c.allows(r)
+}
 
 func (c *CORS) allowsMethod(method string) bool {
 	switch method {

@@ -3,6 +3,7 @@ package middleware
 import (
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // CheckOrigin returns nil when a request that carries a cookie was made by the site
@@ -23,11 +24,77 @@ func CheckOrigin(r *http.Request) error {
 			return nil
 		}
 	}
-	origins, site := r.Header["Origin"], r.Header.Get("Sec-Fetch-Site")
-	if len(origins) == 0 && site == "" {
+	origin, site, err := sender(r)
+	if err != nil {
+		return err
+	}
+	if origin == "" && site == "" {
 		return fmt.Errorf("%w: a cookie and neither Origin nor Sec-Fetch-Site", ErrCrossOrigin)
 	}
-	if len(origins) > 1 || len(origins) == 1 && !sameOrigin(origins[0], site, r) {
+	return fromHere(r, origin, site)
+}
+
+// CheckSignIn returns nil when a request to sign in may have been made by the site itself or
+// by no browser, and otherwise an error wrapping [ErrCrossOrigin]. A handler that signs
+// users in and sets a cookie calls it first:
+//
+//	if err := middleware.CheckSignIn(c.Request()); err != nil {
+//		return err
+//	}
+//
+// Without it another site signs its visitors in as somebody else and reads what they then
+// do under that account (login CSRF). Such a request carries no cookie, so [CheckOrigin]
+// never sees it. No method is safe here: a GET that sets a cookie signs in as well. The
+// callback of an identity provider is a request from another site and is protected by its
+// state parameter instead (RFC 6749 §10.12).
+//
+// A request without Origin and Sec-Fetch-Site passes, as from curl or a mobile application:
+// every browser in use sends one of the two with a request that another site makes. An
+// Origin of null, of another host of the same site, or one that is not exactly this host's
+// is refused, unless it is among origins, those whose pages may sign users in here, spelt as
+// for [CORS].
+func CheckSignIn(r *http.Request, origins ...string) error {
+	origin, site, err := sender(r)
+	switch {
+	case err != nil:
+		return err
+	case origin == "" && site == "":
+		return nil
+	case origin != "" && origin != "null" && slices.Contains(origins, origin):
+		return nil
+	}
+	return fromHere(r, origin, site)
+}
+
+// sender returns what a browser says about the page that made the request, "" for each
+// header that is not there.
+func sender(r *http.Request) (origin, site string, err error) {
+	if origin, err = once(r, "Origin"); err != nil {
+		return "", "", err
+	}
+	if site, err = once(r, "Sec-Fetch-Site"); err != nil {
+		return "", "", err
+	}
+	return origin, site, nil
+}
+
+// once returns the value of a header, "" where it is not sent. Of one that is sent twice
+// nobody knows which value others read, and no browser sends an empty one.
+func once(r *http.Request, name string) (string, error) {
+	values, sent := r.Header[name]
+	if !sent {
+		return "", nil
+	}
+	if len(values) != 1 || values[0] == "" {
+		return "", fmt.Errorf("%w: %s is not sent once and with a value", ErrCrossOrigin, name)
+	}
+	return values[0], nil
+}
+
+// fromHere returns nil when what a browser says of a request names this site. At least one
+// of origin and site is not empty.
+func fromHere(r *http.Request, origin, site string) error {
+	if origin != "" && !sameOrigin(origin, site, r) {
 		return fmt.Errorf("%w: the Origin is not this host's", ErrCrossOrigin)
 	}
 	switch site {
