@@ -48,6 +48,17 @@ func (e *environment) Get(name string) (any, bool) {
 	return nil, false
 }
 
+// Address returns the address that the request comes from, as conditions see it: that of
+// the connection, or what Echo's IPExtractor says, which a service behind a proxy sets to
+// that of [middleware.Proxies]. It is the zero Addr where there is none.
+func (c *Caller) Address() netip.Addr {
+	addr, err := netip.ParseAddr(c.env.ip())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr
+}
+
 func (e *environment) ip() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
