@@ -44,18 +44,21 @@ type app struct {
 	engine   *policy.Engine
 	policies fs.FS
 	accounts []account
+	signIns  *middleware.SignInLimit
 	sessions *session.Manager
 	ping     func(context.Context) error // asks the session store
 	signer   *token.Signer
 	jwks     []byte
 	invoices *invoices
 	closers  []func() error // in the order of opening
+
+	authenticate func(all []account, tenant, user, password string) (account, bool)
 }
 
 // newApp opens everything and checks that every route has a rule. Nothing is left open
 // when it returns an error.
 func newApp(ctx context.Context, cfg config) (*app, error) {
-	a := &app{logger: cfg.logger, policies: cfg.policies, accounts: accounts()}
+	a := &app{logger: cfg.logger, policies: cfg.policies, accounts: accounts(), authenticate: authenticate}
 	if err := a.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, a.closeAll())
 	}
@@ -66,6 +69,9 @@ func (a *app) open(ctx context.Context, cfg config) error {
 	var err error
 	if a.engine, err = policy.Load(cfg.policies, policy.Options{}); err != nil {
 		return fmt.Errorf("the policy does not load:\n%w", err)
+	}
+	if a.signIns, err = middleware.NewSignInLimit(middleware.SignInConfig{}); err != nil {
+		return err
 	}
 	dir, err := a.folder(cfg.data)
 	if err != nil {
@@ -182,6 +188,7 @@ func (a *app) openRoutes() error {
 		Tenant:   []middleware.Locator{middleware.TenantHeader("X-Tenant")},
 		Realm:    realm,
 		Observer: observe,
+		Logger:   slog.New(slog.DiscardHandler), // each request's own line says why
 		ErrorHandler: func(c echo.Context, p middleware.Problem, cause error) error {
 			noteCause(c.Request().Context(), cause)
 			return middleware.Respond(c, p, realm)
@@ -194,7 +201,7 @@ func (a *app) openRoutes() error {
 	e.HTTPErrorHandler = answerError
 	e.Use(logRequests(a.logger, a.engine), guard)
 
-	e.POST("/login", a.login)
+	e.POST("/login", a.login, authz.SameOrigin())
 	e.POST("/refresh", a.refresh)
 	e.POST("/logout", a.logout)
 	e.POST("/logout/all", a.logoutAll)

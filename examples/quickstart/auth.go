@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 )
@@ -20,15 +21,17 @@ const (
 	readyTimeout = 500 * time.Millisecond
 )
 
-// login signs a user in. Why it refuses is not told, whatever it was.
+// login signs a user in. Why it refuses is not told, whatever it was. It is registered with
+// authz.SameOrigin, as it has to be where the answer sets a cookie: another site could sign
+// its visitors in as somebody else.
 func (a *app) login(c echo.Context) error {
 	form, err := readForm(c, "tenant", "user", "password")
 	if err != nil {
 		return err
 	}
-	acc, ok := authenticate(a.accounts, form.Get("tenant"), form.Get("user"), form.Get("password"))
-	if !ok {
-		return errSignIn
+	acc, err := a.signIn(c.Request().Context(), form.Get("tenant"), form.Get("user"), form.Get("password"))
+	if err != nil {
+		return err
 	}
 	password, err := session.NewMethods("pwd")
 	if err != nil {
@@ -44,6 +47,26 @@ func (a *app) login(c echo.Context) error {
 		return err
 	}
 	return a.answerTokens(c, s, refresh)
+}
+
+// signIn returns the account with this password. Hashes are limited, and shared fairly among
+// clients: who guesses passwords takes the processor from nobody.
+func (a *app) signIn(ctx context.Context, tenant, user, password string) (acc account, err error) {
+	caller, ok := authz.FromContext(ctx)
+	if !ok {
+		return account{}, authz.ErrNoCaller
+	}
+	ok, err = a.signIns.Check(ctx, caller.Address(), tenant+"/"+user, func() bool {
+		acc, ok = a.authenticate(a.accounts, tenant, user, password)
+		return ok
+	})
+	if err != nil {
+		return account{}, err
+	}
+	if !ok {
+		return account{}, errSignIn
+	}
+	return acc, nil
 }
 
 // refresh exchanges a refresh token for new tokens of the same session.
