@@ -46,7 +46,9 @@ type Config struct {
 
 	// Cookie is the name of a cookie that may carry the token instead of the
 	// Authorization header. It must begin with "__Host-", which makes browsers refuse one
-	// set by another host or without TLS. Default: "", bearer tokens only.
+	// set by another host or without TLS. The route that sets it at sign-in is registered
+	// with [SameOrigin], or other sites sign their visitors in as somebody else. Every answer
+	// then has Vary: Cookie. Default: "", bearer tokens only.
 	Cookie string
 
 	// DPoP accepts tokens that are bound to their sender's key (RFC 9449), which are of no
@@ -126,6 +128,9 @@ type Config struct {
 
 // Middleware returns the middleware that cfg describes. Like Echo's own, it panics on an
 // invalid config; [Config.ToMiddleware] returns the error instead.
+//
+// Answers to signed-in callers are kept from caches: they carry Cache-Control: private,
+// no-store, unless the handler sets that header itself.
 //
 // Install it with Use, before any middleware that serves content; [Verify] refuses a
 // service where it stands elsewhere. It starts no goroutine and owns nothing: what cfg refers to is

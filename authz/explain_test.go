@@ -43,7 +43,7 @@ func TestAnExplanationDecidesAsCheckDoes(t *testing.T) {
 			bearer, _ = w.login(acme, alice, roles...)
 		}
 		action := authz.Action(rapid.SampledFrom([]string{"read", "update", "peek", "sign", "stamp", "delete", "", "UP"}).Draw(rt, "action"))
-		obj := note(rapid.SampledFrom([]string{"alice", "bob"}).Draw(rt, "owner"))
+		obj := ours(rapid.SampledFrom([]string{"alice", "bob"}).Draw(rt, "owner"))
 		obj.ID = rapid.SampledFrom([]string{"1", "13", "", "x\n"}).Draw(rt, "id")
 		if rapid.IntRange(0, 4).Draw(rt, "foreign") == 0 {
 			obj.Tenant = globex
@@ -84,7 +84,7 @@ func TestAnObserverCanExplainWhatItIsToldOf(t *testing.T) {
 				}
 				got = append(got, x)
 			case authz.ObjectDecision:
-				x, err := authz.Explain(ctx, e.Action, note("bob"))
+				x, err := authz.Explain(ctx, e.Action, ours("bob"))
 				if err != nil {
 					t.Error(err)
 				}
@@ -94,7 +94,7 @@ func TestAnObserverCanExplainWhatItIsToldOf(t *testing.T) {
 	})
 	bearer, _ := w.login(acme, alice, "editor")
 	w.do("GET", "/unruled", bearer)
-	w.inside(bearer, func(ctx context.Context) { authz.Can(ctx, "update", note("bob")) })
+	w.inside(bearer, func(ctx context.Context) { authz.Can(ctx, "update", ours("bob")) })
 	var said []string
 	for _, x := range got {
 		said = append(said, x.Caller+" "+string(x.Action)+" "+x.Object+" "+x.Decision.Effect.String())

@@ -36,7 +36,7 @@ func TestARefusalTellsOfAnObjectOnlyToThoseWhoMaySeeIt(t *testing.T) {
 	theirs := note("alice")
 	theirs.Tenant = globex
 	draft := func(owner string) authz.Object {
-		return authz.Object{Type: "draft", ID: "1", Attributes: authz.Values{"owner": owner, "open": false}}
+		return authz.Object{Type: "draft", ID: "1", Tenant: acme, Attributes: authz.Values{"owner": owner, "open": false}}
 	}
 	for name, row := range map[string]struct {
 		roles  []string
@@ -44,24 +44,24 @@ func TestARefusalTellsOfAnObjectOnlyToThoseWhoMaySeeIt(t *testing.T) {
 		obj    authz.Object
 		want   error
 	}{
-		"an update of what may be read":               {[]string{"viewer"}, "update", note("bob"), authz.ErrDenied},
-		"an update of what may not be read":           {nil, "update", note("bob"), authz.ErrHidden},
-		"reading itself":                              {nil, "read", note("bob"), authz.ErrHidden},
-		"a deny rule for reading":                     {[]string{"editor"}, "update", authz.Object{Type: "note", ID: "13"}, authz.ErrHidden},
-		"an action that no rule names":                {[]string{"viewer"}, "frobnicate", note("bob"), authz.ErrDenied},
+		"an update of what may be read":               {[]string{"viewer"}, "update", ours("bob"), authz.ErrDenied},
+		"an update of what may not be read":           {nil, "update", ours("bob"), authz.ErrHidden},
+		"reading itself":                              {nil, "read", ours("bob"), authz.ErrHidden},
+		"a deny rule for reading":                     {[]string{"editor"}, "update", authz.Object{Type: "note", ID: "13", Tenant: acme}, authz.ErrHidden},
+		"an action that no rule names":                {[]string{"viewer"}, "frobnicate", ours("bob"), authz.ErrDenied},
 		"an edit of what its attributes let one read": {[]string{"editor"}, "edit", draft("alice"), authz.ErrDenied},
 		"an edit of somebody else's":                  {[]string{"editor"}, "edit", draft("bob"), authz.ErrHidden},
-		"an object without its attributes":            {[]string{"editor"}, "edit", authz.Object{Type: "draft", ID: "1"}, authz.ErrHidden},
-		"a type with its own action":                  {[]string{"viewer"}, "update", authz.Object{Type: "memo", ID: "1"}, authz.ErrDenied},
-		"its own action, refused":                     {nil, "update", authz.Object{Type: "memo", ID: "1"}, authz.ErrHidden},
-		"a type that is always hidden":                {[]string{"viewer"}, "update", authz.Object{Type: "secret", ID: "1"}, authz.ErrHidden},
-		"a type that is never hidden":                 {nil, "update", authz.Object{Type: "plan", ID: "1"}, authz.ErrDenied},
-		"reading a type that is never hidden":         {nil, "read", authz.Object{Type: "plan", ID: "1"}, authz.ErrDenied},
+		"an object without its attributes":            {[]string{"editor"}, "edit", authz.Object{Type: "draft", ID: "1", Tenant: acme}, authz.ErrHidden},
+		"a type with its own action":                  {[]string{"viewer"}, "update", authz.Object{Type: "memo", ID: "1", Tenant: acme}, authz.ErrDenied},
+		"its own action, refused":                     {nil, "update", authz.Object{Type: "memo", ID: "1", Tenant: acme}, authz.ErrHidden},
+		"a type that is always hidden":                {[]string{"viewer"}, "update", authz.Object{Type: "secret", ID: "1", Tenant: acme}, authz.ErrHidden},
+		"a type that is never hidden":                 {nil, "update", authz.Object{Type: "plan", ID: "1", Tenant: acme}, authz.ErrDenied},
+		"reading a type that is never hidden":         {nil, "read", authz.Object{Type: "plan", ID: "1", Tenant: acme}, authz.ErrDenied},
 		"another tenant's":                            {[]string{"editor"}, "update", theirs, authz.ErrHidden},
 		"another tenant's of a type never hidden":     {[]string{"viewer"}, "update", authz.Object{Type: "plan", ID: "1", Tenant: globex}, authz.ErrHidden},
-		"an id that cannot be one":                    {[]string{"editor"}, "update", authz.Object{Type: "note", ID: "1\n"}, authz.ErrHidden},
-		"an action that cannot be one":                {[]string{"viewer"}, "UP DATE", note("bob"), authz.ErrDenied},
-		"a type that nobody knows":                    {[]string{"viewer"}, "update", authz.Object{Type: "unheard", ID: "1"}, authz.ErrHidden},
+		"an id that cannot be one":                    {[]string{"editor"}, "update", authz.Object{Type: "note", ID: "1\n", Tenant: acme}, authz.ErrHidden},
+		"an action that cannot be one":                {[]string{"viewer"}, "UP DATE", ours("bob"), authz.ErrDenied},
+		"a type that nobody knows":                    {[]string{"viewer"}, "update", authz.Object{Type: "unheard", ID: "1", Tenant: acme}, authz.ErrHidden},
 	} {
 		w := newWorld(t, hide)
 		bearer, _ := w.login(acme, alice, row.roles...)
@@ -78,7 +78,7 @@ func TestARefusalTellsOfAnObjectOnlyToThoseWhoMaySeeIt(t *testing.T) {
 	}
 	w := newWorld(t, hide)
 	w.inside("", func(ctx context.Context) {
-		if _, err := authz.Check(ctx, "update", note("bob")); !errors.Is(err, middleware.ErrAuthenticationRequired) {
+		if _, err := authz.Check(ctx, "update", ours("bob")); !errors.Is(err, middleware.ErrAuthenticationRequired) {
 			t.Errorf("nobody: got %v", err)
 		}
 	})
@@ -105,12 +105,12 @@ func TestAnOutageWhileHidingIsAnOutage(t *testing.T) {
 	bearer, _ := w.login(acme, alice, "editor")
 	w.inside(bearer, func(ctx context.Context) {
 		ctx, cancel := context.WithCancel(ctx)
-		obj := note("")
+		obj := ours("")
 		obj.Attributes = attributesFunc(func(string) (any, bool) { cancel(); return "bob", true }) // the first decision still ends
 		if _, err := authz.Check(ctx, "update", obj); ctx.Err() == nil || !middleware.Outage(err) {
 			t.Errorf("got %v", err)
 		}
-		if _, err := authz.Check(ctx, "update", note("bob")); !middleware.Outage(err) {
+		if _, err := authz.Check(ctx, "update", ours("bob")); !middleware.Outage(err) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -122,7 +122,7 @@ func TestHidingIsOneDecisionToTheObserver(t *testing.T) {
 	bearer, _ := w.login(acme, alice, "viewer")
 	w.inside(bearer, func(ctx context.Context) {
 		w.events = nil
-		authz.Can(ctx, "update", note("bob"))
+		authz.Can(ctx, "update", ours("bob"))
 		if len(w.events) != 1 || w.events[0].Action != "update" || w.events[0].Status != 403 {
 			t.Errorf("got %+v", w.events)
 		}
@@ -141,4 +141,11 @@ func TestHidingByAnActionThatNobodyCanNameDoesNotBuild(t *testing.T) {
 			t.Errorf("%s: got %v", field, err)
 		}
 	}
+}
+
+// ours is a note of the caller's tenant.
+func ours(owner string) authz.Object {
+	obj := note(owner)
+	obj.Tenant = acme
+	return obj
 }

@@ -92,15 +92,15 @@ func TestNothingThatAClientSentIsLogged(t *testing.T) {
 	const secret = "s3cr3t-v4lue"
 	for name, handler := range map[string]func(ctx context.Context) error{
 		"a denied object": func(ctx context.Context) error {
-			_, err := authz.Check(ctx, "delete", authz.Object{Type: "note", ID: secret})
+			_, err := authz.Check(ctx, "delete", authz.Object{Type: "note", ID: secret, Tenant: acme})
 			return err
 		},
 		"a type of the client's": func(ctx context.Context) error {
-			_, err := authz.Check(ctx, "read", authz.Object{Type: secret, ID: "1"})
+			_, err := authz.Check(ctx, "read", authz.Object{Type: secret, ID: "1", Tenant: acme})
 			return err
 		},
 		"an action of the client's": func(ctx context.Context) error {
-			_, err := authz.Check(ctx, authz.Action(secret+"\nlevel=ERROR"), note(secret))
+			_, err := authz.Check(ctx, authz.Action(secret+"\nlevel=ERROR"), ours(secret))
 			return err
 		},
 		"an error wrapped in front": func(context.Context) error { return fmt.Errorf("invoice %s: %w", secret, authz.ErrDenied) },
@@ -219,10 +219,10 @@ func TestAllowedRequestsAreNotLogged(t *testing.T) {
 	w := newWorld(t, logTo(&out))
 	bearer, _ := w.login(acme, alice, "viewer")
 	w.inside(bearer, func(ctx context.Context) {
-		if authz.Can(ctx, "update", note("bob")) {
+		if authz.Can(ctx, "update", ours("bob")) {
 			t.Error("allowed")
 		}
-		_, _ = authz.Check(ctx, "update", note("bob"))
+		_, _ = authz.Check(ctx, "update", ours("bob"))
 	})
 	w.echo.GET("/public", func(echo.Context) error { return echo.NewHTTPError(http.StatusTeapot) })
 	w.do("GET", "/public", "")

@@ -1,4 +1,5 @@
-// Package authztest attacks a service in its own tests.
+// Package authztest helps services to test themselves: [As] gives a handler's unit test its
+// caller, and [Hostile] attacks the whole service.
 //
 //	func TestHostile(t *testing.T) {
 //		e, signer, s := newService(t) // the routes and middleware that are served, and a session

@@ -1,0 +1,177 @@
+package authztest_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/policies"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+func standard(t testing.TB) *policy.Engine {
+	t.Helper()
+	engine, err := policy.Load(policies.Files(), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine
+}
+
+func invoice(owner string) authz.Object {
+	return authz.Object{Type: "invoice", ID: "42", Tenant: tenant.MustParse("acme"), Attributes: authz.Values{"owner": owner, "status": "draft", "amount": int64(1), "customer": "x"}}
+}
+
+// TestAHandlersTestHasItsCaller: all that a handler can ask of a request is there.
+func TestAHandlersTestHasItsCaller(t *testing.T) {
+	var events []authz.Event
+	ctx := authztest.As(t, standard(t), authztest.Caller{
+		Tenant: "acme", User: "alice", Roles: []string{"editor"},
+		Attributes: map[string]any{"level": 3},
+		AMR:        []string{"pwd", "mfa"}, AuthTime: time.Unix(1, 0), Address: "2001:db8::7",
+		Config: authz.Config{Observer: func(_ context.Context, e authz.Event) { events = append(events, e) }},
+	})
+	caller, ok := authz.FromContext(ctx)
+	if !ok || caller.Anonymous() || caller.Tenant().String() != "acme" || caller.User().String() != "alice" || caller.Address().String() != "2001:db8::7" {
+		t.Errorf("the caller is %v", caller)
+	}
+	if id, err := tenant.Require(ctx); err != nil || id.String() != "acme" {
+		t.Errorf("the tenant is %v, %v", id, err)
+	}
+	s, ok := session.FromContext(ctx)
+	level, _ := s.Attributes.Get("level")
+	if !ok || !s.Roles.Has("editor") || level != int64(3) || !s.AMR.Has("mfa") || !s.AuthTime.Equal(time.Unix(1, 0)) {
+		t.Errorf("the session is %v", s)
+	}
+	if _, err := authz.Check(ctx, "update", invoice("alice")); err != nil {
+		t.Error(err)
+	}
+	if authz.Can(ctx, "update", invoice("bob")) {
+		t.Error("somebody else's may be updated")
+	}
+	x, err := authz.Explain(ctx, "update", invoice("bob"))
+	if err != nil || len(x.Misses) == 0 {
+		t.Errorf("got %v, %v", x, err)
+	}
+	if len(events) != 2 || events[0].Kind != authz.ObjectDecision || events[1].User.String() != "alice" {
+		t.Errorf("the observer was told %+v", events)
+	}
+	if ctx.Err() != nil {
+		t.Error(ctx.Err())
+	}
+}
+
+// TestTheZeroCallerIsAnonymous, and is told to sign in.
+func TestTheZeroCallerIsAnonymous(t *testing.T) {
+	ctx := authztest.As(t, standard(t), authztest.Caller{})
+	caller, ok := authz.FromContext(ctx)
+	if !ok || !caller.Anonymous() {
+		t.Error("somebody is signed in")
+	}
+	if _, err := authz.Check(ctx, "read", invoice("alice")); !errors.Is(err, authz.ErrHidden) && !errors.Is(err, middleware.ErrAuthenticationRequired) {
+		t.Errorf("got %v", err)
+	}
+	if _, ok := session.FromContext(ctx); ok {
+		t.Error("there is a session")
+	}
+}
+
+// TestARouteThatTheCallerMayNotUseIsNoHindrance: the handler alone is tested, with its own
+// middleware.
+func TestARouteThatTheCallerMayNotUseIsNoHindrance(t *testing.T) {
+	engine := standard(t)
+	e := echo.New()
+	reached := 0
+	handler := func(c echo.Context) error {
+		reached++
+		caller, ok := authz.FromContext(c.Request().Context())
+		if !ok || caller.User().String() != "bob" || c.Request().Header.Get("Authorization") != "Basic x" {
+			t.Error("it is another request")
+		}
+		return nil
+	}
+	for _, target := range []string{"/invoices/1", "/nowhere", "/"} {
+		r := httptest.NewRequest("DELETE", target, nil)
+		r.Header.Set("Authorization", "Basic x")
+		r = authztest.Request(t, engine, authztest.Caller{Tenant: "acme", User: "bob", Roles: []string{"viewer"}, AMR: []string{"otp"}}, r)
+		c := e.NewContext(r, httptest.NewRecorder())
+		if err := authz.RequireFresh(time.Minute)(authz.RequireAMR("otp")(handler))(c); err != nil {
+			t.Error(err)
+		}
+	}
+	if reached != 3 {
+		t.Errorf("%d reached the handler", reached)
+	}
+}
+
+// TestHidingIsThatOfTheCallersConfig.
+func TestHidingIsThatOfTheCallersConfig(t *testing.T) {
+	engine := standard(t)
+	as := func(hide authz.Hiding) context.Context {
+		return authztest.As(t, engine, authztest.Caller{Tenant: "acme", User: "bob", Roles: []string{"viewer"}, Config: authz.Config{HideExistence: hide}})
+	}
+	for hide, want := range map[authz.Hiding]error{{}: authz.ErrDenied, authz.HideAlways(): authz.ErrHidden, authz.HideUnless("read"): authz.ErrDenied} {
+		if _, err := authz.Check(as(hide), "delete", invoice("alice")); !errors.Is(err, want) {
+			t.Errorf("%v: got %v", hide, err)
+		}
+	}
+}
+
+// TestACallerThatNoSessionCanHaveFailsTheTest, and says which field.
+func TestACallerThatNoSessionCanHaveFailsTheTest(t *testing.T) {
+	for name, c := range map[string]authztest.Caller{
+		"a user without a tenant":     {User: "alice"},
+		"a tenant without a user":     {Tenant: "acme"},
+		"a tenant that cannot be one": {Tenant: "Acme!", User: "alice"},
+		"roles of nobody":             {Roles: []string{"admin"}},
+		"a role that cannot be one":   {Tenant: "acme", User: "alice", Roles: []string{"role:admin"}},
+		"an attribute of a map":       {Tenant: "acme", User: "alice", Attributes: map[string]any{"x": map[string]int{}}},
+		"an address that is a name":   {Tenant: "acme", User: "alice", Address: "localhost"},
+	} {
+		failed := &failing{TB: t}
+		func() {
+			defer func() { _ = recover() }()
+			authztest.As(failed, standard(t), c)
+		}()
+		if !failed.fatal {
+			t.Errorf("%s passes", name)
+		}
+	}
+}
+
+// failing is a test whose failure is what is wanted.
+type failing struct {
+	testing.TB
+	fatal bool
+}
+
+func (f *failing) Fatal(...any)          { f.fatal = true; panic("fatal") }
+func (f *failing) Fatalf(string, ...any) { f.fatal = true; panic("fatal") }
+
+// A handler's unit test needs no store, no token and no server.
+func ExampleAs() {
+	var t *testing.T // the test's own
+	engine := authz.Must(policy.Load(os.DirFS("../../policies"), policy.Options{}))
+	approve := func(ctx context.Context, owner string) error { // what is tested
+		_, err := authz.Check(ctx, "update", invoice(owner))
+		return err
+	}
+
+	ctx := authztest.As(t, engine, authztest.Caller{Tenant: "acme", User: "alice", Roles: []string{"editor"}})
+	if err := approve(ctx, "alice"); err != nil {
+		t.Error(err)
+	}
+	if err := approve(ctx, "bob"); !errors.Is(err, authz.ErrDenied) {
+		t.Errorf("got %v", err)
+	}
+}
