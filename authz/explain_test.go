@@ -21,7 +21,7 @@ type attributesFunc func(name string) (any, bool)
 func (f attributesFunc) Get(name string) (any, bool) { return f(name) }
 
 const explainRules = rules + `
-p, role:anyone,        *, note, peek,  ipMatch(r.env.ip, '192.0.2.0/24'), allow
+p, role:anyone,        *, note, peek,  "ipMatch(r.env.ip, '192.0.2.0/24')", allow
 p, role:authenticated, *, note, sign,  r.env.mfa == true, allow
 p, role:viewer,        *, note, stamp, r.env.time > 0, allow
 `

@@ -213,7 +213,7 @@ func TestRefusalsAreLoggedToSlogUnlessItIsTurnedOff(t *testing.T) {
 	}
 }
 
-// TestAllowedRequestsAreNotLoggedAndCostNothingForIt: nor is what a handler only asks about.
+// TestAllowedRequestsAreNotLogged, nor is what a handler only asks about.
 func TestAllowedRequestsAreNotLogged(t *testing.T) {
 	var out bytes.Buffer
 	w := newWorld(t, logTo(&out))
