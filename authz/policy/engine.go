@@ -21,7 +21,8 @@
 // A rule is for a user ("user:alice"), a role ("role:editor"), every caller
 // ("role:anyone") or every caller with a session ("role:authenticated"); in a tenant or in
 // all ("*"). Its object is a route as the router registered it ("/invoices/:id"), with a
-// method as the action; or a type ("invoice"), which covers every invoice; or one object
+// method as the action, where "//api.example.com/invoices" is a route of that host alone and
+// "route:/*" the one route "/*"; or a type ("invoice"), which covers every invoice; or one object
 // ("invoice:42"); or all that begins alike ("/admin/*", "invoice:*"); or "*". A caller is
 // allowed what some allow rule grants and no deny rule forbids.
 //
@@ -42,7 +43,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -211,16 +211,6 @@ func (e *Engine) Covers(method, template string) bool {
 	return s != nil && slices.ContainsFunc(s.rules, func(r rule) bool {
 		return r.isRoute() && (r.action == 0 || s.names.words.text(r.action) == method) && s.covers(&r, &o)
 	})
-}
-
-// Covers reports whether the rule is for routes and for this one. A HEAD is decided as GET,
-// so ask for GET.
-func (r Rule) Covers(method, template string) bool {
-	if !r.IsRoute() || r.Action != everything && r.Action != method {
-		return false
-	}
-	prefix, pattern := strings.CutSuffix(r.Object, everything)
-	return r.Object == template || pattern && strings.HasPrefix(template, prefix)
 }
 
 func (e *Engine) snapshot() *snapshot {

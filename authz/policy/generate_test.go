@@ -110,13 +110,14 @@ func (g gen) inList(typ string) string {
 // rule returns a p row for the tenant.
 func (g gen) rule(dom string) string {
 	sub := pick(g, "user:"+g.user(), "role:"+g.role(), "role:"+g.role(), "role:"+g.role(), "role:anyone", "role:authenticated")
-	obj := pick(g, "/a", "/a/:id", "/a/*", "/admin/*", "/*", "doc", "doc", "doc", "doc:1", "doc:1", "doc:*", "doc:x/*", "doc:x:*", "note", "note:1", "*")
+	obj := pick(g, "/a", "/a/:id", "/a/*", "/admin/*", "/*", "//h.test/a", "//h.test/*",
+		"route:/a", "route:/a/*", "route:/*", "route:/a/*/b", `route:/v\:x`, "route:/x,y \"z\" #", "route://h.test/*", "route:1", "route:*", "doc", "doc", "doc", "doc:1", "doc:1", "doc:*", "doc:x/*", "doc:x:*", "note", "note:1", "*")
 	typ := ""
 	if strings.HasPrefix(obj, "doc") {
 		typ = "doc"
 	}
 	act := pick(g, "GET", "POST", "*")
-	if obj[0] != '/' {
+	if obj[0] != '/' && !strings.HasPrefix(obj, "route:/") {
 		act = pick(g, "read", "write", "*")
 	}
 	cond := "true"
@@ -124,7 +125,7 @@ func (g gen) rule(dom string) string {
 		cond = g.condition(typ, 3)
 	}
 	eft := pick(g, "allow", "allow", "allow", "deny")
-	return fmt.Sprintf("p, %s, %s, %s, %s, %s, %s", sub, dom, obj, act, csvQuote(cond), eft)
+	return fmt.Sprintf("p, %s, %s, %s, %s, %s, %s", sub, dom, csvQuote(obj), act, csvQuote(cond), eft)
 }
 
 func csvQuote(s string) string {
@@ -198,13 +199,14 @@ func (g gen) request() policy.Request {
 		}
 	}
 	if g.IntN(3) == 0 {
-		r.Object = policy.Route(pick(g, "/a", "/a/:id", "/a/b/c", "/admin", "/admin/", "/admin/x", "/b"))
+		r.Object = policy.Route(pick(g, "/a", "/a/:id", "/a/b/c", "/admin", "/admin/", "/admin/x", "/b", "/a/*", "/*", "/a/*/b", `/v\:x`, "/x,y \"z\" #",
+			"//h.test/a", "//h.test/*", "//i.test/a"))
 		r.Action = pick[policy.Action](g, "GET", "POST")
 		return r
 	}
 	r.Action = pick[policy.Action](g, "read", "write")
 	r.Object = policy.Object{
-		Type: pick(g, "doc", "doc", "doc", "note"),
+		Type: pick(g, "doc", "doc", "doc", "note", "route"),
 		ID:   pick(g, "1", "1", "2", "10", "x/1", "x:1", "x", "x/", "1/x", ""),
 		Attributes: policy.Values{
 			"owner": pick(g, "alice", "bob"), "status": pick(g, "paid", "draft", ""), "size": int64(g.IntN(3)),

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -81,10 +82,6 @@ type Object struct {
 	Attributes Attributes // nil is none
 }
 
-// Route returns the object of the route gate: the matched route template, never the URL
-// that the client typed.
-func Route(template string) Object { return Object{Route: template} }
-
 // Request asks whether a subject may do something in a tenant.
 type Request struct {
 	Tenant  tenant.ID // may be zero for an anonymous caller only
@@ -155,6 +152,10 @@ func (o *Object) validateTyped(action Action) error {
 	if len(o.ID) > maxIDLength || !printable(o.ID) {
 		return fmt.Errorf("%w: malformed object id", ErrRequest)
 	}
+	// Such a name would be that of a route in a rule.
+	if o.Type == "route" && strings.HasPrefix(o.ID, "/") {
+		return fmt.Errorf("%w: the id of an object of type route begins with a slash", ErrRequest)
+	}
 	if !validWord(string(action)) {
 		return fmt.Errorf("%w: the action on a typed object is a word in lower case", ErrRequest)
 	}
@@ -181,10 +182,6 @@ func validRole(name string) bool {
 	return name != "" && len(name) <= maxNameLength && all(name, func(b byte) bool {
 		return isLower(b) || isUpper(b) || isDigit(b) || b == '.' || b == '_' || b == '-'
 	})
-}
-
-func validMethod(s string) bool {
-	return s != "" && len(s) <= maxNameLength && all(s, isUpper)
 }
 
 // validWord accepts object types and actions: [a-z][a-z0-9_-]*.

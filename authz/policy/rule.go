@@ -10,7 +10,7 @@ import (
 type Rule struct {
 	Subject   string // "user:alice", "role:editor"
 	Tenant    string // a tenant's id, or "*" for all
-	Object    string // "/invoices/:id", "invoice", "invoice:42", "invoice:*", "*"
+	Object    string // "/invoices/:id", "/admin/*", "route:/*", "invoice", "invoice:42", "invoice:*", "*"
 	Action    string // "GET", "update", "*"
 	Condition string // "true" when there is none
 	Effect    Effect
@@ -19,7 +19,7 @@ type Rule struct {
 }
 
 // IsRoute reports whether the rule is for routes.
-func (r Rule) IsRoute() bool { return strings.HasPrefix(r.Object, "/") }
+func (r Rule) IsRoute() bool { return isRoute(r.Object) }
 
 // String returns the values of the rule, separated by commas, without CSV's quotes.
 func (r Rule) String() string {
@@ -44,6 +44,7 @@ type rule struct {
 	rest   uint32 // 0 is none
 	when   uint32 // 0 is always
 	shape  shape
+	named  bool // written route:…
 }
 
 // target is what the object of a rule covers, by Casbin's keyMatch on the object's name.
@@ -51,6 +52,7 @@ type target struct {
 	shape shape
 	typ   string // of a typed object
 	rest  string // the route, the id, or how it begins
+	named bool   // written route:…
 }
 
 type shape uint8
@@ -98,7 +100,7 @@ func (l *loader) readRule(file string, only tenant.ID, r row) {
 	n := l.names
 	l.rules = append(l.rules, rule{
 		who: n.addWho(f[1].text), tenant: n.addTenant(f[2].text), action: n.addWord(f[4].text),
-		typ: n.addWord(goal.typ), rest: n.addObject(goal.rest), when: when, shape: goal.shape,
+		typ: n.addWord(goal.typ), rest: n.addObject(goal.rest), when: when, shape: goal.shape, named: goal.named,
 	})
 	l.reasons = append(l.reasons, Reason{File: file, Line: r.line, Rule: strings.TrimLeft(r.text, " \t"), Effect: effect})
 }
@@ -141,9 +143,9 @@ func checkAction(object, action string) string {
 		return ""
 	case action == "HEAD":
 		return "HEAD is decided as GET: write GET"
-	case strings.HasPrefix(object, "/") && !method:
+	case isRoute(object) && !method:
 		return quote(action) + " on a route: write a method in upper case, or *"
-	case object != everything && !strings.HasPrefix(object, "/") && !word:
+	case object != everything && !isRoute(object) && !word:
 		return quote(action) + " on a typed object: write a word in lower case, or *"
 	case !method && !word:
 		return quote(action) + " is neither a method in upper case, nor a word in lower case, nor *"
@@ -162,6 +164,9 @@ func parseEffect(s string) (e Effect, why string) {
 }
 
 func parseTarget(s string) (t target, why string) {
+	if isNamedRoute(s) {
+		return parseNamedRoute(s)
+	}
 	pattern := strings.HasSuffix(s, "*")
 	if n := strings.Count(s, "*"); n > 1 || n == 1 && !pattern {
 		return target{}, "* stands only at the end of an object: Casbin ignores what follows it"

@@ -40,7 +40,7 @@ func build(b bundle, p problems) (*snapshot, error) {
 	if len(p.list) > 0 {
 		return nil, p.err()
 	}
-	checkModel(modelFile, b.model, &p)
+	older := checkModel(modelFile, b.model, &p)
 
 	l := newLoader(readSchema(attributesFile, b.attributes, &p), &p)
 	l.read(policyFile, tenant.ID{}, b.policy)
@@ -53,6 +53,9 @@ func build(b bundle, p problems) (*snapshot, error) {
 		if len(l.rules)+len(l.links)+len(p.list) == before {
 			p.add(f.name, 0, 0, "no row: delete the file of a tenant without rules of its own")
 		}
+	}
+	if older {
+		l.refuseNamedRoutes()
 	}
 	l.settle()
 	if len(p.list) > 0 {
@@ -105,6 +108,9 @@ func (s *snapshot) rule(i int) Rule {
 // object returns the object of a rule as the policy has it.
 func (s *snapshot) object(r *rule) string {
 	name := s.names.objects.text(r.rest)
+	if r.named {
+		return routeSpace + name
+	}
 	if r.typ != 0 && r.shape != coversType {
 		name = ":" + name
 	}
