@@ -77,12 +77,16 @@ func (i *Identity) Thumbprint() string { return i.Token.Thumbprint() }
 
 // Identify returns who asks. A request without a credential is anonymous and costs no
 // look-up. A bad bearer token is an error on every route; a bad cookie counts as none; an
-// outage is an error wherever a credential was sent.
+// outage is an error wherever a credential was sent. The path of c and its parameters are
+// decoded, so that two spellings of a path are the same request.
 func (a *Authenticator) Identify(c echo.Context) (Identity, error) {
-	r := c.Request()
-	if err := CheckTarget(r); err != nil {
+	if err := CheckTarget(c.Request()); err != nil {
 		return Identity{}, err
 	}
+	if err := settlePath(c); err != nil {
+		return Identity{}, err
+	}
+	r := c.Request()
 	credential, err := extract(r, a.Cookie, a.DPoP != nil)
 	if err != nil {
 		return Identity{}, err

@@ -187,7 +187,7 @@ func TestTheOlderModelDecidesAllButExactRoutes(t *testing.T) {
 	}
 	fsys := with(fine, "p, role:anyone, *, route:/*, GET, true, deny")
 	fsys["model.conf"] = &mapFile{Data: []byte(older)}
-	if _, err := policy.Load(fsys, policy.Options{}); err == nil || !strings.Contains(err.Error(), "policy.csv:2") || !strings.Contains(err.Error(), `p.obj == "route:" + r.obj.Name`) {
+	if _, err := policy.Load(fsys, policy.Options{}); err == nil || !strings.Contains(err.Error(), "policy.csv:3") || !strings.Contains(err.Error(), `p.obj == "route:" + r.obj.Name`) {
 		t.Errorf("a rule that the model never matches: %v", err)
 	}
 }
