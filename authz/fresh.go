@@ -74,7 +74,7 @@ func requireSignIn(refusal error, enough func(session.Session) bool) echo.Middle
 			caller.gate.observe(ctx, Event{
 				Kind:    SignInDecision,
 				Action:  routeAction(c.Request().Method),
-				Object:  c.Path(),
+				Object:  routeName(c),
 				Err:     err,
 				Elapsed: time.Since(start),
 			}, caller)

@@ -100,20 +100,21 @@ func (g *gate) preflight(c echo.Context) error {
 func (g *gate) admit(c echo.Context) (*Caller, error) {
 	start := time.Now()
 	identity, err := g.authenticator.Identify(c)
+	route := routeName(c)
 	caller := &Caller{session: identity.Session, thumbprint: identity.Thumbprint(), gate: g}
 	caller.env.begin(c, identity.Session)
 	caller.life.token = identity.Token.ExpiresAt()
-	caller.life.route = policy.Request{Tenant: caller.Tenant(), Action: routeAction(c.Request().Method), Object: policy.Route(c.Path()), Env: &caller.env}
+	caller.life.route = policy.Request{Tenant: caller.Tenant(), Action: routeAction(c.Request().Method), Object: policy.Route(route), Env: &caller.env}
 	var decision policy.Decision
 	ctx := c.Request().Context()
 	if err == nil {
 		ctx = caller.bind(ctx)
-		decision, err = g.decideRoute(c, caller, identity.Ignored)
+		decision, err = g.decideRoute(c, route, caller, identity.Ignored)
 	}
 	event := Event{
 		Kind:     RouteDecision,
 		Action:   routeAction(c.Request().Method),
-		Object:   c.Path(),
+		Object:   route,
 		Decision: decision,
 		Err:      err,
 		Elapsed:  time.Since(start),
@@ -132,16 +133,16 @@ func (g *gate) admit(c echo.Context) (*Caller, error) {
 
 // decideRoute asks the policy for the matched route template and the method; never for
 // the URL, of which there are many for one route.
-func (g *gate) decideRoute(c echo.Context, caller *Caller, ignored error) (policy.Decision, error) {
+func (g *gate) decideRoute(c echo.Context, route string, caller *Caller, ignored error) (policy.Decision, error) {
 	r := c.Request()
-	if c.Path() == "" {
+	if route == "" {
 		return policy.Decision{}, unrouted(caller, echo.ErrNotFound)
 	}
 	decision, err := g.policy.Decide(r.Context(), policy.Request{
 		Tenant:  caller.Tenant(),
 		Subject: caller.subject(),
 		Action:  routeAction(r.Method),
-		Object:  policy.Route(c.Path()),
+		Object:  policy.Route(route),
 		Env:     &caller.env,
 	})
 	if err == nil && decision.Allowed() {

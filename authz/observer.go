@@ -55,7 +55,7 @@ type Event struct {
 	Actors session.Actors
 
 	Action   policy.Action // the method for a route
-	Object   string        // the route template, or the object's type and id
+	Object   string        // the route as [Route.Object] names it, or the object's type and id
 	Decision policy.Decision
 
 	// Err is nil when the request goes on. Otherwise it is why not: the refusal, or the

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -9,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,10 +25,12 @@ import (
 type probe struct {
 	method, target string
 	header         http.Header
+	of             Route // that it is an example of, the zero Route for none
 
 	gate    *gate    // that stopped it, nil when none did
 	path    string   // the route as the gate saw it
 	seen    string   // the method as the gate saw it
+	host    string   // the host as the gate saw it
 	before  []string // the functions that called the gate, the nearest first
 	handled bool     // it went as far as a handler
 	status  int
@@ -48,7 +52,7 @@ func IsProbe(ctx context.Context) bool { return ctx.Value(probeKey{}) != nil }
 // met notes that the gate has the probe and ends it there: what stands behind the gate
 // never sees one.
 func (p *probe) met(g *gate, c echo.Context) error {
-	p.gate, p.path, p.seen = g, c.Path(), c.Request().Method
+	p.gate, p.path, p.seen, p.host = g, c.Path(), c.Request().Method, c.Request().Host
 	var callers [128]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
 	for {
@@ -78,50 +82,100 @@ func noted(c echo.Context) error {
 // withStand calls f for the default router and for each host that has its own, while
 // requests to that host find routes of the same methods and paths with handlers of ours.
 // It uses the one public place where a router can be exchanged and leaves it as it was.
-func withStand(e *echo.Echo, f func(stand, []*echo.Route)) {
-	spare := strings.ToLower(rand.Text()) + ".verify.invalid"
+func withStand(e *echo.Echo, f func(stand, []Route)) {
+	// What a probe leaves in Echo's pool has room for the parameters of routes that are added
+	// later, or Echo would fail on them for having served before (labstack/echo#538).
+	echo.NewRouter(e).Add(http.MethodGet, strings.Repeat("/:p", room), noted)
 	live := e.Routers()
 	routers := maps.Clone(live)
+	spare := spareHost()
 	routers[spare] = e.Router()
 	for _, host := range slices.Sorted(maps.Keys(routers)) {
-		old, had := live[host]
-		routes := guarded(routers[host].Routes())
-		live[host] = echo.NewRouter(e)
-		for _, r := range routes {
-			live[host].Add(r.Method, r.Path, noted)
+		name := host
+		if host == spare {
+			name = ""
 		}
-		func() {
-			defer func() {
-				delete(live, host)
-				if had {
-					live[host] = old
-				}
-			}()
-			f(stand{e, host}, routes)
-		}()
+		routes := routesOf(name, routers[host])
+		stood := echo.NewRouter(e)
+		for _, r := range routes {
+			stood.Add(r.Method, r.Path, noted)
+		}
+		exchanged(live, host, stood, func() { f(stand{e, host}, routes) })
 	}
 }
 
+// room is for how many parameters contexts are left in the pool.
+const room = 16
+
+func spareHost() string { return strings.ToLower(rand.Text()) + ".verify.invalid" }
+
+// exchanged calls f while a host has another router.
+func exchanged(live map[string]*echo.Router, host string, router *echo.Router, f func()) {
+	old, had := live[host]
+	live[host] = router
+	defer func() {
+		delete(live, host)
+		if had {
+			live[host] = old
+		}
+	}()
+	f()
+}
+
 // send runs a probe through everything that the service does with a request.
-func (s stand) send(p *probe, body string) (err error) {
+func (s stand) send(p *probe, body string) error {
+	for range maxStale {
+		*p = probe{method: p.method, target: p.target, header: p.header.Clone(), of: p.of}
+		stale, err := s.once(p, body)
+		if !stale {
+			return err
+		}
+	}
+	return fmt.Errorf("%s %s: Echo fails, as on routes that were added after it served requests", p.method, p.target)
+}
+
+// maxStale is more contexts than any pool of a service that does not serve yet holds.
+const maxStale = 10_000
+
+// once sends a probe. It reports stale when Echo takes a context from its pool that was made
+// before the service had its last routes, and fails on it (labstack/echo#538). That is how
+// the service would fail, and no word about its middleware; and Echo loses the context by it,
+// so that none is left once a probe gets through.
+func (s stand) once(p *probe, body string) (stale bool, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	r, err := http.NewRequestWithContext(context.WithValue(ctx, probeKey{}, p), p.method, "https://"+s.host+p.target, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(context.WithValue(ctx, probeKey{}, p), p.method, "https://verify.invalid"+p.target, strings.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("%s %s cannot be requested: %w", p.method, p.target, err)
+		return false, fmt.Errorf("%s %s cannot be requested: %w", p.method, p.target, err)
 	}
 	if p.header != nil {
 		r.Header = p.header
 	}
 	r.Header.Set("User-Agent", "reeve-verify")
-	r.Host, r.RequestURI, r.TLS, r.RemoteAddr = s.host, p.target, &tls.ConnectionState{}, stranger()
+	r.URL.Host, r.Host, r.RequestURI, r.TLS, r.RemoteAddr = s.host, s.host, p.target, &tls.ConnectionState{}, stranger()
 	defer func() {
 		if v := recover(); v != nil {
+			stale = inRouter()
 			err = fmt.Errorf("%s %s panics in front of the middleware: %v", p.method, p.target, v)
 		}
 	}()
 	s.e.ServeHTTP(&sink{p: p, header: http.Header{}}, r)
-	return nil
+	return false, nil
+}
+
+// inRouter reports whether Echo's router is what panics.
+func inRouter() bool {
+	var callers [32]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
+	for {
+		f, more := frames.Next()
+		if !strings.HasPrefix(f.Function, "runtime.") {
+			return strings.HasSuffix(f.Function, "echo/v4.(*Router).Find")
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // stranger is an address for documentation (RFC 3849), another each time, so that no
@@ -166,68 +220,95 @@ func (p *probe) verdict(engine *policy.Engine) error {
 }
 
 // verifyPlace says what is wrong with where the middleware stands.
-func verifyPlace(e *echo.Echo, engine *policy.Engine) error {
-	var problems []error
-	withStand(e, func(s stand, routes []*echo.Route) {
-		problems = append(problems, s.verify(routes, engine)...)
+func (v *verification) verifyPlace(e *echo.Echo, engine *policy.Engine) {
+	withStand(e, func(s stand, routes []Route) {
+		v.Unguarded = append(v.Unguarded, s.verify(routes, engine)...)
 	})
-	return errors.Join(problems...)
 }
 
-func (s stand) verify(routes []*echo.Route, engine *policy.Engine) []error {
+func (s stand) verify(routes []Route, engine *policy.Engine) (problems []Unguarded) {
+	add := func(of Route, err error) {
+		if err != nil {
+			problems = append(problems, Unguarded{of, err.Error()})
+		}
+	}
 	word := strings.ToLower(rand.Text())
 	first := &probe{method: http.MethodGet, target: "/" + word}
 	if err := s.send(first, ""); err != nil {
-		return []error{err}
+		add(Route{}, err)
+		return problems
 	}
 	if first.gate == nil {
-		return []error{fmt.Errorf("the middleware is missing: %s %s is answered %d without it; register it with Use, before what serves content", first.method, first.target, first.status)}
+		add(Route{}, fmt.Errorf("the middleware is missing: %s %s is answered %d without it; register it with Use, before what serves content", first.method, first.target, first.status))
+		return problems
 	}
-	problems := append(s.verifyOrder(word, engine), first.verdict(engine), first.standing())
+	add(Route{}, s.verifyOrder(word, engine))
+	add(Route{}, first.verdict(engine))
+	add(Route{}, first.standing())
 	probes := []*probe{
 		{method: http.MethodGet, target: "/"},
 		{method: http.MethodOptions, target: "/" + word},
 	}
 	for _, r := range routes {
-		probes = append(probes, &probe{method: r.Method, target: example(r.Path, word)})
+		if !policy.IsMethod(r.Method) {
+			continue // it has an error of its own, and cannot always be sent
+		}
+		probes = append(probes, &probe{method: r.Method, target: escaped(example(r.Path, word)), of: r})
 		if target := example(r.Path, word+".js"); strings.HasSuffix(target, ".js") {
 			for _, suffix := range assets {
-				probes = append(probes, &probe{method: r.Method, target: example(r.Path, word+suffix)})
+				probes = append(probes, &probe{method: r.Method, target: escaped(example(r.Path, word+suffix)), of: r})
 			}
 		}
 	}
 	for _, p := range probes {
-		problems = append(problems, s.send(p, ""), p.verdict(engine))
+		add(p.of, s.send(p, ""))
+		add(p.of, p.verdict(engine))
 	}
-	return slices.DeleteFunc(problems, func(err error) bool { return err == nil })
+	return problems
 }
+
+// escaped is a path as a client sends it.
+func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
 // assets are what paths end with that somebody may have thought to be of files for everybody:
 // who asks for /users/1.js is answered as for /users/1 where a route takes any name.
 var assets = []string{".js", ".css", ".png", ".ico", ".html", ".json"}
 
 // verifyOrder says whether the gate sees a request before it is routed, or with another
-// method than it was routed by. Two routes that differ in the name of a parameter tell
-// which of the two methods the router saw.
-func (s stand) verifyOrder(word string, engine *policy.Engine) []error {
-	router := s.e.Routers()[s.host]
-	router.Add(http.MethodPost, "/"+word+"/:post", noted)
-	router.Add(http.MethodPut, "/"+word+"/:put", noted)
+// method or host than it was routed by. In place of the service's routes stand some that
+// differ in the name of a parameter, which tells by what the router chose.
+func (s stand) verifyOrder(word string, engine *policy.Engine) (err error) {
+	live, other := s.e.Routers(), spareHost()
+	here, there := echo.NewRouter(s.e), echo.NewRouter(s.e)
+	here.Add(http.MethodPost, "/:post", noted)
+	here.Add(http.MethodPut, "/:put", noted)
+	there.Add(http.MethodPost, "/:there", noted)
+	there.Add(http.MethodPut, "/:there", noted)
 	p := &probe{method: http.MethodPost, target: "/" + word + "/x?_method=PUT", header: http.Header{
 		"X-Http-Method-Override": {http.MethodPut},
 		"Content-Type":           {"application/x-www-form-urlencoded"},
+		"X-Forwarded-Host":       {other},
+		"Forwarded":              {"host=" + other},
 	}}
-	if err := s.send(p, "_method=PUT"); err != nil {
-		return []error{err}
+	exchanged(live, s.host, here, func() {
+		exchanged(live, other, there, func() { err = s.send(p, "_method=PUT") })
+	})
+	if err != nil || p.gate == nil {
+		return cmp.Or(err, p.verdict(engine))
 	}
-	routed := map[string]string{"/" + word + "/:post": http.MethodPost, "/" + word + "/:put": http.MethodPut}[p.path]
+	byMethod := map[string]string{"/:post": http.MethodPost, "/:put": http.MethodPut, "/:there": p.seen}
+	byHost := map[string]string{"/:post": s.host, "/:put": s.host, "/:there": other}
 	switch {
-	case p.gate != nil && p.path == "":
-		return []error{errors.New("the middleware is registered with Pre, where no route is known yet: register it with Use")}
-	case p.gate != nil && routed != p.seen:
-		return []error{fmt.Errorf("the method of a request is changed from %s to %s after it was routed: register the override with Pre", routed, p.seen)}
+	case p.path == "":
+		return errors.New("the middleware is registered with Pre, where no route is known yet: register it with Use")
+	case byMethod[p.path] == "":
+		return p.verdict(engine) // something in front gave it another host altogether
+	case byMethod[p.path] != p.seen:
+		return fmt.Errorf("the method of a request is changed from %s to %s after it was routed: register the override with Pre", byMethod[p.path], p.seen)
+	case byHost[p.path] != p.host:
+		return errors.New("the Host of a request is changed after it was routed: register what changes it with Pre")
 	}
-	return []error{p.verdict(engine)}
+	return p.verdict(engine)
 }
 
 // standing says which middleware in front of the gate serves what no policy decides on.

@@ -1,14 +1,17 @@
 package authz
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/middleware"
 )
 
 // Verify refuses a service that Reeve does not guard. Call it after the last route and the
@@ -29,7 +32,8 @@ import (
 //     example of one of the routes with a 2xx, as Echo's CORS does for every OPTIONS, and
 //     anything around it that passes one of these by, such as a skipper on a path or on what
 //     looks like the name of a file;
-//   - a method override after routing, by which one method is decided on and another runs;
+//   - a method override after routing, by which one method is decided on and another runs,
+//     and a change of the Host after it, by which one host's route is;
 //   - a gate that decides by another engine.
 //
 // Not found are what answers or skips only certain other paths, hosts, headers or clients,
@@ -37,67 +41,127 @@ import (
 // both guard is meant to. A middleware in front that refuses or redirects a request hides
 // nothing behind it and is no problem. Middleware counts and logs these requests like any
 // other; [IsProbe] tells them apart.
-func Verify(e *echo.Echo, engine *policy.Engine) error {
-	if e == nil || engine == nil {
-		return errors.New("authz: Verify: no Echo or no policy engine")
+func Verify(e *echo.Echo, engine *policy.Engine, options ...VerifyOption) error {
+	v, err := newVerification("Verify", e, engine, options)
+	if err != nil {
+		return err
 	}
-	if err := errors.Join(verifyPlace(e, engine), verifyRoutes(e, engine)); err != nil {
-		return fmt.Errorf("authz: the service is not guarded:\n%w", err)
-	}
-	return nil
+	v.heading = "the service is not guarded"
+	v.verifyPlace(e, engine)
+	v.verifyRoutes(e, engine)
+	return v.orNil()
 }
 
 // VerifyRoutes is the part of [Verify] that compares routes and rules. It sends no requests
 // and may be called while the service serves, as for a policy that was loaded again.
-func VerifyRoutes(e *echo.Echo, engine *policy.Engine) error {
+func VerifyRoutes(e *echo.Echo, engine *policy.Engine, options ...VerifyOption) error {
+	v, err := newVerification("VerifyRoutes", e, engine, options)
+	if err != nil {
+		return err
+	}
+	v.heading = "routes and rules differ"
+	v.verifyRoutes(e, engine)
+	return v.orNil()
+}
+
+// VerifyOption changes what [Verify] and [VerifyRoutes] refuse.
+type VerifyOption func(*verification)
+
+// WarnUnrouted has warn told of each rule for a route that the service does not have, in
+// place of an error. Builds that share one policy need it, such as those of a rolling deploy:
+// an older one starts with rules for routes that only the newer one has. A rule whose path is
+// mistyped is then found by nobody who does not read the warnings, also one that denies.
+func WarnUnrouted(warn func(policy.Rule)) VerifyOption {
+	return func(v *verification) { v.warn, v.warns = warn, true }
+}
+
+// verification is a VerifyError that is being made.
+type verification struct {
+	VerifyError
+	warn  func(policy.Rule)
+	warns bool
+}
+
+func newVerification(name string, e *echo.Echo, engine *policy.Engine, options []VerifyOption) (*verification, error) {
 	if e == nil || engine == nil {
-		return errors.New("authz: VerifyRoutes: no Echo or no policy engine")
+		return nil, errors.New("authz: " + name + ": no Echo or no policy engine")
 	}
-	if err := verifyRoutes(e, engine); err != nil {
-		return fmt.Errorf("authz: routes and rules differ:\n%w", err)
+	var v verification
+	for _, option := range options {
+		option(&v)
 	}
-	return nil
+	if v.warns && v.warn == nil {
+		return nil, errors.New("authz: " + name + ": WarnUnrouted without a function to tell")
+	}
+	return &v, nil
 }
 
 // verifyRoutes says which routes nobody can reach, because what has no rule is refused,
-// and which rules guard nothing, because their paths are likely mistyped.
-func verifyRoutes(e *echo.Echo, engine *policy.Engine) error {
-	routes := e.Routes()
-	for _, router := range e.Routers() {
-		routes = append(routes, router.Routes()...)
-	}
-	routes = guarded(routes)
-	var problems []error
+// which rules guard nothing, because their paths are likely mistyped, and which routes are
+// open to more than their own rule says.
+func (v *verification) verifyRoutes(e *echo.Echo, engine *policy.Engine) {
+	routes := allRoutes(e)
 	for _, r := range routes {
-		if !engine.Covers(string(routeAction(r.Method)), r.Path) {
-			problems = append(problems, fmt.Errorf("route %s %s has no rule: every request to it is refused%s", r.Method, r.Path, unnamable(r.Path)))
+		get := Route{http.MethodGet, r.Host, r.Path}
+		if r.Method == http.MethodHead && slices.Contains(routes, get) {
+			continue // it is decided as GET
+		}
+		if reason := unruled(r, engine); reason != "" {
+			v.Unruled = append(v.Unruled, Unruled{r, reason})
 		}
 	}
 	for _, rule := range engine.RouteRules() {
-		if !slices.ContainsFunc(routes, func(r *echo.Route) bool { return rule.Covers(string(routeAction(r.Method)), r.Path) }) {
-			problems = append(problems, fmt.Errorf("%s:%d: the rule for %s %s has no route", rule.File, rule.Line, rule.Action, rule.Object))
+		switch {
+		case slices.ContainsFunc(routes, func(r Route) bool { return rule.Covers(string(routeAction(r.Method)), r.Object()) }):
+		case v.warns:
+			v.warn(rule)
+		default:
+			v.Unrouted = append(v.Unrouted, rule)
 		}
 	}
-	return errors.Join(problems...)
+	v.Exposed = exposures(routes, engine.Rules())
 }
 
-// unnamable says what to do about a route that no rule can name: one whose * stands after
-// other than a slash, as Static registers for a prefix without one. It would serve
-// /files-of-others by the rule for /files.
-func unnamable(path string) string {
-	if prefix, ok := strings.CutSuffix(path, "*"); ok && !strings.HasSuffix(prefix, "/") {
-		return fmt.Sprintf("; register it for the prefix %s/, for which there can be a rule", prefix)
+// unruled says why every request to a route is refused, and what to do; "" when some rule is
+// about it.
+func unruled(r Route, engine *policy.Engine) string {
+	action, object := string(routeAction(r.Method)), r.Object()
+	if !policy.IsMethod(action) {
+		return "cannot be reached: no rule can name the method, and every request with it is refused; register it in upper case, of letters, digits and -, _ or ."
 	}
-	return ""
+	if strings.Contains(r.Host, "/") {
+		return "cannot be reached: its host " + r.Host + " is none that a request can have"
+	}
+	u := &url.URL{Path: example(r.Path, "x")}
+	if err := middleware.CheckTarget(&http.Request{URL: u}); err != nil {
+		return "cannot be reached: a request for it is refused (" + err.Error() + "); register it in characters that a path can have, not escaped"
+	}
+	if engine.Covers(action, object) {
+		return ""
+	}
+	reason := "has no rule"
+	if r.Host != "" {
+		reason += " for the host " + r.Host
+	}
+	reason += ": every request to it is refused"
+	name, why := policy.RouteObject(object)
+	// Static registers this for a prefix without a slash. It also serves /filesystem.
+	prefix, static := strings.CutSuffix(r.Path, "*")
+	switch {
+	case why != "":
+		return reason + ", and none can name it, because " + why + ": register it otherwise"
+	case static && !strings.HasSuffix(prefix, "/"):
+		return reason + "; register it for the prefix " + prefix + "/, or write a rule for " + name
+	case name != r.Path:
+		return reason + "; write one for " + name
+	}
+	return reason
 }
 
-// guarded returns the routes that need a rule, sorted. Echo's entries for unmatched paths
-// are left out: requests that end there have no route to name in a rule, and are refused
-// unless a pattern covers them.
-func guarded(routes []*echo.Route) []*echo.Route {
-	routes = slices.DeleteFunc(routes, func(r *echo.Route) bool { return r.Method == echo.RouteNotFound })
-	slices.SortFunc(routes, func(a, b *echo.Route) int {
-		return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
+// sorted sorts routes by what rules name them, and then by method.
+func sorted(routes []Route) []Route {
+	slices.SortFunc(routes, func(a, b Route) int {
+		return cmp.Or(strings.Compare(a.Object(), b.Object()), strings.Compare(a.Method, b.Method))
 	})
 	return routes
 }

@@ -38,6 +38,7 @@ p, role:anyone,        *,    /public,        GET,    true, allow
 p, role:anyone,        *,    /public,        POST,   true, allow
 p, role:authenticated, *,    /me,            GET,    true, allow
 p, role:authenticated, *,    /me,            POST,   true, allow
+p, role:authenticated, *,    //own.test/me,  GET,    true, allow
 p, role:viewer,        *,    /notes/:id,     GET,    true, allow
 p, role:editor,        *,    /notes/:id,     PUT,    true, allow
 p, role:viewer,        *,    note,           read,   true, allow

@@ -1,0 +1,69 @@
+package authz
+
+import (
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+// Route is a route that Echo has.
+type Route struct {
+	Method string
+	Host   string // of the router that has it, "" for the one that serves every other host
+	Path   string // the template, as it was registered
+}
+
+// Object returns the route as rules and events name it: its template, after the host of a
+// router of its own, "//api.example.com/invoices/:id".
+func (r Route) Object() string {
+	if r.Host == "" {
+		return r.Path
+	}
+	return policy.HostRoute(r.Host, r.Path).Route
+}
+
+// String returns the method and the object.
+func (r Route) String() string { return r.Method + " " + r.Object() }
+
+// routeName returns the route that Echo chose as rules name it, "" for none. Echo compares
+// the Host of a request with that of each router byte by byte: api.example.com:8080 and
+// API.example.com are served by the router for every other host, and are named so.
+func routeName(c echo.Context) string {
+	path := c.Path()
+	routers := c.Echo().Routers()
+	if path == "" || len(routers) == 0 {
+		return path
+	}
+	host := c.Request().Host
+	if _, own := routers[host]; !own {
+		return path
+	}
+	if strings.Contains(host, "/") {
+		return "" // its routes could be named as another host's; no server passes one on
+	}
+	return Route{Host: host, Path: path}.Object()
+}
+
+// routesOf returns the routes of a router, without Echo's entries for unmatched paths:
+// requests that end there have no route to name in a rule, and are refused unless a pattern
+// covers them.
+func routesOf(host string, router *echo.Router) []Route {
+	var routes []Route
+	for _, r := range router.Routes() {
+		if r.Method != echo.RouteNotFound {
+			routes = append(routes, Route{r.Method, host, r.Path})
+		}
+	}
+	return sorted(routes)
+}
+
+// allRoutes returns the routes of e and of each host that has a router of its own.
+func allRoutes(e *echo.Echo) []Route {
+	routes := routesOf("", e.Router())
+	for host, router := range e.Routers() {
+		routes = append(routes, routesOf(host, router)...)
+	}
+	return sorted(routes)
+}
