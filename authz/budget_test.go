@@ -168,7 +168,7 @@ func TestAPolicyThatCannotDecideIsAnOutage(t *testing.T) {
 	w.echo.GET("/notes/:id", func(c echo.Context) error {
 		ctx, cancel := context.WithCancel(c.Request().Context())
 		cancel()
-		_, err := authz.Check(ctx, "read", authz.Object{Type: "note", ID: "1"})
+		_, err := authz.Check(ctx, "read", authz.Object{Type: "note", ID: "1", Tenant: acme})
 		return err
 	})
 	w.want(w.do("GET", "/notes/1", bearer), 503, "auth-unavailable")

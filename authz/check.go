@@ -10,6 +10,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Errors of [Check] and [Require]. Return them from a handler: the middleware answers
@@ -35,7 +36,15 @@ var (
 //	}
 //
 // A denial wraps [ErrDenied] or [ErrHidden]; for an anonymous caller it is the demand to
-// sign in. Anything else is an outage or a misuse, and denies too.
+// sign in. Anything else is an outage or a misuse, and denies too. Misuse wraps
+// [middleware.ErrMisused], which is answered 500, and its text says what to write: obj has an
+// ID and no Tenant, is of a type that no file of the policy names, or has an attribute of
+// another Go type than attributes.csv declares and a condition asks for it.
+//
+// obj.Tenant is the tenant that is stored with the object. Where it is not the caller's, there
+// is no such object: [ErrHidden]. Taken from the caller instead, it would prove nothing.
+// Without an ID, as when creating, obj may leave it out: then it is the caller's. An anonymous
+// caller has no tenant and is asked about in the object's, where rules for role:anyone decide.
 func Check(ctx context.Context, action Action, obj Object) (Decision, error) {
 	decision, err := check(ctx, action, obj)
 	if err != nil {
@@ -70,20 +79,45 @@ func (c *Caller) check(ctx context.Context, action Action, obj Object) (Decision
 	if err == nil && decision.Allowed() {
 		return decision, nil
 	}
-	// What no policy can decide, because its id or action is malformed, is refused like
-	// what no rule allows: the id may be the client's.
-	if err != nil && !errors.Is(err, policy.ErrRequest) {
-		return Decision{}, fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
+	if failure := undecided(err); failure != nil {
+		return Decision{}, failure
+	}
+	if err == nil && obj.Route == "" && !c.gate.policy.Names(action, obj.Type) {
+		// Misspelt by the service, or withdrawn by the policy's editor: a denial either way.
+		err = fmt.Errorf("authz: no rule about %s has the action %q", obj.Type, action)
 	}
 	return decision, because(c.refuse(ctx, action, obj), err)
 }
 
+// where returns the tenant that an object is decided in. An anonymous caller has none, and is
+// asked about in the object's.
+func (c *Caller) where(obj Object) tenant.ID {
+	if c.Anonymous() {
+		return obj.Tenant
+	}
+	return c.Tenant()
+}
+
 // foreign reports whether obj belongs to another tenant than the caller.
-func (c *Caller) foreign(obj Object) bool { return !obj.Tenant.IsZero() && obj.Tenant != c.Tenant() }
+func (c *Caller) foreign(obj Object) bool { return !obj.Tenant.IsZero() && obj.Tenant != c.where(obj) }
 
 // request is what the policy is asked about an object.
 func (c *Caller) request(action Action, obj Object) policy.Request {
-	return policy.Request{Tenant: c.Tenant(), Subject: c.subject(), Action: action, Object: obj, Env: &c.env}
+	return policy.Request{Tenant: c.where(obj), Subject: c.subject(), Action: action, Object: obj, Env: &c.env}
+}
+
+// undecided returns the error for what the policy could not decide, and nil for what it
+// refuses. A request that no policy can decide, because its id or action is malformed or an
+// attribute of the session is of another type than the policy declares, is refused like one
+// that no rule allows: the values may be the client's.
+func undecided(err error) error {
+	switch {
+	case errors.Is(err, policy.ErrMisused):
+		return fmt.Errorf("%w: %w", middleware.ErrMisused, err)
+	case err == nil || errors.Is(err, policy.ErrRequest):
+		return nil
+	}
+	return fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
 }
 
 // because adds a cause, when there is one, for the log.
@@ -101,7 +135,8 @@ func Can(ctx context.Context, action Action, obj Object) bool {
 }
 
 // Require returns middleware for one route that checks the object the request is about
-// before the handler runs. object finds it; its error is returned as it is, and denies.
+// before the handler runs. object finds it, with the tenant that is stored with it, see [Check];
+// its error is returned as it is, and denies.
 func Require(action Action, object func(c echo.Context) (Object, error)) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

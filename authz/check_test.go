@@ -35,7 +35,7 @@ func (w *world) inside(bearer string, f func(ctx context.Context)) {
 }
 
 func note(owner string) authz.Object {
-	return authz.Object{Type: "note", ID: "1", Attributes: authz.Values{"owner": owner}}
+	return authz.Object{Type: "note", ID: "1", Tenant: acme, Attributes: authz.Values{"owner": owner}}
 }
 
 func TestCheck(t *testing.T) {
@@ -43,8 +43,8 @@ func TestCheck(t *testing.T) {
 	editor, _ := w.login(acme, alice, "editor")
 	theirs := note("alice")
 	theirs.Tenant = globex
-	ours := note("alice")
-	ours.Tenant = acme
+	homeless := note("alice")
+	homeless.Tenant = tenant.ID{}
 	denied := note("alice")
 	denied.ID = "13"
 	w.inside(editor, func(ctx context.Context) {
@@ -54,15 +54,17 @@ func TestCheck(t *testing.T) {
 			err    error
 		}{
 			"what a rule allows":             {"update", note("alice"), nil},
-			"of the caller's tenant":         {"update", ours, nil},
+			"an id without a tenant":         {"update", homeless, middleware.ErrMisused},
+			"a type as a whole":              {"read", authz.Object{Type: "note"}, nil},
+			"another tenant's type":          {"read", authz.Object{Type: "note", Tenant: globex}, authz.ErrHidden},
 			"through the role's hierarchy":   {"read", note("bob"), nil},
 			"a condition that does not hold": {"update", note("bob"), authz.ErrDenied},
-			"a missing attribute":            {"update", authz.Object{Type: "note", ID: "1"}, authz.ErrDenied},
-			"an attribute of another kind":   {"update", authz.Object{Type: "note", ID: "1", Attributes: authz.Values{"owner": []string{"alice"}}}, authz.ErrDenied},
+			"a missing attribute":            {"update", authz.Object{Type: "note", ID: "1", Tenant: acme}, authz.ErrDenied},
+			"an attribute of another kind":   {"update", authz.Object{Type: "note", ID: "1", Tenant: acme, Attributes: authz.Values{"owner": []string{"alice"}}}, middleware.ErrMisused},
 			"an action without a rule":       {"delete", note("alice"), authz.ErrDenied},
-			"an unknown type":                {"read", authz.Object{Type: "memo", ID: "1"}, authz.ErrDenied},
+			"an unknown type":                {"read", authz.Object{Type: "memo", ID: "1", Tenant: acme}, middleware.ErrMisused},
 			"a deny rule":                    {"read", denied, authz.ErrDenied},
-			"an id that cannot be one":       {"update", authz.Object{Type: "note", ID: "1\n", Attributes: authz.Values{"owner": "alice"}}, authz.ErrDenied},
+			"an id that cannot be one":       {"update", authz.Object{Type: "note", ID: "1\n", Tenant: acme, Attributes: authz.Values{"owner": "alice"}}, authz.ErrDenied},
 			"another tenant's object":        {"read", theirs, authz.ErrHidden},
 			"no action":                      {"", note("alice"), authz.ErrDenied},
 			"no object":                      {"read", authz.Object{}, authz.ErrDenied},

@@ -3,7 +3,6 @@ package authz
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"time"
@@ -148,9 +147,8 @@ func (g *gate) decideRoute(c echo.Context, route string, caller *Caller, ignored
 	if err == nil && decision.Allowed() {
 		return decision, nil
 	}
-	// A method that no policy can decide is refused like one that no rule allows.
-	if err != nil && !errors.Is(err, policy.ErrRequest) {
-		return policy.Decision{}, fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
+	if failure := undecided(err); failure != nil {
+		return policy.Decision{}, failure
 	}
 	switch {
 	case caller.Anonymous() && ignored != nil:

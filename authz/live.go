@@ -254,11 +254,11 @@ func (l *lifetime) judge(ctx context.Context, now *session.Session) error {
 	request := l.route
 	request.Subject = l.caller.subject()
 	decision, err := l.caller.gate.policy.Decide(ctx, request)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
-	case !decision.Allowed():
-		return ErrDenied
+	if failure := undecided(err); failure != nil {
+		return failure
+	}
+	if err != nil || !decision.Allowed() {
+		return because(ErrDenied, err)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (l *refusalLog) refused(c echo.Context, err error) {
 	if !ok {
 		return
 	}
-	attrs := []slog.Attr{slog.String("route", routeName(c)), slog.String("cause", cause(err))}
+	attrs := []slog.Attr{slog.String("route", loggedRoute(c)), slog.String("cause", cause(err))}
 	if left > 0 {
 		attrs = append(attrs, slog.Int("left_out", left))
 	}
@@ -67,10 +67,10 @@ func (l *refusalLog) turn(now time.Time) (left int, ok bool) {
 	return left, true
 }
 
-// routeName is the method and the template of the route. What is no method of HTTP is the
-// client's text and left out, and a request that no route serves has no template.
-func routeName(c echo.Context) string {
-	path := c.Path()
+// loggedRoute is the method and the name of the route. What is no method of HTTP is the
+// client's text and left out, and a request that no route serves has no name.
+func loggedRoute(c echo.Context) string {
+	path := routeName(c)
 	if path == "" {
 		path = "none"
 	}

@@ -199,7 +199,7 @@ func TestARoleThatChangesIsSeenInsideAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.WatchOptions{})
 		may := make(chan bool)
-		note := authz.Object{Type: "note", ID: "1", Attributes: authz.Values{"owner": "alice"}}
+		note := authz.Object{Type: "note", ID: "1", Tenant: acme, Attributes: authz.Values{"owner": "alice"}}
 		s.echo.GET("/events", func(c echo.Context) error {
 			s.opened <- struct{}{}
 			ctx := c.Request().Context()

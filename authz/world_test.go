@@ -146,7 +146,7 @@ func (w *world) routes() {
 		return c.String(http.StatusOK, caller.Tenant().String()+"/"+caller.User().String()+"\n")
 	})
 	note := func(c echo.Context) (authz.Object, error) {
-		return authz.Object{Type: "note", ID: c.Param("id"), Attributes: authz.Values{"owner": "alice"}}, nil
+		return authz.Object{Type: "note", ID: c.Param("id"), Tenant: acme, Attributes: authz.Values{"owner": "alice"}}, nil
 	}
 	w.echo.GET("/notes/:id", ok, authz.Require("read", note))
 	w.echo.PUT("/notes/:id", ok, authz.Require("update", note))

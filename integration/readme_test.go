@@ -265,7 +265,7 @@ func explained(t *testing.T, want string) {
 		Tenant:  acme,
 		Subject: policy.Subject{ID: "alice", Roles: policy.RoleNames{"editor"}},
 		Action:  "update",
-		Object:  policy.Object{Type: "invoice", ID: "42", Attributes: policy.Values{"owner": "alice", "status": "paid"}},
+		Object:  policy.Object{Type: "invoice", ID: "42", Tenant: acme, Attributes: policy.Values{"owner": "alice", "status": "paid"}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -275,7 +275,7 @@ func TestDecisionsDuringPublicationsAreEachOnePolicys(t *testing.T) {
 	for n := range rounds {
 		effects[policyRevision(t, shop(n))] = [...]policy.Effect{policy.Allow, policy.Deny}[n%2]
 	}
-	r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "bob", Roles: policy.RoleNames{"viewer"}}, Action: "read", Object: policy.Object{Type: "doc", ID: "1"}}
+	r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "bob", Roles: policy.RoleNames{"viewer"}}, Action: "read", Object: policy.Object{Type: "doc", ID: "1", Tenant: acme}}
 	var stop atomic.Bool
 	var decided atomic.Int64
 	var wg sync.WaitGroup

@@ -172,7 +172,7 @@ func newSigner(t testing.TB) *token.Signer {
 		t.Fatal(err)
 	}
 	signer, err := token.NewSigner(token.SignerConfig{
-		Issuer: "https://authztest.invalid", Audience: "authztest", KeyID: "test", Algorithm: token.EdDSA, Key: key, Lifetime: 15 * time.Minute,
+		Issuer: "https://authztest.invalid", Audience: "authztest", KeyID: "test", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key), Lifetime: 15 * time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,17 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 
 	"github.com/reevehq/reeve/tenant"
-)
-
-// The files of a policy.
-const (
-	modelFile      = "model.conf"
-	policyFile     = "policy.csv"
-	attributesFile = "attributes.csv" // may be missing
-	tenantsDir     = "tenants"        // may be missing
 )
 
 // bundle is the text of a policy.
@@ -49,23 +40,17 @@ func readBundle(fsys fs.FS) (b bundle, p problems) {
 		policy:     read(policyFile, false),
 		attributes: read(attributesFile, true),
 	}
-	entries, err := fs.ReadDir(fsys, tenantsDir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		p.add(tenantsDir, 0, 0, "cannot be read: %v", err)
+	before := len(p.list)
+	b.tenants = listFolder(fsys, &p)
+	for _, stray := range p.list[before:] {
+		fmt.Fprintf(hash, "%d %s stray\n", len(stray.File), stray.File)
 	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue // editors' and ConfigMaps' own
-		}
-		name := tenantsDir + "/" + e.Name()
-		base, isCSV := strings.CutSuffix(e.Name(), ".csv")
-		id, err := tenant.Parse(base)
-		if err != nil || !isCSV || e.IsDir() {
-			p.add(name, 0, 0, "not a tenant's file: these are named <tenant>.csv")
-			continue
-		}
-		b.tenants = append(b.tenants, tenantFile{id, name, read(name, false)})
+	for i := range b.tenants {
+		f := &b.tenants[i]
+		p.about = f.id
+		f.content = read(f.name, false)
 	}
+	p.about = tenant.ID{}
 	b.revision = hex.EncodeToString(hash.Sum(nil)[:16])
 	return b, p
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+
+	"github.com/reevehq/reeve/tenant"
 )
 
 // chains finds the cycles of roles, and the chains that are longer than Casbin follows, in
@@ -23,14 +25,17 @@ type chains struct {
 // reversed are the names that have each role.
 type reversed map[uint32][]uint32
 
-// checkChains reports what is wrong with the links of every place.
-func checkChains(n *names, files []string, links []link, p *problems) {
+// checkChains reports what is wrong with the links of every place. What is wrong in the place
+// of a tenant with a file of its own is about that tenant, whichever file its last link is in.
+func checkChains(n *names, files []string, links []link, own map[string]tenant.ID, p *problems) {
 	c := chains{names: n, files: files, links: links, p: p}
 	for from := 0; from < len(links); {
 		place := links[from].place
 		here := placeOf(links[from:], place)
 		before := len(p.list)
+		p.about = own[n.tenants.text(place)]
 		c.check(place, here)
+		p.about = tenant.ID{}
 		if place == 0 && len(p.list) > before {
 			return // every tenant would report the same again
 		}

@@ -11,31 +11,45 @@ func (s *snapshot) decide(r *Request, q *question) Decision {
 	return s.weigh(s.hits(names[:0], hits[:0], r, q), r)
 }
 
-// expect begins a question: it takes the hashes of what the request says, and has all places
-// fetched that the answer is likely to need. Among many rules these are far away in memory,
-// and arrive together while the request is checked. Nothing is decided by it.
-func (s *snapshot) expect(r *Request) (q question) {
+// ask begins a question: it takes the hashes of what a valid request says.
+func (s *snapshot) ask(r *Request) (q question) {
 	n, o := s.names, &r.Object
-	if len(r.Subject.ID) > maxIDLength || len(o.Route) > maxRouteLength || len(o.ID) > maxIDLength || len(o.Type) > maxNameLength || len(r.Action) > maxNameLength {
-		return q // it is refused, and hashing it may take long
-	}
-	q.tenant = n.tenants.expect(r.Tenant.String())
-	q.user = n.users.expect(r.Subject.ID)
-	s.closures.expect(n.who(n.users.guess(q.user.hash)))
-	q.action = n.words.expect(string(r.Action))
-	name := o.Route
+	q.tenant.hash = n.tenants.hash(r.Tenant.String())
+	q.user.hash = n.users.hash(r.Subject.ID)
+	q.action.hash = n.words.hash(string(r.Action))
+	q.name = o.Route
 	if o.Route == "" {
-		q.typ, name = n.words.expect(o.Type), o.ID
+		q.typ.hash, q.name = n.words.hash(o.Type), o.ID
 	}
-	if name != "" {
-		q.rest = n.objects.expect(name)
+	if q.name != "" {
+		q.rest.hash = n.objects.hash(q.name)
 	}
-	s.own.expect(q.tenant, &q)
-	s.shared.expect(term{}, &q)
 	return q
 }
 
-// settle gives a question its numbers.
+// fetch has all places fetched that the answer is likely to need. Among many rules these are
+// far away in memory, and arrive together. It is a hint: it returns nothing, it changes nothing,
+// and no decision depends on it.
+func (s *snapshot) fetch(q question) {
+	n := s.names
+	n.tenants.fetch(q.tenant)
+	n.users.fetch(q.user)
+	s.closures.expect(n.who(n.users.guess(q.user.hash)))
+	n.words.fetch(q.action)
+	if q.typ.hash != 0 {
+		n.words.fetch(q.typ)
+	}
+	if q.rest.hash != 0 {
+		n.objects.fetch(q.rest)
+	}
+	s.own.expect(q.tenant, &q)
+	s.shared.expect(term{}, &q)
+}
+
+// fetch has the place fetched where the number of a text with a term's hash is looked up.
+func (t *texts) fetch(k term) { prefetch(t.slots, uint64(t.first(k.hash))) }
+
+// settle gives a question its numbers, and takes from it what the policy does not mention.
 func (s *snapshot) settle(q *question, r *Request) {
 	n, o := s.names, &r.Object
 	n.tenants.settle(&q.tenant, r.Tenant.String())
@@ -54,10 +68,9 @@ func (s *snapshot) settle(q *question, r *Request) {
 	n.objects.settle(&q.rest, q.name)
 }
 
-// hits appends the rules that are for this caller, action and object. names is room for the
-// caller's names.
+// hits appends the rules that are for the caller, action and object of a settled question.
+// names is room for the caller's names.
 func (s *snapshot) hits(names []uint32, hits []mark, r *Request, q *question) []mark {
-	s.settle(q, r)
 	var begin [16]term
 	prefixes := begin[:0]
 	if (s.shared.kinds[0] | s.own.kinds[q.tenant.id]).prefixes() {

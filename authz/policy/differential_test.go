@@ -33,6 +33,12 @@ func TestDecisionsAreThoseOfCasbin(t *testing.T) {
 				for range 50 {
 					r := g.request()
 					r.Tenant, r.Subject.ID, r.Subject.Roles = session.Tenant, session.Subject.ID, session.Subject.Roles
+					if r.Object.ID != "" && r.Tenant.IsZero() {
+						r.Tenant = acme // whose g rows are none of a caller's without a session
+					}
+					if r.Object.ID != "" {
+						r.Object.Tenant = r.Tenant
+					}
 					want, rule, err := casbin.enforce(r)
 					if err != nil {
 						failed++
@@ -104,7 +110,7 @@ func TestBadAttributesNeverAllowWhatCasbinDenies(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			got := decide(t, engine, r).Allowed()
+			got := permits(t, engine, r)
 			if got && !want {
 				t.Fatalf("seed %d: Casbin denies, we allow\n%+v\n%s", seed, r, fsys["policy.csv"].Data)
 			}
@@ -225,6 +231,9 @@ func TestTheStandardPolicyIsDecidedByCasbinAlike(t *testing.T) {
 			for _, object := range standardObjects() {
 				for _, action := range []policy.Action{"GET", "POST", "PUT", "DELETE", "read", "create", "update", "delete"} {
 					r := policy.Request{Tenant: tenant.MustParse("acme"), Subject: policy.Subject{ID: id, Roles: roles}, Action: action, Object: object}
+					if r.Object.ID != "" {
+						r.Object.Tenant = r.Tenant
+					}
 					if id == "" {
 						r.Subject.Roles = nil
 					}
@@ -250,7 +259,7 @@ func TestTheStandardPolicyIsDecidedByCasbinAlike(t *testing.T) {
 }
 
 func standardObjects() []policy.Object {
-	objects := []policy.Object{{Type: "report", ID: "1"}}
+	var objects []policy.Object
 	for _, route := range []string{"/login", "/refresh", "/.well-known/jwks.json", "/livez", "/readyz", "/logout", "/logout/all", "/me", "/invoices", "/invoices/:id", "/", "/x"} {
 		objects = append(objects, policy.Route(route))
 	}
@@ -342,7 +351,7 @@ func TestConsistentRenamingChangesNothing(t *testing.T) {
 			r := g.request()
 			x := decide(t, before, r)
 			if r.Tenant == tenant.MustParse("acme") {
-				r.Tenant = tenant.MustParse("globex2")
+				r = within(r, "globex2")
 			}
 			if roles, ok := r.Subject.Roles.(policy.RoleNames); ok {
 				for i, name := range roles {

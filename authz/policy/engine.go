@@ -5,7 +5,7 @@
 //		Tenant:  tenant,
 //		Subject: policy.Subject{ID: "alice", Roles: policy.RoleNames{"editor"}},
 //		Action:  "update",
-//		Object:  policy.Object{Type: "invoice", ID: "42", Attributes: policy.Values{"owner": "alice"}},
+//		Object:  policy.Object{Type: "invoice", ID: "42", Tenant: invoice.Tenant, Attributes: policy.Values{"owner": invoice.Owner}},
 //	})
 //	if err != nil || !decision.Allowed() {
 //		return errForbidden
@@ -39,6 +39,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -57,6 +58,11 @@ type Options struct {
 	// not. It is asked once for each decision of a policy that uses one of them. Default:
 	// time.Now.
 	Clock func() time.Time
+
+	// TenantErrors says what [Load] does when a tenant's own file does not load: by default
+	// it returns the error; with [Isolate] that tenant is closed until its file is good. It
+	// is about the start alone: [Engine.Reload] never lets one tenant's file stop the others.
+	TenantErrors TenantErrors
 }
 
 // Engine decides by the last policy that loaded. Its methods are safe for concurrent use.
@@ -76,6 +82,10 @@ type Stats struct {
 	Rules    int    // of the policy that decides now
 	Loads    int64  // policies that took effect
 	Refused  int64  // policies that did not load, so that the one before stayed
+
+	// Held are the tenants whose own files do not load now, sorted. The slice is shared and
+	// must not be written to.
+	Held []HeldTenant
 }
 
 // Stats returns what has happened so far, whoever asked for the reloads: the service, a
@@ -85,11 +95,12 @@ func (e *Engine) Stats() Stats {
 	if s == nil {
 		return Stats{}
 	}
-	return Stats{Revision: s.revision, Rules: len(s.rules), Loads: e.loads.Load(), Refused: e.refused.Load()}
+	return Stats{Revision: s.revision, Rules: len(s.rules), Loads: e.loads.Load(), Refused: e.refused.Load(), Held: s.held}
 }
 
 // Load reads a policy. An error is one or more *[Error], joined and sorted: everything that
-// is wrong, each with its position.
+// is wrong, each with its position. What looks like a file of the policy and would not be read
+// is an error too, see [ListFiles].
 func Load(fsys fs.FS, opts Options) (*Engine, error) {
 	e := &Engine{log: opts.Logger, clock: opts.Clock}
 	if e.clock == nil {
@@ -98,14 +109,23 @@ func Load(fsys fs.FS, opts Options) (*Engine, error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	if err := e.Reload(fsys); err != nil {
+	b, p := readBundle(fsys)
+	if err := e.install(b, p, opts.TenantErrors == Isolate); err != nil && !errors.Is(err, ErrTenantHeld) {
 		return nil, err
 	}
 	return e, nil
 }
 
-// Reload replaces the policy, all or nothing. On an error, as [Load] returns it, the old
-// policy keeps deciding. A decision is made by one policy throughout.
+// Reload replaces the policy. A decision is made by one policy throughout.
+//
+// What is wrong with the files of all tenants refuses the whole: the error is as [Load] returns
+// it, and the old policy keeps deciding. What is wrong with one tenant's own file concerns that
+// tenant alone: the policy takes effect, and the error wraps [ErrTenantHeld]. That tenant stays
+// at the rows of its own that loaded last, beside the new rules for all tenants. It is closed,
+// see [ErrTenantClosed], when it has no such rows, or when they no longer load beside those
+// rules. It is never decided by the rules for all tenants alone, unless its file is removed:
+// then it has no rules of its own. A tenant's file that has loaded, is as it was, and does not
+// load beside new files of all tenants is an error of the latter, which refuses the whole.
 func (e *Engine) Reload(fsys fs.FS) error {
 	if e == nil || e.log == nil {
 		return ErrNotLoaded
@@ -113,12 +133,13 @@ func (e *Engine) Reload(fsys fs.FS) error {
 	e.reload.Lock()
 	defer e.reload.Unlock()
 	b, p := readBundle(fsys)
-	return e.install(b, p)
+	return e.install(b, p, true)
 }
 
-// install makes a bundle the policy. The caller holds e.reload.
-func (e *Engine) install(b bundle, p problems) error {
-	s, err := build(b, p)
+// install makes a bundle the policy, also when it has to hold tenants, if it isolates them.
+// The caller holds e.reload.
+func (e *Engine) install(b bundle, p problems, isolate bool) error {
+	s, err := assemble(b, p, e.current.Load(), isolate)
 	if err != nil {
 		e.refused.Add(1)
 		e.log.Error("policy refused", "revision", e.Revision(), "error", err)
@@ -127,17 +148,30 @@ func (e *Engine) install(b bundle, p problems) error {
 	e.current.Store(s)
 	e.loads.Add(1)
 	e.log.Info("policy loaded", "revision", s.revision, "rules", len(s.rules))
-	return nil
+	for _, t := range s.held {
+		e.log.Error("policy of one tenant refused", "tenant", t.Tenant.String(), "closed", t.Closed, "error", t.Err)
+	}
+	return s.heldErr()
 }
 
 // Decide answers a request. An error comes with a Decision that denies: [ErrRequest] for a
-// malformed request, the context's error when it is over, [ErrNotLoaded].
+// malformed request, and with it [ErrMisused] for one that a mistake in the service's code is
+// the only reason for; [ErrTenantClosed]; the context's error when it is over; [ErrNotLoaded].
+//
+// An attribute of another type than attributes.csv declares is an error as soon as a condition
+// asks for it, whatever the other rules say. Of the object and the environment, whose values
+// the service writes, it wraps [ErrMisused]; of the subject, whose values a session may have
+// had for long, [ErrRequest] alone.
 func (e *Engine) Decide(ctx context.Context, r Request) (Decision, error) {
 	s, q, err := e.prepare(ctx, &r)
 	if err != nil {
 		return Decision{Revision: s.id()}, err
 	}
-	return s.decide(&r, &q), nil
+	d := s.decide(&r, &q)
+	if r.misfit.of != nil {
+		return Decision{Revision: s.revision}, r.misfit.err(&r)
+	}
+	return d, nil
 }
 
 // prepare returns the policy that decides r, and the question that r is, once r can be
@@ -150,18 +184,31 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, question, 
 	if s == nil {
 		return nil, question{}, ErrNotLoaded
 	}
-	q := s.expect(r)
 	if err := r.validate(); err != nil {
 		return s, question{}, err
 	}
+	if s.closed != nil {
+		if err := s.closed[r.Tenant]; err != nil {
+			return s, question{}, err
+		}
+	}
+	q := s.ask(r)
+	s.fetch(q)
 	if s.timed {
-		r.now = e.now(r.Env)
+		if err := e.setClock(r); err != nil {
+			return s, question{}, err
+		}
+	}
+	s.settle(&q, r)
+	if r.Object.Route == "" && !s.types.has(q.typ.id) {
+		return s, question{}, s.unknownType(r.Object.Type)
 	}
 	return s, q, nil
 }
 
-// Revision returns a digest of the loaded policy's files: equal files, equal revision. It
-// is "" when no policy is loaded.
+// Revision returns a digest of the loaded policy's files: equal files, equal revision. While
+// tenants are held it is another one than that of the same files, and tells apart at what each
+// of them is held. It is "" when no policy is loaded.
 func (e *Engine) Revision() string {
 	return e.snapshot().id()
 }
@@ -211,6 +258,13 @@ func (e *Engine) Covers(method, template string) bool {
 	return s != nil && slices.ContainsFunc(s.rules, func(r rule) bool {
 		return r.isRoute() && (r.action == 0 || s.names.words.text(r.action) == method) && s.covers(&r, &o)
 	})
+}
+
+// Names reports whether some rule, for any caller and in any tenant, is about an action on
+// objects of a type. When none is, the action may be misspelt: nobody is allowed it.
+func (e *Engine) Names(action Action, objectType string) bool {
+	s := e.snapshot()
+	return s != nil && s.ruled.has(s.names.words, action, objectType)
 }
 
 func (e *Engine) snapshot() *snapshot {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -65,16 +66,22 @@ type instant struct {
 	known bool
 }
 
-// now returns the time that the request's environment gives, or else the clock's. A time
-// that is there but no int is unknown, and not replaced by another.
-func (e *Engine) now(env Attributes) instant {
-	if env != nil {
-		if x, ok := env.Get(EnvTime); ok {
+// setClock sets the time by which r is decided: that which its environment gives, or else the
+// clock's. A time out of range is unknown, and not replaced by another; one of another type is
+// an error.
+func (e *Engine) setClock(r *Request) error {
+	if r.Env != nil {
+		if x, ok := r.Env.Get(EnvTime); ok {
+			if x != nil && !Int.fits(x) {
+				return fmt.Errorf("%w: attribute %s of env is declared int, the service gave %T%s", ErrMisused, EnvTime, x, advice(Int, x))
+			}
 			n, ok := whole(x)
-			return instant{int64(n), ok}
+			r.now = instant{int64(n), ok}
+			return nil
 		}
 	}
-	return instant{e.clock().Unix(), true}
+	r.now = instant{e.clock().Unix(), true}
+	return nil
 }
 
 const day = 24 * 60 * 60

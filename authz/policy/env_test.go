@@ -50,7 +50,7 @@ func TestARequestsOwnTimeIsTheTimeOfTheDecision(t *testing.T) {
 	ask := func(action policy.Action, env policy.Values) bool {
 		r := asks("", action, doc("1"))
 		r.Env = env
-		return allows(t, e, r)
+		return permits(t, e, r)
 	}
 	if !ask("read", policy.Values{"time": int64(1)}) {
 		t.Error("hour and weekday do not follow the request's time")

@@ -155,29 +155,24 @@ func order(k Kind, a, b scalar) int {
 	return 0
 }
 
-// get returns the value of the operand for r, and false when it is not there, is nil, or
-// is of another kind than was declared.
+// get returns the value of the operand for r, and false when it is not there, is nil, is out of
+// range, or is of another type than was declared. The last is noted in r.
 func (o *operand) get(r *Request) (value, bool) {
 	if o.part == "" {
 		return value{scalar: o.scalar}, true
 	}
-	from := r.Env
-	switch o.part {
-	case ofSubject:
-		if o.name == "id" {
-			return value{scalar: scalar{s: r.Subject.ID}}, r.Subject.ID != ""
-		}
-		from = r.Subject.Attributes
-	case ofObject:
-		if o.name == "id" {
-			return value{scalar: scalar{s: r.Object.ID}}, r.Object.ID != ""
-		}
-		from = r.Object.Attributes
+	switch {
+	case o.part == ofSubject && o.name == "id":
+		return value{scalar: scalar{s: r.Subject.ID}}, r.Subject.ID != ""
+	case o.part == ofObject && o.name == "id":
+		return value{scalar: scalar{s: r.Object.ID}}, r.Object.ID != ""
 	}
-	if from != nil {
-		if x, ok := from.Get(o.name); ok {
-			return convert(o.kind, x)
+	if x, there := o.given(r); there {
+		v, ok := convert(o.kind, x)
+		if !ok && x != nil && !o.kind.fits(x) {
+			r.misfit.note(o, x)
 		}
+		return v, ok
 	}
 	if o.part == ofEnv {
 		if o.name == EnvActor {
@@ -186,6 +181,21 @@ func (o *operand) get(r *Request) (value, bool) {
 		return r.now.get(o.name)
 	}
 	return value{}, false
+}
+
+// given returns what the request gives for the attribute, nil included.
+func (o *operand) given(r *Request) (any, bool) {
+	from := r.Env
+	switch o.part {
+	case ofSubject:
+		from = r.Subject.Attributes
+	case ofObject:
+		from = r.Object.Attributes
+	}
+	if from == nil {
+		return nil, false
+	}
+	return from.Get(o.name)
 }
 
 func convert(k Kind, x any) (v value, ok bool) {

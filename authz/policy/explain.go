@@ -31,6 +31,15 @@ type Explanation struct {
 	// Misses are the allow rules that came nearest, best first, when no rule decided.
 	// Rows in another tenant's own file are never among them.
 	Misses []Miss
+
+	// Unruled says that no rule about objects of this type, of any caller, has the action:
+	// "no rule about invoice has the action updte: those there are read, update". It is ""
+	// when some rule has it, and for a route.
+	Unruled string
+
+	// Held says that the tenant's own file does not load now, and that the last rows of it
+	// that did have decided.
+	Held bool
 }
 
 // Match is a rule that decided.
@@ -103,7 +112,11 @@ type Part struct {
 	Text       string   // as the policy has it
 	Unknown    bool     // whether it is unknown, instead of false
 	Attributes []string // what it compares: "r.obj.owner"
-	Missing    []string // those that are not there, or not of the declared kind
+	Missing    []string // those that are not there
+
+	// Unusable says of those that are there why they cannot be compared: "r.obj.size is no
+	// whole number within ±2⁵³". It holds no value.
+	Unusable []string
 }
 
 // Explain decides as [Engine.Decide] does, and says why. It reads every rule, so it is for
@@ -113,10 +126,10 @@ func (e *Engine) Explain(ctx context.Context, r Request) (Explanation, error) {
 	if err != nil {
 		return Explanation{Decision: Decision{Revision: s.id()}}, err
 	}
-	return s.explain(&r, &q), nil
+	return s.explain(&r, &q)
 }
 
-func (s *snapshot) explain(r *Request, q *question) Explanation {
+func (s *snapshot) explain(r *Request, q *question) (Explanation, error) {
 	ways := s.ways(r)
 	x := Explanation{
 		Tenant: r.Tenant,
@@ -124,9 +137,13 @@ func (s *snapshot) explain(r *Request, q *question) Explanation {
 		Action: r.Action,
 		Object: r.Object.name(),
 		Names:  ways.names,
+		Held:   s.holds(r.Tenant),
 	}
 	hits := s.hits(nil, nil, r, q)
 	x.Decision = s.weigh(hits, r) // which sorts them
+	if r.misfit.of != nil {
+		return Explanation{Decision: Decision{Revision: s.revision}}, r.misfit.err(r)
+	}
 	for _, reason := range x.Decision.Reasons {
 		for _, m := range hits {
 			if i := m >> markBits; s.reasons[i] == reason {
@@ -137,8 +154,9 @@ func (s *snapshot) explain(r *Request, q *question) Explanation {
 	}
 	if len(x.Matches) == 0 {
 		x.Misses = s.misses(r, ways)
+		x.Unruled = s.unruled(r)
 	}
-	return x
+	return x, nil
 }
 
 // name returns the subject as rules name it.
@@ -173,9 +191,14 @@ func (n *node) part(r *Request) Part {
 			return
 		}
 		p.Attributes = append(p.Attributes, o.text)
-		if _, there := o.get(r); !there {
-			p.Missing = append(p.Missing, o.text)
+		if _, usable := o.get(r); usable {
+			return
 		}
+		if x, there := o.given(r); there && x != nil && o.name != "id" {
+			p.Unusable = append(p.Unusable, o.unusable(x))
+			return
+		}
+		p.Missing = append(p.Missing, o.text)
 	})
 	return p
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // How far a clause that fails puts a rule away: the condition least, since the rule is
 // meant for this caller, action and object; the tenant most.
@@ -119,4 +122,49 @@ func (s *snapshot) miss(i, far int, q *Request, w *ways) Miss {
 		m.Condition = s.conditions[s.rules[i].when].node.part(q)
 	}
 	return m
+}
+
+// unruled says that no rule has the action, when that is so; see [Explanation.Unruled]. Actions
+// that stand in other tenants' own files alone are not named.
+func (s *snapshot) unruled(r *Request) string {
+	if r.Object.Route != "" || s.ruled.has(s.names.words, r.Action, r.Object.Type) {
+		return ""
+	}
+	var others []string
+	for i := range s.rules {
+		q := &s.rules[i]
+		ours := q.tenant == 0 || s.names.tenants.text(q.tenant) == r.Tenant.String() || s.reasons[i].File == policyFile
+		action := s.names.words.text(q.action)
+		if ours && s.names.words.text(q.typ) == r.Object.Type && !slices.Contains(others, action) {
+			others = append(others, action)
+		}
+	}
+	text := "no rule about " + r.Object.Type + " has the action " + string(r.Action)
+	if len(others) == 0 {
+		return text
+	}
+	return text + ": " + known(r.Object.Type, others)
+}
+
+// ruled are the pairs of a type and an action that some rule has, 0 for every one.
+type ruled map[[2]uint32]struct{}
+
+func newRuled(rules []rule) ruled {
+	set := ruled{}
+	for i := range rules {
+		if r := &rules[i]; !r.isRoute() {
+			set[[2]uint32{r.typ, r.action}] = struct{}{}
+		}
+	}
+	return set
+}
+
+func (s ruled) has(words *texts, action Action, typ string) bool {
+	t, a := words.find(typ), words.find(string(action))
+	for _, pair := range [...][2]uint32{{t, a}, {t, 0}, {0, a}, {0, 0}} {
+		if _, ok := s[pair]; ok {
+			return true
+		}
+	}
+	return false
 }

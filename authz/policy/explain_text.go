@@ -24,6 +24,12 @@ func (x Explanation) String() string {
 			t.add(m.Unknown.String() + ", and a deny rule then matches")
 		}
 	}
+	if x.Held {
+		root.add("the tenant's own file does not load: its last good rows decide")
+	}
+	if x.Unruled != "" {
+		root.add(x.Unruled)
+	}
 	if len(x.Matches) == 0 {
 		root.add("no rule allows it, and the caller is " + strings.Join(x.Names, ", "))
 	}
@@ -43,6 +49,8 @@ func (p Part) String() string {
 	switch {
 	case !p.Unknown:
 		return p.Text + " is false"
+	case len(p.Unusable) > 0:
+		return p.Text + " is unknown: " + strings.Join(p.Unusable, ", ")
 	case len(p.Missing) == 0:
 		return p.Text + " is unknown"
 	}

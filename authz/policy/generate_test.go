@@ -22,6 +22,7 @@ doc, size,    int,     no, size
 doc, score,   float,   no, score
 doc, public,  bool,    no, public
 doc, tags,    strings, no,
+note, id,     string,  no,
 `
 
 // gen makes random policies and requests over few names, so that they meet.
@@ -212,6 +213,12 @@ func (g gen) request() policy.Request {
 			"owner": pick(g, "alice", "bob"), "status": pick(g, "paid", "draft", ""), "size": int64(g.IntN(3)),
 			"score": pick(g, 0.0, 1.5, -0.5), "public": g.IntN(2) == 0, "tags": pick(g, []string{}, []string{"eu", "paid"}),
 		},
+	}
+	if r.Object.ID != "" && r.Tenant.IsZero() {
+		r.Tenant = acme // an anonymous caller asks in the tenant of the object
+	}
+	if r.Object.ID != "" {
+		r.Object.Tenant = r.Tenant
 	}
 	return r
 }

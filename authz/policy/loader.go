@@ -15,6 +15,7 @@ type loader struct {
 	rules   []rule
 	reasons []Reason
 	links   []link
+	own     map[string]tenant.ID // the tenants with a file of their own
 	seed    maphash.Seed
 	seen    map[uint64]place
 	p       *problems
@@ -27,7 +28,7 @@ type place struct {
 }
 
 func newLoader(s *schema, p *problems) *loader {
-	return &loader{conds: newConditions(s), names: newNames(), seed: maphash.MakeSeed(), seen: map[uint64]place{}, p: p}
+	return &loader{conds: newConditions(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, seen: map[uint64]place{}, p: p}
 }
 
 func (l *loader) read(file string, only tenant.ID, content string) {

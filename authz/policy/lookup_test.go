@@ -157,6 +157,9 @@ func (c *crowd) request() policy.Request {
 	if c.IntN(10) == 0 {
 		r.Subject.ID, r.Subject.Roles = "", nil
 	}
+	if r.Object.ID != "" {
+		r.Object.Tenant = r.Tenant
+	}
 	return r
 }
 
@@ -213,10 +216,7 @@ func tenants(n int) string {
 
 func TestDecidingAmongManyRulesDoesNotAllocate(t *testing.T) {
 	e := mustLoad(t, folder(map[string]string{"policy.csv": tenants(20_000), "attributes.csv": testAttributes}))
-	in := func(r policy.Request) policy.Request {
-		r.Tenant = tenant.MustParse("t150")
-		return r
-	}
+	in := func(r policy.Request) policy.Request { return within(r, "t150") }
 	var many policy.RoleNames
 	for i := range 40 {
 		many = append(many, fmt.Sprintf("r%d", i))

@@ -23,9 +23,12 @@ const (
 type Action string
 
 // Attributes answers what conditions ask of a subject, an object or the environment.
-// Get returns false for an attribute that is not there; so does a nil value. Values are
-// string, bool, []string, or any of Go's integer and floating-point types; a value of
-// another type than attributes.csv declares counts as not there.
+// Get returns false for an attribute that is not there; a nil value counts as not there too.
+// Values are string for the kind string, bool for bool, []string for strings, any of Go's
+// integer types for int, and these or a floating-point type for float. A value of any other
+// type, such as a named string, a pointer, a json.Number or a time.Time, is an error of the
+// decision as soon as a condition asks for it, see [Engine.Decide]: convert it where it is
+// given. A number out of range, a NaN and an infinity count as not there.
 //
 // So that no value makes a decision slow, a comparison is unknown, as if its values were not
 // there, of two attributes that are both longer than 4 KiB, and of a list of more than 4096
@@ -76,8 +79,11 @@ type Object struct {
 	Type string // in lower case ("invoice")
 	ID   string // "" for the type as a whole, as when creating
 
-	// Tenant is the tenant that the object belongs to, when known. A request for another
-	// tenant's object is refused before any rule is read.
+	// Tenant is the tenant that the object belongs to, as it is stored with the object, and
+	// never taken from the caller. It is required with an ID. A request for another tenant's
+	// object is refused before any rule is read. An object that belongs to no tenant, such as
+	// an entry of a catalogue for all, is asked about with the request's tenant. Without an
+	// ID, the zero Tenant is the request's.
 	Tenant     tenant.ID
 	Attributes Attributes // nil is none
 }
@@ -90,14 +96,18 @@ type Request struct {
 	Object  Object
 	Env     Attributes // of the environment, such as the client's address, see [EnvAttributes]; nil is none
 
-	now instant // when it is decided; set by the engine
+	now    instant // when it is decided; set by the engine
+	misfit misfit  // noted by conditions
 }
 
 // validate returns an error wrapping [ErrRequest] for a request that means nothing or
-// could mean two things.
+// could mean two things. It comes before all that reads the policy, hints included.
 func (r *Request) validate() error {
 	if r.Subject.ID != "" && r.Tenant.IsZero() {
 		return fmt.Errorf("%w: a subject without a tenant", ErrRequest)
+	}
+	if !r.Object.Tenant.IsZero() && r.Tenant.IsZero() {
+		return fmt.Errorf("%w: an anonymous caller asks in no tenant about an object in one: set Request.Tenant to the object's", ErrRequest)
 	}
 	if !r.Object.Tenant.IsZero() && r.Object.Tenant != r.Tenant {
 		return fmt.Errorf("%w: the object belongs to another tenant", ErrRequest)
@@ -147,7 +157,10 @@ func (o *Object) validateTyped(action Action) error {
 		return fmt.Errorf("%w: no object", ErrRequest)
 	}
 	if !validWord(o.Type) {
-		return fmt.Errorf("%w: malformed object type", ErrRequest)
+		return fmt.Errorf("%w: %s is no object type: a type is a word in lower case, as the policy has it", ErrMisused, shown(quote(o.Type)))
+	}
+	if o.ID != "" && o.Tenant.IsZero() {
+		return fmt.Errorf("%w: an object of the type %s has an id and no tenant: set Object.Tenant to the tenant that is stored with the object", ErrMisused, o.Type)
 	}
 	if len(o.ID) > maxIDLength || !printable(o.ID) {
 		return fmt.Errorf("%w: malformed object id", ErrRequest)

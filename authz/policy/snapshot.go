@@ -12,13 +12,19 @@ import (
 // It stands on the structures of [Index]: texts number what it mentions, groups find its
 // rules, and roleClosures list what each name has.
 type snapshot struct {
-	revision   string
+	revision   string // of what decides
+	source     string // of the files, which may say more than what decides
+	held       []HeldTenant
+	closed     map[tenant.ID]error  // nothing is decided for them
+	good       map[tenant.ID]string // what each tenant's own file held when it last loaded
 	schema     *schema
 	timed      bool // whether some condition asks for the time
 	rules      []rule
 	reasons    []Reason // by rule: the one that it can give, so that deciding makes none
 	conditions []condition
 	names      *names
+	types      wordSet // the object types that some file names
+	ruled      ruled
 	shared     lookup // the rules for all tenants
 	own        lookup // those for one
 	lengths    lengths
@@ -35,11 +41,9 @@ func (s *snapshot) id() string {
 	return s.revision
 }
 
-// build loads a policy, or reports everything that is wrong with it, p included.
-func build(b bundle, p problems) (*snapshot, error) {
-	if len(p.list) > 0 {
-		return nil, p.err()
-	}
+// build loads a policy, or reports everything that is wrong with it.
+func build(b bundle) (*snapshot, problems) {
+	var p problems
 	older := checkModel(modelFile, b.model, &p)
 
 	l := newLoader(readSchema(attributesFile, b.attributes, &p), &p)
@@ -49,25 +53,29 @@ func build(b bundle, p problems) (*snapshot, error) {
 	}
 	for _, f := range b.tenants {
 		before := len(l.rules) + len(l.links) + len(p.list)
+		l.own[f.id.String()], p.about = f.id, f.id
 		l.read(f.name, f.id, f.content)
 		if len(l.rules)+len(l.links)+len(p.list) == before {
 			p.add(f.name, 0, 0, "no row: delete the file of a tenant without rules of its own")
 		}
+		p.about = tenant.ID{}
 	}
 	if older {
 		l.refuseNamedRoutes()
 	}
 	l.settle()
 	if len(p.list) > 0 {
-		return nil, p.err()
+		return nil, p
 	}
 	closures := closeLinks(l.links, l.names.tenants.numbers(), l.names.numbers())
 	if closures == nil {
+		p.tooLarge = true
 		p.add(policyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", maxClosure)
-		return nil, p.err()
+		return nil, p
 	}
 	s := &snapshot{
 		revision:   b.revision,
+		source:     b.revision,
 		schema:     l.conds.schema,
 		rules:      slices.Clip(l.rules),
 		reasons:    slices.Clip(l.reasons),
@@ -77,6 +85,7 @@ func build(b bundle, p problems) (*snapshot, error) {
 		links:      l.links,
 		files:      l.files,
 	}
+	s.types, s.ruled = l.types(), newRuled(s.rules)
 	for _, c := range s.conditions[1:] {
 		s.timed = s.timed || c.node.timed()
 	}
@@ -87,7 +96,7 @@ func build(b bundle, p problems) (*snapshot, error) {
 	}
 	s.shared = newLookup(s, func(r *rule) bool { return r.tenant == 0 })
 	s.own = newLookup(s, func(r *rule) bool { return r.tenant != 0 })
-	return s, nil
+	return s, problems{}
 }
 
 // rule returns rule i as the policy has it.
@@ -124,10 +133,41 @@ func (s *snapshot) object(r *rule) string {
 // isRoute reports whether a rule names a route or a prefix of routes.
 func (r *rule) isRoute() bool { return r.typ == 0 && r.shape != coversAll }
 
+// types returns the object types that rules and attributes.csv name.
+func (l *loader) types() wordSet {
+	set := newWordSet(l.names.words.numbers())
+	for i := range l.rules {
+		set.add(l.rules[i].typ)
+	}
+	for typ := range l.conds.schema.byType {
+		if typ != ofSubject && typ != ofEnv {
+			set.add(l.names.words.find(typ))
+		}
+	}
+	return set
+}
+
+// wordSet is a set of words, by their numbers. Number 0, of what is no word, is never in it.
+type wordSet []uint64
+
+func newWordSet(numbers int) wordSet { return make(wordSet, numbers/64+1) }
+
+func (s wordSet) add(id uint32) {
+	if id != 0 {
+		s[id/64] |= 1 << (id % 64)
+	}
+}
+
+func (s wordSet) has(id uint32) bool { return s[id/64]>>(id%64)&1 != 0 }
+
 // settle ends reading: the names get the numbers that they keep, and the links their order.
 func (l *loader) settle() {
+	for typ := range l.conds.schema.byType {
+		l.names.addWord(typ) // sub and env too, which no rule's object can be
+	}
 	moved, ok := l.names.seal()
 	if !ok || len(l.rules) > maxRules {
+		l.p.tooLarge = len(l.p.list) == 0
 		l.p.add(policyFile, 0, 0, "the policy is too large: at most %d rules, and 4 GiB of names", maxRules)
 		return
 	}
@@ -143,5 +183,5 @@ func (l *loader) settle() {
 	slices.SortStableFunc(l.links, func(a, b link) int {
 		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.who, b.who))
 	})
-	checkChains(l.names, l.files, l.links, l.p)
+	checkChains(l.names, l.files, l.links, l.own, l.p)
 }

@@ -38,12 +38,13 @@ type WatchStats struct {
 	Revision string // that decides now
 	Notified bool   // whether the system tells of changes; otherwise the folder is polled
 	Checks   int64  // times the folder was read
-	Reloads  int64  // policies that took effect
+	Reloads  int64  // policies that took effect, also if some tenant is held
 	Refused  int64  // policies that did not load, each counted once
 
 	LastReload time.Time // zero for none
 	// Err is why what the folder holds now is not what decides, nil when it does. It names
-	// files, lines and columns.
+	// files, lines and columns. It wraps [ErrTenantHeld] when all but some tenants' own files
+	// decides; [Engine.Stats] then names the tenants.
 	Err error
 }
 
@@ -69,9 +70,10 @@ type Watcher struct {
 // files written in place, renamed over, or swapped as Kubernetes swaps a ConfigMap's
 // ..data; and it polls, should it not be told.
 //
-// A policy takes effect as a whole, once two readings in a row are equal. One that does not
-// load changes nothing: it is logged and counted, and looked at again when the folder
-// changes. A file that is written in place can be a shorter policy that loads, if its
+// A policy takes effect as a whole, once two readings in a row are equal, as by
+// [Engine.Reload]. One that does not load changes nothing: it is logged and counted, and looked
+// at again when the folder changes. A file of one tenant that does not load holds that tenant
+// alone. A file that is written in place can be a shorter policy that loads, if its
 // writer stops for longer than Settle: write beside it and rename.
 //
 // An error means that dir is no folder, or that the engine was not made by [Load]. The
@@ -221,7 +223,7 @@ func (w *Watcher) install(folder fs.FS, revision string) (settled bool, err erro
 	if b.revision != revision {
 		return false, nil
 	}
-	return true, w.engine.install(b, problems)
+	return true, w.engine.install(b, problems, true)
 }
 
 // news reports whether the revision is neither the one that decides nor the one that was
@@ -230,8 +232,8 @@ func (w *Watcher) news(revision string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stats.Checks++
-	if revision == w.engine.Revision() {
-		w.stats.Err, w.refused = nil, ""
+	if s := w.engine.snapshot(); revision == s.source {
+		w.stats.Err, w.refused = s.heldErr(), ""
 		return false
 	}
 	return revision != w.refused
@@ -240,7 +242,7 @@ func (w *Watcher) news(revision string) bool {
 func (w *Watcher) record(revision string, err error) {
 	w.mu.Lock()
 	w.stats.Err, w.refused = err, ""
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrTenantHeld) {
 		w.stats.Refused++
 		w.refused = revision
 	} else {

@@ -27,7 +27,7 @@ func reeve(b *testing.B, w world) decider {
 		if w.kind == routes {
 			r.Action, r.Object = "GET", policy.Route(q.object)
 		} else {
-			r.Action, r.Object = "read", policy.Object{Type: "doc", ID: q.object}
+			r.Action, r.Object = "read", policy.Object{Type: "doc", ID: q.object, Tenant: q.id}
 			if q.values != nil {
 				r.Object.Attributes = q.values
 			}

@@ -9,7 +9,7 @@
 //
 //	acme, user:alice, editor, update, invoice:1, owner=alice;status=paid, deny, paid is final
 //
-// A row that gives no env.time is decided at noon of 2000-01-01 (UTC), so that no table has
+// The object of a row is of the row's tenant. A row that gives no env.time is decided at noon of 2000-01-01 (UTC), so that no table has
 // other results tomorrow. The policies folder of this module has a table that explains each column.
 package policytest
 
@@ -102,6 +102,12 @@ func parse(f []string, kinds map[[2]string]policy.Kind) (c Case, err error) {
 	}
 	if c.Request.Object, err = parseObject(f[4]); err != nil {
 		return Case{}, err
+	}
+	if c.Request.Object.ID != "" && f[0] == "" {
+		return Case{}, fmt.Errorf("the object %q belongs to a tenant: write it in the first column, for an anonymous subject too", f[4])
+	}
+	if c.Request.Object.ID != "" {
+		c.Request.Object.Tenant = c.Request.Tenant
 	}
 	if err := parseAttributes(&c.Request, f[5], kinds); err != nil {
 		return Case{}, err

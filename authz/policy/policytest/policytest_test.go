@@ -33,7 +33,7 @@ func TestARowIsARequest(t *testing.T) {
 			Tenant:  tenant.MustParse("acme"),
 			Subject: policy.Subject{ID: "bob", Roles: policy.RoleNames{"viewer", "editor"}, Attributes: policy.Values{"regions": []string{"eu", "us"}}},
 			Action:  "read",
-			Object:  policy.Object{Type: "doc", ID: "1:2", Attributes: policy.Values{"owner": "a=b", "size": int64(5), "score": 0.5, "public": true}},
+			Object:  policy.Object{Type: "doc", ID: "1:2", Tenant: tenant.MustParse("acme"), Attributes: policy.Values{"owner": "a=b", "size": int64(5), "score": 0.5, "public": true}},
 			Env:     policy.Values{"hour": int64(9), "mfa": true, "time": int64(86400)},
 		},
 		Want: policy.Allow, Note: "a note", File: "t.csv", Line: 3,
@@ -48,6 +48,7 @@ func TestRowsThatCannotBeRead(t *testing.T) {
 		"":       "t.csv: no cases",
 		"a, b\n": "t.csv:1: 2 values, 8 are needed",
 		"\nAcme, user:bob, , read, doc, , allow, x":                "t.csv:2: tenant: invalid id",
+		", anonymous, , read, doc:1, , allow, x":                   "t.csv:1: the object \"doc:1\" belongs to a tenant",
 		"acme, bob, , read, doc, , allow, x":                       "t.csv:1: subject is user:<id> or anonymous",
 		"acme, user:bob, , read, , , allow, x":                     "t.csv:1: object is",
 		"acme, user:bob, , read, doc:, , allow, x":                 "t.csv:1: object is",
@@ -106,7 +107,7 @@ func TestATableThatGivesNoTimeIsDecidedAtAFixedOne(t *testing.T) {
 	policytest.Run(t, fstest.MapFS{
 		"model.conf": {Data: model},
 		"policy.csv": {Data: []byte("p, role:anyone, *, doc, read, r.env.hour == 12 && r.env.weekday == 6, allow\n")},
-		"t.csv": {Data: []byte(", anonymous, , read, doc, , allow, noon of a Saturday\n" +
+		"t_test.csv": {Data: []byte(", anonymous, , read, doc, , allow, noon of a Saturday\n" +
 			", anonymous, , read, doc, env.time=2000-01-01T13:00:00Z, deny, an hour later\n")},
-	}, "t.csv")
+	}, "t_test.csv")
 }

@@ -54,7 +54,8 @@ func Check(ctx context.Context, engine *policy.Engine, cases []Case) (results []
 	return results, idle
 }
 
-// Run loads the policy in fsys and the table of that name beside it, and fails t for every
+// Run loads the policy in fsys and the table of that name beside it, which ends in _test.csv so
+// that it is not taken for rules that nobody reads (see [policy.ListFiles]), and fails t for every
 // case that goes wrong and every rule that decides no case.
 func Run(t *testing.T, fsys fs.FS, name string) {
 	t.Helper()

@@ -19,17 +19,14 @@ func pack(fsys fs.FS) (data []byte, id string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	names, err := fs.Glob(fsys, "tenants/*.csv")
+	names, err := policy.ListFiles(fsys)
 	if err != nil {
-		return nil, "", fmt.Errorf("redispolicy: %w", err)
+		return nil, "", err
 	}
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	for _, name := range append([]string{"model.conf", "policy.csv", "attributes.csv"}, names...) {
+	for _, name := range names {
 		content, err := fs.ReadFile(fsys, name)
-		if name == "attributes.csv" && errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
 		if err != nil {
 			return nil, "", fmt.Errorf("redispolicy: %w", err)
 		}

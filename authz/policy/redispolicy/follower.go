@@ -58,7 +58,8 @@ type Stats struct {
 	Refused       int64 // records and bundles that were refused, each counted once
 
 	// Err is why what Redis holds is not what decides, or why that is not known; nil when
-	// all is well.
+	// all is well. It wraps [policy.ErrTenantHeld] when all but some tenants' own files
+	// decides.
 	Err error
 }
 
@@ -75,6 +76,7 @@ type Follower struct {
 
 	look   sync.Mutex // held during a look; guards what follows
 	holds  record     // zero before the first
+	held   error      // what of it is not in effect: some tenants' own files
 	failed brokenBundle
 
 	mu      sync.Mutex

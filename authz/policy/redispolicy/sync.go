@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/reevehq/reeve/authz/policy"
 )
 
 // Sync looks at Redis now and takes the published policy if it is newer. A nil error means
-// that the engine decides by what is published, or that nothing is. On an error the policy
-// that was loaded keeps deciding: the error wraps [ErrUnavailable], or says why what is
-// published was refused.
+// that the engine decides by what is published, or that nothing is. An error that wraps
+// [policy.ErrTenantHeld] says the same for all but the tenants whose own files do not load in
+// this program. On any other error the policy that was loaded keeps deciding: the error wraps
+// [ErrUnavailable], or says why what is published was refused.
 func (f *Follower) Sync(ctx context.Context) error {
 	f.look.Lock()
 	defer f.look.Unlock()
@@ -20,14 +23,22 @@ func (f *Follower) Sync(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("redispolicy: %w", ctx.Err()) // nobody waits, so nothing failed
 	}
+	return f.heed(a, err)
+}
+
+// heed does what an answer asks for, and keeps account of it.
+func (f *Follower) heed(a answer, err error) error {
 	if err == nil && a.head == "" && f.holds.text != "" {
 		err = fmt.Errorf("%w: it has lost what was published", ErrUnavailable)
 	}
 	reload := err == nil && a.head != f.holds.text
 	if reload {
 		err = f.take(a)
+		reload = err == nil || errors.Is(err, policy.ErrTenantHeld)
+	} else if err == nil {
+		err = f.held // as long as the record holds
 	}
-	f.note(a, reload && err == nil, err)
+	f.note(a, reload, err)
 	return err
 }
 
@@ -56,12 +67,12 @@ func (f *Follower) take(a answer) error {
 	if err == nil {
 		err = f.engine.Reload(fsys)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, policy.ErrTenantHeld) {
 		f.failed = brokenBundle{r.Hash, err}
 		return err
 	}
-	f.holds = r
-	return nil
+	f.holds, f.held = r, err
+	return err
 }
 
 // note keeps account of a look. What was refused is reported once, and not at every look.
@@ -89,6 +100,9 @@ func (f *Follower) note(a answer, reloaded bool, err error) {
 			f.opts.Logger.Info("published policy: all is well again", "policy", f.opts.Name, "sequence", f.stats.Sequence)
 		}
 		return
+	}
+	if errors.Is(err, policy.ErrTenantHeld) {
+		return // the engine has logged it, and its stats name the tenants
 	}
 	if refusal := a.head + "\n" + err.Error(); refusal != f.refused {
 		f.refused = refusal
