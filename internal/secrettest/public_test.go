@@ -1,0 +1,20 @@
+package secrettest
+
+// public are the fields that hold bytes, or text with the name of a secret, and may be shown,
+// each with its reason.
+var public = map[string]string{
+	"authz/policy.Plan.Keys":                            "names of positions in a rule",
+	"authz/policy/redispolicy.FollowerOptions.Keys":     "public halves",
+	"authz/policy/redispolicy.Publisher.trusted":        "public halves",
+	"authz/policy/redispolicy.PublisherOptions.Trusted": "public halves",
+	"middleware.Credential.raw":                         "the token of one request, in an unexported field of a type that redacts itself",
+	"session.Cache.count.hitsOf._":                      "padding",
+	"session.Digest":                                    "a digest of 256 random bits leads back to none",
+	"session.RefreshOutcome.Salt":                       "of no use without the key and the token",
+	"session.RefreshStep.Salt":                          "of no use without the key and the token",
+	"session/memstore.Replay.ends":                      "digests of proofs that were used",
+	"session/memstore.Replay.queue.key":                 "digests of proofs that were used",
+	"session/token.Proof.tokenID":                       "the jti of a proof that was used",
+	"session/token.Proof.nextNonce":                     "public, see ProofVerifier.Nonce",
+	"session/token.ProofRequest.Token":                  "the token of one request, in a type that redacts itself",
+}
