@@ -50,14 +50,15 @@ type New struct {
 	AuthTime   time.Time // when; zero means now
 
 	// UserAgent and Address tell the user later which device this was: at most
-	// [MaxUserAgentLength] and [MaxAddressLength] bytes of UTF-8 that prints. Cut what a
-	// client sends before it gets here, or the sign-in is refused.
+	// [MaxUserAgentLength] and [MaxAddressLength] bytes of UTF-8 that prints, as [DeviceFrom]
+	// takes them from a request. Anything else refuses the sign-in.
 	UserAgent, Address string
 }
 
 // Create signs a user in: it starts a session and its family of refresh tokens. The id is
 // always fresh, so that nobody can sign in under one that an attacker has chosen. It fails
-// with [ErrTooManySessions] where [Options].Limit says so.
+// with [ErrTooManySessions] where [Options].Limit says so, and with tenant.ErrUnknown until
+// [Manager.SetTenantStatus] has set the tenant up.
 func (m *Manager) Create(ctx context.Context, n New) (Session, RefreshToken, error) {
 	s := Session{
 		ID: NewID(), Tenant: n.Tenant, User: n.User,
