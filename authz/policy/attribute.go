@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 // Kind is the type of an attribute.
@@ -67,7 +69,8 @@ const maxAttributeName = 64 // bytes
 type schema struct {
 	list   []Attribute
 	byType map[string]map[string]Attribute
-	known  map[string]string // by type: what there is to ask for, for errors
+	known  map[string]string   // by type: what there is to ask for, for errors
+	names  map[string][]string // by type, sorted: what may have been meant
 }
 
 // readSchema reads attributes.csv. Content may be empty: then only r.sub.id and r.obj.id
@@ -92,13 +95,14 @@ func readSchema(file, content string, p *problems) *schema {
 			s.put(a)
 		}
 	}
-	s.known = map[string]string{}
+	s.known, s.names = map[string]string{}, map[string][]string{}
 	for typ, attributes := range s.byType {
 		names := slices.Collect(maps.Keys(attributes))
 		if typ != ofEnv && !slices.Contains(names, "id") {
 			names = append(names, "id")
 		}
-		s.known[typ] = known(typ, names)
+		slices.Sort(names)
+		s.known[typ], s.names[typ] = known(typ, names), names
 	}
 	return s
 }
@@ -112,32 +116,38 @@ func (s *schema) put(a Attribute) {
 
 func readAttribute(file string, r row, p *problems) (a Attribute, ok bool) {
 	if len(r.fields) != 5 {
-		p.add(file, r.line, 1, "%d values, 5 are needed: object type, attribute, kind, nullable, column", len(r.fields))
+		miscounted(file, r, attributeValues, p, func(i int) (at int, why string) { return 0, "" })
 		return Attribute{}, false
 	}
 	ok = true
 	check := func(i int, good bool, format string, args ...any) {
-		if !good {
-			p.add(file, r.line, r.fields[i].col, format, args...)
-			ok = false
+		if good {
+			return
 		}
+		ok = false
+		if at := comment(r.fields[i].text); at >= 0 {
+			format, args = "%s", []any{ownLine}
+			p.add(file, r.line, r.column(r.fields[i], at), format, args...)
+			return
+		}
+		p.add(file, r.line, r.fields[i].col, format, args...)
 	}
 	a = Attribute{Type: r.fields[0].text, Name: r.fields[1].text, Column: r.fields[4].text}
 	nullable := r.fields[3].text
 
-	check(0, validWord(a.Type) && a.Type != ofObject, `%s is not an object type: write sub, env, or a word in lower case such as invoice`, quote(a.Type))
-	check(1, validAttribute(a.Name), "%s cannot name an attribute: a lower-case letter, then letters, digits and _", quote(a.Name))
+	check(0, validWord(a.Type) && a.Type != ofObject, `%s is not an object type: write sub, env, or a word in lower case such as invoice%s`, quote(a.Type), typeHint(a.Type))
+	check(1, validAttribute(a.Name), "%s cannot name an attribute: a lower-case letter, then letters, digits and _%s", quote(a.Name), attributeNameHint(a.Name))
 	var known bool
 	a.Kind, known = parseKind(r.fields[2].text)
-	check(2, known, "unknown kind %s: write string, int, float, bool or strings", quote(r.fields[2].text))
+	check(2, known, "unknown kind %s: write string, int, float, bool or strings%s", quote(r.fields[2].text), kindHint(r.fields[2].text))
 	a.Nullable = nullable == "yes"
-	check(3, nullable == "yes" || nullable == "no", "%s is not yes or no", quote(nullable))
-	check(4, a.Column == "" || validColumn(a.Column), "%s cannot name a column: letters, digits and _", quote(a.Column))
+	check(3, nullable == "yes" || nullable == "no", "%s is not yes or no%s", quote(nullable), nullableHint(nullable))
+	check(4, a.Column == "" || validColumn(a.Column), "%s cannot name a column: letters, digits and _%s", quote(a.Column), nameCharacter(a.Column))
 	if a.Type == ofSubject || a.Type == ofEnv {
-		check(4, a.Column == "", "an attribute of %s has no column", a.Type)
+		check(4, a.Column == "", "an attribute of %s has no column: leave it empty", a.Type)
 	}
 	if a.Name == "id" && a.Type != ofEnv {
-		check(1, a.Type != ofSubject, "r.sub.id is built in")
+		check(1, a.Type != ofSubject, "r.sub.id is built in: delete the row")
 		check(2, a.Kind == String, "r.obj.id is built in and a string")
 	}
 	if own, builtIn := builtInEnv(a.Name); builtIn && a.Type == ofEnv {
@@ -166,14 +176,32 @@ func (s *schema) find(part, name, typ string) (a Attribute, why string) {
 	if !ok {
 		there = known(of, []string{"id"})
 	}
-	return Attribute{}, "unknown attribute r." + part + "." + name + ": " + there
+	why = "unknown attribute r." + part + "." + name + ": " + there
+	if near := s.nearest(of, name); near != "" {
+		why += "; did you mean r." + part + "." + near + "?"
+	}
+	if part == ofSubject && (name == "role" || name == "roles" || name == "groups") {
+		why += "; a role is who the rule is for, the row's second value"
+	}
+	if part == ofSubject && (name == "tenant" || name == "tenants") {
+		why += "; a tenant is the row's third value"
+	}
+	return Attribute{}, why
 }
 
-// known says which attributes a type has, or the first of them: an error is no place for
+// nearest returns the attribute of a type that name was probably meant to be, "" for none.
+func (s *schema) nearest(of, name string) string {
+	names, ok := s.names[of]
+	if !ok {
+		names = []string{"id"}
+	}
+	return hint.Nearest(name, names)
+}
+
+// known says which attributes a type has, sorted, or the first of them: an error is no place for
 // hundreds.
 func known(typ string, names []string) string {
 	const most = 20
-	slices.Sort(names)
 	more := ""
 	if n := len(names) - most; n > 0 {
 		names, more = names[:most], " and "+strconv.Itoa(n)+" more"

@@ -112,7 +112,7 @@ func newConditions(s *schema) conditions {
 // too long to be a condition is refused before it is looked at.
 func (c *conditions) compile(text, typ string) (uint32, *syntaxError) {
 	if len(text) > maxCondition {
-		return 0, &syntaxError{maxCondition, "the condition is too long"}
+		return 0, &syntaxError{maxCondition, "the condition is too long: it has at most " + itoa(maxCondition) + " bytes"}
 	}
 	if text == "true" {
 		return 0, nil

@@ -4,9 +4,12 @@ import (
 	"encoding/csv"
 	"errors"
 	"iter"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 // maxLine is the longest row in bytes. Casbin's scanner gives up at 64 KiB.
@@ -48,6 +51,7 @@ func (r *row) column(f field, i int) int {
 func rowsOf(file, content string, p *problems) iter.Seq[row] {
 	return func(yield func(row) bool) {
 		fields := make([]field, 0, 8)
+		said := "" // of how values are separated: once a file
 		for n := 1; content != ""; n++ {
 			var text string
 			text, content, _ = strings.Cut(content, "\n")
@@ -61,10 +65,17 @@ func rowsOf(file, content string, p *problems) iter.Seq[row] {
 				continue
 			}
 			r := row{line: n, text: text, fields: fields[:0]}
-			if r.split(file, len(text)-len(start), p) && !yield(r) {
-				return
+			at, why := separated(start)
+			if why == "" && r.split(file, len(text)-len(start), p) {
+				if at, why = quotedAsAWhole(r.fields); why == "" && !yield(r) {
+					return
+				}
 			}
 			fields = r.fields
+			if why != "" && why != said {
+				p.add(file, n, len(text)-len(start)+at+1, "%s", why)
+				said = why
+			}
 		}
 	}
 }
@@ -72,7 +83,10 @@ func rowsOf(file, content string, p *problems) iter.Seq[row] {
 // unreadable returns the column of the first thing in a line that must not be there.
 func unreadable(text string, comment bool) (col int, why string) {
 	if len(text) > maxLine {
-		return maxLine + 1, "the line is too long"
+		if i := strings.IndexByte(text[:maxLine], '\r'); i >= 0 {
+			return i + 1, carriageReturn
+		}
+		return maxLine + 1, "the line is too long: at most " + itoa(maxLine) + " bytes are allowed"
 	}
 	if all(text, visible) {
 		return 0, ""
@@ -82,15 +96,40 @@ func unreadable(text string, comment bool) (col int, why string) {
 		case c == utf8.RuneError && strings.HasPrefix(text[i:], "\uFFFD"):
 			return i + 1, "a replacement character: the text was damaged before"
 		case c == utf8.RuneError:
-			return i + 1, "the text is not UTF-8"
-		case c == '\uFEFF':
+			if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
+				return i + 1, "the text is UTF-16: save the file as UTF-8"
+			}
+			return i + 1, "the text is not UTF-8: save the file as UTF-8"
+		case c == 0 && strings.Count(text, "\x00") >= len(text)/2-1 && len(text) > 3:
+			return i + 1, "the text is UTF-16: save the file as UTF-8"
+		case c == '\uFEFF' && i == 0:
 			return i + 1, "a byte order mark: save the file without it"
 		case c == '\r':
-			return i + 1, "a carriage return inside the line"
+			return i + 1, carriageReturn
 		case c == '\t', comment && (c == '\u200C' || c == '\u200D'), unicode.IsPrint(c):
 			continue
 		}
-		return i + 1, "a character that does not print"
+		return i + 1, unprinted(c)
+	}
+	return 0, ""
+}
+
+const carriageReturn = "a carriage return inside the line: end lines with a line feed"
+
+// unprinted names a character that must not stand in a line.
+func unprinted(c rune) string {
+	if name := hint.Invisible(c); name != "" && unicode.IsSpace(c) {
+		return "a character that does not print, " + hint.Rune(string(c)) + ": write an ordinary space"
+	} else if name != "" {
+		return "a character that does not print, " + hint.Rune(string(c)) + ": delete it"
+	}
+	return "a character that does not print, U+" + strings.ToUpper(strconv.FormatInt(int64(c), 16)) + ": delete it"
+}
+
+// quotedAsAWhole returns what is wrong with a row that CSV takes for one value.
+func quotedAsAWhole(fields []field) (at int, why string) {
+	if len(fields) == 1 && strings.Contains(fields[0].text, ",") {
+		return 0, "the row is quoted as a whole: quote no value but one that holds a comma"
 	}
 	return 0, ""
 }
@@ -98,7 +137,7 @@ func unreadable(text string, comment bool) (col int, why string) {
 // split fills in the fields of r. It reports whether they can be used.
 func (r *row) split(file string, indent int, p *problems) bool {
 	if end := strings.TrimRight(r.text, " \t"); len(end) < len(r.text) {
-		p.add(file, r.line, len(end)+1, "a space at the end of the row")
+		p.add(file, r.line, len(end)+1, "a space at the end of the row: delete it")
 		return false
 	}
 	if strings.Contains(r.text, `"`) {
@@ -111,7 +150,11 @@ func (r *row) split(file string, indent int, p *problems) bool {
 	ok := true
 	for _, f := range r.fields {
 		if strings.Trim(f.text, " \t") != f.text {
-			p.add(file, r.line, f.col, "a space at the edge of the value %q would be part of it", f.text)
+			at := 0
+			if f.text[0] != ' ' && f.text[0] != '\t' {
+				at = len(strings.TrimRight(f.text, " \t"))
+			}
+			p.add(file, r.line, r.column(f, at), "a space at the edge of the value %s would be part of it: delete it", quote(f.text))
 			ok = false
 		}
 	}

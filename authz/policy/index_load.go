@@ -75,6 +75,9 @@ type ruleLoader struct {
 
 func loadRules(m model.Model, name, text string) error {
 	l := ruleLoader{model: m, seed: maphash.MakeSeed(), first: make(map[uint64][]string, strings.Count(text, "\n")+1)}
+	if strings.HasPrefix(text, "\ufeff") {
+		return fmt.Errorf("%w: %s:1:1: a byte order mark: save the file without it", ErrInvalid, name)
+	}
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -122,7 +125,7 @@ func (l *ruleLoader) add(line string) error {
 	}
 	a := l.model[section[:1]][section]
 	if a == nil {
-		return fmt.Errorf("the model does not define %s", section)
+		return fmt.Errorf("the model does not define %s", quoteless(section))
 	}
 	if len(row) < len(a.Tokens) || section[0] == 'p' && len(row) > len(a.Tokens) {
 		return fmt.Errorf("%d values, %d are needed", len(row), len(a.Tokens))

@@ -43,9 +43,9 @@ func refusedTable(t *testing.T, cases []struct{ name, rows, want string }) {
 
 func TestRowsThatDoNotLoad(t *testing.T) {
 	refusedTable(t, []struct{ name, rows, want string }{
-		{"six values", "p, role:a, *, doc, read, allow", "policy.csv:1:1: 6 values, 7 are needed"},
-		{"eight values", fine + "p, role:a, *, doc, read, true, allow, x", "policy.csv:2:1: 8 values"},
-		{"a g row of three", fine + "g, user:a, role:b", "policy.csv:2:1: 3 values, 4 are needed"},
+		{"six values", "p, role:a, *, doc, read, allow", "policy.csv:1:26: 6 values, 7 are needed"},
+		{"eight values", fine + "p, role:a, *, doc, read, true, allow, x", "policy.csv:2:37: 8 values"},
+		{"a g row of three", fine + "g, user:a, role:b", "policy.csv:2:18: 3 values, 4 are needed"},
 		{"an unknown section", fine + "p2, role:a, *, doc, read, true, allow", "policy.csv:2:1: unknown section \"p2\""},
 		{"an upper-case section", fine + "  P, role:a, *, doc, read, true, allow", "policy.csv:2:3: unknown section \"P\""},
 		{"an empty value", "p, role:a, , doc, read, true, allow", "policy.csv:1:12: an empty value"},
@@ -63,9 +63,9 @@ func TestRowsThatDoNotLoad(t *testing.T) {
 		{"the same row twice, spaced otherwise", fine + "p,role:viewer,*,doc,read,true,allow", "policy.csv:2:1: the same row"},
 		{"a name without a kind", "p, viewer, *, doc, read, true, allow", "policy.csv:1:4: \"viewer\" is neither user:… nor role:…"},
 		{"everyone by a star", "p, *, *, doc, read, true, allow", "policy.csv:1:4: \"*\" is neither"},
-		{"a role with a space", "p, role:a b, *, doc, read, true, allow", "policy.csv:1:4: \"role:a b\" is not a valid name"},
+		{"a role with a space", "p, role:a b, *, doc, read, true, allow", "policy.csv:1:10: \"role:a b\" is not a valid name"},
 		{"a tenant in upper case", "p, role:a, Acme, doc, read, true, allow", "policy.csv:1:12: \"Acme\" is neither * nor a tenant"},
-		{"a tenant pattern", "p, role:a, acme*, doc, read, true, allow", "policy.csv:1:12: \"acme*\" is neither"},
+		{"a tenant pattern", "p, role:a, acme*, doc, read, true, allow", "policy.csv:1:16: \"acme*\" is neither"},
 		{"an object in upper case", "p, role:a, *, Doc, read, true, allow", "policy.csv:1:15: \"Doc\" is neither a route"},
 		{"a type without its id", "p, role:a, *, doc:, read, true, allow", "policy.csv:1:15: \"doc:\" has no id"},
 		{"a type that is a part of the request", "p, role:a, *, env, read, true, allow", "policy.csv:1:15: \"env\" is no object type"},
@@ -142,7 +142,7 @@ func TestATenantsFileSpeaksForThatTenantAlone(t *testing.T) {
 
 func TestAttributesThatDoNotLoad(t *testing.T) {
 	for rows, want := range map[string]string{
-		"doc, owner, string, no":                                "attributes.csv:1:1: 4 values, 5 are needed",
+		"doc, owner, string, no":                                "attributes.csv:1:23: 4 values, 5 are needed",
 		"doc, owner, String, no,":                               "attributes.csv:1:13: unknown kind \"String\"",
 		"doc, owner, string, maybe,":                            "attributes.csv:1:21: \"maybe\" is not yes or no",
 		"Doc, owner, string, no,":                               "attributes.csv:1:1: \"Doc\" is not an object type",
@@ -157,7 +157,7 @@ func TestAttributesThatDoNotLoad(t *testing.T) {
 		"doc, owner, string, no, owner'; drop table users; --'": "attributes.csv:1:25: ",
 		"doc, owner, string, no, owner\u200b":                   "attributes.csv:1:30: a character that does not print",
 		"doc, \"owner\", string, no, \"own\"\"er\"":             "attributes.csv:1:27: \"own\"er\" cannot name a column",
-		"# a comment\n\n  doc,  owner ,string, no, owner":       "attributes.csv:3:9: a space at the edge",
+		"# a comment\n\n  doc,  owner ,string, no, owner":       "attributes.csv:3:14: a space at the edge",
 	} {
 		got := refusedFiles(t, map[string]string{"policy.csv": fine, "attributes.csv": rows})
 		if !strings.HasPrefix(got[0], want) {
@@ -173,10 +173,10 @@ func TestConditionsThatDoNotLoad(t *testing.T) {
 		"r.obj.owner":                            "0: string is no condition",
 		"r.obj.ownr == 'a'":                      "0: unknown attribute r.obj.ownr: those of doc are id, owner, public, score, size, status, tags",
 		"r.sub.rank == 1":                        "0: unknown attribute r.sub.rank: those of sub are dept, id, level, regions, staff",
-		"r.obj.Name == 'doc:1'":                  "0: \"r.obj.Name\" means nothing",
+		"r.obj.Name == 'doc:1'":                  "6: \"r.obj.Name\" means nothing",
 		"r.dom == 'acme'":                        "0: \"r.dom\" means nothing",
 		"p.sub == 'x'":                           "0: \"p.sub\" means nothing",
-		"r.obj.owner.name == 'x'":                "0: \"r.obj.owner.name\" means nothing",
+		"r.obj.owner.name == 'x'":                "11: \"r.obj.owner.name\" means nothing",
 		"r.obj.owner == 5":                       "12: string and number cannot be compared",
 		"r.obj.size == '5'":                      "11: int and string cannot be compared",
 		"r.obj.public < true":                    "13: of two bools neither is less",
@@ -212,7 +212,7 @@ func TestConditionsThatDoNotLoad(t *testing.T) {
 		"r.obj.size in ()":                       "15: an attribute or a constant is missing before )",
 		"r.obj.size in (r.sub.level)":            "15: a list holds constants only",
 		"r.obj.size in (1":                       "16: a , or ) is missing before end",
-		"r.obj.size in [1]":                      "14: a character that means nothing here",
+		"r.obj.size in [1]":                      "14: \"[\" means nothing here: a list stands in parentheses",
 		"r.obj.size in 1":                        "14: after in stands a list",
 		"'a' in ('a')":                           "0: before in and a list stands an attribute",
 		"r.obj.size in r.obj.tags":               "14: in an attribute: the left side is a string",

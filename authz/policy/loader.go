@@ -34,18 +34,36 @@ func newLoader(s *schema, p *problems) *loader {
 func (l *loader) read(file string, only tenant.ID, content string) {
 	l.files = append(l.files, file)
 	for r := range rowsOf(file, content, l.p) {
-		if !l.usable(file, r) {
-			continue
-		}
-		switch section := r.fields[0].text; section {
-		case "p":
-			l.readRule(file, only, r)
-		case "g":
+		values := valuesIn(r.fields[0].text)
+		switch {
+		case values == nil:
+			at, why := unknownSection(r.fields[0].text)
+			l.p.add(file, r.line, r.column(r.fields[0], at), "%s", why)
+		case len(r.fields) != len(values):
+			miscounted(file, r, values, l.p, func(i int) (at int, why string) {
+				if len(values) == len(grantValues) {
+					return grantFault(r.fields, i, only)
+				}
+				return ruleFault(r.fields, i, only)
+			})
+		case !l.usable(file, r):
+		case len(values) == len(grantValues):
 			l.readGrant(file, only, r)
 		default:
-			l.p.add(file, r.line, r.fields[0].col, "unknown section %s: rows begin with p or g", quote(section))
+			l.readRule(file, only, r)
 		}
 	}
+}
+
+// valuesIn returns what the values of a section's rows are, nil for an unknown section.
+func valuesIn(section string) []string {
+	switch section {
+	case "p":
+		return ruleValues
+	case "g":
+		return grantValues
+	}
+	return nil
 }
 
 // usable reports whether a row has no empty value and stands there for the first time.
@@ -54,7 +72,7 @@ func (l *loader) usable(file string, r row) bool {
 	h.SetSeed(l.seed)
 	for i, f := range r.fields {
 		if f.text == "" && i != 5 { // an empty condition has an error of its own
-			l.p.add(file, r.line, f.col, "an empty value")
+			l.p.add(file, r.line, f.col, "%s", emptyValue(r.fields[0].text, len(r.fields), i))
 			return false
 		}
 		_, _ = h.WriteString(f.text)

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/casbin/casbin/v2/model"
+
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 // standardModel is the one model that this engine decides by. Casbin decides by it too,
@@ -52,7 +54,7 @@ func checkModel(file, content string, p *problems) (older bool) {
 	}
 	got, err := model.NewModelFromString(content)
 	if err != nil {
-		p.add(file, 1, 1, "not a Casbin model: %v", err)
+		p.add(file, 1, 1, "not a Casbin model: %s", quoteless(err.Error()))
 		return false
 	}
 	want, err := model.NewModelFromString(standardModel)
@@ -76,7 +78,11 @@ func checkModel(file, content string, p *problems) (older bool) {
 				continue
 			}
 		}
-		p.add(file, max(lines[s.name], 1), 1, "[%s] is not the standard model's: expected %s = %s", s.name, s.key, clause(s.key))
+		line, col, why := difference(content, s.name, s.key)
+		if why == "" {
+			line, col, why = max(lines[s.name], 1), 1, "write "+s.key+" = "+clause(s.key)
+		}
+		p.add(file, line, col, "[%s] is not the standard model's: %s", s.name, why)
 	}
 	return older
 }
@@ -92,6 +98,7 @@ func sectionLines(file, content string, p *problems) map[string]int {
 			p.add(file, n, col, "%s", why)
 			continue
 		}
+		raw := text
 		text = strings.TrimSpace(text)
 		if !strings.HasPrefix(text, "[") {
 			continue
@@ -99,10 +106,14 @@ func sectionLines(file, content string, p *problems) map[string]int {
 		name := strings.Trim(text, "[]")
 		known := slices.ContainsFunc(sections[:], func(s struct{ key, name string }) bool { return "["+s.name+"]" == text })
 		if !known {
-			p.add(file, n, 1, "unknown section %s", quote(text))
+			near := ""
+			if meant := hint.Nearest(name, sectionNames()); meant != "" {
+				near = ": did you mean [" + meant + "]?"
+			}
+			p.add(file, n, strings.Index(raw, "[")+1, "unknown section %s%s", quote(text), near)
 		}
 		if lines[name] != 0 {
-			p.add(file, n, 1, "the section [%s] stands twice", name)
+			p.add(file, n, strings.Index(raw, "[")+1, "the section [%s] stands twice: the first is in line %d", name, lines[name])
 		}
 		lines[name] = n
 	}
@@ -132,21 +143,26 @@ func sameClause(key, a, b string) bool {
 func words(s string) []string {
 	var out []string
 	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
-		n := 1
-		switch c := s[0]; {
-		case c == '"' || c == '\'':
-			if end := strings.IndexByte(s[1:], c); end >= 0 {
-				n = end + 2
-			}
-		case c == '(' || c == ')' || c == ',':
-		case isIdent(c) || c == '.':
-			n = len(takeWhile(s, func(b byte) bool { return isIdent(b) || b == '.' }))
-		default:
-			n = len(takeWhile(s, func(b byte) bool { return !isIdent(b) && !strings.ContainsRune("\"'(),. \t", rune(b)) }))
-		}
-		n = max(n, 1)
+		n := wordLength(s)
 		out = append(out, s[:n])
 		s = s[n:]
 	}
 	return out
+}
+
+// wordLength returns the length of the word that s begins with.
+func wordLength(s string) int {
+	n := 1
+	switch c := s[0]; {
+	case c == '"' || c == '\'':
+		if end := strings.IndexByte(s[1:], c); end >= 0 {
+			n = end + 2
+		}
+	case c == '(' || c == ')' || c == ',':
+	case isIdent(c) || c == '.':
+		n = len(takeWhile(s, func(b byte) bool { return isIdent(b) || b == '.' }))
+	default:
+		n = len(takeWhile(s, func(b byte) bool { return !isIdent(b) && !strings.ContainsRune("\"'(),. \t", rune(b)) }))
+	}
+	return max(n, 1)
 }

@@ -27,7 +27,7 @@ func (p *parser) unary() (*node, *syntaxError) {
 	p.depth++
 	defer func() { p.depth-- }()
 	if p.depth > maxNesting {
-		return nil, p.wrong("the condition is nested too deeply")
+		return nil, p.wrong("the condition is nested too deeply: at most " + itoa(maxNesting) + " levels of ( and !")
 	}
 	if p.accept(tokenOpen) {
 		n, err := p.or()
@@ -63,7 +63,17 @@ func (p *parser) not() (*node, *syntaxError) {
 
 func (p *parser) truth(a operand) (*node, *syntaxError) {
 	if a.part == "" && a.kind == Bool {
-		return nil, a.wrong("true stands alone or in a comparison, and false only in a comparison")
+		why := "true stands alone or in a comparison, and false only in a comparison"
+		if !a.b {
+			why += ": delete a rule that never holds"
+		}
+		return nil, a.wrong(why)
+	}
+	if t := p.peek(); t.kind == tokenNot && a.kind != Bool {
+		return nil, p.wrong("! stands before what it denies: write !(" + quoteless(a.text) + " …)")
+	}
+	if t := p.peek(); t.kind == tokenMinus {
+		return nil, p.wrong("there is no arithmetic: hand the result over as an attribute")
 	}
 	if a.kind != Bool {
 		return nil, a.wrong(a.what() + " is no condition: compare it with something")
@@ -114,26 +124,34 @@ func (p *parser) comparison() (*node, *syntaxError) {
 	if err != nil {
 		return nil, err
 	}
-	if why := comparable(op, a, b); why != "" {
-		return nil, &syntaxError{int(t.at), why}
+	if err := comparable(op, int(t.at), &a, &b); err != nil {
+		return nil, err
 	}
 	return p.compare(op, leaf{a: a, b: b}), nil
 }
 
-// comparable returns why op cannot compare a with b, or "".
-func comparable(op op, a, b operand) string {
+// comparable returns why op, which stands at a byte of the condition, cannot compare a with
+// b, or nil.
+func comparable(op op, at int, a, b *operand) *syntaxError {
 	x, y := a.kind, b.kind
 	switch {
 	case x == Strings || y == Strings:
-		return "a list is not compared: write … in the list"
+		if y == Strings {
+			a, b = b, a
+		}
+		one := quoteless(b.text)
+		if b.kind != String {
+			one = "'x'"
+		}
+		return &syntaxError{at, "a list is not compared: write " + one + " in " + quoteless(a.text)}
 	case number(x) != number(y) || !number(x) && x != y:
-		return a.what() + " and " + b.what() + " cannot be compared"
+		return mismatch(at, a, b)
 	case x == Bool && op != opEqual && op != opNotEqual:
-		return "of two bools neither is less: compare them with == or !="
+		return &syntaxError{at, "of two bools neither is less: compare them with == or !="}
 	case a.part == "" && b.part == "":
-		return "both sides are constants"
+		return &syntaxError{at, "both sides are constants: compare an attribute with one"}
 	}
-	return ""
+	return nil
 }
 
 func number(k Kind) bool { return k == Int || k == Float }
@@ -182,7 +200,7 @@ func (p *parser) call() (*node, *syntaxError) {
 		return nil, err
 	}
 	if b.part != "" || b.kind != String {
-		return nil, b.wrong("the network is a constant text")
+		return nil, b.wrong("the network is a constant text, as in '10.0.0.0/8'")
 	}
 	network, why := parseNetwork(b.s)
 	if why != "" {
@@ -196,7 +214,7 @@ func (p *parser) call() (*node, *syntaxError) {
 
 func (p *parser) list(a operand) ([]written, *syntaxError) {
 	if !p.accept(tokenOpen) {
-		return nil, p.wrong("after in stands a list in parentheses or an attribute of kind strings")
+		return nil, p.wrong("after in stands a list in parentheses, as in ('x', 'y'), or an attribute of kind strings")
 	}
 	list := p.values[:0]
 	for {
@@ -210,9 +228,13 @@ func (p *parser) list(a operand) ([]written, *syntaxError) {
 		case v.kind == Int:
 			return nil, v.wrong("a list holds no times: compare with <, <=, >= or >")
 		case number(v.kind) != number(a.kind) || !number(v.kind) && v.kind != a.kind:
-			return nil, v.wrong(v.what() + " in a list for " + a.what())
+			why := v.what() + " in a list for " + a.what()
+			if more := constantFor(&a, &v); more != "" {
+				why += ": " + more
+			}
+			return nil, v.wrong(why)
 		case len(list) == maxList:
-			return nil, v.wrong("the list is too long")
+			return nil, v.wrong("the list is too long: it has at most " + itoa(maxList) + " values")
 		case v.n < 0:
 			// Casbin takes (-1) for a number, not for a list of one.
 			return nil, v.wrong("a list holds no negative numbers: compare with == instead")
@@ -251,7 +273,7 @@ func (p *parser) operand() (operand, *syntaxError) {
 	default:
 		n := p.peek()
 		if t.kind != tokenMinus || n.kind != tokenNumber {
-			return operand{}, o.wrong("an attribute or a constant is missing before " + t.describe(p.text))
+			return operand{}, o.wrong("an attribute or a constant is missing before " + quoteless(t.describe(p.text)))
 		}
 		p.i++
 		o.kind, o.n, o.text = Float, -n.number, p.text[t.at:n.end]

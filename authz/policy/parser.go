@@ -26,6 +26,9 @@ func (p *parser) condition(text, typ string) (*node, *syntaxError) {
 	}
 	var err *syntaxError
 	if p.tokens, err = lex(text, p.tokens[:0]); err != nil {
+		if err.why == "" {
+			return nil, p.wordAt(err.at)
+		}
 		return nil, err
 	}
 	if p.peek().kind == tokenEnd {
@@ -35,8 +38,8 @@ func (p *parser) condition(text, typ string) (*node, *syntaxError) {
 	if err != nil {
 		return nil, err
 	}
-	if t := p.peek(); t.kind != tokenEnd {
-		return nil, p.wrong("unexpected " + p.ahead() + ": && or || is needed between two conditions")
+	if p.peek().kind != tokenEnd {
+		return nil, p.leftOver()
 	}
 	if err := sameInCasbin(text, p.tokens); err != nil {
 		return nil, err
@@ -46,6 +49,27 @@ func (p *parser) condition(text, typ string) (*node, *syntaxError) {
 	}
 	return n, nil
 }
+
+// leftOver is the error for what follows a condition that is whole.
+func (p *parser) leftOver() *syntaxError {
+	t, before := p.peek(), p.tokens[p.i-1]
+	why := "unexpected " + p.ahead() + ": "
+	switch {
+	case before.end == t.at && before.isText() && t.isText():
+		return &syntaxError{int(before.end) - 1, apostrophe}
+	case t.kind == tokenCompare || t.kind == tokenIn:
+		return p.wrong(why + "comparisons do not chain: && or || is needed between two")
+	case t.kind == tokenMinus:
+		return p.wrong(why + "there is no arithmetic: hand the result over as an attribute")
+	case t.kind == tokenClose:
+		return p.wrong(why + "no ( is open")
+	case t.kind == tokenNot && p.tokens[p.i+1].kind == tokenIn:
+		return p.wrong(why + "write !(… in …)")
+	}
+	return p.wrong(why + "&& or || is needed between two conditions")
+}
+
+func (t token) isText() bool { return t.kind == tokenString || t.kind == tokenTime }
 
 func (p *parser) peek() token { return p.tokens[p.i] }
 
@@ -69,7 +93,7 @@ func (p *parser) accept(k tokenKind) bool {
 // wrong says why, where the next token is; ahead is its text.
 func (p *parser) wrong(why string) *syntaxError { return &syntaxError{int(p.peek().at), why} }
 
-func (p *parser) ahead() string { return p.peek().describe(p.text) }
+func (p *parser) ahead() string { return quoteless(p.peek().describe(p.text)) }
 
 // join returns a node over others.
 func (p *parser) join(op op, x, y *node) *node { return p.node(node{op: op, x: x, y: y}) }

@@ -21,33 +21,40 @@ type link struct {
 
 // readGrant reads a g row; only is as in readRule.
 func (l *loader) readGrant(file string, only tenant.ID, r row) {
-	if len(r.fields) != 4 {
-		l.p.add(file, r.line, 1, "%d values, 4 are needed: g, who, role, tenant", len(r.fields))
-		return
-	}
 	before := len(l.p.list)
-	bad := func(i int, why string) {
-		if why != "" {
-			l.p.add(file, r.line, r.fields[i].col, "%s", why)
+	for i := 1; i < len(r.fields); i++ {
+		if at, why := grantFault(r.fields, i, only); why != "" {
+			l.p.add(file, r.line, r.column(r.fields[i], at), "%s", why)
 		}
 	}
-	who, role := r.fields[1].text, r.fields[2].text
-	bad(1, checkName(who))
-	bad(2, checkName(role))
-	if strings.HasPrefix(role, "user:") {
-		bad(2, "a user is not a role: write role:…")
-	}
-	for i, name := range []string{who, role} {
-		if name == anyone || name == authenticated {
-			bad(i+1, quote(name)+" is built in: it stands in p rows only")
-		}
-	}
-	bad(3, checkTenant(r.fields[3].text, only))
 	if len(l.p.list) > before {
 		return
 	}
+	who, role := r.fields[1].text, r.fields[2].text
 	l.links = append(l.links, link{
 		place: l.names.addTenant(r.fields[3].text), who: l.names.addWho(who), role: l.names.addWho(role),
 		file: uint32(len(l.files) - 1), line: uint32(r.line), col: uint32(r.fields[1].col),
 	})
+}
+
+// grantFault is what ruleFault is, for a g row.
+func grantFault(f []field, i int, only tenant.ID) (at int, why string) {
+	text := f[i].text
+	switch i {
+	case 1, 2:
+		if why = checkName(text); why != "" {
+			return nameHint(text, why)
+		}
+		if i == 2 && strings.HasPrefix(text, "user:") {
+			return 0, "a user is not a role: write role:…"
+		}
+		if text == anyone || text == authenticated {
+			return 0, quote(text) + " is built in: it stands in p rows only"
+		}
+	case 3:
+		if why = checkTenant(text, only); why != "" {
+			return tenantHint(text, why)
+		}
+	}
+	return 0, ""
 }

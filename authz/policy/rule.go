@@ -67,24 +67,15 @@ const (
 // readRule reads a p row of a file in which only the tenant only may be named, or any
 // tenant when only is zero.
 func (l *loader) readRule(file string, only tenant.ID, r row) {
-	if len(r.fields) != 7 {
-		l.p.add(file, r.line, 1, "%d values, 7 are needed: p, who, tenant, object, action, condition, effect", len(r.fields))
-		return
-	}
 	f := r.fields
 	before := len(l.p.list)
-	bad := func(i int, why string) {
-		if why != "" {
-			l.p.add(file, r.line, f[i].col, "%s", why)
+	for i := 1; i < len(f); i++ {
+		if at, why := ruleFault(f, i, only); why != "" {
+			l.p.add(file, r.line, r.column(f[i], at), "%s", why)
 		}
 	}
-	bad(1, checkName(f[1].text))
-	bad(2, checkTenant(f[2].text, only))
-	goal, why := parseTarget(f[3].text)
-	bad(3, why)
-	bad(4, checkAction(f[3].text, f[4].text))
-	effect, why := parseEffect(f[6].text)
-	bad(6, why)
+	goal, _ := parseTarget(f[3].text)
+	effect, _ := parseEffect(f[6].text)
 
 	when := uint32(0)
 	if goal.shape != 0 {
@@ -103,6 +94,48 @@ func (l *loader) readRule(file string, only tenant.ID, r row) {
 		typ: n.addWord(goal.typ), rest: n.addObject(goal.rest), when: when, shape: goal.shape, named: goal.named,
 	})
 	l.reasons = append(l.reasons, Reason{File: file, Line: r.line, Rule: strings.TrimLeft(r.text, " \t"), Effect: effect})
+}
+
+// ruleFault returns what is wrong with value i of a p row, and at which of its bytes. Why is
+// "" when nothing is; the condition is not looked at.
+func ruleFault(f []field, i int, only tenant.ID) (at int, why string) {
+	text := func(i int) string {
+		if i < len(f) {
+			return f[i].text
+		}
+		return ""
+	}
+	switch i {
+	case 1:
+		if why = checkName(text(1)); why != "" {
+			return nameHint(text(1), why)
+		}
+	case 2:
+		if why = checkTenant(text(2), only); why != "" {
+			return tenantHint(text(2), why)
+		}
+	case 3:
+		if _, why = parseTarget(text(3)); why != "" {
+			return objectHint(text(3), why)
+		}
+	case 4:
+		object := text(3)
+		if why = checkAction(object, text(4)); why == "" {
+			return 0, ""
+		}
+		if _, bad := parseTarget(object); bad != "" { // the object has an error of its own
+			object = everything
+			why = checkAction(object, text(4))
+		}
+		if why != "" {
+			return actionHint(object, text(4), why)
+		}
+	case 6:
+		if _, why = parseEffect(text(6)); why != "" {
+			return effectHint(text(5), text(6), why)
+		}
+	}
+	return 0, ""
 }
 
 // checkName returns what is wrong with a name that a rule may be for.
@@ -129,7 +162,7 @@ func checkTenant(s string, only tenant.ID) string {
 		return ""
 	}
 	if _, err := tenant.Parse(s); err != nil {
-		return quote(s) + " is neither * nor a tenant: " + err.Error()
+		return quote(s) + " is neither * nor a tenant"
 	}
 	return ""
 }
@@ -183,6 +216,8 @@ func parseTarget(s string) (t target, why string) {
 	}
 	typ, id, found := strings.Cut(s, ":")
 	switch {
+	case strings.HasPrefix(id, "//") && (typ == "http" || typ == "https" || typ == "ws" || typ == "wss"):
+		return target{}, quote(s) + " is a URL: write the route"
 	case !validWord(typ) || len(id) > maxIDLength:
 		return target{}, quote(s) + " is neither a route such as /invoices/:id nor a type such as invoice"
 	case typ == ofSubject || typ == ofObject || typ == ofEnv:
@@ -217,11 +252,4 @@ func parseRoute(s string, pattern bool) (t target, why string) {
 // atBoundary reports whether s ends where a prefix may end.
 func atBoundary(s string) bool {
 	return strings.HasSuffix(s, "/") || strings.HasSuffix(s, ":")
-}
-
-func quote(s string) string {
-	if len(s) > 80 {
-		s = strings.ToValidUTF8(s[:80], "") + "…"
-	}
-	return `"` + s + `"`
 }

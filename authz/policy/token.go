@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 type tokenKind uint8
@@ -95,18 +97,23 @@ func lexString(text string, at int) (token, *syntaxError) {
 	body := text[at+1:]
 	n := strings.IndexAny(body, `'"`)
 	if n < 0 {
-		return token{}, &syntaxError{at, "the text does not end"}
+		return token{}, &syntaxError{at, "the text does not end: a " + text[at:at+1] + " is missing"}
 	}
 	if body[n] != text[at] {
-		return token{}, &syntaxError{at + 1 + n, "Casbin ends a text at either quote: it cannot hold the other"}
+		return token{}, &syntaxError{at + 1 + n, "Casbin ends a text at either quote: it cannot hold the other: compare with an attribute that holds the text"}
 	}
 	t := newToken(tokenString, text[at:at+n+2], at)
 	body = body[:n]
 	if strings.Contains(body, `\`) {
-		return token{}, &syntaxError{at + 1 + strings.Index(body, `\`), `a text cannot hold \`}
+		i := strings.Index(body, `\`)
+		if i == len(body)-1 {
+			return token{}, &syntaxError{at + 1 + i, `a text cannot hold \, which escapes nothing: ` + apostrophe}
+		}
+		return token{}, &syntaxError{at + 1 + i, `a text cannot hold \`}
 	}
 	if !printable(body) {
-		return token{}, &syntaxError{at, "the text holds a character that does not print"}
+		i := strings.IndexFunc(body, func(c rune) bool { return c == utf8.RuneError || !unicode.IsPrint(c) })
+		return token{}, &syntaxError{at + 1 + i, "the text holds " + hint.Rune(body[i:])}
 	}
 	if unix, ok := parseTime(body); ok {
 		t.kind, t.number = tokenTime, float64(unix)
@@ -137,15 +144,15 @@ func lexWord(text string, at int) (token, *syntaxError) {
 	case "in":
 		return newToken(tokenIn, word, at), nil
 	}
-	if strings.HasPrefix(strings.TrimLeft(text[at+len(word):], " \t"), "(") {
+	if habit(word) == "" && strings.HasPrefix(strings.TrimLeft(text[at+len(word):], " \t"), "(") {
 		if word == FunctionIPMatch {
 			return newToken(tokenFunction, word, at), nil
 		}
-		return token{}, &syntaxError{at, quote(word) + ": functions and methods cannot be called, but for ipMatch(attribute, 'network')"}
+		return token{}, &syntaxError{at, quote(word) + ": functions and methods cannot be called, but for ipMatch(attribute, 'network')" + callHint(word)}
 	}
 	part, name, ok := splitAttribute(word)
 	if !ok || !validAttribute(name) || part != ofSubject && part != ofObject && part != ofEnv {
-		return token{}, &syntaxError{at, quote(word) + " means nothing: attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted"}
+		return token{}, &syntaxError{at, ""} // the parser knows more about it, see wordAt
 	}
 	return newToken(tokenAttribute, word, at), nil
 }
@@ -175,12 +182,10 @@ func lexSymbol(text string, at int) (token, *syntaxError) {
 		return newToken(tokenNot, symbol, at), nil
 	case "-":
 		return newToken(tokenMinus, symbol, at), nil
-	case "=":
-		return token{}, &syntaxError{at, "= compares nothing: write =="}
 	case "":
-		return token{}, &syntaxError{at, "a character that means nothing here"}
+		return token{}, &syntaxError{at, characterHint(text[at:])}
 	}
-	return token{}, &syntaxError{at, quote(symbol) + " is not an operator: these are == != < <= > >= && || ! in, with a space between two of them"}
+	return token{}, &syntaxError{at, symbolHint(symbol)}
 }
 
 func endsSymbol(c rune) bool {

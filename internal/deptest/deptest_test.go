@@ -60,12 +60,13 @@ var leaves = []struct {
 	may []string
 	why string
 }{
-	{"tenant", []string{"internal/reqctx"}, "the lowest layer"},
+	{"tenant", []string{"internal/hint", "internal/reqctx"}, "the lowest layer"},
+	{"internal/hint", nil, "it is below the lowest layer"},
 	{"internal/reqctx", nil, "it is below the lowest layer"},
 	{"internal/invisible", nil, "it is below the lowest layer"},
 	{"internal/need", nil, "it is below the lowest layer"},
 	{"internal/leash", nil, "it is below the lowest layer"},
-	{"authz/policy", []string{"tenant", "internal/invisible"}, "a decision needs facts, not sessions or servers"},
+	{"authz/policy", []string{"tenant", "internal/hint", "internal/invisible"}, "a decision needs facts, not sessions or servers"},
 	{"session", []string{"tenant", "internal/reqctx", "internal/invisible"}, "a session knows no token and no store"},
 	{"session/token", []string{"session", "tenant"}, "a token names a session and does not load it"},
 	{"session/token/jwks", []string{"session/token"}, "it finds keys and decides nothing"},

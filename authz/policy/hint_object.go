@@ -1,0 +1,184 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/reevehq/reeve/internal/hint"
+)
+
+// methods are those that people write for routes.
+var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// actionHint says more of an action that is refused on an object: at which byte, and what to
+// write.
+func actionHint(object, action, why string) (at int, better string) {
+	if at, why, found := commented(action, why); found {
+		return at, why
+	}
+	if action == "HEAD" {
+		return 0, why
+	}
+	route := strings.HasPrefix(object, "/")
+	if i := foreign(action, func(int) bool { return true }); i >= 0 {
+		return i, why + ": " + hint.Rune(action[i:]) + alike(action[i:])
+	}
+	for _, word := range []string{"ALL", "ANY", ".*", "(.*)", "ANYTHING", "EVERYTHING", "^.*$"} {
+		if strings.EqualFold(action, word) {
+			return 0, why + ": write * for every action"
+		}
+	}
+	if words := splitActions(action); len(words) > 1 {
+		what := "action"
+		if route {
+			what = "method"
+		}
+		at = strings.IndexAny(action, "|,;/+& ()[]")
+		return at, why + ": one row for each " + what + ": " + strings.Join(words[:min(len(words), 8)], ", ")
+	}
+	plain := strings.Trim(action, "()[]^$\"'` ")
+	upper, small := strings.ToUpper(plain), kebab(plain)
+	switch {
+	case route && validMethod(upper):
+		return 0, why + ": write " + methodNear(upper)
+	case route:
+		return 0, why
+	case object != everything && upper == plain && isMethod(plain):
+		return 0, why + ": methods are the actions of routes, which begin with /"
+	case validWord(small):
+		return 0, why + ": write " + small
+	}
+	return 0, why
+}
+
+func isMethod(s string) bool {
+	return methodNear(s) == s && strings.Contains(" GET POST PUT PATCH DELETE OPTIONS HEAD ", " "+s+" ")
+}
+
+// methodNear returns the method that was probably meant.
+func methodNear(s string) string {
+	if s == "DEL" {
+		return "DELETE"
+	}
+	if near := hint.Nearest(s, methods); near != "" && !strings.Contains(" GET POST PUT PATCH DELETE OPTIONS ", " "+s+" ") {
+		return near
+	}
+	return quoteless(s)
+}
+
+// splitActions returns the actions of a value that holds several, however they are joined.
+func splitActions(s string) []string {
+	if len(s) > maxNameLength {
+		return nil
+	}
+	words := strings.FieldsFunc(s, func(c rune) bool { return strings.ContainsRune("|,;/+& ()[]", c) })
+	for _, w := range words {
+		if !validWord(strings.ToLower(w)) {
+			return nil
+		}
+	}
+	return words
+}
+
+// kebab returns a word in lower case, with hyphens for capitals and for what stands in no
+// word.
+func kebab(s string) string {
+	var b strings.Builder
+	for i := range len(s[:min(len(s), maxNameLength)]) {
+		c := s[i]
+		switch {
+		case isUpper(c):
+			if i > 0 && (isLower(s[i-1]) || isDigit(s[i-1])) {
+				b.WriteByte('-')
+			}
+			b.WriteByte(c - 'A' + 'a')
+		case isLower(c), isDigit(c), c == '_':
+			b.WriteByte(c)
+		default:
+			b.WriteByte('-')
+		}
+	}
+	return strings.Trim(b.String(), "-")
+}
+
+// objectHint says more of an object that is refused.
+func objectHint(s, why string) (at int, better string) {
+	if at, why, found := commented(s, why); found {
+		return at, why
+	}
+	if path, ok := urlPath(s); ok {
+		return 0, quote(s) + " is a URL: write the route, such as /" + quoteless(path)
+	}
+	if i := strings.IndexByte(s, '*'); i >= 0 && i < len(s)-1 {
+		return i, why
+	}
+	route := strings.HasPrefix(s, "/")
+	if i := foreign(s, func(int) bool { return !route }); i >= 0 {
+		return i, why + ": " + hint.Rune(s[i:]) + alike(s[i:])
+	}
+	if method, path, found := strings.Cut(s, " "); found && isMethod(method) && strings.HasPrefix(path, "/") {
+		return 0, why + ": the method is the next value: write " + quoteless(path) + ", " + method
+	}
+	if i := strings.IndexByte(s, '?'); route && i > 0 {
+		return i, why + ": a query is no part of a route: write " + quoteless(s[:i])
+	}
+	if i := strings.IndexAny(s, " ,\"'#?\\"); i >= 0 {
+		return i, why
+	}
+	typ, id, found := strings.Cut(s, ":")
+	if before, after, ok := strings.Cut(s, "/"); ok && !found && !route && validWord(kebab(before)) && after != "" {
+		return len(before), why + ": write " + kebab(before) + ":" + quoteless(after) + " for an object, /" + quoteless(s) + " for a route"
+	}
+	if small := kebab(typ); !route && !validWord(typ) && validWord(small) {
+		at = 0
+		for at < len(typ) && (isLower(typ[at]) || at > 0 && isWordByte(typ[at])) {
+			at++
+		}
+		if found {
+			small += ":" + quoteless(id)
+		}
+		return min(at, max(len(s)-1, 0)), why + ": a type is a word in lower case: write " + small
+	}
+	return 0, why
+}
+
+// urlPath returns the path of a URL, without its slash, also of one without a scheme.
+func urlPath(s string) (path string, ok bool) {
+	_, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		rest = s
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	if !ok && (host == "" || !strings.Contains(host, ".") || path == "") {
+		return "", false
+	}
+	path, _, _ = strings.Cut(path, "?")
+	if path == "" {
+		path = "invoices/:id"
+	}
+	return path, true
+}
+
+func isWordByte(b byte) bool { return isLower(b) || isDigit(b) || b == '_' || b == '-' }
+
+// effectHint says more of an effect that is refused.
+func effectHint(condition, effect, why string) (at int, better string) {
+	if at, why, found := commented(effect, why); found {
+		return at, why
+	}
+	if i := foreign(effect, func(int) bool { return true }); i >= 0 {
+		return i, why + ": " + hint.Rune(effect[i:]) + alike(effect[i:])
+	}
+	if _, bad := parseEffect(condition); bad == "" {
+		return 0, why + "; the condition stands before the effect"
+	}
+	switch strings.ToLower(effect) {
+	case "permit", "grant", "accept", "yes", "true", "1":
+		return 0, why + "; did you mean allow?"
+	case "forbid", "reject", "refuse", "block", "no", "false", "0":
+		return 0, why + "; did you mean deny?"
+	}
+	if near := hint.Nearest(effect, []string{"allow", "deny"}); near != "" {
+		return 0, why + "; did you mean " + near + "?"
+	}
+	return 0, why
+}

@@ -1,0 +1,211 @@
+package policy
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/reevehq/reeve/internal/hint"
+)
+
+// The values of a row, for errors.
+var (
+	ruleValues      = []string{"p", "who", "tenant", "object", "action", "condition", "effect"}
+	grantValues     = []string{"g", "who", "role", "tenant"}
+	attributeValues = []string{"object type", "attribute", "kind", "nullable", "column"}
+)
+
+const ownLine = "a comment stands on a line of its own and begins with #"
+
+// separated returns what is wrong with how the values of a row are separated, and at which
+// byte, for a row that begins with a word as all rows do.
+func separated(start string) (at int, why string) {
+	rest := strings.TrimPrefix(start, `"`)
+	if rest == "" || !isLower(rest[0]) && !isUpper(rest[0]) {
+		return 0, ""
+	}
+	rest = rest[len(takeWhile(rest, func(b byte) bool { return isIdent(b) || b == '-' })):]
+	rest = strings.TrimPrefix(rest, `"`)
+	next := strings.TrimLeft(rest, " \t")
+	if next == "" || next[0] == ',' {
+		return 0, ""
+	}
+	at = len(start) - len(next)
+	c, size := utf8.DecodeRuneInString(next)
+	like, _ := hint.ASCII(c)
+	switch {
+	case c == ';':
+		return at, "values are separated by commas, not semicolons: save the table as CSV with commas"
+	case c == '|':
+		return at, `values are separated by commas, not "|"`
+	case like == ',' || c == '،' || c == '、' || c == '\uff64' || c == '﹐':
+		return at, "values are separated by commas, not by " + hint.Rune(next[:size]) + ": write ,"
+	case strings.Contains(rest[:len(rest)-len(next)], "\t"):
+		return len(start) - len(rest), "values are separated by commas, not tabs: save the table as CSV with commas"
+	case len(next) < len(rest) && !strings.Contains(start, ",") && len(strings.Fields(start)) > 2:
+		return len(start) - len(rest), "values are separated by commas, not spaces"
+	}
+	return 0, ""
+}
+
+// unknownSection says what a row that begins with neither p nor g was probably meant to be,
+// and at which byte of its first value it goes wrong.
+func unknownSection(s string) (at int, why string) {
+	why = "unknown section " + quote(s) + ": rows begin with p or g"
+	if strings.TrimLeft(s, "<=>|") == "" && len(s) >= 7 || len(s) > 7 && (strings.HasPrefix(s, "<<<<<<< ") || strings.HasPrefix(s, ">>>>>>> ") || strings.HasPrefix(s, "||||||| ")) {
+		return 0, "a merge conflict that nobody has resolved: choose one side, and delete the marks"
+	}
+	for _, mark := range [...]string{"//", "--", ";", "/*", "*", "%", "<!--", "'", "REM ", "rem "} {
+		if strings.HasPrefix(s, mark) {
+			return 0, why + "; " + ownLine
+		}
+	}
+	for i, c := range s {
+		if like, ok := hint.ASCII(c); ok {
+			return i, why + "; " + hint.Rune(s[i:]) + " looks like " + string(rune(like)) + ": write " + string(rune(like))
+		}
+	}
+	word, _, more := strings.Cut(s, " ")
+	switch {
+	case s == "P" || s == "G":
+		return 0, why + "; write " + strings.ToLower(s)
+	case more && (word == "p" || word == "g"):
+		return 1, why + "; a comma is missing after " + word
+	case strings.HasPrefix(s, "["):
+		return 0, why + "; sections in brackets stand in model.conf"
+	case strings.HasPrefix(s, "role:") || strings.HasPrefix(s, "user:"):
+		return 0, why + "; write p, " + quoteless(s) + ", … for a rule and g, " + quoteless(s) + ", … for a role"
+	case len(s) > 1 && (s[0] == 'p' || s[0] == 'g') && all(s[1:], isDigit):
+		return 0, why + "; the standard model has one kind of each: write " + s[:1]
+	case strings.EqualFold(s, "ptype") || strings.EqualFold(s, "type") || strings.EqualFold(s, "section") || strings.EqualFold(s, "p_type"):
+		return 0, why + "; the names of the columns are a comment: begin the line with #"
+	}
+	return 0, why
+}
+
+// miscounted reports a row that has another number of values than want names.
+func miscounted(file string, r row, want []string, p *problems, fault func(i int) (at int, why string)) {
+	f, n := r.fields, len(want)
+	numbers := count(len(f), "value") + ", " + itoa(n) + " are needed: " + strings.Join(want, ", ")
+	bad := func(col int, why string) { p.add(file, r.line, col, "%s: %s", numbers, why) }
+	for _, x := range f {
+		if c, _ := utf8.DecodeRuneInString(x.text); c != '\'' && hint.Quotation(c) && c != '`' {
+			bad(x.col, hint.Rune(x.text)+` cannot quote a value: write "`)
+			return
+		}
+	}
+	if len(f) > n {
+		tooMany(r, want, bad, fault)
+		return
+	}
+	for i, x := range f[1:] {
+		space := strings.IndexByte(x.text, ' ')
+		if i+1 != 5 && space > 0 && x.text[space-1] != ':' {
+			bad(r.column(x, space), "is a comma missing after "+quote(x.text[:space])+"?")
+			return
+		}
+	}
+	for i := 1; i < len(f); i++ {
+		if n == len(ruleValues) && i == 5 && i == len(f)-1 {
+			if _, why := parseEffect(f[i].text); why == "" {
+				bad(f[i].col, "the condition is missing, write true for none")
+				return
+			}
+		}
+		if at, why := fault(i); why != "" {
+			bad(r.column(f[i], at), why)
+			return
+		}
+	}
+	bad(len(r.text)+1, "the "+want[len(f)]+" is missing")
+}
+
+// tooMany reports a row of more values than want names.
+func tooMany(r row, want []string, bad func(int, string), fault func(i int) (at int, why string)) {
+	f, n := r.fields, len(want)
+	for _, x := range f[n-1:] {
+		if i := comment(x.text); i >= 0 {
+			bad(r.column(x, i), ownLine)
+			return
+		}
+	}
+	last := len(f)
+	for last > n && f[last-1].text == "" {
+		last--
+	}
+	if last == n {
+		bad(r.comma(n), "remove the commas after the "+want[n-1])
+		return
+	}
+	if n == len(ruleValues) {
+		for i := 1; i < last-1; i++ {
+			if cut(f[i].text) || i == 5 && asks(f[i].text) {
+				bad(r.comma(i+1), "the condition holds a comma: put it in double quotes")
+				return
+			}
+		}
+	}
+	for i := 1; i < n; i++ {
+		if at, why := fault(i); why != "" {
+			bad(r.column(f[i], at), why)
+			return
+		}
+	}
+	bad(r.comma(n), "nothing stands after the "+want[n-1])
+}
+
+// asks reports whether a value looks like a condition, and cut whether it looks like one up
+// to a comma.
+func asks(s string) bool {
+	return strings.Contains(s, "r.sub") || strings.Contains(s, "r.obj") || strings.Contains(s, "r.env")
+}
+
+func cut(s string) bool {
+	return asks(s) && (strings.Count(s, "(") > strings.Count(s, ")") || strings.Count(s, "[") > strings.Count(s, "]") || strings.Count(s, "'")%2 == 1)
+}
+
+// comment returns where a comment begins that stands behind a value, or -1.
+func comment(s string) int {
+	for _, mark := range [...]string{"#", "//", "-- "} {
+		if strings.HasPrefix(s, mark) {
+			return 0
+		}
+		for _, space := range [...]string{" ", "\t"} {
+			if i := strings.Index(s, space+mark); i >= 0 {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
+
+// comma returns the column of the comma before field i.
+func (r *row) comma(i int) int {
+	at := min(r.fields[i].col-2, len(r.text)-1)
+	for at > 0 && r.text[at] != ',' {
+		at--
+	}
+	return at + 1
+}
+
+// emptyValue says what value i of a row of n, which is empty, should be.
+func emptyValue(section string, n, i int) string {
+	want := ""
+	if values := valuesIn(section); len(values) == n {
+		want = values[i]
+	}
+	switch want {
+	case "who":
+		return "an empty value: write user:…, role:…, or role:anyone for every caller"
+	case "role":
+		return "an empty value: write role:…"
+	case "tenant":
+		return "an empty value: write a tenant, or * for all"
+	case "object":
+		return "an empty value: write a route, a type, or * for everything"
+	case "action":
+		return "an empty value: write a method or a word, or * for every action"
+	case "effect":
+		return "an empty value: write allow or deny"
+	}
+	return "an empty value"
+}

@@ -1,0 +1,115 @@
+package policy
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// mismatch is the error of comparing a with b, which are of kinds that do not compare, where
+// they are compared.
+func mismatch(at int, a, b *operand) *syntaxError {
+	why := a.what() + " and " + b.what() + " cannot be compared"
+	switch {
+	case a.part != "" && b.part != "":
+		return &syntaxError{at, why + ": attributes.csv declares " + a.text + " as " + a.kind.String() + " and " + b.text + " as " + b.kind.String()}
+	case a.part == "" && b.part == "":
+		return &syntaxError{at, why + ": compare an attribute with a constant"}
+	case a.part == "":
+		a, b = b, a
+	}
+	if more := constantFor(a, b); more != "" {
+		why += ": " + more
+	}
+	return &syntaxError{at, why}
+}
+
+// constantFor says what to write instead of the constant c, beside the attribute a of another
+// kind; "" when nobody knows.
+func constantFor(a, c *operand) string {
+	switch {
+	case number(a.kind):
+		return numberFor(a, c)
+	case a.kind == String && c.kind == Int: // a time
+		return a.text + " is a text, and times are numbers: declare it as int in attributes.csv"
+	case a.kind == String:
+		return a.text + " is a text: write '" + quoteless(c.text) + "'"
+	case a.kind == Bool:
+		switch strings.ToLower(strings.Trim(c.text, `'"`)) {
+		case "true", "yes", "y", "t", "on", "1":
+			return a.text + " is true or false: write true, without quotes"
+		case "false", "no", "n", "f", "off", "0":
+			return a.text + " is true or false: write false, without quotes"
+		}
+		return a.text + " is true or false: write true or false"
+	}
+	return ""
+}
+
+// numberFor says what to write beside an attribute that is a number.
+func numberFor(a, c *operand) string {
+	if c.kind != String {
+		return a.text + " is a number"
+	}
+	if a.part == ofEnv && a.name == EnvHour {
+		if hour := hourOf(c.s); hour >= 0 {
+			return "r.env.hour is a number from 0 to 23, in UTC: write " + itoa(hour)
+		}
+		return "r.env.hour is a number from 0 to 23, in UTC"
+	}
+	if a.part == ofEnv && a.name == EnvWeekday {
+		if day := weekdayOf(c.s); day > 0 {
+			return "r.env.weekday is a number from 1 (Monday) to 7 (Sunday), in UTC: write " + itoa(day)
+		}
+		return "r.env.weekday is a number from 1 (Monday) to 7 (Sunday), in UTC"
+	}
+	if _, err := strconv.ParseFloat(c.s, 64); err == nil && all(c.s, func(b byte) bool { return isDigit(b) || b == '.' || b == '-' }) {
+		return a.text + " is a number: write " + quoteless(c.s) + ", without quotes"
+	}
+	if utc := timeIn(c.s); utc != "" {
+		return "write a time as '" + timeLayout + "', in UTC: '" + utc + "'"
+	}
+	if a.part == ofEnv && a.name == EnvTime || looksLikeTime(c.s) || strings.Count(c.s, "-")+strings.Count(c.s, "/")+strings.Count(c.s, ":") > 1 {
+		return "write a time as '" + timeLayout + "', in UTC"
+	}
+	return a.text + " is a number"
+}
+
+// timeIn returns a time that is written in another form as conditions write it, "" for a text
+// that is none, or could be two.
+func timeIn(s string) string {
+	if len(s) > 40 {
+		return ""
+	}
+	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly, "2006/01/02", "02.01.2006"} {
+		t, err := time.Parse(layout, strings.ToUpper(s))
+		if err != nil {
+			continue
+		}
+		if utc := t.UTC(); utc.Year() >= 0 && utc.Year() <= 9999 {
+			return utc.Format(timeLayout)
+		}
+	}
+	return ""
+}
+
+// hourOf returns the hour of a time of day such as 9, 09:00 or 9pm, or -1.
+func hourOf(s string) int {
+	for _, layout := range [...]string{"15", "15:04", "15:04:05", "3PM", "3 PM", "3:04PM", "3:04 PM"} {
+		if t, err := time.Parse(layout, strings.ToUpper(s)); err == nil {
+			return t.Hour()
+		}
+	}
+	return -1
+}
+
+// weekdayOf returns the number of a day by its English name, or 0.
+func weekdayOf(s string) int {
+	for day := 1; day <= 7; day++ {
+		name := time.Weekday(day % 7).String()
+		if len(s) >= 2 && len(s) <= len(name) && strings.EqualFold(s, name[:len(s)]) {
+			return day
+		}
+	}
+	return 0
+}

@@ -1,0 +1,214 @@
+package policy
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/reevehq/reeve/internal/hint"
+)
+
+// habit says what to write for a word that other languages have, "" for one that none has.
+func habit(word string) string {
+	switch strings.ToLower(word) {
+	case "and":
+		return "write &&"
+	case "or":
+		return "write ||"
+	case "not":
+		return "write !(…)"
+	case "xor":
+		return "write !=, between two attributes of kind bool"
+	case "in":
+		return "write in"
+	case "true", "false":
+		return "write " + strings.ToLower(word)
+	case "yes", "on":
+		return "write true"
+	case "no", "off":
+		return "write false"
+	case "null", "nil", "none", "undefined", "nothing", "void", "nan":
+		return "there is no null: where an attribute is not there, an allow rule does not match, and a deny rule does"
+	case "eq", "equals":
+		return "write =="
+	case "is", "isnot":
+		return "write == or !=; there is no null"
+	case "ne", "neq":
+		return "write !="
+	case "lt", "less":
+		return "write <"
+	case "le", "lte":
+		return "write <="
+	case "gt", "greater":
+		return "write >"
+	case "ge", "gte":
+		return "write >="
+	case "like", "ilike", "rlike", "regexp", "regex", "match", "matches", "similar", "startswith", "endswith", "glob":
+		return "there are no patterns of texts: compare with == or in"
+	case "contains", "includes", "has", "any", "containsany", "hasany":
+		return "write 'x' in r.obj.list, for an attribute of kind strings"
+	case "between":
+		return "write r.obj.x >= 1 && r.obj.x <= 9"
+	case "if", "then", "else", "when", "unless", "case", "end", "where":
+		return "a condition is one expression: write && and ||, or a row for each case"
+	case "exists", "defined", "isset", "coalesce":
+		return "nothing asks whether an attribute is there: where it is not, an allow rule does not match, and a deny rule does"
+	}
+	return ""
+}
+
+// partMeant returns which part of the request a name of another system means, "" for none.
+func partMeant(name string) string {
+	switch strings.ToLower(name) {
+	case ofSubject, "subject", "subj", "user", "principal", "caller", "identity", "account", "me", "auth", "session", "claims", "jwt", "token":
+		return ofSubject
+	case ofObject, "object", "resource", "res", "target", "data", "record", "row", "doc":
+		return ofObject
+	case ofEnv, "environment", "context", "ctx", "request", "req":
+		return ofEnv
+	}
+	return ""
+}
+
+// wordAt returns the error for the word at a byte of the condition, which means nothing.
+func (p *parser) wordAt(at int) *syntaxError {
+	text := p.text
+	word := takeWhile(text[at:], func(b byte) bool { return isIdent(b) || b == '.' })
+	why := quote(word) + " means nothing: "
+	bad := func(i int, more string) *syntaxError { return &syntaxError{at + i, why + more} }
+
+	if c, size := utf8.DecodeRuneInString(text[at+len(word):]); size > 0 && c >= utf8.RuneSelf && (unicode.IsLetter(c) || strings.HasSuffix(word, ".")) {
+		return &syntaxError{at + len(word), characterHint(text[at+len(word):])}
+	}
+	first, rest, dotted := strings.Cut(word, ".")
+	if h := habit(word); h != "" && !dotted {
+		return bad(0, h)
+	}
+	if at > 0 && (text[at-1] == '\'' || text[at-1] == '"') {
+		return &syntaxError{at - 1, apostrophe}
+	}
+	if at > 1 && text[at-1] == '-' && isIdent(text[at-2]) {
+		return &syntaxError{at - 1, "a name has letters, digits and _, and no -; there is no arithmetic"}
+	}
+	switch {
+	case !dotted:
+		return bad(0, p.bareWord(word))
+	case first == "p":
+		return bad(0, "p is the rule itself, whose values are written out: attributes are r.sub.…, r.obj.… and r.env.…")
+	case strings.EqualFold(first, "r") || strings.EqualFold(first, "request") || strings.EqualFold(first, "input"):
+		part, name, more := strings.Cut(rest, ".")
+		if first == "r" && (part == ofSubject || part == ofObject || part == ofEnv) {
+			if rest := text[at+len(word):]; !more && strings.HasPrefix(rest, "[") {
+				if key := takeWhile(strings.TrimLeft(rest, `['"`), isIdent); key != "" {
+					return &syntaxError{at + len(word), "an attribute is named after a point: write " + word + "." + quoteless(key)}
+				}
+			}
+			i, why := p.attributeHint(part, name, more)
+			return bad(i, why)
+		}
+		return bad(0, partHint(part, name))
+	}
+	if part := partMeant(first); part != "" {
+		return bad(0, "write r."+part+"."+quoteless(rest))
+	}
+	return bad(0, "attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted")
+}
+
+// bareWord says what a word without a point was probably meant to be.
+func (p *parser) bareWord(word string) string {
+	if part := partMeant(word); part == word {
+		return "attributes are r.sub.…, r.obj.… and r.env.…"
+	}
+	p.askedObject = true
+	for _, part := range []string{ofObject, ofSubject, ofEnv} {
+		of := part
+		if part == ofObject {
+			of = p.typ
+		}
+		if _, ok := p.schema.byType[of][word]; ok {
+			return "write r." + part + "." + word + " for the attribute, '" + word + "' for a text"
+		}
+	}
+	return "attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted: '" + quoteless(word) + "'"
+}
+
+// partHint is for r.<part> with a part that is none.
+func partHint(part, name string) string {
+	switch strings.ToLower(part) {
+	case "dom", "tenant", "domain":
+		return "the tenant is the third value of the row; attributes are r.sub.…, r.obj.… and r.env.…"
+	case "act", "action", "method":
+		return "the action is the fifth value of the row; attributes are r.sub.…, r.obj.… and r.env.…"
+	}
+	if meant := partMeant(part); meant != "" && name != "" {
+		return "write r." + meant + "." + quoteless(name)
+	}
+	if near := hint.Nearest(part, []string{ofSubject, ofObject, ofEnv}); near != "" && name != "" {
+		return "write r." + near + "." + quoteless(name)
+	}
+	return "attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted"
+}
+
+// attributeHint is for r.<part>.<name> where the name cannot be one: at which byte of the
+// word, and what to write.
+func (p *parser) attributeHint(part, name string, dotted bool) (at int, why string) {
+	prefix := "r." + part + "."
+	name, below, deeper := strings.Cut(name, ".")
+	switch {
+	case !dotted:
+		return len(prefix) - 2, "the name of an attribute is missing: write " + prefix + "id or another"
+	case name == "":
+		return len(prefix) - 1, "the name of an attribute is missing after the point"
+	case deeper && below == "":
+		return len(prefix) + len(name), "nothing stands behind the point: write " + prefix + quoteless(name)
+	case deeper:
+		return len(prefix) + len(name), "an attribute has one name, and nothing below it: declare " +
+			quoteless(name+"_"+strings.ReplaceAll(below, ".", "_")) + " in attributes.csv, or write " + prefix + quoteless(name)
+	case isDigit(name[0]):
+		return len(prefix), "the name of an attribute begins with a lower-case letter, not with a digit" + p.meant(part, name)
+	case len(name) > maxAttributeName:
+		return len(prefix) + maxAttributeName, "the name of an attribute has at most " + itoa(maxAttributeName) + " bytes"
+	}
+	small := strings.TrimLeft(name, "_")
+	if small == "" {
+		return len(prefix), "the name of an attribute begins with a lower-case letter"
+	}
+	if meant := p.meant(part, name); meant != "" {
+		return len(prefix), "attributes begin with a lower-case letter" + meant
+	}
+	return len(prefix), "attributes begin with a lower-case letter: " + prefix + strings.ToLower(small[:1]) + quoteless(small[1:])
+}
+
+// meant says which of the attributes that there are a name was probably meant to be.
+func (p *parser) meant(part, name string) string {
+	of := part
+	if part == ofObject {
+		of, p.askedObject = p.typ, true
+	}
+	if near := p.schema.nearest(of, name); near != "" {
+		return ": write r." + part + "." + near
+	}
+	return ""
+}
+
+// callHint says what to write for a function that there is not.
+func callHint(name string) string {
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	switch small := strings.ToLower(strings.ReplaceAll(last, "_", "")); {
+	case small == "ipmatch" || small == "cidr" || small == "inet" || small == "innetwork":
+		return "; write ipMatch(r.env.ip, '10.0.0.0/8')"
+	case small == "now" || small == "time" || small == "date" || small == "today" || small == "currenttimestamp":
+		return "; the time is r.env.time, r.env.hour and r.env.weekday"
+	case small == "contains" || small == "includes" || small == "has" || small == "any" || small == "containsany" || small == "hasany":
+		return "; write 'x' in r.obj.list, for an attribute of kind strings"
+	case small == "g" || small == "hasrole" || small == "inrole" || small == "isinrole" || small == "isgranted":
+		return "; a role is who the rule is for, the row's second value"
+	case strings.Contains(small, "match") || strings.HasPrefix(small, "startswith") || strings.HasPrefix(small, "endswith") || small == "like":
+		return "; there are no patterns of texts: compare with == or in"
+	case small == "lower" || small == "upper" || small == "tolower" || small == "toupper" || small == "trim" || small == "len" || small == "length" || small == "size" || small == "count":
+		return "; hand what it returns over as an attribute"
+	}
+	return ""
+}
+
+const apostrophe = "an apostrophe ends the text; texts cannot hold one yet: compare with an attribute that holds it"
