@@ -15,6 +15,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 // MaxIDLength is the longest tenant id in bytes. It fits a DNS label, so that a
@@ -43,10 +47,26 @@ func Parse(s string) (ID, error) {
 	}
 	for i := range len(s) {
 		if !allowed(s[i], i == 0) {
-			return ID{}, fmt.Errorf("%w: byte %#02x at %d is not in [a-z0-9][a-z0-9_-]*", ErrInvalidID, s[i], i)
+			return ID{}, fmt.Errorf("%w: %s", ErrInvalidID, misplaced(s, i))
 		}
 	}
 	return ID{s}, nil
+}
+
+// misplaced says what is wrong with the character at byte i.
+func misplaced(s string, i int) string {
+	at := hint.Rune(s[i:]) + " at byte " + strconv.Itoa(i+1)
+	c, _ := utf8.DecodeRuneInString(s[i:])
+	like, alike := hint.ASCII(c)
+	switch {
+	case 'A' <= s[i] && s[i] <= 'Z':
+		return at + ": tenants are in lower case"
+	case s[i] == '-' || s[i] == '_':
+		return at + ": a tenant begins with a letter or a digit"
+	case alike:
+		return at + " looks like " + string(rune(like)) + ": only a-z, 0-9, - and _ are allowed"
+	}
+	return at + ": only a-z, 0-9, - and _ are allowed"
 }
 
 func allowed(b byte, first bool) bool {

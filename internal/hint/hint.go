@@ -61,7 +61,7 @@ func Rune(s string) string {
 	case size == 0:
 		return "nothing"
 	case c == utf8.RuneError && size == 1:
-		return "the byte 0x" + hex(rune(s[0]), 2) + ", which is not UTF-8"
+		return "the byte 0x" + hex(rune(s[0]), 2) + " (not UTF-8)"
 	case c == ' ':
 		return "a space"
 	case c == '\t':

@@ -33,7 +33,7 @@ func TestCharactersHaveNames(t *testing.T) {
 		" ": "a space", "\t": "a tab", "#x": `"#"`, "\u00a0": "U+00A0 (no-break space)", "\ufeffp": "U+FEFF (byte order mark)", "\x00": "U+0000 (NUL)",
 		"е": "U+0435 (Cyrillic letter е)", "ο": "U+03BF (Greek letter ο)", "“x": "U+201C (a typographic quote “)", "\u200b": "U+200B (zero-width space)",
 		"\u3164": "U+3164 (Hangul filler)", "\u202e": "U+202E (a mark that turns the direction of text)", "é": "U+00E9 (é)", "，": "U+FF0C (full-width ，)",
-		"\xff": "the byte 0xff, which is not UTF-8", "\u0301": "U+0301 (a mark that joins the letter before it)", "\U000e0041": "U+E0041 (a tag that nobody sees)", "": "nothing",
+		"\xff": "the byte 0xff (not UTF-8)", "\u0301": "U+0301 (a mark that joins the letter before it)", "\U000e0041": "U+E0041 (a tag that nobody sees)", "": "nothing",
 	} {
 		if got := hint.Rune(s); got != want {
 			t.Errorf("%q: %s, want %s", s, got, want)

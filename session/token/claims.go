@@ -159,7 +159,11 @@ func (c *claims) check(i *Issuer, typ string, now time.Time) error {
 		return err
 	}
 	if trimApplication(typ) == "at+jwt" && (c.tokenID == "" || c.clientID == "") {
-		return refusal("claims: jti or client_id is missing")
+		missing := "jti"
+		if c.tokenID != "" {
+			missing = "client_id"
+		}
+		return refusal("claims: " + missing + " is missing: a token without jti or client_id is no at+jwt")
 	}
 	return nil
 }
@@ -204,34 +208,46 @@ func (t times) check(leeway time.Duration, now time.Time) error {
 func (c *claims) ref(i *Issuer) (session.Ref, error) {
 	user, err := session.ParseUserID(c.user)
 	if err != nil {
-		return session.Ref{}, refusal("claims: sub is missing or not a user id")
+		return session.Ref{}, refusal("claims: " + absentOr(c.user, "sub", "not a user id, which has at most 255 bytes, no space and none of { } : * ?"))
 	}
-	t, err := boundTenant(i.Tenant, c.tenantID, c.hasTenantID)
+	t, err := boundTenant(i, i.Tenant, c.tenantID, c.hasTenantID)
 	if err != nil {
 		return session.Ref{}, err
 	}
 	id, err := session.ParseID(c.sessionID)
 	if err != nil {
-		return session.Ref{}, refusal("claims: the session is missing or not a session id")
+		return session.Ref{}, refusal("claims: " + absentOr(c.sessionID, "the session", "not a session id, which the store of the sessions makes") + claimed(i.SessionClaim))
 	}
 	return session.Ref{Tenant: t, User: user, ID: id}, nil
 }
 
 // boundTenant returns the tenant that a token is about: the one that its issuer is for, or
 // else the one that it names. Of an issuer that is for one, a token names no other.
-func boundTenant(only tenant.ID, name string, named bool) (tenant.ID, error) {
+func boundTenant(i *Issuer, only tenant.ID, name string, named bool) (tenant.ID, error) {
 	if !named && !only.IsZero() {
 		return only, nil
 	}
 	t, err := tenant.Parse(name)
 	if err != nil {
-		return tenant.ID{}, refusal("claims: the tenant is missing or not a tenant id")
+		return tenant.ID{}, refusal("claims: " + absentOr(name, "the tenant", "not a tenant id, which has 1 to 63 of a-z, 0-9, - and _") + claimed(i.TenantClaim))
 	}
 	if !only.IsZero() && t != only {
 		return tenant.ID{}, refusal("claims: the tenant is not the issuer's")
 	}
 	return t, nil
 }
+
+// absentOr tells a claim that is not there from one that is not what it has to be. It repeats
+// nothing of the claim.
+func absentOr(value, what, otherwise string) string {
+	if value == "" {
+		return what + " is missing"
+	}
+	return what + " is " + otherwise
+}
+
+// claimed names the claim that an issuer's entry has for something.
+func claimed(name string) string { return " (the claim " + quote(name) + ")" }
 
 // trimApplication drops the part of a media type that RFC 7515 §4.1.9 lets a typ omit.
 func trimApplication(typ string) string { return strings.TrimPrefix(typ, "application/") }

@@ -183,7 +183,7 @@ func (i Issuer) validateKeys() error {
 			return nil
 		}
 	}
-	return errors.New("Keys: no key for any of the algorithms")
+	return errors.New("Keys: no key for any of Algorithms")
 }
 
 // sameSource reports whether two issuers would ask one source of keys.
@@ -205,13 +205,13 @@ func checkText(field, s string) error {
 func checkClaimNames(tenantClaim, sessionClaim string) []error {
 	errs := []error{checkText("TenantClaim", tenantClaim), checkText("SessionClaim", sessionClaim)}
 	if slices.Contains(claimsWithMeaning, tenantClaim) {
-		errs = append(errs, fmt.Errorf("TenantClaim: %s has a meaning of its own", quote(tenantClaim)))
+		errs = append(errs, fmt.Errorf("TenantClaim: %s has a meaning of its own: name another claim", quote(tenantClaim)))
 	}
 	if slices.Contains(claimsWithMeaning, sessionClaim) {
-		errs = append(errs, fmt.Errorf("SessionClaim: %s has a meaning of its own", quote(sessionClaim)))
+		errs = append(errs, fmt.Errorf("SessionClaim: %s has a meaning of its own: name another claim", quote(sessionClaim)))
 	}
 	if tenantClaim == sessionClaim {
-		errs = append(errs, errors.New("SessionClaim: the same as TenantClaim"))
+		errs = append(errs, errors.New("SessionClaim: the same as TenantClaim: name another claim"))
 	}
 	return errs
 }

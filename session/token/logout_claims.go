@@ -104,7 +104,7 @@ func (c *logoutClaims) accept(i *Issuer, now time.Time) (*Logout, error) {
 		}
 	}
 	if c.hasTenantID || !i.Logout.Tenant.IsZero() {
-		if l.tenant, err = boundTenant(i.Logout.Tenant, c.tenantID, c.hasTenantID); err != nil {
+		if l.tenant, err = boundTenant(i, i.Logout.Tenant, c.tenantID, c.hasTenantID); err != nil {
 			return nil, err
 		}
 	}

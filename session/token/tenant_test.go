@@ -15,11 +15,11 @@ import (
 func TestAnIssuerOfOneTenantSpeaksOfNoOther(t *testing.T) {
 	acme := tenant.MustParse("acme")
 	v := verifier(t, trust(t, token.EdDSA, func(i *token.Issuer) { i.Tenant = acme }))
-	const foreign, invalid = "the tenant is not the issuer's", "missing or not a tenant id"
+	const foreign, invalid, missing = "the tenant is not the issuer's", "the tenant is not a tenant id", "the tenant is missing"
 	refuses(t, v, good(token.EdDSA), []attack{
 		{"another tenant", good(token.EdDSA, "tenant", `"globex"`), foreign},
 		{"the tenant of all", good(token.EdDSA, "tenant", `"*"`), invalid},
-		{"no name", good(token.EdDSA, "tenant", `""`), invalid},
+		{"no name", good(token.EdDSA, "tenant", `""`), missing},
 		{"another case", good(token.EdDSA, "tenant", `"Acme"`), ""},
 		{"null", good(token.EdDSA, "tenant", `null`), ""},
 		{"two", good(token.EdDSA, "tenant", `["acme","globex"]`), ""},
@@ -27,7 +27,7 @@ func TestAnIssuerOfOneTenantSpeaksOfNoOther(t *testing.T) {
 	accepts(t, v, good(token.EdDSA, "tenant", "")) // wantRef is of acme
 
 	both := verifier(t, trust(t, token.EdDSA)) // an issuer that is believed of every tenant
-	refuses(t, both, good(token.EdDSA), []attack{{"no tenant", good(token.EdDSA, "tenant", ""), invalid}})
+	refuses(t, both, good(token.EdDSA), []attack{{"no tenant", good(token.EdDSA, "tenant", ""), missing}})
 	got, err := both.Verify(context.Background(), good(token.EdDSA, "tenant", `"globex"`))
 	if err != nil || got.Ref().Tenant != tenant.MustParse("globex") {
 		t.Errorf("got %v, %v", got.Ref(), err)

@@ -75,7 +75,7 @@ func NewVerifier(issuers ...Issuer) (*Verifier, error) {
 // Two entries of one name, or with one source of keys, are errors. The entries are copied.
 func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
 	if cfg.MaxIssuers < 0 {
-		return nil, fmt.Errorf("MaxIssuers: %d", cfg.MaxIssuers)
+		return nil, fmt.Errorf("MaxIssuers: %d is less than 0", cfg.MaxIssuers)
 	}
 	v := &Verifier{issuers: registry{limit: cfg.MaxIssuers}}
 	if cfg.CacheSize == 0 {
