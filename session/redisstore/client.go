@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,15 +22,12 @@ const (
 // dialling, may take three quarters of its budget. No error repeats the URL, which may
 // hold a password.
 func openClient(url string, budget time.Duration) (*redis.Client, error) {
-	if !strings.HasPrefix(url, "redis://") && !strings.HasPrefix(url, "rediss://") {
-		return nil, errors.New("redisstore: url: does not begin with redis:// or rediss://")
-	}
-	if strings.ContainsAny(url, "?#") {
-		return nil, errors.New("redisstore: url: no parameters are allowed, give a client to New instead")
+	if err := checkURL(url); err != nil {
+		return nil, fmt.Errorf("redisstore: url: %w", err)
 	}
 	options, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, errors.New("redisstore: url: malformed")
+		return nil, errors.New("redisstore: url: malformed: write redis://user:password@host:6379/0, where in the password " + escapes[len("write "):])
 	}
 	step := min(budget*3/4, maxClientTimeout)
 	options.ContextTimeoutEnabled = true
