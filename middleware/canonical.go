@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 // CheckTarget returns nil when the request's path has one reading, and otherwise an error
@@ -77,12 +79,14 @@ func checkPath(p string) error {
 			}
 			escaped = true
 			i += 2
+		case c == ';' || c == '\\':
+			return fmt.Errorf("%w: %q in the path, which servers read in different ways: no path may hold it", ErrAmbiguousRequest, c)
 		case !segmentByte(c):
-			return fmt.Errorf("%w: byte %#02x in the path", ErrAmbiguousRequest, c)
+			return fmt.Errorf("%w: %s stands unescaped in the path, which servers read in different ways: a client sends %%%02X", ErrAmbiguousRequest, hint.Rune(p[i:i+1]), c)
 		}
 	}
 	if escaped && !utf8.Valid(unescape(p)) {
-		return fmt.Errorf("%w: the path is not UTF-8", ErrAmbiguousRequest)
+		return fmt.Errorf("%w: the path is not UTF-8 when its escapes are read", ErrAmbiguousRequest)
 	}
 	return nil
 }
@@ -102,16 +106,16 @@ func checkSegment(rest string) error {
 // checkEscape judges the escape that s begins with.
 func checkEscape(s string) error {
 	if len(s) < 3 || !isHex(s[1]) || !isHex(s[2]) {
-		return fmt.Errorf("%w: a broken escape in the path", ErrAmbiguousRequest)
+		return fmt.Errorf("%w: a broken escape in the path: a client sends %% as %%25", ErrAmbiguousRequest)
 	}
 	b := unhex(s[1])<<4 | unhex(s[2])
 	switch {
 	case b < 0x20 || b == 0x7f:
 		return fmt.Errorf("%w: an escaped control byte", ErrAmbiguousRequest)
 	case b == '/' || b == '\\' || b == '%' || b == ';':
-		return fmt.Errorf("%w: an escaped %q", ErrAmbiguousRequest, b)
+		return fmt.Errorf("%w: an escaped %q, which servers read in different ways: no segment may hold it", ErrAmbiguousRequest, b)
 	case unreserved(b):
-		return fmt.Errorf("%w: a needless escape", ErrAmbiguousRequest)
+		return fmt.Errorf("%w: a needless escape: a client sends %q as it is", ErrAmbiguousRequest, b)
 	}
 	return nil
 }

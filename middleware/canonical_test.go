@@ -70,6 +70,38 @@ func TestAmbiguousPathsAreRefused(t *testing.T) {
 	}
 }
 
+// The log says the cause that the answer does, more than one reading, with the character and
+// what a client sends instead.
+func TestAnAmbiguousPathIsLoggedWithItsCause(t *testing.T) {
+	const several = ", which servers read in different ways: "
+	for target, want := range map[string]string{
+		"/users/auth0|5f7c": `"|" stands unescaped in the path` + several + "a client sends %7C",
+		"/a[b]":             `"[" stands unescaped in the path` + several + "a client sends %5B",
+		"/a^b":              `"^" stands unescaped in the path` + several + "a client sends %5E",
+		"/{x}":              `"{" stands unescaped in the path` + several + "a client sends %7B",
+		"/caf\xc3\xa9":      "the byte 0xc3 (not UTF-8) stands unescaped in the path" + several + "a client sends %C3",
+		"/admin;a=b":        `';' in the path` + several + "no path may hold it",
+		"/admin%2Fx":        `an escaped '/'` + several + "no segment may hold it",
+		"/%61dmin":          "a needless escape: a client sends 'a' as it is",
+		"/a%00":             "an escaped control byte",
+	} {
+		r, ok := parse(t, target)
+		if !ok {
+			t.Errorf("%q: net/http refuses it", target)
+			continue
+		}
+		if err := middleware.CheckTarget(r); err == nil || err.Error() != middleware.ErrAmbiguousRequest.Error()+": "+want {
+			t.Errorf("%q\ngot  %v\nwant %s", target, err, want)
+		}
+	}
+	for _, target := range []string{"/users/auth0%7C5f7c", "/a%5Bb%5D", "/a%5Eb", "/%7Bx%7D", "/caf%C3%A9", "/admin"} {
+		r, _ := parse(t, target)
+		if err := middleware.CheckTarget(r); err != nil {
+			t.Errorf("what the log says does not help: %q: %v", target, err)
+		}
+	}
+}
+
 // A rewrite in front of the router must not hide what the client sent, nor add what it
 // did not send.
 func TestRewritingDoesNotHideAnAmbiguousPath(t *testing.T) {
