@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/hint"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -64,6 +65,10 @@ func Load(fsys fs.FS, name string, declared []policy.Attribute) ([]Case, error) 
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if unread := (*csv.ParseError)(nil); errors.As(err, &unread) {
+			bad = append(bad, fmt.Errorf("%s:%d:%d: a double quote inside a value, or one that does not end: quote a value as a whole", name, unread.Line, unread.Column))
+			break
+		}
 		if err != nil {
 			bad = append(bad, fmt.Errorf("%s: %w", name, err))
 			break
@@ -85,7 +90,7 @@ func Load(fsys fs.FS, name string, declared []policy.Attribute) ([]Case, error) 
 
 func parse(f []string, kinds map[[2]string]policy.Kind) (c Case, err error) {
 	if len(f) != 8 {
-		return Case{}, fmt.Errorf("%d values, 8 are needed: tenant, subject, roles, action, object, attributes, want, note", len(f))
+		return Case{}, fmt.Errorf("%d values, 8 are needed: tenant, subject, roles, action, object, attributes, want, note%s", len(f), miscounted(f))
 	}
 	for i := range f {
 		f[i] = strings.TrimSpace(f[i])
@@ -118,9 +123,30 @@ func parse(f []string, kinds map[[2]string]policy.Kind) (c Case, err error) {
 	case "deny":
 		c.Want = policy.Deny
 	default:
-		return Case{}, fmt.Errorf("want is allow or deny, not %q", f[6])
+		return Case{}, fmt.Errorf("want is allow or deny, not %s", hint.Quote(f[6])+didYouMean(f[6], "allow", "deny"))
 	}
 	return c, nil
+}
+
+// miscounted says what is wrong with a row of another number of values.
+func miscounted(f []string) string {
+	switch {
+	case len(f) == 1 && strings.ContainsAny(f[0], ";\t"):
+		return ": they are separated by commas"
+	case len(f) > 8 && strings.Trim(strings.Join(f[8:], ""), " ") == "":
+		return ": remove the commas after the note"
+	case len(f) > 8:
+		return ": a note or a list of attributes that holds a comma stands in double quotes"
+	}
+	return ", also where one is empty"
+}
+
+// didYouMean says which of the words s was probably meant to be, if any.
+func didYouMean(s string, words ...string) string {
+	if near := hint.Nearest(s, words); near != "" {
+		return ": did you mean " + near + "?"
+	}
+	return ""
 }
 
 func parseSubject(subject, roles string) (policy.Subject, error) {
@@ -130,9 +156,21 @@ func parseSubject(subject, roles string) (policy.Subject, error) {
 	}
 	id, ok := strings.CutPrefix(subject, "user:")
 	if !ok || id == "" {
-		return policy.Subject{}, fmt.Errorf("subject is user:<id> or anonymous, not %q", subject)
+		return policy.Subject{}, fmt.Errorf("subject is user:<id> or anonymous, not %s%s", hint.Quote(subject), subjectHint(subject))
 	}
 	return policy.Subject{ID: id, Roles: names}, nil
+}
+
+func subjectHint(s string) string {
+	switch {
+	case s == "":
+		return ": write anonymous for a caller without a session"
+	case strings.HasPrefix(s, "role:"):
+		return ": roles stand in the next value"
+	case !strings.Contains(s, ":") && !strings.EqualFold(s, "anonymous"):
+		return ": write user:" + hint.Text(s)
+	}
+	return didYouMean(s, "anonymous")
 }
 
 func parseObject(object string) (policy.Object, error) {
@@ -141,7 +179,7 @@ func parseObject(object string) (policy.Object, error) {
 	}
 	typ, id, found := strings.Cut(object, ":")
 	if typ == "" || found && id == "" {
-		return policy.Object{}, fmt.Errorf("object is a route, a type or type:id, not %q", object)
+		return policy.Object{}, fmt.Errorf("object is a route, a type or type:id, not %s", hint.Quote(object))
 	}
 	return policy.Object{Type: typ, ID: id}, nil
 }
@@ -155,7 +193,7 @@ func parseAttributes(r *policy.Request, text string, kinds map[[2]string]policy.
 	for pair := range strings.SplitSeq(text, ";") {
 		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		if !ok {
-			return fmt.Errorf("an attribute is name=value, not %q", pair)
+			return fmt.Errorf("an attribute is name=value, not %s: pairs are separated by semicolons", hint.Quote(pair))
 		}
 		of, into := r.Object.Type, obj
 		if part, rest, ok := strings.Cut(name, "."); ok {
@@ -166,16 +204,31 @@ func parseAttributes(r *policy.Request, text string, kinds map[[2]string]policy.
 			case "env":
 				into = env
 			default:
-				return fmt.Errorf("an attribute is of sub, of env, or of the object without a prefix, not of %q", part)
+				return fmt.Errorf("an attribute is of sub, of env, or of the object without a prefix, not of %s%s", hint.Quote(part), didYouMean(part, "sub", "env"))
 			}
 		}
 		v, err := parseValue(value, kinds[[2]string{of, name}])
 		if err != nil {
-			return fmt.Errorf("attribute %s of %q: %w", name, of, err)
+			return fmt.Errorf("attribute %s of %s: %w%s", hint.Text(name), hint.Quote(of), err, attributeHint(of, name, kinds))
 		}
 		into[name] = v
 	}
 	return nil
+}
+
+// attributeHint says which attribute was probably meant by one that is not declared.
+func attributeHint(of, name string, kinds map[[2]string]policy.Kind) string {
+	if kinds[[2]string{of, name}] != 0 {
+		return ""
+	}
+	var names []string
+	for key := range kinds {
+		if key[0] == of {
+			names = append(names, key[1])
+		}
+	}
+	slices.Sort(names)
+	return didYouMean(name, names...)
 }
 
 func parseValue(s string, kind policy.Kind) (any, error) {
@@ -186,13 +239,23 @@ func parseValue(s string, kind policy.Kind) (any, error) {
 		if t, err := time.Parse("2006-01-02T15:04:05Z", s); err == nil {
 			return t.Unix(), nil // as a condition writes a time
 		}
-		return strconv.ParseInt(s, 10, 64)
+		n, err := strconv.ParseInt(s, 10, 64)
+		return n, notA(s, "an int, or a time as 2006-01-02T15:04:05Z", err)
 	case policy.Float:
-		return strconv.ParseFloat(s, 64)
+		x, err := strconv.ParseFloat(s, 64)
+		return x, notA(s, "a float", err)
 	case policy.Bool:
-		return strconv.ParseBool(s)
+		b, err := strconv.ParseBool(s)
+		return b, notA(s, "true or false", err)
 	case policy.Strings:
 		return strings.Split(s, "|"), nil
 	}
 	return nil, errors.New("not declared in attributes.csv")
+}
+
+func notA(s, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s is not %s", hint.Quote(s), what)
 }

@@ -46,8 +46,15 @@ func TestARowIsARequest(t *testing.T) {
 func TestRowsThatCannotBeRead(t *testing.T) {
 	for rows, want := range map[string]string{
 		"":       "t.csv: no cases",
-		"a, b\n": "t.csv:1: 2 values, 8 are needed",
-		"\nAcme, user:bob, , read, doc, , allow, x":                "t.csv:2: tenant: invalid id",
+		"a, b\n": "t.csv:1: 2 values, 8 are needed: tenant, subject, roles, action, object, attributes, want, note, also where one is empty",
+		"acme; user:bob; ; read; doc; ; allow; x":                  "t.csv:1: 1 values, 8 are needed: tenant, subject, roles, action, object, attributes, want, note: they are separated by commas",
+		"acme, user:bob, , read, doc, , allow, x, and y":           "t.csv:1: 9 values, 8 are needed: tenant, subject, roles, action, object, attributes, want, note: a note or a list of attributes that holds a comma stands in double quotes",
+		"acme, user:bob, , read, doc, , allow, x,,":                "t.csv:1: 10 values, 8 are needed: tenant, subject, roles, action, object, attributes, want, note: remove the commas after the note",
+		"acme, user:bob, , read, doc, , alow, x":                   "t.csv:1: want is allow or deny, not \"alow\": did you mean allow?",
+		"acme, role:bob, , read, doc, , allow, x":                  "t.csv:1: subject is user:<id> or anonymous, not \"role:bob\": roles stand in the next value",
+		"acme, anonymus, , read, doc, , allow, x":                  "t.csv:1: subject is user:<id> or anonymous, not \"anonymus\": write user:anonymus",
+		"acme, user:bob, , read, doc, ownre=x, allow, x":           "t.csv:1: attribute ownre of \"doc\": not declared in attributes.csv: did you mean owner?",
+		"\nAcme, user:bob, , read, doc, , allow, x":                "t.csv:2: tenant: invalid id: \"A\" at byte 1: tenants are in lower case",
 		", anonymous, , read, doc:1, , allow, x":                   "t.csv:1: the object \"doc:1\" belongs to a tenant",
 		"acme, bob, , read, doc, , allow, x":                       "t.csv:1: subject is user:<id> or anonymous",
 		"acme, user:bob, , read, , , allow, x":                     "t.csv:1: object is",
@@ -57,7 +64,7 @@ func TestRowsThatCannotBeRead(t *testing.T) {
 		"acme, user:bob, , read, doc, ownr=x, allow, x":            "t.csv:1: attribute ownr of \"doc\": not declared",
 		"acme, user:bob, , read, doc, size=x, allow, x":            "t.csv:1: attribute size of \"doc\"",
 		"acme, user:bob, , read, doc, obj.size=5, allow, x":        "t.csv:1: an attribute is of sub",
-		"acme, user:bob, , read, doc, , allow, x\nacme, \"x\nx, y": "t.csv: ",
+		"acme, user:bob, , read, doc, , allow, x\nacme, \"x\nx, y": "t.csv:3:5: a double quote inside a value, or one that does not end",
 	} {
 		_, err := policytest.Load(table(rows), "t.csv", declared)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

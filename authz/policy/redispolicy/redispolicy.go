@@ -88,17 +88,25 @@ func validName(name string) bool {
 // checkClient returns why a client must not be used, or nil. Without deadlines of its
 // calls, a Redis that hangs would hang those who ask it.
 func checkClient(client redis.UniversalClient) error {
+	there, bounded := false, false
 	switch c := client.(type) {
+	case nil:
 	case *redis.Client:
-		if c != nil && c.Options().ContextTimeoutEnabled {
-			return nil
+		if there = c != nil; there {
+			bounded = c.Options().ContextTimeoutEnabled
 		}
 	case *redis.ClusterClient:
-		if c != nil && c.Options().ContextTimeoutEnabled {
-			return nil
+		if there = c != nil; there {
+			bounded = c.Options().ContextTimeoutEnabled
 		}
 	default:
 		return fmt.Errorf("client: %T cannot be checked: only *redis.Client and *redis.ClusterClient are accepted", client)
 	}
-	return errors.New("client: nil, or ContextTimeoutEnabled is off: calls would not end at their deadline")
+	switch {
+	case !there:
+		return errors.New("client: nil")
+	case !bounded:
+		return errors.New("client: ContextTimeoutEnabled is off: calls would not end at their deadline, set it in the client's Options")
+	}
+	return nil
 }
