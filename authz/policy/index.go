@@ -7,8 +7,6 @@ import (
 
 	"github.com/casbin/casbin/v2"
 	"github.com/casbin/casbin/v2/model"
-	"github.com/casbin/casbin/v2/rbac"
-	"github.com/casbin/govaluate"
 )
 
 // Index decides by any Casbin model, and answers what Casbin answers, but finds the rules by
@@ -50,33 +48,6 @@ type Index struct {
 	making    sync.Mutex // one view at a time
 }
 
-// IndexOption tells [NewIndex] what a model does not say.
-type IndexOption func(*indexOptions)
-
-type indexOptions struct {
-	functions                map[string]govaluate.ExpressionFunction
-	matching, domainMatching map[string]rbac.MatchingFunc
-}
-
-// WithFunction names a function that matchers may call, as AddFunction of an enforcer does.
-// It has to be safe for concurrent use.
-func WithFunction(name string, fn govaluate.ExpressionFunction) IndexOption {
-	return func(o *indexOptions) { o.functions[name] = fn }
-}
-
-// WithMatchingFunc has the role names of a section such as "g" matched as patterns. Links
-// are then followed by Casbin's own role manager, and not by look-up.
-func WithMatchingFunc(section string, fn rbac.MatchingFunc) IndexOption {
-	return func(o *indexOptions) { o.matching[section] = fn }
-}
-
-// WithDomainMatchingFunc has the domains of a section such as "g" matched as patterns. With
-// Casbin's util.KeyMatch roles stay a look-up; with another function Casbin's own role
-// manager follows the links.
-func WithDomainMatchingFunc(section string, fn rbac.MatchingFunc) IndexOption {
-	return func(o *indexOptions) { o.domainMatching[section] = fn }
-}
-
 // NewIndex copies the definitions and the rules of m. The rules stand in the order in which
 // Casbin evaluates them, as in the model of an enforcer.
 //
@@ -90,22 +61,18 @@ func WithDomainMatchingFunc(section string, fn rbac.MatchingFunc) IndexOption {
 // enforcer's role manager by hand, and stands in no rule, is not seen.
 //
 // An error wraps [ErrInvalid].
-func NewIndex(m model.Model, options ...IndexOption) (*Index, error) {
-	o := indexOptions{
-		functions: map[string]govaluate.ExpressionFunction{},
-		matching:  map[string]rbac.MatchingFunc{}, domainMatching: map[string]rbac.MatchingFunc{},
+func NewIndex(m model.Model, options ...IndexOption) (ix *Index, err error) {
+	defer contain(&ix, &err)
+	o, err := gatherOptions(m, options)
+	if err != nil {
+		return nil, err
 	}
-	for _, option := range options {
-		option(&o)
-	}
-	ix := &Index{
+	ix = &Index{
 		texts: newTexts(), roles: map[string]int{}, functions: builtins(),
 		model: definitions(m), rows: map[string]*rows{},
 	}
 	for name, fn := range o.functions {
-		if ix.functions[name] == nil { // Casbin's own names cannot be taken
-			ix.functions[name] = &function{name: name, call: fn, custom: true}
-		}
+		ix.functions[name] = &function{name: name, call: fn, custom: true}
 	}
 	for name, a := range m["p"] {
 		if len(a.Policy) > maxRules {
@@ -127,12 +94,24 @@ func NewIndex(m model.Model, options ...IndexOption) (*Index, error) {
 	for _, r := range ix.rows {
 		r.renumber(numbers)
 	}
-	if err := ix.addRoles(m, &o); err != nil {
+	if err := ix.addRoles(m, o); err != nil {
 		return nil, err
 	}
-	var err error
-	ix.main, err = ix.newView(casbin.NewEnforceContext(""))
-	return ix, err
+	if ix.main, err = ix.newView(casbin.NewEnforceContext("")); err != nil {
+		return nil, err
+	}
+	if err := ix.checkSections(); err != nil {
+		return nil, err
+	}
+	ix.main.plan.unused(o, ix)
+	return ix, nil
+}
+
+// contain turns a panic of Casbin's, or of a function of the service, into an error.
+func contain(ix **Index, err *error) {
+	if r := recover(); r != nil {
+		*ix, *err = nil, fmt.Errorf("%w: it cannot be loaded: %v", ErrInvalid, r)
+	}
 }
 
 // definitions copies what a model defines, without its rules.
@@ -200,7 +179,9 @@ func (ix *Index) enforce(rvals []any) (out outcome, v *view, err error) {
 		return undecided, v, fmt.Errorf("%w: %d values, %d are needed", ErrRequest, len(rvals), v.width)
 	}
 	q := newInquiry(v, rvals)
-	if out, err = q.decide(); err != nil {
+	out, err = q.decide()
+	q.end()
+	if err != nil {
 		return undecided, v, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	return out, v, nil

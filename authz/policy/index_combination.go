@@ -31,7 +31,8 @@ func (v *view) fill(p *part) {
 			case keyEqual:
 				at.take(j, v.texts.term(id))
 			case keyPath:
-				at.number(j, v.pathKeys[k.at].paths.addNumbered(id, v.texts))
+				key := &v.pathKeys[k.at]
+				at.number(j, key.paths.addNumbered(id, v.texts, v.patterns[key.fn][id]))
 			default:
 				at.number(j, id)
 			}

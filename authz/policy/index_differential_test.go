@@ -39,7 +39,7 @@ func (m *anyModel) both(t *testing.T) (*casbin.Enforcer, *policy.Index) {
 	e.AddFunction("custom", custom)
 	e.AddFunction("fails", fails)
 	options := []policy.IndexOption{policy.WithFunction("custom", custom), policy.WithFunction("fails", fails)}
-	if m.domainMatch != nil && e.AddNamedDomainMatchingFunc("g", "", m.domainMatch) && m.IntN(2) == 0 {
+	if m.domainMatch != nil && strings.Contains(m.text, "g = _, _, _") && e.AddNamedDomainMatchingFunc("g", "", m.domainMatch) && m.IntN(2) == 0 {
 		options = append(options, policy.WithDomainMatchingFunc("g", m.domainMatch))
 	}
 	if m.roleMatch != nil && e.AddNamedMatchingFunc("g", "", m.roleMatch) && m.IntN(2) == 0 {
@@ -60,6 +60,9 @@ func (m *anyModel) both(t *testing.T) (*casbin.Enforcer, *policy.Index) {
 		}
 	}
 	ix, err := policy.NewIndex(e.GetModel(), options...)
+	if err != nil && strings.Contains(err.Error(), "is a pattern, which only a rule may bring") && m.roleMatch != nil {
+		return nil, nil // g(p.sub, r.sub)
+	}
 	if err != nil {
 		for range 5 {
 			if ok, enforceErr := e.Enforce(m.values()...); ok || enforceErr == nil {

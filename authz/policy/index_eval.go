@@ -17,6 +17,7 @@ type inquiry struct {
 	facts     [inlineFacts]fact // by source
 	moreFacts []fact            // of the sources beyond
 	roles     [maxRoleKeys]holder
+	walks     [maxRoleKeys]*roleWalk // given back in the end
 	paths     [maxPaths]terminals
 	depth     int
 	err       error
@@ -249,7 +250,7 @@ func (q *inquiry) role(e *expr, rule int) bool {
 	if q.err != nil {
 		return false
 	}
-	has, err := q.v.sections[e.at].has(q.v.texts, names[:len(e.args)])
+	has, err := q.v.has(q, e.at, names[:len(e.args)])
 	if err != nil {
 		q.fail(err.Error())
 		return false

@@ -70,7 +70,7 @@ func TestIndexDecidesCasbinsExamplesAsCasbin(t *testing.T) {
 	if err != nil || len(policies) < 30 {
 		t.Fatalf("%d policies, %v", len(policies), err)
 	}
-	pairs, indexed, compared, allowed, failed, own, ownIndexed := 0, 0, 0, 0, 0, 0, 0
+	pairs, indexed, compared, allowed, failed, own, ownIndexed, conditional := 0, 0, 0, 0, 0, 0, 0, 0
 	for _, modelPath := range models {
 		for _, policyPath := range append([]string{""}, policies...) {
 			e, err := casbin.NewEnforcer(modelPath, policyPath)
@@ -101,7 +101,9 @@ func TestIndexDecidesCasbinsExamplesAsCasbin(t *testing.T) {
 			fromFiles := ix
 			if policyPath != "" {
 				fromFiles, err = policy.NewIndexFromFiles(modelPath, policyPath, policy.WithFunction("keyMatchCustom", keyMatchCustom))
-				if err != nil {
+				if err != nil && strings.Contains(err.Error(), "nothing checks the condition") {
+					fromFiles, conditional = nil, conditional+1
+				} else if err != nil {
 					t.Errorf("%s %s: %v", filepath.Base(modelPath), filepath.Base(policyPath), err)
 					continue
 				}
@@ -115,7 +117,7 @@ func TestIndexDecidesCasbinsExamplesAsCasbin(t *testing.T) {
 			}
 			for _, r := range requests(e, limit) {
 				ok, bad := sameAsCasbin(t, e, ix, r...)
-				if mate {
+				if mate && fromFiles != nil {
 					sameAsCasbin(t, e, fromFiles, r...)
 				}
 				compared++
@@ -133,7 +135,7 @@ func TestIndexDecidesCasbinsExamplesAsCasbin(t *testing.T) {
 	}
 	t.Logf("%d models with policies, %d of them without a scan; of the %d pairs as shipped, %d; %d requests, %d allowed, %d errors",
 		pairs, indexed, own, ownIndexed, compared, allowed, failed)
-	if compared < 5_000 || allowed < 100 {
+	if compared < 5_000 || allowed < 100 || conditional < 3 {
 		t.Error("the examples are not exercised")
 	}
 }

@@ -34,20 +34,17 @@ func LoadedRules(modelPath, policyPath string) ([][]string, error) {
 // pattern. It is refused when the pattern does not compile.
 func PathMatches(name, pattern, key string) (matches, refused bool) {
 	fn := builtins()[name]
-	match := prepared(func(key string) bool { return fn.match(key, pattern) })
-	if fn.prepare != nil {
-		var err error
-		if match, err = fn.prepare(pattern); err != nil {
-			return false, true
-		}
+	match, err := fn.compile(pattern)
+	if err != nil {
+		return false, true
 	}
 	p := newPaths(fn)
-	want := p.place(pattern)
+	want := p.place(pattern, match)
 	var t terminals
 	p.find(&t, key)
 	for i := range t.n {
 		if t.at(i) == want {
-			return !p.inexact[want] || match(key), false
+			return true, false
 		}
 	}
 	return false, false

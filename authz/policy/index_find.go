@@ -10,10 +10,9 @@ import (
 // candidate is a rule that a part found: it matches when what the part leaves to verify
 // holds.
 type candidate struct {
-	rule    uint32
-	part    int32 // -1: the whole matcher has to be evaluated
-	inexact bool
-	effect  ruleEffect
+	rule   uint32
+	part   int32 // -1: the whole matcher has to be evaluated
+	effect ruleEffect
 }
 
 // effectBits are the low bits of a found rule: its effect stands there, so that rules decide
@@ -93,13 +92,6 @@ func (q *inquiry) verify(c candidate) bool {
 		return q.matches(int(c.rule))
 	}
 	p := q.v.parts[c.part]
-	if c.inexact {
-		for _, e := range p.inPath {
-			if !q.truth(e, int(c.rule)) || q.err != nil {
-				return false
-			}
-		}
-	}
 	for _, e := range p.verify {
 		if !q.truth(e, int(c.rule)) || q.err != nil {
 			return false
@@ -182,14 +174,14 @@ func (q *inquiry) find(list []candidate) []candidate {
 		}
 		// Groups are found before the roles of who asks: with many rules both are far away in
 		// memory, and the processor waits for them together.
-		list = q.probe(list, int32(i), p, 0, &at, false)
+		list = q.probe(list, int32(i), p, 0, &at)
 		at = combination{}
 	}
 	return list
 }
 
 // probe looks up every combination of what the keys from n on may be.
-func (q *inquiry) probe(list []candidate, i int32, p *part, n int, at *combination, inexact bool) []candidate {
+func (q *inquiry) probe(list []candidate, i int32, p *part, n int, at *combination) []candidate {
 	for ; n < p.valued(); n++ {
 		k := p.keys[n]
 		if k.kind != keyEqual {
@@ -203,28 +195,26 @@ func (q *inquiry) probe(list []candidate, i int32, p *part, n int, at *combinati
 	}
 	if n == p.valued() {
 		var room [1]found
-		return q.gather(list, candidate{part: i, inexact: inexact}, p, p.groups.in(p.groups.find(at.key()), &room))
+		return q.gather(list, candidate{part: i}, p, p.groups.in(p.groups.find(at.key()), &room))
 	}
 	k := p.keys[n]
 	if k.kind == keyPath {
-		paths := q.v.pathKeys[k.at].paths
 		t := q.terminals(k.at)
 		for j := range t.n {
-			terminal := t.at(j)
-			at.number(n, terminal)
-			list = q.probe(list, i, p, n+1, at, inexact || paths.inexact[terminal])
+			at.number(n, t.at(j))
+			list = q.probe(list, i, p, n+1, at)
 		}
 		return list
 	}
 	h := q.holder(k.at)
 	if h.self != 0 {
 		at.number(n, h.self)
-		list = q.probe(list, i, p, n+1, at, inexact)
+		list = q.probe(list, i, p, n+1, at)
 	}
 	for _, role := range h.has {
 		if role != h.self {
 			at.number(n, role)
-			list = q.probe(list, i, p, n+1, at, inexact)
+			list = q.probe(list, i, p, n+1, at)
 		}
 	}
 	return list
@@ -280,6 +270,18 @@ func (q *inquiry) holder(i int) *holder {
 	k := &q.v.roleKeys[i]
 	h.self = q.term(k.source).id
 	closures := q.v.sections[k.section].closures
+	if closures == nil {
+		domain := k.domain.text
+		if k.domain.source >= 0 {
+			domain = q.fact(k.domain.source).s
+		}
+		w, kept := q.walk(k.section, q.fact(k.source).s, domain)
+		if h.has = w.has; !kept {
+			h.has = slices.Clone(w.has)
+			w.free()
+		}
+		return h
+	}
 	if k.domain.source < 0 {
 		h.has = closures.of(k.domain.text, q.v.texts.find(k.domain.text), h.self)
 	} else {

@@ -24,6 +24,28 @@ type function struct {
 	sure bool
 }
 
+// compile returns the matcher of one pattern, or why it is none.
+func (f *function) compile(pattern string) (prepared, error) {
+	if f.prepare != nil {
+		return f.prepare(pattern)
+	}
+	return func(key string) bool { return f.match(key, pattern) }, nil
+}
+
+// prefix returns what every text that matches a pattern begins with, and whether that text
+// alone matches.
+func (f *function) prefix(pattern string) (text string, whole bool) {
+	switch f.name {
+	case "globMatch":
+		return globPrefix(pattern)
+	case "regexMatch":
+		return regexpPrefix(pattern), false
+	case "keyMatch2":
+		return regexpPrefix(expression(pattern, colonParam, "[^/]+")), false
+	}
+	return regexpPrefix(expression(pattern, braceParam, "[^/]+")), false
+}
+
 // prepared is a compiled pattern.
 type prepared func(key string) bool
 
@@ -37,7 +59,7 @@ func builtins() map[string]*function {
 		{name: "keyMatch5", call: util.KeyMatch5Func, match: util.KeyMatch5, prepare: prepare5, sure: true},
 		{name: "regexMatch", call: util.RegexMatchFunc, match: util.RegexMatch, prepare: prepareRegexp, sure: true},
 		{name: "ipMatch", call: util.IPMatchFunc, match: util.IPMatch},
-		{name: "globMatch", call: util.GlobMatchFunc},
+		{name: "globMatch", call: util.GlobMatchFunc, match: globMatch, prepare: prepareGlob, sure: true},
 		{name: "keyGet", call: util.KeyGetFunc},
 		{name: "keyGet2", call: util.KeyGet2Func},
 		{name: "keyGet3", call: util.KeyGet3Func},

@@ -17,7 +17,8 @@ import (
 // differences, each of which refuses what Casbin passes over: a policy path that is empty,
 // and two rows that differ only in which of their values a comma belongs to, of which Casbin
 // drops one. An error wraps [ErrInvalid].
-func NewIndexFromFiles(modelPath, policyPath string, options ...IndexOption) (*Index, error) {
+func NewIndexFromFiles(modelPath, policyPath string, options ...IndexOption) (ix *Index, err error) {
+	defer contain(&ix, &err)
 	m, err := model.NewModelFromFile(modelPath)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -30,7 +31,8 @@ func NewIndexFromFiles(modelPath, policyPath string, options ...IndexOption) (*I
 }
 
 // NewIndexFromFS is [NewIndexFromFiles] for files of fsys, such as embedded ones.
-func NewIndexFromFS(fsys fs.FS, modelPath, policyPath string, options ...IndexOption) (*Index, error) {
+func NewIndexFromFS(fsys fs.FS, modelPath, policyPath string, options ...IndexOption) (ix *Index, err error) {
+	defer contain(&ix, &err)
 	text, err := fs.ReadFile(fsys, modelPath)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -53,8 +55,8 @@ func newIndexFromText(m model.Model, name, text string, options []IndexOption) (
 	if err := loadRules(m, name, text); err != nil {
 		return nil, err
 	}
-	if err := m.SortPoliciesBySubjectHierarchy(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	if err := sortBySubject(m); err != nil {
+		return nil, err
 	}
 	if err := m.SortPoliciesByPriority(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -14,6 +14,8 @@ type opaque struct {
 	tokens   []govaluate.ExpressionToken // with accessors as variables, and eval as itself
 	accessor map[string][]string
 	whole    *govaluate.EvaluableExpression // nil when the piece has an eval
+	asks     []asking                       // its calls of g
+	calls    bool                           // whether it calls a function of the service
 }
 
 // leave makes an expr that govaluate evaluates. Attributes are looked up by us also there,
@@ -44,8 +46,10 @@ func (l *language) leave(tokens []govaluate.ExpressionToken) (*expr, error) {
 				eval = true
 			case isRole:
 				o.tokens[i].Value = l.ask(role)
+				o.asks = append(o.asks, asking{role, l.second(tokens[i+1:])})
 			default:
 				o.tokens[i].Value = l.functions[name].call
+				o.calls = o.calls || l.functions[name].custom
 			}
 		}
 	}
@@ -57,6 +61,24 @@ func (l *language) leave(tokens []govaluate.ExpressionToken) (*expr, error) {
 		o.whole = whole
 	}
 	return &expr{kind: exprOpaque, opaque: o, text: text}, nil
+}
+
+// second returns the second value of a call, whose parentheses come first, nil when there is
+// none.
+func (l *language) second(tokens []govaluate.ExpressionToken) *expr {
+	end := closing(tokens)
+	if end < 1 {
+		return nil
+	}
+	parts := split(tokens[1:end], govaluate.SEPARATOR, ",")
+	if len(parts) < 2 {
+		return nil
+	}
+	e, err := l.level(parts[1])
+	if err != nil {
+		return &expr{kind: exprFail, why: err.Error()}
+	}
+	return e
 }
 
 // evalField returns the field that (p.field) names.
@@ -133,6 +155,7 @@ func (p opaqueParameters) eval(args ...any) (any, error) {
 		}
 		q := newInquiry(p.v, p.rvals)
 		q.depth = p.depth + 1
+		defer q.end()
 		c := q.value(e, p.rule)
 		return c.value(), q.err
 	}

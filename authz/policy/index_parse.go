@@ -28,6 +28,31 @@ type language struct {
 	evals         map[int]bool // the fields of rules that hold expressions
 }
 
+// The size of an expression. What is evaluated at each decision is read by recursion, and
+// costs as much as it is long.
+const (
+	maxExpression  = 64<<10 - 1 // bytes, as Casbin's CSV reader allows for a line
+	maxParentheses = 200        // parentheses within each other
+)
+
+func checkSize(text string) error {
+	if len(text) > maxExpression {
+		return fmt.Errorf("the expression is %d bytes long, at most %d are allowed", len(text), maxExpression)
+	}
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '[':
+			if depth++; depth > maxParentheses {
+				return fmt.Errorf("the expression has more than %d parentheses within each other", maxParentheses)
+			}
+		case ')', ']':
+			depth--
+		}
+	}
+	return nil
+}
+
 // parse turns a matcher, or the text of an eval, into an expr. Casbin's own lexer reads the
 // text, and its parser checks it, so that whatever Casbin refuses is refused.
 func (l *language) parse(text string) (e *expr, err error) {

@@ -16,7 +16,6 @@ type part struct {
 	holder int // the roleKey by which entries are sorted, -1 for none
 	groups groups
 	verify []*expr // what the key does not show, in the matcher's order
-	inPath []*expr // what a path shows unless its terminal is inexact
 
 	direct bool // whether its groups are found by values of a request alone
 
@@ -243,21 +242,20 @@ func (v *view) alternatives(clauses []*expr) [][]*expr {
 // newPart takes the keys out of an alternative. It returns false for one that never holds.
 func (v *view) newPart(s *ruleShape, clauses, rest []*expr) (*part, bool) {
 	p := &part{shape: s, holder: -1}
-	for _, c := range clauses {
+	for _, c := range v.byWorth(clauses) {
 		switch k, who, ok := v.keyOf(c); {
 		case c.isBool(true):
 		case c.isBool(false):
 			return nil, false
-		case ok && k.kind == keyRole && p.holder < 0 && v.room(k, who):
+		case ok && k.kind == keyRole && p.holder < 0 && v.room(k, who, c.fn):
 			p.holder = len(p.keys)
 			p.keys = append(p.keys, v.roleKeyOf(k, who))
-		case !ok || p.valued() == maxKeys || !v.room(k, who):
+		case !ok || p.valued() == maxKeys || !v.room(k, who, c.fn) || k.kind == keyPath && !v.tells(s, c, k):
 			p.verify = append(p.verify, c)
 		case k.kind == keyRole:
 			p.keys = append(p.keys, v.roleKeyOf(k, who))
 		case k.kind == keyPath:
 			p.keys = append(p.keys, v.pathKeyOf(c, k))
-			p.inPath = append(p.inPath, c)
 		default:
 			p.keys = append(p.keys, k)
 		}
@@ -270,6 +268,43 @@ func (v *view) newPart(s *ruleShape, clauses, rest []*expr) (*part, bool) {
 	}
 	p.verify = append(p.verify, rest...)
 	return p, true
+}
+
+// byWorth puts the patterns of regexMatch and globMatch behind the other clauses, so that
+// these have the places first.
+func (v *view) byWorth(clauses []*expr) []*expr {
+	loose := func(c *expr) int {
+		if k, _, ok := v.keyOf(c); ok && k.kind == keyPath && isLoose(c.fn) {
+			return 1
+		}
+		return 0
+	}
+	out := slices.Clone(clauses)
+	slices.SortStableFunc(out, func(x, y *expr) int { return loose(x) - loose(y) })
+	return out
+}
+
+func isLoose(fn *function) bool { return fn.name == "regexMatch" || fn.name == "globMatch" }
+
+// tells reports whether a pattern's beginning tells the rules of a shape apart: at least half
+// of their patterns have one. Otherwise it is cheaper to try the few that other keys find.
+func (v *view) tells(s *ruleShape, c *expr, k key) bool {
+	if !isLoose(c.fn) {
+		return true
+	}
+	seen := map[uint32]bool{}
+	begin := 0
+	for _, rule := range s.rules {
+		id := v.rows.id(int(rule), k.of)
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if prefix, _ := c.fn.prefix(v.texts.text(id)); prefix != "" {
+			begin++
+		}
+	}
+	return 2*begin >= len(seen)
 }
 
 // valued counts the keys that stand in the groups' keys.
@@ -291,13 +326,13 @@ func (v *view) keyOf(e *expr) (k key, who roleKey, ok bool) {
 		}
 		return key{keyEqual, x.at, y.at}, who, x.kind == exprSource && y.kind == exprField
 	case exprCall:
-		if len(e.args) != 2 || e.fn.match == nil || !e.fn.sure || e.fn.name == "regexMatch" {
+		if len(e.args) != 2 || e.fn.match == nil || !e.fn.sure {
 			return key{}, who, false
 		}
 		x, y := e.args[0], e.args[1]
 		return key{keyPath, x.at, y.at}, who, x.kind == exprSource && y.kind == exprField
 	case exprRole:
-		if len(e.args) < 2 || len(e.args) > 3 || v.sections[e.at].closures == nil {
+		if len(e.args) < 2 || len(e.args) > 3 || v.sections[e.at].asked != nil {
 			return key{}, who, false
 		}
 		x, y := e.args[0], e.args[1]
@@ -318,10 +353,12 @@ func (v *view) keyOf(e *expr) (k key, who roleKey, ok bool) {
 }
 
 // room reports whether there is place for the slot that a key uses.
-func (v *view) room(k key, who roleKey) bool {
+func (v *view) room(k key, who roleKey, fn *function) bool {
 	switch k.kind {
 	case keyPath:
-		return len(v.pathKeys) < maxPaths
+		return len(v.pathKeys) < maxPaths || slices.ContainsFunc(v.pathKeys, func(p pathKey) bool {
+			return p.source == k.at && p.field == k.of && p.fn == fn
+		})
 	case keyRole:
 		return len(v.roleKeys) < maxRoleKeys || slices.Contains(v.roleKeys, who)
 	}

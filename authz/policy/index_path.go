@@ -5,17 +5,26 @@ import (
 	"strings"
 )
 
-// paths finds the patterns of one function that a key may match. Patterns that the same
-// keys match share a terminal; one that is inexact has to be matched once more.
+// paths finds the patterns of one function that a key matches. Patterns that the same keys
+// match share a terminal. One that is more than plain text and parameters is tried on the keys
+// that begin as all of its matches do.
 type paths struct {
-	fn        *function
-	exact     map[string]uint32 // patterns that match themselves alone
-	prefixes  map[string]uint32 // by what every match begins with
-	lengths   []int             // of prefixes, each once
-	segments  map[segment]uint32
-	nodes     []pathNode
-	terminals map[uint32]uint32 // by the number of the pattern
-	inexact   []bool            // by terminal; terminal 0 is none
+	fn         *function
+	exact      map[string]uint32 // patterns that match themselves alone
+	prefixes   map[string]uint32 // patterns that match whatever begins so
+	lengths    []int             // of prefixes, each once
+	trials     map[string][]trial
+	trialSizes []int // lengths of the keys of trials, each once
+	segments   map[segment]uint32
+	nodes      []pathNode
+	terminals  map[uint32]uint32 // by the number of the pattern
+	count      uint32            // of terminals; terminal 0 is none
+}
+
+// trial is a pattern that is matched with each key that begins as it does.
+type trial struct {
+	match    prepared
+	terminal uint32
 }
 
 // segment is a step down the tree of patterns that are taken apart at each slash.
@@ -28,49 +37,58 @@ type pathNode struct{ param, end, rest uint32 }
 
 func newPaths(fn *function) *paths {
 	return &paths{
-		fn: fn, exact: map[string]uint32{}, prefixes: map[string]uint32{}, segments: map[segment]uint32{},
-		nodes: make([]pathNode, 1), terminals: map[uint32]uint32{}, inexact: make([]bool, 1),
+		fn: fn, exact: map[string]uint32{}, prefixes: map[string]uint32{}, trials: map[string][]trial{}, segments: map[segment]uint32{},
+		nodes: make([]pathNode, 1), terminals: map[uint32]uint32{},
 	}
 }
 
-func (p *paths) newTerminal(inexact bool) uint32 {
-	p.inexact = append(p.inexact, inexact)
-	return uint32(len(p.inexact) - 1)
+func (p *paths) newTerminal() uint32 {
+	p.count++
+	return p.count
 }
 
 func (p *paths) terminal(at *uint32) uint32 {
 	if *at == 0 {
-		*at = p.newTerminal(false)
+		*at = p.newTerminal()
 	}
 	return *at
 }
 
-// addNumbered returns the terminal of the pattern that has a number.
-func (p *paths) addNumbered(id uint32, t *texts) uint32 {
+// addNumbered returns the terminal of the pattern that has a number, and was compiled.
+func (p *paths) addNumbered(id uint32, t *texts, match prepared) uint32 {
 	if terminal, ok := p.terminals[id]; ok {
 		return terminal
 	}
-	terminal := p.place(t.text(id))
+	terminal := p.place(t.text(id), match)
 	p.terminals[id] = terminal
 	return terminal
 }
 
-// place puts a pattern where the keys that may match it lead, and returns the terminal.
-func (p *paths) place(pattern string) uint32 {
-	if p.fn.name == "keyMatch" {
+// place puts a pattern where the keys that match it lead, and returns the terminal.
+func (p *paths) place(pattern string, match prepared) uint32 {
+	switch p.fn.name {
+	case "keyMatch":
 		// Up to the first *, whatever follows it: a match is what begins so.
 		prefix, _, found := strings.Cut(pattern, "*")
 		if !found {
-			return p.in(p.exact, pattern, false)
+			return p.in(p.exact, pattern)
 		}
-		return p.begins(prefix, false)
+		p.lengths = withLength(p.lengths, len(prefix))
+		return p.in(p.prefixes, prefix)
+	case "regexMatch", "globMatch":
+		prefix, whole := p.fn.prefix(pattern)
+		if whole {
+			return p.in(p.exact, prefix)
+		}
+		return p.tried(prefix, match)
 	}
 	steps, rest, plain := p.steps(pattern)
 	if !plain {
-		return p.begins(literalPrefix(pattern), true)
+		prefix, _ := p.fn.prefix(pattern)
+		return p.tried(prefix, match)
 	}
 	if !rest && !slices.Contains(steps, param) {
-		return p.in(p.exact, pattern, false)
+		return p.in(p.exact, pattern)
 	}
 	node := uint32(0)
 	for _, s := range steps {
@@ -82,21 +100,43 @@ func (p *paths) place(pattern string) uint32 {
 	return p.terminal(&p.nodes[node].end)
 }
 
-func (p *paths) in(m map[string]uint32, text string, inexact bool) uint32 {
+func (p *paths) in(m map[string]uint32, text string) uint32 {
 	t, ok := m[text]
 	if !ok {
-		t = p.newTerminal(inexact)
+		t = p.newTerminal()
 		m[text] = t
 	}
 	return t
 }
 
-// begins returns the terminal of the patterns whose every match begins with prefix.
-func (p *paths) begins(prefix string, inexact bool) uint32 {
-	if i, found := slices.BinarySearch(p.lengths, len(prefix)); !found {
-		p.lengths = slices.Insert(p.lengths, i, len(prefix))
+// tried has a pattern tried on the keys that begin with prefix.
+func (p *paths) tried(prefix string, match prepared) uint32 {
+	p.trialSizes = withLength(p.trialSizes, len(prefix))
+	t := p.newTerminal()
+	p.trials[prefix] = append(p.trials[prefix], trial{match, t})
+	return t
+}
+
+// tries counts the patterns that are tried on one key, at worst.
+func (p *paths) tries() int {
+	most := 0
+	for prefix := range p.trials {
+		n := 0
+		for _, size := range p.trialSizes {
+			if size <= len(prefix) {
+				n += len(p.trials[prefix[:size]])
+			}
+		}
+		most = max(most, n)
 	}
-	return p.in(p.prefixes, prefix, inexact)
+	return most
+}
+
+func withLength(lengths []int, n int) []int {
+	if i, found := slices.BinarySearch(lengths, n); !found {
+		return slices.Insert(lengths, i, n)
+	}
+	return lengths
 }
 
 // param stands for a segment that any text but none matches. It cannot be a segment's text.
@@ -153,25 +193,7 @@ func isPlain(b byte) bool {
 	return isLower(b) || isUpper(b) || isDigit(b) || b == '_' || b == '-' || b == '~' || b == '%' || b == '@' || b == '='
 }
 
-// literalPrefix returns what every match of a pattern begins with: its plain text up to the
-// first byte that could mean anything else, without the byte that a repetition follows.
-func literalPrefix(pattern string) string {
-	if strings.Contains(pattern, "|") {
-		return ""
-	}
-	n := 0
-	for n < len(pattern) && (isPlain(pattern[n]) || pattern[n] == '/') {
-		n++
-	}
-	repeated := n < len(pattern) && strings.IndexByte("*+?{", pattern[n]) >= 0
-	ofSlash := n > 0 && pattern[n-1] == '/' && n < len(pattern) && pattern[n] == '*' // becomes /.*
-	if repeated && !ofSlash && n > 0 {
-		n--
-	}
-	return pattern[:n]
-}
-
-// terminals are what a key may match. The first few need no allocation.
+// terminals are what a key matches. The first few need no allocation.
 type terminals struct {
 	done bool
 	n    int
@@ -197,7 +219,7 @@ func (t *terminals) at(i int) uint32 {
 	return t.many[i-maxTerminals]
 }
 
-// find adds the terminals of the patterns that key may match.
+// find adds the terminals of the patterns that key matches.
 func (p *paths) find(t *terminals, key string) {
 	if p.fn.name == "keyMatch5" {
 		key, _, _ = strings.Cut(key, "?")
@@ -211,6 +233,16 @@ func (p *paths) find(t *terminals, key string) {
 		}
 		if terminal, ok := p.prefixes[key[:n]]; ok {
 			t.add(terminal)
+		}
+	}
+	for _, n := range p.trialSizes {
+		if n > len(key) {
+			break
+		}
+		for _, trial := range p.trials[key[:n]] {
+			if trial.match(key) {
+				t.add(trial.terminal)
+			}
 		}
 	}
 	if len(p.nodes) > 1 {

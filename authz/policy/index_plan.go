@@ -11,24 +11,42 @@ type Plan struct {
 	Rules int // of the section p
 
 	// Scanned counts the rules that no look-up finds: they are evaluated one by one at each
-	// decision, as Casbin does with all. 0 means that the cost of a decision does not grow
-	// with the rules, as long as the request has what the look-ups need: where an attribute is
+	// decision, as Casbin does with all.
+	Scanned int
+
+	// Evaluated counts what one decision evaluates at worst: each rule that is scanned, what
+	// the look-ups leave to evaluate for the rules of the largest group that they find for one
+	// role, and each pattern that has no beginning of its own and has to be tried.
+	//
+	// It holds as long as the request has what the look-ups need: where an attribute is
 	// missing, or is no text, it depends on the order of the rules whether Casbin meets an
 	// error first, and such a request is decided in that order.
-	Scanned int
+	Evaluated int
+
+	// Asks says that a decision asks a role manager, or calls a function of the service, whose
+	// cost is not known.
+	Asks bool
 
 	Keys      []string // the look-ups, as the matcher writes them
 	Residuals []string // what is evaluated for the rules that a look-up finds
 	Notes     []string // why rules are scanned, roles asked of a manager, and such
 }
 
-// Indexed reports whether no rule has to be scanned.
-func (p Plan) Indexed() bool { return p.Scanned == 0 }
+// maxEvaluated is what a decision may evaluate and still cost what look-ups cost.
+const maxEvaluated = 64
+
+// Indexed reports whether a decision costs what look-ups cost, whatever is asked: no rule is
+// scanned, neither a role manager nor a function of the service is asked, and at most 64
+// pieces of the matcher are evaluated.
+func (p Plan) Indexed() bool { return p.Scanned == 0 && !p.Asks && p.Evaluated <= maxEvaluated }
 
 // String returns the plan in a few lines for people.
 func (p Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d rules, %d of them scanned\n", p.Rules, p.Scanned)
+	if p.Evaluated > 0 {
+		fmt.Fprintf(&b, "at worst  : %d pieces are evaluated\n", p.Evaluated)
+	}
 	for _, list := range []struct {
 		name  string
 		texts []string
@@ -56,6 +74,7 @@ func (p *Plan) unindexed(s *ruleShape, verify []*expr) {
 // finish describes the parts of a view.
 func (p *Plan) finish(v *view) {
 	p.Scanned = len(v.always)
+	p.Evaluated = p.Scanned
 	add := func(list *[]string, text string) {
 		if !slices.Contains(*list, text) {
 			*list = append(*list, text)
@@ -67,13 +86,26 @@ func (p *Plan) finish(v *view) {
 		}
 		for _, e := range part.verify {
 			add(&p.Residuals, e.text)
+			if what := v.asks(e); what != "" {
+				p.Asks = true
+				p.note("%s asks %s for each rule that a look-up finds", e.text, what)
+			}
+		}
+		p.Evaluated += part.largest() * len(part.verify)
+	}
+	for i := range v.pathKeys {
+		k := &v.pathKeys[i]
+		if n := k.paths.tries(); n > 0 {
+			p.Evaluated += n
+			p.note("%s: up to %d patterns that begin alike are tried one by one", v.describeKey(key{keyPath, i, k.field}), n)
 		}
 	}
+	p.asked(v)
 	if len(v.rows.odd) > 0 {
 		p.note("%d rules have another number of values than %d: an error once they are reached", len(v.rows.odd), v.rows.width)
 	}
 	for _, s := range v.sections {
-		if s.closures == nil {
+		if s.why != "" {
 			p.note("%s: %s", s.name, s.why)
 		}
 	}

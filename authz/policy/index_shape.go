@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // ruleShape is what a matcher comes to for rules that are alike: once the parts of it that ask
 // the rule alone have their values, the rest is the same for all of them.
 type ruleShape struct {
@@ -34,10 +36,17 @@ const (
 	needBool
 	needAlike // a and b are both strings or both numbers
 	needList
+	needRoles // no matching function of the service panics on the roles of call a of calls
 )
 
 func (q *inquiry) meets(needs []need) bool {
 	for _, n := range needs {
+		if n.kind == needRoles {
+			if !q.hasRoles(q.v.calls[n.a]) {
+				return false
+			}
+			continue
+		}
 		f := q.fact(n.a)
 		ok := f.state == factThere
 		switch n.kind {
@@ -59,6 +68,27 @@ func (q *inquiry) meets(needs []need) bool {
 		}
 	}
 	return true
+}
+
+// hasRoles reports whether the roles that a call of g asks for can be found.
+func (q *inquiry) hasRoles(e *expr) bool {
+	name, domain := q.value(e.args[0], -1), cell{}
+	if len(e.args) > 2 {
+		domain = q.value(e.args[2], -1)
+	}
+	if q.err != nil || name.kind != cellString {
+		q.err = nil
+		return false
+	}
+	if !q.v.sections[e.at].domains {
+		domain.s = ""
+	}
+	w, kept := q.walk(e.at, name.s, domain.s)
+	ok := w.err == nil
+	if !kept {
+		w.free()
+	}
+	return ok
 }
 
 // risk is how a piece of a matcher can be an error.
@@ -89,10 +119,7 @@ func (j *judge) truth(e *expr) {
 	case exprSource:
 		j.add(needBool, e.at, 0)
 	case exprRole:
-		j.unsure = j.unsure || len(e.args) < 2 || j.v.sections[e.at].closures == nil
-		for _, a := range e.args {
-			j.text(a)
-		}
+		j.role(e)
 	case exprCall:
 		j.call(e)
 	case exprEval:
@@ -100,6 +127,28 @@ func (j *judge) truth(e *expr) {
 	default:
 		j.unsure = true
 	}
+}
+
+// role judges a call of g.
+func (j *judge) role(e *expr) {
+	s := j.v.sections[e.at]
+	j.unsure = j.unsure || len(e.args) < 2 || s.asked != nil
+	for _, a := range e.args {
+		j.text(a)
+	}
+	if j.unsure || !s.calls {
+		return
+	}
+	if e.args[0].kind != exprSource || len(e.args) > 2 && e.args[2].kind == exprField {
+		j.unsure = true
+		return
+	}
+	i := slices.Index(j.v.calls, e)
+	if i < 0 {
+		i = len(j.v.calls)
+		j.v.calls = append(j.v.calls, e)
+	}
+	j.add(needRoles, i, 0)
 }
 
 func (j *judge) mark(e *expr) byte {

@@ -6,8 +6,6 @@ import (
 
 	"github.com/casbin/casbin/v2"
 	"github.com/casbin/casbin/v2/constant"
-	"github.com/casbin/casbin/v2/model"
-	"github.com/casbin/govaluate"
 )
 
 // view is a model's matcher, effect and rules, made ready to decide. A model has one, and
@@ -29,6 +27,8 @@ type view struct {
 	condNeeds  map[uint32][]need
 	patterns   map[*function]map[uint32]prepared
 	literals   map[*expr]prepared
+	calls      []*expr        // of g, that ask a function of the service
+	targets    []*roleTargets // by g section, nil where names are no patterns
 
 	parts    []*part
 	always   []uint32 // rules that no part finds, sorted
@@ -63,25 +63,30 @@ func parseEffectKind(text string) (effectKind, bool) {
 
 // newView prepares a model for the sections that ctx names.
 func (ix *Index) newView(ctx casbin.EnforceContext) (*view, error) {
-	section := func(sec, key string) (*model.Assertion, error) {
-		if a := ix.model[sec][key]; a != nil {
-			return a, nil
-		}
-		return nil, fmt.Errorf("%w: the model does not define %s", ErrInvalid, key)
-	}
-	r, err := section("r", ctx.RType)
+	v, err := ix.parsedView(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p, err := section("p", ctx.PType)
+	v.atomize(v.matcher)
+	v.index()
+	return v, nil
+}
+
+// parsedView compiles what the sections of ctx say, and finds no rules yet.
+func (ix *Index) parsedView(ctx casbin.EnforceContext) (*view, error) {
+	r, err := ix.defined("r", ctx.RType)
 	if err != nil {
 		return nil, err
 	}
-	e, err := section("e", ctx.EType)
+	p, err := ix.defined("p", ctx.PType)
 	if err != nil {
 		return nil, err
 	}
-	m, err := section("m", ctx.MType)
+	e, err := ix.defined("e", ctx.EType)
+	if err != nil {
+		return nil, err
+	}
+	m, err := ix.defined("m", ctx.MType)
 	if err != nil {
 		return nil, err
 	}
@@ -94,22 +99,24 @@ func (ix *Index) newView(ctx casbin.EnforceContext) (*view, error) {
 			roles: ix.roles, eval: hasEval(m.Value), evals: map[int]bool{},
 		},
 	}
-	v.ask = func(role int) govaluate.ExpressionFunction { return ix.sections[role].function(ix.texts) }
-	var known bool
-	if v.effect, known = parseEffectKind(e.Value); !known {
-		return nil, fmt.Errorf("%w: the effect %s is none of Casbin's", ErrInvalid, quote(e.Value))
+	v.ask = v.function
+	if v.effect, err = knownEffect(e); err != nil {
+		return nil, err
 	}
 	v.effectText = e.Value
 	v.ruleless = !strings.Contains(m.Value, ctx.PType+"_")
-	if v.matcher, err = v.parse(m.Value); err != nil {
+	if err := checkSize(m.Value); err != nil {
 		return nil, fmt.Errorf("%w: the matcher %s: %w", ErrInvalid, ctx.MType, err)
+	}
+	if v.matcher, err = v.parse(m.Value); err != nil {
+		return nil, matcherError(ctx.MType, err)
 	}
 	v.boolean = v.matcher.alwaysBool()
 	v.prepareLiterals(v.matcher)
-	v.compileConditions()
-	v.atomize(v.matcher)
-	v.index()
-	return v, nil
+	if err := v.compileConditions(); err != nil {
+		return nil, err
+	}
+	return v, v.addTargets()
 }
 
 func places(tokens []string) map[string]int {
@@ -134,7 +141,7 @@ func (v *view) prepareLiterals(e *expr) {
 
 // compileConditions compiles the texts that eval evaluates, each distinct one once. A
 // condition may itself eval another field.
-func (v *view) compileConditions() {
+func (v *view) compileConditions() error {
 	done := map[int]bool{}
 	for len(done) < len(v.evals) {
 		for field := range v.evals {
@@ -143,23 +150,30 @@ func (v *view) compileConditions() {
 			}
 			done[field] = true
 			for rule := range v.rows.count {
-				v.compileCondition(v.rows.id(rule, field))
+				if err := v.compileCondition(v.rows.id(rule, field)); err != nil {
+					return fmt.Errorf("%w: eval of rule %d: %w", ErrInvalid, rule+1, err)
+				}
 			}
 		}
 	}
+	return nil
 }
 
-func (v *view) compileCondition(id uint32) {
+func (v *view) compileCondition(id uint32) error {
 	if v.conditions[id] != nil {
-		return
+		return nil
 	}
 	text := v.texts.text(id)
+	if err := checkSize(text); err != nil {
+		return err
+	}
 	e, err := v.parse(escape(text))
 	if err != nil {
 		e = &expr{kind: exprFail, why: "eval: " + err.Error(), text: text}
 	}
 	v.prepareLiterals(e)
 	v.conditions[id] = e
+	return nil
 }
 
 // pattern returns the compiled pattern of a call, or nil when Casbin's own function has to
