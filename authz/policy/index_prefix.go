@@ -124,5 +124,8 @@ func globPrefix(pattern string) (text string, whole bool) {
 	if whole && !cut {
 		return text, true
 	}
-	return strings.TrimRight(text, "/"), false // a/** also matches a
+	if !whole && strings.HasPrefix(pattern[n:], "**") {
+		text = strings.TrimSuffix(text, "/") // a/** also matches a
+	}
+	return text, false
 }
