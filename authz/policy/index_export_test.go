@@ -58,3 +58,6 @@ func Candidates(ix *Index, rvals ...any) int {
 	}
 	return len(q.find(nil)) + len(ix.main.always)
 }
+
+// IsSureGlob reports whether a glob is compiled.
+func IsSureGlob(pattern string) bool { return isSureGlob(pattern) }

@@ -32,13 +32,13 @@ type Plan struct {
 	Notes     []string // why rules are scanned, roles asked of a manager, and such
 }
 
-// maxEvaluated is what a decision may evaluate and still cost what look-ups cost.
-const maxEvaluated = 64
+// maxEvaluated is more than a decision may evaluate and still cost what look-ups cost.
+const maxEvaluated = 100
 
 // Indexed reports whether a decision costs what look-ups cost, whatever is asked: no rule is
-// scanned, neither a role manager nor a function of the service is asked, and at most 64
-// pieces of the matcher are evaluated.
-func (p Plan) Indexed() bool { return p.Scanned == 0 && !p.Asks && p.Evaluated <= maxEvaluated }
+// scanned, neither a role manager nor a function of the service is asked, and fewer than
+// 100 pieces of the matcher are evaluated.
+func (p Plan) Indexed() bool { return p.Scanned == 0 && !p.Asks && p.Evaluated < maxEvaluated }
 
 // String returns the plan in a few lines for people.
 func (p Plan) String() string {
