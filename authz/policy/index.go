@@ -33,8 +33,9 @@ import (
 //
 // A panic of Casbin's, such as on a pattern that does not compile, is an error without a
 // stack trace. A matcher, an effect or a definition that Casbin refuses at each request is
-// refused by NewIndex. Where Casbin keeps every subject it was ever asked about, an Index
-// keeps none. EnableEnforce and EnableAcceptJsonRequest have no counterpart: there is no
+// refused by NewIndex. Where Casbin keeps every name it was ever asked about, and answers by
+// what it kept, an Index keeps none: it answers as an enforcer that has been asked nothing. A
+// name that is no pattern is no error where g matches names: only the policy's are patterns. EnableEnforce and EnableAcceptJsonRequest have no counterpart: there is no
 // switch that allows everything, and a text that looks like JSON stays a text.
 type Index struct {
 	texts     *texts
@@ -52,13 +53,20 @@ type Index struct {
 // Casbin evaluates them, as in the model of an enforcer.
 //
 // Functions that were added to an enforcer are not part of its model: pass them by
-// [WithFunction]. Matching functions are, as far as they are keyMatch on domains; for
-// others, for conditional roles and for a role manager of the service's own, the index asks
-// the enforcer's role manager at each decision, unless it is given the function here. Then,
-// and only then, later changes to that enforcer's roles are seen.
+// [WithFunction]. Matching functions are: those of Casbin's util are taken over, and another
+// one on role names in domains has to be passed by [WithMatchingFunc], or NewIndex fails.
 //
-// Otherwise the g rules are what counts, as after BuildRoleLinks: a link that was added to the
-// enforcer's role manager by hand, and stands in no rule, is not seen.
+// Links are followed by the index itself, from the g rows as they are now, as after
+// BuildRoleLinks: a link that was added to the enforcer's role manager by hand, and stands in
+// no row, is not seen. Only conditional roles, and a role manager of the service's own, are
+// asked at each decision, and then later changes to that enforcer's roles are seen.
+//
+// With a matching function what stands second in g is a pattern. It may come from a rule or be
+// a text of the matcher: a model that takes it from a request is refused, and so is a name or
+// a domain of the policy that is no pattern.
+//
+// Matchers and effects of all sections, such as m2 and e2, are checked. What the options say
+// and the model has no use for is refused.
 //
 // An error wraps [ErrInvalid].
 func NewIndex(m model.Model, options ...IndexOption) (ix *Index, err error) {

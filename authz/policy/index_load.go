@@ -13,15 +13,22 @@ import (
 	"github.com/casbin/casbin/v2/model"
 )
 
-// NewIndexFromFiles loads a model and a policy as casbin.NewEnforcer does, with these
-// differences, each of which refuses what Casbin passes over: a policy path that is empty,
-// and two rows that differ only in which of their values a comma belongs to, of which Casbin
-// drops one. An error wraps [ErrInvalid].
+// NewIndexFromFiles loads a model and a policy as casbin.NewEnforcer does. It refuses what Casbin
+// passes over: a policy path that is empty; two rows that differ only in which of their
+// values a comma belongs to, of which Casbin drops one; a condition of a conditional role,
+// which nothing checks and Casbin takes to hold; a section such as m3 without m2, which Casbin
+// does not read; and a cycle of roles where subjectPriority orders the rules, of which Casbin
+// finds no end. With several roots, subjectPriority counts the longest way to each name. An
+// error wraps [ErrInvalid].
 func NewIndexFromFiles(modelPath, policyPath string, options ...IndexOption) (ix *Index, err error) {
 	defer contain(&ix, &err)
-	m, err := model.NewModelFromFile(modelPath)
+	text, err := os.ReadFile(modelPath)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	m, err := modelOf(modelPath, string(text))
+	if err != nil {
+		return nil, err
 	}
 	data, err := os.ReadFile(policyPath)
 	if err != nil {
@@ -37,9 +44,9 @@ func NewIndexFromFS(fsys fs.FS, modelPath, policyPath string, options ...IndexOp
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	m, err := model.NewModelFromString(string(text))
+	m, err := modelOf(modelPath, string(text))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, err
 	}
 	data, err := fs.ReadFile(fsys, policyPath)
 	if err != nil {
@@ -47,6 +54,32 @@ func NewIndexFromFS(fsys fs.FS, modelPath, policyPath string, options ...IndexOp
 	}
 	return newIndexFromText(m, policyPath, string(data), options)
 }
+
+// modelOf parses a model, and refuses sections that Casbin leaves unread: it counts from m to m2
+// to m3, and stops at the first that is not there.
+func modelOf(name, text string) (model.Model, error) {
+	m, err := model.NewModelFromString(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrInvalid, name, err)
+	}
+	n, in := 0, ""
+	for line := range strings.Lines(text) {
+		n++
+		line = strings.TrimSpace(line)
+		if kind, is := sectionKinds[line]; is || strings.HasPrefix(line, "[") {
+			in = kind
+			continue
+		}
+		key, _, is := strings.Cut(line, "=")
+		key = strings.TrimSpace(key)
+		if number, of := strings.CutPrefix(key, in); in != "" && is && of && all(number, isDigit) && m[in][key] == nil {
+			return nil, fmt.Errorf("%w: %s:%d: %s is not read: Casbin counts %s, %s2, %s3 and stops at the first that is not there", ErrInvalid, name, n, key, in, in, in)
+		}
+	}
+	return m, nil
+}
+
+var sectionKinds = map[string]string{"[request_definition]": "r", "[policy_definition]": "p", "[role_definition]": "g", "[policy_effect]": "e", "[matchers]": "m"}
 
 func newIndexFromText(m model.Model, name, text string, options []IndexOption) (*Index, error) {
 	if m["e"]["e"] == nil {

@@ -355,3 +355,17 @@ func TestGlobsAndExpressionsAreFoundByTheirBeginning(t *testing.T) {
 		}
 	}
 }
+
+// Casbin counts sections and leaves what comes after a gap unread.
+func TestASectionThatCasbinDoesNotReadIsRefused(t *testing.T) {
+	for _, c := range [][2]string{{"m2 = ", "m4 = "}, {"r2 = ", "r3 = "}, {"p2 = ", "p1 = "}, {"e2 = ", "e02 = "}, {"g = ", "g2 = "}} {
+		text := simple("r.sub == p.sub")
+		text = strings.NewReplacer("m2 = g(r2.sub, p2.sub)", "m2 = r.sub == 'x'", "m3 = g(r2.sub, p.sub)\n", "").Replace(text)
+		if _, err := indexText(text, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := indexText(strings.Replace(text, c[0], c[1], 1), ""); !errors.Is(err, policy.ErrInvalid) || !strings.Contains(err.Error(), "is not read: Casbin counts") || !strings.Contains(err.Error(), "model.conf:") {
+			t.Errorf("%s: %v", c[1], err)
+		}
+	}
+}
