@@ -93,6 +93,7 @@ func TestIndexIsCasbin(t *testing.T) {
 		if ix.Plan().Indexed() {
 			indexed++
 		}
+		var before []any // the last request that was none to err
 		for range 50 {
 			r := m.values()
 			if t.Failed() {
@@ -111,6 +112,11 @@ func TestIndexIsCasbin(t *testing.T) {
 				}
 				if bad {
 					failed++
+					if before != nil { // an error leaves nothing behind
+						sameAsCasbin(t, e, ix, before...)
+					}
+				} else {
+					before = r
 				}
 			}()
 		}
