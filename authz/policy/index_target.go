@@ -28,6 +28,9 @@ func (v *view) addTargets() error {
 		}
 		switch {
 		case role.kind == exprField:
+			if v.ruleless || v.rows.count == 0 {
+				list[""] = true // Casbin evaluates once, with empty values
+			}
 			for rule := range v.rows.count {
 				if _, odd := v.rows.odd[uint32(rule)]; !odd {
 					list[v.rows.field(rule, role.at)] = true

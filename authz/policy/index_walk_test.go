@@ -44,6 +44,25 @@ func TestANameOfAnotherDomainIsNotInBetween(t *testing.T) {
 	}
 }
 
+// Without rules Casbin evaluates a matcher once, with empty values.
+func TestIndexMatchesPatternsWithoutRulesAsCasbin(t *testing.T) {
+	text := strings.Replace(exactModel, "m = ", "m = g(r.sub, p.sub) && r.act == 'x' || r.sub == 'root' || ", 1)
+	for _, rules := range []string{"# none", "g, alice, admin, t1", "g, alice, *, t1"} {
+		e, ix := loaded(t, text, rules, casbinutil.KeyMatch, nil), mustIndexText(t, text, rules, policy.WithMatchingFunc("g", casbinutil.KeyMatch))
+		allowed := 0
+		for _, sub := range []string{"root", "alice", "", "bob"} {
+			for _, act := range []string{"x", "y"} {
+				if ok, _ := sameAsCasbin(t, e, ix, sub, "t1", "d", act); ok {
+					allowed++
+				}
+			}
+		}
+		if allowed < 3 {
+			t.Error(allowed)
+		}
+	}
+}
+
 // What a pattern begins with never keeps out a text that it matches.
 func TestABeginningExcludesNoMatch(t *testing.T) {
 	for _, c := range []struct {
