@@ -132,10 +132,13 @@ func (s *Source) Key(ctx context.Context, kid string, alg token.Algorithm) (toke
 	if fl == nil && s.usable(held) {
 		fl = s.claim()
 	}
-	if fl != nil && s.wait(ctx, fl) {
+	// The keys are looked at again, since a fetch may have ended meanwhile. One that another
+	// request has begun since says nothing about this answer.
+	ended := fl == nil || s.wait(ctx, fl)
+	if ended {
 		key, known, err = s.find(s.current.Load(), kid, alg)
 	}
-	if err == token.ErrUnknownKey && !known && (s.flight.Load() != nil || s.failing.Load()) {
+	if err == token.ErrUnknownKey && !known && (!ended || s.failing.Load()) {
 		err = errUnsure
 	}
 	return key, err
