@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -10,30 +11,31 @@ import (
 func TestASlipInTheModelNamesTheFirstWordThatDiffers(t *testing.T) {
 	standard := string(folder(nil)["model.conf"].Data)
 	for name, c := range map[string]struct{ old, new, want string }{
-		"a field renamed":            {"sub, dom, obj, act, cond, eft", "sub, dom, obj, act, condition, eft", `16:25: [policy_definition] is not the standard model's: "cond" is expected where "condition" stands`},
-		"a field missing":            {"r = sub, dom, obj, act, env", "r = sub, obj, act, env", `13:10: [request_definition] is not the standard model's: "dom" is expected where "obj" stands`},
-		"a field more":               {"act, cond, eft", "act, cond, eft, note", `16:34: [policy_definition] is not the standard model's: "," stands where the standard model ends: delete what follows`},
-		"roles without tenants":      {"g = _, _, _", "g = _, _", `20:9: [role_definition] is not the standard model's: "," is missing behind "_"`},
-		"an operator changed":        {`(p.act == "*" ||`, `(p.act != "*" ||`, `29:12: [matchers] is not the standard model's: "==" is expected where "!=" stands`},
-		"a name changed":             {"keyMatch(", "keyMatch2(", `30:29: [matchers] is not the standard model's: "keyMatch" is expected where "keyMatch2" stands`},
-		"a text changed":             {`"role:anyone"`, `"role:everyone"`, `31:15: [matchers] is not the standard model's: "role:anyone" is expected where "role:everyone" stands`},
-		"a Cyrillic letter":          {"p.dom == \"*\"", "р.dom == \"*\"", `28:6: [matchers] is not the standard model's: "p.dom" is expected where "р" stands: U+0440 (Cyrillic letter р) looks like p: write p`},
-		"eval forgotten":             {" \\\n && eval(p.cond)", "", `31:124: [matchers] is not the standard model's: "&&" is missing behind ")"`},
-		"a superuser":                {"&& eval(p.cond)", `&& eval(p.cond) || r.sub.Name == "user:root"`, `32:18: [matchers] is not the standard model's: "||" stands where the standard model ends: delete what follows`},
-		"deny forgotten":             {" && !some(where (p.eft == deny))", "", `24:33: [policy_effect] is not the standard model's: "&&" is missing behind ")"`},
-		"an effect spaced otherwise": {"some(where (p.eft == allow))", "some(where(p.eft == allow))", `24:15: [policy_effect] is not the standard model's: the spaces count in the effect: write e = some(where (p.eft == allow)) && !some(where (p.eft == deny))`},
-		"a second matcher":           {"&& eval(p.cond)\n", "&& eval(p.cond)\nm2 = true\n", `33:1: [matchers] is not the standard model's: "m2" is a second definition, and the standard model has one: delete it`},
-		"a section misspelt":         {"[matchers]", "[matcher]", `27:1: unknown section "[matcher]": did you mean [matchers]?`},
-		"a section twice":            {"[policy_effect]", "[matchers]", `27:1: the section [matchers] stands twice: the first is in line 23`},
-		"a no-break space":           {"g = _, _, _", "g = _,\u00a0_, _", `20:7: a character that does not print, U+00A0 (no-break space): write an ordinary space`},
-		"a byte order mark":          {"# The standard", "\ufeff# The standard", `1:1: a byte order mark: save the file without it`},
+		"a field renamed":            {"sub, dom, obj, act, cond, eft", "sub, dom, obj, act, condition, eft", `LINE:25: [policy_definition] is not the standard model's: "cond" is expected where "condition" stands`},
+		"a field missing":            {"r = sub, dom, obj, act, env", "r = sub, obj, act, env", `LINE:10: [request_definition] is not the standard model's: "dom" is expected where "obj" stands`},
+		"a field more":               {"act, cond, eft", "act, cond, eft, note", `LINE:34: [policy_definition] is not the standard model's: "," stands where the standard model ends: delete what follows`},
+		"roles without tenants":      {"g = _, _, _", "g = _, _", `LINE:9: [role_definition] is not the standard model's: "," is missing behind "_"`},
+		"an operator changed":        {`(p.act == "*" ||`, `(p.act != "*" ||`, `LINE:12: [matchers] is not the standard model's: "==" is expected where "!=" stands`},
+		"a name changed":             {"keyMatch(", "keyMatch2(", `LINE:29: [matchers] is not the standard model's: "keyMatch" is expected where "keyMatch2" stands`},
+		"a text changed":             {`"role:anyone"`, `"role:everyone"`, `LINE:15: [matchers] is not the standard model's: "role:anyone" is expected where "role:everyone" stands`},
+		"a Cyrillic letter":          {"p.dom == \"*\"", "р.dom == \"*\"", `LINE:6: [matchers] is not the standard model's: "p.dom" is expected where "р" stands: U+0440 (Cyrillic letter р) looks like p: write p`},
+		"eval forgotten":             {" \\\n && eval(p.cond)", "", `LINE:124: [matchers] is not the standard model's: "&&" is missing behind ")"`},
+		"a superuser":                {"&& eval(p.cond)", `&& eval(p.cond) || r.sub.Name == "user:root"`, `LINE:18: [matchers] is not the standard model's: "||" stands where the standard model ends: delete what follows`},
+		"deny forgotten":             {" && !some(where (p.eft == deny))", "", `LINE:33: [policy_effect] is not the standard model's: "&&" is missing behind ")"`},
+		"an effect spaced otherwise": {"some(where (p.eft == allow))", "some(where(p.eft == allow))", `LINE:15: [policy_effect] is not the standard model's: the spaces count in the effect: write e = some(where (p.eft == allow)) && !some(where (p.eft == deny))`},
+		"a second matcher":           {"&& eval(p.cond)\n", "&& eval(p.cond)\nm2 = true\n", `LINE+1:1: [matchers] is not the standard model's: "m2" is a second definition, and the standard model has one: delete it`},
+		"a section misspelt":         {"[matchers]", "[matcher]", `LINE:1: unknown section "[matcher]": did you mean [matchers]?`},
+		"a section twice":            {"[matchers]", "[matchers]\n[matchers]", `LINE+1:1: the section [matchers] stands twice: the first is in line LINE`},
+		"a no-break space":           {"g = _, _, _", "g = _,\u00a0_, _", `LINE:7: a character that does not print, U+00A0 (no-break space): write an ordinary space`},
+		"a byte order mark":          {"# The standard", "\ufeff# The standard", `LINE:1: a byte order mark: save the file without it`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !strings.Contains(standard, c.old) {
 				t.Fatalf("the model has no %q", c.old)
 			}
 			got := refusedFiles(t, map[string]string{"policy.csv": fine, "model.conf": strings.Replace(standard, c.old, c.new, 1)})
-			want := "model.conf:" + strings.ReplaceAll(c.want, `\"`, `"`)
+			line := 1 + strings.Count(standard[:strings.Index(standard, c.old)], "\n")
+			want := "model.conf:" + strings.NewReplacer("LINE+1", strconv.Itoa(line+1), "LINE", strconv.Itoa(line)).Replace(c.want)
 			if got[0] != want {
 				t.Errorf("\ngot  %s\nwant %s", got[0], want)
 			}
