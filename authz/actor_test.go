@@ -272,3 +272,20 @@ func TestARuleAboutWhoActsEndsTheirOpenStreams(t *testing.T) {
 		}
 	})
 }
+
+// A session that is bound to a key is used with it alone, whoever signed a token that is not:
+// another issuer, or an instance of an earlier version.
+func TestATokenThatIsNotBoundToItsSessionsKeyIsRefused(t *testing.T) {
+	w := newWorld(t)
+	bearer, s := w.login(acme, alice)
+	w.want(w.do("GET", "/me", bearer), 200, "")
+	w.reached.Store(0)
+	_, err := w.manager.Update(t.Context(), s.Ref(), func(s *session.Session) (err error) {
+		s.Attributes, err = session.NewAttributes(map[string]any{session.KeyAttribute: "key"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.do("GET", "/me", bearer), 401, "invalid-token")
+}

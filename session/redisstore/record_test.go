@@ -40,12 +40,23 @@ func drawRecord(t *rapid.T) record {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var origin session.Origin
+	if rapid.Bool().Draw(t, "origin") {
+		origin = session.NewOrigin(session.NewID(), rapid.Uint64().Draw(t, "origin version"))
+	}
+	var acting session.Acting
+	if rapid.Bool().Draw(t, "acting") {
+		if acting, err = session.NewActing(session.MustParseUserID("bob|ü"), "ticket 7"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	instant := rapid.Int64Range(-1e15, 4e15)
 	return record{
 		session: session.Session{
 			ID: session.NewID(), Tenant: tenant.MustParse("acme"), User: session.MustParseUserID("alice|ü"),
 			Roles: session.MustRoles(names.Draw(t, "roles")...), AMR: amr, Attributes: attributes,
 			UserAgent: line.Draw(t, "user agent"), Address: line.Draw(t, "address"), Actors: actors,
+			Origin: origin, Acting: acting,
 			CreatedAt: fromMicros(instant.Draw(t, "created")), ExpiresAt: fromMicros(instant.Draw(t, "expires")),
 			AuthTime:    fromMicros(instant.Draw(t, "auth time")),
 			IdleTimeout: time.Duration(rapid.Int64Min(1).Draw(t, "idle")), Version: rapid.Uint64().Draw(t, "version"),
@@ -61,6 +72,7 @@ func describe(r record) map[string]any {
 		"created": s.CreatedAt.UnixMicro(), "expires": s.ExpiresAt.UnixMicro(), "auth": s.AuthTime.UnixMicro(),
 		"roles": s.Roles.Names(), "amr": s.AMR.Names(), "attributes": maps.Collect(s.Attributes.All()),
 		"user agent": s.UserAgent, "address": s.Address, "actors": fmt.Sprint(slices.Collect(s.Actors.All())),
+		"origin": s.Origin.ID().Reveal() + fmt.Sprint(s.Origin.Version()), "acting": s.Acting.User().String() + " " + s.Acting.Reason(),
 		"epochs": []uint64{r.issued.user, r.issued.tenant, r.issued.global},
 	}
 }
@@ -86,6 +98,43 @@ func TestARecordIsDecodedAsItWasEncoded(t *testing.T) {
 		}
 		if _, err := decodeRecord(append(b, 0)); !errors.Is(err, session.ErrCorrupt) {
 			t.Fatalf("a record with a byte after it decodes: %v", err)
+		}
+	})
+}
+
+// During a rolling deploy instances of the version before read what this one writes: every
+// session but those of somebody who acts as another, theirs and the other's. What they cannot
+// judge is corrupt to them, an outage, and never a sign-in.
+func TestOnlyTheRecordsOfThoseWhoActAsOthersAreNew(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawRecord(t)
+		b, err := r.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := r.session
+		if is := b[0] == 2; is != (s.Origin != session.Origin{} || !s.Acting.IsZero()) || !is && b[0] != 1 {
+			t.Fatalf("format %d, origin %v, acting %v", b[0], s.Origin, s.Acting)
+		}
+		if b[0] == 1 {
+			return
+		}
+		b[0] = 1
+		if _, err := decodeRecord(b); !errors.Is(err, session.ErrCorrupt) {
+			t.Fatalf("as an earlier version reads it: %v", err)
+		}
+		s.Origin, s.Acting = session.Origin{}, session.Acting{}
+		earlier, err := record{s, r.issued}.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeRecord(earlier)
+		if err != nil || got.session.Origin != (session.Origin{}) || got.session.Actors.Len() != s.Actors.Len() {
+			t.Fatalf("of an earlier version: %v", err)
+		}
+		earlier[0] = 2
+		if _, err := decodeRecord(append(earlier, 0, 0, 0, 0)); !errors.Is(err, session.ErrCorrupt) {
+			t.Fatalf("a new record of nobody who acts: %v", err)
 		}
 	})
 }
