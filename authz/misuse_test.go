@@ -34,7 +34,7 @@ func TestAMisuseOfCheckIsAnsweredBy500AndTheLogSaysWhatToWrite(t *testing.T) {
 		"a wrong type when it is created": {authz.Object{Type: "note", Attributes: authz.Values{"owner": 7}}, "attribute owner of note is declared string, the service gave int"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(c *authz.Config) { c.HideExistence = true })
+			w := newWorld(t, func(c *authz.Config) { c.HideExistence = authz.HideAlways() })
 			editor, _ := w.login(acme, alice, "editor")
 			w.echo.POST("/me", func(c echo.Context) error {
 				_, err := authz.Check(c.Request().Context(), "update", c.Get("obj").(authz.Object))
