@@ -111,7 +111,7 @@ type ruleLoader struct {
 func loadRules(m model.Model, name, text string) error {
 	l := ruleLoader{model: m, seed: maphash.MakeSeed(), first: make(map[uint64][]string, strings.Count(text, "\n")+1)}
 	if strings.HasPrefix(text, "\ufeff") {
-		return fmt.Errorf("%w: %s:1:1: a byte order mark: save the file without it", ErrInvalid, name)
+		return fmt.Errorf("%w: %s:1:1: it begins with a byte order mark: save it as UTF-8 without one", ErrInvalid, name)
 	}
 	n := 0
 	for line := range strings.Lines(text) {

@@ -294,6 +294,9 @@ func TestAPanicOfCasbinsWhileLoadingIsAnError(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if _, err := indexText(exactModel, "\ufeffp, a, t1, d, read\n"); !errors.Is(err, policy.ErrInvalid) || !strings.Contains(err.Error(), "byte order mark") {
+		t.Error(err)
+	}
 	if _, err := policy.NewIndex(nil); !errors.Is(err, policy.ErrInvalid) {
 		t.Error(err)
 	}
