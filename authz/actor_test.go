@@ -289,3 +289,35 @@ func TestATokenThatIsNotBoundToItsSessionsKeyIsRefused(t *testing.T) {
 	}
 	w.want(w.do("GET", "/me", bearer), 401, "invalid-token")
 }
+
+// Also what leaves no session behind, made in a handler by somebody who acts as the user, names
+// them for ever.
+func TestWhatARequestDoesToSessionsNamesWhoActs(t *testing.T) {
+	w := newWorld(t)
+	w.echo.POST("/me", func(c echo.Context) error {
+		caller, _ := authz.FromContext(c.Request().Context())
+		if err := w.manager.RevokeUser(c.Request().Context(), caller.Tenant(), caller.User()); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
+	bobs, _ := w.login(acme, bob)
+	_, s := w.login(acme, alice)
+	acting, _ := w.actAs(s, bob)
+	w.do("POST", "/me", acting)
+	bobs2, _ := w.login(acme, bob)
+	w.do("POST", "/me", bobs2)
+	events, err := w.manager.Events(t.Context(), acme, bob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range events {
+		got = append(got, string(e.Kind)+" "+e.Actor.String())
+	}
+	want := []string{"created ", "created alice", "user-revoked alice", "created ", "user-revoked "}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	w.want(w.do("GET", "/me", bobs), 401, "")
+}

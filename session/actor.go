@@ -62,9 +62,22 @@ func (a Actors) Current() (Actor, bool) {
 	return a.chain[0], true
 }
 
-// ActorFromContext returns who acts as the user of the request that ctx belongs to, and false
-// when nobody does. Stores name that actor in the events of what the request changes.
+// actorKey is what a context is asked for who acts.
+type actorKey struct{}
+
+// WithActor returns a context for what is done outside a request because of somebody who acts
+// as another, such as a job that they began: see [ActorFromContext].
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// ActorFromContext returns who acts in what is done with ctx: the actor of [WithActor], or the
+// current one of the session of the request that ctx belongs to. It returns false when nobody
+// acts as another. Stores name that actor in the events of what they change.
 func ActorFromContext(ctx context.Context) (Actor, bool) {
+	if a, ok := ctx.Value(actorKey{}).(Actor); ok {
+		return a, !a.User.IsZero()
+	}
 	s, _ := FromContext(ctx)
 	return s.Actors.Current()
 }

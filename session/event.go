@@ -21,9 +21,8 @@ type Event struct {
 	Next string
 
 	// Actor is the user who acts as the user of the session, its current actor. Where the
-	// session has none, or the event names no session, it is the one who acts as the user of
-	// the request that made the change: see [ActorFromContext]. It is zero when nobody acts
-	// as another.
+	// session has none, or the event names no session, it is the one who acts in the request
+	// that made the change: see [ActorFromContext]. It is zero when nobody acts as another.
 	Actor UserID
 
 	// As is the user as whom the session's user acts out of it.

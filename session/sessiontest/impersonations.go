@@ -1,12 +1,10 @@
 package sessiontest
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -207,10 +205,9 @@ func actingEvents(k *kit) {
 // What is done to a user's sessions by somebody who acts as that user, or as another, names
 // them: the sessions themselves do not tell.
 func actorOfTheRequest(k *kit) {
-	by := impersonated(k, bob)
-	ctx := &reqctx.Node{Context: k.ctx, Session: &by}
+	ctx := session.WithActor(k.ctx, session.Actor{User: bob, Reason: "ticket 7"})
 	all := k.ctx
-	k.ctx = context.Context(ctx)
+	k.ctx = ctx
 	s := k.create(acme, alice)
 	s, err := k.Store.Update(k.ctx, s)
 	k.ok("Update", err)
