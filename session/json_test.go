@@ -18,6 +18,7 @@ import (
 var compare = cmp.Options{
 	cmp.AllowUnexported(session.Roles{}, session.Methods{}, session.Actors{}, session.Attributes{}),
 	cmp.Comparer(func(a, b session.UserID) bool { return a == b }),
+	cmp.Comparer(func(a, b session.Acting) bool { return a == b }),
 	cmp.Transformer("list", func(r session.Roles) []string { return r.Names() }),
 	cmp.Transformer("methods", func(m session.Methods) []string { return m.Names() }),
 	cmp.Transformer("chain", func(a session.Actors) []session.Actor { return append([]session.Actor{}, slices.Collect(a.All())...) }),
@@ -54,6 +55,18 @@ var (
 	})
 )
 
+// someActing is nobody in half of the draws.
+var someActing = rapid.Custom(func(t *rapid.T) session.Acting {
+	if rapid.Bool().Draw(t, "nobody") {
+		return session.Acting{}
+	}
+	acting, err := session.NewActing(someUser.Draw(t, "as"), rapid.StringMatching(`[a-z"<&é用 ]{0,10}x`).Draw(t, "reason"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return acting
+})
+
 func roundTrip[T any](t *rapid.T, v T) T {
 	t.Helper()
 	text, err := json.Marshal(v)
@@ -75,7 +88,7 @@ func TestDevicesRolesActorsAndMethodsGoThroughJSON(t *testing.T) {
 		roundTrip(t, session.Device{
 			Digest: session.NewID().Digest(), Current: rapid.Bool().Draw(t, "current"), UserAgent: rapid.StringMatching(`[ -~é用]{0,40}`).Draw(t, "agent"),
 			Address: "192.0.2.1", CreatedAt: someTime.Draw(t, "created"), LastSeenAt: someTime.Draw(t, "seen"), ExpiresAt: someTime.Draw(t, "expires"), AuthTime: someTime.Draw(t, "auth"),
-			AMR: someMethods.Draw(t, "amr"), Actors: someActors.Draw(t, "chain"),
+			AMR: someMethods.Draw(t, "amr"), Actors: someActors.Draw(t, "chain"), Acting: someActing.Draw(t, "acting"),
 		})
 		roundTrip(t, someRoles.Draw(t, "roles"))
 		roundTrip(t, someUser.Draw(t, "user"))

@@ -44,16 +44,16 @@ func TestEveryBadFieldIsNamed(t *testing.T) {
 			`issuers[1].Types: "application/logout+jwt" is not a credential`,
 			"issuers[1].Leeway: 5m1s, at most 5m0s is allowed",
 			"issuers[1].MaxLifetime: -1ns, 1s to 744h0m0s is allowed",
-			`issuers[1].TenantClaim: "sub" has a meaning of its own`,
-			`issuers[1].SessionClaim: "sub" has a meaning of its own`,
-			"issuers[1].SessionClaim: the same as TenantClaim",
+			`issuers[1].TenantClaim: "sub" has a meaning of its own: name another claim`,
+			`issuers[1].SessionClaim: "sub" has a meaning of its own: name another claim`,
+			"issuers[1].SessionClaim: the same as TenantClaim: name another claim",
 		}},
 		{"one name twice", []token.Issuer{good, trust(t, token.EdDSA)}, []string{`issuers[1].Name: "https://id.example.com" twice`}},
 		{"one source of keys for two issuers", []token.Issuer{good, shared}, []string{"issuers[1].Keys: the source of another issuer"}},
 		{"a set without a key of the algorithm", []token.Issuer{trust(t, token.EdDSA, func(i *token.Issuer) { i.Algorithms = []token.Algorithm{token.ES256} })},
-			[]string{"issuers[0].Keys: no key for any of the algorithms"}},
+			[]string{"issuers[0].Keys: no key for any of Algorithms"}},
 		{"an empty set", []token.Issuer{trust(t, token.EdDSA, func(i *token.Issuer) { i.Keys = new(token.KeySet) })},
-			[]string{"issuers[0].Keys: no key for any of the algorithms"}},
+			[]string{"issuers[0].Keys: no key for any of Algorithms"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			v, err := token.NewVerifier(row.issuers...)
