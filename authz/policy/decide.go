@@ -30,7 +30,7 @@ func (s *snapshot) ask(r *Request) (q question) {
 // fetch has all places fetched that the answer is likely to need. Among many rules these are
 // far away in memory, and arrive together. It is a hint: it returns nothing, it changes nothing,
 // and no decision depends on it.
-func (s *snapshot) fetch(q question) {
+func (s *snapshot) fetch(q *question) {
 	n := s.names
 	n.tenants.fetch(q.tenant)
 	n.users.fetch(q.user)
@@ -42,8 +42,8 @@ func (s *snapshot) fetch(q question) {
 	if q.rest.hash != 0 {
 		n.objects.fetch(q.rest)
 	}
-	s.own.expect(q.tenant, &q)
-	s.shared.expect(term{}, &q)
+	s.own.expect(q.tenant, q)
+	s.shared.expect(term{}, q)
 }
 
 // fetch has the place fetched where the number of a text with a term's hash is looked up.

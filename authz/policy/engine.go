@@ -13,7 +13,9 @@
 //
 // A policy is four kinds of files: model.conf, a Casbin model; policy.csv, the rules and
 // roles; attributes.csv, the attributes that conditions may compare; and tenants/<id>.csv,
-// the rules of one tenant, which can name no other.
+// the rules of one tenant, which can name no other. Any other file whose name ends in .csv or
+// .conf is an error, see [ListFiles]: rules that nobody reads are worse than none. Tables of
+// requests, whose names end in _test.csv, stand beside policy.csv for package policytest.
 //
 //	p, role:editor, *, invoice, update, r.obj.owner == r.sub.id && r.obj.status != 'paid', allow
 //	g, role:admin, role:editor, *
@@ -193,7 +195,7 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, question, 
 		}
 	}
 	q := s.ask(r)
-	s.fetch(q)
+	s.fetch(&q)
 	if s.timed {
 		if err := e.setClock(r); err != nil {
 			return s, question{}, err

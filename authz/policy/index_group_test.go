@@ -168,6 +168,24 @@ p, role:editor, acme, doc,   write, true, deny
 	}
 }
 
+// The snapshot here is empty: a hint that looked at it for a request that is not valid would
+// panic.
+func TestARequestIsValidatedBeforeAnythingLooksAtThePolicy(t *testing.T) {
+	e := &Engine{}
+	e.current.Store(&snapshot{revision: "r"})
+	for name, r := range map[string]Request{
+		"nothing":                 {},
+		"a user without a tenant": {Subject: Subject{ID: "alice"}, Action: "read", Object: Object{Type: "doc"}},
+		"another tenant's object": {Tenant: tenant.MustParse("acme"), Action: "read", Object: Object{Type: "doc", ID: "1", Tenant: tenant.MustParse("globex")}},
+		"an id without a tenant":  {Tenant: tenant.MustParse("acme"), Action: "read", Object: Object{Type: "doc", ID: "1"}},
+		"a malformed route":       {Action: "GET", Object: Route("x")},
+	} {
+		if d, err := e.Decide(t.Context(), r); !errors.Is(err, ErrRequest) || d.Allowed() || d.Revision != "r" {
+			t.Errorf("%s: %v %v", name, d, err)
+		}
+	}
+}
+
 // Each of these is denied by a rule of its own or not at all, so none may be decided.
 func TestNoPartOfARequestIsLongerThanItsLimit(t *testing.T) {
 	long := strings.Repeat("a", 2000)

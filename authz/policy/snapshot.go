@@ -163,7 +163,9 @@ func (s wordSet) has(id uint32) bool { return s[id/64]>>(id%64)&1 != 0 }
 // settle ends reading: the names get the numbers that they keep, and the links their order.
 func (l *loader) settle() {
 	for typ := range l.conds.schema.byType {
-		l.names.addWord(typ) // sub and env too, which no rule's object can be
+		if typ != ofSubject && typ != ofEnv {
+			l.names.addWord(typ)
+		}
 	}
 	moved, ok := l.names.seal()
 	if !ok || len(l.rules) > maxRules {
