@@ -171,7 +171,7 @@ func TestConditionsAskWhoActsAsTheCaller(t *testing.T) {
 func TestACheckInAHandlerAsksWhoActsAsTheCaller(t *testing.T) {
 	w := newWorld(t, func(c *authz.Config) { c.Policy = engine(t, actorRules) })
 	w.echo.POST("/me", func(c echo.Context) error {
-		if !authz.Can(c.Request().Context(), "export", authz.Object{Type: "note", ID: "1"}) {
+		if !authz.Can(c.Request().Context(), "export", authz.Object{Type: "note", ID: "1", Tenant: acme}) {
 			return c.NoContent(http.StatusConflict)
 		}
 		return c.NoContent(http.StatusNoContent)

@@ -46,7 +46,7 @@ func TestARefusalIsLoggedWithItsRouteAndItsCause(t *testing.T) {
 		"nobody where one is needed": {"GET", "/me", anonymous, nil, `route="GET /me" cause="middleware: authentication required"`},
 		"no rule for the route":      {"GET", "/unruled", nil, nil, `route="GET /unruled" cause="middleware: forbidden: no rule allows the route"`},
 		"no route":                   {"GET", "/nothing/here", anonymous, nil, `route="GET none" cause="middleware: authentication required"`},
-		"a deny rule":                {"GET", "/notes/13", nil, nil, `route="GET /notes/:id" cause="middleware: forbidden: policy.csv:10 denies read note"`},
+		"a deny rule":                {"GET", "/notes/13", nil, nil, `route="GET /notes/:id" cause="middleware: forbidden: policy.csv:11 denies read note"`},
 		"a path of two readings":     {"GET", "//me", nil, nil, `route="GET none" cause="middleware: ambiguous request: two slashes in a row"`},
 		"another tenant": {"GET", "/me", nil, headers{"X-Tenant": "globex"},
 			`route="GET /me" cause="tenant: mismatch: the request names another tenant than the session"`},
@@ -55,7 +55,7 @@ func TestARefusalIsLoggedWithItsRouteAndItsCause(t *testing.T) {
 				w.t.Fatal(err)
 			}
 			return good
-		}, nil, `route="GET /me" cause="session: not found"`},
+		}, nil, `route="GET /me" cause="middleware: the request's session is gone`},
 		"a store that is out": {"GET", "/me", func(w *world, good string, _ session.Session) string {
 			w.store.fail.Store(&errDown)
 			return good

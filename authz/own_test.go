@@ -314,6 +314,17 @@ func (h *hostile) value(ctx context.Context, of reflect.Type, own session.Sessio
 	case reflect.TypeFor[session.Actors]():
 		actors, _ := session.NewActors(session.Actor{User: alice, Reason: "ticket 7"})
 		return pick(session.Actors{}, actors)
+	case reflect.TypeFor[session.Acting]():
+		acting, _ := session.NewActing(alice, "ticket 7")
+		return pick(session.Acting{}, acting)
+	case reflect.TypeFor[session.Origin]():
+		return pick(session.Origin{}, session.NewOrigin(own.ID, own.Version), session.NewOrigin(session.NewID(), 1<<63))
+	case reflect.TypeFor[func(session.Session) (session.Roles, session.Attributes, error)]():
+		return pick((func(session.Session) (session.Roles, session.Attributes, error))(nil),
+			func(s session.Session) (session.Roles, session.Attributes, error) { return s.Roles, s.Attributes, nil },
+			func(session.Session) (session.Roles, session.Attributes, error) {
+				return session.Roles{}, session.Attributes{}, session.ErrInvalid
+			})
 	case reflect.TypeFor[func(*session.Session) error]():
 		field := h.random.IntN(reflect.TypeFor[session.Session]().NumField())
 		return reflect.ValueOf(func(s *session.Session) error {

@@ -202,7 +202,7 @@ func (s *schema) nearest(of, name string) string {
 // hundreds.
 func known(typ string, names []string) string {
 	const most = 20
-	more := ""
+	names, more := slices.Sorted(slices.Values(names)), ""
 	if n := len(names) - most; n > 0 {
 		names, more = names[:most], " and "+strconv.Itoa(n)+" more"
 	}

@@ -23,6 +23,7 @@ doc, score,   float,   no, score
 doc, public,  bool,    no, public
 doc, tags,    strings, no,
 note, id,     string,  no,
+route, id,    string,  no,
 `
 
 // gen makes random policies and requests over few names, so that they meet.

@@ -13,7 +13,7 @@ import (
 func TestASlipInTheRowsOfAnIndexIsSeen(t *testing.T) {
 	const conf = "[request_definition]\nr = sub, obj\n[policy_definition]\np = sub, obj\n[policy_effect]\ne = some(where (p.eft == allow))\n[matchers]\nm = r.sub == p.sub && r.obj == p.obj\n"
 	for rows, want := range map[string]string{
-		"\ufeffp, alice, data": "rows.csv:1:1: a byte order mark: save the file without it",
+		"\ufeffp, alice, data": "rows.csv:1:1: it begins with a byte order mark: save it as UTF-8 without one",
 		"p\u200b, alice, data": `rows.csv:1: the model does not define p\u200b`,
 		"\u3164p, alice, data": `rows.csv:1: unknown section "\u3164p"`,
 		"p2, alice, data":      "rows.csv:1: the model does not define p2",

@@ -55,10 +55,10 @@ func TestARuleNamesOneRouteExactly(t *testing.T) {
 		{"GET", policy.HostRoute("api.example.com", "/v1/users"), true},
 		{"GET", policy.HostRoute("api.example.com", "/*"), true},
 		{"GET", policy.HostRoute("api.example.com", "/other"), false},
-		{"read", policy.Object{Type: "route", ID: "7"}, true},
-		{"read", policy.Object{Type: "route", ID: "8"}, false},
+		{"read", policy.Object{Type: "route", ID: "7", Tenant: acme}, true},
+		{"read", policy.Object{Type: "route", ID: "8", Tenant: acme}, false},
 	} {
-		r := policy.Request{Action: c.action, Object: c.object}
+		r := policy.Request{Tenant: c.object.Tenant, Action: c.action, Object: c.object}
 		if got := decide(t, e, r).Allowed(); got != c.want {
 			t.Errorf("%s %+v: %t", c.action, c.object, got)
 		}
@@ -84,7 +84,7 @@ func TestARuleNamesOneRouteExactly(t *testing.T) {
 // An object of type route must not pass for one: its name would be that of a rule's route.
 func TestAnObjectIsNeverTakenForARoute(t *testing.T) {
 	e := mustLoad(t, with("p, role:anyone, *, route:/*, *, true, allow", "p, role:anyone, *, route:*, *, true, allow"))
-	r := policy.Request{Action: "read", Object: policy.Object{Type: "route", ID: "/x"}}
+	r := policy.Request{Action: "read", Object: policy.Object{Type: "route", ID: "/x", Tenant: acme}}
 	if d, err := e.Decide(t.Context(), r); !errors.Is(err, policy.ErrRequest) || d.Allowed() {
 		t.Errorf("%v %v", d, err)
 	}
