@@ -10,7 +10,7 @@ trap 'rm -f "$log"' EXIT
 failed=0
 for module in "$@"; do
   echo "go test -race $module"
-  (cd "$module" && go test -race -timeout 8m ./...) 2>&1 | tee -a "$log" || failed=1
+  (cd "$module" && go test -race -timeout 20m ./...) 2>&1 | tee -a "$log" || failed=1
 done
 [ $failed -eq 0 ] && exit 0
 
