@@ -46,6 +46,11 @@ const (
 	EventRevoked       EventKind = "revoked"        // this one session
 	EventEvicted       EventKind = "evicted"        // by the limit; it may have been dead with its tenant
 	EventUserRevoked   EventKind = "user-revoked"
+	EventOthersRevoked EventKind = "others-revoked" // every session of the user but this one
+
+	// The store was set back, by a failover or a restart that lost changes. What could not be
+	// put back ended: Session or, where there is none, every session of the user.
+	EventStoreBehind EventKind = "store-behind"
 
 	// In the events of a user who acts as another: they began, out of Session, and they
 	// stopped, by which Session became Next. Where it ends otherwise, Session is revoked,

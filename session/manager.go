@@ -144,7 +144,9 @@ func known(err error) error {
 // [ErrRefreshInvalid] means that the text is no token of ours, found out without asking
 // the store, or that its session is gone. [ErrRefreshReused] means that somebody used the
 // token before and the session is revoked now (RFC 9700 §4.14.2). For both, the caller is
-// signed out; for every other error the token is as good as before.
+// signed out; for every other error the token is as good as before. A store that was set back
+// and has lost a step of the token is an outage for [BehindLimit] and ends the session then,
+// which is no reuse.
 func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToken, error) {
 	claims, key, err := openRefresh(raw, m.keys)
 	if err != nil {
@@ -153,7 +155,7 @@ func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToke
 	salt := m.keys[0].newSalt()
 	next := key.successor(claims, salt)
 	out, err := m.store.Refresh(ctx, claims.ref, RefreshStep{
-		Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.opts.RefreshGrace,
+		Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.opts.RefreshGrace, Generation: claims.generation,
 	})
 	s, err := asked(claims.ref, out.Session, err)
 	if err == nil && !s.Acting.IsZero() {

@@ -29,6 +29,9 @@ const TouchInterval = 15 * time.Second
 //     Revoking and listing work in every status.
 //   - Time is the store's own: one clock for all processes that share the store. It counts
 //     in milliseconds or finer, and AuthTime is kept to the millisecond.
+//   - A store that is set back, by a failover or a restart that lost changes, counts nothing
+//     older than what the same value has acknowledged or returned before: a tenant is not less
+//     suspended, and a session that cannot be as it was is dead.
 //   - When the store cannot tell, it returns an error wrapping [ErrUnavailable] or
 //     [ErrCorrupt], never [ErrNotFound]. After ErrUnavailable from a write, the write may
 //     or may not have happened.
@@ -83,7 +86,9 @@ type Store interface {
 	End(ctx context.Context, ref Ref, version uint64) error
 
 	// RevokeOthers ends every session of the user of keep in its tenant but keep, which
-	// must be live: otherwise nothing is ended.
+	// must be live: otherwise nothing is ended. It is one step whose cost does not depend on
+	// their number and one event, [EventOthersRevoked], and keep has the next version after
+	// it. Where there is no other session it does nothing.
 	RevokeOthers(ctx context.Context, keep Ref) error
 
 	// RevokeUser ends every session of the user in the tenant, in one step whose cost
@@ -109,6 +114,9 @@ type Store interface {
 
 	// SetTenantStatus sets it to Active or Suspended; ErrInvalid otherwise. It ends no
 	// session: a tenant that is active again finds its sessions as they were.
+	//
+	// It replaces the status that it has read. A call that failed may be made later, by a
+	// network that was dead, but never after another one that has returned.
 	SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error
 }
 
@@ -124,6 +132,11 @@ type Digest [32]byte
 //   - the previous digest, not longer than Grace after that step: nothing changes and the
 //     outcome is Repeated true with the remembered Salt, from which the caller derives the
 //     same successor as the first time;
+//   - another digest with a Generation above the number of steps that the family has taken: the
+//     store is behind, as after a failover that lost the last steps. Nobody takes a step then:
+//     the error is [ErrUnavailable] for [BehindLimit] since it was noticed, and if the family is
+//     still behind after that, the session ends with [EventStoreBehind] and the error is
+//     [ErrNotFound];
 //   - anything else: the session is revoked and the error is [ErrRefreshReused]. Callers
 //     authenticate a secret before they present it, so that only a genuine older one gets
 //     here.
@@ -133,7 +146,15 @@ type RefreshStep struct {
 	Presented, Next Digest
 	Salt            [32]byte
 	Grace           time.Duration
+
+	// Generation is how many steps the family had taken when Presented was made, as the
+	// caller has authenticated it. Zero proves nothing.
+	Generation uint64
 }
+
+// BehindLimit is how long a refresh family may be behind what callers can prove before its
+// session ends: a failover that is still under way may bring the steps back.
+const BehindLimit = 10 * time.Second
 
 // RefreshOutcome is the result of a [RefreshStep].
 type RefreshOutcome struct {

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -198,17 +199,46 @@ func (st *Store) Refresh(ctx context.Context, ref session.Ref, step session.Refr
 	if !r.session.Acting.IsZero() {
 		return session.RefreshOutcome{}, session.ErrNotFound
 	}
+	if out, err := r.behind(step, now); out {
+		if errors.Is(err, session.ErrNotFound) {
+			st.forget(ref)
+			st.happened(ctx, r.session, session.Event{Kind: session.EventStoreBehind, At: now})
+		}
+		return session.RefreshOutcome{}, err
+	}
 	f := r.refresh
 	switch {
 	case step.Presented == f.current:
-		r.refresh = family{current: step.Next, previous: f.current, salt: step.Salt, steppedAt: now}
+		r.refresh = family{current: step.Next, previous: f.current, salt: step.Salt, steppedAt: now, steps: max(f.steps, step.Generation) + 1}
 		r.session.LastSeenAt = now
 		st.happened(ctx, r.session, session.Event{Kind: session.EventRefreshed, At: now})
 		return session.RefreshOutcome{Session: r.session, Salt: step.Salt}, nil
-	case step.Presented == f.previous && step.Grace > 0 && now.Sub(f.steppedAt) <= step.Grace:
+	case f.repeats(step, now):
 		return session.RefreshOutcome{Session: r.session, Repeated: true, Salt: f.salt}, nil
 	}
 	st.forget(ref)
 	st.happened(ctx, r.session, session.Event{Kind: session.EventRefreshReused, At: now})
 	return session.RefreshOutcome{}, session.ErrRefreshReused
+}
+
+// repeats reports whether a step is the last one again, within its grace.
+func (f family) repeats(step session.RefreshStep, now time.Time) bool {
+	return step.Presented == f.previous && step.Grace > 0 && now.Sub(f.steppedAt) <= step.Grace
+}
+
+// behind reports whether nobody takes a step of the family any more, because somebody has
+// proved that it had taken more steps than it knows of, and what to answer. Memory is never set
+// back, so that here only a caller's mistake gets there.
+func (r *record) behind(step session.RefreshStep, now time.Time) (bool, error) {
+	f := &r.refresh
+	if f.behindSince.IsZero() {
+		if step.Presented == f.current || f.repeats(step, now) || step.Generation <= f.steps {
+			return false, nil
+		}
+		f.behindSince = now
+	}
+	if now.Sub(f.behindSince) <= session.BehindLimit {
+		return true, fmt.Errorf("%w: the store is behind", session.ErrUnavailable)
+	}
+	return true, fmt.Errorf("%w: the store stayed behind", session.ErrNotFound)
 }

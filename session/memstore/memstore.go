@@ -47,6 +47,8 @@ type family struct {
 	current, previous session.Digest
 	salt              [32]byte  // of the step from previous to current
 	steppedAt         time.Time // when that step was made
+	steps             uint64    // that were made
+	behindSince       time.Time // when it was noticed that there were more; zero for never
 }
 
 // minSweep keeps small stores from sweeping all the time.

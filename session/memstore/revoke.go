@@ -50,17 +50,19 @@ func (st *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
 	if err := keep.Validate(); err != nil {
 		return err
 	}
-	_, now, err := st.enterLive(ctx, "revoke others", keep)
+	kept, now, err := st.enterLive(ctx, "revoke others", keep)
 	if err != nil {
 		return err
 	}
 	defer st.mu.Unlock()
-	for _, s := range liveOnes(st.tenants[keep.Tenant].users[keep.User], now) {
-		if s.ID != keep.ID {
-			st.forget(s.Ref())
-			st.happened(ctx, s, session.Event{Kind: session.EventRevoked, At: now})
-		}
+	users := st.tenants[keep.Tenant].users
+	if len(liveOnes(users[keep.User], now)) == 1 {
+		return nil
 	}
+	st.stored -= len(users[keep.User]) - 1
+	users[keep.User] = map[session.ID]*record{keep.ID: kept}
+	kept.session.Version++
+	st.happened(ctx, kept.session, session.Event{Kind: session.EventOthersRevoked, At: now})
 	return nil
 }
 

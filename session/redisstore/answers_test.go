@@ -290,7 +290,7 @@ func TestAConnectionOutOfStepIsClosed(t *testing.T) {
 				if answers.Add(1) == nth {
 					return foreign
 				}
-				return marked("$2\r\nok\r\n")
+				return marked("*2\r\n$2\r\nok\r\n$1\r\n1\r\n")
 			})
 			store := openFake(t, addr)
 			ref := session.Ref{Tenant: acme, User: alice, ID: session.NewID()}

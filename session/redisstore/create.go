@@ -39,10 +39,11 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 	defer cancel()
 
 	user, keys := s.names.ref(n.Ref())
+	before := s.knownOf(user, n.Tenant)
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
 		keep := micros(lifetime+epochSlack) / 1000
 		return []*call{
-			ensureScript.call(ctx, eval, []string{user.epoch}, keep),
+			ensureScript.call(ctx, eval, []string{user.epoch, user.last}, keep),
 			tenantReadScript.call(ctx, eval, []string{s.names.tenant(n.Tenant)}),
 			ensureScript.call(ctx, eval, []string{s.names.global()}, 0),
 		}
@@ -54,13 +55,14 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 	if err != nil {
 		return session.Session{}, err
 	}
-	if err := state.status.Err(); err != nil {
+	if err := s.holdTenant(ctx, n.Tenant, state, before.status).status.Err(); err != nil {
 		return session.Session{}, err
 	}
-	userReply := newReply(answers[0], 2)
+	userReply := newReply(answers[0], 3)
 	now := fromMicros(int64(userReply.mustNumber()))
 	issued := epochs{user: userReply.mustNumber(), tenant: state.epoch}
-	globalReply := newReply(answers[2], 2)
+	last := userReply.change()
+	globalReply := newReply(answers[2], 3)
 	globalReply.must()
 	issued.global = globalReply.mustNumber()
 	for _, r := range []*reply{userReply, globalReply} {
@@ -69,9 +71,15 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 		}
 	}
 
-	issued, err = s.hold(ctx, user, n.Tenant, issued)
-	if err != nil {
+	s.clock.heard(uint64(now.UnixMicro()))
+	if issued, err = s.hold(ctx, user, n.Tenant, issued, before); err != nil {
 		return session.Session{}, err
+	}
+	if issued.user, err = s.holdUser(ctx, user, issued.user, last, before); err != nil {
+		return session.Session{}, err
+	}
+	if issued.user == 0 {
+		return session.Session{}, fmt.Errorf("%w: the store was behind on the user, whose sessions were just ended", session.ErrUnavailable)
 	}
 
 	n.CreatedAt, n.LastSeenAt, n.ExpiresAt = now, now, now.Add(lifetime).Truncate(time.Microsecond)
@@ -126,6 +134,8 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 		switch list[0] {
 		case "exists":
 			return session.Session{}, session.ErrExists
+		case "late":
+			return session.Session{}, fmt.Errorf("%w: the session arrived too late and was not made", session.ErrUnavailable)
 		case "revoked":
 			// The user was revoked after the epochs were read. The session was created
 			// before that and ended by it.

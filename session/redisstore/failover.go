@@ -8,11 +8,11 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// hold returns the epochs that count: those that were read or, where this instance knows of
-// a higher one, that one, which it puts back. A replica that was promoted before it heard
-// of a revocation then revives nothing that an instance knows to be revoked. The error is
-// of putting back; the epochs are right all the same, and what they end is dead.
-func (s *Store) hold(ctx context.Context, user userKeys, t tenant.ID, read epochs) (epochs, error) {
+// hold returns the epochs that count: those that were read or, where this instance knew of
+// a higher one before it asked, that one, which it puts back. A replica that was promoted
+// before it heard of a revocation then revives nothing that an instance knows to be revoked.
+// The error is of putting back; the epochs are right all the same, and what they end is dead.
+func (s *Store) hold(ctx context.Context, user userKeys, t tenant.ID, read epochs, before known) (epochs, error) {
 	held := read
 	var problem error
 	raise := func(sc script, epoch uint64, key string) {
@@ -20,21 +20,21 @@ func (s *Store) hold(ctx context.Context, user userKeys, t tenant.ID, read epoch
 			problem = err
 		}
 	}
-	if read.global != 0 {
-		if held.global = s.memory.ofShared(s.names.global(), read.global); held.global > read.global {
-			raise(raiseScript, held.global, s.names.global())
-		}
+	global, key := s.names.global(), s.names.tenant(t)
+	s.memory.shared.max(global, read.global)
+	s.memory.shared.max(key, read.tenant)
+	s.memory.readUser(user.epoch, read.user)
+	if read.global != 0 && before.epochs.global > read.global {
+		held.global = before.epochs.global
+		raise(raiseScript, held.global, global)
 	}
-	if read.tenant != 0 {
-		key := s.names.tenant(t)
-		if held.tenant = s.memory.ofShared(key, read.tenant); held.tenant > read.tenant {
-			raise(tenantRaiseScript, held.tenant, key)
-		}
+	if read.tenant != 0 && before.epochs.tenant > read.tenant {
+		held.tenant = before.epochs.tenant
+		raise(tenantRaiseScript, held.tenant, key)
 	}
-	if read.user != 0 {
-		if held.user = s.memory.ofUser(user.epoch, read.user); held.user > read.user {
-			raise(raiseScript, held.user, user.epoch)
-		}
+	if read.user != 0 && before.epochs.user > read.user {
+		held.user = before.epochs.user
+		raise(raiseScript, held.user, user.epoch)
 	}
 	return held, problem
 }
@@ -44,47 +44,92 @@ func (s *Store) raise(ctx context.Context, sc script, epoch uint64, key string) 
 	if err != nil {
 		return err
 	}
+	_, err = okNumber(v)
+	return err
+}
+
+// holdUser ends every session of a user whose last change is behind what this instance knew
+// before it asked, and returns the epoch that counts then.
+func (s *Store) holdUser(ctx context.Context, user userKeys, epoch, last uint64, before known) (uint64, error) {
+	if epoch == 0 || last >= before.last {
+		return epoch, nil
+	}
+	made, err := s.setBack(ctx, user, before.last)
+	if err != nil {
+		return 0, err // nothing of the user lives
+	}
+	if made == 0 { // somebody else was faster, or it was another server's answer
+		return 0, nil
+	}
+	return made, nil
+}
+
+// setBack has the epoch of a user end everything, if the user's last change is not the one
+// that is remembered, and returns the new epoch, 0 for none.
+func (s *Store) setBack(ctx context.Context, user userKeys, last uint64) (uint64, error) {
+	v, err := s.run(ctx, setBackScript, []string{user.epoch, user.last, user.events, user.index, user.order, user.acts}, last)
+	if err != nil {
+		return 0, err
+	}
+	epoch, err := okNumber(v)
+	if err == nil && epoch != 0 {
+		s.memory.revoked.max(user.epoch, epoch)
+	}
+	return epoch, err
+}
+
+// okNumber reads {'ok', number or nil}.
+func okNumber(v any) (uint64, error) {
 	r := newReply(v, 2)
 	if r.must() != "ok" {
 		r.corrupt("unexpected answer")
 	}
-	r.number()
-	return r.err
+	n, _ := r.number()
+	return n, r.err
 }
 
 // ended remembers members that this instance has ended, and discards what is left of them.
 // They are dead already, so that a failure to discard costs memory until they expire and
 // nothing else.
 func (s *Store) ended(ctx context.Context, user userKeys, members []string) {
-	var keys []string
-	for _, m := range members {
-		k := user.member(m)
-		s.memory.ended(k.record)
-		keys = append(keys, k.record, k.seen, k.refresh)
-	}
-	for len(keys) > 0 {
-		n := min(len(keys), 3*maxDiscard)
-		_, _ = s.run(ctx, discardScript, keys[:n])
-		keys = keys[n:]
+	for len(members) > 0 {
+		n := min(len(members), maxDiscard)
+		keys := []string{user.epoch, user.last}
+		for _, m := range members[:n] {
+			k := user.member(m)
+			keys = append(keys, k.record, k.seen, k.refresh)
+		}
+		var change uint64
+		if v, err := s.run(ctx, discardScript, keys); err == nil {
+			change, _ = okNumber(v)
+		}
+		for _, m := range members[:n] {
+			s.memory.made.raise(user, user.member(m).record, mark{gone: true}, change)
+		}
+		members = members[n:]
 	}
 }
 
 // maxDiscard is how many sessions one script discards, so that it blocks nobody for long.
 const maxDiscard = 100
 
-// revived reports a session that this instance ended and that is there again, and ends it
-// again.
-func (s *Store) revived(ctx context.Context, user userKeys, keys sessionKeys) bool {
-	if !s.memory.hasEnded(keys.record) {
+// outdated reports whether a session that was read is older than this instance knew it to be,
+// or was ended, and ends it: what cannot be put back is dead, not older.
+func (s *Store) outdated(ctx context.Context, user userKeys, keys sessionKeys, row row, before mark) bool {
+	if !row.found || !before.outdates(row.version, row.sealed) {
 		return false
 	}
-	_ = s.expect(ctx, revokeScript, revokeKeys(user, keys), keys.member, "")
+	var change uint64
+	if v, err := s.run(ctx, revokeScript, revokeKeys(user, keys), keys.member, "", string(session.EventStoreBehind), 0); err == nil {
+		change, _ = okNumber(v)
+	}
+	s.memory.made.raise(user, keys.record, mark{gone: true}, change)
 	return true
 }
 
-// revokeKeys are the keys of revoke.lua and the first of end.lua.
+// revokeKeys are the keys of revoke.lua and end.lua.
 func revokeKeys(user userKeys, keys sessionKeys) []string {
-	return []string{keys.record, keys.seen, keys.refresh, user.index, user.order, user.events, user.acts}
+	return []string{keys.record, keys.seen, keys.refresh, user.index, user.order, user.events, user.acts, user.epoch, user.last}
 }
 
 // members reads an answer of ok and members.

@@ -158,7 +158,7 @@ func TestEveryScriptThatChangesASessionAnnouncesIt(t *testing.T) {
 		"load": "reads", "list": "reads", "events": "reads", "tenant_read": "reads", "epoch_read": "reads", "index": "reads", "used": "reads", "probe": "does nothing",
 		"ensure": "makes an epoch under which there is no session yet", "touch": "a use only makes caches ask earlier",
 		"discard": "removes what has ended", "forget": "removes what has ended", "beat": "is not about a session", "use": "is not about a session",
-		"primary": "reads",
+		"primary": "reads", "look": "reads, and notes what only a refresh looks at",
 	}
 	files, err := fs.Glob(sources, "lua/*.lua")
 	if err != nil || len(files) == 0 {

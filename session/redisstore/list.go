@@ -66,9 +66,12 @@ func (s *Store) members(ctx context.Context, user userKeys) ([]string, error) {
 // listMembers returns the live sessions among members, oldest first, and the members that
 // the index had at that instant.
 func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, user userKeys, members []string) ([]session.Session, []string, error) {
+	before := s.knownOf(user, t)
+	known := make([]mark, len(members))
 	names := []string{user.epoch, user.index}
-	for _, m := range members {
+	for i, m := range members {
 		keys := user.member(m)
+		known[i] = s.memory.ofSession(keys.record)
 		names = append(names, keys.record, keys.seen)
 	}
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
@@ -89,7 +92,7 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 	if err := errors.Join(r.err, err); err != nil {
 		return nil, nil, err
 	}
-	epochs, _ = s.hold(ctx, user, t, epochs) // they are right all the same
+	epochs, _ = s.hold(ctx, user, t, epochs, before) // they are right all the same
 	if len(rows) != len(members) {
 		return nil, nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 	}
@@ -110,7 +113,7 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 		if err != nil {
 			return nil, nil, err
 		}
-		if s.revived(ctx, user, user.member(m)) {
+		if s.outdated(ctx, user, user.member(m), row, known[i]) {
 			continue
 		}
 		sessions = append(sessions, rec.session)

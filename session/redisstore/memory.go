@@ -1,100 +1,94 @@
 package redisstore
 
-import (
-	"maps"
-	"sync"
-)
+import "github.com/reevehq/reeve/tenant"
 
-// How much of each kind a [memory] remembers for certain; at most twice as much is held, in
-// about 100 bytes each, 15 MB in all.
+// How much of each kind a [memory] remembers for certain; at most twice as much is held.
 const (
-	keepShared  = 1 << 13 // epochs of tenants, and that of everyone
+	keepShared  = 1 << 13 // epochs of tenants, and that of everyone; statuses of tenants
 	keepRevoked = 1 << 14 // epochs of users that were seen to move
 	keepSeen    = 1 << 14 // epochs of users that were only read
-	keepGone    = 1 << 15 // sessions that were ended one by one
+	keepMade    = 1 << 15 // sessions that this instance has changed or ended
+	keepMet     = 1 << 14 // sessions that this instance has read after a change
 )
 
-// memory is what an instance knows of revocations, so that a failover which loses them does
-// not undo them. It is bounded: the oldest is forgotten, in each kind for itself, so that
-// the users who are merely active push out no revocation.
+// memory is the newest state that an instance knows, so that a Redis which was set back
+// does not undo it. It is bounded: the oldest is forgotten, in each kind for itself, so that
+// the users who are merely active push out no revocation, and none pushes out much of others.
 type memory struct {
-	shared, revoked, seen, gone generations
+	shared, revoked, seen generations
+	statuses              recent[status]
+	made, met             *marks
 }
 
 func newMemory() *memory {
-	return &memory{
-		shared: generations{limit: keepShared}, revoked: generations{limit: keepRevoked},
-		seen: generations{limit: keepSeen}, gone: generations{limit: keepGone},
+	m := &memory{made: newMarks(keepMade), met: newMarks(keepMet)}
+	m.shared.limit, m.statuses.limit, m.revoked.limit, m.seen.limit = keepShared, keepShared, keepRevoked, keepSeen
+	return m
+}
+
+// status is the status of a tenant and its version.
+type status struct {
+	status  tenant.Status
+	version uint64
+}
+
+// newer returns the one of two statuses that counts. Of two histories the stricter one does.
+func (s status) newer(n status) status {
+	if n.version > s.version || n.version == s.version && n.status == tenant.Suspended {
+		return n
+	}
+	return s
+}
+
+// known is what an instance knew before it asked Redis. Whatever Redis answers to a question
+// that was asked later is at least as new, unless Redis is behind. What is learnt while the
+// question is under way says nothing about the answer.
+type known struct {
+	epochs epochs
+	status status
+	mark   mark
+	last   uint64 // change of the user
+}
+
+// ofTenant returns what is known of a tenant and of everyone.
+func (m *memory) ofTenant(global, tenant string) known {
+	return known{
+		epochs: epochs{tenant: m.shared.get(tenant), global: m.shared.get(global)},
+		status: m.statuses.get(tenant),
 	}
 }
 
-// ofShared returns the highest epoch that is known of a tenant or of everyone, at least read.
-func (m *memory) ofShared(key string, read uint64) uint64 { return m.shared.max(key, read) }
+// ofUser adds to k what is known of a user.
+func (m *memory) ofUser(k known, user userKeys) known {
+	k.epochs.user = max(m.seen.get(user.epoch), m.revoked.get(user.epoch))
+	k.last = max(m.made.users.get(user.base).last, m.met.users.get(user.base).last)
+	return k
+}
 
-// ofUser is ofShared for a user.
-func (m *memory) ofUser(key string, read uint64) uint64 {
+// ofSession returns what is known of a session, by the name of its record.
+func (m *memory) ofSession(record string) mark {
+	return m.made.sessions.get(record).raised(m.met.sessions.get(record))
+}
+
+// readUser remembers the epoch of a user as it was read.
+func (m *memory) readUser(key string, read uint64) {
 	known := m.seen.get(key)
 	if known != 0 && known < read { // somebody revoked the user
 		m.revoked.max(key, read)
 	}
-	return max(m.seen.max(key, read), m.revoked.get(key))
+	m.seen.max(key, read)
 }
 
-// userRevoked remembers what this instance has done.
-func (m *memory) userRevoked(key string, epoch uint64) { m.revoked.max(key, epoch) }
-
-func (m *memory) ended(record string)         { m.gone.max(record, 1) }
-func (m *memory) hasEnded(record string) bool { return m.gone.get(record) != 0 }
-
-// generations are two maps. When the younger one is full it becomes the older one, and
-// what only the older one held is forgotten. What is asked for stays.
-type generations struct {
-	limit      int
-	mu         sync.RWMutex
-	young, old map[string]uint64
+// readSession remembers a session as it was read. The first version has none before it.
+func (m *memory) readSession(user userKeys, record string, n mark, change uint64) {
+	if n.version > 1 || n.steps > 0 {
+		m.met.raise(user, record, n, change)
+	}
 }
 
-// get returns the value of key, 0 for none.
-func (g *generations) get(key string) uint64 {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	return max(g.young[key], g.old[key])
-}
-
-// max raises the value of key to at least value and returns it. Zero is not remembered.
-func (g *generations) max(key string, value uint64) uint64 {
-	g.mu.RLock()
-	young := g.young[key]
-	g.mu.RUnlock()
-	if young != 0 && young >= value {
-		return young
+// setStatus remembers the status of a tenant.
+func (m *memory) setStatus(key string, n status) {
+	if n.version != 0 {
+		m.statuses.update(key, func(held status) status { return held.newer(n) })
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	value = max(value, g.young[key], g.old[key])
-	if value == 0 {
-		return 0
-	}
-	if len(g.young) >= g.limit {
-		g.old, g.young = g.young, nil
-	}
-	if g.young == nil {
-		g.young = make(map[string]uint64)
-	}
-	g.young[key] = value
-	return value
-}
-
-// all returns a copy of what is remembered.
-func (g *generations) all() map[string]uint64 {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	all := maps.Clone(g.old)
-	if all == nil {
-		all = make(map[string]uint64, len(g.young))
-	}
-	for key, value := range g.young {
-		all[key] = max(all[key], value)
-	}
-	return all
 }

@@ -3,11 +3,14 @@ package redisstore
 import (
 	"strconv"
 	"testing"
+
+	"github.com/reevehq/reeve/tenant"
 )
 
 func TestAMemoryIsBoundedAndKeepsTheNewest(t *testing.T) {
 	const limit = 100
-	g := generations{limit: limit}
+	var g generations
+	g.limit = limit
 	for i := range 10 * limit {
 		g.max(strconv.Itoa(i), uint64(i+1))
 		if held := len(g.young) + len(g.old); held > 2*limit {
@@ -24,16 +27,30 @@ func TestAMemoryIsBoundedAndKeepsTheNewest(t *testing.T) {
 	}
 }
 
+// user returns the keys of a user as far as a memory looks at them.
+func user(name string) userKeys { return names{prefix: "reeve"}.userAt("reeve:{u-" + name + "}:") }
+
+func (m *memory) userEpoch(name string) uint64 { return m.ofUser(known{}, user(name)).epochs.user }
+
 func TestAMemoryNeverGoesBack(t *testing.T) {
 	m := newMemory()
-	if m.ofUser("u", 5) != 5 || m.ofUser("u", 3) != 5 || m.ofShared("t", 7) != 7 || m.ofShared("t", 6) != 7 {
-		t.Error("a lower epoch counts")
+	for _, epoch := range []uint64{5, 3} {
+		m.readUser(user("u").epoch, epoch)
+		m.shared.max("t", epoch+2)
+		m.setStatus("t", status{tenant.Suspended, epoch})
+		m.made.raise(user("u"), "s", mark{version: epoch, print: uint32(epoch), steps: epoch}, 1)
 	}
-	m.userRevoked("u", 9)
-	if m.ofUser("u", 5) != 9 {
+	m.setStatus("t", status{tenant.Active, 4})
+	k := m.ofUser(m.ofTenant("g", "t"), user("u"))
+	if k.epochs != (epochs{user: 5, tenant: 7}) || k.status != (status{tenant.Suspended, 5}) || m.ofSession("s") != (mark{version: 5, print: 5, steps: 5}) {
+		t.Errorf("an older state counts: %+v, %+v", k, m.ofSession("s"))
+	}
+	m.revoked.max(user("u").epoch, 9)
+	m.readUser(user("u").epoch, 5)
+	if m.userEpoch("u") != 9 {
 		t.Error("a revocation of this instance was forgotten")
 	}
-	if m.ofUser("v", 0) != 0 || m.ofShared("w", 0) != 0 || m.hasEnded("s") {
+	if (m.ofUser(m.ofTenant("g", "w"), user("v")) != known{}) || (m.ofSession("x") != mark{}) {
 		t.Error("something is known of what was never seen")
 	}
 }
@@ -41,13 +58,83 @@ func TestAMemoryNeverGoesBack(t *testing.T) {
 // Users who are merely active push out what was read of others, and no revocation.
 func TestReadingOfOthersForgetsNoRevocation(t *testing.T) {
 	m := newMemory()
-	m.ofUser("heard", 1)
-	m.ofUser("heard", 5) // somebody else revoked the user
-	m.userRevoked("revoked", 5)
+	m.readUser(user("heard").epoch, 1)
+	m.readUser(user("heard").epoch, 5) // somebody else revoked the user
+	m.revoked.max(user("revoked").epoch, 5)
+	m.made.raise(user("out"), "signed out", mark{gone: true}, 1)
 	for i := range 3 * keepSeen {
-		m.ofUser("other "+strconv.Itoa(i), 1)
+		name := "other " + strconv.Itoa(i)
+		m.readUser(user(name).epoch, 1)
+		m.readSession(user(name), name, mark{version: 2}, 1)
 	}
-	if m.ofUser("heard", 1) != 5 || m.ofUser("revoked", 1) != 5 {
+	if m.userEpoch("heard") != 5 || m.userEpoch("revoked") != 5 || !m.ofSession("signed out").gone {
 		t.Error("a revocation was forgotten")
+	}
+}
+
+// One account that signs out 70,000 times, or as often changes its sessions, costs nobody
+// else what is remembered of them. What is beyond its share is remembered by its last change.
+func TestNoUserPushesOutWhatIsRememberedOfOthers(t *testing.T) {
+	m := newMemory()
+	m.made.raise(user("bob"), "bob's", mark{gone: true}, 1)
+	m.readSession(user("carol"), "carol's", mark{version: 2}, 1)
+	for i := range 70_000 {
+		m.made.raise(user("mallory"), "made "+strconv.Itoa(i), mark{gone: true}, uint64(i+1))
+		m.readSession(user("mallory"), "met "+strconv.Itoa(i), mark{version: 2}, uint64(i+1))
+	}
+	if !m.ofSession("bob's").gone || m.ofSession("carol's").version != 2 {
+		t.Error("a user who changed much pushed out what was remembered of others")
+	}
+	if last := m.ofUser(known{}, user("mallory")).last; last != 70_000 {
+		t.Errorf("the user over the share is remembered by change %d, want the last one", last)
+	}
+	if n := len(m.made.sessions.all()); n != userShare+1 {
+		t.Errorf("%d sessions are remembered, want %d of one and 1 of the other", n, userShare)
+	}
+	if !m.ofSession("made 0").gone || m.ofSession("made 100").gone {
+		t.Error("the first of the user's sessions are remembered one by one, and no others")
+	}
+	if m.ofUser(known{}, user("bob")).last != 0 {
+		t.Error("a user within the share is remembered by more than the sessions")
+	}
+}
+
+// Two histories can have one version: what was acknowledged in the one is dead in the other.
+func TestAMarkOutdatesWhatIsOlderOrOfAnotherHistory(t *testing.T) {
+	m := markOf(3, "sealed")
+	for name, c := range map[string]struct {
+		mark    mark
+		version uint64
+		sealed  string
+		want    bool
+	}{
+		"nothing is known":            {mark{}, 1, "other", false},
+		"the same record":             {m, 3, "sealed", false},
+		"a newer one":                 {m, 4, "other", false},
+		"an older one":                {m, 2, "other", true},
+		"another one of that version": {m, 3, "other", true},
+		"one that was ended":          {mark{gone: true}, 9, "other", true},
+		"only steps are known":        {mark{steps: 7}, 1, "other", false},
+	} {
+		if got := c.mark.outdates(c.version, c.sealed); got != c.want {
+			t.Errorf("%s: outdated %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// A suspension is lifted by a newer version alone.
+func TestOfTwoStatusesTheNewerOrTheStricterCounts(t *testing.T) {
+	active, suspended := tenant.Active, tenant.Suspended
+	for _, c := range []struct{ held, read, want status }{
+		{status{suspended, 5}, status{active, 4}, status{suspended, 5}},
+		{status{suspended, 5}, status{active, 5}, status{suspended, 5}},
+		{status{active, 5}, status{suspended, 5}, status{suspended, 5}},
+		{status{suspended, 5}, status{active, 6}, status{active, 6}},
+		{status{active, 5}, status{suspended, 4}, status{active, 5}},
+		{status{}, status{active, 1}, status{active, 1}},
+	} {
+		if got := c.held.newer(c.read); got != c.want {
+			t.Errorf("%v, then %v: %v counts, want %v", c.held, c.read, got, c.want)
+		}
 	}
 }

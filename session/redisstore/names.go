@@ -106,6 +106,7 @@ type userKeys struct {
 	order  string // sorted set: member → when in µs it was created, less than 0 where somebody else acts
 	acts   string // hash: member → sealed who acts as the user, or as whom the user acts
 	events string
+	last   string // number of the user's last change, which only grows
 }
 
 func (n names) user(t tenant.ID, u session.UserID) userKeys {
@@ -113,15 +114,15 @@ func (n names) user(t tenant.ID, u session.UserID) userKeys {
 }
 
 func (n names) userAt(base string) userKeys {
-	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", acts: base + "w", events: base + "l"}
+	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", acts: base + "w", events: base + "l", last: base + "q"}
 }
 
 // sessionKeys are the names of the keys of one session.
 type sessionKeys struct {
 	member  string // of the index
-	record  string // hash: v version, d sealed record, i idle timeout in µs, x expiry in ms
+	record  string // hash: v version, d sealed record, i idle timeout in µs, x expiry in ms, g refresh steps
 	seen    string // µs of the last recorded use; ends with the idle timeout
-	refresh string // hash: cur, prev, salt, at, and by, which call made the last step
+	refresh string // hash: cur, prev, salt, at, by, which call made the last step, n steps as of na, behind since
 }
 
 func (k userKeys) session(id session.ID) sessionKeys {

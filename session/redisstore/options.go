@@ -38,10 +38,10 @@ type Options struct {
 	// Default 200 ms, at most 5 s.
 	Timeout time.Duration
 
-	// WaitReplicas is how many replicas must have a revocation before it returns (WAIT), for
-	// at most half of Timeout and of the client's ReadTimeout: with fewer it fails with
-	// session.ErrUnavailable, having revoked. Default 0: what instances remember puts
-	// revocations back after a failover.
+	// WaitReplicas is how many replicas must have a change before it returns (WAIT), for at
+	// most half of Timeout and of the client's ReadTimeout: with fewer it fails with
+	// session.ErrUnavailable, having changed. Creating and touching a session wait for none.
+	// Default 0: what instances remember undoes a failover that lost changes, while one lives.
 	WaitReplicas int
 
 	// OnBreaker is called when the store stops asking Redis because it does not answer,

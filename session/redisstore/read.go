@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,8 @@ type live struct {
 	user userKeys
 	keys sessionKeys
 	now  time.Time // by Redis
+
+	steps uint64 // that the refresh family has taken at least
 }
 
 // read reads the session of ref and everything that decides whether it is live, in one
@@ -23,10 +26,12 @@ type live struct {
 // call began is seen.
 func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	user, keys := s.names.ref(ref)
+	before := s.knownOf(user, ref.Tenant)
+	before.mark = s.memory.ofSession(keys.record)
 	whose := s.reassert.due(time.Now())
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
 		calls := append([]*call{
-			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index}, keys.member),
+			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index, user.last}, keys.member),
 		}, s.readShared(ctx, eval, ref.Tenant)...)
 		if whose {
 			calls = append(calls, primaryScript.call(ctx, eval, []string{user.epoch}))
@@ -43,28 +48,64 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	if err != nil {
 		return live{}, err
 	}
-	if err := state.status.Err(); err != nil {
+	if err := s.holdTenant(ctx, ref.Tenant, state, before.status).status.Err(); err != nil {
 		return live{}, err
 	}
-	r := newReply(answers[0], 5)
+	r := newReply(answers[0], 7)
 	now := r.mustNumber()
 	row := r.row()
 	current.user, _ = r.number()
+	last := r.change()
+	steps, _ := r.number()
 	if r.err != nil {
 		return live{}, r.err
 	}
-	current, _ = s.hold(ctx, user, ref.Tenant, current) // the epochs are right all the same
+	s.clock.heard(now)
+	current, _ = s.hold(ctx, user, ref.Tenant, current, before) // the epochs are right all the same
+	current.user, _ = s.holdUser(ctx, user, current.user, last, before)
 	rec, err := s.judge(row, keys, now, current, ref.Tenant, ref.User)
 	if err != nil {
 		return live{}, err
 	}
-	if s.revived(ctx, user, keys) {
+	if s.outdated(ctx, user, keys, row, before.mark) {
 		return live{}, session.ErrNotFound
 	}
 	if rec.session.ID != ref.ID {
 		return live{}, fmt.Errorf("%w: the record of another session", session.ErrCorrupt)
 	}
-	return live{rec, user, keys, fromMicros(int64(now))}, nil
+	m := markOf(row.version, row.sealed)
+	m.steps = steps
+	s.memory.readSession(user, keys.record, m, last)
+	return live{rec, user, keys, fromMicros(int64(now)), max(steps, before.mark.steps)}, nil
+}
+
+// knownOf returns what this instance knows of a user and the tenant. It is asked before Redis.
+func (s *Store) knownOf(user userKeys, t tenant.ID) known {
+	return s.memory.ofUser(s.memory.ofTenant(s.names.global(), s.names.tenant(t)), user)
+}
+
+// movedAttempts is how often a change of a session begins again when the user's epoch moves
+// between reading the session and changing it.
+const movedAttempts = 8
+
+// errMoved means that the epoch of a session's user moved on after the session was read. Most
+// often the session was ended by it, but it may be the one that was kept.
+var errMoved = errors.New("redisstore: the epoch moved")
+
+// unmoved reads a live session and changes it, again while the user's epoch moves in between.
+func (s *Store) unmoved(ctx context.Context, ref session.Ref, change func(live) error) error {
+	for attempt := 0; ; attempt++ {
+		l, err := s.read(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if err := change(l); !errors.Is(err, errMoved) {
+			return err
+		}
+		if attempt == movedAttempts {
+			return fmt.Errorf("%w: the user's epoch moves faster than the session can be changed", session.ErrUnavailable)
+		}
+	}
 }
 
 // readShared reads what is not of one user: the tenant's state and the global epoch.

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/reevehq/reeve/session"
 )
 
 const (
@@ -16,9 +18,9 @@ const (
 	// from others for a few milliseconds at most.
 	reassertChunk = 100
 
-	// keepMet is how many servers are remembered that were met: a cluster has one for each
-	// master, and a failover adds one.
-	keepMet = 1 << 10
+	// keepServers is how many servers are remembered that were met: a cluster has one for
+	// each master, and a failover adds one.
+	keepServers = 1 << 10
 )
 
 // reassertion puts what an instance remembers back into a Redis that it has not met. A
@@ -80,38 +82,87 @@ func (s *Store) meet(answer any) {
 	s.reassert.begin(id, s.putBack)
 }
 
-// putBack raises the epochs that are behind what is remembered, those of most sessions
-// first, and ends the sessions that were ended one by one and are there again. What is not
-// behind is not changed.
+// putBack puts back everything that is behind what is remembered, what concerns most
+// sessions first: epochs and statuses are raised, and sessions that are older, or were ended
+// and are there again, are ended. What is not behind is not changed.
 func (s *Store) putBack(ctx context.Context) error {
-	for _, epochs := range []*generations{&s.memory.shared, &s.memory.revoked, &s.memory.seen} {
-		var raises []pending
-		for key, epoch := range epochs.all() {
-			sc := raiseScript
-			if epochs == &s.memory.shared && key != s.names.global() {
-				sc = tenantRaiseScript
-			}
-			raises = append(raises, pending{sc, []string{key}, []any{epoch}})
-		}
-		if _, err := s.inChunks(ctx, raises); err != nil {
+	for _, part := range []func(context.Context) error{
+		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.shared) },
+		s.putBackStatuses,
+		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.revoked) },
+		func(ctx context.Context) error { return s.putBackUsers(ctx, s.memory.made) },
+		func(ctx context.Context) error { return s.putBackUsers(ctx, s.memory.met) },
+		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.seen) },
+		func(ctx context.Context) error { return s.putBackSessions(ctx, s.memory.made) },
+		func(ctx context.Context) error { return s.putBackSessions(ctx, s.memory.met) },
+	} {
+		if err := part(ctx); err != nil {
 			return err
 		}
 	}
-	var records []string
-	var looks []pending
-	for record := range s.memory.gone.all() {
-		records = append(records, record)
-		looks = append(looks, pending{usedScript, []string{record}, nil})
+	return nil
+}
+
+func (s *Store) putBackEpochs(ctx context.Context, remembered *generations) error {
+	var raises []pending
+	for key, epoch := range remembered.all() {
+		sc := raiseScript
+		if remembered == &s.memory.shared && key != s.names.global() {
+			sc = tenantRaiseScript
+		}
+		raises = append(raises, pending{sc, []string{key}, []any{epoch}})
 	}
-	there, err := s.inChunks(ctx, looks)
+	_, err := s.inChunks(ctx, raises)
+	return err
+}
+
+func (s *Store) putBackStatuses(ctx context.Context) error {
+	var restores []pending
+	for key, known := range s.memory.statuses.all() {
+		restores = append(restores, pending{tenantRestoreScript, []string{key}, []any{known.status.String(), known.version}})
+	}
+	_, err := s.inChunks(ctx, restores)
+	return err
+}
+
+// putBackUsers ends all sessions of the users that have changed more than is remembered one
+// by one, where Redis does not know of the last change.
+func (s *Store) putBackUsers(ctx context.Context, remembered *marks) error {
+	for base, share := range remembered.users.all() {
+		if share.last == 0 {
+			continue
+		}
+		if _, err := s.setBack(ctx, s.names.userAt(base), share.last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) putBackSessions(ctx context.Context, remembered *marks) error {
+	var records []string
+	var known []mark
+	var looks []pending
+	for record, m := range remembered.sessions.all() {
+		_, keys := s.names.ofRecord(record)
+		records, known = append(records, record), append(known, m)
+		looks = append(looks, pending{lookScript, []string{record, keys.refresh}, []any{m.steps}})
+	}
+	found, err := s.inChunks(ctx, looks)
 	if err != nil {
 		return err
 	}
 	var ends []pending
 	for i, record := range records {
-		if there[i] == "yes" {
+		r := newReply(found[i], 2)
+		version, there := r.number()
+		sealed, _ := r.text()
+		if r.err != nil {
+			return r.err
+		}
+		if there && known[i].outdates(version, sealed) {
 			user, keys := s.names.ofRecord(record)
-			ends = append(ends, pending{revokeScript, revokeKeys(user, keys), []any{keys.member, ""}})
+			ends = append(ends, pending{revokeScript, revokeKeys(user, keys), []any{keys.member, "", string(session.EventStoreBehind), 0}})
 		}
 	}
 	_, err = s.inChunks(ctx, ends)

@@ -13,7 +13,8 @@ import (
 )
 
 func newReassertion() *reassertion {
-	r := &reassertion{met: generations{limit: keepMet}}
+	r := &reassertion{}
+	r.met.limit = keepServers
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -86,7 +87,7 @@ func TestTheKeysOfASessionAreFoundFromItsRecord(t *testing.T) {
 	wantUser, want := n.ref(session.Ref{Tenant: tenant.MustParse("acme"), User: session.MustParseUserID("alice"), ID: session.NewID()})
 	user, keys := n.ofRecord(want.record)
 	if keys != want || user.base != wantUser.base || user.epoch != wantUser.epoch || user.index != wantUser.index ||
-		user.order != wantUser.order || user.events != wantUser.events {
+		user.order != wantUser.order || user.events != wantUser.events || user.last != wantUser.last {
 		t.Errorf("got %+v and %+v, want %+v and %+v", user, keys, wantUser, want)
 	}
 }

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -28,46 +27,85 @@ func (s *Store) refresh(ctx context.Context, ref session.Ref, step session.Refre
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	l, err := s.read(ctx, ref)
+	var out session.RefreshOutcome
+	err := s.unmoved(ctx, ref, func(l live) (err error) {
+		out, err = s.refreshLive(ctx, l, ref, step)
+		return err
+	})
 	if err != nil {
 		return session.RefreshOutcome{}, err
 	}
+	return out, nil
+}
+
+func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step session.RefreshStep) (session.RefreshOutcome, error) {
+	var none session.RefreshOutcome
 	if !l.session.Acting.IsZero() {
-		return session.RefreshOutcome{}, session.ErrNotFound
+		return none, session.ErrNotFound
 	}
 	by, err := s.sealActor(ctx, l.user.events)
 	if err != nil {
-		return session.RefreshOutcome{}, err
+		return none, err
 	}
-	v, err := s.run(ctx, refreshScript,
-		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index, l.user.order, l.user.events, l.user.acts},
+	w, err := s.write(ctx, refreshScript,
+		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index, l.user.order, l.user.events, l.user.acts, l.user.last},
 		l.issued.user, string(step.Presented[:]), string(step.Next[:]), string(step.Salt[:]),
-		int64(step.Grace/time.Microsecond), l.keys.member, unlike(), by)
+		int64(step.Grace/time.Microsecond), l.keys.member, unlike(), by, step.Generation, l.steps)
 	if err != nil {
-		return session.RefreshOutcome{}, err
+		return none, err
 	}
-	r, err := outcome(v, 6)
-	if errors.Is(err, session.ErrRefreshReused) {
-		s.memory.ended(l.keys.record)
+	if ended, change, err := refreshEnded(w.answer); err != nil {
+		if ended {
+			s.memory.made.raise(l.user, l.keys.record, mark{gone: true}, change)
+		}
+		return none, err
 	}
+	r, err := outcome(w.answer, 8)
 	if err != nil {
-		return session.RefreshOutcome{}, err
+		return none, err
 	}
-	repeated := v.([]any)[0] == "repeated"
+	repeated := w.answer.([]any)[0] == "repeated"
 	now := r.mustNumber()
 	seen := r.mustNumber()
 	row := row{found: true, used: true, seen: seen, version: r.mustNumber(), sealed: r.must()}
 	salt := r.must()
+	taken := r.change()
+	change := r.change()
 	if r.err != nil {
-		return session.RefreshOutcome{}, r.err
+		return none, r.err
 	}
 	if len(salt) != len(step.Salt) {
-		return session.RefreshOutcome{}, fmt.Errorf("%w: salt of %d bytes", session.ErrCorrupt, len(salt))
+		return none, fmt.Errorf("%w: salt of %d bytes", session.ErrCorrupt, len(salt))
 	}
 	// The record may have changed since it was read; what is returned is what the script saw.
 	rec, err := s.judge(row, l.keys, now, l.issued, ref.Tenant, ref.User)
 	if err != nil {
-		return session.RefreshOutcome{}, err
+		return none, err
 	}
-	return session.RefreshOutcome{Session: rec.session, Repeated: repeated, Salt: [32]byte([]byte(salt))}, nil
+	m := markOf(row.version, row.sealed)
+	m.steps = taken
+	s.memory.made.raise(l.user, l.keys.record, m, change)
+	return session.RefreshOutcome{Session: rec.session, Repeated: repeated, Salt: [32]byte([]byte(salt))}, w.short
+}
+
+// refreshEnded reads the answers of refresh.lua that are no step: the session has ended, and
+// with which change, or nothing can be told while Redis is behind.
+func refreshEnded(answer any) (ended bool, change uint64, err error) {
+	list, _ := answer.([]any)
+	if len(list) == 1 && list[0] == "behind" {
+		return false, 0, fmt.Errorf("%w: the store is behind: it knows of fewer steps than were taken", session.ErrUnavailable)
+	}
+	if len(list) != 2 || list[0] != "reused" && list[0] != "ended" {
+		return false, 0, nil
+	}
+	r := newReply(list, 2)
+	kind := r.must()
+	change = r.mustNumber()
+	switch {
+	case r.err != nil:
+		return false, 0, r.err
+	case kind == "reused":
+		return true, change, session.ErrRefreshReused
+	}
+	return true, change, fmt.Errorf("%w: the store stayed behind the steps that were taken", session.ErrNotFound)
 }

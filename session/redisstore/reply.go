@@ -141,14 +141,18 @@ func (r *reply) row() row {
 
 // tenantState is what is stored of a tenant. The zero value is one that was never set up.
 type tenantState struct {
-	status tenant.Status
-	epoch  uint64 // 0 when there is none, which equals no epoch at issue
+	status  tenant.Status
+	epoch   uint64 // 0 when there is none, which equals no epoch at issue
+	version uint64 // of the status, 0 for none
+	adopted bool   // the version is of this status, which no instance of an earlier version set
 }
 
 func parseTenant(v any) (tenantState, error) {
-	r := newReply(v, 2)
+	r := newReply(v, 4)
 	text, known := r.text()
 	epoch, _ := r.number()
+	version, _ := r.number()
+	versioned, _ := r.text()
 	if r.err != nil || !known {
 		return tenantState{}, r.err
 	}
@@ -156,5 +160,11 @@ func parseTenant(v any) (tenantState, error) {
 	if err != nil || status == tenant.Unknown {
 		return tenantState{}, fmt.Errorf("%w: status of a tenant", session.ErrCorrupt)
 	}
-	return tenantState{status, epoch}, nil
+	return tenantState{status, epoch, version, version != 0 && versioned == text}, nil
+}
+
+// change reads the number of a user's change, 0 for none.
+func (r *reply) change() uint64 {
+	n, _ := r.number()
+	return n
 }

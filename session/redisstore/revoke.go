@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/reevehq/reeve/session"
@@ -10,19 +11,33 @@ import (
 
 // Revoke implements [session.Store].
 func (s *Store) Revoke(ctx context.Context, ref session.Ref) error {
-	if err := ref.Validate(); err != nil {
+	if err := s.revokeOne(ctx, ref); err != nil {
 		return wrap("revoke", err)
+	}
+	return nil
+}
+
+func (s *Store) revokeOne(ctx context.Context, ref session.Ref) error {
+	if err := ref.Validate(); err != nil {
+		return err
 	}
 	user, keys := s.names.ref(ref)
 	by, err := s.sealActor(ctx, user.events)
 	if err != nil {
-		return wrap("revoke", err)
-	}
-	if err := s.change(ctx, "revoke", revokeScript, revokeKeys(user, keys), keys.member, by); err != nil {
 		return err
 	}
-	s.memory.ended(keys.record)
-	return nil
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	w, err := s.timely(ctx, revokeScript, revokeKeys(user, keys), keys.member, by, string(session.EventRevoked))
+	if err != nil {
+		return err
+	}
+	change, err := okNumber(w.answer)
+	if err != nil {
+		return err
+	}
+	s.memory.made.raise(user, keys.record, mark{gone: true}, change)
+	return w.short
 }
 
 // End implements [session.Store].
@@ -39,29 +54,29 @@ func (s *Store) end(ctx context.Context, ref session.Ref, version uint64) error 
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	l, err := s.read(ctx, ref)
-	if err != nil {
-		return err
-	}
-	if l.session.Version != version {
-		return session.ErrConflict
-	}
-	by, err := s.sealActor(ctx, l.user.events)
-	if err != nil {
-		return err
-	}
-	v, err := s.revoke(ctx, endScript, append(revokeKeys(l.user, l.keys), l.user.epoch), l.keys.member, l.issued.user, version, by)
-	if err != nil {
-		return err
-	}
-	if _, err := outcome(v, 1); err != nil {
-		return err
-	}
-	s.memory.ended(l.keys.record)
-	return nil
+	return s.unmoved(ctx, ref, func(l live) error {
+		if l.session.Version != version {
+			return session.ErrConflict
+		}
+		by, err := s.sealActor(ctx, l.user.events)
+		if err != nil {
+			return err
+		}
+		w, err := s.write(ctx, endScript, revokeKeys(l.user, l.keys), l.keys.member, l.issued.user, version, by)
+		if err != nil {
+			return err
+		}
+		r, err := outcome(w.answer, 2)
+		if err != nil {
+			return err
+		}
+		s.memory.made.raise(l.user, l.keys.record, mark{gone: true}, r.change())
+		return errors.Join(r.err, w.short)
+	})
 }
 
-// RevokeOthers implements [session.Store].
+// RevokeOthers implements [session.Store]. The epoch of the user moves on, and the session that
+// is kept is sealed with the new one.
 func (s *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
 	if err := s.revokeOthers(ctx, keep); err != nil {
 		return wrap("revoke others", err)
@@ -75,7 +90,23 @@ func (s *Store) revokeOthers(ctx context.Context, keep session.Ref) error {
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	l, err := s.read(ctx, keep)
+	for attempt := 0; ; attempt++ {
+		err := s.unmoved(ctx, keep, func(l live) error { return s.spare(ctx, l) })
+		if !errors.Is(err, session.ErrConflict) {
+			return err
+		}
+		if attempt == movedAttempts {
+			return fmt.Errorf("%w: the session changes faster than it can be kept", session.ErrUnavailable)
+		}
+	}
+}
+
+// spare ends every session of a user but one.
+func (s *Store) spare(ctx context.Context, l live) error {
+	next := l.record
+	next.issued.user = max(l.issued.user+1, uint64(l.now.UnixMicro()))
+	next.session.Version++
+	_, sealed, err := s.seal(l.keys, next)
 	if err != nil {
 		return err
 	}
@@ -83,21 +114,18 @@ func (s *Store) revokeOthers(ctx context.Context, keep session.Ref) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.revoke(ctx, othersScript,
+	w, err := s.write(ctx, othersScript,
 		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.order, l.user.events, l.user.acts},
-		l.keys.member, l.issued.user, by)
+		l.keys.member, l.issued.user, l.session.Version, next.issued.user, next.session.Version, sealed, by)
 	if err != nil {
 		return err
 	}
-	if list, ok := v.([]any); ok && len(list) == 1 && list[0] == "gone" {
-		return session.ErrNotFound
-	}
-	others, err := members(v)
+	r, err := outcome(w.answer, 2)
 	if err != nil {
 		return err
 	}
-	s.ended(ctx, l.user, others)
-	return nil
+	s.memory.revoked.max(l.user.epoch, r.mustNumber()) // which ends the version before as well
+	return errors.Join(r.err, w.short)
 }
 
 // RevokeUser implements [session.Store]. The records stay, dead, until they expire.
@@ -106,13 +134,8 @@ func (s *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) e
 		return wrap("revoke user", err)
 	}
 	user := s.names.user(t, u)
-	epoch, err := s.bump(ctx, "revoke user", bumpScript,
+	return s.bump(ctx, "revoke user", &s.memory.revoked, bumpScript,
 		[]string{user.epoch, user.events, user.index, user.order, user.acts}, string(session.EventUserRevoked))
-	if err != nil {
-		return err
-	}
-	s.memory.userRevoked(user.epoch, epoch)
-	return nil
 }
 
 // RevokeTenant implements [session.Store].
@@ -120,92 +143,34 @@ func (s *Store) RevokeTenant(ctx context.Context, t tenant.ID) error {
 	if err := checkTenant(t); err != nil {
 		return wrap("revoke tenant", err)
 	}
-	epoch, err := s.bump(ctx, "revoke tenant", tenantRevokeScript, []string{s.names.tenant(t), s.names.tenantEvents(t)})
-	if err != nil {
-		return err
-	}
-	s.memory.ofShared(s.names.tenant(t), epoch)
-	return nil
+	return s.bump(ctx, "revoke tenant", &s.memory.shared, tenantRevokeScript, []string{s.names.tenant(t), s.names.tenantEvents(t)})
 }
 
 // RevokeAll implements [session.Store].
 func (s *Store) RevokeAll(ctx context.Context) error {
-	epoch, err := s.bump(ctx, "revoke all", bumpScript, []string{s.names.global(), s.names.globalEvents()}, string(session.EventAllRevoked))
-	if err != nil {
-		return err
-	}
-	s.memory.ofShared(s.names.global(), epoch)
-	return nil
+	return s.bump(ctx, "revoke all", &s.memory.shared, bumpScript, []string{s.names.global(), s.names.globalEvents()}, string(session.EventAllRevoked))
 }
 
-// TenantStatus implements [session.Store].
-func (s *Store) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error) {
-	const op = "tenant status"
-	if err := checkTenant(t); err != nil {
-		return tenant.Unknown, wrap(op, err)
-	}
-	ctx, cancel := s.within(ctx)
-	defer cancel()
-	answers, err := batch(ctx, s.client, func(eval bool) []*call {
-		return []*call{tenantReadScript.call(ctx, eval, []string{s.names.tenant(t)})}
-	})
-	if err != nil {
-		return tenant.Unknown, wrap(op, failed(err))
-	}
-	state, err := parseTenant(answers[0])
-	if err != nil {
-		return tenant.Unknown, wrap(op, err)
-	}
-	return state.status, nil
-}
-
-// SetTenantStatus implements [session.Store].
-func (s *Store) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error {
-	const op = "set tenant status"
-	if err := checkTenant(t); err != nil {
-		return wrap(op, err)
-	}
-	if status != tenant.Active && status != tenant.Suspended {
-		return wrap(op, fmt.Errorf("%w: status %v, only active and suspended can be set", session.ErrInvalid, status))
-	}
-	return s.change(ctx, op, tenantStatusScript, []string{s.names.tenant(t)}, status.String())
-}
-
-// bump runs a script that moves an epoch on and is a whole method, and returns the epoch, 0
-// when there is none. The second key is of the events.
-func (s *Store) bump(ctx context.Context, op string, sc script, keys []string, args ...any) (uint64, error) {
+// bump runs a script that moves an epoch on and is a whole method, and remembers the epoch.
+// The first key is of the epoch and the second of the events.
+func (s *Store) bump(ctx context.Context, op string, remember *generations, sc script, keys []string, args ...any) error {
 	by, err := s.sealActor(ctx, keys[1])
 	if err != nil {
-		return 0, wrap(op, err)
+		return wrap(op, err)
 	}
-	args = append(args, by)
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	v, err := s.revoke(ctx, sc, keys, args...)
-	if err != nil {
-		return 0, wrap(op, err)
-	}
-	r := newReply(v, 2)
-	if r.must() != "ok" {
-		r.corrupt("unexpected answer")
-	}
-	epoch, _ := r.number()
-	if r.err != nil {
-		return 0, wrap(op, r.err)
-	}
-	return epoch, nil
-}
-
-// change runs a script that is a whole method.
-func (s *Store) change(ctx context.Context, op string, sc script, keys []string, args ...any) error {
-	ctx, cancel := s.within(ctx)
-	defer cancel()
-	v, err := s.revoke(ctx, sc, keys, args...)
-	if err == nil && v != "ok" {
-		err = fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
-	}
+	w, err := s.timely(ctx, sc, keys, append(args, by)...)
 	if err != nil {
 		return wrap(op, err)
+	}
+	epoch, err := okNumber(w.answer)
+	if err != nil {
+		return wrap(op, err)
+	}
+	remember.max(keys[0], epoch)
+	if w.short != nil {
+		return wrap(op, w.short)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -17,17 +18,20 @@ func (s *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	l, err := s.read(ctx, ref)
+	var loaded session.Session
+	err := s.unmoved(ctx, ref, func(l live) error {
+		if l.now.Sub(l.session.LastSeenAt) >= session.TouchInterval {
+			if err := s.touch(ctx, &l, session.TouchInterval); err != nil {
+				return err
+			}
+		}
+		loaded = l.session
+		return nil
+	})
 	if err != nil {
 		return session.Session{}, wrap("load", err)
 	}
-	if l.now.Sub(l.session.LastSeenAt) < session.TouchInterval {
-		return l.session, nil
-	}
-	if err := s.touch(ctx, &l, session.TouchInterval); err != nil {
-		return session.Session{}, wrap("load", err)
-	}
-	return l.session, nil
+	return loaded, nil
 }
 
 // Touch implements [session.Store].
@@ -37,11 +41,7 @@ func (s *Store) Touch(ctx context.Context, ref session.Ref) error {
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	l, err := s.read(ctx, ref)
-	if err != nil {
-		return wrap("touch", err)
-	}
-	if err := s.touch(ctx, &l, 0); err != nil {
+	if err := s.unmoved(ctx, ref, func(l live) error { return s.touch(ctx, &l, 0) }); err != nil {
 		return wrap("touch", err)
 	}
 	return nil
@@ -49,7 +49,7 @@ func (s *Store) Touch(ctx context.Context, ref session.Ref) error {
 
 func (s *Store) touch(ctx context.Context, l *live, pause time.Duration) error {
 	v, err := s.run(ctx, touchScript, []string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index},
-		l.issued.user, micros(pause), l.keys.member)
+		l.issued.user, micros(pause), l.keys.member, l.now.Add(maxDelay).UnixMicro())
 	if err != nil {
 		return err
 	}
@@ -81,10 +81,18 @@ func (s *Store) update(ctx context.Context, n session.Session) (session.Session,
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	l, err := s.read(ctx, n.Ref())
+	var updated session.Session
+	err := s.unmoved(ctx, n.Ref(), func(l live) (err error) {
+		updated, err = s.updateLive(ctx, l, n)
+		return err
+	})
 	if err != nil {
 		return session.Session{}, err
 	}
+	return updated, nil
+}
+
+func (s *Store) updateLive(ctx context.Context, l live, n session.Session) (session.Session, error) {
 	if n.Version != l.session.Version {
 		return session.Session{}, session.ErrConflict
 	}
@@ -109,21 +117,19 @@ func (s *Store) update(ctx context.Context, n session.Session) (session.Session,
 			return session.Session{}, err
 		}
 	}
-	v, err := s.run(ctx, updateScript,
-		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.events, l.user.acts, l.keys.refresh},
+	w, err := s.write(ctx, updateScript,
+		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.events, l.user.acts, l.keys.refresh, l.user.last},
 		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout), l.keys.member, by, acting, reason)
 	if err != nil {
 		return session.Session{}, err
 	}
-	r, err := outcome(v, 2)
+	r, err := outcome(w.answer, 3)
 	if err != nil {
 		return session.Session{}, err
 	}
 	next.LastSeenAt = fromMicros(int64(r.mustNumber()))
-	if r.err != nil {
-		return session.Session{}, r.err
-	}
-	return next, nil
+	s.memory.made.raise(l.user, l.keys.record, markOf(next.Version, string(sealed)), r.change())
+	return next, errors.Join(r.err, w.short)
 }
 
 // Rotate implements [session.Store]. The epochs at issue stay, as in Update.
@@ -149,11 +155,19 @@ func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, 
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	l, err := s.read(ctx, old)
+	var rotated session.Session
+	err := s.unmoved(ctx, old, func(l live) (err error) {
+		rotated, err = s.rotateLive(ctx, l, n, refresh)
+		return err
+	})
 	if err != nil {
 		return session.Session{}, err
 	}
-	if n.ID == old.ID {
+	return rotated, nil
+}
+
+func (s *Store) rotateLive(ctx context.Context, l live, n session.Session, refresh session.Digest) (session.Session, error) {
+	if n.ID == l.session.ID {
 		return session.Session{}, session.ErrExists
 	}
 	if n.Version != l.session.Version {
@@ -179,23 +193,21 @@ func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, 
 	if !l.session.Acting.IsZero() {
 		kind = session.EventImpersonationEnded
 	}
-	v, err := s.run(ctx, rotateScript,
-		[]string{l.user.epoch, l.user.index, l.keys.record, l.keys.seen, l.keys.refresh, keys.record, keys.seen, keys.refresh, l.user.order, l.user.events, l.user.acts},
+	w, err := s.write(ctx, rotateScript,
+		[]string{l.user.epoch, l.user.index, l.keys.record, l.keys.seen, l.keys.refresh, keys.record, keys.seen, keys.refresh,
+			l.user.order, l.user.events, l.user.acts, l.user.last},
 		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout),
 		expiry(next), digestText(refresh), l.keys.member, keys.member, string(kind), by, acting)
 	if err != nil {
 		return session.Session{}, err
 	}
-	r, err := outcome(v, 2)
+	r, err := outcome(w.answer, 3)
 	if err != nil {
 		return session.Session{}, err
 	}
-	s.memory.ended(l.keys.record)
 	next.LastSeenAt = fromMicros(int64(r.mustNumber()))
-	if r.err != nil {
-		return session.Session{}, r.err
-	}
-	return next, nil
+	s.memory.made.raise(l.user, l.keys.record, mark{gone: true}, r.change())
+	return next, errors.Join(r.err, w.short)
 }
 
 // succeed makes the next version of a live session, with what a caller may change taken
@@ -230,12 +242,14 @@ func outcome(v any, elements int) (*reply, error) {
 	switch list[0] {
 	case "gone":
 		return nil, session.ErrNotFound
+	case "moved":
+		return nil, errMoved
+	case "late":
+		return nil, fmt.Errorf("%w: the change arrived too late and was not made", session.ErrUnavailable)
 	case "conflict":
 		return nil, session.ErrConflict
 	case "exists":
 		return nil, session.ErrExists
-	case "reused":
-		return nil, session.ErrRefreshReused
 	case "ok", "repeated":
 		r := newReply(list, elements)
 		r.next()

@@ -74,8 +74,9 @@ type Store struct {
 	memory  *memory
 
 	reassert reassertion
+	clock    clock
 
-	replicas int           // that must have a revocation before it returns
+	replicas int           // that must have a change before it returns
 	wait     time.Duration // for them
 }
 
@@ -102,7 +103,8 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	if s.sealer, err = newSealer(opts.SealKeys...); err != nil {
 		return nil, fmt.Errorf("redisstore: SealKeys: %w", err)
 	}
-	s.reassert.met.limit = keepMet
+	s.clock.began = time.Now()
+	s.reassert.met.limit = keepServers
 	s.reassert.ctx, s.reassert.cancel = context.WithCancel(context.Background())
 	return s, nil
 }

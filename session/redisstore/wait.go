@@ -10,23 +10,35 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// revoke runs a script that revokes and, where Options.WaitReplicas asks for it, returns
-// only when so many replicas have it: WAIT speaks of the writes of its own connection, so
-// the two go in one pipeline to the server of the first key. WAIT cannot run in a script and
+// written is the answer of a script that has made a change.
+type written struct {
+	answer any
+
+	// short is nil, or says that the change is on fewer replicas than Options.WaitReplicas. It is
+	// an outage to the caller; what this instance knows of the change holds all the same.
+	short error
+}
+
+// write runs a script that changes something and, where Options.WaitReplicas asks for it,
+// returns only when so many replicas have it: WAIT speaks of the writes of its own connection,
+// so the two go in one pipeline to the server of the first key. WAIT cannot run in a script and
 // so bears no mark; it stands between two calls that do.
-func (s *Store) revoke(ctx context.Context, sc script, keys []string, args ...any) (any, error) {
+func (s *Store) write(ctx context.Context, sc script, keys []string, args ...any) (written, error) {
 	if s.replicas == 0 {
-		return s.run(ctx, sc, keys, args...)
+		v, err := s.run(ctx, sc, keys, args...)
+		return written{answer: v}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, failed(err)
+		return written{}, failed(err)
 	}
 	began := time.Now()
 	var answers []any
 	err := s.client.whileItMoves(ctx, func() (err error) {
 		answers, err = s.onItsMaster(ctx, keys[0], func(node *guarded, eval bool) ([]any, error) {
+			change := sc.call(ctx, eval, keys, args...)
+			change.once = true
 			return node.exec(ctx, []*call{
-				sc.call(ctx, eval, keys, args...),
+				change,
 				unmarked(ctx, "wait", s.replicas, s.wait.Milliseconds()),
 				probeScript.call(ctx, eval, nil),
 			})
@@ -34,19 +46,20 @@ func (s *Store) revoke(ctx context.Context, sc script, keys []string, args ...an
 		return err
 	})
 	if err != nil {
-		return nil, failed(err)
+		return written{}, failed(err)
 	}
 	reached, ok := answers[1].(int64)
 	if !ok {
-		return nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+		return written{}, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 	}
+	w := written{answer: answers[0]}
 	if reached < int64(s.replicas) {
-		return nil, fmt.Errorf("%w: revoked, and on %d of %d replicas after %v", session.ErrUnavailable, reached, s.replicas, time.Since(began).Round(time.Millisecond))
+		w.short = fmt.Errorf("%w: changed, and on %d of %d replicas after %v", session.ErrUnavailable, reached, s.replicas, time.Since(began).Round(time.Millisecond))
 	}
-	return answers[0], nil
+	return w, nil
 }
 
-// waitFor is how long a revocation waits for replicas: half of what its call has, and half of
+// waitFor is how long a change waits for replicas: half of what its call has, and half of
 // what the client waits for any answer, or a replica that is behind would look like a
 // server that is gone.
 func waitFor(client redis.UniversalClient, timeout time.Duration) time.Duration {

@@ -190,7 +190,8 @@ func actingEvents(k *kit) {
 	k.ok("Rotate", err)
 	moved, err := k.Store.Rotate(k.ctx, rotated.Ref(), next(rotated), session.Digest{})
 	k.ok("Rotate", err)
-	k.ok("RevokeOthers", k.Store.RevokeOthers(k.ctx, k.create(acme, alice).Ref()))
+	kept := k.create(acme, alice)
+	k.ok("RevokeOthers", k.Store.RevokeOthers(k.ctx, kept.Ref()))
 	one, two, three := through.ID.Digest(), rotated.ID.Digest(), moved.ID.Digest()
 	got := k.happened(acme, alice)[done:]
 	k.sameEvents("of the user acted as", slices.Delete(got, 4, 5), []session.Event{
@@ -198,7 +199,7 @@ func actingEvents(k *kit) {
 		{Kind: session.EventImpersonated, Session: one, Actor: bob, As: bob, Reason: "ticket 7"},
 		{Kind: session.EventImpersonationEnded, Session: one, Next: two, Actor: bob, As: bob},
 		{Kind: session.EventRotated, Session: two, Next: three, Actor: bob},
-		{Kind: session.EventRevoked, Session: three, Actor: bob},
+		{Kind: session.EventOthersRevoked, Session: kept.ID.Digest()},
 	})
 }
 

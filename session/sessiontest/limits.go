@@ -25,6 +25,7 @@ func limits() []scene {
 		{name: "ending a session by its version lets one of several win", play: endOnce},
 		{name: "revoking the others leaves the one that asks", play: revokeOthers},
 		{name: "who is signed out ends nobody else's session", play: revokeOthersDead},
+		{name: "the session that is kept stays in use while the others are ended", play: revokeOthersInUse},
 	}
 }
 
@@ -258,13 +259,56 @@ func revokeOthers(k *kit) {
 	population := k.population()
 	keep := k.create(acme, alice)
 	k.ok("RevokeOthers", k.Store.RevokeOthers(k.ctx, keep.Ref()))
-	k.live("the one that asks", keep.Ref())
+	kept := k.live("the one that asks", keep.Ref())
+	want := keep
+	want.Version, want.LastSeenAt = keep.Version+1, kept.LastSeenAt
+	k.same("the one that asks", kept, want)
+	_, err := k.Store.Update(k.ctx, keep)
+	k.refused("Update by the version before", err, session.ErrConflict)
+	listed, err := k.Store.List(k.ctx, acme, alice)
+	k.ok("List", err)
+	if len(listed) != 1 || listed[0].ID != keep.ID {
+		k.Errorf("%d sessions are listed, want the one that is kept", len(listed))
+	}
 	k.only(population, func(s session.Session) bool { return s.Tenant == acme && s.User == alice })
 	if k.refresh("Refresh", keep.Ref(), step(1, 2)).Repeated {
 		k.Error("the kept session lost its refresh family")
 	}
 	k.ok("RevokeOthers when there are none", k.Store.RevokeOthers(k.ctx, keep.Ref()))
-	k.live("the one that asks", keep.Ref())
+	if got := k.live("the one that asks", keep.Ref()); got.Version != kept.Version {
+		k.Errorf("ending nothing moved the version from %d to %d", kept.Version, got.Version)
+	}
+	fresh := k.create(acme, alice)
+	k.live("a sign-in after it", fresh.Ref())
+	k.ok("RevokeOthers of the new one", k.Store.RevokeOthers(k.ctx, fresh.Ref()))
+	k.dead("kept before, and another one now", keep.Ref())
+	k.live("the new one", fresh.Ref())
+}
+
+// The one that is kept is in use meanwhile, and nobody who uses it is signed out.
+func revokeOthersInUse(k *kit) {
+	for range k.rounds(30, 300) {
+		keep := k.create(acme, alice)
+		k.create(acme, alice)
+		used := func(what string, err error) {
+			if err != nil && !errors.Is(err, session.ErrConflict) {
+				k.Errorf("%s of the session that is kept: %v", what, err)
+			}
+		}
+		together(
+			func() { used("RevokeOthers", k.Store.RevokeOthers(k.ctx, keep.Ref())) },
+			func() { _, err := k.Store.Load(k.ctx, keep.Ref()); used("Load", err) },
+			func() { used("Touch", k.Store.Touch(k.ctx, keep.Ref())) },
+			func() { _, err := k.Store.Update(k.ctx, keep); used("Update", err) },
+			func() { _, err := k.Store.Refresh(k.ctx, keep.Ref(), step(1, 2)); used("Refresh", err) },
+		)
+		k.live("the one that is kept", keep.Ref())
+		listed, err := k.Store.List(k.ctx, acme, alice)
+		k.ok("List", err)
+		if len(listed) != 1 {
+			k.Fatalf("%d sessions are listed, want the one that is kept", len(listed))
+		}
+	}
 }
 
 func revokeOthersDead(k *kit) {

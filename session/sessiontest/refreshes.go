@@ -19,6 +19,8 @@ func refreshes() []scene {
 		{name: "a secret older than the previous one ends the session", play: refreshOlder},
 		{name: "a secret that was never issued ends the session", play: refreshForeign},
 		{name: "a session without a family cannot be refreshed", play: refreshNoFamily},
+		{name: "a store that is behind a refresh is an outage and then ends the session", play: refreshBehind, slow: true},
+		{name: "an older secret proves no later generation", play: refreshGeneration},
 		{name: "a zero digest is refused", play: refreshZero},
 		{name: "a refresh extends the idle timeout and never the expiry", play: refreshTimes},
 		{name: "of parallel refreshes one advances and the others repeat it", play: refreshRace},
@@ -164,6 +166,69 @@ func refreshNoFamily(k *kit) {
 	k.refused("zero secret", err, session.ErrInvalid)
 	k.live("asked with a zero secret", s.Ref())
 	k.reused("any secret", s.Ref(), step(1, 2))
+}
+
+// A failover has lost the last steps, and a client proves that they were taken: it is no thief
+// (RFC 9700 §4.14.2 is about secrets that were used twice). Nobody refreshes an older state
+// meanwhile, neither who holds the secret that is current in it. What comes back within the
+// limit goes on; what does not is dead.
+func refreshBehind(k *kit) {
+	for name, lost := range map[string]session.RefreshStep{
+		"a later secret":                       {Presented: digest(7), Next: digest(8), Salt: salt(8), Grace: time.Minute, Generation: 6},
+		"the later one of a first that is all": {Presented: digest(8), Next: digest(9), Salt: salt(9), Generation: 2},
+	} {
+		s, other := k.create(acme, alice), k.create(acme, alice)
+		k.refresh("Refresh", s.Ref(), generation(1, 2, 0))
+		already := len(k.happened(acme, alice))
+		behind := func(what string, st session.RefreshStep) {
+			out, err := k.Store.Refresh(k.ctx, s.Ref(), st)
+			k.refused(name+": "+what, leaked(out.Session, err), session.ErrUnavailable)
+			if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrRefreshReused) {
+				k.Errorf("%s: %s: the error says that the session has ended: %v", name, what, err)
+			}
+		}
+		began := time.Now()
+		behind("first", lost)
+		behind("again", lost)
+		if k.Advance != nil || time.Since(began) < session.BehindLimit/2 {
+			behind("the secret that is current in the older state", generation(2, 3, 1))
+			k.live("while the store is behind", s.Ref())
+			k.sameEvents(name+": while the store is behind", k.happened(acme, alice)[already:], nil)
+		}
+		k.pass(session.BehindLimit + 50*time.Millisecond)
+		out, err := k.Store.Refresh(k.ctx, s.Ref(), lost)
+		k.refused(name+": after the limit", leaked(out.Session, err), session.ErrNotFound)
+		if errors.Is(err, session.ErrRefreshReused) {
+			k.Errorf("%s: a store that is behind is taken for a theft: %v", name, err)
+		}
+		k.dead(name, s.Ref())
+		k.live("another session of the user", other.Ref())
+		k.sameEvents(name, k.happened(acme, alice)[already:], []session.Event{{Kind: session.EventStoreBehind, Session: s.ID.Digest()}})
+	}
+}
+
+// generation is a step of a caller that knows how many were taken before it.
+func generation(from, to int, n uint64) session.RefreshStep {
+	st := step(from, to)
+	st.Generation = n
+	return st
+}
+
+// Only what is above the stored steps says that the store is behind: a secret that was used
+// ends the session, whatever it says of itself.
+func refreshGeneration(k *kit) {
+	s := k.create(acme, alice)
+	for n := 1; n <= 5; n++ {
+		k.refresh("Refresh", s.Ref(), generation(n, n+1, uint64(n-1)))
+	}
+	if !k.refresh("repeated", s.Ref(), generation(5, 9, 4)).Repeated {
+		k.Error("a repetition that says its generation was none")
+	}
+	k.reused("an older secret", s.Ref(), generation(3, 4, 2))
+
+	s = k.create(acme, alice)
+	k.refresh("Refresh", s.Ref(), generation(1, 2, 0))
+	k.reused("a foreign secret of the generation that is stored", s.Ref(), generation(77, 3, 1))
 }
 
 // The zero digest stands for no secret and must match nothing, also as the previous

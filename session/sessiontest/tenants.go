@@ -14,6 +14,7 @@ func tenants() []scene {
 		{name: "revoking works while a tenant is suspended", play: revokeSuspended},
 		{name: "suspending one tenant leaves the others alone", play: suspendOne},
 		{name: "a tenant is set to active or suspended and nothing else", play: badStatus},
+		{name: "of statuses that are set at once the last one that returned counts", play: statusRace},
 	}
 }
 
@@ -113,4 +114,25 @@ func badStatus(k *kit) {
 		k.Errorf("TenantStatus = %v, %v", status, err)
 	}
 	k.everyCall("never set up", draft(nowhere, alice).Ref(), 1, tenant.ErrUnknown)
+}
+
+// A status is set over the one that was read. Whoever sets it when all others have returned has
+// the last word, however they overtook each other.
+func statusRace(k *kit) {
+	s := k.create(acme, alice)
+	for round := range k.rounds(10, 100) {
+		var fs []func()
+		for i := range 3 {
+			status := []tenant.Status{tenant.Active, tenant.Suspended}[i%2]
+			fs = append(fs, func() { k.ok("SetTenantStatus", k.Store.SetTenantStatus(k.ctx, acme, status)) })
+		}
+		together(fs...)
+		want := []tenant.Status{tenant.Suspended, tenant.Active}[round%2]
+		k.setStatus(acme, want)
+		if got, err := k.Store.TenantStatus(k.ctx, acme); got != want || err != nil {
+			k.Fatalf("TenantStatus = %v, %v, want %v", got, err, want)
+		}
+		_, err := k.Store.Load(k.ctx, s.Ref())
+		k.refused("Load", err, want.Err())
+	}
 }

@@ -2,16 +2,19 @@
 -- Moves an epoch on, which ends every session sealed with it, and announces it. Without
 -- an epoch no session is live and there is nothing to end. Both parts of the maximum
 -- matter: one more ends sessions also when the clock was set back, and the clock passes
--- values that were lost.
+-- values that were lost. What the network delivers after the deadline changes nothing: it
+-- would end sessions of sign-ins that came later.
 -- KEYS: epoch, events, and for a user the index, the order and who acts, which then list
 --       nothing that is live
--- ARGV: kind of event, sealed actor of the request or ''
--- Returns {'ok', epoch or nil}.
+-- ARGV: kind of event, sealed actor of the request or '', deadline in µs
+-- Returns {'ok', epoch or nil} or {'late', now in µs}.
+local time = redis.call('TIME')
+local us = time[1] * 1000000 + time[2]
+if us > tonumber(ARGV[3]) then return {'late', string.format('%.0f', us)} end
 local epoch = redis.call('GET', KEYS[1])
 local moved = false
 if epoch then
-  local time = redis.call('TIME')
-  moved = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, time[1] * 1000000 + time[2]))
+  moved = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, us))
   redis.call('SET', KEYS[1], moved, 'KEEPTTL')
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'k', ARGV[1], 'o', ARGV[2])
   redis.call('PEXPIRE', KEYS[2], 2592000000)

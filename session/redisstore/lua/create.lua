@@ -9,7 +9,10 @@
 --       first refresh digest or '', member of the index, most live sessions or 0,
 --       reject or evict, sealed reason of an impersonation or '', place in the order,
 --       sealed actor of the request or '', sealed who acts in the session or ''
--- Returns {'ok', member that made room...}, {'exists'}, {'revoked'} or {'full'}.
+-- Returns {'ok', member that made room...}, {'exists'}, {'revoked'}, {'full'} or {'late'} when
+-- the network delivers it long after the epoch was read.
+local time = redis.call('TIME')
+if time[1] * 1000000 + time[2] > ARGV[6] + 5000000 then return {'late'} end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   if redis.call('HGET', KEYS[1], 'd') == ARGV[3] then return {'ok'} end -- by this very call
   return {'exists'}

@@ -1,30 +1,38 @@
 #!lua flags=allow-oom
--- Ends every session of a user but one, which must be live: those that the index no longer
--- lists are dead. All of the user is announced.
+-- Ends every session of a user but one, by an epoch that the kept session alone is sealed
+-- with: at the same cost whatever their number. All of the user is announced.
 -- KEYS: kept session, its last use, user epoch, index, order, events, who acts
--- ARGV: member of the kept session, user epoch, sealed actor of the request or ''
--- Returns {'ok', member that was ended...} or {'gone'}.
-if redis.call('EXISTS', KEYS[1], KEYS[2]) ~= 2 then return {'gone'} end
-if redis.call('GET', KEYS[3]) ~= ARGV[2] then return {'gone'} end
-local kept = redis.call('ZSCORE', KEYS[4], ARGV[1])
-if not kept then return {'gone'} end
+-- ARGV: member of the kept session, user epoch, version read, next epoch, next version,
+--       sealed record, sealed actor of the request or ''
+-- Returns {'ok', user epoch}, {'gone'}, {'moved'} when the user has another epoch, or
+-- {'conflict'}. Where there is no other session nothing is changed.
+local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'x')
+if row[1] and row[2] == ARGV[6] then return {'ok', ARGV[4]} end -- by this very call
+if not row[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {'gone'} end
+if redis.call('GET', KEYS[3]) ~= ARGV[2] then return {'moved'} end
+local live_until = redis.call('ZSCORE', KEYS[4], ARGV[1])
+if not live_until then return {'gone'} end
+if row[1] ~= ARGV[3] then return {'conflict'} end
 local time = redis.call('TIME')
-local now = math.floor((time[1] * 1000000 + time[2]) / 1000)
-local answer = {'ok'}
-for _, member in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do
-  if member ~= ARGV[1] then
-    local live_until = redis.call('ZSCORE', KEYS[4], member)
-    redis.call('ZREM', KEYS[4], member)
-    redis.call('ZREM', KEYS[5], member)
-    if tonumber(live_until) >= now then
-      local who = redis.call('HGET', KEYS[7], member) or ''
-      redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'k', 'revoked', 's', member,
-        'w', who, 'o', ARGV[3])
-      redis.call('PEXPIRE', KEYS[6], 2592000000)
-    end
-    redis.call('HDEL', KEYS[7], member)
-    answer[#answer + 1] = member
-  end
+local now = string.format('%.0f', math.floor((time[1] * 1000000 + time[2]) / 1000))
+if redis.call('ZCOUNT', KEYS[4], now, '+inf') < 2 then return {'ok', ARGV[2]} end
+local created = redis.call('ZSCORE', KEYS[5], ARGV[1])
+local who = redis.call('HGET', KEYS[7], ARGV[1])
+redis.call('SET', KEYS[3], ARGV[4], 'KEEPTTL')
+redis.call('HSET', KEYS[1], 'v', ARGV[5], 'd', ARGV[6])
+redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[7])
+redis.call('ZADD', KEYS[4], live_until, ARGV[1])
+redis.call('PEXPIREAT', KEYS[4], row[3])
+if created then
+  redis.call('ZADD', KEYS[5], created, ARGV[1])
+  redis.call('PEXPIREAT', KEYS[5], row[3])
 end
+if who then
+  redis.call('HSET', KEYS[7], ARGV[1], who)
+  redis.call('PEXPIREAT', KEYS[7], row[3])
+end
+redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'k', 'others-revoked', 's', ARGV[1],
+  'w', who or '', 'o', ARGV[7])
+redis.call('PEXPIRE', KEYS[6], 2592000000)
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[3])
-return answer
+return {'ok', ARGV[4]}

@@ -1,19 +1,28 @@
 #!lua flags=allow-oom
 -- Ends one session and its refresh family, and announces it. Only a session that was there
--- is an event.
--- KEYS: session, last use, refresh family, index, order, events, who acts
--- ARGV: member of the index, sealed actor of the request or ''
--- Returns ok.
+-- is an event. What the network delivers after the deadline changes nothing.
+-- KEYS: session, last use, refresh family, index, order, events, who acts, user epoch, changes
+-- ARGV: member of the index, sealed actor of the request or '', kind of event,
+--       deadline in µs or 0
+-- Returns {'ok', last change of the user} or {'late', now in µs}.
+local time = redis.call('TIME')
+local us = time[1] * 1000000 + time[2]
+if ARGV[4] ~= '0' and us > tonumber(ARGV[4]) then return {'late', string.format('%.0f', us)} end
 local used = redis.call('EXISTS', KEYS[2])
 local listed = redis.call('ZREM', KEYS[4], ARGV[1])
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 redis.call('ZREM', KEYS[5], ARGV[1])
 if used + listed == 2 then
   local who = redis.call('HGET', KEYS[7], ARGV[1]) or ''
-  redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'k', 'revoked', 's', ARGV[1],
+  redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'k', ARGV[3], 's', ARGV[1],
     'w', who, 'o', ARGV[2])
   redis.call('PEXPIRE', KEYS[6], 2592000000)
 end
 redis.call('HDEL', KEYS[7], ARGV[1])
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
-return 'ok'
+local change = string.format('%.0f', math.max((tonumber(redis.call('GET', KEYS[9])) or 0) + 1, us))
+local left = redis.call('PTTL', KEYS[8])
+if left == -2 then return {'ok', change} end -- without an epoch nothing of the user is live
+redis.call('SET', KEYS[9], change)
+if left > 0 then redis.call('PEXPIRE', KEYS[9], left) end
+return {'ok', change}

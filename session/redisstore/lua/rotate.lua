@@ -2,18 +2,19 @@
 -- Replaces a session by one of another id. The old id and its refresh family end here,
 -- which is announced.
 -- KEYS: user epoch, index, old session, old last use, old refresh family,
---       new session, new last use, new refresh family, order, events, who acts
+--       new session, new last use, new refresh family, order, events, who acts, changes
 -- ARGV: user epoch, version read, new version, sealed record, idle timeout in µs,
 --       expiry in ms, first refresh digest or '', old and new member of the index, kind of
 --       event, sealed actor of the request or '', sealed who acts in the new session or ''
--- Returns {'ok', now in µs}, {'gone'}, {'conflict'} or {'exists'}.
+-- Returns {'ok', now in µs, last change of the user}, {'gone'}, {'moved'} when the user has
+-- another epoch, {'conflict'} or {'exists'}.
 local version = redis.call('HGET', KEYS[3], 'v')
 if redis.call('HGET', KEYS[6], 'd') == ARGV[4] then -- by this very call
   local used = redis.call('GET', KEYS[7])
-  if used then return {'ok', used} end
+  if used then return {'ok', used, redis.call('GET', KEYS[12])} end
 end
 if not version or redis.call('EXISTS', KEYS[4]) == 0 then return {'gone'} end
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'gone'} end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'moved'} end
 if not redis.call('ZSCORE', KEYS[2], ARGV[8]) then return {'gone'} end
 if redis.call('EXISTS', KEYS[6]) == 1 then return {'exists'} end
 if version ~= ARGV[2] then return {'conflict'} end
@@ -49,4 +50,9 @@ if ARGV[12] ~= '' then
 end
 redis.call('PEXPIRE', KEYS[10], 2592000000)
 redis.call('PUBLISH', string.match(KEYS[3], '^[^:]*') .. ':changes', KEYS[3])
-return {'ok', now}
+local change = tonumber(redis.call('GET', KEYS[12])) or 0
+change = string.format('%.0f', math.max(change + 1, tonumber(now)))
+redis.call('SET', KEYS[12], change)
+local left = redis.call('PTTL', KEYS[1])
+if left > 0 then redis.call('PEXPIRE', KEYS[12], left) end
+return {'ok', now, change}

@@ -1,5 +1,8 @@
 #!lua flags=allow-oom
--- Reads a tenant, and like load.lua not from a replica.
+-- Reads a tenant, and like load.lua not from a replica. The version of the status only grows.
+-- Instances of earlier versions set the status alone, so the status that the version is of
+-- stands beside it.
 -- KEYS: tenant
--- Returns {status, epoch}, nil for what is not there.
-return redis.call('HMGET', KEYS[1], 'status', 'epoch')
+-- Returns {status, epoch, version of the status, status of that version}, nil for what is not
+-- there.
+return redis.call('HMGET', KEYS[1], 'status', 'epoch', 'sv', 'ss')

@@ -1,0 +1,23 @@
+#!lua flags=allow-oom
+-- Ends every session of a user whose last change is behind what an instance remembers of it,
+-- by the user's epoch, and announces it. See bump.lua.
+-- KEYS: user epoch, changes, events, index, order, who acts
+-- ARGV: last change that is remembered
+-- Returns {'ok', epoch that was made or nil}.
+local epoch = redis.call('GET', KEYS[1])
+if not epoch then return {'ok', false} end
+local last = redis.call('GET', KEYS[2])
+if (tonumber(last) or 0) >= tonumber(ARGV[1]) then return {'ok', false} end
+local time = redis.call('TIME')
+local us = time[1] * 1000000 + time[2]
+local moved = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, us))
+redis.call('SET', KEYS[1], moved, 'KEEPTTL')
+last = string.format('%.0f', math.max(tonumber(ARGV[1]), us))
+redis.call('SET', KEYS[2], last)
+local left = redis.call('PTTL', KEYS[1])
+if left > 0 then redis.call('PEXPIRE', KEYS[2], left) end
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'k', 'store-behind')
+redis.call('PEXPIRE', KEYS[3], 2592000000)
+redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[6])
+redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
+return {'ok', moved}

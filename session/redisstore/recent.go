@@ -1,0 +1,73 @@
+package redisstore
+
+import (
+	"maps"
+	"sync"
+)
+
+// recent are two maps. When the younger one is full it becomes the older one, and what only
+// the older one held is forgotten: at least the last limit keys are remembered, and at most
+// twice as many. A zero value is not remembered.
+type recent[V comparable] struct {
+	limit      int
+	mu         sync.RWMutex
+	young, old map[string]V
+}
+
+// get returns the value of key, the zero value for none.
+func (r *recent[V]) get(key string) V {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.held(key)
+}
+
+func (r *recent[V]) held(key string) V {
+	if value, ok := r.young[key]; ok {
+		return value
+	}
+	return r.old[key]
+}
+
+// update replaces the value of key by what next makes of it, and returns it. A key that is
+// updated is as good as new.
+func (r *recent[V]) update(key string, next func(held V) V) V {
+	r.mu.RLock()
+	value, young := r.young[key]
+	r.mu.RUnlock()
+	if young && next(value) == value {
+		return value
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	value = next(r.held(key))
+	var none V
+	if value == none {
+		return none
+	}
+	if _, young := r.young[key]; !young && len(r.young) >= r.limit {
+		r.old, r.young = r.young, nil
+	}
+	if r.young == nil {
+		r.young = make(map[string]V)
+	}
+	r.young[key] = value
+	return value
+}
+
+// all returns a copy of what is remembered.
+func (r *recent[V]) all() map[string]V {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := make(map[string]V, len(r.old)+len(r.young))
+	maps.Copy(all, r.old)
+	maps.Copy(all, r.young)
+	return all
+}
+
+// generations remember the highest number of each key.
+type generations struct{ recent[uint64] }
+
+// max raises the value of key to at least value and returns it.
+func (g *generations) max(key string, value uint64) uint64 {
+	return g.update(key, func(held uint64) uint64 { return max(held, value) })
+}
