@@ -171,6 +171,24 @@ func (s *Server) Restart() {
 	}
 }
 
+// Snapshots are arguments of Start for a server that keeps what [Server.Save] wrote, and
+// nothing after it: killed and started again it is set back.
+func Snapshots() []string { return []string{"--appendonly", "no"} }
+
+// Save writes a snapshot of the data now.
+func (s *Server) Save() {
+	s.tb.Helper()
+	client := s.Client()
+	defer client.Close()
+	var err error
+	for range 5 { // a busy machine may take longer than the client waits
+		if err = client.Save(context.Background()).Err(); err == nil {
+			return
+		}
+	}
+	s.tb.Fatalf("redisserver: SAVE: %v", err)
+}
+
 // RestartWith is Restart with more arguments on the command line, from now on.
 func (s *Server) RestartWith(args ...string) {
 	s.tb.Helper()
