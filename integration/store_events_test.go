@@ -79,6 +79,9 @@ func churn(ctx context.Context, store *redisstore.Store, user session.UserID, n 
 			} else {
 				err = store.RevokeOthers(ctx, mine[at].Ref())
 				mine = mine[at : at+1 : at+1]
+				if kept, failed := store.Load(ctx, mine[0].Ref()); failed == nil {
+					mine[0] = kept // which has another version now
+				}
 			}
 		}
 		if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrRefreshReused) || errors.Is(err, session.ErrConflict) {
@@ -102,8 +105,14 @@ func replay(events []session.Event) map[string]uint64 {
 		case session.EventRefreshed:
 		case session.EventRefreshReused, session.EventRevoked, session.EventEvicted:
 			delete(live, e.Session)
+		case session.EventOthersRevoked:
+			live = map[string]uint64{e.Session: live[e.Session] + 1}
 		case session.EventUserRevoked:
 			clear(live)
+		case session.EventStoreBehind:
+			if delete(live, e.Session); e.Session == "" {
+				clear(live)
+			}
 		}
 	}
 	return live

@@ -172,6 +172,63 @@ func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 	}
 }
 
+// With WaitReplicas every change but the creation and the use of a session is on the replica
+// when it returns, and one that cannot get there says so: it is not acknowledged, and counts all
+// the same where it was made.
+func TestEveryChangeButCreateAndTouchWaitsForReplicas(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newPair(t)
+	p.opts.WaitReplicas = 1
+	store := p.instance()
+	f := &fixture{T: t, store: store}
+	f.eventually("the tenant is set up", func() error { return store.SetTenantStatus(ctx, acme, tenant.Active) })
+	changes := []struct {
+		name  string
+		do    func(s session.Session) error
+		waits bool
+	}{
+		{"Load", func(s session.Session) error { _, err := store.Load(ctx, s.Ref()); return err }, false},
+		{"Touch", func(s session.Session) error { return store.Touch(ctx, s.Ref()) }, false},
+		{"Create", func(session.Session) error {
+			_, err := store.Create(ctx, draft(), session.Creation{Lifetime: time.Hour})
+			return err
+		}, false},
+		{"Update", func(s session.Session) error { _, err := store.Update(ctx, s); return err }, true},
+		{"Rotate", func(s session.Session) error {
+			next := s
+			next.ID = session.NewID()
+			_, err := store.Rotate(ctx, s.Ref(), next, digest("first"))
+			return err
+		}, true},
+		{"Refresh", func(s session.Session) error {
+			_, err := store.Refresh(ctx, s.Ref(), session.RefreshStep{Presented: digest("first"), Next: digest("second"), Grace: time.Minute})
+			return err
+		}, true},
+		{"End", func(s session.Session) error { return store.End(ctx, s.Ref(), s.Version) }, true},
+		{"Revoke", func(s session.Session) error { return store.Revoke(ctx, s.Ref()) }, true},
+		{"RevokeOthers", func(s session.Session) error { return store.RevokeOthers(ctx, s.Ref()) }, true},
+		{"SetTenantStatus", func(session.Session) error { return store.SetTenantStatus(ctx, acme, tenant.Active) }, true},
+		{"RevokeUser", func(session.Session) error { return store.RevokeUser(ctx, acme, alice) }, true},
+		{"RevokeTenant", func(session.Session) error { return store.RevokeTenant(ctx, acme) }, true},
+		{"RevokeAll", func(session.Session) error { return store.RevokeAll(ctx) }, true},
+	}
+	for _, c := range changes {
+		f.create() // for RevokeOthers
+		s := f.create()
+		if err := c.do(s); err != nil { // a busy machine may need several until one is there in time
+			f.eventually(c.name, func() error { return c.do(f.create()) })
+		}
+	}
+	p.replica.Promote()
+	for _, c := range changes {
+		f.create()
+		if err := c.do(f.create()); c.waits != isOutage(err) || !c.waits && err != nil {
+			t.Errorf("%s without a replica: %v, waits: %v", c.name, err, c.waits)
+		}
+	}
+}
+
 // With WaitReplicas a revocation that returned is on the replica, and one that cannot get
 // there says so. A busy machine may need several revocations until one is there in time.
 func TestARevocationWaitsForTheReplicasItIsToldTo(t *testing.T) {

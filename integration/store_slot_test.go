@@ -134,7 +134,7 @@ func TestARevocationThatWaitsForReplicasFollowsItsSlot(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := f.store.Revoke(t.Context(), s.Ref())
-		if !isOutage(err) || !strings.Contains(err.Error(), "revoked, and on 0 of 1 replicas") {
+		if !isOutage(err) || !strings.Contains(err.Error(), "changed, and on 0 of 1 replicas") {
 			t.Errorf("Revoke on the new master: %v", err)
 		}
 		if _, err := f.store.Load(t.Context(), s.Ref()); !errors.Is(err, session.ErrNotFound) {
