@@ -1,9 +1,11 @@
 package session_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,6 +112,59 @@ func TestARefreshTokenThatIsUsedLateEndsTheSession(t *testing.T) {
 			})
 		})
 	}
+}
+
+// steps is a store that keeps what generation each step was of.
+type steps struct {
+	session.Store
+	seen []uint64
+}
+
+func (s *steps) Refresh(ctx context.Context, ref session.Ref, step session.RefreshStep) (session.RefreshOutcome, error) {
+	s.seen = append(s.seen, step.Generation)
+	return s.Store.Refresh(ctx, ref, step)
+}
+
+// The generation is authentic: it is what tells a store that was set back from a thief.
+func TestARefreshSaysHowManyStepsWereTakenBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &steps{Store: newStore(t)}
+		m := newManager(t, store, session.Options{})
+		s, token := signIn(t, m)
+		text := token.Reveal()
+		for range 3 {
+			text = mustRefresh(t, m, text)
+		}
+		if !slices.Equal(store.seen, []uint64{0, 1, 2}) {
+			t.Errorf("the steps were of the generations %v", store.seen)
+		}
+		// Another family of the same tokens: the store has lost all its steps.
+		lost, first := signIn(t, m)
+		second := mustRefresh(t, m, mustRefresh(t, m, first.Reveal()))
+		if err := store.Revoke(t.Context(), lost.Ref()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Create(t.Context(), session.Session{ID: lost.ID, Tenant: lost.Tenant, User: lost.User, IdleTimeout: time.Hour},
+			session.Creation{Lifetime: time.Hour, Refresh: session.Digest{1}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, wait := range []time.Duration{0, session.BehindLimit} {
+			time.Sleep(wait)
+			_, next, err := m.Refresh(t.Context(), second)
+			wantErr(t, "Refresh while the store is behind", err, session.ErrUnavailable)
+			if !next.IsZero() || errors.Is(err, session.ErrRefreshReused) {
+				t.Errorf("%v, %v", next, err)
+			}
+		}
+		time.Sleep(1)
+		_, _, err := m.Refresh(t.Context(), second)
+		wantErr(t, "Refresh after the limit", err, session.ErrRefreshInvalid)
+		_, err = m.Load(t.Context(), lost.Ref())
+		wantErr(t, "Load after the limit", err, session.ErrNotFound)
+		if _, err := m.Load(t.Context(), s.Ref()); err != nil {
+			t.Errorf("another session of the user: %v", err)
+		}
+	})
 }
 
 func mustRefresh(t *testing.T, m *session.Manager, text string) string {

@@ -1,9 +1,12 @@
 package redisstore
 
 import (
+	"fmt"
+	"runtime"
 	"strconv"
 	"testing"
 
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -137,4 +140,42 @@ func TestOfTwoStatusesTheNewerOrTheStricterCounts(t *testing.T) {
 			t.Errorf("%v, then %v: %v counts, want %v", c.held, c.read, got, c.want)
 		}
 	}
+}
+
+// What is remembered when everything is full, with names as long as real ones, and how much of
+// it one change is.
+func TestWhatIsRememberedTakesABoundedAmountOfMemory(t *testing.T) {
+	held := func() uint64 {
+		var s runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&s)
+		return s.HeapAlloc
+	}
+	n, err := newNames("reeve", session.NewSecretKey(make([]byte, session.MinKeyLength)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := held()
+	m := newMemory()
+	for i := range 2 * keepMade {
+		u := n.userAt(n.prefix + ":{u-" + fmt.Sprintf("%022d", i) + "}:")
+		m.made.raise(u, u.member(fmt.Sprintf("%032d", i)).record, mark{version: 2, print: 1, steps: 1}, 1)
+	}
+	marks := (held() - before) / (2 * keepMade)
+	for i := range 2 * keepMet {
+		u := n.userAt(n.prefix + ":{u-" + fmt.Sprintf("%022d", i) + "}:")
+		m.met.raise(u, u.member(fmt.Sprintf("%032d", i)).record, mark{version: 2, print: 1, steps: 1}, 1)
+		m.seen.max(u.epoch, 1)
+		m.revoked.max(u.epoch, 1)
+	}
+	for i := range 2 * keepShared {
+		m.shared.max(n.prefix+":{t-"+fmt.Sprintf("%022d", i)+"}", 1)
+		m.setStatus(n.prefix+":{t-"+fmt.Sprintf("%022d", i)+"}", status{tenant.Active, 1})
+	}
+	all := held() - before
+	t.Logf("a change of a user of one session: %d bytes; everything: %d MB", marks, all>>20)
+	if marks > 600 || all > 64<<20 {
+		t.Errorf("a change takes %d bytes and everything %d MB, want at most 600 bytes and 64 MB", marks, all>>20)
+	}
+	runtime.KeepAlive(m)
 }

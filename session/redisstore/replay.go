@@ -20,8 +20,7 @@ import (
 // which a retry could be told from a replay, because nothing in the requests tells them
 // apart.
 //
-// A failover that loses the last writes forgets these too, as the package says of
-// revocations.
+// A failover that loses the last writes forgets these too, and no instance puts them back.
 type Replay struct{ store *Store }
 
 // Replay returns the replay store that shares the client, names and budget of s.

@@ -15,21 +15,40 @@
 //
 // A lost key never lets anyone in: without its epochs, or when the index of its user does
 // not list it, a session is dead. But Redis brings back what it forgets. A server that
-// restarts from an old snapshot, or a replica that is promoted before it heard of a
-// revocation, has the sessions of that moment again.
+// restarts from an old snapshot, or a replica that is promoted before it heard of the last
+// changes, has the state of that moment again.
 //
-// So each Store remembers the highest epochs it has read or written and the sessions it
-// ended, answers by them whatever Redis says, and puts them back when Redis is behind: those
-// of a user when it next reads one of the user's sessions, and all of them as soon as it
-// meets a server whose replication has another id, as a promoted replica and a restarted
-// server have. It meets it at the next beat of its [Feed], or within a second while it loads
-// sessions. One instance that knows is enough for all; until then the others answer as Redis
-// does. An access list must allow INFO for that. What is remembered is bounded: the latest 8,192 tenants,
-// 16,384 revoked users, 16,384 other users and 32,768 single sessions, and nothing after the
-// process ends. With Options.WaitReplicas a revocation returns only when replicas have it.
-// Beyond that, run Redis with appendonly yes and appendfsync always, set
-// min-replicas-to-write as far as it matters, and use maxmemory-policy noeviction so that
-// nobody is signed out at random.
+// So each Store remembers the newest it has read or written, answers by it whatever Redis says,
+// and puts it back when Redis is behind:
+//
+//   - the highest epochs of everyone, of tenants and of users, and the latest status of tenants,
+//     whose version only grows, are put back;
+//   - a session in an earlier version, one that was ended, and one of another history is dead, and
+//     is ended with an event, [session.EventStoreBehind]; nothing is made from memory;
+//   - a refresh family that has taken fewer steps than are remembered, or than a client proves by
+//     its token, takes none any more: session.ErrUnavailable for session.BehindLimit, then the
+//     session ends with that event.
+//
+// What concerns one user is put back when the user's sessions are next read, and all of it as
+// soon as the Store meets a server whose replication has another id, as a promoted replica and a
+// restarted server have: at the next beat of its [Feed], or within a second while it loads
+// sessions. One instance that knows is enough for all; until then those that know nothing answer
+// as Redis does. An access list must allow INFO for that.
+//
+// What is remembered is bounded: the latest 8,192 tenants, 16,384 revoked users, 16,384 other
+// users, 32,768 sessions that the instance has changed or ended and 16,384 that it has read after
+// a change; a change takes about 320 bytes and everything at most 40 MB. Each user has a share
+// of 32 sessions in each kind. A user over the share is remembered by the last change alone: when
+// Redis does not know of it, all of the user's sessions end. Nothing is remembered after the
+// process ends.
+//
+// With Options.WaitReplicas a change returns only when replicas have it. Beyond that, run Redis
+// with appendonly yes and appendfsync always, set min-replicas-to-write as far as it matters, and
+// use maxmemory-policy noeviction so that nobody is signed out at random.
+//
+// What a dead network delivers later loses to what was acknowledged since: each change is made
+// over the version or the epoch that it was made from, or carries a deadline by Redis's clock, half
+// a second after its budget.
 //
 // # What Redis learns
 //
