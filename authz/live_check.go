@@ -12,6 +12,9 @@ import (
 
 var errUnknown = fmt.Errorf("authz: nothing is known of the session: %w", session.ErrUnavailable)
 
+// peekChunk is how many sessions are asked about at once.
+const peekChunk = 100
+
 // work checks one user after the other until the watch is closed.
 func (w *Watch) work() {
 	for {
@@ -75,7 +78,7 @@ func (w *Watch) check(u *watched, streams []*lifetime) error {
 	ctx, cancel := context.WithTimeout(w.ctx, checkTimeout)
 	defer cancel()
 	asked := time.Now()
-	sessions, err := w.sessions.List(ctx, u.owner.tenant, u.owner.user)
+	sessions, err := w.peek(ctx, u.owner, streams)
 	if err != nil {
 		return err
 	}
@@ -87,26 +90,52 @@ func (w *Watch) check(u *watched, streams []*lifetime) error {
 	u.known = asked
 	w.mu.Unlock()
 	for _, l := range streams {
-		if cause := verdict(w.ctx, l, status, sessions); cause != nil {
+		now, live := sessions[l.caller.session.ID]
+		if cause := verdict(w.ctx, l, status, now, live); cause != nil {
 			l.end(cause)
 		}
 	}
 	return nil
 }
 
+// peek returns those sessions of the streams that are live, of one user.
+func (w *Watch) peek(ctx context.Context, of owner, streams []*lifetime) (map[session.ID]session.Session, error) {
+	sessions := make(map[session.ID]session.Session, len(streams))
+	var ids []session.ID
+	for _, l := range streams {
+		id := l.caller.session.ID
+		if _, asked := sessions[id]; !asked {
+			sessions[id] = session.Session{}
+			ids = append(ids, id)
+		}
+	}
+	clear(sessions)
+	for chunk := range slices.Chunk(ids, peekChunk) {
+		found, err := w.sessions.Peek(ctx, of.tenant, of.user, chunk)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range found {
+			if s.Tenant == of.tenant && s.User == of.user {
+				sessions[s.ID] = s
+			}
+		}
+	}
+	return sessions, nil
+}
+
 // verdict says why a stream is over; nil when it goes on.
-func verdict(ctx context.Context, l *lifetime, status tenant.Status, sessions []session.Session) error {
+func verdict(ctx context.Context, l *lifetime, status tenant.Status, now session.Session, live bool) error {
 	if err := status.Err(); err != nil {
 		return err
 	}
-	i := slices.IndexFunc(sessions, func(s session.Session) bool { return s.Ref() == l.caller.session.Ref() })
-	if i < 0 {
+	if !live {
 		return l.gone(time.Now())
 	}
-	if !sessions[i].Acting.IsZero() { // it signs its user in no more
+	if !now.Acting.IsZero() { // it signs its user in no more
 		return ErrSessionRevoked
 	}
-	return l.judge(ctx, &sessions[i])
+	return l.judge(ctx, &now)
 }
 
 // status returns the status of a tenant, at most half an interval old. It asks twice in an

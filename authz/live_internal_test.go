@@ -18,7 +18,7 @@ import (
 
 type noSessions struct{}
 
-func (noSessions) List(ctx context.Context, _ tenant.ID, _ session.UserID) ([]session.Session, error) {
+func (noSessions) Peek(ctx context.Context, _ tenant.ID, _ session.UserID, _ []session.ID) ([]session.Session, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }

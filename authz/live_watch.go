@@ -15,8 +15,9 @@ import (
 // Sessions is what a [Watch] asks. [session.Manager] is one. Neither method counts as a
 // use of a session, or an open stream would keep its session from ever being idle.
 type Sessions interface {
-	// List returns the live sessions of a user, whatever the status of the tenant.
-	List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error)
+	// Peek returns those sessions of a user that have one of the ids and are live, whatever
+	// the status of the tenant.
+	Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error)
 
 	// TenantStatus returns the status of a tenant; Unknown is no error.
 	TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error)
@@ -53,7 +54,7 @@ type WatchOptions struct {
 const checkTimeout = time.Second
 
 // Watch ends the contexts of requests whose session ends while they run. Streams of one
-// user are checked together, by Concurrency goroutines whatever the number of streams.
+// user are checked together, at the cost of the sessions that have streams, by Concurrency goroutines whatever the number of streams.
 // Whoever makes a Watch closes it. Its methods are safe for concurrent use.
 //
 //	watch, err := authz.NewWatch(manager, authz.WatchOptions{})

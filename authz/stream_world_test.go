@@ -30,7 +30,7 @@ type sessions struct {
 	late  func()      // runs between the store's answer and its arrival
 }
 
-func (s *sessions) List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error) {
+func (s *sessions) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error) {
 	s.calls.Add(1)
 	if s.hang.Load() {
 		time.Sleep(time.Hour)
@@ -38,7 +38,7 @@ func (s *sessions) List(ctx context.Context, t tenant.ID, u session.UserID) ([]s
 	if err := s.fail.Load(); err != nil {
 		return nil, *err
 	}
-	listed, err := s.Sessions.List(ctx, t, u)
+	listed, err := s.Sessions.Peek(ctx, t, u, ids)
 	if s.late != nil {
 		s.late()
 	}

@@ -74,12 +74,16 @@ func TestStoreCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all []session.Session
+	var ids []session.ID
 	for range 1000 {
-		s, err := store.Create(ctx, draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+		s, err := store.Create(ctx, draft(), session.Creation{
+			Lifetime: time.Hour, Refresh: digest("first"),
+			Limit: session.Limit{Sessions: session.MaxSessionLimit, Policy: session.EvictOldest},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, s)
+		all, ids = append(all, s), append(ids, s.ID)
 	}
 	s := all[0]
 	for _, method := range methods(s.Ref()) { // each script is known from here on
@@ -116,7 +120,8 @@ func TestStoreCost(t *testing.T) {
 			return err
 		},
 			append(slices.Clone(load), script...)},
-		{"List", func() error { _, err := store.List(ctx, acme, alice); return err }, append(slices.Clone(script), load...)},
+		{"List", func() error { _, err := store.List(ctx, acme, bob); return err }, append(slices.Clone(script), load...)},
+		{"Peek at 100 of 1000 sessions", func() error { _, err := store.Peek(ctx, acme, alice, ids[:100]); return err }, load},
 		{"TenantStatus", func() error { _, err := store.TenantStatus(ctx, acme); return err }, script},
 		{"RevokeUser of 1000 sessions", func() error { return store.RevokeUser(ctx, acme, alice) }, script},
 		{"RevokeTenant", func() error { return store.RevokeTenant(ctx, acme) }, script},

@@ -27,9 +27,7 @@ func (c *Cache) Create(ctx context.Context, s Session, n Creation) (Session, err
 	if err := s.Ref().Validate(); err != nil {
 		return Session{}, err
 	}
-	if n.Limit != (Limit{}) {
-		defer c.outdate(ScopeUser, s.Ref())
-	}
+	defer c.outdate(ScopeUser, s.Ref())
 	return c.store.Create(ctx, s, n)
 }
 
@@ -121,6 +119,12 @@ func (c *Cache) RevokeAll(ctx context.Context) error {
 // List implements [Store]. It asks the store.
 func (c *Cache) List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error) {
 	return c.store.List(ctx, t, u)
+}
+
+// Peek implements [Store]. It asks the store: to answer from memory would show sessions that
+// the store has ended since.
+func (c *Cache) Peek(ctx context.Context, t tenant.ID, u UserID, ids []ID) ([]Session, error) {
+	return c.store.Peek(ctx, t, u, ids)
 }
 
 // Events implements [Store]. It asks the store.

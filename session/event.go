@@ -52,6 +52,10 @@ const (
 	// put back ended: Session or, where there is none, every session of the user.
 	EventStoreBehind EventKind = "store-behind"
 
+	// EventLimited is the sign-in of Session, at a limit that was lowered: every older session
+	// that was too many ended with it, more than [MaxEvictions].
+	EventLimited EventKind = "limited"
+
 	// In the events of a user who acts as another: they began, out of Session, and they
 	// stopped, by which Session became Next. Where it ends otherwise, Session is revoked,
 	// evicted or updated, with As, or expires.

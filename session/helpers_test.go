@@ -191,6 +191,17 @@ func (s *spy) List(ctx context.Context, t tenant.ID, u session.UserID) ([]sessio
 	return sessions, err
 }
 
+func (s *spy) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error) {
+	if err := s.enter(); err != nil {
+		return []session.Session{{ID: session.NewID(), Tenant: t, User: u}}, err
+	}
+	sessions, err := s.Store.Peek(ctx, t, u, ids)
+	for i := range sessions {
+		sessions[i], err = s.answer(sessions[i], err)
+	}
+	return sessions, err
+}
+
 func (s *spy) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error) {
 	if err := s.enter(); err != nil {
 		return tenant.Active, err

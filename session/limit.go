@@ -5,8 +5,20 @@ import (
 	"time"
 )
 
-// MaxSessionLimit is the highest [Limit] of live sessions.
-const MaxSessionLimit = 1000
+// How many live sessions a user may have in one tenant.
+const (
+	DefaultSessionLimit = 100  // of the zero [Limit]
+	MaxSessionLimit     = 1000 // the highest Limit
+
+	// MaxImpersonations is how many sessions by which somebody acts as the user there may be
+	// beside those, whatever the Limit. The ones that began first end for one more.
+	MaxImpersonations = 100
+)
+
+// MaxEvictions is how many sessions a sign-in ends one by one, each with an event of its own,
+// to keep the limit. More are too many only where the limit was lowered: they end together,
+// with one event. See [EventLimited].
+const MaxEvictions = 100
 
 // Creation says how [Store.Create] stores a session.
 type Creation struct {
@@ -16,8 +28,9 @@ type Creation struct {
 	Limit    Limit
 }
 
-// Limit bounds how many live sessions a user has in one tenant at once (ASVS 7.1.2). The
-// zero Limit is none.
+// Limit bounds how many live sessions a user has in one tenant at once (ASVS 7.1.2), and so
+// what one user can cost everybody else. The zero Limit is [DefaultSessionLimit], of which the
+// oldest give way.
 type Limit struct {
 	// Sessions is how many, the new one included: 1 to [MaxSessionLimit].
 	Sessions int
@@ -30,18 +43,26 @@ type Limit struct {
 // [Limit] allows.
 type LimitPolicy uint8
 
-// The policies.
+// The policies. The zero LimitPolicy is none of them.
 const (
-	// NoLimit allows any number. It is the default.
-	NoLimit LimitPolicy = iota
+	_ LimitPolicy = iota
 
 	// RejectNew refuses the sign-in with [ErrTooManySessions]. Somebody who knows the
 	// password can keep the user out with it, so offer a way to end sessions.
 	RejectNew
 
-	// EvictOldest ends the sessions that were created first, as many as are too many.
+	// EvictOldest ends the sessions that were created first, as many as are too many. Where
+	// the limit was lowered, the next sign-in does that for all of them in one step.
 	EvictOldest
 )
+
+// OrDefault returns the limit that is kept to: l, or that of the zero Limit.
+func (l Limit) OrDefault() Limit {
+	if l == (Limit{}) {
+		return Limit{Sessions: DefaultSessionLimit, Policy: EvictOldest}
+	}
+	return l
+}
 
 // Validate returns nil for a limit that can be kept to, and an error wrapping [ErrInvalid]
 // for one that is half set or out of range.

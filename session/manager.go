@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/reevehq/reeve/tenant"
@@ -220,20 +219,6 @@ func (m *Manager) RevokeTenant(ctx context.Context, t tenant.ID) error {
 // RevokeAll ends every session of every tenant, at the cost of one.
 func (m *Manager) RevokeAll(ctx context.Context) error {
 	return known(m.store.RevokeAll(ctx))
-}
-
-// List returns the live sessions of a user in a tenant, oldest first. It is no use of them.
-// Among them are those of others who act as the user, which have Actors, and those out of
-// which the user acts as another, which are Acting and sign nobody in.
-func (m *Manager) List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error) {
-	sessions, err := m.store.List(ctx, t, u)
-	if err != nil {
-		return nil, known(err)
-	}
-	if slices.ContainsFunc(sessions, func(s Session) bool { return s.Tenant != t || s.User != u || s.ID.IsZero() }) {
-		return nil, fmt.Errorf("%w: the store listed a session of somebody else", ErrCorrupt)
-	}
-	return m.withoutOrphans(ctx, sessions)
 }
 
 // TenantStatus returns the status of a tenant; Unknown is no error.

@@ -42,7 +42,7 @@ type Options struct {
 	RefreshGrace time.Duration
 
 	// Limit is how many live sessions a user may have in one tenant, and what becomes of a
-	// sign-in beyond. Default none.
+	// sign-in beyond. Default [DefaultSessionLimit], of which the oldest end.
 	Limit Limit
 }
 
@@ -87,6 +87,7 @@ func (o Options) withDefaults() (Options, error) {
 	if err := o.Limit.Validate(); err != nil {
 		wrong("Limit", "%v", err)
 	}
+	o.Limit = o.Limit.OrDefault()
 	return o, errors.Join(problems...)
 }
 

@@ -26,7 +26,7 @@ const TouchInterval = 15 * time.Second
 //     any more: Refresh returns [ErrNotFound] for it and changes nothing.
 //   - Methods that take or return a session of a tenant whose status is not Active return
 //     the status's error (tenant.ErrUnknown, tenant.ErrSuspended) and change nothing.
-//     Revoking and listing work in every status.
+//     Revoking, listing and peeking work in every status.
 //   - Time is the store's own: one clock for all processes that share the store. It counts
 //     in milliseconds or finer, and AuthTime is kept to the millisecond.
 //   - A store that is set back, by a failover or a restart that lost changes, counts nothing
@@ -45,8 +45,11 @@ type Store interface {
 	// passed.
 	//
 	// The limit is kept in the same step: after no call, whatever runs at the same time, has
-	// the user more live sessions than it allows. A session with Actors is no use of it: it is
-	// neither counted nor ended by it, and is created whatever c.Limit says.
+	// the user more live sessions than it allows. Up to MaxEvictions of the oldest are ended
+	// one by one, each an event; more, which are there when the limit was lowered, are ended
+	// together as one event, EventLimited. A session with Actors is no use of the limit: it is
+	// neither counted nor ended by it, and is created whatever c.Limit says. Of those the
+	// oldest are ended for one beyond MaxImpersonations.
 	Create(ctx context.Context, s Session, c Creation) (Session, error)
 
 	// Load returns the live session of ref and records the use, at most once in
@@ -101,8 +104,16 @@ type Store interface {
 	// RevokeAll ends every session in the store, likewise.
 	RevokeAll(ctx context.Context) error
 
-	// List returns the live sessions of a user in a tenant, oldest first.
+	// List returns the live sessions of a user in a tenant, oldest first. Up to 100 are as of
+	// one instant; of more, each was live at some time during the call. No more are returned
+	// than the youngest MaxSessionLimit and, of those with Actors, MaxImpersonations: nobody
+	// has more but from before there was a limit, and then until their next sign-in.
 	List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error)
+
+	// Peek returns those sessions of a user in a tenant that have one of the ids and are live,
+	// in the order of the ids. Like List it is no use of them, and it costs as much as there
+	// are ids, however many sessions the user has. Up to 100 are as of one instant.
+	Peek(ctx context.Context, t tenant.ID, u UserID, ids []ID) ([]Session, error)
 
 	// Events returns what happened to the sessions of a user, the latest last: see [Event].
 	// The zero UserID asks for what happened to the tenant as a whole, and the zero

@@ -103,6 +103,13 @@ var twins = map[string]struct {
 		}
 		return err
 	}, nil},
+	"Peek": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		list, err := m.Peek(ctx, ref.Tenant, ref.User, []session.ID{ours.ID})
+		if len(list) > 0 {
+			return errors.New("the session of another is shown")
+		}
+		return err
+	}, nil},
 	"Devices": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
 		list, err := m.Devices(ctx, ref)
 		if slices.ContainsFunc(list, func(d session.Device) bool { return d.Digest == ours.ID.Digest() || d.Current }) {

@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,14 +37,18 @@ func create(t testing.TB, st *Store, owner tenant.ID, user session.UserID, lifet
 func TestMemoryIsBoundedByTheLiveSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := New()
-		owner, user := tenant.MustParse("acme"), session.MustParseUserID("alice")
+		owner := tenant.MustParse("acme")
+		var users []session.UserID // of 20 sessions each
+		for i := range 100 {
+			users = append(users, session.MustParseUserID(fmt.Sprint("user-", i)))
+		}
 		if err := st.SetTenantStatus(t.Context(), owner, tenant.Active); err != nil {
 			t.Fatal(err)
 		}
 		const live = 2000 // sessions of one minute, at one in 30 ms
 		most := 0
-		for range 50 * live {
-			create(t, st, owner, user, time.Minute)
+		for i := range 50 * live {
+			create(t, st, owner, users[i%len(users)], time.Minute)
 			time.Sleep(time.Minute / live)
 			most = max(most, st.stored)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -24,7 +25,54 @@ func (st *Store) List(ctx context.Context, t tenant.ID, u session.UserID) ([]ses
 	if !ok {
 		return nil, nil
 	}
-	return liveOnes(state.users[u], time.Now()), nil
+	return youngest(liveOnes(state.users[u], time.Now())), nil
+}
+
+// youngest leaves out the oldest of more sessions than a user can have.
+func youngest(live []session.Session) []session.Session {
+	if len(live) <= session.MaxImpersonations {
+		return live
+	}
+	own, acting := session.MaxSessionLimit, session.MaxImpersonations
+	var kept []session.Session
+	for _, s := range slices.Backward(live) {
+		left := &own
+		if s.Actors.Len() > 0 {
+			left = &acting
+		}
+		if *left > 0 {
+			*left--
+			kept = append(kept, s)
+		}
+	}
+	slices.Reverse(kept)
+	return kept
+}
+
+// Peek implements [session.Store].
+func (st *Store) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error) {
+	if err := validateOwner(t, u); err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(ids, session.ID.IsZero) {
+		return nil, fmt.Errorf("%w: no session", session.ErrInvalidID)
+	}
+	if err := st.enter(ctx, "peek"); err != nil {
+		return nil, err
+	}
+	defer st.mu.Unlock()
+	state, ok := st.tenants[t]
+	if !ok {
+		return nil, nil
+	}
+	var live []session.Session
+	now := time.Now()
+	for _, id := range ids {
+		if r, ok := state.users[u][id]; ok && isLive(r.session, now) {
+			live = append(live, r.session)
+		}
+	}
+	return live, nil
 }
 
 // liveOnes returns the live ones of a user's sessions, oldest first.

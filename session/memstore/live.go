@@ -53,23 +53,36 @@ func (st *Store) Create(ctx context.Context, s session.Session, c session.Creati
 	return s, nil
 }
 
-// makeRoom applies the limit to the live sessions of the owner of s. Those of somebody who acts
-// as the owner are no matter of theirs.
+// makeRoom applies the limit to the live sessions of the owner of s: their own, or where somebody
+// acts as them those by which others do, which have a limit of their own.
 func (st *Store) makeRoom(ctx context.Context, state *tenantState, s session.Session, limit session.Limit, now time.Time) error {
-	if limit.Policy == session.NoLimit || s.Actors.Len() > 0 {
-		return nil
+	acts := s.Actors.Len() > 0
+	limit = limit.OrDefault()
+	if acts {
+		limit = session.Limit{Sessions: session.MaxImpersonations, Policy: session.EvictOldest}
 	}
-	live := slices.DeleteFunc(liveOnes(state.users[s.User], now), func(s session.Session) bool { return s.Actors.Len() > 0 })
-	over := len(live) + 1 - limit.Sessions
+	among := func(other session.Session) bool { return other.Actors.Len() > 0 == acts && isLive(other, now) }
+	over := 1 - limit.Sessions
+	for _, r := range state.users[s.User] {
+		if among(r.session) {
+			over++
+		}
+	}
 	if over <= 0 {
 		return nil
 	}
 	if limit.Policy == session.RejectNew {
 		return session.ErrTooManySessions
 	}
+	live := slices.DeleteFunc(liveOnes(state.users[s.User], now), func(other session.Session) bool { return !among(other) })
 	for _, oldest := range live[:over] {
 		st.forget(oldest.Ref())
-		st.happened(ctx, oldest, session.Event{Kind: session.EventEvicted, At: now})
+		if over <= session.MaxEvictions {
+			st.happened(ctx, oldest, session.Event{Kind: session.EventEvicted, At: now})
+		}
+	}
+	if over > session.MaxEvictions {
+		st.happened(ctx, s, session.Event{Kind: session.EventLimited, At: now})
 	}
 	return nil
 }

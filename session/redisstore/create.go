@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -106,10 +105,10 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 		return session.Session{}, err
 	}
 	// Somebody who acts as the user is neither counted nor in the way.
-	limit, created := c.Limit.Sessions, now.UnixMicro()
+	limit, created := c.Limit.OrDefault(), now.UnixMicro()
 	var reason []byte
 	if actor, impersonated := n.Actors.Current(); impersonated {
-		limit, created = 0, -created
+		limit, created = session.Limit{Sessions: session.MaxImpersonations, Policy: session.EvictOldest}, -created
 		if reason, err = s.sealReason(user, keys, actor.Reason); err != nil {
 			return session.Session{}, err
 		}
@@ -118,18 +117,16 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 		v, err := s.run(ctx, createScript,
 			[]string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events, user.acts},
 			issued.user, n.Version, sealed, micros(n.IdleTimeout),
-			expiry(n), now.UnixMicro(), digestText(c.Refresh), keys.member, limit, policyText(c.Limit.Policy), reason, created, by, acting)
+			expiry(n), now.UnixMicro(), digestText(c.Refresh), keys.member, limit.Sessions, policyText(limit.Policy), reason, created, by, acting)
 		if err != nil {
 			return session.Session{}, err
 		}
 		list, _ := v.([]any)
-		if len(list) != 1 || list[0] == "ok" {
-			evicted, err := members(v)
-			if err != nil {
-				return session.Session{}, err
-			}
-			s.ended(ctx, user, evicted)
-			return n, nil
+		if len(list) > 1 {
+			return n, s.madeRoom(ctx, user, list)
+		}
+		if len(list) == 0 {
+			return session.Session{}, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 		}
 		switch list[0] {
 		case "exists":
@@ -154,31 +151,52 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 	}
 }
 
-// forgetDead takes the sessions off a user's index that ended with the tenant or everyone,
-// whose epochs the script does not see, and returns how many. What is dead stays so. On a
+// madeRoom reads what a sign-in has ended, and remembers it.
+func (s *Store) madeRoom(ctx context.Context, user userKeys, answer []any) error {
+	list, err := members(answer)
+	if err != nil {
+		return err
+	}
+	if list[0] != "" {
+		oldest, ok := parseNumber(list[0])
+		if !ok {
+			return fmt.Errorf("%w: not a number", session.ErrCorrupt)
+		}
+		s.memory.limited(user.order, oldest)
+	}
+	s.ended(ctx, user, list[1:])
+	return nil
+}
+
+// forgetDead takes those of a user's 100 oldest sessions off the index that ended with the
+// tenant or everyone, whose epochs the script does not see, and returns how many: what ended
+// with them is older than what is live. What is dead stays so. On a
 // cluster the tenant may be read a moment before the index: a session of a sign-in right
 // after a revocation of the tenant is then taken for one of before it, and the user, who is
 // signing in at that limit, signs in again.
 func (s *Store) forgetDead(ctx context.Context, t tenant.ID, u session.UserID, user userKeys) (int, error) {
-	listed, err := s.members(ctx, user)
+	listed, err := s.page(ctx, user, oldestFirst, "0", "+inf")
 	if err != nil {
 		return 0, err
 	}
-	sessions, _, err := s.listMembers(ctx, t, u, user, listed)
+	sessions, _, err := s.listMembers(ctx, t, u, user, listed.members)
 	if err != nil {
 		return 0, err
 	}
-	dead := slices.DeleteFunc(listed, func(m string) bool {
-		return slices.ContainsFunc(sessions, func(l session.Session) bool { return user.session(l.ID).member == m })
-	})
+	live := make(map[string]bool, len(sessions))
+	for _, l := range sessions {
+		live[l.member] = true
+	}
+	var dead []any
+	for _, m := range listed.members {
+		if !live[m] {
+			dead = append(dead, m)
+		}
+	}
 	if len(dead) == 0 {
 		return 0, nil
 	}
-	args := make([]any, len(dead))
-	for i, m := range dead {
-		args[i] = m
-	}
-	return len(dead), s.expect(ctx, forgetScript, []string{user.index, user.order, user.acts}, args...)
+	return len(dead), s.expect(ctx, forgetScript, []string{user.index, user.order, user.acts}, dead...)
 }
 
 func policyText(p session.LimitPolicy) string {

@@ -114,9 +114,10 @@ func (s *Store) ended(ctx context.Context, user userKeys, members []string) {
 const maxDiscard = 100
 
 // outdated reports whether a session that was read is older than this instance knew it to be,
-// or was ended, and ends it: what cannot be put back is dead, not older.
-func (s *Store) outdated(ctx context.Context, user userKeys, keys sessionKeys, row row, before mark) bool {
-	if !row.found || !before.outdates(row.version, row.sealed) {
+// or was ended, alone or with all that were beyond a limit, and ends it: what cannot be put back
+// is dead, not older.
+func (s *Store) outdated(ctx context.Context, user userKeys, keys sessionKeys, row row, before mark, found session.Session) bool {
+	if !row.found || !before.outdates(row.version, row.sealed) && !s.memory.beyondLimit(user, found) {
 		return false
 	}
 	var change uint64

@@ -18,11 +18,14 @@ type memory struct {
 	shared, revoked, seen generations
 	statuses              recent[status]
 	made, met             *marks
+
+	limits generations // see limited
 }
 
 func newMemory() *memory {
 	m := &memory{made: newMarks(keepMade), met: newMarks(keepMet)}
 	m.shared.limit, m.statuses.limit, m.revoked.limit, m.seen.limit = keepShared, keepShared, keepRevoked, keepSeen
+	m.limits.limit = keepRevoked
 	return m
 }
 

@@ -67,7 +67,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	if err != nil {
 		return live{}, err
 	}
-	if s.outdated(ctx, user, keys, row, before.mark) {
+	if s.outdated(ctx, user, keys, row, before.mark, rec.session) {
 		return live{}, session.ErrNotFound
 	}
 	if rec.session.ID != ref.ID {

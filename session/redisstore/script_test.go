@@ -14,14 +14,14 @@ var (
 	// one that shares its slot. A beat has a channel of its own.
 	publishPattern = regexp.MustCompile(`^'PUBLISH', (string\.match\(KEYS\[\d\], '\^\[\^:\]\*'\) \.\. ':changes', (KEYS\[\d\]|string\.sub\(KEYS\[\d\], 1, -2\) \.\. 's:' \.\. member)|ARGV\[1\], ARGV\[2\] \.\. ' ' \.\. now)$`)
 
-	keyPattern = regexp.MustCompile(`^KEYS\[[a-z0-9 +]+\]$`)
+	keyPattern = regexp.MustCompile(`^KEYS\[[a-z0-9 +*]+\]$`)
 )
 
 // allowed are the commands that scripts may use. Each takes its key as first argument,
 // and DEL takes nothing else.
 var allowed = []string{
-	"TIME", "GET", "SET", "EXISTS", "DEL", "UNLINK", "PEXPIRE", "PEXPIREAT", "PTTL",
-	"HGET", "HMGET", "HSET", "HSETNX", "HDEL", "ZADD", "ZREM", "ZRANGE", "ZCARD", "ZCOUNT", "ZSCORE", "XADD", "XRANGE",
+	"TIME", "GET", "SET", "EXISTS", "DEL", "UNLINK", "PEXPIRE", "PEXPIREAT", "PTTL", "PEXPIRETIME",
+	"HGET", "HMGET", "HSET", "HSETNX", "HDEL", "ZADD", "ZREM", "ZRANGE", "ZCARD", "ZCOUNT", "ZSCORE", "ZMSCORE", "XADD", "XRANGE",
 }
 
 // lint returns what is wrong with a script: a key that it was not given would be in
@@ -39,7 +39,7 @@ func lint(source string) []string {
 			findings = append(findings, "the header does not say "+part)
 		}
 	}
-	if strings.Contains(source, "ARGV[") != strings.Contains(source, "-- ARGV:") {
+	if strings.Contains(strings.ReplaceAll(source, "-- ARGV:", ""), "ARGV") != strings.Contains(source, "-- ARGV:") {
 		findings = append(findings, "the header does not say -- ARGV: or says it of none")
 	}
 	if strings.Contains(source, "redis.pcall") || strings.Contains(source, "loadstring") {

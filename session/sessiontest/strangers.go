@@ -78,6 +78,13 @@ func strange() map[string]stranger {
 			}
 			return err
 		},
+		"Peek": func(k *kit, theirs owner, s session.Session) error {
+			seen, err := k.Store.Peek(k.ctx, theirs.tenant, theirs.user, []session.ID{s.ID})
+			if len(seen) > 0 {
+				k.Errorf("Peek of %v shows another's session", theirs)
+			}
+			return err
+		},
 		"Events": func(k *kit, theirs owner, s session.Session) error {
 			for _, e := range k.happened(theirs.tenant, theirs.user) {
 				if e.Session == s.ID.Digest() && e.Kind == session.EventUpdated {

@@ -1,11 +1,9 @@
 #!lua flags=allow-oom
--- Takes sessions that are dead off the index.
+-- Takes sessions that are dead off the index, at most 100.
 -- KEYS: index, order, who acts
 -- ARGV: members of the index
 -- Returns ok.
-for i = 1, #ARGV do
-  redis.call('ZREM', KEYS[1], ARGV[i])
-  redis.call('ZREM', KEYS[2], ARGV[i])
-  redis.call('HDEL', KEYS[3], ARGV[i])
-end
+redis.call('ZREM', KEYS[1], unpack(ARGV))
+redis.call('ZREM', KEYS[2], unpack(ARGV))
+redis.call('HDEL', KEYS[3], unpack(ARGV))
 return 'ok'

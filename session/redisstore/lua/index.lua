@@ -1,5 +1,13 @@
 #!lua flags=allow-oom
--- Reads the index of a user, and like load.lua not from a replica.
--- KEYS: index
--- Returns the members.
-return redis.call('ZRANGE', KEYS[1], 0, -1)
+-- Reads a page of the order in which a user's sessions were created, and like load.lua not
+-- from a replica.
+-- KEYS: order
+-- ARGV: places from and to, and youngest or oldest, which comes first
+-- Returns {number of all members, member, place...}, of at most 100 members.
+local page
+if ARGV[3] == 'youngest' then
+  page = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'REV', 'LIMIT', 0, 100, 'WITHSCORES')
+else
+  page = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', 0, 100, 'WITHSCORES')
+end
+return {redis.call('ZCARD', KEYS[1]), unpack(page)}
