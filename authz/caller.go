@@ -65,7 +65,7 @@ func (c *Caller) current() *session.Session {
 // bind returns a context that answers tenant, session and caller. An anonymous caller has
 // neither tenant nor session, and inherits none.
 func (c *Caller) bind(ctx context.Context) context.Context {
-	node := &reqctx.Node{Context: ctx, Caller: c}
+	node := &reqctx.Node{Context: ctx, Caller: c, Share: c.gate.share}
 	if !c.Anonymous() {
 		node.Tenant, node.Session = &c.session.Tenant, &c.session
 		c.life.Context, c.life.caller, c.life.since = ctx, c, time.Now()

@@ -23,6 +23,7 @@ type gate struct {
 	hideTypes     map[string]Hiding
 	log           refusalLog
 	watch         *Watch
+	share         any // session.Share: what handlers read of sessions counts as loads
 	cors          *middleware.CORS
 	refuse        func(c echo.Context, p middleware.Problem, cause error) error
 }
@@ -46,6 +47,7 @@ func newGate(cfg Config) *gate {
 		watch:     cfg.Watch,
 		refuse:    cfg.ErrorHandler,
 	}
+	g.share = g.authenticator.Sessions
 	g.cors = g.authenticator.CORS
 	if g.refuse == nil {
 		g.refuse = func(c echo.Context, p middleware.Problem, _ error) error {

@@ -19,12 +19,12 @@ import (
 // reads.
 const maxLogoutBody = 4 * token.MaxLength
 
-// Revoker ends sessions, where it is no error when there are none, and lists the live ones.
+// Revoker ends sessions, where it is no error when there are none, and says which are live.
 // [session.Manager] is one.
 type Revoker interface {
 	Revoke(ctx context.Context, ref session.Ref) error
 	RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error
-	List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error)
+	Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error)
 }
 
 // LogoutConfig says whose logout tokens end which sessions. Three fields are required.

@@ -107,7 +107,7 @@ func (cfg LogoutConfig) endFound(ctx context.Context, l *token.Logout, refs []se
 
 // endLive ends a session and reports whether it was live until then.
 func (cfg LogoutConfig) endLive(ctx context.Context, ref session.Ref) (live bool, err error) {
-	sessions, err := cfg.Sessions.List(ctx, ref.Tenant, ref.User)
+	sessions, err := cfg.Sessions.Peek(ctx, ref.Tenant, ref.User, []session.ID{ref.ID})
 	if err != nil {
 		return false, unavailable("sessions", err)
 	}

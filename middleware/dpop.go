@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session/token"
 )
 
@@ -36,6 +37,8 @@ type DPoP struct {
 	// Always refuses every token that is not bound, cookies among them. Default: bearer
 	// tokens are accepted too, where authz.RequireDPoP does not ask for more.
 	Always bool
+
+	binds bindPace
 }
 
 // prove returns the token as one that may name a session. A bound token needs the proof
@@ -66,7 +69,7 @@ func (a *Authenticator) proveBound(ctx context.Context, c echo.Context, raw stri
 	if err != nil {
 		return nil, err
 	}
-	if err := a.limitedUse(ctx, proved.Ref().Tenant, func() error { return a.DPoP.once(ctx, c, proof) }); err != nil {
+	if err := a.limitedUse(ctx, proved.Ref().Tenant, func() error { return a.DPoP.once(ctx, c, proof, proof.Thumbprint()) }); err != nil {
 		return nil, err
 	}
 	return proved, nil
@@ -77,14 +80,24 @@ func (a *Authenticator) proveBound(ctx context.Context, c echo.Context, raw stri
 // refresh their tokens; such a request carries no access token, and its proof is for none
 // (RFC 9449 §5). Errors are answered by the middleware when a handler returns them.
 //
-// It writes the proof to the Replay store, so a handler calls it when it knows who asks, or
-// strangers fill that store.
+// It writes the proof to the Replay store, so a handler calls it when it knows who asks. Where
+// strangers can call it all the same, each client is bounded and paced: an address, as
+// authz.Caller.Address says it, or a /64 of IPv6, has 100 at once and then 20 in a second, on
+// each instance. One that comes earlier waits for its turn, up to 200 ms, and otherwise gets
+// [ErrOverloaded] before its proof is looked at. Behind a proxy an IPExtractor must tell clients
+// apart: see [Proxies].
 func (d *DPoP) Bind(c echo.Context) (thumbprint string, err error) {
+	ctx, client := c.Request().Context(), clientAddress(c)
+	if d != nil {
+		if err := d.binds.wait(ctx, client); err != nil {
+			return "", err
+		}
+	}
 	proof, err := d.verify(c, "")
 	if err != nil {
 		return "", err
 	}
-	if err := d.once(c.Request().Context(), c, proof); err != nil {
+	if err := d.once(ctx, c, proof, client.String()); err != nil {
 		return "", err
 	}
 	return proof.Thumbprint(), nil
@@ -115,8 +128,10 @@ func (d *DPoP) verify(c echo.Context, raw string) (*token.Proof, error) {
 }
 
 // once marks the proof as used. It is the last check, so that a request that is refused
-// for anything else writes nothing to the store. Then the client is told its next nonce.
-func (d *DPoP) once(ctx context.Context, c echo.Context, proof *token.Proof) error {
+// for anything else writes nothing to the store. Then the client is told its next nonce. A
+// store may bound what one client takes up.
+func (d *DPoP) once(ctx context.Context, c echo.Context, proof *token.Proof, client string) error {
+	ctx = context.WithValue(ctx, reqctx.ClientKey, client)
 	fresh, err := d.Replay.Use(ctx, proof.ReplayKey(), proof.Remember())
 	if err != nil {
 		return fmt.Errorf("%w: replay store: %w", ErrUnavailable, err)
@@ -145,8 +160,7 @@ func (d *DPoP) Clone() *DPoP {
 	if d == nil {
 		return nil
 	}
-	c := *d
-	return &c
+	return &DPoP{Proofs: d.Proofs, Replay: d.Replay, Always: d.Always}
 }
 
 // Challenge completes the challenge of p with what this service accepts (RFC 9449 §7.1):

@@ -49,7 +49,7 @@ func (d *DPoP) Refresh(c echo.Context, sessions Refresher, raw string) (session.
 		return session.Session{}, session.RefreshToken{}, fmt.Errorf("%w: not from the holder of its session's key", session.ErrRefreshInvalid)
 	}
 	if proof != nil {
-		if err := d.once(ctx, c, proof); err != nil {
+		if err := d.once(ctx, c, proof, proof.Thumbprint()); err != nil {
 			return session.Session{}, session.RefreshToken{}, err
 		}
 	}

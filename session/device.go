@@ -75,7 +75,7 @@ func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) erro
 	if err := ref.Validate(); err != nil {
 		return err
 	}
-	sessions, err := m.List(ctx, ref.Tenant, ref.User)
+	sessions, err := m.list(ctx, ref.Tenant, ref.User) // no revocation is shed
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,11 @@ func (m *Manager) RevokeOthers(ctx context.Context, ref Ref) error {
 
 // Events returns what happened to the sessions of a user in a tenant; see [Store.Events].
 func (m *Manager) Events(ctx context.Context, t tenant.ID, u UserID) ([]Event, error) {
+	leave, err := enter(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	events, err := m.store.Events(ctx, t, u)
 	if err != nil {
 		return nil, known(err)

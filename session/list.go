@@ -9,9 +9,19 @@ import (
 )
 
 // List returns the live sessions of a user in a tenant, oldest first, as [Store].List does. It
-// is no use of them. Among them are those of others who act as the user, which have Actors, and
+// is no use of them. Within a request it takes a place of the tenant: see [Share]. Among them are those of others who act as the user, which have Actors, and
 // those out of which the user acts as another, which are Acting and sign nobody in.
 func (m *Manager) List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error) {
+	leave, err := enter(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return m.list(ctx, t, u)
+}
+
+// list is List for what must not wait behind others.
+func (m *Manager) list(ctx context.Context, t tenant.ID, u UserID) ([]Session, error) {
 	sessions, err := m.store.List(ctx, t, u)
 	if err != nil {
 		return nil, known(err)

@@ -15,6 +15,11 @@ const (
 	TenantKey  Key = iota + 1 // *tenant.ID
 	SessionKey                // *session.Session
 	CallerKey                 // *authz.Caller
+	ShareKey                  // session.Share
+
+	// ClientKey is answered with a string that tells clients apart, for the one call that it
+	// is passed to: an address, or a key that a token is bound to.
+	ClientKey
 )
 
 // Node is the context of one request. The fields hold typed pointers, or nil where
@@ -22,7 +27,7 @@ const (
 // A nil field hides the same key of the parent: an anonymous request inherits nobody.
 type Node struct {
 	context.Context
-	Tenant, Session, Caller any
+	Tenant, Session, Caller, Share any
 }
 
 // Value implements [context.Context].
@@ -35,6 +40,8 @@ func (n *Node) Value(key any) any {
 			return n.Session
 		case CallerKey:
 			return n.Caller
+		case ShareKey:
+			return n.Share
 		}
 	}
 	return n.Context.Value(key)

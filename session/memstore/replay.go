@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -19,22 +20,27 @@ const DefaultReplayLimit = 1 << 18
 // tokens, see token.ReplayStore. Only [NewReplay] makes a usable one. It is safe for
 // concurrent use and starts no goroutine: each call forgets what has ended.
 //
+// No client holds more keys than are free, so that one which floods it takes at most half, and
+// leaves room for the others. Which client a call is of the middleware says: the address of
+// whoever asks for a token, and the key of whoever has one.
+//
 // It is for programs of one process. On two, each would accept what the other has seen.
 type Replay struct {
 	mu    sync.Mutex
 	limit int
 	ends  map[[sha256.Size]byte]time.Time
+	held  map[string]int // keys of each client
 	queue expiries
 }
 
 // NewReplay returns an empty store of at most limit keys, 0 for [DefaultReplayLimit]. When
-// it is full of keys that have not ended, Use fails with session.ErrUnavailable: to forget
-// one early would be to accept it twice.
+// it is full of keys that have not ended, or as full as the client may fill it, Use fails with
+// session.ErrUnavailable: to forget one early would be to accept it twice.
 func NewReplay(limit int) *Replay {
 	if limit <= 0 {
 		limit = DefaultReplayLimit
 	}
-	return &Replay{limit: limit, ends: map[[sha256.Size]byte]time.Time{}}
+	return &Replay{limit: limit, ends: map[[sha256.Size]byte]time.Time{}, held: map[string]int{}}
 }
 
 // Use implements token.ReplayStore.
@@ -53,9 +59,16 @@ func (r *Replay) Use(ctx context.Context, key [sha256.Size]byte, ttl time.Durati
 	if len(r.ends) >= r.limit {
 		return false, fmt.Errorf("memstore: replay: %w: %d keys are held, the limit", session.ErrUnavailable, r.limit)
 	}
+	client, _ := ctx.Value(reqctx.ClientKey).(string)
+	if client != "" && r.held[client] >= r.limit-len(r.ends) {
+		return false, fmt.Errorf("memstore: replay: %w: %d keys of one client are held, and no more are free", session.ErrUnavailable, r.held[client])
+	}
 	end := now.Add(ttl)
 	r.ends[key] = end
-	heap.Push(&r.queue, expiry{key, end})
+	heap.Push(&r.queue, expiry{key, end, client})
+	if client != "" {
+		r.held[client]++
+	}
 	return true, nil
 }
 
@@ -90,13 +103,18 @@ func (r *Replay) enter(ctx context.Context) (time.Time, error) {
 
 func (r *Replay) forget(now time.Time) {
 	for len(r.queue) > 0 && !now.Before(r.queue[0].end) {
-		delete(r.ends, heap.Pop(&r.queue).(expiry).key)
+		ended := heap.Pop(&r.queue).(expiry)
+		delete(r.ends, ended.key)
+		if r.held[ended.client]--; r.held[ended.client] <= 0 {
+			delete(r.held, ended.client)
+		}
 	}
 }
 
 type expiry struct {
-	key [sha256.Size]byte
-	end time.Time
+	key    [sha256.Size]byte
+	end    time.Time
+	client string // "" for none
 }
 
 // expiries is a heap, the next to end first.

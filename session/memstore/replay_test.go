@@ -1,6 +1,7 @@
 package memstore_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/sessiontest"
@@ -48,6 +50,41 @@ func TestAFullReplayStoreIsAnOutageAndForgetsNothing(t *testing.T) {
 		time.Sleep(time.Hour)
 		if n := r.Len(); n != 0 {
 			t.Errorf("%d keys are held after all have ended", n)
+		}
+	})
+}
+
+// One client that floods leaves half to the others, and each of several leaves as much as it
+// takes: they share what there is.
+func TestOneClientDoesNotFillAReplayStoreForTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 1000
+		r, next := memstore.NewReplay(limit), 0
+		fill := func(client string) (held int) {
+			ctx := context.WithValue(t.Context(), reqctx.ClientKey, client)
+			for range 2 * limit {
+				next++
+				fresh, err := r.Use(ctx, key(next), time.Minute)
+				if err != nil && !errors.Is(err, session.ErrUnavailable) || fresh != (err == nil) {
+					t.Fatal(fresh, err)
+				}
+				if fresh {
+					held++
+				}
+			}
+			return held
+		}
+		for i, want := range []int{500, 250, 125} {
+			if n := fill(string(rune('a' + i))); n != want {
+				t.Errorf("client %d holds %d keys, want %d", i, n, want)
+			}
+		}
+		if n := r.Len(); n > limit*7/8 {
+			t.Errorf("%d keys are held", n)
+		}
+		time.Sleep(time.Minute)
+		if n := fill("a"); n != limit/2 {
+			t.Errorf("after all have ended, a client holds %d", n)
 		}
 	})
 }

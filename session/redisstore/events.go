@@ -43,24 +43,35 @@ func (s *Store) readEvents(ctx context.Context, t tenant.ID, u session.UserID) (
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	answers, err := batch(ctx, s.client, func(eval bool) []*call {
-		return []*call{eventsScript.call(ctx, eval, []string{key})}
-	})
-	if err != nil {
-		return nil, failed(err)
-	}
-	entries, ok := answers[0].([]any)
-	if !ok {
-		return nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
-	}
-	events := make([]session.Event, len(entries))
-	for i, entry := range entries {
-		if events[i], err = s.event(key, entry); err != nil {
-			return nil, err
+	events := []session.Event{}
+	for from := "-"; len(events) < maxEventsRead; {
+		answers, err := batch(ctx, s.client, func(eval bool) []*call {
+			return []*call{eventsScript.call(ctx, eval, []string{key}, from)}
+		})
+		if err != nil {
+			return nil, failed(err)
+		}
+		entries, ok := answers[0].([]any)
+		if !ok {
+			return nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+		}
+		for _, entry := range entries {
+			e, id, err := s.event(key, entry)
+			if err != nil {
+				return nil, err
+			}
+			events, from = append(events, e), "("+id
+		}
+		if len(entries) < pageSize {
+			break
 		}
 	}
 	return events, nil
 }
+
+// maxEventsRead ends the reading of a stream to which others append as fast: it keeps little
+// more than 1000.
+const maxEventsRead = 4000
 
 func (n names) tenantEvents(t tenant.ID) string { return n.tenant(t) + ":l" }
 
@@ -135,23 +146,23 @@ func (s *Store) openActor(stream, sealed string) (session.UserID, error) {
 	return user, nil
 }
 
-// event reads an entry of a stream.
-func (s *Store) event(stream string, entry any) (session.Event, error) {
+// event reads an entry of a stream, and its id.
+func (s *Store) event(stream string, entry any) (e session.Event, id string, err error) {
 	r := newReply(entry, 2)
-	id := r.must()
+	id = r.must()
 	fields, err := parseMembers(r.next())
 	if r.err != nil {
-		return session.Event{}, r.err
+		return e, id, r.err
 	}
 	if err != nil {
-		return session.Event{}, err
+		return e, id, err
 	}
 	text, _, _ := strings.Cut(id, "-")
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || len(fields)%2 != 0 {
-		return session.Event{}, fmt.Errorf("%w: event", session.ErrCorrupt)
+		return e, id, fmt.Errorf("%w: event", session.ErrCorrupt)
 	}
-	e := session.Event{At: time.UnixMilli(ms).UTC()}
+	e = session.Event{At: time.UnixMilli(ms).UTC()}
 	member, by := "", session.UserID{}
 	for i := 0; i < len(fields); i += 2 {
 		known := true
@@ -170,24 +181,24 @@ func (s *Store) event(stream string, entry any) (session.Event, error) {
 		case "r":
 			reason, err := s.reasons.open(stream+" "+member, sealedReason, []byte(value))
 			if err != nil {
-				return session.Event{}, err
+				return e, id, err
 			}
 			e.Reason = string(reason)
 		case "w":
 			if err := s.openActs(&e, stream+" "+member, value); err != nil {
-				return session.Event{}, err
+				return e, id, err
 			}
 		case "o":
 			if by, err = s.openActor(stream, value); err != nil {
-				return session.Event{}, err
+				return e, id, err
 			}
 		}
 		if !known {
-			return session.Event{}, fmt.Errorf("%w: event", session.ErrCorrupt)
+			return e, id, fmt.Errorf("%w: event", session.ErrCorrupt)
 		}
 	}
 	if e.Actor.IsZero() {
 		e.Actor = by
 	}
-	return e, nil
+	return e, id, nil
 }

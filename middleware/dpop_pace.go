@@ -1,0 +1,86 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// How many proofs for first tokens one client may show. Each is a signature to verify and a
+// key to remember for minutes.
+const (
+	bindEvery = 50 * time.Millisecond
+	bindBurst = 100
+	bindWait  = 200 * time.Millisecond // for a turn
+)
+
+// errBindsOften is told to a client that asks for tokens faster than anybody signs in.
+var errBindsOften = fmt.Errorf("middleware: too many DPoP proofs for a first token from one client: %w", ErrOverloaded)
+
+// bindPace says when each client may bind. The zero bindPace has seen nobody. It remembers the
+// latest keptClients; of one that it has forgotten the burst begins anew.
+type bindPace struct {
+	mu   sync.Mutex
+	last *recent[netip.Prefix, time.Time] // the last turn of each client, which may be to come
+}
+
+// wait returns when it is the client's turn. The error is [ErrOverloaded], told after bindWait,
+// or an outage when ctx ends first.
+func (p *bindPace) wait(ctx context.Context, client netip.Prefix) error {
+	left, refusal := p.next(client, time.Now())
+	if left <= 0 {
+		return refusal
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return refusal
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	}
+}
+
+// next takes the client's next turn and returns how long it is until then, or else until the
+// client is told that there is none.
+func (p *bindPace) next(client netip.Prefix, now time.Time) (time.Duration, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last == nil {
+		p.last = newRecent[netip.Prefix, time.Time](keptClients)
+	}
+	turn := p.last.get(client)
+	if earliest := now.Add(-bindBurst * bindEvery); turn.Before(earliest) {
+		turn = earliest
+	}
+	turn = turn.Add(bindEvery)
+	left := turn.Sub(now)
+	if left > bindWait {
+		return bindWait, errBindsOften
+	}
+	p.last.put(client, turn)
+	return left, nil
+}
+
+// clientAddress is the client that a request comes from: what Echo's IPExtractor says, or else
+// the address of the connection, never what a header says that nobody vouches for. It is the
+// zero Prefix where there is none.
+func clientAddress(c echo.Context) netip.Prefix {
+	r := c.Request()
+	if extract := c.Echo().IPExtractor; extract != nil {
+		a, err := netip.ParseAddr(extract(r))
+		if err != nil {
+			return netip.Prefix{}
+		}
+		return clientOf(a)
+	}
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return clientOf(a.Addr())
+}

@@ -1,0 +1,105 @@
+package middleware_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session/memstore"
+	"github.com/reevehq/reeve/session/token"
+)
+
+// bindOf shows a bad proof from an address, which costs the verifier as much as a good one.
+func bindOf(t *testing.T, d *middleware.DPoP, e *echo.Echo, remote string, h http.Header) error {
+	t.Helper()
+	r := httptest.NewRequest("POST", "/login", nil)
+	r.RemoteAddr = remote
+	for name, values := range h {
+		r.Header[name] = values
+	}
+	r.Header.Set("DPoP", "x")
+	_, err := d.Bind(e.NewContext(r, httptest.NewRecorder()))
+	return err
+}
+
+// TestOneClientThatBindsIsBoundedAndPaced: a flood of proofs from one address is looked at
+// twenty times a second, whatever its number of connections, and headers make no other client
+// of it. Others are not slowed.
+func TestOneClientThatBindsIsBoundedAndPaced(t *testing.T) {
+	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		remote func(i int) string
+		header http.Header
+	}{
+		"one address":               {func(int) string { return "192.0.2.1:4000" }, nil},
+		"one address, many ports":   {func(i int) string { return "192.0.2.1:" + []string{"1", "22", "333"}[i%3] }, nil},
+		"a /64 of IPv6":             {func(i int) string { return "[2001:db8::" + []string{"1", "a", "ffff"}[i%3] + "]:4000" }, nil},
+		"X-Forwarded-For that lies": {func(int) string { return "192.0.2.1:4000" }, http.Header{"X-Forwarded-For": {"198.51.100.7"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, e := &middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}, echo.New()
+				start := time.Now()
+				var looked, refused atomic.Int64
+				var flood sync.WaitGroup
+				for i := range 64 {
+					flood.Go(func() {
+						for time.Since(start) < 30*time.Second {
+							switch err := bindOf(t, d, e, row.remote(i), row.header); {
+							case errors.Is(err, token.ErrInvalidProof):
+								looked.Add(1)
+							case errors.Is(err, middleware.ErrOverloaded):
+								refused.Add(1)
+							default:
+								t.Errorf("got %v", err)
+							}
+						}
+					})
+				}
+				time.Sleep(10 * time.Second)
+				before := time.Now()
+				if err := bindOf(t, d, e, "198.51.100.7:4000", nil); !errors.Is(err, token.ErrInvalidProof) || time.Since(before) > 0 {
+					t.Errorf("another client: %v after %v", err, time.Since(before))
+				}
+				flood.Wait()
+				if n := looked.Load(); n < 600 || n > 100+30*20+10 {
+					t.Errorf("%d proofs of one client were looked at in 30 s", n)
+				}
+				if n := refused.Load(); n == 0 || n > 64*5*31 {
+					t.Errorf("%d refusals: they are not held", n)
+				}
+			})
+		})
+	}
+}
+
+// TestAnOfficeThatSignsInAtOnceIsNotSlowed: a hundred users behind one address.
+func TestAnOfficeThatSignsInAtOnceIsNotSlowed(t *testing.T) {
+	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d, e := &middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}, echo.New()
+		start := time.Now()
+		for range 100 {
+			if err := bindOf(t, d, e, "192.0.2.1:4000", nil); !errors.Is(err, token.ErrInvalidProof) {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
+}

@@ -1,0 +1,29 @@
+package session
+
+import (
+	"context"
+
+	"github.com/reevehq/reeve/internal/reqctx"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Share hands out places to read a store from, fairly among tenants, so that one which asks
+// for much waits for itself. middleware.LimitLoader makes one, and within a request the reads
+// of a [Manager] that are not small, List, Devices and Events, take a place like a load. Nothing that
+// revokes depends on one.
+type Share interface {
+	// Enter returns when t has a place, which leave gives back. An error means that there was
+	// none in time: an outage.
+	Enter(ctx context.Context, t tenant.ID) (leave func(), err error)
+}
+
+// enter takes a place of the tenant in the share of the request that ctx belongs to. Outside
+// of one there is none to take.
+func enter(ctx context.Context, t tenant.ID) (leave func(), err error) {
+	share, ok := ctx.Value(reqctx.ShareKey).(Share)
+	if !ok {
+		return func() {}, nil
+	}
+	leave, err = share.Enter(ctx, t)
+	return leave, known(err)
+}
