@@ -1,17 +1,20 @@
 package authz
 
 import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/middleware"
 )
 
-// keepFromCaches sets the headers by which no cache gives one caller's answer to another,
-// before anything is written, and completes them when the answer is, after the handler has
-// set its own. private is for the answers that only the caller may see: to those who are
-// signed in, and refusals.
-func (g *gate) keepFromCaches(c echo.Context, private bool) {
-	h := c.Response().Header()
+// keepFromCaches sets the headers by which no cache gives one caller's answer to another.
+// private is for the answers that only the caller may see: to those who are signed in, and
+// refusals.
+func (g *gate) keepFromCaches(h http.Header, private bool) {
 	if private {
 		middleware.KeepPrivate(h)
 	}
@@ -20,10 +23,78 @@ func (g *gate) keepFromCaches(c echo.Context, private bool) {
 	}
 }
 
-// completeHeaders does so once more when the handler writes. Whoever writes past Echo's
-// Response has the headers of before.
-func (g *gate) completeHeaders(c echo.Context, private bool) {
+// guardHeaders keeps the answer to c from caches: now, and once more when it is written, after
+// the handler has set headers of its own. w is that of the answer, and the caller's.
+func (g *gate) guardHeaders(c echo.Context, w *keptWriter, private bool) {
+	response := c.Response()
+	g.keepFromCaches(response.Header(), private)
 	if private || g.authenticator.Cookie != "" {
-		c.Response().Before(func() { g.keepFromCaches(c, private) })
+		*w = keptWriter{ResponseWriter: response.Writer, gate: g, private: private}
+		response.Writer = w
 	}
+}
+
+// keptWriter completes the headers of an answer when they are written, whichever way: by
+// WriteHeader, by the first byte, or by a Flush that comes before both. It does what the
+// writers of net/http do, for who looks for that.
+type keptWriter struct {
+	http.ResponseWriter
+	gate    *gate // nil where there is nothing to complete
+	private bool
+	written bool
+}
+
+// complete completes the headers unless they are written.
+func (w *keptWriter) complete() {
+	if w.gate != nil && !w.written {
+		w.gate.keepFromCaches(w.Header(), w.private)
+	}
+}
+
+// WriteHeader implements [http.ResponseWriter]. What is only informational is followed by
+// another.
+func (w *keptWriter) WriteHeader(status int) {
+	w.complete()
+	w.written = w.written || status >= http.StatusOK || status == http.StatusSwitchingProtocols
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *keptWriter) Write(b []byte) (int, error) {
+	w.complete()
+	w.written = true
+	return w.ResponseWriter.Write(b)
+}
+
+// ReadFrom implements [io.ReaderFrom], by which net/http sends a file without copying it.
+func (w *keptWriter) ReadFrom(r io.Reader) (int64, error) {
+	w.complete()
+	w.written = true
+	return io.Copy(w.ResponseWriter, r)
+}
+
+// Unwrap lets [http.ResponseController] find what this writer does not do itself.
+func (w *keptWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush implements [http.Flusher].
+func (w *keptWriter) Flush() { _ = w.FlushError() }
+
+// FlushError is what [http.ResponseController] looks for first.
+func (w *keptWriter) FlushError() error {
+	w.complete()
+	w.written = true
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Hijack implements [http.Hijacker].
+func (w *keptWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// Push implements [http.Pusher].
+func (w *keptWriter) Push(target string, options *http.PushOptions) error {
+	if p, ok := w.ResponseWriter.(http.Pusher); ok {
+		return p.Push(target, options)
+	}
+	return http.ErrNotSupported
 }

@@ -170,3 +170,79 @@ func TestEveryAnswerVariesByTheCookieWhereOneIsRead(t *testing.T) {
 		t.Errorf("without a cookie: got %q", got)
 	}
 }
+
+// TestHeadersAreCompletedHoweverAnAnswerIsWritten: a handler that has set headers of its own,
+// or deleted ours, may flush before it writes, write past Echo's Response, or not write at all.
+func TestHeadersAreCompletedHoweverAnAnswerIsWritten(t *testing.T) {
+	for name, write := range map[string]echo.HandlerFunc{
+		"a text":                 func(c echo.Context) error { return c.String(200, "x") },
+		"nothing":                func(echo.Context) error { return nil },
+		"an error of Echo":       func(echo.Context) error { return echo.ErrTeapot },
+		"an error":               func(echo.Context) error { return errors.New("x") },
+		"a panic":                func(echo.Context) error { panic("x") },
+		"a flush":                func(c echo.Context) error { c.Response().Flush(); return nil },
+		"a flush of net/http":    func(c echo.Context) error { return http.NewResponseController(c.Response()).Flush() },
+		"a flush of the writer":  func(c echo.Context) error { c.Response().Writer.(http.Flusher).Flush(); return nil },
+		"bytes past Echo":        func(c echo.Context) error { _, err := c.Response().Writer.Write([]byte("x")); return err },
+		"a text past Echo":       func(c echo.Context) error { _, err := io.WriteString(c.Response().Writer, "x"); return err },
+		"a copy past Echo":       func(c echo.Context) error { _, err := io.Copy(c.Response().Writer, strings.NewReader("x")); return err },
+		"a status past Echo":     func(c echo.Context) error { c.Response().Writer.WriteHeader(204); return nil },
+		"a handler of net/http":  echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) })),
+		"an error of net/http":   func(c echo.Context) error { http.Error(c.Response(), "x", 500); return nil },
+		"a file that is not one": func(c echo.Context) error { http.ServeFile(c.Response(), c.Request(), "/nothing/here"); return nil },
+		"a file that is known": func(c echo.Context) error {
+			c.Request().Header.Set("If-None-Match", `"x"`)
+			c.Response().Header().Set("ETag", `"x"`)
+			http.ServeContent(c.Response(), c.Request(), "x.txt", time.Time{}, strings.NewReader("x"))
+			return nil
+		},
+	} {
+		for _, zipped := range []bool{false, true} {
+			w := newWorld(t, withCookie)
+			w.echo.Logger.SetOutput(io.Discard)
+			if zipped { // around everything
+				w.echo.Pre(echomiddleware.Gzip())
+			}
+			w.echo.Pre(echomiddleware.RecoverWithConfig(echomiddleware.RecoverConfig{DisablePrintStack: true}))
+			w.echo.GET("/me", func(c echo.Context) error {
+				c.Response().Header().Set("Vary", "Accept")
+				c.Response().Header().Del("Cache-Control")
+				return write(c)
+			})
+			bearer, _ := w.login(acme, alice, "viewer")
+			server := httptest.NewServer(w.echo) // which writes what nobody did
+			r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/me", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+bearer)
+			res, err := server.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			server.Close()
+			if vary := strings.Join(res.Header.Values("Vary"), ", "); !strings.Contains(vary, "Accept") || !strings.Contains(vary, "Cookie") {
+				t.Errorf("%s, zipped %v: Vary is %q", name, zipped, vary)
+			}
+			if got := res.Header.Values("Cache-Control"); !slices.Equal(got, []string{middleware.PrivateNoStore}) {
+				t.Errorf("%s, zipped %v: Cache-Control is %q", name, zipped, got)
+			}
+		}
+	}
+}
+
+// TestARefusalOfTheServicesOwnHandlerIsCompletedToo.
+func TestARefusalOfTheServicesOwnHandlerIsCompletedToo(t *testing.T) {
+	w := newWorld(t, withCookie, func(c *authz.Config) {
+		c.ErrorHandler = func(c echo.Context, p middleware.Problem, _ error) error {
+			c.Response().Header().Set("Vary", "Accept")
+			c.Response().Header().Del("Cache-Control")
+			return c.NoContent(p.Status)
+		}
+	})
+	rec := w.do("GET", "/me", "")
+	if got := rec.Header().Values("Vary"); rec.Code != 401 || !slices.Equal(got, []string{"Accept", "Cookie"}) || rec.Header().Get("Cache-Control") != middleware.PrivateNoStore {
+		t.Errorf("got %d, %v", rec.Code, rec.Header())
+	}
+}

@@ -18,6 +18,7 @@ type Caller struct {
 	env        environment
 	gate       *gate
 	life       lifetime
+	answer     keptWriter
 }
 
 // FromContext returns the caller of the request that ctx belongs to, and false when ctx

@@ -67,19 +67,21 @@ func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		g.cors.Actual(c.Response().Header(), c.Request())
 		caller, err := g.admit(c)
-		g.keepFromCaches(c, err != nil || !caller.Anonymous())
 		if err != nil {
+			g.guardHeaders(c, new(keptWriter), true)
 			return g.reject(c, err)
 		}
-		g.completeHeaders(c, !caller.Anonymous())
 		caller.life.writer = c.Response().Writer
+		g.guardHeaders(c, &caller.answer, !caller.Anonymous())
 		defer caller.life.finish()
 		if !caller.Anonymous() && upgrades(c.Request()) {
 			if err := caller.follow(c.Response()); err != nil {
 				return g.answer(c, err)
 			}
 		}
-		if err := next(c); err != nil {
+		err = next(c)
+		caller.answer.complete() // which net/http writes where no handler did
+		if err != nil {
 			return g.answer(c, caller.own(caller.life.explain(err)))
 		}
 		return nil
