@@ -1,6 +1,9 @@
 package authz
 
 import (
+	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -57,6 +60,42 @@ func routesOf(host string, router *echo.Router) []Route {
 		}
 	}
 	return sorted(routes)
+}
+
+// fallbacksOf returns what serves the paths that have no route, by any method: what the
+// service registered with RouteNotFound, such as the page of an application that runs in the
+// browser, and groups that have middleware and not one route, since that middleware is what
+// serves, such as Echo's Proxy. Echo registers a handler of its own for both paths of such a
+// group, and of every other group with middleware, where it only answers 404.
+func fallbacksOf(host string, router *echo.Router) []Route {
+	var fallbacks []Route
+	routes := routesOf(host, router)
+	own := runtime.FuncForPC(reflect.ValueOf(echo.NotFoundHandler).Pointer()).Name()
+	for _, r := range router.Routes() {
+		base := strings.TrimSuffix(r.Path, "/*")
+		inGroup := func(other Route) bool { return other.Path == base || strings.HasPrefix(other.Path, base+"/") }
+		if r.Method == echo.RouteNotFound && (r.Name != own || !slices.ContainsFunc(routes, inGroup)) {
+			fallbacks = append(fallbacks, Route{r.Method, host, r.Path})
+		}
+	}
+	return sorted(fallbacks)
+}
+
+// allFallbacks returns those of e and of each host that has a router of its own.
+func allFallbacks(e *echo.Echo) []Route {
+	fallbacks := fallbacksOf("", e.Router())
+	for host, router := range e.Routers() {
+		fallbacks = append(fallbacks, fallbacksOf(host, router)...)
+	}
+	return sorted(fallbacks)
+}
+
+// ruledBy reports whether a rule is about the route.
+func (r Route) ruledBy(rule policy.Rule) bool {
+	if r.Method == echo.RouteNotFound {
+		return rule.Covers(rule.Action, r.Object())
+	}
+	return rule.Covers(string(routeAction(r.Method)), r.Object())
 }
 
 // allRoutes returns the routes of e and of each host that has a router of its own.

@@ -16,7 +16,8 @@ import (
 
 // Verify refuses a service that Reeve does not guard. Call it after the last route and the
 // last middleware are registered and before the service listens. It returns nil when every
-// route has a rule, every rule about routes has a route, and the middleware stands in front
+// route has a rule, every rule about routes has a route or a RouteNotFound of the service, or a
+// group whose middleware serves in place of routes, and the middleware stands in front
 // of all of them; otherwise an error that lists each problem.
 //
 // Where the middleware stands is found out by requests that pass through all of e's
@@ -110,16 +111,18 @@ func (v *verification) verifyRoutes(e *echo.Echo, engine *policy.Engine) {
 			v.Unruled = append(v.Unruled, Unruled{r, reason})
 		}
 	}
+	fallbacks := allFallbacks(e)
+	served := append(slices.Clone(routes), fallbacks...)
 	for _, rule := range engine.RouteRules() {
 		switch {
-		case slices.ContainsFunc(routes, func(r Route) bool { return rule.Covers(string(routeAction(r.Method)), r.Object()) }):
+		case slices.ContainsFunc(served, func(r Route) bool { return r.ruledBy(rule) }):
 		case v.warns:
 			v.warn(rule)
 		default:
 			v.Unrouted = append(v.Unrouted, rule)
 		}
 	}
-	v.Exposed = exposures(routes, engine.Rules())
+	v.Exposed = exposures(append(routes, byMethod(fallbacks, engine.Rules())...), engine.Rules())
 }
 
 // unruled says why every request to a route is refused, and what to do; "" when some rule is
@@ -156,6 +159,23 @@ func unruled(r Route, engine *policy.Engine) string {
 		return reason + "; write one for " + name
 	}
 	return reason
+}
+
+// byMethod returns what serves any method once for each that a rule tells apart.
+func byMethod(fallbacks []Route, rules []policy.Rule) []Route {
+	methods := []string{http.MethodGet}
+	for _, rule := range rules {
+		if rule.IsRoute() && policy.IsMethod(rule.Action) && !slices.Contains(methods, rule.Action) {
+			methods = append(methods, rule.Action)
+		}
+	}
+	var routes []Route
+	for _, f := range fallbacks {
+		for _, method := range methods {
+			routes = append(routes, Route{method, f.Host, f.Path})
+		}
+	}
+	return routes
 }
 
 // sorted sorts routes by what rules name them, and then by method.

@@ -1,10 +1,12 @@
 package authz_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
+	echomw "github.com/labstack/echo/v4/middleware"
 
 	"github.com/reevehq/reeve/authz"
 )
@@ -67,5 +69,71 @@ p, role:anyone, *, note,     read, true, allow
 	}
 	if authz.Verify(nil, eng) == nil || authz.Verify(e, nil) == nil {
 		t.Error("nothing to verify passes")
+	}
+}
+
+// TestWhatServesPathsWithoutARouteIsVerifiedLikeARoute: a page for every unknown path, and a
+// group whose middleware serves, are reached by templates that rules name, although neither
+// is among Echo's routes.
+func TestWhatServesPathsWithoutARouteIsVerifiedLikeARoute(t *testing.T) {
+	upstream := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
+	proxy := echomw.Proxy(echomw.NewRoundRobinBalancer([]*echomw.ProxyTarget{{URL: upstream}}))
+	pass := func(next echo.HandlerFunc) echo.HandlerFunc { return next }
+	const api = "p, role:admin, *, /api/x, GET, true, allow\n"
+	for name, tt := range map[string]struct {
+		rules  string
+		routes func(e *echo.Echo)
+		says   string // "" for nothing
+	}{
+		"a page": {
+			api + "p, role:anyone, *, route:/*, GET, true, allow",
+			func(e *echo.Echo) { e.RouteNotFound("/*", nothing) }, "",
+		},
+		"a page under a prefix": {
+			api + "p, role:anyone, *, /app/*, GET, true, allow",
+			func(e *echo.Echo) { e.RouteNotFound("/app/*", nothing) }, "",
+		},
+		"a page of one host": {
+			api + "p, role:anyone, *, //app.test/*, GET, true, allow",
+			func(e *echo.Echo) { e.Host("app.test").RouteNotFound("/*", nothing) }, "",
+		},
+		"a proxy": {
+			api + "p, role:authenticated, *, /blog/*, *, true, allow",
+			func(e *echo.Echo) { e.Group("/blog", proxy) }, "",
+		},
+		"a proxy for some methods": {
+			api + "p, role:authenticated, *, /blog/*, PUT, true, allow",
+			func(e *echo.Echo) { e.Group("/blog", proxy) }, "",
+		},
+		"a mistyped prefix beside a page": {
+			api + "p, role:anyone, *, route:/*, GET, true, allow\np, role:anyone, *, /ap/*, GET, true, allow",
+			func(e *echo.Echo) { e.RouteNotFound("/*", nothing) }, "the rule for GET /ap/* has no route",
+		},
+		"a rule for what a group answers 404": {
+			api + "p, role:admin, *, /v1/*, DELETE, true, allow\np, role:admin, *, /v1/y, GET, true, allow",
+			func(e *echo.Echo) { e.Group("/v1", pass).GET("/y", nothing) }, "the rule for DELETE /v1/* has no route",
+		},
+		"a page whose prefix opens a route": {
+			api + "p, role:anyone, *, /*, GET, true, allow",
+			func(e *echo.Echo) { e.RouteNotFound("/*", nothing) }, "lets role:anyone reach GET /api/x",
+		},
+		"a prefix that opens a proxy": {
+			api + "p, role:anyone, *, /*, POST, true, allow\np, role:admin, *, /blog/*, *, true, allow",
+			func(e *echo.Echo) { e.Group("/blog", proxy); e.POST("/*", nothing) }, "lets role:anyone reach POST /blog/*",
+		},
+		"a prefix that opens what only answers 404": {
+			api + "p, role:anyone, *, /*, PUT, true, allow\np, role:admin, *, /v1/*, *, true, allow",
+			func(e *echo.Echo) { e.Group("/v1", pass).POST("/y", nothing); e.PUT("/*", nothing) }, "",
+		},
+	} {
+		eng := engine(t, tt.rules)
+		e := echo.New()
+		e.Use(guard(t, eng))
+		e.GET("/api/x", nothing)
+		tt.routes(e)
+		err := authz.Verify(e, eng)
+		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
