@@ -35,6 +35,9 @@ type probe struct {
 	handled bool     // it went as far as a handler
 	status  int
 	wrote   int
+
+	sent     string // the host that it was sent to
+	location string // that it was redirected to, "" for none
 }
 
 type probeKey struct{}
@@ -122,10 +125,43 @@ func exchanged(live map[string]*echo.Router, host string, router *echo.Router, f
 	f()
 }
 
-// send runs a probe through everything that the service does with a request.
+// send runs a probe through everything that the service does with a request, also where that
+// first sends clients to another host or path, as Echo's WWWRedirect and AddTrailingSlash do.
 func (s stand) send(p *probe, body string) error {
+	err := s.deliver(p, s.host, p.target, body)
+	for range maxRedirects {
+		host, target, ok := p.redirected()
+		if err != nil || !ok {
+			return err
+		}
+		live := s.e.Routers()
+		exchanged(live, host, live[s.host], func() { err = s.deliver(p, host, target, body) })
+	}
+	return err
+}
+
+const maxRedirects = 4
+
+// redirected returns where the probe was sent to by what stands in front of the gate, with
+// its method, and false when it was sent nowhere else.
+func (p *probe) redirected() (host, target string, ok bool) {
+	if p.gate != nil || p.handled || p.status < 300 || p.status >= 400 || p.location == "" {
+		return "", "", false
+	}
+	to, err := url.Parse("https://" + p.sent + p.target)
+	if err == nil {
+		to, err = to.Parse(p.location)
+	}
+	if err != nil || to.Host == "" || !strings.HasPrefix(to.RequestURI(), "/") {
+		return "", "", false
+	}
+	return to.Host, to.RequestURI(), to.Host != p.sent || to.RequestURI() != p.target
+}
+
+// deliver sends a probe to one host.
+func (s stand) deliver(p *probe, host, target, body string) error {
 	for range maxStale {
-		*p = probe{method: p.method, target: p.target, header: p.header.Clone(), of: p.of}
+		*p = probe{method: p.method, target: target, header: p.header.Clone(), of: p.of, sent: host}
 		stale, err := s.once(p, body)
 		if !stale {
 			return err
@@ -152,7 +188,7 @@ func (s stand) once(p *probe, body string) (stale bool, err error) {
 		r.Header = p.header
 	}
 	r.Header.Set("User-Agent", "reeve-verify")
-	r.URL.Host, r.Host, r.RequestURI, r.TLS, r.RemoteAddr = s.host, s.host, p.target, &tls.ConnectionState{}, stranger()
+	r.URL.Host, r.Host, r.RequestURI, r.TLS, r.RemoteAddr = p.sent, p.sent, p.target, &tls.ConnectionState{}, stranger()
 	defer func() {
 		if v := recover(); v != nil {
 			stale = inRouter()
@@ -196,7 +232,7 @@ func (s *sink) Header() http.Header { return s.header }
 
 func (s *sink) WriteHeader(status int) {
 	if s.p.status == 0 {
-		s.p.status = status
+		s.p.status, s.p.location = status, s.header.Get("Location")
 	}
 }
 
@@ -297,7 +333,7 @@ func (s stand) verifyOrder(word string, engine *policy.Engine) (err error) {
 		return cmp.Or(err, p.verdict(engine))
 	}
 	byMethod := map[string]string{"/:post": http.MethodPost, "/:put": http.MethodPut, "/:there": p.seen}
-	byHost := map[string]string{"/:post": s.host, "/:put": s.host, "/:there": other}
+	byHost := map[string]string{"/:post": p.sent, "/:put": p.sent, "/:there": other}
 	switch {
 	case p.path == "":
 		return errors.New("the middleware is registered with Pre, where no route is known yet: register it with Use")

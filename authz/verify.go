@@ -39,8 +39,8 @@ import (
 //
 // Not found are what answers or skips only certain other paths, hosts, headers or clients,
 // what a handler of net/http in front of e does, and whether each of two middlewares that
-// both guard is meant to. A middleware in front that refuses or redirects a request hides
-// nothing behind it and is no problem. Middleware counts and logs these requests like any
+// both guard is meant to. A middleware in front that refuses a request hides nothing behind it
+// and is no problem, and where one redirects a request it is followed. Middleware counts and logs these requests like any
 // other; [IsProbe] tells them apart.
 func Verify(e *echo.Echo, engine *policy.Engine, options ...VerifyOption) error {
 	v, err := newVerification("Verify", e, engine, options)

@@ -137,3 +137,51 @@ func TestWhatServesPathsWithoutARouteIsVerifiedLikeARoute(t *testing.T) {
 		}
 	}
 }
+
+// TestVerifyFollowsWhatRedirectsInFront: a service that has one spelling of its host or of its
+// paths is like others, and what is wrong with it is found all the same.
+func TestVerifyFollowsWhatRedirectsInFront(t *testing.T) {
+	eng := engine(t, "p, role:anyone, *, /me/, GET, true, allow\np, role:anyone, *, /me/, POST, true, allow\np, role:anyone, *, //www.own.test/me/, GET, true, allow")
+	loop := func(echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return c.Redirect(302, c.Request().URL.Path+"x") }
+	}
+	for name, front := range map[string][]echo.MiddlewareFunc{
+		"www":                {echomw.WWWRedirect()},
+		"no www":             {echomw.NonWWWRedirect()},
+		"https":              {echomw.HTTPSRedirect()},
+		"https and www":      {echomw.HTTPSWWWRedirect()},
+		"https and no www":   {echomw.HTTPSNonWWWRedirect()},
+		"a slash":            {echomw.AddTrailingSlashWithConfig(echomw.TrailingSlashConfig{RedirectCode: 308})},
+		"www and a slash":    {echomw.WWWRedirect(), echomw.AddTrailingSlashWithConfig(echomw.TrailingSlashConfig{RedirectCode: 301})},
+		"a slash, then www":  {echomw.AddTrailingSlashWithConfig(echomw.TrailingSlashConfig{RedirectCode: 301}), echomw.WWWRedirect()},
+		"a redirect to more": {loop},
+	} {
+		service := func(guarded bool, between ...echo.MiddlewareFunc) *echo.Echo {
+			e := echo.New()
+			e.Pre(front...)
+			e.Use(between...)
+			if guarded {
+				e.Use(guard(t, eng))
+			}
+			e.GET("/me/", nothing)
+			e.POST("/me/", nothing)
+			e.Host("www.own.test").GET("/me/", nothing)
+			return e
+		}
+		ends := name != "a redirect to more"
+		if err := authz.Verify(service(true), eng); (err == nil) != ends {
+			t.Errorf("%s: got %v", name, err)
+		}
+		for problem, e := range map[string]*echo.Echo{
+			"the middleware is missing":               service(false),
+			"the method of a request is changed":      service(true, echomw.MethodOverride()),
+			"of Echo stands before the middleware":    service(true, echomw.Static("testdata")),
+			"is answered 204 before the middleware":   service(true, echomw.CORS()),
+			"reaches its handler without the middlew": service(false, skipping(guard(t, eng), func(c echo.Context) bool { return c.Request().Method == "POST" })),
+		} {
+			if err := authz.Verify(e, eng); err == nil || ends && !strings.Contains(err.Error(), problem) {
+				t.Errorf("%s: got %v, want that %s", name, err, problem)
+			}
+		}
+	}
+}
