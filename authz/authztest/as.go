@@ -49,9 +49,10 @@ type Caller struct {
 //	ctx := authztest.As(t, engine, authztest.Caller{Tenant: "acme", User: "alice", Roles: []string{"editor"}})
 //	err := service.Approve(ctx, invoice)
 //
-// The context ends with the test. Nothing but a test can have a [testing.TB], so no service
+// The context ends with the test. In a program that is no test it panics, so that no service
 // makes a caller this way.
 func As(t testing.TB, engine *policy.Engine, c Caller) context.Context {
+	onlyInTests()
 	t.Helper()
 	return Request(t, engine, c, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)).Context()
 }
@@ -63,12 +64,13 @@ func As(t testing.TB, engine *policy.Engine, c Caller) context.Context {
 //	rec := httptest.NewRecorder()
 //	err := update(echo.New().NewContext(r, rec))
 //
-// Credentials in r are not read.
+// Credentials in r are not read, and its body is left to the handler. The path of what it returns is
+// decoded, as behind the middleware.
 func Request(t testing.TB, engine *policy.Engine, c Caller, r *http.Request) *http.Request {
+	onlyInTests()
 	t.Helper()
 	s := c.session(t)
-	asked := r.Clone(r.Context())
-	asked.Header.Del("Authorization")
+	asked := plain(r)
 	if c.Address != "" {
 		addr, err := netip.ParseAddr(c.Address)
 		if err != nil {
@@ -112,7 +114,26 @@ func Request(t testing.TB, engine *policy.Engine, c Caller, r *http.Request) *ht
 	if _, ok := authz.FromContext(bound); !ok {
 		t.Fatalf("authztest: %s %s is refused before anybody asks who the caller is", r.Method, r.URL.Path)
 	}
-	return r.WithContext(bound)
+	r, decoded := r.WithContext(bound), *r.URL
+	decoded.RawPath = ""
+	r.URL = &decoded
+	return r
+}
+
+// onlyInTests panics in any other program. A testing.TB is no proof: it can be embedded, and a
+// testing.T be made.
+func onlyInTests() {
+	if !testing.Testing() {
+		panic("authztest: a caller is made outside of a test")
+	}
+}
+
+// plain is what the middleware is asked about in place of r: only what a handler notices.
+func plain(r *http.Request) *http.Request {
+	asked := r.Clone(r.Context())
+	asked.URL.RawPath, asked.URL.RawQuery = "", ""
+	asked.Header.Del("Authorization")
+	return asked
 }
 
 // session is that of c, nil for an anonymous caller.

@@ -3,8 +3,11 @@ package authztest_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -173,5 +176,58 @@ func ExampleAs() {
 	}
 	if err := approve(ctx, "bob"); !errors.Is(err, authz.ErrDenied) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestAHandlersTestIsOrdinary: what a handler reads of its request is what the test has put
+// there, and who asks is the caller.
+func TestAHandlersTestIsOrdinary(t *testing.T) {
+	update := func(c echo.Context) error {
+		caller, ok := authz.FromContext(c.Request().Context())
+		if !ok || c.Param("tenant") != caller.Tenant().String() {
+			return authz.ErrHidden
+		}
+		inv := invoice("alice")
+		inv.ID = c.Param("id")
+		if _, err := authz.Check(c.Request().Context(), "update", inv); err != nil {
+			return err
+		}
+		return c.String(http.StatusOK, c.Request().URL.EscapedPath()+" "+c.FormValue("amount")+" "+c.QueryParam("q"))
+	}
+	for name, row := range map[string]struct {
+		method, target, header, value, want string
+	}{
+		"a form":                {"POST", "/acme/invoices/42?q=1", "Content-Type", "application/x-www-form-urlencoded", "/acme/invoices/42 5 1"},
+		"a spelling":            {"POST", "/acme/invoices/4%3A2?q=1", "Content-Type", "application/x-www-form-urlencoded", "/acme/invoices/4:2 5 1"},
+		"a cookie":              {"POST", "/acme/invoices/42?q=1", "Cookie", "a=b", "/acme/invoices/42  1"},
+		"two credentials":       {"GET", "/acme/invoices/42?access_token=1", "Authorization", "Basic x", "/acme/invoices/42  "},
+		"a proof of another":    {"GET", "/acme/invoices/42?q=1", "DPoP", "x", "/acme/invoices/42  1"},
+		"a header of a browser": {"DELETE", "/acme/invoices/42?q=1", "Sec-Fetch-Site", "cross-site", "/acme/invoices/42  1"},
+		"an upgrade":            {"GET", "/acme/invoices/42?q=1", "Upgrade", "websocket", "/acme/invoices/42  1"},
+		"a name of a host":      {"GET", "http://app.test/acme/invoices/42?q=1", "Host", "app.test", "/acme/invoices/42  1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(row.method, row.target, strings.NewReader("amount=5"))
+			r.Header.Set(row.header, row.value)
+			r = authztest.Request(t, standard(t), authztest.Caller{Tenant: "acme", User: "alice", Roles: []string{"editor"}}, r)
+			rec := httptest.NewRecorder()
+			c := echo.New().NewContext(r, rec)
+			c.SetPath("/:tenant/invoices/:id")
+			c.SetParamNames("tenant", "id")
+			c.SetParamValues("acme", "42")
+			if err := update(c); err != nil || rec.Body.String() != row.want {
+				t.Errorf("got %q, %v, want %q", rec.Body, err, row.want)
+			}
+		})
+	}
+}
+
+// TestNoProgramMakesACaller: the package can be imported by any program, and a testing.TB be
+// made in one.
+func TestNoProgramMakesACaller(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "run", "./testdata/program").CombinedOutput()
+	const refused = "authztest: a caller is made outside of a test\n"
+	if err != nil || string(out) != refused+refused {
+		t.Errorf("got %v, %s", err, out)
 	}
 }
