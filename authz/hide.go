@@ -2,10 +2,8 @@ package authz
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
 )
 
@@ -61,10 +59,10 @@ func (c *Caller) refuse(ctx context.Context, action Action, obj Object) error {
 		return ErrHidden
 	}
 	known, err := c.gate.policy.Decide(ctx, c.request(hiding.unless, obj))
-	switch {
-	case err != nil && !errors.Is(err, policy.ErrRequest):
-		return fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
-	case err == nil && known.Allowed():
+	if failure := undecided(err); failure != nil {
+		return failure
+	}
+	if err == nil && known.Allowed() {
 		return ErrDenied
 	}
 	return ErrHidden

@@ -139,7 +139,7 @@ func cause(err error) string {
 
 var (
 	word   = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,127}$`)
-	quoted = regexp.MustCompile("\"[^\"]*(\"|$)|`[^`]*(`|$)")
+	quoted = regexp.MustCompile("\"(\\\\.|[^\"\\\\])*(\"|\\\\?$)|`[^`]*(`|$)") // as %q quotes
 )
 
 // plainWord is an action or a type as it is, or a placeholder for what can be none.
