@@ -16,6 +16,7 @@ const (
 	targetDelay = time.Second
 
 	guessesKept = 15 * time.Minute
+	knownKept   = 30 * 24 * time.Hour
 )
 
 // guesser is one client at one account.
@@ -49,8 +50,14 @@ func (g guesses) delay() time.Duration {
 // early reports whether g comes too early. The lock is held, as for the others below.
 func (l *SignInLimit) early(g guesser, now time.Time) bool {
 	pair, target := l.pairs.get(g).now(now), l.targets.get(g.account).now(now)
-	return now.Sub(pair.last) < pair.delay() ||
-		target.wrong >= freeTargets && now.Sub(target.last) < targetDelay
+	if now.Sub(pair.last) < pair.delay() {
+		return true
+	}
+	// Who was right before is not shut out by strangers, but guesses no more than others.
+	if at, ok := l.known.find(g); ok && now.Sub(at) < knownKept && pair.wrong < freeGuesses {
+		return false
+	}
+	return target.wrong >= freeTargets && now.Sub(target.last) < targetDelay
 }
 
 func (l *SignInLimit) count(g guesser, now time.Time) {
@@ -86,11 +93,17 @@ func newRecent[K comparable, V any](limit int) *recent[K, V] {
 }
 
 // get returns the value of a key, zero for none.
-func (r *recent[K, V]) get(key K) (v V) {
-	if e, ok := r.found[key]; ok {
-		return e.Value.(*entry[K, V]).value
-	}
+func (r *recent[K, V]) get(key K) V {
+	v, _ := r.find(key)
 	return v
+}
+
+// find returns the value of a key, and false for none.
+func (r *recent[K, V]) find(key K) (v V, ok bool) {
+	if e, ok := r.found[key]; ok {
+		return e.Value.(*entry[K, V]).value, true
+	}
+	return v, false
 }
 
 // put sets the value of a key, and drops the oldest entry where there are too many.

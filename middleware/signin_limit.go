@@ -80,6 +80,7 @@ type SignInLimit struct {
 	served  *recent[netip.Prefix, uint64] // the last turn of each client
 	pairs   *recent[guesser, guesses]     // of one client at one account
 	targets *recent[uint64, guesses]      // of anybody at one account
+	known   *recent[guesser, time.Time]   // when a client was last right about an account
 	refused pace
 }
 
@@ -113,6 +114,7 @@ func NewSignInLimit(cfg SignInConfig) (*SignInLimit, error) {
 		served:  newRecent[netip.Prefix, uint64](keptClients),
 		pairs:   newRecent[guesser, guesses](keptGuesses),
 		targets: newRecent[uint64, guesses](keptGuesses),
+		known:   newRecent[guesser, time.Time](keptGuesses),
 	}, nil
 }
 
@@ -129,8 +131,9 @@ func NewSignInLimit(cfg SignInConfig) (*SignInLimit, error) {
 // then twice as long each time, up to 30 s. Whoever guesses, an account that has had 20 wrong
 // passwords in a row has one attempt each second. An attempt that comes too early is refused
 // without being hashed, and does not count. A right password ends both, and so do fifteen
-// minutes without an attempt. Guessers at many addresses compete with the account's
-// user for that one attempt.
+// minutes without an attempt. A client that was right about an account within 30 days waits
+// for no other's guesses at it; from elsewhere the account's user competes with guessers at
+// many addresses for that one attempt.
 //
 // The error wraps [ErrOverloaded] where there is no turn within Wait, the queue is full or the
 // attempt comes too early; these refusals go out at a pace. It wraps [ErrUnavailable] where

@@ -92,6 +92,7 @@ func (l *SignInLimit) release(g guesser, right bool) {
 	if right {
 		l.pairs.drop(g)
 		l.targets.drop(g.account)
+		l.known.put(g, time.Now())
 	}
 	l.next(g)
 }
