@@ -149,3 +149,19 @@ func ours(owner string) authz.Object {
 	obj.Tenant = acme
 	return obj
 }
+
+// TestAMisuseThatOnlyTheSecondDecisionMeetsIsOne: an attribute of another type than the policy
+// declares is a defect of the service, not an outage, whichever rule asks for it.
+func TestAMisuseThatOnlyTheSecondDecisionMeetsIsOne(t *testing.T) {
+	w := newWorld(t, func(c *authz.Config) {
+		c.HideExistence = authz.HideUnless("read")
+		c.Policy = engine(t, "p, role:viewer, *, note, read, r.obj.owner == r.sub.id, allow\np, role:admin, *, note, update, true, allow\np, role:authenticated, *, /me, GET, true, allow")
+	})
+	bearer, _ := w.login(acme, alice, "viewer")
+	w.inside(bearer, func(ctx context.Context) {
+		_, err := authz.Check(ctx, "update", authz.Object{Type: "note", ID: "1", Tenant: acme, Attributes: authz.Values{"owner": 7}})
+		if !errors.Is(err, middleware.ErrMisused) || errors.Is(err, middleware.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
