@@ -15,9 +15,6 @@ func regexpPrefix(expression string) string {
 		return ""
 	}
 	text, _ := leadingText(re)
-	// A byte that is no UTF-8 reads as U+FFFD to the matcher, so that this rune stands for
-	// several texts.
-	text, _, _ = strings.Cut(text, string(utf8.RuneError))
 	return text
 }
 
@@ -66,7 +63,10 @@ func leadingText(re *syntax.Regexp) (text string, whole bool) {
 		if re.Flags&syntax.FoldCase != 0 {
 			return "", false
 		}
-		return string(re.Rune), true
+		// A byte that is no UTF-8 reads as U+FFFD to the matcher, so that this rune stands for
+		// several texts. It ends a beginning here, before beginnings are compared by bytes.
+		text, _, several := strings.Cut(string(re.Rune), string(utf8.RuneError))
+		return text, !several
 	case syntax.OpCapture:
 		return leadingText(re.Sub[0])
 	case syntax.OpPlus:

@@ -76,6 +76,8 @@ func TestABeginningExcludesNoMatch(t *testing.T) {
 		{"regexMatch", "(?i)^k", []string{"K", "\u212a"}}, // the Kelvin sign folds to k
 		{"regexMatch", "^\ufffd/a", []string{"\xff/a", "\ufffd/a"}},
 		{"regexMatch", "^/a\ufffd", []string{"/a\xff"}},
+		{"regexMatch", "^(\ufffda|\ufffcb)", []string{"\xffa", "\ufffda", "\ufffcb"}}, // they share two bytes
+		{"regexMatch", "^/a(?:\ufffd|\ufffcb)", []string{"/a\xff", "/a\xc3x", "/a\ufffcb"}},
 		{"regexMatch", "^a|b", []string{"a", "xb"}},
 		{"regexMatch", "^(a|ab)c", []string{"ac", "abc"}},
 		{"regexMatch", "^(/foo|/fob)/", []string{"/foo/", "/fob/"}},
