@@ -118,6 +118,10 @@ const carriageReturn = "a carriage return inside the line: end lines with a line
 
 // unprinted names a character that must not stand in a line.
 func unprinted(c rune) string {
+	switch c {
+	case '\v', '\f', 0x85, 0x2028, 0x2029:
+		return "a character that does not print, " + hint.Rune(string(c)) + ": delete it, and end lines with a line feed"
+	}
 	if name := hint.Invisible(c); name != "" && unicode.IsSpace(c) {
 		return "a character that does not print, " + hint.Rune(string(c)) + ": write an ordinary space"
 	} else if name != "" {

@@ -18,6 +18,9 @@ func nameHint(s, why string) (at int, better string) {
 	if at, why, found := commented(s, why); found {
 		return at, why
 	}
+	if inner, ok := inOtherQuotes(s); ok {
+		return 0, why + notQuoted + quoteless(inner)
+	}
 	space, name, found := strings.Cut(s, ":")
 	if i := foreign(s, func(i int) bool { return space != "user" || i < len(space) }); i >= 0 {
 		more := alike(s[i:])
@@ -97,6 +100,9 @@ func plainName(s string) string {
 func tenantHint(s, why string) (at int, better string) {
 	if at, why, found := commented(s, why); found {
 		return at, why
+	}
+	if inner, ok := inOtherQuotes(s); ok {
+		return 0, why + notQuoted + quoteless(inner)
 	}
 	at = -1
 	for i := range len(s) {

@@ -18,7 +18,13 @@ func actionHint(object, action, why string) (at int, better string) {
 	if action == "HEAD" {
 		return 0, why
 	}
-	route := strings.HasPrefix(object, "/")
+	if inner, ok := inOtherQuotes(action); ok {
+		return 0, why + notQuoted + quoteless(inner)
+	}
+	if strings.HasPrefix(action, "/") {
+		return 0, why + ": a route is the value before its method"
+	}
+	route := isRoute(object)
 	if i := foreign(action, func(int) bool { return true }); i >= 0 {
 		return i, why + ": " + hint.Rune(action[i:]) + alike(action[i:])
 	}
@@ -105,6 +111,12 @@ func objectHint(s, why string) (at int, better string) {
 	if at, why, found := commented(s, why); found {
 		return at, why
 	}
+	if inner, ok := inOtherQuotes(s); ok {
+		return 0, why + notQuoted + quoteless(inner)
+	}
+	if isMethod(s) {
+		return 0, why + ": a method is the value after its route"
+	}
 	if path, ok := urlPath(s); ok {
 		return 0, quote(s) + " is a URL: write the route, such as /" + quoteless(path)
 	}
@@ -121,10 +133,19 @@ func objectHint(s, why string) (at int, better string) {
 	if i := strings.IndexByte(s, '?'); route && i > 0 {
 		return i, why + ": a query is no part of a route: write " + quoteless(s[:i])
 	}
+	typ, id, found := strings.Cut(s, ":")
+	if found && !route && len(id) > 1 && id[0] == ' ' {
+		return len(typ) + 1, why + ": no space stands after the colon: write " + quoteless(typ) + ":" + quoteless(strings.TrimLeft(id, " "))
+	}
 	if i := strings.IndexAny(s, " ,\"'#?\\"); i >= 0 {
 		return i, why
 	}
-	typ, id, found := strings.Cut(s, ":")
+	if i := strings.IndexByte(typ, '/'); found && !route && i > 0 {
+		return 0, why + ": a route begins with /: write /" + quoteless(s)
+	}
+	if found && id == "" {
+		return 0, why + ": write " + missingID(typ)
+	}
 	if before, after, ok := strings.Cut(s, "/"); ok && !found && !route && validWord(kebab(before)) && after != "" {
 		return len(before), why + ": write " + kebab(before) + ":" + quoteless(after) + " for an object, /" + quoteless(s) + " for a route"
 	}
@@ -139,6 +160,14 @@ func objectHint(s, why string) (at int, better string) {
 		return min(at, max(len(s)-1, 0)), why + ": a type is a word in lower case: write " + small
 	}
 	return 0, why
+}
+
+// missingID says what to write for a type with a colon and nothing after it.
+func missingID(typ string) string {
+	if typ+":" == routeSpace {
+		return "route:/invoices/:id for the one route of that name"
+	}
+	return quoteless(typ) + " for the type as a whole, " + quoteless(typ) + ":42 for the one of that id"
 }
 
 // urlPath returns the path of a URL, without its slash, also of one without a scheme.
@@ -164,6 +193,9 @@ func isWordByte(b byte) bool { return isLower(b) || isDigit(b) || b == '_' || b 
 func effectHint(condition, effect, why string) (at int, better string) {
 	if at, why, found := commented(effect, why); found {
 		return at, why
+	}
+	if inner, ok := inOtherQuotes(effect); ok {
+		return 0, why + notQuoted + quoteless(inner)
 	}
 	if i := foreign(effect, func(int) bool { return true }); i >= 0 {
 		return i, why + ": " + hint.Rune(effect[i:]) + alike(effect[i:])

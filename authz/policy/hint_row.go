@@ -54,6 +54,9 @@ func unknownSection(s string) (at int, why string) {
 	if strings.TrimLeft(s, "<=>|") == "" && len(s) >= 7 || len(s) > 7 && (strings.HasPrefix(s, "<<<<<<< ") || strings.HasPrefix(s, ">>>>>>> ") || strings.HasPrefix(s, "||||||| ")) {
 		return 0, "a merge conflict that nobody has resolved: choose one side, and delete the marks"
 	}
+	if at, more := decorated(s); more != "" {
+		return at, why + "; " + more
+	}
 	for _, mark := range [...]string{"//", "--", ";", "/*", "*", "%", "<!--", "'", "REM ", "rem "} {
 		if strings.HasPrefix(s, mark) {
 			return 0, why + "; " + ownLine
@@ -66,10 +69,20 @@ func unknownSection(s string) (at int, why string) {
 	}
 	word, _, more := strings.Cut(s, " ")
 	switch {
+	case s == "":
+		return 0, why + "; delete the comma before p, or the line"
 	case s == "P" || s == "G":
 		return 0, why + "; write " + strings.ToLower(s)
 	case more && (word == "p" || word == "g"):
 		return 1, why + "; a comma is missing after " + word
+	case len(s) > 1 && (s[0] == 'p' || s[0] == 'g') && (s[1] == ':' || s[1] == '='):
+		return 1, why + "; a comma stands after " + s[:1]
+	case s == "e" || s == "m" || s == "r":
+		return 0, why + "; definitions stand in model.conf"
+	case s == "policy" || s == "rule" || s == "permission":
+		return 0, why + "; write p"
+	case s == "group" || s == "grouping" || s == "role":
+		return 0, why + "; write g"
 	case strings.HasPrefix(s, "["):
 		return 0, why + "; sections in brackets stand in model.conf"
 	case strings.HasPrefix(s, "role:") || strings.HasPrefix(s, "user:"):
@@ -81,6 +94,41 @@ func unknownSection(s string) (at int, why string) {
 	}
 	return 0, why
 }
+
+// decorated says what stands around the name of a section, or on a line of its own, where a
+// table was copied out of a text or saved by a spreadsheet; "" for nothing of the kind.
+func decorated(s string) (at int, why string) {
+	switch {
+	case strings.HasPrefix(s, "```") || strings.HasPrefix(s, "~~~") || strings.Trim(s, "|-: ") == "" && strings.Contains(s, "--"):
+		return 0, "delete the line, which is Markdown"
+	case strings.HasPrefix(s, "|"):
+		return 0, "values are separated by commas, and no bars stand around them"
+	case strings.HasPrefix(strings.ToLower(s), "sep="):
+		return 0, "delete the line, which is a spreadsheet's own"
+	case strings.HasPrefix(s, "--"):
+		return 0, "" // a comment of SQL
+	}
+	// - p, 1. p, "p" in other quotes, =p
+	begins := strings.TrimLeft(s, " `'*+=-•·>.)0123456789")
+	core := strings.TrimRight(begins, " `':.*")
+	if core == s || core != "p" && core != "g" {
+		return 0, ""
+	}
+	if at = len(s) - len(begins); at > 0 {
+		return 0, "delete what stands before " + core
+	}
+	return len(core), "a comma stands after " + core
+}
+
+// inOtherQuotes returns what stands in quotes that are none in CSV.
+func inOtherQuotes(s string) (inner string, ok bool) {
+	if len(s) < 3 || s[0] != '\'' && s[0] != '`' || s[len(s)-1] != s[0] {
+		return "", false
+	}
+	return s[1 : len(s)-1], true
+}
+
+const notQuoted = ": it stands in quotes that are part of it: write "
 
 // miscounted reports a row that has another number of values than want names.
 func miscounted(file string, r row, want []string, p *problems, fault func(i int) (at int, why string)) {

@@ -46,6 +46,17 @@ func constantFor(a, c *operand) string {
 	return ""
 }
 
+// conditionMeant says what to write instead of an operand that stands alone and is no bool.
+func (o *operand) conditionMeant() string {
+	if o.part == "" && o.kind == String && strings.EqualFold(strings.TrimSpace(o.s), "true") {
+		return "write true, without quotes"
+	}
+	if o.part == "" {
+		return "write true for none, or compare it with an attribute"
+	}
+	return "compare it with something"
+}
+
 // numberFor says what to write beside an attribute that is a number.
 func numberFor(a, c *operand) string {
 	if c.kind != String {

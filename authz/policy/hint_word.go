@@ -23,9 +23,9 @@ func habit(word string) string {
 		return "write in"
 	case "true", "false":
 		return "write " + strings.ToLower(word)
-	case "yes", "on":
+	case "yes", "on", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "sant", "prawda": // as spreadsheets write it
 		return "write true"
-	case "no", "off":
+	case "no", "off", "falsch", "faux", "falso", "onwaar", "falskt":
 		return "write false"
 	case "null", "nil", "none", "undefined", "nothing", "void", "nan":
 		return "there is no null: where an attribute is not there, an allow rule does not match, and a deny rule does"

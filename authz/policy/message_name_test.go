@@ -55,7 +55,7 @@ func TestASlipInANameSaysWhatToWrite(t *testing.T) {
 		{"a type with a dot", "p, role:a, *, billing.invoice, read, true, allow", []string{`1:22: "billing.invoice" is neither a route such as /invoices/:id nor a type such as invoice: a type is a word in lower case: write billing-invoice`}},
 		{"a Cyrillic letter in a type", "p, role:a, *, dос, read, true, allow", []string{`1:16: "dос" is neither a route such as /invoices/:id nor a type such as invoice: U+043E (Cyrillic letter о) looks like o: write o`}},
 		{"a star in the middle", "p, role:a, *, /a/*/b, GET, true, allow", []string{"1:18: * stands only at the end of an object: Casbin ignores what follows it"}},
-		{"an id forgotten", "p, role:a, *, doc:, read, true, allow", []string{`1:15: "doc:" has no id after the colon`}},
+		{"an id forgotten", "p, role:a, *, doc:, read, true, allow", []string{`1:15: "doc:" has no id after the colon: write doc for the type as a whole, doc:42 for the one of that id`}},
 		{"a pattern of methods", "p, role:a, *, /x, (GET)|(POST), true, allow", []string{`1:19: "(GET)|(POST)" on a route: write a method in upper case, or *: one row for each method: GET, POST`}},
 		{"methods with a bar", "p, role:a, *, /x, GET|POST, true, allow", []string{`1:22: "GET|POST" on a route: write a method in upper case, or *: one row for each method: GET, POST`}},
 		{"methods in a list", `p, role:a, *, /x, "GET, POST", true, allow`, []string{`1:23: "GET, POST" on a route: write a method in upper case, or *: one row for each method: GET, POST`}},

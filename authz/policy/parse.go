@@ -76,7 +76,7 @@ func (p *parser) truth(a operand) (*node, *syntaxError) {
 		return nil, p.wrong("there is no arithmetic: hand the result over as an attribute")
 	}
 	if a.kind != Bool {
-		return nil, a.wrong(a.what() + " is no condition: compare it with something")
+		return nil, a.wrong(a.what() + " is no condition: " + a.conditionMeant())
 	}
 	return p.compare(opTrue, leaf{a: a}), nil
 }

@@ -1,6 +1,9 @@
 package hint
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Invisible names a character that nobody sees, or that moves what stands beside it, and
 // returns "" for any other. The ASCII space is seen.
@@ -80,8 +83,8 @@ func Quotation(c rune) bool {
 
 // The letters of each list look like the ASCII characters below them.
 const (
-	alike = "аеорсухіјѕһԁԛԝɡıοναρικυχАВЕКМНОРСТХІЈЅҮΑΒΕΖΗΙΚΜΝΟΡΤΥΧօս−–—‐‑"
-	ascii = "aeopcyxijshdqwgiovapikuxABEKMHOPCTXIJSYABEZHIKMNOPTYXou-----"
+	alike = "∗⁎∕⁄аеорсухіјѕһԁԛԝɡıοναρικυχАВЕКМНОРСТХІЈЅҮΑΒΕΖΗΙΚΜΝΟΡΤΥΧօս−–—‐‑"
+	ascii = "**//aeopcyxijshdqwgiovapikuxABEKMHOPCTXIJSYABEZHIKMNOPTYXou-----"
 )
 
 // ASCII returns the ASCII character that c looks like, and false when it looks like none.
@@ -89,6 +92,13 @@ const (
 func ASCII(c rune) (byte, bool) {
 	if '\uff01' <= c && c <= '\uff5e' {
 		return byte(c - '\uff01' + '!'), true
+	}
+	if c > unicode.MaxASCII && unicode.IsDigit(c) { // blocks begin with a zero
+		for _, r := range unicode.Nd.R16 {
+			if rune(r.Lo) <= c && c <= rune(r.Hi) {
+				return byte('0' + (c-rune(r.Lo))%10), true
+			}
+		}
 	}
 	i := 0
 	for _, like := range alike {
