@@ -39,7 +39,8 @@ func (q *inquiry) decide() (outcome, error) {
 	if v.ruleless || v.rows.count == 0 {
 		return q.decideOnce()
 	}
-	q.expect()
+	q.ask()
+	q.fetch()
 	if !q.meets(v.needs) {
 		// A piece of the matcher may be an error for this request, and then it depends on the
 		// order which rules are reached.

@@ -78,14 +78,6 @@ func (t *texts) next(hash, at uint32) uint32 {
 
 func (t *texts) hash(s string) uint32 { return uint32(maphash.String(t.seed, s)) | 1 }
 
-// expect returns s as a term without its number, and has the place fetched where the number
-// is looked up later.
-func (t *texts) expect(s string) term {
-	hash := t.hash(s)
-	prefetch(t.slots, uint64(t.first(hash)))
-	return term{hash: hash}
-}
-
 // guess is the number that the text with a hash has, when it has one and stands where it is
 // looked for first.
 func (t *texts) guess(hash uint32) uint32 { return t.first(hash) + 1 }

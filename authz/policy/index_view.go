@@ -33,6 +33,7 @@ type view struct {
 	parts    []*part
 	always   []uint32 // rules that no part finds, sorted
 	needs    []need
+	early    []int // see foresee
 	pathKeys []pathKey
 	roleKeys []roleKey
 	plan     Plan
@@ -69,6 +70,7 @@ func (ix *Index) newView(ctx casbin.EnforceContext) (*view, error) {
 	}
 	v.atomize(v.matcher)
 	v.index()
+	v.foresee()
 	return v, nil
 }
 
