@@ -61,6 +61,7 @@ func TestARefusalTellsOfAnObjectOnlyToThoseWhoMaySeeIt(t *testing.T) {
 		"another tenant's of a type never hidden":     {[]string{"viewer"}, "update", authz.Object{Type: "plan", ID: "1", Tenant: globex}, authz.ErrHidden},
 		"an id that cannot be one":                    {[]string{"editor"}, "update", authz.Object{Type: "note", ID: "1\n", Tenant: acme}, authz.ErrHidden},
 		"an action that cannot be one":                {[]string{"viewer"}, "UP DATE", ours("bob"), authz.ErrDenied},
+		"a wrong type, asked for by reading":          {[]string{"editor"}, "update", authz.Object{Type: "draft", ID: "1", Tenant: acme, Attributes: authz.Values{"owner": 7}}, middleware.ErrMisused},
 		"a type that nobody knows":                    {[]string{"viewer"}, "update", authz.Object{Type: "unheard", ID: "1", Tenant: acme}, middleware.ErrMisused},
 	} {
 		w := newWorld(t, hide)
