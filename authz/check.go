@@ -44,7 +44,10 @@ var (
 // obj.Tenant is the tenant that is stored with the object. Where it is not the caller's, there
 // is no such object: [ErrHidden]. Taken from the caller instead, it would prove nothing.
 // Without an ID, as when creating, obj may leave it out: then it is the caller's. An anonymous
-// caller has no tenant and is asked about in the object's, where rules for role:anyone decide.
+// caller has no tenant and is asked about in the object's, where rules for role:anyone decide,
+// those of the tenant's own file too. Whether that tenant is active is not asked, since nobody
+// is bound to it: a service that shows what tenants publish asks the session manager's
+// TenantStatus.
 func Check(ctx context.Context, action Action, obj Object) (Decision, error) {
 	decision, err := check(ctx, action, obj)
 	if err != nil {
