@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -123,4 +124,25 @@ func weekdayOf(s string) int {
 		}
 	}
 	return 0
+}
+
+// neverAddress refuses a constant that is meant for a network, or an address in a form that the
+// client's never has: a deny rule for such a one would be in force for nobody.
+func neverAddress(a, c *operand) *syntaxError {
+	if a.part != ofEnv || a.name != EnvIP || c.part != "" || c.kind != String {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(c.s); err == nil {
+		if form := ip.WithZone("").Unmap().String(); form != c.s {
+			return c.wrong("r.env.ip never has this form: write '" + form + "'")
+		}
+		return nil
+	}
+	network := "192.0.2.0/24"
+	if n, err := netip.ParsePrefix(c.s); err == nil {
+		network = n.Masked().String()
+	} else if !strings.Contains(c.s, "*") || !all(c.s, func(b byte) bool { return isDigit(b) || b == '.' || b == '*' }) {
+		return nil
+	}
+	return c.wrong("r.env.ip is one address and no network: write ipMatch(r.env.ip, '" + network + "')")
 }

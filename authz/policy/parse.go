@@ -127,6 +127,12 @@ func (p *parser) comparison() (*node, *syntaxError) {
 	if err := comparable(op, int(t.at), &a, &b); err != nil {
 		return nil, err
 	}
+	if err := neverAddress(&a, &b); err != nil {
+		return nil, err
+	}
+	if err := neverAddress(&b, &a); err != nil {
+		return nil, err
+	}
 	return p.compare(op, leaf{a: a, b: b}), nil
 }
 
@@ -233,6 +239,8 @@ func (p *parser) list(a operand) ([]written, *syntaxError) {
 				why += ": " + more
 			}
 			return nil, v.wrong(why)
+		case neverAddress(&a, &v) != nil:
+			return nil, neverAddress(&a, &v)
 		case len(list) == maxList:
 			return nil, v.wrong("the list is too long: it has at most " + itoa(maxList) + " values")
 		case v.n < 0:
