@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/casbin/casbin/v2/model"
@@ -81,14 +82,49 @@ func unconditional(a *model.Assertion) error {
 	return nil
 }
 
+// unasked refuses conditions in domains that Casbin passes over: it asks for that of the first
+// link alone, and takes the others to hold; and it looks for one under the domain of the
+// request, so that one of a pattern is never found.
+func unasked(a *model.Assertion, patterns bool) error {
+	if len(a.Tokens) <= 2 {
+		return nil
+	}
+	granted := map[string]bool{}
+	for _, row := range a.Policy {
+		if len(row) > 1 {
+			granted[row[1]] = true
+		}
+	}
+	for _, row := range a.Policy {
+		if len(row) <= len(a.Tokens) || !slices.ContainsFunc(row[len(a.Tokens):], func(v string) bool { return v != "_" }) {
+			continue
+		}
+		why := ""
+		switch {
+		case granted[row[0]]:
+			why = quote(row[0]) + " is granted to others, and in domains Casbin asks for the condition of their first link alone: grant them " + quote(row[1]) + " itself, with the condition"
+		case patterns && !all(row[2], isPlain):
+			why = "Casbin looks for the condition under the domain that is asked for, and finds none under a pattern: write a row for each domain"
+		default:
+			continue
+		}
+		return fmt.Errorf("%w: %s, %s: %s", ErrInvalid, a.Key, strings.Join(row, ", "), why)
+	}
+	return nil
+}
+
 // conditional takes the enforcer's manager of conditional roles, whose conditions are
 // functions that ask the clock or the service.
 func (s *roleSection) conditional(a *model.Assertion) error {
 	switch rm := a.CondRM.(type) {
 	case *manager.ConditionalRoleManager, *manager.ConditionalDomainManager:
 		// It would match the names of its rows against a text of the request.
-		if _, names, _ := fieldsOf(reflect.ValueOf(rm)); names.Kind() != reflect.Func || !names.IsNil() {
+		_, names, domains := fieldsOf(reflect.ValueOf(rm))
+		if names.Kind() != reflect.Func || !names.IsNil() {
 			return fmt.Errorf("%w: %s: conditional roles with a matching function for names cannot be asked safely", ErrInvalid, a.Key)
+		}
+		if err := unasked(a, domains.Kind() == reflect.Func && !domains.IsNil()); err != nil {
+			return err
 		}
 	}
 	s.asked, s.why = a.CondRM, "conditional roles, asked of the enforcer at each decision: a row without a condition function always holds"
