@@ -19,12 +19,13 @@ import (
 // reads.
 const maxLogoutBody = 4 * token.MaxLength
 
-// Revoker ends sessions, where it is no error when there are none, and says which are live.
-// [session.Manager] is one.
+// Revoker ends sessions, where it is no error when there are none, and lists the live ones.
+// End reports whether the session was live, in the same step: between a look and the end it
+// could move to another id. [session.Manager] is one.
 type Revoker interface {
-	Revoke(ctx context.Context, ref session.Ref) error
+	End(ctx context.Context, ref session.Ref) (live bool, err error)
 	RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error
-	Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error)
+	List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error)
 }
 
 // LogoutConfig says whose logout tokens end which sessions. Three fields are required.

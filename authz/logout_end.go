@@ -89,7 +89,7 @@ func (cfg LogoutConfig) endOwn(ctx context.Context, l *token.Logout, tenants []t
 func (cfg LogoutConfig) endFound(ctx context.Context, l *token.Logout, refs []session.Ref) error {
 	var errs []error
 	moved := map[session.UserID][]tenant.ID{}
-	for _, ref := range refs {
+	for _, ref := range distinct(refs) { // of one that comes twice, the second would seem to have moved
 		live, err := cfg.endLive(ctx, ref)
 		switch {
 		case err != nil:
@@ -99,7 +99,7 @@ func (cfg LogoutConfig) endFound(ctx context.Context, l *token.Logout, refs []se
 		}
 	}
 	for user, was := range moved {
-		tenants, err := cfg.tenants(ctx, l)
+		tenants, err := cfg.tenants(ctx, l) // unknown ones are an error, and the session may live in one
 		errs = append(errs, err, cfg.endUser(ctx, append(was, tenants...), user))
 	}
 	return errors.Join(errs...)
@@ -107,30 +107,67 @@ func (cfg LogoutConfig) endFound(ctx context.Context, l *token.Logout, refs []se
 
 // endLive ends a session and reports whether it was live until then.
 func (cfg LogoutConfig) endLive(ctx context.Context, ref session.Ref) (live bool, err error) {
-	sessions, err := cfg.Sessions.Peek(ctx, ref.Tenant, ref.User, []session.ID{ref.ID})
-	if err != nil {
+	if live, err = cfg.Sessions.End(ctx, ref); err != nil {
 		return false, unavailable("sessions", err)
-	}
-	live = slices.ContainsFunc(sessions, func(s session.Session) bool { return s.ID == ref.ID })
-	if err := cfg.Sessions.Revoke(ctx, ref); err != nil {
-		return live, unavailable("sessions", err)
 	}
 	return live, nil
 }
 
-// endUser ends every session of a user in some tenants. It goes on after an error, so that
-// one tenant's outage keeps nobody signed in elsewhere until the provider asks again.
+// maxRounds is how often the sessions of a user are ended who moves between tenants meanwhile.
+const maxRounds = 3
+
+// endUser ends every session of a user in some tenants. They are told one after the other, and
+// a session may move into one that was told before: so all are asked whether one is left.
 func (cfg LogoutConfig) endUser(ctx context.Context, tenants []tenant.ID, user session.UserID) error {
-	var errs []error
-	for i, t := range tenants {
-		if slices.Contains(tenants[:i], t) {
-			continue
+	tenants = distinct(tenants)
+	for range maxRounds {
+		if err := cfg.revokeUser(ctx, tenants, user); err != nil || len(tenants) == 1 {
+			return err
 		}
+		left, err := cfg.signedIn(ctx, tenants, user)
+		if err != nil || !left {
+			return err
+		}
+	}
+	return unavailable("sessions", errors.New("the user moves between tenants meanwhile"))
+}
+
+// revokeUser goes on after an error, so that one tenant's outage keeps nobody signed in
+// elsewhere until the provider asks again.
+func (cfg LogoutConfig) revokeUser(ctx context.Context, tenants []tenant.ID, user session.UserID) error {
+	var errs []error
+	for _, t := range tenants {
 		if err := cfg.Sessions.RevokeUser(ctx, t, user); err != nil {
 			errs = append(errs, unavailable("sessions", err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// signedIn reports whether the user has a live session that they signed in to. Those of others
+// who act as the user move to no other tenant.
+func (cfg LogoutConfig) signedIn(ctx context.Context, tenants []tenant.ID, user session.UserID) (bool, error) {
+	for _, t := range tenants {
+		sessions, err := cfg.Sessions.List(ctx, t, user)
+		if err != nil {
+			return false, unavailable("sessions", err)
+		}
+		if slices.ContainsFunc(sessions, func(s session.Session) bool { return s.Actors.Len() == 0 }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// distinct returns what is listed, each once, in the order in which it comes first.
+func distinct[T comparable](listed []T) []T {
+	var once []T
+	for _, v := range listed {
+		if !slices.Contains(once, v) {
+			once = append(once, v)
+		}
+	}
+	return once
 }
 
 func unavailable(what string, err error) error {

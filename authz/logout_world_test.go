@@ -47,12 +47,12 @@ func (f *failing) Use(ctx context.Context, key token.ReplayKey, ttl time.Duratio
 	return f.replay.Use(ctx, key, ttl)
 }
 
-func (f *failing) Revoke(ctx context.Context, ref session.Ref) error {
+func (f *failing) End(ctx context.Context, ref session.Ref) (bool, error) {
 	if f.revoke != nil {
-		return f.revoke
+		return false, f.revoke
 	}
 	f.revocations++
-	return f.Manager.Revoke(ctx, ref)
+	return f.Manager.End(ctx, ref)
 }
 
 func (f *failing) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error {

@@ -190,14 +190,57 @@ func (m *Manager) Revoke(ctx context.Context, ref Ref) error {
 	return m.end(ctx, ref, s)
 }
 
+// End is [Manager.Revoke] that reports whether the session was live until then. When it was
+// not, it may have moved: [Manager.Rotate] and the like leave a session of another id, and
+// whoever goes by the old one ends nothing. Of an End and such a move at the same time exactly
+// one succeeds. It works in every status of the tenant.
+func (m *Manager) End(ctx context.Context, ref Ref) (live bool, err error) {
+	if err := ref.Validate(); err != nil {
+		return false, err
+	}
+	for attempt := 0; ; attempt++ {
+		sessions, err := m.store.Peek(ctx, ref.Tenant, ref.User, []ID{ref.ID})
+		if err != nil {
+			return false, known(err)
+		}
+		if len(sessions) == 0 {
+			return false, known(m.store.Revoke(ctx, ref)) // what cannot be read is ended all the same
+		}
+		s, err := asked(ref, sessions[0], nil)
+		if err != nil {
+			return false, err
+		}
+		err = known(m.store.End(ctx, ref, s.Version))
+		switch {
+		case err == nil:
+			return true, m.endOrigins(ctx, s)
+		case errors.Is(err, tenant.ErrSuspended), errors.Is(err, tenant.ErrUnknown):
+			// In a tenant that is not served no session moves, and only Revoke ends one.
+			return true, m.end(ctx, ref, s)
+		case errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnavailable):
+			return false, nil
+		case !errors.Is(err, ErrConflict) || attempt == maxAttempts-1:
+			return false, err
+		}
+		if err := backOff(ctx, attempt); err != nil {
+			return false, err
+		}
+	}
+}
+
 // end ends the session of ref, and those out of which somebody acts by s, if s is that session.
 func (m *Manager) end(ctx context.Context, ref Ref, s Session) error {
-	if err := known(m.store.Revoke(ctx, ref)); err != nil || s.Ref() != ref || s.Actors.Len() == 0 {
+	if err := known(m.store.Revoke(ctx, ref)); err != nil || s.Ref() != ref {
 		return err
 	}
+	return m.endOrigins(ctx, s)
+}
+
+// endOrigins ends the sessions out of which somebody acts by s.
+func (m *Manager) endOrigins(ctx context.Context, s Session) error {
 	origin := s.originRef()
-	if origin.Validate() != nil {
-		return nil // it was made before sessions had origins
+	if s.Actors.Len() == 0 || origin.Validate() != nil {
+		return nil // nobody does, or it was made before sessions had origins
 	}
 	own, _ := m.store.Load(ctx, origin)
 	if own.Actors.Len() >= s.Actors.Len() {
