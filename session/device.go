@@ -106,7 +106,8 @@ func (m *Manager) RevokeOthers(ctx context.Context, ref Ref) error {
 	return gone(ref, known(m.store.RevokeOthers(ctx, s.Ref())))
 }
 
-// Events returns what happened to the sessions of a user in a tenant; see [Store.Events].
+// Events returns what happened to the sessions of a user in a tenant; see [Store.Events]. Times
+// are in UTC.
 func (m *Manager) Events(ctx context.Context, t tenant.ID, u UserID) ([]Event, error) {
 	leave, err := enter(ctx, t)
 	if err != nil {
@@ -116,6 +117,9 @@ func (m *Manager) Events(ctx context.Context, t tenant.ID, u UserID) ([]Event, e
 	events, err := m.store.Events(ctx, t, u)
 	if err != nil {
 		return nil, known(err)
+	}
+	for i := range events {
+		events[i].At = events[i].At.UTC()
 	}
 	return events, nil
 }

@@ -8,29 +8,30 @@ import "time"
 //
 // An event holds no secret and names sessions by [ID.Digest]. A store that keeps events
 // outside the process seals Reason, Actor and As. Events are kept for a bounded time and
-// number, both the store's to choose; copy them to keep them for longer.
+// number, both the store's to choose; copy them to keep them for longer. Its JSON has lower_snake
+// names, a time of RFC 3339, and no member for what is empty.
 type Event struct {
-	Kind EventKind
-	At   time.Time // by the store's clock, to the millisecond
+	Kind EventKind `json:"kind"`
+	At   time.Time `json:"at,omitzero"` // by the store's clock, to the millisecond
 
 	// Session is the digest of the session's id. It is empty for the kinds that end the
 	// sessions of a user, a tenant or everyone.
-	Session string
+	Session string `json:"session,omitempty"`
 
 	// Next is the digest of the id that the session was rotated to.
-	Next string
+	Next string `json:"next,omitempty"`
 
 	// Actor is the user who acts as the user of the session, its current actor. Where the
 	// session has none, or the event names no session, it is the one who acts in the request
 	// that made the change: see [ActorFromContext]. It is zero when nobody acts as another.
-	Actor UserID
+	Actor UserID `json:"actor,omitzero"`
 
 	// As is the user as whom the session's user acts out of it.
-	As UserID
+	As UserID `json:"as,omitzero"`
 
 	// Reason is why somebody acts as another user, in the events by which that begins: see
 	// [Impersonation]. It is empty for every other event.
-	Reason string
+	Reason string `json:"reason,omitempty"`
 }
 
 // EventKind says what happened.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +95,65 @@ func TestDevicesRolesActorsAndMethodsGoThroughJSON(t *testing.T) {
 		roundTrip(t, someRoles.Draw(t, "roles"))
 		roundTrip(t, someUser.Draw(t, "user"))
 	})
+}
+
+func TestEventsGoThroughJSON(t *testing.T) {
+	kinds := rapid.SampledFrom([]session.EventKind{session.EventCreated, session.EventRotated, session.EventImpersonated, session.EventUserRevoked, session.EventTenantRevoked})
+	nobody := rapid.OneOf(someUser, rapid.Just(session.UserID{}))
+	digest := rapid.OneOf(rapid.Just(""), rapid.StringMatching(`[0-9a-f]{12}`))
+	snake := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+	rapid.Check(t, func(t *rapid.T) {
+		e := session.Event{
+			Kind: kinds.Draw(t, "kind"), At: someTime.Draw(t, "at"), Session: digest.Draw(t, "session"), Next: digest.Draw(t, "next"),
+			Actor: nobody.Draw(t, "actor"), As: nobody.Draw(t, "as"), Reason: rapid.StringMatching(`[a-z"<&é用 ]{0,10}`).Draw(t, "reason"),
+		}
+		roundTrip(t, e)
+		roundTrip(t, []session.Event{e, {Kind: session.EventAllRevoked}})
+	})
+	// Every type that services show to people has names of one form, those of later fields too.
+	for _, of := range []reflect.Type{reflect.TypeFor[session.Event](), reflect.TypeFor[session.Device](), reflect.TypeFor[session.Actor]()} {
+		for i := range of.NumField() {
+			if name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); !snake.MatchString(name) {
+				t.Errorf("%v.%s is %q in JSON", of, of.Field(i).Name, name)
+			}
+		}
+	}
+}
+
+// What a store has logged of an impersonation can be handed out as it is.
+func TestTheEventsOfAnImpersonationHaveJSON(t *testing.T) {
+	m := newManager(t, newStore(t), session.Options{})
+	s, _ := signIn(t, m)
+	as, err := m.Impersonate(t.Context(), s.Ref(), session.Impersonation{User: bob, Reason: "ticket 7", MaxAge: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Revoke(t.Context(), as.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	for user, wants := range map[session.UserID][]string{
+		s.User: {`"kind":"impersonated"`, `"as":"bob"`, `"reason":"ticket 7"`, `"session":"` + s.ID.Digest() + `"`, `"kind":"revoked"`},
+		bob:    {`"kind":"created"`, `"actor":"alice"`, `"reason":"ticket 7"`, `"session":"` + as.ID.Digest() + `"`},
+	} {
+		events, err := m.Events(t.Context(), s.Tenant, user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		assertNoCanary(t, string(text), s.ID.Reveal(), as.ID.Reveal())
+		for _, want := range wants {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("of %v: no %s in %s", user, want, text)
+			}
+		}
+		var back []session.Event
+		if err := json.Unmarshal(text, &back); err != nil || len(back) != len(events) || back[0] != events[0] {
+			t.Errorf("of %v: %s came back as %+v, %v", user, text, back, err)
+		}
+	}
 }
 
 func TestAttributesGoThroughJSONWithTheirTypes(t *testing.T) {
