@@ -61,7 +61,7 @@ var leaves = []struct {
 	why string
 }{
 	{"tenant", []string{"internal/hint", "internal/reqctx"}, "the lowest layer"},
-	{"internal/hint", nil, "it is below the lowest layer"},
+	{"internal/hint", []string{"internal/invisible"}, "it is below the lowest layer"},
 	{"internal/reqctx", nil, "it is below the lowest layer"},
 	{"internal/invisible", nil, "it is below the lowest layer"},
 	{"internal/need", nil, "it is below the lowest layer"},

@@ -3,10 +3,13 @@ package hint
 import (
 	"strings"
 	"unicode"
+
+	"github.com/reevehq/reeve/internal/invisible"
 )
 
 // Invisible names a character that nobody sees, or that moves what stands beside it, and
-// returns "" for any other. The ASCII space is seen.
+// returns "" for any other. The ASCII space is seen. Which those are is for
+// package invisible to say; here they have names. What does not print and has none is "" too.
 func Invisible(c rune) string {
 	switch c {
 	case 0:
@@ -71,6 +74,8 @@ func Invisible(c rune) string {
 		return "variation selector"
 	case 0xe0000 <= c && c <= 0xe007f:
 		return "a tag that nobody sees"
+	case c != ' ' && unicode.IsPrint(c) && invisible.Is(c):
+		return "a character that shows nothing"
 	}
 	return ""
 }
