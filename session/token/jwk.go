@@ -19,11 +19,12 @@ type jwk struct {
 	hasUse, hasOps          bool
 }
 
-// privateMember reports whether a member makes a key private or symmetric (RFC 7518 §6.2.2,
-// §6.3.2, §6.4).
+// privateMember reports whether a member makes a key private or symmetric: of EC, OKP and RSA
+// (RFC 7518 §6.2.2, §6.3.2), of oct (§6.4), and of AKP, the post-quantum keys (RFC 9964 §3), which
+// are not accepted here and may stand beside others.
 func privateMember(name string) bool {
 	switch name {
-	case "d", "p", "q", "dp", "dq", "qi", "oth", "k":
+	case "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv":
 		return true
 	}
 	return false

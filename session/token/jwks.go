@@ -25,7 +25,7 @@ const JWKSContentType = "application/jwk-set+json"
 //
 // Left out and listed by [KeySet.Ignored], as RFC 7517 §5 has it, is an entry that is no
 // object, repeats a member or has one of the wrong type, null among them; one that is not
-// for verifying signatures (use other than sig, key_ops without verify), has no kid, is
+// for verifying signatures alone (use other than sig, key_ops other than verify), has no kid, is
 // for an algorithm or a curve not accepted here, or that [NewKey] would refuse, such as one
 // whose alg does not fit its curve. Without an alg member Ed25519 is for EdDSA, P-256, P-384
 // and P-521 are for ES256, ES384 and ES512, and RSA is for RS256; any other algorithm of RSA
@@ -77,6 +77,8 @@ func usableKeys(entries []jwkEntry) (*KeySet, error) {
 			leave(i, entries[i].err)
 		case count[nameOf(key)] > 1:
 			leave(i, fmt.Errorf("one of %d different keys of this kid for %s", count[nameOf(key)], key.Algorithm()))
+		case offCurve(key):
+			leave(i, errors.New("not a point of Ed25519"))
 		default:
 			s.add(key)
 		}

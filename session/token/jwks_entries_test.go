@@ -35,6 +35,19 @@ func badEntries() []struct{ name, entry, kid, why string } {
 		{"half of a surrogate pair", jwkOf(token.EdDSA, "kid", `"b"`, "ext", `"\ud800"`), "b", "not UTF-8"},
 		{"deep nesting", jwkOf(token.EdDSA, "kid", `"b"`, "ext", strings.Repeat("[", 500)+strings.Repeat("]", 500)), "b", "nested too deep"},
 		{"a number that overflows", jwkOf(token.EdDSA, "kid", `"b"`, "ext", "1e400"), "b", "out of range"},
+		{"a point off the curve", jwkOf(token.EdDSA, "kid", `"b"`, "x", `"`+b64("\x02"+string(make([]byte, 31)))+`"`), "b", "not a point of Ed25519"},
+		{"a point of P-256 off the curve", jwkOf(token.ES256, "kid", `"b"`, "y", `"`+b64(string(make([]byte, 32)))+`"`), "b", "not a point of P-256"},
+		{"31 bytes of Ed25519", jwkOf(token.EdDSA, "kid", `"b"`, "x", `"`+b64(string(make([]byte, 31)))+`"`), "b", "31 bytes, want 32"},
+		{"57 bytes, as of Ed448", jwkOf(token.EdDSA, "kid", `"b"`, "x", `"`+b64(string(make([]byte, 57)))+`"`), "b", "57 bytes, want 32"},
+		{"alg Ed448 on Ed25519", jwkOf(token.EdDSA, "kid", `"b"`, "alg", `"Ed448"`), "b", `algorithm "Ed448"`},
+		{"alg ed25519 in lower case", jwkOf(token.EdDSA, "kid", `"b"`, "alg", `"ed25519"`), "b", `algorithm "ed25519"`},
+		{"alg Ed25519 on P-256", jwkOf(token.ES256, "kid", `"b"`, "alg", `"Ed25519"`), "b", "no public key for Ed25519"},
+		{"crv X25519", jwkOf(token.EdDSA, "kid", `"b"`, "crv", `"X25519"`), "b", "kty and crv"},
+		{"e of 1", jwkOf(token.RS256, "kid", `"b"`, "e", `"AQ"`), "b", "exponent"},
+		{"an even e", jwkOf(token.RS256, "kid", `"b"`, "e", `"BA"`), "b", "exponent"},
+		{"e with a leading zero", jwkOf(token.RS256, "kid", `"b"`, "e", `"AAEAAQ"`), "b", "zero byte"},
+		{"an even modulus", jwkOf(token.RS256, "kid", `"b"`, "n", `"`+b64(strings.Repeat("\xff", 255)+"\xfe")+`"`), "b", "even RSA modulus"},
+		{"a modulus of 8200 bits", jwkOf(token.RS256, "kid", `"b"`, "n", `"`+b64(strings.Repeat("\xff", 1025))+`"`), "b", "too long"},
 		{"a kid of 10 KB", jwkOf(token.EdDSA, "kid", `"`+strings.Repeat("b", 10_000)+`"`), "bbbb", "kid is not"},
 		{"a kid of another script", jwkOf(token.EdDSA, "kid", `"ключ"`), `\u043a`, "kid is not"},
 	}
@@ -81,7 +94,7 @@ func TestABadEntryOfAKeySetIsLeftOutAlone(t *testing.T) {
 // else is wrong with the entry that holds it.
 func TestAPublishedSecretRefusesTheWholeSet(t *testing.T) {
 	good := jwkOf(token.EdDSA, "kid", `"good"`)
-	for _, member := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
+	for _, member := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
 		for _, value := range []string{`"AQ"`, "null", `""`, "7", "{}", "[]"} {
 			for name, entry := range map[string]string{
 				"a good key":          jwkOf(token.RS256, member, value),

@@ -1,18 +1,15 @@
 package token
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 
 	"github.com/reevehq/reeve/session"
 )
@@ -137,34 +134,6 @@ func cleanPublic(alg Algorithm, public any) (any, error) {
 		}
 	}
 	return nil, fmt.Errorf("%T is no public key for %s", public, alg)
-}
-
-func cleanEd25519(key ed25519.PublicKey) (any, error) {
-	if len(key) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("%d bytes, want %d", len(key), ed25519.PublicKeySize)
-	}
-	if smallOrder(key) {
-		return nil, errors.New("a point of small order")
-	}
-	return slices.Clone(key), nil
-}
-
-// smallOrder reports whether a key is one of the points whose order divides 8, in any
-// encoding. An all-zero key is one. Signatures for them need no private key.
-func smallOrder(key ed25519.PublicKey) bool {
-	y := bytes.Clone(key)
-	y[31] &= 0x7f // the sign of x
-	switch hex.EncodeToString(y) {
-	case "0000000000000000000000000000000000000000000000000000000000000000", // y = 0, order 4
-		"0100000000000000000000000000000000000000000000000000000000000000", // y = 1, the identity
-		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", // order 8
-		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", // order 8
-		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // y = -1, order 2
-		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // y = p, which is 0
-		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f": // y = p+1, which is 1
-		return true
-	}
-	return false
 }
 
 func cleanECDSA(key *ecdsa.PublicKey, curve elliptic.Curve) (any, error) {
