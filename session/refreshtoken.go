@@ -15,15 +15,15 @@ import (
 // itself in every printer; [RefreshToken.Reveal] is the one way to the text. The zero
 // RefreshToken is empty.
 //
-// The text is behind a pointer for the reason given at [ID].
-type RefreshToken struct{ text *string }
+// The text is behind a function for the reason given at [SecretKey].
+type RefreshToken struct{ text *func() string }
 
 // Reveal returns the text for the client. The result is a secret.
 func (t RefreshToken) Reveal() string {
 	if t.text == nil {
 		return ""
 	}
-	return *t.text
+	return (*t.text)()
 }
 
 // IsZero reports whether there is no token.
@@ -77,7 +77,8 @@ func (c refreshClaims) seal(key *refreshKey) RefreshToken {
 	body = append(body, c.ref.User.String()...)
 	body = append(body, key.mac(body)...)
 	text := refreshPrefix + refreshEncoding.EncodeToString(body)
-	return RefreshToken{&text}
+	reveal := func() string { return text }
+	return RefreshToken{&reveal}
 }
 
 // openRefresh returns the claims of a token that one of the keys has sealed, and that

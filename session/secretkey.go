@@ -29,9 +29,10 @@ const MinKeyLength = 32
 //
 // A SecretKey is immutable and safe for concurrent use.
 //
-// The key is behind two pointers. fmt calls no method on the unexported fields of a struct and
-// reads them instead; it follows one pointer, and shows only the address of a second.
-type SecretKey struct{ p **secretMaterial }
+// The key is behind a function. fmt calls no method on the unexported fields of a struct and
+// reads them instead, following one pointer; other printers by reflection, such as that of
+// go-cmp, follow all. None looks into a function.
+type SecretKey struct{ p *func() secretMaterial }
 
 type secretMaterial struct {
 	bytes  []byte
@@ -44,8 +45,7 @@ func NewSecretKey(random []byte) SecretKey {
 	if len(random) == 0 {
 		return SecretKey{}
 	}
-	m := &secretMaterial{bytes: slices.Clone(random)}
-	return SecretKey{&m}
+	return newSecretKey(secretMaterial{bytes: slices.Clone(random)})
 }
 
 // NewPrivateKey returns the key that signs as private does: an [ed25519.PrivateKey], an
@@ -58,8 +58,12 @@ func NewPrivateKey(private crypto.Signer) SecretKey {
 	if key, ok := private.(ed25519.PrivateKey); ok {
 		private = slices.Clone(key)
 	}
-	m := &secretMaterial{signer: private}
-	return SecretKey{&m}
+	return newSecretKey(secretMaterial{signer: private})
+}
+
+func newSecretKey(m secretMaterial) SecretKey {
+	reveal := func() secretMaterial { return m }
+	return SecretKey{&reveal}
 }
 
 // ParseSecretKey reads a key as it stands in an environment variable or a file: the base64 or
@@ -124,7 +128,7 @@ func (k SecretKey) material() secretMaterial {
 	if k.p == nil {
 		return secretMaterial{}
 	}
-	return **k.p
+	return (*k.p)()
 }
 
 // IsZero reports whether there is no key.
@@ -140,6 +144,9 @@ func (k SecretKey) Signer() crypto.Signer { return k.material().signer }
 // Equal reports whether both are the same key, in a time that says nothing of where two keys
 // of one length differ.
 func (k SecretKey) Equal(other SecretKey) bool {
+	if k == other {
+		return true
+	}
 	a, b := k.material(), other.material()
 	if a.signer == nil || b.signer == nil {
 		return a.signer == nil && b.signer == nil && subtle.ConstantTimeCompare(a.bytes, b.bytes) == 1

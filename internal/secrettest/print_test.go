@@ -22,6 +22,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
@@ -102,7 +103,68 @@ func printed(v any) string {
 	if err := gob.NewEncoder(&out).Encode(v); err != nil {
 		out.WriteString(err.Error())
 	}
+	dump(&out, reflect.ValueOf(v), 0)
 	return out.String()
+}
+
+// dump is what printers by reflection alone do, as spew and go-cmp's diff: they follow every
+// pointer, read unexported fields, and call no method.
+func dump(out *bytes.Buffer, v reflect.Value, depth int) {
+	if depth > 40 || !v.IsValid() {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		dump(out, v.Elem(), depth+1)
+	case reflect.Struct:
+		if pkg := v.Type().PkgPath(); !strings.HasPrefix(pkg, module) && !strings.HasPrefix(pkg, "crypto/") && pkg != "math/big" && pkg != "" {
+			return // clients, locks and maps of other packages hold nothing of ours
+		}
+		for i := range v.NumField() {
+			fmt.Fprintf(out, "%s: ", v.Type().Field(i).Name)
+			dump(out, v.Field(i), depth+1)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			text := make([]byte, v.Len())
+			for i := range text {
+				text[i] = byte(v.Index(i).Uint())
+			}
+			fmt.Fprintf(out, "%s %x\n", text, text)
+			return
+		}
+		for i := range min(v.Len(), 16) {
+			dump(out, v.Index(i), depth+1)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			dump(out, k, depth+1)
+			dump(out, v.MapIndex(k), depth+1)
+		}
+	case reflect.String:
+		fmt.Fprintf(out, "%s %x\n", v.String(), v.String())
+	}
+}
+
+// A test that compares two configs prints what differs, and its log is read by many.
+func TestADiffOfTwoConfigsShowsNoKey(t *testing.T) {
+	one, other := canaries(), session.NewSecretKey([]byte(strings.ToUpper(canary)))
+	all := cmp.Exporter(func(reflect.Type) bool { return true })
+	for kind, key := range one {
+		for name, diff := range map[string]string{
+			"Options":      cmp.Diff(session.Options{Key: key}, session.Options{Key: other}),
+			"SignerConfig": cmp.Diff(token.SignerConfig{Key: key}, token.SignerConfig{Key: other}, all),
+			"a slice":      cmp.Diff([]session.SecretKey{key}, []session.SecretKey{other, key}),
+			"hidden":       cmp.Diff(struct{ k *session.SecretKey }{&key}, struct{ k *session.SecretKey }{&other}, all),
+		} {
+			if diff == "" {
+				t.Errorf("%s: two keys (%s) are one", name, kind)
+			}
+			if how := shows(diff); how != "" {
+				t.Errorf("a diff of %s shows a key (%s) %s", name, kind, how)
+			}
+		}
+	}
 }
 
 func TestNoExportedTypeShowsAConfiguredKey(t *testing.T) {

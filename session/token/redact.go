@@ -12,18 +12,22 @@ const redacted = "[redacted]"
 type redact struct{}
 
 // sealed keeps a value from fmt, which calls no methods on the unexported fields of
-// somebody else's struct and reads them instead. It follows one pointer, and only shows
-// the address of a second. The zero sealed holds nothing.
-type sealed[T any] struct{ p **T }
+// somebody else's struct and reads them instead, and from every other printer by reflection:
+// those follow pointers, however many, and none looks into a function. The zero sealed holds
+// nothing.
+type sealed[T any] struct{ p *func() *T }
 
-func seal[T any](v *T) sealed[T] { return sealed[T]{&v} }
+func seal[T any](v *T) sealed[T] {
+	reveal := func() *T { return v }
+	return sealed[T]{&reveal}
+}
 
 // get returns the value, or nil when there is none.
 func (s sealed[T]) get() *T {
 	if s.p == nil {
 		return nil
 	}
-	return *s.p
+	return (*s.p)()
 }
 
 // String implements [fmt.Stringer] with a placeholder.
