@@ -6,7 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/reevehq/reeve/internal/reqctx"
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 )
 
@@ -131,8 +131,7 @@ func (d *DPoP) verify(c echo.Context, raw string) (*token.Proof, error) {
 // for anything else writes nothing to the store. Then the client is told its next nonce. A
 // store may bound what one client takes up.
 func (d *DPoP) once(ctx context.Context, c echo.Context, proof *token.Proof, client string) error {
-	ctx = context.WithValue(ctx, reqctx.ClientKey, client)
-	fresh, err := d.Replay.Use(ctx, proof.ReplayKey(), proof.Remember())
+	fresh, err := d.Replay.Use(session.WithClient(ctx, client), proof.ReplayKey(), proof.Remember())
 	if err != nil {
 		return fmt.Errorf("%w: replay store: %w", ErrUnavailable, err)
 	}

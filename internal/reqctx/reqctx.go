@@ -16,10 +16,6 @@ const (
 	SessionKey                // *session.Session
 	CallerKey                 // *authz.Caller
 	ShareKey                  // session.Share
-
-	// ClientKey is answered with a string that tells clients apart, for the one call that it
-	// is passed to: an address, or a key that a token is bound to.
-	ClientKey
 )
 
 // Node is the context of one request. The fields hold typed pointers, or nil where

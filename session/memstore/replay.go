@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -21,8 +20,9 @@ const DefaultReplayLimit = 1 << 18
 // concurrent use and starts no goroutine: each call forgets what has ended.
 //
 // No client holds more keys than are free, so that one which floods it takes at most half, and
-// leaves room for the others. Which client a call is of the middleware says: the address of
-// whoever asks for a token, and the key of whoever has one.
+// leaves room for the others. Which client a call is of
+// session.WithClient says: for the middleware, the address of whoever asks for a first token, and
+// the key of whoever has one.
 //
 // It is for programs of one process. On two, each would accept what the other has seen.
 type Replay struct {
@@ -59,7 +59,7 @@ func (r *Replay) Use(ctx context.Context, key [sha256.Size]byte, ttl time.Durati
 	if len(r.ends) >= r.limit {
 		return false, fmt.Errorf("memstore: replay: %w: %d keys are held, the limit", session.ErrUnavailable, r.limit)
 	}
-	client, _ := ctx.Value(reqctx.ClientKey).(string)
+	client := session.ClientFromContext(ctx)
 	if client != "" && r.held[client] >= r.limit-len(r.ends) {
 		return false, fmt.Errorf("memstore: replay: %w: %d keys of one client are held, and no more are free", session.ErrUnavailable, r.held[client])
 	}

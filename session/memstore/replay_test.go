@@ -1,7 +1,6 @@
 package memstore_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"strconv"
@@ -9,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/sessiontest"
@@ -61,7 +59,7 @@ func TestOneClientDoesNotFillAReplayStoreForTheOthers(t *testing.T) {
 		const limit = 1000
 		r, next := memstore.NewReplay(limit), 0
 		fill := func(client string) (held int) {
-			ctx := context.WithValue(t.Context(), reqctx.ClientKey, client)
+			ctx := session.WithClient(t.Context(), client)
 			for range 2 * limit {
 				next++
 				fresh, err := r.Use(ctx, key(next), time.Minute)
