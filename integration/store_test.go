@@ -110,7 +110,10 @@ func methods(ref session.Ref) []method {
 		{"Load", func(ctx context.Context, s *redisstore.Store) error { _, err := s.Load(ctx, ref); return err }},
 		{"Touch", func(ctx context.Context, s *redisstore.Store) error { return s.Touch(ctx, ref) }},
 		{"List", func(ctx context.Context, s *redisstore.Store) error { _, err := s.List(ctx, acme, alice); return err }},
-		{"Peek", func(ctx context.Context, s *redisstore.Store) error { _, err := s.Peek(ctx, acme, alice, []session.ID{ref.ID}); return err }},
+		{"Peek", func(ctx context.Context, s *redisstore.Store) error {
+			_, err := s.Peek(ctx, acme, alice, []session.ID{ref.ID})
+			return err
+		}},
 		{"TenantStatus", func(ctx context.Context, s *redisstore.Store) error { _, err := s.TenantStatus(ctx, acme); return err }},
 		{"SetTenantStatus", func(ctx context.Context, s *redisstore.Store) error {
 			return s.SetTenantStatus(ctx, acme, tenant.Active)

@@ -17,6 +17,6 @@ if #ARGV > 0 then
   end
 end
 local members = {}
-if redis.call('ZCARD', KEYS[3]) <= 100 then members = redis.call('ZRANGE', KEYS[3], 0, -1) end
+if redis.call('ZCARD', KEYS[3]) <= 100 then members = redis.call('ZRANGE', KEYS[3], 0, 99) end
 local now = string.format('%.0f', time[1] * 1000000 + time[2])
 return {now, redis.call('GET', KEYS[1]), members, rows}
