@@ -26,8 +26,11 @@ import (
 
 // legacy signs alice in n times as a version without limits would: the index and the order are
 // put aside before they are full, and together again at the end. Nothing is evicted.
-func (f *fixture) legacy(n int) []session.Session {
+func (f *fixture) legacy(n int) []session.Session { return f.legacyOf(alice, n) }
+
+func (f *fixture) legacyOf(user session.UserID, n int) []session.Session {
 	f.Helper()
+	before := f.raw.Keys(f.Context(), "*:o").Val()
 	ctx := f.Context()
 	var all []session.Session
 	var aside []string
@@ -43,7 +46,9 @@ func (f *fixture) legacy(n int) []session.Session {
 		aside = append(aside, fmt.Sprintf("%sstash%d-", index, len(aside)))
 	}
 	for i := range n {
-		s, err := f.store.Create(ctx, draft(), session.Creation{
+		s := draft()
+		s.User = user
+		s, err := f.store.Create(ctx, s, session.Creation{
 			Lifetime: time.Hour, Refresh: digest("first"), Limit: session.Limit{Sessions: session.MaxSessionLimit, Policy: session.EvictOldest},
 		})
 		if err != nil {
@@ -52,6 +57,7 @@ func (f *fixture) legacy(n int) []session.Session {
 		all = append(all, s)
 		if index == "" {
 			keys, err := f.raw.Keys(ctx, "*:o").Result()
+			keys = slices.DeleteFunc(keys, func(key string) bool { return slices.Contains(before, key) })
 			if err != nil || len(keys) != 1 {
 				f.Fatalf("orders: %v, %v", keys, err)
 			}
@@ -200,8 +206,7 @@ func excess(run []string) string {
 	return ""
 }
 
-// aged are the calls of a user of many sessions, those that end them last. RevokeOthers is its
-// own test.
+// aged are the calls of a user of many sessions, those that end them last.
 func aged(all []session.Session) []method {
 	first, last := all[0], all[len(all)-1]
 	var ids []session.ID
@@ -256,6 +261,7 @@ func aged(all []session.Session) []method {
 			}
 			return err
 		}},
+		{"RevokeOthers of those who are left", func(ctx context.Context, s *redisstore.Store) error { return s.RevokeOthers(ctx, last.Ref()) }},
 		{"Create at 1", create(session.Limit{Sessions: 1, Policy: session.EvictOldest}, nil)},
 		{"the oldest is dead", func(ctx context.Context, s *redisstore.Store) error {
 			if _, err := s.Load(ctx, first.Ref()); !errors.Is(err, session.ErrNotFound) {
@@ -279,8 +285,13 @@ func TestNoScriptWorksOnMoreThanAHundredRecords(t *testing.T) {
 		n = 20_000
 	}
 	all := f.legacy(n)
+	calls := aged(all)
+	bobs := f.legacyOf(session.MustParseUserID("bob"), 1100)
+	calls = slices.Insert(calls, 0, method{"RevokeOthers", func(ctx context.Context, s *redisstore.Store) error {
+		return s.RevokeOthers(ctx, bobs[3].Ref())
+	}})
 	w := watch(t, f.server.Addr())
-	for _, call := range aged(all) {
+	for _, call := range calls {
 		w.take(t, f.raw)
 		if err := call.do(t.Context(), f.store); err != nil {
 			t.Errorf("%s: %v", call.name, err)
