@@ -24,32 +24,20 @@ func (w *Watch) work() {
 		}
 		streams := w.begin(u)
 		if len(streams) == 0 {
-			continue // and out of the queue
+			w.finish(u, nil, false) // and out of the queue
+			continue
 		}
-		err := w.check(u, streams)
-		w.mu.Lock()
-		u.err = err
-		w.schedule(u)
-		w.mu.Unlock()
+		w.finish(u, w.check(u, streams), true)
 	}
 }
 
-// next waits for the first of the queue and until it is due. It returns nil when the watch
+// next waits for the turn of a user and until it is due. It returns nil when the watch
 // is closed.
 func (w *Watch) next() *watched {
-	w.mu.Lock()
-	for len(w.queue) == 0 && !w.closed {
-		w.some.Wait()
-	}
-	if w.closed {
-		w.mu.Unlock()
+	u := w.turn()
+	if u == nil {
 		return nil
 	}
-	u := w.queue[0]
-	w.queue[0] = nil
-	w.queue = w.queue[1:]
-	w.mu.Unlock()
-
 	timer := time.NewTimer(time.Until(u.due))
 	defer timer.Stop()
 	select {
@@ -58,6 +46,76 @@ func (w *Watch) next() *watched {
 	case <-w.ctx.Done():
 		return nil
 	}
+}
+
+// turn takes the first of the queue whose tenant may have one more check, and nil when the watch
+// is closed. The others are parked, so that a tenant with many streams, or whose checks take
+// long, leaves workers to the rest.
+func (w *Watch) turn() *watched {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		for len(w.queue) == 0 && len(w.ready) == 0 && !w.closed {
+			w.some.Wait()
+		}
+		if w.closed {
+			return nil
+		}
+		from := &w.queue
+		if len(w.ready) > 0 {
+			from = &w.ready
+		}
+		u := (*from)[0]
+		(*from)[0] = nil
+		*from = (*from)[1:]
+		if u.of.running < w.share() {
+			u.of.running++
+			return u
+		}
+		u.of.parked = append(u.of.parked, u)
+	}
+}
+
+// share is how many checks of one tenant run at once. The lock is held.
+func (w *Watch) share() int {
+	all := w.opts.Concurrency
+	if len(w.tenants) < 2 {
+		return all
+	}
+	return max(1, all-max(1, all/4))
+}
+
+// finish gives the turn of u back, and schedules its next check.
+func (w *Watch) finish(u *watched, err error, again bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if again {
+		u.err = err
+		w.schedule(u)
+	}
+	u.of.running--
+	if len(u.of.parked) > 0 {
+		w.ready = append(w.ready, u.of.parked[0])
+		u.of.parked[0] = nil
+		u.of.parked = u.of.parked[1:]
+		w.some.Signal()
+	}
+}
+
+// enter waits a while for a place in the share of loads that the tenant has. It goes on without
+// one: what ends streams must not stop for a flood, and few checks of a tenant run at once.
+func (w *Watch) enter(ctx context.Context, u *watched, l *lifetime) (leave func()) {
+	share, ok := l.caller.gate.share.(session.Share)
+	if !ok {
+		return func() {}
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.opts.Interval/4)
+	defer cancel()
+	leave, err := share.Enter(ctx, u.owner.tenant)
+	if err != nil {
+		return func() {}
+	}
+	return leave
 }
 
 // begin returns the streams that a check is about: those that are there before it asks.
@@ -77,6 +135,7 @@ func (w *Watch) begin(u *watched) []*lifetime {
 func (w *Watch) check(u *watched, streams []*lifetime) error {
 	ctx, cancel := context.WithTimeout(w.ctx, checkTimeout)
 	defer cancel()
+	defer w.enter(ctx, u, streams[0])()
 	asked := time.Now()
 	sessions, err := w.peek(ctx, u.owner, streams)
 	if err != nil {

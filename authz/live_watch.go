@@ -44,7 +44,8 @@ type WatchOptions struct {
 	// [MaxWatchGrace]. Default [DefaultWatchGrace].
 	Grace time.Duration
 
-	// Concurrency is how many checks run at once, each of which holds a connection to the
+	// Concurrency is how many checks run at once, of one tenant three quarters of them while
+	// others have streams too; each of which holds a connection to the
 	// store for two or three round trips. From 1 to 64. Default
 	// [DefaultWatchConcurrency].
 	Concurrency int
@@ -71,6 +72,7 @@ type Watch struct {
 	mu      sync.Mutex
 	some    sync.Cond // queue is not empty, or closed
 	queue   []*watched
+	ready   []*watched // whose turn it was when their tenant had its share of checks
 	users   map[owner]*watched
 	tenants map[tenant.ID]*watchedTenant
 	streams int
@@ -86,15 +88,20 @@ type owner struct {
 // stream is gone and its turn comes.
 type watched struct {
 	owner   owner
+	of      *watchedTenant
 	streams map[*lifetime]struct{}
 	due     time.Time
 	known   time.Time // as of when the last check that succeeded speaks
 	err     error     // of the last check
 }
 
-// watchedTenant is the status of a tenant with streams, shared by the checks of its users.
+// watchedTenant is the status of a tenant with streams, shared by the checks of its users, and
+// its share of the checks that run at once.
 type watchedTenant struct {
-	users  int
+	users   int
+	running int        // checks
+	parked  []*watched // wait for one of these to end
+
 	status tenant.Status
 	as     time.Time // as of when; zero for not known
 }
@@ -189,12 +196,12 @@ func (w *Watch) add(l *lifetime) bool {
 	key := owner{l.caller.Tenant(), l.caller.User()}
 	u := w.users[key]
 	if u == nil {
-		u = &watched{owner: key, streams: map[*lifetime]struct{}{}, known: l.since}
-		w.users[key] = u
 		if w.tenants[key.tenant] == nil {
 			w.tenants[key.tenant] = &watchedTenant{}
 		}
-		w.tenants[key.tenant].users++
+		u = &watched{owner: key, of: w.tenants[key.tenant], streams: map[*lifetime]struct{}{}, known: l.since}
+		w.users[key] = u
+		u.of.users++
 		w.schedule(u)
 	}
 	u.streams[l] = struct{}{}

@@ -57,11 +57,17 @@ type streams struct {
 
 func newStreams(t testing.TB, opts authz.WatchOptions, more ...option) *streams {
 	t.Helper()
+	return newStreamsOf(t, func(own *sessions) authz.Sessions { return own }, opts, more...)
+}
+
+// newStreamsOf is newStreams with what the watch asks put before its sessions.
+func newStreamsOf(t testing.TB, before func(own *sessions) authz.Sessions, opts authz.WatchOptions, more ...option) *streams {
+	t.Helper()
 	s := &streams{sessions: &sessions{}, opened: make(chan struct{}, 1)}
 	e := engine(t, streamRules)
 	s.reload = func(csv string) error { return e.Reload(policyFiles(csv)) }
 	var err error
-	if s.watch, err = authz.NewWatch(s.sessions, opts); err != nil {
+	if s.watch, err = authz.NewWatch(before(s.sessions), opts); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.watch.Close() })
