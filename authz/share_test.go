@@ -42,7 +42,7 @@ func TestListsAreUnderTheTenantsShareAndRevocationsAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const each = 2
 		w := newWorld(t, func(c *authz.Config) {
-			c.MaxLoads, c.MaxTenantLoads = 8, each
+			c.MaxLoads, c.MaxTenantLoads, c.Observer = 8, each, nil
 			c.Policy = engine(t, rules+`
 p, role:anyone, *, /public/devices, GET,  true, allow
 p, role:anyone, *, /public/revoke,  POST, true, allow

@@ -145,6 +145,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[session.Scope](),
 	reflect.TypeFor[session.SecretKey](),
 	reflect.TypeFor[session.Session](),
+	reflect.TypeFor[session.Share](),
 	reflect.TypeFor[session.Store](),
 	reflect.TypeFor[session.Topics](),
 	reflect.TypeFor[session.UserID](),
