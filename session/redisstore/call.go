@@ -25,6 +25,10 @@ type call struct {
 	mark  string
 	once  bool  // no client sends it a second time
 	first *call // of a pipeline on one connection, otherwise nil
+
+	// same is equal in calls that ask the same and change nothing, of which one is sent for
+	// all that share a round trip. It is "" for every other call.
+	same string
 }
 
 // unlike returns a text unlike all others. It need not be secret: who chooses answers needs
@@ -63,11 +67,21 @@ func (c *call) result() (any, error) {
 	if c.mark == "" {
 		return c.Val(), nil
 	}
-	list, ok := c.Val().([]any) // which nil is not
-	if !ok || len(list) != 2 || list[0] != c.mark {
+	answer, ok := c.answer()
+	if !ok {
 		return nil, errForeign
 	}
-	return list[1], nil
+	return answer, nil
+}
+
+// answer returns the result of the script if it came back with the mark, whatever became of the
+// connection after it.
+func (c *call) answer() (any, bool) {
+	list, ok := c.Val().([]any)
+	if !ok || len(list) != 2 || list[0] != c.mark {
+		return nil, false
+	}
+	return list[1], true
 }
 
 // NoRetry implements [redis.Cmder].
@@ -100,17 +114,8 @@ type executor interface {
 type plain struct{ redis.UniversalClient }
 
 func (p plain) exec(ctx context.Context, calls []*call) ([]any, error) {
-	pipe := p.Pipeline()
-	_, several := p.UniversalClient.(*redis.ClusterClient)
-	for _, c := range calls {
-		c.Cmd.SetErr(nil) // of an attempt before, which an error of this one would not replace
-		if !several {
-			c.first = calls[0]
-		}
-		_ = pipe.Process(ctx, c) // only queues
-	}
 	// An error that is not of one call, such as of signing in, may leave no trace in any.
-	if _, err := pipe.Exec(ctx); err != nil {
+	if err := p.send(ctx, calls); err != nil {
 		return nil, err
 	}
 	answers := make([]any, len(calls))
@@ -122,4 +127,19 @@ func (p plain) exec(ctx context.Context, calls []*call) ([]any, error) {
 		answers[i] = answer
 	}
 	return answers, nil
+}
+
+// send makes the round trip and leaves the answers in the calls. The error is the first.
+func (p plain) send(ctx context.Context, calls []*call) error {
+	pipe := p.Pipeline()
+	_, several := p.UniversalClient.(*redis.ClusterClient)
+	for _, c := range calls {
+		c.Cmd.SetErr(nil) // of an attempt before, which an error of this one would not replace
+		if !several {
+			c.first = calls[0]
+		}
+		_ = pipe.Process(ctx, c) // only queues
+	}
+	_, err := pipe.Exec(ctx)
+	return err
 }

@@ -29,7 +29,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	before := s.knownOf(user, ref.Tenant)
 	before.mark = s.memory.ofSession(keys.record)
 	whose := s.reassert.due(time.Now())
-	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+	answers, err := s.loads.batch(ctx, ref.Tenant, func(eval bool) []*call {
 		calls := append([]*call{
 			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index, user.last}, keys.member),
 		}, s.readShared(ctx, eval, ref.Tenant)...)
@@ -110,10 +110,15 @@ func (s *Store) unmoved(ctx context.Context, ref session.Ref, change func(live) 
 
 // readShared reads what is not of one user: the tenant's state and the global epoch.
 func (s *Store) readShared(ctx context.Context, eval bool, t tenant.ID) []*call {
-	return []*call{
-		tenantReadScript.call(ctx, eval, []string{s.names.tenant(t)}),
-		epochReadScript.call(ctx, eval, []string{s.names.global()}),
+	ofTenant, global := s.names.tenant(t), s.names.global()
+	shared := []*call{
+		tenantReadScript.call(ctx, eval, []string{ofTenant}),
+		epochReadScript.call(ctx, eval, []string{global}),
 	}
+	if !eval { // an EVAL is of a load whose EVALSHA has failed, and would share its failure
+		shared[0].same, shared[1].same = ofTenant, global
+	}
+	return shared
 }
 
 func parseShared(tenantAnswer, globalAnswer any) (epochs, tenantState, error) {

@@ -48,10 +48,10 @@ func (s *Store) Touch(ctx context.Context, ref session.Ref) error {
 }
 
 func (s *Store) touch(ctx context.Context, l *live, pause time.Duration) error {
-	v, err := s.run(ctx, touchScript, []string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index},
+	v, err := s.loads.run(ctx, l.session.Tenant, touchScript, []string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index},
 		l.issued.user, micros(pause), l.keys.member, l.now.Add(maxDelay).UnixMicro())
 	if err != nil {
-		return err
+		return failed(err)
 	}
 	r, err := outcome(v, 2)
 	if err != nil {

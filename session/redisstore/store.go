@@ -91,6 +91,7 @@ type Store struct {
 	reasons sealer // of impersonations, in events
 	timeout time.Duration
 	memory  *memory
+	loads   *loads
 
 	reassert reassertion
 	clock    clock
@@ -123,6 +124,7 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("redisstore: SealKeys: %w", err)
 	}
 	s.clock.began = time.Now()
+	s.loads = newLoads(s.client, opts.Timeout)
 	s.reassert.met.limit = keepServers
 	s.reassert.ctx, s.reassert.cancel = context.WithCancel(context.Background())
 	return s, nil
@@ -156,6 +158,7 @@ func Open(url string, opts Options) (*Store, error) {
 // a failover, and closes the client if [Open] made it.
 func (s *Store) Close() error {
 	s.reassert.close()
+	s.loads.close()
 	s.client.breaker.close()
 	if !s.owned {
 		return nil

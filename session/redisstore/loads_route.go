@@ -1,0 +1,171 @@
+package redisstore
+
+import (
+	"container/list"
+	"context"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// keptLines is how many lines of tenants without a load are kept.
+const keptLines = 1024
+
+// route is where loads go together: the trips under way, and those who wait for one. The lock
+// of its loads guards it.
+type route struct {
+	trips   int                 // under way
+	waiting int                 // riders that are queued
+	lines   map[tenant.ID]*line // of tenants with a load, and some others
+	turns   list.List           // of *line, those with riders; the first is next
+	sweepAt int                 // number of lines at which the idle ones are dropped
+}
+
+// line is what one tenant has on a route.
+type line struct {
+	trips  int // under way with a load of the tenant
+	riders list.List
+	turn   *list.Element // in turns, nil when nobody waits
+}
+
+// rider is a load that waits for a trip. Its state is guarded; the rest is of its caller, and
+// while it is aboard of the trip.
+type rider struct {
+	ctx   context.Context
+	calls []*call
+	line  *line
+	state riderState
+
+	told    chan struct{} // closed when the rider is to go alone, or answers and err are there
+	answers []any
+	err     error
+}
+
+type riderState int
+
+const (
+	queued riderState = iota
+	aboard            // of a trip with others
+	solo              // it is to make a trip of its own, which has departed
+	gone
+)
+
+func (r *rider) tell(state riderState) {
+	r.state = state
+	close(r.told)
+}
+
+func (l *loads) route(name string) *route {
+	to := l.routes[name]
+	if to == nil {
+		to = &route{lines: map[tenant.ID]*line{}, sweepAt: keptLines}
+		l.routes[name] = to
+	}
+	return to
+}
+
+// mayGo reports whether a load of t may go at once. Whoever waits has a better claim only in
+// the tenant's own line.
+func (to *route) mayGo(t tenant.ID) bool {
+	if to.trips >= maxTrips {
+		return false
+	}
+	ln := to.lines[t]
+	return ln == nil || ln.trips < tenantTrips && ln.turn == nil
+}
+
+// line returns the line of t. Dropping idle ones only when their number has doubled makes each
+// new tenant pay a constant part of it.
+func (to *route) line(t tenant.ID) *line {
+	if ln, ok := to.lines[t]; ok {
+		return ln
+	}
+	if len(to.lines) >= to.sweepAt {
+		for t, ln := range to.lines {
+			if ln.trips == 0 && ln.turn == nil {
+				delete(to.lines, t)
+			}
+		}
+		to.sweepAt = max(keptLines, 2*len(to.lines))
+	}
+	ln := &line{}
+	to.lines[t] = ln
+	return ln
+}
+
+func (to *route) queue(ctx context.Context, t tenant.ID, calls []*call) *rider {
+	ln := to.line(t)
+	r := &rider{ctx: ctx, calls: calls, line: ln, told: make(chan struct{})}
+	ln.riders.PushBack(r)
+	if ln.turn == nil {
+		ln.turn = to.turns.PushBack(ln)
+	}
+	to.waiting++
+	return r
+}
+
+// depart begins a trip with loads of these lines.
+func (to *route) depart(lines ...*line) {
+	to.trips++
+	for _, ln := range lines {
+		ln.trips++
+	}
+}
+
+// land ends a trip with loads of these lines.
+func (to *route) land(lines []*line) {
+	to.trips--
+	for _, ln := range lines {
+		ln.trips--
+	}
+}
+
+// next takes at most n riders out of the queue, the tenants in turn, each rider in the order of
+// arrival. Tenants that have all their trips under way wait. It forgets those who have gone.
+func (to *route) next(n int) []*rider {
+	var riders []*rider
+	var full []*line // keep their place
+	for len(riders) < n && to.turns.Len() > 0 {
+		ln := to.turns.Remove(to.turns.Front()).(*line)
+		ln.turn = nil
+		if ln.trips >= tenantTrips {
+			full = append(full, ln)
+			continue
+		}
+		r := ln.first()
+		if r == nil {
+			continue
+		}
+		to.waiting--
+		riders = append(riders, r)
+		if ln.riders.Len() > 0 {
+			ln.turn = to.turns.PushBack(ln)
+		}
+	}
+	for i := len(full) - 1; i >= 0; i-- {
+		full[i].turn = to.turns.PushFront(full[i])
+	}
+	return riders
+}
+
+// first takes the first rider that has not gone out of the line, nil for none.
+func (ln *line) first() *rider {
+	for ln.riders.Len() > 0 {
+		if r := ln.riders.Remove(ln.riders.Front()).(*rider); r.state == queued {
+			return r
+		}
+	}
+	return nil
+}
+
+// linesOf returns the lines of riders, each once.
+func linesOf(riders []*rider) []*line {
+	var lines []*line
+	seen := map[*line]bool{}
+	for _, r := range riders {
+		if !seen[r.line] {
+			seen[r.line] = true
+			lines = append(lines, r.line)
+		}
+	}
+	return lines
+}
