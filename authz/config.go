@@ -61,8 +61,9 @@ type Config struct {
 	// allows nothing. A plain OPTIONS is a request like any other. Default: nil, none.
 	CORS *middleware.CORS
 
-	// Timeout is how long Tokens and Sessions may take together, until the request is
-	// answered 503. Their context ends then; what does not look at its context is not cut
+	// Timeout is how long Tokens and Sessions may take together, waiting for a place included
+	// (see MaxVerifications and MaxLoads), until the request is answered 503. A request whose
+	// own context ends earlier has no more than that. Their context ends then; what does not look at its context is not cut
 	// off. From 1 ms to 30 s. Default: 250 ms.
 	Timeout time.Duration
 
@@ -88,23 +89,28 @@ type Config struct {
 	// token, and a route declared with Stream is refused.
 	Watch *Watch
 
-	// MaxVerifications is how many tokens are verified at once. A request that waits 10 ms
-	// for its turn is answered 503. Some of them wait for an issuer's keys to arrive, for
-	// which strangers can make up to 64 wait; the default is more than that: 16 for each
+	// MaxVerifications is how many tokens are verified at once. The others wait for a place as
+	// long as Timeout allows, and are then answered 503: after a deploy no token is known, and
+	// all callers come at once. Places are shared by the client's address, so that one client
+	// with forged tokens does not shut out the others; refusals go out at a pace. A token that
+	// was verified before needs no place. Some verifications wait for an issuer's keys to arrive,
+	// for which strangers can make up to 64 wait; the default is more than that: 16 for each
 	// processor, as GOMAXPROCS counts them, and at least 128.
 	MaxVerifications int
 
-	// MaxLoads is how many sessions are loaded at once, likewise, shared fairly among
-	// tenants: one that floods is answered 503, at a pace, and the others are not. More than
-	// the connections to the store is of no use. Default: ten for each processor, which is
-	// what go-redis has, and at least 16.
+	// MaxLoads is how many sessions are loaded at once, shared fairly among tenants. The others
+	// wait for a place as long as Timeout allows, and are then answered 503. In a redisstore
+	// loads that wait share round trips, so this is more than the store's connections. For a
+	// store without such trips, as many as it has connections is right. Default: 64 for each
+	// processor, and at least 128.
 	MaxLoads int
 
-	// MaxTenantLoads is how many of them one tenant has while others are served too. It
-	// bounds what a flood takes of the processor: the default keeps the slowest requests of
+	// MaxTenantLoads is how many of them one tenant has for long while others are served too.
+	// It bounds what a flood takes of the processor: the default keeps the slowest requests of
 	// other tenants within a fifth of what they take alone, and is 4,000 loads a second when
-	// the store is 2 ms away. A tenant that is alone has MaxLoads. Default: four for each
-	// processor, and at least eight; no more than MaxLoads.
+	// the store is 2 ms away. For the burst after a deploy a tenant may have more: 2,048 loads
+	// beyond this, of which it gets back 250 a second. A tenant that is alone has MaxLoads.
+	// Default: four for each processor, and at least eight; no more than MaxLoads.
 	MaxTenantLoads int
 
 	// Observer is told of every decision, after it is made and before it takes effect.
@@ -156,7 +162,7 @@ func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 		cfg.MaxVerifications = defaultVerifications()
 	}
 	if cfg.MaxLoads == 0 {
-		cfg.MaxLoads = max(16, 10*runtime.GOMAXPROCS(0))
+		cfg.MaxLoads = max(128, 64*runtime.GOMAXPROCS(0))
 	}
 	if cfg.MaxTenantLoads == 0 {
 		cfg.MaxTenantLoads = min(max(8, 4*runtime.GOMAXPROCS(0)), cfg.MaxLoads)

@@ -118,6 +118,7 @@ func (a *Authenticator) identify(c echo.Context, credential Credential) (Identit
 		return Identity{}, fmt.Errorf("%w: no verifier or no session loader", ErrUnavailable)
 	}
 	ctx := newDeadline(c.Request().Context(), a.timeout())
+	ctx.from = c
 	defer ctx.end()
 	verified, err := a.Tokens.Verify(ctx, credential.raw)
 	if err != nil {

@@ -4,41 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
-	"github.com/reevehq/reeve/tenant"
 )
 
-// ErrOverloaded means that a request waited its time for a place and got none. It is an
-// outage: the caller is neither let in nor signed out, and may come again.
+// ErrOverloaded means that a request waited for a place as long as its time lasted and got none,
+// or that too many wait already. It is an outage: the caller is neither let in nor signed out,
+// and may come again.
 var ErrOverloaded = fmt.Errorf("middleware: overloaded: %w", ErrUnavailable)
 
-// queueTime is how long a request waits for a place at most. Who cannot be served soon is
-// told so while there is still time to ask elsewhere; a longer queue only makes every
-// answer late.
-const queueTime = 10 * time.Millisecond
-
 // LimitVerifier returns a verifier that runs at most n verifications of v at once, at
-// least one. The others wait up to 10 ms, first come first served, and then fail with
-// [ErrOverloaded].
+// least one. The others wait for a place until the deadline of their context, 250 ms where there
+// is none, and then fail with [ErrOverloaded]: after a deploy no token is known, and all callers
+// come at once. At most some 8,000 wait; more are refused at once.
 //
 // Whose token it is nobody knows yet, and what it claims an attacker has chosen, so there
-// are no shares here: what is bounded is the work that strangers can ask for. Who is
-// signed in does not wait behind them: a token that v can recall, as [token.Verifier.Recall]
-// does, needs no place.
+// are no shares of tenants here. Places are shared by the client's address, where the
+// [Authenticator] calls: one that becomes free goes to the waiting client that holds the fewest,
+// and an eighth of all is kept for clients that hold fewer than that. All addresses of one /64
+// of IPv6 are one client. Behind a proxy the address is the client's only with an
+// [echo.Echo.IPExtractor], see [Proxies].
+//
+// Signed-in callers do not wait behind strangers: a token that v can recall, as
+// [token.Verifier.Recall] does, needs no place.
 //
 // Refusals go out one each millisecond, after a burst of 16, and none is held longer than
-// 200 ms: who sends forged tokens one after the other waits, and nobody else does. So do
-// answers that an issuer's keys cannot be had, which while its provider is out is said of
+// 200 ms: a client that sends forged tokens one after the other waits, and nobody else does. So
+// do answers that an issuer's keys cannot be had, which while its provider is out is said of
 // whatever key a stranger makes up.
 //
 // A verification that waits for an issuer's keys holds its place, so n is more than can
 // wait for them at a time, which for one jwks.Fetcher are 64.
 func LimitVerifier(v Verifier, n int) Verifier {
 	known, _ := v.(recaller)
-	return &limitedVerifier{v, known, newLimiter(n, n), newLimiter(n, n)}
+	return &limitedVerifier{verifier: v, known: known, limiter: newLimiter(n, n), proofs: newLimiter(n, n)}
 }
 
 // recaller knows tokens that it need not verify again.
@@ -50,7 +50,9 @@ type limitedVerifier struct {
 	verifier Verifier
 	known    recaller // nil for none
 	limiter  *limiter
+	refused  pacer
 	proofs   *limiter // for DPoP proofs of tokens that were verified
+	unproved pacer
 }
 
 func (l *limitedVerifier) Verify(ctx context.Context, raw string) (*token.Verified, error) {
@@ -59,13 +61,14 @@ func (l *limitedVerifier) Verify(ctx context.Context, raw string) (*token.Verifi
 			return verified, nil
 		}
 	}
-	place, err := l.limiter.acquire(ctx, tenant.ID{})
+	place, err := l.limiter.acquireFor(ctx, party{client: clientIn(ctx)})
 	if err != nil {
+		l.refused.hold(ctx)
 		return nil, err
 	}
 	verified, err := l.verify(ctx, raw, place)
 	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnavailable) {
-		l.limiter.hold(ctx, place)
+		l.refused.hold(ctx)
 	}
 	return verified, err
 }
@@ -75,20 +78,27 @@ func (l *limitedVerifier) verify(ctx context.Context, raw string, place *share) 
 	return l.verifier.Verify(ctx, raw)
 }
 
-// LimitLoader returns a loader that runs at most n loads of next at once, at least one; as
-// many as the store has connections is right. The others wait up to 10 ms and then fail
-// with [ErrOverloaded].
+// tenantBurst is how many loads one tenant may have beyond its limit in a row: as many users as
+// come back at once after a deploy, and for each of them a second load.
+const tenantBurst = 2048
+
+// LimitLoader returns a loader that runs at most n loads of next at once, at least one. The
+// others wait for a place until the deadline of their context, 250 ms where there is none, and
+// then fail with [ErrOverloaded], at once: their callers are known. A load that has less time
+// left than loads have taken lately fails as well, rather than take the place of another. At
+// most some 8,000 wait while one tenant does, twice that when several do, and each tenant has
+// its part of the queue.
 //
 // Places are shared by tenant: one that becomes free goes to the waiting tenant that holds
-// the fewest, whoever came first; no tenant holds more than each, from 1 to n; and an
-// eighth of all, at least one, is kept for tenants that hold fewer than that. A tenant that
-// floods waits for itself, and does not take the processor from the others. One that is
+// the fewest, whoever came first; and an eighth of all, at least one, is kept for tenants that
+// hold fewer than that. No tenant holds more than each, from 1 to n, but for a burst: 2,048
+// loads beyond that, of which it gets back 250 a second. A tenant that floods has soon used
+// that up, waits for itself, and does not take the processor from the others. One that is
 // alone, for the last 10,000 loads, may use every place.
-//
-// Beyond a burst of 16, a tenant whose loads are shed is told so once in a millisecond, and
-// by 200 ms later at the latest, so that a flood of refusals does not follow.
 func LimitLoader(next Loader, n, each int) Loader {
-	return &limitedLoader{next, newLimiter(n, each)}
+	l := newLimiter(n, each)
+	l.burst = tenantBurst
+	return &limitedLoader{next, l}
 }
 
 type limitedLoader struct {

@@ -30,7 +30,7 @@ func TestTenantsThatHaveGoneAreForgotten(t *testing.T) {
 			t.Fatalf("%d tenants are kept", n)
 		}
 	}
-	if l.shares[tenant.MustParse("stays")] != held {
+	if l.shares[party{tenant: tenant.MustParse("stays")}] != held {
 		t.Error("a tenant was forgotten that holds a place")
 	}
 	l.release(held)
@@ -44,8 +44,10 @@ func (l *limiter) sound(n int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	held := 0
+	queued := 0
 	for t, s := range l.shares {
 		held += s.held
+		queued += s.waiters.Len()
 		if s.waiters.Len() > 0 && (s.index >= len(l.waiting) || l.waiting[s.index] != s) {
 			return fmt.Errorf("%v waits and is not in line", t)
 		}
@@ -55,6 +57,9 @@ func (l *limiter) sound(n int) error {
 	}
 	if held+l.free != n || l.free < 0 {
 		return fmt.Errorf("%d places are held and %d free, of %d", held, l.free, n)
+	}
+	if queued != l.queued {
+		return fmt.Errorf("%d wait, and %d are counted", queued, l.queued)
 	}
 	for i, s := range l.waiting {
 		if s.waiters.Len() == 0 || i > 0 && l.waiting.Less(i, (i-1)/2) {
@@ -106,11 +111,10 @@ func TestAPlaceHandedToWhoHasGoneIsNotLost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		handed := make(chan struct{})
-		entry := held.waiters.PushBack(handed)
-		l.waiting.Push(held)
+		w := newWaiter(gone)
+		l.enqueue(held, w)
 		l.release(held)
-		if err := l.wait(gone, held, entry, handed); err == nil {
+		if err := l.wait(gone, held, w); err == nil {
 			l.release(held)
 		}
 		if l.free != 1 {
@@ -163,7 +167,7 @@ func TestATenantTakesItsShareOfThePlacesAndNoMore(t *testing.T) {
 			go func() { _, _ = l.acquire(ctx, floods) }()
 		}
 		synctest.Wait()
-		s := l.shares[floods]
+		s := l.shares[party{tenant: floods}]
 		if s.held != 20 {
 			t.Fatalf("a tenant alone holds %d of 20 places", s.held)
 		}
@@ -173,7 +177,7 @@ func TestATenantTakesItsShareOfThePlacesAndNoMore(t *testing.T) {
 		synctest.Wait()
 		for range 30 {
 			l.release(s)
-			if n := l.shares[asks].held; n != 1 {
+			if n := l.shares[party{tenant: asks}].held; n != 1 {
 				t.Fatalf("the other tenant holds %d places", n)
 			}
 		}

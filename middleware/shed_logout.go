@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/reevehq/reeve/session/token"
-	"github.com/reevehq/reeve/tenant"
 )
 
 // LogoutVerifier turns a raw logout token into claims that can be trusted.
@@ -17,25 +16,27 @@ type LogoutVerifier interface {
 
 // LimitLogoutVerifier is [LimitVerifier] for logout tokens, which anybody may send to a
 // public route and of which none is known before: at most n verifications at once, at least
-// one, 10 ms for who waits, and refusals at a pace. A flood of them takes no place of those
-// who sign requests.
+// one; the others wait as long as their time lasts; and refusals go out at a pace. A flood of
+// them takes no place of those who sign requests.
 func LimitLogoutVerifier(v LogoutVerifier, n int) LogoutVerifier {
-	return &limitedLogouts{v, newLimiter(n, n)}
+	return &limitedLogouts{verifier: v, limiter: newLimiter(n, n)}
 }
 
 type limitedLogouts struct {
 	verifier LogoutVerifier
 	limiter  *limiter
+	refused  pacer
 }
 
 func (l *limitedLogouts) VerifyLogout(ctx context.Context, raw string) (*token.Logout, error) {
-	place, err := l.limiter.acquire(ctx, tenant.ID{})
+	place, err := l.limiter.acquireFor(ctx, party{client: clientIn(ctx)})
 	if err != nil {
+		l.refused.hold(ctx)
 		return nil, err
 	}
 	logout, err := l.verify(ctx, raw, place)
 	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnavailable) {
-		l.limiter.hold(ctx, place)
+		l.refused.hold(ctx)
 	}
 	return logout, err
 }

@@ -3,12 +3,13 @@ package middleware
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
 // A client that is refused at once asks again at once. With keep-alive that costs the
 // service all that HTTP costs, again and again, and that is most of what any request
-// costs: 64 connections with forged tokens, or 256 of one tenant, took most of a processor.
+// costs: 64 connections with forged tokens took most of a processor.
 // A connection that waits for its answer costs nothing, and asks for nothing else. So
 // answers that refuse are spaced out.
 const (
@@ -39,15 +40,22 @@ func (p *pace) next(now time.Time) time.Duration {
 	return max(p.last.Sub(now), 0)
 }
 
-// hold waits until s may be refused once more, but not past the deadline of ctx. The
+// pacer spaces out the refusals of callers that are not known. Callers that are known wait for
+// their turn to be served, and for nothing when they are refused.
+type pacer struct {
+	mu       sync.Mutex
+	refusals pace
+}
+
+// hold waits until somebody may be refused once more, but not past the deadline of ctx. The
 // refusal is decided: no place is held or awaited meanwhile. It is too short a time to be
 // cut short for a client that has gone, and waits without a timer that would cost more
 // than the refusal.
-func (l *limiter) hold(ctx context.Context, s *share) {
+func (p *pacer) hold(ctx context.Context) {
 	now := time.Now()
-	l.mu.Lock()
-	left := s.refusals.next(now)
-	l.mu.Unlock()
+	p.mu.Lock()
+	left := p.refusals.next(now)
+	p.mu.Unlock()
 	if at, ok := ctx.Deadline(); ok {
 		left = min(left, at.Sub(now))
 	}

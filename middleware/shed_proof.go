@@ -12,16 +12,17 @@ import (
 // nothing remembers, so it is bounded like a token's first sight and like a load. Only who
 // has sent a good token comes this far: strangers take none of these places.
 
-// limitedProof verifies a proof. At most as many are verified at once as tokens are, and
-// bad ones are refused at a pace of their own. Whose it is counts for nothing: until it is
-// verified, the token may be stolen.
+// limitedProof verifies a proof. At most as many are verified at once as tokens are, the others
+// wait, and bad ones are refused at a pace of their own. Whose it is counts for nothing: until
+// it is verified, the token may be stolen.
 func (a *Authenticator) limitedProof(ctx context.Context, verify func() (*token.Proof, error)) (*token.Proof, error) {
 	l, ok := a.Tokens.(*limitedVerifier)
 	if !ok {
 		return verify()
 	}
-	place, err := l.proofs.acquire(ctx, tenant.ID{})
+	place, err := l.proofs.acquireFor(ctx, party{client: clientIn(ctx)})
 	if err != nil {
+		l.unproved.hold(ctx)
 		return nil, err
 	}
 	proof, err := func() (*token.Proof, error) {
@@ -29,7 +30,7 @@ func (a *Authenticator) limitedProof(ctx context.Context, verify func() (*token.
 		return verify()
 	}()
 	if errors.Is(err, token.ErrInvalidProof) {
-		l.proofs.hold(ctx, place)
+		l.unproved.hold(ctx)
 	}
 	return proof, err
 }
