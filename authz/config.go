@@ -102,7 +102,7 @@ type Config struct {
 	// wait for a place as long as Timeout allows, and are then answered 503. In a redisstore
 	// loads that wait share round trips, so this is more than the store's connections. For a
 	// store without such trips, as many as it has connections is right. Default: 64 for each
-	// processor, and at least 128.
+	// processor, and at least 256.
 	MaxLoads int
 
 	// MaxTenantLoads is how many of them one tenant has for long while others are served too.
@@ -162,7 +162,7 @@ func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 		cfg.MaxVerifications = defaultVerifications()
 	}
 	if cfg.MaxLoads == 0 {
-		cfg.MaxLoads = max(128, 64*runtime.GOMAXPROCS(0))
+		cfg.MaxLoads = max(256, 64*runtime.GOMAXPROCS(0))
 	}
 	if cfg.MaxTenantLoads == 0 {
 		cfg.MaxTenantLoads = min(max(8, 4*runtime.GOMAXPROCS(0)), cfg.MaxLoads)

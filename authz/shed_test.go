@@ -2,8 +2,10 @@ package authz_test
 
 import (
 	"context"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/middleware"
@@ -51,8 +53,19 @@ func TestAFloodIsAnswered503(t *testing.T) {
 				first := make(chan int)
 				go func() { first <- w.do("GET", "/me", bearer).Code }()
 				synctest.Wait()
-				rec := w.do("GET", "/me", bearer)
+				// The second has less time than the first, and spends all of it.
+				const budget = 100 * time.Millisecond
+				ctx, cancel := context.WithTimeout(t.Context(), budget)
+				defer cancel()
+				start := time.Now()
+				r := httptest.NewRequestWithContext(ctx, "GET", "/me", nil)
+				r.Header.Set("Authorization", "Bearer "+bearer)
+				rec := httptest.NewRecorder()
+				w.echo.ServeHTTP(rec, r)
 				w.want(rec, 503, "auth-unavailable")
+				if waited := time.Since(start); waited != budget {
+					t.Errorf("a request that has %v is answered after %v", budget, waited)
+				}
 				if rec.Header().Get("Retry-After") == "" || rec.Header().Get("WWW-Authenticate") != "" {
 					t.Errorf("headers are %v", rec.Header())
 				}
