@@ -20,8 +20,8 @@ const (
 	// next loads gather until one of them is back.
 	tenantTrips = 4
 
-	// maxTrips is how many round trips carry loads at once, so that connections are left
-	// for everything else.
+	// maxTrips is how many round trips carry loads at once. They take three quarters of the
+	// connections at most, so that some are left for everything else.
 	maxTrips = 16
 )
 
@@ -49,6 +49,7 @@ func (s *Store) Loads() LoadStats { return s.loads.stats() }
 type loads struct {
 	client *guarded
 	budget time.Duration // of a shared trip
+	most   int           // trips at once, on one route
 
 	counted, trips atomic.Uint64
 
@@ -59,7 +60,14 @@ type loads struct {
 }
 
 func newLoads(client *guarded, budget time.Duration) *loads {
-	return &loads{client: client, budget: budget, routes: map[string]*route{}}
+	pool := 0
+	switch c := client.UniversalClient.(type) {
+	case *redis.Client:
+		pool = c.Options().PoolSize
+	case *redis.ClusterClient:
+		pool = c.Options().PoolSize
+	}
+	return &loads{client: client, budget: budget, most: min(max(pool*3/4, 1), maxTrips), routes: map[string]*route{}}
 }
 
 func (l *loads) stats() LoadStats { return LoadStats{l.counted.Load(), l.trips.Load()} }
@@ -158,7 +166,7 @@ func (l *loads) back(to *route, lines ...*line) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	to.land(lines)
-	for to.trips < maxTrips && to.waiting > 0 {
+	for to.trips < to.most && to.waiting > 0 {
 		riders := to.next(tripLoads)
 		switch {
 		case len(riders) == 0:

@@ -13,6 +13,7 @@ const keptLines = 1024
 // route is where loads go together: the trips under way, and those who wait for one. The lock
 // of its loads guards it.
 type route struct {
+	most    int                 // trips at once
 	trips   int                 // under way
 	waiting int                 // riders that are queued
 	lines   map[tenant.ID]*line // of tenants with a load, and some others
@@ -57,7 +58,7 @@ func (r *rider) tell(state riderState) {
 func (l *loads) route(name string) *route {
 	to := l.routes[name]
 	if to == nil {
-		to = &route{lines: map[tenant.ID]*line{}, sweepAt: keptLines}
+		to = &route{most: l.most, lines: map[tenant.ID]*line{}, sweepAt: keptLines}
 		l.routes[name] = to
 	}
 	return to
@@ -66,7 +67,7 @@ func (l *loads) route(name string) *route {
 // mayGo reports whether a load of t may go at once. Whoever waits has a better claim only in
 // the tenant's own line.
 func (to *route) mayGo(t tenant.ID) bool {
-	if to.trips >= maxTrips {
+	if to.trips >= to.most {
 		return false
 	}
 	ln := to.lines[t]
