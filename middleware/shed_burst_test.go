@@ -312,6 +312,8 @@ func TestVerificationsAreSharedByClient(t *testing.T) {
 				synctest.Wait()
 				go ask("198.51.100.7", "new.caller")
 				time.Sleep(time.Second)
+				slow.mu.Lock()
+				defer slow.mu.Unlock()
 				place := slices.Index(slow.order, "new.caller")
 				if tt.shared && (place < 0 || place > 8) || !tt.shared && place >= 0 && place < 100 {
 					t.Errorf("the other client is number %d", place)

@@ -378,9 +378,7 @@ func TestASilentServerCostsEachLoadItsOwnTime(t *testing.T) {
 			t.Errorf("10 loads were refused and %d are counted", n)
 		}
 		time.Sleep(time.Second) // trips that nobody waits for are over
-		if to := s.loads.routes[""]; to.trips != 0 || to.waiting != 0 {
-			t.Errorf("%d trips are under way and %d loads wait", to.trips, to.waiting)
-		}
+		wantIdle(t, s)
 	})
 }
 
@@ -412,17 +410,25 @@ func TestNoLoadIsLostAndEveryTripComesBack(t *testing.T) {
 			}
 			all.Wait()
 			time.Sleep(time.Second)
-			to := s.loads.routes[""]
-			if to.trips != 0 || to.waiting != 0 {
-				t.Errorf("%d trips are under way and %d loads wait", to.trips, to.waiting)
-			}
-			for id, ln := range to.lines {
-				if ln.trips != 0 {
-					t.Errorf("%v has %d trips", id, ln.trips)
-				}
-			}
+			wantIdle(t, s)
 		})
 	})
+}
+
+// wantIdle checks that every trip is over and nobody waits.
+func wantIdle(t *testing.T, s *Store) {
+	t.Helper()
+	s.loads.mu.Lock()
+	defer s.loads.mu.Unlock()
+	to := s.loads.routes[""]
+	if to.trips != 0 || to.waiting != 0 {
+		t.Errorf("%d trips are under way and %d loads wait", to.trips, to.waiting)
+	}
+	for id, ln := range to.lines {
+		if ln.trips != 0 {
+			t.Errorf("%v has %d trips", id, ln.trips)
+		}
+	}
 }
 
 func isTimeout(err error) bool {
