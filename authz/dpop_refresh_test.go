@@ -103,8 +103,8 @@ func (s *counting) Use(ctx context.Context, key token.ReplayKey, ttl time.Durati
 	return s.replay.Use(ctx, key, ttl)
 }
 
-func (s *counting) Used(ctx context.Context, key token.ReplayKey) (bool, error) {
-	used, err := s.replay.Used(ctx, key)
+func (s *counting) Used(ctx context.Context, key token.ReplayKey, ttl time.Duration) (bool, error) {
+	used, err := s.replay.Used(ctx, key, ttl)
 	return used && !s.late, errors.Join(err, s.fail)
 }
 

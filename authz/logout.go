@@ -183,7 +183,7 @@ func (cfg LogoutConfig) logout(ctx context.Context, raw string) (*token.Logout, 
 	if l.Issuer() == "" {
 		return nil, fmt.Errorf("%w: the verifier returned nothing", middleware.ErrUnavailable)
 	}
-	used, err := cfg.Replay.Used(ctx, l.ReplayKey())
+	used, err := cfg.Replay.Used(ctx, l.ReplayKey(), l.Remember())
 	if err != nil {
 		return l, fmt.Errorf("%w: replay store: %w", middleware.ErrUnavailable, err)
 	}

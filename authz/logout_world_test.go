@@ -32,11 +32,11 @@ type failing struct {
 	revocations, revokedUsers, marked int
 }
 
-func (f *failing) Used(ctx context.Context, key token.ReplayKey) (bool, error) {
+func (f *failing) Used(ctx context.Context, key token.ReplayKey, ttl time.Duration) (bool, error) {
 	if f.used != nil {
 		return false, f.used
 	}
-	return f.replay.Used(ctx, key)
+	return f.replay.Used(ctx, key, ttl)
 }
 
 func (f *failing) Use(ctx context.Context, key token.ReplayKey, ttl time.Duration) (bool, error) {

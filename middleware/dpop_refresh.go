@@ -66,7 +66,7 @@ func (d *DPoP) shown(ctx context.Context, c echo.Context) (*token.Proof, error) 
 	if err != nil {
 		return nil, err
 	}
-	used, err := d.Replay.Used(ctx, proof.ReplayKey())
+	used, err := d.Replay.Used(ctx, proof.ReplayKey(), proof.Remember())
 	if err != nil {
 		return nil, fmt.Errorf("%w: replay store: %w", ErrUnavailable, err)
 	}

@@ -24,7 +24,8 @@ const DefaultReplayLimit = 1 << 18
 // session.WithClient says: for the middleware, the address of whoever asks for a first token, and
 // the key of whoever has one.
 //
-// It is for programs of one process. On two, each would accept what the other has seen.
+// It is for programs of one process. On two, each would accept what the other has seen. One
+// that is restarted accepts once more what it saw within the lifetime of a proof before.
 type Replay struct {
 	mu    sync.Mutex
 	limit int
@@ -73,7 +74,7 @@ func (r *Replay) Use(ctx context.Context, key [sha256.Size]byte, ttl time.Durati
 }
 
 // Used implements token.ReplayStore.
-func (r *Replay) Used(ctx context.Context, key [sha256.Size]byte) (bool, error) {
+func (r *Replay) Used(ctx context.Context, key [sha256.Size]byte, _ time.Duration) (bool, error) {
 	if _, err := r.enter(ctx); err != nil {
 		return false, err
 	}

@@ -85,6 +85,12 @@ func (n names) scope(name string) session.Scope {
 func (f *Feed) Listen(ctx context.Context, l session.Listener) {
 	h := &hub{listener: l, ears: map[*redis.Client]*ear{}}
 	defer h.follow(nil, nil)
+	defer f.store.losses.hear(h.lost)()
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watching.Go(func() { f.watch(ctx) })
 	cluster, ok := f.store.client.UniversalClient.(*redis.ClusterClient)
 	if !ok {
 		client, _ := f.store.client.UniversalClient.(*redis.Client)
@@ -103,6 +109,19 @@ func (f *Feed) Listen(ctx context.Context, l session.Listener) {
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
+		}
+	}
+}
+
+// watch asks each server once in a second whether it has lost keys, so that caches start anew
+// then: no script announces what a flush removes.
+func (f *Feed) watch(ctx context.Context) {
+	for {
+		wait := f.store.checkAll(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
 		}
 	}
 }

@@ -79,6 +79,13 @@ func (h *hub) deaf(e *ear) {
 	h.listener.Reset()
 }
 
+// lost is called when a server has lost keys.
+func (h *hub) lost() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.listener.Reset()
+}
+
 func (h *hub) changed(scope session.Scope, topic string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -159,6 +159,7 @@ func TestEveryScriptThatChangesASessionAnnouncesIt(t *testing.T) {
 		"ensure": "makes an epoch under which there is no session yet", "touch": "a use only makes caches ask earlier",
 		"discard": "removes what has ended", "forget": "removes what has ended", "beat": "is not about a session", "use": "is not about a session",
 		"primary": "reads", "look": "reads, and notes what only a refresh looks at",
+		"check": "looks for losses", "access": "asks what is allowed",
 	}
 	files, err := fs.Glob(sources, "lua/*.lua")
 	if err != nil || len(files) == 0 {

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"slices"
 	"time"
@@ -48,6 +49,16 @@ type Options struct {
 	// with true, and with false when it asks again; see [Store.Breaker]. It is for logs
 	// and metrics and must return at once. Optional.
 	OnBreaker func(open bool)
+
+	// InsecureAllowEviction accepts a Redis that evicts keys when its memory is full, which
+	// [Store.Ping] refuses otherwise: a maxmemory is set, and maxmemory-policy is not
+	// noeviction. Users are then signed out at random, whole tenants stay refused when their
+	// key goes, and each eviction counts as a loss: see [Replay].
+	InsecureAllowEviction bool
+
+	// Logger gets a record when keys were lost, and when Redis begins or ceases to evict them.
+	// Default: slog.Default.
+	Logger *slog.Logger
 }
 
 var prefixPattern = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
@@ -59,6 +70,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
 	}
 	var problems []error
 	if err := o.NameKey.Validate(session.MinKeyLength); err != nil {

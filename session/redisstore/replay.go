@@ -20,7 +20,14 @@ import (
 // which a retry could be told from a replay, because nothing in the requests tells them
 // apart.
 //
-// A failover that loses the last writes forgets these too, and no instance puts them back.
+// Redis may lose what was used: it is flushed, restarts, fails over, or evicts keys. So no use
+// is decided by a server that was not asked about that within the last second, see [Store.Server],
+// and after a loss every use fails with session.ErrUnavailable until the time to live that it
+// asks for has passed since: whatever was used before the loss has ended then. So the time to
+// live of one kind of key must be the whole time in which one is accepted, not what is left of
+// it. A loss is noted in Redis, for instances that start later. What remains is the second until
+// a loss is seen, and a flush of which no instance knows that is alive when it is asked next:
+// Redis is then as good as new.
 type Replay struct{ store *Store }
 
 // Replay returns the replay store that shares the client, names and budget of s.
@@ -35,7 +42,11 @@ func (r *Replay) Use(ctx context.Context, key [sha256.Size]byte, ttl time.Durati
 	}
 	ctx, cancel := r.store.within(ctx)
 	defer cancel()
-	v, err := r.store.run(ctx, useScript, []string{r.store.names.replay(key)}, ttl.Milliseconds())
+	name := r.store.names.replay(key)
+	if err := r.reliable(ctx, name, ttl); err != nil {
+		return false, wrap(op, err)
+	}
+	v, err := r.store.run(ctx, useScript, []string{name}, ttl.Milliseconds())
 	switch {
 	case err != nil:
 		return false, wrap(op, err)
@@ -44,16 +55,33 @@ func (r *Replay) Use(ctx context.Context, key [sha256.Size]byte, ttl time.Durati
 	case v != "first":
 		return false, wrap(op, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt))
 	}
+	// A loss that was seen meanwhile, or an answer that took long.
+	if err := r.reliable(ctx, name, ttl); err != nil {
+		return false, wrap(op, err)
+	}
 	return true, nil
 }
 
+// reliable returns nil when no key that was used within ttl can have been lost, as far as was
+// seen up to a second ago.
+func (r *Replay) reliable(ctx context.Context, name string, ttl time.Duration) error {
+	if err := r.store.checked(ctx, name); err != nil {
+		return err
+	}
+	return r.store.losses.held(ttl)
+}
+
 // Used implements token.ReplayStore.
-func (r *Replay) Used(ctx context.Context, key [sha256.Size]byte) (bool, error) {
+func (r *Replay) Used(ctx context.Context, key [sha256.Size]byte, ttl time.Duration) (bool, error) {
 	const op = "used"
 	ctx, cancel := r.store.within(ctx)
 	defer cancel()
+	name := r.store.names.replay(key)
+	if err := r.reliable(ctx, name, ttl); err != nil {
+		return false, wrap(op, err)
+	}
 	answers, err := batch(ctx, r.store.client, func(eval bool) []*call {
-		return []*call{usedScript.call(ctx, eval, []string{r.store.names.replay(key)})}
+		return []*call{usedScript.call(ctx, eval, []string{name})}
 	})
 	switch {
 	case err != nil:
@@ -62,6 +90,9 @@ func (r *Replay) Used(ctx context.Context, key [sha256.Size]byte) (bool, error) 
 		return true, nil
 	case answers[0] != "no":
 		return false, wrap(op, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt))
+	}
+	if err := r.reliable(ctx, name, ttl); err != nil {
+		return false, wrap(op, err)
 	}
 	return false, nil
 }

@@ -61,7 +61,7 @@ func TestOnlyYesAndNoSayWhetherAKeyWasUsed(t *testing.T) {
 		"":                      {false, session.ErrUnavailable},
 	} {
 		_, addr := startFake(t, func(string) string { return answer })
-		used, err := openFake(t, addr).Replay().Used(t.Context(), [32]byte{1})
+		used, err := openFake(t, addr).Replay().Used(t.Context(), [32]byte{1}, time.Minute)
 		if used != want.used || !errors.Is(err, want.err) {
 			t.Errorf("%q: got %v, %v; want %v, %v", answer, used, err, want.used, want.err)
 		}

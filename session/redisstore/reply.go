@@ -18,6 +18,9 @@ func failed(err error) error {
 	if redis.HasErrorPrefix(err, "WRONGTYPE") || errors.Is(err, redis.Nil) || errors.Is(err, errForeign) {
 		return fmt.Errorf("%w: %w", session.ErrCorrupt, err)
 	}
+	if denied(err) {
+		return outageOf(err)
+	}
 	return fmt.Errorf("%w: %w", session.ErrUnavailable, err)
 }
 

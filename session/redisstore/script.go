@@ -69,6 +69,8 @@ var (
 	lookScript          = mustScript("look")
 	setBackScript       = mustScript("set_back")
 	tenantRestoreScript = mustScript("tenant_restore")
+	checkScript         = mustScript("check")
+	accessScript        = mustScript("access")
 )
 
 // run runs a script that writes, alone. No client sends it a second time: one that lost the

@@ -28,8 +28,9 @@ var allowed = []string{
 // another slot, and SCAN or KEYS would make a call as slow as the database is large.
 func lint(source string) []string {
 	var findings []string
-	// The one answer without a key, and that a script can do without where it is refused.
+	// The answers without a key, whose refusal a script tells.
 	source = strings.ReplaceAll(source, "redis.pcall('INFO', 'replication')", "")
+	source = strings.ReplaceAll(source, "redis.pcall('INFO', 'server', 'replication', 'stats', 'memory')", "")
 	lines := strings.Split(source, "\n")
 	if lines[0] != "#!lua" && lines[0] != "#!lua flags=allow-oom" {
 		findings = append(findings, "the first line does not make Redis refuse the script on a replica")
@@ -81,7 +82,7 @@ func lint(source string) []string {
 
 func TestScriptsTouchOnlyTheirKeys(t *testing.T) {
 	files, err := fs.Glob(sources, "lua/*.lua")
-	if err != nil || len(files) != 30 {
+	if err != nil || len(files) < 32 {
 		t.Fatalf("%d scripts, %v", len(files), err)
 	}
 	for _, file := range files {

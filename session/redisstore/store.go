@@ -69,6 +69,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -95,6 +96,10 @@ type Store struct {
 
 	reassert reassertion
 	clock    clock
+	losses   *losses
+
+	allowEviction bool
+	logger        *slog.Logger
 
 	replicas int           // that must have a change before it returns
 	wait     time.Duration // for them
@@ -126,6 +131,7 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	s.clock.began = time.Now()
 	s.loads = newLoads(s.client, opts.Timeout)
 	s.reassert.met.limit = keepServers
+	s.losses, s.allowEviction, s.logger = newLosses(), opts.InsecureAllowEviction, opts.Logger
 	s.reassert.ctx, s.reassert.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -159,6 +165,7 @@ func Open(url string, opts Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.reassert.close()
 	s.loads.close()
+	s.losses.close()
 	s.client.breaker.close()
 	if !s.owned {
 		return nil
@@ -172,20 +179,6 @@ var errBudget = errors.New("the budget of the call is spent")
 // within bounds a call by the budget.
 func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, s.timeout, errBudget)
-}
-
-// Ping returns nil when Redis answers, and otherwise an error wrapping
-// session.ErrUnavailable.
-func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := s.within(ctx)
-	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return wrap("ping", failed(err))
-	}
-	if err := s.client.Ping(ctx).Err(); err != nil {
-		return wrap("ping", failed(err))
-	}
-	return nil
 }
 
 // wrap says what the store was doing.

@@ -16,7 +16,7 @@ import (
 // Replays is what the replay cases ask of a store. It is token.ReplayStore.
 type Replays interface {
 	Use(ctx context.Context, key [sha256.Size]byte, ttl time.Duration) (fresh bool, err error)
-	Used(ctx context.Context, key [sha256.Size]byte) (bool, error)
+	Used(ctx context.Context, key [sha256.Size]byte, ttl time.Duration) (bool, error)
 }
 
 // Replay proves the contract of token.ReplayStore for two stores that share their memory,
@@ -86,7 +86,7 @@ func Replay(t *testing.T, one, other Replays) {
 	if fresh, err := one.Use(gone, freshKey(), time.Minute); fresh || !errors.Is(err, session.ErrUnavailable) {
 		t.Errorf("Use in a context that has ended: %v, %v", fresh, err)
 	}
-	if used, err := one.Used(gone, freshKey()); used || !errors.Is(err, session.ErrUnavailable) {
+	if used, err := one.Used(gone, freshKey(), time.Minute); used || !errors.Is(err, session.ErrUnavailable) {
 		t.Errorf("Used in a context that has ended: %v, %v", used, err)
 	}
 }
@@ -102,7 +102,7 @@ func (r replays) use(s Replays, key [sha256.Size]byte, ttl time.Duration) bool {
 }
 
 func (r replays) used(s Replays, key [sha256.Size]byte) bool {
-	used, err := s.Used(r.Context(), key)
+	used, err := s.Used(r.Context(), key, time.Minute)
 	if err != nil {
 		r.Errorf("Used: %v", err)
 	}

@@ -148,7 +148,8 @@ func (l *Logout) ReplayKey() ReplayKey {
 	return replayKey("logout token", l.claims().issuer, l.claims().tokenID)
 }
 
-// Remember returns how long a [ReplayStore] must keep the key, as [Proof.Remember] does.
+// Remember returns how long a [ReplayStore] must keep the key, as [Proof.Remember] does. It is
+// the same for all tokens of an issuer.
 func (l *Logout) Remember() time.Duration { return l.claims().remember }
 
 // VerifyLogout returns what a logout token says, on the terms of [Verifier.Verify], of an

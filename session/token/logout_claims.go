@@ -111,7 +111,8 @@ func (c *logoutClaims) accept(i *Issuer, now time.Time) (*Logout, error) {
 	if i.OwnSessions {
 		l.session, _ = session.ParseID(c.sessionID) // zero: not one of ours
 	}
-	end := time.Unix(c.expires, 0).Add(max(i.Leeway, 0))
-	l.remember = end.Sub(now) + replicaSkew
+	// The whole time in which a token may be accepted, not what is left of it: a store that has
+	// lost keys refuses for so long.
+	l.remember = i.Logout.MaxLifetime + 2*max(i.Leeway, 0) + replicaSkew
 	return &Logout{sealed: seal(&l)}, nil
 }

@@ -257,10 +257,13 @@ func TestLogoutTrustIsCopied(t *testing.T) {
 func TestALogoutTokenIsRememberedAsLongAsItIsAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := verifier(t, trust(t, token.EdDSA, trustLogout))
-		raw := goodLogout("iat", fmt.Sprint(time.Now().Unix()+50), "exp", fmt.Sprint(time.Now().Unix()+170))
+		raw := goodLogout("iat", fmt.Sprint(time.Now().Unix()+60), "exp", fmt.Sprint(time.Now().Unix()+180))
 		remember := logsOut(t, v, raw).Remember()
 		time.Sleep(remember - time.Minute - time.Second)
-		logsOut(t, v, raw)
+		// A store that has lost keys refuses for so long, so it is never what is left.
+		if later := logsOut(t, v, raw).Remember(); later != remember {
+			t.Errorf("remembered for %v at first and for %v later", remember, later)
+		}
 		time.Sleep(time.Second)
 		if _, err := v.VerifyLogout(context.Background(), raw); err == nil {
 			t.Error("a logout token outlives the memory of its use")

@@ -20,11 +20,14 @@ type ReplayKey = [sha256.Size]byte
 // time by itself, since it would take its own first attempt for a replay.
 type ReplayStore interface {
 	// Use records key for at least ttl and reports whether it was fresh: of any number of
-	// calls with one key, at most one is told so until ttl has passed.
+	// calls with one key, at most one is told so until ttl has passed. The ttl of one kind of
+	// key is the whole time in which one is accepted: a store that may have lost keys fails
+	// until so much time has passed since.
 	Use(ctx context.Context, key ReplayKey, ttl time.Duration) (fresh bool, err error)
 
-	// Used reports whether key is recorded, and records nothing.
-	Used(ctx context.Context, key ReplayKey) (bool, error)
+	// Used reports whether key is recorded, and records nothing. The ttl is that of Use: where
+	// Use would fail because keys may have been lost, so does Used.
+	Used(ctx context.Context, key ReplayKey, ttl time.Duration) (bool, error)
 }
 
 // replicaSkew is how far the clocks of two instances of a service may differ before one

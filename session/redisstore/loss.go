@@ -1,0 +1,328 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/session"
+)
+
+const (
+	// checkInterval is how old the answer of a server to check.lua may be when something is
+	// decided by it, and how often at most an instance asks.
+	checkInterval = time.Second
+
+	// maxCanaries bounds the search for a canary in a slot of each master of a cluster.
+	maxCanaries = 1 << 12
+
+	// longAgo is the age of a loss that matters to nobody who starts now: nothing that may be
+	// used once lives as long.
+	longAgo = 2 * time.Hour
+)
+
+// losses is what an instance knows of keys that its servers have lost. Each server is asked by
+// check.lua for a key of ours, the canary, in a slot of its own.
+type losses struct {
+	ctx     context.Context // ends with close
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu       sync.Mutex
+	canaries map[string]*canary // by key
+	masters  map[*redis.Client]*canary
+	hears    map[int]func()
+	next     int // of hears
+	server   ServerStats
+	lost     time.Time // local time before which the last loss was, with the monotonic clock
+}
+
+// canary is what an instance knows of one server.
+type canary struct {
+	key    string
+	id     string    // "" before the first answer
+	loss   uint64    // µs by the server, 0 for none
+	asked  time.Time // before it was asked for the last answer
+	flight *checking // under way, or nil
+}
+
+// checking is a check that several calls wait for.
+type checking struct {
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+func newLosses() *losses {
+	l := &losses{canaries: map[string]*canary{}, masters: map[*redis.Client]*canary{}, hears: map[int]func(){}}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	return l
+}
+
+func (l *losses) close() {
+	l.mu.Lock() // no check begins after this
+	l.cancel()
+	l.mu.Unlock()
+	l.running.Wait()
+}
+
+// hear calls lost after each loss that this instance sees, until the returned function is
+// called.
+func (l *losses) hear(lost func()) (stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	n := l.next
+	l.hears[n] = lost
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.hears, n)
+	}
+}
+
+// held returns an error wrapping [session.ErrUnavailable] while what was used within ttl may be
+// among the keys that were lost.
+func (l *losses) held(ttl time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost.IsZero() {
+		return nil
+	}
+	left := ttl - time.Since(l.lost)
+	if left <= 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: what was used may be forgotten, %s: for %v more nothing is known to be unused",
+		session.ErrUnavailable, l.server.LastLoss, left.Round(time.Second))
+}
+
+// fresh reports whether the last answer is young enough by both of the system's clocks: the
+// monotonic one stands still while a machine is suspended.
+func (c *canary) fresh(now time.Time, limit time.Duration) bool {
+	age, wall := now.Sub(c.asked), now.Round(0).Sub(c.asked.Round(0))
+	return c.id != "" && age >= 0 && age < limit && wall >= 0 && wall < limit
+}
+
+// canaryOf returns the canary of the server that has a key.
+func (s *Store) canaryOf(ctx context.Context, key string) (*canary, error) {
+	cluster, ok := s.client.UniversalClient.(*redis.ClusterClient)
+	if !ok {
+		return s.losses.at(s.names.canary(0)), nil
+	}
+	master, err := cluster.MasterForKey(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	s.losses.mu.Lock()
+	known := s.losses.masters[master]
+	s.losses.mu.Unlock()
+	if known != nil {
+		if still, err := cluster.MasterForKey(ctx, known.key); err == nil && still == master {
+			return known, nil
+		}
+	}
+	name, err := s.canaryAt(ctx, cluster, master)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, errors.New("a master of the cluster has too few slots to be watched")
+	}
+	found := s.losses.at(name)
+	s.losses.mu.Lock()
+	defer s.losses.mu.Unlock()
+	s.losses.masters[master] = found
+	return found, nil
+}
+
+// canaryAt returns the name of a canary in a slot of a master, "" when it has next to none.
+func (s *Store) canaryAt(ctx context.Context, cluster *redis.ClusterClient, master *redis.Client) (string, error) {
+	for n := range maxCanaries {
+		name := s.names.canary(n)
+		holder, err := cluster.MasterForKey(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if holder == master {
+			return name, nil
+		}
+	}
+	return "", nil
+}
+
+// at returns the canary of that name.
+func (l *losses) at(key string) *canary {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.canaries[key]
+	if c == nil {
+		c = &canary{key: key}
+		l.canaries[key] = c
+	}
+	return c
+}
+
+// canary is the name of the nth canary. The first is where every read looks.
+func (n names) canary(i int) string {
+	if i == 0 {
+		return n.global() + ":c"
+	}
+	return n.prefix + ":{c-" + strconv.Itoa(i) + "}"
+}
+
+// checked returns nil when the server that has a key was asked less than checkInterval ago,
+// and asks it otherwise. Calls at the same time share one question. A loss that it told of is
+// in [losses.held] then.
+func (s *Store) checked(ctx context.Context, key string) error {
+	c, err := s.canaryOf(ctx, key)
+	if err != nil {
+		return failed(err)
+	}
+	return s.check(ctx, c, checkInterval)
+}
+
+func (s *Store) check(ctx context.Context, c *canary, limit time.Duration) error {
+	l := s.losses
+	l.mu.Lock()
+	if c.fresh(time.Now(), limit) {
+		l.mu.Unlock()
+		return nil
+	}
+	f := c.flight
+	if f == nil {
+		if l.ctx.Err() != nil {
+			l.mu.Unlock()
+			return fmt.Errorf("%w: the store is closed", session.ErrUnavailable)
+		}
+		f = &checking{done: make(chan struct{})}
+		c.flight = f
+		l.running.Go(func() { s.ask(c, f) })
+	}
+	l.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return failed(context.Cause(ctx))
+	}
+}
+
+// ask asks one server, on behalf of all who wait and bound to the context of none.
+func (s *Store) ask(c *canary, f *checking) {
+	ctx, cancel := s.within(s.losses.ctx)
+	defer cancel()
+	asked := time.Now()
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		return []*call{s.checkCall(ctx, eval, c)}
+	})
+	if err != nil {
+		f.err = failed(err)
+	} else {
+		f.err = s.heed(c, asked, answers[0])
+	}
+	s.losses.mu.Lock()
+	c.flight = nil
+	s.losses.mu.Unlock()
+	close(f.done)
+}
+
+func (s *Store) checkCall(ctx context.Context, eval bool, c *canary) *call {
+	s.losses.mu.Lock()
+	known := c.id
+	s.losses.mu.Unlock()
+	return checkScript.call(ctx, eval, []string{c.key}, known, rand.Text())
+}
+
+// heed takes an answer of check.lua.
+func (s *Store) heed(c *canary, asked time.Time, answer any) error {
+	if answer == "denied" {
+		return fmt.Errorf("%w: %w: the user of Redis lacks +info, without which no loss of keys is seen", session.ErrUnavailable, ErrMisconfigured)
+	}
+	r := newReply(answer, 6)
+	now := r.mustNumber()
+	id := r.must()
+	loss, _ := r.number()
+	why, policy := r.must(), r.must()
+	limit, err := strconv.ParseUint(r.must(), 10, 64)
+	if r.err == nil && (err != nil || id == "" || policy == "") {
+		r.corrupt("check")
+	}
+	if r.err != nil {
+		return r.err
+	}
+	received := time.Now()
+	age := max(0, time.Duration(int64(now)-int64(loss))*time.Microsecond) // both by the server's clock
+	l := s.losses
+	l.mu.Lock()
+	if c.id != "" && !asked.After(c.asked) {
+		l.mu.Unlock()
+		return nil // a later answer was here first, and says more
+	}
+	first, news := c.id == "", loss != 0 && loss != c.loss
+	before := l.server
+	c.id, c.asked, c.loss = id, asked, loss
+	l.server.CheckedAt, l.server.MaxMemoryPolicy, l.server.MaxMemory = received, policy, limit
+	if news {
+		if at := received.Add(-age); at.After(l.lost) {
+			l.lost, l.server.LostAt, l.server.LastLoss = at, fromMicros(int64(loss)), why
+		}
+		l.server.Losses++
+	}
+	after, hears := l.server, slices.Collect(maps.Values(l.hears))
+	l.mu.Unlock()
+	if news {
+		for _, lost := range hears {
+			lost()
+		}
+		if !first || age < longAgo {
+			s.logger.Warn("redis has lost keys: what is used once is refused for as long as it may live, and caches start anew",
+				slog.String("cause", why), slog.Time("lost_at", fromMicros(int64(loss))))
+		}
+	}
+	s.report(before, after)
+	return nil
+}
+
+// checkAll asks every server that was not asked lately, and returns when to ask again, so that
+// no answer becomes as old as checkInterval.
+func (s *Store) checkAll(ctx context.Context) (wait time.Duration) {
+	const often = checkInterval * 19 / 20
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	wait = often
+	var mu sync.Mutex
+	look := func(name string) {
+		c := s.losses.at(name)
+		err := s.check(ctx, c, often-checkInterval/20)
+		s.losses.mu.Lock()
+		next := often - time.Since(c.asked)
+		s.losses.mu.Unlock()
+		if err != nil {
+			next = beatInterval
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		wait = min(wait, max(next, checkInterval/20))
+	}
+	cluster, ok := s.client.UniversalClient.(*redis.ClusterClient)
+	if !ok {
+		look(s.names.canary(0))
+		return wait
+	}
+	_ = cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+		if name, err := s.canaryAt(ctx, cluster, master); err == nil && name != "" {
+			look(name)
+		}
+		return nil
+	})
+	return wait
+}
