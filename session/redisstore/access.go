@@ -74,7 +74,30 @@ func (s *Store) AccessList(user string) string {
 	return strings.Join(words, " ")
 }
 
-// samples are keys of each kind and the channels, as they look.
+// forms are complete calls of commands, with K for a key and C for a channel. Redis must not be
+// asked about a call that lacks an argument: 7.0 ends with a segmentation fault when it looks
+// for the keys of an EVAL that has none.
+var forms = map[string]string{
+	"eval": "x 0", "evalsha": "x 0", "time": "", "info": "server", "wait": "0 0", "select": "0", "cluster|slots": "",
+	"publish": "C x", "subscribe": "C",
+
+	"exists": "K", "get": "K", "strlen": "K", "ttl": "K", "pttl": "K", "type": "K",
+	"hget": "K f", "hmget": "K f", "hgetall": "K", "hexists": "K f", "hkeys": "K", "hvals": "K", "hlen": "K", "hstrlen": "K f",
+	"xlen": "K", "xrange": "K - +", "xrevrange": "K + -",
+	"zcard": "K", "zcount": "K 0 1", "zrange": "K 0 1", "zrangebyscore": "K 0 1", "zrevrange": "K 0 1", "zrank": "K m", "zscore": "K m", "zmscore": "K m",
+
+	"del": "K", "unlink": "K", "set": "K x", "setnx": "K x", "getdel": "K", "incr": "K", "incrby": "K 1", "decr": "K",
+	"expire": "K 1", "expireat": "K 1", "pexpire": "K 1", "pexpireat": "K 1", "persist": "K",
+	"hset": "K f x", "hsetnx": "K f x", "hdel": "K f", "hincrby": "K f 1",
+	"xadd": "K * f x", "xdel": "K 0-1", "xtrim": "K MAXLEN 1",
+	"zadd": "K 1 m", "zrem": "K m", "zincrby": "K 1 m", "zpopmin": "K", "zremrangebyrank": "K 0 1", "zremrangebyscore": "K 0 1",
+}
+
+// reader and writer are asked about keys of every kind, the other commands about one.
+const reader, writer = "get", "set"
+
+// samples are keys of each kind and the channels, as they look. Each is in a pattern of the
+// access list.
 func (n names) samples() (keys, channels []string) {
 	for _, kind := range []string{"{g}", "{g}:l", "{g}:c", "{c-1}", "{t-x}", "{t-x}:l", "{u-x}:e", "{u-x}:s:x", "{p-x}"} {
 		keys = append(keys, n.prefix+":"+kind)
@@ -82,48 +105,63 @@ func (n names) samples() (keys, channels []string) {
 	return keys, []string{n.changes(), n.prefix + ":beat:x"}
 }
 
-// questions are what access.lua is asked. A command without its key or channel is one question,
-// what it works on another, so that what is lacking can be named.
-func (s *Store) questions() []any {
-	var all []any
-	for _, command := range s.commands() {
-		all = append(all, strings.ReplaceAll(command, "|", " "))
-	}
+// question is a call that the user must be allowed to make, and what it lacks when the others of
+// its command are allowed.
+type question struct{ command, text, pattern string }
+
+// questions are what access.lua is asked.
+func (s *Store) questions() []question {
 	keys, channels := s.names.samples()
-	for _, key := range keys {
-		all = append(all, "get "+key, "set "+key+" x")
-	}
-	for _, channel := range channels {
-		all = append(all, "publish "+channel+" x", "subscribe "+channel)
+	var all []question
+	for _, command := range s.commands() {
+		form, known := forms[command]
+		if !known {
+			continue // a test sees to it that there is none
+		}
+		call := strings.ReplaceAll(command, "|", " ") + " " + form
+		switch {
+		case strings.HasPrefix(form, "C"):
+			for i, channel := range channels {
+				all = append(all, question{command, strings.Replace(call, "C", channel, 1), "&" + s.names.channels()[i]})
+			}
+		case strings.HasPrefix(form, "K"):
+			in := keys[:1]
+			if command == reader || command == writer {
+				in = keys
+			}
+			for _, key := range in {
+				all = append(all, question{command, strings.Replace(call, "K", key, 1), "~" + s.names.keyPattern()})
+			}
+		default:
+			all = append(all, question{command, call, ""})
+		}
 	}
 	return all
 }
 
 // lacks names what a user lacks, in the words of an access list, by the questions that were
-// denied.
+// denied. Redis does not say whether it is the command or what it works on. It is the command,
+// unless others of the same kind are denied alike.
 func (s *Store) lacks(denied []string) error {
-	var lacking []string
-	command := map[string]bool{}
-	for _, question := range denied {
-		if name := strings.Fields(question); len(name) == 1 || name[0] == "cluster" {
-			command[name[0]] = true
-			lacking = append(lacking, "+"+strings.Join(name, "|"))
+	asked, refused := map[string]int{}, map[string]int{} // by command
+	all := s.questions()
+	for _, q := range all {
+		asked[q.command]++
+		if slices.Contains(denied, q.text) {
+			refused[q.command]++
 		}
 	}
-	for _, question := range denied {
-		words := strings.Fields(question)
-		if len(words) == 1 || command[words[0]] {
-			continue // it lacks the command, whatever the key
-		}
+	whole := func(command string) bool { return refused[command] == asked[command] }
+	keys := whole(reader) && whole("exists") || whole(writer) && whole("del") // more than one command of a kind
+	channels := whole("publish") && whole("subscribe")
+	var lacking []string
+	for _, q := range all {
 		switch {
-		case words[0] == "publish", words[0] == "subscribe":
-			pattern := s.names.channels()[0]
-			if words[1] != pattern {
-				pattern = s.names.channels()[1]
-			}
-			lacking = append(lacking, "&"+pattern)
+		case !slices.Contains(denied, q.text):
+		case q.pattern == "", whole(q.command) && !(q.pattern[0] == '~' && keys) && !(q.pattern[0] == '&' && channels):
+			lacking = append(lacking, "+"+q.command)
 		default:
-			lacking = append(lacking, "~"+s.names.keyPattern())
+			lacking = append(lacking, q.pattern)
 		}
 	}
 	slices.Sort(lacking)

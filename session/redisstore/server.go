@@ -143,8 +143,12 @@ func (m misconfigured) Is(target error) bool { return target == ErrMisconfigured
 
 // examine asks one server what its user may do, and how it is set up.
 func (s *Store) examine(ctx context.Context, server plain, name string) error {
+	var questions []any
+	for _, q := range s.questions() {
+		questions = append(questions, q.text)
+	}
 	answers, err := batch(ctx, server, func(eval bool) []*call {
-		return []*call{accessScript.call(ctx, eval, []string{name}, s.questions()...)}
+		return []*call{accessScript.call(ctx, eval, nil, questions...)}
 	})
 	if err != nil {
 		return err
@@ -173,7 +177,7 @@ func denied(err error) bool {
 	if err == nil {
 		return false
 	}
-	return redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "ERR The user executing the script can't")
+	return redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "The user executing the script can't")
 }
 
 // outageOf maps an error of a call that an access list forbade.

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Says which commands the user of this connection may not run, on those keys and channels. It
 -- runs none of them.
--- KEYS: one, by which a cluster finds the server; it is not read
+-- KEYS: none: each server is asked by a connection to itself
 -- ARGV: commands, the words of each separated by spaces
 -- Returns those that are denied.
 local denied = {}
