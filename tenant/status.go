@@ -20,7 +20,7 @@ var (
 type Status uint8
 
 const (
-	Unknown   Status = iota // never set up, or not known to this store
+	Unknown   Status = iota // never set up, or lost by the store: no reason to set it up again
 	Active                  // served
 	Suspended               // known, refused until it is active again
 )

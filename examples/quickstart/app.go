@@ -18,7 +18,6 @@ import (
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/token"
-	"github.com/reevehq/reeve/tenant"
 )
 
 // The tokens' issuer and audience are names, not addresses: instances that share keys
@@ -34,23 +33,27 @@ type config struct {
 	policies fs.FS
 	redis    string // URL; "" keeps sessions in the process
 	data     string // folder; "" is a temporary one
+	activate string // tenant whose status was lost
 	logger   *slog.Logger
 }
 
 // app is the service. It is safe for concurrent use and must be closed.
 type app struct {
-	logger   *slog.Logger
-	routes   *echo.Echo
-	engine   *policy.Engine
-	policies fs.FS
-	accounts []account
-	signIns  *middleware.SignInLimit
-	sessions *session.Manager
-	ping     func(context.Context) error // asks the session store
-	signer   *token.Signer
-	jwks     []byte
-	invoices *invoices
-	closers  []func() error // in the order of opening
+	logger    *slog.Logger
+	routes    *echo.Echo
+	engine    *policy.Engine
+	policies  fs.FS
+	accounts  []account
+	directory *directory
+	remembers bool   // whether sessions outlive the process
+	activate  string // tenant whose status was lost
+	signIns   *middleware.SignInLimit
+	sessions  *session.Manager
+	ping      func(context.Context) error // asks the session store
+	signer    *token.Signer
+	jwks      []byte
+	invoices  *invoices
+	closers   []func() error // in the order of opening
 
 	authenticate func(all []account, tenant, user, password string) (account, bool)
 }
@@ -58,7 +61,7 @@ type app struct {
 // newApp opens everything and checks that every route has a rule. Nothing is left open
 // when it returns an error.
 func newApp(ctx context.Context, cfg config) (*app, error) {
-	a := &app{logger: cfg.logger, policies: cfg.policies, accounts: accounts(), authenticate: authenticate}
+	a := &app{logger: cfg.logger, policies: cfg.policies, remembers: cfg.redis != "", activate: cfg.activate, accounts: accounts(), authenticate: authenticate}
 	if err := a.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, a.closeAll())
 	}
@@ -84,7 +87,11 @@ func (a *app) open(ctx context.Context, cfg config) error {
 	if err := a.openSigner(secrets); err != nil {
 		return err
 	}
-	if err := a.openSessions(ctx, cfg.redis, secrets); err != nil {
+	if a.directory, err = openDirectory(ctx, dir); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.directory.close)
+	if err := a.openSessions(ctx, cfg, secrets); err != nil {
 		return err
 	}
 	if a.invoices, err = openInvoices(ctx, dir); err != nil {
@@ -125,13 +132,16 @@ func (a *app) openSigner(secrets keys) error {
 	return err
 }
 
-func (a *app) openSessions(ctx context.Context, redisURL string, secrets keys) error {
-	store, err := a.openStore(redisURL, secrets)
+func (a *app) openSessions(ctx context.Context, cfg config, secrets keys) error {
+	store, err := a.openStore(cfg.redis, secrets)
 	if err != nil {
 		return err
 	}
 	if err := a.ping(ctx); err != nil {
-		return fmt.Errorf("Redis at %s cannot be reached: %w", redisHost(redisURL), err)
+		if errors.Is(err, redisstore.ErrMisconfigured) {
+			return fmt.Errorf("Redis at %s cannot be used: %w", redisHost(cfg.redis), err)
+		}
+		return fmt.Errorf("Redis at %s cannot be reached: %w", redisHost(cfg.redis), err)
 	}
 	if a.sessions, err = session.NewManager(store, session.Options{Key: secrets.Session}); err != nil {
 		return err
@@ -148,6 +158,7 @@ func (a *app) openStore(redisURL string, secrets keys) (session.Store, error) {
 		NameKey:  secrets.RedisName,
 		SealKeys: []session.SecretKey{secrets.RedisSeal},
 		Prefix:   "quickstart",
+		Logger:   a.logger,
 	})
 	if err != nil {
 		return nil, err
@@ -155,24 +166,6 @@ func (a *app) openStore(redisURL string, secrets keys) (session.Store, error) {
 	a.closers = append(a.closers, store.Close)
 	a.ping = store.Ping
 	return store, nil
-}
-
-// setUpTenants makes the example tenants active, unless an operator has decided about
-// them before.
-func (a *app) setUpTenants(ctx context.Context) error {
-	for _, acc := range a.accounts {
-		status, err := a.sessions.TenantStatus(ctx, acc.tenant)
-		if err != nil {
-			return err
-		}
-		if status != tenant.Unknown {
-			continue
-		}
-		if err := a.sessions.SetTenantStatus(ctx, acc.tenant, tenant.Active); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // openRoutes puts Reeve in front of every route. Who may use which is in the policy.

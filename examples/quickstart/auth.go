@@ -37,7 +37,7 @@ func (a *app) login(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s, refresh, err := a.sessions.Create(c.Request().Context(), session.New{
+	s, refresh, err := a.create(c.Request().Context(), session.New{
 		Tenant: acc.tenant,
 		User:   acc.user,
 		Roles:  acc.roles,
@@ -152,12 +152,21 @@ func (a *app) live(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "live"})
 }
 
-// ready answers whether sessions can be asked for now.
+// ready answers whether sessions can be asked for now, and every tenant can be served.
 func (a *app) ready(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
 	if err := a.ping(ctx); err != nil {
 		return fmt.Errorf("%w: %s", errNotReady, err)
+	}
+	for _, id := range a.tenants() {
+		lost, err := a.isLost(ctx, id)
+		if err != nil {
+			return fmt.Errorf("%w: %s", errNotReady, err)
+		}
+		if lost {
+			return fmt.Errorf("%w: the status of tenant %s is lost", errTenantLost, id)
+		}
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
 }

@@ -47,6 +47,7 @@ type flags struct {
 	redis    string // URL; "" keeps sessions in the process
 	policies string // folder; "" is the built-in policy
 	data     string // folder; "" is a temporary one
+	activate string // tenant whose status Redis has lost
 }
 
 func main() {
@@ -92,6 +93,7 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	set.StringVar(&f.redis, "redis", "", "`URL` of a Redis for the sessions (default in the process)")
 	set.StringVar(&f.policies, "policies", "", "`folder` of policy files, read again on SIGHUP (default the built-in policy)")
 	set.StringVar(&f.data, "data", "", "`folder` for invoices and keys (default a temporary one, removed on exit)")
+	set.StringVar(&f.activate, "activate", "", "`tenant` to serve again although Redis has lost its status: not if it was suspended")
 	err := set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		set.SetOutput(stderr)
@@ -141,7 +143,7 @@ func start(ctx context.Context, f flags, logger *slog.Logger) (*app, net.Listene
 	if f.policies != "" {
 		files = os.DirFS(f.policies)
 	}
-	app, err := newApp(ctx, config{policies: files, redis: f.redis, data: f.data, logger: logger})
+	app, err := newApp(ctx, config{policies: files, redis: f.redis, data: f.data, activate: f.activate, logger: logger})
 	if err != nil {
 		return nil, nil, err
 	}

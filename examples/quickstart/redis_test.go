@@ -129,3 +129,48 @@ func TestInstancesThatShareRedisAndDataAreOneService(t *testing.T) {
 	want("the end", stopOne(), exitFine)
 	want("the end", stopTwo(), exitFine)
 }
+
+// TestATenantWhoseStatusIsLostIsNotActivatedAgain: Redis forgets everything, the suspension
+// included. A restart does not take "unknown" for "nobody has decided"; readiness tells, a right
+// password is no wrong one, and an operator decides.
+func TestATenantWhoseStatusIsLostIsNotActivatedAgain(t *testing.T) {
+	address, _ := startRedis(t)
+	data := t.TempDir()
+	signIn := url.Values{"tenant": {"acme"}, "user": {"alice"}, "password": {"demo"}}
+	base, _, stop := started(t, "-redis", "redis://"+address, "-data", data)
+	want := func(what string, status int, method, path string, fields url.Values) {
+		t.Helper()
+		if got, text := send(t, method, base+path, "", fields); got != status {
+			t.Errorf("%s: %s is answered %d, want %d: %s", what, path, got, status, text)
+		}
+	}
+	want("at first", 200, "POST", "/login", signIn)
+	want("at first", 200, "GET", "/readyz", nil)
+
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "FLUSHALL\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 5)
+	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "+OK\r\n" {
+		t.Fatalf("FLUSHALL: %q, %v", answer, err)
+	}
+	conn.Close()
+	want("after a flush", 503, "POST", "/login", signIn)
+	want("after a flush", 503, "GET", "/readyz", nil)
+	stop()
+
+	base, _, stop = started(t, "-redis", "redis://"+address, "-data", data)
+	want("after a restart", 503, "POST", "/login", signIn)
+	want("after a restart", 503, "GET", "/readyz", nil)
+	wrong := url.Values{"tenant": {"acme"}, "user": {"alice"}, "password": {"wrong"}}
+	want("after a restart", 401, "POST", "/login", wrong)
+	stop()
+
+	base, _, _ = started(t, "-redis", "redis://"+address, "-data", data, "-activate", "acme")
+	want("when an operator has decided", 200, "POST", "/login", signIn)
+	want("while globex is lost", 503, "GET", "/readyz", nil)
+}

@@ -36,7 +36,8 @@ const (
 // earlier announcement: that it hears is not assumed but seen. Whatever is not certain to
 // have been heard, after a broken connection above all, outdates everything.
 //
-// An access list of Redis must allow the channels "<prefix>:changes" and "<prefix>:beat:*".
+// It also looks, once in a second, whether a server has lost keys, which no script announces:
+// caches then start anew. [Store.AccessList] names the channels that it needs.
 type Feed struct{ store *Store }
 
 var _ session.Feed = (*Feed)(nil)

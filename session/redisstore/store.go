@@ -13,8 +13,9 @@
 //
 // # What Redis must keep
 //
-// A lost key never lets anyone in: without its epochs, or when the index of its user does
-// not list it, a session is dead. But Redis brings back what it forgets. A server that
+// A lost key of a session, user or tenant never lets anyone in: without its epochs, or when the
+// index of its user does not list it, a session is dead. Other keys are lost to more harm, see
+// below. And Redis brings back what it forgets. A server that
 // restarts from an old snapshot, or a replica that is promoted before it heard of the last
 // changes, has the state of that moment again.
 //
@@ -33,7 +34,7 @@
 // soon as the Store meets a server whose replication has another id, as a promoted replica and a
 // restarted server have: at the next beat of its [Feed], or within a second while it loads
 // sessions. One instance that knows is enough for all; until then those that know nothing answer
-// as Redis does. An access list must allow INFO for that.
+// as Redis does.
 //
 // What is remembered is bounded: the latest 8,192 tenants, 16,384 revoked users, 16,384 other
 // users, 32,768 sessions that the instance has changed or ended and 16,384 that it has read after
@@ -44,11 +45,37 @@
 //
 // With Options.WaitReplicas a change returns only when replicas have it. Beyond that, run Redis
 // with appendonly yes and appendfsync always, set min-replicas-to-write as far as it matters, and
-// use maxmemory-policy noeviction so that nobody is signed out at random.
+// use maxmemory-policy noeviction: one that can evict sessions or epochs is refused by
+// [Store.Ping], also when it is set later, unless Options.InsecureAllowEviction accepts it. Where
+// no maxmemory is set it evicts nothing, and is only logged.
 //
 // What a dead network delivers later loses to what was acknowledged since: each change is made
 // over the version or the epoch that it was made from, or carries a deadline by Redis's clock, half
 // a second after its budget.
+//
+// # When Redis loses keys
+//
+// What may be used once, a DPoP proof or a logout token, can be used twice when Redis forgets it;
+// a cache goes on serving what is gone; and the status of a tenant is unknown. So an instance
+// asks its server, at most once in a second and at the latest when something is decided by it,
+// whether it was flushed, has restarted, gave way to a replica, or evicted keys (INFO, and a key
+// of our own that is gone with the others). After such a loss a [Replay] fails with
+// session.ErrUnavailable for as long as a proof lives, caches start anew within the second, and
+// [Options].Logger and [Store.Server] tell. The loss is noted in Redis by its clock, and so known to
+// instances that start later. On a cluster each master is asked, and a loss of one counts for all.
+// What remains: the second until it is seen; keys of ours that somebody deletes one by one; and a
+// flush or an empty restart of which no instance is left that knew the data: Redis is then as
+// good as new. It closes with appendonly yes, and with one instance that runs on. On a cluster, a
+// slot of ours that moves may count as a loss.
+//
+// An unknown tenant is not one about which nobody has decided yet: keep in your own database which
+// tenants you have set up, and let an operator decide about one whose status is gone.
+//
+// # Access lists
+//
+// [Store.AccessList] prints the permissions that the user of Redis needs, exactly. What the user
+// lacks is found and named by [Store.Ping], which a service calls when it starts:
+// [ErrMisconfigured].
 //
 // # What Redis learns
 //
