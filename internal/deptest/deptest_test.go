@@ -49,6 +49,7 @@ var standardOnly = []struct{ dir, but, because string }{
 	{"internal/invisible", "", "everything stands on it"},
 	{"internal/need", "", "every module's tests may import it"},
 	{"internal/leash", "", "every module's tests may import it"},
+	{"internal/redisaccess", "", "it asks questions and knows no client"},
 	{"session", "github.com/maypok86/otter/v2", "stores and tokens bring their own libraries; the near cache is bounded by this one"},
 	{"session/memstore", "", "it is the reference model: small enough to be believed"},
 	{"session/sessiontest", "", "any store's tests may import it"},
@@ -71,7 +72,8 @@ var leaves = []struct {
 	{"session/token", []string{"session", "tenant"}, "a token names a session and does not load it"},
 	{"session/token/jwks", []string{"session/token"}, "it finds keys and decides nothing"},
 	{"session/memstore", []string{"session", "tenant"}, "a store knows the contract alone"},
-	{"session/redisstore", []string{"session", "tenant"}, "a store knows the contract alone"},
+	{"internal/redisaccess", nil, "it is below the stores"},
+	{"session/redisstore", []string{"session", "tenant", "internal/redisaccess"}, "a store knows the contract alone"},
 	{"session/sessiontest", []string{"session", "tenant"}, "the suite knows the contract alone"},
 	{"policies", nil, "it is data"},
 }

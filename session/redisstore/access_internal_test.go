@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/reevehq/reeve/internal/redisaccess"
 )
 
 // What the access list allows is what the scripts and the package's own calls use: a command
@@ -40,31 +42,26 @@ func TestTheAccessListIsThatOfTheScripts(t *testing.T) {
 		if !used[command] {
 			t.Errorf("%s is listed and not used", command)
 		}
-		if _, known := forms[command]; !known {
-			t.Errorf("forms has no complete call of %s", command)
-		}
-	}
-	for _, q := range s.questions() {
-		if strings.Fields(q.text)[0] != strings.Split(q.command, "|")[0] {
-			t.Errorf("%s is asked as %q", q.command, q.text)
+		if !redisaccess.Known(command) {
+			t.Errorf("redisaccess has no complete call of %s", command)
 		}
 	}
 }
 
 // Every key and channel of ours is in a pattern of the access list.
 func TestEveryKeyIsInThePatternOfTheAccessList(t *testing.T) {
-	n := names{prefix: "reeve"}
-	keys, channels := n.samples()
+	s := &Store{client: &guarded{}, names: names{prefix: "reeve"}}
+	l := s.access()
 	for i := range 3 {
-		keys = append(keys, n.canary(i))
+		l.SampleKeys = append(l.SampleKeys, s.names.canary(i))
 	}
-	for _, key := range keys {
-		if !strings.HasPrefix(key, strings.TrimSuffix(n.keyPattern(), "*")) {
+	for _, key := range l.SampleKeys {
+		if !strings.HasPrefix(key, strings.TrimSuffix(l.Keys, "*")) {
 			t.Errorf("%s is in no pattern", key)
 		}
 	}
-	for i, channel := range channels {
-		if !strings.HasPrefix(channel, strings.TrimSuffix(n.channels()[i], "*")) {
+	for i, channel := range l.SampleChannels {
+		if !strings.HasPrefix(channel, strings.TrimSuffix(l.Channels[i], "*")) {
 			t.Errorf("%s is in no pattern", channel)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/reevehq/reeve/internal/redisaccess"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -18,7 +19,7 @@ func failed(err error) error {
 	if redis.HasErrorPrefix(err, "WRONGTYPE") || errors.Is(err, redis.Nil) || errors.Is(err, errForeign) {
 		return fmt.Errorf("%w: %w", session.ErrCorrupt, err)
 	}
-	if denied(err) {
+	if redisaccess.Denied(err) {
 		return outageOf(err)
 	}
 	return fmt.Errorf("%w: %w", session.ErrUnavailable, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/reevehq/reeve/internal/redisaccess"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -130,7 +131,7 @@ func (s *Store) pinged(err error) error {
 	case errors.Is(err, ErrMisconfigured):
 		// A configuration error alone: whoever waits for the end of an outage waits in vain.
 		return wrap("ping", misconfigured{err})
-	case denied(err), errors.As(err, &answer) && (redis.HasErrorPrefix(err, "WRONGPASS") || redis.HasErrorPrefix(err, "NOAUTH")):
+	case redisaccess.Denied(err), errors.As(err, &answer) && (redis.HasErrorPrefix(err, "WRONGPASS") || redis.HasErrorPrefix(err, "NOAUTH")):
 		return wrap("ping", fmt.Errorf("%w: %w", ErrMisconfigured, err))
 	}
 	return wrap("ping", failed(err))
@@ -143,12 +144,8 @@ func (m misconfigured) Is(target error) bool { return target == ErrMisconfigured
 
 // examine asks one server what its user may do, and how it is set up.
 func (s *Store) examine(ctx context.Context, server plain, name string) error {
-	var questions []any
-	for _, q := range s.questions() {
-		questions = append(questions, q.text)
-	}
 	answers, err := batch(ctx, server, func(eval bool) []*call {
-		return []*call{accessScript.call(ctx, eval, nil, questions...)}
+		return []*call{accessScript.call(ctx, eval, nil, s.access().Questions()...)}
 	})
 	if err != nil {
 		return err
@@ -170,14 +167,6 @@ func (s *Store) examine(ctx context.Context, server plain, name string) error {
 		return err
 	}
 	return s.refusal(s.Server())
-}
-
-// denied reports whether an access list forbade what was asked, also within a script.
-func denied(err error) bool {
-	if err == nil {
-		return false
-	}
-	return redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "The user executing the script can't")
 }
 
 // outageOf maps an error of a call that an access list forbade.

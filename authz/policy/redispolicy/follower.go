@@ -74,10 +74,11 @@ type Follower struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	look   sync.Mutex // held during a look; guards what follows
-	holds  record     // zero before the first
-	held   error      // what of it is not in effect: some tenants' own files
-	failed brokenBundle
+	look    sync.Mutex // held during a look; guards what follows
+	holds   record     // zero before the first
+	held    error      // what of it is not in effect: some tenants' own files
+	failed  brokenBundle
+	allowed bool // whether the user of Redis was found to lack nothing
 
 	mu      sync.Mutex
 	started bool

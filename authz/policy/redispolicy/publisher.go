@@ -116,7 +116,7 @@ func (p *Publisher) History(ctx context.Context) ([]Revision, error) {
 	defer cancel()
 	texts, err := p.client.LRange(ctx, p.keys.history, 0, HistoryLength-1).Result()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, unanswered(err, p.access())
 	}
 	var history []Revision
 	var untrusted error
@@ -136,7 +136,7 @@ func (p *Publisher) bundle(ctx context.Context, r Revision) ([]byte, error) {
 	defer cancel()
 	data, err := p.client.HGet(ctx, p.keys.bundles, r.Hash).Bytes()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, unanswered(err, p.access())
 	}
 	return data, r.check(data)
 }
@@ -144,6 +144,9 @@ func (p *Publisher) bundle(ctx context.Context, r Revision) ([]byte, error) {
 func (p *Publisher) publish(ctx context.Context, data []byte, id string) (Revision, error) {
 	if len(data) > p.opts.MaxSize {
 		return Revision{}, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, len(data), p.opts.MaxSize)
+	}
+	if err := p.examine(ctx); err != nil {
+		return Revision{}, err
 	}
 	r := Revision{ID: id, Hash: hexadecimal(sha256.Sum256(data)), Size: len(data)}
 	for range 20 { // each time another publisher was first
@@ -155,6 +158,14 @@ func (p *Publisher) publish(ctx context.Context, data []byte, id string) (Revisi
 	return Revision{}, ErrConflict
 }
 
+// examine asks before anything is written: a script that lacks a permission half way leaves half
+// of what it does.
+func (p *Publisher) examine(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
+	defer cancel()
+	return p.keys.examine(ctx, p.client, p.access())
+}
+
 // attempt publishes on top of the head as it is now. It reports false when another
 // publisher came in between.
 func (p *Publisher) attempt(ctx context.Context, data []byte, r Revision) (Revision, bool, error) {
@@ -162,7 +173,7 @@ func (p *Publisher) attempt(ctx context.Context, data []byte, r Revision) (Revis
 	defer cancel()
 	head, err := p.client.Get(ctx, p.keys.head).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return Revision{}, false, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return Revision{}, false, unanswered(err, p.access())
 	}
 	// The clock carries the sequence over a loss of Redis's data, and over a head that is
 	// not genuine and therefore says nothing.
@@ -178,7 +189,7 @@ func (p *Publisher) attempt(ctx context.Context, data []byte, r Revision) (Revis
 	done, err := publishScript.Run(ctx, p.client, []string{p.keys.head, p.keys.history, p.keys.bundles},
 		head, next.text, r.Hash, data, HistoryLength, p.keys.channel).Bool()
 	if err != nil {
-		return Revision{}, false, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return Revision{}, false, unanswered(err, p.access())
 	}
 	return next.Revision, done, nil
 }

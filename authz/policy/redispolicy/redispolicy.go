@@ -31,6 +31,10 @@ var (
 	// ErrUnavailable means that Redis could not be asked, or gave no sensible answer.
 	ErrUnavailable = errors.New("redispolicy: Redis is not available")
 
+	// ErrMisconfigured means that Redis answers and forbids what has to be asked: its user lacks
+	// what AccessList prints. Waiting does not mend it.
+	ErrMisconfigured = errors.New("redispolicy: Redis is misconfigured")
+
 	// ErrUntrusted means that a record is not signed by a trusted key, or is of another
 	// policy.
 	ErrUntrusted = errors.New("redispolicy: untrusted record")

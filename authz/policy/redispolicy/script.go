@@ -15,9 +15,12 @@ var (
 	publishSource string
 	//go:embed lua/fetch.lua
 	fetchSource string
+	//go:embed lua/access.lua
+	accessSource string
 
 	publishScript = redis.NewScript(publishSource)
 	fetchScript   = redis.NewScript(fetchSource)
+	accessScript  = redis.NewScript(accessSource)
 )
 
 // answer is what Redis holds.

@@ -7,19 +7,30 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/redisaccess"
 )
 
 // Sync looks at Redis now and takes the published policy if it is newer. A nil error means
 // that the engine decides by what is published, or that nothing is. An error that wraps
 // [policy.ErrTenantHeld] says the same for all but the tenants whose own files do not load in
 // this program. On any other error the policy that was loaded keeps deciding: the error wraps
-// [ErrUnavailable], or says why what is published was refused.
+// [ErrUnavailable], or [ErrMisconfigured] when the user of Redis may not ask, or says why what is
+// published was refused.
 func (f *Follower) Sync(ctx context.Context) error {
 	f.look.Lock()
 	defer f.look.Unlock()
 	limited, cancel := context.WithTimeout(ctx, f.opts.Timeout)
 	defer cancel()
-	a, err := f.keys.fetch(limited, f.client, f.holds.text, f.opts.MaxSize)
+	var a answer
+	var err error
+	if !f.allowed {
+		err = f.keys.examine(limited, f.client, f.access())
+		f.allowed = err == nil
+	}
+	if err == nil {
+		a, err = f.keys.fetch(limited, f.client, f.holds.text, f.opts.MaxSize)
+		f.allowed = !redisaccess.Denied(err) // the next look names what is lacking
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("redispolicy: %w", ctx.Err()) // nobody waits, so nothing failed
 	}

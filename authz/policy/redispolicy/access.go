@@ -1,0 +1,71 @@
+package redispolicy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/internal/redisaccess"
+)
+
+// AccessList returns the command that gives a user of Redis the permissions which this
+// publisher needs, and no others; ACL SETUSER <user> on >password sets a password. Each server
+// that may have the policy's keys needs the command. What a user lacks is found before anything
+// is published, and named: [ErrMisconfigured].
+func (p *Publisher) AccessList(user string) string { return p.access().Line(user) }
+
+// AccessList returns the command that gives a user of Redis the permissions which this
+// follower needs, as that of a [Publisher] does. They allow nothing to be changed. What a user
+// lacks is found by the first [Follower.Sync].
+func (f *Follower) AccessList(user string) string { return f.access().Line(user) }
+
+func (p *Publisher) access() redisaccess.List {
+	return p.keys.access(p.client, append(redisaccess.Commands(publishSource), "get", "hget", "lrange"))
+}
+
+func (f *Follower) access() redisaccess.List {
+	return f.keys.access(f.client, append(redisaccess.Commands(fetchSource), "subscribe", "ping"))
+}
+
+func (k keys) access(client redis.UniversalClient, commands []string) redisaccess.List {
+	commands = append(commands, "eval", "evalsha")
+	switch c := client.(type) {
+	case *redis.Client:
+		if c.Options().DB != 0 {
+			commands = append(commands, "select")
+		}
+	case *redis.ClusterClient:
+		commands = append(commands, "cluster|slots")
+	}
+	slices.Sort(commands)
+	return redisaccess.List{
+		Commands:       slices.Compact(commands),
+		Keys:           strings.TrimSuffix(k.head, "head") + "*",
+		Channels:       []string{k.channel},
+		SampleKeys:     []string{k.head, k.history, k.bundles},
+		SampleChannels: []string{k.channel},
+	}
+}
+
+// examine returns an error that names what the user of Redis lacks, or nil.
+func (k keys) examine(ctx context.Context, client redis.UniversalClient, l redisaccess.List) error {
+	denied, err := accessScript.Run(ctx, client, []string{k.head}, l.Questions()...).StringSlice()
+	if err != nil {
+		return unanswered(err, l)
+	}
+	if len(denied) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: its user lacks %s: write %s", ErrMisconfigured, strings.Join(l.Lacking(denied), " "), l.Line("<user>"))
+}
+
+// unanswered is the error for a call that got no answer.
+func unanswered(err error, l redisaccess.List) error {
+	if redisaccess.Denied(err) {
+		return fmt.Errorf("%w: %w: write %s", ErrMisconfigured, err, l.Line("<user>"))
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
