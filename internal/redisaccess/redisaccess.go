@@ -67,7 +67,7 @@ var forms = map[string]string{
 	"eval": "x 0", "evalsha": "x 0", "time": "", "info": "server", "wait": "0 0", "select": "0", "cluster|slots": "",
 	"publish": "C x", "subscribe": "C", "ping": "",
 
-	"exists": "K", "get": "K", "strlen": "K", "ttl": "K", "pttl": "K", "type": "K",
+	"exists": "K", "get": "K", "strlen": "K", "ttl": "K", "pttl": "K", "expiretime": "K", "pexpiretime": "K", "type": "K",
 	"hget": "K f", "hmget": "K f", "hgetall": "K", "hexists": "K f", "hkeys": "K", "hvals": "K", "hlen": "K", "hstrlen": "K f",
 	"xlen": "K", "xrange": "K - +", "xrevrange": "K + -",
 	"zcard": "K", "zcount": "K 0 1", "zrange": "K 0 1", "zrangebyscore": "K 0 1", "zrevrange": "K 0 1", "zrank": "K m", "zscore": "K m", "zmscore": "K m", "lrange": "K 0 1", "llen": "K",
