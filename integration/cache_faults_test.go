@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/integration/history"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -40,7 +41,10 @@ func (f *instances) work(done <-chan struct{}, writers []int) {
 				i := writers[rand.N(len(writers))]
 				s := draft()
 				s.User = user
-				s, err := f.caches[i].Create(context.Background(), s, session.Creation{Lifetime: time.Hour})
+				err := f.note(history.Create, i, &s, 1, func() (err error) {
+					s, err = f.caches[i].Create(context.Background(), s, session.Creation{Lifetime: time.Hour})
+					return err
+				})
 				if err != nil {
 					continue
 				}
@@ -50,7 +54,7 @@ func (f *instances) work(done <-chan struct{}, writers []int) {
 						return
 					}
 					i := writers[rand.N(len(writers))]
-					_ = f.note(updated, i, s.ID, s.Version+1, func() error {
+					_ = f.note(history.Update, i, &s, s.Version+1, func() error {
 						next, err := f.caches[i].Update(context.Background(), s)
 						if err == nil {
 							s = next
@@ -60,10 +64,13 @@ func (f *instances) work(done <-chan struct{}, writers []int) {
 				}
 				pause(rand.N(40 * time.Millisecond))
 				i = writers[rand.N(len(writers))]
-				whole := rand.N(2) == 0
+				kind := history.Revoke
+				if rand.N(2) == 0 {
+					kind = history.RevokeUser
+				}
 				for {
-					err := f.note(revoked, i, s.ID, 0, func() error {
-						if whole {
+					err := f.note(kind, i, &s, 0, func() error {
+						if kind == history.RevokeUser {
 							return f.caches[i].RevokeUser(context.Background(), s.Tenant, s.User)
 						}
 						return f.caches[i].Revoke(context.Background(), s.Ref())
@@ -105,31 +112,36 @@ func (f *instances) run(bound time.Duration, writers []int, fault func(pause fun
 	rounds := scale(1, 30)
 	// enough says whether there is what to check; on a busy machine that takes more rounds.
 	enough := func() bool {
-		loads, changes := f.log.count(allowed), f.log.count(revoked)+f.log.count(updated)
+		loads, changes := f.changes()
 		for _, c := range f.caches {
 			if c.Stats().Hits == 0 {
 				return false // it served nothing from memory, which proves nothing about it
 			}
 		}
-		return loads >= 100 && changes >= 20 && f.log.count(revoked) >= 5
+		return loads >= 100 && changes >= 20 && f.log.Count(history.Done, history.Revoke, history.RevokeUser) >= 5
 	}
 	for round, began := 0, time.Now(); round < rounds || !enough() && time.Since(began) < 30*time.Second; round++ {
 		fault(pause)
 	}
 	close(done)
 	running.Wait()
-	bound += f.stalls.slack()
-	violations, latest := f.log.check(bound)
-	for _, v := range violations[:min(len(violations), 10)] {
-		f.Errorf("%s; the bound is %v", v, bound)
+	slack := f.stalls.slack()
+	verdict := f.log.Judge(history.Rules{Lease: bound, Slack: slack})
+	for _, w := range verdict.Wrong[:min(len(verdict.Wrong), 10)] {
+		f.Errorf("%v; the bound is %v", w, bound)
 	}
-	loads, changes := f.log.count(allowed), f.log.count(revoked)+f.log.count(updated)
-	f.Logf("%d violations in %d allowed loads and %d changes; the latest stale load was invoked %v after the change had returned; bound %v with a slack of %v",
-		len(violations), loads, changes, latest, bound, f.stalls.slack())
+	loads, changes := f.changes()
+	f.Logf("%d wrong of %d allowed loads and %d changes; the latest stale load was invoked %v after the change had returned; bound %v with a slack of %v",
+		len(verdict.Wrong), loads, changes, verdict.Latest, bound, slack)
 	if !enough() {
 		f.Errorf("%d loads and %d changes are too few to prove anything", loads, changes)
 	}
 	f.Logf("instance c: %+v", f.caches[2].Stats())
+}
+
+// changes returns how many loads were allowed and how many changes acknowledged.
+func (f *instances) changes() (loads, changes int) {
+	return f.log.Count(history.Done, history.Act), f.log.Count(history.Done, history.Changes...)
 }
 
 // outage is a fault for run: it begins, lasts, in which time who may allow nothing, and ends.
@@ -138,9 +150,9 @@ func (f *instances) outage(who string, lasts time.Duration, begin, end func()) f
 	return func(pause func(time.Duration)) {
 		pause(500 * time.Millisecond)
 		begin()
-		from := f.log.now()
+		from := f.log.Now()
 		pause(lasts)
-		f.log.hole(who, from)
+		f.log.Cut(who, from)
 		end()
 		pause(1500 * time.Millisecond)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/integration/faultproxy"
+	"github.com/reevehq/reeve/integration/history"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -70,13 +71,13 @@ type instances struct {
 	stores []*redisstore.Store
 	caches []*session.Cache
 	proxy  *faultproxy.Proxy
-	log    *history
+	log    *history.Log
 	stalls *stalls
 }
 
 func newInstances(t *testing.T) *instances {
 	t.Helper()
-	f := &instances{fixture: newFixture(t, 0), names: []string{"a", "b", "c"}, log: newHistory(), stalls: watchStalls(t)}
+	f := &instances{fixture: newFixture(t, 0), names: []string{"a", "b", "c"}, log: history.New(), stalls: watchStalls(t)}
 	f.proxy = faultproxy.Start(t, f.server.Addr())
 	for _, addr := range []string{f.server.Addr(), f.server.Addr(), f.proxy.Addr()} {
 		store := open(t, "redis://"+addr, f.opts)
@@ -86,23 +87,26 @@ func newInstances(t *testing.T) *instances {
 	return f
 }
 
-// load loads a session by an instance and notes it when it is allowed.
+// load loads a session by an instance and notes it.
 func (f *instances) load(i int, ref session.Ref) (session.Session, error) {
-	invoke := f.log.now()
-	s, err := f.caches[i].Load(context.Background(), ref)
-	if err == nil {
-		f.log.add(call{allowed, f.names[i], ref.ID, s.Version, invoke, f.log.now()})
-	}
+	var s session.Session
+	err := f.note(history.Act, i, &session.Session{ID: ref.ID, Tenant: ref.Tenant, User: ref.User}, 0, func() (err error) {
+		s, err = f.caches[i].Load(context.Background(), ref)
+		return err
+	}, func(c *history.Call) { c.Saw = int(s.Version) })
 	return s, err
 }
 
-// note notes a change once it is acknowledged.
-func (f *instances) note(kind callKind, i int, id session.ID, version uint64, change func() error) error {
-	invoke := f.log.now()
-	err := change()
-	if err == nil {
-		f.log.add(call{kind, f.names[i], id, version, invoke, f.log.now()})
-	}
+// note notes a call for the session of s, and the version that it makes.
+func (f *instances) note(kind history.Kind, i int, s *session.Session, version uint64, do func() error, also ...func(c *history.Call)) (err error) {
+	c := history.Call{Kind: kind, By: f.names[i], Session: s.ID.Digest(), Tenant: s.Tenant.String(), User: s.User.String(), Made: int(version)}
+	f.log.Call(c, func(c *history.Call) {
+		err = do()
+		c.Answer, _ = answerOf(err)
+		for _, add := range also {
+			add(c)
+		}
+	})
 	return err
 }
 

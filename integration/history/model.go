@@ -1,0 +1,180 @@
+package history
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// model is what a history says of sessions and tenants, by calls in the order of their
+// invocation.
+type model struct {
+	sessions map[string]*life
+	users    map[owner][]Call  // RevokeOthers and RevokeUser
+	tenants  map[string][]Call // RevokeTenant
+	everyone []Call            // RevokeAll
+	statuses map[string][]Call // Suspend and Activate of each tenant, which come one after the other
+}
+
+// owner is a user of a tenant.
+type owner struct{ tenant, user string }
+
+// life is what happened to one session whose beginning was acknowledged.
+type life struct {
+	id     string
+	owner  owner
+	born   Call // by a Create or a Move
+	former *life
+	calls  []Call // of the session itself
+
+	// from and since are when the sign-in was invoked, and returned, that became this session
+	// by rotations: an epoch that moves on later ends it, at whatever time it rotates.
+	from, since time.Duration
+
+	ending    []Call                // the calls that may have ended it, each with any outcome
+	states    map[int]Call          // the calls that made its steps
+	sightings map[string][]sighting // by instance, in the order of their return
+}
+
+// sighting is the highest step that an instance has seen by a time.
+type sighting struct {
+	at   time.Duration
+	step int
+}
+
+func newModel(calls []Call) *model {
+	calls = slices.Clone(calls)
+	slices.SortStableFunc(calls, func(a, b Call) int { return cmp.Compare(a.Invoked, b.Invoked) })
+	m := &model{sessions: map[string]*life{}, users: map[owner][]Call{}, tenants: map[string][]Call{}, statuses: map[string][]Call{}}
+	for _, c := range calls { // births first: a session is used by others before its Create is added
+		switch {
+		case c.Kind == Create && c.Answer == Done:
+			m.sessions[c.Session] = &life{id: c.Session, owner: owner{c.Tenant, c.User}, born: c, from: c.Invoked, since: c.Returned}
+		case c.Kind == Move && c.Answer == Done:
+			m.move(c)
+		}
+	}
+	for _, c := range calls {
+		m.take(c)
+	}
+	for _, l := range m.sessions {
+		l.prepare(m)
+	}
+	return m
+}
+
+func (m *model) move(c Call) {
+	next := &life{id: c.Next, owner: owner{c.Tenant, c.User}, born: c, from: c.Invoked, since: c.Returned, former: m.sessions[c.Session]}
+	if c.To != "" {
+		next.owner.tenant = c.To
+	} else if next.former != nil {
+		next.from, next.since = next.former.from, next.former.since
+	}
+	m.sessions[c.Next] = next
+}
+
+func (m *model) take(c Call) {
+	of := owner{c.Tenant, c.User}
+	switch c.Kind {
+	case RevokeOthers, RevokeUser:
+		m.users[of] = append(m.users[of], c)
+	case RevokeTenant:
+		m.tenants[c.Tenant] = append(m.tenants[c.Tenant], c)
+	case RevokeAll:
+		m.everyone = append(m.everyone, c)
+	case Suspend, Activate:
+		m.statuses[c.Tenant] = append(m.statuses[c.Tenant], c)
+	}
+	if l := m.sessions[c.Session]; l != nil && c.Kind != RevokeOthers {
+		l.calls = append(l.calls, c)
+	}
+}
+
+// prepare finds what may have ended a session, its states, and who saw them.
+func (l *life) prepare(m *model) {
+	l.states = map[int]Call{l.born.Made: l.born}
+	l.sightings = map[string][]sighting{}
+	for _, c := range l.calls {
+		switch c.Kind {
+		case Revoke, Move:
+			l.ending = append(l.ending, c)
+		case Refresh:
+			if c.Answer == Reused || c.Answer == Unknown {
+				l.ending = append(l.ending, c)
+			}
+		case Update:
+			l.states[c.Made] = c
+		}
+		if c.Saw > 0 && c.Answer == Done {
+			l.sightings[c.By] = append(l.sightings[c.By], sighting{c.Returned, c.Saw})
+		}
+	}
+	for _, group := range [][]Call{m.users[l.owner], m.tenants[l.owner.tenant], m.everyone} {
+		for _, c := range group {
+			if c.Kind != RevokeOthers || !l.spared(c) {
+				l.ending = append(l.ending, c)
+			}
+		}
+	}
+	for _, seen := range l.sightings {
+		slices.SortFunc(seen, func(a, b sighting) int { return cmp.Compare(a.at, b.at) })
+		for i := 1; i < len(seen); i++ {
+			seen[i].step = max(seen[i].step, seen[i-1].step)
+		}
+	}
+}
+
+// spared reports whether a RevokeOthers keeps the session, under whatever id it has then.
+func (l *life) spared(others Call) bool {
+	for ; l != nil; l = l.former {
+		if l.id == others.Session {
+			return true
+		}
+	}
+	return false
+}
+
+// ends reports whether a call that may have ended the session has, once it is acknowledged.
+func (l *life) ends(c Call) bool {
+	if c.Kind == Refresh {
+		return c.Answer == Reused
+	}
+	return c.Answer == Done && (c.Session == l.id && c.Kind != RevokeOthers || c.Invoked >= l.since)
+}
+
+// mayEnd reports whether a call can have ended the session by then, whatever its answer said.
+// One of a whole group may arrive late, and then meets sessions that began meanwhile.
+func (l *life) mayEnd(c Call, by, late time.Duration) bool {
+	switch {
+	case c.Invoked > by || c.Answer != Done && c.Answer != Unknown && c.Answer != Reused:
+		return false
+	case c.Session == l.id && c.Kind != RevokeOthers:
+		return true
+	case c.Answer == Unknown:
+		return l.from <= c.Returned+late
+	}
+	return l.from <= c.Returned
+}
+
+// highest returns the highest step that an instance had seen before a time.
+func (l *life) highest(by string, before time.Duration) int {
+	seen := l.sightings[by]
+	i, _ := slices.BinarySearchFunc(seen, before, func(s sighting, t time.Duration) int { return cmp.Compare(s.at, t) })
+	if i == 0 {
+		return 0
+	}
+	return seen[i-1].step
+}
+
+// lastStatus returns the calls that decide about a tenant for a call that returned at a
+// time: those of the last status, in the order of their invocation. Earlier ones of another
+// status are over once one of these is acknowledged.
+func (m *model) lastStatus(tenant string, returned time.Duration) []Call {
+	all := m.statuses[tenant]
+	end, _ := slices.BinarySearchFunc(all, returned, func(c Call, t time.Duration) int { return cmp.Compare(c.Invoked, t) })
+	begin := end
+	for begin > 0 && all[begin-1].Kind == all[end-1].Kind {
+		begin--
+	}
+	return all[begin:end]
+}

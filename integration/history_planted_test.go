@@ -1,0 +1,195 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/integration/history"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/memstore"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// A store without a fault gives the checker nothing to find, with people who do all there is
+// to do.
+func TestTheHistoryOfASoundStoreHasNothingWrong(t *testing.T) {
+	t.Parallel()
+	row := plantedRow(t, nil, nil)
+	for _, w := range row.Verdict.Wrong {
+		t.Errorf("wrong: %v", w)
+	}
+	for _, r := range row.Verdict.Refused {
+		t.Errorf("refused: %v", r)
+	}
+}
+
+// A checker that finds nothing proves nothing: each way to be wrong is planted into a store
+// of one of two instances.
+func TestTheHistoryCheckerFindsWhatIsPlanted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		plant func(s *planted)
+		what  string // "" is the refusal of live sessions
+	}{
+		"a revoked session comes back":             {func(s *planted) { s.deaf[history.Revoke] = true }, "revoked"},
+		"a session is not ended with the others":   {func(s *planted) { s.deaf[history.RevokeOthers] = true }, "revoked"},
+		"a user's sessions outlive the user":       {func(s *planted) { s.deaf[history.RevokeUser] = true }, "revoked"},
+		"a tenant's sessions outlive the tenant":   {func(s *planted) { s.deaf[history.RevokeTenant] = true }, "revoked"},
+		"an id lives on after its rotation":        {func(s *planted) { s.deaf[history.Move] = true }, "revoked"},
+		"a role that was removed is there again":   {func(s *planted) { s.deaf[history.Update] = true }, "role"},
+		"a suspension is forgotten":                {func(s *planted) { s.deaf[history.Suspend] = true }, "suspended"},
+		"an activation that failed lands later":    {func(s *planted) { s.late = 300 * time.Millisecond }, "suspended"},
+		"a refresh token is taken twice":           {func(s *planted) { s.deaf[history.Refresh] = true }, "refresh"},
+		"an instance serves what it read long ago": {func(s *planted) { s.stale = 400 * time.Millisecond }, "revoked"},
+		"a live session is refused":                {func(s *planted) { s.refuses = 20 }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := func(row history.Row) bool {
+				if c.what == "" {
+					return len(row.Verdict.Unexplained()) > 0
+				}
+				return slices.ContainsFunc(row.Verdict.Wrong, func(w history.Wrong) bool { return w.What == c.what })
+			}
+			if row := plantedRow(t, c.plant, found); !found(row) {
+				t.Errorf("the checker finds: %v", row)
+			}
+		})
+	}
+}
+
+// plantedRow is a short history of one store in memory that two instances share, one of them
+// by way of a defect.
+// It ends early once it has what is looked for.
+func plantedRow(t *testing.T, plant func(s *planted), found func(row history.Row) bool) history.Row {
+	t.Helper()
+	sound := memstore.New()
+	with := &planted{Store: sound, deaf: map[history.Kind]bool{}, kept: map[session.Ref]keptSession{}}
+	if plant != nil {
+		plant(with)
+	}
+	limit := 4000
+	if found != nil {
+		limit *= 4 // it shows by chance
+	}
+	w := newWorld(t, 0, sound, with)
+	w.pace = 100 * time.Millisecond
+	w.begin()
+	for w.pause(200*time.Millisecond) && w.requests() < limit {
+		if found != nil && found(w.row("planted", "memory")) {
+			break
+		}
+	}
+	w.end()
+	return w.row("planted", "memory")
+}
+
+// planted is a store with a defect.
+type planted struct {
+	session.Store
+	deaf    map[history.Kind]bool // changes that are acknowledged and not made
+	late    time.Duration         // by which an activation without an answer arrives
+	stale   time.Duration         // for which a session is served as it was read
+	refuses int                   // one load of so many
+
+	mu    sync.Mutex
+	loads int
+	kept  map[session.Ref]keptSession
+}
+
+type keptSession struct {
+	session session.Session
+	until   time.Time
+}
+
+func (s *planted) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loads++
+	if s.refuses > 0 && s.loads%s.refuses == 0 {
+		return session.Session{}, session.ErrNotFound
+	}
+	if kept, ok := s.kept[ref]; ok && time.Now().Before(kept.until) {
+		return kept.session, nil
+	}
+	loaded, err := s.Store.Load(ctx, ref)
+	if err == nil && s.stale > 0 {
+		s.kept[ref] = keptSession{loaded, time.Now().Add(s.stale)}
+	}
+	return loaded, err
+}
+
+// keep has a session live on as it is, for this instance.
+func (s *planted) keep(ctx context.Context, kind history.Kind, ref session.Ref) bool {
+	if !s.deaf[kind] {
+		return false
+	}
+	if loaded, err := s.Store.Load(ctx, ref); err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.kept[ref] = keptSession{loaded, time.Now().Add(time.Hour)}
+	}
+	return true
+}
+
+func (s *planted) Revoke(ctx context.Context, ref session.Ref) error {
+	s.keep(ctx, history.Revoke, ref)
+	return s.Store.Revoke(ctx, ref)
+}
+
+func (s *planted) Rotate(ctx context.Context, old session.Ref, next session.Session, refresh session.Digest) (session.Session, error) {
+	s.keep(ctx, history.Move, old)
+	return s.Store.Rotate(ctx, old, next, refresh)
+}
+
+func (s *planted) Update(ctx context.Context, n session.Session) (session.Session, error) {
+	s.keep(ctx, history.Update, n.Ref())
+	return s.Store.Update(ctx, n)
+}
+
+func (s *planted) RevokeOthers(ctx context.Context, keep session.Ref) error {
+	if !s.deaf[history.RevokeOthers] {
+		return s.Store.RevokeOthers(ctx, keep)
+	}
+	_, err := s.Store.Load(ctx, keep)
+	return err
+}
+
+func (s *planted) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error {
+	if s.deaf[history.RevokeUser] {
+		return nil
+	}
+	return s.Store.RevokeUser(ctx, t, u)
+}
+
+func (s *planted) RevokeTenant(ctx context.Context, t tenant.ID) error {
+	if s.deaf[history.RevokeTenant] {
+		return nil
+	}
+	return s.Store.RevokeTenant(ctx, t)
+}
+
+// Refresh forgets what it has exchanged.
+func (s *planted) Refresh(ctx context.Context, ref session.Ref, step session.RefreshStep) (session.RefreshOutcome, error) {
+	if !s.deaf[history.Refresh] {
+		return s.Store.Refresh(ctx, ref, step)
+	}
+	loaded, err := s.Store.Load(ctx, ref)
+	return session.RefreshOutcome{Session: loaded, Salt: step.Salt}, err
+}
+
+func (s *planted) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error {
+	switch {
+	case status == tenant.Suspended && s.deaf[history.Suspend]:
+		return nil
+	case status == tenant.Active && s.late > 0:
+		time.AfterFunc(s.late, func() { _ = s.Store.SetTenantStatus(context.Background(), t, status) })
+		return session.ErrUnavailable
+	}
+	return s.Store.SetTenantStatus(ctx, t, status)
+}

@@ -1,0 +1,171 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/integration/history"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// world is two instances and those who use them: people who sign in and out and change what
+// they have, operators of tenants, and clients that go on asking with whatever token there
+// ever was. Every call is in the log.
+type world struct {
+	tb        testing.TB
+	log       *history.Log
+	fronts    []*front
+	signer    *token.Signer
+	people    []*person
+	operators []*operator
+	stalls    *stalls
+	rules     history.Rules
+	pace      time.Duration // of a person: up to twice as long until they do something again
+
+	change  sync.RWMutex // held for reading by every change, and for writing while there is to be none
+	done    chan struct{}
+	running sync.WaitGroup
+}
+
+const (
+	worldPeople  = 40
+	worldClients = 4 // of each instance
+)
+
+// clientPause is up to twice as long.
+const clientPause = 4 * time.Millisecond
+
+// newWorld returns a world on the stores of two instances. lease is how late they may be.
+func newWorld(t *testing.T, lease time.Duration, stores ...session.Store) *world {
+	t.Helper()
+	w := &world{tb: t, log: history.New(), signer: newSigner(t), done: make(chan struct{}), stalls: watchStalls(t), pace: 400 * time.Millisecond}
+	w.rules = history.Rules{Lease: lease, Window: time.Second, Grace: refreshGrace, Late: 10 * time.Second, Share: 32}
+	for i, store := range stores {
+		w.fronts = append(w.fronts, newFront(t, string(rune('a'+i)), store, w.signer))
+	}
+	for _, name := range []string{"acme", "globex", "initech", "hooli"} {
+		w.operators = append(w.operators, &operator{world: w, tenant: tenant.MustParse(name), status: tenant.Active})
+	}
+	for i := range worldPeople {
+		w.people = append(w.people, &person{world: w, user: session.MustParseUserID(fmt.Sprintf("user-%d", i))})
+	}
+	for _, o := range w.operators {
+		soon(t, "a tenant is set up", func() bool { return o.set(w.anyFront(), tenant.Active) == history.Done })
+	}
+	return w
+}
+
+func (w *world) anyFront() *front { return w.fronts[rand.N(len(w.fronts))] }
+
+// pause waits for up to twice a time. It returns false when the world ends.
+func (w *world) pause(d time.Duration) bool {
+	select {
+	case <-w.done:
+		return false
+	case <-time.After(rand.N(2 * d)):
+		return true
+	}
+}
+
+// begin lets the world go on until end.
+func (w *world) begin() {
+	for _, p := range w.people {
+		w.running.Go(func() {
+			for w.pause(w.pace) {
+				w.change.RLock()
+				p.live()
+				w.change.RUnlock()
+			}
+		})
+	}
+	for _, o := range w.operators {
+		w.running.Go(o.work)
+	}
+	for _, g := range w.fronts {
+		for range worldClients {
+			w.running.Go(func() {
+				for w.pause(clientPause) {
+					w.ask(g)
+				}
+			})
+		}
+	}
+}
+
+func (w *world) end() {
+	close(w.done)
+	w.running.Wait()
+}
+
+// calm waits until no change is under way, and lets none begin until the function that it
+// returns is called. Clients go on.
+func (w *world) calm() (resume func()) {
+	w.change.Lock()
+	return w.change.Unlock
+}
+
+// ask makes a request with some token.
+func (w *world) ask(g *front) {
+	h := w.people[rand.N(len(w.people))].some()
+	if h == nil {
+		return
+	}
+	method := http.MethodGet
+	if rand.N(3) == 0 {
+		method = http.MethodPut
+	}
+	w.request(g, h, method)
+}
+
+func (w *world) request(g *front, h *login, method string) history.Call {
+	return w.log.Call(h.call(history.Act, g), func(c *history.Call) {
+		status, a := g.request(method, h.bearer)
+		c.Saw, c.Needs = a.step, method == http.MethodPut
+		c.Answer = w.answer(a.cause)
+		if c.Answer == history.Done && status != http.StatusNoContent {
+			w.tb.Errorf("a request without a cause is answered %d", status)
+		}
+	})
+}
+
+// answer is answerOf that lets nothing pass that a caller should not get.
+func (w *world) answer(err error) history.Answer {
+	answer, known := answerOf(err)
+	if !known {
+		w.tb.Errorf("a call fails with %v", err)
+	}
+	return answer
+}
+
+// requests returns how many requests there were.
+func (w *world) requests() int { return w.log.Count("", history.Act) }
+
+// isServed waits until every instance lets somebody in again.
+func (w *world) isServed() {
+	w.tb.Helper()
+	for _, g := range w.fronts {
+		soon(w.tb, g.name+" serves somebody", func() bool {
+			for _, p := range w.people {
+				if h := p.some(); h != nil && w.request(g, h, http.MethodGet).Answer == history.Done {
+					return true
+				}
+			}
+			return false
+		})
+	}
+}
+
+// row judges the history. Each finding is an error of the test, unless the row is only to be
+// told.
+func (w *world) row(fault, store string) history.Row {
+	w.rules.Slack = w.stalls.slack()
+	return history.RowOf(fault, store, w.log, w.rules)
+}
