@@ -5,6 +5,7 @@ package integration_test
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/reevehq/reeve/integration/history"
@@ -16,6 +17,8 @@ type operator struct {
 	*world
 	tenant tenant.ID
 	status tenant.Status // as they want it
+
+	doing sync.Mutex // they do one thing after the other
 }
 
 // operatorPauses are how long a status stands.
@@ -30,6 +33,8 @@ func (o *operator) work() {
 }
 
 func (o *operator) do() {
+	o.doing.Lock()
+	defer o.doing.Unlock()
 	g := o.anyFront()
 	switch n := rand.N(20); {
 	case o == o.operators[0] && n == 0:

@@ -19,6 +19,8 @@ type person struct {
 	*world
 	user session.UserID
 
+	doing sync.Mutex // they do one thing after the other
+
 	mu      sync.Mutex
 	holding []*login // sessions that they take for live
 	former  []*login // those that they do not
@@ -86,6 +88,8 @@ func (p *person) drop(which func(h *login) bool) {
 
 // live does one thing.
 func (p *person) live() {
+	p.doing.Lock()
+	defer p.doing.Unlock()
 	p.mu.Lock()
 	n := len(p.holding)
 	var h *login

@@ -112,6 +112,21 @@ func (w *world) calm() (resume func()) {
 	return w.change.Unlock
 }
 
+// stir has everybody do so many things now, so that a fault that undoes changes finds some,
+// also on a busy machine.
+func (w *world) stir(things int) {
+	for range things {
+		var all sync.WaitGroup
+		for _, p := range w.people {
+			all.Go(p.live)
+		}
+		for _, o := range w.operators {
+			all.Go(o.do)
+		}
+		all.Wait()
+	}
+}
+
 // ask makes a request with some token.
 func (w *world) ask(g *front) {
 	h := w.people[rand.N(len(w.people))].some()

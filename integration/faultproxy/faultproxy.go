@@ -26,6 +26,7 @@ type Proxy struct {
 	refuse  bool
 	frozen  bool
 	deaf    bool
+	mute    bool
 	delay   time.Duration
 	pairs   map[*pair]bool
 
@@ -36,6 +37,7 @@ type Proxy struct {
 type pair struct {
 	client, server net.Conn
 	subscriber     bool // the client subscribed to a channel; guarded by Proxy.mu
+	abandoned      bool // see Abandon; guarded by Proxy.mu
 	garbler        *garbler
 }
 
@@ -62,6 +64,23 @@ func (p *Proxy) Freeze() { p.set(func() { p.frozen = true }) }
 // Deafen is Freeze for connections that subscribed to a Redis channel; the others go on.
 func (p *Proxy) Deafen() { p.set(func() { p.deaf = true }) }
 
+// Mute forwards what clients send and holds back what is answered until Heal: what a client
+// asked for happens, and it does not learn of it.
+func (p *Proxy) Mute() { p.set(func() { p.mute = true }) }
+
+// Abandon forwards nothing more, ever, on the connections that there are, and does not close
+// them: they are half open, as after a machine between has forgotten them. New ones work.
+func (p *Proxy) Abandon() {
+	p.set(func() {
+		for c := range p.pairs {
+			c.abandoned = true
+		}
+	})
+}
+
+// Redirect makes new connections lead to another address. [Proxy.Cut] closes the old ones.
+func (p *Proxy) Redirect(target string) { p.set(func() { p.target = target }) }
+
 // Delay makes everything arrive so much later, in both directions.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
@@ -77,9 +96,10 @@ func (p *Proxy) Cut() {
 	})
 }
 
-// Heal ends every fault; those of [Proxy.Garble] on new connections.
+// Heal ends every fault; those of [Proxy.Garble] on new connections. What was abandoned stays
+// so, and what was redirected.
 func (p *Proxy) Heal() {
-	p.set(func() { p.frozen, p.deaf, p.refuse, p.delay, p.garbling = false, false, false, 0, nil })
+	p.set(func() { p.frozen, p.deaf, p.mute, p.refuse, p.delay, p.garbling = false, false, false, false, 0, nil })
 }
 
 func (p *Proxy) set(change func()) {
@@ -108,7 +128,10 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		p.mu.Lock()
+		target := p.target
+		p.mu.Unlock()
+		server, err := net.Dial("tcp", target)
 		if err != nil {
 			client.Close()
 			continue
@@ -138,7 +161,7 @@ func (p *Proxy) forward(c *pair, to, from net.Conn) {
 		p.mu.Unlock()
 	}()
 	if from == c.server && c.garbler != nil {
-		c.garbler.forward(to, from, func() bool { return p.pass(c) })
+		c.garbler.forward(to, from, func() bool { return p.pass(c, true) })
 		return
 	}
 	buffer := make([]byte, 64<<10)
@@ -150,7 +173,7 @@ func (p *Proxy) forward(c *pair, to, from net.Conn) {
 				c.subscriber = true
 				p.mu.Unlock()
 			}
-			if !p.pass(c) {
+			if !p.pass(c, from == c.server) {
 				return
 			}
 			if _, err := to.Write(buffer[:n]); err != nil {
@@ -163,8 +186,9 @@ func (p *Proxy) forward(c *pair, to, from net.Conn) {
 	}
 }
 
-// pass waits until data of a connection may go on. It returns false when the proxy ends.
-func (p *Proxy) pass(c *pair) bool {
+// pass waits until data of a connection, of an answer or not, may go on. It returns false when
+// the proxy ends.
+func (p *Proxy) pass(c *pair, answer bool) bool {
 	p.mu.Lock()
 	if p.delay > 0 {
 		d := p.delay
@@ -172,7 +196,7 @@ func (p *Proxy) pass(c *pair) bool {
 		<-time.After(d)
 		p.mu.Lock()
 	}
-	for !p.closed && (p.frozen || p.deaf && c.subscriber) {
+	for !p.closed && (p.frozen || c.abandoned || p.deaf && c.subscriber || p.mute && answer) {
 		changed := p.changed
 		p.mu.Unlock()
 		<-changed

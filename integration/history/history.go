@@ -172,3 +172,17 @@ func (l *Log) Count(answer Answer, kinds ...Kind) (n int) {
 
 // Changes are the kinds of call that change something but for Create.
 var Changes = []Kind{Update, Move, Refresh, Revoke, RevokeOthers, RevokeUser, RevokeTenant, RevokeAll, Suspend, Activate}
+
+// Summary returns how many calls of each kind had each answer.
+func (l *Log) Summary() map[Kind]map[Answer]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	counts := map[Kind]map[Answer]int{}
+	for _, c := range l.calls {
+		if counts[c.Kind] == nil {
+			counts[c.Kind] = map[Answer]int{}
+		}
+		counts[c.Kind][c.Answer]++
+	}
+	return counts
+}

@@ -23,18 +23,19 @@ func (l *Log) Outages() (lasted, recovery time.Duration) {
 			next = l.faults[i+1].From
 		}
 		for _, name := range names {
-			var first, last, answered time.Duration
+			var answered time.Duration // the first answer but an outage after the end
 			for _, c := range l.calls {
-				if c.By != name || c.Kind != Act || c.Invoked < f.From || c.Invoked >= next {
-					continue
-				}
-				switch {
-				case c.Answer == Unknown && (first == 0 || c.Invoked < first):
-					first, last = c.Invoked, max(last, c.Returned)
-				case c.Answer == Unknown:
-					last = max(last, c.Returned)
-				case c.Invoked >= f.Till && (answered == 0 || c.Returned < answered):
+				if c.By == name && c.Kind == Act && c.Answer != Unknown && c.Invoked >= f.Till && c.Invoked < next && (answered == 0 || c.Returned < answered) {
 					answered = c.Returned
+				}
+			}
+			var first, last time.Duration
+			for _, c := range l.calls {
+				if c.By == name && c.Kind == Act && c.Answer == Unknown && c.Returned >= f.From && (c.Invoked < answered || answered == 0) && c.Invoked < next {
+					if first == 0 || c.Invoked < first {
+						first = c.Invoked
+					}
+					last = max(last, c.Returned)
 				}
 			}
 			lasted = max(lasted, last-first)

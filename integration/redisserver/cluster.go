@@ -5,6 +5,7 @@ package redisserver
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,16 @@ const slots = 16384
 // StartCluster starts a cluster of three masters and returns their addresses.
 func StartCluster(tb testing.TB) []string {
 	tb.Helper()
+	var addrs []string
+	for _, node := range StartClusterOf(tb, inMemory...) {
+		addrs = append(addrs, node.addr)
+	}
+	return addrs
+}
+
+// StartClusterOf starts a cluster of three masters with args on their command lines.
+func StartClusterOf(tb testing.TB, args ...string) []*Server {
+	tb.Helper()
 	ctx := context.Background()
 	var nodes []*Server
 	for range 3 {
@@ -24,9 +35,8 @@ func StartCluster(tb testing.TB) []string {
 			tb.Fatalf("redisserver: %v", err)
 		}
 		_, port, _ := net.SplitHostPort(bus)
-		nodes = append(nodes, Start(tb, append(inMemory, "--cluster-enabled", "yes", "--cluster-port", port)...))
+		nodes = append(nodes, Start(tb, append(slices.Clone(args), "--cluster-enabled", "yes", "--cluster-port", port)...))
 	}
-	var addrs []string
 	for i, node := range nodes {
 		client := node.Client()
 		defer client.Close()
@@ -42,7 +52,6 @@ func StartCluster(tb testing.TB) []string {
 		if err := client.Do(ctx, "cluster", "meet", host, port, bus).Err(); i > 0 && err != nil {
 			tb.Fatalf("redisserver: %v", err)
 		}
-		addrs = append(addrs, node.addr)
 	}
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
 		ready := 0
@@ -55,7 +64,7 @@ func StartCluster(tb testing.TB) []string {
 			}
 		}
 		if ready == len(nodes) {
-			return addrs
+			return nodes
 		}
 		if time.Now().After(deadline) {
 			tb.Fatal("redisserver: the cluster does not come up")

@@ -21,6 +21,9 @@ import (
 // Sentinel watches a primary and its replica. It is one process: what it decides, it
 // decides alone, which is as much as a test needs.
 type Sentinel struct {
+	Primary *Server // the first one
+	Replica *Server
+
 	tb   testing.TB
 	addr string
 }
@@ -33,8 +36,15 @@ const SentinelMaster = "sessions"
 // [Sentinel.Failover] has it act, on a replica that has nothing yet.
 func StartSentinel(tb testing.TB) *Sentinel {
 	tb.Helper()
+	return StartSentinelThatActs(tb, time.Minute)
+}
+
+// StartSentinelThatActs is StartSentinel that calls a server down which has not answered for
+// so long, and then promotes the other one by itself.
+func StartSentinelThatActs(tb testing.TB, after time.Duration) *Sentinel {
+	tb.Helper()
 	primary := Start(tb, inMemory...)
-	StartReplica(tb, primary)
+	replica := StartReplica(tb, primary)
 	addr, err := freePort()
 	if err != nil {
 		tb.Fatalf("redisserver: %v", err)
@@ -44,8 +54,8 @@ func StartSentinel(tb testing.TB) *Sentinel {
 	dir := tb.TempDir()
 	config := filepath.Join(dir, "sentinel.conf")
 	text := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor %[3]s %s %s 1\n"+
-		"sentinel down-after-milliseconds %[3]s 60000\nsentinel failover-timeout %[3]s 10000\n",
-		port, dir, SentinelMaster, host, primaryPort)
+		"sentinel down-after-milliseconds %[3]s %[6]d\nsentinel failover-timeout %[3]s 10000\n",
+		port, dir, SentinelMaster, host, primaryPort, after.Milliseconds())
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatalf("redisserver: %v", err)
 	}
@@ -57,12 +67,22 @@ func StartSentinel(tb testing.TB) *Sentinel {
 		_ = process.Kill()
 		_ = process.Wait()
 	})
-	s := &Sentinel{tb: tb, addr: addr}
+	s := &Sentinel{Primary: primary, Replica: replica, tb: tb, addr: addr}
 	eventually(tb, "the sentinel does not know the replica", func() bool {
 		replicas, err := s.client().Replicas(context.Background(), SentinelMaster).Result()
 		return err == nil && len(replicas) == 1
 	})
 	return s
+}
+
+// Current returns host and port of the server that the sentinel calls the primary.
+func (s *Sentinel) Current() string {
+	s.tb.Helper()
+	addr, err := s.client().GetMasterAddrByName(context.Background(), SentinelMaster).Result()
+	if err != nil {
+		s.tb.Fatalf("redisserver: %v", err)
+	}
+	return net.JoinHostPort(addr[0], addr[1])
 }
 
 // Addr returns host and port.

@@ -1,0 +1,213 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/integration/faultproxy"
+	"github.com/reevehq/reeve/integration/history"
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+)
+
+// site is the Redis of a world, and the way to it of each instance.
+type site struct {
+	*world
+	servers  []*redisserver.Server // the first one is the primary, or a master
+	replica  *redisserver.Server   // nil without one
+	sentinel *redisserver.Sentinel // nil without one
+	proxies  []*faultproxy.Proxy   // of each instance; none to a cluster or by a sentinel
+	begun    time.Duration         // when the fault of this round began
+}
+
+// A plan is a site that is not built yet.
+type plan struct {
+	args    []string // of the command line of Redis
+	kind    string   // "", "pair", "sentinel" or "cluster"
+	options func(o *redisstore.Options)
+}
+
+var notOnDisk = []string{"--appendonly", "no"}
+
+// instances is how many a world has.
+const worldInstances = 2
+
+// newSite builds a site and a world on it, with caches or without.
+func newSite(t *testing.T, p plan, cached bool) *site {
+	t.Helper()
+	s := &site{}
+	opts := storeOptions()
+	opts.Timeout = 0
+	if p.options != nil {
+		p.options(&opts)
+	}
+	open := s.build(t, p, opts)
+	var stores []session.Store
+	lease := time.Duration(0)
+	for i := range worldInstances {
+		store := open(i)
+		meet(store)
+		if !cached {
+			stores = append(stores, store)
+			continue
+		}
+		lease = session.DefaultLease
+		stores = append(stores, startCache(t, store))
+	}
+	s.world = newWorld(t, lease, stores...)
+	return s
+}
+
+// build starts the servers and returns what opens the store of an instance.
+func (s *site) build(t *testing.T, p plan, opts redisstore.Options) func(i int) *redisstore.Store {
+	t.Helper()
+	switch p.kind {
+	case "cluster":
+		s.servers = redisserver.StartClusterOf(t, p.args...)
+		var addrs []string
+		for _, server := range s.servers {
+			addrs = append(addrs, server.Addr())
+		}
+		return func(int) *redisstore.Store { return storeOn(t, clusterClient(t, addrs), opts) }
+	case "sentinel":
+		s.sentinel = redisserver.StartSentinelThatActs(t, 2*time.Second)
+		s.servers, s.replica = []*redisserver.Server{s.sentinel.Primary}, s.sentinel.Replica
+		return func(int) *redisstore.Store {
+			client := redis.NewFailoverClient(&redis.FailoverOptions{
+				MasterName: redisserver.SentinelMaster, SentinelAddrs: []string{s.sentinel.Addr()},
+				ContextTimeoutEnabled: true, MaxRetries: 1, DialTimeout: time.Second, ReadTimeout: time.Second,
+			})
+			t.Cleanup(func() { client.Close() })
+			return storeOn(t, client, opts)
+		}
+	}
+	primary := redisserver.Start(t, p.args...)
+	s.servers = []*redisserver.Server{primary}
+	if p.kind == "pair" {
+		s.replica = redisserver.StartReplica(t, primary)
+	}
+	for range worldInstances {
+		s.proxies = append(s.proxies, faultproxy.Start(t, primary.Addr()))
+	}
+	return func(i int) *redisstore.Store { return open(t, "redis://"+s.proxies[i].Addr(), opts) }
+}
+
+// raw does something on the primary.
+func (s *site) raw(do func(ctx context.Context, c *redis.Client) error) {
+	s.tb.Helper()
+	client := s.servers[0].Client()
+	defer client.Close()
+	if err := do(context.Background(), client); err != nil {
+		s.tb.Errorf("on the primary: %v", err)
+	}
+}
+
+// do is raw of one command.
+func (s *site) do(args ...any) {
+	s.tb.Helper()
+	s.raw(func(ctx context.Context, c *redis.Client) error { return c.Do(ctx, args...).Err() })
+}
+
+// goOn lets the world go on for a time.
+func (s *site) goOn(d time.Duration) { <-time.After(d) }
+
+// broken breaks something for a time and mends it.
+func (s *site) broken(lasts time.Duration, begin, end func()) {
+	s.tb.Helper()
+	from := s.log.Now()
+	begin()
+	s.goOn(lasts)
+	end()
+	s.log.Fault(from)
+}
+
+// cut is broken for an instance, or for all of them with "", that can ask nobody meanwhile.
+func (s *site) cut(who string, lasts time.Duration, begin, end func()) {
+	s.tb.Helper()
+	s.broken(lasts, func() {
+		begin()
+		s.begun = s.log.Now()
+	}, func() {
+		s.log.Cut(who, s.begun)
+		end()
+	})
+}
+
+// fallBack has an older state, of a time from on, take the place of what there is. No change
+// is made until it is clear who believes what, at every second time; otherwise they go on.
+func (s *site) fallBack(from time.Duration, calm bool, swap func()) {
+	s.tb.Helper()
+	resume := func() {}
+	if calm {
+		resume = s.calm()
+	}
+	down := s.log.Now()
+	swap()
+	s.log.Rollback(from, down)
+	s.log.Fault(down)
+	s.goOn(2 * s.rules.Window)
+	resume()
+}
+
+// empty has the server forget everything.
+func (s *site) empty(how func()) {
+	s.tb.Helper()
+	at := s.log.Now()
+	how()
+	s.log.Loss(0, at)
+	s.log.Fault(at)
+	s.goOn(2 * s.rules.Window)
+}
+
+// trial is a fault of a plan.
+type trial struct {
+	name  string
+	plan  plan
+	fault func(s *site, round int)
+	once  bool // there is no second round
+}
+
+// run has the world go on until there were so many requests, and the fault happen again and
+// again meanwhile.
+func (f trial) run(t *testing.T, cached bool, requests int) history.Row {
+	t.Helper()
+	s := newSite(t, f.plan, cached)
+	s.begin()
+	s.goOn(500 * time.Millisecond)
+	for round := 0; round == 0 || s.requests() < requests; round++ {
+		if !f.once || round == 0 {
+			f.fault(s, round)
+		}
+		s.goOn(500 * time.Millisecond)
+	}
+	s.isServed()
+	s.goOn(300 * time.Millisecond)
+	s.end()
+	t.Logf("%v", s.log.Summary())
+	row := s.row(f.name, map[bool]string{true: "cache", false: "no cache"}[cached])
+	for _, kind := range []history.Kind{history.Update, history.Revoke, history.Suspend} {
+		if n := s.log.Count(history.Done, kind); n < 3 {
+			t.Errorf("%d changes of kind %s were acknowledged, which proves nothing", n, kind)
+		}
+	}
+	return row
+}
+
+// judged makes each finding an error of a test.
+func judged(t *testing.T, row history.Row) {
+	t.Helper()
+	t.Log(row)
+	for _, w := range row.Verdict.Wrong[:min(10, len(row.Verdict.Wrong))] {
+		t.Errorf("%v; the slack is %v", w, row.Slack)
+	}
+	unexplained := row.Verdict.Unexplained()
+	for _, r := range unexplained[:min(10, len(unexplained))] {
+		t.Error(r)
+	}
+}

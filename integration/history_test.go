@@ -1,0 +1,78 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/reevehq/reeve/integration/history"
+)
+
+// TestNothingIsAllowedByAnOlderState drives two instances through faults of Redis and of the
+// network, and judges every call by a model of what may be allowed. The long proof has all
+// faults and prints the table of the documentation:
+//
+//	REEVE_SOAK=1 go test -run TestNothingIsAllowedByAnOlderState -v ./integration
+func TestNothingIsAllowedByAnOlderState(t *testing.T) {
+	if soak() {
+		t.Skip("TestFaults is the long one")
+	}
+	t.Parallel()
+	for _, c := range []struct {
+		trial  string
+		cached bool
+	}{
+		{"none", true},
+		{"none", false},
+		{"SIGSTOP for 2 s", true},
+		{"kill -9, AOF always", false},
+		{"CLIENT KILL pubsub", true},
+		{"an instance in a black hole", true},
+		{"an instance with half-open connections", false},
+	} {
+		t.Run(c.trial, func(t *testing.T) {
+			t.Parallel()
+			judged(t, trialNamed(t, c.trial).run(t, c.cached, 500))
+		})
+	}
+}
+
+func trialNamed(t *testing.T, name string) trial {
+	t.Helper()
+	for _, f := range trials {
+		if f.name == name {
+			return f
+		}
+	}
+	t.Fatalf("there is no fault %q", name)
+	return trial{}
+}
+
+// soakRequests is how many requests the long proof makes at least, of all faults.
+const soakRequests = 200_000
+
+func TestFaults(t *testing.T) {
+	if !soak() {
+		t.Skip("set REEVE_SOAK")
+	}
+	var mu sync.Mutex
+	var rows []history.Row
+	requests := 0
+	for _, f := range trials {
+		for _, cached := range []bool{false, true} {
+			t.Run(f.name, func(t *testing.T) {
+				row := f.run(t, cached, soakRequests/(2*len(trials))+1)
+				judged(t, row)
+				mu.Lock()
+				defer mu.Unlock()
+				rows = append(rows, row)
+				requests += row.Requests
+			})
+		}
+	}
+	if err := history.Table(os.Stdout, rows); err != nil {
+		t.Fatal(err)
+	}
+}
