@@ -165,6 +165,13 @@ func (s *site) empty(how func()) {
 	s.goOn(2 * s.rules.Window)
 }
 
+func storeName(cached bool) string {
+	if cached {
+		return "cache"
+	}
+	return "no cache"
+}
+
 // trial is a fault of a plan.
 type trial struct {
 	name  string
@@ -190,7 +197,7 @@ func (f trial) run(t *testing.T, cached bool, requests int) history.Row {
 	s.goOn(300 * time.Millisecond)
 	s.end()
 	t.Logf("%v", s.log.Summary())
-	row := s.row(f.name, map[bool]string{true: "cache", false: "no cache"}[cached])
+	row := s.row(f.name, storeName(cached))
 	for _, kind := range []history.Kind{history.Update, history.Revoke, history.Suspend} {
 		if n := s.log.Count(history.Done, kind); n < 3 {
 			t.Errorf("%d changes of kind %s were acknowledged, which proves nothing", n, kind)

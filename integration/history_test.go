@@ -62,7 +62,7 @@ func TestFaults(t *testing.T) {
 	requests := 0
 	for _, f := range trials {
 		for _, cached := range []bool{false, true} {
-			t.Run(f.name, func(t *testing.T) {
+			t.Run(f.name+", "+storeName(cached), func(t *testing.T) {
 				row := f.run(t, cached, soakRequests/(2*len(trials))+1)
 				judged(t, row)
 				mu.Lock()
