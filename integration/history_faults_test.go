@@ -5,6 +5,7 @@ package integration_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -29,8 +30,8 @@ var trials = []trial{
 	}},
 	{name: "kill -9, old RDB file", plan: plan{args: notOnDisk}, fault: func(s *site, round int) { oldFile(s, 0, round) }},
 	{name: "kill -9, old AOF file", fault: oldAOF},
-	{name: "lossy failover", plan: plan{kind: "pair"}, fault: failover, once: true},
-	{name: "lossy failover, WaitReplicas 1", plan: plan{kind: "pair", options: func(o *redisstore.Options) { o.WaitReplicas = 1 }}, fault: failover, once: true},
+	{name: "lossy failover", plan: plan{kind: "pair"}, fault: failover},
+	{name: "lossy failover, WaitReplicas 1", plan: plan{kind: "pair", options: func(o *redisstore.Options) { o.WaitReplicas = 1 }}, fault: failover},
 	{name: "Sentinel, primary killed", plan: plan{kind: "sentinel"}, fault: sentinelKilled, once: true},
 	{name: "Sentinel, primary hangs", plan: plan{kind: "sentinel"}, fault: sentinelHung, once: true},
 	{name: "cluster, a master hangs", plan: plan{kind: "cluster", args: notOnDisk}, fault: func(s *site, _ int) {
@@ -54,6 +55,24 @@ var trials = []trial{
 	{name: "an instance that gets no answers", fault: muted},
 	{name: "an instance with half-open connections", fault: halfOpen},
 	{name: "an instance's address leads to a replica", plan: plan{kind: "pair"}, fault: atReplica},
+}
+
+// storm is all of them, in an order of chance.
+func storm() trial {
+	kinds := []func(s *site, round int){
+		hung(2 * time.Second), hung(400 * time.Millisecond), killed(0), oldAOF, failover, flushed, evicted, outOfMemory,
+		clientsKilled("normal", 5), clientsKilled("pubsub", 5), clientsKilled("replica", 5), paused("ALL"), paused("WRITE"),
+		away(40 * time.Millisecond), away(400 * time.Millisecond), blackHole, muted, halfOpen, atReplica,
+	}
+	var order []int
+	return trial{name: "a storm of all of them", plan: plan{kind: "pair"}, least: 2 * len(kinds), fault: func(s *site, round int) {
+		if len(order) == 0 {
+			order = rand.Perm(len(kinds))
+		}
+		kinds[order[0]](s, round)
+		order = order[1:]
+		s.isServed()
+	}}
 }
 
 func hung(lasts time.Duration) func(s *site, round int) {
@@ -108,6 +127,9 @@ func failover(s *site, round int) {
 		}
 		s.servers[0].Kill()
 	})
+	s.servers[0], s.replica = s.replica, s.servers[0]
+	s.replica.Restart()
+	s.replica.Follow(s.servers[0])
 }
 
 // switched waits until the sentinel has another primary.

@@ -39,10 +39,10 @@ func (o *operator) do() {
 	switch n := rand.N(20); {
 	case o == o.operators[0] && n == 0:
 		o.end(g, history.RevokeAll)
+	case o == o.operators[0] && n > 1: // there is always one that is served
+		o.lookAfter(g)
 	case n < 4:
 		o.end(g, history.RevokeTenant)
-	case o == o.operators[0]: // there is always one that is served
-		o.lookAfter(g)
 	default:
 		o.toggle(g)
 	}

@@ -127,8 +127,11 @@ func (p *person) live() {
 // signIn is for another session of the tenant of h as often as not.
 func (p *person) signIn(g *front, h *login) {
 	tenant := p.operators[rand.N(len(p.operators))].tenant
-	if h != nil && rand.N(2) == 0 {
+	switch n := rand.N(4); {
+	case h != nil && n < 2:
 		tenant = h.ref.Tenant
+	case n == 2:
+		tenant = p.operators[0].tenant // which is always served
 	}
 	c := history.Call{Kind: history.Create, By: g.name, Tenant: tenant.String(), User: p.user.String(), Made: 1, Role: writes(1)}
 	p.log.Call(c, func(c *history.Call) {

@@ -90,7 +90,8 @@ func (s *site) build(t *testing.T, p plan, opts redisstore.Options) func(i int) 
 	primary := redisserver.Start(t, p.args...)
 	s.servers = []*redisserver.Server{primary}
 	if p.kind == "pair" {
-		s.replica = redisserver.StartReplica(t, primary)
+		s.replica = redisserver.Start(t, p.args...)
+		s.replica.Follow(primary)
 	}
 	for range worldInstances {
 		s.proxies = append(s.proxies, faultproxy.Start(t, primary.Addr()))
@@ -178,6 +179,7 @@ type trial struct {
 	plan  plan
 	fault func(s *site, round int)
 	once  bool // there is no second round
+	least int  // rounds
 }
 
 // run has the world go on until there were so many requests, and the fault happen again and
@@ -187,7 +189,7 @@ func (f trial) run(t *testing.T, cached bool, requests int) history.Row {
 	s := newSite(t, f.plan, cached)
 	s.begin()
 	s.goOn(500 * time.Millisecond)
-	for round := 0; round == 0 || s.requests() < requests; round++ {
+	for round := 0; round <= f.least || s.requests() < requests; round++ {
 		if !f.once || round == 0 {
 			f.fault(s, round)
 		}

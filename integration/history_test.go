@@ -60,7 +60,7 @@ func TestFaults(t *testing.T) {
 	var mu sync.Mutex
 	var rows []history.Row
 	requests := 0
-	for _, f := range trials {
+	for _, f := range append(trials, storm()) {
 		for _, cached := range []bool{false, true} {
 			t.Run(f.name+", "+storeName(cached), func(t *testing.T) {
 				row := f.run(t, cached, soakRequests/(2*len(trials))+1)
@@ -74,5 +74,8 @@ func TestFaults(t *testing.T) {
 	}
 	if err := history.Table(os.Stdout, rows); err != nil {
 		t.Fatal(err)
+	}
+	if requests < soakRequests {
+		t.Errorf("there were %d requests, want at least %d", requests, soakRequests)
 	}
 }

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -181,7 +182,7 @@ func (j *judge) lease() time.Duration {
 func (j *judge) latest(l *life, c Call) *Wrong {
 	var found, excused *Wrong
 	consider := func(end Call, by string) {
-		late, window := j.late(end, by, c)
+		late, window := j.late(end, by, false, c)
 		if late < 0 {
 			return
 		}
@@ -219,10 +220,10 @@ func (j *judge) undone(first, then Call) bool {
 	return false
 }
 
-// late returns how long after a change, which the instance by made or knows of, a call that
-// contradicts it was invoked: less than 0 when that may be. window says that a rollback
-// accounts for it; it is then counted from there.
-func (j *judge) late(change Call, by string, c Call) (late time.Duration, window bool) {
+// late returns how long after a change, which the instance by made, a call that contradicts it
+// was invoked: less than 0 when that may be. window says that a rollback accounts for it, which
+// it never does for an instance that knows of the change; it is then counted from there.
+func (j *judge) late(change Call, by string, knows bool, c Call) (late time.Duration, window bool) {
 	late = c.Invoked - change.Returned
 	bound := time.Duration(0)
 	if by != c.By {
@@ -233,7 +234,7 @@ func (j *judge) late(change Call, by string, c Call) (late time.Duration, window
 		return -1, false
 	}
 	for _, r := range j.rollbacks {
-		if by != c.By && r.From <= change.Returned && change.Invoked <= r.Up && c.Returned >= r.Down && c.Invoked <= r.Up+j.Window+j.Slack {
+		if by != c.By && !knows && r.From <= change.Returned && change.Invoked <= r.Up && c.Returned >= r.Down && c.Invoked <= r.Up+j.Window+j.Slack {
 			return max(0, c.Invoked-r.Up), true
 		}
 	}
@@ -246,14 +247,10 @@ func (j *judge) suspended(c Call) {
 		if s.Kind != Suspend || s.Answer != Done {
 			continue
 		}
-		by := s.By
-		for _, w := range j.witnesses[c.Tenant] { // an instance knows of what it has read
-			if w.By == c.By && w.Invoked >= s.Invoked && w.Returned < c.Invoked {
-				by = w.By
-				break
-			}
-		}
-		late, window := j.late(s, by, c)
+		saw := slices.ContainsFunc(j.witnesses[c.Tenant], func(w Call) bool {
+			return w.By == c.By && w.Invoked >= s.Invoked && w.Returned < c.Invoked
+		})
+		late, window := j.late(s, s.By, saw, c)
 		w := Wrong{What: "suspended", Call: c, Ending: s, Late: late}
 		switch {
 		case late < 0:
@@ -279,7 +276,7 @@ func (j *judge) refreshed(l *life, c Call) {
 			continue
 		}
 		w := &Wrong{What: "refresh", Call: c, Ending: r, Late: late}
-		if since, window := j.late(r, r.By, c); window {
+		if since, window := j.late(r, r.By, false, c); window {
 			w.Late, excused = since, w
 			continue
 		}
@@ -319,7 +316,7 @@ func (j *judge) older(l *life, c Call) {
 		if newer.Answer != Done || newer.Made <= c.Saw {
 			continue
 		}
-		late, window := j.late(newer, newer.By, c)
+		late, window := j.late(newer, newer.By, false, c)
 		w := &Wrong{What: "role", Call: c, Ending: newer, Late: late}
 		switch {
 		case late < 0:

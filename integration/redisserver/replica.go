@@ -31,6 +31,28 @@ func StartReplica(tb testing.TB, primary *Server) *Server {
 	return replica
 }
 
+// Follow makes a server that runs a replica of another, until it is restarted or promoted, and
+// returns when it is in step.
+func (s *Server) Follow(primary *Server) {
+	s.tb.Helper()
+	host, port, _ := net.SplitHostPort(primary.addr)
+	ctx := context.Background()
+	from := primary.Client()
+	defer from.Close()
+	if err := from.ConfigSet(ctx, "repl-diskless-sync-delay", "0").Err(); err != nil {
+		s.tb.Fatalf("redisserver: %v", err)
+	}
+	client := s.Client()
+	defer client.Close()
+	if err := client.Do(ctx, "replicaof", host, port).Err(); err != nil {
+		s.tb.Fatalf("redisserver: %v", err)
+	}
+	eventually(s.tb, "the replica is not in step", func() bool {
+		info, err := client.Info(ctx, "replication").Result()
+		return err == nil && strings.Contains(info, "master_link_status:up")
+	})
+}
+
 // Promote makes a replica a primary of what it has. It hears nothing of its former one.
 func (s *Server) Promote() {
 	s.tb.Helper()
