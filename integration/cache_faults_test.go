@@ -152,7 +152,7 @@ func (f *instances) outage(who string, lasts time.Duration, begin, end func()) f
 		begin()
 		from := f.log.Now()
 		pause(lasts)
-		f.log.Cut(who, from)
+		f.log.AddCut(history.Cut{Who: who, From: from, Till: f.log.Now()})
 		end()
 		pause(1500 * time.Millisecond)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/reevehq/reeve/integration/history"
 	"github.com/reevehq/reeve/session/redisstore"
 )
 
@@ -193,8 +194,8 @@ func evicted(s *site, _ int) {
 		}
 		return nil
 	})
-	s.log.Loss(0, at)
-	s.log.Fault(at)
+	s.log.AddLoss(history.Loss{At: at, Till: s.log.Now()})
+	s.log.AddFault(history.Fault{From: at, Till: s.log.Now()})
 }
 
 func outOfMemory(s *site, _ int) {

@@ -125,7 +125,7 @@ func (s *site) broken(lasts time.Duration, begin, end func()) {
 	begin()
 	s.goOn(lasts)
 	end()
-	s.log.Fault(from)
+	s.log.AddFault(history.Fault{From: from, Till: s.log.Now()})
 }
 
 // cut is broken for an instance, or for all of them with "", that can ask nobody meanwhile.
@@ -135,7 +135,7 @@ func (s *site) cut(who string, lasts time.Duration, begin, end func()) {
 		begin()
 		s.begun = s.log.Now()
 	}, func() {
-		s.log.Cut(who, s.begun)
+		s.log.AddCut(history.Cut{Who: who, From: s.begun, Till: s.log.Now()})
 		end()
 	})
 }
@@ -150,8 +150,8 @@ func (s *site) fallBack(from time.Duration, calm bool, swap func()) {
 	}
 	down := s.log.Now()
 	swap()
-	s.log.Rollback(from, down)
-	s.log.Fault(down)
+	s.log.AddRollback(history.Rollback{From: from, Down: down, Up: s.log.Now()})
+	s.log.AddFault(history.Fault{From: down, Till: s.log.Now()})
 	s.goOn(2 * s.rules.Window)
 	resume()
 }
@@ -161,8 +161,8 @@ func (s *site) empty(how func()) {
 	s.tb.Helper()
 	at := s.log.Now()
 	how()
-	s.log.Loss(0, at)
-	s.log.Fault(at)
+	s.log.AddLoss(history.Loss{At: at, Till: s.log.Now()})
+	s.log.AddFault(history.Fault{From: at, Till: s.log.Now()})
 	s.goOn(2 * s.rules.Window)
 }
 

@@ -44,8 +44,9 @@ func drivers(t *testing.T) (former, present string) {
 		}
 	}
 	former, present = filepath.Join(tree, "former"), filepath.Join(tree, "present")
-	execute(t, "go", "build", "-C", folder, "-trimpath", "-o", former, ".")
-	execute(t, "go", "build", "-trimpath", "-o", present, "./internal/driver")
+	build := append([]string{"build"}, raceFlag...)
+	execute(t, "go", append([]string{"-C", folder}, append(build, "-o", former, ".")...)...)
+	execute(t, "go", append(build, "-o", present, "./internal/driver")...)
 	return former, present
 }
 

@@ -125,30 +125,17 @@ func (l *Log) Call(c Call, do func(c *Call)) Call {
 // Add adds a call.
 func (l *Log) Add(c Call) { l.add(func() { l.calls = append(l.calls, c) }) }
 
-// Rollback adds a rollback, whose older state certainly answers now.
-func (l *Log) Rollback(from, down time.Duration) {
-	up := l.Now()
-	l.add(func() { l.rollbacks = append(l.rollbacks, Rollback{from, down, up}) })
-}
+// AddRollback adds a rollback.
+func (l *Log) AddRollback(r Rollback) { l.add(func() { l.rollbacks = append(l.rollbacks, r) }) }
 
-// Loss adds a loss that began at at and has ended now. What was acknowledged before from is
-// not lost.
-func (l *Log) Loss(from, at time.Duration) {
-	till := l.Now()
-	l.add(func() { l.losses = append(l.losses, Loss{from, at, till}) })
-}
+// AddLoss adds a loss.
+func (l *Log) AddLoss(loss Loss) { l.add(func() { l.losses = append(l.losses, loss) }) }
 
-// Cut notes that who could ask nobody from then until now.
-func (l *Log) Cut(who string, from time.Duration) {
-	till := l.Now()
-	l.add(func() { l.cuts = append(l.cuts, Cut{who, from, till}) })
-}
+// AddCut adds a cut.
+func (l *Log) AddCut(c Cut) { l.add(func() { l.cuts = append(l.cuts, c) }) }
 
-// Fault notes that something was broken from then until now.
-func (l *Log) Fault(from time.Duration) {
-	till := l.Now()
-	l.add(func() { l.faults = append(l.faults, Fault{from, till}) })
-}
+// AddFault adds a fault, after those that began before.
+func (l *Log) AddFault(f Fault) { l.add(func() { l.faults = append(l.faults, f) }) }
 
 func (l *Log) add(what func()) {
 	l.mu.Lock()
