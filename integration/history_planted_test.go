@@ -73,9 +73,9 @@ func plantedRow(t *testing.T, plant func(s *planted), found func(row history.Row
 	if plant != nil {
 		plant(with)
 	}
-	limit := 4000
+	limit := 1500
 	if found != nil {
-		limit *= 4 // it shows by chance
+		limit *= 10 // it shows by chance
 	}
 	w := newWorld(t, 0, sound, with)
 	w.pace = 100 * time.Millisecond
@@ -84,6 +84,7 @@ func plantedRow(t *testing.T, plant func(s *planted), found func(row history.Row
 		if found != nil && found(w.row("planted", "memory")) {
 			break
 		}
+		w.stir(1)
 	}
 	w.end()
 	return w.row("planted", "memory")

@@ -189,9 +189,13 @@ func (f trial) run(t *testing.T, cached bool, requests int) history.Row {
 	s := newSite(t, f.plan, cached)
 	s.begin()
 	s.goOn(500 * time.Millisecond)
-	for round := 0; round <= f.least || s.requests() < requests; round++ {
+	began := time.Now()
+	for round := 0; round < max(1, f.least) || s.requests() < requests || s.lacking() != "" && time.Since(began) < patience; round++ {
 		if !f.once || round == 0 {
 			f.fault(s, round)
+		}
+		if s.lacking() != "" {
+			s.stir(1)
 		}
 		s.goOn(500 * time.Millisecond)
 	}
@@ -200,12 +204,21 @@ func (f trial) run(t *testing.T, cached bool, requests int) history.Row {
 	s.end()
 	t.Logf("%v", s.log.Summary())
 	row := s.row(f.name, storeName(cached))
-	for _, kind := range []history.Kind{history.Update, history.Revoke, history.Suspend} {
-		if n := s.log.Count(history.Done, kind); n < 3 {
-			t.Errorf("%d changes of kind %s were acknowledged, which proves nothing", n, kind)
-		}
+	if kind := s.lacking(); kind != "" {
+		t.Errorf("too few changes of kind %s were acknowledged to prove anything", kind)
 	}
 	return row
+}
+
+// lacking returns a kind of change of which there were too few to prove anything, "" when there
+// is none.
+func (w *world) lacking() history.Kind {
+	for _, kind := range []history.Kind{history.Update, history.Move, history.Refresh, history.Revoke, history.Suspend} {
+		if w.log.Count(history.Done, kind) < 3 {
+			return kind
+		}
+	}
+	return ""
 }
 
 // judged makes each finding an error of a test.
