@@ -44,9 +44,7 @@ func (s *Server) Follow(primary *Server) {
 	}
 	client := s.Client()
 	defer client.Close()
-	if err := client.Do(ctx, "replicaof", host, port).Err(); err != nil {
-		s.tb.Fatalf("redisserver: %v", err)
-	}
+	eventually(s.tb, "it still loads its file", func() bool { return client.Do(ctx, "replicaof", host, port).Err() == nil })
 	eventually(s.tb, "the replica is not in step", func() bool {
 		info, err := client.Info(ctx, "replication").Result()
 		return err == nil && strings.Contains(info, "master_link_status:up")
