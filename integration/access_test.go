@@ -28,14 +28,14 @@ func restrict(tb testing.TB, server *redisserver.Server, list string) (url strin
 	defer raw.Close()
 	user := strings.Fields(list)[2]
 	for _, line := range []string{"ACL SETUSER " + user + " on >secret", list} {
-		if err := raw.Do(context.Background(), words(line)...).Err(); err != nil {
+		if err := raw.Do(context.Background(), aclWords(line)...).Err(); err != nil {
 			tb.Fatalf("%s: %v", line, err)
 		}
 	}
 	return "redis://" + user + ":secret@" + server.Addr()
 }
 
-func words(line string) []any {
+func aclWords(line string) []any {
 	var all []any
 	for _, word := range strings.Fields(line) {
 		all = append(all, word)
@@ -185,7 +185,7 @@ func TestAPermissionThatOneMasterDeniesIsFoundAtStart(t *testing.T) {
 			given = strings.Replace(list, " +zadd", "", 1)
 		}
 		for _, line := range []string{"ACL SETUSER reeve on >secret", given} {
-			if err := raw.Do(t.Context(), words(line)...).Err(); err != nil {
+			if err := raw.Do(t.Context(), aclWords(line)...).Err(); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -201,7 +201,7 @@ func TestAPermissionThatOneMasterDeniesIsFoundAtStart(t *testing.T) {
 	}
 	raw := redis.NewClient(&redis.Options{Addr: addrs[2]})
 	defer raw.Close()
-	if err := raw.Do(t.Context(), words(list)...).Err(); err != nil {
+	if err := raw.Do(t.Context(), aclWords(list)...).Err(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "Ping with all permissions", func() error { return store.Ping(t.Context()) })

@@ -25,7 +25,7 @@ func TestEachMissingPermissionOfAPolicysUserIsNamed(t *testing.T) {
 	as := func(list string) *redis.Client {
 		t.Helper()
 		for _, line := range []string{"ACL SETUSER policy on >secret", "SCRIPT FLUSH", list} {
-			if err := f.client.Do(t.Context(), words(line)...).Err(); err != nil {
+			if err := f.client.Do(t.Context(), aclWords(line)...).Err(); err != nil {
 				t.Fatalf("%s: %v", line, err)
 			}
 		}
