@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -314,6 +315,8 @@ func (h *hostile) value(ctx context.Context, of reflect.Type, own session.Sessio
 	case reflect.TypeFor[session.Actors]():
 		actors, _ := session.NewActors(session.Actor{User: alice, Reason: "ticket 7"})
 		return pick(session.Actors{}, actors)
+	case reflect.TypeFor[[]session.ID]():
+		return pick([]session.ID(nil), []session.ID{own.ID}, []session.ID{{}, own.ID}, slices.Repeat([]session.ID{session.NewID()}, 1000))
 	case reflect.TypeFor[session.Acting]():
 		acting, _ := session.NewActing(alice, "ticket 7")
 		return pick(session.Acting{}, acting)

@@ -98,12 +98,13 @@ const tenantBurst = 2048
 func LimitLoader(next Loader, n, each int) Loader {
 	l := newLimiter(n, each)
 	l.burst = tenantBurst
-	return &limitedLoader{next, l}
+	return &limitedLoader{next, l, newLimiter(max(n/8, 2*each), each)}
 }
 
 type limitedLoader struct {
 	loader  Loader
 	limiter *limiter
+	lists   *limiter // without a burst: a list is as much as a hundred loads
 }
 
 func (l *limitedLoader) Load(ctx context.Context, ref session.Ref) (session.Session, error) {

@@ -9,12 +9,13 @@ import (
 
 var _ session.Share = (*limitedLoader)(nil)
 
-// Enter implements [session.Share]: what a handler reads of its tenant's sessions counts as a
-// load of that tenant, and waits for a place like one.
+// Enter implements [session.Share]: what a handler reads of its tenant's sessions waits for a
+// place of that tenant as a load does. No tenant has more of these than its share, also after a
+// deploy.
 func (l *limitedLoader) Enter(ctx context.Context, t tenant.ID) (leave func(), err error) {
-	place, err := l.limiter.acquire(ctx, t)
+	place, err := l.lists.acquire(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	return func() { l.limiter.release(place) }, nil
+	return func() { l.lists.release(place) }, nil
 }

@@ -80,6 +80,13 @@ var twins = map[string]struct {
 	"Revoke": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		return m.Revoke(ctx, ref)
 	}, nil},
+	"End": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		live, err := m.End(ctx, ref)
+		if live {
+			return errors.New("a session that is nobody's was live")
+		}
+		return err
+	}, nil},
 	"RevokeOthers": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		return m.RevokeOthers(ctx, ref)
 	}, session.ErrNotFound},

@@ -161,6 +161,7 @@ func Hostile(t *testing.T, s Service, o Options) (left map[int]string) {
 			}
 			a.T = t
 			a.token = s.Token()
+			a.forge = newForge(t, a.token, material(o.Key)) // of a session that no limit has ended yet
 			r.run(a)
 			a.good()
 		})

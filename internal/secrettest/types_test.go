@@ -155,6 +155,8 @@ var types = []reflect.Type{
 	reflect.TypeFor[tenant.ID](),
 	reflect.TypeFor[tenant.Status](),
 	reflect.TypeFor[tenant.Statuses](),
+	reflect.TypeFor[redisstore.ServerStats](),
+	reflect.TypeFor[redisstore.LoadStats](),
 	reflect.TypeFor[token.Algorithm](),
 	reflect.TypeFor[token.Issuer](),
 	reflect.TypeFor[token.KeySet](),
