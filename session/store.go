@@ -148,6 +148,8 @@ type Digest [32]byte
 //     the error is [ErrUnavailable] for [BehindLimit] since it was noticed, and if the family is
 //     still behind after that, the session ends with [EventStoreBehind] and the error is
 //     [ErrNotFound];
+//   - there is no family, since the session was made without one or the store has lost its key:
+//     the error is [ErrNotFound], and the session stays as it is;
 //   - anything else: the session is revoked and the error is [ErrRefreshReused]. Callers
 //     authenticate a secret before they present it, so that only a genuine older one gets
 //     here.

@@ -228,6 +228,8 @@ func (st *Store) Refresh(ctx context.Context, ref session.Ref, step session.Refr
 		return session.RefreshOutcome{Session: r.session, Salt: step.Salt}, nil
 	case f.repeats(step, now):
 		return session.RefreshOutcome{Session: r.session, Repeated: true, Salt: f.salt}, nil
+	case f.current == none:
+		return session.RefreshOutcome{}, fmt.Errorf("%w: the session has no refresh family", session.ErrNotFound)
 	}
 	st.forget(ref)
 	st.happened(ctx, r.session, session.Event{Kind: session.EventRefreshReused, At: now})

@@ -64,6 +64,7 @@ end
 if again and not behind then
   return {'repeated', now, last, row[1], row[2], family[3], taken, false}
 end
+if not family[1] and not behind then return {'gone'} end -- lost, or never there: no theft
 local kind, answer = 'refresh-reused', 'reused'
 if behind then kind, answer = 'store-behind', 'ended' end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[4])
