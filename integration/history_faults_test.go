@@ -60,17 +60,24 @@ var trials = []trial{
 
 // storm is all of them, in an order of chance.
 func storm() trial {
-	kinds := []func(s *site, round int){
-		hung(2 * time.Second), hung(400 * time.Millisecond), killed(0), oldAOF, failover, flushed, evicted, outOfMemory,
-		clientsKilled("normal", 5), clientsKilled("pubsub", 5), clientsKilled("replica", 5), paused("ALL"), paused("WRITE"),
-		away(40 * time.Millisecond), away(400 * time.Millisecond), blackHole, muted, halfOpen, atReplica,
+	kinds := []struct {
+		name  string
+		fault func(s *site, round int)
+	}{
+		{"SIGSTOP", hung(2 * time.Second)}, {"SIGSTOP, short", hung(400 * time.Millisecond)}, {"kill -9", killed(0)}, {"old file", oldAOF},
+		{"failover", failover}, {"FLUSHALL", flushed}, {"eviction", evicted}, {"out of memory", outOfMemory},
+		{"CLIENT KILL normal", clientsKilled("normal", 5)}, {"CLIENT KILL pubsub", clientsKilled("pubsub", 5)},
+		{"CLIENT KILL replica", clientsKilled("replica", 5)}, {"PAUSE", paused("ALL")}, {"PAUSE of writes", paused("WRITE")},
+		{"40 ms", away(40 * time.Millisecond)}, {"400 ms", away(400 * time.Millisecond)}, {"black hole", blackHole},
+		{"no answers", muted}, {"half open", halfOpen}, {"replica's address", atReplica},
 	}
 	var order []int
 	return trial{name: "a storm of all of them", plan: plan{kind: "pair"}, least: 2 * len(kinds), fault: func(s *site, round int) {
 		if len(order) == 0 {
 			order = rand.Perm(len(kinds))
 		}
-		kinds[order[0]](s, round)
+		s.tb.Logf("%v: %s", s.log.Now().Round(time.Millisecond), kinds[order[0]].name)
+		kinds[order[0]].fault(s, round)
 		order = order[1:]
 		s.isServed()
 	}}
