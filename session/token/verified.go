@@ -26,9 +26,12 @@ type verified struct {
 	proved                    bool   // and its sender holds it
 }
 
+// unverified is what a Verified that Verify has not made says: nothing. It is only read.
+var unverified verified
+
 func (v *Verified) claims() *verified {
 	if v == nil || v.get() == nil {
-		return &verified{}
+		return &unverified
 	}
 	return v.get()
 }
