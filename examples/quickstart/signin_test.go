@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,16 +58,22 @@ func TestGuessersTakeTheProcessorFromNobody(t *testing.T) {
 // TestGuessesAtAnAccountAreRefusedAlikeWhetherItExists: in status, body and headers.
 func TestGuessesAtAnAccountAreRefusedAlikeWhetherItExists(t *testing.T) {
 	s := newService(t)
-	var answers []string
+	var answers [][]string
 	for _, user := range []string{"alice", "nobody"} {
-		var seen []string
-		for range 7 {
-			got := s.do("POST", "/login", form("tenant", "acme", "user", user, "password", "wrong"))
-			seen = append(seen, fmt.Sprint(got.status, " ", got.body))
+		// At once, since how long a hash takes is the machine's to say.
+		seen := make([]string, 12)
+		var guesses sync.WaitGroup
+		for i := range seen {
+			guesses.Go(func() {
+				got := s.do("POST", "/login", form("tenant", "acme", "user", user, "password", "wrong"))
+				seen[i] = fmt.Sprint(got.status, " ", got.body)
+			})
 		}
-		answers = append(answers, strings.Join(seen, "\n"))
+		guesses.Wait()
+		slices.Sort(seen)
+		answers = append(answers, slices.Compact(seen))
 	}
-	if answers[0] != answers[1] || !strings.Contains(answers[0], "503") {
+	if len(answers[0]) != 2 || !slices.Equal(answers[0], answers[1]) || !strings.HasPrefix(answers[0][0], "401") || !strings.HasPrefix(answers[0][1], "503") {
 		t.Errorf("an account that exists is answered\n%s\nand one that does not\n%s", answers[0], answers[1])
 	}
 }
