@@ -3,8 +3,8 @@
 package integration_test
 
 import (
-	"bytes"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,7 +36,7 @@ func TestARevokedActorActsNowhere(t *testing.T) {
 			from = cache
 		}
 		var err error
-		if managers[i], err = session.NewManager(from, session.Options{Key: session.NewSecretKey(bytes.Repeat([]byte{3}, 32))}); err != nil {
+		if managers[i], err = session.NewManager(from, session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -131,7 +131,7 @@ func (s *Store) pinged(err error) error {
 	case errors.Is(err, ErrMisconfigured):
 		// A configuration error alone: whoever waits for the end of an outage waits in vain.
 		return wrap("ping", misconfigured{err})
-	case redisaccess.Denied(err), errors.As(err, &answer) && (redis.HasErrorPrefix(err, "WRONGPASS") || redis.HasErrorPrefix(err, "NOAUTH")):
+	case redisaccess.Denied(err), errors.As(err, &answer) && signsInWrong(err):
 		return wrap("ping", fmt.Errorf("%w: %w", ErrMisconfigured, err))
 	}
 	return wrap("ping", failed(err))
@@ -172,4 +172,15 @@ func (s *Store) examine(ctx context.Context, server plain, name string) error {
 // outageOf maps an error of a call that an access list forbade.
 func outageOf(err error) error {
 	return fmt.Errorf("%w: %w: %w (Store.Ping says what is lacking)", session.ErrUnavailable, ErrMisconfigured, err)
+}
+
+// signsInWrong reports whether Redis says that the user or the password is wrong or missing. A
+// client that has not signed in is refused a long command by the parser already.
+func signsInWrong(err error) bool {
+	for _, prefix := range []string{"WRONGPASS", "NOAUTH", "Protocol error: unauthenticated"} {
+		if redis.HasErrorPrefix(err, prefix) {
+			return true
+		}
+	}
+	return false
 }
