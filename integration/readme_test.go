@@ -350,28 +350,47 @@ var longProof = regexp.MustCompile(`if (!soak\(\)|os\.Getenv\("REEVE_SOAK"\) == 
 // ends in "…", in the folder, or for a suite in the folders that run it. It returns "" where there is none.
 func declared(t *testing.T, dir, name string) string {
 	t.Helper()
-	pattern := regexp.QuoteMeta(name) + `\(`
-	if prefix, open := strings.CutSuffix(name, "…"); open {
-		pattern = regexp.QuoteMeta(prefix)
-	}
-	function := regexp.MustCompile(`(?ms)^func ` + pattern + `.*?^}$`)
 	dirs := []string{dir}
 	if dir == "session/sessiontest" {
 		dirs = []string{"session/memstore", "integration"}
 	}
+	prefix, open := strings.CutSuffix(name, "…")
 	found := ""
 	for _, d := range dirs {
-		files, err := filepath.Glob(filepath.Join("..", d, "*_test.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
-			data, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
+		for test, source := range testsOf(t, d) {
+			if test == name || open && strings.HasPrefix(test, prefix) {
+				found += source + "\n"
 			}
-			found += strings.Join(function.FindAllString(string(data), -1), "\n")
 		}
 	}
 	return found
+}
+
+var (
+	testFunction = regexp.MustCompile(`(?ms)^func ((?:Test|Fuzz|Benchmark|Example)\w*)\(.*?^}$`)
+	foldersRead  = map[string]map[string]string{}
+)
+
+// testsOf returns the sources of the tests in a folder, by name.
+func testsOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	if tests, ok := foldersRead[dir]; ok {
+		return tests
+	}
+	files, err := filepath.Glob(filepath.Join("..", dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]string{}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range testFunction.FindAllSubmatch(data, -1) {
+			tests[string(m[1])] = string(m[0])
+		}
+	}
+	foldersRead[dir] = tests
+	return tests
 }
