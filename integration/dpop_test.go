@@ -217,18 +217,37 @@ func TestDPoPWithoutRedisIs503(t *testing.T) {
 	d := newDPoPService(t)
 	bound := d.signIn()
 	d.good(0, bound)
-	d.server.Kill()
+	d.server.Freeze()
 	used := d.proof(bound)
-	for replica := range d.replicas {
-		for range 3 {
-			if status, challenge := d.ask(replica, bound, used); status != 503 || challenge != "" {
-				t.Errorf("replica %d answers %d %s", replica, status, challenge)
+	refused := func(what, proof string) {
+		t.Helper()
+		for replica := range d.replicas {
+			for range 3 {
+				if status, challenge := d.ask(replica, bound, proof); status != 503 || challenge != "" {
+					t.Errorf("%s: replica %d answers %d %s", what, replica, status, challenge)
+				}
 			}
 		}
 	}
-	d.server.Restart()
+	refused("frozen", used)
+	d.server.Thaw()
 	d.good(0, bound)
 	d.good(1, bound)
+
+	// After a restart Redis may have lost which proofs were used, so none is believed for as long
+	// as a proof lives, although Redis answers.
+	d.server.Kill()
+	d.server.Restart()
+	soon(t, "Redis answers", func() bool {
+		return open(t, d.server.URL(), storeOptions()).Ping(t.Context()) == nil
+	})
+	for replica := range d.replicas { // a check is a second old at most
+		soon(t, "the restart is seen", func() bool {
+			status, _ := d.ask(replica, bound, d.proof(bound))
+			return status == 503
+		})
+	}
+	refused("restarted", d.proof(bound))
 }
 
 // TestReplayConformance proves the contract of token.ReplayStore for two clients of one
