@@ -4,7 +4,7 @@
 # missing; elsewhere it says what to install.
 set -euo pipefail
 
-declare -A package=([redis-server]=redis-server [curl]=curl [jq]=jq [gcc]="gcc libc6-dev")
+declare -A package=([redis-server]=redis-server [curl]=curl [jq]=jq [git]=git [gcc]="gcc libc6-dev")
 missing=()
 for program in "${!package[@]}"; do
   # shellcheck disable=SC2206 # a program may need several packages
