@@ -81,16 +81,13 @@ func TestCacheCost(t *testing.T) {
 	if got, want := loads(), [][]string{{"evalsha", "evalsha", "evalsha"}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("a cold load: round trips %v, want %v", got, want)
 	}
-	gets, hmgets := served(t, raw, "get"), served(t, raw, "hmget")
-	for range 100_000 {
-		load(cold)
-	}
-	if g, h := served(t, raw, "get"), served(t, raw, "hmget"); g != gets || h != hmgets {
-		t.Errorf("100,000 warm loads made the server run GET %d and HMGET %d times", g-gets, h-hmgets)
-	}
-	if got := loads(); len(got) != 0 {
-		t.Errorf("100,000 warm loads sent %v", got)
-	}
+	warm(t, cache, func() (sent [][]string, ran int) {
+		gets, hmgets := served(t, raw, "get"), served(t, raw, "hmget")
+		for range 100_000 {
+			load(cold)
+		}
+		return loads(), served(t, raw, "get") - gets + served(t, raw, "hmget") - hmgets
+	})
 
 	for attempt := 1; ; attempt++ {
 		soon(t, "the cache hears", func() bool { return cache.Stats().Fresh })
@@ -118,6 +115,26 @@ func TestCacheCost(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", cache.Stats())
+}
+
+// warm repeats 100,000 loads of a session in the cache until the lease held all the while.
+// On a machine that is too busy for it the lease ends meanwhile, and a load has to ask. The
+// third time this is a fault.
+func warm(t *testing.T, cache *session.Cache, burst func() (sent [][]string, ran int)) {
+	t.Helper()
+	for attempt := 1; ; attempt++ {
+		soon(t, "the cache hears", func() bool { return cache.Stats().Fresh })
+		before := cache.Stats()
+		sent, ran := burst()
+		if len(sent) == 0 && ran == 0 {
+			return
+		}
+		lost := cache.Stats().Resets != before.Resets || len(sent) <= 2
+		if !lost || attempt == 3 {
+			t.Errorf("100,000 warm loads sent %v and made the server run %d reads", sent, ran)
+			return
+		}
+	}
 }
 
 // Every instance notices at the same time that a use is to be recorded. One does it.
