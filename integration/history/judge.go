@@ -119,10 +119,16 @@ func (j *judge) findWitnesses(calls []Call) {
 func (j *judge) findGone(calls []Call) {
 	j.gone = map[string][]Call{}
 	for _, c := range calls {
-		if c.Answer == Ended {
+		if c.Answer == Ended && !j.familyLost(c) {
 			j.gone[c.Session] = append(j.gone[c.Session], c)
 		}
 	}
+}
+
+// familyLost tells whether c is a refresh that may have been refused since its family was lost.
+// The session stays as it is then: see session.RefreshStep.
+func (j *judge) familyLost(c Call) bool {
+	return c.Kind == Refresh && slices.ContainsFunc(j.losses, func(l Loss) bool { return l.At <= c.Returned })
 }
 
 // allowed judges a call that did something.

@@ -97,6 +97,33 @@ func TestTheJudgeFindsAllowsByAnOlderState(t *testing.T) {
 	}
 }
 
+// A refresh is refused when its family was evicted, and the session lives on: that is no end of
+// it. Without a loss it is one.
+func TestARefreshThatIsRefusedAfterALossEndsNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		losses []history.Loss
+		wrong  int
+	}{
+		"nothing was lost":             {nil, 1},
+		"keys were lost before":        {[]history.Loss{{At: 15 * ms, Till: 18 * ms}}, 0},
+		"keys were lost only after it": {[]history.Loss{{At: 50 * ms, Till: 60 * ms}}, 1},
+	} {
+		log := history.New()
+		for _, loss := range c.losses {
+			log.AddLoss(loss)
+		}
+		for _, call := range []history.Call{
+			at(0, history.Call{Kind: history.Activate}), born(10*ms, "s"),
+			answered(change(20*ms, history.Refresh, "s"), history.Ended), act(40*ms, "b", "s", 1),
+		} {
+			log.Add(call)
+		}
+		if verdict := log.Judge(history.Rules{Grace: 20 * ms}); len(verdict.Wrong) != c.wrong {
+			t.Errorf("%s: found %v, want %d", name, verdict.Wrong, c.wrong)
+		}
+	}
+}
+
 // A live session that is refused is told, with why.
 func TestTheJudgeExplainsRefusals(t *testing.T) {
 	activate := at(0, history.Call{Kind: history.Activate})
