@@ -342,3 +342,39 @@ func TestAUserOverTheShareIsSignedOutEverywhereAndNobodyElseIs(t *testing.T) {
 		eventually(t, "mallory signs in again", func() error { _, err := on.Load(ctx, fresh.Ref()); return err })
 	}
 }
+
+// An instance that was told that nobody else is signed in lets nobody else in afterwards, though
+// another instance, which is gone, had ended the session that a snapshot brings back.
+func TestRevokingOthersCountsForThoseWhomASnapshotBringsBack(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	b := newSetBack(t)
+	asks, ends := b.instance(false), b.instance(false)
+	eventually(t, "the tenant is set up", func() error { return asks.SetTenantStatus(ctx, acme, tenant.Active) })
+	create := func() session.Session {
+		s, err := asks.Create(ctx, draft(), session.Creation{Lifetime: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	keep, other := create(), create()
+	b.server.Save()
+	if err := ends.Revoke(ctx, other.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	if err := asks.RevokeOthers(ctx, keep.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	b.crash()
+	var err error
+	eventually(t, "the server answers", func() error {
+		if _, err = asks.Load(ctx, other.Ref()); errors.Is(err, session.ErrUnavailable) {
+			return err
+		}
+		return nil
+	})
+	if !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("a session that was ended, after a snapshot: %v, want %v", err, session.ErrNotFound)
+	}
+}

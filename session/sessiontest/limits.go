@@ -275,8 +275,9 @@ func revokeOthers(k *kit) {
 		k.Error("the kept session lost its refresh family")
 	}
 	k.ok("RevokeOthers when there are none", k.Store.RevokeOthers(k.ctx, keep.Ref()))
-	if got := k.live("the one that asks", keep.Ref()); got.Version != kept.Version {
-		k.Errorf("ending nothing moved the version from %d to %d", kept.Version, got.Version)
+	// A store that is set back may have others again. They are dead then, so that this counts too.
+	if got := k.live("the one that asks", keep.Ref()); got.Version != kept.Version+1 {
+		k.Errorf("with no others the version went from %d to %d, want the next", kept.Version, got.Version)
 	}
 	fresh := k.create(acme, alice)
 	k.live("a sign-in after it", fresh.Ref())
