@@ -24,7 +24,7 @@ const maxTimeout = 30 * time.Second
 //
 // Behind a proxy two things have to be said, since no header of a proxy is believed by
 // itself: whose word is taken for a client's address, by [middleware.Proxies], and under
-// which origins clients reach the service, by [token.ProofConfig] where DPoP is used. The
+// which origins clients reach the service, by [token.DPoPConfig] where DPoP is used. The
 // proxy passes the Host on; https is what an Origin is compared with.
 type Config struct {
 	// Tokens verifies bearer tokens. Required: a [token.Verifier], which says which

@@ -55,7 +55,7 @@ func TestLimitsThatLimitNothingAreRefused(t *testing.T) {
 		"MaxTenantLoads: -1":      {MaxTenantLoads: -1},
 		"MaxTenantLoads: 6, from": {MaxLoads: 5, MaxTenantLoads: 6},
 		"DPoP.Proofs: ":           {DPoP: &middleware.DPoP{}},
-		"DPoP.Replay: ":           {DPoP: &middleware.DPoP{Proofs: &token.ProofVerifier{}}},
+		"DPoP.Replay: ":           {DPoP: &middleware.DPoP{Proofs: &token.DPoPVerifier{}}},
 	} {
 		_, err := cfg.ToMiddleware()
 		if err == nil || !strings.Contains(err.Error(), "\n"+field) {

@@ -44,12 +44,12 @@ func TestABoundSessionIsRefreshedByTheHolderOfItsKeyAlone(t *testing.T) {
 			b := newBoundWorld(t)
 			values := map[string]any{}
 			if row.key != nil {
-				values[middleware.KeyAttribute] = row.key
+				values[session.KeyAttribute] = row.key
 			}
 			if row.key == "holder" {
-				values[middleware.KeyAttribute] = b.holder.thumbprint()
+				values[session.KeyAttribute] = b.holder.thumbprint()
 			}
-			s, refresh, err := b.manager.Create(t.Context(), session.New{Tenant: acme, User: alice, Attributes: authz.Must(session.NewAttributes(values))})
+			s, refresh, err := b.manager.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, Attributes: authz.Must(session.NewAttributes(values))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,8 +114,8 @@ func TestAStrangersRefreshWritesNothing(t *testing.T) {
 	b := newBoundWorld(t)
 	stores := &counting{Refresher: b.manager, replay: memstore.NewReplay(0)}
 	b.dpop.Replay = stores
-	s, raw, err := b.manager.Create(t.Context(), session.New{Tenant: acme, User: alice, Attributes: authz.Must(session.NewAttributes(map[string]any{
-		middleware.KeyAttribute: b.holder.thumbprint(),
+	s, raw, err := b.manager.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, Attributes: authz.Must(session.NewAttributes(map[string]any{
+		session.KeyAttribute: b.holder.thumbprint(),
 	}))})
 	if err != nil {
 		t.Fatal(err)
@@ -166,8 +166,8 @@ func TestAStrangersRefreshWritesNothing(t *testing.T) {
 // TestARefreshDuringAnOutageIsNoRefusal, neither of the token nor of the end of a session.
 func TestARefreshDuringAnOutageIsNoRefusal(t *testing.T) {
 	b := newBoundWorld(t)
-	_, refresh, err := b.manager.Create(t.Context(), session.New{Tenant: acme, User: alice, Attributes: authz.Must(session.NewAttributes(map[string]any{
-		middleware.KeyAttribute: b.holder.thumbprint(),
+	_, refresh, err := b.manager.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, Attributes: authz.Must(session.NewAttributes(map[string]any{
+		session.KeyAttribute: b.holder.thumbprint(),
 	}))})
 	if err != nil {
 		t.Fatal(err)

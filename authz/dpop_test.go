@@ -227,7 +227,7 @@ func TestRequireDPoP(t *testing.T) {
 }
 
 func TestAlwaysRefusesWhatIsNotBound(t *testing.T) {
-	b := newBoundWorld(t, func(_ *token.ProofConfig, d *middleware.DPoP) { d.Always = true })
+	b := newBoundWorld(t, func(_ *token.DPoPConfig, d *middleware.DPoP) { d.Always = true })
 	bearer := b.sign(b.sess)
 	b.good()
 	for _, target := range []string{"/me", "/public", "/unruled"} {
@@ -244,7 +244,7 @@ func TestAlwaysRefusesWhatIsNotBound(t *testing.T) {
 
 func TestDPoPNonces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoundWorld(t, func(c *token.ProofConfig, _ *middleware.DPoP) {
+		b := newBoundWorld(t, func(c *token.DPoPConfig, _ *middleware.DPoP) {
 			c.NonceKey = session.NewSecretKey([]byte(strings.Repeat("n-", 16)))
 		})
 		uri := publicOrigin + "/me"
@@ -351,7 +351,7 @@ func TestBindVerifiesAProofForNoToken(t *testing.T) {
 }
 
 func TestHalfADPoPConfigIsRefused(t *testing.T) {
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{publicOrigin}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{publicOrigin}})
 	if err != nil {
 		t.Fatal(err)
 	}

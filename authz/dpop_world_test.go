@@ -115,16 +115,16 @@ type boundWorld struct {
 	sess   session.Session
 }
 
-func newBoundWorld(t testing.TB, change ...func(*token.ProofConfig, *middleware.DPoP)) *boundWorld {
+func newBoundWorld(t testing.TB, change ...func(*token.DPoPConfig, *middleware.DPoP)) *boundWorld {
 	t.Helper()
 	b := &boundWorld{holder: newHolder(t), replay: &brokenReplay{ReplayStore: memstore.NewReplay(0)}}
-	cfg := token.ProofConfig{Origins: []string{publicOrigin}}
+	cfg := token.DPoPConfig{Origins: []string{publicOrigin}}
 	b.dpop = &middleware.DPoP{Replay: b.replay}
 	for _, c := range change {
 		c(&cfg, b.dpop)
 	}
 	var err error
-	if b.dpop.Proofs, err = token.NewProofVerifier(cfg); err != nil {
+	if b.dpop.Proofs, err = token.NewDPoPVerifier(cfg); err != nil {
 		t.Fatal(err)
 	}
 	b.world = newWorld(t, func(c *authz.Config) { c.DPoP, c.Cookie, c.Policy = b.dpop, cookie, engine(t, rules+boundRules) })

@@ -36,7 +36,7 @@ p, role:viewer,        *, note,    read, r.env.mfa,                             
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, _, err := w.manager.Create(context.Background(), session.New{Tenant: acme, User: alice, Roles: session.MustRoles("viewer"), AMR: methods})
+		s, _, err := w.manager.Create(context.Background(), session.SignIn{Tenant: acme, User: alice, Roles: session.MustRoles("viewer"), AMR: methods})
 		if err != nil {
 			t.Fatal(err)
 		}

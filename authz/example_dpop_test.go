@@ -31,7 +31,7 @@ func ExampleRequireDPoP() {
 	e.Use(authz.Middleware(authz.Config{
 		Tokens: tokens, Sessions: sessions, Policy: engine,
 		DPoP: &middleware.DPoP{
-			Proofs: authz.Must(token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.example.com"}})),
+			Proofs: authz.Must(token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.example.com"}})),
 			Replay: memstore.NewReplay(0),
 		},
 	}))
@@ -76,9 +76,9 @@ func exampleParts() (*token.Verifier, *session.Manager, *policy.Engine) {
 	tokens := authz.Must(token.NewVerifier(token.Issuer{
 		Name: "https://id.example.com", Audience: "https://api.example.com",
 		Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys,
-		Logout: &token.LogoutTrust{Audience: "client-42"},
+		Logout: &token.LogoutConfig{Audience: "client-42"},
 	}))
-	sessions := authz.Must(session.NewManager(memstore.New(), session.Options{Key: session.MustParseSecretKey("g0Jp5vCQk0yW0m1l2c1mH7b9bK0oZ8t5c1sV7uQxJ3E=")}))
+	sessions := authz.Must(session.NewManager(memstore.New(), session.Config{Key: session.MustParseSecretKey("g0Jp5vCQk0yW0m1l2c1mH7b9bK0oZ8t5c1sV7uQxJ3E=")}))
 	engine := authz.Must(policy.Load(fstest.MapFS{
 		"model.conf": {Data: authz.Must(fs.ReadFile(policies.Files(), "model.conf"))},
 		"policy.csv": {Data: []byte("p, role:editor, *, /transfers, POST, true, allow\np, role:anyone, *, /backchannel-logout, POST, true, allow\n")},

@@ -19,7 +19,7 @@ func (w *world) loginAt(at time.Time, methods ...string) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s, _, err := w.manager.Create(context.Background(), session.New{Tenant: acme, User: alice, AuthTime: at, AMR: amr})
+	s, _, err := w.manager.Create(context.Background(), session.SignIn{Tenant: acme, User: alice, AuthTime: at, AMR: amr})
 	if err != nil {
 		w.t.Fatal(err)
 	}

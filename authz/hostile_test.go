@@ -121,7 +121,7 @@ func hostileWorld(t *testing.T, alg token.Algorithm, key session.SecretKey, opti
 	peerKey := session.NewPrivateKey(private)
 	signer, peer := sign("https://issuer.test", "k1", alg, key), sign("https://peer.test", "p1", token.EdDSA, peerKey)
 	trust := func(c *authz.Config) {
-		verifier, err := token.NewVerifier(signer.Trust(), peer.Trust())
+		verifier, err := token.NewVerifier(signer.Issuer(), peer.Issuer())
 		if err != nil {
 			t.Fatal(err)
 		}

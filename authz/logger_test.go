@@ -119,7 +119,7 @@ func TestNothingThatAClientSentIsLogged(t *testing.T) {
 			if strings.Count(got, "\n") != 1 || !strings.Contains(got, `route="GET /notes/:id"`) {
 				t.Fatalf("got %s", got)
 			}
-			for _, text := range []string{secret, "alice", "acme", bearer, s.ID.Digest(), "level=ERROR"} {
+			for _, text := range []string{secret, "alice", "acme", bearer, s.ID.Fingerprint(), "level=ERROR"} {
 				if strings.Contains(got, text) {
 					t.Errorf("the log holds %q: %s", text, got)
 				}

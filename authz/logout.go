@@ -55,7 +55,7 @@ type LogoutConfig struct {
 	// SwitchTenant and Impersonate do, so all sessions of its user end then: a service that
 	// notes the new id with each move ends no more than it has to. An error is an outage. It
 	// is asked only for tokens with a sid. Default: nil, no sid is known.
-	Find func(ctx context.Context, l *token.Logout) ([]session.Ref, error)
+	Find func(ctx context.Context, l *token.LogoutToken) ([]session.Ref, error)
 
 	// MaxVerifications is how many logout tokens are verified at once, on the terms of the
 	// field of [Config] and beside those: anybody may send one.
@@ -64,7 +64,7 @@ type LogoutConfig struct {
 	// Observer is told of every request, with what its token says and nil when the
 	// sessions have ended, otherwise with why not, which is for logs; then l may be nil. It
 	// must be quick and safe for concurrent use. Default: nobody.
-	Observer func(ctx context.Context, l *token.Logout, err error)
+	Observer func(ctx context.Context, l *token.LogoutToken, err error)
 }
 
 // BackchannelLogout returns the handler of OpenID Connect Back-Channel Logout 1.0, by
@@ -125,7 +125,7 @@ func (cfg LogoutConfig) ToHandler() (echo.HandlerFunc, error) {
 func (cfg LogoutConfig) handle(c echo.Context) error {
 	ctx := c.Request().Context()
 	raw, err := logoutToken(c)
-	var l *token.Logout
+	var l *token.LogoutToken
 	if err == nil {
 		l, err = cfg.logout(ctx, raw)
 	}
@@ -175,7 +175,7 @@ func logoutToken(c echo.Context) (string, error) {
 
 // logout verifies, ends, and only then marks the token as used: a provider that is told
 // 503 may send it again, and ending sessions twice is ending them once.
-func (cfg LogoutConfig) logout(ctx context.Context, raw string) (*token.Logout, error) {
+func (cfg LogoutConfig) logout(ctx context.Context, raw string) (*token.LogoutToken, error) {
 	l, err := cfg.Tokens.VerifyLogout(ctx, raw)
 	if err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (cfg LogoutConfig) logout(ctx context.Context, raw string) (*token.Logout, 
 	if l.Issuer() == "" {
 		return nil, fmt.Errorf("%w: the verifier returned nothing", middleware.ErrUnavailable)
 	}
-	used, err := cfg.Replay.Used(ctx, l.ReplayKey(), l.Remember())
+	used, err := cfg.Replay.Used(ctx, l.ReplayKey(), l.ReplayTTL())
 	if err != nil {
 		return l, fmt.Errorf("%w: replay store: %w", middleware.ErrUnavailable, err)
 	}
@@ -193,7 +193,7 @@ func (cfg LogoutConfig) logout(ctx context.Context, raw string) (*token.Logout, 
 	if err := cfg.end(ctx, l); err != nil {
 		return l, err
 	}
-	if _, err := cfg.Replay.Use(ctx, l.ReplayKey(), l.Remember()); err != nil {
+	if _, err := cfg.Replay.Use(ctx, l.ReplayKey(), l.ReplayTTL()); err != nil {
 		return l, fmt.Errorf("%w: replay store: %w", middleware.ErrUnavailable, err)
 	}
 	return l, nil

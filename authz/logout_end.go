@@ -13,7 +13,7 @@ import (
 )
 
 // end ends what the token names. nil means that it has ended or is known to be gone.
-func (cfg LogoutConfig) end(ctx context.Context, l *token.Logout) error {
+func (cfg LogoutConfig) end(ctx context.Context, l *token.LogoutToken) error {
 	refs, err := cfg.find(ctx, l)
 	if err != nil {
 		return err
@@ -35,8 +35,8 @@ func (cfg LogoutConfig) end(ctx context.Context, l *token.Logout) error {
 }
 
 // find asks Find, and refuses what it returns when the token cannot mean it.
-func (cfg LogoutConfig) find(ctx context.Context, l *token.Logout) ([]session.Ref, error) {
-	if cfg.Find == nil || l.SessionName() == "" {
+func (cfg LogoutConfig) find(ctx context.Context, l *token.LogoutToken) ([]session.Ref, error) {
+	if cfg.Find == nil || l.IssuerSessionID() == "" {
 		return nil, nil
 	}
 	refs, err := cfg.Find(ctx, l)
@@ -55,7 +55,7 @@ func (cfg LogoutConfig) find(ctx context.Context, l *token.Logout) ([]session.Re
 }
 
 // tenants returns those in which the token's user may have sessions, at least one.
-func (cfg LogoutConfig) tenants(ctx context.Context, l *token.Logout) ([]tenant.ID, error) {
+func (cfg LogoutConfig) tenants(ctx context.Context, l *token.LogoutToken) ([]tenant.ID, error) {
 	if !l.Tenant().IsZero() {
 		return []tenant.ID{l.Tenant()}, nil
 	}
@@ -74,7 +74,7 @@ func (cfg LogoutConfig) tenants(ctx context.Context, l *token.Logout) ([]tenant.
 
 // endOwn ends the session of ours that the token names. In whichever tenant it is live, it
 // ends there alone; where it is live in none it may have moved, so all of its user's end.
-func (cfg LogoutConfig) endOwn(ctx context.Context, l *token.Logout, tenants []tenant.ID) error {
+func (cfg LogoutConfig) endOwn(ctx context.Context, l *token.LogoutToken, tenants []tenant.ID) error {
 	for _, t := range tenants {
 		live, err := cfg.endLive(ctx, session.Ref{Tenant: t, User: l.User(), ID: l.Session()})
 		if live || err != nil {
@@ -86,7 +86,7 @@ func (cfg LogoutConfig) endOwn(ctx context.Context, l *token.Logout, tenants []t
 
 // endFound ends the sessions that Find returned, and all of a user of whom one may have
 // moved.
-func (cfg LogoutConfig) endFound(ctx context.Context, l *token.Logout, refs []session.Ref) error {
+func (cfg LogoutConfig) endFound(ctx context.Context, l *token.LogoutToken, refs []session.Ref) error {
 	var errs []error
 	moved := map[session.UserID][]tenant.ID{}
 	for _, ref := range distinct(refs) { // of one that comes twice, the second would seem to have moved

@@ -60,7 +60,7 @@ func TestALogoutThatIsAnswered200HasEndedTheSignIn(t *testing.T) {
 			}
 		}, func(cfg *authz.LogoutConfig) {
 			if c.find != "nil" {
-				cfg.Find = func(context.Context, *token.Logout) ([]session.Ref, error) {
+				cfg.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) {
 					switch c.find {
 					case "is out":
 						return noted, out

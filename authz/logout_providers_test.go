@@ -131,7 +131,7 @@ func TestASessionThatHasMovedSinceTheSignInEnds(t *testing.T) {
 			w := newIDPWorldOf(t, func(i *token.Issuer) { i.OwnSessions = own }, func(c *authz.LogoutConfig) {
 				c.Tenants = func(context.Context, string) ([]tenant.ID, error) { return []tenant.ID{acme, globex}, nil }
 				if !own {
-					c.Find = func(context.Context, *token.Logout) ([]session.Ref, error) { return noted, nil }
+					c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return noted, nil }
 				}
 			})
 			_, s := w.login(acme, alice, "viewer")
@@ -160,9 +160,9 @@ func TestASubThatIsNoUserIDIsNotNeededBesideAKnownSid(t *testing.T) {
 	var noted []session.Ref
 	var asked []string
 	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
-		c.Find = func(_ context.Context, l *token.Logout) ([]session.Ref, error) {
+		c.Find = func(_ context.Context, l *token.LogoutToken) ([]session.Ref, error) {
 			asked = append(asked, l.Subject())
-			if l.SessionName() != "kc-1" {
+			if l.IssuerSessionID() != "kc-1" {
 				return nil, nil
 			}
 			return noted, nil
@@ -192,7 +192,7 @@ func TestNoOtherTokenIsALogoutTokenWhateverTypsAreAllowed(t *testing.T) {
 		i.Types = []string{"at+jwt", "JWT"}
 	})
 	bearer, s := w.login(acme, alice, "viewer")
-	_, refresh, err := w.manager.Create(t.Context(), session.New{Tenant: acme, User: alice})
+	_, refresh, err := w.manager.Create(t.Context(), session.SignIn{Tenant: acme, User: alice})
 	if err != nil {
 		t.Fatal(err)
 	}

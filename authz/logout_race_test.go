@@ -82,7 +82,7 @@ func TestASessionThatMovesDuringItsLogoutEndsAllTheSame(t *testing.T) {
 			for _, in := range []tenant.ID{acme, globex} {
 				for step := 1; step <= 8; step++ {
 					store := &between{Store: memstore.New()}
-					plain, err := session.NewManager(store.Store, session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
+					plain, err := session.NewManager(store.Store, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -91,11 +91,11 @@ func TestASessionThatMovesDuringItsLogoutEndsAllTheSame(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					s, _, err := plain.Create(t.Context(), session.New{Tenant: in, User: alice})
+					s, _, err := plain.Create(t.Context(), session.SignIn{Tenant: in, User: alice})
 					if err != nil {
 						t.Fatal(err)
 					}
-					manager, err := session.NewManager(store, session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
+					manager, err := session.NewManager(store, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -103,7 +103,7 @@ func TestASessionThatMovesDuringItsLogoutEndsAllTheSame(t *testing.T) {
 						c.Sessions = manager
 						c.Tenants = func(context.Context, string) ([]tenant.ID, error) { return []tenant.ID{acme, globex, acme}, nil }
 						if by == "Find" {
-							c.Find = func(context.Context, *token.Logout) ([]session.Ref, error) { return []session.Ref{s.Ref()}, nil }
+							c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return []session.Ref{s.Ref()}, nil }
 						}
 					})
 					var moved session.Session
@@ -156,7 +156,7 @@ func (restless) List(context.Context, tenant.ID, session.UserID) ([]session.Sess
 func TestASessionThatIsFoundTwiceEndsNoOther(t *testing.T) {
 	var noted []session.Ref
 	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
-		c.Find = func(context.Context, *token.Logout) ([]session.Ref, error) { return noted, nil }
+		c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return noted, nil }
 	})
 	_, s := w.login(acme, alice, "viewer")
 	other, _ := w.login(acme, alice, "viewer")
@@ -172,7 +172,7 @@ func TestALogoutEndsSessionsOfASuspendedTenant(t *testing.T) {
 		var noted []session.Ref
 		w := newIDPWorldOf(t, func(i *token.Issuer) { i.OwnSessions = own }, func(c *authz.LogoutConfig) {
 			if !own {
-				c.Find = func(context.Context, *token.Logout) ([]session.Ref, error) { return noted, nil }
+				c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return noted, nil }
 			}
 		})
 		bearer, s := w.login(acme, alice, "viewer")

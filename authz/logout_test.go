@@ -184,20 +184,20 @@ func TestALogoutDuringAnOutageIsAskedForAgain(t *testing.T) {
 	}
 }
 
-type fakeLogouts func() (*token.Logout, error)
+type fakeLogouts func() (*token.LogoutToken, error)
 
-func (f fakeLogouts) VerifyLogout(context.Context, string) (*token.Logout, error) { return f() }
+func (f fakeLogouts) VerifyLogout(context.Context, string) (*token.LogoutToken, error) { return f() }
 
 func TestALogoutVerifierThatIsOutEndsNothing(t *testing.T) {
 	for name, tt := range map[string]struct {
-		l   *token.Logout
+		l   *token.LogoutToken
 		err error
 	}{
 		"no keys": {nil, token.ErrUnavailable}, "an odd error": {nil, errors.New("odd")}, "nothing": {nil, nil},
-		"a zero Logout": {new(token.Logout), nil}, "both": {nil, errors.Join(token.ErrInvalid, token.ErrUnavailable)},
+		"a zero Logout": {new(token.LogoutToken), nil}, "both": {nil, errors.Join(token.ErrInvalid, token.ErrUnavailable)},
 	} {
 		w := newIDPWorld(t, func(c *authz.LogoutConfig) {
-			c.Tokens = fakeLogouts(func() (*token.Logout, error) { return tt.l, tt.err })
+			c.Tokens = fakeLogouts(func() (*token.LogoutToken, error) { return tt.l, tt.err })
 		})
 		if rec := w.post("x"); rec.Code != 503 {
 			t.Errorf("%s: %d", name, rec.Code)
@@ -214,10 +214,10 @@ func TestFindLooksUpTheProvidersSessions(t *testing.T) {
 	noted := map[string][]session.Ref{}
 	var failure error
 	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
-		c.Find = func(_ context.Context, l *token.Logout) ([]session.Ref, error) {
+		c.Find = func(_ context.Context, l *token.LogoutToken) ([]session.Ref, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			return noted[l.Issuer()+" "+l.SessionName()], failure
+			return noted[l.Issuer()+" "+l.IssuerSessionID()], failure
 		}
 	})
 	one, s1 := w.login(acme, alice, "viewer")

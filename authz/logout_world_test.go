@@ -98,17 +98,17 @@ func newIDPWorldOf(t testing.TB, entry func(*token.Issuer), change ...func(*auth
 	}
 	issuer := token.Issuer{
 		Name: "https://idp.test", Audience: "api", Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys,
-		Logout: &token.LogoutTrust{Audience: "web"},
+		Logout: &token.LogoutConfig{Audience: "web"},
 	}
 	entry(&issuer)
-	w.verifier, err = token.NewVerifier(w.signer.Trust(), issuer)
+	w.verifier, err = token.NewVerifier(w.signer.Issuer(), issuer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.stores = &failing{Manager: *w.manager, replay: memstore.NewReplay(0)}
 	cfg := authz.LogoutConfig{
 		Tokens: w.verifier, Sessions: w.stores, Replay: w.stores,
-		Observer: func(_ context.Context, _ *token.Logout, err error) { w.observed = append(w.observed, err) },
+		Observer: func(_ context.Context, _ *token.LogoutToken, err error) { w.observed = append(w.observed, err) },
 	}
 	for _, c := range change {
 		c(&cfg)

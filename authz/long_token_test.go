@@ -32,7 +32,7 @@ func longTokens(length int) map[string]headers {
 
 // refusing returns a service that accepts DPoP, and nobody.
 func refusing(t testing.TB) *echo.Echo {
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}})
 	if err != nil {
 		t.Fatal(err)
 	}

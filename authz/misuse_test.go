@@ -110,7 +110,7 @@ func TestASessionsAttributeOfTheWrongTypeIs403WithTheCauseInTheLog(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := w.manager.Create(t.Context(), session.New{Tenant: acme, User: alice, Roles: session.MustRoles("viewer"), Attributes: attributes})
+	s, _, err := w.manager.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, Roles: session.MustRoles("viewer"), Attributes: attributes})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ type Event struct {
 // by says whose session the event is about, and who acts by it, unless ref names none.
 func (e *Event) by(ref session.Ref, actors session.Actors) {
 	if !ref.ID.IsZero() {
-		e.Tenant, e.User, e.Session, e.Actors = ref.Tenant, ref.User, ref.ID.Digest(), actors
+		e.Tenant, e.User, e.Session, e.Actors = ref.Tenant, ref.User, ref.ID.Fingerprint(), actors
 	}
 }
 

@@ -69,7 +69,7 @@ func TestARefusalIsRecordedWithWhoWasRefused(t *testing.T) {
 			}
 			want := authz.Event{}
 			if row.known {
-				want.Tenant, want.User, want.Session = acme, alice, s.ID.Digest()
+				want.Tenant, want.User, want.Session = acme, alice, s.ID.Fingerprint()
 			}
 			if e.Tenant != want.Tenant || e.User != want.User || e.Session != want.Session {
 				t.Errorf("the event is about %s/%s %q, want %s/%s %q", e.Tenant, e.User, e.Session, want.Tenant, want.User, want.Session)
@@ -81,7 +81,7 @@ func TestARefusalIsRecordedWithWhoWasRefused(t *testing.T) {
 			for name, values := range rec.Header() {
 				answer += name + strings.Join(values, " ")
 			}
-			for _, secret := range []string{"acme", "globex", "alice", s.ID.Digest()} {
+			for _, secret := range []string{"acme", "globex", "alice", s.ID.Fingerprint()} {
 				if strings.Contains(answer, secret) {
 					t.Errorf("the answer names %s: %s", secret, answer)
 				}
@@ -116,7 +116,7 @@ func TestABoundTokenIsRecordedOnceItsKeyIsShown(t *testing.T) {
 	b.echo.ServeHTTP(rec, r)
 	b.want(rec, 403, "forbidden")
 	b.want(b.do("GET", "/me", b.bound), 401, "invalid-token")
-	if e := b.events[0]; e.Tenant != acme || e.User != alice || e.Session != b.sess.ID.Digest() {
+	if e := b.events[0]; e.Tenant != acme || e.User != alice || e.Session != b.sess.ID.Fingerprint() {
 		t.Errorf("with its key it is recorded as %s/%s", e.Tenant, e.User)
 	}
 	if e := b.events[1]; !e.Tenant.IsZero() || !e.User.IsZero() || e.Session != "" {

@@ -69,7 +69,7 @@ func TestOnlyTheCallersOwnSessionBeingGoneIs401(t *testing.T) {
 			return err
 		}, 404, "not-found"},
 		"a device that ended before it could be changed": {func(ctx context.Context, m *session.Manager, own session.Session) error {
-			other, _, err := m.Create(ctx, session.New{Tenant: own.Tenant, User: own.User})
+			other, _, err := m.Create(ctx, session.SignIn{Tenant: own.Tenant, User: own.User})
 			if err != nil {
 				return err
 			}
@@ -81,7 +81,7 @@ func TestOnlyTheCallersOwnSessionBeingGoneIs401(t *testing.T) {
 			return err
 		}, 403, "forbidden"},
 		"a sign-in to a tenant that was never set up": {func(ctx context.Context, m *session.Manager, own session.Session) error {
-			_, _, err := m.Create(ctx, session.New{Tenant: nowhere, User: bob})
+			_, _, err := m.Create(ctx, session.SignIn{Tenant: nowhere, User: bob})
 			return err
 		}, 403, "forbidden"},
 		"a malformed tenant": {func(context.Context, *session.Manager, session.Session) error {
@@ -101,7 +101,7 @@ func TestOnlyTheCallersOwnSessionBeingGoneIs401(t *testing.T) {
 			return err
 		}, 400, "invalid-value"},
 		"a user agent of 600 bytes": {func(ctx context.Context, m *session.Manager, own session.Session) error {
-			_, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice, UserAgent: strings.Repeat("x", 600)})
+			_, _, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice, UserAgent: strings.Repeat("x", 600)})
 			return err
 		}, 400, "invalid-value"},
 		"a fifth impersonation": {func(ctx context.Context, m *session.Manager, own session.Session) error {
@@ -189,7 +189,7 @@ func TestATenantThatWasNeverSetUpIsNotToldFromASuspendedOne(t *testing.T) {
 			return err
 		},
 		"create": func(ctx context.Context, _ session.Session, id tenant.ID) error {
-			_, _, err := w.manager.Create(ctx, session.New{Tenant: id, User: alice})
+			_, _, err := w.manager.Create(ctx, session.SignIn{Tenant: id, User: alice})
 			return err
 		},
 		"load": func(ctx context.Context, own session.Session, id tenant.ID) error {
@@ -283,7 +283,7 @@ func (h *hostile) value(ctx context.Context, of reflect.Type, own session.Sessio
 	case reflect.TypeFor[context.Context]():
 		return reflect.ValueOf(ctx)
 	case reflect.TypeFor[string]():
-		return pick("", "x", "none", own.ID.Digest(), own.ID.Reveal(), "\x00", "\xff\xfe", "a\tb\r\nc", "ἐ\u200d👩", "\u202e", "r1.", "r1."+strings.Repeat("A", 300),
+		return pick("", "x", "none", own.ID.Fingerprint(), own.ID.Reveal(), "\x00", "\xff\xfe", "a\tb\r\nc", "ἐ\u200d👩", "\u202e", "r1.", "r1."+strings.Repeat("A", 300),
 			strings.Repeat("x", 257), strings.Repeat("x", 513), strings.Repeat("é", 1<<16), "{}:*?", "%s%n", "\u3164", "ticket 7", "Mozilla/5.0")
 	case reflect.TypeFor[tenant.ID]():
 		return pick(tenant.ID{}, acme, globex, nowhere, suspended)

@@ -50,7 +50,7 @@ p, role:anyone, *, /public/others,  GET,  true, allow
 `)
 		})
 		lists := &slowLists{Store: w.store}
-		manager, err := session.NewManager(lists, session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
+		manager, err := session.NewManager(lists, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,13 +68,13 @@ p, role:anyone, *, /public/others,  GET,  true, allow
 			bob := session.MustParseUserID("bob")
 			for name, revoke := range map[string]func(s session.Session) error{
 				"Revoke":       func(s session.Session) error { return manager.Revoke(ctx, s.Ref()) },
-				"RevokeDevice": func(s session.Session) error { return manager.RevokeDevice(ctx, s.Ref(), s.ID.Digest()) },
+				"RevokeDevice": func(s session.Session) error { return manager.RevokeDevice(ctx, s.Ref(), s.ID.Fingerprint()) },
 				"RevokeOthers": func(s session.Session) error { return manager.RevokeOthers(ctx, s.Ref()) },
 				"RevokeUser":   func(s session.Session) error { return manager.RevokeUser(ctx, s.Tenant, s.User) },
 				"RevokeTenant": func(s session.Session) error { return manager.RevokeTenant(ctx, globex) },
 				"suspension":   func(s session.Session) error { return manager.SetTenantStatus(ctx, globex, tenant.Suspended) },
 			} {
-				s, _, err := manager.Create(ctx, session.New{Tenant: acme, User: bob})
+				s, _, err := manager.Create(ctx, session.SignIn{Tenant: acme, User: bob})
 				if err != nil {
 					return err
 				}

@@ -32,7 +32,7 @@ func (r *slowReplay) Use(ctx context.Context, _ token.ReplayKey, _ time.Duration
 // floodedWorld is a boundWorld with five places for loads and no observer, since those of
 // tests are called by one request at a time.
 func floodedWorld(t *testing.T, replay token.ReplayStore) *boundWorld {
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{publicOrigin}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{publicOrigin}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func TestLogoutTokensAreVerifiedWithinALimit(t *testing.T) {
 		w := newIDPWorld(t, func(c *authz.LogoutConfig) {
 			real := c.Tokens
 			c.MaxVerifications, c.Observer = 2, nil
-			c.Tokens = fakeLogouts(func() (*token.Logout, error) {
+			c.Tokens = fakeLogouts(func() (*token.LogoutToken, error) {
 				inside <- struct{}{}
 				time.Sleep(time.Minute)
 				return real.VerifyLogout(t.Context(), "forged")

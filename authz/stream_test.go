@@ -122,7 +122,7 @@ func TestTheCauseSaysWhy(t *testing.T) {
 				if errors.Is(tt.cause, authz.ErrSessionExpired) {
 					var err error
 					of.ID = session.NewID()
-					if of, err = s.store.Create(ctx, of, session.Creation{Lifetime: 20 * time.Second}); err != nil {
+					if of, err = s.store.Create(ctx, of, session.CreateOptions{Lifetime: 20 * time.Second}); err != nil {
 						t.Fatal(err)
 					}
 					longer := of // an issuer that knows nothing of sessions
@@ -187,7 +187,7 @@ func TestTheEndOfAStreamIsObserved(t *testing.T) {
 		}
 		e := seen[0]
 		if e.Kind.String() != "stream" || e.Outcome() != "deny" || e.Status != 401 || e.Object != "/events" || e.User != alice ||
-			e.Session != of.ID.Digest() || !errors.Is(e.Err, authz.ErrSessionRevoked) || e.Elapsed < 10*time.Second {
+			e.Session != of.ID.Fingerprint() || !errors.Is(e.Err, authz.ErrSessionRevoked) || e.Elapsed < 10*time.Second {
 			t.Errorf("the event is %+v", e)
 		}
 	})

@@ -94,7 +94,7 @@ func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	w := &world{t: t, echo: echo.New(), store: &countingStore{Store: memstore.New()}, engine: engine(t, rules)}
 	var err error
-	if w.manager, err = session.NewManager(w.store, session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}); err != nil {
+	if w.manager, err = session.NewManager(w.store, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []tenant.ID{acme, globex} {
@@ -112,7 +112,7 @@ func newWorld(t testing.TB, options ...option) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := token.NewVerifier(w.signer.Trust())
+	verifier, err := token.NewVerifier(w.signer.Issuer())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func (w *world) routes() {
 // login returns a token for a new session of the user, with the given roles.
 func (w *world) login(t tenant.ID, u session.UserID, roles ...string) (string, session.Session) {
 	w.t.Helper()
-	s, _, err := w.manager.Create(context.Background(), session.New{Tenant: t, User: u, Roles: session.MustRoles(roles...)})
+	s, _, err := w.manager.Create(context.Background(), session.SignIn{Tenant: t, User: u, Roles: session.MustRoles(roles...)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func TestTheAccessListIsEnoughForEverything(t *testing.T) {
 	opts := storeOptions()
 	opts.Logger = quietLogger()
 	store := open(t, restrict(t, server, open(t, server.URL(), opts).AccessList("reeve")), opts)
-	sessiontest.Replay(t, store.Replay(), store.Replay())
+	sessiontest.RunReplay(t, store.Replay(), store.Replay())
 	cache, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestAPermissionThatIsTakenAwayIsToldByReadiness(t *testing.T) {
 			t.Fatalf("Load: %v", err)
 		}
 	}
-	if b := f.store.Breaker(); b.Open || b.Opened > 0 {
+	if b := f.store.Stats(); b.Open || b.Opened > 0 {
 		t.Errorf("the breaker took it for an outage: %+v", b)
 	}
 	if err := f.store.Ping(t.Context()); !errors.Is(err, redisstore.ErrMisconfigured) || !strings.Contains(err.Error(), "+time") {

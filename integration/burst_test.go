@@ -31,7 +31,7 @@ import (
 type morning struct {
 	testing.TB
 	server  *redisserver.Server
-	opts    redisstore.Options
+	opts    redisstore.Config
 	signer  *token.Signer
 	bearers map[tenant.ID][]string
 }
@@ -48,13 +48,13 @@ func newMorning(t *testing.T, users int) *morning {
 	}))(t)
 	seed := storeOptions()
 	seed.Prefix = m.opts.Prefix
-	manager := must(session.NewManager(storeOn(t, m.server.Client(), seed), session.Options{Key: secretKey(3)}))(t)
+	manager := must(session.NewManager(storeOn(t, m.server.Client(), seed), session.Config{Key: secretKey(3)}))(t)
 	for id, n := range map[tenant.ID]int{acme: users, globex: fewUsers} {
 		if err := manager.SetTenantStatus(context.Background(), id, tenant.Active); err != nil {
 			t.Fatal(err)
 		}
 		for i := range n {
-			created, _, err := manager.Create(context.Background(), session.New{Tenant: id, User: session.MustParseUserID(fmt.Sprint("user-", i))})
+			created, _, err := manager.Create(context.Background(), session.SignIn{Tenant: id, User: session.MustParseUserID(fmt.Sprint("user-", i))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,10 +70,10 @@ func (m *morning) instance(addr string, timeout time.Duration) (*echo.Echo, *red
 	m.Helper()
 	store := must(redisstore.Open("redis://"+addr, m.opts))(m)
 	cache := must(session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{}))(m)
-	manager := must(session.NewManager(cache, session.Options{Key: secretKey(3)}))(m)
+	manager := must(session.NewManager(cache, session.Config{Key: secretKey(3)}))(m)
 	e := echo.New()
 	e.Use(authz.Middleware(authz.Config{
-		Tokens: must(token.NewVerifier(m.signer.Trust()))(m), Sessions: manager, Timeout: timeout,
+		Tokens: must(token.NewVerifier(m.signer.Issuer()))(m), Sessions: manager, Timeout: timeout,
 		Policy: engineOf(m, "p, role:authenticated, *, /me, GET, true, allow\n"),
 	}))
 	e.GET("/me", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })

@@ -52,7 +52,7 @@ func TestCacheCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	create := func() session.Ref {
-		s, err := store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour})
+		s, err := store.Create(t.Context(), draft(), session.CreateOptions{Lifetime: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,7 +201,7 @@ func BenchmarkLoad(b *testing.B) {
 	if err := store.SetTenantStatus(b.Context(), acme, tenant.Active); err != nil {
 		b.Fatal(err)
 	}
-	s, err := store.Create(b.Context(), draft(), session.Creation{Lifetime: time.Hour})
+	s, err := store.Create(b.Context(), draft(), session.CreateOptions{Lifetime: time.Hour})
 	if err != nil {
 		b.Fatal(err)
 	}

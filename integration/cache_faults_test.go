@@ -42,7 +42,7 @@ func (f *instances) work(done <-chan struct{}, writers []int) {
 				s := draft()
 				s.User = user
 				err := f.note(history.Create, i, &s, 1, func() (err error) {
-					s, err = f.caches[i].Create(context.Background(), s, session.Creation{Lifetime: time.Hour})
+					s, err = f.caches[i].Create(context.Background(), s, session.CreateOptions{Lifetime: time.Hour})
 					return err
 				})
 				if err != nil {

@@ -97,7 +97,7 @@ func TestOutages(t *testing.T) {
 			slices.Sort(before)
 			slices.Sort(after)
 			t.Logf("before the breaker opened: %d answers, p99 %v, max %v; after: %d, p99 %v, max %v (slack %v); %+v",
-				len(before), percentile(before, 99), percentile(before, 100), len(after), percentile(after, 99), percentile(after, 100), slack, store.Breaker())
+				len(before), percentile(before, 99), percentile(before, 100), len(after), percentile(after, 99), percentile(after, 100), slack, store.Stats())
 			if worst := percentile(before, 100); worst > outageLimit+slack {
 				t.Errorf("an answer took %v, the limit is %v and a slack of %v", worst, outageLimit, slack)
 			}
@@ -136,8 +136,8 @@ func (f *fixture) ask(store *redisstore.Store, cache *session.Cache, refs []sess
 	end := time.Now().Add(d)
 	for _, ref := range refs {
 		running.Go(func() {
-			for time.Now().Before(end) || !store.Breaker().Open && time.Now().Before(end.Add(patience)) {
-				open := store.Breaker().Open
+			for time.Now().Before(end) || !store.Stats().Open && time.Now().Before(end.Add(patience)) {
+				open := store.Stats().Open
 				began := time.Now()
 				_, err := cache.Load(context.Background(), ref)
 				took := time.Since(began)
@@ -195,7 +195,7 @@ func TestRequestsWhileRedisIsOut(t *testing.T) {
 	opts := storeOptions()
 	opts.Timeout = 0
 	store := open(t, server.URL(), opts)
-	manager := must(session.NewManager(startCache(t, store), session.Options{Key: secretKey(3)}))(t)
+	manager := must(session.NewManager(startCache(t, store), session.Config{Key: secretKey(3)}))(t)
 	s := newServiceOn(t, manager, time.Hour, authz.WatchOptions{}, func(cfg *authz.Config) {
 		cfg.Policy = engineOf(t, "p, role:anyone, *, /me, GET, true, allow\n")
 	})
@@ -203,7 +203,7 @@ func TestRequestsWhileRedisIsOut(t *testing.T) {
 	var signedIn session.Session
 	soon(t, "somebody signs in", func() (done bool) {
 		var err error
-		signedIn, _, err = manager.Create(t.Context(), session.New{Tenant: acme, User: alice})
+		signedIn, _, err = manager.Create(t.Context(), session.SignIn{Tenant: acme, User: alice})
 		return err == nil
 	})
 	raw := s.sign(signedIn)

@@ -99,7 +99,7 @@ func (f *instances) load(i int, ref session.Ref) (session.Session, error) {
 
 // note notes a call for the session of s, and the version that it makes.
 func (f *instances) note(kind history.Kind, i int, s *session.Session, version uint64, do func() error, also ...func(c *history.Call)) (err error) {
-	c := history.Call{Kind: kind, By: f.names[i], Session: s.ID.Digest(), Tenant: s.Tenant.String(), User: s.User.String(), Made: int(version)}
+	c := history.Call{Kind: kind, By: f.names[i], Session: s.ID.Fingerprint(), Tenant: s.Tenant.String(), User: s.User.String(), Made: int(version)}
 	f.log.Call(c, func(c *history.Call) {
 		err = do()
 		c.Answer, _ = answerOf(err)
@@ -215,7 +215,7 @@ func TestRevocationReachesEveryInstanceOfACluster(t *testing.T) {
 	for n := range 40 { // users are spread over the masters
 		s := draft()
 		s.User = session.MustParseUserID(fmt.Sprintf("user-%d", n))
-		s, err := caches[0].Create(t.Context(), s, session.Creation{Lifetime: time.Hour})
+		s, err := caches[0].Create(t.Context(), s, session.CreateOptions{Lifetime: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,14 +12,14 @@ import (
 )
 
 // open is a store on a client that it makes.
-func open(tb testing.TB, url string, opts redisstore.Options) *redisstore.Store {
+func open(tb testing.TB, url string, opts redisstore.Config) *redisstore.Store {
 	tb.Helper()
 	store, err := redisstore.Open(url, opts)
 	return opened(tb, store, err)
 }
 
 // storeOn is a store on a client of the test's own.
-func storeOn(tb testing.TB, client redis.UniversalClient, opts redisstore.Options) *redisstore.Store {
+func storeOn(tb testing.TB, client redis.UniversalClient, opts redisstore.Config) *redisstore.Store {
 	tb.Helper()
 	store, err := redisstore.New(client, opts)
 	return opened(tb, store, err)
@@ -41,7 +41,7 @@ func opened(tb testing.TB, store *redisstore.Store, err error) *redisstore.Store
 
 // hooked is a store with a hook in its client, which tries everything once. It has met its
 // server, so that the hook sees what the test does and nothing else.
-func hooked(tb testing.TB, addr string, opts redisstore.Options, hook redis.Hook) *redisstore.Store {
+func hooked(tb testing.TB, addr string, opts redisstore.Config, hook redis.Hook) *redisstore.Store {
 	tb.Helper()
 	client := redis.NewClient(&redis.Options{
 		Addr: addr, ContextTimeoutEnabled: true, MaxRetries: -1, PoolSize: 64,

@@ -82,7 +82,7 @@ func (c *caller) create(ctx context.Context) {
 	role := fmt.Sprintf("r%x", c.random.Uint64())
 	h := &held{role: role}
 	h.Session = session.Session{ID: session.NewID(), Tenant: c.tenant, User: c.user, IdleTimeout: time.Hour, Roles: session.MustRoles(role)}
-	made, err := c.store.Create(ctx, h.Session, session.Creation{Lifetime: 5 * time.Hour, Refresh: c.secret(h, 0)})
+	made, err := c.store.Create(ctx, h.Session, session.CreateOptions{Lifetime: 5 * time.Hour, Refresh: c.secret(h, 0)})
 	switch {
 	case c.outage(err):
 		h.maybe, h.Version = true, 1

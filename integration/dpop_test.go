@@ -73,18 +73,18 @@ func (d *dpopService) replica(store *redisstore.Store) *echo.Echo {
 	}
 	engine := engineOf(d, "p, role:authenticated, *, /me, GET, true, allow\np, role:anyone, *, /logout, POST, true, allow\n")
 	var err error
-	d.manager, err = session.NewManager(store, session.Options{Key: secretKey(3)})
+	d.manager, err = session.NewManager(store, session.Config{Key: secretKey(3)})
 	must(err)
 	idpKey, err := token.NewKey("idp", token.EdDSA, d.idp.Public())
 	must(err)
 	idpKeys, err := token.NewKeySet(idpKey)
 	must(err)
-	verifier, err := token.NewVerifier(d.signer.Trust(), token.Issuer{
+	verifier, err := token.NewVerifier(d.signer.Issuer(), token.Issuer{
 		Name: "https://idp.test", Audience: "api", Algorithms: []token.Algorithm{token.EdDSA}, Keys: idpKeys,
-		Logout: &token.LogoutTrust{Audience: "web", Tenant: acme},
+		Logout: &token.LogoutConfig{Audience: "web", Tenant: acme},
 	})
 	must(err)
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{dpopOrigin}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{dpopOrigin}})
 	must(err)
 	e := echo.New()
 	e.Use(authz.Middleware(authz.Config{
@@ -107,7 +107,7 @@ func (d *dpopService) signIn() string {
 	d.Helper()
 	var bound string
 	d.eventually("alice signs in", func() error {
-		s, _, err := d.manager.Create(d.Context(), session.New{Tenant: acme, User: alice})
+		s, _, err := d.manager.Create(d.Context(), session.SignIn{Tenant: acme, User: alice})
 		if err != nil {
 			return err
 		}
@@ -255,12 +255,12 @@ func TestDPoPWithoutRedisIs503(t *testing.T) {
 func TestReplayConformance(t *testing.T) {
 	t.Parallel()
 	url, opts := redisserver.Shared(t), storeOptions()
-	sessiontest.Replay(t, open(t, url, opts).Replay(), open(t, url, opts).Replay())
+	sessiontest.RunReplay(t, open(t, url, opts).Replay(), open(t, url, opts).Replay())
 }
 
 // TestReplayConformanceOnCluster proves it on three masters.
 func TestReplayConformanceOnCluster(t *testing.T) {
 	t.Parallel()
 	store := storeOn(t, clusterClient(t, redisserver.StartCluster(t)), storeOptions())
-	sessiontest.Replay(t, store.Replay(), store.Replay())
+	sessiontest.RunReplay(t, store.Replay(), store.Replay())
 }

@@ -50,9 +50,9 @@ type answeredKey struct{}
 func newFront(tb testing.TB, name string, store session.Store, signer *token.Signer) *front {
 	tb.Helper()
 	g := &front{name: name, echo: echo.New()}
-	g.manager = must(session.NewManager(store, session.Options{Key: secretKey(3), RefreshGrace: refreshGrace}))(tb)
+	g.manager = must(session.NewManager(store, session.Config{Key: secretKey(3), RefreshGrace: refreshGrace}))(tb)
 	g.echo.Use(authz.Middleware(authz.Config{
-		Tokens: must(token.NewVerifier(signer.Trust()))(tb), Sessions: g.manager, Policy: engineOf(tb, frontPolicy),
+		Tokens: must(token.NewVerifier(signer.Issuer()))(tb), Sessions: g.manager, Policy: engineOf(tb, frontPolicy),
 		Logger: slog.New(slog.DiscardHandler),
 		ErrorHandler: func(c echo.Context, p middleware.Problem, cause error) error {
 			c.Request().Context().Value(answeredKey{}).(*answered).cause = cause

@@ -68,7 +68,7 @@ func (p *person) hold(s session.Session, refresh session.RefreshToken, step int)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.holding = append(p.holding, &login{id: s.ID.Digest(), ref: s.Ref(), bearer: signed.Reveal(), tokens: []session.RefreshToken{refresh}, step: step})
+	p.holding = append(p.holding, &login{id: s.ID.Fingerprint(), ref: s.Ref(), bearer: signed.Reveal(), tokens: []session.RefreshToken{refresh}, step: step})
 }
 
 // drop is for a session that they take for live no longer.
@@ -136,9 +136,9 @@ func (p *person) signIn(g *front, h *login) {
 	c := history.Call{Kind: history.Create, By: g.name, Tenant: tenant.String(), User: p.user.String(), Made: 1, Role: writes(1)}
 	p.log.Call(c, func(c *history.Call) {
 		roles, attributes := stateOf(1)
-		s, refresh, err := g.manager.Create(context.Background(), session.New{Tenant: tenant, User: p.user, Roles: roles, Attributes: attributes})
+		s, refresh, err := g.manager.Create(context.Background(), session.SignIn{Tenant: tenant, User: p.user, Roles: roles, Attributes: attributes})
 		if c.Answer = p.answer(err); err == nil {
-			c.Session = s.ID.Digest()
+			c.Session = s.ID.Fingerprint()
 			p.hold(s, refresh, 1)
 		}
 	})
@@ -210,7 +210,7 @@ func (p *person) switchTenant(g *front, h *login) {
 func (p *person) take(c *history.Call, s session.Session, refresh session.RefreshToken, err error) {
 	c.Role = writes(c.Made)
 	if c.Answer = p.answer(err); err == nil {
-		c.Next = s.ID.Digest()
+		c.Next = s.ID.Fingerprint()
 		p.hold(s, refresh, c.Made)
 	}
 }

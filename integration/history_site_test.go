@@ -30,7 +30,7 @@ type site struct {
 type plan struct {
 	args    []string // of the command line of Redis
 	kind    string   // "", "pair", "sentinel" or "cluster"
-	options func(o *redisstore.Options)
+	options func(o *redisstore.Config)
 }
 
 var notOnDisk = []string{"--appendonly", "no"}
@@ -65,7 +65,7 @@ func newSite(t *testing.T, p plan, cached bool) *site {
 }
 
 // build starts the servers and returns what opens the store of an instance.
-func (s *site) build(t *testing.T, p plan, opts redisstore.Options) func(i int) *redisstore.Store {
+func (s *site) build(t *testing.T, p plan, opts redisstore.Config) func(i int) *redisstore.Store {
 	t.Helper()
 	switch p.kind {
 	case "cluster":

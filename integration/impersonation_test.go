@@ -36,7 +36,7 @@ func TestARevokedActorActsNowhere(t *testing.T) {
 			from = cache
 		}
 		var err error
-		if managers[i], err = session.NewManager(from, session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}); err != nil {
+		if managers[i], err = session.NewManager(from, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,7 +57,7 @@ func TestARevokedActorActsNowhere(t *testing.T) {
 	}
 	for round := range 40 {
 		for name, revoke := range revokes {
-			own, _, err := far.Create(ctx, session.New{Tenant: acme, User: alice})
+			own, _, err := far.Create(ctx, session.SignIn{Tenant: acme, User: alice})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestARevokedActorActsNowhere(t *testing.T) {
 			if _, err := far.Load(ctx, acted.Ref()); err != nil {
 				t.Fatal(err)
 			}
-			second, _, err := far.Create(ctx, session.New{Tenant: acme, User: alice})
+			second, _, err := far.Create(ctx, session.SignIn{Tenant: acme, User: alice})
 			if err != nil {
 				t.Fatal(err)
 			}

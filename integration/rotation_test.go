@@ -110,11 +110,11 @@ func newRotatingService(t *testing.T, k *keyServer, issuer string) *rotatingServ
 	must(err)
 	verifier, err := token.NewVerifier(token.Issuer{Name: issuer, Audience: "api", Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys})
 	must(err)
-	manager, err := session.NewManager(memstore.New(), session.Options{Key: secretKey(3)})
+	manager, err := session.NewManager(memstore.New(), session.Config{Key: secretKey(3)})
 	must(err)
 	must(manager.SetTenantStatus(t.Context(), acme, tenant.Active))
 	s := &rotatingService{t: t}
-	s.session, _, err = manager.Create(t.Context(), session.New{Tenant: acme, User: session.MustParseUserID("alice")})
+	s.session, _, err = manager.Create(t.Context(), session.SignIn{Tenant: acme, User: session.MustParseUserID("alice")})
 	must(err)
 	engine := engineOf(t, "p, role:authenticated, *, /me, GET, true, allow\n")
 	e := echo.New()

@@ -86,7 +86,7 @@ func farManager(tb testing.TB, server *redisserver.Server) *session.Manager {
 		MaxRetries: 1, DisableIdentity: true, PipelinePoolSize: -1,
 	})
 	tb.Cleanup(func() { client.Close() })
-	manager := must(session.NewManager(storeOn(tb, client, storeOptions()), session.Options{Key: secretKey(3)}))(tb)
+	manager := must(session.NewManager(storeOn(tb, client, storeOptions()), session.Config{Key: secretKey(3)}))(tb)
 	for _, id := range []tenant.ID{acme, globex} {
 		if err := manager.SetTenantStatus(context.Background(), id, tenant.Active); err != nil {
 			tb.Fatal(err)
@@ -97,7 +97,7 @@ func farManager(tb testing.TB, server *redisserver.Server) *session.Manager {
 
 func signIn(tb testing.TB, manager *session.Manager, t tenant.ID) session.Session {
 	tb.Helper()
-	created, _, err := manager.Create(context.Background(), session.New{Tenant: t, User: alice})
+	created, _, err := manager.Create(context.Background(), session.SignIn{Tenant: t, User: alice})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func TestStoreRefusesARecordThatWasTamperedWith(t *testing.T) {
 	f := newFixture(t, 5*time.Second)
 	admin := draft()
 	admin.Roles = session.MustRoles("admin")
-	admin, err := f.store.Create(t.Context(), admin, session.Creation{Lifetime: time.Hour})
+	admin, err := f.store.Create(t.Context(), admin, session.CreateOptions{Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestStoreDoesNotReviveSessionsUnderARolledBackEpoch(t *testing.T) {
 		if err := f.store.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour}); err != nil {
+		if _, err := f.store.Create(t.Context(), draft(), session.CreateOptions{Lifetime: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 		dead("lost and made anew", young.Ref())
@@ -200,7 +200,7 @@ func TestAReasonOpensOnlyInItsOwnEvent(t *testing.T) {
 		s := draft()
 		s.User = as
 		s.Actors, _ = session.NewActors(session.Actor{User: session.MustParseUserID("admin"), Reason: reason})
-		if _, err := f.store.Create(t.Context(), s, session.Creation{Lifetime: time.Hour}); err != nil {
+		if _, err := f.store.Create(t.Context(), s, session.CreateOptions{Lifetime: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 		return redisstore.NewFeed(f.store).Topics(s.Ref()).User
@@ -256,7 +256,7 @@ func TestStoreLeavesNothingInClear(t *testing.T) {
 	if err := f.store.SetTenantStatus(t.Context(), s.Tenant, tenant.Active); err != nil {
 		t.Fatal(err)
 	}
-	s, err := f.store.Create(t.Context(), s, session.Creation{Lifetime: time.Hour, Refresh: digest("canary-secret")})
+	s, err := f.store.Create(t.Context(), s, session.CreateOptions{Lifetime: time.Hour, Refresh: digest("canary-secret")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestStoreLeavesNothingInClear(t *testing.T) {
 	canaries := []string{"canary"}
 	for _, id := range []session.ID{s.ID, next.ID} {
 		raw := id.Bytes()
-		canaries = append(canaries, string(raw), id.Reveal(), id.Digest(), hex.EncodeToString(raw), base64.StdEncoding.EncodeToString(raw))
+		canaries = append(canaries, string(raw), id.Reveal(), id.Fingerprint(), hex.EncodeToString(raw), base64.StdEncoding.EncodeToString(raw))
 	}
 	files := 0
 	err = filepath.WalkDir(f.server.Dir(), func(path string, entry fs.DirEntry, err error) error {
@@ -317,7 +317,7 @@ func TestStoreEndsSessionsWhoseKeysNeverExpire(t *testing.T) {
 		f := newFixture(t, 5*time.Second)
 		s := draft()
 		s.IdleTimeout = c.idle
-		s, err := f.store.Create(t.Context(), s, session.Creation{Lifetime: c.lifetime, Refresh: digest("first")})
+		s, err := f.store.Create(t.Context(), s, session.CreateOptions{Lifetime: c.lifetime, Refresh: digest("first")})
 		if err != nil {
 			t.Fatal(err)
 		}

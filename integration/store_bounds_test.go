@@ -48,8 +48,8 @@ func (f *fixture) legacyOf(user session.UserID, n int) []session.Session {
 	for i := range n {
 		s := draft()
 		s.User = user
-		s, err := f.store.Create(ctx, s, session.Creation{
-			Lifetime: time.Hour, Refresh: digest("first"), Limit: session.Limit{Sessions: session.MaxSessionLimit, Policy: session.EvictOldest},
+		s, err := f.store.Create(ctx, s, session.CreateOptions{
+			Lifetime: time.Hour, Refresh: digest("first"), Limit: session.SessionLimit{Sessions: session.MaxSessionLimit, Policy: session.EvictOldest},
 		})
 		if err != nil {
 			f.Fatal(err)
@@ -213,9 +213,9 @@ func aged(all []session.Session) []method {
 	for _, s := range all[:min(len(all), 250)] {
 		ids = append(ids, s.ID)
 	}
-	create := func(limit session.Limit, want error) func(context.Context, *redisstore.Store) error {
+	create := func(limit session.SessionLimit, want error) func(context.Context, *redisstore.Store) error {
 		return func(ctx context.Context, s *redisstore.Store) error {
-			_, err := s.Create(ctx, draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first"), Limit: limit})
+			_, err := s.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first"), Limit: limit})
 			if !errors.Is(err, want) {
 				return err
 			}
@@ -251,9 +251,9 @@ func aged(all []session.Session) []method {
 		}},
 		{"End", func(ctx context.Context, s *redisstore.Store) error { return s.End(ctx, all[1].Ref(), all[1].Version) }},
 		{"Revoke", func(ctx context.Context, s *redisstore.Store) error { return s.Revoke(ctx, all[2].Ref()) }},
-		{"Create that is refused", create(session.Limit{Sessions: 3, Policy: session.RejectNew}, session.ErrTooManySessions)},
-		{"Create at the highest limit", create(session.Limit{Sessions: session.MaxSessionLimit, Policy: session.EvictOldest}, nil)},
-		{"Create by default", create(session.Limit{}, nil)},
+		{"Create that is refused", create(session.SessionLimit{Sessions: 3, Policy: session.RejectNew}, session.ErrTooManySessions)},
+		{"Create at the highest limit", create(session.SessionLimit{Sessions: session.MaxSessionLimit, Policy: session.EvictOldest}, nil)},
+		{"Create by default", create(session.SessionLimit{}, nil)},
 		{"List of those who are left", func(ctx context.Context, s *redisstore.Store) error {
 			listed, err := s.List(ctx, acme, alice)
 			if err == nil && len(listed) != session.DefaultSessionLimit {
@@ -262,7 +262,7 @@ func aged(all []session.Session) []method {
 			return err
 		}},
 		{"RevokeOthers of those who are left", func(ctx context.Context, s *redisstore.Store) error { return s.RevokeOthers(ctx, last.Ref()) }},
-		{"Create at 1", create(session.Limit{Sessions: 1, Policy: session.EvictOldest}, nil)},
+		{"Create at 1", create(session.SessionLimit{Sessions: 1, Policy: session.EvictOldest}, nil)},
 		{"the oldest is dead", func(ctx context.Context, s *redisstore.Store) error {
 			if _, err := s.Load(ctx, first.Ref()); !errors.Is(err, session.ErrNotFound) {
 				return fmt.Errorf("got %w", err)
@@ -319,8 +319,8 @@ func TestALoweredLimitIsRememberedWhenRedisForgetsIt(t *testing.T) {
 	for _, key := range keys {
 		dump[key] = f.raw.Dump(t.Context(), key).Val()
 	}
-	kept, err := f.store.Create(t.Context(), draft(), session.Creation{
-		Lifetime: time.Hour, Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest},
+	kept, err := f.store.Create(t.Context(), draft(), session.CreateOptions{
+		Lifetime: time.Hour, Limit: session.SessionLimit{Sessions: 2, Policy: session.EvictOldest},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +354,7 @@ func TestOneUserOfManySessionsSlowsNobody(t *testing.T) {
 	}
 	quiet := draft()
 	quiet.Tenant = globex
-	quiet, err := f.store.Create(t.Context(), quiet, session.Creation{Lifetime: time.Hour})
+	quiet, err := f.store.Create(t.Context(), quiet, session.CreateOptions{Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

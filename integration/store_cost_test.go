@@ -76,9 +76,9 @@ func TestStoreCost(t *testing.T) {
 	var all []session.Session
 	var ids []session.ID
 	for range 1000 {
-		s, err := store.Create(ctx, draft(), session.Creation{
+		s, err := store.Create(ctx, draft(), session.CreateOptions{
 			Lifetime: time.Hour, Refresh: digest("first"),
-			Limit: session.Limit{Sessions: session.MaxSessionLimit, Policy: session.EvictOldest},
+			Limit: session.SessionLimit{Sessions: session.MaxSessionLimit, Policy: session.EvictOldest},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -116,7 +116,7 @@ func TestStoreCost(t *testing.T) {
 		{"Load", func() error { _, err := store.Load(ctx, s.Ref()); return err }, load},
 		{"Touch", func() error { return store.Touch(ctx, s.Ref()) }, append(slices.Clone(load), script...)},
 		{"Create", func() error {
-			_, err := store.Create(ctx, draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("")})
+			_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("")})
 			return err
 		},
 			append(slices.Clone(load), script...)},

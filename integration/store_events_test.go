@@ -43,8 +43,8 @@ func churn(ctx context.Context, store *redisstore.Store, user session.UserID, n 
 		switch op {
 		case 0, 1, 2:
 			var s session.Session
-			limit := session.Limit{Sessions: 4, Policy: session.EvictOldest}
-			if s, err = store.Create(ctx, fresh(), session.Creation{Lifetime: lifetime, Refresh: digest("0"), Limit: limit}); err == nil {
+			limit := session.SessionLimit{Sessions: 4, Policy: session.EvictOldest}
+			if s, err = store.Create(ctx, fresh(), session.CreateOptions{Lifetime: lifetime, Refresh: digest("0"), Limit: limit}); err == nil {
 				mine = append(mine, s)
 				if len(mine) > 4 {
 					mine = mine[1:]
@@ -161,7 +161,7 @@ func TestEventsEqualTheStateAfterACrash(t *testing.T) {
 			want := replay(events)
 			got := map[string]uint64{}
 			for _, s := range listed {
-				got[s.ID.Digest()] = s.Version
+				got[s.ID.Fingerprint()] = s.Version
 			}
 			for id, version := range want {
 				if got[id] != version {

@@ -24,7 +24,7 @@ type pair struct {
 	*testing.T
 	primary, replica *redisserver.Server
 	current          atomic.Pointer[redisserver.Server]
-	opts             redisstore.Options
+	opts             redisstore.Config
 }
 
 func newPair(t *testing.T) *pair {
@@ -56,9 +56,9 @@ func (p *pair) replicaAllows(ref session.Ref) {
 	eventually(p.T, "the replica has not heard of the revocation", func() error { _, err := store.Load(p.Context(), ref); return err })
 }
 
-func (p *pair) create(store *redisstore.Store, limit session.Limit) session.Session {
+func (p *pair) create(store *redisstore.Store, limit session.SessionLimit) session.Session {
 	p.Helper()
-	s, err := store.Create(p.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first"), Limit: limit})
+	s, err := store.Create(p.Context(), draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first"), Limit: limit})
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 			return err
 		}, false},
 		{"eviction", func(p *pair, store *redisstore.Store, _, _ session.Session) error {
-			p.create(store, session.Limit{Sessions: 1, Policy: session.EvictOldest})
+			p.create(store, session.SessionLimit{Sessions: 1, Policy: session.EvictOldest})
 			return nil
 		}, false},
 		{"RevokeUser", func(_ *pair, store *redisstore.Store, _, _ session.Session) error {
@@ -125,8 +125,8 @@ func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 			p := newPair(t)
 			revoker, witness, stranger := p.instance(), p.instance(), p.instance()
 			eventually(t, "the tenant is set up", func() error { return revoker.SetTenantStatus(ctx, acme, tenant.Active) })
-			s := p.create(revoker, session.Limit{})
-			other := p.create(revoker, session.Limit{})
+			s := p.create(revoker, session.SessionLimit{})
+			other := p.create(revoker, session.SessionLimit{})
 			p.inStep()
 			p.replica.Promote() // it hears of nothing from here on
 			if err := c.revoke(p, revoker, s, other); err != nil {
@@ -164,7 +164,7 @@ func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 				t.Errorf("after the revocation was put back: Load: %v", err)
 			}
 			// Nobody is locked out by it.
-			fresh := p.create(revoker, session.Limit{})
+			fresh := p.create(revoker, session.SessionLimit{})
 			if _, err := stranger.Load(ctx, fresh.Ref()); err != nil {
 				t.Errorf("a sign-in after the failover: Load: %v", err)
 			}
@@ -191,7 +191,7 @@ func TestEveryChangeButCreateAndTouchWaitsForReplicas(t *testing.T) {
 		{"Load", func(s session.Session) error { _, err := store.Load(ctx, s.Ref()); return err }, false},
 		{"Touch", func(s session.Session) error { return store.Touch(ctx, s.Ref()) }, false},
 		{"Create", func(session.Session) error {
-			_, err := store.Create(ctx, draft(), session.Creation{Lifetime: time.Hour})
+			_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour})
 			return err
 		}, false},
 		{"Update", func(s session.Session) error { _, err := store.Update(ctx, s); return err }, true},

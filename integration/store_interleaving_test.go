@@ -124,7 +124,7 @@ func (r *interleaving) draft() session.Session {
 // play returns how many writes landed and how many were refused.
 func (r *interleaving) play() (landed, refused int) {
 	ctx := r.Context()
-	s, err := r.other.Create(ctx, r.draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+	s, err := r.other.Create(ctx, r.draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 	if err != nil {
 		r.failed("Create", err)
 		return 0, 0
@@ -133,7 +133,7 @@ func (r *interleaving) play() (landed, refused int) {
 	next.ID = session.NewID()
 	writes := map[string]func(ctx context.Context) error{
 		"Create": func(ctx context.Context) error {
-			_, err := r.slow.Create(ctx, another, session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+			_, err := r.slow.Create(ctx, another, session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 			return err
 		},
 		"Update": func(ctx context.Context) error { _, err := r.slow.Update(ctx, s); return err },

@@ -106,7 +106,7 @@ func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing
 			}},
 		{"a sign-in that its client has given up", 2, 6 * time.Second,
 			func(store *redisstore.Store, _ session.Session) error {
-				_, err := store.Create(ctx, draft(), session.Creation{Lifetime: time.Hour})
+				_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour})
 				return err
 			}, nil,
 			func(t *testing.T, store *redisstore.Store, s session.Session) {
@@ -140,7 +140,7 @@ func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing
 			eventually(t, "the tenant is set up", func() error { return sound.SetTenantStatus(ctx, acme, tenant.Active) })
 			create := func() (s session.Session) {
 				eventually(t, "a sign-in", func() (err error) {
-					s, err = sound.Create(ctx, draft(), session.Creation{Lifetime: time.Hour})
+					s, err = sound.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour})
 					return err
 				})
 				return s

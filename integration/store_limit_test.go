@@ -48,8 +48,8 @@ func TestASessionThatMadeRoomIsDeadBeforeItIsDiscarded(t *testing.T) {
 	}
 	first := func() { hook.do.Store(&look) } // before the script, and then before what follows it
 	hook.do.Store(&first)
-	if _, err := slow.Create(t.Context(), draft(), session.Creation{
-		Lifetime: time.Hour, Limit: session.Limit{Sessions: 1, Policy: session.EvictOldest},
+	if _, err := slow.Create(t.Context(), draft(), session.CreateOptions{
+		Lifetime: time.Hour, Limit: session.SessionLimit{Sessions: 1, Policy: session.EvictOldest},
 	}); err != nil {
 		t.Fatal(err)
 	}

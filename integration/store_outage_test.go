@@ -98,7 +98,7 @@ func TestStoreWhileRedisHangs(t *testing.T) {
 		return err
 	})
 	f.eventually("a session is created after the thaw", func() error {
-		_, err := f.store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+		_, err := f.store.Create(t.Context(), draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 		return err
 	})
 }
@@ -137,7 +137,7 @@ func TestStoreKeepsWhatItAcknowledgedBeforeACrash(t *testing.T) {
 			for n := 0; !crashed.Load(); n++ {
 				one := draft()
 				one.User = session.MustParseUserID(fmt.Sprintf("user-%d-%d", w, n/20)) // of fewer than the limit
-				s, err := f.store.Create(context.Background(), one, session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+				s, err := f.store.Create(context.Background(), one, session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 				if err != nil {
 					<-time.After(time.Millisecond)
 					continue // the crash, or a busy machine: nothing was acknowledged
@@ -240,7 +240,7 @@ func TestStoreWithoutMemory(t *testing.T) {
 	if err := f.raw.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")}); !isOutage(err) {
+	if _, err := f.store.Create(t.Context(), draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")}); !isOutage(err) {
 		t.Errorf("Create: got %v, want ErrUnavailable", err)
 	}
 	if _, err := f.store.Load(t.Context(), s.Ref()); err != nil {

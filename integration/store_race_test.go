@@ -55,7 +55,7 @@ func TestARevocationBetweenReadingAndWritingWins(t *testing.T) {
 	writes := map[string]func(s session.Session) (session.Ref, error){
 		"Create": func(session.Session) (session.Ref, error) {
 			d := draft()
-			_, err := slow.Create(t.Context(), d, session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+			_, err := slow.Create(t.Context(), d, session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 			return d.Ref(), err
 		},
 		"Update": func(s session.Session) (session.Ref, error) {
@@ -92,7 +92,7 @@ func TestARevocationBetweenReadingAndWritingWins(t *testing.T) {
 			if write == "Create" && (revocation == "Revoke" || revocation == "the end of its idle timeout") {
 				continue // of another session
 			}
-			s, err := other.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+			s, err := other.Create(t.Context(), draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -165,7 +165,7 @@ func TestAScriptThatRanAfterAllAnswersAsItDid(t *testing.T) {
 	f.learn(store)
 	hook.on.Store(true)
 
-	s, err := store.Create(t.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+	s, err := store.Create(t.Context(), draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 	if err != nil {
 		t.Fatalf("Create: %v", err)
 	}
@@ -204,7 +204,7 @@ func TestAScriptThatRanAfterAllAnswersAsItDid(t *testing.T) {
 	if _, err := store.Update(t.Context(), s); !errors.Is(err, session.ErrConflict) {
 		t.Errorf("Update of a version that has passed: %v", err)
 	}
-	if _, err := store.Create(t.Context(), s, session.Creation{Lifetime: time.Hour}); !errors.Is(err, session.ErrExists) {
+	if _, err := store.Create(t.Context(), s, session.CreateOptions{Lifetime: time.Hour}); !errors.Is(err, session.ErrExists) {
 		t.Errorf("Create of a session that is there: %v", err)
 	}
 	if _, err := store.Refresh(t.Context(), stale.Ref(), step); !errors.Is(err, session.ErrNotFound) {
@@ -227,13 +227,13 @@ func (f *fixture) records() int {
 func TestStoreLeavesNoKeyBehind(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
-	short, err := f.store.Create(t.Context(), draft(), session.Creation{Lifetime: 200 * time.Millisecond, Refresh: digest("first")})
+	short, err := f.store.Create(t.Context(), draft(), session.CreateOptions{Lifetime: 200 * time.Millisecond, Refresh: digest("first")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	key := f.record()
 	const longest = 5 * time.Hour
-	long, err := f.store.Create(t.Context(), draft(), session.Creation{Lifetime: longest, Refresh: digest("first")})
+	long, err := f.store.Create(t.Context(), draft(), session.CreateOptions{Lifetime: longest, Refresh: digest("first")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,7 @@ func TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem(t *testing.T) {
 					}
 					var s session.Session
 					f.eventually("a session is created", func() (err error) {
-						s, err = knowing.Create(t.Context(), quiet(fmt.Sprintf("user-%d", i)), session.Creation{Lifetime: time.Hour})
+						s, err = knowing.Create(t.Context(), quiet(fmt.Sprintf("user-%d", i)), session.CreateOptions{Lifetime: time.Hour})
 						return err
 					})
 					gone = append(gone, s)
@@ -119,7 +119,7 @@ func TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem(t *testing.T) {
 				t.Logf("%d sessions were dead again %v after the failover", len(gone), time.Since(began).Round(time.Millisecond))
 				var fresh session.Session
 				f.eventually("somebody signs in", func() (err error) {
-					fresh, err = stranger.Create(t.Context(), quiet("user-0"), session.Creation{Lifetime: time.Hour})
+					fresh, err = stranger.Create(t.Context(), quiet("user-0"), session.CreateOptions{Lifetime: time.Hour})
 					return err
 				})
 				f.eventually("who signed in after the failover is let in", func() error {

@@ -32,7 +32,7 @@ func TestRevokingATenantCostsTheSameForManySessions(t *testing.T) {
 				for deadline := time.Now().Add(time.Minute); ; <-time.After(time.Millisecond) { // the machine may be busy
 					s := draft()
 					s.User = session.MustParseUserID(fmt.Sprintf("user-%d-%d", w, n%1000))
-					_, err := f.store.Create(context.Background(), s, session.Creation{Lifetime: 12 * time.Hour, Refresh: digest("first")})
+					_, err := f.store.Create(context.Background(), s, session.CreateOptions{Lifetime: 12 * time.Hour, Refresh: digest("first")})
 					if err == nil {
 						samples[w] = s.Ref()
 						break

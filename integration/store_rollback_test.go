@@ -21,7 +21,7 @@ import (
 type setBack struct {
 	*testing.T
 	server *redisserver.Server
-	opts   redisstore.Options
+	opts   redisstore.Config
 }
 
 func newSetBack(t *testing.T) *setBack {
@@ -47,7 +47,7 @@ func (b *setBack) instance(cached bool) session.Store {
 func (b *setBack) create(store session.Store, s session.Session) session.Session {
 	b.Helper()
 	eventually(b.T, "a session is created", func() (err error) {
-		s, err = store.Create(b.Context(), s, session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+		s, err = store.Create(b.Context(), s, session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 		return err
 	})
 	return s
@@ -162,7 +162,9 @@ func TestNothingOlderCountsAfterARestartFromASnapshot(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !slices.ContainsFunc(events, func(e session.Event) bool { return e.Kind == session.EventStoreBehind && e.Session == s.ID.Digest() }) {
+				if !slices.ContainsFunc(events, func(e session.Event) bool {
+					return e.Kind == session.EventStoreBehind && e.Session == s.ID.Fingerprint()
+				}) {
 					t.Errorf("no event says that the session ended because the store was behind: %v", events)
 				}
 			})
@@ -221,7 +223,7 @@ func TestARefreshStepThatWasTakenStaysTaken(t *testing.T) {
 	ctx := context.Background()
 	b := newSetBack(t)
 	manager := func() *session.Manager {
-		m, err := session.NewManager(b.instance(false), session.Options{Key: secretKey(3)})
+		m, err := session.NewManager(b.instance(false), session.Config{Key: secretKey(3)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,11 +231,11 @@ func TestARefreshStepThatWasTakenStaysTaken(t *testing.T) {
 	}
 	m, stranger := manager(), manager()
 	eventually(t, "the tenant is set up", func() error { return m.SetTenantStatus(ctx, acme, tenant.Active) })
-	s, first, err := m.Create(ctx, session.New{Tenant: acme, User: alice})
+	s, first, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice})
 	if err != nil {
 		t.Fatal(err)
 	}
-	proved, old, err := m.Create(ctx, session.New{Tenant: acme, User: alice})
+	proved, old, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice})
 	if err != nil {
 		t.Fatal(err)
 	}

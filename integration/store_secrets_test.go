@@ -51,7 +51,7 @@ func TestSealKeysRotateUnderLoadWithoutALostSession(t *testing.T) {
 		load.Go(func() {
 			s := draft()
 			s.User = session.MustParseUserID(fmt.Sprintf("user-%d", w))
-			s, err := pick(w).Create(ctx, s, session.Creation{Lifetime: time.Hour, Refresh: digest("0")})
+			s, err := pick(w).Create(ctx, s, session.CreateOptions{Lifetime: time.Hour, Refresh: digest("0")})
 			if err != nil {
 				t.Error(err)
 				return
@@ -145,7 +145,7 @@ func TestSecretsAreNotInMonitorLogsAndPanics(t *testing.T) {
 	}
 	read("+OK")
 
-	m, err := session.NewManager(store, session.Options{Key: session.NewSecretKey(bytes.Repeat([]byte("canary-key"), 4)), Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest}})
+	m, err := session.NewManager(store, session.Config{Key: session.NewSecretKey(bytes.Repeat([]byte("canary-key"), 4)), Limit: session.SessionLimit{Sessions: 2, Policy: session.EvictOldest}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestSecretsAreNotInMonitorLogsAndPanics(t *testing.T) {
 		return s
 	}
 	signIn := func() (session.Session, session.RefreshToken, error) {
-		return m.Create(ctx, session.New{
+		return m.Create(ctx, session.SignIn{
 			Tenant: home, User: user, Roles: session.MustRoles("canary-role"), Attributes: attributes,
 			UserAgent: "canary-agent", Address: "canary-address",
 		})

@@ -19,7 +19,7 @@ import (
 
 // newCluster starts three masters and a store on them, with acme active. The store is all
 // that its client is used for.
-func newCluster(t *testing.T, opts redisstore.Options) (*fixture, []string) {
+func newCluster(t *testing.T, opts redisstore.Config) (*fixture, []string) {
 	t.Helper()
 	addrs := redisserver.StartCluster(t)
 	store := storeOn(t, clusterClient(t, addrs), opts)
@@ -75,7 +75,7 @@ func TestACallWaitsForASlotThatMoves(t *testing.T) {
 			return err
 		}},
 		{"Create", func(ctx context.Context, store *redisstore.Store) error {
-			_, err := store.Create(ctx, draft(), session.Creation{Lifetime: time.Hour})
+			_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour})
 			return err
 		}},
 		{"Revoke", func(ctx context.Context, store *redisstore.Store) error { return store.Revoke(ctx, s.Ref()) }},
@@ -115,7 +115,7 @@ func TestACallWaitsForASlotThatMoves(t *testing.T) {
 	if listed, err := f.store.List(t.Context(), acme, alice); err != nil || len(listed) != 1 {
 		t.Errorf("%d sessions after one sign-in, %v", len(listed), err)
 	}
-	if n := f.store.Breaker().Opened; n != 0 {
+	if n := f.store.Stats().Opened; n != 0 {
 		t.Errorf("the breaker opened %d times", n)
 	}
 }

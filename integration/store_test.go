@@ -31,11 +31,11 @@ func secretKey(b byte) session.SecretKey {
 
 // storeOptions has a prefix of its own for each call, since tests may share a server, and
 // a budget that a busy machine keeps.
-func storeOptions() redisstore.Options {
-	return redisstore.Options{
+func storeOptions() redisstore.Config {
+	return redisstore.Config{
 		NameKey:  secretKey(1),
 		SealKeys: []session.SecretKey{secretKey(2)},
-		Prefix:   "t-" + session.NewID().Digest(),
+		Prefix:   "t-" + session.NewID().Fingerprint(),
 		Timeout:  5 * time.Second,
 	}
 }
@@ -44,7 +44,7 @@ func storeOptions() redisstore.Options {
 type fixture struct {
 	*testing.T
 	server *redisserver.Server
-	opts   redisstore.Options
+	opts   redisstore.Config
 	store  *redisstore.Store
 	raw    *redis.Client // behind the store's back
 }
@@ -80,7 +80,7 @@ func (f *fixture) create() session.Session {
 	f.Helper()
 	var s session.Session
 	f.eventually("a session is created", func() (err error) {
-		s, err = f.store.Create(f.Context(), draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+		s, err = f.store.Create(f.Context(), draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 		return err
 	})
 	return s
@@ -119,7 +119,7 @@ func methods(ref session.Ref) []method {
 			return s.SetTenantStatus(ctx, acme, tenant.Active)
 		}},
 		{"Create", func(ctx context.Context, s *redisstore.Store) error {
-			_, err := s.Create(ctx, draft(), session.Creation{Lifetime: time.Hour, Refresh: digest("first")})
+			_, err := s.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("first")})
 			return err
 		}},
 		{"Refresh", func(ctx context.Context, s *redisstore.Store) error {

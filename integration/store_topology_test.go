@@ -44,7 +44,7 @@ func again(ctx context.Context, do func() error) {
 	}
 }
 
-func (p patient) Create(ctx context.Context, s session.Session, c session.Creation) (out session.Session, err error) {
+func (p patient) Create(ctx context.Context, s session.Session, c session.CreateOptions) (out session.Session, err error) {
 	again(ctx, func() error { out, err = p.Store.Create(ctx, s, c); return err })
 	return out, err
 }

@@ -48,7 +48,7 @@ func newService(tb testing.TB, url string, lifetime time.Duration, watch authz.W
 	tb.Helper()
 	opts := storeOptions()
 	opts.Timeout = 500 * time.Millisecond
-	manager := must(session.NewManager(open(tb, url, opts), session.Options{Key: secretKey(3)}))(tb)
+	manager := must(session.NewManager(open(tb, url, opts), session.Config{Key: secretKey(3)}))(tb)
 	return newServiceOn(tb, manager, lifetime, watch, change)
 }
 
@@ -64,7 +64,7 @@ func newServiceOn(tb testing.TB, manager *session.Manager, lifetime time.Duratio
 		Issuer: "https://issuer.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key), Lifetime: lifetime,
 	}))(tb)
 	cfg := authz.Config{
-		Tokens: must(token.NewVerifier(s.signer.Trust()))(tb), Sessions: s.manager, Watch: s.watch,
+		Tokens: must(token.NewVerifier(s.signer.Issuer()))(tb), Sessions: s.manager, Watch: s.watch,
 		Policy: engineOf(tb, streamPolicy), Timeout: 2 * time.Second, // a busy machine is not what is tested
 	}
 	if change != nil {
@@ -133,7 +133,7 @@ func (s *service) login(t tenant.ID, user string) session.Session {
 	s.tb.Helper()
 	var created session.Session
 	eventually(s.tb, user+" signs in", func() (err error) {
-		created, _, err = s.manager.Create(context.Background(), session.New{Tenant: t, User: session.MustParseUserID(user)})
+		created, _, err = s.manager.Create(context.Background(), session.SignIn{Tenant: t, User: session.MustParseUserID(user)})
 		return err
 	})
 	return created

@@ -26,8 +26,8 @@ const (
 // a new proof for it: what one request proves, its repetition by somebody else would prove
 // too. Scripts of other origins need both headers in the Headers of [CORS].
 type DPoP struct {
-	// Proofs verifies proofs. Required; see [token.NewProofVerifier].
-	Proofs *token.ProofVerifier
+	// Proofs verifies proofs. Required; see [token.NewDPoPVerifier].
+	Proofs *token.DPoPVerifier
 
 	// Replay remembers the proofs that were used. Required: for more than one instance the
 	// Replay of a redisstore.Store, otherwise a memstore.Replay. While it cannot tell,
@@ -61,7 +61,7 @@ func (a *Authenticator) proveBound(ctx context.Context, c echo.Context, raw stri
 	if len(c.Request().Header.Values(HeaderDPoP)) == 0 {
 		return nil, fmt.Errorf("%w: the scheme DPoP without a proof", token.ErrInvalid)
 	}
-	proof, err := a.limitedProof(ctx, func() (*token.Proof, error) { return a.DPoP.verify(c, raw) })
+	proof, err := a.limitedProof(ctx, func() (*token.DPoPProof, error) { return a.DPoP.verify(c, raw) })
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (d *DPoP) Bind(c echo.Context) (thumbprint string, err error) {
 }
 
 // verify returns the proof of a request for raw. Nothing of it is remembered yet.
-func (d *DPoP) verify(c echo.Context, raw string) (*token.Proof, error) {
+func (d *DPoP) verify(c echo.Context, raw string) (*token.DPoPProof, error) {
 	if d == nil || d.Proofs == nil || d.Replay == nil {
 		return nil, fmt.Errorf("%w: no DPoP verifier or no replay store", ErrUnavailable)
 	}
@@ -117,7 +117,7 @@ func (d *DPoP) verify(c echo.Context, raw string) (*token.Proof, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the target is not a path", ErrAmbiguousRequest)
 	}
-	proof, err := d.Proofs.Verify(headers[0], token.ProofRequest{Method: r.Method, Path: path, Token: raw})
+	proof, err := d.Proofs.Verify(headers[0], token.DPoPRequest{Method: r.Method, Path: path, Token: raw})
 	if err == nil {
 		return proof, nil
 	}
@@ -130,8 +130,8 @@ func (d *DPoP) verify(c echo.Context, raw string) (*token.Proof, error) {
 // once marks the proof as used. It is the last check, so that a request that is refused
 // for anything else writes nothing to the store. Then the client is told its next nonce. A
 // store may bound what one client takes up.
-func (d *DPoP) once(ctx context.Context, c echo.Context, proof *token.Proof, client string) error {
-	fresh, err := d.Replay.Use(session.WithClient(ctx, client), proof.ReplayKey(), proof.Remember())
+func (d *DPoP) once(ctx context.Context, c echo.Context, proof *token.DPoPProof, client string) error {
+	fresh, err := d.Replay.Use(session.WithClient(ctx, client), proof.ReplayKey(), proof.ReplayTTL())
 	if err != nil {
 		return fmt.Errorf("%w: replay store: %w", ErrUnavailable, err)
 	}

@@ -34,7 +34,7 @@ func bindOf(t *testing.T, d *middleware.DPoP, e *echo.Echo, remote string, h htt
 // twenty times a second, whatever its number of connections, and headers make no other client
 // of it. Others are not slowed.
 func TestOneClientThatBindsIsBoundedAndPaced(t *testing.T) {
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestOneClientThatBindsIsBoundedAndPaced(t *testing.T) {
 
 // TestAnOfficeThatSignsInAtOnceIsNotSlowed: a hundred users behind one address.
 func TestAnOfficeThatSignsInAtOnceIsNotSlowed(t *testing.T) {
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,11 +10,6 @@ import (
 	"github.com/reevehq/reeve/session/token"
 )
 
-// KeyAttribute is the attribute of a session whose refresh tokens are bound to a key (RFC
-// 9449 §5): the thumbprint that [DPoP.Bind] returned when the user signed in. A service sets
-// it when it creates the session; a change that leaves it out is refused.
-const KeyAttribute = session.KeyAttribute
-
 // Refresher exchanges refresh tokens and ends sessions. [session.Manager] is one.
 type Refresher interface {
 	Refresh(ctx context.Context, raw string) (session.Session, session.RefreshToken, error)
@@ -25,7 +20,7 @@ type Refresher interface {
 // to, so that a stolen one is of no use without it:
 //
 //	s, next, err := dpop.Refresh(c, sessions, raw)
-//	signed, err := signer.SignBound(s, middleware.BoundKey(s))
+//	signed, err := signer.SignBound(s, s.BoundKey())
 //
 // A client of a session without the attribute sends no proof. Every other combination ends
 // the session, since the token is then in the hands of somebody else, and is
@@ -42,7 +37,7 @@ func (d *DPoP) Refresh(c echo.Context, sessions Refresher, raw string) (session.
 	if err != nil {
 		return session.Session{}, session.RefreshToken{}, undecided(err)
 	}
-	if BoundKey(s) != proof.Thumbprint() {
+	if s.BoundKey() != proof.Thumbprint() {
 		if err := sessions.Revoke(ctx, s.Ref()); err != nil {
 			return session.Session{}, session.RefreshToken{}, undecided(err)
 		}
@@ -58,7 +53,7 @@ func (d *DPoP) Refresh(c echo.Context, sessions Refresher, raw string) (session.
 
 // shown returns the proof that came with a request for a token, verified and not used until
 // now, and nil for a request without one.
-func (d *DPoP) shown(ctx context.Context, c echo.Context) (*token.Proof, error) {
+func (d *DPoP) shown(ctx context.Context, c echo.Context) (*token.DPoPProof, error) {
 	if len(c.Request().Header.Values(HeaderDPoP)) == 0 {
 		return nil, nil
 	}
@@ -66,7 +61,7 @@ func (d *DPoP) shown(ctx context.Context, c echo.Context) (*token.Proof, error) 
 	if err != nil {
 		return nil, err
 	}
-	used, err := d.Replay.Used(ctx, proof.ReplayKey(), proof.Remember())
+	used, err := d.Replay.Used(ctx, proof.ReplayKey(), proof.ReplayTTL())
 	if err != nil {
 		return nil, fmt.Errorf("%w: replay store: %w", ErrUnavailable, err)
 	}
@@ -74,14 +69,4 @@ func (d *DPoP) shown(ctx context.Context, c echo.Context) (*token.Proof, error) 
 		return nil, fmt.Errorf("%w: it was used before", token.ErrInvalidProof)
 	}
 	return proof, nil
-}
-
-// BoundKey returns the thumbprint of the key that a session is bound to, "" for none.
-func BoundKey(s session.Session) string {
-	value, bound := s.Attributes.Get(KeyAttribute)
-	thumbprint, ok := value.(string)
-	if bound && (!ok || thumbprint == "") {
-		return "?" // no key has this thumbprint, so nobody holds it
-	}
-	return thumbprint
 }

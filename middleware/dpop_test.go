@@ -29,7 +29,7 @@ func (noSession) Load(context.Context, session.Ref) (session.Session, error) {
 
 // An Authenticator that was put together by hand denies with half of a DPoP as with none.
 func TestHalfADPoPAcceptsNothing(t *testing.T) {
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestHalfADPoPAcceptsNothing(t *testing.T) {
 
 // Who binds without a DPoP, or for a request that is for no path, binds to nothing.
 func TestNothingIsBoundWithoutDPoPOrAPath(t *testing.T) {
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestNothingIsBoundWithoutDPoPOrAPath(t *testing.T) {
 // The table of challenges (RFC 9449 §7.1): a refusal of a token names every scheme, one of
 // a proof the scheme that has proofs.
 func TestChallengesNameWhatIsAccepted(t *testing.T) {
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}, Algorithms: []token.Algorithm{token.ES256}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}, Algorithms: []token.Algorithm{token.ES256}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -144,7 +144,7 @@ func (a *Authenticator) identify(c echo.Context, credential Credential) (Identit
 		return refused, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
 	}
 	refused.Actors = s.Actors
-	if key := BoundKey(s); key != "" && key != verified.Thumbprint() {
+	if key := s.BoundKey(); key != "" && key != verified.Thumbprint() {
 		return refused, fmt.Errorf("%w: the session is bound to a key, and the token is not bound to it", token.ErrInvalid)
 	}
 	if err := confirmTenant(c, a.Tenant, s.Tenant); err != nil {

@@ -27,7 +27,7 @@ var ErrOverloaded = fmt.Errorf("middleware: overloaded: %w", ErrUnavailable)
 // [echo.Echo.IPExtractor], see [Proxies].
 //
 // Signed-in callers do not wait behind strangers: a token that v can recall, as
-// [token.Verifier.Recall] does, needs no place.
+// [token.Verifier.Cached] does, needs no place.
 //
 // Refusals go out one each millisecond, after a burst of 16, and none is held longer than
 // 200 ms: a client that sends forged tokens one after the other waits, and nobody else does. So

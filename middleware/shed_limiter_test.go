@@ -223,7 +223,7 @@ func TestProofsAreVerifiedWithinALimit(t *testing.T) {
 		inside, shed := make(chan struct{}, 50), make(chan error, 50)
 		for range 50 {
 			go func() {
-				_, err := a.limitedProof(context.Background(), func() (*token.Proof, error) {
+				_, err := a.limitedProof(context.Background(), func() (*token.DPoPProof, error) {
 					inside <- struct{}{}
 					time.Sleep(time.Minute)
 					return nil, token.ErrInvalidProof

@@ -11,7 +11,7 @@ import (
 // [token.Verifier] is one, for issuers with the field Logout. Errors that mean the token
 // is bad wrap token.ErrInvalid; any other is an outage.
 type LogoutVerifier interface {
-	VerifyLogout(ctx context.Context, raw string) (*token.Logout, error)
+	VerifyLogout(ctx context.Context, raw string) (*token.LogoutToken, error)
 }
 
 // LimitLogoutVerifier is [LimitVerifier] for logout tokens, which anybody may send to a
@@ -28,7 +28,7 @@ type limitedLogouts struct {
 	refused  pacer
 }
 
-func (l *limitedLogouts) VerifyLogout(ctx context.Context, raw string) (*token.Logout, error) {
+func (l *limitedLogouts) VerifyLogout(ctx context.Context, raw string) (*token.LogoutToken, error) {
 	place, err := l.limiter.acquireFor(ctx, party{client: clientIn(ctx)})
 	if err != nil {
 		l.refused.hold(ctx)
@@ -41,7 +41,7 @@ func (l *limitedLogouts) VerifyLogout(ctx context.Context, raw string) (*token.L
 	return logout, err
 }
 
-func (l *limitedLogouts) verify(ctx context.Context, raw string, place *share) (*token.Logout, error) {
+func (l *limitedLogouts) verify(ctx context.Context, raw string, place *share) (*token.LogoutToken, error) {
 	defer l.limiter.release(place)
 	return l.verifier.VerifyLogout(ctx, raw)
 }

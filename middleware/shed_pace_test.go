@@ -214,7 +214,7 @@ func TestForgedTokensSpendNothingOfTheTenantTheyName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		trusted, good := signed()
 		_, forged := signed()
-		v, err := token.NewVerifier(trusted.Trust())
+		v, err := token.NewVerifier(trusted.Issuer())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 // limitedProof verifies a proof. At most as many are verified at once as tokens are, the others
 // wait, and bad ones are refused at a pace of their own. Whose it is counts for nothing: until
 // it is verified, the token may be stolen.
-func (a *Authenticator) limitedProof(ctx context.Context, verify func() (*token.Proof, error)) (*token.Proof, error) {
+func (a *Authenticator) limitedProof(ctx context.Context, verify func() (*token.DPoPProof, error)) (*token.DPoPProof, error) {
 	l, ok := a.Tokens.(*limitedVerifier)
 	if !ok {
 		return verify()
@@ -25,7 +25,7 @@ func (a *Authenticator) limitedProof(ctx context.Context, verify func() (*token.
 		l.unproved.hold(ctx)
 		return nil, err
 	}
-	proof, err := func() (*token.Proof, error) {
+	proof, err := func() (*token.DPoPProof, error) {
 		defer l.proofs.release(place)
 		return verify()
 	}()

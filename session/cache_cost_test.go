@@ -13,7 +13,7 @@ import (
 // The number of sessions in memory is bounded, whatever is asked for.
 func TestACacheIsBounded(t *testing.T) {
 	mem := newStore(t)
-	m := newManager(t, mem, session.Options{})
+	m := newManager(t, mem, session.Config{})
 	c, err := session.NewCache(mem, &wire{}, session.CacheOptions{MaxEntries: 100})
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestACacheIsBounded(t *testing.T) {
 func warm(tb testing.TB) (*session.Cache, session.Ref) {
 	tb.Helper()
 	mem := newStore(tb)
-	s, _ := signIn(tb, newManager(tb, mem, session.Options{}))
+	s, _ := signIn(tb, newManager(tb, mem, session.Config{}))
 	c := startCache(tb, mem, &wire{})
 	for range 2 {
 		if _, err := c.Load(tb.Context(), s.Ref()); err != nil {

@@ -50,11 +50,11 @@ type fleet struct {
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	mem := newStore(t)
-	f := &fleet{T: t, wire: &wire{}, direct: newManager(t, mem, session.Options{})}
+	f := &fleet{T: t, wire: &wire{}, direct: newManager(t, mem, session.Config{})}
 	shared := announcing{mem, f.wire}
 	f.store = &watched{Store: shared}
 	f.here = startCache(t, f.store, f.wire)
-	f.there = newManager(t, startCache(t, shared, f.wire), session.Options{})
+	f.there = newManager(t, startCache(t, shared, f.wire), session.Config{})
 	f.session, _ = signIn(t, f.direct)
 	f.live("when it was created")
 	f.live("when it was loaded")
@@ -161,7 +161,7 @@ func TestAChangeReachesEveryInstance(t *testing.T) {
 					m := f.there
 					if local {
 						f.wire.lost.Store(true)
-						m = newManager(t, f.here, session.Options{})
+						m = newManager(t, f.here, session.Config{})
 					}
 					if err := c.do(t.Context(), m, f.session); err != nil {
 						t.Fatal(err)
@@ -303,7 +303,7 @@ func TestAnOutageOfRenewalsEndsInAnOutage(t *testing.T) {
 func TestACachedSessionEndsByTheStoresClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := newStore(t)
-		m := newManager(t, mem, session.Options{Lifetime: time.Minute})
+		m := newManager(t, mem, session.Config{Lifetime: time.Minute})
 		s, _ := signIn(t, m)
 		w := &watched{Store: mem}
 		feed := &wire{}

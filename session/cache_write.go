@@ -23,7 +23,7 @@ func (c *Cache) outdate(scope Scope, ref Ref) {
 }
 
 // Create implements [Store]. The limit may have ended other sessions of the user.
-func (c *Cache) Create(ctx context.Context, s Session, n Creation) (Session, error) {
+func (c *Cache) Create(ctx context.Context, s Session, n CreateOptions) (Session, error) {
 	if err := s.Ref().Validate(); err != nil {
 		return Session{}, err
 	}

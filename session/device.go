@@ -61,7 +61,7 @@ func (m *Manager) Devices(ctx context.Context, ref Ref) ([]Device, error) {
 	devices := make([]Device, len(sessions))
 	for i, s := range sessions {
 		devices[i] = Device{
-			Digest: s.ID.Digest(), Current: s.ID == ref.ID, UserAgent: s.UserAgent, Address: s.Address,
+			Digest: s.ID.Fingerprint(), Current: s.ID == ref.ID, UserAgent: s.UserAgent, Address: s.Address,
 			CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
 			AuthTime: s.AuthTime.UTC(), AMR: s.AMR, Actors: s.Actors, Acting: s.Acting,
 		}
@@ -81,7 +81,7 @@ func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) erro
 	}
 	found := false
 	for _, s := range sessions {
-		if s.ID.Digest() != digest {
+		if s.ID.Fingerprint() != digest {
 			continue
 		}
 		found = true

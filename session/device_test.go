@@ -8,17 +8,17 @@ import (
 )
 
 func TestUsersSeeTheirDevicesAndEndThem(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	ctx := t.Context()
 	var mine []session.Session
 	for _, agent := range []string{"Firefox", "Phone", "Café 用"} {
-		s, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice, UserAgent: agent, Address: "2001:db8::1"})
+		s, _, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice, UserAgent: agent, Address: "2001:db8::1"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		mine = append(mine, s)
 	}
-	other, _, err := m.Create(ctx, session.New{Tenant: acme, User: bob})
+	other, _, err := m.Create(ctx, session.SignIn{Tenant: acme, User: bob})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,14 +27,14 @@ func TestUsersSeeTheirDevicesAndEndThem(t *testing.T) {
 		t.Fatalf("%d devices, %v", len(devices), err)
 	}
 	for i, d := range devices {
-		j := slices.IndexFunc(mine, func(s session.Session) bool { return s.ID.Digest() == d.Digest })
+		j := slices.IndexFunc(mine, func(s session.Session) bool { return s.ID.Fingerprint() == d.Digest })
 		if j < 0 || d.UserAgent != mine[j].UserAgent || d.Address != "2001:db8::1" || d.Current != (j == 1) {
 			t.Errorf("device %d: %+v", i, d)
 		}
 	}
-	wantErr(t, "RevokeDevice of somebody else's", m.RevokeDevice(ctx, mine[1].Ref(), other.ID.Digest()), session.ErrNotFound)
+	wantErr(t, "RevokeDevice of somebody else's", m.RevokeDevice(ctx, mine[1].Ref(), other.ID.Fingerprint()), session.ErrNotFound)
 	wantErr(t, "RevokeDevice of none", m.RevokeDevice(ctx, mine[1].Ref(), ""), session.ErrNotFound)
-	if err := m.RevokeDevice(ctx, mine[1].Ref(), mine[0].ID.Digest()); err != nil {
+	if err := m.RevokeDevice(ctx, mine[1].Ref(), mine[0].ID.Fingerprint()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = m.Load(ctx, mine[0].Ref())
@@ -46,15 +46,15 @@ func TestUsersSeeTheirDevicesAndEndThem(t *testing.T) {
 		t.Errorf("%d sessions are live", len(got))
 	}
 	events, err := m.Events(ctx, acme, alice)
-	if err != nil || len(events) != 5 || events[3].Kind != session.EventRevoked || events[3].Session != mine[0].ID.Digest() {
+	if err != nil || len(events) != 5 || events[3].Kind != session.EventRevoked || events[3].Session != mine[0].ID.Fingerprint() {
 		t.Errorf("%v, %v", events, err)
 	}
 }
 
 func TestADeviceThatCannotBeShownAsksNobody(t *testing.T) {
 	store := &spy{Store: newStore(t)}
-	m := newManager(t, store, session.Options{})
-	for _, n := range []session.New{{UserAgent: "a\nb"}, {UserAgent: "\xff"}, {Address: string(make([]byte, session.MaxAddressLength+1))}} {
+	m := newManager(t, store, session.Config{})
+	for _, n := range []session.SignIn{{UserAgent: "a\nb"}, {UserAgent: "\xff"}, {Address: string(make([]byte, session.MaxAddressLength+1))}} {
 		n.Tenant, n.User = acme, alice
 		_, _, err := m.Create(t.Context(), n)
 		wantErr(t, "Create", err, session.ErrInvalid)
@@ -65,11 +65,11 @@ func TestADeviceThatCannotBeShownAsksNobody(t *testing.T) {
 }
 
 func TestOptionsSayWhatIsWrongWithALimit(t *testing.T) {
-	_, err := session.NewManager(newStore(t), session.Options{Key: key('k'), Limit: session.Limit{Sessions: 3}})
+	_, err := session.NewManager(newStore(t), session.Config{Key: key('k'), Limit: session.SessionLimit{Sessions: 3}})
 	wantErr(t, "a limit without a policy", err, session.ErrInvalid)
-	m := newManager(t, newStore(t), session.Options{Limit: session.Limit{Sessions: 1, Policy: session.RejectNew}})
+	m := newManager(t, newStore(t), session.Config{Limit: session.SessionLimit{Sessions: 1, Policy: session.RejectNew}})
 	s, _ := signIn(t, m)
-	_, _, err = m.Create(t.Context(), session.New{Tenant: acme, User: alice})
+	_, _, err = m.Create(t.Context(), session.SignIn{Tenant: acme, User: alice})
 	wantErr(t, "Create at the limit", err, session.ErrTooManySessions)
 	if _, err := m.Load(t.Context(), s.Ref()); err != nil {
 		t.Error(err)

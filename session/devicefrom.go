@@ -12,11 +12,11 @@ import (
 )
 
 // DeviceFrom returns what a request says of the device it comes from, as a sign-in may store
-// it: [New] accepts the UserAgent and the Address whatever the client sent. The other fields
+// it: [SignIn] accepts the UserAgent and the Address whatever the client sent. The other fields
 // are zero.
 //
 //	device := session.DeviceFrom(r)
-//	s, refresh, err := manager.Create(ctx, session.New{Tenant: t, User: u, UserAgent: device.UserAgent, Address: device.Address})
+//	s, refresh, err := manager.Create(ctx, session.SignIn{Tenant: t, User: u, UserAgent: device.UserAgent, Address: device.Address})
 //
 // The user agent is cut to [MaxUserAgentLength] bytes. Text that is not UTF-8 is read as
 // Latin-1, as RFC 9110 §5.5 has it for old clients; white space becomes a space, and other

@@ -46,7 +46,7 @@ func TestADeviceIsTakenFromARequestAsASignInAcceptsIt(t *testing.T) {
 
 // Whatever a client sends, it can sign in.
 func TestNoUserAgentKeepsAnybodyFromSigningIn(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	rapid.Check(t, func(rt *rapid.T) {
 		agent := string(rapid.SliceOfN(rapid.Byte(), 0, 700).Draw(rt, "bytes"))
 		if rapid.Bool().Draw(rt, "text") {
@@ -54,7 +54,7 @@ func TestNoUserAgentKeepsAnybodyFromSigningIn(t *testing.T) {
 		}
 		remote := rapid.String().Draw(rt, "remote")
 		d := session.DeviceFrom(&http.Request{Header: http.Header{"User-Agent": {agent}}, RemoteAddr: remote})
-		s, _, err := m.Create(t.Context(), session.New{Tenant: acme, User: alice, UserAgent: d.UserAgent, Address: d.Address})
+		s, _, err := m.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, UserAgent: d.UserAgent, Address: d.Address})
 		if err != nil {
 			rt.Fatalf("%q %q: %v", agent, remote, err)
 		}

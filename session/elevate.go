@@ -37,7 +37,7 @@ func (m *Manager) StepUp(ctx context.Context, ref Ref, methods Methods) (Session
 // SwitchTenant moves a user to another tenant in which the same id means the same person,
 // with roles and attributes that he has there: check that he is a member first. It is a new
 // session of a new id; AuthTime, AMR, device and ExpiresAt are those of the old one, which
-// is dead before the new one is returned. [Options].Limit applies in the other tenant.
+// is dead before the new one is returned. [Config].Limit applies in the other tenant.
 //
 // The two tenants are in two places, and what fails in between ends the session that nobody
 // was given, or says that it could not. So there is never a second session that anybody
@@ -52,17 +52,17 @@ func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles
 		return Session{}, RefreshToken{}, fmt.Errorf("%w: the session is of that tenant", ErrInvalid)
 	}
 	var first refreshClaims
-	s, err := m.become(ctx, ref, func(old Session) (Session, Creation, error) {
+	s, err := m.become(ctx, ref, func(old Session) (Session, CreateOptions, error) {
 		if old.Actors.Len() > 0 {
-			return Session{}, Creation{}, ErrImpersonating
+			return Session{}, CreateOptions{}, ErrImpersonating
 		}
 		s := old
 		if losesKey(old.Attributes, attributes) {
-			return Session{}, Creation{}, errKeyLost
+			return Session{}, CreateOptions{}, errKeyLost
 		}
 		s.ID, s.Tenant, s.Roles, s.Attributes = NewID(), to, roles, attributes
 		first = firstClaims(s.Ref())
-		return s, Creation{Lifetime: m.opts.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.opts.Limit}, nil
+		return s, CreateOptions{Lifetime: m.opts.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.opts.Limit}, nil
 	}, func(old Session) error { return gone(ref, known(m.store.End(ctx, ref, old.Version))) })
 	if err != nil {
 		return Session{}, RefreshToken{}, err
@@ -74,7 +74,7 @@ func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles
 // of it. The new one is stored first, under an id that nobody has, and handed out when leave
 // has made certain that the old one signs nobody in; of several at once leave lets one win. On
 // any failure the new one is ended.
-func (m *Manager) become(ctx context.Context, ref Ref, change func(old Session) (Session, Creation, error), leave func(old Session) error) (Session, error) {
+func (m *Manager) become(ctx context.Context, ref Ref, change func(old Session) (Session, CreateOptions, error), leave func(old Session) error) (Session, error) {
 	for attempt := 0; ; attempt++ {
 		old, err := m.Load(ctx, ref)
 		if err != nil {

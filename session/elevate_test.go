@@ -86,7 +86,7 @@ func live(t interface {
 func TestEveryEdgeThatRaisesPrivilegeChangesTheIDAndKillsTheOld(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		ctx := t.Context()
-		m := newManager(t, newStore(t), session.Options{})
+		m := newManager(t, newStore(t), session.Config{})
 		s, token := signIn(t, m)
 		var dead []session.Ref
 		var spent []session.RefreshToken
@@ -143,8 +143,8 @@ func TestEveryEdgeThatRaisesPrivilegeChangesTheIDAndKillsTheOld(t *testing.T) {
 
 func TestAStepUpProvesTheUserNowAndAddsTheMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, newStore(t), session.Options{})
-		old, _, err := m.Create(t.Context(), session.New{Tenant: acme, User: alice, AMR: mustMethods("pwd"), UserAgent: "Firefox", Address: "192.0.2.1"})
+		m := newManager(t, newStore(t), session.Config{})
+		old, _, err := m.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, AMR: mustMethods("pwd"), UserAgent: "Firefox", Address: "192.0.2.1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestAStepUpProvesTheUserNowAndAddsTheMethod(t *testing.T) {
 
 func TestASwitchIsRefusedForATenantThatIsNotActiveAndLeavesTheOldSession(t *testing.T) {
 	store := newStore(t)
-	m := newManager(t, store, session.Options{})
+	m := newManager(t, store, session.Config{})
 	s, _ := signIn(t, m)
 	if err := store.SetTenantStatus(t.Context(), globex, tenant.Suspended); err != nil {
 		t.Fatal(err)
@@ -188,7 +188,7 @@ func TestASwitchIsRefusedForATenantThatIsNotActiveAndLeavesTheOldSession(t *test
 // RFC 8693 §4.1: the outermost actor acts now, and those it acted through follow.
 func TestAnImpersonationNamesItsActorsAndEndsWithinItsHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, newStore(t), session.Options{Lifetime: 90 * time.Minute})
+		m := newManager(t, newStore(t), session.Config{Lifetime: 90 * time.Minute})
 		s, _ := signIn(t, m)
 		first, err := m.Impersonate(t.Context(), s.Ref(), asBob())
 		if err != nil {
@@ -204,7 +204,7 @@ func TestAnImpersonationNamesItsActorsAndEndsWithinItsHour(t *testing.T) {
 			t.Errorf("%v acts through %v", second.User, got)
 		}
 		events, err := m.Events(t.Context(), acme, carol)
-		if err != nil || len(events) != 1 || events[0].Reason != "ticket 8" || events[0].Session != second.ID.Digest() {
+		if err != nil || len(events) != 1 || events[0].Reason != "ticket 8" || events[0].Session != second.ID.Fingerprint() {
 			t.Errorf("the events of who is acted as: %v, %v", events, err)
 		}
 		if now, ok := second.Actors.Current(); !ok || now != want[0] {
@@ -236,7 +236,7 @@ func TestAnImpersonationNamesItsActorsAndEndsWithinItsHour(t *testing.T) {
 
 func TestAnImpersonationWithoutAReasonABoundOrAnotherUserAsksNobody(t *testing.T) {
 	store := &spy{Store: newStore(t)}
-	m := newManager(t, store, session.Options{})
+	m := newManager(t, store, session.Config{})
 	s, _ := signIn(t, m)
 	calls := store.calls.Load()
 	for name, c := range map[string]struct {
@@ -283,7 +283,7 @@ func (s *stumbling) write(do func() error) error {
 	return errStumbled
 }
 
-func (s *stumbling) Create(ctx context.Context, n session.Session, c session.Creation) (created session.Session, err error) {
+func (s *stumbling) Create(ctx context.Context, n session.Session, c session.CreateOptions) (created session.Session, err error) {
 	err = s.write(func() error { created, err = s.Store.Create(ctx, n, c); return err })
 	return created, err
 }
@@ -314,7 +314,7 @@ func TestAFailureHalfwayToAnotherTenantOrUserLeavesNoSecondSession(t *testing.T)
 			for _, after := range []bool{false, true} {
 				for _, forGood := range []bool{false, true} {
 					store := &stumbling{Store: newStore(t)}
-					m := newManager(t, store, session.Options{})
+					m := newManager(t, store, session.Config{})
 					s, _ := signIn(t, m)
 					store.writes, store.at, store.after, store.forGood = 0, at, after, forGood
 					got, token, err := edges[edge](t.Context(), m, s.Ref())
@@ -339,7 +339,7 @@ func TestAFailureHalfwayToAnotherTenantOrUserLeavesNoSecondSession(t *testing.T)
 // Of several who switch one session at once, one wins: else one session would become many.
 func TestOfConcurrentSwitchesOneWins(t *testing.T) {
 	for range 30 {
-		m := newManager(t, newStore(t), session.Options{})
+		m := newManager(t, newStore(t), session.Config{})
 		s, _ := signIn(t, m)
 		results := make(chan error)
 		for range 8 {

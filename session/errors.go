@@ -24,7 +24,7 @@ var (
 	// ErrExists means that a session of that id is stored already.
 	ErrExists = errors.New("session: exists")
 
-	// ErrTooManySessions means that the user has as many live sessions as [Limit] allows.
+	// ErrTooManySessions means that the user has as many live sessions as [SessionLimit] allows.
 	// Nobody was signed in or out.
 	ErrTooManySessions = errors.New("session: too many sessions")
 

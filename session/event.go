@@ -6,7 +6,7 @@ import "time"
 // change, so that there is none without the other, also after a crash. Uses ([Store.Touch])
 // and sessions that expire are no events.
 //
-// An event holds no secret and names sessions by [ID.Digest]. A store that keeps events
+// An event holds no secret and names sessions by [ID.Fingerprint]. A store that keeps events
 // outside the process seals Reason, Actor and As. Events are kept for a bounded time and
 // number, both the store's to choose; copy them to keep them for longer. Its JSON has lower_snake
 // names, a time of RFC 3339, and no member for what is empty.

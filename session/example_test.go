@@ -14,7 +14,7 @@ func Example() {
 	ctx := context.Background()
 	acme, alice := tenant.MustParse("acme"), session.MustParseUserID("alice")
 	store := memstore.New()
-	manager, err := session.NewManager(store, session.Options{Key: session.MustParseSecretKey("g0Jp5vCQk0yW0m1l2c1mH7b9bK0oZ8t5c1sV7uQxJ3E=")})
+	manager, err := session.NewManager(store, session.Config{Key: session.MustParseSecretKey("g0Jp5vCQk0yW0m1l2c1mH7b9bK0oZ8t5c1sV7uQxJ3E=")})
 	if err != nil {
 		panic(err)
 	}
@@ -22,7 +22,7 @@ func Example() {
 		panic(err)
 	}
 
-	s, refresh, err := manager.Create(ctx, session.New{Tenant: acme, User: alice, Roles: session.MustRoles("editor")})
+	s, refresh, err := manager.Create(ctx, session.SignIn{Tenant: acme, User: alice, Roles: session.MustRoles("editor")})
 	if err != nil {
 		panic(err)
 	}

@@ -17,10 +17,10 @@ import (
 func FuzzRefreshToken(f *testing.F) {
 	store := &spy{Store: newStore(f)}
 	current, previous := session.NewSecretKey(session.NewID().Bytes()), session.NewSecretKey(session.NewID().Bytes())
-	m := newManager(f, store, session.Options{Key: current, PreviousKeys: []session.SecretKey{previous}})
+	m := newManager(f, store, session.Config{Key: current, PreviousKeys: []session.SecretKey{previous}})
 	_, a := signIn(f, m)
-	_, b := signIn(f, newManager(f, store, session.Options{Key: previous}))
-	_, foreign := signIn(f, newManager(f, store, session.Options{Key: key('f')}))
+	_, b := signIn(f, newManager(f, store, session.Config{Key: previous}))
+	_, foreign := signIn(f, newManager(f, store, session.Config{Key: key('f')}))
 	issued := []string{a.Reveal(), b.Reveal()}
 	for _, text := range []string{
 		"", "r1.", "r1.AAAA", foreign.Reveal(), foreign.Reveal() + "\n", foreign.Reveal()[:60],

@@ -38,7 +38,7 @@ func newStore(t testing.TB) *memstore.Store {
 	return store
 }
 
-func newManager(t testing.TB, store session.Store, opts session.Options) *session.Manager {
+func newManager(t testing.TB, store session.Store, opts session.Config) *session.Manager {
 	t.Helper()
 	if opts.Key.IsZero() {
 		opts.Key = key('k')
@@ -52,7 +52,7 @@ func newManager(t testing.TB, store session.Store, opts session.Options) *sessio
 
 func signIn(t testing.TB, m *session.Manager) (session.Session, session.RefreshToken) {
 	t.Helper()
-	s, token, err := m.Create(t.Context(), session.New{Tenant: acme, User: alice, Roles: session.MustRoles("viewer")})
+	s, token, err := m.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, Roles: session.MustRoles("viewer")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func (s *spy) answer(got session.Session, err error) (session.Session, error) {
 	return got, err
 }
 
-func (s *spy) Create(ctx context.Context, n session.Session, c session.Creation) (session.Session, error) {
+func (s *spy) Create(ctx context.Context, n session.Session, c session.CreateOptions) (session.Session, error) {
 	if err := s.enter(); err != nil {
 		return n, err // a session beside the error: the Manager must not pass it on
 	}
@@ -222,7 +222,7 @@ type recorder struct {
 	seen [][32]byte
 }
 
-func (r *recorder) Create(ctx context.Context, s session.Session, c session.Creation) (session.Session, error) {
+func (r *recorder) Create(ctx context.Context, s session.Session, c session.CreateOptions) (session.Session, error) {
 	r.seen = append(r.seen, c.Refresh)
 	return r.Store.Create(ctx, s, c)
 }

@@ -78,9 +78,9 @@ func (id ID) Bytes() []byte {
 	return []byte(id.handle.Value())
 }
 
-// Digest returns 12 hexadecimal characters that tell sessions apart in logs and device
+// Fingerprint returns 12 hexadecimal characters that tell sessions apart in logs and device
 // lists and lead back to no id.
-func (id ID) Digest() string {
+func (id ID) Fingerprint() string {
 	if id.IsZero() {
 		return "none"
 	}
@@ -92,7 +92,7 @@ const redacted = "[redacted]"
 
 // String, GoString, Format's %v and %+v, LogValue and MarshalText all show the digest
 // or a placeholder, never the id.
-func (id ID) String() string { return "session:" + id.Digest() }
+func (id ID) String() string { return "session:" + id.Fingerprint() }
 
 // GoString implements [fmt.GoStringer].
 func (id ID) GoString() string { return "session.ID(" + redacted + ")" }

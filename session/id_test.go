@@ -32,7 +32,7 @@ func TestIDsHaveOneSpelling(t *testing.T) {
 		"carriage return":      text[:42] + "\r",
 		"NUL":                  text[:42] + "\x00",
 		"look-alike letter":    text[:41] + "а",
-		"its digest":           id.Digest(),
+		"its digest":           id.Fingerprint(),
 		"its printed form":     id.String(),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,20 +47,20 @@ func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (S
 	if err != nil {
 		return Session{}, err
 	}
-	return m.become(ctx, ref, func(old Session) (Session, Creation, error) {
+	return m.become(ctx, ref, func(old Session) (Session, CreateOptions, error) {
 		actors, err := NewActors(append([]Actor{{old.User, as.Reason}}, old.Actors.chain...)...)
 		if err != nil {
-			return Session{}, Creation{}, err
+			return Session{}, CreateOptions{}, err
 		}
 		attributes, err := keepKey(old.Attributes, as.Attributes)
 		if err != nil {
-			return Session{}, Creation{}, err
+			return Session{}, CreateOptions{}, err
 		}
 		s := old
 		s.ID, s.User, s.Roles, s.Attributes, s.Actors = NewID(), as.User, as.Roles, attributes, actors
 		// Until the old session is Acting, in this version, the new one is dead.
 		s.Origin = NewOrigin(old.ID, old.Version+1)
-		return s, Creation{Lifetime: as.MaxAge, Until: old.ExpiresAt}, nil
+		return s, CreateOptions{Lifetime: as.MaxAge, Until: old.ExpiresAt}, nil
 	}, func(old Session) error {
 		want := old.Version + 1
 		old.Acting = acting

@@ -31,22 +31,22 @@ var endings = map[string]func(ctx context.Context, m *session.Manager, own sessi
 		return m.SetTenantStatus(ctx, acme, tenant.Suspended)
 	},
 	"RevokeOthers from another device": func(ctx context.Context, m *session.Manager, _ session.Session) error {
-		s, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice})
+		s, _, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice})
 		if err == nil {
 			err = m.RevokeOthers(ctx, s.Ref())
 		}
 		return err
 	},
 	"RevokeDevice from another device": func(ctx context.Context, m *session.Manager, own session.Session) error {
-		s, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice})
+		s, _, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice})
 		if err == nil {
-			err = m.RevokeDevice(ctx, s.Ref(), own.ID.Digest())
+			err = m.RevokeDevice(ctx, s.Ref(), own.ID.Fingerprint())
 		}
 		return err
 	},
 	"the limit of sessions": func(ctx context.Context, m *session.Manager, _ session.Session) error {
 		for range 2 {
-			if _, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice}); err != nil {
+			if _, _, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice}); err != nil {
 				return err
 			}
 		}
@@ -82,7 +82,7 @@ func TestWhatEndsOrDemotesAnActorEndsWhatTheyDoAsOthers(t *testing.T) {
 		for hops := 1; hops <= session.MaxActors; hops++ {
 			t.Run(fmt.Sprintf("%s, %d hops", name, hops), func(t *testing.T) {
 				ctx := t.Context()
-				m := newManager(t, newStore(t), session.Options{Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest}})
+				m := newManager(t, newStore(t), session.Config{Limit: session.SessionLimit{Sessions: 2, Policy: session.EvictOldest}})
 				own, _ := signIn(t, m)
 				chain := []session.Session{own}
 				for i := range hops {
@@ -131,7 +131,7 @@ func TestWhatEndsOrDemotesAnActorEndsWhatTheyDoAsOthers(t *testing.T) {
 func TestAnImpersonationGoesOnWhileNothingHappensToItsActor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		m := newManager(t, newStore(t), session.Options{})
+		m := newManager(t, newStore(t), session.Config{})
 		own, _ := signIn(t, m)
 		other, _ := signIn(t, m)
 		acted := mustImpersonate(t, m, own.Ref(), bob)
@@ -161,7 +161,7 @@ func TestAnImpersonationGoesOnWhileNothingHappensToItsActor(t *testing.T) {
 // An outage of what the second look-up asks is no answer.
 func TestAnImpersonationWhoseActorCannotBeAskedForIsAnOutage(t *testing.T) {
 	store := &originless{Store: newStore(t)}
-	m := newManager(t, store, session.Options{})
+	m := newManager(t, store, session.Config{})
 	own, _ := signIn(t, m)
 	acted := mustImpersonate(t, m, own.Ref(), bob)
 	for fail, want := range map[error]error{
@@ -200,7 +200,7 @@ func (s *originless) Load(ctx context.Context, ref session.Ref) (session.Session
 func TestAnImpersonationWithoutItsOriginIsDead(t *testing.T) {
 	ctx := t.Context()
 	store := newStore(t)
-	m := newManager(t, store, session.Options{})
+	m := newManager(t, store, session.Config{})
 	own, _ := signIn(t, m)
 	acted := mustImpersonate(t, m, own.Ref(), bob)
 	idle, _ := signIn(t, m)
@@ -213,7 +213,7 @@ func TestAnImpersonationWithoutItsOriginIsDead(t *testing.T) {
 	} {
 		s := acted
 		s.ID, s.Origin = session.NewID(), origin
-		if _, err := store.Create(ctx, s, session.Creation{Lifetime: time.Hour}); err != nil {
+		if _, err := store.Create(ctx, s, session.CreateOptions{Lifetime: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := m.Load(ctx, s.Ref())
@@ -241,7 +241,7 @@ func TestAnImpersonationWithoutItsOriginIsDead(t *testing.T) {
 		s := acted
 		s.ID = session.NewID()
 		change(&s)
-		if _, err := store.Create(ctx, s, session.Creation{Lifetime: time.Hour}); err != nil {
+		if _, err := store.Create(ctx, s, session.CreateOptions{Lifetime: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := m.Load(ctx, s.Ref())
@@ -258,7 +258,7 @@ func TestARevocationOfTheActorWinsInEveryInterleaving(t *testing.T) {
 			continue // what they find changed or moved already they do not end
 		}
 		for range 200 {
-			m := newManager(t, newStore(t), session.Options{})
+			m := newManager(t, newStore(t), session.Config{})
 			own, _ := signIn(t, m)
 			acted := mustImpersonate(t, m, own.Ref(), bob)
 			second, _ := signIn(t, m)
@@ -289,7 +289,7 @@ func TestARevocationOfTheActorWinsInEveryInterleaving(t *testing.T) {
 // Of several who act out of one session at once, or stop at once, one wins.
 func TestOfConcurrentImpersonationsOneWins(t *testing.T) {
 	for range 30 {
-		m := newManager(t, newStore(t), session.Options{})
+		m := newManager(t, newStore(t), session.Config{})
 		own, _ := signIn(t, m)
 		race := func(do func(i int) (session.Session, error)) session.Session {
 			t.Helper()

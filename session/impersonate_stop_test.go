@@ -13,8 +13,8 @@ import (
 func TestStoppingGivesTheActorAFreshSessionOfTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		m := newManager(t, newStore(t), session.Options{Lifetime: 3 * time.Hour})
-		own, stolen, err := m.Create(ctx, session.New{Tenant: acme, User: alice, Roles: session.MustRoles("support", "editor"), AMR: mustMethods("pwd"), UserAgent: "Firefox", Address: "192.0.2.1"})
+		m := newManager(t, newStore(t), session.Config{Lifetime: 3 * time.Hour})
+		own, stolen, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice, Roles: session.MustRoles("support", "editor"), AMR: mustMethods("pwd"), UserAgent: "Firefox", Address: "192.0.2.1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestStoppingGivesTheActorAFreshSessionOfTheirOwn(t *testing.T) {
 
 func TestStoppingAChainGoesBackOneActorAtATime(t *testing.T) {
 	ctx := t.Context()
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	own, _ := signIn(t, m)
 	first := mustImpersonate(t, m, own.Ref(), bob)
 	second := mustImpersonate(t, m, first.Ref(), carol)
@@ -99,7 +99,7 @@ func TestStoppingAChainGoesBackOneActorAtATime(t *testing.T) {
 
 func TestStoppingWithoutTheRolesOfNowChangesNothing(t *testing.T) {
 	ctx := t.Context()
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	own, _ := signIn(t, m)
 	acted := mustImpersonate(t, m, own.Ref(), bob)
 	_, _, err := m.StopImpersonating(ctx, acted.Ref(), nil)
@@ -130,7 +130,7 @@ func TestAFailureHalfwayBackFromAnImpersonationLeavesNoSecondSession(t *testing.
 		for _, after := range []bool{false, true} {
 			for _, forGood := range []bool{false, true} {
 				store := &stumbling{Store: newStore(t)}
-				m := newManager(t, store, session.Options{})
+				m := newManager(t, store, session.Config{})
 				own, _ := signIn(t, m)
 				acted := mustImpersonate(t, m, own.Ref(), bob)
 				store.writes, store.at, store.after, store.forGood = 0, at, after, forGood

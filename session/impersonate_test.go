@@ -38,8 +38,8 @@ func TestASessionThatIsMadeOfABoundOneIsBoundToTheSameKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newManager(t, newStore(t), session.Options{})
-	own, _, err := m.Create(ctx, session.New{Tenant: acme, User: alice, Attributes: bound})
+	m := newManager(t, newStore(t), session.Config{})
+	own, _, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice, Attributes: bound})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestASessionThatIsMadeOfABoundOneIsBoundToTheSameKey(t *testing.T) {
 // To sign out while acting as another is to sign out.
 func TestSigningOutWhileImpersonatingLeavesNothing(t *testing.T) {
 	for _, inRequest := range []bool{false, true} {
-		m := newManager(t, newStore(t), session.Options{Limit: session.Limit{Sessions: 1, Policy: session.RejectNew}})
+		m := newManager(t, newStore(t), session.Config{Limit: session.SessionLimit{Sessions: 1, Policy: session.RejectNew}})
 		own, _ := signIn(t, m)
 		acted := mustImpersonate(t, m, mustImpersonate(t, m, own.Ref(), bob).Ref(), carol)
 		ctx := t.Context()
@@ -107,7 +107,7 @@ func TestSigningOutWhileImpersonatingLeavesNothing(t *testing.T) {
 // A user sees on their devices who acts as them, and out of which one they act themselves.
 func TestDevicesSayWhoActsAsWhom(t *testing.T) {
 	ctx := t.Context()
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	own, _ := signIn(t, m)
 	acted := mustImpersonate(t, m, own.Ref(), bob)
 	mine, err := m.Devices(ctx, own.Ref())
@@ -118,11 +118,11 @@ func TestDevicesSayWhoActsAsWhom(t *testing.T) {
 	if err != nil || len(theirs) != 1 || !theirs[0].Acting.IsZero() || theirs[0].Actors.Len() != 1 {
 		t.Errorf("of the user acted as: %+v, %v", theirs, err)
 	}
-	bobs, _, err := m.Create(ctx, session.New{Tenant: acme, User: bob})
+	bobs, _, err := m.Create(ctx, session.SignIn{Tenant: acme, User: bob})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.RevokeDevice(ctx, bobs.Ref(), acted.ID.Digest()); err != nil {
+	if err := m.RevokeDevice(ctx, bobs.Ref(), acted.ID.Fingerprint()); err != nil {
 		t.Fatal(err)
 	}
 	if got := live(t, m); len(got) != 1 || got[0] != bobs.Ref() {
@@ -139,8 +139,8 @@ func TestACacheEndsAnImpersonationWithItsActor(t *testing.T) {
 		w := &wire{}
 		store := announcing{newStore(t), w}
 		reads := &watched{Store: store}
-		near := newManager(t, startCache(t, reads, w), session.Options{})
-		far := newManager(t, store, session.Options{}) // another instance
+		near := newManager(t, startCache(t, reads, w), session.Config{})
+		far := newManager(t, store, session.Config{}) // another instance
 		own, _ := signIn(t, far)
 		acted := mustImpersonate(t, far, own.Ref(), bob)
 		for range 3 {

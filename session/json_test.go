@@ -88,7 +88,7 @@ func roundTrip[T any](t *rapid.T, v T) T {
 func TestDevicesRolesActorsAndMethodsGoThroughJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		roundTrip(t, session.Device{
-			Digest: session.NewID().Digest(), Current: rapid.Bool().Draw(t, "current"), UserAgent: rapid.StringMatching(`[ -~é用]{0,40}`).Draw(t, "agent"),
+			Digest: session.NewID().Fingerprint(), Current: rapid.Bool().Draw(t, "current"), UserAgent: rapid.StringMatching(`[ -~é用]{0,40}`).Draw(t, "agent"),
 			Address: "192.0.2.1", CreatedAt: someTime.Draw(t, "created"), LastSeenAt: someTime.Draw(t, "seen"), ExpiresAt: someTime.Draw(t, "expires"), AuthTime: someTime.Draw(t, "auth"),
 			AMR: someMethods.Draw(t, "amr"), Actors: someActors.Draw(t, "chain"), Acting: someActing.Draw(t, "acting"),
 		})
@@ -122,7 +122,7 @@ func TestEventsGoThroughJSON(t *testing.T) {
 
 // What a store has logged of an impersonation can be handed out as it is.
 func TestTheEventsOfAnImpersonationHaveJSON(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	s, _ := signIn(t, m)
 	as, err := m.Impersonate(t.Context(), s.Ref(), session.Impersonation{User: bob, Reason: "ticket 7", MaxAge: time.Minute})
 	if err != nil {
@@ -132,8 +132,8 @@ func TestTheEventsOfAnImpersonationHaveJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	for user, wants := range map[session.UserID][]string{
-		s.User: {`"kind":"impersonated"`, `"as":"bob"`, `"reason":"ticket 7"`, `"session":"` + s.ID.Digest() + `"`, `"kind":"revoked"`},
-		bob:    {`"kind":"created"`, `"actor":"alice"`, `"reason":"ticket 7"`, `"session":"` + as.ID.Digest() + `"`},
+		s.User: {`"kind":"impersonated"`, `"as":"bob"`, `"reason":"ticket 7"`, `"session":"` + s.ID.Fingerprint() + `"`, `"kind":"revoked"`},
+		bob:    {`"kind":"created"`, `"actor":"alice"`, `"reason":"ticket 7"`, `"session":"` + as.ID.Fingerprint() + `"`},
 	} {
 		events, err := m.Events(t.Context(), s.Tenant, user)
 		if err != nil {
@@ -206,7 +206,7 @@ func TestZeroValuesAreEmptyListsInJSON(t *testing.T) {
 
 // No id of a session is in what its user is shown.
 func TestTheJSONOfADeviceNamesItsSessionByDigest(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	s, _ := signIn(t, m)
 	s, err := m.Impersonate(t.Context(), s.Ref(), session.Impersonation{User: bob, Reason: "ticket 7", MaxAge: time.Minute})
 	if err != nil {
@@ -221,7 +221,7 @@ func TestTheJSONOfADeviceNamesItsSessionByDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	assertNoCanary(t, string(text), s.ID.Reveal(), string(s.ID.Bytes()))
-	for _, want := range []string{`"digest":"` + s.ID.Digest() + `"`, `"actors":[{"user":"alice","reason":"ticket 7"}]`, `"created_at":"`, `"amr":[]`} {
+	for _, want := range []string{`"digest":"` + s.ID.Fingerprint() + `"`, `"actors":[{"user":"alice","reason":"ticket 7"}]`, `"created_at":"`, `"amr":[]`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %s in %s", want, text)
 		}

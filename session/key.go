@@ -11,6 +11,18 @@ import (
 // a binding that can be lost in passing would protect nobody.
 const KeyAttribute = "dpop_key"
 
+// BoundKey returns the RFC 7638 thumbprint of the key that the session is bound to, and ""
+// for a session without one. An attribute that is no thumbprint gives "?", which is that of no
+// key, so that such a session is bound to a key that nobody holds.
+func (s Session) BoundKey() string {
+	value, bound := s.Attributes.Get(KeyAttribute)
+	thumbprint, ok := value.(string)
+	if bound && (!ok || thumbprint == "") {
+		return "?"
+	}
+	return thumbprint
+}
+
 var errKeyLost = fmt.Errorf("%w: a change keeps the attribute %s, the key that the session is bound to", ErrInvalid, KeyAttribute)
 
 func losesKey(before, after Attributes) bool {

@@ -17,9 +17,9 @@ func TestNoChangeLosesTheKeyThatASessionIsBoundTo(t *testing.T) {
 		}
 		return a
 	}
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	bound := attributes(map[string]any{session.KeyAttribute: "thumbprint", "plan": "gold"})
-	s, _, err := m.Create(t.Context(), session.New{Tenant: acme, User: alice, Attributes: bound})
+	s, _, err := m.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, Attributes: bound})
 	if err != nil {
 		t.Fatal(err)
 	}

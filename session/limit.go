@@ -7,7 +7,7 @@ import (
 
 // How many live sessions a user may have in one tenant.
 const (
-	DefaultSessionLimit = 100  // of the zero [Limit]
+	DefaultSessionLimit = 100  // of the zero [SessionLimit]
 	MaxSessionLimit     = 1000 // the highest Limit
 
 	// MaxImpersonations is how many sessions by which somebody acts as the user there may be
@@ -20,18 +20,18 @@ const (
 // with one event. See [EventLimited].
 const MaxEvictions = 100
 
-// Creation says how [Store.Create] stores a session.
-type Creation struct {
+// CreateOptions says how [Store.Create] stores a session.
+type CreateOptions struct {
 	Lifetime time.Duration // until ExpiresAt
 	Until    time.Time     // ExpiresAt is not later; zero means no such bound
 	Refresh  Digest        // of the session's first refresh secret; the zero digest means none
-	Limit    Limit
+	Limit    SessionLimit
 }
 
-// Limit bounds how many live sessions a user has in one tenant at once (ASVS 7.1.2), and so
+// SessionLimit bounds how many live sessions a user has in one tenant at once (ASVS 7.1.2), and so
 // what one user can cost everybody else. The zero Limit is [DefaultSessionLimit], of which the
 // oldest give way.
-type Limit struct {
+type SessionLimit struct {
 	// Sessions is how many, the new one included: 1 to [MaxSessionLimit].
 	Sessions int
 
@@ -40,7 +40,7 @@ type Limit struct {
 }
 
 // LimitPolicy says what becomes of a sign-in when the user has as many sessions as the
-// [Limit] allows.
+// [SessionLimit] allows.
 type LimitPolicy uint8
 
 // The policies. The zero LimitPolicy is none of them.
@@ -57,18 +57,18 @@ const (
 )
 
 // OrDefault returns the limit that is kept to: l, or that of the zero Limit.
-func (l Limit) OrDefault() Limit {
-	if l == (Limit{}) {
-		return Limit{Sessions: DefaultSessionLimit, Policy: EvictOldest}
+func (l SessionLimit) OrDefault() SessionLimit {
+	if l == (SessionLimit{}) {
+		return SessionLimit{Sessions: DefaultSessionLimit, Policy: EvictOldest}
 	}
 	return l
 }
 
 // Validate returns nil for a limit that can be kept to, and an error wrapping [ErrInvalid]
 // for one that is half set or out of range.
-func (l Limit) Validate() error {
+func (l SessionLimit) Validate() error {
 	switch {
-	case l == Limit{}:
+	case l == SessionLimit{}:
 		return nil
 	case l.Policy != RejectNew && l.Policy != EvictOldest:
 		return fmt.Errorf("%w: limit of %d sessions with policy %d, which is neither RejectNew nor EvictOldest", ErrInvalid, l.Sessions, l.Policy)

@@ -18,12 +18,12 @@ import (
 // comes the zero Session and no token.
 type Manager struct {
 	store Store
-	opts  Options
+	opts  Config
 	keys  []*refreshKey // the current one first
 }
 
 // NewManager returns a Manager on store. Every wrong field of opts is named in the error.
-func NewManager(store Store, opts Options) (*Manager, error) {
+func NewManager(store Store, opts Config) (*Manager, error) {
 	if store == nil {
 		return nil, fmt.Errorf("%w: no Store", ErrInvalid)
 	}
@@ -39,8 +39,8 @@ func NewManager(store Store, opts Options) (*Manager, error) {
 	return &Manager{store: store, opts: opts, keys: keys}, nil
 }
 
-// New says who signs in. Tenant and User are required.
-type New struct {
+// SignIn says who signs in. Tenant and User are required.
+type SignIn struct {
 	Tenant     tenant.ID
 	User       UserID
 	Roles      Roles
@@ -56,9 +56,9 @@ type New struct {
 
 // Create signs a user in: it starts a session and its family of refresh tokens. The id is
 // always fresh, so that nobody can sign in under one that an attacker has chosen. It fails
-// with [ErrTooManySessions] where [Options].Limit says so, and with tenant.ErrUnknown until
+// with [ErrTooManySessions] where [Config].Limit says so, and with tenant.ErrUnknown until
 // [Manager.SetTenantStatus] has set the tenant up.
-func (m *Manager) Create(ctx context.Context, n New) (Session, RefreshToken, error) {
+func (m *Manager) Create(ctx context.Context, n SignIn) (Session, RefreshToken, error) {
 	s := Session{
 		ID: NewID(), Tenant: n.Tenant, User: n.User,
 		Roles: n.Roles, Attributes: n.Attributes, AMR: n.AMR, AuthTime: n.AuthTime,
@@ -68,7 +68,7 @@ func (m *Manager) Create(ctx context.Context, n New) (Session, RefreshToken, err
 		return Session{}, RefreshToken{}, err
 	}
 	first := firstClaims(s.Ref())
-	created, err := m.store.Create(ctx, s, Creation{Lifetime: m.opts.Lifetime, Refresh: first.digest(), Limit: m.opts.Limit})
+	created, err := m.store.Create(ctx, s, CreateOptions{Lifetime: m.opts.Lifetime, Refresh: first.digest(), Limit: m.opts.Limit})
 	if created, err = asked(s.Ref(), created, err); err != nil {
 		return Session{}, RefreshToken{}, err
 	}
@@ -137,7 +137,7 @@ func known(err error) error {
 }
 
 // Refresh exchanges the text of a refresh token for its successor and counts as a use of
-// the session. A client that got no answer may ask again within [Options].RefreshGrace:
+// the session. A client that got no answer may ask again within [Config].RefreshGrace:
 // it gets the same successor, however many ask at once and on whatever instance.
 //
 // [ErrRefreshInvalid] means that the text is no token of ours, found out without asking

@@ -14,7 +14,7 @@ import (
 )
 
 func TestSignInLoadAndSignOut(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	methods, err := session.NewMethods("pwd", "otp")
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func TestSignInLoadAndSignOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	authTime := time.Now().Add(-time.Minute)
-	s, token, err := m.Create(t.Context(), session.New{
+	s, token, err := m.Create(t.Context(), session.SignIn{
 		Tenant: acme, User: alice, Roles: session.MustRoles("editor"), Attributes: attributes, AMR: methods, AuthTime: authTime,
 	})
 	if err != nil || token.IsZero() {
@@ -55,7 +55,7 @@ func TestSignInLoadAndSignOut(t *testing.T) {
 }
 
 func TestEverySignInGetsAnIDOfItsOwn(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	seen := map[string]bool{}
 	for range 100 {
 		s, token := signIn(t, m)
@@ -68,9 +68,9 @@ func TestEverySignInGetsAnIDOfItsOwn(t *testing.T) {
 
 func TestIncompleteSignInsAndReferencesAskNobody(t *testing.T) {
 	store := &spy{Store: newStore(t)}
-	m := newManager(t, store, session.Options{})
+	m := newManager(t, store, session.Config{})
 	ctx := t.Context()
-	for _, n := range []session.New{{}, {Tenant: acme}, {User: alice}} {
+	for _, n := range []session.SignIn{{}, {Tenant: acme}, {User: alice}} {
 		_, token, err := m.Create(ctx, n)
 		wantErr(t, "Create", err, session.ErrInvalidID)
 		if !token.IsZero() {
@@ -93,7 +93,7 @@ func TestIncompleteSignInsAndReferencesAskNobody(t *testing.T) {
 
 // A token of one tenant names nothing in another, where the user has the same name.
 func TestASessionIsNotFoundThroughAnotherTenantOrUser(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	s, _ := signIn(t, m)
 	for _, ref := range []session.Ref{{Tenant: globex, User: alice, ID: s.ID}, {Tenant: acme, User: bob, ID: s.ID}} {
 		_, err := m.Load(t.Context(), ref)
@@ -112,7 +112,7 @@ func TestASessionIsNotFoundThroughAnotherTenantOrUser(t *testing.T) {
 }
 
 func TestAChangeOfRoleIsEffectiveOnTheNextLoad(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	s, _ := signIn(t, m)
 	updated, err := m.Update(t.Context(), s.Ref(), func(s *session.Session) error {
 		s.Roles = session.Roles{}
@@ -130,7 +130,7 @@ func TestAChangeOfRoleIsEffectiveOnTheNextLoad(t *testing.T) {
 
 func TestAnUpdateOrRotationCannotChangeWhoseSessionItIsNorItsEnd(t *testing.T) {
 	store := newStore(t)
-	m := newManager(t, store, session.Options{})
+	m := newManager(t, store, session.Config{})
 	s, _ := signIn(t, m)
 	for name, change := range map[string]func(*session.Session){
 		"id":                  func(s *session.Session) { s.ID = session.NewID() },
@@ -163,7 +163,7 @@ func TestAnUpdateOrRotationCannotChangeWhoseSessionItIsNorItsEnd(t *testing.T) {
 }
 
 func TestAnErrorOfTheChangeStoresNothing(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	s, _ := signIn(t, m)
 	failed := errors.New("no such role")
 	change := func(s *session.Session) error { s.Roles = session.MustRoles("admin"); return failed }
@@ -180,7 +180,7 @@ func TestAnErrorOfTheChangeStoresNothing(t *testing.T) {
 
 // Fixation: whoever planted the old id, or holds a refresh token of it, has nothing.
 func TestARotationLeavesTheOldIDAndItsRefreshTokenWorthless(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	s, planted := signIn(t, m)
 	stepUp := time.Now()
 	rotated, token, err := m.Rotate(t.Context(), s.Ref(), func(s *session.Session) error {
@@ -207,7 +207,7 @@ func TestAnOvertakenChangeIsMadeAgainAndInTheEndGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := newStore(t)
 		store := &spy{Store: inner}
-		m := newManager(t, store, session.Options{})
+		m := newManager(t, store, session.Config{})
 		s, _ := signIn(t, m)
 		overtakers := 3
 		attempts := 0
@@ -268,7 +268,7 @@ func overtake(t *testing.T, store session.Store, ref session.Ref) {
 
 func TestConcurrentUpdatesAllLand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, newStore(t), session.Options{})
+		m := newManager(t, newStore(t), session.Config{})
 		s, _ := signIn(t, m)
 		const writers, each = 8, 50
 		var wg sync.WaitGroup
@@ -297,7 +297,7 @@ func TestConcurrentUpdatesAllLand(t *testing.T) {
 }
 
 func TestRevokingAUserOrTenantOrEveryone(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	for name, revoke := range map[string]func() error{
 		"RevokeUser":   func() error { return m.RevokeUser(t.Context(), acme, alice) },
 		"RevokeTenant": func() error { return m.RevokeTenant(t.Context(), acme) },
@@ -317,7 +317,7 @@ func TestRevokingAUserOrTenantOrEveryone(t *testing.T) {
 }
 
 func TestASuspendedTenantKeepsItsSessions(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	s, token := signIn(t, m)
 	if err := m.SetTenantStatus(t.Context(), acme, tenant.Suspended); err != nil {
 		t.Fatal(err)
@@ -329,7 +329,7 @@ func TestASuspendedTenantKeepsItsSessions(t *testing.T) {
 	if errors.Is(err, session.ErrRefreshInvalid) {
 		t.Error("a suspended tenant's token was called invalid")
 	}
-	_, _, err = m.Create(t.Context(), session.New{Tenant: tenant.MustParse("nobody"), User: alice})
+	_, _, err = m.Create(t.Context(), session.SignIn{Tenant: tenant.MustParse("nobody"), User: alice})
 	wantErr(t, "Create in an unknown tenant", err, tenant.ErrUnknown)
 	if status, err := m.TenantStatus(t.Context(), acme); status != tenant.Suspended || err != nil {
 		t.Errorf("TenantStatus = %v, %v", status, err)

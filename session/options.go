@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Limits and defaults of [Options].
+// Limits and defaults of [Config].
 const (
 	DefaultLifetime     = 12 * time.Hour
 	MaxLifetime         = 90 * 24 * time.Hour
@@ -15,8 +15,8 @@ const (
 	MaxRefreshGrace     = time.Minute
 )
 
-// Options configures a [Manager]. Only Key is required.
-type Options struct {
+// Config configures a [Manager]. Only Key is required.
+type Config struct {
 	// Key authenticates refresh tokens: at least [MinKeyLength] random bytes, the same on
 	// every instance. Who has it and the tokens that were issued can make their successors.
 	Key SecretKey
@@ -43,12 +43,12 @@ type Options struct {
 
 	// Limit is how many live sessions a user may have in one tenant, and what becomes of a
 	// sign-in beyond. Default [DefaultSessionLimit], of which the oldest end.
-	Limit Limit
+	Limit SessionLimit
 }
 
 // withDefaults returns the options with every default filled in, or all that is wrong
 // with them, each problem starting with its field's name.
-func (o Options) withDefaults() (Options, error) {
+func (o Config) withDefaults() (Config, error) {
 	var problems []error
 	wrong := func(field, format string, args ...any) {
 		problems = append(problems, fmt.Errorf("%w: Options.%s: %s", ErrInvalid, field, fmt.Sprintf(format, args...)))
@@ -91,7 +91,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, errors.Join(problems...)
 }
 
-func (o Options) checkIdleTimeout(d time.Duration) error {
+func (o Config) checkIdleTimeout(d time.Duration) error {
 	if d < 2*TouchInterval || d > o.Lifetime {
 		return fmt.Errorf("%v is not between %v and the lifetime of %v", d, 2*TouchInterval, o.Lifetime)
 	}

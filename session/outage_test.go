@@ -14,7 +14,7 @@ import (
 func everyMethod(t *testing.T, m *session.Manager, ref session.Ref, refresh string, check func(method string, err error, gotSomething bool)) {
 	t.Helper()
 	ctx := t.Context()
-	s, token, err := m.Create(ctx, session.New{Tenant: acme, User: alice})
+	s, token, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice})
 	check("Create", err, !s.ID.IsZero() || !token.IsZero())
 	s, err = m.Load(ctx, ref)
 	check("Load", err, !s.ID.IsZero())
@@ -33,7 +33,7 @@ func everyMethod(t *testing.T, m *session.Manager, ref session.Ref, refresh stri
 	devices, err := m.Devices(ctx, ref)
 	check("Devices", err, len(devices) != 0)
 	check("RevokeOthers", m.RevokeOthers(ctx, ref), false)
-	check("RevokeDevice", m.RevokeDevice(ctx, ref, ref.ID.Digest()), false)
+	check("RevokeDevice", m.RevokeDevice(ctx, ref, ref.ID.Fingerprint()), false)
 	events, err := m.Events(ctx, acme, alice)
 	check("Events", err, len(events) != 0)
 	list, err := m.List(ctx, acme, alice)
@@ -59,7 +59,7 @@ func TestAnOutageOfTheStoreIsAnOutageAndAllowsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := &spy{Store: newStore(t)}
-			m := newManager(t, store, session.Options{})
+			m := newManager(t, store, session.Config{})
 			s, token := signIn(t, m)
 			store.fail = failure
 			everyMethod(t, m, s.Ref(), token.Reveal(), func(method string, err error, got bool) {
@@ -92,7 +92,7 @@ func TestEverySentinelOfTheStoreArrivesAsItIs(t *testing.T) {
 	} {
 		t.Run(sentinel.Error(), func(t *testing.T) {
 			store := &spy{Store: newStore(t)}
-			m := newManager(t, store, session.Options{})
+			m := newManager(t, store, session.Config{})
 			s, token := signIn(t, m)
 			store.fail = fmt.Errorf("asking the store: %w", sentinel)
 			everyMethod(t, m, s.Ref(), token.Reveal(), func(method string, err error, got bool) {
@@ -122,7 +122,7 @@ func TestARecordThatIsNotTheOneAskedForIsCorrupt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := &spy{Store: newStore(t)}
-			m := newManager(t, store, session.Options{})
+			m := newManager(t, store, session.Config{})
 			s, token := signIn(t, m)
 			store.swap = swap
 			everyMethod(t, m, s.Ref(), token.Reveal(), func(method string, err error, got bool) {
@@ -147,7 +147,7 @@ func TestARecordThatIsNotTheOneAskedForIsCorrupt(t *testing.T) {
 	}
 	t.Run("what Update and Rotate return is checked too", func(t *testing.T) {
 		store := &spy{Store: newStore(t)}
-		m := newManager(t, store, session.Options{})
+		m := newManager(t, store, session.Config{})
 		s, _ := signIn(t, m)
 		store.before = func() { store.swap = func(session.Session) session.Session { return other } }
 		_, err := m.Update(t.Context(), s.Ref(), func(*session.Session) error { return nil })
@@ -161,7 +161,7 @@ func TestARecordThatIsNotTheOneAskedForIsCorrupt(t *testing.T) {
 	})
 	t.Run("a refresh of another step", func(t *testing.T) {
 		store := &spy{Store: newStore(t)}
-		m := newManager(t, store, session.Options{})
+		m := newManager(t, store, session.Config{})
 		_, token := signIn(t, m)
 		store.step = func(out session.RefreshOutcome) session.RefreshOutcome { out.Salt[0] ^= 1; return out }
 		_, _, err := m.Refresh(t.Context(), token.Reveal())

@@ -34,7 +34,7 @@ func assertNoCanary(t *testing.T, out string, secrets ...string) {
 // Every printer, every verb, and every depth at which a secret may lie: fmt does not call
 // the methods of values in unexported fields.
 func TestSecretsAreShownByNoPrinter(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	s, token := signIn(t, m)
 	type hidden struct {
 		id      session.ID
@@ -100,10 +100,10 @@ func TestZeroSecretsPrintAndRevealNothing(t *testing.T) {
 func TestDigestsTellSessionsApartAndLeadBackToNone(t *testing.T) {
 	a, b := session.NewID(), session.NewID()
 	again, err := session.ParseID(a.Reveal())
-	if err != nil || again.Digest() != a.Digest() || a.Digest() == b.Digest() || len(a.Digest()) != 12 {
-		t.Errorf("%s %s %s %v", a.Digest(), again.Digest(), b.Digest(), err)
+	if err != nil || again.Fingerprint() != a.Fingerprint() || a.Fingerprint() == b.Fingerprint() || len(a.Fingerprint()) != 12 {
+		t.Errorf("%s %s %s %v", a.Fingerprint(), again.Fingerprint(), b.Fingerprint(), err)
 	}
-	if strings.Contains(hex.EncodeToString(a.Bytes()), a.Digest()) {
+	if strings.Contains(hex.EncodeToString(a.Bytes()), a.Fingerprint()) {
 		t.Error("the digest is a part of the id")
 	}
 }

@@ -43,7 +43,7 @@ func tabs(t *testing.T, m *session.Manager, token session.RefreshToken, n int) m
 // Keycloak's CVE-2026-1035 minted many tokens of one; SuperTokens displaces the winner;
 // others sign everybody out. Here all get one successor, byte for byte.
 func TestParallelRefreshesGetOneSuccessor(t *testing.T) {
-	m := newManager(t, newStore(t), session.Options{})
+	m := newManager(t, newStore(t), session.Config{})
 	_, token := signIn(t, m)
 	rounds, many := 100, 20
 	if os.Getenv("REEVE_SOAK") != "" {
@@ -69,7 +69,7 @@ func TestParallelRefreshesGetOneSuccessor(t *testing.T) {
 
 func TestARefreshWhoseAnswerWasLostIsRepeatedByteForByte(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, newStore(t), session.Options{})
+		m := newManager(t, newStore(t), session.Config{})
 		s, token := signIn(t, m)
 		_, lost, err := m.Refresh(t.Context(), token.Reveal())
 		if err != nil {
@@ -94,7 +94,7 @@ func TestARefreshTokenThatIsUsedLateEndsTheSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := newManager(t, newStore(t), session.Options{})
+				m := newManager(t, newStore(t), session.Config{})
 				s, token := signIn(t, m)
 				next := mustRefresh(t, m, token.Reveal())
 				late(t, m, next)
@@ -129,7 +129,7 @@ func (s *steps) Refresh(ctx context.Context, ref session.Ref, step session.Refre
 func TestARefreshSaysHowManyStepsWereTakenBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &steps{Store: newStore(t)}
-		m := newManager(t, store, session.Options{})
+		m := newManager(t, store, session.Config{})
 		s, token := signIn(t, m)
 		text := token.Reveal()
 		for range 3 {
@@ -145,7 +145,7 @@ func TestARefreshSaysHowManyStepsWereTakenBeforeIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := store.Create(t.Context(), session.Session{ID: lost.ID, Tenant: lost.Tenant, User: lost.User, IdleTimeout: time.Hour},
-			session.Creation{Lifetime: time.Hour, Refresh: session.Digest{1}}); err != nil {
+			session.CreateOptions{Lifetime: time.Hour, Refresh: session.Digest{1}}); err != nil {
 			t.Fatal(err)
 		}
 		for _, wait := range []time.Duration{0, session.BehindLimit} {
@@ -179,7 +179,7 @@ func mustRefresh(t *testing.T, m *session.Manager, text string) string {
 // nightscout/nocturne #326: 415 of 679 revocations for reuse hit honest users.
 func TestAStragglerWithinTheGraceIsNoTheft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, newStore(t), session.Options{})
+		m := newManager(t, newStore(t), session.Config{})
 		s, token := signIn(t, m)
 		current := token.Reveal()
 		for range 50 { // a fast tab and one that is always a step behind
@@ -198,7 +198,7 @@ func TestAStragglerWithinTheGraceIsNoTheft(t *testing.T) {
 
 func TestWithoutAGraceEveryRepetitionIsReuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, newStore(t), session.Options{RefreshGrace: -time.Second})
+		m := newManager(t, newStore(t), session.Config{RefreshGrace: -time.Second})
 		_, token := signIn(t, m)
 		mustRefresh(t, m, token.Reveal())
 		_, _, err := m.Refresh(t.Context(), token.Reveal())
@@ -209,7 +209,7 @@ func TestWithoutAGraceEveryRepetitionIsReuse(t *testing.T) {
 // ASVS 10.4.8.
 func TestNoRefreshMovesTheAbsoluteExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, newStore(t), session.Options{Lifetime: 2 * time.Hour})
+		m := newManager(t, newStore(t), session.Config{Lifetime: 2 * time.Hour})
 		s, token := signIn(t, m)
 		end := time.Now().Add(2 * time.Hour)
 		current := token.Reveal()
@@ -227,7 +227,7 @@ func TestNoRefreshMovesTheAbsoluteExpiry(t *testing.T) {
 
 func TestRefreshingKeepsAnIdleSessionAliveAndLetsAnUnusedOneEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, newStore(t), session.Options{IdleTimeout: time.Minute})
+		m := newManager(t, newStore(t), session.Config{IdleTimeout: time.Minute})
 		_, token := signIn(t, m)
 		current := token.Reveal()
 		for range 10 {
@@ -246,9 +246,9 @@ func TestRefreshingKeepsAnIdleSessionAliveAndLetsAnUnusedOneEnd(t *testing.T) {
 // own, and using both would look like theft.
 func TestAKeyIsChangedWithoutASignOut(t *testing.T) {
 	store := newStore(t)
-	prepared := newManager(t, store, session.Options{Key: key('o'), PreviousKeys: []session.SecretKey{key('n')}})
-	changed := newManager(t, store, session.Options{Key: key('n'), PreviousKeys: []session.SecretKey{key('x'), key('o')}})
-	done := newManager(t, store, session.Options{Key: key('n')})
+	prepared := newManager(t, store, session.Config{Key: key('o'), PreviousKeys: []session.SecretKey{key('n')}})
+	changed := newManager(t, store, session.Config{Key: key('n'), PreviousKeys: []session.SecretKey{key('x'), key('o')}})
+	done := newManager(t, store, session.Config{Key: key('n')})
 
 	_, token := signIn(t, prepared)
 	current := token.Reveal()
@@ -283,9 +283,9 @@ func TestAKeyIsChangedWithoutASignOut(t *testing.T) {
 // The server pays one MAC for a forgery, and the store nothing.
 func TestAForgedOrMalformedRefreshTokenAsksNobody(t *testing.T) {
 	store := &spy{Store: newStore(t)}
-	m := newManager(t, store, session.Options{})
+	m := newManager(t, store, session.Config{})
 	s, token := signIn(t, m)
-	stranger := newManager(t, newStore(t), session.Options{Key: key('e')})
+	stranger := newManager(t, newStore(t), session.Config{Key: key('e')})
 	_, foreign := signIn(t, stranger)
 	text := token.Reveal()
 	body := strings.TrimPrefix(text, "r1.")
@@ -358,7 +358,7 @@ func TestAForgedOrMalformedRefreshTokenAsksNobody(t *testing.T) {
 // What Redis holds must be of no use to who reads Redis: neither the token nor its secret.
 func TestTheStoreNeverSeesASecret(t *testing.T) {
 	store := &recorder{Store: newStore(t)}
-	m := newManager(t, store, session.Options{})
+	m := newManager(t, store, session.Config{})
 	_, token := signIn(t, m)
 	texts := []string{token.Reveal()}
 	for range 5 {

@@ -14,7 +14,7 @@ const (
 	macBytes   = sha256.Size
 )
 
-// refreshKey is one key of [Options], split by use, so that no use says anything about
+// refreshKey is one key of [Config], split by use, so that no use says anything about
 // another.
 type refreshKey struct {
 	id         [keyIDBytes]byte // finds the key again; public
@@ -38,7 +38,7 @@ func newRefreshKey(key []byte) (*refreshKey, error) {
 	return k, nil
 }
 
-func newRefreshKeys(opts Options) ([]*refreshKey, error) {
+func newRefreshKeys(opts Config) ([]*refreshKey, error) {
 	var keys []*refreshKey
 	for _, key := range append([]SecretKey{opts.Key}, opts.PreviousKeys...) {
 		k, err := newRefreshKey(key.Bytes())

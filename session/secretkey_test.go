@@ -93,11 +93,11 @@ func TestKeysAreEqualOnlyToThemselves(t *testing.T) {
 
 // A configuration that was printed must not be read back as one with a key.
 func TestAPrintedKeyIsNoKey(t *testing.T) {
-	text, err := json.Marshal(session.Options{Key: key('k')})
+	text, err := json.Marshal(session.Config{Key: key('k')})
 	if err != nil || !strings.Contains(string(text), `"Key":"[redacted]"`) {
 		t.Fatalf("%s, %v", text, err)
 	}
-	var opts session.Options
+	var opts session.Config
 	wantErr(t, "a printed key", json.Unmarshal(text, &opts), session.ErrInvalid)
 	if err := json.Unmarshal([]byte(`{"Key":"`+hex.EncodeToString(key('k').Bytes())+`"}`), &opts); err != nil || !opts.Key.Equal(key('k')) {
 		t.Errorf("a key in configuration: %v", err)

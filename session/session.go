@@ -4,8 +4,8 @@
 // what the caller is: roles, attributes and tenant. Ending the session therefore ends
 // every token that names it, and a change of role is effective on the next request.
 //
-//	manager, err := session.NewManager(store, session.Options{Key: key})
-//	s, refresh, err := manager.Create(ctx, session.New{Tenant: t, User: u, Roles: roles})
+//	manager, err := session.NewManager(store, session.Config{Key: key})
+//	s, refresh, err := manager.Create(ctx, session.SignIn{Tenant: t, User: u, Roles: roles})
 //	s, err = manager.Load(ctx, ref)      // ErrNotFound once it is revoked or expired
 //	err = manager.RevokeUser(ctx, t, u)  // one step, however many sessions there are
 //

@@ -50,7 +50,7 @@ type Store interface {
 	// together as one event, EventLimited. A session with Actors is no use of the limit: it is
 	// neither counted nor ended by it, and is created whatever c.Limit says. Of those the
 	// oldest are ended for one beyond MaxImpersonations.
-	Create(ctx context.Context, s Session, c Creation) (Session, error)
+	Create(ctx context.Context, s Session, c CreateOptions) (Session, error)
 
 	// Load returns the live session of ref and records the use, at most once in
 	// [TouchInterval], in the same step.
@@ -68,7 +68,7 @@ type Store interface {
 	// Rotate replaces the live session of old, if its version is still next.Version, by
 	// next, which has a fresh id and the same tenant and user. CreatedAt, ExpiresAt, the
 	// device, Actors and Origin are kept, and an AuthTime of zero means now; the old id and its
-	// refresh family are dead when Rotate returns. refresh is as in [Creation]. ErrConflict
+	// refresh family are dead when Rotate returns. refresh is as in [CreateOptions]. ErrConflict
 	// when the version differs, ErrExists when next's id is stored already (old's own id
 	// is), ErrInvalid when next is of another tenant or user, or Acting: by a rotation a user
 	// who acts as another is back, which is an event of its own kind.

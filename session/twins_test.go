@@ -28,7 +28,7 @@ var twins = map[string]struct {
 	want error
 }{
 	"Create": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
-		_, _, err := m.Create(ctx, session.New{Tenant: ref.Tenant, User: ref.User, Roles: session.MustRoles("owner")})
+		_, _, err := m.Create(ctx, session.SignIn{Tenant: ref.Tenant, User: ref.User, Roles: session.MustRoles("owner")})
 		return err
 	}, nil},
 	"Load": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
@@ -45,7 +45,7 @@ var twins = map[string]struct {
 	}, session.ErrNotFound},
 	"Refresh": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		// A token names its owner and is sealed: the stranger's own is all he can present.
-		_, token, err := m.Create(ctx, session.New{Tenant: ref.Tenant, User: ref.User})
+		_, token, err := m.Create(ctx, session.SignIn{Tenant: ref.Tenant, User: ref.User})
 		if err == nil {
 			_, _, err = m.Refresh(ctx, token.Reveal())
 		}
@@ -91,7 +91,7 @@ var twins = map[string]struct {
 		return m.RevokeOthers(ctx, ref)
 	}, session.ErrNotFound},
 	"RevokeDevice": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
-		return m.RevokeDevice(ctx, ref, ours.ID.Digest())
+		return m.RevokeDevice(ctx, ref, ours.ID.Fingerprint())
 	}, session.ErrNotFound},
 	"RevokeUser": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		return m.RevokeUser(ctx, ref.Tenant, ref.User)
@@ -119,14 +119,14 @@ var twins = map[string]struct {
 	}, nil},
 	"Devices": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
 		list, err := m.Devices(ctx, ref)
-		if slices.ContainsFunc(list, func(d session.Device) bool { return d.Digest == ours.ID.Digest() || d.Current }) {
+		if slices.ContainsFunc(list, func(d session.Device) bool { return d.Digest == ours.ID.Fingerprint() || d.Current }) {
 			return errors.New("the device of another is shown")
 		}
 		return err
 	}, nil},
 	"Events": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
 		list, err := m.Events(ctx, ref.Tenant, ref.User)
-		if slices.ContainsFunc(list, func(e session.Event) bool { return e.Session == ours.ID.Digest() }) {
+		if slices.ContainsFunc(list, func(e session.Event) bool { return e.Session == ours.ID.Fingerprint() }) {
 			return errors.New("an event of another's session is shown")
 		}
 		return err
@@ -168,13 +168,13 @@ func TestNoCallOfAStrangerChangesWhatAnOwnerSees(t *testing.T) {
 		ours, theirs := pair[0], pair[1]
 		for _, name := range slices.Sorted(maps.Keys(twins)) {
 			store := newStore(t)
-			m := newManager(t, store, session.Options{})
+			m := newManager(t, store, session.Config{})
 			for _, id := range []tenant.ID{ours.tenant, theirs.tenant, tenant.MustParse("elsewhere")} {
 				if err := m.SetTenantStatus(ctx, id, tenant.Active); err != nil {
 					t.Fatal(err)
 				}
 			}
-			s, token, err := m.Create(ctx, session.New{Tenant: ours.tenant, User: ours.user})
+			s, token, err := m.Create(ctx, session.SignIn{Tenant: ours.tenant, User: ours.user})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -84,7 +84,7 @@ func Request(t testing.TB, engine *policy.Engine, c Caller, r *http.Request) *ht
 	}
 	var bound context.Context
 	guard, err := authz.Config{
-		Tokens:        authz.Must(token.NewVerifier(signer.Trust())),
+		Tokens:        authz.Must(token.NewVerifier(signer.Issuer())),
 		Sessions:      onlySession{s},
 		Policy:        engine,
 		HideExistence: c.Config.HideExistence,

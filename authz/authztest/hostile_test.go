@@ -28,18 +28,18 @@ func TestHostileAgainstASmallService(t *testing.T) {
 		t.Fatal(err)
 	}
 	signer := authz.Must(token.NewSigner(token.SignerConfig{Issuer: "https://id.test", Audience: "billing", KeyID: "1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key)}))
-	sessions := authz.Must(session.NewManager(memstore.New(), session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}))
+	sessions := authz.Must(session.NewManager(memstore.New(), session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}))
 	acme := tenant.MustParse("acme")
 	if err := sessions.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := sessions.Create(t.Context(), session.New{Tenant: acme, User: session.MustParseUserID("alice")})
+	s, _, err := sessions.Create(t.Context(), session.SignIn{Tenant: acme, User: session.MustParseUserID("alice")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := echo.New()
 	e.Use(authz.Middleware(authz.Config{
-		Tokens:   authz.Must(token.NewVerifier(signer.Trust())),
+		Tokens:   authz.Must(token.NewVerifier(signer.Issuer())),
 		Sessions: sessions,
 		Policy:   smallPolicy(t, "p, role:authenticated, *, /me, GET, true, allow\n"),
 		Timeout:  20 * time.Second, // a busy machine must not look like an outage

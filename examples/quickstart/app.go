@@ -143,7 +143,7 @@ func (a *app) openSessions(ctx context.Context, cfg config, secrets keys) error 
 		}
 		return fmt.Errorf("Redis at %s cannot be reached: %w", redisHost(cfg.redis), err)
 	}
-	if a.sessions, err = session.NewManager(store, session.Options{Key: secrets.Session}); err != nil {
+	if a.sessions, err = session.NewManager(store, session.Config{Key: secrets.Session}); err != nil {
 		return err
 	}
 	return a.setUpTenants(ctx)
@@ -154,7 +154,7 @@ func (a *app) openStore(redisURL string, secrets keys) (session.Store, error) {
 		a.ping = func(context.Context) error { return nil }
 		return memstore.New(), nil
 	}
-	store, err := redisstore.Open(redisURL, redisstore.Options{
+	store, err := redisstore.Open(redisURL, redisstore.Config{
 		NameKey:  secrets.RedisName,
 		SealKeys: []session.SecretKey{secrets.RedisSeal},
 		Prefix:   "quickstart",
@@ -170,7 +170,7 @@ func (a *app) openStore(redisURL string, secrets keys) (session.Store, error) {
 
 // openRoutes puts Reeve in front of every route. Who may use which is in the policy.
 func (a *app) openRoutes() error {
-	verifier, err := token.NewVerifier(a.signer.Trust())
+	verifier, err := token.NewVerifier(a.signer.Issuer())
 	if err != nil {
 		return err
 	}

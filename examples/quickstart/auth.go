@@ -37,7 +37,7 @@ func (a *app) login(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s, refresh, err := a.create(c.Request().Context(), session.New{
+	s, refresh, err := a.create(c.Request().Context(), session.SignIn{
 		Tenant: acc.tenant,
 		User:   acc.user,
 		Roles:  acc.roles,

@@ -105,7 +105,7 @@ func (a *app) isLost(ctx context.Context, id tenant.ID) (bool, error) {
 
 // create signs an account in. The password was right: that the tenant's status is lost must
 // not look like a wrong one.
-func (a *app) create(ctx context.Context, n session.New) (session.Session, session.RefreshToken, error) {
+func (a *app) create(ctx context.Context, n session.SignIn) (session.Session, session.RefreshToken, error) {
 	s, refresh, err := a.sessions.Create(ctx, n)
 	if errors.Is(err, tenant.ErrUnknown) {
 		return s, refresh, fmt.Errorf("%w: the status of tenant %s is lost", errTenantLost, n.Tenant)

@@ -26,15 +26,15 @@ import (
 func reeveSessions(b *testing.B, url string) (*session.Manager, session.Session) {
 	b.Helper()
 	random := session.NewSecretKey([]byte(strings.Repeat("k-", 16)))
-	store, err := redisstore.Open(url, redisstore.Options{
+	store, err := redisstore.Open(url, redisstore.Config{
 		NameKey: random, SealKeys: []session.SecretKey{random}, Timeout: 5 * time.Second,
-		Prefix: "bench-" + session.NewID().Digest(),
+		Prefix: "bench-" + session.NewID().Fingerprint(),
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { store.Close() })
-	m, err := session.NewManager(store, session.Options{Key: random})
+	m, err := session.NewManager(store, session.Config{Key: random})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func reeveSessions(b *testing.B, url string) (*session.Manager, session.Session)
 	if err := m.SetTenantStatus(b.Context(), acme, tenant.Active); err != nil {
 		b.Fatal(err)
 	}
-	s, _, err := m.Create(b.Context(), session.New{Tenant: acme, User: session.MustParseUserID("alice"), Roles: session.MustRoles("editor")})
+	s, _, err := m.Create(b.Context(), session.SignIn{Tenant: acme, User: session.MustParseUserID("alice"), Roles: session.MustRoles("editor")})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func TestADiffOfTwoConfigsShowsNoKey(t *testing.T) {
 	all := cmp.Exporter(func(reflect.Type) bool { return true })
 	for kind, key := range one {
 		for name, diff := range map[string]string{
-			"Options":      cmp.Diff(session.Options{Key: key}, session.Options{Key: other}),
+			"Options":      cmp.Diff(session.Config{Key: key}, session.Config{Key: other}),
 			"SignerConfig": cmp.Diff(token.SignerConfig{Key: key}, token.SignerConfig{Key: other}, all),
 			"a slice":      cmp.Diff([]session.SecretKey{key}, []session.SecretKey{other, key}),
 			"hidden":       cmp.Diff(struct{ k *session.SecretKey }{&key}, struct{ k *session.SecretKey }{&other}, all),
@@ -186,8 +186,8 @@ func TestNoExportedTypeShowsAConfiguredKey(t *testing.T) {
 	}
 	// The walk fills what the services fill.
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[session.SecretKey](), reflect.TypeFor[session.Options](), reflect.TypeFor[redisstore.Options](), reflect.TypeFor[redispolicy.PublisherOptions](),
-		reflect.TypeFor[token.SignerConfig](), reflect.TypeFor[token.ProofConfig](),
+		reflect.TypeFor[session.SecretKey](), reflect.TypeFor[session.Config](), reflect.TypeFor[redisstore.Config](), reflect.TypeFor[redispolicy.PublisherOptions](),
+		reflect.TypeFor[token.SignerConfig](), reflect.TypeFor[token.DPoPConfig](),
 	} {
 		if !holders[typ.String()] {
 			t.Errorf("%v was not filled", typ)
@@ -245,18 +245,18 @@ func TestNothingThatWasMadeOfAKeyShowsIt(t *testing.T) {
 	}
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", ContextTimeoutEnabled: true})
 	defer client.Close()
-	store := must(redisstore.Open("redis://:"+canary[:20]+"@127.0.0.1:1", redisstore.Options{NameKey: secret, SealKeys: []session.SecretKey{secret}})).(*redisstore.Store)
+	store := must(redisstore.Open("redis://:"+canary[:20]+"@127.0.0.1:1", redisstore.Config{NameKey: secret, SealKeys: []session.SecretKey{secret}})).(*redisstore.Store)
 	defer store.Close()
 	sign := func(alg token.Algorithm, key session.SecretKey) *token.Signer {
 		return must(token.NewSigner(token.SignerConfig{Issuer: "https://id.test", Audience: "api", KeyID: "k", Algorithm: alg, Key: key})).(*token.Signer)
 	}
 	for name, v := range map[string]any{
-		"session.Manager":       *must(session.NewManager(memstore.New(), session.Options{Key: secret})).(*session.Manager),
-		"session.Manager, more": *must(session.NewManager(store, session.Options{Key: session.NewSecretKey([]byte(strings.ToUpper(canary))), PreviousKeys: []session.SecretKey{secret}})).(*session.Manager),
+		"session.Manager":       *must(session.NewManager(memstore.New(), session.Config{Key: secret})).(*session.Manager),
+		"session.Manager, more": *must(session.NewManager(store, session.Config{Key: session.NewSecretKey([]byte(strings.ToUpper(canary))), PreviousKeys: []session.SecretKey{secret}})).(*session.Manager),
 		"token.Signer of HMAC":  *sign(token.HS256, secret), "token.Signer of Ed25519": *sign(token.EdDSA, private),
-		"token.Key": must(token.NewKey("k", token.HS512, secret)), "token.Issuer": sign(token.HS256, secret).Trust(),
+		"token.Key": must(token.NewKey("k", token.HS512, secret)), "token.Issuer": sign(token.HS256, secret).Issuer(),
 		"token.KeySet":              *must(token.NewKeySet(sign(token.HS256, secret).Key())).(*token.KeySet),
-		"token.ProofVerifier":       *must(token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}, NonceKey: secret})).(*token.ProofVerifier),
+		"token.ProofVerifier":       *must(token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}, NonceKey: secret})).(*token.DPoPVerifier),
 		"redispolicy.Publisher":     *must(redispolicy.NewPublisher(client, redispolicy.PublisherOptions{Name: "shop", Key: private})).(*redispolicy.Publisher),
 		"pointer to redisstore":     store,
 		"a slice of SecretKey":      []session.SecretKey{secret, private},

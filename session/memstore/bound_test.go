@@ -26,7 +26,7 @@ func create(t testing.TB, st *Store, owner tenant.ID, user session.UserID, lifet
 	t.Helper()
 	s, err := st.Create(t.Context(), session.Session{
 		ID: session.NewID(), Tenant: owner, User: user, IdleTimeout: lifetime,
-	}, session.Creation{Lifetime: lifetime, Refresh: session.Digest{1}})
+	}, session.CreateOptions{Lifetime: lifetime, Refresh: session.Digest{1}})
 	if err != nil {
 		t.Fatal(err)
 	}

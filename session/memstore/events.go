@@ -38,7 +38,7 @@ func (st *Store) log(t tenant.ID, u session.UserID, e session.Event) {
 
 // happened logs what happened to one session, by the request of ctx.
 func (st *Store) happened(ctx context.Context, s session.Session, e session.Event) {
-	e.Session, e.Actor = s.ID.Digest(), actorOf(ctx)
+	e.Session, e.Actor = s.ID.Fingerprint(), actorOf(ctx)
 	if actor, ok := s.Actors.Current(); ok {
 		e.Actor = actor.User
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Create implements [session.Store].
-func (st *Store) Create(ctx context.Context, s session.Session, c session.Creation) (session.Session, error) {
+func (st *Store) Create(ctx context.Context, s session.Session, c session.CreateOptions) (session.Session, error) {
 	if err := s.Validate(); err != nil {
 		return session.Session{}, err
 	}
@@ -55,11 +55,11 @@ func (st *Store) Create(ctx context.Context, s session.Session, c session.Creati
 
 // makeRoom applies the limit to the live sessions of the owner of s: their own, or where somebody
 // acts as them those by which others do, which have a limit of their own.
-func (st *Store) makeRoom(ctx context.Context, state *tenantState, s session.Session, limit session.Limit, now time.Time) error {
+func (st *Store) makeRoom(ctx context.Context, state *tenantState, s session.Session, limit session.SessionLimit, now time.Time) error {
 	acts := s.Actors.Len() > 0
 	limit = limit.OrDefault()
 	if acts {
-		limit = session.Limit{Sessions: session.MaxImpersonations, Policy: session.EvictOldest}
+		limit = session.SessionLimit{Sessions: session.MaxImpersonations, Policy: session.EvictOldest}
 	}
 	among := func(other session.Session) bool { return other.Actors.Len() > 0 == acts && isLive(other, now) }
 	over := 1 - limit.Sessions
@@ -171,7 +171,7 @@ func (st *Store) Rotate(ctx context.Context, old session.Ref, next session.Sessi
 	if next.AuthTime.IsZero() {
 		rotated.AuthTime = now
 	}
-	event := session.Event{Kind: session.EventRotated, At: now, Next: next.ID.Digest()}
+	event := session.Event{Kind: session.EventRotated, At: now, Next: next.ID.Fingerprint()}
 	if !r.session.Acting.IsZero() {
 		event.Kind = session.EventImpersonationEnded
 	}

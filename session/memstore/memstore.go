@@ -2,7 +2,7 @@
 //
 //	store := memstore.New()
 //	err := store.SetTenantStatus(ctx, acme, tenant.Active)
-//	manager, err := session.NewManager(store, session.Options{Key: key})
+//	manager, err := session.NewManager(store, session.Config{Key: key})
 //
 // It serves programs of one process, and tests. It is also the model that says what a
 // [session.Store] means: one mutex, plain maps, every method readable beside its contract.

@@ -11,9 +11,9 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// DefaultReplayLimit is how many keys a [Replay] holds unless told otherwise, in about 100
+// defaultReplayLimit is how many keys a [Replay] holds unless told otherwise, in about 100
 // bytes each.
-const DefaultReplayLimit = 1 << 18
+const defaultReplayLimit = 1 << 18
 
 // Replay remembers in the memory of one process what was used: DPoP proofs and logout
 // tokens, see token.ReplayStore. Only [NewReplay] makes a usable one. It is safe for
@@ -34,12 +34,12 @@ type Replay struct {
 	queue expiries
 }
 
-// NewReplay returns an empty store of at most limit keys, 0 for [DefaultReplayLimit]. When
+// NewReplay returns an empty store of at most limit keys, 0 for [defaultReplayLimit]. When
 // it is full of keys that have not ended, or as full as the client may fill it, Use fails with
 // session.ErrUnavailable: to forget one early would be to accept it twice.
 func NewReplay(limit int) *Replay {
 	if limit <= 0 {
-		limit = DefaultReplayLimit
+		limit = defaultReplayLimit
 	}
 	return &Replay{limit: limit, ends: map[[sha256.Size]byte]time.Time{}, held: map[string]int{}}
 }

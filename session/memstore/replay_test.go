@@ -16,7 +16,7 @@ import (
 func TestReplayKeepsTheContract(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := memstore.NewReplay(0)
-		sessiontest.Replay(t, r, r)
+		sessiontest.RunReplay(t, r, r)
 	})
 }
 

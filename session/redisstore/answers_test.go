@@ -168,7 +168,7 @@ func methods() map[string]func(context.Context, *redisstore.Store) error {
 		"Load":  func(ctx context.Context, st *redisstore.Store) error { return one(st.Load(ctx, s.Ref())) },
 		"Touch": func(ctx context.Context, st *redisstore.Store) error { return st.Touch(ctx, s.Ref()) },
 		"Create": func(ctx context.Context, st *redisstore.Store) error {
-			return one(st.Create(ctx, s, session.Creation{Lifetime: time.Hour, Refresh: digest}))
+			return one(st.Create(ctx, s, session.CreateOptions{Lifetime: time.Hour, Refresh: digest}))
 		},
 		"Update": func(ctx context.Context, st *redisstore.Store) error { return one(st.Update(ctx, s)) },
 		"Rotate": func(ctx context.Context, st *redisstore.Store) error {

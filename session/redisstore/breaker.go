@@ -27,21 +27,21 @@ const (
 // other error of the client does.
 var errBreakerOpen = errors.New("redis did not answer lately, and is not asked")
 
-// BreakerStats is the state of a store's breaker and its counts since the store was made.
-type BreakerStats struct {
+// Stats is the state of a store's breaker and its counts since the store was made.
+type Stats struct {
 	Open    bool
 	Opened  uint64 // times that it opened
 	Refused uint64 // calls that failed without asking Redis
 	Probes  uint64 // questions whether Redis is back
 }
 
-// Breaker returns the state of the breaker. It opens after 5 outages in a row, or when half
+// Stats returns the state of the breaker. It opens after 5 outages in a row, or when half
 // of the calls of a second are outages. While it is open every call fails at once with
 // session.ErrUnavailable, and every 250 ms one probe, which no caller waits for, asks
 // whether Redis is back; the first that succeeds closes it. An answer of Redis, also that
 // a session is gone or memory is short, is no outage, and neither is a caller that went
 // away. On a cluster it opens after 64 in a row, when no master is left that answers.
-func (s *Store) Breaker() BreakerStats { return s.client.breaker.stats() }
+func (s *Store) Stats() Stats { return s.client.breaker.stats() }
 
 // breakerSettings are what a breaker is made of.
 type breakerSettings struct {
@@ -160,8 +160,8 @@ func (b *breaker) close() {
 	b.probing.Wait()
 }
 
-func (b *breaker) stats() BreakerStats {
-	return BreakerStats{Open: b.open.Load(), Opened: b.opened.Load(), Refused: b.refused.Load(), Probes: b.probes.Load()}
+func (b *breaker) stats() Stats {
+	return Stats{Open: b.open.Load(), Opened: b.opened.Load(), Refused: b.refused.Load(), Probes: b.probes.Load()}
 }
 
 // silent are the errors by which a server says that it answers nothing for now. Others,

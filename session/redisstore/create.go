@@ -12,7 +12,7 @@ import (
 // Create implements [session.Store]. The epochs are read, and sealed into the record,
 // before the script stores it: a revocation in between leaves a session that is dead on
 // arrival, never one that outlives it.
-func (s *Store) Create(ctx context.Context, n session.Session, c session.Creation) (session.Session, error) {
+func (s *Store) Create(ctx context.Context, n session.Session, c session.CreateOptions) (session.Session, error) {
 	created, err := s.create(ctx, n, c)
 	if err != nil {
 		return session.Session{}, wrap("create", err)
@@ -20,7 +20,7 @@ func (s *Store) Create(ctx context.Context, n session.Session, c session.Creatio
 	return created, nil
 }
 
-func (s *Store) create(ctx context.Context, n session.Session, c session.Creation) (session.Session, error) {
+func (s *Store) create(ctx context.Context, n session.Session, c session.CreateOptions) (session.Session, error) {
 	if err := n.Validate(); err != nil {
 		return session.Session{}, err
 	}
@@ -108,7 +108,7 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.Creatio
 	limit, created := c.Limit.OrDefault(), now.UnixMicro()
 	var reason []byte
 	if actor, impersonated := n.Actors.Current(); impersonated {
-		limit, created = session.Limit{Sessions: session.MaxImpersonations, Policy: session.EvictOldest}, -created
+		limit, created = session.SessionLimit{Sessions: session.MaxImpersonations, Policy: session.EvictOldest}, -created
 		if reason, err = s.sealReason(user, keys, actor.Reason); err != nil {
 			return session.Session{}, err
 		}

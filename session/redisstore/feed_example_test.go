@@ -18,7 +18,7 @@ func ExampleNewFeed() {
 		}
 		return k
 	}
-	store, err := redisstore.Open(os.Getenv("REDIS_URL"), redisstore.Options{
+	store, err := redisstore.Open(os.Getenv("REDIS_URL"), redisstore.Config{
 		NameKey:  key("NAME_KEY"),
 		SealKeys: []session.SecretKey{key("SEAL_KEY")},
 		OnBreaker: func(open bool) {
@@ -37,7 +37,7 @@ func ExampleNewFeed() {
 	cache.Start()
 	defer cache.Close()
 
-	manager, err := session.NewManager(cache, session.Options{Key: key("REFRESH_KEY")})
+	manager, err := session.NewManager(cache, session.Config{Key: key("REFRESH_KEY")})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -14,7 +14,7 @@ type guarded struct {
 	breaker *breaker
 }
 
-func newGuarded(client redis.UniversalClient, opts Options) *guarded {
+func newGuarded(client redis.UniversalClient, opts Config) *guarded {
 	settings := breakerSettings{consecutive: 5, ratio: true, onChange: opts.OnBreaker}
 	if _, cluster := client.(*redis.ClusterClient); cluster {
 		// One master of several that is gone must not lock out the tenants of the others:

@@ -50,25 +50,25 @@ func TestBadInputIsRefusedBeforeRedisIsAsked(t *testing.T) {
 
 	server, addr := startFake(t, func(string) string { return "" })
 	store := openFake(t, addr)
-	for what, change := range map[string]func(s *session.Session, c *session.Creation){
-		"no tenant": func(s *session.Session, _ *session.Creation) { s.Tenant = tenant.ID{} },
-		"no user":   func(s *session.Session, _ *session.Creation) { s.User = session.UserID{} },
-		"no id":     func(s *session.Session, _ *session.Creation) { s.ID = session.ID{} },
-		"user agent too long": func(s *session.Session, _ *session.Creation) {
+	for what, change := range map[string]func(s *session.Session, c *session.CreateOptions){
+		"no tenant": func(s *session.Session, _ *session.CreateOptions) { s.Tenant = tenant.ID{} },
+		"no user":   func(s *session.Session, _ *session.CreateOptions) { s.User = session.UserID{} },
+		"no id":     func(s *session.Session, _ *session.CreateOptions) { s.ID = session.ID{} },
+		"user agent too long": func(s *session.Session, _ *session.CreateOptions) {
 			s.UserAgent = strings.Repeat("a", session.MaxUserAgentLength+1)
 		},
-		"user agent not UTF-8": func(s *session.Session, _ *session.Creation) { s.UserAgent = "a\xff" },
-		"address too long": func(s *session.Session, _ *session.Creation) {
+		"user agent not UTF-8": func(s *session.Session, _ *session.CreateOptions) { s.UserAgent = "a\xff" },
+		"address too long": func(s *session.Session, _ *session.CreateOptions) {
 			s.Address = strings.Repeat("1", session.MaxAddressLength+1)
 		},
-		"address not UTF-8":   func(s *session.Session, _ *session.Creation) { s.Address = "\xff" },
-		"no idle timeout":     func(s *session.Session, _ *session.Creation) { s.IdleTimeout = 0 },
-		"no lifetime":         func(_ *session.Session, c *session.Creation) { c.Lifetime = 0 },
-		"a lifetime too long": func(_ *session.Session, c *session.Creation) { c.Lifetime = 11 * 365 * 24 * time.Hour },
-		"half a limit":        func(_ *session.Session, c *session.Creation) { c.Limit.Sessions = 1 },
+		"address not UTF-8":   func(s *session.Session, _ *session.CreateOptions) { s.Address = "\xff" },
+		"no idle timeout":     func(s *session.Session, _ *session.CreateOptions) { s.IdleTimeout = 0 },
+		"no lifetime":         func(_ *session.Session, c *session.CreateOptions) { c.Lifetime = 0 },
+		"a lifetime too long": func(_ *session.Session, c *session.CreateOptions) { c.Lifetime = 11 * 365 * 24 * time.Hour },
+		"half a limit":        func(_ *session.Session, c *session.CreateOptions) { c.Limit.Sessions = 1 },
 	} {
 		s := session.Session{ID: session.NewID(), Tenant: acme, User: alice, IdleTimeout: time.Hour}
-		c := session.Creation{Lifetime: time.Hour}
+		c := session.CreateOptions{Lifetime: time.Hour}
 		change(&s, &c)
 		if _, err := store.Create(t.Context(), s, c); !errors.Is(err, session.ErrInvalid) && !errors.Is(err, session.ErrInvalidID) {
 			t.Errorf("Create with %s: %v", what, err)

@@ -132,7 +132,7 @@ func awayFrom(t *testing.T, p *pipeServer, f func(t *testing.T, s *Store)) {
 			MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		})
 		key := session.NewSecretKey(bytes.Repeat([]byte("k-"), 16))
-		s, err := New(client, Options{NameKey: key, SealKeys: []session.SecretKey{key}})
+		s, err := New(client, Config{NameKey: key, SealKeys: []session.SecretKey{key}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -313,7 +313,7 @@ func TestWhatBefallsOneLoadIsItsOwn(t *testing.T) {
 		if n := len(p.seen()); n != tenantTrips+1 {
 			t.Errorf("%d trips", n)
 		}
-		if stats := s.Breaker(); stats.Open || s.client.breaker.row != 0 {
+		if stats := s.Stats(); stats.Open || s.client.breaker.row != 0 {
 			t.Errorf("answers count as outages: %+v", stats)
 		}
 	})
@@ -362,10 +362,10 @@ func TestASilentServerCostsEachLoadItsOwnTime(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if stats := s.Breaker(); !stats.Open || stats.Opened != 1 {
+		if stats := s.Stats(); !stats.Open || stats.Opened != 1 {
 			t.Errorf("the breaker: %+v", stats)
 		}
-		before := s.Breaker().Refused
+		before := s.Stats().Refused
 		for range 10 {
 			all.Go(func() {
 				if err := s.loadOf(context.Background(), acme, "x"); !errors.Is(err, errBreakerOpen) {
@@ -374,7 +374,7 @@ func TestASilentServerCostsEachLoadItsOwnTime(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if n := s.Breaker().Refused - before; n != 10 {
+		if n := s.Stats().Refused - before; n != 10 {
 			t.Errorf("10 loads were refused and %d are counted", n)
 		}
 		time.Sleep(time.Second) // trips that nobody waits for are over
@@ -447,7 +447,7 @@ func TestGatheringCostsALoadThatIsAloneNoAllocation(t *testing.T) {
 	})
 	defer client.Close()
 	key := session.NewSecretKey(bytes.Repeat([]byte("k-"), 16))
-	s, err := New(client, Options{NameKey: key, SealKeys: []session.SecretKey{key}})
+	s, err := New(client, Config{NameKey: key, SealKeys: []session.SecretKey{key}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func (n names) mac(what string, parts ...string) [sha256.Size]byte {
 func (n names) memberOf(id session.ID) string {
 	sum := n.mac("session", string(id.Bytes()))
 	member := sum[:digestBytes]
-	shown, _ := hex.DecodeString(id.Digest())
+	shown, _ := hex.DecodeString(id.Fingerprint())
 	pad := n.mac("session digest", string(member))
 	for i := range shown {
 		shown[i] ^= pad[i]

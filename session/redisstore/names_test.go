@@ -89,10 +89,10 @@ func TestPartsOfADigestAreNotRunTogether(t *testing.T) {
 func TestAMemberLeadsToTheDigestOfItsSessionOnlyWithTheKey(t *testing.T) {
 	n, id := testNames(t, 1), session.NewID()
 	member := n.memberOf(id)
-	if shown, ok := n.shown(member); !ok || shown != id.Digest() {
-		t.Errorf("%q, %v, want %q", shown, ok, id.Digest())
+	if shown, ok := n.shown(member); !ok || shown != id.Fingerprint() {
+		t.Errorf("%q, %v, want %q", shown, ok, id.Fingerprint())
 	}
-	if shown, _ := testNames(t, 2).shown(member); shown == id.Digest() {
+	if shown, _ := testNames(t, 2).shown(member); shown == id.Fingerprint() {
 		t.Error("another key shows the digest")
 	}
 	for _, text := range []string{"", "x", "=", member[:20], member + "!"} {
@@ -107,7 +107,7 @@ func TestNoIDIsInAKeyName(t *testing.T) {
 	ref := session.Ref{Tenant: tenant.MustParse("canary-tenant"), User: session.MustParseUserID("canary-user"), ID: session.NewID()}
 	user, keys := n.ref(ref)
 	for _, key := range append(user.all(keys), n.tenant(ref.Tenant), n.global(), keys.member) {
-		for _, secret := range []string{"canary", ref.ID.Reveal(), ref.ID.Digest(), string(ref.ID.Bytes())} {
+		for _, secret := range []string{"canary", ref.ID.Reveal(), ref.ID.Fingerprint(), string(ref.ID.Bytes())} {
 			if strings.Contains(key, secret) {
 				t.Errorf("%q contains %q", key, secret)
 			}

@@ -17,9 +17,9 @@ const (
 	maxTimeout     = 5 * time.Second
 )
 
-// Options configures a [Store]. Every process that shares the sessions needs the same
+// Config configures a [Store]. Every process that shares the sessions needs the same
 // NameKey and Prefix, and SealKeys that open what the others seal.
-type Options struct {
+type Config struct {
 	// NameKey keys the digests that stand for ids in key names. Required, 32 random bytes
 	// or more. It never rotates: under another key no session is found.
 	NameKey session.SecretKey
@@ -46,7 +46,7 @@ type Options struct {
 	WaitReplicas int
 
 	// OnBreaker is called when the store stops asking Redis because it does not answer,
-	// with true, and with false when it asks again; see [Store.Breaker]. It is for logs
+	// with true, and with false when it asks again; see [Store.Stats]. It is for logs
 	// and metrics and must return at once. Optional.
 	OnBreaker func(open bool)
 
@@ -64,7 +64,7 @@ type Options struct {
 var prefixPattern = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 
 // complete returns the options with their defaults set, or every problem they have.
-func (o Options) complete() (Options, error) {
+func (o Config) complete() (Config, error) {
 	if o.Prefix == "" {
 		o.Prefix = defaultPrefix
 	}
@@ -99,7 +99,7 @@ func (o Options) complete() (Options, error) {
 		problems = append(problems, fmt.Errorf("WaitReplicas: %d is less than 0", o.WaitReplicas))
 	}
 	if err := errors.Join(problems...); err != nil {
-		return Options{}, fmt.Errorf("redisstore: %w", err)
+		return Config{}, fmt.Errorf("redisstore: %w", err)
 	}
 	return o, nil
 }

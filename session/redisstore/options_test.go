@@ -18,33 +18,33 @@ func key(b byte, n int) session.SecretKey {
 	return session.NewSecretKey(append([]byte{b}, bytes.Repeat([]byte{7}, n-1)...))
 }
 
-func options() redisstore.Options {
-	return redisstore.Options{NameKey: key(1, 32), SealKeys: []session.SecretKey{key(2, 32)}}
+func options() redisstore.Config {
+	return redisstore.Config{NameKey: key(1, 32), SealKeys: []session.SecretKey{key(2, 32)}}
 }
 
 func TestUnsafeOptionsAreRefusedByName(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*redisstore.Options)
+		change func(*redisstore.Config)
 		want   string
 	}{
-		"no name key":             {func(o *redisstore.Options) { o.NameKey = session.SecretKey{} }, "NameKey: 0 bytes"},
-		"a short name key":        {func(o *redisstore.Options) { o.NameKey = key(1, 31) }, "NameKey: 31 bytes"},
-		"a name key never filled": {func(o *redisstore.Options) { o.NameKey = session.NewSecretKey(make([]byte, 32)) }, "NameKey: one byte repeated"},
-		"a name key that signs": {func(o *redisstore.Options) {
+		"no name key":             {func(o *redisstore.Config) { o.NameKey = session.SecretKey{} }, "NameKey: 0 bytes"},
+		"a short name key":        {func(o *redisstore.Config) { o.NameKey = key(1, 31) }, "NameKey: 31 bytes"},
+		"a name key never filled": {func(o *redisstore.Config) { o.NameKey = session.NewSecretKey(make([]byte, 32)) }, "NameKey: one byte repeated"},
+		"a name key that signs": {func(o *redisstore.Config) {
 			o.NameKey = session.NewPrivateKey(ed25519.NewKeyFromSeed(make([]byte, 32)))
 		}, "NameKey: a private key"},
-		"no seal key":              {func(o *redisstore.Options) { o.SealKeys = nil }, "SealKeys: none"},
-		"a short seal key":         {func(o *redisstore.Options) { o.SealKeys = append(o.SealKeys, key(3, 31)) }, "SealKeys: key 1: 31 bytes"},
-		"a seal key twice":         {func(o *redisstore.Options) { o.SealKeys = append(o.SealKeys, key(2, 32)) }, "SealKeys: key 1 is there twice"},
-		"a prefix with a brace":    {func(o *redisstore.Options) { o.Prefix = "a{b}" }, "Prefix:"},
-		"a prefix with a colon":    {func(o *redisstore.Options) { o.Prefix = "a:b" }, "Prefix:"},
-		"a prefix in upper case":   {func(o *redisstore.Options) { o.Prefix = "A" }, "Prefix:"},
-		"a prefix with a newline":  {func(o *redisstore.Options) { o.Prefix = "a\n" }, "Prefix:"},
-		"a prefix of 33 bytes":     {func(o *redisstore.Options) { o.Prefix = strings.Repeat("a", 33) }, "Prefix:"},
-		"a negative timeout":       {func(o *redisstore.Options) { o.Timeout = -1 }, "Timeout:"},
-		"a timeout of over 5 s":    {func(o *redisstore.Options) { o.Timeout = 5*time.Second + 1 }, "Timeout:"},
-		"replicas less than none":  {func(o *redisstore.Options) { o.WaitReplicas = -1 }, "WaitReplicas:"},
-		"several problems at once": {func(o *redisstore.Options) { *o = redisstore.Options{Timeout: -1} }, "NameKey: 0 bytes, at least 32 are required\nSealKeys: none, records are never stored in clear\nTimeout:"},
+		"no seal key":              {func(o *redisstore.Config) { o.SealKeys = nil }, "SealKeys: none"},
+		"a short seal key":         {func(o *redisstore.Config) { o.SealKeys = append(o.SealKeys, key(3, 31)) }, "SealKeys: key 1: 31 bytes"},
+		"a seal key twice":         {func(o *redisstore.Config) { o.SealKeys = append(o.SealKeys, key(2, 32)) }, "SealKeys: key 1 is there twice"},
+		"a prefix with a brace":    {func(o *redisstore.Config) { o.Prefix = "a{b}" }, "Prefix:"},
+		"a prefix with a colon":    {func(o *redisstore.Config) { o.Prefix = "a:b" }, "Prefix:"},
+		"a prefix in upper case":   {func(o *redisstore.Config) { o.Prefix = "A" }, "Prefix:"},
+		"a prefix with a newline":  {func(o *redisstore.Config) { o.Prefix = "a\n" }, "Prefix:"},
+		"a prefix of 33 bytes":     {func(o *redisstore.Config) { o.Prefix = strings.Repeat("a", 33) }, "Prefix:"},
+		"a negative timeout":       {func(o *redisstore.Config) { o.Timeout = -1 }, "Timeout:"},
+		"a timeout of over 5 s":    {func(o *redisstore.Config) { o.Timeout = 5*time.Second + 1 }, "Timeout:"},
+		"replicas less than none":  {func(o *redisstore.Config) { o.WaitReplicas = -1 }, "WaitReplicas:"},
+		"several problems at once": {func(o *redisstore.Config) { *o = redisstore.Config{Timeout: -1} }, "NameKey: 0 bytes, at least 32 are required\nSealKeys: none, records are never stored in clear\nTimeout:"},
 	} {
 		opts := options()
 		c.change(&opts)

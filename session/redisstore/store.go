@@ -1,7 +1,7 @@
 // Package redisstore keeps sessions in Redis 7.0 or later: one server, Sentinel or
 // Cluster, with one layout and no module.
 //
-//	store, err := redisstore.Open("redis://127.0.0.1:6379", redisstore.Options{
+//	store, err := redisstore.Open("redis://127.0.0.1:6379", redisstore.Config{
 //		NameKey:  nameKey,                       // 32 bytes, for ever
 //		SealKeys: []session.SecretKey{sealKey}, // 32 bytes, may rotate
 //	})
@@ -61,7 +61,7 @@
 // whether it was flushed, has restarted, gave way to a replica, or evicted keys (INFO, and a key
 // of our own that is gone with the others). After such a loss a [Replay] fails with
 // session.ErrUnavailable for as long as a proof lives, caches start anew within the second, and
-// [Options].Logger and [Store.Server] tell. The loss is noted in Redis by its clock, and so known to
+// [Config].Logger and [Store.Server] tell. The loss is noted in Redis by its clock, and so known to
 // instances that start later. On a cluster each master is asked, and a loss of one counts for all.
 // What remains: the second until it is seen; keys of ours that somebody deletes one by one; and a
 // flush or an empty restart of which no instance is left that knew the data: Redis is then as
@@ -88,7 +88,7 @@
 //
 // Each load asks Redis. A [session.Cache] on the store's [Feed] answers most of them from
 // memory and still hears of every change at once. When Redis does not answer, a breaker
-// fails calls at once and tells when Redis is back: see [Store.Breaker]. While a cluster moves
+// fails calls at once and tells when Redis is back: see [Store.Stats]. While a cluster moves
 // a slot from one master to another, calls for its users wait, within their budget.
 package redisstore
 
@@ -137,7 +137,7 @@ var _ session.Store = (*Store)(nil)
 // New returns a store that uses a client of the caller, who closes it. It refuses a client
 // whose calls could hang or be answered by a replica or a cache, and says why. Nothing is
 // sent.
-func New(client redis.UniversalClient, opts Options) (*Store, error) {
+func New(client redis.UniversalClient, opts Config) (*Store, error) {
 	opts, err := opts.complete()
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 // During an outage go-redis writes lines of its own to standard error, by the one logger it
 // has for a process: logging.Disable, of github.com/redis/go-redis/v9/logging, silences it,
 // and Options.OnBreaker says the same in two.
-func Open(url string, opts Options) (*Store, error) {
+func Open(url string, opts Config) (*Store, error) {
 	opts, err := opts.complete()
 	if err != nil {
 		return nil, err

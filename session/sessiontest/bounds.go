@@ -75,7 +75,7 @@ func limitByDefault(k *kit) {
 	}
 	var want []string
 	for _, s := range all[:3] {
-		want = append(want, fmt.Sprint(session.EventEvicted, " ", s.ID.Digest()))
+		want = append(want, fmt.Sprint(session.EventEvicted, " ", s.ID.Fingerprint()))
 	}
 	if !slices.Equal(evicted, want) {
 		k.Errorf("events %v, want %v", evicted, want)
@@ -98,14 +98,14 @@ func limitLowered(k *kit) {
 	before := len(k.happened(acme, alice))
 	lower(5) // more than one by one
 	k.sameEvents("of a sign-in that ended many", k.happened(acme, alice)[before:], []session.Event{
-		{Kind: session.EventLimited, Session: all[len(all)-1].ID.Digest()}, {Kind: session.EventCreated, Session: all[len(all)-1].ID.Digest()},
+		{Kind: session.EventLimited, Session: all[len(all)-1].ID.Fingerprint()}, {Kind: session.EventCreated, Session: all[len(all)-1].ID.Fingerprint()},
 	})
 	before += 2
 	lower(3)
 	n := len(all)
 	k.sameEvents("of a sign-in that ended some", k.happened(acme, alice)[before:], []session.Event{
-		{Kind: session.EventEvicted, Session: all[n-6].ID.Digest()}, {Kind: session.EventEvicted, Session: all[n-5].ID.Digest()},
-		{Kind: session.EventEvicted, Session: all[n-4].ID.Digest()}, {Kind: session.EventCreated, Session: all[n-1].ID.Digest()},
+		{Kind: session.EventEvicted, Session: all[n-6].ID.Fingerprint()}, {Kind: session.EventEvicted, Session: all[n-5].ID.Fingerprint()},
+		{Kind: session.EventEvicted, Session: all[n-4].ID.Fingerprint()}, {Kind: session.EventCreated, Session: all[n-1].ID.Fingerprint()},
 	})
 	// What ended stays so at a higher one, and what was kept is as good as before.
 	s, err := k.limited(acme, alice, session.MaxSessionLimit, session.EvictOldest)
@@ -137,8 +137,8 @@ func limitOfActors(k *kit) {
 	own := k.create(acme, alice)
 	var support []session.Session
 	for range session.MaxImpersonations + 2 {
-		s, err := k.Store.Create(k.ctx, impersonated(k, bob), session.Creation{
-			Lifetime: time.Hour, Limit: session.Limit{Sessions: 1, Policy: session.RejectNew},
+		s, err := k.Store.Create(k.ctx, impersonated(k, bob), session.CreateOptions{
+			Lifetime: time.Hour, Limit: session.SessionLimit{Sessions: 1, Policy: session.RejectNew},
 		})
 		k.ok("Create by somebody who acts as the user", err)
 		support = append(support, s)

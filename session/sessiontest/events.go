@@ -42,7 +42,7 @@ func (k *kit) sameEvents(what string, got, want []session.Event) {
 
 func eventOfEach(k *kit) {
 	s := k.create(acme, alice)
-	first := s.ID.Digest()
+	first := s.ID.Fingerprint()
 	s, err := k.Store.Update(k.ctx, s)
 	k.ok("Update", err)
 	k.live("loaded", s.Ref())
@@ -57,13 +57,13 @@ func eventOfEach(k *kit) {
 	k.refused("Refresh of a reused secret", err, session.ErrRefreshReused)
 	want := []session.Event{
 		{Kind: session.EventCreated, Session: first}, {Kind: session.EventUpdated, Session: first},
-		{Kind: session.EventRefreshed, Session: first}, {Kind: session.EventRotated, Session: first, Next: s.ID.Digest()},
-		{Kind: session.EventRefreshReused, Session: s.ID.Digest()},
+		{Kind: session.EventRefreshed, Session: first}, {Kind: session.EventRotated, Session: first, Next: s.ID.Fingerprint()},
+		{Kind: session.EventRefreshReused, Session: s.ID.Fingerprint()},
 	}
 	k.sameEvents("one session", k.happened(acme, alice), want)
 
 	add := func(kind session.EventKind, id session.ID) {
-		want = append(want, session.Event{Kind: kind, Session: id.Digest()})
+		want = append(want, session.Event{Kind: kind, Session: id.Fingerprint()})
 	}
 	one, err := k.limited(acme, alice, 1, session.EvictOldest)
 	k.ok("Create", err)
@@ -102,11 +102,11 @@ func eventOfImpersonation(k *kit) {
 		s.Actors, err = session.NewActors(session.Actor{User: bob, Reason: reason}, session.Actor{User: alice, Reason: "earlier"})
 		k.ok("NewActors", err)
 		s = k.createFor(s, time.Hour)
-		want = append(want, session.Event{Kind: session.EventCreated, Session: s.ID.Digest(), Reason: reason, Actor: bob})
+		want = append(want, session.Event{Kind: session.EventCreated, Session: s.ID.Fingerprint(), Reason: reason, Actor: bob})
 		s, err = k.Store.Update(k.ctx, s)
 		k.ok("Update", err)
 		k.ok("Revoke", k.Store.Revoke(k.ctx, s.Ref()))
-		want = append(want, session.Event{Kind: session.EventUpdated, Session: s.ID.Digest(), Actor: bob}, session.Event{Kind: session.EventRevoked, Session: s.ID.Digest(), Actor: bob})
+		want = append(want, session.Event{Kind: session.EventUpdated, Session: s.ID.Fingerprint(), Actor: bob}, session.Event{Kind: session.EventRevoked, Session: s.ID.Fingerprint(), Actor: bob})
 	}
 	k.sameEvents("of the user acted as", k.happened(acme, alice), want)
 	k.sameEvents("of the actor", k.happened(acme, bob), nil)
@@ -115,7 +115,7 @@ func eventOfImpersonation(k *kit) {
 // An audit that says what did not happen is as bad as one that misses what did.
 func eventOfNone(k *kit) {
 	s := k.create(acme, alice)
-	want := []session.Event{{Kind: session.EventCreated, Session: s.ID.Digest()}}
+	want := []session.Event{{Kind: session.EventCreated, Session: s.ID.Fingerprint()}}
 	stale := s
 	stale.Version = 99
 	_, err := k.Store.Update(k.ctx, stale)
@@ -131,7 +131,7 @@ func eventOfNone(k *kit) {
 	k.sameEvents("refused", k.happened(acme, alice), want)
 	k.ok("Revoke", k.Store.Revoke(k.ctx, s.Ref()))
 	k.ok("Revoke again", k.Store.Revoke(k.ctx, s.Ref()))
-	k.sameEvents("revoked twice", k.happened(acme, alice), append(want, session.Event{Kind: session.EventRevoked, Session: s.ID.Digest()}))
+	k.sameEvents("revoked twice", k.happened(acme, alice), append(want, session.Event{Kind: session.EventRevoked, Session: s.ID.Fingerprint()}))
 }
 
 func eventsIsolated(k *kit) {

@@ -169,7 +169,7 @@ func actingEvents(k *kit) {
 	k.ok("Rotate", err)
 	again := k.acting(back)
 	k.ok("Revoke", k.Store.Revoke(k.ctx, again.Ref()))
-	first, second := s.ID.Digest(), back.ID.Digest()
+	first, second := s.ID.Fingerprint(), back.ID.Fingerprint()
 	k.sameEvents("of the actor", k.happened(acme, alice), []session.Event{
 		{Kind: session.EventCreated, Session: first},
 		{Kind: session.EventImpersonated, Session: first, As: bob, Reason: reason},
@@ -192,14 +192,14 @@ func actingEvents(k *kit) {
 	k.ok("Rotate", err)
 	kept := k.create(acme, alice)
 	k.ok("RevokeOthers", k.Store.RevokeOthers(k.ctx, kept.Ref()))
-	one, two, three := through.ID.Digest(), rotated.ID.Digest(), moved.ID.Digest()
+	one, two, three := through.ID.Fingerprint(), rotated.ID.Fingerprint(), moved.ID.Fingerprint()
 	got := k.happened(acme, alice)[done:]
 	k.sameEvents("of the user acted as", slices.Delete(got, 4, 5), []session.Event{
 		{Kind: session.EventCreated, Session: one, Actor: bob, Reason: "ticket 7"},
 		{Kind: session.EventImpersonated, Session: one, Actor: bob, As: bob, Reason: "ticket 7"},
 		{Kind: session.EventImpersonationEnded, Session: one, Next: two, Actor: bob, As: bob},
 		{Kind: session.EventRotated, Session: two, Next: three, Actor: bob},
-		{Kind: session.EventOthersRevoked, Session: kept.ID.Digest()},
+		{Kind: session.EventOthersRevoked, Session: kept.ID.Fingerprint()},
 	})
 }
 
@@ -236,7 +236,7 @@ func actorOfTheRequest(k *kit) {
 		got := k.happened(whose.Tenant, whose.User)
 		for i, e := range got {
 			want := bob
-			if e.Session == own.ID.Digest() {
+			if e.Session == own.ID.Fingerprint() {
 				want = alice
 			}
 			if e.Actor != want {
@@ -262,8 +262,8 @@ func limitSparesActors(k *kit) {
 		k.pass(2 * time.Millisecond)
 		var support []session.Session
 		for range 3 {
-			s, err := k.Store.Create(k.ctx, impersonated(k, bob), session.Creation{
-				Lifetime: time.Hour, Limit: session.Limit{Sessions: 1, Policy: policy},
+			s, err := k.Store.Create(k.ctx, impersonated(k, bob), session.CreateOptions{
+				Lifetime: time.Hour, Limit: session.SessionLimit{Sessions: 1, Policy: policy},
 			})
 			k.ok("Create by somebody who acts as the user", err)
 			s, err = k.Store.Rotate(k.ctx, s.Ref(), next(s), session.Digest{})

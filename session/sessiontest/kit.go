@@ -105,7 +105,7 @@ func (k *kit) create(t tenant.ID, u session.UserID) session.Session {
 
 func (k *kit) createFor(s session.Session, lifetime time.Duration) session.Session {
 	k.Helper()
-	created, err := k.Store.Create(k.ctx, s, session.Creation{Lifetime: lifetime, Refresh: digest(1)})
+	created, err := k.Store.Create(k.ctx, s, session.CreateOptions{Lifetime: lifetime, Refresh: digest(1)})
 	if err != nil {
 		k.Fatalf("Create: %v", err)
 	}

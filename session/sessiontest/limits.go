@@ -30,8 +30,8 @@ func limits() []scene {
 }
 
 func (k *kit) limited(t tenant.ID, u session.UserID, n int, policy session.LimitPolicy) (session.Session, error) {
-	s, err := k.Store.Create(k.ctx, draft(t, u), session.Creation{
-		Lifetime: time.Hour, Refresh: digest(1), Limit: session.Limit{Sessions: n, Policy: policy},
+	s, err := k.Store.Create(k.ctx, draft(t, u), session.CreateOptions{
+		Lifetime: time.Hour, Refresh: digest(1), Limit: session.SessionLimit{Sessions: n, Policy: policy},
 	})
 	return s, leaked(s, err)
 }
@@ -116,7 +116,7 @@ func limitCounts(k *kit) {
 }
 
 func limitInvalid(k *kit) {
-	for _, l := range []session.Limit{
+	for _, l := range []session.SessionLimit{
 		{Sessions: 1}, {Policy: session.RejectNew}, {Policy: session.EvictOldest}, {Sessions: -1, Policy: session.RejectNew},
 		{Sessions: session.MaxSessionLimit + 1, Policy: session.EvictOldest}, {Sessions: 1, Policy: 77},
 	} {
@@ -182,13 +182,13 @@ func boundedCreation(k *kit) {
 		if hour := old.CreatedAt.Add(time.Hour); until.After(hour) {
 			want = hour
 		}
-		s, err := k.Store.Create(k.ctx, draft(acme, alice), session.Creation{Lifetime: time.Hour, Until: until})
+		s, err := k.Store.Create(k.ctx, draft(acme, alice), session.CreateOptions{Lifetime: time.Hour, Until: until})
 		k.ok("Create", err)
 		if d := s.ExpiresAt.Sub(want); d < -time.Millisecond || d > settle {
 			k.Errorf("ExpiresAt is %v after the bound", d)
 		}
 	}
-	s, err := k.Store.Create(k.ctx, draft(acme, alice), session.Creation{Lifetime: time.Hour, Until: old.CreatedAt})
+	s, err := k.Store.Create(k.ctx, draft(acme, alice), session.CreateOptions{Lifetime: time.Hour, Until: old.CreatedAt})
 	k.refused("Create of what has ended", leaked(s, err), session.ErrInvalid)
 }
 
@@ -220,7 +220,7 @@ func badDevice(k *kit) {
 	} {
 		bad := draft(acme, alice)
 		set(&bad)
-		s, err := k.Store.Create(k.ctx, bad, session.Creation{Lifetime: time.Hour})
+		s, err := k.Store.Create(k.ctx, bad, session.CreateOptions{Lifetime: time.Hour})
 		k.refused("Create", leaked(s, err), session.ErrInvalid)
 	}
 }

@@ -132,7 +132,7 @@ func createTwice(k *kit) {
 	first := k.create(acme, alice)
 	again := draft(acme, alice)
 	again.ID, again.Roles = first.ID, session.MustRoles("admin")
-	s, err := k.Store.Create(k.ctx, again, session.Creation{Lifetime: 2 * time.Hour, Refresh: digest(5)})
+	s, err := k.Store.Create(k.ctx, again, session.CreateOptions{Lifetime: 2 * time.Hour, Refresh: digest(5)})
 	k.refused("Create", leaked(s, err), session.ErrExists)
 	k.same("Load", k.live("first", first.Ref()), first)
 	_, err = k.Store.Refresh(k.ctx, first.Ref(), step(1, 2))
@@ -155,7 +155,7 @@ func incompleteRefs(k *kit) {
 		k.refused(what+": Revoke", k.Store.Revoke(k.ctx, ref), session.ErrInvalidID)
 		s := draft(ref.Tenant, ref.User)
 		s.ID = ref.ID
-		got, err := k.Store.Create(k.ctx, s, session.Creation{Lifetime: time.Hour, Refresh: digest(1)})
+		got, err := k.Store.Create(k.ctx, s, session.CreateOptions{Lifetime: time.Hour, Refresh: digest(1)})
 		k.refused(what+": Create", leaked(got, err), session.ErrInvalidID)
 	}
 
@@ -184,13 +184,13 @@ func badDurations(k *kit) {
 	stored := k.create(acme, alice)
 	for _, d := range []time.Duration{0, -1, -time.Hour, math.MinInt64} {
 		fresh := draft(acme, alice)
-		_, err := k.Store.Create(k.ctx, fresh, session.Creation{Lifetime: d, Refresh: digest(1)})
+		_, err := k.Store.Create(k.ctx, fresh, session.CreateOptions{Lifetime: d, Refresh: digest(1)})
 		k.refused("Create with lifetime "+d.String(), err, session.ErrInvalid)
 		k.dead("refused", fresh.Ref())
 
 		idle := draft(acme, alice)
 		idle.IdleTimeout = d
-		_, err = k.Store.Create(k.ctx, idle, session.Creation{Lifetime: time.Hour, Refresh: digest(1)})
+		_, err = k.Store.Create(k.ctx, idle, session.CreateOptions{Lifetime: time.Hour, Refresh: digest(1)})
 		k.refused("Create with idle timeout "+d.String(), err, session.ErrInvalid)
 		k.dead("refused", idle.Ref())
 
@@ -225,7 +225,7 @@ func cancelled(k *kit) {
 		try("Revoke", k.Store.Revoke(ctx, ref))
 		try("RevokeUser", k.Store.RevokeUser(ctx, ref.Tenant, ref.User))
 		try("RevokeTenant", k.Store.RevokeTenant(ctx, ref.Tenant))
-		_, err := k.Store.Create(ctx, draft(ref.Tenant, ref.User), session.Creation{Lifetime: time.Hour, Refresh: digest(1)})
+		_, err := k.Store.Create(ctx, draft(ref.Tenant, ref.User), session.CreateOptions{Lifetime: time.Hour, Refresh: digest(1)})
 		try("Create", err)
 		_, err = k.Store.List(ctx, ref.Tenant, ref.User)
 		try("List", err)

@@ -160,7 +160,7 @@ func refreshForeign(k *kit) {
 
 // No digest is stored, so none can match: not even one of zeros.
 func refreshNoFamily(k *kit) {
-	s, err := k.Store.Create(k.ctx, draft(acme, alice), session.Creation{Lifetime: time.Hour})
+	s, err := k.Store.Create(k.ctx, draft(acme, alice), session.CreateOptions{Lifetime: time.Hour})
 	k.ok("Create", err)
 	_, err = k.Store.Refresh(k.ctx, s.Ref(), session.RefreshStep{Next: digest(2), Grace: time.Minute})
 	k.refused("zero secret", err, session.ErrInvalid)
@@ -208,7 +208,7 @@ func refreshBehind(k *kit) {
 		}
 		k.dead(name, s.Ref())
 		k.live("another session of the user", other.Ref())
-		k.sameEvents(name, k.happened(acme, alice)[already:], []session.Event{{Kind: session.EventStoreBehind, Session: s.ID.Digest()}})
+		k.sameEvents(name, k.happened(acme, alice)[already:], []session.Event{{Kind: session.EventStoreBehind, Session: s.ID.Fingerprint()}})
 	}
 }
 

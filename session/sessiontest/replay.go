@@ -19,10 +19,10 @@ type Replays interface {
 	Used(ctx context.Context, key [sha256.Size]byte, ttl time.Duration) (bool, error)
 }
 
-// Replay proves the contract of token.ReplayStore for two stores that share their memory,
+// RunReplay proves the contract of token.ReplayStore for two stores that share their memory,
 // as two instances of a service do; they may be the same one. The time it waits is real,
 // or that of the synctest bubble it runs in.
-func Replay(t *testing.T, one, other Replays) {
+func RunReplay(t *testing.T, one, other Replays) {
 	t.Helper()
 	r := replays{t}
 	key := freshKey()

@@ -30,8 +30,8 @@ func strange() map[string]stranger {
 		"Create": func(k *kit, theirs owner, s session.Session) error {
 			d := draft(theirs.tenant, theirs.user)
 			d.ID = s.ID
-			_, err := k.Store.Create(k.ctx, d, session.Creation{
-				Lifetime: time.Hour, Refresh: digest(9), Limit: session.Limit{Sessions: 1, Policy: session.EvictOldest},
+			_, err := k.Store.Create(k.ctx, d, session.CreateOptions{
+				Lifetime: time.Hour, Refresh: digest(9), Limit: session.SessionLimit{Sessions: 1, Policy: session.EvictOldest},
 			})
 			k.ok("Revoke", k.Store.Revoke(k.ctx, d.Ref()))
 			return err
@@ -87,7 +87,7 @@ func strange() map[string]stranger {
 		},
 		"Events": func(k *kit, theirs owner, s session.Session) error {
 			for _, e := range k.happened(theirs.tenant, theirs.user) {
-				if e.Session == s.ID.Digest() && e.Kind == session.EventUpdated {
+				if e.Session == s.ID.Fingerprint() && e.Kind == session.EventUpdated {
 					k.Errorf("the events of %v show what happened to another's session", theirs)
 				}
 			}

@@ -24,7 +24,7 @@ func (k *kit) everyCall(what string, ref session.Ref, version uint64, want error
 	for _, c := range calls() {
 		k.refused(what+": "+c.name, c.do(k.ctx, k.Store, ref, version), want)
 	}
-	s, err := k.Store.Create(k.ctx, draft(ref.Tenant, ref.User), session.Creation{Lifetime: time.Hour, Refresh: digest(1)})
+	s, err := k.Store.Create(k.ctx, draft(ref.Tenant, ref.User), session.CreateOptions{Lifetime: time.Hour, Refresh: digest(1)})
 	k.refused(what+": Create", leaked(s, err), want)
 }
 

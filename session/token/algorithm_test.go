@@ -72,7 +72,7 @@ func TestAProofMayNameEd25519(t *testing.T) {
 		{[]token.Algorithm{token.Ed25519}, "Ed25519"},
 		{[]token.Algorithm{token.ES256, token.EdDSA, token.Ed25519}, "ES256 EdDSA Ed25519"},
 	} {
-		v := proofs(t, func(c *token.ProofConfig) { c.Algorithms = row.configured })
+		v := proofs(t, func(c *token.DPoPConfig) { c.Algorithms = row.configured })
 		if got := v.Algorithms(); got != row.advertised {
 			t.Errorf("%v is advertised as %q", row.configured, got)
 		}
@@ -85,7 +85,7 @@ func TestAProofMayNameEd25519(t *testing.T) {
 			}
 		}
 	}
-	only := proofs(t, func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES256} })
+	only := proofs(t, func(c *token.DPoPConfig) { c.Algorithms = []token.Algorithm{token.ES256} })
 	if _, err := only.Verify(ours().forge(token.EdDSA, proofHeader(ours(), token.EdDSA, "alg", `"Ed25519"`), proofClaims()), wantRequest); err == nil {
 		t.Error("Ed25519 is accepted where ES256 alone is")
 	}
@@ -112,7 +112,7 @@ func TestASignerWritesTheNameItWasGiven(t *testing.T) {
 		if h.Alg != alg || set.Keys[0].Alg != alg {
 			t.Errorf("%s: the header says %s, the set %s", alg, h.Alg, doc)
 		}
-		if _, err := verifier(t, s.Trust()).Verify(context.Background(), signed.Reveal()); err != nil {
+		if _, err := verifier(t, s.Issuer()).Verify(context.Background(), signed.Reveal()); err != nil {
 			t.Errorf("%s: %v", alg, err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// Limits and defaults of a [ProofConfig].
+// Limits and defaults of a [DPoPConfig].
 const (
 	// MaxProofLength is the longest DPoP proof that is looked at, in bytes. The longest
 	// genuine one carries an RSA key of 8192 bits and its signature.
@@ -24,9 +24,9 @@ const (
 	maxOrigins         = 32
 )
 
-// ProofConfig says which DPoP proofs are accepted (RFC 9449). It may hold a secret and
+// DPoPConfig says which DPoP proofs are accepted (RFC 9449). It may hold a secret and
 // redacts itself in every printer that it is passed to.
-type ProofConfig struct {
+type DPoPConfig struct {
 	redact
 
 	// Origins are the scheme, host and port under which clients reach this service, such as
@@ -54,9 +54,9 @@ type ProofConfig struct {
 	NonceKey session.SecretKey
 }
 
-// ProofVerifier verifies DPoP proofs; [NewProofVerifier] makes one. It is immutable and
+// DPoPVerifier verifies DPoP proofs; [NewDPoPVerifier] makes one. It is immutable and
 // safe for concurrent use. The zero ProofVerifier refuses every proof.
-type ProofVerifier struct {
+type DPoPVerifier struct {
 	redact
 	origins    []origin
 	algorithms []Algorithm // canonical
@@ -65,16 +65,16 @@ type ProofVerifier struct {
 	nonces     sealed[nonces]
 }
 
-// NewProofVerifier returns a verifier, or every problem of cfg joined, each beginning
+// NewDPoPVerifier returns a verifier, or every problem of cfg joined, each beginning
 // with the name of its field.
-func NewProofVerifier(cfg ProofConfig) (*ProofVerifier, error) {
+func NewDPoPVerifier(cfg DPoPConfig) (*DPoPVerifier, error) {
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []Algorithm{ES256, EdDSA}
 	}
 	if cfg.Window == 0 {
 		cfg.Window = defaultProofWindow
 	}
-	v := &ProofVerifier{algorithms: canonicalOf(cfg.Algorithms), names: slices.Clone(cfg.Algorithms), window: cfg.Window}
+	v := &DPoPVerifier{algorithms: canonicalOf(cfg.Algorithms), names: slices.Clone(cfg.Algorithms), window: cfg.Window}
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if len(cfg.Origins) == 0 || len(cfg.Origins) > maxOrigins {
@@ -111,7 +111,7 @@ func NewProofVerifier(cfg ProofConfig) (*ProofVerifier, error) {
 }
 
 // Algorithms returns the accepted algorithms as a challenge names them: "ES256 EdDSA".
-func (v *ProofVerifier) Algorithms() string {
+func (v *DPoPVerifier) Algorithms() string {
 	names := make([]string, len(v.names))
 	for i, a := range v.names {
 		names[i] = string(a)
@@ -121,7 +121,7 @@ func (v *ProofVerifier) Algorithms() string {
 
 // Nonce returns the nonce that proofs are to carry now, and "" when none is required. It
 // is public.
-func (v *ProofVerifier) Nonce() string {
+func (v *DPoPVerifier) Nonce() string {
 	n := v.nonces.get()
 	if n == nil {
 		return ""
@@ -129,9 +129,9 @@ func (v *ProofVerifier) Nonce() string {
 	return n.at(time.Now())
 }
 
-// ProofRequest is the request that a proof came with. It holds a secret and redacts
+// DPoPRequest is the request that a proof came with. It holds a secret and redacts
 // itself in every printer that it is passed to.
-type ProofRequest struct {
+type DPoPRequest struct {
 	redact
 
 	Method string // as it was sent
@@ -142,10 +142,10 @@ type ProofRequest struct {
 	Token string
 }
 
-// Proof is an accepted DPoP proof: that whoever sent the request holds the key with the
-// proof's thumbprint. Only [ProofVerifier.Verify] fills one. Whether it was used before,
+// DPoPProof is an accepted DPoP proof: that whoever sent the request holds the key with the
+// proof's thumbprint. Only [DPoPVerifier.Verify] fills one. Whether it was used before,
 // only a [ReplayStore] knows.
-type Proof struct {
+type DPoPProof struct {
 	thumbprint string
 	tokenID    string
 	remember   time.Duration
@@ -154,7 +154,7 @@ type Proof struct {
 
 // Thumbprint returns the SHA-256 thumbprint (RFC 7638) of the key that signed the proof, and
 // "" for nil.
-func (p *Proof) Thumbprint() string {
+func (p *DPoPProof) Thumbprint() string {
 	if p == nil {
 		return ""
 	}
@@ -163,15 +163,15 @@ func (p *Proof) Thumbprint() string {
 
 // ReplayKey returns what to give to a [ReplayStore]. Two proofs share it when one key
 // signed both and they share their jti.
-func (p *Proof) ReplayKey() ReplayKey { return replayKey("dpop proof", p.thumbprint, p.tokenID) }
+func (p *DPoPProof) ReplayKey() ReplayKey { return replayKey("dpop proof", p.thumbprint, p.tokenID) }
 
-// Remember returns how long a [ReplayStore] must keep the key: until no instance would
+// ReplayTTL returns how long a [ReplayStore] must keep the key: until no instance would
 // accept the proof any more, with a minute for clocks that differ.
-func (p *Proof) Remember() time.Duration { return p.remember }
+func (p *DPoPProof) ReplayTTL() time.Duration { return p.remember }
 
 // NextNonce returns the nonce for the client's next proof when the one in this proof is
 // about to end, and "" otherwise (RFC 9449 §8.2).
-func (p *Proof) NextNonce() string { return p.nextNonce }
+func (p *DPoPProof) NextNonce() string { return p.nextNonce }
 
 // Verify returns what raw proves, an error wrapping [ErrInvalidProof], or one wrapping
 // [ErrNonceRequired] when a proof is good but for its nonce. The checks are those of RFC
@@ -187,7 +187,7 @@ func (p *Proof) NextNonce() string { return p.nextNonce }
 //
 // The key is the sender's own choice and grants nothing: [Verified.Prove] compares it with
 // the one that the token is bound to.
-func (v *ProofVerifier) Verify(raw string, r ProofRequest) (*Proof, error) {
+func (v *DPoPVerifier) Verify(raw string, r DPoPRequest) (*DPoPProof, error) {
 	if len(raw) > MaxProofLength {
 		return nil, proofRefusal("longer than 4 KiB")
 	}
@@ -214,13 +214,13 @@ func (v *ProofVerifier) Verify(raw string, r ProofRequest) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Proof{
+	return &DPoPProof{
 		thumbprint: key.Thumbprint(), tokenID: claims.tokenID,
 		remember: 2*v.window + replicaSkew, nextNonce: next,
 	}, nil
 }
 
-func (v *ProofVerifier) check(c proofClaims, r ProofRequest, now time.Time) error {
+func (v *DPoPVerifier) check(c proofClaims, r DPoPRequest, now time.Time) error {
 	issued := time.Unix(c.issued, 0)
 	switch {
 	case c.tokenID == "":
@@ -249,7 +249,7 @@ func tokenHash(raw string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func (v *ProofVerifier) checkNonce(nonce string, now time.Time) (next string, err error) {
+func (v *DPoPVerifier) checkNonce(nonce string, now time.Time) (next string, err error) {
 	n := v.nonces.get()
 	if n == nil {
 		return "", nil

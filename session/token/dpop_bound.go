@@ -29,7 +29,7 @@ func (v *Verified) Thumbprint() string { return v.claims().thumbprint }
 // proofs cannot take it from a bearer. p must have been verified with the text of this
 // token. An error wraps [ErrInvalid] when the token is bound to no key or to another
 // (RFC 9449 §7.1).
-func (v *Verified) Prove(p *Proof) (*Verified, error) {
+func (v *Verified) Prove(p *DPoPProof) (*Verified, error) {
 	c := *v.claims()
 	switch {
 	case p == nil || p.thumbprint == "":

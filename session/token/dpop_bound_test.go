@@ -43,7 +43,7 @@ func TestABoundTokenNamesNoSessionBeforeItsProof(t *testing.T) {
 		if got, err := bound.Prove(another); got != nil || !errors.Is(err, token.ErrInvalid) {
 			t.Errorf("a proof by another key: %v, %v", got, err)
 		}
-		for name, none := range map[string]*token.Proof{"nil": nil, "the zero Proof": {}} {
+		for name, none := range map[string]*token.DPoPProof{"nil": nil, "the zero Proof": {}} {
 			if got, err := bound.Prove(none); got != nil || !errors.Is(err, token.ErrInvalidProof) {
 				t.Errorf("%s: %v, %v", name, got, err)
 			}
@@ -64,7 +64,7 @@ func TestTheSignerBindsATokenToAKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := verifier(t, s.Trust()).Verify(context.Background(), signed.Reveal())
+	got, err := verifier(t, s.Issuer()).Verify(context.Background(), signed.Reveal())
 	if err != nil || got.Thumbprint() != thumbprint() {
 		t.Errorf("got %q, %v", got.Thumbprint(), err)
 	}

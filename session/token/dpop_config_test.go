@@ -15,11 +15,11 @@ import (
 
 func TestNonces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		withKey := func(b string) func(*token.ProofConfig) {
-			return func(c *token.ProofConfig) { c.NonceKey = session.NewSecretKey([]byte(strings.Repeat(b+"-", 16))) }
+		withKey := func(b string) func(*token.DPoPConfig) {
+			return func(c *token.DPoPConfig) { c.NonceKey = session.NewSecretKey([]byte(strings.Repeat(b+"-", 16))) }
 		}
 		v, same, other := proofs(t, withKey("n")), proofs(t, withKey("n")), proofs(t, withKey("m"))
-		with := func(v *token.ProofVerifier, nonce string) (*token.Proof, error) {
+		with := func(v *token.DPoPVerifier, nonce string) (*token.DPoPProof, error) {
 			return v.Verify(proof(token.EdDSA, "nonce", `"`+nonce+`"`), wantRequest)
 		}
 		nonce := v.Nonce()
@@ -58,33 +58,33 @@ func TestNonces(t *testing.T) {
 
 func TestProofConfigIsValidated(t *testing.T) {
 	for name, tt := range map[string]struct {
-		edit func(*token.ProofConfig)
+		edit func(*token.DPoPConfig)
 		want string
 	}{
-		"no origin":                         {func(c *token.ProofConfig) { c.Origins = nil }, "Origins: 0 given"},
-		"33 origins":                        {func(c *token.ProofConfig) { c.Origins = slices.Repeat([]string{origin}, 33) }, "Origins: 33 given"},
-		"an origin with a path":             {func(c *token.ProofConfig) { c.Origins = []string{origin + "/v1"} }, "Origins: "},
-		"an origin with a query":            {func(c *token.ProofConfig) { c.Origins = []string{origin + "?x"} }, "Origins: "},
-		"an origin with a user":             {func(c *token.ProofConfig) { c.Origins = []string{"https://u@api.example.com"} }, "Origins: "},
-		"a host alone":                      {func(c *token.ProofConfig) { c.Origins = []string{"api.example.com"} }, "Origins: "},
-		"an origin without TLS":             {func(c *token.ProofConfig) { c.Origins = []string{"http://api.example.com"} }, "loopback"},
-		"a star alone":                      {func(c *token.ProofConfig) { c.Origins = []string{"https://*"} }, "Origins: "},
-		"a star inside":                     {func(c *token.ProofConfig) { c.Origins = []string{"https://a*.example.com"} }, "Origins: "},
-		"two stars":                         {func(c *token.ProofConfig) { c.Origins = []string{"https://*.*.example.com"} }, "Origins: "},
-		"no host":                           {func(c *token.ProofConfig) { c.Origins = []string{"https://"} }, "Origins: "},
-		"another scheme":                    {func(c *token.ProofConfig) { c.Origins = []string{"ftp://api.example.com"} }, "Origins: "},
-		"HS256":                             {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.HS256} }, "Algorithms: "},
-		"HS512":                             {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES512, token.HS512} }, `Algorithms: "HS512" is not one of EdDSA, ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512`},
-		"none":                              {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{"none"} }, "Algorithms: "},
-		"an algorithm twice":                {func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.ES256, token.ES256} }, "twice"},
-		"a window of an hour":               {func(c *token.ProofConfig) { c.Window = time.Hour }, "Window: "},
-		"a window of no length":             {func(c *token.ProofConfig) { c.Window = -1 }, "Window: "},
-		"a nonce key of 31 bytes":           {func(c *token.ProofConfig) { c.NonceKey = session.NewSecretKey([]byte(strings.Repeat("k-", 16)[1:])) }, "NonceKey: 31 bytes"},
-		"a nonce key that was never filled": {func(c *token.ProofConfig) { c.NonceKey = session.NewSecretKey(make([]byte, 32)) }, "NonceKey: one byte"},
+		"no origin":                         {func(c *token.DPoPConfig) { c.Origins = nil }, "Origins: 0 given"},
+		"33 origins":                        {func(c *token.DPoPConfig) { c.Origins = slices.Repeat([]string{origin}, 33) }, "Origins: 33 given"},
+		"an origin with a path":             {func(c *token.DPoPConfig) { c.Origins = []string{origin + "/v1"} }, "Origins: "},
+		"an origin with a query":            {func(c *token.DPoPConfig) { c.Origins = []string{origin + "?x"} }, "Origins: "},
+		"an origin with a user":             {func(c *token.DPoPConfig) { c.Origins = []string{"https://u@api.example.com"} }, "Origins: "},
+		"a host alone":                      {func(c *token.DPoPConfig) { c.Origins = []string{"api.example.com"} }, "Origins: "},
+		"an origin without TLS":             {func(c *token.DPoPConfig) { c.Origins = []string{"http://api.example.com"} }, "loopback"},
+		"a star alone":                      {func(c *token.DPoPConfig) { c.Origins = []string{"https://*"} }, "Origins: "},
+		"a star inside":                     {func(c *token.DPoPConfig) { c.Origins = []string{"https://a*.example.com"} }, "Origins: "},
+		"two stars":                         {func(c *token.DPoPConfig) { c.Origins = []string{"https://*.*.example.com"} }, "Origins: "},
+		"no host":                           {func(c *token.DPoPConfig) { c.Origins = []string{"https://"} }, "Origins: "},
+		"another scheme":                    {func(c *token.DPoPConfig) { c.Origins = []string{"ftp://api.example.com"} }, "Origins: "},
+		"HS256":                             {func(c *token.DPoPConfig) { c.Algorithms = []token.Algorithm{token.HS256} }, "Algorithms: "},
+		"HS512":                             {func(c *token.DPoPConfig) { c.Algorithms = []token.Algorithm{token.ES512, token.HS512} }, `Algorithms: "HS512" is not one of EdDSA, ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512`},
+		"none":                              {func(c *token.DPoPConfig) { c.Algorithms = []token.Algorithm{"none"} }, "Algorithms: "},
+		"an algorithm twice":                {func(c *token.DPoPConfig) { c.Algorithms = []token.Algorithm{token.ES256, token.ES256} }, "twice"},
+		"a window of an hour":               {func(c *token.DPoPConfig) { c.Window = time.Hour }, "Window: "},
+		"a window of no length":             {func(c *token.DPoPConfig) { c.Window = -1 }, "Window: "},
+		"a nonce key of 31 bytes":           {func(c *token.DPoPConfig) { c.NonceKey = session.NewSecretKey([]byte(strings.Repeat("k-", 16)[1:])) }, "NonceKey: 31 bytes"},
+		"a nonce key that was never filled": {func(c *token.DPoPConfig) { c.NonceKey = session.NewSecretKey(make([]byte, 32)) }, "NonceKey: one byte"},
 	} {
-		cfg := token.ProofConfig{Origins: []string{origin}}
+		cfg := token.DPoPConfig{Origins: []string{origin}}
 		tt.edit(&cfg)
-		if v, err := token.NewProofVerifier(cfg); v != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
+		if v, err := token.NewDPoPVerifier(cfg); v != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -95,7 +95,7 @@ func TestProofConfigIsValidated(t *testing.T) {
 
 // Spellings of one URI are one, and nothing else is.
 func TestProofURIsAreComparedNormalised(t *testing.T) {
-	v := proofs(t, func(c *token.ProofConfig) {
+	v := proofs(t, func(c *token.DPoPConfig) {
 		c.Origins = []string{"HTTPS://Api.Example.com:443", "https://*.app.example.com", "http://127.0.0.1:8080"}
 	})
 	for name, tt := range map[string]struct {
@@ -149,12 +149,12 @@ func TestProofURIsAreComparedNormalised(t *testing.T) {
 }
 
 func TestNoPrinterShowsANonceKeyOrAToken(t *testing.T) {
-	cfg := token.ProofConfig{Origins: []string{origin}, NonceKey: session.NewSecretKey([]byte("a-nonce-key-of-at-least-32-bytes-x"))}
-	v, err := token.NewProofVerifier(cfg)
+	cfg := token.DPoPConfig{Origins: []string{origin}, NonceKey: session.NewSecretKey([]byte("a-nonce-key-of-at-least-32-bytes-x"))}
+	v, err := token.NewDPoPVerifier(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	type hidden struct{ v token.ProofVerifier }
+	type hidden struct{ v token.DPoPVerifier }
 	for name, value := range map[string]any{
 		"config": cfg, "*config": &cfg, "verifier": v, "hidden": hidden{*v}, "request": wantRequest, "*request": &wantRequest,
 	} {

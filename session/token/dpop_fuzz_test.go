@@ -28,7 +28,7 @@ func FuzzProof(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	v := proofs(f, func(c *token.ProofConfig) { c.Algorithms = []token.Algorithm{token.EdDSA} })
+	v := proofs(f, func(c *token.DPoPConfig) { c.Algorithms = []token.Algorithm{token.EdDSA} })
 	f.Fuzz(func(t *testing.T, raw string) {
 		got, err := v.Verify(raw, wantRequest)
 		if err != nil {

@@ -51,7 +51,7 @@ func thumbprint() string { return ours().thumbprintOf(token.EdDSA) }
 
 const origin = "https://api.example.com"
 
-var wantRequest = token.ProofRequest{Method: "POST", Path: "/invoices/42", Token: "the-access-token"}
+var wantRequest = token.DPoPRequest{Method: "POST", Path: "/invoices/42", Token: "the-access-token"}
 
 func proofHeader(p pair, alg token.Algorithm, edits ...string) string {
 	return object(map[string]string{"typ": `"dpop+jwt"`, "alg": fmt.Sprintf("%q", alg), "jwk": p.publicJWK(alg)}, edits...)
@@ -74,20 +74,20 @@ func proof(alg token.Algorithm, edits ...string) string {
 	return ours().forge(alg, proofHeader(ours(), alg), proofClaims(edits...))
 }
 
-func proofs(t testing.TB, edit ...func(*token.ProofConfig)) *token.ProofVerifier {
+func proofs(t testing.TB, edit ...func(*token.DPoPConfig)) *token.DPoPVerifier {
 	t.Helper()
-	cfg := token.ProofConfig{Origins: []string{origin}}
+	cfg := token.DPoPConfig{Origins: []string{origin}}
 	for _, e := range edit {
 		e(&cfg)
 	}
-	v, err := token.NewProofVerifier(cfg)
+	v, err := token.NewDPoPVerifier(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
 }
 
-func allProofAlgorithms(c *token.ProofConfig) { c.Algorithms = publicAlgorithms }
+func allProofAlgorithms(c *token.DPoPConfig) { c.Algorithms = publicAlgorithms }
 
 func TestGoodProofsAreAccepted(t *testing.T) {
 	v := proofs(t, allProofAlgorithms)
@@ -99,8 +99,8 @@ func TestGoodProofsAreAccepted(t *testing.T) {
 		if p.Thumbprint() != ours().thumbprintOf(alg) {
 			t.Errorf("%s: thumbprint is %s, want %s", alg, p.Thumbprint(), ours().thumbprintOf(alg))
 		}
-		if p.Remember() < 2*time.Minute || p.NextNonce() != "" {
-			t.Errorf("%s: remembered for %v, next nonce %q", alg, p.Remember(), p.NextNonce())
+		if p.ReplayTTL() < 2*time.Minute || p.NextNonce() != "" {
+			t.Errorf("%s: remembered for %v, next nonce %q", alg, p.ReplayTTL(), p.NextNonce())
 		}
 	}
 	for name, raw := range map[string]string{
@@ -245,14 +245,14 @@ func TestHostileProofsAreRefused(t *testing.T) {
 	if _, err := proofs(t, allProofAlgorithms).Verify(small.forge(token.RS256, proofHeader(small, token.RS256), proofClaims()), wantRequest); !errors.Is(err, token.ErrInvalidProof) {
 		t.Errorf("an RSA key of 1024 bits: %v", err)
 	}
-	if _, err := new(token.ProofVerifier).Verify(g, wantRequest); !errors.Is(err, token.ErrInvalidProof) {
+	if _, err := new(token.DPoPVerifier).Verify(g, wantRequest); !errors.Is(err, token.ErrInvalidProof) {
 		t.Errorf("the zero ProofVerifier: %v", err)
 	}
 }
 
 func TestAProofIsGoodWithinItsWindowAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := proofs(t, func(c *token.ProofConfig) { c.Window = 30 * time.Second })
+		v := proofs(t, func(c *token.DPoPConfig) { c.Window = 30 * time.Second })
 		now := time.Now().Unix()
 		at := func(iat int64) error {
 			_, err := v.Verify(proof(token.EdDSA, "iat", fmt.Sprint(iat)), wantRequest)
@@ -269,7 +269,7 @@ func TestAProofIsGoodWithinItsWindowAlone(t *testing.T) {
 		}
 		// As long as it is remembered, and no longer, it would be accepted again.
 		raw := proof(token.EdDSA, "iat", fmt.Sprint(now+30))
-		time.Sleep(p.Remember() - time.Minute)
+		time.Sleep(p.ReplayTTL() - time.Minute)
 		if _, err := v.Verify(raw, wantRequest); err != nil {
 			t.Errorf("at the end of its time: %v", err)
 		}

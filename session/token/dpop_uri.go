@@ -72,7 +72,7 @@ func (o origin) is(scheme, authority string) bool {
 // are normalised by syntax and scheme first (RFC 9449 §4.3, RFC 3986 §6.2.2 and §6.2.3);
 // query and fragment of uri do not count. Dot segments are not resolved: a path that has
 // any reaches no route.
-func (v *ProofVerifier) servedAt(uri, path string) bool {
+func (v *DPoPVerifier) servedAt(uri, path string) bool {
 	scheme, authority, claimed, ok := splitURI(uri)
 	if !ok || claimed != normalPath(path) {
 		return false

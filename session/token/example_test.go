@@ -26,7 +26,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	verifier, err := token.NewVerifier(signer.Trust())
+	verifier, err := token.NewVerifier(signer.Issuer())
 	if err != nil {
 		panic(err)
 	}

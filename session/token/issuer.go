@@ -73,13 +73,13 @@ type Issuer struct {
 	TenantClaim, SessionClaim string
 
 	// OwnSessions says that the session ids in the issuer's logout tokens are ours, as those of
-	// a [Signer] are: [Signer.Trust] sets it. Any other provider names its own sessions in
+	// a [Signer] are: [Signer.Issuer] sets it. Any other provider names its own sessions in
 	// them, and a name that happens to have the form of a session id of ours names none.
 	OwnSessions bool
 
 	// Logout accepts the issuer's logout tokens too, see [Verifier.VerifyLogout]. Default:
 	// nil, none is accepted.
-	Logout *LogoutTrust
+	Logout *LogoutConfig
 }
 
 // claimsWithMeaning are the names that TenantClaim and SessionClaim cannot take.

@@ -13,9 +13,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// JWKSContentType is the media type of a key set (RFC 7517 §8.5.2).
-const JWKSContentType = "application/jwk-set+json"
-
 // ParseJWKS reads a JSON Web Key Set (RFC 7517) of at most 1 MiB and 100 entries.
 //
 // Refused as a whole is a document that is not strict JSON or not a key set, one that
@@ -93,7 +90,7 @@ func usableKeys(entries []jwkEntry) (*KeySet, error) {
 }
 
 // JWKS returns the set as a document for other services to read with [ParseJWKS] or its
-// like, of [JWKSContentType]. A set with a symmetric key is an error: it must not be
+// like, of media type application/jwk-set+json. A set with a symmetric key is an error: it must not be
 // published.
 func (s *KeySet) JWKS() ([]byte, error) {
 	doc := []byte(`{"keys":[`)

@@ -11,15 +11,15 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Limits and defaults of a [LogoutTrust].
+// Limits and defaults of a [LogoutConfig].
 const (
 	defaultLogoutLifetime = 2 * time.Minute // what the specification recommends, §2.4
 	maxLogoutLifetime     = time.Hour
 )
 
-// LogoutTrust says which logout tokens of an [Issuer] are accepted (OpenID Connect
+// LogoutConfig says which logout tokens of an [Issuer] are accepted (OpenID Connect
 // Back-Channel Logout 1.0), beside what the entry says of all its tokens.
-type LogoutTrust struct {
+type LogoutConfig struct {
 	// Audience is the client id under which this service is known to the issuer. Required.
 	// It is rarely the audience of access tokens. Printable ASCII, at most 255 bytes.
 	Audience string
@@ -49,7 +49,7 @@ type LogoutTrust struct {
 // logoutTypes are the values that Types of a LogoutTrust may have.
 var logoutTypes = []string{"logout+jwt", "jwt", ""}
 
-func (t *LogoutTrust) withDefaults(issuers tenant.ID) *LogoutTrust {
+func (t *LogoutConfig) withDefaults(issuers tenant.ID) *LogoutConfig {
 	if t == nil {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (t *LogoutTrust) withDefaults(issuers tenant.ID) *LogoutTrust {
 	return &c
 }
 
-func (t *LogoutTrust) validate(issuers tenant.ID) (errs []error) {
+func (t *LogoutConfig) validate(issuers tenant.ID) (errs []error) {
 	if t == nil {
 		return nil
 	}
@@ -92,10 +92,10 @@ func (t *LogoutTrust) validate(issuers tenant.ID) (errs []error) {
 	return errs
 }
 
-// Logout is what an accepted logout token says: whose sessions have ended at the issuer.
+// LogoutToken is what an accepted logout token says: whose sessions have ended at the issuer.
 // Only [Verifier.VerifyLogout] fills one. The zero Logout is about nobody. It is immutable
 // and redacts itself in every printer.
-type Logout struct {
+type LogoutToken struct {
 	redact
 	sealed[logout]
 }
@@ -109,7 +109,7 @@ type logout struct {
 	remember                     time.Duration
 }
 
-func (l *Logout) claims() *logout {
+func (l *LogoutToken) claims() *logout {
 	if l == nil || l.get() == nil {
 		return &logout{}
 	}
@@ -117,40 +117,40 @@ func (l *Logout) claims() *logout {
 }
 
 // Issuer returns the iss claim, which is the Name of an [Issuer].
-func (l *Logout) Issuer() string { return l.claims().issuer }
+func (l *LogoutToken) Issuer() string { return l.claims().issuer }
 
 // TokenID returns the jti claim.
-func (l *Logout) TokenID() string { return l.claims().tokenID }
+func (l *LogoutToken) TokenID() string { return l.claims().tokenID }
 
 // Tenant returns the one tenant that the token is about: the issuer's, or the one that the
 // token names. It is zero for an issuer that signs in users of many when its token names
 // none, and then the token is about all of them.
-func (l *Logout) Tenant() tenant.ID { return l.claims().tenant }
+func (l *LogoutToken) Tenant() tenant.ID { return l.claims().tenant }
 
 // User returns the sub claim as a user id, zero when there is none or when it cannot be the
 // id of a user of ours. The second is accepted only beside a sid.
-func (l *Logout) User() session.UserID { return l.claims().user }
+func (l *LogoutToken) User() session.UserID { return l.claims().user }
 
 // Subject returns the sub claim as it is, any text of the issuer's, and "" when there is none.
-func (l *Logout) Subject() string { return l.claims().subject }
+func (l *LogoutToken) Subject() string { return l.claims().subject }
 
-// SessionName returns the sid claim, by which the issuer names one of its sessions, and ""
+// IssuerSessionID returns the sid claim, by which the issuer names one of its sessions, and ""
 // when there is none. The result may be a secret.
-func (l *Logout) SessionName() string { return l.claims().sessionName }
+func (l *LogoutToken) IssuerSessionID() string { return l.claims().sessionName }
 
 // Session returns the session that a token of an issuer with OwnSessions names in the claim
 // where its access tokens name theirs, its SessionClaim. It is zero when the token names none
 // of ours, and for every other issuer.
-func (l *Logout) Session() session.ID { return l.claims().session }
+func (l *LogoutToken) Session() session.ID { return l.claims().session }
 
 // ReplayKey returns what to give to a [ReplayStore].
-func (l *Logout) ReplayKey() ReplayKey {
+func (l *LogoutToken) ReplayKey() ReplayKey {
 	return replayKey("logout token", l.claims().issuer, l.claims().tokenID)
 }
 
-// Remember returns how long a [ReplayStore] must keep the key, as [Proof.Remember] does. It is
+// ReplayTTL returns how long a [ReplayStore] must keep the key, as [DPoPProof.ReplayTTL] does. It is
 // the same for all tokens of an issuer.
-func (l *Logout) Remember() time.Duration { return l.claims().remember }
+func (l *LogoutToken) ReplayTTL() time.Duration { return l.claims().remember }
 
 // VerifyLogout returns what a logout token says, on the terms of [Verifier.Verify], of an
 // issuer whose entry has the field Logout. The checks are those of the specification's
@@ -159,7 +159,7 @@ func (l *Logout) Remember() time.Duration { return l.claims().remember }
 // logout; sub or sid is there, and a nonce or another claim of another kind of token is not.
 //
 // Whether the token was used before, only a [ReplayStore] knows.
-func (v *Verifier) VerifyLogout(ctx context.Context, raw string) (*Logout, error) {
+func (v *Verifier) VerifyLogout(ctx context.Context, raw string) (*LogoutToken, error) {
 	a, err := authenticate(ctx, v.issuers.load(), raw, func(i *Issuer, typ string) error {
 		switch {
 		case i.Logout == nil:

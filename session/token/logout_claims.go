@@ -78,7 +78,7 @@ func readEvents(r reader) (found bool, err error) {
 }
 
 // accept holds the claims against the issuer's entry and the clock.
-func (c *logoutClaims) accept(i *Issuer, now time.Time) (*Logout, error) {
+func (c *logoutClaims) accept(i *Issuer, now time.Time) (*LogoutToken, error) {
 	if !c.audience {
 		return nil, refusal("claims: aud does not name this service")
 	}
@@ -114,5 +114,5 @@ func (c *logoutClaims) accept(i *Issuer, now time.Time) (*Logout, error) {
 	// The whole time in which a token may be accepted, not what is left of it: a store that has
 	// lost keys refuses for so long.
 	l.remember = i.Logout.MaxLifetime + 2*max(i.Leeway, 0) + replicaSkew
-	return &Logout{sealed: seal(&l)}, nil
+	return &LogoutToken{sealed: seal(&l)}, nil
 }

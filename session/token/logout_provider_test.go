@@ -18,14 +18,14 @@ import (
 func TestASidIsOneOfOursOnlyForAnIssuerThatSaysSo(t *testing.T) {
 	raw := goodLogout("sid", fmt.Sprintf("%q", sessionID.Reveal()))
 	theirs := logsOut(t, verifier(t, trust(t, token.EdDSA, trustLogout)), raw)
-	if !theirs.Session().IsZero() || theirs.SessionName() != sessionID.Reveal() {
+	if !theirs.Session().IsZero() || theirs.IssuerSessionID() != sessionID.Reveal() {
 		t.Errorf("another's sid is taken for the session %v", theirs.Session())
 	}
 	ours := logsOut(t, verifier(t, trust(t, token.EdDSA, trustLogout, ownSessions)), raw)
 	if ours.Session() != sessionID {
 		t.Errorf("our own sid is %v", ours.Session())
 	}
-	if s := signer(t, config(token.EdDSA)); !s.Trust().OwnSessions {
+	if s := signer(t, config(token.EdDSA)); !s.Issuer().OwnSessions {
 		t.Error("a signer's entry does not say that the sessions are ours")
 	}
 }
@@ -51,7 +51,7 @@ func TestASubOfAnyAlphabetIsAcceptedBesideASid(t *testing.T) {
 		strings.Repeat("x", 300), "",
 	} {
 		l, err := v.VerifyLogout(context.Background(), goodLogout("sub", fmt.Sprintf("%q", sub), "sid", `"op-7"`))
-		if err != nil || !l.User().IsZero() || l.Subject() != sub || l.SessionName() != "op-7" {
+		if err != nil || !l.User().IsZero() || l.Subject() != sub || l.IssuerSessionID() != "op-7" {
 			t.Errorf("%q: %v, %v", sub, l.User(), err)
 		}
 		if _, err := v.VerifyLogout(context.Background(), goodLogout("sub", fmt.Sprintf("%q", sub))); !errors.Is(err, token.ErrInvalid) {
@@ -67,7 +67,7 @@ func TestASubOfAnyAlphabetIsAcceptedBesideASid(t *testing.T) {
 // the same, and is remembered for as long.
 func TestALogoutTokenWithoutExpiryIsAcceptedOnlyWhereAllowed(t *testing.T) {
 	allow := func(i *token.Issuer) {
-		i.Logout = &token.LogoutTrust{Audience: clientID, Types: []string{"JWT"}, OptionalExpiry: true, MaxLifetime: time.Minute}
+		i.Logout = &token.LogoutConfig{Audience: clientID, Types: []string{"JWT"}, OptionalExpiry: true, MaxLifetime: time.Minute}
 	}
 	v := verifier(t, trust(t, token.EdDSA, allow))
 	hydra := func(edits ...string) string {
@@ -75,8 +75,8 @@ func TestALogoutTokenWithoutExpiryIsAcceptedOnlyWhereAllowed(t *testing.T) {
 		return ours().forge(token.EdDSA, logoutHeader("typ", `"JWT"`), logoutClaims(edits...))
 	}
 	l, err := v.VerifyLogout(context.Background(), hydra())
-	if err != nil || l.Remember() < 2*time.Minute || l.Remember() > 4*time.Minute {
-		t.Errorf("remembered for %v, %v", l.Remember(), err)
+	if err != nil || l.ReplayTTL() < 2*time.Minute || l.ReplayTTL() > 4*time.Minute {
+		t.Errorf("remembered for %v, %v", l.ReplayTTL(), err)
 	}
 	now := time.Now().Unix()
 	for name, raw := range map[string]string{
@@ -162,7 +162,7 @@ func TestEachKindOfTokenIsTriedAsEachOther(t *testing.T) {
 	for _, access := range [][]string{nil, {"JWT"}, {"at+jwt", "application/at+jwt", "JWT"}} {
 		for _, out := range [][]string{nil, {"JWT"}, {""}, {"logout+jwt", "JWT", ""}, {"application/logout+jwt"}} {
 			v := verifier(t, trust(t, token.EdDSA, func(i *token.Issuer) {
-				i.Types, i.Logout = access, &token.LogoutTrust{Audience: clientID, Types: out}
+				i.Types, i.Logout = access, &token.LogoutConfig{Audience: clientID, Types: out}
 			}))
 			p := proofs(t)
 			for _, kind := range kinds() {
@@ -191,8 +191,8 @@ func TestEachKindOfTokenIsTriedAsEachOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := s.Trust()
-	own.Logout = &token.LogoutTrust{Audience: own.Audience, Types: []string{"logout+jwt", "JWT", ""}}
+	own := s.Issuer()
+	own.Logout = &token.LogoutConfig{Audience: own.Audience, Types: []string{"logout+jwt", "JWT", ""}}
 	v := verifier(t, own)
 	if _, err := v.Verify(context.Background(), signed.Reveal()); err != nil {
 		t.Error(err)

@@ -36,11 +36,11 @@ func goodLogout(edits ...string) string {
 	return ours().forge(token.EdDSA, logoutHeader(), logoutClaims(edits...))
 }
 
-func trustLogout(i *token.Issuer) { i.Logout = &token.LogoutTrust{Audience: clientID} }
+func trustLogout(i *token.Issuer) { i.Logout = &token.LogoutConfig{Audience: clientID} }
 
 func ownSessions(i *token.Issuer) { i.OwnSessions = true }
 
-func logsOut(t testing.TB, v *token.Verifier, raw string) *token.Logout {
+func logsOut(t testing.TB, v *token.Verifier, raw string) *token.LogoutToken {
 	t.Helper()
 	l, err := v.VerifyLogout(context.Background(), raw)
 	if err != nil {
@@ -75,11 +75,11 @@ func TestGoodLogoutTokensAreAccepted(t *testing.T) {
 		"the longer type":           {ours().forge(token.EdDSA, logoutHeader("typ", `"application/LOGOUT+jwt"`), logoutClaims()), alice, "", session.ID{}},
 	} {
 		l := logsOut(t, v, tt.raw)
-		if l.User() != tt.user || l.SessionName() != tt.name || l.Session() != tt.id || l.TokenID() != "l-1" {
+		if l.User() != tt.user || l.IssuerSessionID() != tt.name || l.Session() != tt.id || l.TokenID() != "l-1" {
 			t.Errorf("%s: user %v, session %v", name, l.User(), l.Session())
 		}
-		if l.Remember() < 3*time.Minute || l.Remember() > 5*time.Minute {
-			t.Errorf("%s: remembered for %v", name, l.Remember())
+		if l.ReplayTTL() < 3*time.Minute || l.ReplayTTL() > 5*time.Minute {
+			t.Errorf("%s: remembered for %v", name, l.ReplayTTL())
 		}
 	}
 }
@@ -210,7 +210,7 @@ func TestLogoutIsTrustedPerIssuer(t *testing.T) {
 		}
 	}
 	fixed := verifier(t, trust(t, token.EdDSA, func(i *token.Issuer) {
-		i.Logout = &token.LogoutTrust{Audience: clientID, Tenant: tenant.MustParse("acme")}
+		i.Logout = &token.LogoutConfig{Audience: clientID, Tenant: tenant.MustParse("acme")}
 	}))
 	logsOut(t, fixed, goodLogout("tenant", ""))
 	logsOut(t, fixed, goodLogout())
@@ -220,7 +220,7 @@ func TestLogoutIsTrustedPerIssuer(t *testing.T) {
 
 	own := verifier(t, trust(t, token.EdDSA, trustLogout, ownSessions, func(i *token.Issuer) { i.SessionClaim = "https://example.com/session" }))
 	l := logsOut(t, own, goodLogout("sid", `"op-7"`, "https://example.com/session", fmt.Sprintf("%q", sessionID.Reveal())))
-	if l.Session() != sessionID || l.SessionName() != "op-7" {
+	if l.Session() != sessionID || l.IssuerSessionID() != "op-7" {
 		t.Errorf("session %v", l.Session())
 	}
 	if l := logsOut(t, own, goodLogout("sid", fmt.Sprintf("%q", sessionID.Reveal()))); !l.Session().IsZero() {
@@ -236,7 +236,7 @@ func TestLogoutIsTrustedPerIssuer(t *testing.T) {
 		t.Errorf("without keys: %v, %v", got, err)
 	}
 
-	for name, bad := range map[string]token.LogoutTrust{
+	for name, bad := range map[string]token.LogoutConfig{
 		"a type that is none of logout tokens": {Audience: clientID, Types: []string{"at+jwt"}}, "the type of security events": {Audience: clientID, Types: []string{"JWT", "secevent+jwt"}},
 		"no audience": {}, "an hour and a second": {Audience: clientID, MaxLifetime: time.Hour + time.Second}, "no time": {Audience: clientID, MaxLifetime: -1},
 	} {
@@ -258,10 +258,10 @@ func TestALogoutTokenIsRememberedAsLongAsItIsAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := verifier(t, trust(t, token.EdDSA, trustLogout))
 		raw := goodLogout("iat", fmt.Sprint(time.Now().Unix()+60), "exp", fmt.Sprint(time.Now().Unix()+180))
-		remember := logsOut(t, v, raw).Remember()
+		remember := logsOut(t, v, raw).ReplayTTL()
 		time.Sleep(remember - time.Minute - time.Second)
 		// A store that has lost keys refuses for so long, so it is never what is left.
-		if later := logsOut(t, v, raw).Remember(); later != remember {
+		if later := logsOut(t, v, raw).ReplayTTL(); later != remember {
 			t.Errorf("remembered for %v at first and for %v later", remember, later)
 		}
 		time.Sleep(time.Second)
@@ -280,7 +280,7 @@ func TestLogoutReplayKeys(t *testing.T) {
 	if text := fmt.Sprintf("%v %+v %#v", a, *a, logsOut(t, v, goodLogout("sid", fmt.Sprintf("%q", sessionID.Reveal())))); strings.Contains(text, "alice") || strings.Contains(text, sessionID.Reveal()) {
 		t.Errorf("a printer shows %s", text)
 	}
-	var zero token.Logout
+	var zero token.LogoutToken
 	if !zero.Tenant().IsZero() || !zero.User().IsZero() || !zero.Session().IsZero() {
 		t.Error("the zero Logout is about somebody")
 	}

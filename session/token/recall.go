@@ -12,11 +12,11 @@ var over = func() context.Context {
 	return ctx
 }()
 
-// Recall returns what Verify would return for a token that was accepted before and still
+// Cached returns what Verify would return for a token that was accepted before and still
 // stands. It verifies no signature and waits for nothing, so it needs no limit: a service
 // that is flooded with new tokens can go on with those it knows. False says nothing about
 // the token; Verify does.
-func (v *Verifier) Recall(raw string) (*Verified, bool) {
+func (v *Verifier) Cached(raw string) (*Verified, bool) {
 	if len(raw) > MaxLength {
 		return nil, false
 	}

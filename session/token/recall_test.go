@@ -20,14 +20,14 @@ func TestRecallKnowsOnlyWhatStillStands(t *testing.T) {
 		v := verifier(t, issuer)
 		wants := func(known bool, why string) {
 			t.Helper()
-			if got, ok := v.Recall(raw); ok != known || (got != nil) != known {
+			if got, ok := v.Cached(raw); ok != known || (got != nil) != known {
 				t.Errorf("%s: %v, %v", why, got, ok)
 			}
 		}
 		wants(false, "never seen")
 		verified := accepts(t, v, raw)
 		wants(true, "accepted")
-		if got, _ := v.Recall(raw); got != verified {
+		if got, _ := v.Cached(raw); got != verified {
 			t.Error("another answer than Verify's")
 		}
 		other := theirs().forge(token.EdDSA, headerOf(token.EdDSA), claimsOf())
@@ -35,7 +35,7 @@ func TestRecallKnowsOnlyWhatStillStands(t *testing.T) {
 			"", other, raw + "A", raw[:len(raw)-1], strings.Repeat("a", token.MaxLength+1),
 			raw[:strings.LastIndex(raw, ".")] + other[strings.LastIndex(other, "."):],
 		} {
-			if _, ok := v.Recall(forged); ok {
+			if _, ok := v.Cached(forged); ok {
 				t.Errorf("%.20q of %d bytes is recalled", forged, len(forged))
 			}
 		}
@@ -62,14 +62,14 @@ func TestRecallWaitsForNothing(t *testing.T) {
 	v := verifier(t, issuer)
 	accepts(t, v, raw)
 	waits = true
-	if _, ok := v.Recall(raw); ok { // or the test hangs here
+	if _, ok := v.Cached(raw); ok { // or the test hangs here
 		t.Error("a token is recalled whose key cannot be had")
 	}
 }
 
 func TestAVerifierWithoutMemoryRecallsNothing(t *testing.T) {
 	var zero token.Verifier
-	if _, ok := zero.Recall(good(token.EdDSA)); ok {
+	if _, ok := zero.Cached(good(token.EdDSA)); ok {
 		t.Error("the zero Verifier recalls a token")
 	}
 }

@@ -24,7 +24,7 @@ func TestNoPrinterShowsASecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := accepts(t, verifier(t, s.Trust()), signed.Reveal())
+	got := accepts(t, verifier(t, s.Issuer()), signed.Reveal())
 	secret := cfg.Key.Bytes()
 	idBytes := sessionID.Bytes()
 	forbidden := []string{
@@ -33,7 +33,7 @@ func TestNoPrinterShowsASecret(t *testing.T) {
 		sessionID.Reveal(), strings.Trim(fmt.Sprint(idBytes), "[]"), fmt.Sprintf("%x", idBytes),
 	}
 	type hidden struct {
-		signed   token.Signed
+		signed   token.SignedToken
 		verified token.Verified
 		pointer  *token.Verified
 		key      token.Key
@@ -42,8 +42,8 @@ func TestNoPrinterShowsASecret(t *testing.T) {
 	}
 	values := map[string]any{
 		"Signed": signed, "*Signed": &signed, "Verified": *got, "*Verified": got, "Signer": *s, "*Signer": s,
-		"Key": s.Key(), "SignerConfig": cfg, "*SignerConfig": &cfg, "Issuer": s.Trust(), "KeySource": s.Trust().Keys,
-		"slice": []token.Signed{signed}, "map": map[string]*token.Verified{"v": got},
+		"Key": s.Key(), "SignerConfig": cfg, "*SignerConfig": &cfg, "Issuer": s.Issuer(), "KeySource": s.Issuer().Keys,
+		"slice": []token.SignedToken{signed}, "map": map[string]*token.Verified{"v": got},
 		"unexported fields": hidden{signed, *got, got, s.Key(), s, *s},
 	}
 	for name, v := range values {

@@ -176,36 +176,36 @@ func keyPair(cfg SignerConfig) (any, Key, error) {
 // with session.ErrNotFound. One that is bound to a key ([session.KeyAttribute]) is refused with
 // session.ErrInvalid: a token that anybody can use would undo the binding. It needs
 // [Signer.SignBound].
-func (s *Signer) Sign(sess session.Session) (Signed, error) { return s.sign(sess, "") }
+func (s *Signer) Sign(sess session.Session) (SignedToken, error) { return s.sign(sess, "") }
 
 // SignBound is [Signer.Sign] for a token that is bound to the key with the given
-// thumbprint, usually that of the [Proof] which came with the request for the token (RFC
+// thumbprint, usually that of the [DPoPProof] which came with the request for the token (RFC
 // 9449 §5). A service that refreshes such tokens keeps the thumbprint with the session, as
 // [session.KeyAttribute], and compares it each time, or a stolen refresh token binds to the
 // thief's key. Of a session that is bound to another key it is session.ErrInvalid.
-func (s *Signer) SignBound(sess session.Session, thumbprint string) (Signed, error) {
+func (s *Signer) SignBound(sess session.Session, thumbprint string) (SignedToken, error) {
 	if !isThumbprint(thumbprint) {
-		return Signed{}, errors.New("token: sign: not a SHA-256 thumbprint")
+		return SignedToken{}, errors.New("token: sign: not a SHA-256 thumbprint")
 	}
 	return s.sign(sess, thumbprint)
 }
 
-func (s *Signer) sign(sess session.Session, thumbprint string) (Signed, error) {
+func (s *Signer) sign(sess session.Session, thumbprint string) (SignedToken, error) {
 	ref := sess.Ref()
 	if err := ref.Validate(); err != nil {
-		return Signed{}, fmt.Errorf("token: sign: %w", err)
+		return SignedToken{}, fmt.Errorf("token: sign: %w", err)
 	}
 	if key, bound := sess.Attributes.Get(session.KeyAttribute); bound && (thumbprint == "" || key != thumbprint) {
-		return Signed{}, fmt.Errorf("token: sign: %w: the session is bound to a key, use SignBound with its thumbprint", session.ErrInvalid)
+		return SignedToken{}, fmt.Errorf("token: sign: %w: the session is bound to a key, use SignBound with its thumbprint", session.ErrInvalid)
 	}
 	if !sess.Acting.IsZero() {
-		return Signed{}, fmt.Errorf("token: sign: the user acts as another: %w", session.ErrNotFound)
+		return SignedToken{}, fmt.Errorf("token: sign: the user acts as another: %w", session.ErrNotFound)
 	}
 	cfg := &s.get().cfg
 	now := time.Now().Unix()
 	expires := min(now+int64(cfg.Lifetime/time.Second), sess.ExpiresAt.Unix())
 	if expires <= now {
-		return Signed{}, fmt.Errorf("token: sign: the session has expired: %w", session.ErrNotFound)
+		return SignedToken{}, fmt.Errorf("token: sign: the session has expired: %w", session.ErrNotFound)
 	}
 	payload := appendObject(nil,
 		"iss", cfg.Issuer,
@@ -226,15 +226,15 @@ func (s *Signer) sign(sess session.Session, thumbprint string) (Signed, error) {
 	signing := s.get().header + base64.RawURLEncoding.EncodeToString(payload)
 	signature, err := cfg.Algorithm.scheme().method.Sign(signing, s.get().private)
 	if err != nil {
-		return Signed{}, fmt.Errorf("token: sign: %w", err)
+		return SignedToken{}, fmt.Errorf("token: sign: %w", err)
 	}
 	text := signing + "." + base64.RawURLEncoding.EncodeToString(signature)
-	return Signed{text: seal(&text), expires: time.Unix(expires, 0).UTC()}, nil
+	return SignedToken{text: seal(&text), expires: time.Unix(expires, 0).UTC()}, nil
 }
 
-// Trust returns the entry for [NewVerifier] that accepts what s signs. Its keys hold the
+// Issuer returns the entry for [NewVerifier] that accepts what s signs. Its keys hold the
 // secret when the algorithm is one of HMAC.
-func (s *Signer) Trust() Issuer {
+func (s *Signer) Issuer() Issuer {
 	cfg := &s.get().cfg
 	return Issuer{
 		Name:         cfg.Issuer,
@@ -251,20 +251,20 @@ func (s *Signer) Trust() Issuer {
 // signer it makes the [KeySet] of a time of transition.
 func (s *Signer) Key() Key { return s.get().public.ordered[0] }
 
-// JWKS returns the public key as a document of [JWKSContentType], for other services.
+// JWKS returns the public key as a document of media type application/jwk-set+json, for other services.
 // It is an error for an algorithm of HMAC, whose key is secret.
 func (s *Signer) JWKS() ([]byte, error) { return s.get().public.JWKS() }
 
-// Signed is an issued token. It redacts itself in every printer; [Signed.Reveal] is the
+// SignedToken is an issued token. It redacts itself in every printer; [SignedToken.Reveal] is the
 // one way to its text.
-type Signed struct {
+type SignedToken struct {
 	redact
 	text    sealed[string]
 	expires time.Time
 }
 
 // Reveal returns the token for the client that is to have it. The result is a secret.
-func (s Signed) Reveal() string {
+func (s SignedToken) Reveal() string {
 	if text := s.text.get(); text != nil {
 		return *text
 	}
@@ -272,4 +272,4 @@ func (s Signed) Reveal() string {
 }
 
 // ExpiresAt returns when the token expires, to the second.
-func (s Signed) ExpiresAt() time.Time { return s.expires }
+func (s SignedToken) ExpiresAt() time.Time { return s.expires }

@@ -58,7 +58,7 @@ func TestWhatASignerSignsItsTrustVerifies(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got := accepts(t, verifier(t, s.Trust()), signed.Reveal())
+				got := accepts(t, verifier(t, s.Issuer()), signed.Reveal())
 				now := time.Now().UTC().Truncate(time.Second)
 				if got.Issuer() != issuerName || got.KeyID() != "k1" || got.Algorithm() != alg || got.ClientID() != issuerName || len(got.TokenID()) < 20 {
 					t.Errorf("issuer %q, key %q, algorithm %q, client %q, id %q", got.Issuer(), got.KeyID(), got.Algorithm(), got.ClientID(), got.TokenID())
@@ -68,7 +68,7 @@ func TestWhatASignerSignsItsTrustVerifies(t *testing.T) {
 				}
 				// The independent forger's key is the same, so both accept each other.
 				accepts(t, verifier(t, trust(t, alg)), signed.Reveal())
-				accepts(t, verifier(t, s.Trust()), good(alg))
+				accepts(t, verifier(t, s.Issuer()), good(alg))
 			})
 		})
 	}
@@ -156,7 +156,7 @@ func TestTheLongestTokenIsWithinTheLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := verifier(t, s.Trust()).Verify(context.Background(), signed.Reveal())
+	got, err := verifier(t, s.Issuer()).Verify(context.Background(), signed.Reveal())
 	if err != nil || got.Ref() != long.Ref() {
 		t.Errorf("%d bytes: %v", len(signed.Reveal()), err)
 	}

@@ -9,7 +9,7 @@
 //	})
 //	verified, err := verifier.Verify(ctx, raw)
 //
-// A service that signs its own tokens has a [Signer]; [Signer.Trust] is the entry that
+// A service that signs its own tokens has a [Signer]; [Signer.Issuer] is the entry that
 // verifies them.
 //
 // Trust is per issuer. No function of this package takes a kid alone: a key is found by

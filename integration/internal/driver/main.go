@@ -48,7 +48,7 @@ func main() {
 }
 
 func run(url, prefix string, cached bool) error {
-	store, err := redisstore.Open(url, redisstore.Options{
+	store, err := redisstore.Open(url, redisstore.Config{
 		NameKey: nameKey(key(1)), SealKeys: sealKeys(key(2)), Prefix: prefix, Timeout: 5 * time.Second,
 	})
 	if err != nil {
@@ -68,7 +68,7 @@ func run(url, prefix string, cached bool) error {
 		}
 		shared = cache
 	}
-	options := session.Options{RefreshGrace: 20 * time.Millisecond}
+	options := session.Config{RefreshGrace: 20 * time.Millisecond}
 	setKey(&options, key(3))
 	manager, err := session.NewManager(shared, options)
 	if err != nil {
@@ -150,7 +150,7 @@ func (d driver) do(r Request) (reply Reply, err error) {
 		if err != nil {
 			return reply, err
 		}
-		s, token, err := d.manager.Create(ctx, session.New{Tenant: t, User: u, Roles: roles, Attributes: attributes})
+		s, token, err := d.manager.Create(ctx, session.SignIn{Tenant: t, User: u, Roles: roles, Attributes: attributes})
 		return told(s, token, err)
 	case "list":
 		listed, err := d.manager.List(ctx, t, u)

@@ -88,12 +88,12 @@ func newService(redisAddr string) (*service, error) {
 		MaxRetries: 1, DisableIdentity: true, PipelinePoolSize: -1,
 	})
 	secret := session.NewSecretKey(bytes.Repeat([]byte("k-"), 16))
-	store, err := redisstore.New(client, redisstore.Options{NameKey: secret, SealKeys: []session.SecretKey{secret}, Timeout: 5 * time.Second})
+	store, err := redisstore.New(client, redisstore.Config{NameKey: secret, SealKeys: []session.SecretKey{secret}, Timeout: 5 * time.Second})
 	if err != nil {
 		return nil, err
 	}
 	s := &service{}
-	if s.manager, err = session.NewManager(store, session.Options{Key: secret}); err != nil {
+	if s.manager, err = session.NewManager(store, session.Config{Key: secret}); err != nil {
 		return nil, err
 	}
 	s.signer, err = newSigner()
@@ -113,7 +113,7 @@ func (s *service) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := token.NewVerifier(s.signer.Trust())
+	verifier, err := token.NewVerifier(s.signer.Issuer())
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (s *service) hello(addr string) (*hello, error) {
 		if err := s.manager.SetTenantStatus(ctx, id, tenant.Active); err != nil {
 			return nil, err
 		}
-		created, _, err := s.manager.Create(ctx, session.New{Tenant: id, User: session.MustParseUserID("alice")})
+		created, _, err := s.manager.Create(ctx, session.SignIn{Tenant: id, User: session.MustParseUserID("alice")})
 		if err != nil {
 			return nil, err
 		}

@@ -57,7 +57,7 @@ func TestABadEntryIsLeftOutAndToldInHealthAndLog(t *testing.T) {
 			if _, err := s.Key(context.Background(), "k1", token.EdDSA); err != nil {
 				t.Errorf("%s: the good key: %v", name, err)
 			}
-			h := f.Health()[0]
+			h := f.Stats()[0]
 			lines := strings.Join(h.Ignored, "\n")
 			if !h.Ready || h.Keys != 1 || h.Failed != 0 || h.LastError != "" || !strings.Contains(lines, tt.kid) || !strings.Contains(lines, tt.why) {
 				t.Errorf("%s: its health is %+v", name, h)

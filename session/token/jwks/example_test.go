@@ -42,7 +42,7 @@ func Example() {
 	_, err = keys.Key(context.Background(), "k1", token.ES256)
 	fmt.Println(err)
 
-	for _, h := range fetcher.Health() {
+	for _, h := range fetcher.Stats() {
 		if !h.Ready || h.Age > time.Hour {
 			fmt.Println(h.Issuer, h.LastError)
 		}

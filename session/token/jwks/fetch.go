@@ -13,6 +13,10 @@ import (
 	"github.com/reevehq/reeve/session/token"
 )
 
+// ContentType is the media type of a key set (RFC 7517 §8.5.2), for the handler that serves
+// what [token.Signer.JWKS] returns.
+const ContentType = "application/jwk-set+json"
+
 // The limits of a fetch.
 const (
 	dialLimit   = time.Second
@@ -22,7 +26,7 @@ const (
 	writeBuffer = 1 << 10
 	maxETag     = 256
 	maxError    = 256
-	acceptTypes = token.JWKSContentType + ", application/json"
+	acceptTypes = ContentType + ", application/json"
 )
 
 // newTransport makes the transport of all fetches. A connection serves one fetch: they are

@@ -191,8 +191,8 @@ func (f *Fetcher) Remove(issuer string) bool {
 	return true
 }
 
-// Health is how an issuer's keys are.
-type Health struct {
+// Stats is how an issuer's keys are.
+type Stats struct {
 	Issuer string
 
 	// Ready means that tokens can be verified: there are keys, of a fetch less than 24 h ago.
@@ -215,15 +215,15 @@ type Health struct {
 	LastError string
 }
 
-// Health returns the health of every issuer, in the order of their names.
-func (f *Fetcher) Health() []Health {
+// Stats returns the health of every issuer, in the order of their names.
+func (f *Fetcher) Stats() []Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all := make([]Health, 0, len(f.sources))
+	all := make([]Stats, 0, len(f.sources))
 	for _, s := range f.sources {
 		all = append(all, s.health())
 	}
-	slices.SortFunc(all, func(a, b Health) int { return strings.Compare(a.Issuer, b.Issuer) })
+	slices.SortFunc(all, func(a, b Stats) int { return strings.Compare(a.Issuer, b.Issuer) })
 	return all
 }
 

@@ -187,7 +187,7 @@ func TestIssuersComeAndGoWhileTokensAreVerified(t *testing.T) {
 						t.Errorf("an issuer that goes: %v", err)
 					}
 					w.sources[i%4].Key(context.Background(), "x", token.EdDSA)
-					w.fetcher.Health()
+					w.fetcher.Stats()
 				}
 			})
 		}
@@ -247,7 +247,7 @@ func TestAThousandIssuersTakeLittleMemoryAndNoGoroutine(t *testing.T) {
 			t.Fatalf("%d of %d are ready after a minute", ready, n)
 		}
 		ready = 0
-		for _, h := range f.Health() {
+		for _, h := range f.Stats() {
 			if h.Ready {
 				ready++
 			}
@@ -323,11 +323,11 @@ func TestAKnownKeyCostsNoAllocation(t *testing.T) {
 	defer f.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	for !f.Health()[0].Ready && ctx.Err() == nil {
+	for !f.Stats()[0].Ready && ctx.Err() == nil {
 		runtime.Gosched()
 	}
 	source.Key(ctx, "x", token.EdDSA) // the one fetch that unknown kids have in 30 s
-	for f.Health()[0].Fetches < 2 && ctx.Err() == nil {
+	for f.Stats()[0].Fetches < 2 && ctx.Err() == nil {
 		runtime.Gosched()
 	}
 	for kid, want := range map[string]error{"k1": nil, "x": token.ErrUnknownKey} {

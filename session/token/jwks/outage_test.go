@@ -248,7 +248,7 @@ func TestAKeyThatIsNotUsedIsToldAndTheOthersServe(t *testing.T) {
 				t.Errorf("%s: %v", kid, err)
 			}
 		}
-		h := f.Health()[0]
+		h := f.Stats()[0]
 		if !h.Ready || h.Keys != 1 || h.Failed != 0 || len(h.Ignored) != 2 || !strings.Contains(h.Ignored[0], "1024 bits") || !strings.Contains(h.Ignored[1], "not accepted") {
 			t.Errorf("its health is %+v", h)
 		}
@@ -263,7 +263,7 @@ func TestAKeyThatIsNotUsedIsToldAndTheOthersServe(t *testing.T) {
 		}
 		p.set(200, setOf(signer))
 		time.Sleep(time.Hour)
-		if h := f.Health()[0]; len(h.Ignored) != 0 {
+		if h := f.Stats()[0]; len(h.Ignored) != 0 {
 			t.Errorf("its health is %+v", h)
 		}
 	})

@@ -112,14 +112,14 @@ func TestAProviderThatIsBackIsNoticedOnTheWire(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			eventually(t, func() bool { return f.Health()[0].Failed >= 3 })
-			if f.Health()[0].Ready {
+			eventually(t, func() bool { return f.Stats()[0].Failed >= 3 })
+			if f.Stats()[0].Ready {
 				t.Fatal("ready without keys")
 			}
 			w.stop()
 			w.serve(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, set) })
 			back := time.Now()
-			eventually(t, func() bool { return f.Health()[0].Ready })
+			eventually(t, func() bool { return f.Stats()[0].Ready })
 			took := time.Since(back)
 			t.Logf("ready after %v", took)
 			if took > limit {
@@ -166,14 +166,14 @@ func TestProvidersThatHangOnTheWireDelayNobody(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			eventually(t, func() bool { return f.Health()[0].Failed > 0 }) // they are all at it
+			eventually(t, func() bool { return f.Stats()[0].Failed > 0 }) // they are all at it
 			start := time.Now()
 			source, err := f.Add(jwks.Endpoint{Issuer: "good", URL: "http://" + good.addr})
 			if err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, source.Ready)
-			took, h := time.Since(start), f.Health()[row.n]
+			took, h := time.Since(start), f.Stats()[row.n]
 			t.Logf("its keys are there after %v", took)
 			// Its first fetch brought them, unless this machine is too busy for any: it has
 			// waited for no place and lost none.

@@ -262,8 +262,8 @@ func (s *Source) DropKey(kid string) (thumbprint string, ok bool) {
 }
 
 // health returns a snapshot. The mutex of the fetcher is held.
-func (s *Source) health() Health {
-	h := Health{
+func (s *Source) health() Stats {
+	h := Stats{
 		Issuer: s.issuer, Ignored: append([]string(nil), s.ignored...),
 		Fetches: s.fetches, Failed: s.failed, LastError: s.lastError,
 	}

@@ -32,7 +32,7 @@ func eventually(t testing.TB, is func() bool) {
 }
 
 // fetchFrom starts a fetcher of one endpoint and returns how it is after its first fetch.
-func fetchFrom(t testing.TB, cfg jwks.Config, url string) (*jwks.Fetcher, *jwks.Source, jwks.Health) {
+func fetchFrom(t testing.TB, cfg jwks.Config, url string) (*jwks.Fetcher, *jwks.Source, jwks.Stats) {
 	t.Helper()
 	f, err := jwks.New(cfg)
 	if err != nil {
@@ -46,8 +46,8 @@ func fetchFrom(t testing.TB, cfg jwks.Config, url string) (*jwks.Fetcher, *jwks.
 	if err := f.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return f.Health()[0].Fetches > 0 })
-	return f, s, f.Health()[0]
+	eventually(t, func() bool { return f.Stats()[0].Fetches > 0 })
+	return f, s, f.Stats()[0]
 }
 
 func trusting(srv *httptest.Server) jwks.Config {

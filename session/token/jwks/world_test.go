@@ -251,15 +251,15 @@ func (w *world) refuses(s *token.Signer, want error) {
 	}
 }
 
-func (w *world) health(n int) jwks.Health {
+func (w *world) health(n int) jwks.Stats {
 	w.t.Helper()
-	for _, h := range w.fetcher.Health() {
+	for _, h := range w.fetcher.Stats() {
 		if h.Issuer == issuer(n) {
 			return h
 		}
 	}
 	w.t.Fatalf("no health of issuer %d", n)
-	return jwks.Health{}
+	return jwks.Stats{}
 }
 
 // mostIn returns the most fetches in any stretch of time of the given length.
