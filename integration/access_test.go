@@ -165,7 +165,7 @@ func TestAPermissionThatIsTakenAwayIsToldByReadiness(t *testing.T) {
 			t.Fatalf("Load: %v", err)
 		}
 	}
-	if b := f.store.Stats(); b.Open || b.Opened > 0 {
+	if b := f.store.Stats(); b.BreakerOpen || b.BreakerOpened > 0 {
 		t.Errorf("the breaker took it for an outage: %+v", b)
 	}
 	if err := f.store.Ping(t.Context()); !errors.Is(err, redisstore.ErrMisconfigured) || !strings.Contains(err.Error(), "+time") {

@@ -136,8 +136,8 @@ func (f *fixture) ask(store *redisstore.Store, cache *session.Cache, refs []sess
 	end := time.Now().Add(d)
 	for _, ref := range refs {
 		running.Go(func() {
-			for time.Now().Before(end) || !store.Stats().Open && time.Now().Before(end.Add(patience)) {
-				open := store.Stats().Open
+			for time.Now().Before(end) || !store.Stats().BreakerOpen && time.Now().Before(end.Add(patience)) {
+				open := store.Stats().BreakerOpen
 				began := time.Now()
 				_, err := cache.Load(context.Background(), ref)
 				took := time.Since(began)

@@ -17,9 +17,9 @@ import (
 // nobody listens to a feed and does nothing.
 type nobody struct{}
 
-func (nobody) Reset()                        {}
-func (nobody) Changed(session.Scope, string) {}
-func (nobody) Beat(time.Time, time.Time)     {}
+func (nobody) Reset()                         {}
+func (nobody) Changed(session.Scope, string)  {}
+func (nobody) Heartbeat(time.Time, time.Time) {}
 
 // An instance that knows of revocations puts them back as soon as it meets the promoted
 // replica, and does not wait until somebody asks it for one of their sessions: those who

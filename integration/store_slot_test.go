@@ -115,7 +115,7 @@ func TestACallWaitsForASlotThatMoves(t *testing.T) {
 	if listed, err := f.store.List(t.Context(), acme, alice); err != nil || len(listed) != 1 {
 		t.Errorf("%d sessions after one sign-in, %v", len(listed), err)
 	}
-	if n := f.store.Stats().Opened; n != 0 {
+	if n := f.store.Stats().BreakerOpened; n != 0 {
 		t.Errorf("the breaker opened %d times", n)
 	}
 }

@@ -81,7 +81,7 @@ type Cache struct {
 	feed    Feed
 	opts    CacheOptions
 	entries *otter.Cache[entryKey, *entry]
-	marks   *marks
+	stamps  *stamps
 	lease   atomic.Pointer[lease]
 	count   counters
 	began   time.Time // from which entries count when they were read
@@ -119,7 +119,7 @@ func NewCache(store Store, feed Feed, opts CacheOptions) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	c := &Cache{store: store, feed: feed, opts: opts, entries: entries, marks: newMarks(opts.MaxEntries), flights: map[Ref]*flight{}, jobs: make(chan job), began: time.Now()}
+	c := &Cache{store: store, feed: feed, opts: opts, entries: entries, stamps: newStamps(opts.MaxEntries), flights: map[Ref]*flight{}, jobs: make(chan job), began: time.Now()}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
@@ -152,18 +152,18 @@ func (c *Cache) Close() error {
 // Reset implements [Listener]. Only the feed calls it.
 func (c *Cache) Reset() {
 	c.lease.Store(nil)
-	c.marks.bump(ScopeAll, "")
+	c.stamps.advance(ScopeAll, "")
 	c.count.resets.Add(1)
 }
 
 // Changed implements [Listener]. Only the feed calls it.
 func (c *Cache) Changed(scope Scope, topic string) {
-	c.marks.bump(scope, topic)
+	c.stamps.advance(scope, topic)
 	c.count.changes.Add(1)
 }
 
-// Beat implements [Listener]. Only the feed calls it.
-func (c *Cache) Beat(sent, store time.Time) {
+// Heartbeat implements [Listener]. Only the feed calls it.
+func (c *Cache) Heartbeat(sent, store time.Time) {
 	if held := c.lease.Load(); held == nil || sent.After(held.sent) {
 		c.lease.Store(&lease{sent, store})
 	}

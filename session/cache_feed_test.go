@@ -38,7 +38,7 @@ func (w *wire) Listen(ctx context.Context, l session.Listener) {
 	for {
 		if !w.silent.Load() {
 			now := time.Now()
-			l.Beat(now, now.Round(0))
+			l.Heartbeat(now, now.Round(0))
 		}
 		select {
 		case <-ctx.Done():

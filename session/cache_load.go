@@ -102,7 +102,7 @@ func (c *Cache) hit(ref Ref, now time.Time) *entry {
 		return nil
 	}
 	e, ok := c.entries.GetIfPresent(keyOf(ref.ID))
-	if !ok || e.session.Tenant != ref.Tenant || e.session.User != ref.User || e.stamp != c.marks.stamp(e.place) {
+	if !ok || e.session.Tenant != ref.Tenant || e.session.User != ref.User || e.stamp != c.stamps.stamp(e.place) {
 		return nil
 	}
 	if age := now.Sub(c.began) - e.readAt; age < 0 || age >= maxAge {
@@ -130,13 +130,13 @@ func (c *Cache) renewalDue(e *entry, now time.Time) bool {
 // cache is closed. A read that began before the last announcement is not joined: it may
 // have missed what the caller knows of.
 func (c *Cache) join(ctx context.Context, ref Ref, cold bool) *flight {
-	at := c.marks.place(c.feed.Topics(ref))
+	at := c.stamps.place(c.feed.Topics(ref))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil
 	}
-	stamp, now := c.marks.stamp(at), time.Now()
+	stamp, now := c.stamps.stamp(at), time.Now()
 	if f := c.flights[ref]; f != nil && f.stamp == stamp && (now.Sub(f.began) <= joinLimit || c.lease.Load().fresh(now, c.opts.Lease)) {
 		c.count.shared.Add(1)
 		return f
@@ -203,7 +203,7 @@ func (c *Cache) fly(ctx context.Context, ref Ref, f *flight) {
 		c.count.reads.Add(1)
 		f.session, f.err = c.store.Load(ctx, ref)
 		e = &entry{session: f.session, readAt: readAt, place: f.place, stamp: stamp}
-		current := c.marks.stamp(f.place)
+		current := c.stamps.stamp(f.place)
 		if f.err != nil || current == stamp {
 			break
 		}

@@ -6,13 +6,13 @@ import (
 	"sync/atomic"
 )
 
-// marks counts announcements. What was read under one stamp is as good as new while the
+// stamps counts announcements. What was read under one stamp is as good as new while the
 // stamp of its place is the same: the stamp is taken before the store is asked, so that
 // also a change during the read outdates what was read.
 //
 // Counters are found by hash and shared by several topics. Two that meet cost a read of
 // the store now and then, never a change unheard, and the memory is fixed.
-type marks struct {
+type stamps struct {
 	seed                     maphash.Seed
 	all                      atomic.Uint64
 	sessions, users, tenants []atomic.Uint64
@@ -26,9 +26,9 @@ const (
 	tenantMarks = 1 << 12
 )
 
-func newMarks(entries int) *marks {
+func newStamps(entries int) *stamps {
 	size := min(max(minMarks, 1<<bits.Len(uint(entries-1))), maxMarks)
-	return &marks{
+	return &stamps{
 		seed:     maphash.MakeSeed(),
 		sessions: make([]atomic.Uint64, size),
 		users:    make([]atomic.Uint64, size),
@@ -39,22 +39,22 @@ func newMarks(entries int) *marks {
 // place is where the counters of one session are.
 type place struct{ session, user, tenant uint32 }
 
-func (m *marks) place(t Topics) place {
+func (m *stamps) place(t Topics) place {
 	return place{m.index(m.sessions, t.Session), m.index(m.users, t.User), m.index(m.tenants, t.Tenant)}
 }
 
-func (m *marks) index(table []atomic.Uint64, topic string) uint32 {
+func (m *stamps) index(table []atomic.Uint64, topic string) uint32 {
 	return uint32(maphash.String(m.seed, topic) & uint64(len(table)-1)) // tables are shorter than 2^32
 }
 
 // stamp is the sum of the counters of a place. None ever decreases, so two sums are equal
 // only when each of the counters is.
-func (m *marks) stamp(p place) uint64 {
+func (m *stamps) stamp(p place) uint64 {
 	return m.all.Load() + m.tenants[p.tenant].Load() + m.users[p.user].Load() + m.sessions[p.session].Load()
 }
 
-// bump outdates what was read of a topic.
-func (m *marks) bump(scope Scope, topic string) {
+// advance outdates what was read of a topic.
+func (m *stamps) advance(scope Scope, topic string) {
 	switch scope {
 	case ScopeSession:
 		m.sessions[m.index(m.sessions, topic)].Add(1)

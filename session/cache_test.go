@@ -102,7 +102,7 @@ func TestACachedSessionIsServedOnlyWhile(t *testing.T) {
 		"no change of everyone was":      {func(f *fleet) { f.wire.announce(session.ScopeAll, "") }, 1},
 		"no change of unknown scope was": {func(f *fleet) { f.wire.announce(99, "") }, 1},
 		"no older beat replaced the lease": {func(f *fleet) {
-			f.wire.each(func(l session.Listener) { l.Beat(time.Now().Add(-time.Hour), time.Now()) })
+			f.wire.each(func(l session.Listener) { l.Heartbeat(time.Now().Add(-time.Hour), time.Now()) })
 		}, 0},
 		"it was read in the last 30 s": {func(*fleet) { time.Sleep(30 * time.Second) }, 1},
 		"no other was changed": {func(f *fleet) {
@@ -311,7 +311,7 @@ func TestACachedSessionEndsByTheStoresClock(t *testing.T) {
 		c := startCache(t, w, feed)
 		synctest.Wait()
 		beat := func(ahead time.Duration) {
-			feed.each(func(l session.Listener) { l.Beat(time.Now(), time.Now().Add(ahead)) })
+			feed.each(func(l session.Listener) { l.Heartbeat(time.Now(), time.Now().Add(ahead)) })
 		}
 		beat(0)
 		for range 2 {

@@ -12,13 +12,13 @@ func (c *Cache) outdate(scope Scope, ref Ref) {
 	topics := c.feed.Topics(ref)
 	switch scope {
 	case ScopeSession:
-		c.marks.bump(scope, topics.Session)
+		c.stamps.advance(scope, topics.Session)
 	case ScopeUser:
-		c.marks.bump(scope, topics.User)
+		c.stamps.advance(scope, topics.User)
 	case ScopeTenant:
-		c.marks.bump(scope, topics.Tenant)
+		c.stamps.advance(scope, topics.Tenant)
 	default:
-		c.marks.bump(ScopeAll, "")
+		c.stamps.advance(ScopeAll, "")
 	}
 }
 

@@ -25,7 +25,7 @@ const maxAttempts = 12
 func (m *Manager) Update(ctx context.Context, ref Ref, change func(*Session) error) (Session, error) {
 	return m.change(ctx, ref, m.load, change, func(s Session) (Session, error) {
 		updated, err := m.store.Update(ctx, s)
-		return asked(ref, updated, err)
+		return checkAnswer(ref, updated, err)
 	})
 }
 
@@ -44,7 +44,7 @@ func (m *Manager) Rotate(ctx context.Context, ref Ref, change func(*Session) err
 			digest = Digest{}
 		}
 		rotated, err := m.store.Rotate(ctx, ref, s, digest)
-		return asked(s.Ref(), rotated, err)
+		return checkAnswer(s.Ref(), rotated, err)
 	})
 	if err != nil {
 		return Session{}, RefreshToken{}, err
@@ -93,7 +93,7 @@ func (m *Manager) checkChange(before, after Session) error {
 	case after.UserAgent != before.UserAgent, after.Address != before.Address, !slices.Equal(after.Actors.chain, before.Actors.chain),
 		after.Origin != before.Origin, after.Acting != before.Acting:
 		return fmt.Errorf("%w: a change keeps the device and the actors", ErrInvalid)
-	case losesKey(before.Attributes, after.Attributes):
+	case dropsBinding(before.Attributes, after.Attributes):
 		return errKeyLost
 	case after.Version != before.Version:
 		return fmt.Errorf("%w: a change keeps the version", ErrInvalid)

@@ -103,7 +103,7 @@ func (m *Manager) RevokeOthers(ctx context.Context, ref Ref) error {
 	if err != nil {
 		return err
 	}
-	return gone(ref, known(m.store.RevokeOthers(ctx, s.Ref())))
+	return gone(ref, classify(m.store.RevokeOthers(ctx, s.Ref())))
 }
 
 // Events returns what happened to the sessions of a user in a tenant; see [Store.Events]. Times
@@ -116,7 +116,7 @@ func (m *Manager) Events(ctx context.Context, t tenant.ID, u UserID) ([]Event, e
 	defer leave()
 	events, err := m.store.Events(ctx, t, u)
 	if err != nil {
-		return nil, known(err)
+		return nil, classify(err)
 	}
 	for i := range events {
 		events[i].At = events[i].At.UTC()

@@ -52,29 +52,29 @@ func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles
 		return Session{}, RefreshToken{}, fmt.Errorf("%w: the session is of that tenant", ErrInvalid)
 	}
 	var first refreshClaims
-	s, err := m.become(ctx, ref, func(old Session) (Session, CreateOptions, error) {
+	s, err := m.replaceSession(ctx, ref, func(old Session) (Session, CreateOptions, error) {
 		if old.Actors.Len() > 0 {
 			return Session{}, CreateOptions{}, ErrImpersonating
 		}
 		s := old
-		if losesKey(old.Attributes, attributes) {
+		if dropsBinding(old.Attributes, attributes) {
 			return Session{}, CreateOptions{}, errKeyLost
 		}
 		s.ID, s.Tenant, s.Roles, s.Attributes = NewID(), to, roles, attributes
 		first = firstClaims(s.Ref())
 		return s, CreateOptions{Lifetime: m.opts.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.opts.Limit}, nil
-	}, func(old Session) error { return gone(ref, known(m.store.End(ctx, ref, old.Version))) })
+	}, func(old Session) error { return gone(ref, classify(m.store.End(ctx, ref, old.Version))) })
 	if err != nil {
 		return Session{}, RefreshToken{}, err
 	}
 	return s, first.seal(m.keys[0]), nil
 }
 
-// become replaces the session of ref by one of another tenant or user, which change makes
+// replaceSession replaces the session of ref by one of another tenant or user, which change makes
 // of it. The new one is stored first, under an id that nobody has, and handed out when leave
 // has made certain that the old one signs nobody in; of several at once leave lets one win. On
 // any failure the new one is ended.
-func (m *Manager) become(ctx context.Context, ref Ref, change func(old Session) (Session, CreateOptions, error), leave func(old Session) error) (Session, error) {
+func (m *Manager) replaceSession(ctx context.Context, ref Ref, change func(old Session) (Session, CreateOptions, error), leave func(old Session) error) (Session, error) {
 	for attempt := 0; ; attempt++ {
 		old, err := m.Load(ctx, ref)
 		if err != nil {
@@ -85,7 +85,7 @@ func (m *Manager) become(ctx context.Context, ref Ref, change func(old Session) 
 			return Session{}, err
 		}
 		created, err := m.store.Create(ctx, next, how)
-		created, err = asked(next.Ref(), created, err)
+		created, err = checkAnswer(next.Ref(), created, err)
 		if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrCorrupt) {
 			return Session{}, err // nothing was stored
 		}

@@ -35,14 +35,14 @@ const (
 // Listener is told what a [Feed] hears.
 type Listener interface {
 	// Reset says that announcements may have been missed: whatever was read before must
-	// not be served, and nothing from now until the next Beat.
+	// not be served, and nothing from now until the next Heartbeat.
 	Reset()
 
 	// Changed says that sessions announced under topic changed or ended.
 	Changed(scope Scope, topic string)
 
-	// Beat says that every change which the store made before sent, by the clock of this
+	// Heartbeat says that every change which the store made before sent, by the clock of this
 	// process, was reported. The store's own clock is at most store plus the time that has
 	// passed since sent.
-	Beat(sent, store time.Time)
+	Heartbeat(sent, store time.Time)
 }

@@ -47,7 +47,7 @@ func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (S
 	if err != nil {
 		return Session{}, err
 	}
-	return m.become(ctx, ref, func(old Session) (Session, CreateOptions, error) {
+	return m.replaceSession(ctx, ref, func(old Session) (Session, CreateOptions, error) {
 		actors, err := NewActors(append([]Actor{{old.User, as.Reason}}, old.Actors.chain...)...)
 		if err != nil {
 			return Session{}, CreateOptions{}, err
@@ -65,7 +65,7 @@ func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (S
 		want := old.Version + 1
 		old.Acting = acting
 		left, err := m.store.Update(ctx, old)
-		if left, err = asked(ref, left, err); err != nil {
+		if left, err = checkAnswer(ref, left, err); err != nil {
 			return gone(ref, err)
 		}
 		if left.Acting != acting || left.Version != want {
@@ -117,20 +117,20 @@ func (m *Manager) StopImpersonating(ctx context.Context, ref Ref, grants func(ow
 	}
 	// This ends the session of ref as well, whose origin is gone.
 	back, err := m.store.Rotate(ctx, own.Ref(), next, digest)
-	back, err = asked(next.Ref(), back, err)
+	back, err = checkAnswer(next.Ref(), back, err)
 	if errors.Is(err, ErrConflict) {
 		return Session{}, RefreshToken{}, gone(ref, fmt.Errorf("%w: the user's own session was changed", ErrNotFound))
 	}
 	if err == nil {
 		err = m.undo(ctx, ref)
 	}
-	if err != nil && errors.Is(known(err), ErrUnavailable) || errors.Is(err, ErrCorrupt) {
+	if err != nil && errors.Is(classify(err), ErrUnavailable) || errors.Is(err, ErrCorrupt) {
 		if failed := m.undo(ctx, next.Ref()); failed != nil {
 			return Session{}, RefreshToken{}, fmt.Errorf("%w: %w; %v, which nobody was given, may be left: %w", ErrUnavailable, err, next.ID, failed)
 		}
 	}
 	if err != nil {
-		return Session{}, RefreshToken{}, gone(ref, known(err))
+		return Session{}, RefreshToken{}, gone(ref, classify(err))
 	}
 	if own.Actors.Len() > 0 {
 		return back, RefreshToken{}, nil
@@ -147,7 +147,7 @@ func (m *Manager) origin(ctx context.Context, s Session) (Session, error) {
 		return Session{}, fmt.Errorf("%w: it does not say out of which session somebody acts", ErrNotFound)
 	}
 	own, err := m.store.Load(ctx, ref)
-	if own, err = asked(ref, own, err); err != nil {
+	if own, err = checkAnswer(ref, own, err); err != nil {
 		return Session{}, err
 	}
 	if !s.actsOutOf(own) {

@@ -25,7 +25,7 @@ func (s Session) BoundKey() string {
 
 var errKeyLost = fmt.Errorf("%w: a change keeps the attribute %s, the key that the session is bound to", ErrInvalid, KeyAttribute)
 
-func losesKey(before, after Attributes) bool {
+func dropsBinding(before, after Attributes) bool {
 	old, bound := before.Get(KeyAttribute)
 	if !bound {
 		return false
@@ -53,7 +53,7 @@ func keepKey(before, after Attributes) (Attributes, error) {
 			return Attributes{}, err
 		}
 	}
-	if losesKey(before, after) {
+	if dropsBinding(before, after) {
 		return Attributes{}, errKeyLost
 	}
 	return after, nil

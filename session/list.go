@@ -24,7 +24,7 @@ func (m *Manager) List(ctx context.Context, t tenant.ID, u UserID) ([]Session, e
 func (m *Manager) list(ctx context.Context, t tenant.ID, u UserID) ([]Session, error) {
 	sessions, err := m.store.List(ctx, t, u)
 	if err != nil {
-		return nil, known(err)
+		return nil, classify(err)
 	}
 	if slices.ContainsFunc(sessions, func(s Session) bool { return s.Tenant != t || s.User != u || s.ID.IsZero() }) {
 		return nil, fmt.Errorf("%w: the store listed a session of somebody else", ErrCorrupt)
@@ -56,7 +56,7 @@ func (m *Manager) peek(ctx context.Context, t tenant.ID, u UserID, ids []ID) ([]
 	}
 	sessions, err := m.store.Peek(ctx, t, u, ids)
 	if err != nil {
-		return nil, known(err)
+		return nil, classify(err)
 	}
 	if slices.ContainsFunc(sessions, func(s Session) bool { return s.Tenant != t || s.User != u || !asked[s.ID] }) {
 		return nil, fmt.Errorf("%w: the store returned another session than it was asked for", ErrCorrupt)

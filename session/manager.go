@@ -69,7 +69,7 @@ func (m *Manager) Create(ctx context.Context, n SignIn) (Session, RefreshToken, 
 	}
 	first := firstClaims(s.Ref())
 	created, err := m.store.Create(ctx, s, CreateOptions{Lifetime: m.opts.Lifetime, Refresh: first.digest(), Limit: m.opts.Limit})
-	if created, err = asked(s.Ref(), created, err); err != nil {
+	if created, err = checkAnswer(s.Ref(), created, err); err != nil {
 		return Session{}, RefreshToken{}, err
 	}
 	return created, first.seal(m.keys[0]), nil
@@ -97,7 +97,7 @@ func (m *Manager) load(ctx context.Context, ref Ref) (Session, error) {
 		return Session{}, err
 	}
 	s, err := m.store.Load(ctx, ref)
-	if s, err = asked(ref, s, err); err != nil {
+	if s, err = checkAnswer(ref, s, err); err != nil {
 		return Session{}, gone(ref, err)
 	}
 	if s.Actors.Len() > 0 {
@@ -108,11 +108,11 @@ func (m *Manager) load(ctx context.Context, ref Ref) (Session, error) {
 	return s, nil
 }
 
-// asked returns s when it is the session of ref. A record that answers another question,
+// checkAnswer returns s when it is the session of ref. A record that answers another question,
 // as connections out of step deliver it (CVE-2023-28858), must sign nobody in.
-func asked(ref Ref, s Session, err error) (Session, error) {
+func checkAnswer(ref Ref, s Session, err error) (Session, error) {
 	if err != nil {
-		return Session{}, known(err)
+		return Session{}, classify(err)
 	}
 	if s.Ref() != ref {
 		return Session{}, fmt.Errorf("%w: the store returned another session than %v", ErrCorrupt, ref.ID)
@@ -120,8 +120,8 @@ func asked(ref Ref, s Session, err error) (Session, error) {
 	return s, nil
 }
 
-// known returns err when it says what it means, and an outage otherwise.
-func known(err error) error {
+// classify returns err when it says what it means, and an outage otherwise.
+func classify(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToke
 	out, err := m.store.Refresh(ctx, claims.ref, RefreshStep{
 		Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.opts.RefreshGrace, Generation: claims.generation,
 	})
-	s, err := asked(claims.ref, out.Session, err)
+	s, err := checkAnswer(claims.ref, out.Session, err)
 	if err == nil && !s.Acting.IsZero() {
 		return Session{}, RefreshToken{}, fmt.Errorf("%w: its user acts as another", ErrRefreshInvalid)
 	}
@@ -201,16 +201,16 @@ func (m *Manager) End(ctx context.Context, ref Ref) (live bool, err error) {
 	for attempt := 0; ; attempt++ {
 		sessions, err := m.store.Peek(ctx, ref.Tenant, ref.User, []ID{ref.ID})
 		if err != nil {
-			return false, known(err)
+			return false, classify(err)
 		}
 		if len(sessions) == 0 {
-			return false, known(m.store.Revoke(ctx, ref)) // what cannot be read is ended all the same
+			return false, classify(m.store.Revoke(ctx, ref)) // what cannot be read is ended all the same
 		}
-		s, err := asked(ref, sessions[0], nil)
+		s, err := checkAnswer(ref, sessions[0], nil)
 		if err != nil {
 			return false, err
 		}
-		err = known(m.store.End(ctx, ref, s.Version))
+		err = classify(m.store.End(ctx, ref, s.Version))
 		switch {
 		case err == nil:
 			return true, m.endOrigins(ctx, s)
@@ -230,7 +230,7 @@ func (m *Manager) End(ctx context.Context, ref Ref) (live bool, err error) {
 
 // end ends the session of ref, and those out of which somebody acts by s, if s is that session.
 func (m *Manager) end(ctx context.Context, ref Ref, s Session) error {
-	if err := known(m.store.Revoke(ctx, ref)); err != nil || s.Ref() != ref {
+	if err := classify(m.store.Revoke(ctx, ref)); err != nil || s.Ref() != ref {
 		return err
 	}
 	return m.endOrigins(ctx, s)
@@ -251,24 +251,24 @@ func (m *Manager) endOrigins(ctx context.Context, s Session) error {
 
 // RevokeUser ends every session of a user in a tenant, at the cost of one.
 func (m *Manager) RevokeUser(ctx context.Context, t tenant.ID, u UserID) error {
-	return known(m.store.RevokeUser(ctx, t, u))
+	return classify(m.store.RevokeUser(ctx, t, u))
 }
 
 // RevokeTenant ends every session of a tenant, at the cost of one.
 func (m *Manager) RevokeTenant(ctx context.Context, t tenant.ID) error {
-	return known(m.store.RevokeTenant(ctx, t))
+	return classify(m.store.RevokeTenant(ctx, t))
 }
 
 // RevokeAll ends every session of every tenant, at the cost of one.
 func (m *Manager) RevokeAll(ctx context.Context) error {
-	return known(m.store.RevokeAll(ctx))
+	return classify(m.store.RevokeAll(ctx))
 }
 
 // TenantStatus returns the status of a tenant; Unknown is no error.
 func (m *Manager) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error) {
 	status, err := m.store.TenantStatus(ctx, t)
 	if err != nil {
-		return tenant.Unknown, known(err)
+		return tenant.Unknown, classify(err)
 	}
 	return status, nil
 }
@@ -276,5 +276,5 @@ func (m *Manager) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status,
 // SetTenantStatus makes a tenant Active or Suspended. A tenant must be set up with it
 // before anybody can sign in to it.
 func (m *Manager) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error {
-	return known(m.store.SetTenantStatus(ctx, t, status))
+	return classify(m.store.SetTenantStatus(ctx, t, status))
 }

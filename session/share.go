@@ -25,5 +25,5 @@ func enter(ctx context.Context, t tenant.ID) (leave func(), err error) {
 		return func() {}, nil
 	}
 	leave, err = share.Enter(ctx, t)
-	return leave, known(err)
+	return leave, classify(err)
 }

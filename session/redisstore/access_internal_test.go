@@ -13,7 +13,7 @@ import (
 // What the access list allows is what the scripts and the package's own calls use: a command
 // that somebody adds to a script is in the list, and one that no script uses any more is not.
 func TestTheAccessListIsThatOfTheScripts(t *testing.T) {
-	s := &Store{client: &guarded{}, names: names{prefix: "reeve"}, replicas: 1}
+	s := &Store{client: &breakerClient{}, names: names{prefix: "reeve"}, replicas: 1}
 	listed := s.commands()
 	files, err := fs.Glob(sources, "lua/*.lua")
 	if err != nil || len(files) == 0 {
@@ -50,7 +50,7 @@ func TestTheAccessListIsThatOfTheScripts(t *testing.T) {
 
 // Every key and channel of ours is in a pattern of the access list.
 func TestEveryKeyIsInThePatternOfTheAccessList(t *testing.T) {
-	s := &Store{client: &guarded{}, names: names{prefix: "reeve"}}
+	s := &Store{client: &breakerClient{}, names: names{prefix: "reeve"}}
 	l := s.access()
 	for i := range 3 {
 		l.SampleKeys = append(l.SampleKeys, s.names.canary(i))

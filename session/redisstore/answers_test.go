@@ -26,7 +26,7 @@ var (
 )
 
 // fake is a server that gives one answer to every command of the store, as raw RESP, in
-// which MARK is the mark of the call. An empty answer closes the connection.
+// which NONCE is the nonce of the call. An empty answer closes the connection.
 type fake struct {
 	answer func(command string) string
 	mu     sync.Mutex
@@ -34,8 +34,8 @@ type fake struct {
 	conns  int
 }
 
-// marked is an answer that bears the mark of its call.
-func marked(answer string) string { return "*2\r\nMARK" + answer }
+// withNonce is an answer that bears the nonce of its call.
+func withNonce(answer string) string { return "*2\r\nNONCE" + answer }
 
 func startFake(t *testing.T, answer func(command string) string) (*fake, string) {
 	t.Helper()
@@ -90,8 +90,8 @@ func (f *fake) serve(conn net.Conn) {
 			f.mu.Lock()
 			f.seen = append(f.seen, name)
 			f.mu.Unlock()
-			mark := words[len(words)-1]
-			answer = strings.ReplaceAll(f.answer(name), "MARK", fmt.Sprintf("$%d\r\n%s\r\n", len(mark), mark))
+			nonce := words[len(words)-1]
+			answer = strings.ReplaceAll(f.answer(name), "NONCE", fmt.Sprintf("$%d\r\n%s\r\n", len(nonce), nonce))
 		}
 		if answer == "" {
 			return
@@ -103,8 +103,8 @@ func (f *fake) serve(conn net.Conn) {
 }
 
 // soundCheck is the answer to check.lua of a server that has lost nothing.
-func soundCheck(mark string) string {
-	return fmt.Sprintf("*2\r\n$%d\r\n%s\r\n*6\r\n+1700000000000000\r\n+id\r\n$-1\r\n$0\r\n\r\n+noeviction\r\n+0\r\n", len(mark), mark)
+func soundCheck(nonce string) string {
+	return fmt.Sprintf("*2\r\n$%d\r\n%s\r\n*6\r\n+1700000000000000\r\n+id\r\n$-1\r\n$0\r\n\r\n+noeviction\r\n+0\r\n", len(nonce), nonce)
 }
 
 func readCommand(r *bufio.Reader) ([]string, error) {
@@ -246,11 +246,11 @@ func TestAnAnswerOfAnotherShapeIsCorrupt(t *testing.T) {
 		"two unknown words":   "*2\r\n$3\r\nyes\r\n$3\r\nyes\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, raw := range []string{raw, marked(raw)} {
+			for _, raw := range []string{raw, withNonce(raw)} {
 				_, addr := startFake(t, func(string) string { return raw })
 				store := openFake(t, addr)
 				for method, do := range methods() {
-					if method == "Events" && raw == marked("*0\r\n") {
+					if method == "Events" && raw == withNonce("*0\r\n") {
 						continue // nothing happened
 					}
 					err := do(t.Context(), store)
@@ -265,7 +265,7 @@ func TestAnAnswerOfAnotherShapeIsCorrupt(t *testing.T) {
 
 // Most answers do not say what they answer: ok to one revocation would do for another. A
 // connection that is out of step gives them to whoever asks next (CVE-2023-28858), so that
-// none is believed but the one that bears the mark of its call.
+// none is believed but the one that bears the nonce of its call.
 func TestTheAnswerToAnotherCallIsBelievedByNobody(t *testing.T) {
 	for name, raw := range map[string]string{
 		"ok":             "$2\r\nok\r\n",
@@ -275,12 +275,12 @@ func TestTheAnswerToAnotherCallIsBelievedByNobody(t *testing.T) {
 		"a tenant":       "*2\r\n$9\r\nsuspended\r\n$16\r\n1800000000000000\r\n",
 		"nothing listed": "*0\r\n",
 	} {
-		for _, mark := range []string{"", "*2\r\n$13\r\n3w5e11264sgsf\r\n", "*2\r\n$-1\r\n"} {
-			_, addr := startFake(t, func(string) string { return mark + raw })
+		for _, nonce := range []string{"", "*2\r\n$13\r\n3w5e11264sgsf\r\n", "*2\r\n$-1\r\n"} {
+			_, addr := startFake(t, func(string) string { return nonce + raw })
 			store := openFake(t, addr)
 			for method, do := range methods() {
 				if err := do(t.Context(), store); isAnswer(err) || !errors.Is(err, session.ErrCorrupt) {
-					t.Errorf("%s: %s with the mark %q: got %v, want ErrCorrupt", method, name, mark, err)
+					t.Errorf("%s: %s with the nonce %q: got %v, want ErrCorrupt", method, name, nonce, err)
 				}
 			}
 		}
@@ -297,7 +297,7 @@ func TestAConnectionOutOfStepIsClosed(t *testing.T) {
 				if answers.Add(1) == nth {
 					return foreign
 				}
-				return marked("*2\r\n$2\r\nok\r\n$1\r\n1\r\n")
+				return withNonce("*2\r\n$2\r\nok\r\n$1\r\n1\r\n")
 			})
 			store := openFake(t, addr)
 			ref := session.Ref{Tenant: acme, User: alice, ID: session.NewID()}
@@ -374,7 +374,7 @@ func TestAWriteIsNeverSentTwice(t *testing.T) {
 func TestAnUnknownScriptIsSentInFullOnce(t *testing.T) {
 	f, addr := startFake(t, func(command string) string {
 		if command == "eval" {
-			return marked("*2\r\n$2\r\nok\r\n$-1\r\n")
+			return withNonce("*2\r\n$2\r\nok\r\n$-1\r\n")
 		}
 		return "-NOSCRIPT No matching script. Please use EVAL.\r\n"
 	})

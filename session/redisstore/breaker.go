@@ -29,10 +29,10 @@ var errBreakerOpen = errors.New("redis did not answer lately, and is not asked")
 
 // Stats is the state of a store's breaker and its counts since the store was made.
 type Stats struct {
-	Open    bool
-	Opened  uint64 // times that it opened
-	Refused uint64 // calls that failed without asking Redis
-	Probes  uint64 // questions whether Redis is back
+	BreakerOpen   bool
+	BreakerOpened uint64 // times that it opened
+	Refused       uint64 // calls that failed without asking Redis
+	Probes        uint64 // questions whether Redis is back
 }
 
 // Stats returns the state of the breaker. It opens after 5 outages in a row, or when half
@@ -116,11 +116,11 @@ func (b *breaker) trip() {
 	b.open.Store(true)
 	b.opened.Add(1)
 	b.notify(true)
-	b.probing.Go(b.heal)
+	b.probing.Go(b.probeLoop)
 }
 
-// heal asks until Redis is back, and closes the breaker.
-func (b *breaker) heal() {
+// probeLoop asks until Redis is back, and closes the breaker.
+func (b *breaker) probeLoop() {
 	ticks := time.NewTicker(probeInterval)
 	defer ticks.Stop()
 	for {
@@ -161,7 +161,7 @@ func (b *breaker) close() {
 }
 
 func (b *breaker) stats() Stats {
-	return Stats{Open: b.open.Load(), Opened: b.opened.Load(), Refused: b.refused.Load(), Probes: b.probes.Load()}
+	return Stats{BreakerOpen: b.open.Load(), BreakerOpened: b.opened.Load(), Refused: b.refused.Load(), Probes: b.probes.Load()}
 }
 
 // silent are the errors by which a server says that it answers nothing for now. Others,

@@ -52,7 +52,7 @@ func TestABreakerOpensAndCloses(t *testing.T) {
 			t.Fatal("five outages in a row did not open it")
 		}
 		time.Sleep(10 * time.Second)
-		if stats := b.stats(); !stats.Open || stats.Probes < 39 || stats.Probes > 40 || stats.Refused != 1 || stats.Opened != 1 {
+		if stats := b.stats(); !stats.BreakerOpen || stats.Probes < 39 || stats.Probes > 40 || stats.Refused != 1 || stats.BreakerOpened != 1 {
 			t.Errorf("after ten seconds: %+v", stats)
 		}
 		back.Store(true)

@@ -13,16 +13,16 @@ import (
 // to it.
 var errForeign = errors.New("the answer to another call")
 
-// call is a script that is sent with a mark of its own, which comes back with the result.
+// call is a script that is sent with a nonce of its own, which comes back with the result.
 //
 // A connection that is out of step, after a timeout that a client or proxy handled badly
 // (CVE-2023-28858, CVE-2025-29923), gives each call the answer to another. Most answers do
 // not say what they answer: ok to the revocation of one session would do for any other,
 // and an epoch for every user. So no answer is believed, whatever it says, but the one
-// that bears the mark of its call.
+// that bears the nonce of its call.
 type call struct {
 	*redis.Cmd
-	mark  string
+	nonce string
 	once  bool  // no client sends it a second time
 	first *call // of a pipeline on one connection, otherwise nil
 
@@ -31,9 +31,9 @@ type call struct {
 	same string
 }
 
-// unlike returns a text unlike all others. It need not be secret: who chooses answers needs
+// nonce returns a text unlike all others. It need not be secret: who chooses answers needs
 // no connection out of step.
-func unlike() string { return strconv.FormatUint(rand.Uint64(), 36) }
+func nonce() string { return strconv.FormatUint(rand.Uint64(), 36) }
 
 // call makes the EVALSHA of a script, or its EVAL for a server that does not know it.
 func (s script) call(ctx context.Context, eval bool, keys []string, args ...any) *call {
@@ -47,24 +47,24 @@ func (s script) call(ctx context.Context, eval bool, keys []string, args ...any)
 	for _, key := range keys {
 		words = append(words, key)
 	}
-	c := &call{mark: unlike()}
-	c.Cmd = redis.NewCmd(ctx, append(append(words, args...), c.mark)...)
+	c := &call{nonce: nonce()}
+	c.Cmd = redis.NewCmd(ctx, append(append(words, args...), c.nonce)...)
 	c.SetFirstKeyPos(3) // where a cluster client finds the slot
 	return c
 }
 
-// unmarked makes a call of a command that is no script, which must stand between two calls
+// withoutNonce makes a call of a command that is no script, which must stand between two calls
 // that are.
-func unmarked(ctx context.Context, words ...any) *call {
+func withoutNonce(ctx context.Context, words ...any) *call {
 	return &call{Cmd: redis.NewCmd(ctx, words...)}
 }
 
 // result returns the result of the script.
 func (c *call) result() (any, error) {
-	if err := c.Err(); err != nil && (c.mark == "" || !errors.Is(err, redis.Nil)) {
+	if err := c.Err(); err != nil && (c.nonce == "" || !errors.Is(err, redis.Nil)) {
 		return nil, err
 	}
-	if c.mark == "" {
+	if c.nonce == "" {
 		return c.Val(), nil
 	}
 	answer, ok := c.answer()
@@ -74,11 +74,11 @@ func (c *call) result() (any, error) {
 	return answer, nil
 }
 
-// answer returns the result of the script if it came back with the mark, whatever became of the
+// answer returns the result of the script if it came back with the nonce, whatever became of the
 // connection after it.
 func (c *call) answer() (any, bool) {
 	list, ok := c.Val().([]any)
-	if !ok || len(list) != 2 || list[0] != c.mark {
+	if !ok || len(list) != 2 || list[0] != c.nonce {
 		return nil, false
 	}
 	return list[1], true

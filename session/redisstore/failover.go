@@ -104,7 +104,7 @@ func (s *Store) ended(ctx context.Context, user userKeys, members []string) {
 			change, _ = okNumber(v)
 		}
 		for _, m := range members[:n] {
-			s.memory.made.raise(user, user.member(m).record, mark{gone: true}, change)
+			s.memory.made.raise(user, user.member(m).record, stamp{gone: true}, change)
 		}
 		members = members[n:]
 	}
@@ -116,7 +116,7 @@ const maxDiscard = 100
 // outdated reports whether a session that was read is older than this instance knew it to be,
 // or was ended, alone or with all that were beyond a limit, and ends it: what cannot be put back
 // is dead, not older.
-func (s *Store) outdated(ctx context.Context, user userKeys, keys sessionKeys, row row, before mark, found session.Session) bool {
+func (s *Store) outdated(ctx context.Context, user userKeys, keys sessionKeys, row row, before stamp, found session.Session) bool {
 	if !row.found || !before.outdates(row.version, row.sealed) && !s.memory.beyondLimit(user, found) {
 		return false
 	}
@@ -124,7 +124,7 @@ func (s *Store) outdated(ctx context.Context, user userKeys, keys sessionKeys, r
 	if v, err := s.run(ctx, revokeScript, revokeKeys(user, keys), keys.member, "", string(session.EventStoreBehind), 0); err == nil {
 		change, _ = okNumber(v)
 	}
-	s.memory.made.raise(user, keys.record, mark{gone: true}, change)
+	s.memory.made.raise(user, keys.record, stamp{gone: true}, change)
 	return true
 }
 

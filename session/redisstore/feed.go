@@ -17,8 +17,8 @@ import (
 const (
 	// beatInterval is how often a feed proves that it hears, and silence how long it
 	// hears nothing before it connects anew.
-	beatInterval = 250 * time.Millisecond
-	silence      = 4 * beatInterval
+	heartbeatInterval = 250 * time.Millisecond
+	silence           = 4 * heartbeatInterval
 
 	// reconnectPause is the pause after a connection was lost.
 	reconnectPause = 100 * time.Millisecond
@@ -32,7 +32,7 @@ const (
 // is part of the change and costs no command.
 //
 // It hears on one connection to the server, or to each master of a cluster. Four times a
-// second it publishes a beat there, which comes back on the same connection behind every
+// second it publishes a heartbeat there, which comes back on the same connection behind every
 // earlier announcement: that it hears is not assumed but seen. Whatever is not certain to
 // have been heard, after a broken connection above all, outdates everything.
 //
@@ -84,9 +84,9 @@ func (n names) scope(name string) session.Scope {
 
 // Listen implements [session.Feed].
 func (f *Feed) Listen(ctx context.Context, l session.Listener) {
-	h := &hub{listener: l, ears: map[*redis.Client]*ear{}}
+	h := &subscriptions{listener: l, subscribers: map[*redis.Client]*subscriber{}}
 	defer h.follow(nil, nil)
-	defer f.store.losses.hear(h.lost)()
+	defer f.store.losses.onLoss(h.lost)()
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -95,7 +95,7 @@ func (f *Feed) Listen(ctx context.Context, l session.Listener) {
 	cluster, ok := f.store.client.UniversalClient.(*redis.ClusterClient)
 	if !ok {
 		client, _ := f.store.client.UniversalClient.(*redis.Client)
-		h.follow([]*redis.Client{client}, func(e *ear) { f.attend(ctx, e) })
+		h.follow([]*redis.Client{client}, func(e *subscriber) { f.subscribe(ctx, e) })
 		<-ctx.Done()
 		return
 	}
@@ -104,7 +104,7 @@ func (f *Feed) Listen(ctx context.Context, l session.Listener) {
 	for {
 		masters, err := mastersOf(ctx, cluster)
 		if err == nil {
-			h.follow(masters, func(e *ear) { f.attend(ctx, e) })
+			h.follow(masters, func(e *subscriber) { f.subscribe(ctx, e) })
 		}
 		select {
 		case <-ctx.Done():
@@ -142,14 +142,14 @@ func mastersOf(ctx context.Context, cluster *redis.ClusterClient) ([]*redis.Clie
 	return masters, err
 }
 
-// attend hears one server until the ear is stopped.
-func (f *Feed) attend(ctx context.Context, e *ear) {
+// subscribe hears one server until the subscriber is stopped.
+func (f *Feed) subscribe(ctx context.Context, e *subscriber) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.stopped, cancel)()
 	for {
-		_ = f.hear(ctx, e) // whatever ended it, what follows is the same
-		e.hub.deaf(e)
+		_ = f.receive(ctx, e) // whatever ended it, what follows is the same
+		e.all.unsubscribed(e)
 		select {
 		case <-ctx.Done():
 			return
@@ -158,8 +158,8 @@ func (f *Feed) attend(ctx context.Context, e *ear) {
 	}
 }
 
-// hear subscribes and reports what arrives, until the first error.
-func (f *Feed) hear(ctx context.Context, e *ear) error {
+// receive subscribes and reports what arrives, until the first error.
+func (f *Feed) receive(ctx context.Context, e *subscriber) error {
 	ctx, cancel := context.WithCancel(ctx)
 	changes := f.store.names.changes()
 	own := f.store.names.prefix + ":beat:" + rand.Text()
@@ -178,13 +178,13 @@ func (f *Feed) hear(ctx context.Context, e *ear) error {
 		}
 	}
 	// Only now: what changed before this moment may have gone unheard.
-	e.hub.hears(e)
+	e.all.subscribed(e)
 
-	sent := &beats{}
+	sent := &heartbeats{}
 	var beating sync.WaitGroup
 	defer beating.Wait()
 	defer cancel()
-	beating.Go(func() { f.beat(ctx, e.client, own, sent) })
+	beating.Go(func() { f.sendHeartbeats(ctx, e.client, own, sent) })
 	for {
 		v, err := sub.ReceiveTimeout(ctx, silence)
 		if err != nil {
@@ -196,21 +196,21 @@ func (f *Feed) hear(ctx context.Context, e *ear) error {
 		}
 		switch m.Channel {
 		case changes:
-			e.hub.changed(f.store.names.scope(m.Payload), m.Payload)
+			e.all.changed(f.store.names.scope(m.Payload), m.Payload)
 		case own:
 			if b, ok := sent.returned(m.Payload); ok {
-				e.hub.beat(e, b)
+				e.all.heartbeat(e, b)
 			}
 		}
 	}
 }
 
-// beat publishes beats until ctx is done. One that fails proves nothing.
-func (f *Feed) beat(ctx context.Context, client *redis.Client, channel string, sent *beats) {
-	ticks := time.NewTicker(beatInterval)
+// sendHeartbeats publishes heartbeats until ctx is done. One that fails proves nothing.
+func (f *Feed) sendHeartbeats(ctx context.Context, client *redis.Client, channel string, sent *heartbeats) {
+	ticks := time.NewTicker(heartbeatInterval)
 	defer ticks.Stop()
 	for {
-		f.beatOnce(ctx, client, channel, sent.next())
+		f.sendHeartbeat(ctx, client, channel, sent.next())
 		select {
 		case <-ctx.Done():
 			return
@@ -219,10 +219,10 @@ func (f *Feed) beat(ctx context.Context, client *redis.Client, channel string, s
 	}
 }
 
-func (f *Feed) beatOnce(ctx context.Context, client *redis.Client, channel, token string) {
+func (f *Feed) sendHeartbeat(ctx context.Context, client *redis.Client, channel, token string) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
-	if v, err := run(ctx, plain{client}, beatScript, nil, channel, token); err == nil {
+	if v, err := run(ctx, plain{client}, heartbeatScript, nil, channel, token); err == nil {
 		f.store.meet(v)
 	}
 }

@@ -62,7 +62,7 @@ func TestAnAnnouncementIsReadAsWhatItIs(t *testing.T) {
 }
 
 func TestABeatIsOneThatWasSentLately(t *testing.T) {
-	var b beats
+	var b heartbeats
 	first := b.next()
 	for _, payload := range []string{"", "1", "0 5", "2 5", "1 x", "1 -5", "x 5", "1 5 5", "01 5"} {
 		if _, ok := b.returned(payload); ok {
@@ -81,23 +81,23 @@ func TestABeatIsOneThatWasSentLately(t *testing.T) {
 	}
 }
 
-// heard keeps what a hub reports.
+// heard keeps what subscriptions report.
 type heard struct {
 	resets, changes int
 	sent, store     time.Time
 	beats           int
 }
 
-func (h *heard) Reset()                        { h.resets++ }
-func (h *heard) Changed(session.Scope, string) { h.changes++ }
-func (h *heard) Beat(sent, store time.Time)    { h.beats++; h.sent, h.store = sent, store }
-func ears(clients ...*redis.Client) (*hub, *heard, []*ear) {
+func (h *heard) Reset()                          { h.resets++ }
+func (h *heard) Changed(session.Scope, string)   { h.changes++ }
+func (h *heard) Heartbeat(sent, store time.Time) { h.beats++; h.sent, h.store = sent, store }
+func newSubscriptions(clients ...*redis.Client) (*subscriptions, *heard, []*subscriber) {
 	l := &heard{}
-	h := &hub{listener: l, ears: map[*redis.Client]*ear{}}
-	h.follow(clients, func(e *ear) { <-e.stopped.Done() })
-	var list []*ear
+	h := &subscriptions{listener: l, subscribers: map[*redis.Client]*subscriber{}}
+	h.follow(clients, func(e *subscriber) { <-e.stopped.Done() })
+	var list []*subscriber
 	for _, c := range clients {
-		list = append(list, h.ears[c])
+		list = append(list, h.subscribers[c])
 	}
 	return h, l, list
 }
@@ -105,33 +105,33 @@ func ears(clients ...*redis.Client) (*hub, *heard, []*ear) {
 // On a cluster each master announces its own changes: the store is heard while all are.
 func TestAClusterIsHeardWhileEveryMasterIs(t *testing.T) {
 	a, b, c := &redis.Client{}, &redis.Client{}, &redis.Client{}
-	h, l, list := ears(a, b)
+	h, l, list := newSubscriptions(a, b)
 	defer h.follow(nil, nil)
 	now := time.Now()
-	h.beat(list[0], beat{now, now})
+	h.heartbeat(list[0], heartbeat{now, now})
 	if l.beats != 0 {
 		t.Fatal("one master of two is taken for both")
 	}
 	early := now.Add(-time.Second)
-	h.beat(list[1], beat{early, early.Add(time.Minute)})
+	h.heartbeat(list[1], heartbeat{early, early.Add(time.Minute)})
 	if l.beats != 1 || !l.sent.Equal(early) || !l.store.Equal(early.Add(time.Minute)) {
 		t.Errorf("%d beats, of %v and clock %v: want the earlier beat and the clock that is ahead", l.beats, l.sent.Sub(now), l.store.Sub(now))
 	}
 	resets := l.resets
-	h.deaf(list[1])
-	h.beat(list[0], beat{now, now})
+	h.unsubscribed(list[1])
+	h.heartbeat(list[0], heartbeat{now, now})
 	if l.beats != 1 || l.resets != resets+1 {
 		t.Error("a master that is not heard is not missed")
 	}
-	h.beat(list[1], beat{now, now})
+	h.heartbeat(list[1], heartbeat{now, now})
 	resets = l.resets
-	h.follow([]*redis.Client{a, c}, func(e *ear) { <-e.stopped.Done() })
+	h.follow([]*redis.Client{a, c}, func(e *subscriber) { <-e.stopped.Done() })
 	if l.resets != resets+2 {
 		t.Errorf("%d resets for a master that left and one that came", l.resets-resets)
 	}
 	beats := l.beats
-	h.beat(list[0], beat{now, now})
-	h.beat(list[1], beat{now, now}) // of the master that left
+	h.heartbeat(list[0], heartbeat{now, now})
+	h.heartbeat(list[1], heartbeat{now, now}) // of the master that left
 	if l.beats != beats {
 		t.Error("a master that left is taken for one that came")
 	}
@@ -141,7 +141,7 @@ func TestAClusterIsHeardWhileEveryMasterIs(t *testing.T) {
 // every announcement behind it, was held up.
 func TestABeatCountsFromWhenItWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b beats
+		var b heartbeats
 		sent := time.Now()
 		token := b.next()
 		time.Sleep(900 * time.Millisecond)
@@ -157,7 +157,7 @@ func TestEveryScriptThatChangesASessionAnnouncesIt(t *testing.T) {
 	silent := map[string]string{
 		"load": "reads", "list": "reads", "events": "reads", "tenant_read": "reads", "epoch_read": "reads", "index": "reads", "used": "reads", "probe": "does nothing",
 		"ensure": "makes an epoch under which there is no session yet", "touch": "a use only makes caches ask earlier",
-		"discard": "removes what has ended", "forget": "removes what has ended", "beat": "is not about a session", "use": "is not about a session",
+		"discard": "removes what has ended", "forget": "removes what has ended", "heartbeat": "is not about a session", "use": "is not about a session",
 		"primary": "reads", "look": "reads, and notes what only a refresh looks at",
 		"check": "looks for losses", "access": "asks what is allowed",
 	}

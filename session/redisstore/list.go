@@ -25,7 +25,7 @@ const (
 // index is read first. Up to pageSize sessions are then read as of one instant, more of them
 // page by page.
 func (s *Store) List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error) {
-	if err := checkOwner(t, u); err != nil {
+	if err := validateOwner(t, u); err != nil {
 		return nil, wrap("list", err)
 	}
 	ctx, cancel := s.within(ctx)
@@ -159,7 +159,7 @@ func (s *Store) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []s
 }
 
 func (s *Store) peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error) {
-	if err := checkOwner(t, u); err != nil {
+	if err := validateOwner(t, u); err != nil {
 		return nil, err
 	}
 	ofMember := make(map[string]session.ID, len(ids))
@@ -208,7 +208,7 @@ func sessionsOf(read []listed) []session.Session {
 // the members that the user had at that instant, none for more than pageSize.
 func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, user userKeys, members []string) ([]listed, []string, error) {
 	before := s.knownOf(user, t)
-	known := make([]mark, len(members))
+	known := make([]stamp, len(members))
 	names := []string{user.epoch, user.index, user.order}
 	args := make([]any, len(members))
 	for i, m := range members {

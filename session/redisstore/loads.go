@@ -47,7 +47,7 @@ func (s *Store) Loads() LoadStats { return s.loads.stats() }
 // On a cluster, loads gather by the masters that they ask, so that a master that does not
 // answer keeps only its own loads.
 type loads struct {
-	client *guarded
+	client *breakerClient
 	budget time.Duration // of a shared trip
 	most   int           // trips at once, on one route
 
@@ -59,7 +59,7 @@ type loads struct {
 	flying sync.WaitGroup    // the shared trips; none begins once closed
 }
 
-func newLoads(client *guarded, budget time.Duration) *loads {
+func newLoads(client *breakerClient, budget time.Duration) *loads {
 	pool := 0
 	switch c := client.UniversalClient.(type) {
 	case *redis.Client:
@@ -136,7 +136,7 @@ func (l *loads) exec(ctx context.Context, t tenant.ID, calls []*call) ([]any, er
 	if r.state == solo {
 		return l.alone(ctx, to, r.line, calls)
 	}
-	if l.client.moving(r.err) {
+	if l.client.isResharding(r.err) {
 		return l.client.exec(ctx, calls) // which waits until the slot has moved; nobody waits for it
 	}
 	return r.answers, r.err
@@ -240,7 +240,7 @@ func manifest(riders []*rider) (sent []*call, sentFor map[string]*call) {
 	return sent, sentFor
 }
 
-// answersOf returns the answers to the calls of one load. An answer that bears the mark of its
+// answersOf returns the answers to the calls of one load. An answer that bears the nonce of its
 // call is one, whatever became of the connection after it; err is what became of the trip.
 func answersOf(calls []*call, sentFor map[string]*call, err error) ([]any, error) {
 	answers := make([]any, len(calls))
@@ -248,8 +248,8 @@ func answersOf(calls []*call, sentFor map[string]*call, err error) ([]any, error
 		if c.same != "" {
 			c = sentFor[c.same]
 		}
-		answer, marked := c.answer()
-		if !marked {
+		answer, ours := c.answer()
+		if !ours {
 			if own := c.Err(); own != nil {
 				return nil, own
 			}

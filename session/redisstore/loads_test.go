@@ -75,14 +75,14 @@ func (p *pipeServer) serve(conn net.Conn) {
 			replies <- reply{time.Now(), "-ERR unknown command\r\n"} // a client bears it on connecting
 			continue
 		}
-		key, mark := words[3], words[len(words)-1]
+		key, nonce := words[3], words[len(words)-1]
 		p.mu.Lock()
 		if now := time.Now(); trip < 0 || !now.Equal(last) {
 			last, trip = now, len(p.trips)
 			p.trips = append(p.trips, nil)
 		}
 		p.trips[trip] = append(p.trips[trip], key)
-		text := fmt.Sprintf("*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(mark), mark, len(key), key)
+		text := fmt.Sprintf("*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(nonce), nonce, len(key), key)
 		if p.answer != nil {
 			if own := p.answer(words[0], key); own != "as is" {
 				text = own
@@ -313,7 +313,7 @@ func TestWhatBefallsOneLoadIsItsOwn(t *testing.T) {
 		if n := len(p.seen()); n != tenantTrips+1 {
 			t.Errorf("%d trips", n)
 		}
-		if stats := s.Stats(); stats.Open || s.client.breaker.row != 0 {
+		if stats := s.Stats(); stats.BreakerOpen || s.client.breaker.row != 0 {
 			t.Errorf("answers count as outages: %+v", stats)
 		}
 	})
@@ -362,7 +362,7 @@ func TestASilentServerCostsEachLoadItsOwnTime(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if stats := s.Stats(); !stats.Open || stats.Opened != 1 {
+		if stats := s.Stats(); !stats.BreakerOpen || stats.BreakerOpened != 1 {
 			t.Errorf("the breaker: %+v", stats)
 		}
 		before := s.Stats().Refused

@@ -37,13 +37,13 @@ type losses struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	mu       sync.Mutex
-	canaries map[string]*canary // by key
-	masters  map[*redis.Client]*canary
-	hears    map[int]func()
-	next     int // of hears
-	server   ServerStats
-	lost     time.Time // local time before which the last loss was, with the monotonic clock
+	mu        sync.Mutex
+	canaries  map[string]*canary // by key
+	masters   map[*redis.Client]*canary
+	listeners map[int]func()
+	next      int // of hears
+	server    ServerStats
+	lost      time.Time // local time before which the last loss was, with the monotonic clock
 }
 
 // canary is what an instance knows of one server.
@@ -62,7 +62,7 @@ type checking struct {
 }
 
 func newLosses() *losses {
-	l := &losses{canaries: map[string]*canary{}, masters: map[*redis.Client]*canary{}, hears: map[int]func(){}}
+	l := &losses{canaries: map[string]*canary{}, masters: map[*redis.Client]*canary{}, listeners: map[int]func(){}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l
 }
@@ -74,18 +74,18 @@ func (l *losses) close() {
 	l.running.Wait()
 }
 
-// hear calls lost after each loss that this instance sees, until the returned function is
+// receive calls lost after each loss that this instance sees, until the returned function is
 // called.
-func (l *losses) hear(lost func()) (stop func()) {
+func (l *losses) onLoss(lost func()) (stop func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next++
 	n := l.next
-	l.hears[n] = lost
+	l.listeners[n] = lost
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		delete(l.hears, n)
+		delete(l.listeners, n)
 	}
 }
 
@@ -277,7 +277,7 @@ func (s *Store) heed(c *canary, asked time.Time, answer any) error {
 		}
 		l.server.Losses++
 	}
-	after, hears := l.server, slices.Collect(maps.Values(l.hears))
+	after, hears := l.server, slices.Collect(maps.Values(l.listeners))
 	l.mu.Unlock()
 	if news {
 		for _, lost := range hears {
@@ -307,7 +307,7 @@ func (s *Store) checkAll(ctx context.Context) (wait time.Duration) {
 		next := often - time.Since(c.asked)
 		s.losses.mu.Unlock()
 		if err != nil {
-			next = beatInterval
+			next = heartbeatInterval
 		}
 		mu.Lock()
 		defer mu.Unlock()

@@ -17,13 +17,13 @@ const (
 type memory struct {
 	shared, revoked, seen generations
 	statuses              recent[status]
-	made, met             *marks
+	made, met             *stamps
 
 	limits generations // see limited
 }
 
 func newMemory() *memory {
-	m := &memory{made: newMarks(keepMade), met: newMarks(keepMet)}
+	m := &memory{made: newStamps(keepMade), met: newStamps(keepMet)}
 	m.shared.limit, m.statuses.limit, m.revoked.limit, m.seen.limit = keepShared, keepShared, keepRevoked, keepSeen
 	m.limits.limit = keepRevoked
 	return m
@@ -49,7 +49,7 @@ func (s status) newer(n status) status {
 type known struct {
 	epochs epochs
 	status status
-	mark   mark
+	stamp  stamp
 	last   uint64 // change of the user
 }
 
@@ -69,7 +69,7 @@ func (m *memory) ofUser(k known, user userKeys) known {
 }
 
 // ofSession returns what is known of a session, by the name of its record.
-func (m *memory) ofSession(record string) mark {
+func (m *memory) ofSession(record string) stamp {
 	return m.made.sessions.get(record).raised(m.met.sessions.get(record))
 }
 
@@ -83,7 +83,7 @@ func (m *memory) readUser(key string, read uint64) {
 }
 
 // readSession remembers a session as it was read. The first version has none before it.
-func (m *memory) readSession(user userKeys, record string, n mark, change uint64) {
+func (m *memory) readSession(user userKeys, record string, n stamp, change uint64) {
 	if n.version > 1 || n.steps > 0 {
 		m.met.raise(user, record, n, change)
 	}

@@ -41,11 +41,11 @@ func TestAMemoryNeverGoesBack(t *testing.T) {
 		m.readUser(user("u").epoch, epoch)
 		m.shared.max("t", epoch+2)
 		m.setStatus("t", status{tenant.Suspended, epoch})
-		m.made.raise(user("u"), "s", mark{version: epoch, print: uint32(epoch), steps: epoch}, 1)
+		m.made.raise(user("u"), "s", stamp{version: epoch, print: uint32(epoch), steps: epoch}, 1)
 	}
 	m.setStatus("t", status{tenant.Active, 4})
 	k := m.ofUser(m.ofTenant("g", "t"), user("u"))
-	if k.epochs != (epochs{user: 5, tenant: 7}) || k.status != (status{tenant.Suspended, 5}) || m.ofSession("s") != (mark{version: 5, print: 5, steps: 5}) {
+	if k.epochs != (epochs{user: 5, tenant: 7}) || k.status != (status{tenant.Suspended, 5}) || m.ofSession("s") != (stamp{version: 5, print: 5, steps: 5}) {
 		t.Errorf("an older state counts: %+v, %+v", k, m.ofSession("s"))
 	}
 	m.revoked.max(user("u").epoch, 9)
@@ -53,7 +53,7 @@ func TestAMemoryNeverGoesBack(t *testing.T) {
 	if m.userEpoch("u") != 9 {
 		t.Error("a revocation of this instance was forgotten")
 	}
-	if (m.ofUser(m.ofTenant("g", "w"), user("v")) != known{}) || (m.ofSession("x") != mark{}) {
+	if (m.ofUser(m.ofTenant("g", "w"), user("v")) != known{}) || (m.ofSession("x") != stamp{}) {
 		t.Error("something is known of what was never seen")
 	}
 }
@@ -64,11 +64,11 @@ func TestReadingOfOthersForgetsNoRevocation(t *testing.T) {
 	m.readUser(user("heard").epoch, 1)
 	m.readUser(user("heard").epoch, 5) // somebody else revoked the user
 	m.revoked.max(user("revoked").epoch, 5)
-	m.made.raise(user("out"), "signed out", mark{gone: true}, 1)
+	m.made.raise(user("out"), "signed out", stamp{gone: true}, 1)
 	for i := range 3 * keepSeen {
 		name := "other " + strconv.Itoa(i)
 		m.readUser(user(name).epoch, 1)
-		m.readSession(user(name), name, mark{version: 2}, 1)
+		m.readSession(user(name), name, stamp{version: 2}, 1)
 	}
 	if m.userEpoch("heard") != 5 || m.userEpoch("revoked") != 5 || !m.ofSession("signed out").gone {
 		t.Error("a revocation was forgotten")
@@ -79,11 +79,11 @@ func TestReadingOfOthersForgetsNoRevocation(t *testing.T) {
 // else what is remembered of them. What is beyond its share is remembered by its last change.
 func TestNoUserPushesOutWhatIsRememberedOfOthers(t *testing.T) {
 	m := newMemory()
-	m.made.raise(user("bob"), "bob's", mark{gone: true}, 1)
-	m.readSession(user("carol"), "carol's", mark{version: 2}, 1)
+	m.made.raise(user("bob"), "bob's", stamp{gone: true}, 1)
+	m.readSession(user("carol"), "carol's", stamp{version: 2}, 1)
 	for i := range 70_000 {
-		m.made.raise(user("mallory"), "made "+strconv.Itoa(i), mark{gone: true}, uint64(i+1))
-		m.readSession(user("mallory"), "met "+strconv.Itoa(i), mark{version: 2}, uint64(i+1))
+		m.made.raise(user("mallory"), "made "+strconv.Itoa(i), stamp{gone: true}, uint64(i+1))
+		m.readSession(user("mallory"), "met "+strconv.Itoa(i), stamp{version: 2}, uint64(i+1))
 	}
 	if !m.ofSession("bob's").gone || m.ofSession("carol's").version != 2 {
 		t.Error("a user who changed much pushed out what was remembered of others")
@@ -104,22 +104,22 @@ func TestNoUserPushesOutWhatIsRememberedOfOthers(t *testing.T) {
 
 // Two histories can have one version: what was acknowledged in the one is dead in the other.
 func TestAMarkOutdatesWhatIsOlderOrOfAnotherHistory(t *testing.T) {
-	m := markOf(3, "sealed")
+	m := stampOf(3, "sealed")
 	for name, c := range map[string]struct {
-		mark    mark
+		stamp   stamp
 		version uint64
 		sealed  string
 		want    bool
 	}{
-		"nothing is known":            {mark{}, 1, "other", false},
+		"nothing is known":            {stamp{}, 1, "other", false},
 		"the same record":             {m, 3, "sealed", false},
 		"a newer one":                 {m, 4, "other", false},
 		"an older one":                {m, 2, "other", true},
 		"another one of that version": {m, 3, "other", true},
-		"one that was ended":          {mark{gone: true}, 9, "other", true},
-		"only steps are known":        {mark{steps: 7}, 1, "other", false},
+		"one that was ended":          {stamp{gone: true}, 9, "other", true},
+		"only steps are known":        {stamp{steps: 7}, 1, "other", false},
 	} {
-		if got := c.mark.outdates(c.version, c.sealed); got != c.want {
+		if got := c.stamp.outdates(c.version, c.sealed); got != c.want {
 			t.Errorf("%s: outdated %v, want %v", name, got, c.want)
 		}
 	}
@@ -159,12 +159,12 @@ func TestWhatIsRememberedTakesABoundedAmountOfMemory(t *testing.T) {
 	m := newMemory()
 	for i := range 2 * keepMade {
 		u := n.userAt(n.prefix + ":{u-" + fmt.Sprintf("%022d", i) + "}:")
-		m.made.raise(u, u.member(fmt.Sprintf("%032d", i)).record, mark{version: 2, print: 1, steps: 1}, 1)
+		m.made.raise(u, u.member(fmt.Sprintf("%032d", i)).record, stamp{version: 2, print: 1, steps: 1}, 1)
 	}
-	marks := (held() - before) / (2 * keepMade)
+	stamps := (held() - before) / (2 * keepMade)
 	for i := range 2 * keepMet {
 		u := n.userAt(n.prefix + ":{u-" + fmt.Sprintf("%022d", i) + "}:")
-		m.met.raise(u, u.member(fmt.Sprintf("%032d", i)).record, mark{version: 2, print: 1, steps: 1}, 1)
+		m.met.raise(u, u.member(fmt.Sprintf("%032d", i)).record, stamp{version: 2, print: 1, steps: 1}, 1)
 		m.seen.max(u.epoch, 1)
 		m.revoked.max(u.epoch, 1)
 	}
@@ -173,9 +173,9 @@ func TestWhatIsRememberedTakesABoundedAmountOfMemory(t *testing.T) {
 		m.setStatus(n.prefix+":{t-"+fmt.Sprintf("%022d", i)+"}", status{tenant.Active, 1})
 	}
 	all := held() - before
-	t.Logf("a change of a user of one session: %d bytes; everything: %d MB", marks, all>>20)
-	if marks > 600 || all > 64<<20 {
-		t.Errorf("a change takes %d bytes and everything %d MB, want at most 600 bytes and 64 MB", marks, all>>20)
+	t.Logf("a change of a user of one session: %d bytes; everything: %d MB", stamps, all>>20)
+	if stamps > 600 || all > 64<<20 {
+		t.Errorf("a change takes %d bytes and everything %d MB, want at most 600 bytes and 64 MB", stamps, all>>20)
 	}
 	runtime.KeepAlive(m)
 }

@@ -27,7 +27,7 @@ type live struct {
 func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	user, keys := s.names.ref(ref)
 	before := s.knownOf(user, ref.Tenant)
-	before.mark = s.memory.ofSession(keys.record)
+	before.stamp = s.memory.ofSession(keys.record)
 	whose := s.reassert.due(time.Now())
 	answers, err := s.loads.batch(ctx, ref.Tenant, func(eval bool) []*call {
 		calls := append([]*call{
@@ -67,16 +67,16 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	if err != nil {
 		return live{}, err
 	}
-	if s.outdated(ctx, user, keys, row, before.mark, rec.session) {
+	if s.outdated(ctx, user, keys, row, before.stamp, rec.session) {
 		return live{}, session.ErrNotFound
 	}
 	if rec.session.ID != ref.ID {
 		return live{}, fmt.Errorf("%w: the record of another session", session.ErrCorrupt)
 	}
-	m := markOf(row.version, row.sealed)
+	m := stampOf(row.version, row.sealed)
 	m.steps = steps
 	s.memory.readSession(user, keys.record, m, last)
-	return live{rec, user, keys, fromMicros(int64(now)), max(steps, before.mark.steps)}, nil
+	return live{rec, user, keys, fromMicros(int64(now)), max(steps, before.stamp.steps)}, nil
 }
 
 // knownOf returns what this instance knows of a user and the tenant. It is asked before Redis.

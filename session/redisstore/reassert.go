@@ -127,7 +127,7 @@ func (s *Store) putBackStatuses(ctx context.Context) error {
 
 // putBackUsers ends all sessions of the users that have changed more than is remembered one
 // by one, where Redis does not know of the last change.
-func (s *Store) putBackUsers(ctx context.Context, remembered *marks) error {
+func (s *Store) putBackUsers(ctx context.Context, remembered *stamps) error {
 	for base, share := range remembered.users.all() {
 		if share.last == 0 {
 			continue
@@ -139,9 +139,9 @@ func (s *Store) putBackUsers(ctx context.Context, remembered *marks) error {
 	return nil
 }
 
-func (s *Store) putBackSessions(ctx context.Context, remembered *marks) error {
+func (s *Store) putBackSessions(ctx context.Context, remembered *stamps) error {
 	var records []string
-	var known []mark
+	var known []stamp
 	var looks []pending
 	for record, m := range remembered.sessions.all() {
 		_, keys := s.names.ofRecord(record)

@@ -50,13 +50,13 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 	w, err := s.write(ctx, refreshScript,
 		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index, l.user.order, l.user.events, l.user.acts, l.user.last},
 		l.issued.user, string(step.Presented[:]), string(step.Next[:]), string(step.Salt[:]),
-		int64(step.Grace/time.Microsecond), l.keys.member, unlike(), by, step.Generation, l.steps)
+		int64(step.Grace/time.Microsecond), l.keys.member, nonce(), by, step.Generation, l.steps)
 	if err != nil {
 		return none, err
 	}
 	if ended, change, err := refreshEnded(w.answer); err != nil {
 		if ended {
-			s.memory.made.raise(l.user, l.keys.record, mark{gone: true}, change)
+			s.memory.made.raise(l.user, l.keys.record, stamp{gone: true}, change)
 		}
 		return none, err
 	}
@@ -82,7 +82,7 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 	if err != nil {
 		return none, err
 	}
-	m := markOf(row.version, row.sealed)
+	m := stampOf(row.version, row.sealed)
 	m.steps = taken
 	s.memory.made.raise(l.user, l.keys.record, m, change)
 	return session.RefreshOutcome{Session: rec.session, Repeated: repeated, Salt: [32]byte([]byte(salt))}, w.short

@@ -17,14 +17,14 @@ func TestOnlyFirstIsAFirstUse(t *testing.T) {
 		fresh  bool
 		err    error
 	}{
-		"first":                   {marked("$5\r\nfirst\r\n"), true, nil},
-		"again":                   {marked("$5\r\nagain\r\n"), false, nil},
+		"first":                   {withNonce("$5\r\nfirst\r\n"), true, nil},
+		"again":                   {withNonce("$5\r\nagain\r\n"), false, nil},
 		"first to another use":    {"*2\r\n$5\r\n1x2y3\r\n$5\r\nfirst\r\n", false, session.ErrCorrupt},
 		"again to another use":    {"*2\r\n$5\r\n1x2y3\r\n$5\r\nagain\r\n", false, session.ErrCorrupt},
-		"first without a mark":    {"$5\r\nfirst\r\n", false, session.ErrCorrupt},
+		"first without a nonce":   {"$5\r\nfirst\r\n", false, session.ErrCorrupt},
 		"nil":                     {"$-1\r\n", false, session.ErrCorrupt},
 		"nil of RESP3":            {"_\r\n", false, session.ErrCorrupt},
-		"another text":            {marked("+QUEUED\r\n"), false, session.ErrCorrupt},
+		"another text":            {withNonce("+QUEUED\r\n"), false, session.ErrCorrupt},
 		"a number":                {":1\r\n", false, session.ErrCorrupt},
 		"a list":                  {"*1\r\n+OK\r\n", false, session.ErrCorrupt},
 		"read only":               {"-READONLY You can't write against a read only replica.\r\n", false, session.ErrUnavailable},
@@ -51,14 +51,14 @@ func TestOnlyYesAndNoSayWhetherAKeyWasUsed(t *testing.T) {
 		used bool
 		err  error
 	}{
-		marked("$2\r\nno\r\n"):  {false, nil},
-		marked("$3\r\nyes\r\n"): {true, nil},
-		"*2\r\n+x\r\n+no\r\n":   {false, session.ErrCorrupt},
-		"*2\r\n+x\r\n+yes\r\n":  {false, session.ErrCorrupt},
-		"+no\r\n":               {false, session.ErrCorrupt},
-		":1\r\n":                {false, session.ErrCorrupt},
-		"-READONLY replica\r\n": {false, session.ErrUnavailable},
-		"":                      {false, session.ErrUnavailable},
+		withNonce("$2\r\nno\r\n"):  {false, nil},
+		withNonce("$3\r\nyes\r\n"): {true, nil},
+		"*2\r\n+x\r\n+no\r\n":      {false, session.ErrCorrupt},
+		"*2\r\n+x\r\n+yes\r\n":     {false, session.ErrCorrupt},
+		"+no\r\n":                  {false, session.ErrCorrupt},
+		":1\r\n":                   {false, session.ErrCorrupt},
+		"-READONLY replica\r\n":    {false, session.ErrUnavailable},
+		"":                         {false, session.ErrUnavailable},
 	} {
 		_, addr := startFake(t, func(string) string { return answer })
 		used, err := openFake(t, addr).Replay().Used(t.Context(), [32]byte{1}, time.Minute)

@@ -36,7 +36,7 @@ func (s *Store) revokeOne(ctx context.Context, ref session.Ref) error {
 	if err != nil {
 		return err
 	}
-	s.memory.made.raise(user, keys.record, mark{gone: true}, change)
+	s.memory.made.raise(user, keys.record, stamp{gone: true}, change)
 	return w.short
 }
 
@@ -70,7 +70,7 @@ func (s *Store) end(ctx context.Context, ref session.Ref, version uint64) error 
 		if err != nil {
 			return err
 		}
-		s.memory.made.raise(l.user, l.keys.record, mark{gone: true}, r.change())
+		s.memory.made.raise(l.user, l.keys.record, stamp{gone: true}, r.change())
 		return errors.Join(r.err, w.short)
 	})
 }
@@ -130,11 +130,11 @@ func (s *Store) spare(ctx context.Context, l live) error {
 
 // RevokeUser implements [session.Store]. The records stay, dead, until they expire.
 func (s *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error {
-	if err := checkOwner(t, u); err != nil {
+	if err := validateOwner(t, u); err != nil {
 		return wrap("revoke user", err)
 	}
 	user := s.names.user(t, u)
-	return s.bump(ctx, "revoke user", &s.memory.revoked, bumpScript,
+	return s.advanceEpoch(ctx, "revoke user", &s.memory.revoked, advanceScript,
 		[]string{user.epoch, user.events, user.index, user.order, user.acts}, string(session.EventUserRevoked))
 }
 
@@ -143,17 +143,17 @@ func (s *Store) RevokeTenant(ctx context.Context, t tenant.ID) error {
 	if err := checkTenant(t); err != nil {
 		return wrap("revoke tenant", err)
 	}
-	return s.bump(ctx, "revoke tenant", &s.memory.shared, tenantRevokeScript, []string{s.names.tenant(t), s.names.tenantEvents(t)})
+	return s.advanceEpoch(ctx, "revoke tenant", &s.memory.shared, tenantRevokeScript, []string{s.names.tenant(t), s.names.tenantEvents(t)})
 }
 
 // RevokeAll implements [session.Store].
 func (s *Store) RevokeAll(ctx context.Context) error {
-	return s.bump(ctx, "revoke all", &s.memory.shared, bumpScript, []string{s.names.global(), s.names.globalEvents()}, string(session.EventAllRevoked))
+	return s.advanceEpoch(ctx, "revoke all", &s.memory.shared, advanceScript, []string{s.names.global(), s.names.globalEvents()}, string(session.EventAllRevoked))
 }
 
-// bump runs a script that moves an epoch on and is a whole method, and remembers the epoch.
+// advanceEpoch runs a script that moves an epoch on and is a whole method, and remembers the epoch.
 // The first key is of the epoch and the second of the events.
-func (s *Store) bump(ctx context.Context, op string, remember *generations, sc script, keys []string, args ...any) error {
+func (s *Store) advanceEpoch(ctx context.Context, op string, remember *generations, sc script, keys []string, args ...any) error {
 	by, err := s.sealActor(ctx, keys[1])
 	if err != nil {
 		return wrap(op, err)
@@ -182,7 +182,7 @@ func checkTenant(t tenant.ID) error {
 	return nil
 }
 
-func checkOwner(t tenant.ID, u session.UserID) error {
+func validateOwner(t tenant.ID, u session.UserID) error {
 	if err := checkTenant(t); err != nil {
 		return err
 	}

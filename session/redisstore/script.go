@@ -26,16 +26,16 @@ func mustScript(name string) script {
 	if err != nil {
 		panic(err)
 	}
-	source := marked(string(file))
+	source := withNonce(string(file))
 	sum := sha1.Sum([]byte(source))
 	return script{source, hex.EncodeToString(sum[:])}
 }
 
-// marked makes a script return {mark, its result}, where the mark is one more argument,
+// withNonce makes a script return {nonce, its result}, where the nonce is one more argument,
 // the last, which the script itself does not see: see [call].
-func marked(file string) string {
+func withNonce(file string) string {
 	first, rest, _ := strings.Cut(file, "\n")
-	return first + "\nlocal mark = table.remove(ARGV)\nlocal function result()\n" + rest + "end\nreturn {mark, result()}\n"
+	return first + "\nlocal nonce = table.remove(ARGV)\nlocal function result()\n" + rest + "end\nreturn {nonce, result()}\n"
 }
 
 var (
@@ -43,7 +43,7 @@ var (
 	ensureScript        = mustScript("ensure")
 	epochReadScript     = mustScript("epoch_read")
 	createScript        = mustScript("create")
-	beatScript          = mustScript("beat")
+	heartbeatScript     = mustScript("heartbeat")
 	primaryScript       = mustScript("primary")
 	probeScript         = mustScript("probe")
 	touchScript         = mustScript("touch")
@@ -51,7 +51,7 @@ var (
 	rotateScript        = mustScript("rotate")
 	refreshScript       = mustScript("refresh")
 	revokeScript        = mustScript("revoke")
-	bumpScript          = mustScript("bump")
+	advanceScript       = mustScript("advance")
 	tenantReadScript    = mustScript("tenant_read")
 	tenantStatusScript  = mustScript("tenant_status")
 	tenantRevokeScript  = mustScript("tenant_revoke")
@@ -87,7 +87,7 @@ func run(ctx context.Context, client executor, s script, keys []string, args ...
 		return client.exec(ctx, []*call{c})
 	}
 	answers, err := try(false)
-	// It did not run. But an error bears no mark and may be the answer to another call; so
+	// It did not run. But an error bears no nonce and may be the answer to another call; so
 	// may MOVED, by which a cluster client sends a script elsewhere. Each script that must
 	// not run twice knows what it has done by this call, and answers as it did then.
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {

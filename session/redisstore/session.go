@@ -128,7 +128,7 @@ func (s *Store) updateLive(ctx context.Context, l live, n session.Session) (sess
 		return session.Session{}, err
 	}
 	next.LastSeenAt = fromMicros(int64(r.mustNumber()))
-	s.memory.made.raise(l.user, l.keys.record, markOf(next.Version, string(sealed)), r.change())
+	s.memory.made.raise(l.user, l.keys.record, stampOf(next.Version, string(sealed)), r.change())
 	return next, errors.Join(r.err, w.short)
 }
 
@@ -206,7 +206,7 @@ func (s *Store) rotateLive(ctx context.Context, l live, n session.Session, refre
 		return session.Session{}, err
 	}
 	next.LastSeenAt = fromMicros(int64(r.mustNumber()))
-	s.memory.made.raise(l.user, l.keys.record, mark{gone: true}, r.change())
+	s.memory.made.raise(l.user, l.keys.record, stamp{gone: true}, r.change())
 	return next, errors.Join(r.err, w.short)
 }
 

@@ -32,7 +32,7 @@
 //
 // What concerns one user is put back when the user's sessions are next read, and all of it as
 // soon as the Store meets a server whose replication has another id, as a promoted replica and a
-// restarted server have: at the next beat of its [Feed], or within a second while it loads
+// restarted server have: at the next heartbeat of its [Feed], or within a second while it loads
 // sessions. One instance that knows is enough for all; until then those that know nothing answer
 // as Redis does.
 //
@@ -112,7 +112,7 @@ const epochSlack = time.Hour
 
 // Store is a [session.Store] in Redis. It is safe for concurrent use.
 type Store struct {
-	client  *guarded
+	client  *breakerClient
 	owned   bool // the client was made by Open
 	names   names
 	sealer  sealer
@@ -145,7 +145,7 @@ func New(client redis.UniversalClient, opts Config) (*Store, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
 	}
-	s := &Store{client: newGuarded(client, opts), timeout: opts.Timeout, memory: newMemory(), replicas: opts.WaitReplicas, wait: waitFor(client, opts.Timeout)}
+	s := &Store{client: newBreakerClient(client, opts), timeout: opts.Timeout, memory: newMemory(), replicas: opts.WaitReplicas, wait: waitFor(client, opts.Timeout)}
 	if s.names, err = newNames(opts.Prefix, opts.NameKey); err != nil {
 		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
 	}

@@ -22,7 +22,7 @@ type written struct {
 // write runs a script that changes something and, where Options.WaitReplicas asks for it,
 // returns only when so many replicas have it: WAIT speaks of the writes of its own connection,
 // so the two go in one pipeline to the server of the first key. WAIT cannot run in a script and
-// so bears no mark; it stands between two calls that do.
+// so bears no nonce; it stands between two calls that do.
 func (s *Store) write(ctx context.Context, sc script, keys []string, args ...any) (written, error) {
 	if s.replicas == 0 {
 		v, err := s.run(ctx, sc, keys, args...)
@@ -33,13 +33,13 @@ func (s *Store) write(ctx context.Context, sc script, keys []string, args ...any
 	}
 	began := time.Now()
 	var answers []any
-	err := s.client.whileItMoves(ctx, func() (err error) {
-		answers, err = s.onItsMaster(ctx, keys[0], func(node *guarded, eval bool) ([]any, error) {
+	err := s.client.retryWhileResharding(ctx, func() (err error) {
+		answers, err = s.onItsMaster(ctx, keys[0], func(node *breakerClient, eval bool) ([]any, error) {
 			change := sc.call(ctx, eval, keys, args...)
 			change.once = true
 			return node.exec(ctx, []*call{
 				change,
-				unmarked(ctx, "wait", s.replicas, s.wait.Milliseconds()),
+				withoutNonce(ctx, "wait", s.replicas, s.wait.Milliseconds()),
 				probeScript.call(ctx, eval, nil),
 			})
 		})
@@ -74,8 +74,8 @@ func waitFor(client redis.UniversalClient, timeout time.Duration) time.Duration 
 
 // onItsMaster runs a script on the server that has a key, and tells the client of a cluster
 // when that is another one than it thought.
-func (s *Store) onItsMaster(ctx context.Context, key string, run func(node *guarded, eval bool) ([]any, error)) ([]any, error) {
-	node := &guarded{s.client.UniversalClient, s.client.breaker}
+func (s *Store) onItsMaster(ctx context.Context, key string, run func(node *breakerClient, eval bool) ([]any, error)) ([]any, error) {
+	node := &breakerClient{s.client.UniversalClient, s.client.breaker}
 	cluster, ok := node.UniversalClient.(*redis.ClusterClient)
 	if ok {
 		master, err := cluster.MasterForKey(ctx, key)

@@ -58,7 +58,7 @@ type VerifierConfig struct {
 // and remembers no token.
 type Verifier struct {
 	issuers registry
-	seen    *memory
+	seen    *cache
 }
 
 // NewVerifier returns a verifier that trusts the given issuers, of which there must be
@@ -82,7 +82,7 @@ func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
 		cfg.CacheSize = defaultCacheSize
 	}
 	if cfg.CacheSize > 0 {
-		v.seen = newMemory(cfg.CacheSize)
+		v.seen = newCache(cfg.CacheSize)
 	}
 	err := v.issuers.change(func(issuers map[string]*Issuer) error {
 		var errs []error

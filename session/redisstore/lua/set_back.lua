@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Ends every session of a user whose last change is behind what an instance remembers of it,
--- by the user's epoch, and announces it. See bump.lua.
+-- by the user's epoch, and announces it. See advance.lua.
 -- KEYS: user epoch, changes, events, index, order, who acts
 -- ARGV: last change that is remembered
 -- Returns {'ok', epoch that was made or nil}.

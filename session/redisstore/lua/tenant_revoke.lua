@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Moves the epoch of a tenant on and announces it. See bump.lua.
+-- Moves the epoch of a tenant on and announces it. See advance.lua.
 -- KEYS: tenant, events
 -- ARGV: sealed actor of the request or '', deadline in µs
 -- Returns {'ok', epoch or nil} or {'late', now in µs}.

@@ -8,12 +8,12 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// memory holds accepted tokens by the SHA-256 of their whole text, and nothing of what
+// cache holds accepted tokens by the SHA-256 of their whole text, and nothing of what
 // was refused. What is found there has had its signature and its claims verified; all
 // that can change since is looked at again ([accepted.stands]): the issuer's entry and the
 // key themselves, so there is no revision of them that somebody could forget to count. The
 // nil memory is empty.
-type memory struct {
+type cache struct {
 	tokens *otter.Cache[digest, *accepted]
 }
 
@@ -27,21 +27,21 @@ type accepted struct {
 	times    times
 }
 
-func newMemory(size int) *memory {
-	return &memory{otter.Must(&otter.Options[digest, *accepted]{
+func newCache(size int) *cache {
+	return &cache{otter.Must(&otter.Options[digest, *accepted]{
 		MaximumSize: size,
 		Executor:    func(f func()) { f() }, // so that the cache has no goroutine that nobody stops
 	})}
 }
 
-func (m *memory) digest(raw string) digest {
+func (m *cache) digest(raw string) digest {
 	if m == nil {
 		return digest{}
 	}
 	return sha256.Sum256([]byte(raw))
 }
 
-func (m *memory) find(d digest) *accepted {
+func (m *cache) find(d digest) *accepted {
 	if m == nil {
 		return nil
 	}
@@ -49,13 +49,13 @@ func (m *memory) find(d digest) *accepted {
 	return a
 }
 
-func (m *memory) put(d digest, a *accepted) {
+func (m *cache) put(d digest, a *accepted) {
 	if m != nil {
 		m.tokens.Set(d, a)
 	}
 }
 
-func (m *memory) forget(d digest) { m.tokens.Invalidate(d) }
+func (m *cache) forget(d digest) { m.tokens.Invalidate(d) }
 
 // stands reports whether a token that was accepted once still is, without its signature
 // and claims being read again: the issuer's entry is the same, its source still gives the

@@ -7,14 +7,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// guarded is a client whose calls a breaker watches and, while it is open, refuses. Only
+// breakerClient is a client whose calls a breaker watches and, while it is open, refuses. Only
 // the methods that are here are guarded; those of the embedded client are not.
-type guarded struct {
+type breakerClient struct {
 	redis.UniversalClient
 	breaker *breaker
 }
 
-func newGuarded(client redis.UniversalClient, opts Config) *guarded {
+func newBreakerClient(client redis.UniversalClient, opts Config) *breakerClient {
 	settings := breakerSettings{consecutive: 5, ratio: true, onChange: opts.OnBreaker}
 	if _, cluster := client.(*redis.ClusterClient); cluster {
 		// One master of several that is gone must not lock out the tenants of the others:
@@ -28,13 +28,13 @@ func newGuarded(client redis.UniversalClient, opts Config) *guarded {
 		_, err := run(ctx, plain{client}, probeScript, nil)
 		return err
 	}
-	return &guarded{client, newBreaker(settings)}
+	return &breakerClient{client, newBreaker(settings)}
 }
 
 // exec sends the calls unless the breaker is open.
-func (g *guarded) exec(ctx context.Context, calls []*call) ([]any, error) {
+func (g *breakerClient) exec(ctx context.Context, calls []*call) ([]any, error) {
 	var answers []any
-	err := g.whileItMoves(ctx, func() (err error) {
+	err := g.retryWhileResharding(ctx, func() (err error) {
 		if err := g.breaker.allow(); err != nil {
 			return err
 		}
@@ -46,12 +46,12 @@ func (g *guarded) exec(ctx context.Context, calls []*call) ([]any, error) {
 	return answers, err
 }
 
-// whileItMoves repeats a call while a cluster refuses it, before doing anything, because
+// retryWhileResharding repeats a call while a cluster refuses it, before doing anything, because
 // its slot is on the way from one master to another. Writes too can then be sent again.
-func (g *guarded) whileItMoves(ctx context.Context, call func() error) error {
+func (g *breakerClient) retryWhileResharding(ctx context.Context, call func() error) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, maxMovePause) {
 		err := call()
-		if !g.moving(err) {
+		if !g.isResharding(err) {
 			return err
 		}
 		select {
@@ -65,9 +65,9 @@ func (g *guarded) whileItMoves(ctx context.Context, call func() error) error {
 // maxMovePause is the longest pause between two attempts at a slot that moves.
 const maxMovePause = 20 * time.Millisecond
 
-// moving reports whether a call was refused because a slot moves. A client of a cluster
+// isResharding reports whether a call was refused because a slot moves. A client of a cluster
 // follows redirections; an error is what is left of several in a row.
-func (g *guarded) moving(err error) bool {
+func (g *breakerClient) isResharding(err error) bool {
 	if redis.HasErrorPrefix(err, "TRYAGAIN") {
 		return true
 	}
