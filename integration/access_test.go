@@ -16,6 +16,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/sessiontest"
 	"github.com/reevehq/reeve/tenant"
@@ -71,11 +72,13 @@ func TestTheAccessListIsEnoughForEverything(t *testing.T) {
 	opts.Logger = quietLogger()
 	store := open(t, restrict(t, server, open(t, server.URL(), opts).AccessList("reeve")), opts)
 	sessiontest.RunReplay(t, store.Replay(), store.Replay())
-	cache, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{})
+	cache, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache.Start()
+	if err := cache.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	defer cache.Close()
 	soon(t, "the cache hears", func() bool { return cache.Stats().Fresh })
 	eventually(t, "the tenant is set up", func() error { return store.SetTenantStatus(t.Context(), acme, tenant.Active) })

@@ -21,6 +21,7 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
@@ -69,7 +70,7 @@ func newMorning(t *testing.T, users int) *morning {
 func (m *morning) instance(addr string, timeout time.Duration) (*echo.Echo, *redisstore.Store, func()) {
 	m.Helper()
 	store := must(redisstore.Open("redis://"+addr, m.opts))(m)
-	cache := must(session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{}))(m)
+	cache := must(cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)}))(m)
 	manager := must(session.NewManager(cache, session.Config{Key: secretKey(3)}))(m)
 	e := echo.New()
 	e.Use(authz.Middleware(authz.Config{

@@ -16,6 +16,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -206,7 +207,7 @@ func BenchmarkLoad(b *testing.B) {
 		b.Fatal(err)
 	}
 	warm := startCache(b, store)
-	cold, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{}) // hears nothing
+	cold, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)}) // hears nothing
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/reevehq/reeve/integration/faultproxy"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -129,7 +130,7 @@ func TestOutages(t *testing.T) {
 // ask asks for sessions from as many goroutines as there are references until the time is
 // over and the breaker is open, and returns how long the answers took that began before
 // and after the breaker opened. Each must be an outage.
-func (f *fixture) ask(store *redisstore.Store, cache *session.Cache, refs []session.Ref, d time.Duration) (before, after []time.Duration) {
+func (f *fixture) ask(store *redisstore.Store, cache *cachestore.Store, refs []session.Ref, d time.Duration) (before, after []time.Duration) {
 	f.Helper()
 	var mu sync.Mutex
 	var running sync.WaitGroup

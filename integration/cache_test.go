@@ -14,6 +14,7 @@ import (
 	"github.com/reevehq/reeve/integration/history"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/sessiontest"
 	"github.com/reevehq/reeve/tenant"
@@ -22,17 +23,19 @@ import (
 // bounds of the guarantee: normally, and for an instance that is cut off.
 const (
 	announced = 50 * time.Millisecond
-	leased    = session.DefaultLease
+	leased    = cachestore.DefaultLease
 )
 
 // startCache starts a cache on a store and waits until it hears.
-func startCache(tb testing.TB, store *redisstore.Store) *session.Cache {
+func startCache(tb testing.TB, store *redisstore.Store) *cachestore.Store {
 	tb.Helper()
-	cache, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{})
+	cache, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cache.Start()
+	if err := cache.Start(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
 	tb.Cleanup(func() { _ = cache.Close() })
 	soon(tb, "the cache hears", func() bool { return cache.Stats().Fresh })
 	return cache
@@ -69,7 +72,7 @@ type instances struct {
 	*fixture
 	names  []string
 	stores []*redisstore.Store
-	caches []*session.Cache
+	caches []*cachestore.Store
 	proxy  *faultproxy.Proxy
 	log    *history.Log
 	stalls *stalls
@@ -203,7 +206,7 @@ func TestChangesReachLiveSessions(t *testing.T) {
 func TestRevocationReachesEveryInstanceOfACluster(t *testing.T) {
 	t.Parallel()
 	addrs, opts := redisserver.StartCluster(t), storeOptions()
-	var caches []*session.Cache
+	var caches []*cachestore.Store
 	for range 3 {
 		caches = append(caches, startCache(t, storeOn(t, clusterClient(t, addrs), opts)))
 	}

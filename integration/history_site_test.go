@@ -13,6 +13,7 @@ import (
 	"github.com/reevehq/reeve/integration/history"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 )
 
@@ -57,7 +58,7 @@ func newSite(t *testing.T, p plan, cached bool) *site {
 			stores = append(stores, store)
 			continue
 		}
-		lease = session.DefaultLease
+		lease = cachestore.DefaultLease
 		stores = append(stores, startCache(t, store))
 	}
 	s.world = newWorld(t, lease, stores...)

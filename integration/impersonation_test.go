@@ -11,6 +11,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -27,11 +28,13 @@ func TestARevokedActorActsNowhere(t *testing.T) {
 		store := open(t, server.URL(), opts)
 		var from session.Store = store
 		if i == 1 {
-			cache, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{})
+			cache, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			cache.Start()
+			if err := cache.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			t.Cleanup(func() { _ = cache.Close() })
 			from = cache
 		}
@@ -99,7 +102,7 @@ func TestARevokedActorActsNowhere(t *testing.T) {
 					if errors.Is(err, session.ErrNotFound) {
 						break
 					}
-					if asked.Sub(returned) > session.DefaultLease {
+					if asked.Sub(returned) > cachestore.DefaultLease {
 						t.Fatalf("%v after %s, on the other instance: %v", asked.Sub(returned), name, err)
 					}
 				}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -197,11 +198,13 @@ func TestACacheStartsAnewWhenRedisLosesKeys(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			f := newFixture(t, 5*time.Second)
 			store := f.instance()
-			cache, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{})
+			cache, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			cache.Start()
+			if err := cache.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			defer cache.Close()
 			s := f.create()
 			soon(t, "the session is served from memory", func() bool {

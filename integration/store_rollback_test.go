@@ -12,6 +12,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -35,11 +36,13 @@ func (b *setBack) instance(cached bool) session.Store {
 	if !cached {
 		return store
 	}
-	cache, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{})
+	cache, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)})
 	if err != nil {
 		b.Fatal(err)
 	}
-	cache.Start()
+	if err := cache.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
 	b.Cleanup(func() { cache.Close() })
 	return cache
 }

@@ -129,33 +129,3 @@ func TestDevicesSayWhoActsAsWhom(t *testing.T) {
 		t.Errorf("%d sessions are live", len(got))
 	}
 }
-
-// A change at the actor's own session reaches a cache as any other does, of its own topics.
-func TestACacheEndsAnImpersonationWithItsActor(t *testing.T) {
-	for name, end := range endings {
-		if name == "the limit of sessions" || name == "RevokeOthers from another device" {
-			continue // the test's feed announces neither
-		}
-		w := &wire{}
-		store := announcing{newStore(t), w}
-		reads := &watched{Store: store}
-		near := newManager(t, startCache(t, reads, w), session.Config{})
-		far := newManager(t, store, session.Config{}) // another instance
-		own, _ := signIn(t, far)
-		acted := mustImpersonate(t, far, own.Ref(), bob)
-		for range 3 {
-			if _, err := near.Load(t.Context(), acted.Ref()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if n := reads.asked(); n != 2 {
-			t.Errorf("%d reads for the first of three loads, want 2", n)
-		}
-		if err := end(t.Context(), far, own); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := near.Load(t.Context(), acted.Ref()); err == nil {
-			t.Errorf("after %s the cache serves the impersonation", name)
-		}
-	}
-}

@@ -9,7 +9,7 @@ import (
 // Rules are what the instances promise.
 type Rules struct {
 	// Lease is how late a change may be for an instance that did not make it: that of a
-	// session.Cache, and 0 without one. For the instance that made it, it is never late.
+	// cachestore.Store, and 0 without one. For the instance that made it, it is never late.
 	Lease time.Duration
 
 	// Window is for how long after a rollback an instance that does not know of a change may

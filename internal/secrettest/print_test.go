@@ -256,7 +256,7 @@ func TestNothingThatWasMadeOfAKeyShowsIt(t *testing.T) {
 		"token.Signer of HMAC":  *sign(token.HS256, secret), "token.Signer of Ed25519": *sign(token.EdDSA, private),
 		"token.Key": must(token.NewKey("k", token.HS512, secret)), "token.Issuer": sign(token.HS256, secret).Issuer(),
 		"token.KeySet":              *must(token.NewKeySet(sign(token.HS256, secret).Key())).(*token.KeySet),
-		"token.ProofVerifier":       *must(token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}, NonceKey: secret})).(*token.DPoPVerifier),
+		"token.DPoPVerifier":        *must(token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}, NonceKey: secret})).(*token.DPoPVerifier),
 		"redispolicy.Publisher":     *must(redispolicy.NewPublisher(client, redispolicy.PublisherOptions{Name: "shop", Key: private})).(*redispolicy.Publisher),
 		"pointer to redisstore":     store,
 		"a slice of SecretKey":      []session.SecretKey{secret, private},

@@ -10,6 +10,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/sessiontest"
@@ -117,9 +118,9 @@ var types = []reflect.Type{
 	reflect.TypeFor[session.Actor](),
 	reflect.TypeFor[session.Actors](),
 	reflect.TypeFor[session.Attributes](),
-	reflect.TypeFor[session.CacheOptions](),
-	reflect.TypeFor[session.CacheStats](),
-	reflect.TypeFor[session.Cache](),
+	reflect.TypeFor[cachestore.Config](),
+	reflect.TypeFor[cachestore.Stats](),
+	reflect.TypeFor[cachestore.Store](),
 	reflect.TypeFor[session.CreateOptions](),
 	reflect.TypeFor[session.Device](),
 	reflect.TypeFor[session.Digest](),

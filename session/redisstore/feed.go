@@ -27,7 +27,7 @@ const (
 	mastersInterval = time.Second
 )
 
-// Feed announces to a [session.Cache] what any process changes in Redis. The scripts that
+// Feed announces to a cachestore.Store what any process changes in Redis. The scripts that
 // change a session, an epoch or a status publish the name of its key, so that announcing
 // is part of the change and costs no command.
 //

@@ -1,10 +1,12 @@
 package redisstore_test
 
 import (
+	"context"
 	"log"
 	"os"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 )
 
@@ -30,11 +32,13 @@ func ExampleNewFeed() {
 	}
 	defer store.Close()
 
-	cache, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{})
+	cache, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)})
 	if err != nil {
 		log.Fatal(err)
 	}
-	cache.Start()
+	if err := cache.Start(context.Background()); err != nil {
+		log.Fatal(err)
+	}
 	defer cache.Close()
 
 	manager, err := session.NewManager(cache, session.Config{Key: key("REFRESH_KEY")})

@@ -86,7 +86,7 @@
 //
 // # Several instances, and outages
 //
-// Each load asks Redis. A [session.Cache] on the store's [Feed] answers most of them from
+// Each load asks Redis. A cachestore.Store on the store's [Feed] answers most of them from
 // memory and still hears of every change at once. When Redis does not answer, a breaker
 // fails calls at once and tells when Redis is back: see [Store.Stats]. While a cluster moves
 // a slot from one master to another, calls for its users wait, within their budget.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -57,11 +58,13 @@ func run(url, prefix string, cached bool) error {
 	defer store.Close()
 	var shared session.Store = store
 	if cached {
-		cache, err := session.NewCache(store, redisstore.NewFeed(store), session.CacheOptions{})
+		cache, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)})
 		if err != nil {
 			return err
 		}
-		cache.Start()
+		if err := cache.Start(context.Background()); err != nil {
+			return err
+		}
 		defer cache.Close()
 		for !cache.Stats().Fresh {
 			<-time.After(time.Millisecond)

@@ -1,4 +1,4 @@
-package session
+package cachestore
 
 import (
 	"context"
@@ -7,13 +7,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
 
 const (
 	// maxAge is how old an entry is at most when it is served. It bounds what becomes of a
 	// change that was never announced, such as a key that somebody deleted by hand.
-	maxAge = 2 * TouchInterval
+	maxAge = 2 * session.TouchInterval
 
 	// renewPause is the least time between two attempts to renew an entry.
 	renewPause = time.Second
@@ -25,14 +26,14 @@ const (
 	// workerIdle is how long a goroutine that has read waits for the next read.
 	workerIdle = time.Second
 
-	// flightLimit ends a read of the store that has no limit of its own.
-	flightLimit = 5 * time.Second
+	// readLimit ends a read of the store that has no limit of its own.
+	readLimit = 5 * time.Second
 )
 
 // entry is a session as it was read. It is shared by everyone and never changed. Its ID is
 // zero: the handle of an ID takes as much memory as the rest, and whoever asks has one.
 type entry struct {
-	session Session
+	session session.Session
 	readAt  time.Duration // since the cache began, before the store was asked
 	place   place
 	stamp   uint64       // of place, before the store was asked
@@ -40,38 +41,38 @@ type entry struct {
 }
 
 // entryKey is the bytes of an ID.
-type entryKey [idBytes]byte
+type entryKey [32]byte
 
-func keyOf(id ID) (key entryKey) {
-	copy(key[:], id.handle.Value())
+func keyOf(id session.ID) (key entryKey) {
+	copy(key[:], id.Bytes())
 	return key
 }
 
 // of returns the session to whoever asked for it by ref.
-func (e *entry) of(ref Ref) Session {
+func (e *entry) of(ref session.Ref) session.Session {
 	s := e.session
 	s.ID = ref.ID
 	return s
 }
 
-// flight is one read of the store that several loads wait for.
-type flight struct {
+// read is one read of the store that several loads wait for.
+type read struct {
 	place   place
 	began   time.Time
 	stamp   uint64 // when it began
 	done    chan struct{}
-	session Session // this and err are set before done is closed
+	session session.Session // this and err are set before done is closed
 	err     error
 }
 
-// Load implements [Store]. With a fresh lease, a session that was loaded before costs no
+// Load implements [session.Store]. With a fresh lease, a session that was loaded before costs no
 // command and no allocation.
-func (c *Cache) Load(ctx context.Context, ref Ref) (Session, error) {
+func (c *Store) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
 	if err := ref.Validate(); err != nil {
-		return Session{}, err
+		return session.Session{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return Session{}, fmt.Errorf("%w: load: %w", ErrUnavailable, err)
+		return session.Session{}, fmt.Errorf("%w: load: %w", session.ErrUnavailable, err)
 	}
 	now := time.Now()
 	if e := c.hit(ref, now); e != nil {
@@ -90,15 +91,15 @@ func (c *Cache) Load(ctx context.Context, ref Ref) (Session, error) {
 	case <-f.done:
 		return f.session, f.err
 	case <-ctx.Done():
-		return Session{}, fmt.Errorf("%w: load: %w", ErrUnavailable, context.Cause(ctx))
+		return session.Session{}, fmt.Errorf("%w: load: %w", session.ErrUnavailable, context.Cause(ctx))
 	}
 }
 
 // hit returns the entry of ref if it may be served at now, and nil otherwise. The lease is
 // looked at before the stamp: a change that the lease vouches for is in the stamp.
-func (c *Cache) hit(ref Ref, now time.Time) *entry {
+func (c *Store) hit(ref session.Ref, now time.Time) *entry {
 	l := c.lease.Load()
-	if !l.fresh(now, c.opts.Lease) {
+	if !l.fresh(now, c.limit) {
 		return nil
 	}
 	e, ok := c.entries.GetIfPresent(keyOf(ref.ID))
@@ -117,9 +118,9 @@ func (c *Cache) hit(ref Ref, now time.Time) *entry {
 
 // renewalDue reports whether the caller is to read the session of an entry again, which
 // records the use. One of all callers is told so.
-func (c *Cache) renewalDue(e *entry, now time.Time) bool {
+func (c *Store) renewalDue(e *entry, now time.Time) bool {
 	l := c.lease.Load()
-	if l == nil || l.latest(now).Sub(e.session.LastSeenAt) < TouchInterval {
+	if l == nil || l.latest(now).Sub(e.session.LastSeenAt) < session.TouchInterval {
 		return false
 	}
 	due := e.renewAt.Load()
@@ -129,7 +130,7 @@ func (c *Cache) renewalDue(e *entry, now time.Time) bool {
 // join returns the read of ref that is under way, or begins one. It returns nil when the
 // cache is closed. A read that began before the last announcement is not joined: it may
 // have missed what the caller knows of.
-func (c *Cache) join(ctx context.Context, ref Ref, cold bool) *flight {
+func (c *Store) join(ctx context.Context, ref session.Ref, cold bool) *read {
 	at := c.stamps.place(c.feed.Topics(ref))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -137,7 +138,7 @@ func (c *Cache) join(ctx context.Context, ref Ref, cold bool) *flight {
 		return nil
 	}
 	stamp, now := c.stamps.stamp(at), time.Now()
-	if f := c.flights[ref]; f != nil && f.stamp == stamp && (now.Sub(f.began) <= joinLimit || c.lease.Load().fresh(now, c.opts.Lease)) {
+	if f := c.reads[ref]; f != nil && f.stamp == stamp && (now.Sub(f.began) <= joinLimit || c.lease.Load().fresh(now, c.limit)) {
 		c.count.shared.Add(1)
 		return f
 	}
@@ -145,13 +146,13 @@ func (c *Cache) join(ctx context.Context, ref Ref, cold bool) *flight {
 		// A read may have ended since the caller looked.
 		if e := c.hit(ref, now); e != nil {
 			c.count.shared.Add(1)
-			f := &flight{session: e.of(ref), done: make(chan struct{})}
+			f := &read{session: e.of(ref), done: make(chan struct{})}
 			close(f.done)
 			return f
 		}
 	}
-	f := &flight{place: at, began: now, stamp: stamp, done: make(chan struct{})}
-	c.flights[ref] = f
+	f := &read{place: at, began: now, stamp: stamp, done: make(chan struct{})}
+	c.reads[ref] = f
 	j := job{ctx, ref, f}
 	select {
 	case c.jobs <- j:
@@ -161,20 +162,20 @@ func (c *Cache) join(ctx context.Context, ref Ref, cold bool) *flight {
 	return f
 }
 
-// job is a flight that begins.
+// job is a read that begins.
 type job struct {
-	ctx    context.Context
-	ref    Ref
-	flight *flight
+	ctx  context.Context
+	ref  session.Ref
+	read *read
 }
 
-// work flies, and waits a while for the next flight: the stack of a new goroutine grows
+// work reads, and waits a while for the next read: the stack of a new goroutine grows
 // again with each, which costs more than the rest of a cold load outside the store.
-func (c *Cache) work(j job) {
+func (c *Store) work(j job) {
 	idle := time.NewTimer(workerIdle)
 	defer idle.Stop()
 	for {
-		c.fly(j.ctx, j.ref, j.flight)
+		c.fetch(j.ctx, j.ref, j.read)
 		j = job{}
 		idle.Reset(workerIdle)
 		select {
@@ -187,10 +188,10 @@ func (c *Cache) work(j job) {
 	}
 }
 
-// fly reads the session of ref. It keeps the values of the context of the load that began
+// fetch reads the session of ref. It keeps the values of the context of the load that began
 // it, such as its trace, and not its end: others wait for the same read.
-func (c *Cache) fly(ctx context.Context, ref Ref, f *flight) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightLimit)
+func (c *Store) fetch(ctx context.Context, ref session.Ref, f *read) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
 
@@ -211,14 +212,14 @@ func (c *Cache) fly(ctx context.Context, ref Ref, f *flight) {
 	}
 	switch {
 	case f.err == nil && f.session.Ref() == ref:
-		e.session.ID = ID{}
+		e.session.ID = session.ID{}
 		c.entries.Set(keyOf(ref.ID), e)
 	case isDefinite(f.err):
 		c.entries.Invalidate(keyOf(ref.ID))
 	}
 	c.mu.Lock()
-	if c.flights[ref] == f {
-		delete(c.flights, ref)
+	if c.reads[ref] == f {
+		delete(c.reads, ref)
 	}
 	c.mu.Unlock()
 	close(f.done)
@@ -226,5 +227,5 @@ func (c *Cache) fly(ctx context.Context, ref Ref, f *flight) {
 
 // isDefinite reports whether the store said that there is no such session to be served.
 func isDefinite(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, tenant.ErrSuspended) || errors.Is(err, tenant.ErrUnknown)
+	return errors.Is(err, session.ErrNotFound) || errors.Is(err, tenant.ErrSuspended) || errors.Is(err, tenant.ErrUnknown)
 }

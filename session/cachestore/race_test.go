@@ -1,4 +1,4 @@
-package session_test
+package cachestore_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 )
 
 // A revocation meets a load of the same session in every order of their steps: asking,
@@ -102,7 +103,7 @@ func TestWithoutALeaseOldReadsAreNotJoined(t *testing.T) {
 		f := newFleet(t)
 		f.wire.silent.Store(true)
 		f.wire.lost.Store(true)
-		time.Sleep(2 * session.DefaultLease)
+		time.Sleep(2 * cachestore.DefaultLease)
 		gate := make(chan struct{})
 		f.store.set(func(w *watched) { w.after = first(func() { <-gate }) })
 		go func() { _, _ = f.here.Load(context.Background(), f.session.Ref()) }()
@@ -153,7 +154,7 @@ func TestAClosedCacheAsksTheStore(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		f.here.Start() // too late
+		wantErr(t, "Start after Close", f.here.Start(t.Context()), cachestore.ErrStarted)
 		for range 2 {
 			f.live("after Close")
 		}

@@ -1,6 +1,6 @@
 //go:build race
 
-package session_test
+package cachestore_test
 
 // raceDetector says that small values take more memory, and everything more time, than in a
 // service.

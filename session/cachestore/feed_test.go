@@ -1,4 +1,4 @@
-package session_test
+package cachestore_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -163,13 +164,15 @@ func (w *watched) asked() int {
 const patience = 30 * time.Second
 
 // startCache starts a cache that ends with the test, and waits for its first beat.
-func startCache(t testing.TB, store session.Store, feed session.Feed) *session.Cache {
+func startCache(t testing.TB, store session.Store, feed session.Feed) *cachestore.Store {
 	t.Helper()
-	c, err := session.NewCache(store, feed, session.CacheOptions{MaxEntries: 4096})
+	c, err := cachestore.New(cachestore.Config{Store: store, Feed: feed, MaxEntries: 4096})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Start()
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = c.Close() })
 	if w, ok := feed.(*wire); ok && w.silent.Load() {
 		return c

@@ -1,14 +1,17 @@
-package session_test
+package cachestore_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/sessiontest"
 	"github.com/reevehq/reeve/tenant"
@@ -41,7 +44,7 @@ type fleet struct {
 	*testing.T
 	wire    *wire
 	store   *watched // of here
-	here    *session.Cache
+	here    *cachestore.Store
 	there   *session.Manager
 	direct  *session.Manager // the store without a cache
 	session session.Session  // of alice, loaded by here
@@ -93,7 +96,7 @@ func TestACachedSessionIsServedOnlyWhile(t *testing.T) {
 		"the feed beats": {func(*fleet) { time.Sleep(10 * time.Second) }, 0},
 		"the lease is fresh": {func(f *fleet) {
 			f.wire.silent.Store(true)
-			time.Sleep(session.DefaultLease)
+			time.Sleep(cachestore.DefaultLease)
 		}, 1},
 		"nothing may have been missed":   {func(f *fleet) { f.wire.each(session.Listener.Reset) }, 1},
 		"no change of it was announced":  {func(f *fleet) { f.wire.announce(session.ScopeSession, topics(f).Session) }, 1},
@@ -186,11 +189,13 @@ func TestAWriteOfUnknownOutcomeIsNotForgotten(t *testing.T) {
 		f := newFleet(t)
 		f.wire.lost.Store(true)
 		lossy := &lostAnswers{f.store}
-		here, err := session.NewCache(lossy, f.wire, session.CacheOptions{})
+		here, err := cachestore.New(cachestore.Config{Store: lossy, Feed: f.wire})
 		if err != nil {
 			t.Fatal(err)
 		}
-		here.Start()
+		if err := here.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(func() { _ = here.Close() })
 		synctest.Wait()
 		if _, err := here.Load(t.Context(), f.session.Ref()); err != nil {
@@ -336,18 +341,84 @@ func (hanging) Load(ctx context.Context, _ session.Ref) (session.Session, error)
 	return session.Session{}, fmt.Errorf("%w: %w", session.ErrUnavailable, ctx.Err())
 }
 
-func TestCacheOptionsAreChecked(t *testing.T) {
-	for _, opts := range []session.CacheOptions{
-		{MaxEntries: -1}, {MaxEntries: session.MaxCacheEntries + 1},
-		{Lease: -time.Second}, {Lease: session.MinLease - 1}, {Lease: session.MaxLease + 1},
-	} {
-		_, err := session.NewCache(memstore.New(), &wire{}, opts)
-		wantErr(t, fmt.Sprintf("%+v", opts), err, session.ErrInvalid)
+// Every field that is wrong is named, all at once.
+func TestAllThatIsWrongWithAConfigIsNamed(t *testing.T) {
+	_, err := cachestore.New(cachestore.Config{MaxEntries: -1, Lease: -time.Second})
+	wantErr(t, "all wrong", err, session.ErrInvalid)
+	if want := "cachestore: invalid config: Store: required\nFeed: required\nMaxEntries: -1 is not between 1 and 16777216\nLease: -1s is not between 100ms and 5s"; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
 	}
-	_, err := session.NewCache(nil, &wire{}, session.CacheOptions{})
-	wantErr(t, "no store", err, session.ErrInvalid)
-	_, err = session.NewCache(memstore.New(), nil, session.CacheOptions{})
-	wantErr(t, "no feed", err, session.ErrInvalid)
+	for field, cfg := range map[string]cachestore.Config{
+		"MaxEntries": {MaxEntries: 1<<24 + 1}, "Lease": {Lease: 100*time.Millisecond - 1}, "Lease ": {Lease: 5*time.Second + 1},
+	} {
+		cfg.Store, cfg.Feed = memstore.New(), &wire{}
+		if _, err := cachestore.New(cfg); err == nil || !strings.HasPrefix(err.Error(), "cachestore: invalid config: "+strings.TrimSpace(field)+": ") {
+			t.Errorf("%+v: %v", cfg, err)
+		}
+	}
+}
+
+func TestACacheStartsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		wantErr(t, "a second Start", f.here.Start(t.Context()), cachestore.ErrStarted)
+		f.live("all the same")
+	})
+}
+
+// The end of the context of Start ends what is served from memory, not the cache.
+func TestACacheWhoseContextEndsAsksTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := newStore(t)
+		s, _ := signIn(t, newManager(t, mem, session.Config{}))
+		w := &watched{Store: mem}
+		c, err := cachestore.New(cachestore.Config{Store: w, Feed: &wire{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := c.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for range 3 {
+			if _, err := c.Load(t.Context(), s.Ref()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := w.asked(); n != 1 {
+			t.Fatalf("the store was asked %d times for three loads", n)
+		}
+		cancel()
+		synctest.Wait()
+		if c.Stats().Fresh {
+			t.Error("the lease outlives the context")
+		}
+		for range 2 {
+			if _, err := c.Load(t.Context(), s.Ref()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := w.asked(); n != 2 {
+			t.Errorf("the store was asked %d times for two loads", n)
+		}
+	})
+}
+
+// Nobody but the feed can tell a cache that it hears: no method of a Store is one of the
+// listener's.
+func TestAStoreIsNoListener(t *testing.T) {
+	var c any = &cachestore.Store{}
+	if _, ok := c.(session.Listener); ok {
+		t.Error("a Store is a session.Listener")
+	}
+	listener := reflect.TypeFor[session.Listener]()
+	for i := range listener.NumMethod() {
+		if _, has := reflect.TypeOf(c).MethodByName(listener.Method(i).Name); has {
+			t.Errorf("a Store has the method %s", listener.Method(i).Name)
+		}
+	}
 }
 
 func (made) Load(_ context.Context, ref session.Ref) (session.Session, error) {

@@ -1,9 +1,11 @@
-package session
+package cachestore
 
 import (
 	"hash/maphash"
 	"math/bits"
 	"sync/atomic"
+
+	"github.com/reevehq/reeve/session"
 )
 
 // stamps counts announcements. What was read under one stamp is as good as new while the
@@ -21,25 +23,25 @@ type stamps struct {
 // Tables are at least as long as the cache, so that few entries share a counter. A
 // tenant has many sessions, so tenants have a table of their own.
 const (
-	minMarks    = 1 << 10
-	maxMarks    = 1 << 22
-	tenantMarks = 1 << 12
+	minStamps    = 1 << 10
+	maxStamps    = 1 << 22
+	tenantStamps = 1 << 12
 )
 
 func newStamps(entries int) *stamps {
-	size := min(max(minMarks, 1<<bits.Len(uint(entries-1))), maxMarks)
+	size := min(max(minStamps, 1<<bits.Len(uint(entries-1))), maxStamps)
 	return &stamps{
 		seed:     maphash.MakeSeed(),
 		sessions: make([]atomic.Uint64, size),
 		users:    make([]atomic.Uint64, size),
-		tenants:  make([]atomic.Uint64, tenantMarks),
+		tenants:  make([]atomic.Uint64, tenantStamps),
 	}
 }
 
 // place is where the counters of one session are.
 type place struct{ session, user, tenant uint32 }
 
-func (m *stamps) place(t Topics) place {
+func (m *stamps) place(t session.Topics) place {
 	return place{m.index(m.sessions, t.Session), m.index(m.users, t.User), m.index(m.tenants, t.Tenant)}
 }
 
@@ -54,13 +56,13 @@ func (m *stamps) stamp(p place) uint64 {
 }
 
 // advance outdates what was read of a topic.
-func (m *stamps) advance(scope Scope, topic string) {
+func (m *stamps) advance(scope session.Scope, topic string) {
 	switch scope {
-	case ScopeSession:
+	case session.ScopeSession:
 		m.sessions[m.index(m.sessions, topic)].Add(1)
-	case ScopeUser:
+	case session.ScopeUser:
 		m.users[m.index(m.users, topic)].Add(1)
-	case ScopeTenant:
+	case session.ScopeTenant:
 		m.tenants[m.index(m.tenants, topic)].Add(1)
 	default:
 		m.all.Add(1)

@@ -1,5 +1,5 @@
 //go:build !race
 
-package session_test
+package cachestore_test
 
 const raceDetector = false

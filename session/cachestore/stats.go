@@ -1,12 +1,12 @@
-package session
+package cachestore
 
 import (
 	"sync/atomic"
 	"time"
 )
 
-// CacheStats are counts since the cache was made, and its present state.
-type CacheStats struct {
+// Stats are counts since the cache was made, and its present state.
+type Stats struct {
 	Hits    uint64 // loads served from memory
 	Misses  uint64 // loads that were not
 	Reads   uint64 // times the store was asked for a session, renewals included
@@ -18,11 +18,11 @@ type CacheStats struct {
 }
 
 // Stats returns the counts. It may be called at any time.
-func (c *Cache) Stats() CacheStats {
-	return CacheStats{
+func (c *Store) Stats() Stats {
+	return Stats{
 		Hits: c.count.hits(), Misses: c.count.misses.Load(), Reads: c.count.reads.Load(), Shared: c.count.shared.Load(),
 		Changes: c.count.changes.Load(), Resets: c.count.resets.Load(),
-		Entries: c.entries.EstimatedSize(), Fresh: c.lease.Load().fresh(time.Now(), c.opts.Lease),
+		Entries: c.entries.EstimatedSize(), Fresh: c.lease.Load().fresh(time.Now(), c.limit),
 	}
 }
 

@@ -1,4 +1,4 @@
-package session_test
+package cachestore_test
 
 import (
 	"fmt"
@@ -8,17 +8,20 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 )
 
 // The number of sessions in memory is bounded, whatever is asked for.
 func TestACacheIsBounded(t *testing.T) {
 	mem := newStore(t)
 	m := newManager(t, mem, session.Config{})
-	c, err := session.NewCache(mem, &wire{}, session.CacheOptions{MaxEntries: 100})
+	c, err := cachestore.New(cachestore.Config{Store: mem, Feed: &wire{}, MaxEntries: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Start()
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	defer c.Close()
 	for range 1000 {
 		s, _ := signIn(t, m)
@@ -32,7 +35,7 @@ func TestACacheIsBounded(t *testing.T) {
 }
 
 // warm returns a cache and a session that it serves from memory.
-func warm(tb testing.TB) (*session.Cache, session.Ref) {
+func warm(tb testing.TB) (*cachestore.Store, session.Ref) {
 	tb.Helper()
 	mem := newStore(tb)
 	s, _ := signIn(tb, newManager(tb, mem, session.Config{}))
@@ -129,11 +132,13 @@ func TestACachedSessionTakesUnder600Bytes(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := heap()
-	c, err := session.NewCache(made{}, &wire{}, session.CacheOptions{MaxEntries: sessions})
+	c, err := cachestore.New(cachestore.Config{Store: made{}, Feed: &wire{}, MaxEntries: sessions})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Start()
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	defer c.Close()
 	for i := range sessions {
 		ref := session.Ref{Tenant: acme, User: session.MustParseUserID(fmt.Sprintf("user-%d@example.org", i)), ID: session.NewID()}
