@@ -121,7 +121,7 @@ func TestCacheCost(t *testing.T) {
 // warm repeats 100,000 loads of a session in the cache until the lease held all the while.
 // On a machine that is too busy for it the lease ends meanwhile, and a load has to ask. The
 // third time this is a fault.
-func warm(t *testing.T, cache *session.Cache, burst func() (sent [][]string, ran int)) {
+func warm(t *testing.T, cache *cachestore.Store, burst func() (sent [][]string, ran int)) {
 	t.Helper()
 	for attempt := 1; ; attempt++ {
 		soon(t, "the cache hears", func() bool { return cache.Stats().Fresh })

@@ -357,7 +357,7 @@ func TestRevokingOthersCountsForThoseWhomASnapshotBringsBack(t *testing.T) {
 	asks, ends := b.instance(false), b.instance(false)
 	eventually(t, "the tenant is set up", func() error { return asks.SetTenantStatus(ctx, acme, tenant.Active) })
 	create := func() session.Session {
-		s, err := asks.Create(ctx, draft(), session.Creation{Lifetime: time.Hour})
+		s, err := asks.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
