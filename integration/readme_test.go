@@ -192,6 +192,7 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authztest"
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/casbinindex"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
@@ -205,6 +206,7 @@ import (
 var (
 	_ = authz.Must[int]
 	_ authztest.Options
+	_ casbinindex.Config
 	_ middleware.DPoP
 	_ netip.Prefix
 	_ time.Duration

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/hint"
 )
 
@@ -211,12 +212,14 @@ func known(typ string, names []string) string {
 
 // validAttribute accepts [a-z][a-zA-Z0-9_]*. Names with a capital are the model's own.
 func validAttribute(s string) bool {
-	return s != "" && len(s) <= maxAttributeName && isLower(s[0]) && all(s, isIdent)
+	return s != "" && len(s) <= maxAttributeName && ascii.IsLower(s[0]) && ascii.All(s, isIdent)
 }
 
 // validColumn accepts what is a column in every database without quotes.
 func validColumn(s string) bool {
-	return len(s) <= 63 && !isDigit(s[0]) && all(s, isIdent)
+	return len(s) <= 63 && !ascii.IsDigit(s[0]) && ascii.All(s, isIdent)
 }
 
-func isIdent(b byte) bool { return isLower(b) || isUpper(b) || isDigit(b) || b == '_' }
+func isIdent(b byte) bool {
+	return ascii.IsLower(b) || ascii.IsUpper(b) || ascii.IsDigit(b) || b == '_'
+}

@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/reevehq/reeve/internal/ascii"
+)
 
 // sameInCasbin refuses a condition with a text that Casbin would read as something else. All
 // other tokens it reads as we do, and parses them the same way: what Casbin makes of a text is
@@ -35,7 +39,7 @@ func looksLikeDate(s string) bool {
 		return false
 	}
 	for i := range len(form) {
-		if isDigit(s[i]) != isDigit(form[i]) || form[i] == '-' && s[i] != '-' {
+		if ascii.IsDigit(s[i]) != ascii.IsDigit(form[i]) || form[i] == '-' && s[i] != '-' {
 			return false
 		}
 	}
@@ -49,8 +53,8 @@ func looksLikeDate(s string) bool {
 // looksLikeClock: 3:04PM.
 func looksLikeClock(s string) bool {
 	hour, rest, _ := strings.Cut(s, ":")
-	return len(rest) == len("04PM") && isDigit(rest[0]) && isDigit(rest[1]) && (rest[2:] == "AM" || rest[2:] == "PM") &&
-		0 < len(hour) && len(hour) <= 2 && all(hour, isDigit)
+	return len(rest) == len("04PM") && ascii.IsDigit(rest[0]) && ascii.IsDigit(rest[1]) && (rest[2:] == "AM" || rest[2:] == "PM") &&
+		0 < len(hour) && len(hour) <= 2 && ascii.All(hour, ascii.IsDigit)
 }
 
 // looksLikeStamp: a day of the week and a month, as in Mon Jan 2 15:04:05 2006.
@@ -83,7 +87,7 @@ func looksLikeName(s string) bool {
 			continue
 		}
 		i := dot - 1
-		for i >= 0 && isDigit(s[i]) {
+		for i >= 0 && ascii.IsDigit(s[i]) {
 			i--
 		}
 		if i > 0 && (s[i] == 'r' || s[i] == 'p') && strings.IndexByte("() |&,=!><+-*/", s[i-1]) >= 0 {

@@ -33,7 +33,7 @@ func checkChains(n *names, files []string, links []link, own map[string]tenant.I
 		place := links[from].place
 		here := placeOf(links[from:], place)
 		before := len(p.list)
-		p.about = own[n.tenants.text(place)]
+		p.about = own[n.tenants.Text(place)]
 		c.check(place, here)
 		p.about = tenant.ID{}
 		if place == 0 && len(p.list) > before {
@@ -144,10 +144,10 @@ func placeOf(links []link, place uint32) []link {
 
 // linksOf returns the links of a name in a place.
 func linksOf(links []link, place, who uint32) []link {
-	at := func(l *link) uint64 { return place64(l.place, l.who) }
-	from := sort.Search(len(links), func(i int) bool { return at(&links[i]) >= place64(place, who) })
+	at := func(place, who uint32) uint64 { return uint64(place)<<32 | uint64(who) }
+	from := sort.Search(len(links), func(i int) bool { return at(links[i].place, links[i].who) >= at(place, who) })
 	to := from
-	for to < len(links) && at(&links[to]) == place64(place, who) {
+	for to < len(links) && at(links[to].place, links[to].who) == at(place, who) {
 		to++
 	}
 	return links[from:to]

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/hint"
 )
 
@@ -88,7 +89,7 @@ func unreadable(text string, comment bool) (col int, why string) {
 		}
 		return maxLine + 1, "the line is too long: at most " + itoa(maxLine) + " bytes are allowed"
 	}
-	if all(text, visible) {
+	if ascii.All(text, visible) {
 		return 0, ""
 	}
 	for i, c := range text {

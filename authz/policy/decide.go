@@ -1,28 +1,32 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/reevehq/reeve/internal/lookup"
+)
 
 // decide answers a valid request. Its cost depends on the caller's roles and on the rules
 // for this object and these roles, not on how many rules there are. Rules are found first
 // and their conditions evaluated after, which keeps every list below on the stack.
-func (s *snapshot) decide(r *Request, q *question) Decision {
+func (s *snapshot) decide(r *Request, q *query) Decision {
 	var names [64]uint32
 	var hits [16]mark
-	return s.weigh(s.hits(names[:0], hits[:0], r, q), r)
+	return s.combine(s.candidates(names[:0], hits[:0], r, q), r)
 }
 
 // ask begins a question: it takes the hashes of what a valid request says.
-func (s *snapshot) ask(r *Request) (q question) {
+func (s *snapshot) hash(r *Request) (q query) {
 	n, o := s.names, &r.Object
-	q.tenant.hash = n.tenants.hash(r.Tenant.String())
-	q.user.hash = n.users.hash(r.Subject.ID)
-	q.action.hash = n.words.hash(string(r.Action))
+	q.tenant.Hash = n.tenants.Hash(r.Tenant.String())
+	q.user.Hash = n.users.Hash(r.Subject.ID)
+	q.action.Hash = n.words.Hash(string(r.Action))
 	q.name = o.Route
 	if o.Route == "" {
-		q.typ.hash, q.name = n.words.hash(o.Type), o.ID
+		q.typ.Hash, q.name = n.words.Hash(o.Type), o.ID
 	}
 	if q.name != "" {
-		q.rest.hash = n.objects.hash(q.name)
+		q.rest.Hash = n.objects.Hash(q.name)
 	}
 	return q
 }
@@ -30,57 +34,54 @@ func (s *snapshot) ask(r *Request) (q question) {
 // fetch has all places fetched that the answer is likely to need. Among many rules these are
 // far away in memory, and arrive together. It is a hint: it returns nothing, it changes nothing,
 // and no decision depends on it.
-func (s *snapshot) fetch(q *question) {
+func (s *snapshot) prefetch(q *query) {
 	n := s.names
-	n.tenants.fetch(q.tenant)
-	n.users.fetch(q.user)
-	s.closures.expect(n.who(n.users.guess(q.user.hash)))
-	n.words.fetch(q.action)
-	if q.typ.hash != 0 {
-		n.words.fetch(q.typ)
+	n.tenants.Prefetch(q.tenant)
+	n.users.Prefetch(q.user)
+	s.closures.Prefetch(n.who(n.users.LikelyNumber(q.user.Hash)))
+	n.words.Prefetch(q.action)
+	if q.typ.Hash != 0 {
+		n.words.Prefetch(q.typ)
 	}
-	if q.rest.hash != 0 {
-		n.objects.fetch(q.rest)
+	if q.rest.Hash != 0 {
+		n.objects.Prefetch(q.rest)
 	}
-	s.own.expect(q.tenant, q)
-	s.shared.expect(term{}, q)
+	s.own.prefetch(q.tenant, q)
+	s.shared.prefetch(lookup.Term{}, q)
 }
 
-// fetch has the place fetched where the number of a text with a term's hash is looked up.
-func (t *texts) fetch(k term) { prefetch(t.slots, uint64(t.first(k.hash))) }
-
 // settle gives a question its numbers, and takes from it what the policy does not mention.
-func (s *snapshot) settle(q *question, r *Request) {
+func (s *snapshot) resolve(q *query, r *Request) {
 	n, o := s.names, &r.Object
-	n.tenants.settle(&q.tenant, r.Tenant.String())
-	n.words.settle(&q.action, string(r.Action))
+	n.tenants.Resolve(&q.tenant, r.Tenant.String())
+	n.words.Resolve(&q.action, string(r.Action))
 	q.name = o.Route
 	if o.Route == "" {
 		// Without its type, an id could be taken for a route.
-		if n.words.settle(&q.typ, o.Type); q.typ != (term{}) {
+		if n.words.Resolve(&q.typ, o.Type); q.typ != (lookup.Term{}) {
 			q.name = o.ID
 		}
 	}
 	if q.name == "" {
-		q.rest = term{}
+		q.rest = lookup.Term{}
 		return
 	}
-	n.objects.settle(&q.rest, q.name)
+	n.objects.Resolve(&q.rest, q.name)
 }
 
 // hits appends the rules that are for the caller, action and object of a settled question.
 // names is room for the caller's names.
-func (s *snapshot) hits(names []uint32, hits []mark, r *Request, q *question) []mark {
-	var begin [16]term
+func (s *snapshot) candidates(names []uint32, hits []mark, r *Request, q *query) []mark {
+	var begin [16]lookup.Term
 	prefixes := begin[:0]
-	if (s.shared.kinds[0] | s.own.kinds[q.tenant.id]).prefixes() {
-		prefixes = s.beginnings(prefixes, q)
+	if (s.shared.kinds[0] | s.own.kinds[q.tenant.Id]).prefixes() {
+		prefixes = s.prefixes(prefixes, q)
 	}
 	c := s.caller(names, r, q)
-	var room [16]hit
-	list := s.shared.find(room[:0], term{}, q, prefixes)
-	if q.tenant.id != 0 {
-		list = s.own.find(list, q.tenant, q, prefixes)
+	var room [16]ruleGroup
+	list := s.shared.groupsFor(room[:0], lookup.Term{}, q, prefixes)
+	if q.tenant.Id != 0 {
+		list = s.own.groupsFor(list, q.tenant, q, prefixes)
 	}
 	for i := range list {
 		hits = s.gather(hits, &list[i], c)
@@ -89,7 +90,7 @@ func (s *snapshot) hits(names []uint32, hits []mark, r *Request, q *question) []
 }
 
 // weigh decides by the rules that are for this caller, action and object.
-func (s *snapshot) weigh(hits []mark, r *Request) Decision {
+func (s *snapshot) combine(hits []mark, r *Request) Decision {
 	sortMarks(hits)
 	d := Decision{Revision: s.revision}
 	denied := false
@@ -129,19 +130,19 @@ type caller []uint32
 const fewNames = 16
 
 // caller appends the caller's names to ids.
-func (s *snapshot) caller(ids []uint32, r *Request, q *question) caller {
+func (s *snapshot) caller(ids []uint32, r *Request, q *query) caller {
 	ids = append(ids, s.names.anyone)
 	if r.Subject.ID == "" {
 		return ids
 	}
 	ids = append(ids, s.names.authenticated)
-	if s.names.users.settle(&q.user, r.Subject.ID); q.user != (term{}) {
-		ids = s.reach(ids, s.names.who(q.user.id), r, q.tenant.id)
+	if s.names.users.Resolve(&q.user, r.Subject.ID); q.user != (lookup.Term{}) {
+		ids = s.expandRoles(ids, s.names.who(q.user.Id), r, q.tenant.Id)
 	}
 	if r.Subject.Roles != nil {
 		for i := range r.Subject.Roles.Len() {
-			if role := s.names.roles.find(r.Subject.Roles.At(i)); role != 0 {
-				ids = s.reach(ids, role, r, q.tenant.id)
+			if role := s.names.roles.Find(r.Subject.Roles.At(i)); role != 0 {
+				ids = s.expandRoles(ids, role, r, q.tenant.Id)
 			}
 		}
 	}
@@ -153,8 +154,8 @@ func (s *snapshot) caller(ids []uint32, r *Request, q *question) caller {
 }
 
 // reach appends a name and every role that it has, near or far.
-func (s *snapshot) reach(ids []uint32, id uint32, r *Request, tenant uint32) []uint32 {
-	return append(append(ids, id), s.closures.of(r.Tenant.String(), tenant, id)...)
+func (s *snapshot) expandRoles(ids []uint32, id uint32, r *Request, tenant uint32) []uint32 {
+	return append(append(ids, id), s.closures.Of(r.Tenant.String(), tenant, id)...)
 }
 
 // has reports whether a rule may know the caller by a name.

@@ -178,32 +178,32 @@ func (e *Engine) Decide(ctx context.Context, r Request) (Decision, error) {
 
 // prepare returns the policy that decides r, and the question that r is, once r can be
 // decided. The policy is nil when there is none to ask.
-func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, question, error) {
+func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, query, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, question{}, fmt.Errorf("policy: %w", err)
+		return nil, query{}, fmt.Errorf("policy: %w", err)
 	}
 	s := e.snapshot()
 	if s == nil {
-		return nil, question{}, ErrNotLoaded
+		return nil, query{}, ErrNotLoaded
 	}
 	if err := r.validate(); err != nil {
-		return s, question{}, err
+		return s, query{}, err
 	}
 	if s.closed != nil {
 		if err := s.closed[r.Tenant]; err != nil {
-			return s, question{}, err
+			return s, query{}, err
 		}
 	}
-	q := s.ask(r)
-	s.fetch(&q)
+	q := s.hash(r)
+	s.prefetch(&q)
 	if s.timed {
 		if err := e.setClock(r); err != nil {
-			return s, question{}, err
+			return s, query{}, err
 		}
 	}
-	s.settle(&q, r)
-	if r.Object.Route == "" && !s.types.has(q.typ.id) {
-		return s, question{}, s.unknownType(r.Object.Type)
+	s.resolve(&q, r)
+	if r.Object.Route == "" && !s.types.has(q.typ.Id) {
+		return s, query{}, s.unknownType(r.Object.Type)
 	}
 	return s, q, nil
 }
@@ -258,7 +258,7 @@ func (e *Engine) Attributes() []Attribute {
 func (e *Engine) Covers(method, template string) bool {
 	s, o := e.snapshot(), Route(template)
 	return s != nil && slices.ContainsFunc(s.rules, func(r rule) bool {
-		return r.isRoute() && (r.action == 0 || s.names.words.text(r.action) == method) && s.covers(&r, &o)
+		return r.isRoute() && (r.action == 0 || s.names.words.Text(r.action) == method) && s.covers(&r, &o)
 	})
 }
 

@@ -129,7 +129,7 @@ func (e *Engine) Explain(ctx context.Context, r Request) (Explanation, error) {
 	return s.explain(&r, &q)
 }
 
-func (s *snapshot) explain(r *Request, q *question) (Explanation, error) {
+func (s *snapshot) explain(r *Request, q *query) (Explanation, error) {
 	ways := s.ways(r)
 	x := Explanation{
 		Tenant: r.Tenant,
@@ -139,8 +139,8 @@ func (s *snapshot) explain(r *Request, q *question) (Explanation, error) {
 		Names:  ways.names,
 		Held:   s.holds(r.Tenant),
 	}
-	hits := s.hits(nil, nil, r, q)
-	x.Decision = s.weigh(hits, r) // which sorts them
+	hits := s.candidates(nil, nil, r, q)
+	x.Decision = s.combine(hits, r) // which sorts them
 	if r.misfit.of != nil {
 		return Explanation{Decision: Decision{Revision: s.revision}}, r.misfit.err(r)
 	}

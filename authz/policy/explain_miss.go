@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/reevehq/reeve/internal/lookup"
 )
 
 // How far a clause that fails puts a rule away: the condition least, since the rule is
@@ -48,7 +50,7 @@ func (s *snapshot) misses(r *Request, w *ways) []Miss {
 // for a rule that is no near miss.
 func (s *snapshot) far(i int, q *Request, w *ways) (far int) {
 	r := &s.rules[i]
-	action := s.names.words.text(r.action)
+	action := s.names.words.Text(r.action)
 	if s.reasons[i].Effect != Allow || r.action != 0 && validMethod(action) != (q.Object.Route != "") {
 		return 0 // a word is no action on a route, nor a method one on a type
 	}
@@ -60,7 +62,7 @@ func (s *snapshot) far(i int, q *Request, w *ways) (far int) {
 		}
 	}
 	tooFar := func() bool { return failed > 2 || failed > 1 && far&farObject != 0 }
-	fail(r.tenant == 0 || s.names.tenants.text(r.tenant) == q.Tenant.String(), farTenant)
+	fail(r.tenant == 0 || s.names.tenants.Text(r.tenant) == q.Tenant.String(), farTenant)
 	fail(r.action == 0 || action == string(q.Action), farAction)
 	fail(s.covers(r, &q.Object), farObject)
 	if tooFar() || far&farTenant != 0 && s.reasons[i].File != policyFile {
@@ -79,14 +81,14 @@ func (s *snapshot) far(i int, q *Request, w *ways) (far int) {
 
 // covers reports whether a rule's target covers the object; see lookup.shapes.
 func (s *snapshot) covers(r *rule, o *Object) bool {
-	name, rest := o.ID, s.names.objects.text(r.rest)
+	name, rest := o.ID, s.names.objects.Text(r.rest)
 	if o.Route != "" {
 		name = o.Route
 	}
 	switch {
 	case r.shape == coversAll:
 		return true
-	case s.names.words.text(r.typ) != o.Type:
+	case s.names.words.Text(r.typ) != o.Type:
 		return false
 	case r.shape == coversType:
 		return true
@@ -133,9 +135,9 @@ func (s *snapshot) unruled(r *Request) string {
 	var others []string
 	for i := range s.rules {
 		q := &s.rules[i]
-		ours := q.tenant == 0 || s.names.tenants.text(q.tenant) == r.Tenant.String() || s.reasons[i].File == policyFile
-		action := s.names.words.text(q.action)
-		if ours && s.names.words.text(q.typ) == r.Object.Type && !slices.Contains(others, action) {
+		ours := q.tenant == 0 || s.names.tenants.Text(q.tenant) == r.Tenant.String() || s.reasons[i].File == policyFile
+		action := s.names.words.Text(q.action)
+		if ours && s.names.words.Text(q.typ) == r.Object.Type && !slices.Contains(others, action) {
 			others = append(others, action)
 		}
 	}
@@ -159,8 +161,8 @@ func newRuled(rules []rule) ruled {
 	return set
 }
 
-func (s ruled) has(words *texts, action Action, typ string) bool {
-	t, a := words.find(typ), words.find(string(action))
+func (s ruled) has(words *lookup.Symbols, action Action, typ string) bool {
+	t, a := words.Find(typ), words.Find(string(action))
 	for _, pair := range [...][2]uint32{{t, a}, {t, 0}, {0, a}, {0, 0}} {
 		if _, ok := s[pair]; ok {
 			return true

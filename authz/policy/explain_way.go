@@ -25,7 +25,7 @@ func (s *snapshot) ways(r *Request) *ways {
 			}
 		}
 	}
-	own := s.names.tenants.find(r.Tenant.String())
+	own := s.names.tenants.Find(r.Tenant.String())
 	for i := 0; i < len(w.names) && r.Subject.ID != ""; i++ {
 		name := w.names[i]
 		id := s.names.find(name)

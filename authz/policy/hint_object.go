@@ -3,6 +3,7 @@ package policy
 import (
 	"strings"
 
+	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/hint"
 )
 
@@ -92,12 +93,12 @@ func kebab(s string) string {
 	for i := range len(s[:min(len(s), maxNameLength)]) {
 		c := s[i]
 		switch {
-		case isUpper(c):
-			if i > 0 && (isLower(s[i-1]) || isDigit(s[i-1])) {
+		case ascii.IsUpper(c):
+			if i > 0 && (ascii.IsLower(s[i-1]) || ascii.IsDigit(s[i-1])) {
 				b.WriteByte('-')
 			}
 			b.WriteByte(c - 'A' + 'a')
-		case isLower(c), isDigit(c), c == '_':
+		case ascii.IsLower(c), ascii.IsDigit(c), c == '_':
 			b.WriteByte(c)
 		default:
 			b.WriteByte('-')
@@ -151,7 +152,7 @@ func objectHint(s, why string) (at int, better string) {
 	}
 	if small := kebab(typ); !route && !validWord(typ) && validWord(small) {
 		at = 0
-		for at < len(typ) && (isLower(typ[at]) || at > 0 && isWordByte(typ[at])) {
+		for at < len(typ) && (ascii.IsLower(typ[at]) || at > 0 && isWordByte(typ[at])) {
 			at++
 		}
 		if found {
@@ -187,7 +188,7 @@ func urlPath(s string) (path string, ok bool) {
 	return path, true
 }
 
-func isWordByte(b byte) bool { return isLower(b) || isDigit(b) || b == '_' || b == '-' }
+func isWordByte(b byte) bool { return ascii.IsLower(b) || ascii.IsDigit(b) || b == '_' || b == '-' }
 
 // effectHint says more of an effect that is refused.
 func effectHint(condition, effect, why string) (at int, better string) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/hint"
 )
 
@@ -20,7 +21,7 @@ const ownLine = "a comment stands on a line of its own and begins with #"
 // byte, for a row that begins with a word as all rows do.
 func separated(start string) (at int, why string) {
 	rest := strings.TrimPrefix(start, `"`)
-	if rest == "" || !isLower(rest[0]) && !isUpper(rest[0]) {
+	if rest == "" || !ascii.IsLower(rest[0]) && !ascii.IsUpper(rest[0]) {
 		return 0, ""
 	}
 	rest = rest[len(takeWhile(rest, func(b byte) bool { return isIdent(b) || b == '-' })):]
@@ -87,7 +88,7 @@ func unknownSection(s string) (at int, why string) {
 		return 0, why + "; sections in brackets stand in model.conf"
 	case strings.HasPrefix(s, "role:") || strings.HasPrefix(s, "user:"):
 		return 0, why + "; write p, " + quoteless(s) + ", … for a rule and g, " + quoteless(s) + ", … for a role"
-	case len(s) > 1 && (s[0] == 'p' || s[0] == 'g') && all(s[1:], isDigit):
+	case len(s) > 1 && (s[0] == 'p' || s[0] == 'g') && ascii.All(s[1:], ascii.IsDigit):
 		return 0, why + "; the standard model has one kind of each: write " + s[:1]
 	case strings.EqualFold(s, "ptype") || strings.EqualFold(s, "type") || strings.EqualFold(s, "section") || strings.EqualFold(s, "p_type"):
 		return 0, why + "; the names of the columns are a comment: begin the line with #"

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/reevehq/reeve/internal/ascii"
 )
 
 // mismatch is the error of comparing a with b, which are of kinds that do not compare, where
@@ -75,7 +77,7 @@ func numberFor(a, c *operand) string {
 		}
 		return "r.env.weekday is a number from 1 (Monday) to 7 (Sunday), in UTC"
 	}
-	if _, err := strconv.ParseFloat(c.s, 64); err == nil && all(c.s, func(b byte) bool { return isDigit(b) || b == '.' || b == '-' }) {
+	if _, err := strconv.ParseFloat(c.s, 64); err == nil && ascii.All(c.s, func(b byte) bool { return ascii.IsDigit(b) || b == '.' || b == '-' }) {
 		return a.text + " is a number: write " + quoteless(c.s) + ", without quotes"
 	}
 	if utc := timeIn(c.s); utc != "" {
@@ -141,7 +143,7 @@ func neverAddress(a, c *operand) *syntaxError {
 	network := "192.0.2.0/24"
 	if n, err := netip.ParsePrefix(c.s); err == nil {
 		network = n.Masked().String()
-	} else if !strings.Contains(c.s, "*") || !all(c.s, func(b byte) bool { return isDigit(b) || b == '.' || b == '*' }) {
+	} else if !strings.Contains(c.s, "*") || !ascii.All(c.s, func(b byte) bool { return ascii.IsDigit(b) || b == '.' || b == '*' }) {
 		return nil
 	}
 	return c.wrong("r.env.ip is one address and no network: write ipMatch(r.env.ip, '" + network + "')")

@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/hint"
 )
 
@@ -164,7 +165,7 @@ func (p *parser) attributeHint(part, name string, dotted bool) (at int, why stri
 	case deeper:
 		return len(prefix) + len(name), "an attribute has one name, and nothing below it: declare " +
 			quoteless(name+"_"+strings.ReplaceAll(below, ".", "_")) + " in attributes.csv, or write " + prefix + quoteless(name)
-	case isDigit(name[0]):
+	case ascii.IsDigit(name[0]):
 		return len(prefix), "the name of an attribute begins with a lower-case letter, not with a digit" + p.meant(part, name)
 	case len(name) > maxAttributeName:
 		return len(prefix) + maxAttributeName, "the name of an attribute has at most " + itoa(maxAttributeName) + " bytes"

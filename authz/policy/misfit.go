@@ -110,9 +110,9 @@ func (o *operand) unusable(x any) string {
 // unknownType is the error for an object of a type that no file names.
 func (s *snapshot) unknownType(typ string) error {
 	var names []string
-	for id := range uint32(s.names.words.numbers()) {
+	for id := range uint32(s.names.words.Numbers()) {
 		if s.types.has(id) {
-			names = append(names, s.names.words.text(id))
+			names = append(names, s.names.words.Text(id))
 		}
 	}
 	if len(names) == 0 {

@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/reevehq/reeve/internal/lookup"
+)
 
 // names numbers what the rules and grants of a policy mention. What a request says beyond
 // has no number and needs none: a decision stores nothing about it, where Casbin's g()
@@ -8,10 +12,10 @@ import "strings"
 //
 // Users and roles have numbers of one sequence, the roles first; see who.
 type names struct {
-	users, roles *texts // without user: and role:
-	tenants      *texts
-	words        *texts // actions and object types
-	objects      *texts // routes, ids and how these begin
+	users, roles *lookup.Symbols // without user: and role:
+	tenants      *lookup.Symbols
+	words        *lookup.Symbols // actions and object types
+	objects      *lookup.Symbols // routes, ids and how these begin
 
 	anyone, authenticated uint32 // the built-in roles, once sealed
 }
@@ -20,7 +24,7 @@ type names struct {
 const userBit = 1 << 31
 
 func newNames() *names {
-	n := &names{users: newTexts(), roles: newTexts(), tenants: newTexts(), words: newTexts(), objects: newTexts()}
+	n := &names{users: lookup.NewSymbols(), roles: lookup.NewSymbols(), tenants: lookup.NewSymbols(), words: lookup.NewSymbols(), objects: lookup.NewSymbols()}
 	n.addWho(anyone)
 	n.addWho(authenticated)
 	return n
@@ -30,9 +34,9 @@ func newNames() *names {
 func (n *names) addWho(s string) uint32 {
 	space, name, _ := strings.Cut(s, ":")
 	if space == "user" {
-		return n.users.add(name) | userBit
+		return n.users.Add(name) | userBit
 	}
-	return n.roles.add(name)
+	return n.roles.Add(name)
 }
 
 // addTenant returns the number of a tenant, 0 for all.
@@ -40,7 +44,7 @@ func (n *names) addTenant(s string) uint32 {
 	if s == everything {
 		return 0
 	}
-	return n.tenants.add(s)
+	return n.tenants.Add(s)
 }
 
 // addWord returns the number of an action or a type, 0 for every action and for no type.
@@ -48,7 +52,7 @@ func (n *names) addWord(s string) uint32 {
 	if s == everything || s == "" {
 		return 0
 	}
-	return n.words.add(s)
+	return n.words.Add(s)
 }
 
 // addObject returns the number of the rest of a target, 0 for none.
@@ -56,7 +60,7 @@ func (n *names) addObject(s string) uint32 {
 	if s == "" {
 		return 0
 	}
-	return n.objects.add(s)
+	return n.objects.Add(s)
 }
 
 // moved are the numbers of names, by what adding them returned.
@@ -67,10 +71,10 @@ type moved struct {
 
 // seal ends adding and reports whether all names have a number.
 func (n *names) seal() (moved, bool) {
-	m := moved{n, n.users.seal(), n.roles.seal(), n.tenants.seal(), n.words.seal(), n.objects.seal()}
+	m := moved{n, n.users.Seal(), n.roles.Seal(), n.tenants.Seal(), n.words.Seal(), n.objects.Seal()}
 	ok := uint64(n.numbers()) < userBit
-	for _, t := range []*texts{n.users, n.roles, n.tenants, n.words, n.objects} {
-		ok = ok && !t.full
+	for _, t := range []*lookup.Symbols{n.users, n.roles, n.tenants, n.words, n.objects} {
+		ok = ok && !t.Full
 	}
 	n.anyone, n.authenticated = n.find(anyone), n.find(authenticated)
 	return m, ok
@@ -85,21 +89,21 @@ func (m *moved) who(id uint32) uint32 {
 }
 
 // who is the number of the user that has a number among the users.
-func (n *names) who(user uint32) uint32 { return uint32(n.roles.numbers()) + user }
+func (n *names) who(user uint32) uint32 { return uint32(n.roles.Numbers()) + user }
 
 // isUser reports whether a number is that of a user.
-func (n *names) isUser(id uint32) bool { return id >= uint32(n.roles.numbers()) }
+func (n *names) isUser(id uint32) bool { return id >= uint32(n.roles.Numbers()) }
 
 // numbers is more than any number of a user or a role.
-func (n *names) numbers() int { return n.roles.numbers() + n.users.numbers() }
+func (n *names) numbers() int { return n.roles.Numbers() + n.users.Numbers() }
 
 // find returns the number of user:… or role:…, 0 when it has none.
 func (n *names) find(s string) uint32 {
 	space, name, _ := strings.Cut(s, ":")
 	if space != "user" {
-		return n.roles.find(name)
+		return n.roles.Find(name)
 	}
-	if id := n.users.find(name); id != 0 {
+	if id := n.users.Find(name); id != 0 {
 		return n.who(id)
 	}
 	return 0
@@ -108,15 +112,15 @@ func (n *names) find(s string) uint32 {
 // name returns user:… or role:….
 func (n *names) name(id uint32) string {
 	if n.isUser(id) {
-		return "user:" + n.users.text(id-uint32(n.roles.numbers()))
+		return "user:" + n.users.Text(id-uint32(n.roles.Numbers()))
 	}
-	return "role:" + n.roles.text(id)
+	return "role:" + n.roles.Text(id)
 }
 
 // orEverything returns the text that has a number, and * for 0.
-func orEverything(t *texts, id uint32) string {
+func orEverything(t *lookup.Symbols, id uint32) string {
 	if id == 0 {
 		return everything
 	}
-	return t.text(id)
+	return t.Text(id)
 }

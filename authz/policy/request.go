@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/invisible"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -177,8 +178,8 @@ func (o *Object) validateTyped(action Action) error {
 
 // validUserID accepts what session.ParseUserID does.
 func validUserID(id string) bool {
-	return id != "" && len(id) <= maxIDLength && all(id, inUserID) &&
-		(all(id, visible) || printable(id) && !invisible.In(id))
+	return id != "" && len(id) <= maxIDLength && ascii.All(id, inUserID) &&
+		(ascii.All(id, visible) || printable(id) && !invisible.In(id))
 }
 
 // inUserID reports whether a byte may stand in a user's id.
@@ -192,22 +193,22 @@ func inUserID(b byte) bool {
 
 // validRole accepts what session.NewRoles does.
 func validRole(name string) bool {
-	return name != "" && len(name) <= maxNameLength && all(name, func(b byte) bool {
-		return isLower(b) || isUpper(b) || isDigit(b) || b == '.' || b == '_' || b == '-'
+	return name != "" && len(name) <= maxNameLength && ascii.All(name, func(b byte) bool {
+		return ascii.IsLower(b) || ascii.IsUpper(b) || ascii.IsDigit(b) || b == '.' || b == '_' || b == '-'
 	})
 }
 
 // validWord accepts object types and actions: [a-z][a-z0-9_-]*.
 func validWord(s string) bool {
-	return s != "" && len(s) <= maxNameLength && isLower(s[0]) && all(s, func(b byte) bool {
-		return isLower(b) || isDigit(b) || b == '_' || b == '-'
+	return s != "" && len(s) <= maxNameLength && ascii.IsLower(s[0]) && ascii.All(s, func(b byte) bool {
+		return ascii.IsLower(b) || ascii.IsDigit(b) || b == '_' || b == '-'
 	})
 }
 
 // printable reports whether s is UTF-8 whose every character prints; the one space that
 // prints is the ASCII one.
 func printable(s string) bool {
-	if all(s, visible) {
+	if ascii.All(s, visible) {
 		return true
 	}
 	for _, c := range s {
@@ -220,16 +221,3 @@ func printable(s string) bool {
 
 // visible reports whether a byte is an ASCII character that prints.
 func visible(b byte) bool { return ' ' <= b && b <= '~' }
-
-func all(s string, ok func(byte) bool) bool {
-	for i := range len(s) {
-		if !ok(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func isLower(b byte) bool { return 'a' <= b && b <= 'z' }
-func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }
-func isDigit(b byte) bool { return '0' <= b && b <= '9' }

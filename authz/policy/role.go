@@ -3,6 +3,7 @@ package policy
 import (
 	"strings"
 
+	"github.com/reevehq/reeve/internal/lookup"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -17,6 +18,15 @@ type link struct {
 	who, role uint32
 	file      uint32 // of the snapshot's files
 	line, col uint32
+}
+
+// edgesOf returns links as closures are computed of them.
+func edgesOf(links []link) []lookup.Edge {
+	edges := make([]lookup.Edge, len(links))
+	for i, l := range links {
+		edges[i] = lookup.Edge{Domain: l.place, Name: l.who, Role: l.role}
+	}
+	return edges
 }
 
 // readGrant reads a g row; only is as in readRule.

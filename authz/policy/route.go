@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/reevehq/reeve/internal/ascii"
+)
 
 // routeSpace begins an object that names one route, whatever its template is made of:
 // route:/* is the route /*, where /* is every route.
@@ -60,8 +64,8 @@ func (l *loader) refuseNamedRoutes() {
 // methods are case-sensitive and get would pass for GET, and so are signs that look like a
 // pattern. A request with another method is refused, and authz.Verify a route with one.
 func validMethod(s string) bool {
-	return s != "" && len(s) <= maxNameLength && isUpper(s[0]) && all(s, func(b byte) bool {
-		return isUpper(b) || isDigit(b) || b == '-' || b == '_' || b == '.'
+	return s != "" && len(s) <= maxNameLength && ascii.IsUpper(s[0]) && ascii.All(s, func(b byte) bool {
+		return ascii.IsUpper(b) || ascii.IsDigit(b) || b == '-' || b == '_' || b == '.'
 	})
 }
 

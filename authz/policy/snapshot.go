@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/reevehq/reeve/internal/lookup"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -25,10 +26,10 @@ type snapshot struct {
 	names      *names
 	types      wordSet // the object types that some file names
 	ruled      ruled
-	shared     lookup // the rules for all tenants
-	own        lookup // those for one
+	shared     ruleTable // the rules for all tenants
+	own        ruleTable // those for one
 	lengths    lengths
-	closures   *roleClosures
+	closures   *lookup.Closures
 	links      []link // for explanations; closures decide
 	files      []string
 }
@@ -67,10 +68,10 @@ func build(b bundle) (*snapshot, problems) {
 	if len(p.list) > 0 {
 		return nil, p
 	}
-	closures := closeLinks(l.links, l.names.tenants.numbers(), l.names.numbers())
+	closures := lookup.CloseEdges(edgesOf(l.links), l.names.tenants.Numbers(), l.names.numbers(), maxDepth)
 	if closures == nil {
 		p.tooLarge = true
-		p.add(policyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", maxClosure)
+		p.add(policyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", lookup.MaxRoles)
 		return nil, p
 	}
 	s := &snapshot{
@@ -91,11 +92,11 @@ func build(b bundle) (*snapshot, problems) {
 	}
 	for i := range s.rules {
 		if r := &s.rules[i]; r.shape == coversPrefix {
-			s.lengths.add(len(s.names.objects.text(r.rest)))
+			s.lengths.add(len(s.names.objects.Text(r.rest)))
 		}
 	}
-	s.shared = newLookup(s, func(r *rule) bool { return r.tenant == 0 })
-	s.own = newLookup(s, func(r *rule) bool { return r.tenant != 0 })
+	s.shared = newRuleTable(s, func(r *rule) bool { return r.tenant == 0 })
+	s.own = newRuleTable(s, func(r *rule) bool { return r.tenant != 0 })
 	return s, problems{}
 }
 
@@ -116,14 +117,14 @@ func (s *snapshot) rule(i int) Rule {
 
 // object returns the object of a rule as the policy has it.
 func (s *snapshot) object(r *rule) string {
-	name := s.names.objects.text(r.rest)
+	name := s.names.objects.Text(r.rest)
 	if r.named {
 		return routeSpace + name
 	}
 	if r.typ != 0 && r.shape != coversType {
 		name = ":" + name
 	}
-	name = s.names.words.text(r.typ) + name
+	name = s.names.words.Text(r.typ) + name
 	if r.shape == coversAll || r.shape == coversPrefix {
 		name += everything
 	}
@@ -135,13 +136,13 @@ func (r *rule) isRoute() bool { return r.typ == 0 && r.shape != coversAll }
 
 // types returns the object types that rules and attributes.csv name.
 func (l *loader) types() wordSet {
-	set := newWordSet(l.names.words.numbers())
+	set := newWordSet(l.names.words.Numbers())
 	for i := range l.rules {
 		set.add(l.rules[i].typ)
 	}
 	for typ := range l.conds.schema.byType {
 		if typ != ofSubject && typ != ofEnv {
-			set.add(l.names.words.find(typ))
+			set.add(l.names.words.Find(typ))
 		}
 	}
 	return set

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/hint"
 )
 
@@ -123,8 +124,8 @@ func lexString(text string, at int) (token, *syntaxError) {
 
 func lexNumber(text string, at int) (token, *syntaxError) {
 	word := takeWhile(text[at:], func(b byte) bool { return isIdent(b) || b == '.' })
-	whole := len(takeWhile(word, isDigit))
-	if part := word[whole:]; part != "" && (part[0] != '.' || len(part) == 1 || !all(part[1:], isDigit)) {
+	whole := len(takeWhile(word, ascii.IsDigit))
+	if part := word[whole:]; part != "" && (part[0] != '.' || len(part) == 1 || !ascii.All(part[1:], ascii.IsDigit)) {
 		return token{}, &syntaxError{at, quote(word) + " is not a number: write digits, and digits after a point"}
 	}
 	number, err := strconv.ParseFloat(word, 64)

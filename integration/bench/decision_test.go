@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/casbinindex"
 )
 
 // peers are who decides, and the largest policy for which that takes no minutes.
@@ -173,7 +174,7 @@ func (t *table) compile(b *testing.B) {
 			load func() (any, error)
 		}{
 			{"Decide", func() (any, error) { return policy.Load(fsys, policy.Options{}) }},
-			{"Index", func() (any, error) { return policy.NewIndexFromFiles(modelPath, policyPath) }},
+			{"Index", func() (any, error) { return casbinindex.Load(modelPath, policyPath, casbinindex.Config{}) }},
 		} {
 			b.Run(fmt.Sprintf("compile/%d/%s", rules, p.name), func(b *testing.B) {
 				var took []float64

@@ -11,6 +11,7 @@ import (
 	"github.com/cedar-policy/cedar-go"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/casbinindex"
 )
 
 // decider answers a question.
@@ -39,11 +40,11 @@ func reeve(b *testing.B, w world) decider {
 
 // index is Reeve's index of the Casbin model.
 func index(b *testing.B, w world) decider {
-	ix, err := policy.NewIndex(enforcer(b, w).GetModel())
+	ix, err := casbinindex.New(enforcer(b, w).GetModel(), casbinindex.Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if !ix.Plan().Indexed() {
+	if !ix.Plan().IsIndexed() {
 		b.Fatal(ix.Plan())
 	}
 	return func(q *question) bool {

@@ -6,6 +6,7 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authztest"
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/casbinindex"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/middleware"
@@ -53,6 +54,9 @@ var types = []reflect.Type{
 	reflect.TypeFor[jwks.Source](),
 	reflect.TypeFor[memstore.Replay](),
 	reflect.TypeFor[memstore.Store](),
+	reflect.TypeFor[casbinindex.Config](),
+	reflect.TypeFor[casbinindex.Index](),
+	reflect.TypeFor[casbinindex.Plan](),
 	reflect.TypeFor[middleware.Authenticator](),
 	reflect.TypeFor[middleware.CORS](),
 	reflect.TypeFor[middleware.Credential](),
@@ -78,15 +82,12 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.Error](),
 	reflect.TypeFor[policy.Explanation](),
 	reflect.TypeFor[policy.HeldTenant](),
-	reflect.TypeFor[policy.IndexOption](),
-	reflect.TypeFor[policy.Index](),
 	reflect.TypeFor[policy.Kind](),
 	reflect.TypeFor[policy.Match](),
 	reflect.TypeFor[policy.Miss](),
 	reflect.TypeFor[policy.Object](),
 	reflect.TypeFor[policy.Options](),
 	reflect.TypeFor[policy.Part](),
-	reflect.TypeFor[policy.Plan](),
 	reflect.TypeFor[policy.Reason](),
 	reflect.TypeFor[policy.Request](),
 	reflect.TypeFor[policy.RoleNames](),

@@ -1,0 +1,5 @@
+//go:build !race
+
+package casbinindex_test
+
+const racing = false

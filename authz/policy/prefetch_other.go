@@ -1,6 +1,0 @@
-//go:build (!amd64 && !arm64) || purego
-
-package policy
-
-// prefetch does nothing where the processor is not told.
-func prefetch[T any]([]T, uint64) {}

@@ -1,0 +1,88 @@
+package deptest
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestEveryFolderThatARuleNamesIsThere: a rule for a folder that has moved would hold for ever
+// and check nothing.
+func TestEveryFolderThatARuleNamesIsThere(t *testing.T) {
+	named := map[string][]string{"layers": layers}
+	for _, r := range rules {
+		named["rules"] = append(named["rules"], r.only...)
+		if own, is := strings.CutPrefix(r.imports, module+"/"); is {
+			named["rules"] = append(named["rules"], own)
+		}
+	}
+	for _, r := range standardOnly {
+		named["standardOnly"] = append(named["standardOnly"], r.dir)
+	}
+	for _, r := range leaves {
+		named["leaves"] = append(append(named["leaves"], r.dir), r.may...)
+	}
+	for _, e := range throughLibraries {
+		named["throughLibraries"] = append(named["throughLibraries"], e.dir)
+	}
+	for dir, through := range throughFolders {
+		named["throughFolders"] = append(append(named["throughFolders"], dir), through...)
+	}
+	named["lowest"] = lowest
+	for table, names := range named {
+		for _, name := range names {
+			if name == testsOnly {
+				continue
+			}
+			if gone(name) {
+				t.Errorf("%s: %s is not there", table, name)
+			}
+		}
+	}
+	if !gone("authz/nothing") {
+		t.Error("a folder that is gone is not seen")
+	}
+}
+
+// gone reports whether a folder or a file of the root module is not there.
+func gone(name string) bool {
+	_, err := os.Stat(filepath.Join("..", "..", filepath.FromSlash(name)))
+	return err != nil
+}
+
+// TestAssemblyStandsInOneFolder: a file in assembly is not checked by the compiler.
+func TestAssemblyStandsInOneFolder(t *testing.T) {
+	const only = "internal/lookup"
+	root, found := filepath.Join("..", ".."), 0
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if p != root && strings.HasPrefix(d.Name(), ".") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		switch filepath.Ext(p) {
+		case ".s", ".c", ".h", ".syso":
+			rel, err := filepath.Rel(root, p)
+			if err != nil {
+				return err
+			}
+			if found++; path.Dir(filepath.ToSlash(rel)) != only {
+				t.Errorf("%s: assembly stands in %s alone", rel, only)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found == 0 {
+		t.Errorf("no assembly is found, not even in %s: the walk is broken", only)
+	}
+}

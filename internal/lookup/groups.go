@@ -1,0 +1,227 @@
+package lookup
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// groups finds rules by the values of their keys: a look-up touches one line of a table, and
+// a second place only where several rules have the same values. The table is kept small:
+// among many rules a look-up takes as long as its line is far away, and of a small table more
+// is in the processor's cache.
+type Groups struct {
+	packing packing
+	lines   []groupLine
+	entries []Entry // of the groups that have several, each sorted by who, then by rule
+}
+
+// groupLine is as long as a line of the processor's cache. A group stands on the line that its
+// hash says, or on the next one that has room.
+type groupLine [4]groupSlot
+
+// groupSlot is a group. With one rule it stands in the slot, as who and rule; with several,
+// found[a:b] does. A slot without rules is zero.
+type groupSlot struct {
+	key  uint64 // the packed values, and the bits below
+	a, b uint32
+}
+
+const (
+	taken   = 1 << 63 // the slot is not empty
+	plural  = 1 << 62 // there are several rules
+	keyBits = 62
+)
+
+// found is a rule in a group, under the number of the name that it is for.
+type Entry struct{ Name, Rule uint32 }
+
+// bucket is what a group has: one rule as who and rule, n rules in found[a:b], or nothing.
+type Bucket struct{ a, b, N uint32 }
+
+// groupKey is under what a group is found: values, and a hash that is made of the hashes of
+// what the values are the numbers of. So the place is known before the numbers are.
+type Key struct {
+	values
+	Hash uint64
+}
+
+// newGroupKey is the key of four numbers, found by the hashes of what these are the numbers of.
+func NewKey(numbers, hashes values) Key { return Key{numbers, hashes.hash()} }
+
+// single returns the rule of a bucket that has one.
+func (b Bucket) Single() Entry { return Entry{b.a, b.b} }
+
+// find returns what stands under a key.
+func (g *Groups) Find(key Key) Bucket {
+	packed, ok := g.packing.pack(key.values)
+	if !ok {
+		return Bucket{}
+	}
+	switch s := g.slot(packed, key.Hash); {
+	case s.key == 0:
+		return Bucket{}
+	case s.key&plural != 0:
+		return Bucket{s.a, s.b, s.b - s.a}
+	default:
+		return Bucket{s.a, s.b, 1}
+	}
+}
+
+// expect has the place fetched where a key is looked up later.
+func (g *Groups) Prefetch(key Key) { prefetch(g.lines, g.line(key.Hash)) }
+
+func (g *Groups) line(hash uint64) uint64 {
+	i, _ := bits.Mul64(hash, uint64(len(g.lines)))
+	return i
+}
+
+// slot returns the slot of a packed key, or the empty one where it would stand.
+func (g *Groups) slot(packed, hash uint64) *groupSlot {
+	for i := g.line(hash); ; {
+		// All four are compared, without a branch that the processor could mispredict.
+		line, want, at := &g.lines[i], packed|taken, -1
+		if line[0].key&^plural == want {
+			at = 0
+		}
+		if line[1].key&^plural == want {
+			at = 1
+		}
+		if line[2].key&^plural == want {
+			at = 2
+		}
+		if line[3].key&^plural == want {
+			at = 3
+		}
+		if at >= 0 {
+			return &line[at&3]
+		}
+		if line[3].key == 0 { // a line is filled from its beginning
+			for at = 3; at > 0 && line[at-1].key == 0; at-- {
+			}
+			return &line[at]
+		}
+		if i++; i == uint64(len(g.lines)) {
+			i = 0
+		}
+	}
+}
+
+// newGroups makes groups of rules: all[i] under keys[i].
+func NewGroups(keys []Key, all []Entry) Groups {
+	g := Groups{packing: newPacking(keys)}
+	packed := make([]uint64, len(keys))
+	for i := range keys {
+		packed[i] = g.packing.add(keys[i].values)
+	}
+	if n := g.count(packed, keys, len(keys)); n < len(keys) {
+		g.count(packed, keys, n)
+	}
+	g.place()
+	for i := range keys {
+		s := g.slot(packed[i], keys[i].Hash)
+		if s.key&plural == 0 {
+			s.a, s.b = all[i].Name, all[i].Rule
+			continue
+		}
+		g.entries[s.b] = all[i]
+		s.b++
+	}
+	for list := range g.several {
+		slices.SortFunc(g.entries[list.a:list.b], func(x, y Entry) int {
+			return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Rule, y.Rule))
+		})
+	}
+	return g
+}
+
+// count makes a table with room for a number of groups, of which it takes at most three
+// quarters. It counts the rules of each group in a, and returns how many groups there are.
+func (g *Groups) count(packed []uint64, keys []Key, room int) (distinct int) {
+	g.lines = make([]groupLine, room/3+1)
+	for i := range keys {
+		s := g.slot(packed[i], keys[i].Hash)
+		if s.key == 0 {
+			distinct++
+		}
+		s.key = packed[i] | taken
+		s.a++
+	}
+	return distinct
+}
+
+// place gives the groups of several rules their place in found.
+func (g *Groups) place() {
+	from := uint32(0)
+	for i := range g.lines {
+		for j := range g.lines[i] {
+			if s := &g.lines[i][j]; s.a > 1 {
+				n := s.a
+				s.key, s.a, s.b = s.key|plural, from, from
+				from += n
+			}
+		}
+	}
+	g.entries = make([]Entry, from)
+}
+
+// several yields the groups of several rules.
+func (g *Groups) several(yield func(*groupSlot) bool) {
+	for i := range g.lines {
+		for j := range g.lines[i] {
+			if s := &g.lines[i][j]; s.key&plural != 0 && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// in returns the rules of a bucket. One that is alone stands in room.
+func (g *Groups) Entries(b Bucket, room *[1]Entry) []Entry {
+	switch b.N {
+	case 0:
+		return nil
+	case 1:
+		room[0] = b.Single()
+		return room[:]
+	}
+	return g.entries[b.a:b.b]
+}
+
+// largest counts the rules of the largest group, or those that it has for one name.
+func (g *Groups) Largest(forOne bool) int {
+	most := min(1, len(g.lines))
+	for s := range g.several {
+		group := g.entries[s.a:s.b]
+		if !forOne {
+			most = max(most, len(group))
+			continue
+		}
+		for from := 0; from < len(group); {
+			to := from
+			for to < len(group) && group[to].Name == group[from].Name {
+				to++
+			}
+			most, from = max(most, to-from), to
+		}
+	}
+	return most
+}
+
+// foundFor returns the rules of a group that are for who.
+func EntriesFor(group []Entry, who uint32) []Entry {
+	low, high := 0, len(group)
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		if group[mid].Name < who {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	to := low
+	for to < len(group) && group[to].Name == who {
+		to++
+	}
+	return group[low:to]
+}
