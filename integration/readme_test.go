@@ -193,6 +193,7 @@ import (
 	"github.com/reevehq/reeve/authz/authztest"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
@@ -210,7 +211,8 @@ var (
 	_ middleware.DPoP
 	_ netip.Prefix
 	_ time.Duration
-	_ redispolicy.Revision
+	_ redispolicy.Publication
+	_ filepolicy.Config
 	_ jwks.Config
 	_ = fmt.Sprint
 )

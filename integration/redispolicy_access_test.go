@@ -21,7 +21,7 @@ import (
 // policy that was loaded keeps deciding.
 func TestEachMissingPermissionOfAPolicysUserIsNamed(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, 0, redispolicy.FollowerOptions{})
+	f := newFleet(t, 0, redispolicy.FollowerConfig{})
 	as := func(list string) *redis.Client {
 		t.Helper()
 		for _, line := range []string{"ACL SETUSER policy on >secret", "SCRIPT FLUSH", list} {
@@ -36,7 +36,7 @@ func TestEachMissingPermissionOfAPolicysUserIsNamed(t *testing.T) {
 		return client
 	}
 	publish := func(client *redis.Client) error {
-		p, err := redispolicy.NewPublisher(client, redispolicy.PublisherOptions{Name: "shop", Key: session.NewPrivateKey(f.private)})
+		p, err := redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: client, Name: "shop", Key: session.NewPrivateKey(f.private)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func TestEachMissingPermissionOfAPolicysUserIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	follower := func(client *redis.Client) *redispolicy.Follower {
-		follower, err := redispolicy.NewFollower(client, engine, redispolicy.FollowerOptions{Name: "shop", Keys: []ed25519.PublicKey{f.public}, Poll: time.Second})
+		follower, err := redispolicy.NewFollower(redispolicy.FollowerConfig{Client: client, Engine: engine, Name: "shop", Keys: []ed25519.PublicKey{f.public}, Poll: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func TestAPublishedPolicyReachesEveryInstance(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 3, onlyAnnounced)
 	f.subscribed()
-	var last redispolicy.Revision
+	var last redispolicy.Publication
 	for n := range 5 {
 		r := f.publish(n)
 		if r.ID != policyRevision(t, shop(n)) || r.Sequence <= last.Sequence || time.Since(r.PublishedAt) > time.Minute {
@@ -78,11 +78,11 @@ func TestD26APolicyArrivesWithoutItsAnnouncement(t *testing.T) {
 	}
 	own := redis.NewClient(&redis.Options{Addr: f.server.Addr(), Username: "publisher", Password: "password", ContextTimeoutEnabled: true})
 	defer own.Close()
-	publisher, err := redispolicy.NewPublisher(own, redispolicy.PublisherOptions{Name: "shop", Key: session.NewPrivateKey(f.private)})
+	publisher, err := redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: own, Name: "shop", Key: session.NewPrivateKey(f.private)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r redispolicy.Revision
+	var r redispolicy.Publication
 	for n := range 3 {
 		if r, err = publisher.Publish(t.Context(), shop(n+1)); err != nil {
 			t.Fatal(err)
@@ -116,7 +116,7 @@ func TestRollingBackIsPublishingTheOlderPolicyAgain(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 2, onlyAnnounced)
 	f.subscribed()
-	var published []redispolicy.Revision
+	var published []redispolicy.Publication
 	for n := range redispolicy.HistoryLength + 4 {
 		published = append(published, f.publish(n))
 	}
@@ -173,7 +173,7 @@ func TestAThousandPublicationsAreAFewReloads(t *testing.T) {
 		count = 200
 	}
 	began := time.Now()
-	var last redispolicy.Revision
+	var last redispolicy.Publication
 	for n := range count {
 		r := f.publish(n)
 		if r.Sequence <= last.Sequence {
@@ -239,14 +239,14 @@ func TestAKeyIsChangedWithoutAGap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	follower, err := redispolicy.NewFollower(f.client, engine, redispolicy.FollowerOptions{Name: "shop", Keys: []ed25519.PublicKey{f.public, public}})
+	follower, err := redispolicy.NewFollower(redispolicy.FollowerConfig{Client: f.client, Engine: engine, Name: "shop", Keys: []ed25519.PublicKey{f.public, public}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := follower.Sync(t.Context()); err != nil || engine.Revision() != before.ID {
 		t.Fatal(err)
 	}
-	next, err := redispolicy.NewPublisher(f.client, redispolicy.PublisherOptions{Name: "shop", Key: session.NewPrivateKey(private), Trusted: []ed25519.PublicKey{f.public}})
+	next, err := redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: f.client, Name: "shop", Key: session.NewPrivateKey(private), Trusted: []ed25519.PublicKey{f.public}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,13 +321,13 @@ func TestAPolicyIsPublishedOnACluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publisher, err := redispolicy.NewPublisher(client, redispolicy.PublisherOptions{Name: "shop", Key: session.NewPrivateKey(private)})
+	publisher, err := redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: client, Name: "shop", Key: session.NewPrivateKey(private)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	opts := onlyAnnounced
-	opts.Name, opts.Keys = "shop", []ed25519.PublicKey{public}
-	follower, err := redispolicy.NewFollower(client, engine, opts)
+	opts.Client, opts.Engine, opts.Name, opts.Keys = client, engine, "shop", []ed25519.PublicKey{public}
+	follower, err := redispolicy.NewFollower(opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ type instance struct {
 	loads    *syncBuffer // of the engine
 }
 
-func newFleet(t *testing.T, n int, opts redispolicy.FollowerOptions) *fleet {
+func newFleet(t *testing.T, n int, cfg redispolicy.FollowerConfig) *fleet {
 	t.Helper()
 	f := &fleet{t: t, server: redisserver.Start(t)}
 	f.client = f.server.Client()
@@ -68,17 +68,17 @@ func newFleet(t *testing.T, n int, opts redispolicy.FollowerOptions) *fleet {
 	if f.public, f.private, err = ed25519.GenerateKey(rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	if f.publisher, err = redispolicy.NewPublisher(f.client, redispolicy.PublisherOptions{Name: "shop", Key: session.NewPrivateKey(f.private)}); err != nil {
+	if f.publisher, err = redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: f.client, Name: "shop", Key: session.NewPrivateKey(f.private)}); err != nil {
 		t.Fatal(err)
 	}
 	for range n {
-		f.join(opts)
+		f.join(cfg)
 	}
 	return f
 }
 
 // join starts an instance with the policy shop(0), on a client of its own.
-func (f *fleet) join(opts redispolicy.FollowerOptions) *instance {
+func (f *fleet) join(cfg redispolicy.FollowerConfig) *instance {
 	f.t.Helper()
 	client := f.server.Client()
 	f.t.Cleanup(func() { client.Close() })
@@ -87,19 +87,20 @@ func (f *fleet) join(opts redispolicy.FollowerOptions) *instance {
 	if i.engine, err = policy.Load(shop(0), policy.Options{Logger: slog.New(slog.NewTextHandler(i.loads, nil))}); err != nil {
 		f.t.Fatal(err)
 	}
-	opts.Name, opts.Keys, opts.Logger = "shop", []ed25519.PublicKey{f.public}, slog.New(slog.NewTextHandler(i.log, nil))
-	if i.follower, err = redispolicy.NewFollower(client, i.engine, opts); err != nil {
+	cfg.Client, cfg.Engine = client, i.engine
+	cfg.Name, cfg.Keys, cfg.Logger = "shop", []ed25519.PublicKey{f.public}, slog.New(slog.NewTextHandler(i.log, nil))
+	if i.follower, err = redispolicy.NewFollower(cfg); err != nil {
 		f.t.Fatal(err)
 	}
 	if err := i.follower.Start(context.Background()); err != nil {
 		f.t.Fatal(err)
 	}
-	f.t.Cleanup(i.follower.Close)
+	f.t.Cleanup(func() { _ = i.follower.Close() })
 	f.instances = append(f.instances, i)
 	return i
 }
 
-func (f *fleet) publish(n int) redispolicy.Revision {
+func (f *fleet) publish(n int) redispolicy.Publication {
 	f.t.Helper()
 	r, err := f.publisher.Publish(f.t.Context(), shop(n))
 	if err != nil {
@@ -125,6 +126,6 @@ func (f *fleet) subscribed() {
 
 // quick announces only; slow is a poll that no test lives to see.
 var (
-	onlyAnnounced = redispolicy.FollowerOptions{Poll: time.Hour, Pause: 10 * time.Millisecond}
-	onlyPolled    = redispolicy.FollowerOptions{Poll: 30 * time.Millisecond, Pause: 10 * time.Millisecond}
+	onlyAnnounced = redispolicy.FollowerConfig{Poll: time.Hour, Pause: 10 * time.Millisecond}
+	onlyPolled    = redispolicy.FollowerConfig{Poll: 30 * time.Millisecond, Pause: 10 * time.Millisecond}
 )

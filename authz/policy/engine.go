@@ -14,7 +14,7 @@
 // A policy is four kinds of files: model.conf, a Casbin model; policy.csv, the rules and
 // roles; attributes.csv, the attributes that conditions may compare; and tenants/<id>.csv,
 // the rules of one tenant, which can name no other. Any other file whose name ends in .csv or
-// .conf is an error, see [ListFiles]: rules that nobody reads are worse than none. Tables of
+// .conf is an error, see [ReadBundle]: rules that nobody reads are worse than none. Tables of
 // requests, whose names end in _test.csv, stand beside policy.csv for package policytest.
 //
 //	p, role:editor, *, invoice, update, r.obj.owner == r.sub.id && r.obj.status != 'paid', allow
@@ -80,7 +80,8 @@ type Engine struct {
 
 // Stats are what an [Engine] has done, for metrics.
 type Stats struct {
-	Revision string // that decides now
+	Revision string // of what decides now
+	Source   string // [Bundle.Revision] of the files that it was loaded from; the same unless tenants are held
 	Rules    int    // of the policy that decides now
 	Loads    int64  // policies that took effect
 	Refused  int64  // policies that did not load, so that the one before stayed
@@ -90,20 +91,33 @@ type Stats struct {
 	Held []HeldTenant
 }
 
-// Stats returns what has happened so far, whoever asked for the reloads: the service, a
-// [Watcher], or a fleet's follower.
+// Err returns why the last policy that loaded is not in effect for every tenant. It wraps
+// [ErrTenantHeld] and each tenant's error; nil means that no tenant is held.
+func (s Stats) Err() error { return heldErr(s.Held) }
+
+// Stats returns what has happened so far, whoever asked for the reloads: the service or a
+// follower.
 func (e *Engine) Stats() Stats {
 	s := e.snapshot()
 	if s == nil {
 		return Stats{}
 	}
-	return Stats{Revision: s.revision, Rules: len(s.rules), Loads: e.loads.Load(), Refused: e.refused.Load(), Held: s.held}
+	return Stats{Revision: s.revision, Source: s.source, Rules: len(s.rules), Loads: e.loads.Load(), Refused: e.refused.Load(), Held: s.held}
 }
 
 // Load reads a policy. An error is one or more *[Error], joined and sorted: everything that
 // is wrong, each with its position. What looks like a file of the policy and would not be read
-// is an error too, see [ListFiles].
+// is an error too, see [ReadBundle].
 func Load(fsys fs.FS, opts Options) (*Engine, error) {
+	b, _ := ReadBundle(fsys) // install says what is wrong, and may only hold a tenant for it
+	return LoadBundle(b, opts)
+}
+
+// LoadBundle is [Load] for a policy that was read by [ReadBundle].
+func LoadBundle(b *Bundle, opts Options) (*Engine, error) {
+	if b == nil {
+		return nil, fmt.Errorf("%w: no bundle", ErrInvalid)
+	}
 	e := &Engine{log: opts.Logger, clock: opts.Clock}
 	if e.clock == nil {
 		e.clock = time.Now
@@ -111,8 +125,7 @@ func Load(fsys fs.FS, opts Options) (*Engine, error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	b, p := readBundle(fsys)
-	if err := e.install(b, p, opts.TenantErrors == Isolate); err != nil && !errors.Is(err, ErrTenantHeld) {
+	if err := e.install(b, opts.TenantErrors == Isolate); err != nil && !errors.Is(err, ErrTenantHeld) {
 		return nil, err
 	}
 	return e, nil
@@ -129,19 +142,33 @@ func Load(fsys fs.FS, opts Options) (*Engine, error) {
 // then it has no rules of its own. A tenant's file that has loaded, is as it was, and does not
 // load beside new files of all tenants is an error of the latter, which refuses the whole.
 func (e *Engine) Reload(fsys fs.FS) error {
-	if e == nil || e.log == nil {
+	if e.snapshot() == nil {
 		return ErrNotLoaded
 	}
 	e.reload.Lock()
 	defer e.reload.Unlock()
-	b, p := readBundle(fsys)
-	return e.install(b, p, true)
+	b, _ := ReadBundle(fsys) // as in Load; within the lock, so that what was read last stays
+	return e.install(b, true)
+}
+
+// ReloadBundle is [Engine.Reload] for a policy that was read by [ReadBundle]. Bundles take
+// effect in the order of the calls.
+func (e *Engine) ReloadBundle(b *Bundle) error {
+	if e.snapshot() == nil {
+		return ErrNotLoaded
+	}
+	if b == nil {
+		return fmt.Errorf("%w: no bundle", ErrInvalid)
+	}
+	e.reload.Lock()
+	defer e.reload.Unlock()
+	return e.install(b, true)
 }
 
 // install makes a bundle the policy, also when it has to hold tenants, if it isolates them.
 // The caller holds e.reload.
-func (e *Engine) install(b bundle, p problems, isolate bool) error {
-	s, err := assemble(b, p, e.current.Load(), isolate)
+func (e *Engine) install(b *Bundle, isolate bool) error {
+	s, err := assemble(b, e.current.Load(), isolate)
 	if err != nil {
 		e.refused.Add(1)
 		e.log.Error("policy refused", "revision", e.Revision(), "error", err)
@@ -153,7 +180,7 @@ func (e *Engine) install(b bundle, p problems, isolate bool) error {
 	for _, t := range s.held {
 		e.log.Error("policy of one tenant refused", "tenant", t.Tenant.String(), "closed", t.Closed, "error", t.Err)
 	}
-	return s.heldErr()
+	return heldErr(s.held)
 }
 
 // Decide answers a request. An error comes with a Decision that denies: [ErrRequest] for a

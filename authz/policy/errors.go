@@ -80,6 +80,13 @@ func (p *problems) add(file string, line, col int, format string, args ...any) {
 	p.list = append(p.list, problem{&Error{File: file, Line: line, Col: col, Msg: fmt.Sprintf(format, args...)}, p.about})
 }
 
+// clone returns problems that may be sorted while others read p.
+func (p *problems) clone() problems {
+	c := *p
+	c.list = slices.Clone(p.list)
+	return c
+}
+
 // err returns all problems in the order of the files, or nil.
 func (p *problems) err() error {
 	return joined(p.list)

@@ -65,7 +65,7 @@ func (s *snapshot) far(i int, q *Request, w *ways) (far int) {
 	fail(r.tenant == 0 || s.names.tenants.Text(r.tenant) == q.Tenant.String(), farTenant)
 	fail(r.action == 0 || action == string(q.Action), farAction)
 	fail(s.covers(r, &q.Object), farObject)
-	if tooFar() || far&farTenant != 0 && s.reasons[i].File != policyFile {
+	if tooFar() || far&farTenant != 0 && s.reasons[i].File != PolicyFile {
 		return 0
 	}
 	fail(w.has[r.who], farSubject)
@@ -135,7 +135,7 @@ func (s *snapshot) unruled(r *Request) string {
 	var others []string
 	for i := range s.rules {
 		q := &s.rules[i]
-		ours := q.tenant == 0 || s.names.tenants.Text(q.tenant) == r.Tenant.String() || s.reasons[i].File == policyFile
+		ours := q.tenant == 0 || s.names.tenants.Text(q.tenant) == r.Tenant.String() || s.reasons[i].File == PolicyFile
 		action := s.names.words.Text(q.action)
 		if ours && s.names.words.Text(q.typ) == r.Object.Type && !slices.Contains(others, action) {
 			others = append(others, action)

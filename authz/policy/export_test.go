@@ -5,9 +5,9 @@ package policy
 // ParsedRows are the p and g rows that a file would load as, without their sections.
 func ParsedRows(content string) (p, g [][]string, err error) {
 	var problems problems
-	l := newLoader(readSchema(attributesFile, "", &problems), &problems)
-	for r := range rowsOf(policyFile, content, &problems) {
-		if !l.usable(policyFile, r) {
+	l := newLoader(readSchema(AttributesFile, "", &problems), &problems)
+	for r := range rowsOf(PolicyFile, content, &problems) {
+		if !l.usable(PolicyFile, r) {
 			continue
 		}
 		var texts []string
@@ -20,7 +20,7 @@ func ParsedRows(content string) (p, g [][]string, err error) {
 		case r.fields[0].text == "g" && len(texts) == 3:
 			g = append(g, texts)
 		default:
-			problems.add(policyFile, r.line, 1, "not a row")
+			problems.add(PolicyFile, r.line, 1, "not a row")
 		}
 	}
 	return p, g, problems.err()
@@ -41,7 +41,7 @@ func (c Condition) Eval(r Request) string {
 // at is the byte where.
 func CompileCondition(text, typ, attributes string) (c Condition, at int, why string) {
 	var p problems
-	conds := newConditions(readSchema(attributesFile, attributes, &p))
+	conds := newConditions(readSchema(AttributesFile, attributes, &p))
 	id, bad := conds.compile(text, typ)
 	if bad != nil {
 		return Condition{}, bad.at, bad.why
@@ -55,7 +55,7 @@ type Conditions struct{ list conditions }
 // NewConditions returns a Conditions for an attributes.csv.
 func NewConditions(attributes string) *Conditions {
 	var p problems
-	return &Conditions{newConditions(readSchema(attributesFile, attributes, &p))}
+	return &Conditions{newConditions(readSchema(AttributesFile, attributes, &p))}
 }
 
 // Fresh returns a Conditions of the same attributes that has compiled nothing.

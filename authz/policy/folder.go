@@ -10,15 +10,12 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// The files of a policy.
+// The ends of the names of a policy's files.
 const (
-	modelFile      = "model.conf"
-	policyFile     = "policy.csv"
-	attributesFile = "attributes.csv" // may be missing
-	tenantsDir     = "tenants"        // may be missing
+	csvSuffix  = ".csv"
+	confSuffix = ".conf"
 
-	// tableSuffix ends the name of a table of requests beside the policy, such as
-	// policy_test.csv, which package policytest runs. It is none of the policy's files.
+	// tableSuffix ends the name of a table of requests beside the policy.
 	tableSuffix = "_test.csv"
 )
 
@@ -28,43 +25,23 @@ const (
 	maxStrays  = 10_000
 )
 
-// ListFiles returns the names of the files that a policy in fsys is read from: model.conf,
-// policy.csv, attributes.csv when it is there, and the tenants' files, sorted. The error is
-// one or more *[Error], as [Load] reports them: every file that looks like part of a policy,
-// by a name that ends in .csv or .conf in any case, and would not be read. Files of other
-// names, and names that begin with a dot, are none of a policy's.
-func ListFiles(fsys fs.FS) ([]string, error) {
-	var p problems
-	tenants := listFolder(fsys, &p)
-	names := []string{modelFile, policyFile}
-	if _, err := fs.Stat(fsys, attributesFile); err == nil {
-		names = append(names, attributesFile)
-	}
-	for _, f := range tenants {
-		names = append(names, f.name)
-	}
-	if err := p.err(); err != nil {
-		return nil, err
-	}
-	return names, nil
-}
-
-// listFolder returns the tenants' files, without their content, and reports everything in the
-// folder that looks like a policy's and is not read. A deny rule in such a file would never
-// match, and nobody would be told.
-func listFolder(fsys fs.FS, p *problems) []tenantFile {
+// listFolder returns the tenants' files, without their content, and the names of the tables of
+// requests. It reports everything in the folder that looks like a policy's and is not read: a
+// deny rule in such a file would never match, and nobody would be told.
+func listFolder(fsys fs.FS, p *problems) (tenants []tenantFile, tables []string) {
 	f := lister{fsys: fsys, p: p}
 	if root, err := fs.Stat(fsys, "."); err == nil {
 		f.above = append(f.above, root)
 	}
 	f.list(".")
-	return f.tenants
+	return f.tenants, f.tables
 }
 
 type lister struct {
 	fsys    fs.FS
 	p       *problems
 	tenants []tenantFile
+	tables  []string
 	above   []fs.FileInfo // the folders on the way, as a link may lead back to one of them
 	met     int           // names, without those in tenants
 }
@@ -78,7 +55,7 @@ func (f *lister) list(dir string) {
 		if strings.HasPrefix(e.Name(), ".") {
 			continue // editors' and ConfigMaps' own
 		}
-		if dir != tenantsDir {
+		if dir != TenantsFolder {
 			f.met++
 		}
 		if f.met > maxStrays || len(f.above) > maxFolders {
@@ -104,6 +81,9 @@ func (f *lister) one(dir string, e fs.DirEntry) {
 	if id, ok := tenantOf(dir, e.Name()); ok {
 		f.tenants = append(f.tenants, tenantFile{id: id, name: name})
 	}
+	if dir == "." && !isDir && strings.HasSuffix(name, tableSuffix) {
+		f.tables = append(f.tables, name)
+	}
 	if !isDir || info != nil && slices.ContainsFunc(f.above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
 		return
 	}
@@ -116,24 +96,24 @@ func (f *lister) one(dir string, e fs.DirEntry) {
 
 // tenantOf returns the tenant whose file a name in a folder is.
 func tenantOf(dir, name string) (tenant.ID, bool) {
-	base, isCSV := strings.CutSuffix(name, ".csv")
+	base, isCSV := strings.CutSuffix(name, csvSuffix)
 	id, err := tenant.Parse(base)
-	return id, dir == tenantsDir && isCSV && err == nil
+	return id, dir == TenantsFolder && isCSV && err == nil
 }
 
 // misplaced says what is wrong with a name in a folder, and what its author likely means; ""
 // for what is read, and for what is none of the policy's.
 func misplaced(dir, name string, isDir bool) string {
 	lower := strings.ToLower(name)
-	looks := strings.HasSuffix(lower, ".csv") || strings.HasSuffix(lower, ".conf")
+	looks := strings.HasSuffix(lower, csvSuffix) || strings.HasSuffix(lower, confSuffix)
 	switch {
 	case looks && isDir:
 		return "a folder by the name of a policy's file: is it " + likely(lower) + "?"
 	case isDir:
 		return "" // what it holds is looked at
-	case dir == "." && lower == tenantsDir:
+	case dir == "." && lower == TenantsFolder:
 		return "is no folder, or a link that leads nowhere: tenants' files stand in it"
-	case dir == tenantsDir:
+	case dir == TenantsFolder:
 		return misplacedTenant(name, lower, looks)
 	case !looks:
 		return ""
@@ -141,7 +121,7 @@ func misplaced(dir, name string, isDir bool) string {
 		return "is not read: " + intention(dir, lower)
 	}
 	switch name {
-	case modelFile, policyFile, attributesFile:
+	case ModelFile, PolicyFile, AttributesFile:
 		return ""
 	}
 	if strings.HasSuffix(name, tableSuffix) {
@@ -153,7 +133,7 @@ func misplaced(dir, name string, isDir bool) string {
 // misplacedTenant is misplaced in the folder of the tenants' files, where a tenant's name with
 // another ending is a mistake too: the tenant would be decided without its own rules.
 func misplacedTenant(name, lower string, looks bool) string {
-	if _, ok := tenantOf(tenantsDir, name); ok {
+	if _, ok := tenantOf(TenantsFolder, name); ok {
 		return ""
 	}
 	const why = "not a tenant's file: these are named <tenant>.csv, in lower case"
@@ -161,7 +141,7 @@ func misplacedTenant(name, lower string, looks bool) string {
 	_, err := tenant.Parse(stem)
 	switch {
 	case looks && err == nil:
-		return why + ": do you mean " + tenantsDir + "/" + stem + ".csv?"
+		return why + ": do you mean " + TenantsFolder + "/" + stem + ".csv?"
 	case looks:
 		return why
 	case err != nil || stem != strings.TrimSuffix(name, path.Ext(name)):
@@ -171,7 +151,7 @@ func misplacedTenant(name, lower string, looks bool) string {
 	case ".go", ".md":
 		return ""
 	}
-	return why + ": do you mean " + tenantsDir + "/" + stem + ".csv?"
+	return why + ": do you mean " + TenantsFolder + "/" + stem + ".csv?"
 }
 
 // intention says what the author of a file that is not read likely means.
@@ -182,41 +162,41 @@ func intention(dir, lower string) string {
 	// tenant/acme.csv, Tenants/acme.csv, tenants/sub/acme.csv, config/tenants/acme.csv.
 	inTenants := false
 	for part := range strings.SplitSeq(strings.ToLower(dir), "/") {
-		inTenants = inTenants || part == "tenant" || part == tenantsDir
+		inTenants = inTenants || part == "tenant" || part == TenantsFolder
 	}
-	base, isCSV := strings.CutSuffix(lower, ".csv")
+	base, isCSV := strings.CutSuffix(lower, csvSuffix)
 	_, err := tenant.Parse(base)
-	switch known := lower == modelFile || lower == policyFile || lower == attributesFile; {
+	switch known := lower == ModelFile || lower == PolicyFile || lower == AttributesFile; {
 	case inTenants && isCSV && err == nil && !known:
-		return "do you mean " + tenantsDir + "/" + lower + "? Tenants' files stand in the folder " + tenantsDir + " beside " + policyFile
+		return "do you mean " + TenantsFolder + "/" + lower + "? Tenants' files stand in the folder " + TenantsFolder + " beside " + PolicyFile
 	case strings.HasSuffix(lower, tableSuffix):
-		return "a table of requests stands beside " + policyFile
+		return "a table of requests stands beside " + PolicyFile
 	}
-	return "a policy is one folder, and of the folders in it " + tenantsDir + " alone is read: keep other policies elsewhere; " + likely(lower)
+	return "a policy is one folder, and of the folders in it " + TenantsFolder + " alone is read: keep other policies elsewhere; " + likely(lower)
 }
 
 // likely names the file that a file which is not read is likely meant for.
 func likely(lower string) string {
-	base := strings.TrimSuffix(strings.TrimSuffix(lower, ".csv"), ".conf")
-	base = strings.TrimSuffix(strings.TrimSuffix(base, ".csv"), ".conf")
+	base := strings.TrimSuffix(strings.TrimSuffix(lower, csvSuffix), confSuffix)
+	base = strings.TrimSuffix(strings.TrimSuffix(base, csvSuffix), confSuffix)
 	stem := func(of ...string) bool { return slices.Contains(of, base) }
 	switch {
 	case stem("policy", "policies", "rules"):
-		return "do you mean " + policyFile + "?"
+		return "do you mean " + PolicyFile + "?"
 	case stem("attributes", "attribute"):
-		return "do you mean " + attributesFile + "?"
+		return "do you mean " + AttributesFile + "?"
 	case stem("model", "models"):
-		return "do you mean " + modelFile + "?"
+		return "do you mean " + ModelFile + "?"
 	case stem("tenants", "tenant"):
-		return "do you mean the folder " + tenantsDir + "? A tenant's rows belong in " + tenantsDir + "/<tenant>.csv"
+		return "do you mean the folder " + TenantsFolder + "? A tenant's rows belong in " + TenantsFolder + "/<tenant>.csv"
 	case strings.HasSuffix(lower, tableSuffix):
 		return "the name of a table of requests is in lower case and ends in " + tableSuffix
-	case strings.HasSuffix(lower, ".conf"):
-		return "the model is " + modelFile
+	case strings.HasSuffix(lower, confSuffix):
+		return "the model is " + ModelFile
 	case strings.Contains(base, "attribute"):
-		return "rows of attributes belong in " + attributesFile
+		return "rows of attributes belong in " + AttributesFile
 	case strings.Contains(base, "test"):
 		return "a table of requests is named …" + tableSuffix
 	}
-	return "rows belong in " + policyFile + ", and those of one tenant in " + tenantsDir + "/<tenant>.csv"
+	return "rows belong in " + PolicyFile + ", and those of one tenant in " + TenantsFolder + "/<tenant>.csv"
 }

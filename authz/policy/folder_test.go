@@ -71,8 +71,8 @@ func TestWhatLooksLikeAPolicysFileAndIsNotReadDoesNotLoad(t *testing.T) {
 			if e != nil || !errors.Is(err, policy.ErrInvalid) || !errors.As(err, &first) || !strings.HasPrefix(first.Msg, want) || !strings.HasPrefix(name, first.File) {
 				t.Errorf("got  %v\nwant %s: %s", err, name, want)
 			}
-			if _, err := policy.ListFiles(fsys); err == nil {
-				t.Error("ListFiles lists it")
+			if b, err := policy.ReadBundle(fsys); err == nil || slices.Contains(b.Files(), name) {
+				t.Error("ReadBundle reads it")
 			}
 			if err := before.Reload(fsys); err == nil || errors.Is(err, policy.ErrTenantHeld) || before.Revision() != revision {
 				t.Errorf("a reload: %v", err)
@@ -104,12 +104,15 @@ func TestOtherFilesAndDotNamesAreNoneOfAPolicys(t *testing.T) {
 			t.Errorf("%s changes the revision", name)
 		}
 	}
-	names, err := policy.ListFiles(fsys)
-	if diff := cmp.Diff([]string{"model.conf", "policy.csv", "attributes.csv", "tenants/acme.csv"}, names); err != nil || diff != "" {
+	b, err := policy.ReadBundle(fsys)
+	if diff := cmp.Diff([]string{"model.conf", "policy.csv", "attributes.csv", "tenants/acme.csv"}, b.Files()); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
-	if names, err := policy.ListFiles(policies.Files()); err != nil || len(names) != 3 {
-		t.Errorf("the embedded policy: %q %v", names, err)
+	if diff := cmp.Diff([]string{"invoices_test.csv", "policy_test.csv"}, b.Tables()); diff != "" {
+		t.Error(diff)
+	}
+	if b, err := policy.ReadBundle(policies.Files()); err != nil || len(b.Files()) != 3 {
+		t.Errorf("the embedded policy: %q %v", b.Files(), err)
 	}
 }
 
@@ -126,19 +129,19 @@ func TestNoFileOfAPolicysNameIsPassedOver(t *testing.T) {
 			return
 		}
 		fsys[name] = &mapFile{Data: []byte(acmeDenies)}
-		names, err := policy.ListFiles(fsys)
+		b, err := policy.ReadBundle(fsys)
 		e, loadErr := policy.Load(fsys, policy.Options{})
 		if err != nil && loadErr == nil {
-			t.Fatalf("%s: ListFiles says %v, and Load %v", name, err, loadErr)
+			t.Fatalf("%s: ReadBundle says %v, and Load %v", name, err, loadErr)
 		}
 		lower := strings.ToLower(name)
 		looks := strings.HasSuffix(lower, ".csv") || strings.HasSuffix(lower, ".conf")
 		dotted := slices.ContainsFunc(strings.Split(name, "/"), func(s string) bool { return strings.HasPrefix(s, ".") })
 		table := !strings.Contains(name, "/") && strings.HasSuffix(name, "_test.csv")
-		if err == nil && looks && !dotted && !table && !slices.Contains(names, name) {
+		if err == nil && looks && !dotted && !table && !slices.Contains(b.Files(), name) {
 			t.Fatalf("%s is passed over", name)
 		}
-		if err == nil && slices.Contains(names, name) && e != nil && e.Revision() == mustLoadRapid(t, base) {
+		if err == nil && slices.Contains(b.Files(), name) && e != nil && e.Revision() == mustLoadRapid(t, base) {
 			t.Fatalf("%s is listed and not read", name)
 		}
 	})

@@ -44,9 +44,10 @@ type HeldTenant struct {
 //   - when a tenant's file loaded before, is as it was, and no longer loads: then it is
 //     the other files that have changed for the worse;
 //   - for any tenant's file, unless isolate.
-func assemble(b bundle, found problems, before *snapshot, isolate bool) (*snapshot, error) {
+func assemble(b *Bundle, before *snapshot, isolate bool) (*snapshot, error) {
 	h := keeper{before: before, held: map[tenant.ID]*heldTenant{}}
 	var s *snapshot
+	found := b.found.clone()
 	if len(found.list) == 0 {
 		s, found = build(b)
 	}
@@ -74,7 +75,7 @@ type heldTenant struct {
 
 // hold holds the tenants that problems are about, or holds them tighter. It returns false when
 // that cannot mend the policy.
-func (h *keeper) hold(b bundle, found problems) bool {
+func (h *keeper) hold(b *Bundle, found problems) bool {
 	about := map[tenant.ID][]problem{}
 	for _, p := range found.list {
 		about[p.about] = append(about[p.about], p)
@@ -99,7 +100,7 @@ func (h *keeper) hold(b bundle, found problems) bool {
 
 // limit holds the tenant with the longest file that is new, when the policy as a whole is too
 // large: it is the likeliest reason.
-func (h *keeper) limit(b bundle, found problems) bool {
+func (h *keeper) limit(b *Bundle, found problems) bool {
 	if !found.tooLarge {
 		return false
 	}
@@ -118,7 +119,7 @@ func (h *keeper) limit(b bundle, found problems) bool {
 }
 
 // blameless reports whether a tenant's file decides as it is.
-func (h *keeper) blameless(b bundle, id tenant.ID) bool {
+func (h *keeper) blameless(b *Bundle, id tenant.ID) bool {
 	content, ok := h.good(id)
 	if !ok || h.before.holds(id) {
 		return false
@@ -134,7 +135,7 @@ func (h *keeper) good(id tenant.ID) (content string, ok bool) {
 	return content, ok
 }
 
-func (h *keeper) begin(b bundle, id tenant.ID, problems []problem) *heldTenant {
+func (h *keeper) begin(b *Bundle, id tenant.ID, problems []problem) *heldTenant {
 	content, ok := h.good(id)
 	// The file may be the last good one again, and what is wrong with it be elsewhere.
 	again := slices.ContainsFunc(b.tenants, func(f tenantFile) bool { return f.id == id && f.content == content })
@@ -142,7 +143,7 @@ func (h *keeper) begin(b bundle, id tenant.ID, problems []problem) *heldTenant {
 }
 
 // apply returns the bundle with what decides in the place of what does not load.
-func (h *keeper) apply(b bundle) bundle {
+func (h *keeper) apply(b *Bundle) *Bundle {
 	files := make([]tenantFile, 0, len(b.tenants))
 	for _, f := range b.tenants {
 		t := h.held[f.id]
@@ -154,13 +155,14 @@ func (h *keeper) apply(b bundle) bundle {
 		}
 		files = append(files, f)
 	}
-	b.tenants = files
-	return b
+	changed := *b
+	changed.tenants = files
+	return &changed
 }
 
 // note writes down in the snapshot who is held. Its revision then is another than that of the
 // same files when all of them load.
-func (h *keeper) note(s *snapshot, b bundle) {
+func (h *keeper) note(s *snapshot, b *Bundle) {
 	s.good = make(map[tenant.ID]string, len(b.tenants))
 	for _, f := range b.tenants {
 		if t := h.held[f.id]; t == nil {
@@ -199,12 +201,12 @@ func (s *snapshot) holds(id tenant.ID) bool {
 }
 
 // heldErr returns what is wrong with the files of the tenants that are held, nil when none is.
-func (s *snapshot) heldErr() error {
-	if s == nil || len(s.held) == 0 {
+func heldErr(held []HeldTenant) error {
+	if len(held) == 0 {
 		return nil
 	}
-	all := make([]error, len(s.held))
-	for i, t := range s.held {
+	all := make([]error, len(held))
+	for i, t := range held {
 		all[i] = t.Err
 	}
 	return fmt.Errorf("%w: %w", ErrTenantHeld, errors.Join(all...))

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 )
@@ -303,46 +301,5 @@ func TestATenantsFileThatCannotBeReadHoldsThatTenant(t *testing.T) {
 	fresh, err := policy.Load(unreadable{good, acmeFile}, policy.Options{TenantErrors: policy.Isolate})
 	if err != nil || !isClosed(t, fresh, "acme") || isClosed(t, fresh, "globex") {
 		t.Errorf("at a start: %v", err)
-	}
-}
-
-func TestAWatchedTenantsBadFileIsInTheStatsUntilItIsMended(t *testing.T) {
-	var told []policy.WatchStats
-	p := newPlace(t, policy.WatchOptions{Poll: 5 * time.Millisecond, OnReload: func(s policy.WatchStats) { told = append(told, s) }})
-	replace := func(name, rows string) {
-		t.Helper()
-		write(t, p.path(".next"), rows)
-		if err := os.Rename(p.path(".next"), p.path(name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Mkdir(p.path("tenants"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	replace(acmeFile, acmeDenies)
-	eventually(t, "the deny is in force", func() bool { return !p.reads() })
-	replace(acmeFile, misspelt)
-	eventually(t, "the error is told", func() bool { return errors.Is(p.watcher.Stats().Err, policy.ErrTenantHeld) })
-	checks := p.watcher.Stats().Checks
-	eventually(t, "it is looked at again", func() bool { return p.watcher.Stats().Checks > checks+5 })
-	s := p.watcher.Stats()
-	if !errors.Is(s.Err, policy.ErrTenantHeld) || !strings.Contains(s.Err.Error(), "tenants/acme.csv:1:40") || s.Refused != 0 || p.reads() || s.Revision != p.engine.Revision() {
-		t.Errorf("%+v", s)
-	}
-	if n := strings.Count(p.log.String(), "policy of one tenant refused"); n != 1 {
-		t.Errorf("it is logged %d times: %s", n, p.log)
-	}
-	replace("policy.csv", viewersRead+"p, role:viewer, *, doc, write, true, allow\n")
-	eventually(t, "the rules for all change meanwhile", func() bool {
-		return allows(t, p.engine, asks("bob", "write", doc("1"), "viewer"))
-	})
-	if p.reads() {
-		t.Error("acme has lost its deny")
-	}
-	replace(acmeFile, acmeWrites)
-	eventually(t, "it is mended", func() bool { return p.watcher.Stats().Err == nil && p.reads() })
-	p.watcher.Close()
-	if len(told) != 4 || told[1].Err == nil || told[3].Err != nil {
-		t.Errorf("told %d times: %+v", len(told), told)
 	}
 }

@@ -8,23 +8,23 @@ func TestRowsOfOneHashAreNotTheSame(t *testing.T) {
 	var p problems
 	l := newLoader(nil, &p)
 	row := func(text string) row {
-		for r := range rowsOf(policyFile, text, &p) {
+		for r := range rowsOf(PolicyFile, text, &p) {
 			return r
 		}
 		t.Fatal("no row")
 		return row{}
 	}
 	one, other := "p, role:a, *, doc, read, true, allow", "p, role:b, *, doc, read, true, allow"
-	if !l.usable(policyFile, row(one)) {
+	if !l.usable(PolicyFile, row(one)) {
 		t.Fatal(p.err())
 	}
 	for key := range l.seen { // as if other had the hash of one
-		l.seen[key] = place{policyFile, row(other)}
+		l.seen[key] = place{PolicyFile, row(other)}
 	}
-	if !l.usable(policyFile, row(one)) || len(l.seen) != 2 {
+	if !l.usable(PolicyFile, row(one)) || len(l.seen) != 2 {
 		t.Error("taken for another row of its hash:", p.err())
 	}
-	if l.usable(policyFile, row("p, role:a,*,doc, read,  true, allow")) || len(p.list) != 1 {
+	if l.usable(PolicyFile, row("p, role:a,*,doc, read,  true, allow")) || len(p.list) != 1 {
 		t.Error("a repetition is not found behind another row of its hash")
 	}
 }

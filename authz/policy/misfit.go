@@ -118,5 +118,5 @@ func (s *snapshot) unknownType(typ string) error {
 	if len(names) == 0 {
 		return fmt.Errorf("%w: no file of the policy names the object type %s, nor any other", ErrMisused, quote(typ))
 	}
-	return fmt.Errorf("%w: no file of the policy names the object type %s: %s; a type without rules is declared in %s", ErrMisused, quote(typ), known("the policy", names), attributesFile)
+	return fmt.Errorf("%w: no file of the policy names the object type %s: %s; a type without rules is declared in %s", ErrMisused, quote(typ), known("the policy", names), AttributesFile)
 }

@@ -43,14 +43,14 @@ func (s *snapshot) id() string {
 }
 
 // build loads a policy, or reports everything that is wrong with it.
-func build(b bundle) (*snapshot, problems) {
+func build(b *Bundle) (*snapshot, problems) {
 	var p problems
-	older := checkModel(modelFile, b.model, &p)
+	older := checkModel(ModelFile, b.model, &p)
 
-	l := newLoader(readSchema(attributesFile, b.attributes, &p), &p)
-	l.read(policyFile, tenant.ID{}, b.policy)
+	l := newLoader(readSchema(AttributesFile, b.attributes, &p), &p)
+	l.read(PolicyFile, tenant.ID{}, b.policy)
 	if len(l.rules) == 0 && len(p.list) == 0 {
-		p.add(policyFile, 0, 0, "no rule: a policy without a p row denies everything and is refused as a mistake")
+		p.add(PolicyFile, 0, 0, "no rule: a policy without a p row denies everything and is refused as a mistake")
 	}
 	for _, f := range b.tenants {
 		before := len(l.rules) + len(l.links) + len(p.list)
@@ -71,7 +71,7 @@ func build(b bundle) (*snapshot, problems) {
 	closures := lookup.CloseEdges(edgesOf(l.links), l.names.tenants.Numbers(), l.names.numbers(), maxDepth)
 	if closures == nil {
 		p.tooLarge = true
-		p.add(policyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", lookup.MaxRoles)
+		p.add(PolicyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", lookup.MaxRoles)
 		return nil, p
 	}
 	s := &snapshot{
@@ -171,7 +171,7 @@ func (l *loader) settle() {
 	moved, ok := l.names.seal()
 	if !ok || len(l.rules) > maxRules {
 		l.p.tooLarge = len(l.p.list) == 0
-		l.p.add(policyFile, 0, 0, "the policy is too large: at most %d rules, and 4 GiB of names", maxRules)
+		l.p.add(PolicyFile, 0, 0, "the policy is too large: at most %d rules, and 4 GiB of names", maxRules)
 		return
 	}
 	for i := range l.rules {

@@ -186,7 +186,7 @@ func TestNoExportedTypeShowsAConfiguredKey(t *testing.T) {
 	}
 	// The walk fills what the services fill.
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[session.SecretKey](), reflect.TypeFor[session.Config](), reflect.TypeFor[redisstore.Config](), reflect.TypeFor[redispolicy.PublisherOptions](),
+		reflect.TypeFor[session.SecretKey](), reflect.TypeFor[session.Config](), reflect.TypeFor[redisstore.Config](), reflect.TypeFor[redispolicy.PublisherConfig](),
 		reflect.TypeFor[token.SignerConfig](), reflect.TypeFor[token.DPoPConfig](),
 	} {
 		if !holders[typ.String()] {
@@ -257,7 +257,7 @@ func TestNothingThatWasMadeOfAKeyShowsIt(t *testing.T) {
 		"token.Key": must(token.NewKey("k", token.HS512, secret)), "token.Issuer": sign(token.HS256, secret).Issuer(),
 		"token.KeySet":              *must(token.NewKeySet(sign(token.HS256, secret).Key())).(*token.KeySet),
 		"token.DPoPVerifier":        *must(token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}, NonceKey: secret})).(*token.DPoPVerifier),
-		"redispolicy.Publisher":     *must(redispolicy.NewPublisher(client, redispolicy.PublisherOptions{Name: "shop", Key: private})).(*redispolicy.Publisher),
+		"redispolicy.Publisher":     *must(redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: client, Name: "shop", Key: private})).(*redispolicy.Publisher),
 		"pointer to redisstore":     store,
 		"a slice of SecretKey":      []session.SecretKey{secret, private},
 		"a map of SecretKey":        map[string]session.SecretKey{"k": secret},

@@ -7,6 +7,7 @@ import (
 	"github.com/reevehq/reeve/authz/authztest"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/middleware"
@@ -75,6 +76,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.Action](),
 	reflect.TypeFor[policy.Attribute](),
 	reflect.TypeFor[policy.Attributes](),
+	reflect.TypeFor[policy.Bundle](),
 	reflect.TypeFor[policy.Clause](),
 	reflect.TypeFor[policy.Decision](),
 	reflect.TypeFor[policy.Effect](),
@@ -99,16 +101,16 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.TenantErrors](),
 	reflect.TypeFor[policy.Values](),
 	reflect.TypeFor[policy.Via](),
-	reflect.TypeFor[policy.WatchOptions](),
-	reflect.TypeFor[policy.WatchStats](),
-	reflect.TypeFor[policy.Watcher](),
+	reflect.TypeFor[filepolicy.Config](),
+	reflect.TypeFor[filepolicy.Stats](),
+	reflect.TypeFor[filepolicy.Follower](),
 	reflect.TypeFor[policytest.Case](),
 	reflect.TypeFor[policytest.Result](),
-	reflect.TypeFor[redispolicy.FollowerOptions](),
+	reflect.TypeFor[redispolicy.FollowerConfig](),
 	reflect.TypeFor[redispolicy.Follower](),
-	reflect.TypeFor[redispolicy.PublisherOptions](),
+	reflect.TypeFor[redispolicy.PublisherConfig](),
 	reflect.TypeFor[redispolicy.Publisher](),
-	reflect.TypeFor[redispolicy.Revision](),
+	reflect.TypeFor[redispolicy.Publication](),
 	reflect.TypeFor[redispolicy.Stats](),
 	reflect.TypeFor[redisstore.Stats](),
 	reflect.TypeFor[redisstore.Feed](),

@@ -55,7 +55,7 @@ func Check(ctx context.Context, engine *policy.Engine, cases []Case) (results []
 }
 
 // Run loads the policy in fsys and the table of that name beside it, which ends in _test.csv so
-// that it is not taken for rules that nobody reads (see [policy.ListFiles]), and fails t for every
+// that it is not taken for rules that nobody reads (see [policy.ReadBundle]), and fails t for every
 // case that goes wrong and every rule that decides no case.
 func Run(t *testing.T, fsys fs.FS, name string) {
 	t.Helper()

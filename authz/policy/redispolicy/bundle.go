@@ -6,49 +6,61 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-// pack makes the bundle of the policy in fsys: a zip of its files, stored as they are, so
-// that equal files are an equal bundle and nothing unpacks to more than it is. A policy
-// that does not load is refused, and so is one that changes while it is read.
+// pack makes the published form of the policy in fsys: a zip of its files, stored as they are,
+// so that equal files are an equal zip and nothing unpacks to more than it is. A policy that
+// does not load is refused, and so is one that changes while it is read.
 func pack(fsys fs.FS) (data []byte, id string, err error) {
-	engine, err := policy.Load(fsys, policy.Options{})
+	b, err := policy.ReadBundle(fsys)
+	if err == nil {
+		_, err = policy.LoadBundle(b, policy.Options{})
+	}
 	if err != nil {
 		return nil, "", err
 	}
-	names, err := policy.ListFiles(fsys)
+	again, err := policy.ReadBundle(fsys)
 	if err != nil {
 		return nil, "", err
 	}
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
-	for _, name := range names {
-		content, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return nil, "", fmt.Errorf("redispolicy: %w", err)
-		}
+	if again.Revision() != b.Revision() {
+		return nil, "", errors.New("redispolicy: the files changed while they were read")
+	}
+	data, err = zipOf(b)
+	if err != nil {
+		return nil, "", fmt.Errorf("redispolicy: %w", err)
+	}
+	id, err = load(data)
+	if err == nil && id != b.Revision() {
+		err = fmt.Errorf("%w: it is another policy once it is packed", ErrCorrupt)
+	}
+	return data, id, err
+}
+
+func zipOf(b *policy.Bundle) ([]byte, error) {
+	var data bytes.Buffer
+	w := zip.NewWriter(&data)
+	for _, name := range b.Files() {
+		content, _ := b.Content(name)
 		f, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
 		if err != nil {
-			return nil, "", fmt.Errorf("redispolicy: %w", err)
+			return nil, err
 		}
-		if _, err := f.Write(content); err != nil {
-			return nil, "", fmt.Errorf("redispolicy: %w", err)
+		if _, err := io.WriteString(f, content); err != nil {
+			return nil, err
 		}
 	}
 	if err := w.Close(); err != nil {
-		return nil, "", fmt.Errorf("redispolicy: %w", err)
+		return nil, err
 	}
-	id, err = load(b.Bytes())
-	if err == nil && id != engine.Revision() {
-		err = errors.New("redispolicy: the files changed while they were read")
-	}
-	return b.Bytes(), id, err
+	return data.Bytes(), nil
 }
 
-// load loads a bundle aside and returns its policy's revision.
+// load loads a published policy aside and returns its revision.
 func load(data []byte) (id string, err error) {
 	fsys, err := unpack(data)
 	if err != nil {
@@ -76,7 +88,7 @@ func unpack(data []byte) (fs.FS, error) {
 }
 
 // check returns an error wrapping [ErrCorrupt] unless data are the bundle that r names.
-func (r Revision) check(data []byte) error {
+func (r Publication) check(data []byte) error {
 	if len(data) != r.Size || hexadecimal(sha256.Sum256(data)) != r.Hash {
 		return fmt.Errorf("%w: its bytes are not those that were published as %s", ErrCorrupt, r.ID)
 	}

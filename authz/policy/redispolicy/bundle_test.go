@@ -98,7 +98,7 @@ func TestDamagedBytesAreNoBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Revision{ID: id, Hash: hexadecimal(sha256.Sum256(data)), Size: len(data)}
+	r := Publication{ID: id, Hash: hexadecimal(sha256.Sum256(data)), Size: len(data)}
 	if err := r.check(data); err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,7 @@ package redispolicy
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
-	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -14,34 +11,6 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 )
-
-// FollowerOptions of a [Follower].
-type FollowerOptions struct {
-	// Name is that of the [PublisherOptions]. Required.
-	Name string
-
-	// Keys are those whose records are believed. At least one is required. For a change of
-	// keys, give both until everything is published with the new one.
-	Keys []ed25519.PublicKey
-
-	// Poll is how often Redis is asked without an announcement, give or take a fifth, so
-	// that a fleet does not ask in step. Default: 10 s.
-	Poll time.Duration
-
-	// Pause is the least time between two looks, however many announcements arrive. The
-	// first announcement after a quiet time is followed at once. Default: 200 ms.
-	Pause time.Duration
-
-	// Timeout ends each look. Default: 2 s.
-	Timeout time.Duration
-
-	// MaxSize is the largest bundle in bytes. Default: 8 MiB.
-	MaxSize int
-
-	// Logger gets a record when a look begins to fail, when one is refused and when all is
-	// well again. The engine logs what it loads. Nil logs nothing.
-	Logger *slog.Logger
-}
 
 // Stats are what a [Follower] has done, for metrics and readiness.
 type Stats struct {
@@ -58,8 +27,8 @@ type Stats struct {
 	Refused       int64 // records and bundles that were refused, each counted once
 
 	// Err is why what Redis holds is not what decides, or why that is not known; nil when
-	// all is well. It wraps [policy.ErrTenantHeld] when all but some tenants' own files
-	// decides.
+	// all is well. It wraps [policy.ErrTenantHeld] when everything decides but some tenants'
+	// own files.
 	Err error
 }
 
@@ -67,7 +36,7 @@ type Stats struct {
 type Follower struct {
 	client redis.UniversalClient
 	engine *policy.Engine
-	opts   FollowerOptions
+	config FollowerConfig
 	keys   keys
 
 	wake   chan struct{} // has room for one: many announcements are one look
@@ -93,44 +62,19 @@ type brokenBundle struct {
 	err  error
 }
 
-// NewFollower returns a follower that is not started. The engine keeps the policy it was
-// loaded with until another is published; it should have no other source of policies. The
-// client stays the caller's to close. The error names every option that is wrong.
-func NewFollower(client redis.UniversalClient, engine *policy.Engine, opts FollowerOptions) (*Follower, error) {
-	if opts.Poll <= 0 {
-		opts.Poll = DefaultPoll
+// NewFollower returns a follower that is not started. The error names every field of the
+// config that is wrong.
+func NewFollower(cfg FollowerConfig) (*Follower, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
 	}
-	if opts.Pause <= 0 {
-		opts.Pause = DefaultPause
-	}
-	if opts.Timeout <= 0 {
-		opts.Timeout = DefaultTimeout
-	}
-	if opts.MaxSize <= 0 {
-		opts.MaxSize = DefaultMaxSize
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	problems := []error{checkClient(client), checkKeys("Keys", opts.Keys)}
-	if engine.Revision() == "" {
-		problems = append(problems, errors.New("engine: one that was made by policy.Load is required"))
-	}
-	if !validName(opts.Name) {
-		problems = append(problems, errors.New("Name: 1 to 64 of [a-z0-9_-] are required"))
-	}
-	if len(opts.Keys) == 0 {
-		problems = append(problems, errors.New("Keys: at least one is required"))
-	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("redispolicy: invalid options: %w", err)
-	}
-	return &Follower{client: client, engine: engine, opts: opts, keys: newKeys(opts.Name), wake: make(chan struct{}, 1)}, nil
+	return &Follower{client: cfg.Client, engine: cfg.Engine, config: cfg, keys: newKeys(cfg.Name), wake: make(chan struct{}, 1)}, nil
 }
 
 // Start begins to follow, until ctx is over or Close is called. It does not wait for Redis:
-// to serve nothing before the published policy is there, call Sync first. The error is
-// [ErrStarted], the second time.
+// to serve nothing before the published policy is there, call Sync first. The second call
+// returns [ErrStarted], and so does a call after Close.
 func (f *Follower) Start(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,9 +88,9 @@ func (f *Follower) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close stops following and waits until it has stopped. The last policy keeps deciding. A
-// closed follower is not started again.
-func (f *Follower) Close() {
+// Close stops following and waits until that has stopped. The last policy keeps deciding. A
+// closed follower cannot be started again. The error is nil.
+func (f *Follower) Close() error {
 	f.mu.Lock()
 	f.started = true
 	if f.cancel != nil {
@@ -154,6 +98,7 @@ func (f *Follower) Close() {
 	}
 	f.mu.Unlock()
 	f.wg.Wait()
+	return nil
 }
 
 // Stats returns what has happened so far.
@@ -169,11 +114,11 @@ func (f *Follower) Stats() Stats {
 func (f *Follower) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		_ = f.Sync(ctx) // noted in the stats; the next look is the retry
-		if !sleep(ctx, f.opts.Pause, nil) {
+		if !sleep(ctx, f.config.Pause, nil) {
 			return
 		}
-		spread := f.opts.Poll / 5
-		sleep(ctx, f.opts.Poll-spread+rand.N(2*spread+1)-f.opts.Pause, f.wake)
+		spread := f.config.Poll / 5
+		sleep(ctx, f.config.Poll-spread+rand.N(2*spread+1)-f.config.Pause, f.wake)
 	}
 }
 
@@ -196,7 +141,7 @@ func (f *Follower) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		f.receive(ctx)
 		f.subscribed(false)
-		sleep(ctx, f.opts.Pause+rand.N(f.opts.Pause), nil)
+		sleep(ctx, f.config.Pause+rand.N(f.config.Pause), nil)
 	}
 }
 
@@ -206,7 +151,7 @@ func (f *Follower) receive(ctx context.Context) {
 	defer sub.Close()
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })() // ends a Receive that waits
 	for silent := false; ; {
-		message, err := sub.ReceiveTimeout(ctx, f.opts.Poll)
+		message, err := sub.ReceiveTimeout(ctx, f.config.Poll)
 		var timeout interface{ Timeout() bool }
 		if errors.As(err, &timeout) && timeout.Timeout() && !silent {
 			silent = true

@@ -14,7 +14,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(signed("billing", revision(), key(1)).text)
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
-		if r, err := parseRecord("billing", text, public(key(0))); err == nil && (text != genuine || r.Revision != revision()) {
+		if r, err := parseRecord("billing", text, public(key(0))); err == nil && (text != genuine || r.Publication != revision()) {
 			t.Fatalf("%q is believed", text)
 		}
 	})

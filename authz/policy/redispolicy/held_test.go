@@ -50,10 +50,10 @@ func published(t *testing.T, before fs.FS, log *bytes.Buffer) (*Follower, func(s
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &Follower{engine: engine, opts: FollowerOptions{Name: "p", Keys: []ed25519.PublicKey{public}, MaxSize: DefaultMaxSize, Logger: slog.New(slog.NewTextHandler(log, nil))}}
+	f := &Follower{engine: engine, config: FollowerConfig{Name: "p", Keys: []ed25519.PublicKey{public}, MaxSize: defaultMaxSize, Logger: slog.New(slog.NewTextHandler(log, nil))}}
 	return f, func(sequence uint64, files fstest.MapFS) error {
 		data := zipped(t, files)
-		r := signed("p", Revision{Sequence: sequence, ID: strings.Repeat("0", 32), Hash: hexadecimal(sha256.Sum256(data)), Size: len(data), PublishedAt: time.UnixMilli(1)}, private)
+		r := signed("p", Publication{Sequence: sequence, ID: strings.Repeat("0", 32), Hash: hexadecimal(sha256.Sum256(data)), Size: len(data), PublishedAt: time.UnixMilli(1)}, private)
 		a := answer{head: r.text, bundle: string(data), size: int64(len(data))}
 		if f.holds.text == r.text {
 			a.bundle = "" // Redis sends only what is new

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Revision is one publication of a policy.
-type Revision struct {
+// Publication is one publication of a policy.
+type Publication struct {
 	// Sequence orders publications. It grows with each, also when Redis lost its data
 	// meanwhile, because it is never less than the publisher's clock in milliseconds.
 	Sequence uint64
@@ -27,11 +27,11 @@ type Revision struct {
 	PublishedAt time.Time
 }
 
-// record is a Revision as Redis holds it: a line of words, the last of which signs the
+// record is a Publication as Redis holds it: a line of words, the last of which signs the
 // others. The name of the policy is one of them, so that what was signed for one policy, or
 // for another environment, is no record of this one.
 type record struct {
-	Revision
+	Publication
 	text string
 }
 
@@ -40,8 +40,8 @@ const version = "reeve-policy-1"
 
 var recordForm = regexp.MustCompile(`^` + version + ` [a-z0-9_-]{1,64} [1-9][0-9]{0,15} [0-9a-f]{64} [0-9a-f]{32} [1-9][0-9]{0,9} [1-9][0-9]{0,15} [A-Za-z0-9_-]{86}$`)
 
-// sign makes the record of a revision of the policy name.
-func sign(name string, r Revision, key crypto.Signer) (record, error) {
+// sign makes the record of a publication of the policy name.
+func sign(name string, r Publication, key crypto.Signer) (record, error) {
 	r.PublishedAt = r.PublishedAt.Truncate(time.Millisecond)
 	words := strings.Join([]string{
 		version, name, strconv.FormatUint(r.Sequence, 10), r.Hash, r.ID, strconv.Itoa(r.Size),
@@ -73,7 +73,7 @@ func parseRecord(name, text string, trusted []ed25519.PublicKey) (record, error)
 	sequence, _ := strconv.ParseUint(words[2], 10, 64)
 	size, _ := strconv.Atoi(words[5])
 	at, _ := strconv.ParseInt(words[6], 10, 64)
-	return record{Revision{sequence, words[4], words[3], size, time.UnixMilli(at)}, text}, nil
+	return record{Publication{sequence, words[4], words[3], size, time.UnixMilli(at)}, text}, nil
 }
 
 func verified(trusted []ed25519.PublicKey, signed string, signature []byte) bool {
@@ -83,16 +83,6 @@ func verified(trusted []ed25519.PublicKey, signed string, signature []byte) bool
 		}
 	}
 	return false
-}
-
-// checkKeys returns what is wrong with public keys, or nil.
-func checkKeys(field string, keys []ed25519.PublicKey) error {
-	for i, k := range keys {
-		if len(k) != ed25519.PublicKeySize {
-			return fmt.Errorf("%s[%d]: %d bytes, a public key has %d", field, i, len(k), ed25519.PublicKeySize)
-		}
-	}
-	return nil
 }
 
 func hexadecimal(sum [32]byte) string { return hex.EncodeToString(sum[:]) }

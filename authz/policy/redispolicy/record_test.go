@@ -12,7 +12,7 @@ func key(seed byte) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed([]byte(strings.Repeat(string(rune('a'+seed)), ed25519.SeedSize)))
 }
 
-func signed(name string, r Revision, key ed25519.PrivateKey) record {
+func signed(name string, r Publication, key ed25519.PrivateKey) record {
 	signed, err := sign(name, r, key)
 	if err != nil {
 		panic(err)
@@ -27,8 +27,8 @@ func public(keys ...ed25519.PrivateKey) (out []ed25519.PublicKey) {
 	return out
 }
 
-func revision() Revision {
-	return Revision{
+func revision() Publication {
+	return Publication{
 		Sequence: 1795384800123, ID: strings.Repeat("0a", 16), Hash: strings.Repeat("1b", 32), Size: 4096,
 		PublishedAt: time.UnixMilli(1795384800123),
 	}

@@ -19,7 +19,7 @@ import (
 func (f *Follower) Sync(ctx context.Context) error {
 	f.look.Lock()
 	defer f.look.Unlock()
-	limited, cancel := context.WithTimeout(ctx, f.opts.Timeout)
+	limited, cancel := context.WithTimeout(ctx, f.config.Timeout)
 	defer cancel()
 	var a answer
 	var err error
@@ -28,7 +28,7 @@ func (f *Follower) Sync(ctx context.Context) error {
 		f.allowed = err == nil
 	}
 	if err == nil {
-		a, err = f.keys.fetch(limited, f.client, f.holds.text, f.opts.MaxSize)
+		a, err = f.keys.fetch(limited, f.client, f.holds.text, f.config.MaxSize)
 		f.allowed = !redisaccess.Denied(err) // the next look names what is lacking
 	}
 	if ctx.Err() != nil {
@@ -57,15 +57,15 @@ func (f *Follower) heed(a answer, err error) error {
 // of trust: nothing of a record counts before its signature, and nothing of a bundle before
 // its hash.
 func (f *Follower) take(a answer) error {
-	r, err := parseRecord(f.opts.Name, a.head, f.opts.Keys)
+	r, err := parseRecord(f.config.Name, a.head, f.config.Keys)
 	if err != nil {
 		return err
 	}
 	if r.Sequence <= f.holds.Sequence {
 		return fmt.Errorf("%w: sequence %d, and %d holds", ErrReplayed, r.Sequence, f.holds.Sequence)
 	}
-	if r.Size > f.opts.MaxSize || a.size > int64(f.opts.MaxSize) {
-		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, max(int64(r.Size), a.size), f.opts.MaxSize)
+	if r.Size > f.config.MaxSize || a.size > int64(f.config.MaxSize) {
+		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, max(int64(r.Size), a.size), f.config.MaxSize)
 	}
 	data := []byte(a.bundle)
 	if err := r.check(data); err != nil {
@@ -96,7 +96,7 @@ func (f *Follower) note(a answer, reloaded bool, err error) {
 	if errors.Is(err, ErrUnavailable) {
 		f.stats.Failures++
 		if !errors.Is(before, ErrUnavailable) {
-			f.opts.Logger.Warn("published policy: Redis does not answer, the loaded one keeps deciding", "policy", f.opts.Name, "error", err)
+			f.config.Logger.Warn("published policy: Redis does not answer, the loaded one keeps deciding", "policy", f.config.Name, "error", err)
 		}
 		return
 	}
@@ -108,7 +108,7 @@ func (f *Follower) note(a answer, reloaded bool, err error) {
 	if err == nil {
 		f.refused = ""
 		if before != nil {
-			f.opts.Logger.Info("published policy: all is well again", "policy", f.opts.Name, "sequence", f.stats.Sequence)
+			f.config.Logger.Info("published policy: all is well again", "policy", f.config.Name, "sequence", f.stats.Sequence)
 		}
 		return
 	}
@@ -118,6 +118,6 @@ func (f *Follower) note(a answer, reloaded bool, err error) {
 	if refusal := a.head + "\n" + err.Error(); refusal != f.refused {
 		f.refused = refusal
 		f.stats.Refused++
-		f.opts.Logger.Error("published policy: refused, the loaded one keeps deciding", "policy", f.opts.Name, "sequence", f.stats.Sequence, "error", err)
+		f.config.Logger.Error("published policy: refused, the loaded one keeps deciding", "policy", f.config.Name, "sequence", f.stats.Sequence, "error", err)
 	}
 }

@@ -1,9 +1,10 @@
-package policy_test
+package filepolicy_test
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,18 +13,22 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/filepolicy"
+	"github.com/reevehq/reeve/policies"
+	"github.com/reevehq/reeve/tenant"
 )
 
-// place is a folder with a policy in it, and an engine that watches it.
+// place is a folder with a policy in it, and an engine that follows it.
 type place struct {
-	t       *testing.T
-	dir     string
-	engine  *policy.Engine
-	watcher *policy.Watcher
-	log     *lockedBuffer
+	t        *testing.T
+	dir      string
+	engine   *policy.Engine
+	follower *filepolicy.Follower
+	log      *lockedBuffer
 }
 
 type lockedBuffer struct {
@@ -51,11 +56,11 @@ const (
 // never is a poll that no test lives to see.
 const never = time.Hour
 
-func newPlace(t *testing.T, opts policy.WatchOptions) *place {
+func newPlace(t *testing.T, cfg filepolicy.Config) *place {
 	t.Helper()
 	p := &place{t: t, dir: filepath.Join(t.TempDir(), "policies"), log: &lockedBuffer{}}
 	fill(t, p.dir, viewersRead)
-	p.watch(opts)
+	p.follow(cfg)
 	return p
 }
 
@@ -65,7 +70,7 @@ func fill(t *testing.T, dir, rows string) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "model.conf"), string(folder(nil)["model.conf"].Data))
+	write(t, filepath.Join(dir, "model.conf"), model(t))
 	write(t, filepath.Join(dir, "policy.csv"), rows)
 }
 
@@ -76,20 +81,32 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-func (p *place) watch(opts policy.WatchOptions) {
+func (p *place) follow(cfg filepolicy.Config) {
 	p.t.Helper()
 	var err error
 	if p.engine, err = policy.Load(os.DirFS(p.dir), policy.Options{Logger: slog.New(slog.NewTextHandler(p.log, nil))}); err != nil {
 		p.t.Fatal(err)
 	}
-	if opts.Settle == 0 {
-		opts.Settle = 20 * time.Millisecond
+	if cfg.Debounce == 0 {
+		cfg.Debounce = 20 * time.Millisecond
 	}
-	if p.watcher, err = policy.Watch(p.t.Context(), p.engine, p.dir, opts); err != nil {
-		p.t.Fatal(err)
+	cfg.Engine, cfg.Folder = p.engine, p.dir
+	p.follower = started(p.t, cfg)
+	eventually(p.t, "the first look", func() bool { return p.follower.Stats().Checks > 0 })
+}
+
+// started is a follower that is started, and closed when the test ends.
+func started(t *testing.T, cfg filepolicy.Config) *filepolicy.Follower {
+	t.Helper()
+	f, err := filepolicy.NewFollower(cfg)
+	if err != nil {
+		t.Fatal(err)
 	}
-	p.t.Cleanup(p.watcher.Close)
-	eventually(p.t, "the first look", func() bool { return p.watcher.Stats().Checks > 0 })
+	if err := f.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
 }
 
 // eventually waits until something is so.
@@ -102,7 +119,32 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-func (p *place) reads() bool { return allows(p.t, p.engine, asks("bob", "read", doc("1"), "viewer")) }
+// reads reports whether a viewer may read a document.
+func (p *place) reads() bool {
+	p.t.Helper()
+	d, err := p.engine.Decide(context.Background(), bobReads)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return d.Allowed()
+}
+
+var bobReads = policy.Request{
+	Tenant:  tenant.MustParse("acme"),
+	Subject: policy.Subject{ID: "bob", Roles: policy.RoleNames{"viewer"}},
+	Action:  "read",
+	Object:  policy.Object{Type: "doc", ID: "1", Tenant: tenant.MustParse("acme")},
+}
+
+// model is the standard model.
+func model(t *testing.T) string {
+	t.Helper()
+	data, err := fs.ReadFile(policies.Files(), policy.ModelFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
 
 func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
 
@@ -138,7 +180,7 @@ func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
 			if err := os.RemoveAll(p.dir); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the loss is seen", func() bool { return p.watcher.Stats().Err != nil })
+			eventually(t, "the loss is seen", func() bool { return p.follower.Stats().Err != nil })
 			if !p.reads() {
 				t.Error("without a folder another policy decides")
 			}
@@ -147,7 +189,7 @@ func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(t, policy.WatchOptions{Poll: never})
+			p := newPlace(t, filepolicy.Config{Poll: never})
 			if !p.reads() {
 				t.Fatal("the policy does not allow")
 			}
@@ -161,7 +203,7 @@ func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
 			eventually(t, "a second change is effective", p.reads)
 			// The engine decides by the new policy a moment before it is counted.
 			eventually(t, "both reloads are counted", func() bool {
-				s := p.watcher.Stats()
+				s := p.follower.Stats()
 				return s.Err == nil && s.Revision == p.engine.Revision() && s.Reloads >= 2 && s.Notified
 			})
 		})
@@ -195,7 +237,7 @@ func TestASwappedConfigMapIsFollowed(t *testing.T) {
 	version(1, viewersRead)
 	link("..data/model.conf", p.path("model.conf"))
 	link("..data/policy.csv", p.path("policy.csv"))
-	p.watch(policy.WatchOptions{Poll: never})
+	p.follow(filepolicy.Config{Poll: never})
 	for n := 2; n < 8; n++ {
 		rows := viewersRead
 		if n%2 == 0 {
@@ -217,13 +259,13 @@ func TestASwappedConfigMapIsFollowed(t *testing.T) {
 
 func TestABrokenFileIsRefusedOnceAndTheOldPolicyDecides(t *testing.T) {
 	var told atomic.Int64
-	p := newPlace(t, policy.WatchOptions{Poll: 5 * time.Millisecond, OnReload: func(s policy.WatchStats) { told.Add(1) }})
+	p := newPlace(t, filepolicy.Config{Poll: 5 * time.Millisecond, OnReload: func(s filepolicy.Stats) { told.Add(1) }})
 	before := p.engine.Revision()
 	write(t, p.path("policy.csv"), viewersRead+"p, role:viewer, *, doc, read, true, denny\n")
-	eventually(t, "it is refused", func() bool { return p.watcher.Stats().Refused == 1 })
-	looked := p.watcher.Stats().Checks
-	eventually(t, "it is looked at again", func() bool { return p.watcher.Stats().Checks > looked+5 })
-	s := p.watcher.Stats()
+	eventually(t, "it is refused", func() bool { return p.follower.Stats().Refused == 1 })
+	looked := p.follower.Stats().Checks
+	eventually(t, "it is looked at again", func() bool { return p.follower.Stats().Checks > looked+5 })
+	s := p.follower.Stats()
 	if s.Refused != 1 || s.Reloads != 0 || !errors.Is(s.Err, policy.ErrInvalid) || s.Revision != before || !p.reads() || told.Load() != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -235,19 +277,19 @@ func TestABrokenFileIsRefusedOnceAndTheOldPolicyDecides(t *testing.T) {
 	if err := os.Remove(p.path("policy.csv")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a deleted file is refused", func() bool { return p.watcher.Stats().Refused == 2 })
+	eventually(t, "a deleted file is refused", func() bool { return p.follower.Stats().Refused == 2 })
 	if p.reads() {
 		t.Error("without a file another policy decides")
 	}
 	write(t, p.path("policy.csv"), nobodyReads)
-	eventually(t, "the same again is no error", func() bool { return p.watcher.Stats().Err == nil })
-	if s := p.watcher.Stats(); s.Reloads != 1 || told.Load() != 3 {
+	eventually(t, "the same again is no error", func() bool { return p.follower.Stats().Err == nil })
+	if s := p.follower.Stats(); s.Reloads != 1 || told.Load() != 3 {
 		t.Errorf("%+v, told %d times", s, told.Load())
 	}
 }
 
 func TestABurstOfWritesIsAFewReloads(t *testing.T) {
-	p := newPlace(t, policy.WatchOptions{Poll: never, Settle: 200 * time.Millisecond, Limit: time.Second})
+	p := newPlace(t, filepolicy.Config{Poll: never, Debounce: 200 * time.Millisecond, MaxDelay: time.Second})
 	began := time.Now()
 	for n := range 100 {
 		write(t, p.path("policy.csv"), viewersRead+"# "+strconv.Itoa(n)+"\n")
@@ -256,13 +298,13 @@ func TestABurstOfWritesIsAFewReloads(t *testing.T) {
 	took := time.Since(began)
 	eventually(t, "the last is effective", func() bool { return !p.reads() })
 	// One when it is quiet, one for each second that it is not.
-	if s := p.watcher.Stats(); s.Reloads > 2+int64(took/(200*time.Millisecond)) || s.Reloads+s.Refused > 10+int64(took/(200*time.Millisecond)) {
+	if s := p.follower.Stats(); s.Reloads > 2+int64(took/(200*time.Millisecond)) || s.Reloads+s.Refused > 10+int64(took/(200*time.Millisecond)) {
 		t.Errorf("%d reloads, %d refused for 101 writes in %v", s.Reloads, s.Refused, took)
 	}
 }
 
 func TestAFolderThatIsNeverQuietIsReadAllTheSame(t *testing.T) {
-	p := newPlace(t, policy.WatchOptions{Poll: never, Settle: 300 * time.Millisecond, Limit: 400 * time.Millisecond})
+	p := newPlace(t, filepolicy.Config{Poll: never, Debounce: 300 * time.Millisecond, MaxDelay: 400 * time.Millisecond})
 	write(t, p.path("policy.csv"), nobodyReads)
 	n := 0
 	eventually(t, "the change is effective", func() bool {
@@ -272,20 +314,8 @@ func TestAFolderThatIsNeverQuietIsReadAllTheSame(t *testing.T) {
 	})
 }
 
-func TestAPolicyThatChangesBetweenTwoReadingsIsNotLoaded(t *testing.T) {
-	e := mustLoad(t, with(viewersRead))
-	before, next := e.Revision(), mustLoad(t, with(nobodyReads)).Revision()
-	settled, err := policy.InstallIf(e, with(nobodyReads, "# more to come"), next)
-	if settled || err != nil || e.Revision() != before {
-		t.Errorf("a half-written policy is loaded: %t %v", settled, err)
-	}
-	if settled, err = policy.InstallIf(e, with(nobodyReads), next); !settled || err != nil || e.Revision() != next {
-		t.Errorf("a whole one is not: %t %v", settled, err)
-	}
-}
-
 func TestPollingFindsWhatNobodyTellsOf(t *testing.T) {
-	p := newPlace(t, policy.WatchOptions{Poll: 10 * time.Millisecond})
+	p := newPlace(t, filepolicy.Config{Poll: 10 * time.Millisecond})
 	// The file that the link leads to is in a folder that is not watched.
 	elsewhere := filepath.Join(t.TempDir(), "policy.csv")
 	write(t, elsewhere, viewersRead+"# elsewhere\n")
@@ -295,62 +325,150 @@ func TestPollingFindsWhatNobodyTellsOf(t *testing.T) {
 	if err := os.Rename(p.path("next"), p.path("policy.csv")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the link is followed", func() bool { return p.watcher.Stats().Reloads == 1 })
+	eventually(t, "the link is followed", func() bool { return p.follower.Stats().Reloads == 1 })
 	write(t, elsewhere, nobodyReads)
 	eventually(t, "the change is effective", func() bool { return !p.reads() })
 }
 
-func TestWhatChangedBeforeTheWatchIsLoadedByIt(t *testing.T) {
-	p := newPlace(t, policy.WatchOptions{})
-	p.watcher.Close()
-	write(t, p.path("policy.csv"), nobodyReads)
-	w, err := policy.Watch(t.Context(), p.engine, p.dir, policy.WatchOptions{Poll: never})
-	if err != nil {
+func TestWhatChangedBeforeTheStartIsLoadedByIt(t *testing.T) {
+	p := newPlace(t, filepolicy.Config{})
+	if err := p.follower.Close(); err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
+	write(t, p.path("policy.csv"), nobodyReads)
+	started(t, filepolicy.Config{Engine: p.engine, Folder: p.dir, Poll: never})
 	eventually(t, "the change is effective", func() bool { return !p.reads() })
 }
 
-func TestAWatchEndsWithItsContextAndIsClosedTwice(t *testing.T) {
-	p := newPlace(t, policy.WatchOptions{})
-	ctx, cancel := context.WithCancel(t.Context())
-	w, err := policy.Watch(ctx, p.engine, p.dir, policy.WatchOptions{})
+func TestSyncLoadsWhatTheFolderHoldsNow(t *testing.T) {
+	p := newPlace(t, filepolicy.Config{})
+	if err := p.follower.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := filepolicy.NewFollower(filepolicy.Config{Engine: p.engine, Folder: p.dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cancel()
-	w.Close()
-	w.Close()
-	p.watcher.Close()
 	write(t, p.path("policy.csv"), nobodyReads)
-	if p.watcher.Stats().Reloads != 0 || !p.reads() {
-		t.Error("a closed watcher reloads")
+	if err := f.Sync(t.Context()); err != nil || p.reads() {
+		t.Errorf("after a change: %v", err)
 	}
-	if _, err := policy.Watch(t.Context(), p.engine, p.path("nowhere"), policy.WatchOptions{}); err == nil {
-		t.Error("a folder that is not there can be watched")
+	write(t, p.path("policy.csv"), nobodyReads+"p, x\n")
+	for range 2 {
+		if err := f.Sync(t.Context()); !errors.Is(err, policy.ErrInvalid) || p.reads() {
+			t.Errorf("a policy that does not load: %v", err)
+		}
 	}
-	if _, err := policy.Watch(t.Context(), p.engine, p.path("policy.csv"), policy.WatchOptions{}); err == nil {
-		t.Error("a file can be watched")
+	if err := os.Mkdir(p.path("tenants"), 0o700); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := policy.Watch(t.Context(), &policy.Engine{}, p.dir, policy.WatchOptions{}); !errors.Is(err, policy.ErrNotLoaded) {
-		t.Errorf("the zero Engine: %v", err)
+	write(t, p.path("policy.csv"), viewersRead)
+	write(t, p.path("tenants/globex.csv"), "p, role:viewer, globex, doc, read, true, alow\n")
+	for range 2 {
+		if err := f.Sync(t.Context()); !errors.Is(err, policy.ErrTenantHeld) || !p.reads() {
+			t.Errorf("one tenant's file does not load: %v", err)
+		}
+	}
+	write(t, p.path("tenants/globex.csv"), "p, role:viewer, globex, doc, read, true, allow\n")
+	if err := f.Sync(t.Context()); err != nil {
+		t.Errorf("all files are good: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.Sync(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that is over: %v", err)
+	}
+}
+
+func TestAFollowerEndsWithItsContextAndIsStartedOnce(t *testing.T) {
+	p := newPlace(t, filepolicy.Config{})
+	if err := p.follower.Start(t.Context()); !errors.Is(err, filepolicy.ErrStarted) {
+		t.Errorf("a second start: %v", err)
+	}
+	f, err := filepolicy.NewFollower(filepolicy.Config{Engine: p.engine, Folder: p.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := f.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	for _, closing := range []*filepolicy.Follower{f, f, p.follower} {
+		if err := closing.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	write(t, p.path("policy.csv"), nobodyReads)
+	if p.follower.Stats().Reloads != 0 || !p.reads() {
+		t.Error("a closed follower reloads")
+	}
+	if err := p.follower.Start(t.Context()); !errors.Is(err, filepolicy.ErrStarted) {
+		t.Errorf("a start after Close: %v", err)
+	}
+	never, err := filepolicy.NewFollower(filepolicy.Config{Engine: p.engine, Folder: p.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := never.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := never.Start(t.Context()); !errors.Is(err, filepolicy.ErrStarted) {
+		t.Errorf("closed before its start: %v", err)
+	}
+}
+
+func TestAConfigThatIsWrongNamesEveryField(t *testing.T) {
+	p := newPlace(t, filepolicy.Config{})
+	for _, c := range []struct {
+		name string
+		cfg  filepolicy.Config
+		want []string
+	}{
+		{"the zero Config", filepolicy.Config{}, []string{"Engine: required", "Folder: required"}},
+		{"an engine that nobody loaded", filepolicy.Config{Engine: &policy.Engine{}, Folder: p.dir}, []string{"Engine: required"}},
+		{"a folder that is not there", filepolicy.Config{Engine: p.engine, Folder: p.path("nowhere")}, []string{"Folder: "}},
+		{"a file", filepolicy.Config{Engine: p.engine, Folder: p.path("policy.csv")}, []string{"Folder: "}},
+		{"negatives", filepolicy.Config{Engine: p.engine, Folder: p.dir, Debounce: -1, MaxDelay: -1, Poll: -1},
+			[]string{"Debounce: -1ns: not below zero", "MaxDelay: -1ns: not below zero", "Poll: -1ns: not below zero"}},
+		{"a delay under the quiet time", filepolicy.Config{Engine: p.engine, Folder: p.dir, Debounce: time.Second, MaxDelay: time.Millisecond}, []string{"MaxDelay: 1ms: not less than Debounce, which is 1s"}},
+	} {
+		_, err := filepolicy.NewFollower(c.cfg)
+		if err == nil {
+			t.Errorf("%s: accepted", c.name)
+			continue
+		}
+		lines := strings.Split(err.Error(), "\n")
+		if len(lines) != len(c.want) {
+			t.Errorf("%s: %q", c.name, lines)
+		}
+		for i, want := range c.want {
+			if i < len(lines) && !strings.HasPrefix(lines[i], "filepolicy: invalid config: "+want) {
+				t.Errorf("%s: got %s, want %s", c.name, lines[i], want)
+			}
+		}
+	}
+	if f, err := filepolicy.NewFollower(filepolicy.Config{Engine: p.engine, Folder: p.dir, Debounce: 3 * time.Second}); err != nil || f.Close() != nil {
+		t.Errorf("a quiet time beyond the default delay: %v", err)
 	}
 }
 
 // Eight callers decide while the folder changes place with another policy and with broken
 // ones. Every decision is wholly one of the two policies'.
 func TestD26AWatchedPolicyIsNeverStaleAndNeverMixed(t *testing.T) {
-	p := newPlace(t, policy.WatchOptions{Poll: never, Settle: time.Millisecond})
+	p := newPlace(t, filepolicy.Config{Poll: never, Debounce: time.Millisecond})
 	first := p.engine.Revision()
-	second := mustLoad(t, folder(map[string]string{"policy.csv": nobodyReads})).Revision()
-	r := asks("bob", "read", doc("1"), "viewer")
+	other, err := policy.Load(fstest.MapFS{"model.conf": {Data: []byte(model(t))}, "policy.csv": {Data: []byte(nobodyReads)}}, policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := other.Revision()
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for !stop.Load() {
-				d, err := p.engine.Decide(context.Background(), r)
+				d, err := p.engine.Decide(context.Background(), bobReads)
 				one, two := d.Revision == first && d.Allowed(), d.Revision == second && !d.Allowed() && len(d.Reasons) == 1
 				if err != nil || !one && !two {
 					t.Errorf("%+v %v", d, err)
