@@ -8,6 +8,7 @@ import (
 
 	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/hint"
+	"github.com/reevehq/reeve/internal/policycsv"
 )
 
 // Kind is the type of an attribute.
@@ -85,7 +86,7 @@ func readSchema(file, content string, p *problems) *schema {
 			continue
 		}
 		if _, twice := s.byType[a.Type][a.Name]; twice {
-			p.add(file, r.line, r.fields[1].col, "the attribute %s of %s is declared already", a.Name, a.Type)
+			p.add(file, r.Number, r.Fields[1].Col, "the attribute %s of %s is declared already", a.Name, a.Type)
 			continue
 		}
 		s.list = append(s.list, a)
@@ -115,8 +116,8 @@ func (s *schema) put(a Attribute) {
 	s.byType[a.Type][a.Name] = a
 }
 
-func readAttribute(file string, r row, p *problems) (a Attribute, ok bool) {
-	if len(r.fields) != 5 {
+func readAttribute(file string, r *policycsv.Line, p *problems) (a Attribute, ok bool) {
+	if len(r.Fields) != 5 {
 		miscounted(file, r, attributeValues, p, func(i int) (at int, why string) { return 0, "" })
 		return Attribute{}, false
 	}
@@ -126,21 +127,21 @@ func readAttribute(file string, r row, p *problems) (a Attribute, ok bool) {
 			return
 		}
 		ok = false
-		if at := comment(r.fields[i].text); at >= 0 {
+		if at := comment(r.Fields[i].Text); at >= 0 {
 			format, args = "%s", []any{ownLine}
-			p.add(file, r.line, r.column(r.fields[i], at), format, args...)
+			p.add(file, r.Number, r.Column(r.Fields[i], at), format, args...)
 			return
 		}
-		p.add(file, r.line, r.fields[i].col, format, args...)
+		p.add(file, r.Number, r.Fields[i].Col, format, args...)
 	}
-	a = Attribute{Type: r.fields[0].text, Name: r.fields[1].text, Column: r.fields[4].text}
-	nullable := r.fields[3].text
+	a = Attribute{Type: r.Fields[0].Text, Name: r.Fields[1].Text, Column: r.Fields[4].Text}
+	nullable := r.Fields[3].Text
 
 	check(0, validWord(a.Type) && a.Type != ofObject, `%s is not an object type: write sub, env, or a word in lower case such as invoice%s`, quote(a.Type), typeHint(a.Type))
 	check(1, validAttribute(a.Name), "%s cannot name an attribute: a lower-case letter, then letters, digits and _%s", quote(a.Name), attributeNameHint(a.Name))
 	var known bool
-	a.Kind, known = parseKind(r.fields[2].text)
-	check(2, known, "unknown kind %s: write string, int, float, bool or strings%s", quote(r.fields[2].text), kindHint(r.fields[2].text))
+	a.Kind, known = parseKind(r.Fields[2].Text)
+	check(2, known, "unknown kind %s: write string, int, float, bool or strings%s", quote(r.Fields[2].Text), kindHint(r.Fields[2].Text))
 	a.Nullable = nullable == "yes"
 	check(3, nullable == "yes" || nullable == "no", "%s is not yes or no%s", quote(nullable), nullableHint(nullable))
 	check(4, a.Column == "" || validColumn(a.Column), "%s cannot name a column: letters, digits and _%s", quote(a.Column), nameCharacter(a.Column))

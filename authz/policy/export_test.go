@@ -11,16 +11,16 @@ func ParsedRows(content string) (p, g [][]string, err error) {
 			continue
 		}
 		var texts []string
-		for _, f := range r.fields[1:] {
-			texts = append(texts, f.text)
+		for _, f := range r.Fields[1:] {
+			texts = append(texts, f.Text)
 		}
 		switch {
-		case r.fields[0].text == "p" && len(texts) == 6:
+		case r.Fields[0].Text == "p" && len(texts) == 6:
 			p = append(p, texts)
-		case r.fields[0].text == "g" && len(texts) == 3:
+		case r.Fields[0].Text == "g" && len(texts) == 3:
 			g = append(g, texts)
 		default:
-			problems.add(PolicyFile, r.line, 1, "not a row")
+			problems.add(PolicyFile, r.Number, 1, "not a row")
 		}
 	}
 	return p, g, problems.err()

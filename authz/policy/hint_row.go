@@ -1,11 +1,12 @@
 package policy
 
 import (
+	"github.com/reevehq/reeve/internal/ascii"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/hint"
+	"github.com/reevehq/reeve/internal/policycsv"
 )
 
 // The values of a row, for errors.
@@ -16,37 +17,6 @@ var (
 )
 
 const ownLine = "a comment stands on a line of its own and begins with #"
-
-// separated returns what is wrong with how the values of a row are separated, and at which
-// byte, for a row that begins with a word as all rows do.
-func separated(start string) (at int, why string) {
-	rest := strings.TrimPrefix(start, `"`)
-	if rest == "" || !ascii.IsLower(rest[0]) && !ascii.IsUpper(rest[0]) {
-		return 0, ""
-	}
-	rest = rest[len(takeWhile(rest, func(b byte) bool { return isIdent(b) || b == '-' })):]
-	rest = strings.TrimPrefix(rest, `"`)
-	next := strings.TrimLeft(rest, " \t")
-	if next == "" || next[0] == ',' {
-		return 0, ""
-	}
-	at = len(start) - len(next)
-	c, size := utf8.DecodeRuneInString(next)
-	like, _ := hint.ASCII(c)
-	switch {
-	case c == ';':
-		return at, "values are separated by commas, not semicolons: save the table as CSV with commas"
-	case c == '|':
-		return at, `values are separated by commas, not "|"`
-	case like == ',' || c == '،' || c == '、' || c == '\uff64' || c == '﹐':
-		return at, "values are separated by commas, not by " + hint.Rune(next[:size]) + ": write ,"
-	case strings.Contains(rest[:len(rest)-len(next)], "\t"):
-		return len(start) - len(rest), "values are separated by commas, not tabs: save the table as CSV with commas"
-	case len(next) < len(rest) && !strings.Contains(start, ",") && len(strings.Fields(start)) > 2:
-		return len(start) - len(rest), "values are separated by commas, not spaces"
-	}
-	return 0, ""
-}
 
 // unknownSection says what a row that begins with neither p nor g was probably meant to be,
 // and at which byte of its first value it goes wrong.
@@ -132,13 +102,13 @@ func inOtherQuotes(s string) (inner string, ok bool) {
 const notQuoted = ": it stands in quotes that are part of it: write "
 
 // miscounted reports a row that has another number of values than want names.
-func miscounted(file string, r row, want []string, p *problems, fault func(i int) (at int, why string)) {
-	f, n := r.fields, len(want)
+func miscounted(file string, r *policycsv.Line, want []string, p *problems, fault func(i int) (at int, why string)) {
+	f, n := r.Fields, len(want)
 	numbers := count(len(f), "value") + ", " + itoa(n) + " are needed: " + strings.Join(want, ", ")
-	bad := func(col int, why string) { p.add(file, r.line, col, "%s: %s", numbers, why) }
+	bad := func(col int, why string) { p.add(file, r.Number, col, "%s: %s", numbers, why) }
 	for _, x := range f {
-		if c, _ := utf8.DecodeRuneInString(x.text); c != '\'' && hint.Quotation(c) && c != '`' {
-			bad(x.col, hint.Rune(x.text)+` cannot quote a value: write "`)
+		if c, _ := utf8.DecodeRuneInString(x.Text); c != '\'' && hint.Quotation(c) && c != '`' {
+			bad(x.Col, hint.Rune(x.Text)+` cannot quote a value: write "`)
 			return
 		}
 	}
@@ -147,59 +117,59 @@ func miscounted(file string, r row, want []string, p *problems, fault func(i int
 		return
 	}
 	for i, x := range f[1:] {
-		space := strings.IndexByte(x.text, ' ')
-		if i+1 != 5 && space > 0 && x.text[space-1] != ':' {
-			bad(r.column(x, space), "is a comma missing after "+quote(x.text[:space])+"?")
+		space := strings.IndexByte(x.Text, ' ')
+		if i+1 != 5 && space > 0 && x.Text[space-1] != ':' {
+			bad(r.Column(x, space), "is a comma missing after "+quote(x.Text[:space])+"?")
 			return
 		}
 	}
 	for i := 1; i < len(f); i++ {
 		if n == len(ruleValues) && i == 5 && i == len(f)-1 {
-			if _, why := parseEffect(f[i].text); why == "" {
-				bad(f[i].col, "the condition is missing, write true for none")
+			if _, why := parseEffect(f[i].Text); why == "" {
+				bad(f[i].Col, "the condition is missing, write true for none")
 				return
 			}
 		}
 		if at, why := fault(i); why != "" {
-			bad(r.column(f[i], at), why)
+			bad(r.Column(f[i], at), why)
 			return
 		}
 	}
-	bad(len(r.text)+1, "the "+want[len(f)]+" is missing")
+	bad(len(r.Text)+1, "the "+want[len(f)]+" is missing")
 }
 
 // tooMany reports a row of more values than want names.
-func tooMany(r row, want []string, bad func(int, string), fault func(i int) (at int, why string)) {
-	f, n := r.fields, len(want)
+func tooMany(r *policycsv.Line, want []string, bad func(int, string), fault func(i int) (at int, why string)) {
+	f, n := r.Fields, len(want)
 	for _, x := range f[n-1:] {
-		if i := comment(x.text); i >= 0 {
-			bad(r.column(x, i), ownLine)
+		if i := comment(x.Text); i >= 0 {
+			bad(r.Column(x, i), ownLine)
 			return
 		}
 	}
 	last := len(f)
-	for last > n && f[last-1].text == "" {
+	for last > n && f[last-1].Text == "" {
 		last--
 	}
 	if last == n {
-		bad(r.comma(n), "remove the commas after the "+want[n-1])
+		bad(r.Comma(n), "remove the commas after the "+want[n-1])
 		return
 	}
 	if n == len(ruleValues) {
 		for i := 1; i < last-1; i++ {
-			if cut(f[i].text) || i == 5 && asks(f[i].text) {
-				bad(r.comma(i+1), "the condition holds a comma: put it in double quotes")
+			if cut(f[i].Text) || i == 5 && asks(f[i].Text) {
+				bad(r.Comma(i+1), "the condition holds a comma: put it in double quotes")
 				return
 			}
 		}
 	}
 	for i := 1; i < n; i++ {
 		if at, why := fault(i); why != "" {
-			bad(r.column(f[i], at), why)
+			bad(r.Column(f[i], at), why)
 			return
 		}
 	}
-	bad(r.comma(n), "nothing stands after the "+want[n-1])
+	bad(r.Comma(n), "nothing stands after the "+want[n-1])
 }
 
 // asks reports whether a value looks like a condition, and cut whether it looks like one up
@@ -225,15 +195,6 @@ func comment(s string) int {
 		}
 	}
 	return -1
-}
-
-// comma returns the column of the comma before field i.
-func (r *row) comma(i int) int {
-	at := min(r.fields[i].col-2, len(r.text)-1)
-	for at > 0 && r.text[at] != ',' {
-		at--
-	}
-	return at + 1
 }
 
 // emptyValue says what value i of a row of n, which is empty, should be.

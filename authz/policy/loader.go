@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"slices"
 
+	"github.com/reevehq/reeve/internal/policycsv"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -24,7 +25,8 @@ type loader struct {
 // place is a row, and where it stands.
 type place struct {
 	file string
-	row
+	line int
+	text string
 }
 
 func newLoader(s *schema, p *problems) *loader {
@@ -34,17 +36,17 @@ func newLoader(s *schema, p *problems) *loader {
 func (l *loader) read(file string, only tenant.ID, content string) {
 	l.files = append(l.files, file)
 	for r := range rowsOf(file, content, l.p) {
-		values := valuesIn(r.fields[0].text)
+		values := valuesIn(r.Fields[0].Text)
 		switch {
 		case values == nil:
-			at, why := unknownSection(r.fields[0].text)
-			l.p.add(file, r.line, r.column(r.fields[0], at), "%s", why)
-		case len(r.fields) != len(values):
+			at, why := unknownSection(r.Fields[0].Text)
+			l.p.add(file, r.Number, r.Column(r.Fields[0], at), "%s", why)
+		case len(r.Fields) != len(values):
 			miscounted(file, r, values, l.p, func(i int) (at int, why string) {
 				if len(values) == len(grantValues) {
-					return grantFault(r.fields, i, only)
+					return grantFault(r.Fields, i, only)
 				}
-				return ruleFault(r.fields, i, only)
+				return ruleFault(r.Fields, i, only)
 			})
 		case !l.usable(file, r):
 		case len(values) == len(grantValues):
@@ -67,15 +69,15 @@ func valuesIn(section string) []string {
 }
 
 // usable reports whether a row has no empty value and stands there for the first time.
-func (l *loader) usable(file string, r row) bool {
+func (l *loader) usable(file string, r *policycsv.Line) bool {
 	var h maphash.Hash
 	h.SetSeed(l.seed)
-	for i, f := range r.fields {
-		if f.text == "" && i != 5 { // an empty condition has an error of its own
-			l.p.add(file, r.line, f.col, "%s", emptyValue(r.fields[0].text, len(r.fields), i))
+	for i, f := range r.Fields {
+		if f.Text == "" && i != 5 { // an empty condition has an error of its own
+			l.p.add(file, r.Number, f.Col, "%s", emptyValue(r.Fields[0].Text, len(r.Fields), i))
 			return false
 		}
-		_, _ = h.WriteString(f.text)
+		_, _ = h.WriteString(f.Text)
 		_ = h.WriteByte(0)
 	}
 	// Rows of one hash stand one after the other: whether two are the same is not left to it.
@@ -83,21 +85,21 @@ func (l *loader) usable(file string, r row) bool {
 	for ; ; key++ {
 		first, taken := l.seen[key]
 		if !taken {
-			l.seen[key] = place{file, row{line: r.line, text: r.text}}
+			l.seen[key] = place{file, r.Number, r.Text}
 			return true
 		}
 		if first.same(r) {
-			l.p.add(file, r.line, r.fields[0].col, "the same row stands in %s, line %d", first.file, first.line)
+			l.p.add(file, r.Number, r.Fields[0].Col, "the same row stands in %s, line %d", first.file, first.line)
 			return false
 		}
 	}
 }
 
 // same reports whether r has the values of a row that was read before.
-func (p place) same(r row) bool {
+func (p place) same(r *policycsv.Line) bool {
 	var none problems
 	for first := range rowsOf(p.file, p.text, &none) {
-		return slices.EqualFunc(first.fields, r.fields, func(a, b field) bool { return a.text == b.text })
+		return slices.EqualFunc(first.Fields, r.Fields, func(a, b policycsv.Field) bool { return a.Text == b.Text })
 	}
 	return false
 }

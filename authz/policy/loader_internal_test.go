@@ -1,25 +1,29 @@
 package policy
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/reevehq/reeve/internal/policycsv"
+)
 
 // Whether a row stands there already is decided by its values. A hash that two rows share
 // must neither make the second a repetition of the first nor hide a third.
 func TestRowsOfOneHashAreNotTheSame(t *testing.T) {
 	var p problems
 	l := newLoader(nil, &p)
-	row := func(text string) row {
+	row := func(text string) *policycsv.Line {
 		for r := range rowsOf(PolicyFile, text, &p) {
 			return r
 		}
 		t.Fatal("no row")
-		return row{}
+		return nil
 	}
 	one, other := "p, role:a, *, doc, read, true, allow", "p, role:b, *, doc, read, true, allow"
 	if !l.usable(PolicyFile, row(one)) {
 		t.Fatal(p.err())
 	}
 	for key := range l.seen { // as if other had the hash of one
-		l.seen[key] = place{PolicyFile, row(other)}
+		l.seen[key] = place{PolicyFile, 1, other}
 	}
 	if !l.usable(PolicyFile, row(one)) || len(l.seen) != 2 {
 		t.Error("taken for another row of its hash:", p.err())

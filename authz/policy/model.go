@@ -7,6 +7,7 @@ import (
 	"github.com/casbin/casbin/v2/model"
 
 	"github.com/reevehq/reeve/internal/hint"
+	"github.com/reevehq/reeve/internal/policycsv"
 )
 
 // standardModel is the one model that this engine decides by. Casbin decides by it too,
@@ -94,8 +95,8 @@ func sectionLines(file, content string, p *problems) map[string]int {
 	for text := range strings.Lines(content) {
 		n++
 		text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
-		if col, why := unreadable(text, true); why != "" {
-			p.add(file, n, col, "%s", why)
+		if bad, is := policycsv.CheckText(text, true); is {
+			p.add(file, n, bad.Col, "%s", bad.Msg)
 			continue
 		}
 		raw := text

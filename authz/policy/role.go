@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/reevehq/reeve/internal/lookup"
+	"github.com/reevehq/reeve/internal/policycsv"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -30,26 +31,26 @@ func edgesOf(links []link) []lookup.Edge {
 }
 
 // readGrant reads a g row; only is as in readRule.
-func (l *loader) readGrant(file string, only tenant.ID, r row) {
+func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 	before := len(l.p.list)
-	for i := 1; i < len(r.fields); i++ {
-		if at, why := grantFault(r.fields, i, only); why != "" {
-			l.p.add(file, r.line, r.column(r.fields[i], at), "%s", why)
+	for i := 1; i < len(r.Fields); i++ {
+		if at, why := grantFault(r.Fields, i, only); why != "" {
+			l.p.add(file, r.Number, r.Column(r.Fields[i], at), "%s", why)
 		}
 	}
 	if len(l.p.list) > before {
 		return
 	}
-	who, role := r.fields[1].text, r.fields[2].text
+	who, role := r.Fields[1].Text, r.Fields[2].Text
 	l.links = append(l.links, link{
-		place: l.names.addTenant(r.fields[3].text), who: l.names.addWho(who), role: l.names.addWho(role),
-		file: uint32(len(l.files) - 1), line: uint32(r.line), col: uint32(r.fields[1].col),
+		place: l.names.addTenant(r.Fields[3].Text), who: l.names.addWho(who), role: l.names.addWho(role),
+		file: uint32(len(l.files) - 1), line: uint32(r.Number), col: uint32(r.Fields[1].Col),
 	})
 }
 
 // grantFault is what ruleFault is, for a g row.
-func grantFault(f []field, i int, only tenant.ID) (at int, why string) {
-	text := f[i].text
+func grantFault(f []policycsv.Field, i int, only tenant.ID) (at int, why string) {
+	text := f[i].Text
 	switch i {
 	case 1, 2:
 		if why = checkName(text); why != "" {

@@ -3,6 +3,7 @@ package policy
 import (
 	"strings"
 
+	"github.com/reevehq/reeve/internal/policycsv"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -66,23 +67,23 @@ const (
 
 // readRule reads a p row of a file in which only the tenant only may be named, or any
 // tenant when only is zero.
-func (l *loader) readRule(file string, only tenant.ID, r row) {
-	f := r.fields
+func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
+	f := r.Fields
 	before := len(l.p.list)
 	for i := 1; i < len(f); i++ {
 		if at, why := ruleFault(f, i, only); why != "" {
-			l.p.add(file, r.line, r.column(f[i], at), "%s", why)
+			l.p.add(file, r.Number, r.Column(f[i], at), "%s", why)
 		}
 	}
-	goal, _ := parseTarget(f[3].text)
-	effect, _ := parseEffect(f[6].text)
+	goal, _ := parseTarget(f[3].Text)
+	effect, _ := parseEffect(f[6].Text)
 
 	when := uint32(0)
 	if goal.shape != 0 {
 		var broken *syntaxError
-		when, broken = l.conds.compile(f[5].text, goal.typ)
+		when, broken = l.conds.compile(f[5].Text, goal.typ)
 		if broken != nil {
-			l.p.add(file, r.line, r.column(f[5], broken.at), "%s", broken.why)
+			l.p.add(file, r.Number, r.Column(f[5], broken.at), "%s", broken.why)
 		}
 	}
 	if len(l.p.list) > before {
@@ -90,18 +91,18 @@ func (l *loader) readRule(file string, only tenant.ID, r row) {
 	}
 	n := l.names
 	l.rules = append(l.rules, rule{
-		who: n.addWho(f[1].text), tenant: n.addTenant(f[2].text), action: n.addWord(f[4].text),
+		who: n.addWho(f[1].Text), tenant: n.addTenant(f[2].Text), action: n.addWord(f[4].Text),
 		typ: n.addWord(goal.typ), rest: n.addObject(goal.rest), when: when, shape: goal.shape, named: goal.named,
 	})
-	l.reasons = append(l.reasons, Reason{File: file, Line: r.line, Rule: strings.TrimLeft(r.text, " \t"), Effect: effect})
+	l.reasons = append(l.reasons, Reason{File: file, Line: r.Number, Rule: strings.TrimLeft(r.Text, " \t"), Effect: effect})
 }
 
 // ruleFault returns what is wrong with value i of a p row, and at which of its bytes. Why is
 // "" when nothing is; the condition is not looked at.
-func ruleFault(f []field, i int, only tenant.ID) (at int, why string) {
+func ruleFault(f []policycsv.Field, i int, only tenant.ID) (at int, why string) {
 	text := func(i int) string {
 		if i < len(f) {
-			return f[i].text
+			return f[i].Text
 		}
 		return ""
 	}
