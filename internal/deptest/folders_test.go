@@ -28,10 +28,6 @@ func TestEveryFolderThatARuleNamesIsThere(t *testing.T) {
 	for _, e := range throughLibraries {
 		named["throughLibraries"] = append(named["throughLibraries"], e.dir)
 	}
-	for dir, through := range throughFolders {
-		named["throughFolders"] = append(append(named["throughFolders"], dir), through...)
-	}
-	named["lowest"] = lowest
 	for table, names := range named {
 		for _, name := range names {
 			if name == testsOnly {
