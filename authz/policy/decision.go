@@ -19,9 +19,9 @@ func (e Effect) String() string {
 
 // Reason is one rule that decided.
 type Reason struct {
-	File   string // as named in the policy's file system
-	Line   int    // from 1
-	Rule   string // the row as written
+	File   string // as named in the policy's file system; "" for a rule of an [IndexPolicy]
+	Line   int    // from 1; 0 for a rule of an [IndexPolicy]
+	Rule   string // the row as written; for an [IndexPolicy] its values
 	Effect Effect
 }
 

@@ -100,3 +100,15 @@ func (r Rule) Covers(method, template string) bool {
 	prefix, pattern := strings.CutSuffix(r.Object, everything)
 	return r.Object == template || pattern && strings.HasPrefix(template, prefix)
 }
+
+// Routes lists what a policy says about routes, for a check of a service's routes against it.
+type Routes interface {
+	// Covers reports whether some rule names the route and the method, to allow or to deny.
+	Covers(method, template string) bool
+
+	// RouteRules returns the rules whose object is a route or a prefix of routes.
+	RouteRules() []Rule
+}
+
+// Routes returns e, whose rules can be listed.
+func (e *Engine) Routes() Routes { return e }

@@ -47,8 +47,10 @@ type Index struct {
 	model     model.Model // definitions alone
 	rows      map[string]*rows
 	main      *compiledModel
-	others    sync.Map   // casbin.EnforceContext → *view
-	making    sync.Mutex // one view at a time
+	others    sync.Map            // casbin.EnforceContext → *compiledModel
+	making    sync.Mutex          // one compiled model at a time
+	granted   map[uint32]struct{} // numbers of the names that some g row grants
+	revision  string
 }
 
 // NewIndex copies the definitions and the rules of m. The rules stand in the order in which
@@ -78,7 +80,8 @@ func New(m model.Model, cfg Config) (ix *Index, err error) {
 	}
 	ix = &Index{
 		texts: lookup.NewSymbols(), roles: map[string]int{}, functions: builtins(),
-		model: definitions(m), rows: map[string]*rows{},
+		model: definitions(m), rows: map[string]*rows{}, granted: map[uint32]struct{}{},
+		revision: revisionOf(m, &cfg),
 	}
 	for name, fn := range cfg.Functions {
 		ix.functions[name] = &function{name: name, call: fn, custom: true}
@@ -102,6 +105,13 @@ func New(m model.Model, cfg Config) (ix *Index, err error) {
 	}
 	for _, r := range ix.rows {
 		r.renumber(numbers)
+	}
+	for _, a := range m["g"] {
+		for _, row := range a.Policy {
+			if len(row) > 1 {
+				ix.granted[ix.texts.Find(row[1])] = struct{}{}
+			}
+		}
 	}
 	if err := ix.addRoles(m, &cfg); err != nil {
 		return nil, err
