@@ -86,7 +86,7 @@ func readSchema(file, content string, p *problems) *schema {
 			continue
 		}
 		if _, twice := s.byType[a.Type][a.Name]; twice {
-			p.add(file, r.Number, r.Fields[1].Col, "the attribute %s of %s is declared already", a.Name, a.Type)
+			p.add(CodeAttributeDuplicate, file, r.Number, r.Fields[1].Col, "the attribute %s of %s is declared already", a.Name, a.Type)
 			continue
 		}
 		s.list = append(s.list, a)
@@ -129,10 +129,10 @@ func readAttribute(file string, r *policycsv.Line, p *problems) (a Attribute, ok
 		ok = false
 		if at := comment(r.Fields[i].Text); at >= 0 {
 			format, args = "%s", []any{ownLine}
-			p.add(file, r.Number, r.Column(r.Fields[i], at), format, args...)
+			p.add(attributeCodes[i], file, r.Number, r.Column(r.Fields[i], at), format, args...)
 			return
 		}
-		p.add(file, r.Number, r.Fields[i].Col, format, args...)
+		p.add(attributeCodes[i], file, r.Number, r.Fields[i].Col, format, args...)
 	}
 	a = Attribute{Type: r.Fields[0].Text, Name: r.Fields[1].Text, Column: r.Fields[4].Text}
 	nullable := r.Fields[3].Text

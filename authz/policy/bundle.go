@@ -56,7 +56,7 @@ func ReadBundle(fsys fs.FS) (*Bundle, error) {
 	read := func(name string, optional bool) (content string, there bool) {
 		data, err := fs.ReadFile(fsys, name)
 		if err != nil && !(optional && errors.Is(err, fs.ErrNotExist)) {
-			b.found.add(name, 0, 0, "cannot be read: %v", err)
+			b.found.add(CodeFileUnreadable, name, 0, 0, "cannot be read: %v", err)
 		}
 		// Lengths keep two splits of the same bytes apart.
 		fmt.Fprintf(hash, "%d %s %d %t\n", len(name), name, len(data), err == nil)

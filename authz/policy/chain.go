@@ -113,7 +113,7 @@ func (c *chains) visit(id uint32, level int) int {
 	}
 	for _, l := range out {
 		if c.active[l.role] {
-			c.bad(l, "a role cycle: %s has %s, which has it already", c.names.name(l.who), c.names.name(l.role))
+			c.bad(CodeRoleCycle, l, "a role cycle: %s has %s, which has it already", c.names.name(l.who), c.names.name(l.role))
 			continue
 		}
 		limit := maxDepth
@@ -126,15 +126,15 @@ func (c *chains) visit(id uint32, level int) int {
 		next := c.visit(l.role, level+1)
 		depth = max(depth, next+1)
 		if next == limit {
-			c.bad(l, "a role chain of more than %d links, which Casbin does not follow", maxDepth)
+			c.bad(CodeRoleChain, l, "a role chain of more than %d links, which Casbin does not follow", maxDepth)
 		}
 	}
 	c.depth[id] = depth
 	return depth
 }
 
-func (c *chains) bad(l link, format string, args ...any) {
-	c.p.add(c.files[l.file], int(l.line), int(l.col), format, args...)
+func (c *chains) bad(code Code, l link, format string, args ...any) {
+	c.p.add(code, c.files[l.file], int(l.line), int(l.col), format, args...)
 }
 
 // placeOf returns the links of a place, when none of a place before it stand there.

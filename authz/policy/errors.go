@@ -49,6 +49,9 @@ type Error struct {
 	Line int    // from 1; 0 when the file as a whole is meant
 	Col  int    // from 1, in bytes; 0 when Line is
 	Msg  string
+
+	Code     Code     // the kind of mistake
+	Severity Severity // [SeverityError] in what Load reports
 }
 
 // Error returns "file:line:col: message", the form editors jump to.
@@ -76,8 +79,8 @@ type problem struct {
 	about tenant.ID
 }
 
-func (p *problems) add(file string, line, col int, format string, args ...any) {
-	p.list = append(p.list, problem{&Error{File: file, Line: line, Col: col, Msg: fmt.Sprintf(format, args...)}, p.about})
+func (p *problems) add(code Code, file string, line, col int, format string, args ...any) {
+	p.list = append(p.list, problem{&Error{File: file, Line: line, Col: col, Msg: fmt.Sprintf(format, args...), Code: code}, p.about})
 }
 
 // clone returns problems that may be sorted while others read p.

@@ -20,7 +20,7 @@ func ParsedRows(content string) (p, g [][]string, err error) {
 		case r.Fields[0].Text == "g" && len(texts) == 3:
 			g = append(g, texts)
 		default:
-			problems.add(PolicyFile, r.Number, 1, "not a row")
+			problems.add(CodeRowLength, PolicyFile, r.Number, 1, "not a row")
 		}
 	}
 	return p, g, problems.err()

@@ -49,7 +49,7 @@ type lister struct {
 func (f *lister) list(dir string) {
 	entries, err := fs.ReadDir(f.fsys, dir)
 	if err != nil {
-		f.p.add(dir, 0, 0, "cannot be read, so that nobody knows what it holds: %v", err)
+		f.p.add(CodeFileUnreadable, dir, 0, 0, "cannot be read, so that nobody knows what it holds: %v", err)
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") {
@@ -59,7 +59,7 @@ func (f *lister) list(dir string) {
 			f.met++
 		}
 		if f.met > maxStrays || len(f.above) > maxFolders {
-			f.p.add(dir, 0, 0, "holds too much to look through: give the policy a folder of its own")
+			f.p.add(CodeFolderTooLarge, dir, 0, 0, "holds too much to look through: give the policy a folder of its own")
 			return
 		}
 		f.one(dir, e)
@@ -75,7 +75,7 @@ func (f *lister) one(dir string, e fs.DirEntry) {
 		isDir = isDir || err == nil && info.IsDir()
 	}
 	if why := misplaced(dir, e.Name(), isDir); why != "" {
-		f.p.add(name, 0, 0, "%s", why)
+		f.p.add(CodeFileMisplaced, name, 0, 0, "%s", why)
 		return
 	}
 	if id, ok := tenantOf(dir, e.Name()); ok {

@@ -114,7 +114,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		for _, e := range joined.Unwrap() {
 			at, ok := e.(*policy.Error)
-			if !ok || at.File == "" || at.Msg == "" || at.Line < 0 || (at.Line > 0) != (at.Col > 0) {
+			if !ok || at.File == "" || at.Msg == "" || at.Code.Summary() == "" || at.Severity != policy.SeverityError || at.Line < 0 || (at.Line > 0) != (at.Col > 0) {
 				t.Fatalf("%#v", e)
 			}
 			content := map[string]string{"policy.csv": rows, "attributes.csv": attributes}[at.File]

@@ -114,7 +114,7 @@ func (h *keeper) limit(b *Bundle, found problems) bool {
 	if most == nil {
 		return false
 	}
-	h.held[most.id] = h.begin(b, most.id, []problem{{&Error{File: most.name, Msg: "with this file, " + found.list[0].Msg}, most.id}})
+	h.held[most.id] = h.begin(b, most.id, []problem{{&Error{File: most.name, Msg: "with this file, " + found.list[0].Msg, Code: found.list[0].Code}, most.id}})
 	return true
 }
 

@@ -105,7 +105,7 @@ const notQuoted = ": it stands in quotes that are part of it: write "
 func miscounted(file string, r *policycsv.Line, want []string, p *problems, fault func(i int) (at int, why string)) {
 	f, n := r.Fields, len(want)
 	numbers := count(len(f), "value") + ", " + itoa(n) + " are needed: " + strings.Join(want, ", ")
-	bad := func(col int, why string) { p.add(file, r.Number, col, "%s: %s", numbers, why) }
+	bad := func(col int, why string) { p.add(CodeRowLength, file, r.Number, col, "%s: %s", numbers, why) }
 	for _, x := range f {
 		if c, _ := utf8.DecodeRuneInString(x.Text); c != '\'' && hint.Quotation(c) && c != '`' {
 			bad(x.Col, hint.Rune(x.Text)+` cannot quote a value: write "`)

@@ -40,7 +40,7 @@ func (l *loader) read(file string, only tenant.ID, content string) {
 		switch {
 		case values == nil:
 			at, why := unknownSection(r.Fields[0].Text)
-			l.p.add(file, r.Number, r.Column(r.Fields[0], at), "%s", why)
+			l.p.add(CodeRowSection, file, r.Number, r.Column(r.Fields[0], at), "%s", why)
 		case len(r.Fields) != len(values):
 			miscounted(file, r, values, l.p, func(i int) (at int, why string) {
 				if len(values) == len(grantValues) {
@@ -74,7 +74,7 @@ func (l *loader) usable(file string, r *policycsv.Line) bool {
 	h.SetSeed(l.seed)
 	for i, f := range r.Fields {
 		if f.Text == "" && i != 5 { // an empty condition has an error of its own
-			l.p.add(file, r.Number, f.Col, "%s", emptyValue(r.Fields[0].Text, len(r.Fields), i))
+			l.p.add(CodeRowEmpty, file, r.Number, f.Col, "%s", emptyValue(r.Fields[0].Text, len(r.Fields), i))
 			return false
 		}
 		_, _ = h.WriteString(f.Text)
@@ -89,7 +89,7 @@ func (l *loader) usable(file string, r *policycsv.Line) bool {
 			return true
 		}
 		if first.same(r) {
-			l.p.add(file, r.Number, r.Fields[0].Col, "the same row stands in %s, line %d", first.file, first.line)
+			l.p.add(CodeRowDuplicate, file, r.Number, r.Fields[0].Col, "the same row stands in %s, line %d", first.file, first.line)
 			return false
 		}
 	}

@@ -42,6 +42,9 @@ func TestNoErrorRepeatsWhatNobodySeesOrTooMuch(t *testing.T) {
 		}
 		for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 			e := e.(*policy.Error)
+			if e.Code.Summary() == "" {
+				t.Fatalf("no code: %v", e)
+			}
 			if len(e.Msg) > 600 || !utf8.ValidString(e.Msg) {
 				t.Fatalf("%d bytes: %q", len(e.Msg), e.Msg)
 			}

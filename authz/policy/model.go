@@ -55,17 +55,17 @@ func checkModel(file, content string, p *problems) (older bool) {
 	}
 	got, err := model.NewModelFromString(content)
 	if err != nil {
-		p.add(file, 1, 1, "not a Casbin model: %s", quoteless(err.Error()))
+		p.add(CodeModelSyntax, file, 1, 1, "not a Casbin model: %s", quoteless(err.Error()))
 		return false
 	}
 	want, err := model.NewModelFromString(standardModel)
 	if err != nil {
-		p.add(file, 0, 0, "the standard model does not parse: %v", err)
+		p.add(CodeModelSyntax, file, 0, 0, "the standard model does not parse: %v", err)
 		return false
 	}
 	first, err := model.NewModelFromString(strings.Replace(standardModel, namedRoute, "", 1))
 	if err != nil {
-		p.add(file, 0, 0, "the standard model does not parse: %v", err)
+		p.add(CodeModelSyntax, file, 0, 0, "the standard model does not parse: %v", err)
 		return false
 	}
 	for _, s := range sections {
@@ -83,7 +83,7 @@ func checkModel(file, content string, p *problems) (older bool) {
 		if why == "" {
 			line, col, why = max(lines[s.name], 1), 1, "write "+s.key+" = "+clause(s.key)
 		}
-		p.add(file, line, col, "[%s] is not the standard model's: %s", s.name, why)
+		p.add(CodeModelDefinition, file, line, col, "[%s] is not the standard model's: %s", s.name, why)
 	}
 	return older
 }
@@ -96,7 +96,7 @@ func sectionLines(file, content string, p *problems) map[string]int {
 		n++
 		text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 		if bad, is := policycsv.CheckText(text, true); is {
-			p.add(file, n, bad.Col, "%s", bad.Msg)
+			p.add(codeOf(bad.Kind), file, n, bad.Col, "%s", bad.Msg)
 			continue
 		}
 		raw := text
@@ -111,10 +111,10 @@ func sectionLines(file, content string, p *problems) map[string]int {
 			if meant := hint.Nearest(name, sectionNames()); meant != "" {
 				near = ": did you mean [" + meant + "]?"
 			}
-			p.add(file, n, strings.Index(raw, "[")+1, "unknown section %s%s", quote(text), near)
+			p.add(CodeModelSection, file, n, strings.Index(raw, "[")+1, "unknown section %s%s", quote(text), near)
 		}
 		if lines[name] != 0 {
-			p.add(file, n, strings.Index(raw, "[")+1, "the section [%s] stands twice: the first is in line %d", name, lines[name])
+			p.add(CodeModelSection, file, n, strings.Index(raw, "[")+1, "the section [%s] stands twice: the first is in line %d", name, lines[name])
 		}
 		lines[name] = n
 	}

@@ -35,7 +35,7 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 	before := len(l.p.list)
 	for i := 1; i < len(r.Fields); i++ {
 		if at, why := grantFault(r.Fields, i, only); why != "" {
-			l.p.add(file, r.Number, r.Column(r.Fields[i], at), "%s", why)
+			l.p.add(grantCodes[i], file, r.Number, r.Column(r.Fields[i], at), "%s", why)
 		}
 	}
 	if len(l.p.list) > before {

@@ -54,7 +54,7 @@ func unnamable(template string) string {
 func (l *loader) refuseNamedRoutes() {
 	for i := range l.rules {
 		if l.rules[i].named {
-			l.p.add(l.reasons[i].File, l.reasons[i].Line, 1, "a rule for route:… needs the matcher of the standard model in %s: m = %s", ModelFile, clause("m"))
+			l.p.add(CodeRuleRoute, l.reasons[i].File, l.reasons[i].Line, 1, "a rule for route:… needs the matcher of the standard model in %s: m = %s", ModelFile, clause("m"))
 		}
 	}
 }

@@ -19,7 +19,7 @@ func rowsOf(file, content string, p *problems) iter.Seq[*policycsv.Line] {
 				if f.Kind == policycsv.BadSeparator {
 					said = f.Msg
 				}
-				p.add(file, l.Number, f.Col, "%s", f.Msg)
+				p.add(codeOf(f.Kind), file, l.Number, f.Col, "%s", f.Msg)
 			}
 			if l.Kind == policycsv.Row && len(l.Faults) == 0 && !yield(l) {
 				return

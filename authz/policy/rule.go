@@ -72,7 +72,7 @@ func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
 	before := len(l.p.list)
 	for i := 1; i < len(f); i++ {
 		if at, why := ruleFault(f, i, only); why != "" {
-			l.p.add(file, r.Number, r.Column(f[i], at), "%s", why)
+			l.p.add(ruleCodes[i], file, r.Number, r.Column(f[i], at), "%s", why)
 		}
 	}
 	goal, _ := parseTarget(f[3].Text)
@@ -83,7 +83,7 @@ func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
 		var broken *syntaxError
 		when, broken = l.conds.compile(f[5].Text, goal.typ)
 		if broken != nil {
-			l.p.add(file, r.Number, r.Column(f[5], broken.at), "%s", broken.why)
+			l.p.add(CodeRuleCondition, file, r.Number, r.Column(f[5], broken.at), "%s", broken.why)
 		}
 	}
 	if len(l.p.list) > before {

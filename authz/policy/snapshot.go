@@ -50,14 +50,14 @@ func build(b *Bundle) (*snapshot, problems) {
 	l := newLoader(readSchema(AttributesFile, b.attributes, &p), &p)
 	l.read(PolicyFile, tenant.ID{}, b.policy)
 	if len(l.rules) == 0 && len(p.list) == 0 {
-		p.add(PolicyFile, 0, 0, "no rule: a policy without a p row denies everything and is refused as a mistake")
+		p.add(CodePolicyEmpty, PolicyFile, 0, 0, "no rule: a policy without a p row denies everything and is refused as a mistake")
 	}
 	for _, f := range b.tenants {
 		before := len(l.rules) + len(l.links) + len(p.list)
 		l.own[f.id.String()], p.about = f.id, f.id
 		l.read(f.name, f.id, f.content)
 		if len(l.rules)+len(l.links)+len(p.list) == before {
-			p.add(f.name, 0, 0, "no row: delete the file of a tenant without rules of its own")
+			p.add(CodeTenantEmpty, f.name, 0, 0, "no row: delete the file of a tenant without rules of its own")
 		}
 		p.about = tenant.ID{}
 	}
@@ -71,7 +71,7 @@ func build(b *Bundle) (*snapshot, problems) {
 	closures := lookup.CloseEdges(edgesOf(l.links), l.names.tenants.Numbers(), l.names.numbers(), maxDepth)
 	if closures == nil {
 		p.tooLarge = true
-		p.add(PolicyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", lookup.MaxRoles)
+		p.add(CodeRolesTooMany, PolicyFile, 0, 0, "the roles of all names are too many to list: at most %d altogether", lookup.MaxRoles)
 		return nil, p
 	}
 	s := &snapshot{
@@ -171,7 +171,7 @@ func (l *loader) settle() {
 	moved, ok := l.names.seal()
 	if !ok || len(l.rules) > maxRules {
 		l.p.tooLarge = len(l.p.list) == 0
-		l.p.add(PolicyFile, 0, 0, "the policy is too large: at most %d rules, and 4 GiB of names", maxRules)
+		l.p.add(CodePolicyTooLarge, PolicyFile, 0, 0, "the policy is too large: at most %d rules, and 4 GiB of names", maxRules)
 		return
 	}
 	for i := range l.rules {
