@@ -3,6 +3,7 @@ package integration_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -120,7 +121,7 @@ func newRotatingService(t *testing.T, k *keyServer, issuer string) *rotatingServ
 	e := echo.New()
 	e.Use(authz.Middleware(authz.Config{Tokens: verifier, Sessions: manager, Policy: engine}))
 	e.GET("/me", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
-	must(fetcher.Start())
+	must(fetcher.Start(context.Background()))
 	t.Cleanup(func() { fetcher.Close() })
 	s.Server = httptest.NewServer(e)
 	t.Cleanup(s.Close)

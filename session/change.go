@@ -104,7 +104,7 @@ func (m *Manager) checkChange(before, after Session) error {
 	if after.IdleTimeout == before.IdleTimeout {
 		return nil
 	}
-	if err := m.opts.checkIdleTimeout(after.IdleTimeout); err != nil {
+	if err := m.cfg.checkIdleTimeout(after.IdleTimeout); err != nil {
 		return fmt.Errorf("%w: IdleTimeout: %w", ErrInvalid, err)
 	}
 	return nil

@@ -62,7 +62,7 @@ func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles
 		}
 		s.ID, s.Tenant, s.Roles, s.Attributes = NewID(), to, roles, attributes
 		first = firstClaims(s.Ref())
-		return s, CreateOptions{Lifetime: m.opts.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.opts.Limit}, nil
+		return s, CreateOptions{Lifetime: m.cfg.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.cfg.Limit}, nil
 	}, func(old Session) error { return gone(ref, classify(m.store.End(ctx, ref, old.Version))) })
 	if err != nil {
 		return Session{}, RefreshToken{}, err

@@ -18,25 +18,25 @@ import (
 // comes the zero Session and no token.
 type Manager struct {
 	store Store
-	opts  Config
+	cfg   Config
 	keys  []*refreshKey // the current one first
 }
 
-// NewManager returns a Manager on store. Every wrong field of opts is named in the error.
-func NewManager(store Store, opts Config) (*Manager, error) {
+// NewManager returns a Manager on store, or every problem of cfg. It starts nothing.
+func NewManager(store Store, cfg Config) (*Manager, error) {
 	if store == nil {
-		return nil, fmt.Errorf("%w: no Store", ErrInvalid)
+		return nil, fmt.Errorf("%w: NewManager: store: required", ErrInvalid)
 	}
-	opts, err := opts.withDefaults()
+	cfg, err := cfg.complete()
 	if err != nil {
 		return nil, err
 	}
-	keys, err := newRefreshKeys(opts)
+	keys, err := newRefreshKeys(cfg)
 	if err != nil {
 		return nil, err
 	}
-	opts.Key, opts.PreviousKeys = SecretKey{}, nil
-	return &Manager{store: store, opts: opts, keys: keys}, nil
+	cfg.Key, cfg.PreviousKeys = SecretKey{}, nil
+	return &Manager{store: store, cfg: cfg, keys: keys}, nil
 }
 
 // SignIn says who signs in. Tenant and User are required.
@@ -62,13 +62,13 @@ func (m *Manager) Create(ctx context.Context, n SignIn) (Session, RefreshToken, 
 	s := Session{
 		ID: NewID(), Tenant: n.Tenant, User: n.User,
 		Roles: n.Roles, Attributes: n.Attributes, AMR: n.AMR, AuthTime: n.AuthTime,
-		IdleTimeout: m.opts.IdleTimeout, UserAgent: n.UserAgent, Address: n.Address,
+		IdleTimeout: m.cfg.IdleTimeout, UserAgent: n.UserAgent, Address: n.Address,
 	}
 	if err := s.Validate(); err != nil {
 		return Session{}, RefreshToken{}, err
 	}
 	first := firstClaims(s.Ref())
-	created, err := m.store.Create(ctx, s, CreateOptions{Lifetime: m.opts.Lifetime, Refresh: first.digest(), Limit: m.opts.Limit})
+	created, err := m.store.Create(ctx, s, CreateOptions{Lifetime: m.cfg.Lifetime, Refresh: first.digest(), Limit: m.cfg.Limit})
 	if created, err = checkAnswer(s.Ref(), created, err); err != nil {
 		return Session{}, RefreshToken{}, err
 	}
@@ -154,7 +154,7 @@ func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToke
 	salt := m.keys[0].newSalt()
 	next := key.successor(claims, salt)
 	out, err := m.store.Refresh(ctx, claims.ref, RefreshStep{
-		Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.opts.RefreshGrace, Generation: claims.generation,
+		Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.cfg.RefreshGrace, Generation: claims.generation,
 	})
 	s, err := checkAnswer(claims.ref, out.Session, err)
 	if err == nil && !s.Acting.IsZero() {

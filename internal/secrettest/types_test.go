@@ -159,7 +159,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[session.UserID](),
 	reflect.TypeFor[sessiontest.Case](),
 	reflect.TypeFor[sessiontest.Harness](),
-	reflect.TypeFor[sessiontest.Replays](),
+	reflect.TypeFor[sessiontest.ReplayCase](),
 	reflect.TypeFor[tenant.ID](),
 	reflect.TypeFor[tenant.Status](),
 	reflect.TypeFor[tenant.Statuses](),

@@ -14,10 +14,14 @@ import (
 )
 
 func TestReplayKeepsTheContract(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := memstore.NewReplay(0)
-		sessiontest.RunReplay(t, r, r)
-	})
+	for _, c := range sessiontest.ReplayCases() {
+		t.Run(c.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := memstore.NewReplay(0)
+				c.Run(t, r, r)
+			})
+		})
+	}
 }
 
 func key(i int) [sha256.Size]byte { return sha256.Sum256([]byte(strconv.Itoa(i))) }

@@ -23,11 +23,11 @@ const (
 // hold a password.
 func openClient(url string, budget time.Duration) (*redis.Client, error) {
 	if err := checkURL(url); err != nil {
-		return nil, fmt.Errorf("redisstore: url: %w", err)
+		return nil, fmt.Errorf("redisstore: invalid config: url: %w", err)
 	}
 	options, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, errors.New("redisstore: url: malformed: write redis://user:password@host:6379/0, where in the password " + escapes[len("write "):])
+		return nil, errors.New("redisstore: invalid config: url: malformed: write redis://user:password@host:6379/0, where in the password " + escapes[len("write "):])
 	}
 	step := min(budget*3/4, maxClientTimeout)
 	options.ContextTimeoutEnabled = true
@@ -85,7 +85,7 @@ func checkClient(client redis.UniversalClient) error {
 		refuse("%T can not be checked: only *redis.Client and *redis.ClusterClient are accepted", client)
 	}
 	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("redisstore: client refused: %w", err)
+		return fmt.Errorf("redisstore: invalid config: client: %w", err)
 	}
 	return nil
 }

@@ -43,10 +43,10 @@
 // Redis does not know of it, all of the user's sessions end. Nothing is remembered after the
 // process ends.
 //
-// With Options.WaitReplicas a change returns only when replicas have it. Beyond that, run Redis
+// With Config.WaitReplicas a change returns only when replicas have it. Beyond that, run Redis
 // with appendonly yes and appendfsync always, set min-replicas-to-write as far as it matters, and
 // use maxmemory-policy noeviction: one that can evict sessions or epochs is refused by
-// [Store.Ping], also when it is set later, unless Options.InsecureAllowEviction accepts it. Where
+// [Store.Ping], also when it is set later, unless Config.InsecureAllowEviction accepts it. Where
 // no maxmemory is set it evicts nothing, and is only logged.
 //
 // What a dead network delivers later loses to what was acknowledged since: each change is made
@@ -137,28 +137,28 @@ var _ session.Store = (*Store)(nil)
 // New returns a store that uses a client of the caller, who closes it. It refuses a client
 // whose calls could hang or be answered by a replica or a cache, and says why. Nothing is
 // sent.
-func New(client redis.UniversalClient, opts Config) (*Store, error) {
-	opts, err := opts.complete()
+func New(client redis.UniversalClient, cfg Config) (*Store, error) {
+	cfg, err := cfg.complete()
 	if err != nil {
 		return nil, err
 	}
 	if err := checkClient(client); err != nil {
 		return nil, err
 	}
-	s := &Store{client: newBreakerClient(client, opts), timeout: opts.Timeout, memory: newMemory(), replicas: opts.WaitReplicas, wait: waitFor(client, opts.Timeout)}
-	if s.names, err = newNames(opts.Prefix, opts.NameKey); err != nil {
-		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
+	s := &Store{client: newBreakerClient(client, cfg), timeout: cfg.Timeout, memory: newMemory(), replicas: cfg.WaitReplicas, wait: waitFor(client, cfg.Timeout)}
+	if s.names, err = newNames(cfg.Prefix, cfg.NameKey); err != nil {
+		return nil, fmt.Errorf("redisstore: invalid config: NameKey: %w", err)
 	}
-	if s.reasons, err = newSealer(opts.NameKey); err != nil {
-		return nil, fmt.Errorf("redisstore: NameKey: %w", err)
+	if s.reasons, err = newSealer(cfg.NameKey); err != nil {
+		return nil, fmt.Errorf("redisstore: invalid config: NameKey: %w", err)
 	}
-	if s.sealer, err = newSealer(opts.SealKeys...); err != nil {
-		return nil, fmt.Errorf("redisstore: SealKeys: %w", err)
+	if s.sealer, err = newSealer(cfg.SealKeys...); err != nil {
+		return nil, fmt.Errorf("redisstore: invalid config: SealKeys: %w", err)
 	}
 	s.clock.began = time.Now()
-	s.loads = newLoads(s.client, opts.Timeout)
+	s.loads = newLoads(s.client, cfg.Timeout)
 	s.reassert.met.limit = keepServers
-	s.losses, s.allowEviction, s.logger = newLosses(), opts.InsecureAllowEviction, opts.Logger
+	s.losses, s.allowEviction, s.logger = newLosses(), cfg.InsecureAllowEviction, cfg.Logger
 	s.reassert.ctx, s.reassert.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -169,17 +169,17 @@ func New(client redis.UniversalClient, opts Config) (*Store, error) {
 //
 // During an outage go-redis writes lines of its own to standard error, by the one logger it
 // has for a process: logging.Disable, of github.com/redis/go-redis/v9/logging, silences it,
-// and Options.OnBreaker says the same in two.
-func Open(url string, opts Config) (*Store, error) {
-	opts, err := opts.complete()
+// and Config.OnBreaker says the same in two.
+func Open(url string, cfg Config) (*Store, error) {
+	cfg, err := cfg.complete()
 	if err != nil {
 		return nil, err
 	}
-	client, err := openClient(url, opts.Timeout)
+	client, err := openClient(url, cfg.Timeout)
 	if err != nil {
 		return nil, err
 	}
-	s, err := New(client, opts)
+	s, err := New(client, cfg)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

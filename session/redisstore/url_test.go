@@ -50,7 +50,7 @@ func TestASlipInAURLSaysWhatToWrite(t *testing.T) {
 		"rediss://:s3cret@h?skip_verify=1": "no parameters are allowed: give a client to New instead",
 	} {
 		store, err := redisstore.Open(url, options())
-		if err == nil || store != nil || err.Error() != "redisstore: url: "+want {
+		if err == nil || store != nil || err.Error() != "redisstore: invalid config: url: "+want {
 			t.Errorf("%q\ngot  %v\nwant %s", url, err, want)
 		}
 		for _, secret := range []string{"s3", "cr", "tmp"} {

@@ -3,12 +3,12 @@ package token
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -65,8 +65,7 @@ type DPoPVerifier struct {
 	nonces     sealed[nonces]
 }
 
-// NewDPoPVerifier returns a verifier, or every problem of cfg joined, each beginning
-// with the name of its field.
+// NewDPoPVerifier returns a verifier, or every problem of cfg.
 func NewDPoPVerifier(cfg DPoPConfig) (*DPoPVerifier, error) {
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []Algorithm{ES256, EdDSA}
@@ -75,36 +74,35 @@ func NewDPoPVerifier(cfg DPoPConfig) (*DPoPVerifier, error) {
 		cfg.Window = defaultProofWindow
 	}
 	v := &DPoPVerifier{algorithms: canonicalOf(cfg.Algorithms), names: slices.Clone(cfg.Algorithms), window: cfg.Window}
-	var errs []error
-	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	var problems configerr.Problems
 	if len(cfg.Origins) == 0 || len(cfg.Origins) > maxOrigins {
-		add("Origins: %d given, 1 to %d are required", len(cfg.Origins), maxOrigins)
+		problems.Add("Origins", "%d given, 1 to %d are required", len(cfg.Origins), maxOrigins)
 	}
 	for _, s := range cfg.Origins {
 		o, err := parseOrigin(s)
 		if err != nil {
-			add("Origins: %s: %w", quote(s), err)
+			problems.Add("Origins", "%s: %w", quote(s), err)
 		}
 		v.origins = append(v.origins, o)
 	}
 	for n, a := range cfg.Algorithms {
 		if !a.public() {
-			add("Algorithms: %s is not one of %s", quote(string(a)), algorithmsThat(Algorithm.public))
+			problems.Add("Algorithms", "%s is not one of %s", quote(string(a)), algorithmsThat(Algorithm.public))
 		}
 		if slices.Contains(cfg.Algorithms[:n], a) {
-			add("Algorithms: %s twice", quote(string(a)))
+			problems.Add("Algorithms", "%s twice", quote(string(a)))
 		}
 	}
 	if cfg.Window < time.Second || cfg.Window > maxProofWindow {
-		add("Window: %v, 1s to %v is allowed", cfg.Window, maxProofWindow)
+		problems.Add("Window", "%v, 1s to %v is allowed", cfg.Window, maxProofWindow)
 	}
 	if !cfg.NonceKey.IsZero() {
 		if err := cfg.NonceKey.Validate(session.MinKeyLength); err != nil {
-			add("NonceKey: %w", err)
+			problems.Add("NonceKey", "%w", err)
 		}
 		v.nonces = seal(newNonces(cfg.NonceKey.Bytes()))
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := problems.Err("token", nil); err != nil {
 		return nil, err
 	}
 	return v, nil

@@ -240,7 +240,7 @@ func TestLogoutIsTrustedPerIssuer(t *testing.T) {
 		"a type that is none of logout tokens": {Audience: clientID, Types: []string{"at+jwt"}}, "the type of security events": {Audience: clientID, Types: []string{"JWT", "secevent+jwt"}},
 		"no audience": {}, "an hour and a second": {Audience: clientID, MaxLifetime: time.Hour + time.Second}, "no time": {Audience: clientID, MaxLifetime: -1},
 	} {
-		if _, err := token.NewVerifier(trust(t, token.EdDSA, func(i *token.Issuer) { i.Logout = &bad })); err == nil || !strings.Contains(err.Error(), "issuers[0].Logout.") {
+		if _, err := token.NewVerifier(trust(t, token.EdDSA, func(i *token.Issuer) { i.Logout = &bad })); err == nil || !strings.Contains(err.Error(), "token: invalid config: Issuers[0].Logout.") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,11 +1,12 @@
 package token
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"sync"
 	"sync/atomic"
+
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // registry holds the trusted issuers by name. A change publishes a new map, so that a
@@ -40,24 +41,31 @@ func (r *registry) change(edit func(issuers map[string]*Issuer) error) error {
 		limit = defaultMaxIssuers
 	}
 	if len(next) > limit {
-		return fmt.Errorf("issuers: %d, at most %d are allowed", len(next), limit)
+		return fmt.Errorf("token: invalid config: MaxIssuers: %d issuers, at most %d are allowed", len(next), limit)
 	}
 	r.current.Store(&next)
 	return nil
 }
 
+// invalidIssuer returns one error for the problems of an entry, nil when there are none.
+func invalidIssuer(found []error) error {
+	var problems configerr.Problems
+	problems.Append(found...)
+	return problems.Err("token", nil)
+}
+
 // Add makes v trust one issuer more, from the next Verify on. It reports every problem of
-// the entry joined, each beginning with the name of its field; a name that is trusted
+// the entry at once; a name that is trusted
 // already, the source of keys of another issuer, and one issuer too many are errors, and
 // then nothing changes. The entry is copied.
 func (v *Verifier) Add(given Issuer) error {
 	return v.issuers.change(func(issuers map[string]*Issuer) error {
 		i := given.withDefaults()
 		if issuers[i.Name] != nil {
-			return fmt.Errorf("Name: %s twice", quote(i.Name))
+			return fmt.Errorf("token: invalid config: Name: %s twice", quote(i.Name))
 		}
 		issuers[i.Name] = &i
-		return errors.Join(i.problems(issuers)...)
+		return invalidIssuer(i.problems(issuers))
 	})
 }
 
@@ -68,10 +76,10 @@ func (v *Verifier) Replace(given Issuer) error {
 	return v.issuers.change(func(issuers map[string]*Issuer) error {
 		i := given.withDefaults()
 		if issuers[i.Name] == nil {
-			return fmt.Errorf("Name: %s is not trusted", quote(i.Name))
+			return fmt.Errorf("token: invalid config: Name: %s is not trusted", quote(i.Name))
 		}
 		issuers[i.Name] = &i
-		return errors.Join(i.problems(issuers)...)
+		return invalidIssuer(i.problems(issuers))
 	})
 }
 

@@ -53,7 +53,7 @@ func TestIssuersAreAddedReplacedAndRemovedAtRunTime(t *testing.T) {
 			accepts(t, v, raw)
 			bad := ours
 			bad.Leeway = 1e18
-			if err := v.Replace(bad); err == nil || !strings.HasPrefix(err.Error(), "Leeway: ") {
+			if err := v.Replace(bad); err == nil || !strings.HasPrefix(err.Error(), "token: invalid config: Leeway: ") {
 				t.Errorf("a bad entry is taken: %v", err)
 			}
 			accepts(t, v, raw)

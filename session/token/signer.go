@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -78,8 +79,7 @@ type signer struct {
 	header  string // encoded, with its dot
 }
 
-// NewSigner returns a signer, or every problem of cfg joined, each beginning with the
-// name of its field. It signs once and verifies that, so that a private key which does
+// NewSigner returns a signer, or every problem of cfg. It signs once and verifies that, so that a private key which does
 // not belong to its own public half is found here.
 func NewSigner(cfg SignerConfig) (*Signer, error) {
 	if cfg.Lifetime == 0 {
@@ -99,11 +99,11 @@ func NewSigner(cfg SignerConfig) (*Signer, error) {
 	}
 	private, public, err := keyPair(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("Key: %w", err)
+		return nil, fmt.Errorf("token: invalid config: Key: %w", err)
 	}
 	set, err := NewKeySet(public)
 	if err != nil {
-		return nil, fmt.Errorf("Key: %w", err)
+		return nil, fmt.Errorf("token: invalid config: Key: %w", err)
 	}
 	head := append(appendObject(nil, "alg", string(cfg.Algorithm), "kid", cfg.KeyID, "typ", "at+jwt"), '}')
 	cfg.Key = session.SecretKey{}
@@ -127,7 +127,9 @@ func (cfg SignerConfig) validate() error {
 	if cfg.ClientID != "" && !printable(cfg.ClientID, maxText) {
 		errs = append(errs, errors.New("ClientID: not printable ASCII of at most 255 bytes"))
 	}
-	return errors.Join(append(errs, checkClaimNames(cfg.TenantClaim, cfg.SessionClaim)...)...)
+	var problems configerr.Problems
+	problems.Append(append(errs, checkClaimNames(cfg.TenantClaim, cfg.SessionClaim)...)...)
+	return problems.Err("token", nil)
 }
 
 // keyPair returns the private key and the Key that verifies what it signs.

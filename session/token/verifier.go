@@ -27,6 +27,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // Limits and defaults of a [VerifierConfig].
@@ -65,41 +67,41 @@ type Verifier struct {
 // one, with the defaults of [VerifierConfig].
 func NewVerifier(issuers ...Issuer) (*Verifier, error) {
 	if len(issuers) == 0 {
-		return nil, errors.New("issuers: required")
+		return nil, errors.New("token: invalid config: Issuers: required")
 	}
 	return NewVerifierWithConfig(VerifierConfig{Issuers: issuers})
 }
 
 // NewVerifierWithConfig returns a verifier. It validates every entry and reports all
-// problems joined, each beginning with the entry and the field ("issuers[1].Leeway: …").
+// problems at once, each with the entry and the field ("Issuers[1].Leeway: …").
 // Two entries of one name, or with one source of keys, are errors. The entries are copied.
 func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
+	var problems configerr.Problems
 	if cfg.MaxIssuers < 0 {
-		return nil, fmt.Errorf("MaxIssuers: %d is less than 0", cfg.MaxIssuers)
+		problems.Add("MaxIssuers", "%d is less than 0", cfg.MaxIssuers)
 	}
-	v := &Verifier{issuers: registry{limit: cfg.MaxIssuers}}
 	if cfg.CacheSize == 0 {
 		cfg.CacheSize = defaultCacheSize
 	}
+	v := &Verifier{issuers: registry{limit: max(0, cfg.MaxIssuers)}}
 	if cfg.CacheSize > 0 {
 		v.seen = newCache(cfg.CacheSize)
 	}
 	err := v.issuers.change(func(issuers map[string]*Issuer) error {
-		var errs []error
 		for n, given := range cfg.Issuers {
 			i := given.withDefaults()
-			problems := i.problems(issuers)
+			found := i.problems(issuers)
 			if issuers[i.Name] != nil {
-				problems = append(problems, fmt.Errorf("Name: %s twice", quote(i.Name)))
+				found = append(found, fmt.Errorf("Name: %s twice", quote(i.Name)))
 			}
-			for _, p := range problems {
-				if p != nil {
-					errs = append(errs, fmt.Errorf("issuers[%d].%w", n, p))
+			for _, err := range found {
+				if err != nil {
+					problems.Append(fmt.Errorf("Issuers[%d].%w", n, err))
 				}
 			}
 			issuers[i.Name] = &i
 		}
-		return errors.Join(errs...)
+		return problems.Err("token", nil)
 	})
 	if err != nil {
 		return nil, err

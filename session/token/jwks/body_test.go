@@ -1,6 +1,7 @@
 package jwks_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,7 +57,7 @@ func TestBodiesThatAreHoardedTakeBoundedMemory(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if err := f.Start(); err != nil {
+				if err := f.Start(context.Background()); err != nil {
 					t.Fatal(err)
 				}
 				defer f.Close()

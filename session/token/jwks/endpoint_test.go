@@ -50,7 +50,11 @@ func TestEveryBadFieldIsNamed(t *testing.T) {
 			if err == nil || s != nil {
 				t.Fatal("accepted")
 			}
-			if diff := cmp.Diff(row.want, strings.Split(err.Error(), "\n")); diff != "" {
+			text, ours := strings.CutPrefix(err.Error(), "jwks: invalid config: ")
+			if !ours {
+				t.Errorf("got %q", err)
+			}
+			if diff := cmp.Diff(row.want, strings.Split(text, "\n")); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -117,6 +121,32 @@ func TestPrivateAddressesAreNotPublic(t *testing.T) {
 	for _, a := range []string{"1.1.1.1", "8.8.8.8", "172.15.255.255", "172.32.0.1", "100.63.255.255", "100.128.0.0", "2606:4700::1111", "2a00:1450::1"} {
 		if !jwks.Public(netip.MustParseAddr(a)) {
 			t.Errorf("%s does not count as public", a)
+		}
+	}
+}
+
+func TestAllThatIsWrongWithAConfigIsNamed(t *testing.T) {
+	_, err := jwks.New(jwks.Config{MaxIssuers: -1})
+	if err == nil || err.Error() != "jwks: invalid config: MaxIssuers: -1 is less than 0" {
+		t.Errorf("New: %v", err)
+	}
+	f, err := jwks.New(jwks.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Add(jwks.Endpoint{URL: "http://id.example.com", MaxAge: time.Second, Dropped: []string{"x"}})
+	if err == nil {
+		t.Fatal("an endpoint is added that is wrong in all")
+	}
+	text, ours := strings.CutPrefix(err.Error(), "jwks: invalid config: ")
+	lines := strings.Split(text, "\n")
+	fields := []string{"Issuer", "URL", "MaxAge", "Dropped[0]"}
+	if !ours || len(lines) != len(fields) {
+		t.Fatalf("got %q, want a line for each of %v", err, fields)
+	}
+	for i, field := range fields {
+		if !strings.HasPrefix(lines[i], field+": ") {
+			t.Errorf("line %d is %q, want %s", i, lines[i], field)
 		}
 	}
 }

@@ -22,8 +22,8 @@ func with(set string, more ...string) string {
 }
 
 // A provider with a bad entry loses that entry and nothing else: its kid and the reason are
-// in Health and in the log, once.
-func TestABadEntryIsLeftOutAndToldInHealthAndLog(t *testing.T) {
+// in Stats and in the log, once.
+func TestABadEntryIsLeftOutAndToldInStatsAndLog(t *testing.T) {
 	for name, tt := range map[string]struct{ entry, kid, why string }{
 		"null":              {"null", "", "not an object"},
 		"a kid that is 7":   {`{"kty":"OKP","kid":7}`, "", "kid: not a string"},
@@ -48,7 +48,7 @@ func TestABadEntryIsLeftOutAndToldInHealthAndLog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := f.Start(); err != nil {
+			if err := f.Start(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
@@ -89,8 +89,8 @@ func TestASetOfWhichNothingIsLeftReplacesNothing(t *testing.T) {
 	}
 }
 
-// Health is bounded, and says that there is more.
-func TestManyBadEntriesAreTrimmedInHealth(t *testing.T) {
+// Stats are bounded, and say that there is more.
+func TestManyBadEntriesAreTrimmedInStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		w.providers[host(0)].set(200, with(setOf(w.signers[0]), slices.Repeat([]string{"null"}, 99)...))

@@ -16,7 +16,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	if err := fetcher.Start(); err != nil {
+	if err := fetcher.Start(context.Background()); err != nil {
 		panic(err)
 	}
 	defer fetcher.Close()

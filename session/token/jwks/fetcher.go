@@ -6,7 +6,7 @@
 //		URL:    "https://id.example.com/.well-known/jwks.json",
 //	})
 //	verifier, err := token.NewVerifier(token.Issuer{Name: "https://id.example.com", Keys: keys, …})
-//	err = fetcher.Start()
+//	err = fetcher.Start(ctx)
 //	defer fetcher.Close()
 //
 // What the time between two fetches is, the provider says by Cache-Control, within limits,
@@ -29,7 +29,7 @@
 //
 // An answer replaces the keys only when it is a good key set: an empty one, an error page,
 // one without a single usable key or with a published secret changes nothing. A bad entry
-// beside good ones is left out, and Health and the log say which and why. In an outage the last good keys serve
+// beside good ones is left out, and Stats and the log say which and why. In an outage the last good keys serve
 // for 24 h; after that, and before the first answer, the issuer's tokens are answered with
 // token.ErrUnavailable, and those of others as ever; so are tokens of keys that are not among
 // those held, for as long as it cannot be known whether they are new. A key that a good
@@ -52,6 +52,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 const defaultMaxIssuers = 1000
@@ -90,15 +92,19 @@ type Fetcher struct {
 
 	mu      sync.Mutex
 	stop    context.CancelFunc // ends life; nil before Start
-	life    context.Context    // from Start to Close, of no request
+	life    context.Context    // from Start to Close or the end of its context, of no request
 	closed  bool
 	sources map[string]*Source
 }
 
 // New returns a fetcher without endpoints. It starts nothing.
 func New(cfg Config) (*Fetcher, error) {
+	var problems configerr.Problems
 	if cfg.MaxIssuers < 0 {
-		return nil, fmt.Errorf("MaxIssuers: %d", cfg.MaxIssuers)
+		problems.Add("MaxIssuers", "%d is less than 0", cfg.MaxIssuers)
+	}
+	if err := problems.Err("jwks", nil); err != nil {
+		return nil, err
 	}
 	if cfg.MaxIssuers == 0 {
 		cfg.MaxIssuers = defaultMaxIssuers
@@ -112,20 +118,31 @@ func New(cfg Config) (*Fetcher, error) {
 	}, nil
 }
 
-// Start begins to fetch, all endpoints at once. It does not wait for any answer: a
-// provider that is down delays neither the start nor another issuer. A fetcher starts
-// once.
-func (f *Fetcher) Start() error {
+// Start begins to fetch, all endpoints at once, until ctx is done or Close is called. It does
+// not wait for any answer: a provider that is down delays neither the start nor another issuer.
+// It is an error the second time and after Close. After ctx is done the keys serve on as after
+// Close, which still has to be called.
+func (f *Fetcher) Start(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed || f.stop != nil {
 		return errors.New("jwks: started or closed before")
 	}
-	f.life, f.stop = context.WithCancel(context.Background())
+	f.life, f.stop = context.WithCancel(ctx)
+	context.AfterFunc(f.life, f.rest)
 	for _, s := range f.sources {
 		f.begin(s)
 	}
 	return nil
+}
+
+// rest stops what is under way when the context of Start is done, and lets nothing begin.
+func (f *Fetcher) rest() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sources {
+		s.silence()
+	}
 }
 
 // Close ends all fetching and waits for the goroutines. Keys held by then serve on until
@@ -160,13 +177,13 @@ func (f *Fetcher) Add(e Endpoint) (*Source, error) {
 	case f.closed:
 		return nil, errors.New("jwks: closed")
 	case f.sources[e.Issuer] != nil:
-		return nil, errors.New("Issuer: twice")
+		return nil, errors.New("jwks: invalid config: Issuer: twice")
 	case len(f.sources) >= f.limit:
-		return nil, fmt.Errorf("jwks: %d issuers, no more are allowed", f.limit)
+		return nil, fmt.Errorf("jwks: invalid config: MaxIssuers: %d issuers, no more are allowed", f.limit)
 	}
 	for _, other := range f.sources {
 		if place(other.url) == place(s.url) {
-			return nil, errors.New("URL: that of another issuer")
+			return nil, errors.New("jwks: invalid config: URL: that of another issuer")
 		}
 	}
 	f.sources[e.Issuer] = s

@@ -47,7 +47,7 @@ func TestNothingRunsBeforeStartOrAfterClose(t *testing.T) {
 			t.Fatalf("%d fetches before Start", n)
 		}
 		w.start()
-		if err := w.fetcher.Start(); err == nil {
+		if err := w.fetcher.Start(context.Background()); err == nil {
 			t.Error("it starts twice")
 		}
 		synctest.Wait()
@@ -70,10 +70,40 @@ func TestNothingRunsBeforeStartOrAfterClose(t *testing.T) {
 		if _, err := w.fetcher.Add(jwks.Endpoint{Issuer: "x", URL: "https://x"}); err == nil {
 			t.Error("an endpoint is added after Close")
 		}
-		if err := w.fetcher.Start(); err == nil {
+		if err := w.fetcher.Start(context.Background()); err == nil {
 			t.Error("it starts after Close")
 		}
 	}) // the bubble ends only when every goroutine in it has
+}
+
+// The end of the context of Start ends all fetching, as Close does, and the keys serve on.
+func TestNothingIsFetchedAfterTheContextOfStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := w.fetcher.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		w.providers[host(0)].set(0, "") // a fetch that hangs is in progress
+		go w.sources[0].Key(context.Background(), "x", token.EdDSA)
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		before := []int{len(w.providers[host(0)].times()), len(w.providers[host(1)].times())}
+		time.Sleep(time.Hour)
+		for i, source := range w.sources {
+			source.Key(context.Background(), "x", token.EdDSA)
+			if got := len(w.providers[host(i)].times()); got != before[i] {
+				t.Errorf("%d fetches after the context has ended", got-before[i])
+			}
+			w.accepts(w.signers[i])
+		}
+		if err := w.fetcher.Start(t.Context()); err == nil {
+			t.Error("it starts again")
+		}
+		w.fetcher.Close()
+	})
 }
 
 // deaf is a transport that does not notice the end of a context for a while.
@@ -97,7 +127,7 @@ func TestCloseWaitsForTheFetchesInProgress(t *testing.T) {
 		if _, err := f.Add(jwks.Endpoint{Issuer: "x", URL: "https://x"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Start(); err != nil {
+		if err := f.Start(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -132,7 +162,7 @@ func TestAnIssuerHasTwoFetchesAtATime(t *testing.T) {
 		if _, err := f.Add(jwks.Endpoint{Issuer: "x", URL: "https://x"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Start(); err != nil {
+		if err := f.Start(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
@@ -237,7 +267,7 @@ func TestAThousandIssuersTakeLittleMemoryAndNoGoroutine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Start(); err != nil {
+	if err := f.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
@@ -317,7 +347,7 @@ func TestAKnownKeyCostsNoAllocation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Start(); err != nil {
+	if err := f.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()

@@ -234,7 +234,7 @@ func TestAKeyThatIsNotUsedIsToldAndTheOthersServe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Start(); err != nil {
+		if err := f.Start(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		defer f.Close()

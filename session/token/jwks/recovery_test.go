@@ -1,6 +1,7 @@
 package jwks_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -108,7 +109,7 @@ func TestAProviderThatIsBackIsNoticedOnTheWire(t *testing.T) {
 			if _, err := f.Add(jwks.Endpoint{Issuer: "id", URL: "http://" + w.addr}); err != nil {
 				t.Fatal(err)
 			}
-			if err := f.Start(); err != nil {
+			if err := f.Start(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
@@ -162,7 +163,7 @@ func TestProvidersThatHangOnTheWireDelayNobody(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := f.Start(); err != nil {
+			if err := f.Start(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()

@@ -53,7 +53,7 @@ func (f *Fetcher) arm(s *Source, in time.Duration) {
 
 // begin starts a fetch, or sets the clock to when one may start. f.mu is held.
 func (f *Fetcher) begin(s *Source) {
-	if f.stop == nil || f.closed || s.removed {
+	if f.stop == nil || f.life.Err() != nil || f.closed || s.removed {
 		return
 	}
 	if early := s.early(); early > 0 {
@@ -129,7 +129,7 @@ func (f *Fetcher) end(s *Source, fl *flight, answer answer, err error) {
 // the last failure; the other fetch of it is ended and counts for nothing. f.mu is held.
 func (f *Fetcher) publish(s *Source, fl *flight, answer answer, err error) {
 	fl.under--
-	if f.closed || s.removed || s.flight.Load() != fl {
+	if f.closed || f.life.Err() != nil || s.removed || s.flight.Load() != fl {
 		return
 	}
 	s.settle(answer, err)

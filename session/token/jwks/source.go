@@ -3,7 +3,6 @@ package jwks
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/session/token"
 )
 
@@ -23,11 +23,11 @@ const (
 	maxWait    = 250 * time.Millisecond // of a request for a fetch, from when that starts
 	maxWaiting = 64                     // requests that wait at a time, of all issuers
 	maxOwn     = 32                     // the same of one issuer
-	maxIgnored = 32                     // lines of Health.Ignored
+	maxIgnored = 32                     // lines of Stats.Ignored
 	maxText    = 255                    // bytes of an issuer's name
 )
 
-// The outages. They carry no detail, since every request in an outage makes one; Health
+// The outages. They carry no detail, since every request in an outage makes one; Stats
 // has it.
 var (
 	errNoKeys = fmt.Errorf("jwks: no keys were fetched yet: %w", token.ErrUnavailable)
@@ -84,30 +84,30 @@ func keysOf(all []token.Key, dropped map[string]bool, fetched time.Duration) *ke
 var _ token.KeySource = (*Source)(nil)
 
 func newSource(f *Fetcher, e Endpoint) (*Source, error) {
-	var errs []error
+	var problems configerr.Problems
 	if e.Issuer == "" || len(e.Issuer) > maxText || clean(e.Issuer) != e.Issuer {
-		errs = append(errs, errors.New("Issuer: required, printable ASCII of at most 255 bytes"))
+		problems.Add("Issuer", "required, printable ASCII of at most 255 bytes")
 	}
 	u, err := parseURL(e.URL)
 	if err != nil {
-		errs = append(errs, fmt.Errorf("URL: %w", err))
+		problems.Add("URL", "%w", err)
 	}
 	if e.MaxAge == 0 {
 		e.MaxAge = maxLife
 	}
 	if e.MaxAge < minLife || e.MaxAge > maxLife {
-		errs = append(errs, fmt.Errorf("MaxAge: %v, %v to %v is allowed", e.MaxAge, minLife, maxLife))
+		problems.Add("MaxAge", "%v, %v to %v is allowed", e.MaxAge, minLife, maxLife)
 	}
 	dropped := map[string]bool{}
 	for n, given := range e.Dropped {
 		for thumbprint := range strings.SplitSeq(given, " ") {
 			if sum, err := base64.RawURLEncoding.Strict().DecodeString(thumbprint); err != nil || len(sum) != 32 {
-				errs = append(errs, fmt.Errorf("Dropped[%d]: not a SHA-256 thumbprint in base64url", n))
+				problems.Add(fmt.Sprintf("Dropped[%d]", n), "not a SHA-256 thumbprint in base64url")
 			}
 			dropped[thumbprint] = true
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := problems.Err("jwks", nil); err != nil {
 		return nil, err
 	}
 	return &Source{fetcher: f, issuer: e.Issuer, url: u, maxAge: e.MaxAge, dropped: dropped}, nil

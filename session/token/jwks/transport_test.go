@@ -43,7 +43,7 @@ func fetchFrom(t testing.TB, cfg jwks.Config, url string) (*jwks.Fetcher, *jwks.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Start(); err != nil {
+	if err := f.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() bool { return f.Stats()[0].Fetches > 0 })

@@ -225,7 +225,7 @@ func newWorld(t testing.TB, n int, edit ...func(*jwks.Endpoint)) *world {
 // start starts the fetcher, which is closed when the test ends.
 func (w *world) start() *world {
 	w.t.Helper()
-	if err := w.fetcher.Start(); err != nil {
+	if err := w.fetcher.Start(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = w.fetcher.Close() })

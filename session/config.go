@@ -1,9 +1,10 @@
 package session
 
 import (
-	"errors"
 	"fmt"
 	"time"
+
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // Limits and defaults of [Config].
@@ -46,54 +47,54 @@ type Config struct {
 	Limit SessionLimit
 }
 
-// withDefaults returns the options with every default filled in, or all that is wrong
-// with them, each problem starting with its field's name.
-func (o Config) withDefaults() (Config, error) {
-	var problems []error
-	wrong := func(field, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("%w: Options.%s: %s", ErrInvalid, field, fmt.Sprintf(format, args...)))
+// complete returns the configuration with every default filled in, or all that is wrong with it.
+func (cfg Config) complete() (Config, error) {
+	var problems configerr.Problems
+	cfg.checkKeys(&problems)
+	if cfg.Lifetime == 0 {
+		cfg.Lifetime = DefaultLifetime
 	}
-	if err := o.Key.Validate(MinKeyLength); err != nil {
-		wrong("Key", "%v", err)
+	if cfg.Lifetime < 2*TouchInterval || cfg.Lifetime > MaxLifetime {
+		problems.Add("Lifetime", "%v is not between %v and %v", cfg.Lifetime, 2*TouchInterval, MaxLifetime)
 	}
-	for i, key := range o.PreviousKeys {
-		field := fmt.Sprintf("PreviousKeys[%d]", i)
-		if err := key.Validate(MinKeyLength); err != nil {
-			wrong(field, "%v", err)
-		}
-		if key.Equal(o.Key) {
-			wrong(field, "is Key itself: the key was not changed")
-		}
+	if cfg.IdleTimeout == 0 {
+		cfg.IdleTimeout = min(DefaultIdleTimeout, cfg.Lifetime)
 	}
-	if o.Lifetime == 0 {
-		o.Lifetime = DefaultLifetime
+	if err := cfg.checkIdleTimeout(cfg.IdleTimeout); err != nil {
+		problems.Add("IdleTimeout", "%w", err)
 	}
-	if o.Lifetime < 2*TouchInterval || o.Lifetime > MaxLifetime {
-		wrong("Lifetime", "%v is not between %v and %v", o.Lifetime, 2*TouchInterval, MaxLifetime)
+	if cfg.RefreshGrace == 0 {
+		cfg.RefreshGrace = DefaultRefreshGrace
 	}
-	if o.IdleTimeout == 0 {
-		o.IdleTimeout = min(DefaultIdleTimeout, o.Lifetime)
+	cfg.RefreshGrace = max(cfg.RefreshGrace, -1)
+	if cfg.RefreshGrace > MaxRefreshGrace {
+		problems.Add("RefreshGrace", "%v is more than %v", cfg.RefreshGrace, MaxRefreshGrace)
 	}
-	if err := o.checkIdleTimeout(o.IdleTimeout); err != nil {
-		wrong("IdleTimeout", "%v", err)
+	if err := cfg.Limit.Validate(); err != nil {
+		problems.Add("Limit", "%w", err)
 	}
-	if o.RefreshGrace == 0 {
-		o.RefreshGrace = DefaultRefreshGrace
-	}
-	o.RefreshGrace = max(o.RefreshGrace, -1)
-	if o.RefreshGrace > MaxRefreshGrace {
-		wrong("RefreshGrace", "%v is more than %v", o.RefreshGrace, MaxRefreshGrace)
-	}
-	if err := o.Limit.Validate(); err != nil {
-		wrong("Limit", "%v", err)
-	}
-	o.Limit = o.Limit.OrDefault()
-	return o, errors.Join(problems...)
+	cfg.Limit = cfg.Limit.OrDefault()
+	return cfg, problems.Err("session", ErrInvalid)
 }
 
-func (o Config) checkIdleTimeout(d time.Duration) error {
-	if d < 2*TouchInterval || d > o.Lifetime {
-		return fmt.Errorf("%v is not between %v and the lifetime of %v", d, 2*TouchInterval, o.Lifetime)
+func (cfg Config) checkKeys(problems *configerr.Problems) {
+	if err := cfg.Key.Validate(MinKeyLength); err != nil {
+		problems.Add("Key", "%w", err)
+	}
+	for i, key := range cfg.PreviousKeys {
+		field := fmt.Sprintf("PreviousKeys[%d]", i)
+		if err := key.Validate(MinKeyLength); err != nil {
+			problems.Add(field, "%w", err)
+		}
+		if key.Equal(cfg.Key) {
+			problems.Add(field, "is Key itself: the key was not changed")
+		}
+	}
+}
+
+func (cfg Config) checkIdleTimeout(d time.Duration) error {
+	if d < 2*TouchInterval || d > cfg.Lifetime {
+		return fmt.Errorf("%v is not between %v and the lifetime of %v", d, 2*TouchInterval, cfg.Lifetime)
 	}
 	return nil
 }

@@ -34,8 +34,8 @@ func TestUnsafeOptionsAreRefusedByName(t *testing.T) {
 			o.NameKey = session.NewPrivateKey(ed25519.NewKeyFromSeed(make([]byte, 32)))
 		}, "NameKey: a private key"},
 		"no seal key":              {func(o *redisstore.Config) { o.SealKeys = nil }, "SealKeys: none"},
-		"a short seal key":         {func(o *redisstore.Config) { o.SealKeys = append(o.SealKeys, key(3, 31)) }, "SealKeys: key 1: 31 bytes"},
-		"a seal key twice":         {func(o *redisstore.Config) { o.SealKeys = append(o.SealKeys, key(2, 32)) }, "SealKeys: key 1 is there twice"},
+		"a short seal key":         {func(o *redisstore.Config) { o.SealKeys = append(o.SealKeys, key(3, 31)) }, "SealKeys[1]: 31 bytes"},
+		"a seal key twice":         {func(o *redisstore.Config) { o.SealKeys = append(o.SealKeys, key(2, 32)) }, "SealKeys[1]: is there twice"},
 		"a prefix with a brace":    {func(o *redisstore.Config) { o.Prefix = "a{b}" }, "Prefix:"},
 		"a prefix with a colon":    {func(o *redisstore.Config) { o.Prefix = "a:b" }, "Prefix:"},
 		"a prefix in upper case":   {func(o *redisstore.Config) { o.Prefix = "A" }, "Prefix:"},
@@ -45,11 +45,14 @@ func TestUnsafeOptionsAreRefusedByName(t *testing.T) {
 		"a timeout of over 5 s":    {func(o *redisstore.Config) { o.Timeout = 5*time.Second + 1 }, "Timeout:"},
 		"replicas less than none":  {func(o *redisstore.Config) { o.WaitReplicas = -1 }, "WaitReplicas:"},
 		"several problems at once": {func(o *redisstore.Config) { *o = redisstore.Config{Timeout: -1} }, "NameKey: 0 bytes, at least 32 are required\nSealKeys: none, records are never stored in clear\nTimeout:"},
+		"everything at once": {func(o *redisstore.Config) {
+			*o = redisstore.Config{SealKeys: []session.SecretKey{{}}, Prefix: "{", Timeout: -1, WaitReplicas: -1}
+		}, "NameKey: 0 bytes, at least 32 are required\nSealKeys[0]: 0 bytes, at least 32 are required\nPrefix: \"{\" is not 1 to 32 bytes of [a-z0-9_-]\nTimeout: -1ns is not between 0 and 5s\nWaitReplicas: -1 is less than 0"},
 	} {
 		opts := options()
 		c.change(&opts)
 		store, err := redisstore.Open("redis://127.0.0.1:1", opts)
-		if err == nil || store != nil || !strings.Contains(err.Error(), c.want) {
+		if err == nil || store != nil || !strings.HasPrefix(err.Error(), "redisstore: invalid config: "+c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}

@@ -1,13 +1,13 @@
 package redisstore
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
 	"slices"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -63,43 +63,41 @@ type Config struct {
 
 var prefixPattern = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 
-// complete returns the options with their defaults set, or every problem they have.
-func (o Config) complete() (Config, error) {
-	if o.Prefix == "" {
-		o.Prefix = defaultPrefix
+// complete returns the configuration with its defaults set, or every problem it has.
+func (cfg Config) complete() (Config, error) {
+	if cfg.Prefix == "" {
+		cfg.Prefix = defaultPrefix
 	}
-	if o.Timeout == 0 {
-		o.Timeout = defaultTimeout
+	if cfg.Timeout == 0 {
+		cfg.Timeout = defaultTimeout
 	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
 	}
-	var problems []error
-	if err := o.NameKey.Validate(session.MinKeyLength); err != nil {
-		problems = append(problems, fmt.Errorf("NameKey: %w", err))
+	var problems configerr.Problems
+	if err := cfg.NameKey.Validate(session.MinKeyLength); err != nil {
+		problems.Add("NameKey", "%w", err)
 	}
-	if len(o.SealKeys) == 0 {
-		problems = append(problems, errors.New("SealKeys: none, records are never stored in clear"))
+	if len(cfg.SealKeys) == 0 {
+		problems.Add("SealKeys", "none, records are never stored in clear")
 	}
-	for i, key := range o.SealKeys {
+	for i, key := range cfg.SealKeys {
+		field := fmt.Sprintf("SealKeys[%d]", i)
 		if err := key.Validate(session.MinKeyLength); err != nil {
-			problems = append(problems, fmt.Errorf("SealKeys: key %d: %w", i, err))
+			problems.Add(field, "%w", err)
 		}
-		if slices.ContainsFunc(o.SealKeys[:i], key.Equal) {
-			problems = append(problems, fmt.Errorf("SealKeys: key %d is there twice", i))
+		if slices.ContainsFunc(cfg.SealKeys[:i], key.Equal) {
+			problems.Add(field, "is there twice")
 		}
 	}
-	if !prefixPattern.MatchString(o.Prefix) {
-		problems = append(problems, fmt.Errorf("Prefix: %q is not 1 to 32 bytes of [a-z0-9_-]", o.Prefix))
+	if !prefixPattern.MatchString(cfg.Prefix) {
+		problems.Add("Prefix", "%q is not 1 to 32 bytes of [a-z0-9_-]", cfg.Prefix)
 	}
-	if o.Timeout < 0 || o.Timeout > maxTimeout {
-		problems = append(problems, fmt.Errorf("Timeout: %v is not between 0 and %v", o.Timeout, maxTimeout))
+	if cfg.Timeout < 0 || cfg.Timeout > maxTimeout {
+		problems.Add("Timeout", "%v is not between 0 and %v", cfg.Timeout, maxTimeout)
 	}
-	if o.WaitReplicas < 0 {
-		problems = append(problems, fmt.Errorf("WaitReplicas: %d is less than 0", o.WaitReplicas))
+	if cfg.WaitReplicas < 0 {
+		problems.Add("WaitReplicas", "%d is less than 0", cfg.WaitReplicas)
 	}
-	if err := errors.Join(problems...); err != nil {
-		return Config{}, fmt.Errorf("redisstore: %w", err)
-	}
-	return o, nil
+	return cfg, problems.Err("redisstore", nil)
 }

@@ -1,0 +1,3 @@
+package cachestore
+
+var ErrStarted = errStarted
