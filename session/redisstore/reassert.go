@@ -29,6 +29,7 @@ const (
 type reassertion struct {
 	asked atomic.Int64 // when a read last asked, in ns since 1970
 	met   generations  // ids of replications that have everything remembered before
+	one   bool         // there is one server at a time, and met is the last one
 
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
@@ -59,7 +60,11 @@ func (r *reassertion) begin(id string, push func(ctx context.Context) error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.busy = false
-		if err == nil {
+		switch {
+		case err != nil:
+		case r.one: // one that was met before it may come back, older than this one
+			r.met.only(id, 1)
+		default:
 			r.met.max(id, 1)
 		}
 	})

@@ -54,6 +54,13 @@ func (r *recent[V]) update(key string, next func(held V) V) V {
 	return value
 }
 
+// only forgets everything but the value of one key.
+func (r *recent[V]) only(key string, value V) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.young, r.old = map[string]V{key: value}, nil
+}
+
 // all returns a copy of what is remembered.
 func (r *recent[V]) all() map[string]V {
 	r.mu.RLock()

@@ -158,6 +158,8 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 	s.clock.began = time.Now()
 	s.loads = newLoads(s.client, cfg.Timeout)
 	s.reassert.met.limit = keepServers
+	_, cluster := client.(*redis.ClusterClient)
+	s.reassert.one = !cluster
 	s.losses, s.allowEviction, s.logger = newLosses(), cfg.InsecureAllowEviction, cfg.Logger
 	s.reassert.ctx, s.reassert.cancel = context.WithCancel(context.Background())
 	return s, nil
