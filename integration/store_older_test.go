@@ -72,3 +72,53 @@ func TestAServerThatComesBackOlderWithoutARestartIsToldAgain(t *testing.T) {
 		return errors.Is(err, session.ErrNotFound)
 	})
 }
+
+// A list on an instance that knows better shows no session as it was before, also of a user who
+// has changed more than is remembered one by one.
+func TestAListAfterARestartShowsNothingOlder(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, list := range map[string]func(store session.Store, all []session.Session) ([]session.Session, error){
+		"List": func(store session.Store, _ []session.Session) ([]session.Session, error) {
+			return store.List(ctx, acme, alice)
+		},
+		"Peek": func(store session.Store, all []session.Session) ([]session.Session, error) {
+			var ids []session.ID
+			for _, s := range all {
+				ids = append(ids, s.ID)
+			}
+			return store.Peek(ctx, acme, alice, ids)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newSetBack(t)
+			store := b.instance(false)
+			eventually(t, "the tenant is set up", func() error { return store.SetTenantStatus(ctx, acme, tenant.Active) })
+			var all []session.Session
+			for range 70 { // two kinds of marks, 32 of each
+				all = append(all, b.create(store, editor(t)))
+			}
+			b.server.Save()
+			for _, s := range all {
+				s.Roles = session.Roles{}
+				eventually(t, "the role is removed", func() error {
+					if _, err := store.Update(ctx, s); !errors.Is(err, session.ErrConflict) {
+						return err
+					}
+					return nil // it was made, and the answer lost
+				})
+			}
+			b.crash()
+			eventually(t, "the sessions are listed", func() error {
+				sessions, err := list(store, all)
+				for _, s := range sessions {
+					if s.Roles.Len() != 0 {
+						t.Fatalf("a list shows %v, which was removed", s.Roles.Names())
+					}
+				}
+				return err
+			})
+		})
+	}
+}

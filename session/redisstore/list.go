@@ -209,7 +209,7 @@ func sessionsOf(read []listed) []session.Session {
 func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, user userKeys, members []string) ([]listed, []string, error) {
 	before := s.knownOf(user, t)
 	known := make([]stamp, len(members))
-	names := []string{user.epoch, user.index, user.order}
+	names := []string{user.epoch, user.index, user.order, user.last}
 	args := make([]any, len(members))
 	for i, m := range members {
 		keys := user.member(m)
@@ -227,15 +227,17 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 	if err != nil {
 		return nil, nil, err
 	}
-	r := newReply(answers[0], 4)
+	r := newReply(answers[0], 5)
 	now := r.mustNumber()
 	epochs.user, _ = r.number()
 	current, err := parseMembers(r.next())
 	rows := r.list()
+	last := r.change()
 	if err := errors.Join(r.err, err); err != nil {
 		return nil, nil, err
 	}
 	epochs, _ = s.hold(ctx, user, t, epochs, before) // they are right all the same
+	epochs.user, _ = s.holdUser(ctx, user, epochs.user, last, before)
 	if len(rows) != len(members) {
 		return nil, nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 	}
