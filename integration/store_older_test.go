@@ -10,6 +10,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -121,4 +122,36 @@ func TestAListAfterARestartShowsNothingOlder(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a lowered limit has ended is back before anybody asks for it: an instance that knows
+// nothing denies it as well.
+func TestWhatALoweredLimitHasEndedIsBackBeforeAnyoneAsksForIt(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	b := newSetBack(t)
+	b.opts.Timeout = 5 * time.Second
+	store := b.instance(false).(*redisstore.Store)
+	f := &fixture{T: t, server: b.server, opts: b.opts, store: store, raw: b.server.Client()}
+	defer f.raw.Close()
+	f.eventually("the tenant is set up", func() error { return store.SetTenantStatus(ctx, acme, tenant.Active) })
+	other := draft()
+	other.User = session.MustParseUserID("bob")
+	other = b.create(store, other)
+	all := f.legacy(250)
+	b.server.Save()
+	f.eventually("a sign-in at a lowered limit", func() error {
+		_, err := store.Create(ctx, draft(), session.Creation{Lifetime: time.Hour, Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest}})
+		return err
+	})
+	b.crash()
+	stranger := b.instance(false)
+	keepLoading(t, store, other.Ref())
+	for _, s := range all[:len(all)-1] {
+		soon(t, "who knows of nothing denies a session that was beyond the limit", func() bool {
+			_, err := stranger.Load(ctx, s.Ref())
+			return errors.Is(err, session.ErrNotFound)
+		})
+	}
+	f.eventually("a bystander is as it was", func() error { _, err := stranger.Load(ctx, other.Ref()); return err })
 }

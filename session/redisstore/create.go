@@ -163,6 +163,7 @@ func (s *Store) madeRoom(ctx context.Context, user userKeys, answer []any) error
 			return fmt.Errorf("%w: not a number", session.ErrCorrupt)
 		}
 		s.memory.limited(user.order, oldest)
+		s.countChange(ctx, user)
 	}
 	s.ended(ctx, user, list[1:])
 	return nil

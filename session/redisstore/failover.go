@@ -110,6 +110,19 @@ func (s *Store) ended(ctx context.Context, user userKeys, members []string) {
 	}
 }
 
+// countChange makes what was just done to a user a change of theirs, and remembers it for the
+// user as a whole: a Redis that does not know of it is behind. Failing that, this instance alone
+// denies what it has ended.
+func (s *Store) countChange(ctx context.Context, user userKeys) {
+	v, err := s.run(ctx, discardScript, []string{user.epoch, user.last})
+	if err != nil {
+		return
+	}
+	if change, err := okNumber(v); err == nil {
+		s.memory.made.changed(user.base, change)
+	}
+}
+
 // maxDiscard is how many sessions one script discards, so that it blocks nobody for long.
 const maxDiscard = 100
 

@@ -67,6 +67,14 @@ func (m *stamps) raise(user userKeys, record string, n stamp, change uint64) {
 	m.sessions.update(record, func(held stamp) stamp { return held.raised(n) })
 }
 
+// changed remembers a change of a user that no mark remembers.
+func (m *marks) changed(user string, change uint64) {
+	m.users.update(user, func(held share) share {
+		held.last = max(held.last, change)
+		return held
+	})
+}
+
 // admit reports whether a user has room for one more stamp, and otherwise remembers the change.
 func (m *stamps) admit(user string, change uint64) bool {
 	admitted := false

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Removes what is left of sessions of a user that have ended, which is a change of the user.
--- KEYS: user epoch, changes, then session, last use and refresh family of each
+-- KEYS: user epoch, changes, then session, last use and refresh family of each, if any
 -- Returns {'ok', last change of the user}.
 for k = 3, #KEYS do redis.call('UNLINK', KEYS[k]) end
 local time = redis.call('TIME')
