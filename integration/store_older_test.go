@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -154,4 +156,43 @@ func TestWhatALoweredLimitHasEndedIsBackBeforeAnyoneAsksForIt(t *testing.T) {
 		})
 	}
 	f.eventually("a bystander is as it was", func() error { _, err := stranger.Load(ctx, other.Ref()); return err })
+}
+
+// A change that is asked for again, because its answer was lost or it was on too few replicas,
+// writes something even where nothing is left to do: WAIT speaks of the last write of its own
+// connection, and would vouch for nothing after a script that only reads.
+func TestARepeatedChangeIsAWriteThatReplicasAreAskedFor(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	ctx := t.Context()
+	s := f.create()
+	if _, err := f.store.Load(ctx, s.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	step := session.RefreshStep{Presented: digest("first"), Next: digest("second"), Grace: time.Minute}
+	for name, change := range map[string]func() error{
+		"RevokeOthers without others": func() error { return f.store.RevokeOthers(ctx, s.Ref()) },
+		"a refresh that is repeated":  func() error { _, err := f.store.Refresh(ctx, s.Ref(), step); return err },
+	} {
+		if err := change(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		before := unsaved(t, f.raw)
+		if err := change(); err != nil {
+			t.Fatalf("%s, again: %v", name, err)
+		}
+		if after := unsaved(t, f.raw); after == before {
+			t.Errorf("%s writes nothing the second time", name)
+		}
+	}
+}
+
+// unsaved is how many writes there were since the last snapshot.
+func unsaved(t *testing.T, raw *redis.Client) string {
+	t.Helper()
+	info, err := raw.InfoMap(t.Context(), "persistence").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info["Persistence"]["rdb_changes_since_last_save"]
 }

@@ -7,8 +7,12 @@
 -- Returns {'ok', user epoch}, {'gone'}, {'moved'} when the user has another epoch, or
 -- {'conflict'}. Where there is no other session that is no event, but the epoch moves on all the
 -- same: a Redis that is set back has others again, and they are to be dead then.
+-- WAIT speaks of the last write of its connection, so a call that is repeated writes as well.
 local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'x')
-if row[1] and row[2] == ARGV[6] then return {'ok', ARGV[4]} end -- by this very call
+if row[1] and row[2] == ARGV[6] then -- by this very call
+  redis.call('PEXPIREAT', KEYS[1], row[3])
+  return {'ok', ARGV[4]}
+end
 if not row[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {'gone'} end
 if redis.call('GET', KEYS[3]) ~= ARGV[2] then return {'moved'} end
 local live_until = redis.call('ZSCORE', KEYS[4], ARGV[1])

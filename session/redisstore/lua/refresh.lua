@@ -62,6 +62,7 @@ if current and not behind then
   return {'ok', now, now, row[1], row[2], ARGV[4], steps, change}
 end
 if again and not behind then
+  redis.call('PEXPIREAT', KEYS[4], row[4]) -- a write that WAIT speaks of, see others.lua
   return {'repeated', now, last, row[1], row[2], family[3], taken, false}
 end
 if not family[1] and not behind then return {'gone'} end -- lost, or never there: no theft
