@@ -56,10 +56,14 @@ func TestAPanicOrAnErrorBesideAnAllowOfAnIndexDenies(t *testing.T) {
 	outage := errors.New("down")
 	r := Request{Tenant: tenant.MustParse("acme"), Subject: Subject{ID: "alice", Roles: RoleNames{"editor", "viewer"}}, Action: "GET", Object: Route("/a")}
 	for name, answer := range map[string]func([]any) (bool, []string, error){
-		"a panic":                     func([]any) (bool, []string, error) { panic("index") },
-		"an error beside an allow":    func([]any) (bool, []string, error) { return true, []string{"p"}, outage },
-		"an error for the last name":  func(v []any) (bool, []string, error) { return true, []string{"p"}, map[any]error{"role:viewer": outage}[v[3]] },
-		"an error for the first name": func(v []any) (bool, []string, error) { return true, []string{"p"}, map[any]error{"alice": outage}[v[3]] },
+		"a panic":                  func([]any) (bool, []string, error) { panic("index") },
+		"an error beside an allow": func([]any) (bool, []string, error) { return true, []string{"p"}, outage },
+		"an error for the last name": func(v []any) (bool, []string, error) {
+			return true, []string{"p"}, map[any]error{"role:viewer": outage}[v[3]]
+		},
+		"an error for the first name": func(v []any) (bool, []string, error) {
+			return true, []string{"p"}, map[any]error{"alice": outage}[v[3]]
+		},
 		"a panic for the last name": func(v []any) (bool, []string, error) {
 			if v[3] == "role:viewer" {
 				panic("index")

@@ -67,8 +67,8 @@ func (m *stamps) raise(user userKeys, record string, n stamp, change uint64) {
 	m.sessions.update(record, func(held stamp) stamp { return held.raised(n) })
 }
 
-// changed remembers a change of a user that no mark remembers.
-func (m *marks) changed(user string, change uint64) {
+// changed remembers a change of a user that no stamp remembers.
+func (m *stamps) changed(user string, change uint64) {
 	m.users.update(user, func(held share) share {
 		held.last = max(held.last, change)
 		return held
