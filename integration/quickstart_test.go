@@ -24,7 +24,7 @@ import (
 // program builds a main package of the repository once and returns the binary.
 var programs sync.Map // package path → func() (string, error)
 
-func program(t *testing.T, pkg string) string {
+func program(t testing.TB, pkg string) string {
 	t.Helper()
 	build, _ := programs.LoadOrStore(pkg, sync.OnceValues(func() (string, error) {
 		dir, err := os.MkdirTemp("", "reeve-program-")

@@ -48,7 +48,7 @@ func TestAServerThatComesBackOlderWithoutARestartIsToldAgain(t *testing.T) {
 	other, s := f.create(), draft()
 	s.Tenant = globex
 	f.eventually("a session is created", func() (err error) {
-		s, err = knowing.Create(t.Context(), s, session.Creation{Lifetime: time.Hour})
+		s, err = knowing.Create(t.Context(), s, session.CreateOptions{Lifetime: time.Hour})
 		return err
 	})
 	keepLoading(t, knowing, other.Ref())
@@ -143,7 +143,7 @@ func TestWhatALoweredLimitHasEndedIsBackBeforeAnyoneAsksForIt(t *testing.T) {
 	all := f.legacy(250)
 	b.server.Save()
 	f.eventually("a sign-in at a lowered limit", func() error {
-		_, err := store.Create(ctx, draft(), session.Creation{Lifetime: time.Hour, Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest}})
+		_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour, Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest}})
 		return err
 	})
 	b.crash()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -42,7 +43,7 @@ func TestEveryProgramThatServesSetsTimeouts(t *testing.T) {
 	}
 }
 
-var goBlock = regexp.MustCompile("(?s)```go\n(package .*?)```")
+var goBlock = regexp.MustCompile("(?s)```go[^\n]*\n(package .*?)```")
 
 // programs returns the source of every program that documents and examples show.
 func programs(t *testing.T) map[string]string {
@@ -76,8 +77,8 @@ func programs(t *testing.T) map[string]string {
 			found[rel] = string(text)
 			return nil
 		}
-		for _, block := range goBlock.FindAllStringSubmatch(string(text), -1) {
-			found[rel] += block[1]
+		for i, block := range goBlock.FindAllStringSubmatch(string(text), -1) {
+			found[rel+" block "+strconv.Itoa(i+1)] = block[1]
 		}
 		return nil
 	})
