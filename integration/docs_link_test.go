@@ -101,8 +101,8 @@ func anchorOf(heading string) string {
 func TestEverySymbolOfThePagesExists(t *testing.T) {
 	folders := map[string]string{}
 	for _, dir := range []string{
-		"authz", "authz/authztest", "authz/policy", "authz/policy/policytest", "authz/policy/redispolicy", "middleware",
-		"session", "session/memstore", "session/redisstore", "session/sessiontest", "session/token", "session/token/jwks", "tenant",
+		"authz", "authz/authztest", "authz/policy", "authz/policy/casbinindex", "authz/policy/filepolicy", "authz/policy/policytest", "authz/policy/redispolicy", "middleware",
+		"session", "session/cachestore", "session/memstore", "session/redisstore", "session/sessiontest", "session/token", "session/token/jwks", "tenant",
 	} {
 		folders[path.Base(dir)] = dir
 	}

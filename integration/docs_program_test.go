@@ -27,10 +27,13 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authztest"
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/session/token/jwks"
@@ -44,7 +47,10 @@ var (
 	_ middleware.DPoP
 	_ netip.Prefix
 	_ time.Duration
-	_ redispolicy.Revision
+	_ redispolicy.Publication
+	_ casbinindex.Plan
+	_ filepolicy.Stats
+	_ cachestore.Stats
 	_ jwks.Config
 	_ policytest.Case
 	_ = fmt.Sprint

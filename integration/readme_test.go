@@ -160,15 +160,15 @@ func TestReadmeProgram(t *testing.T) {
 		return err == nil
 	})
 
-	store := open(t, redis, redisstore.Options{NameKey: secretKey(0), SealKeys: []session.SecretKey{secretKey(1)}})
-	sessions, err := session.NewManager(store, session.Options{Key: secretKey(2)})
+	store := open(t, redis, redisstore.Config{NameKey: secretKey(0), SealKeys: []session.SecretKey{secretKey(1)}})
+	sessions, err := session.NewManager(store, session.Config{Key: secretKey(2)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := sessions.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := sessions.Create(t.Context(), session.New{Tenant: acme, User: alice})
+	s, _, err := sessions.Create(t.Context(), session.SignIn{Tenant: acme, User: alice})
 	if err != nil {
 		t.Fatal(err)
 	}

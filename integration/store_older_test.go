@@ -143,7 +143,7 @@ func TestWhatALoweredLimitHasEndedIsBackBeforeAnyoneAsksForIt(t *testing.T) {
 	all := f.legacy(250)
 	b.server.Save()
 	f.eventually("a sign-in at a lowered limit", func() error {
-		_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour, Limit: session.Limit{Sessions: 2, Policy: session.EvictOldest}})
+		_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour, Limit: session.SessionLimit{Sessions: 2, Policy: session.EvictOldest}})
 		return err
 	})
 	b.crash()
