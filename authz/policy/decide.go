@@ -15,7 +15,7 @@ func (s *snapshot) decide(r *Request, q *query) Decision {
 	return s.combine(s.candidates(names[:0], hits[:0], r, q), r)
 }
 
-// ask begins a question: it takes the hashes of what a valid request says.
+// hash begins a query: it takes the hashes of what a valid request says.
 func (s *snapshot) hash(r *Request) (q query) {
 	n, o := s.names, &r.Object
 	q.tenant.Hash = n.tenants.Hash(r.Tenant.String())
@@ -31,8 +31,8 @@ func (s *snapshot) hash(r *Request) (q query) {
 	return q
 }
 
-// fetch has all places fetched that the answer is likely to need. Among many rules these are
-// far away in memory, and arrive together. It is a hint: it returns nothing, it changes nothing,
+// prefetch fetches the memory that the answer is likely to need. Among many rules it is far away,
+// and arrives together. It is a hint: it returns nothing, it changes nothing,
 // and no decision depends on it.
 func (s *snapshot) prefetch(q *query) {
 	n := s.names
@@ -50,7 +50,7 @@ func (s *snapshot) prefetch(q *query) {
 	s.shared.prefetch(lookup.Term{}, q)
 }
 
-// settle gives a question its numbers, and takes from it what the policy does not mention.
+// resolve gives a query its numbers, and takes from it what the policy does not mention.
 func (s *snapshot) resolve(q *query, r *Request) {
 	n, o := s.names, &r.Object
 	n.tenants.Resolve(&q.tenant, r.Tenant.String())
@@ -69,18 +69,18 @@ func (s *snapshot) resolve(q *query, r *Request) {
 	n.objects.Resolve(&q.rest, q.name)
 }
 
-// hits appends the rules that are for the caller, action and object of a settled question.
+// candidates appends the rules that are for the caller, action and object of a resolved query.
 // names is room for the caller's names.
 func (s *snapshot) candidates(names []uint32, hits []mark, r *Request, q *query) []mark {
 	var begin [16]lookup.Term
 	prefixes := begin[:0]
-	if (s.shared.kinds[0] | s.own.kinds[q.tenant.Id]).prefixes() {
+	if (s.shared.kinds[0] | s.own.kinds[q.tenant.ID]).prefixes() {
 		prefixes = s.prefixes(prefixes, q)
 	}
 	c := s.caller(names, r, q)
 	var room [16]ruleGroup
 	list := s.shared.groupsFor(room[:0], lookup.Term{}, q, prefixes)
-	if q.tenant.Id != 0 {
+	if q.tenant.ID != 0 {
 		list = s.own.groupsFor(list, q.tenant, q, prefixes)
 	}
 	for i := range list {
@@ -89,7 +89,7 @@ func (s *snapshot) candidates(names []uint32, hits []mark, r *Request, q *query)
 	return hits
 }
 
-// weigh decides by the rules that are for this caller, action and object.
+// combine decides by the rules that are for this caller, action and object.
 func (s *snapshot) combine(hits []mark, r *Request) Decision {
 	sortMarks(hits)
 	d := Decision{Revision: s.revision}
@@ -137,12 +137,12 @@ func (s *snapshot) caller(ids []uint32, r *Request, q *query) caller {
 	}
 	ids = append(ids, s.names.authenticated)
 	if s.names.users.Resolve(&q.user, r.Subject.ID); q.user != (lookup.Term{}) {
-		ids = s.expandRoles(ids, s.names.who(q.user.Id), r, q.tenant.Id)
+		ids = s.expandRoles(ids, s.names.who(q.user.ID), r, q.tenant.ID)
 	}
 	if r.Subject.Roles != nil {
 		for i := range r.Subject.Roles.Len() {
 			if role := s.names.roles.Find(r.Subject.Roles.At(i)); role != 0 {
-				ids = s.expandRoles(ids, role, r, q.tenant.Id)
+				ids = s.expandRoles(ids, role, r, q.tenant.ID)
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func (s *snapshot) caller(ids []uint32, r *Request, q *query) caller {
 	return ids
 }
 
-// reach appends a name and every role that it has, near or far.
+// expandRoles appends a name and every role that it has, near or far.
 func (s *snapshot) expandRoles(ids []uint32, id uint32, r *Request, tenant uint32) []uint32 {
 	return append(append(ids, id), s.closures.Of(r.Tenant.String(), tenant, id)...)
 }

@@ -229,7 +229,7 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, query, err
 		}
 	}
 	s.resolve(&q, r)
-	if r.Object.Route == "" && !s.types.has(q.typ.Id) {
+	if r.Object.Route == "" && !s.types.has(q.typ.ID) {
 		return s, query{}, s.unknownType(r.Object.Type)
 	}
 	return s, q, nil

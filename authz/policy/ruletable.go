@@ -19,7 +19,7 @@ const (
 	markBits = iota
 )
 
-// lookup finds rules by tenant, action and what they cover.
+// ruleTable finds rules by tenant, action and what they cover.
 type ruleTable struct {
 	groups lookup.Groups
 	kinds  []kinds // by tenant
@@ -36,7 +36,7 @@ func (k kinds) has(s shape) bool { return k>>(s-1)&1 != 0 }
 
 func (k kinds) prefixes() bool { return k.has(coversPrefix) || k.has(coversPrefix+everyAction) }
 
-// newLookup takes the rules that are wanted.
+// newRuleTable takes the rules that are wanted.
 func newRuleTable(s *snapshot, wanted func(*rule) bool) ruleTable {
 	l := ruleTable{kinds: make([]kinds, s.names.tenants.Numbers())}
 	n := 0
@@ -76,20 +76,20 @@ func newRuleTable(s *snapshot, wanted func(*rule) bool) ruleTable {
 // keyOf is under what a rule is found.
 func keyOf(tenant, action, typ lookup.Term, s shape, rest lookup.Term) lookup.Key {
 	return lookup.NewKey(
-		lookup.ValuesOf(tenant.Id, action.Id, typ.Id<<3|uint32(s), rest.Id),
+		lookup.ValuesOf(tenant.ID, action.ID, typ.ID<<3|uint32(s), rest.ID),
 		lookup.ValuesOf(tenant.Hash, action.Hash, typ.Hash^uint32(s), rest.Hash),
 	)
 }
 
-// question is a request in terms, zero for what the policy does not mention.
+// query is a request in terms, zero for what the policy does not mention.
 type query struct {
 	tenant, user, action, typ, rest lookup.Term
 
 	name string // of the object, "" for one that no rule can name
 }
 
-// expect has the groups fetched that find is likely to look up, before the numbers of the
-// question are known.
+// prefetch fetches the groups that groupsFor is likely to look up, before the numbers of the
+// query are known.
 func (l *ruleTable) prefetch(tenant lookup.Term, q *query) {
 	if l.any.has(coversOne) && q.rest != (lookup.Term{}) {
 		l.groups.Prefetch(keyOf(tenant, q.action, q.typ, coversOne, q.rest))
@@ -99,15 +99,15 @@ func (l *ruleTable) prefetch(tenant lookup.Term, q *query) {
 	}
 }
 
-// hit is a group that a question leads to.
+// ruleGroup is a group that a query leads to.
 type ruleGroup struct {
 	lookup.Bucket
 	own bool // of the tenant's own rules
 }
 
-// find appends the groups of the rules for a question. Each rule is in one group.
+// groupsFor appends the groups of the rules for a query. Each rule is in one group.
 func (l *ruleTable) groupsFor(list []ruleGroup, tenant lookup.Term, q *query, prefixes []lookup.Term) []ruleGroup {
-	k := l.kinds[tenant.Id]
+	k := l.kinds[tenant.ID]
 	if k&(1<<everyAction-1) != 0 && q.action != (lookup.Term{}) {
 		list = l.shapes(list, k, tenant, q.action, q, prefixes)
 	}
@@ -118,7 +118,7 @@ func (l *ruleTable) groupsFor(list []ruleGroup, tenant lookup.Term, q *query, pr
 }
 
 func (l *ruleTable) shapes(list []ruleGroup, k kinds, tenant, action lookup.Term, q *query, prefixes []lookup.Term) []ruleGroup {
-	own := tenant.Id != 0
+	own := tenant.ID != 0
 	if k.has(coversOne) && q.rest != (lookup.Term{}) {
 		list = l.bucket(list, own, keyOf(tenant, action, q.typ, coversOne, q.rest))
 	}
@@ -144,7 +144,7 @@ func (l *ruleTable) bucket(list []ruleGroup, own bool, key lookup.Key) []ruleGro
 	return append(list, ruleGroup{b, own})
 }
 
-// beginnings appends how the name begins: a prefix ends where an id begins,
+// prefixes appends how the name begins: a prefix ends where an id begins,
 // or after a / or a :.
 func (s *snapshot) prefixes(list []lookup.Term, q *query) []lookup.Term {
 	if q.typ != (lookup.Term{}) && q.name != "" {

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// edge is one link of a place.
+// Edge is one link: a name has a role in a domain.
 type Edge struct{ Domain, Name, Role uint32 }
 
-// grants computes closures over links.
+// closer computes closures over links.
 type closer struct {
 	closures *Closures
 	depth    int
@@ -84,7 +84,7 @@ func (g *closer) meet(list []uint32, name uint32) []uint32 {
 	return append(list, name)
 }
 
-// reach appends what a name has by at most depth links.
+// expand appends what a name has by at most depth links.
 func (g *closer) expand(list []uint32, place, name uint32) []uint32 {
 	g.walk++
 	g.mark[name] = g.walk

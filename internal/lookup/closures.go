@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// maxClosure bounds the memory of closures: beyond, Casbin's manager is asked.
-const MaxRoles = 64 << 20 // roles listed, 4 bytes each
+// MaxRoles is how many roles Closures list altogether, of 4 bytes each.
+const MaxRoles = 64 << 20
 
-// roleClosures lists for every name that has roles all of them, near and far, by domain.
+// Closures list all roles of each name, near and far, by domain.
 type Closures struct {
 	domains  bool
 	homes    []home         // by name
@@ -39,7 +39,7 @@ const (
 	several = nowhere - 1
 )
 
-// of returns the roles of a name in a domain. Both are numbers; the text of the domain is
+// Of returns the roles of a name in a domain. Both are numbers; the text of the domain is
 // needed where it is covered by a pattern.
 func (c *Closures) Of(domain string, domainID, name uint32) []uint32 {
 	if int(name) >= len(c.homes) || c.homes[name].place == nowhere {
@@ -66,7 +66,7 @@ func spanKey(place, name uint32) Key {
 	return Key{at, at.hash()}
 }
 
-// expect has the place fetched where the roles of a name are looked up later.
+// Prefetch fetches the memory where the roles of a name are looked up later.
 func (c *Closures) Prefetch(name uint32) { prefetch(c.homes, uint64(name)) }
 
 func (c *Closures) place(domain string, id uint32) uint32 {
@@ -89,9 +89,10 @@ func (c *Closures) covering(domain string) uint32 {
 	return nowhere
 }
 
-// closeRoles computes the closures, or returns nil when they would be too large. With
-// patterns, a domain that holds a * covers, by keyMatch, all that begin as it does up to the
-// *; such coverings nest, so each place has at most one place above it.
+// CloseRows computes the closures of rows: a name, one of its roles and, with domains, the domain
+// where it has the role. Links are followed to a depth. It returns nil when more than [MaxRoles]
+// would be listed. With patterns, a domain that holds a * covers, by keyMatch, all that begin as it does up to the *.
+// Such coverings nest, so that each domain has at most one domain above it.
 func CloseRows(links [][]string, domains, patterns bool, depth int, t *Symbols) *Closures {
 	c := &Closures{domains: domains}
 	places := map[uint32]uint32{}
@@ -139,11 +140,12 @@ func CloseRows(links [][]string, domains, patterns bool, depth int, t *Symbols) 
 	return c
 }
 
-// closeEdges computes the closures of edges in numbered places, of which those of place 0 hold
-// in all. It sorts the edges, and returns nil when the closures would be too large.
-func CloseEdges(edges []Edge, places, names, depth int) *Closures {
+// CloseEdges computes the closures of edges in numbered domains, where those of domain 0 hold in
+// all. Domains and names are more than any number of one. It sorts the edges, and returns nil when
+// more than [MaxRoles] would be listed.
+func CloseEdges(edges []Edge, domains, names, depth int) *Closures {
 	c := &Closures{
-		domains: true, above: make([]uint32, places), places: make([]uint32, places), prefixes: []domainPrefix{{"", 0}},
+		domains: true, above: make([]uint32, domains), places: make([]uint32, domains), prefixes: []domainPrefix{{"", 0}},
 	}
 	c.above[0] = nowhere
 	g := closer{closures: c, depth: depth, edges: edges}
@@ -157,7 +159,7 @@ func CloseEdges(edges []Edge, places, names, depth int) *Closures {
 	return c
 }
 
-// settle moves what was computed in maps to where it is found without hashing.
+// arrange moves what was computed in maps to where it is found without hashing.
 func (c *Closures) arrange(spans map[uint64]span, names int) {
 	c.homes = slices.Repeat([]home{{place: nowhere}}, names)
 	for key, s := range spans {

@@ -6,22 +6,22 @@ import (
 	"slices"
 )
 
-// groups finds rules by the values of their keys: a look-up touches one line of a table, and
-// a second place only where several rules have the same values. The table is kept small:
-// among many rules a look-up takes as long as its line is far away, and of a small table more
-// is in the processor's cache.
+// Groups finds rules by their keys. A look-up touches one line of a table, and a second one only
+// where several rules have the same key. The table is kept small: among many rules the time of a
+// look-up is that of fetching its line from memory, and more of a small table is in the
+// processor's cache.
 type Groups struct {
 	packing packing
 	lines   []groupLine
-	entries []Entry // of the groups that have several, each sorted by who, then by rule
+	entries []Entry // of the groups that have several, each sorted by name, then by rule
 }
 
 // groupLine is as long as a line of the processor's cache. A group stands on the line that its
 // hash says, or on the next one that has room.
 type groupLine [4]groupSlot
 
-// groupSlot is a group. With one rule it stands in the slot, as who and rule; with several,
-// found[a:b] does. A slot without rules is zero.
+// groupSlot is a group. With one rule it stands in the slot, as name and rule; with several,
+// entries[a:b] do. A slot without rules is zero.
 type groupSlot struct {
 	key  uint64 // the packed values, and the bits below
 	a, b uint32
@@ -33,28 +33,31 @@ const (
 	keyBits = 62
 )
 
-// found is a rule in a group, under the number of the name that it is for.
+// Entry is a rule in a group, and the number of the name that the rule is for. What the numbers
+// mean is the business of those who make the groups.
 type Entry struct{ Name, Rule uint32 }
 
-// bucket is what a group has: one rule as who and rule, n rules in found[a:b], or nothing.
+// Bucket is a group that was looked up. N is how many rules it has. The one rule of a bucket that
+// has one stands in it, see [Bucket.Single]; several are read by [Groups.Entries].
 type Bucket struct{ a, b, N uint32 }
 
-// groupKey is under what a group is found: values, and a hash that is made of the hashes of
-// what the values are the numbers of. So the place is known before the numbers are.
+// Key is what a group is found by: values, and a hash. The hash is made of the hashes of the texts
+// that the values are the numbers of, so that the line is known, and can be fetched, before the
+// numbers are.
 type Key struct {
-	values
+	Values
 	Hash uint64
 }
 
-// newGroupKey is the key of four numbers, found by the hashes of what these are the numbers of.
-func NewKey(numbers, hashes values) Key { return Key{numbers, hashes.hash()} }
+// NewKey returns the key of four numbers, and of the hashes of the texts that they number.
+func NewKey(numbers, hashes Values) Key { return Key{numbers, hashes.hash()} }
 
-// single returns the rule of a bucket that has one.
+// Single returns the rule of a bucket whose N is 1.
 func (b Bucket) Single() Entry { return Entry{b.a, b.b} }
 
-// find returns what stands under a key.
+// Find returns the group of a key, and a Bucket whose N is 0 where there is none.
 func (g *Groups) Find(key Key) Bucket {
-	packed, ok := g.packing.pack(key.values)
+	packed, ok := g.packing.pack(key.Values)
 	if !ok {
 		return Bucket{}
 	}
@@ -68,7 +71,7 @@ func (g *Groups) Find(key Key) Bucket {
 	}
 }
 
-// expect has the place fetched where a key is looked up later.
+// Prefetch fetches the line where a key is looked up later.
 func (g *Groups) Prefetch(key Key) { prefetch(g.lines, g.line(key.Hash)) }
 
 func (g *Groups) line(hash uint64) uint64 {
@@ -107,12 +110,12 @@ func (g *Groups) slot(packed, hash uint64) *groupSlot {
 	}
 }
 
-// newGroups makes groups of rules: all[i] under keys[i].
+// NewGroups makes groups of rules: all[i] under keys[i].
 func NewGroups(keys []Key, all []Entry) Groups {
 	g := Groups{packing: newPacking(keys)}
 	packed := make([]uint64, len(keys))
 	for i := range keys {
-		packed[i] = g.packing.add(keys[i].values)
+		packed[i] = g.packing.add(keys[i].Values)
 	}
 	if n := g.count(packed, keys, len(keys)); n < len(keys) {
 		g.count(packed, keys, n)
@@ -150,7 +153,7 @@ func (g *Groups) count(packed []uint64, keys []Key, room int) (distinct int) {
 	return distinct
 }
 
-// place gives the groups of several rules their place in found.
+// place gives the groups of several rules their part of entries.
 func (g *Groups) place() {
 	from := uint32(0)
 	for i := range g.lines {
@@ -176,7 +179,8 @@ func (g *Groups) several(yield func(*groupSlot) bool) {
 	}
 }
 
-// in returns the rules of a bucket. One that is alone stands in room.
+// Entries returns the rules of a bucket, sorted by name, then by rule. The caller gives room for a
+// single one, so that nothing is allocated. The slice must not be written to.
 func (g *Groups) Entries(b Bucket, room *[1]Entry) []Entry {
 	switch b.N {
 	case 0:
@@ -188,7 +192,7 @@ func (g *Groups) Entries(b Bucket, room *[1]Entry) []Entry {
 	return g.entries[b.a:b.b]
 }
 
-// largest counts the rules of the largest group, or those that it has for one name.
+// Largest counts the rules of the largest group, or those that it has for one name.
 func (g *Groups) Largest(forOne bool) int {
 	most := min(1, len(g.lines))
 	for s := range g.several {
@@ -208,19 +212,19 @@ func (g *Groups) Largest(forOne bool) int {
 	return most
 }
 
-// foundFor returns the rules of a group that are for who.
-func EntriesFor(group []Entry, who uint32) []Entry {
+// EntriesFor returns the rules of a group that are for a name.
+func EntriesFor(group []Entry, name uint32) []Entry {
 	low, high := 0, len(group)
 	for low < high {
 		mid := int(uint(low+high) >> 1)
-		if group[mid].Name < who {
+		if group[mid].Name < name {
 			low = mid + 1
 		} else {
 			high = mid
 		}
 	}
 	to := low
-	for to < len(group) && group[to].Name == who {
+	for to < len(group) && group[to].Name == name {
 		to++
 	}
 	return group[low:to]

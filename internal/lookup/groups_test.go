@@ -36,18 +36,18 @@ func TestGroupsFindWhatAMapFinds(t *testing.T) {
 				}
 				var keys []Key
 				var all []Entry
-				want := map[values][]Entry{}
+				want := map[Values][]Entry{}
 				for range n {
 					k, f := key(), Entry{random.Uint32N(5), random.Uint32()}
 					keys, all = append(keys, k), append(all, f)
-					want[k.values] = append(want[k.values], f)
+					want[k.Values] = append(want[k.Values], f)
 				}
 				g := NewGroups(keys, all)
 				// What is there, what is near it, and anything.
 				for _, k := range slices.Clone(keys[:min(n, 100)]) {
 					for bit := range 64 {
-						near := Key{values{k.first ^ 1<<bit, k.second}, 0}
-						near.Hash = near.values.hash() & c.hash
+						near := Key{Values{k.first ^ 1<<bit, k.second}, 0}
+						near.Hash = near.Values.hash() & c.hash
 						keys = append(keys, near)
 					}
 				}
@@ -59,8 +59,8 @@ func TestGroupsFindWhatAMapFinds(t *testing.T) {
 				}
 				for _, k := range keys {
 					var room [1]Entry
-					if got := g.Entries(g.Find(k), &room); !slices.Equal(got, want[k.values]) {
-						t.Fatalf("%d keys, %x: %v, want %v", n, k.values, got, want[k.values])
+					if got := g.Entries(g.Find(k), &room); !slices.Equal(got, want[k.Values]) {
+						t.Fatalf("%d keys, %x: %v, want %v", n, k.Values, got, want[k.Values])
 					}
 				}
 			}

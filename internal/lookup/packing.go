@@ -2,15 +2,16 @@ package lookup
 
 import "math/bits"
 
-// values are four numbers, two and two: the values of a key.
-type values struct{ first, second uint64 }
+// Values are the four numbers of a key, two and two.
+type Values struct{ first, second uint64 }
 
-func ValuesOf(a, b, c, d uint32) values {
-	return values{uint64(a)<<32 | uint64(b), uint64(c)<<32 | uint64(d)}
+// ValuesOf puts four numbers together.
+func ValuesOf(a, b, c, d uint32) Values {
+	return Values{uint64(a)<<32 | uint64(b), uint64(c)<<32 | uint64(d)}
 }
 
 // hash spreads the values over all bits of the result.
-func (v values) hash() uint64 {
+func (v Values) hash() uint64 {
 	const a, b, c = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9
 	h := v.first*a ^ v.second*b
 	return (h ^ h>>32) * c
@@ -20,12 +21,12 @@ func (v values) hash() uint64 {
 // has as many bits as the largest needs. Where these are too many, the keys are numbered.
 type packing struct {
 	a, b, c, d uint8             // bits
-	wide       map[values]uint64 // nil where the bits suffice
+	wide       map[Values]uint64 // nil where the bits suffice
 }
 
 // newPacking makes a packing for some keys.
 func newPacking(keys []Key) packing {
-	var or values
+	var or Values
 	for i := range keys {
 		or.first |= keys[i].first
 		or.second |= keys[i].second
@@ -35,13 +36,13 @@ func newPacking(keys []Key) packing {
 		c: uint8(bits.Len32(uint32(or.second >> 32))), d: uint8(bits.Len32(uint32(or.second))),
 	}
 	if int(p.a)+int(p.b)+int(p.c)+int(p.d) > keyBits {
-		p.wide = map[values]uint64{}
+		p.wide = map[Values]uint64{}
 	}
 	return p
 }
 
 // pack returns the number of values, and false for values that no key has.
-func (p *packing) pack(v values) (uint64, bool) {
+func (p *packing) pack(v Values) (uint64, bool) {
 	if p.wide != nil {
 		n, ok := p.wide[v]
 		return n, ok
@@ -54,7 +55,7 @@ func (p *packing) pack(v values) (uint64, bool) {
 }
 
 // add returns the number of the values of a key.
-func (p *packing) add(v values) uint64 {
+func (p *packing) add(v Values) uint64 {
 	if p.wide != nil {
 		if _, ok := p.wide[v]; !ok {
 			p.wide[v] = uint64(len(p.wide))

@@ -1,3 +1,13 @@
+// Package lookup finds numbers by texts, rules by numbers, and the roles of a name: the tables that
+// the policy engine and the Casbin index stand on.
+//
+// For most uses, make a [Symbols], add every text, seal it, and make [Groups] of what the rules
+// hold. [Closures] lists the roles of each name. After that nothing changes, so that all methods
+// are safe for concurrent use.
+//
+// The package knows no rule, no tenant and no request. It is the only one with unsafe code and
+// assembly, which do no more than hint at memory that is read soon; the build tag purego leaves
+// them out.
 package lookup
 
 import (
@@ -5,38 +15,39 @@ import (
 	"math"
 )
 
-// texts numbers the strings of a policy from 1. A string that no rule and no role mentions
-// has no number, and none is ever given: a request stores nothing.
+// Symbols give numbers from 1 to texts. A text that was not added before Seal has no number and is
+// given none: looking it up stores nothing.
 //
-// It is an open-addressed table. The number of a text is its place there: the processor knows
+// It is an open-addressed table. The number of a text is its slot there: the processor knows
 // it from the hash, and fetches what stands under the number in other tables while it still
-// waits for the text to compare; see term. A short text stands in its slot, on the same line of the
+// waits for the text to compare; see [Term]. A short text stands in its slot, on the same line of the
 // cache. The hash is seeded anew for each table: nobody can choose names that collide.
 type Symbols struct {
 	seed  maphash.Seed
 	slots []symbolSlot // an even number
 	bytes string       // every text, one after the other
-	Full  bool         // there was no room for some text
+	Full  bool         // some text had no room: all together are longer than 4 GiB
 
-	building []byte   // instead of all, until seal
+	building []byte   // instead of bytes, until seal
 	added    []uint32 // by slot, until seal: how many texts there were with this one
 	count    int      // of texts
 }
 
-// term is a text that somebody asks about: its hash, which is known at once and never 0, and
-// its number, which has to be looked up. The zero term is no text, or one without a number.
-type Term struct{ Hash, Id uint32 }
+// Term is a text that is looked up: its hash, which is known at once and never 0, and its number,
+// which [Symbols.Resolve] finds. The zero term is no text, or one without a number.
+type Term struct{ Hash, ID uint32 }
 
-// textSlot is empty when size is 0.
+// symbolSlot is empty when size is 0.
 type symbolSlot struct {
 	hash  uint32
-	from  uint32 // in all
+	from  uint32 // in bytes
 	size  uint32 // and 1
 	short [shortSymbol]byte
 }
 
 const shortSymbol = 20 // bytes that have room in a slot
 
+// NewSymbols returns a table without texts.
 func NewSymbols() *Symbols {
 	t := &Symbols{seed: maphash.MakeSeed()}
 	t.resize(16)
@@ -76,26 +87,27 @@ func (t *Symbols) next(hash, at uint32) uint32 {
 	return at
 }
 
+// Hash returns the hash of a text, which is never 0.
 func (t *Symbols) Hash(s string) uint32 { return uint32(maphash.String(t.seed, s)) | 1 }
 
-// guess is the number that the text with a hash has, when it has one and stands where it is
+// LikelyNumber is the number that the text with a hash has, when it has one and stands where it is
 // looked for first.
 func (t *Symbols) LikelyNumber(hash uint32) uint32 { return t.first(hash) + 1 }
 
-// fetch has the place fetched where the number of a text with a term's hash is looked up.
+// Prefetch fetches the slot where the number of a text with a term's hash is looked up.
 func (t *Symbols) Prefetch(k Term) { prefetch(t.slots, uint64(t.first(k.Hash))) }
 
-// settle looks up the number of s, which was expected or not.
+// Resolve looks up the number of s. It takes the hash of s unless the term has it already.
 func (t *Symbols) Resolve(k *Term, s string) {
 	if k.Hash == 0 {
 		k.Hash = t.Hash(s)
 	}
-	if k.Id = t.lookUp(k.Hash, s); k.Id == 0 {
+	if k.ID = t.lookUp(k.Hash, s); k.ID == 0 {
 		*k = Term{}
 	}
 }
 
-// term returns the term that has a number, the zero term for 0.
+// Term returns the term that has a number, the zero term for 0.
 func (t *Symbols) Term(id uint32) Term {
 	if id == 0 {
 		return Term{}
@@ -103,7 +115,7 @@ func (t *Symbols) Term(id uint32) Term {
 	return Term{t.slots[id-1].hash, id}
 }
 
-// add returns how many texts there were when s was first added, itself included. Seal turns
+// Add returns how many texts there were when s was first added, itself included. Seal turns
 // that into its number. It copies s, so that the table pins nothing of what it was made from.
 func (t *Symbols) Add(s string) uint32 {
 	hash := t.Hash(s)
@@ -131,7 +143,7 @@ func (t *Symbols) Add(s string) uint32 {
 	return t.added[at]
 }
 
-// seal ends adding, and gives back what the table has grown too large by. It returns the
+// Seal ends adding, and gives back what the table has grown too large by. It returns the
 // number of each text by what add returned.
 func (t *Symbols) Seal() []uint32 {
 	t.resize(t.count*3/2&^1 + 2)
@@ -145,7 +157,7 @@ func (t *Symbols) Seal() []uint32 {
 	return numbers
 }
 
-// find returns the number of s, 0 when it has none. It works once the texts are sealed.
+// Find returns the number of s, 0 when it has none. It works once the texts are sealed.
 func (t *Symbols) Find(s string) uint32 { return t.lookUp(t.Hash(s), s) }
 
 func (t *Symbols) lookUp(hash uint32, s string) uint32 {
@@ -170,10 +182,10 @@ func (t *Symbols) is(slot *symbolSlot, s string) bool {
 	return t.bytes[slot.from:][:len(s)] == s
 }
 
-// numbers is more than any number given.
+// Numbers is more than any number given.
 func (t *Symbols) Numbers() int { return len(t.slots) + 1 }
 
-// text returns the string that has a number, "" for 0.
+// Text returns the string that has a number, "" for 0.
 func (t *Symbols) Text(id uint32) string {
 	if id == 0 {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"github.com/reevehq/reeve/internal/lookup"
 )
 
-// candidate is a rule that a part found: it matches when what the part leaves to verify
+// candidate is a rule that a partition found: it matches when what the partition leaves to verify
 // holds.
 type candidate struct {
 	rule      uint32
@@ -165,7 +165,7 @@ func sortCandidates(list []candidate) {
 	}
 }
 
-// find appends every rule that may match, but for those of always.
+// candidates appends every rule that may match, but for those of always.
 func (q *query) candidates(list []candidate) []candidate {
 	var at keyValues
 	for i, p := range q.v.partitions {
@@ -183,7 +183,7 @@ func (q *query) candidates(list []candidate) []candidate {
 	return list
 }
 
-// probe looks up every combination of what the keys from n on may be.
+// lookUp looks up every combination of what the keys from n on may be.
 func (q *query) lookUp(list []candidate, i int32, p *partition, n int, at *keyValues) []candidate {
 	for ; n < p.valued(); n++ {
 		k := p.keys[n]
@@ -263,7 +263,7 @@ func appendFor(list []candidate, c candidate, group []lookup.Entry, who uint32) 
 	return list
 }
 
-// holder returns the roles of who asks, looked up once.
+// callerRoles returns the caller's roles, looked up once.
 func (q *query) callerRoles(i int) *callerRoles {
 	h := &q.roles[i]
 	if h.done {
@@ -271,7 +271,7 @@ func (q *query) callerRoles(i int) *callerRoles {
 	}
 	h.done = true
 	k := &q.v.roleKeys[i]
-	h.self = q.term(k.source).Id
+	h.self = q.term(k.source).ID
 	closures := q.v.sections[k.section].closures
 	if closures == nil {
 		domain := k.domain.text
@@ -288,7 +288,7 @@ func (q *query) callerRoles(i int) *callerRoles {
 	if k.domain.source < 0 {
 		h.has = closures.Of(k.domain.text, q.v.texts.Find(k.domain.text), h.self)
 	} else {
-		h.has = closures.Of(q.input(k.domain.source).s, q.term(k.domain.source).Id, h.self)
+		h.has = closures.Of(q.input(k.domain.source).s, q.term(k.domain.source).ID, h.self)
 	}
 	return h
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/reevehq/reeve/internal/lookup"
 )
 
-// view is a model's matcher, effect and rules, made ready to decide. A model has one, and
+// compiledModel is a model's matcher, effect and rules, made ready to decide. A model has one, and
 // one more for each EnforceContext that it is asked with.
 type compiledModel struct {
 	texts    *lookup.Symbols
@@ -33,7 +33,7 @@ type compiledModel struct {
 	targets                []*roleTargets // by g section, nil where names are no patterns
 
 	partitions    []*partition
-	always        []uint32 // rules that no part finds, sorted
+	always        []uint32 // rules that no partition finds, sorted
 	preconditions []precondition
 	prefetched    []int // see foresee
 	pathKeys      []pathKey
@@ -64,7 +64,7 @@ func parseEffectKind(text string) (effectKind, bool) {
 	return 0, false
 }
 
-// newView prepares a model for the sections that ctx names.
+// newCompiledModel prepares a model for the sections that ctx names.
 func (ix *Index) newCompiledModel(ctx casbin.EnforceContext) (*compiledModel, error) {
 	v, err := ix.parsedModel(ctx)
 	if err != nil {
@@ -76,7 +76,7 @@ func (ix *Index) newCompiledModel(ctx casbin.EnforceContext) (*compiledModel, er
 	return v, nil
 }
 
-// parsedView compiles what the sections of ctx say, and finds no rules yet.
+// parsedModel compiles what the sections of ctx say, and finds no rules yet.
 func (ix *Index) parsedModel(ctx casbin.EnforceContext) (*compiledModel, error) {
 	r, err := ix.defined("r", ctx.RType)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// asked counts what following links costs in the sections that are keys, and what is asked
+// addCosts counts what following links costs in the sections that are keys, and what is asked
 // where rules are scanned.
 func (p *Plan) addCosts(v *compiledModel) {
 	seen := map[int]bool{}

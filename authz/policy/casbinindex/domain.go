@@ -10,7 +10,7 @@ import (
 	"github.com/reevehq/reeve/internal/lookup"
 )
 
-// linkPlaces are the domains of the rows of a g section, and which of them count where. It
+// domainTable are the domains of the rows of a g section, and which of them count where. It
 // never changes.
 type domainTable struct {
 	single  bool              // one place, whatever the domain
@@ -19,7 +19,7 @@ type domainTable struct {
 	match   *nameMatcher      // nil where domains are no patterns; by place
 }
 
-// newLinkPlaces numbers the domains of rows, and matches them with each other as Casbin does
+// newDomainTable numbers the domains of rows, and matches them with each other as Casbin does
 // when it copies the rows of a pattern into the domains that it covers.
 func newDomainTable(name string, links [][]string, domains bool, fn rbac.MatchingFunc, t *lookup.Symbols) (*domainTable, []uint32, error) {
 	p := &domainTable{single: !domains, numbers: map[uint32]uint32{}, counts: [][]uint32{{0}}}

@@ -21,7 +21,7 @@ const (
 	exprCall      // fn
 	exprRole      // at: a g section; args as in g(…)
 	exprEval      // at: the field of the rule that holds an expression
-	exprGovaluate // opaque, evaluated by govaluate
+	exprGovaluate // evaluated by govaluate
 	exprFail      // always an error: why
 )
 

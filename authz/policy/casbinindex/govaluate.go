@@ -9,7 +9,7 @@ import (
 	"github.com/casbin/govaluate"
 )
 
-// opaque is a piece of a matcher that only govaluate understands, such as arithmetic.
+// govaluateExpr is a piece of a matcher that only govaluate understands, such as arithmetic.
 type govaluateExpr struct {
 	tokens    []govaluate.ExpressionToken // with accessors as variables, and eval as itself
 	accessor  map[string][]string
@@ -91,7 +91,7 @@ func (l *language) evalField(tokens []govaluate.ExpressionToken) (int, bool) {
 	return field, ok && strings.HasPrefix(name, "p")
 }
 
-// opaqueParameters answers govaluate's questions.
+// govaluateParameters answers govaluate's questions.
 type govaluateParameters struct {
 	v        *compiledModel
 	rvals    []any

@@ -1,3 +1,18 @@
+// Package casbinindex decides by any Casbin v2 model and answers what Casbin answers. It finds the
+// rules by look-up instead of evaluating all of them.
+//
+// For most uses, a service that has an enforcer changes one line:
+//
+//	ix, err := casbinindex.New(enforcer.GetModel(), casbinindex.Config{})
+//	…
+//	allowed, err := ix.Enforce("alice", "tenant1", "data1", "read")
+//
+// If the model and the policy are files, use [Load], or [LoadFS] for embedded ones: they refuse
+// what Casbin's file adapter passes over. If the index has to stand behind the middleware of this module,
+// use policy.FromIndex. If there is no Casbin policy yet, use policy.Load, which has conditions
+// that are checked at load, explanations and tenants in files of their own.
+//
+// [Index.Plan] tells what is found by look-up and what is still evaluated.
 package casbinindex
 
 import (
@@ -11,20 +26,11 @@ import (
 	"github.com/reevehq/reeve/internal/lookup"
 )
 
-// Index decides by any Casbin model, and answers what Casbin answers, but finds the rules by
-// look-up instead of evaluating all of them. A service that has an enforcer changes one
-// line:
+// Index decides by a Casbin model. It never changes: after an edit of the rules, make a new one.
+// Its methods are safe for concurrent use. The zero Index denies with [ErrNotLoaded].
 //
-//	ix, err := policy.NewIndex(enforcer.GetModel())
-//	…
-//	allowed, err := ix.Enforce("alice", "tenant1", "data1", "read")
-//
-// [Index.Plan] says what is found by look-up and what is not. An Index never changes: after
-// an edit of the rules, make a new one. Its methods are safe for concurrent use. The zero
-// Index denies with [ErrNotLoaded].
-//
-// Whatever is an error to Casbin is an error here, and denies. These are an error here and
-// none, or worse, to Casbin:
+// Whatever is an error to Casbin is an error here, and denies. These are errors here, where
+// Casbin accepts them or fails in a worse way:
 //
 //   - An attribute that names a method, or a function in a map. Casbin calls it, so that the
 //     text of a rule runs the service's code.
@@ -33,12 +39,13 @@ import (
 //   - eval within eval, more than 8 deep. Casbin overflows the stack, which no service
 //     survives.
 //
-// A panic of Casbin's, such as on a pattern that does not compile, is an error without a
-// stack trace. A matcher, an effect or a definition that Casbin refuses at each request is
-// refused by NewIndex. Where Casbin keeps every name it was ever asked about, and answers by
-// what it kept, an Index keeps none: it answers as an enforcer that has been asked nothing. A
-// name that is no pattern is no error where g matches names: only the policy's are patterns. EnableEnforce and EnableAcceptJsonRequest have no counterpart: there is no
-// switch that allows everything, and a text that looks like JSON stays a text.
+// A panic in one of Casbin's functions, such as on a pattern that does not compile, is an error
+// without a stack trace. A matcher, an effect or a definition that Casbin refuses at each request
+// is refused by [New]. Casbin remembers every name that it was asked about, and lets these names
+// change its answers. An Index remembers none: it answers as an enforcer that was asked nothing
+// before. A name of a request is never taken for a pattern, so it cannot be a bad one.
+// EnableEnforce and EnableAcceptJsonRequest have no counterpart: no switch allows everything, and
+// a text that looks like JSON stays a text.
 type Index struct {
 	texts     *lookup.Symbols
 	sections  []*roleSection
@@ -53,24 +60,24 @@ type Index struct {
 	revision  string
 }
 
-// NewIndex copies the definitions and the rules of m. The rules stand in the order in which
-// Casbin evaluates them, as in the model of an enforcer.
+// New makes an index of m, such as enforcer.GetModel(). It copies the definitions and the rules,
+// and keeps the rules in the order in which Casbin evaluates them.
 //
-// Functions that were added to an enforcer are not part of its model: pass them by
-// [WithFunction]. Matching functions are: those of Casbin's util are taken over, and another
-// one on role names in domains has to be passed by [WithMatchingFunc], or NewIndex fails.
+// Functions that were added to an enforcer are not part of its model: pass them in
+// Config.Functions. Matching functions are part of it: those of Casbin's util are taken over, and
+// any other one on role names in domains has to be passed in Config.Matching, or New fails.
 //
-// Links are followed by the index itself, from the g rows as they are now, as after
-// BuildRoleLinks: a link that was added to the enforcer's role manager by hand, and stands in
-// no row, is not seen. Only conditional roles, and a role manager of the service's own, are
-// asked at each decision, and then later changes to that enforcer's roles are seen.
+// The index follows the g rows as they are now, as after BuildRoleLinks. Links that were added to
+// the enforcer's role manager by hand are not seen. Only conditional roles, and a role manager of
+// the service's own, are asked at each decision. Later changes to the roles of that enforcer are
+// then seen.
 //
-// With a matching function what stands second in g is a pattern. It may come from a rule or be
-// a text of the matcher: a model that takes it from a request is refused, and so is a name or
-// a domain of the policy that is no pattern.
+// With a matching function, the second value of g is a pattern. It may come from a rule or be a
+// text of the matcher. A model that takes it from a request is refused, and so is a name or a
+// domain of the policy that is no pattern.
 //
-// Matchers and effects of all sections, such as m2 and e2, are checked. What the options say
-// and the model has no use for is refused.
+// The matchers and effects of all sections, such as m2 and e2, are checked. An entry of the Config
+// that the model has no use for is refused.
 //
 // An error wraps [ErrInvalid].
 func New(m model.Model, cfg Config) (ix *Index, err error) {
@@ -206,8 +213,8 @@ func (ix *Index) enforce(rvals []any) (out outcome, v *compiledModel, err error)
 	return out, v, nil
 }
 
-// view returns the view for a context, made when it is first asked for. There are as many
-// as the model has combinations of sections, whatever is asked.
+// compiled returns the compiled model for a context, made when it is first asked for. There are
+// as many as the model has combinations of sections, whatever is asked.
 func (ix *Index) compiled(ctx casbin.EnforceContext) (*compiledModel, error) {
 	if v, ok := ix.others.Load(ctx); ok {
 		return v.(*compiledModel), nil

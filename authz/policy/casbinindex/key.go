@@ -2,11 +2,11 @@ package casbinindex
 
 import "github.com/reevehq/reeve/internal/lookup"
 
-// combination is one of the values that the keys of a part may have together.
+// keyValues is one of the values that the keys of a partition may have together.
 type keyValues struct{ numbers, hashes [maxKeys]uint32 }
 
 // take sets value i to a text.
-func (c *keyValues) take(i int, t lookup.Term) { c.numbers[i], c.hashes[i] = t.Id, t.Hash }
+func (c *keyValues) take(i int, t lookup.Term) { c.numbers[i], c.hashes[i] = t.ID, t.Hash }
 
 // number sets value i to a number that stands for itself.
 func (c *keyValues) number(i int, n uint32) { c.numbers[i], c.hashes[i] = n, n }
@@ -16,7 +16,7 @@ func (c *keyValues) key() lookup.Key {
 	return lookup.NewKey(lookup.ValuesOf(n[0], n[1], n[2], n[3]), lookup.ValuesOf(h[0], h[1], h[2], h[3]))
 }
 
-// fill puts the rules of a shape into the groups of a part.
+// fill puts the rules of a shape into the groups of a partition.
 func (v *compiledModel) fill(p *partition) {
 	rules := p.shape.rules
 	if p.keyless {

@@ -7,7 +7,7 @@ import (
 	"github.com/casbin/govaluate"
 )
 
-// linkAsker is what an index asks of a role manager.
+// roleManager is what an index asks of a role manager.
 type roleManager interface {
 	HasLink(name1, name2 string, domain ...string) (bool, error)
 }

@@ -16,13 +16,16 @@ import (
 	"github.com/reevehq/reeve/internal/hint"
 )
 
-// NewIndexFromFiles loads a model and a policy as casbin.NewEnforcer does. It refuses what Casbin
-// passes over: a policy path that is empty; two rows that differ only in which of their
-// values a comma belongs to, of which Casbin drops one; a condition of a conditional role,
-// which nothing checks and Casbin takes to hold; a section such as m3 without m2, which Casbin
-// does not read; and a cycle of roles where subjectPriority orders the rules, of which Casbin
-// finds no end. With several roots, subjectPriority counts the longest way to each name. An
-// error wraps [ErrInvalid].
+// Load loads a model and a policy as casbin.NewEnforcer does. It refuses what Casbin passes over:
+//
+//   - an empty policy path;
+//   - two rows that differ only in which of their values a comma belongs to: Casbin drops one;
+//   - a condition of a conditional role: nothing checks it, and Casbin takes it to hold;
+//   - a section such as m3 without m2: Casbin does not read it;
+//   - a cycle of roles where subjectPriority orders the rules: Casbin does not end.
+//
+// With several roots, subjectPriority counts the longest way to each name. An error wraps
+// [ErrInvalid].
 func Load(modelPath, policyPath string, cfg Config) (ix *Index, err error) {
 	defer contain(&ix, &err)
 	text, err := os.ReadFile(modelPath)
@@ -40,7 +43,7 @@ func Load(modelPath, policyPath string, cfg Config) (ix *Index, err error) {
 	return fromText(m, policyPath, string(data), cfg)
 }
 
-// NewIndexFromFS is [NewIndexFromFiles] for files of fsys, such as embedded ones.
+// LoadFS is [Load] for files of fsys, such as embedded ones.
 func LoadFS(fsys fs.FS, modelPath, policyPath string, cfg Config) (ix *Index, err error) {
 	defer contain(&ix, &err)
 	text, err := fs.ReadFile(fsys, modelPath)

@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	maxAlternatives = 16 // parts of one shape; beyond, an || is evaluated and not indexed
+	maxAlternatives = 16 // partitions of one shape; beyond, an || is evaluated and not indexed
 	maxKeys         = 4  // values in a key
 	maxPaths        = 2
 	maxRoleKeys     = 3
 )
 
-// part finds the rules of one shape for which one alternative of its matcher may hold.
+// partition finds the rules of one shape for which one alternative of its matcher may hold.
 type partition struct {
 	shape  *ruleShape
 	keys   []key
@@ -64,7 +64,7 @@ type domainKey struct {
 	text   string
 }
 
-// index sorts the rules into shapes and the shapes into parts.
+// index sorts the rules into shapes and the shapes into partitions.
 func (v *compiledModel) index() {
 	v.plan = Plan{Rules: v.rows.count}
 	if v.ruleless {
@@ -116,7 +116,7 @@ func (v *compiledModel) shapes() []*ruleShape {
 	return list
 }
 
-// gatherNeeds unites what the expressions need that the rules of a shape evaluate.
+// gatherPreconditions unites what the expressions need that the rules of a shape evaluate.
 func (v *compiledModel) gatherPreconditions(s *ruleShape) {
 	for i, e := range v.atomList {
 		if e.kind != exprEval || s.marks[i] != markSafe {
@@ -153,13 +153,13 @@ func flatten(e *expr, kind exprKind) []*expr {
 	return out
 }
 
-// divide makes the parts of a shape, or returns false when its rules have to be evaluated
+// divide makes the partitions of a shape, or returns false when its rules have to be evaluated
 // one by one.
 func (v *compiledModel) divide(s *ruleShape) bool {
 	if s.matcher.isBool(false) {
 		return true // none of them ever matches
 	}
-	// What stands before the last piece that has a key may be reordered while the needs are
+	// What stands before the last piece that has a key may be reordered while the preconditions are
 	// met; what stands after it is evaluated in its order.
 	clauses := flatten(s.matcher, exprAnd)
 	sure := 0
@@ -243,7 +243,7 @@ func (v *compiledModel) alternatives(clauses []*expr) [][]*expr {
 	return out
 }
 
-// newPart takes the keys out of an alternative. It returns false for one that never holds.
+// newPartition takes the keys out of an alternative. It returns false for one that never holds.
 func (v *compiledModel) newPartition(s *ruleShape, clauses, rest []*expr) (*partition, bool) {
 	p := &partition{shape: s, holder: -1}
 	for _, c := range v.byWorth(clauses) {

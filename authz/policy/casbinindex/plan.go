@@ -23,8 +23,8 @@ type Plan struct {
 	// error first, and such a request is decided in that order.
 	Evaluated int
 
-	// Asks says that a decision asks a role manager, or calls a function of the service, whose
-	// cost is not known.
+	// Asks is true when a decision asks a role manager or calls a function of the service. The
+	// cost of these is not known.
 	Asks bool
 
 	Keys      []string // the look-ups, as the matcher writes them
@@ -35,9 +35,9 @@ type Plan struct {
 // maxEvaluated is more than a decision may evaluate and still cost what look-ups cost.
 const maxEvaluated = 100
 
-// Indexed reports whether a decision costs what look-ups cost, whatever is asked: no rule is
-// scanned, neither a role manager nor a function of the service is asked, and fewer than
-// 100 pieces of the matcher are evaluated.
+// IsIndexed reports whether every decision costs what look-ups cost: no rule is scanned, neither a
+// role manager nor a function of the service is asked, and fewer than 100 pieces of the matcher
+// are evaluated.
 func (p Plan) IsIndexed() bool { return p.Scanned == 0 && !p.Asks && p.Evaluated < maxEvaluated }
 
 // String returns the plan in a few lines for people.
@@ -71,7 +71,7 @@ func (p *Plan) unindexed(s *ruleShape, verify []*expr) {
 	p.note("%d rules have no look-up before %s, which may be an error", len(s.rules), verify[0].text)
 }
 
-// finish describes the parts of a view.
+// finish describes the partitions of a compiled model.
 func (p *Plan) finish(v *compiledModel) {
 	p.Scanned = len(v.always)
 	p.Evaluated = p.Scanned

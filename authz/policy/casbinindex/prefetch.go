@@ -2,10 +2,10 @@ package casbinindex
 
 import "slices"
 
-// maxExpected is how many parts have their places fetched early.
+// maxPrefetched is how many partitions have their memory fetched early.
 const maxPrefetched = 4
 
-// foresee lists the sources whose hashes lead to what is fetched early.
+// planPrefetch lists the sources whose hashes lead to what is fetched early.
 func (v *compiledModel) planPrefetch() {
 	add := func(source int) {
 		if !slices.Contains(v.prefetched, source) {
@@ -26,8 +26,8 @@ func (v *compiledModel) planPrefetch() {
 	}
 }
 
-// ask takes the hashes of what the request says to those sources. Their numbers are looked up
-// later, by [inquiry.term].
+// hashInputs takes the hashes of what the request says to those sources. Their numbers are looked up
+// later, by [query.term].
 func (q *query) hashInputs() {
 	v := q.v
 	for _, i := range v.prefetched {
@@ -37,8 +37,8 @@ func (q *query) hashInputs() {
 	}
 }
 
-// fetch has all places fetched that the answer is likely to need. Among many rules these are
-// far away in memory, and arrive together. It is a hint: it returns nothing, it changes nothing,
+// prefetch fetches the memory that the answer is likely to need. Among many rules it is far away,
+// and arrives together. It is a hint: it returns nothing, it changes nothing,
 // and no decision depends on it.
 func (q *query) prefetch() {
 	v := q.v

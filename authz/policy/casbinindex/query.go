@@ -11,7 +11,7 @@ import (
 
 const maxEvals = 8 // evals within evals; Casbin has no limit and overflows the stack
 
-// inquiry is one request on its way to a decision. It lives on the stack of Enforce, and so
+// query is one request on its way to a decision. It lives on the stack of Enforce, and so
 // does everything in it: what is handed to others is a copy, and no pointer into it is kept.
 type query struct {
 	v          *compiledModel
@@ -35,11 +35,11 @@ func newQuery(v *compiledModel, rvals []any) query {
 	return q
 }
 
-// fact is what a request says to a source, found out when it is first asked.
+// input is what a request says to a source, found out when it is first asked.
 type input struct {
 	value
 	state    inputState
-	resolved bool // whether term is settled
+	resolved bool // whether term is resolved
 	term     lookup.Term
 }
 
@@ -51,7 +51,7 @@ const (
 	inputMissing
 )
 
-// holder is who asks, with all roles.
+// callerRoles is a name of the caller with all of its roles.
 type callerRoles struct {
 	done bool
 	self uint32
@@ -65,7 +65,7 @@ func (q *query) fail(why string) value {
 	return value{}
 }
 
-// fact reads a source once. An attribute that is missing is an error where it is asked.
+// input reads a source once. An attribute that is missing is an error where it is asked.
 func (q *query) input(i int) *input {
 	f := q.slot(i)
 	if f.state != inputUnread {

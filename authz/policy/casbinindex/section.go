@@ -27,7 +27,7 @@ func (ix *Index) checkSections() error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(ix.model["m"])) {
 		if key == "m" {
-			continue // the main view's
+			continue // that of the main model
 		}
 		for _, r := range ix.named("r", key) {
 			for _, p := range ix.named("p", key) {

@@ -16,11 +16,11 @@ const (
 	markFalse  = 'f'
 	markTrue   = 't'
 	markError  = 'e' // always an error, or a pattern or an expression that can be one
-	markSafe   = 's' // a pattern that compiles; an expression that is a bool once its needs are met
+	markSafe   = 's' // a pattern that compiles; an expression that is a bool once its preconditions are met
 	markUnsure = 'u' // an expression of which nothing is known
 )
 
-// need is what a request has to be for a piece of a matcher to be no error. While all needs
+// precondition is what a request has to be for a piece of a matcher to be no error. While all preconditions
 // are met, && and || can be reordered; otherwise they are evaluated as Casbin does.
 type precondition struct {
 	kind preconditionKind

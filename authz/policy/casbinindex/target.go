@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// asking is a call of g in a piece that govaluate evaluates.
+// roleCall is a call of g in a piece that govaluate evaluates.
 type roleCall struct {
 	section int
 	role    *expr // the second value, nil when there is none

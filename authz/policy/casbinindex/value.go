@@ -17,7 +17,7 @@ const (
 	valueBool
 )
 
-// cell is a value of a matcher as Casbin's evaluator sees it: Go's own strings, float64 and
+// value is a value of a matcher as Casbin's evaluator sees it: Go's own strings, float64 and
 // bools; the sized integers and float32 become float64; a uint or a named type stays what
 // it is and equals no literal.
 type value struct {
@@ -72,7 +72,7 @@ func valueOf(x any) value {
 
 func (c *value) isTrue() bool { return c.n != 0 }
 
-// value returns the cell as functions and reflect see it.
+// goValue returns the value as functions and reflect see it.
 func (c *value) goValue() any {
 	switch c.kind {
 	case valueString:
