@@ -6,7 +6,7 @@ import (
 	"github.com/casbin/casbin/v2/model"
 )
 
-// LoadedRules are the rules of p and g that NewIndexFromFiles would load.
+// LoadedRules are the rules of p and g that Load would load.
 func LoadedRules(modelPath, policyPath string) ([][]string, error) {
 	ix, err := Load(modelPath, policyPath, Config{})
 	if err != nil {
