@@ -1,5 +1,9 @@
 // Package policy decides who may do what, by rules that people write in CSV files.
 //
+// For most uses, [Load] the files of a policy and ask the [Engine], or give it to the middleware of
+// package authz, which asks for every route. If the service has a Casbin policy and keeps it, use
+// package casbinindex, and [FromIndex] to put it behind the middleware.
+//
 //	engine, err := policy.Load(policies.Files(), policy.Options{})
 //	decision, err := engine.Decide(ctx, policy.Request{
 //		Tenant:  tenant,
