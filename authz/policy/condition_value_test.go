@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/internal/conditiontest"
 )
 
 // typedNil is an Attributes that is there and knows nothing.
@@ -62,13 +63,13 @@ func hostile() map[string]policy.Attributes {
 // Whatever the values, nothing panics, and hardly anything is allocated: an address that is
 // none costs its error.
 func TestNoValueTakesLongToCompare(t *testing.T) {
-	texts := longest()
+	texts := conditiontest.Longest()
 	texts["one list"] = "r.obj.d in r.sub.l"
 	texts["everything"] = strings.TrimSuffix(strings.Repeat("r.obj.d<r.sub.d||", 37), "||") + strings.Repeat("||r.obj.d in r.sub.l", 16)
-	var worst clock
+	var worst conditiontest.Clock
 	subjects, objects := hostile(), hostile() // equal, and not the same memory: comparing them is work
 	for name, text := range texts {
-		c := policy.NewConditions(shortAttributes)
+		c := policy.NewConditions(conditiontest.ShortAttributes)
 		if _, why := c.Compile(text, "doc"); why != "" {
 			continue
 		}
@@ -83,7 +84,7 @@ func TestNoValueTakesLongToCompare(t *testing.T) {
 			if n := testing.AllocsPerRun(2, func() { condition.Eval(r) }); n > 100 {
 				t.Errorf("%s of %s: %v allocations", name, kind, n)
 			}
-			worst.hold(t, name+" of "+kind, func() { condition.Eval(r) })
+			worst.Hold(t, name+" of "+kind, func() { condition.Eval(r) })
 		}
 	}
 	t.Log("longest", worst)
@@ -118,7 +119,7 @@ func TestAComparisonBeyondItsLimitIsUnknown(t *testing.T) {
 		{"r.sub.d in r.obj.l", text(1 << 20), "", []string{"a", text(1<<20 + 1)}, "false"},
 		{"r.sub.d in r.obj.l", text(64), "", last(4096, text(64)), "true"},
 	} {
-		k := policy.NewConditions(shortAttributes)
+		k := policy.NewConditions(conditiontest.ShortAttributes)
 		if at, why := k.Compile(c.condition, "doc"); why != "" {
 			t.Fatalf("%s: %d: %s", c.condition, at, why)
 		}
@@ -134,7 +135,7 @@ func TestAComparisonBeyondItsLimitIsUnknown(t *testing.T) {
 
 // An allow rule beyond a limit does not match, and a deny rule does.
 func TestBeyondALimitAnAllowDoesNotMatchAndADenyDoes(t *testing.T) {
-	e := mustLoad(t, folder(map[string]string{"attributes.csv": shortAttributes, "policy.csv": strings.Join([]string{
+	e := mustLoad(t, folder(map[string]string{"attributes.csv": conditiontest.ShortAttributes, "policy.csv": strings.Join([]string{
 		"p, role:anyone, *, doc, read, 'a' in r.obj.l, allow",
 		"p, role:anyone, *, doc, write, true, allow",
 		"p, role:anyone, *, doc, write, 'b' in r.obj.l, deny",
@@ -155,7 +156,7 @@ func TestBeyondALimitAnAllowDoesNotMatchAndADenyDoes(t *testing.T) {
 // What is too long for an address is not read as one: the standard library keeps a copy of
 // every zone that it reads.
 func TestWhatIsTooLongForAnAddressIsNotRead(t *testing.T) {
-	k := policy.NewConditions(shortAttributes)
+	k := policy.NewConditions(conditiontest.ShortAttributes)
 	if at, why := k.Compile("ipMatch(r.env.ip, '::/0')", "doc"); why != "" {
 		t.Fatal(at, why)
 	}

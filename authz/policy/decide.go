@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/reevehq/reeve/internal/lookup"
+
+	"github.com/reevehq/reeve/authz/policy/condition"
 )
 
 // decide answers a valid request. Its cost depends on the caller's roles and on the rules
@@ -99,17 +101,17 @@ func (s *snapshot) combine(hits []mark, r *Request) Decision {
 		if !deny && d.Reasons != nil {
 			continue // decided, unless a deny rule follows
 		}
-		holds := yes
+		holds := condition.True
 		if m&markWhen != 0 {
-			holds = s.conditions[s.rules[m>>markBits].when].node.eval(r)
+			holds = condition.Eval(s.conditions[s.rules[m>>markBits].when], r.values())
 		}
 		reasons := s.reasons[m>>markBits:][:1:1]
 		switch {
-		case !deny && holds == yes:
+		case !deny && holds == condition.True:
 			d.Effect, d.Reasons = Allow, reasons
-		case deny && holds != no && denied:
+		case deny && holds != condition.False && denied:
 			d.Reasons = slices.Concat(d.Reasons, reasons)
-		case deny && holds != no:
+		case deny && holds != condition.False:
 			denied, d.Effect, d.Reasons = true, Deny, reasons
 		}
 	}

@@ -280,7 +280,7 @@ func (e *Engine) Attributes() []Attribute {
 	if s == nil {
 		return nil
 	}
-	return slices.Clone(s.schema.list)
+	return s.schema.Declared()
 }
 
 // Covers reports whether some rule names the route and the method, to allow or to deny. A

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -148,7 +149,7 @@ func (s *snapshot) explain(r *Request, q *query) (Explanation, error) {
 		for _, m := range hits {
 			if i := m >> markBits; s.reasons[i] == reason {
 				rule := &s.rules[i]
-				x.Matches = append(x.Matches, Match{reason, ways.to(s.names.name(rule.who)), s.conditions[rule.when].node.part(r)})
+				x.Matches = append(x.Matches, Match{reason, ways.to(s.names.name(rule.who)), partOf(s.conditions[rule.when], r)})
 			}
 		}
 	}
@@ -178,64 +179,38 @@ func (o *Object) name() string {
 	return o.Type + ":" + o.ID
 }
 
-// part returns the part of a condition that keeps it from being true, and the zero Part
+// partOf returns the part of a condition that keeps it from being true, and the zero Part
 // when it is true.
-func (n *node) part(r *Request) Part {
-	if n == nil || n.eval(r) == yes {
+func partOf(e condition.Expr, r *Request) Part {
+	if condition.Eval(e, r.values()) == condition.True {
 		return Part{}
 	}
-	n = n.blame(r)
-	p := Part{Text: n.String(), Unknown: n.eval(r) == unknown}
-	n.operands(func(o *operand) {
-		if o.part == "" || slices.Contains(p.Attributes, o.text) {
-			return
+	e = blame(e, r)
+	p := Part{Text: e.String(), Unknown: condition.Eval(e, r.values()) == condition.Unknown}
+	for a := range e.Attributes() {
+		if slices.Contains(p.Attributes, a.Ref()) {
+			continue
 		}
-		p.Attributes = append(p.Attributes, o.text)
-		if _, usable := o.get(r); usable {
-			return
+		p.Attributes = append(p.Attributes, a.Ref())
+		if v, _ := r.values()(a); v.Kind() == a.Kind {
+			continue
 		}
-		if x, there := o.given(r); there && x != nil && o.name != "id" {
-			p.Unusable = append(p.Unusable, o.unusable(x))
-			return
+		if x, there := r.given(a.Part(), a.Name); there && x != nil && a.Name != "id" {
+			p.Unusable = append(p.Unusable, unusable(a, x))
+			continue
 		}
-		p.Missing = append(p.Missing, o.text)
-	})
+		p.Missing = append(p.Missing, a.Ref())
+	}
 	return p
 }
 
 // blame returns the smallest part by which a condition that is not true is not.
-func (n *node) blame(r *Request) *node {
-	switch n.op {
-	case opAnd:
-		if n.x.eval(r) != yes {
-			return n.x.blame(r)
-		}
-		return n.y.blame(r)
-	case opOr:
-		if n.x.eval(r) == unknown {
-			return n.x.blame(r)
-		}
-		if n.y.eval(r) == unknown {
-			return n.y.blame(r)
-		}
-	case opNot:
-		if n.x.eval(r) == unknown {
-			return n.x.blame(r)
+func blame(e condition.Expr, r *Request) condition.Expr {
+	for part := range e.Args() {
+		truth := condition.Eval(part, r.values())
+		if truth == condition.Unknown || truth == condition.False && e.Op() == condition.OpAnd {
+			return blame(part, r)
 		}
 	}
-	return n
-}
-
-// operands calls f with what the condition compares, from left to right.
-func (n *node) operands(f func(*operand)) {
-	switch n.op {
-	case opAnd, opOr:
-		n.x.operands(f)
-		n.y.operands(f)
-	case opNot:
-		n.x.operands(f)
-	default:
-		f(&n.a)
-		f(&n.b)
-	}
+	return e
 }

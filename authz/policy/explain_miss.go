@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/reevehq/reeve/internal/lookup"
+
+	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 // How far a clause that fails puts a rule away: the condition least, since the rule is
@@ -73,7 +76,7 @@ func (s *snapshot) far(i int, q *Request, w *ways) (far int) {
 		return 0
 	}
 	// What a condition says of another object means nothing.
-	if far&farObject == 0 && r.when != 0 && s.conditions[r.when].node.eval(q) != yes {
+	if far&farObject == 0 && r.when != 0 && condition.Eval(s.conditions[r.when], q.values()) != condition.True {
 		far |= farCondition
 	}
 	return far
@@ -121,7 +124,7 @@ func (s *snapshot) miss(i, far int, q *Request, w *ways) Miss {
 		m.Failed = append(m.Failed, c.clause)
 	}
 	if far&farCondition != 0 {
-		m.Condition = s.conditions[s.rules[i].when].node.part(q)
+		m.Condition = partOf(s.conditions[s.rules[i].when], q)
 	}
 	return m
 }
@@ -145,7 +148,7 @@ func (s *snapshot) unruled(r *Request) string {
 	if len(others) == 0 {
 		return text
 	}
-	return text + ": " + known(r.Object.Type, others)
+	return text + ": those of " + r.Object.Type + " are " + hint.List(others)
 }
 
 // ruled are the pairs of a type and an action that some rule has, 0 for every one.

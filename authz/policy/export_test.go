@@ -1,5 +1,7 @@
 package policy
 
+import "github.com/reevehq/reeve/authz/policy/condition"
+
 // What external tests need of the inside.
 
 // ParsedRows are the p and g rows that a file would load as, without their sections.
@@ -27,59 +29,38 @@ func ParsedRows(content string) (p, g [][]string, err error) {
 }
 
 // Condition is a compiled condition. Eval returns "true", "false" or "unknown".
-type Condition struct{ n *node }
+type Condition struct{ e condition.Expr }
 
 // Eval evaluates the condition.
-func (c Condition) Eval(r Request) string {
-	if c.n == nil {
-		return "true"
-	}
-	return [...]string{unknown: "unknown", no: "false", yes: "true"}[c.n.eval(&r)]
-}
+func (c Condition) Eval(r Request) string { return condition.Eval(c.e, r.values()).String() }
 
 // CompileCondition compiles text for objects of typ under an attributes.csv. When it fails,
 // at is the byte where.
 func CompileCondition(text, typ, attributes string) (c Condition, at int, why string) {
-	var p problems
-	conds := newConditions(readSchema(AttributesFile, attributes, &p))
-	id, bad := conds.compile(text, typ)
-	if bad != nil {
-		return Condition{}, bad.at, bad.why
-	}
-	return Condition{conds.list[id].node}, 0, ""
+	k := NewConditions(attributes)
+	at, why = k.Compile(text, typ)
+	return k.Last(), at, why
 }
 
 // Conditions compiles the conditions of one policy.
-type Conditions struct{ list conditions }
+type Conditions struct{ *condition.Compiler }
 
 // NewConditions returns a Conditions for an attributes.csv.
-func NewConditions(attributes string) *Conditions {
+func NewConditions(attributes string) Conditions {
 	var p problems
-	return &Conditions{newConditions(readSchema(AttributesFile, attributes, &p))}
+	return Conditions{condition.NewCompiler(readSchema(AttributesFile, attributes, &p))}
 }
 
-// Fresh returns a Conditions of the same attributes that has compiled nothing.
-func (c *Conditions) Fresh() *Conditions { return &Conditions{newConditions(c.list.schema)} }
-
 // Compile compiles text for objects of typ. When it fails, at is the byte where.
-func (c *Conditions) Compile(text, typ string) (at int, why string) {
-	if _, bad := c.list.compile(text, typ); bad != nil {
-		return bad.at, bad.why
+func (c Conditions) Compile(text, typ string) (at int, why string) {
+	if _, bad := c.Compiler.Compile(text, typ); bad != nil {
+		return bad.At, bad.Msg
 	}
 	return 0, ""
 }
 
-// Len returns how many conditions there are, the one that always holds included.
-func (c *Conditions) Len() int { return len(c.list.list) }
-
-// Compiled returns how many results are kept.
-func (c *Conditions) Compiled() int { return len(c.list.done) }
-
-// Last evaluates the condition compiled last.
-func (c *Conditions) Last() Condition { return Condition{c.list.list[len(c.list.list)-1].node} }
-
-// Size returns what the text compiled last was made of.
-func (c *Conditions) Size() (tokens, nodes, leaves int) {
-	p := &c.list.parser
-	return len(p.tokens), len(p.nodes), len(p.leaves)
+// Last is the condition compiled last.
+func (c Conditions) Last() Condition {
+	all := c.Exprs()
+	return Condition{all[len(all)-1]}
 }

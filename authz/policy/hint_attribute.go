@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"github.com/reevehq/reeve/internal/ascii"
 	"strings"
 
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/internal/hint"
 )
 
@@ -57,18 +59,18 @@ func typeHint(s string) string {
 }
 
 func attributeNameHint(s string) string {
-	if len(s) > maxAttributeName {
-		return ": at most " + itoa(maxAttributeName) + " bytes"
+	if len(s) > condition.MaxName {
+		return ": at most " + itoa(condition.MaxName) + " bytes"
 	}
 	plain := strings.Trim(strings.Map(func(c rune) rune {
-		if c < 0x80 && isIdent(byte(c)) {
+		if c < 0x80 && ascii.IsIdent(byte(c)) {
 			return c
 		}
 		return '_'
 	}, s), "_")
 	if foreign(s, func(int) bool { return true }) < 0 && plain != "" {
 		plain = strings.ToLower(plain[:1]) + plain[1:]
-		if validAttribute(plain) {
+		if condition.IsName(plain) {
 			return ": write " + plain
 		}
 	}
@@ -78,8 +80,8 @@ func attributeNameHint(s string) string {
 // nameCharacter names the first character of s that no name of ASCII letters holds.
 func nameCharacter(s string) string {
 	for i := range s {
-		if !isIdent(s[i]) {
-			if more := alike(s[i:]); more != "" {
+		if !ascii.IsIdent(s[i]) {
+			if more := hint.Alike(s[i:]); more != "" {
 				return ": " + hint.Rune(s[i:]) + more
 			}
 			return ": not " + hint.Rune(s[i:])

@@ -23,7 +23,7 @@ func nameHint(s, why string) (at int, better string) {
 	}
 	space, name, found := strings.Cut(s, ":")
 	if i := foreign(s, func(i int) bool { return space != "user" || i < len(space) }); i >= 0 {
-		more := alike(s[i:])
+		more := hint.Alike(s[i:])
 		if more == "" {
 			more = " stands in no role, which has letters a-z, digits, . _ and -"
 		}
@@ -126,7 +126,7 @@ func tenantHint(s, why string) (at int, better string) {
 	case unicode.IsUpper(c) && c < utf8.RuneSelf:
 		return at, why + ": tenants are in lower case, with digits, - and _"
 	}
-	more := alike(s[at:])
+	more := hint.Alike(s[at:])
 	switch {
 	case more != "":
 	case at == 0:
@@ -154,18 +154,6 @@ func foreign(s string, counts func(i int) bool) int {
 		}
 	}
 	return -1
-}
-
-// alike says which ASCII character the first of s looks like, if any.
-func alike(s string) string {
-	c, _ := utf8.DecodeRuneInString(s)
-	if hint.Quotation(c) && c >= utf8.RuneSelf {
-		return ": a typographic quote quotes nothing: delete it"
-	}
-	if like, ok := hint.ASCII(c); ok {
-		return " looks like " + string(rune(like)) + ": write " + string(rune(like))
-	}
-	return ""
 }
 
 func count(n int, what string) string {

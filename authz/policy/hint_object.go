@@ -27,7 +27,7 @@ func actionHint(object, action, why string) (at int, better string) {
 	}
 	route := isRoute(object)
 	if i := foreign(action, func(int) bool { return true }); i >= 0 {
-		return i, why + ": " + hint.Rune(action[i:]) + alike(action[i:])
+		return i, why + ": " + hint.Rune(action[i:]) + hint.Alike(action[i:])
 	}
 	for _, word := range []string{"ALL", "ANY", ".*", "(.*)", "ANYTHING", "EVERYTHING", "^.*$"} {
 		if strings.EqualFold(action, word) {
@@ -126,7 +126,7 @@ func objectHint(s, why string) (at int, better string) {
 	}
 	route := strings.HasPrefix(s, "/")
 	if i := foreign(s, func(int) bool { return !route }); i >= 0 {
-		return i, why + ": " + hint.Rune(s[i:]) + alike(s[i:])
+		return i, why + ": " + hint.Rune(s[i:]) + hint.Alike(s[i:])
 	}
 	if method, path, found := strings.Cut(s, " "); found && isMethod(method) && strings.HasPrefix(path, "/") {
 		return 0, why + ": the method is the next value: write " + quoteless(path) + ", " + method
@@ -199,7 +199,7 @@ func effectHint(condition, effect, why string) (at int, better string) {
 		return 0, why + notQuoted + quoteless(inner)
 	}
 	if i := foreign(effect, func(int) bool { return true }); i >= 0 {
-		return i, why + ": " + hint.Rune(effect[i:]) + alike(effect[i:])
+		return i, why + ": " + hint.Rune(effect[i:]) + hint.Alike(effect[i:])
 	}
 	if _, bad := parseEffect(condition); bad == "" {
 		return 0, why + "; the condition stands before the effect"

@@ -4,13 +4,15 @@ import (
 	"hash/maphash"
 	"slices"
 
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/internal/policycsv"
 	"github.com/reevehq/reeve/tenant"
 )
 
 // loader gathers the rows of all files.
 type loader struct {
-	conds   conditions
+	schema  *condition.Schema
+	conds   *condition.Compiler
 	names   *names
 	files   []string
 	rules   []rule
@@ -29,8 +31,8 @@ type place struct {
 	text string
 }
 
-func newLoader(s *schema, p *problems) *loader {
-	return &loader{conds: newConditions(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, seen: map[uint64]place{}, p: p}
+func newLoader(s *condition.Schema, p *problems) *loader {
+	return &loader{schema: s, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, seen: map[uint64]place{}, p: p}
 }
 
 func (l *loader) read(file string, only tenant.ID, content string) {

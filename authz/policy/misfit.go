@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 // misfit is an attribute that a condition asked for, and whose value is of another type than
@@ -11,45 +14,45 @@ import (
 // or out of range may be: it is a mistake, and by it a deny rule could be made void that
 // everybody believes to be in force. So it is an error of the whole decision.
 type misfit struct {
-	of    *operand // nil for none
+	of    *condition.Attribute // nil for none
 	value any
 }
 
 // note remembers the first misfit, and one of the object or the environment before one of the
 // subject: the former is a mistake of the service.
-func (m *misfit) note(o *operand, x any) {
-	if m.of == nil || m.of.part == ofSubject && o.part != ofSubject {
-		m.of, m.value = o, x
+func (m *misfit) note(a *condition.Attribute, x any) {
+	if m.of == nil || m.of.Part() == condition.PartSubject && a.Part() != condition.PartSubject {
+		m.of, m.value = a, x
 	}
 }
 
 func (m *misfit) err(r *Request) error {
-	if m.of.part == ofSubject {
-		return fmt.Errorf("%w: the session's %s", ErrRequest, m.of.mismatch(m.value))
+	if m.of.Part() == condition.PartSubject {
+		return fmt.Errorf("%w: the session's %s", ErrRequest, mismatch(m.of, m.value))
 	}
 	whose := "env"
-	if m.of.part == ofObject {
+	if m.of.Part() == condition.PartObject {
 		whose = r.Object.Type
 	}
-	return fmt.Errorf("%w: attribute %s of %s is declared %s, the service gave %T%s", ErrMisused, m.of.name, whose, m.of.kind, m.value, advice(m.of.kind, m.value))
+	return fmt.Errorf("%w: attribute %s of %s is declared %s, the service gave %T%s", ErrMisused, m.of.Name, whose, m.of.Kind, m.value, advice(m.of.Kind, m.value))
 }
 
 // mismatch says what type a value is of, and what it should be of, without the value.
-func (o *operand) mismatch(x any) string {
-	return fmt.Sprintf("%s is %T, declared %s", o.text, x, o.kind)
+func mismatch(a *condition.Attribute, x any) string {
+	return fmt.Sprintf("%s is %T, declared %s", a.Ref(), x, a.Kind)
 }
 
 // advice says what to write instead.
-func advice(k Kind, x any) string {
+func advice(k AttributeKind, x any) string {
 	const convert = ": convert it to "
 	switch v := x.(type) {
 	case json.Number:
-		if k == Int || k == Float {
+		if k == KindInt || k == KindFloat {
 			return ": use its Int64 or Float64"
 		}
 		return convert + k.String()
 	case fmt.Stringer:
-		if k == String && !isPointer(v) {
+		if k == KindString && !isPointer(v) {
 			return ": give its String(), if that is what the rules compare"
 		}
 	}
@@ -57,18 +60,18 @@ func advice(k Kind, x any) string {
 		return ": give what it points to, and leave the attribute out when it is nil"
 	}
 	switch k {
-	case String:
+	case KindString:
 		return convert + "string"
-	case Int:
-		if _, ok := float(x); ok {
+	case KindInt:
+		if v, _ := condition.ValueOf(KindFloat, x); v.Kind() == KindFloat {
 			return convert + "int64, or declare float"
 		}
 		return convert + "int64; a time is its Unix()"
-	case Float:
+	case KindFloat:
 		return convert + "float64"
-	case Bool:
+	case KindBool:
 		return convert + "bool"
-	case Strings:
+	case KindStrings:
 		return convert + "[]string"
 	}
 	return ""
@@ -76,35 +79,18 @@ func advice(k Kind, x any) string {
 
 func isPointer(x any) bool { return strings.HasPrefix(fmt.Sprintf("%T", x), "*") }
 
-// fits reports whether a value is of a type that the kind takes, in range or not.
-func (k Kind) fits(x any) bool {
-	switch x.(type) {
-	case string:
-		return k == String
-	case bool:
-		return k == Bool
-	case []string:
-		return k == Strings
-	case int, int64, int32, int16, int8, uint, uint64, uint32, uint16, uint8:
-		return k == Int || k == Float
-	case float64, float32:
-		return k == Float
-	}
-	return false
-}
-
 // unusable says why a value that is there cannot be compared; "" when it can.
-func (o *operand) unusable(x any) string {
-	if _, ok := convert(o.kind, x); ok {
+func unusable(a *condition.Attribute, x any) string {
+	if v, _ := condition.ValueOf(a.Kind, x); v.Kind() == a.Kind {
 		return ""
 	}
-	if !o.kind.fits(x) {
-		return o.mismatch(x)
+	if !a.Kind.Takes(x) {
+		return mismatch(a, x)
 	}
-	if o.kind == Int {
-		return o.text + " is no whole number within ±2⁵³"
+	if a.Kind == KindInt {
+		return a.Ref() + " is no whole number within ±2⁵³"
 	}
-	return o.text + " is no number within ±2⁵³, or not finite"
+	return a.Ref() + " is no number within ±2⁵³, or not finite"
 }
 
 // unknownType is the error for an object of a type that no file names.
@@ -118,5 +104,5 @@ func (s *snapshot) unknownType(typ string) error {
 	if len(names) == 0 {
 		return fmt.Errorf("%w: no file of the policy names the object type %s, nor any other", ErrMisused, quote(typ))
 	}
-	return fmt.Errorf("%w: no file of the policy names the object type %s: %s; a type without rules is declared in %s", ErrMisused, quote(typ), known("the policy", names), AttributesFile)
+	return fmt.Errorf("%w: no file of the policy names the object type %s: %s; a type without rules is declared in %s", ErrMisused, quote(typ), "those of the policy are "+hint.List(names), AttributesFile)
 }

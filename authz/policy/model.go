@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"github.com/reevehq/reeve/internal/ascii"
 	"slices"
 	"strings"
 
@@ -160,10 +161,10 @@ func wordLength(s string) int {
 			n = end + 2
 		}
 	case c == '(' || c == ')' || c == ',':
-	case isIdent(c) || c == '.':
-		n = len(takeWhile(s, func(b byte) bool { return isIdent(b) || b == '.' }))
+	case ascii.IsIdent(c) || c == '.':
+		n = len(ascii.TakeWhile(s, func(b byte) bool { return ascii.IsIdent(b) || b == '.' }))
 	default:
-		n = len(takeWhile(s, func(b byte) bool { return !isIdent(b) && !strings.ContainsRune("\"'(),. \t", rune(b)) }))
+		n = len(ascii.TakeWhile(s, func(b byte) bool { return !ascii.IsIdent(b) && !strings.ContainsRune("\"'(),. \t", rune(b)) }))
 	}
 	return max(n, 1)
 }

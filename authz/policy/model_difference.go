@@ -39,7 +39,7 @@ func difference(content, section, key string) (line, col int, why string) {
 			why = inQuotes(want[i]) + " is missing before " + inQuotes(w.text)
 		}
 		if i := foreign(w.text, func(int) bool { return true }); i >= 0 {
-			why += ": " + hint.Rune(w.text[i:]) + alike(w.text[i:])
+			why += ": " + hint.Rune(w.text[i:]) + hint.Alike(w.text[i:])
 		}
 		return w.line, w.col, why
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"strings"
 
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/internal/policycsv"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -80,10 +81,10 @@ func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
 
 	when := uint32(0)
 	if goal.shape != 0 {
-		var broken *syntaxError
-		when, broken = l.conds.compile(f[5].Text, goal.typ)
+		var broken *condition.Error
+		when, broken = l.conds.Compile(f[5].Text, goal.typ)
 		if broken != nil {
-			l.p.add(CodeRuleCondition, file, r.Number, r.Column(f[5], broken.at), "%s", broken.why)
+			l.p.add(CodeRuleCondition, file, r.Number, r.Column(f[5], broken.At), "%s", broken.Msg)
 		}
 	}
 	if len(l.p.list) > before {

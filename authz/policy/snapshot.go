@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/internal/lookup"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -18,11 +19,11 @@ type snapshot struct {
 	held       []HeldTenant
 	closed     map[tenant.ID]error  // nothing is decided for them
 	good       map[tenant.ID]string // what each tenant's own file held when it last loaded
-	schema     *schema
+	schema     *condition.Schema
 	timed      bool // whether some condition asks for the time
 	rules      []rule
 	reasons    []Reason // by rule: the one that it can give, so that deciding makes none
-	conditions []condition
+	conditions []condition.Expr
 	names      *names
 	types      wordSet // the object types that some file names
 	ruled      ruled
@@ -47,7 +48,8 @@ func build(b *Bundle) (*snapshot, problems) {
 	var p problems
 	older := checkModel(ModelFile, b.model, &p)
 
-	l := newLoader(readSchema(AttributesFile, b.attributes, &p), &p)
+	schema := readSchema(AttributesFile, b.attributes, &p)
+	l := newLoader(schema, &p)
 	l.read(PolicyFile, tenant.ID{}, b.policy)
 	if len(l.rules) == 0 && len(p.list) == 0 {
 		p.add(CodePolicyEmpty, PolicyFile, 0, 0, "no rule: a policy without a p row denies everything and is refused as a mistake")
@@ -77,10 +79,10 @@ func build(b *Bundle) (*snapshot, problems) {
 	s := &snapshot{
 		revision:   b.revision,
 		source:     b.revision,
-		schema:     l.conds.schema,
+		schema:     schema,
 		rules:      slices.Clip(l.rules),
 		reasons:    slices.Clip(l.reasons),
-		conditions: l.conds.list,
+		conditions: l.conds.Exprs(),
 		names:      l.names,
 		closures:   closures,
 		links:      l.links,
@@ -88,7 +90,7 @@ func build(b *Bundle) (*snapshot, problems) {
 	}
 	s.types, s.ruled = l.types(), newRuled(s.rules)
 	for _, c := range s.conditions[1:] {
-		s.timed = s.timed || c.node.timed()
+		s.timed = s.timed || timed(c)
 	}
 	for i := range s.rules {
 		if r := &s.rules[i]; r.shape == coversPrefix {
@@ -108,7 +110,7 @@ func (s *snapshot) rule(i int) Rule {
 		Tenant:    orEverything(n.tenants, r.tenant),
 		Object:    s.object(r),
 		Action:    orEverything(n.words, r.action),
-		Condition: s.conditions[r.when].text,
+		Condition: s.conditions[r.when].Source(),
 		Effect:    s.reasons[i].Effect,
 		File:      s.reasons[i].File,
 		Line:      s.reasons[i].Line,
@@ -140,10 +142,8 @@ func (l *loader) types() wordSet {
 	for i := range l.rules {
 		set.add(l.rules[i].typ)
 	}
-	for typ := range l.conds.schema.byType {
-		if typ != ofSubject && typ != ofEnv {
-			set.add(l.names.words.Find(typ))
-		}
+	for typ := range l.schema.Types() {
+		set.add(l.names.words.Find(typ))
 	}
 	return set
 }
@@ -163,10 +163,8 @@ func (s wordSet) has(id uint32) bool { return s[id/64]>>(id%64)&1 != 0 }
 
 // settle ends reading: the names get the numbers that they keep, and the links their order.
 func (l *loader) settle() {
-	for typ := range l.conds.schema.byType {
-		if typ != ofSubject && typ != ofEnv {
-			l.names.addWord(typ)
-		}
+	for typ := range l.schema.Types() {
+		l.names.addWord(typ)
 	}
 	moved, ok := l.names.seal()
 	if !ok || len(l.rules) > maxRules {

@@ -49,6 +49,7 @@ var rules = []struct {
 		"a port to another Echo touches these alone"},
 	{module + "/internal/need", []string{testsOnly}, "it links package testing"},
 	{module + "/internal/leash", []string{testsOnly}, "no service starts processes"},
+	{module + "/authz/policy/internal/conditiontest", []string{"tests"}, "it links package testing"},
 	{"net/http", []string{"authz", "middleware", "authz/authztest", "session", "session/token/jwks"},
 		"tokens, tenants and policies are decided without a server; keys come from one, and a device from a request"},
 }
@@ -57,6 +58,7 @@ var rules = []struct {
 // for the one library named.
 var standardOnly = []struct{ dir, but, because string }{
 	{"tenant", "", "everything stands on it"},
+	{"authz/policy/condition", "", "a language needs no library, and Casbin's is the oracle of its tests"},
 	{"internal/reqctx", "", "everything stands on it"},
 	{"internal/invisible", "", "everything stands on it"},
 	{"internal/policycsv", "", "it reads rows and knows no policy"},
@@ -88,8 +90,10 @@ var leaves = []struct {
 	{"internal/configerr", nil, "it is below the lowest layer"},
 	{"internal/ascii", nil, "it is below the lowest layer"},
 	{"internal/lookup", nil, "its tables know numbers and texts, not rules"},
+	{"authz/policy/condition", []string{"internal/ascii", "internal/hint"}, "conditions know no request, no rule and no tenant: lint, filters and explanations walk the same tree"},
+	{"authz/policy/internal/conditiontest", nil, "it has texts alone, which tests of any package compile"},
 	{"authz/policy/casbinindex", []string{"internal/ascii", "internal/hint", "internal/invisible", "internal/lookup"}, "it decides any Casbin model, and knows no policy of ours"},
-	{"authz/policy", []string{"authz/policy/casbinindex", "tenant", "internal/ascii", "internal/hint", "internal/invisible", "internal/lookup", "internal/policycsv"}, "a decision needs facts, not sessions or servers"},
+	{"authz/policy", []string{"authz/policy/casbinindex", "authz/policy/condition", "tenant", "internal/ascii", "internal/hint", "internal/invisible", "internal/lookup", "internal/policycsv"}, "a decision needs facts, not sessions or servers"},
 	{"authz/policy/filepolicy", []string{"authz/policy"}, "a follower moves a policy and decides nothing"},
 	{"authz/policy/redispolicy", []string{"authz/policy", "session", "internal/redisaccess"}, "a follower moves a policy and decides nothing"},
 	{"authz/policy/policytest", []string{"authz/policy", "tenant", "internal/hint"}, "it asks the engine as a service does"},

@@ -3,6 +3,7 @@ package hint
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/reevehq/reeve/internal/invisible"
 )
@@ -113,4 +114,17 @@ func ASCII(c rune) (byte, bool) {
 		i++
 	}
 	return 0, false
+}
+
+// Alike says which ASCII character the first of s looks like, as the rest of a message that
+// names the character; "" when it looks like none.
+func Alike(s string) string {
+	c, _ := utf8.DecodeRuneInString(s)
+	if Quotation(c) && c >= utf8.RuneSelf {
+		return ": a typographic quote quotes nothing: delete it"
+	}
+	if like, ok := ASCII(c); ok {
+		return " looks like " + string(rune(like)) + ": write " + string(rune(like))
+	}
+	return ""
 }

@@ -1,6 +1,10 @@
 package hint
 
-import "strings"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 const (
 	maxWord  = 64  // bytes of a word that others are compared with
@@ -84,4 +88,15 @@ func lower(b byte) byte {
 		return b - 'A' + 'a'
 	}
 	return b
+}
+
+// List returns names, sorted and joined with commas, or the first of them and how many there
+// are more: an error is no place for hundreds.
+func List(names []string) string {
+	const most = 20
+	names, more := slices.Sorted(slices.Values(names)), ""
+	if n := len(names) - most; n > 0 {
+		names, more = names[:most], " and "+strconv.Itoa(n)+" more"
+	}
+	return strings.Join(names, ", ") + more
 }

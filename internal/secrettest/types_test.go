@@ -7,6 +7,7 @@ import (
 	"github.com/reevehq/reeve/authz/authztest"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
@@ -48,6 +49,21 @@ var types = []reflect.Type{
 	reflect.TypeFor[authztest.Options](),
 	reflect.TypeFor[authztest.Peer](),
 	reflect.TypeFor[authztest.Service](),
+	reflect.TypeFor[condition.Attribute](),
+	reflect.TypeFor[condition.Compiler](),
+	reflect.TypeFor[condition.Error](),
+	reflect.TypeFor[condition.Expr](),
+	reflect.TypeFor[condition.FormKind](),
+	reflect.TypeFor[condition.Form](),
+	reflect.TypeFor[condition.Kind](),
+	reflect.TypeFor[condition.Leaf](),
+	reflect.TypeFor[condition.Lookup](),
+	reflect.TypeFor[condition.Op](),
+	reflect.TypeFor[condition.Part](),
+	reflect.TypeFor[condition.Schema](),
+	reflect.TypeFor[condition.Term](),
+	reflect.TypeFor[condition.Truth](),
+	reflect.TypeFor[condition.Value](),
 	reflect.TypeFor[jwks.Config](),
 	reflect.TypeFor[jwks.Endpoint](),
 	reflect.TypeFor[jwks.Fetcher](),
@@ -74,7 +90,6 @@ var types = []reflect.Type{
 	reflect.TypeFor[middleware.StepUpError](),
 	reflect.TypeFor[middleware.Verifier](),
 	reflect.TypeFor[policy.Action](),
-	reflect.TypeFor[policy.Attribute](),
 	reflect.TypeFor[policy.Attributes](),
 	reflect.TypeFor[policy.Bundle](),
 	reflect.TypeFor[policy.Clause](),
@@ -85,7 +100,6 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.Explanation](),
 	reflect.TypeFor[policy.HeldTenant](),
 	reflect.TypeFor[policy.IndexPolicy](),
-	reflect.TypeFor[policy.Kind](),
 	reflect.TypeFor[policy.MappedValue](),
 	reflect.TypeFor[policy.Mapping](),
 	reflect.TypeFor[policy.Match](),
@@ -103,6 +117,8 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.Step](),
 	reflect.TypeFor[policy.Subject](),
 	reflect.TypeFor[policy.TenantErrors](),
+	reflect.TypeFor[policy.Severity](),
+	reflect.TypeFor[policy.Code](),
 	reflect.TypeFor[policy.Values](),
 	reflect.TypeFor[policy.Via](),
 	reflect.TypeFor[filepolicy.Config](),

@@ -54,7 +54,7 @@ func Load(fsys fs.FS, name string, declared []policy.Attribute) ([]Case, error) 
 	r.Comment = '#'
 	r.TrimLeadingSpace = true
 	r.FieldsPerRecord = -1
-	kinds := map[[2]string]policy.Kind{}
+	kinds := map[[2]string]policy.AttributeKind{}
 	for _, a := range slices.Concat(policy.EnvAttributes(), declared) {
 		kinds[[2]string{a.Type, a.Name}] = a.Kind
 	}
@@ -88,7 +88,7 @@ func Load(fsys fs.FS, name string, declared []policy.Attribute) ([]Case, error) 
 	return cases, errors.Join(bad...)
 }
 
-func parse(f []string, kinds map[[2]string]policy.Kind) (c Case, err error) {
+func parse(f []string, kinds map[[2]string]policy.AttributeKind) (c Case, err error) {
 	if len(f) != 8 {
 		return Case{}, fmt.Errorf("%d values, 8 are needed: tenant, subject, roles, action, object, attributes, want, note%s", len(f), miscounted(f))
 	}
@@ -184,7 +184,7 @@ func parseObject(object string) (policy.Object, error) {
 	return policy.Object{Type: typ, ID: id}, nil
 }
 
-func parseAttributes(r *policy.Request, text string, kinds map[[2]string]policy.Kind) error {
+func parseAttributes(r *policy.Request, text string, kinds map[[2]string]policy.AttributeKind) error {
 	sub, env, obj := policy.Values{}, policy.Values{}, policy.Values{}
 	r.Subject.Attributes, r.Env, r.Object.Attributes = sub, env, obj
 	if text == "" {
@@ -217,7 +217,7 @@ func parseAttributes(r *policy.Request, text string, kinds map[[2]string]policy.
 }
 
 // attributeHint says which attribute was probably meant by one that is not declared.
-func attributeHint(of, name string, kinds map[[2]string]policy.Kind) string {
+func attributeHint(of, name string, kinds map[[2]string]policy.AttributeKind) string {
 	if kinds[[2]string{of, name}] != 0 {
 		return ""
 	}
@@ -231,23 +231,23 @@ func attributeHint(of, name string, kinds map[[2]string]policy.Kind) string {
 	return didYouMean(name, names...)
 }
 
-func parseValue(s string, kind policy.Kind) (any, error) {
+func parseValue(s string, kind policy.AttributeKind) (any, error) {
 	switch kind {
-	case policy.String:
+	case policy.KindString:
 		return s, nil
-	case policy.Int:
+	case policy.KindInt:
 		if t, err := time.Parse("2006-01-02T15:04:05Z", s); err == nil {
 			return t.Unix(), nil // as a condition writes a time
 		}
 		n, err := strconv.ParseInt(s, 10, 64)
 		return n, notA(s, "an int, or a time as 2006-01-02T15:04:05Z", err)
-	case policy.Float:
+	case policy.KindFloat:
 		x, err := strconv.ParseFloat(s, 64)
 		return x, notA(s, "a float", err)
-	case policy.Bool:
+	case policy.KindBool:
 		b, err := strconv.ParseBool(s)
 		return b, notA(s, "true or false", err)
-	case policy.Strings:
+	case policy.KindStrings:
 		return strings.Split(s, "|"), nil
 	}
 	return nil, errors.New("not declared in attributes.csv")

@@ -17,8 +17,8 @@ import (
 
 // declared is one attribute of each kind.
 var declared = []policy.Attribute{
-	{Type: "doc", Name: "owner", Kind: policy.String}, {Type: "doc", Name: "size", Kind: policy.Int}, {Type: "doc", Name: "score", Kind: policy.Float},
-	{Type: "doc", Name: "public", Kind: policy.Bool}, {Type: "sub", Name: "regions", Kind: policy.Strings}, {Type: "env", Name: "hour", Kind: policy.Int},
+	{Type: "doc", Name: "owner", Kind: policy.KindString}, {Type: "doc", Name: "size", Kind: policy.KindInt}, {Type: "doc", Name: "score", Kind: policy.KindFloat},
+	{Type: "doc", Name: "public", Kind: policy.KindBool}, {Type: "sub", Name: "regions", Kind: policy.KindStrings}, {Type: "env", Name: "hour", Kind: policy.KindInt},
 }
 
 func table(rows string) fstest.MapFS { return fstest.MapFS{"t.csv": {Data: []byte(rows)}} }

@@ -1,4 +1,4 @@
-package policy
+package condition
 
 import (
 	"time"
@@ -12,7 +12,7 @@ import (
 func CasbinReads(text string) string {
 	ours, bad := lex(text, nil)
 	if bad != nil {
-		return "we cannot read it: " + bad.why
+		return "we cannot read it: " + bad.Msg
 	}
 	functions := map[string]govaluate.ExpressionFunction{FunctionIPMatch: util.IPMatchFunc}
 	expression, err := govaluate.NewEvaluableExpressionWithFunctions(util.EscapeAssertion(text), functions)
@@ -73,3 +73,15 @@ func IsTime(s string) bool {
 	_, ok := parseTime(s)
 	return ok
 }
+
+// Compiled returns how many results are kept.
+func (c *Compiler) Compiled() int { return len(c.done) }
+
+// Size returns what the text compiled last was made of.
+func (c *Compiler) Size() (tokens, nodes, leaves int) {
+	p := &c.parser
+	return len(p.tokens), len(p.nodes), len(p.leaves)
+}
+
+// ReduceWithoutOrder is Reduce by Kleene's logic.
+func ReduceWithoutOrder(e Expr, want bool, at Lookup) Form { return reduce(e, want, at, false) }

@@ -1,14 +1,14 @@
-package policy_test
+package condition_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/internal/conditiontest"
 )
 
-const twoTypes = shortAttributes + "note, d, int, no,\n"
+const twoTypes = conditiontest.ShortAttributes + "note, d, int, no,\n"
 
 // What came of a text is kept, also that it is refused, and for every object type when it did
 // not come to an attribute of the object.
@@ -33,10 +33,10 @@ func TestATextIsCompiledOnce(t *testing.T) {
 		{strings.Repeat("r.sub.b||", 500), "doc", "doc", 1, false},
 		{"true", "doc", "", 1, false},
 	} {
-		k := policy.NewConditions(twoTypes)
+		k := newConditions(t, twoTypes)
 		k.Compile(c.text, c.first)
 		at, why := k.Compile(c.text, c.then)
-		freshAt, freshWhy := policy.NewConditions(twoTypes).Compile(c.text, c.then)
+		freshAt, freshWhy := newConditions(t, twoTypes).Compile(c.text, c.then)
 		if at != freshAt || why != freshWhy {
 			t.Errorf("%.40s for %q after %q: %d %s, alone: %d %s", c.text, c.then, c.first, at, why, freshAt, freshWhy)
 		}
@@ -46,7 +46,7 @@ func TestATextIsCompiledOnce(t *testing.T) {
 		if again := k.Compiled() > 1; again != c.again {
 			t.Errorf("%.40s for %q and %q: compiled %d times", c.text, c.first, c.then, k.Compiled())
 		}
-		if n := testing.AllocsPerRun(10, func() { k.Compile(c.text, c.then) }); n > 0 && len(c.text) <= mostBytes {
+		if n := testing.AllocsPerRun(10, func() { k.Compile(c.text, c.then) }); n > 0 && len(c.text) <= conditiontest.MaxBytes {
 			t.Errorf("%.40s: %v allocations for a text that was compiled before", c.text, n)
 		}
 	}
@@ -54,7 +54,7 @@ func TestATextIsCompiledOnce(t *testing.T) {
 
 // A policy of many rows with few conditions compiles those few.
 func TestALoadCompilesEachTextOnce(t *testing.T) {
-	k := policy.NewConditions(twoTypes)
+	k := newConditions(t, twoTypes)
 	texts := []string{"r.sub.n > 1", "r.sub.d == 'a'", "r.sub.nope", "r.sub.b &&"}
 	for i := range 10_000 {
 		k.Compile(texts[i%len(texts)], fmt.Sprint("type", i%100))
@@ -66,11 +66,11 @@ func TestALoadCompilesEachTextOnce(t *testing.T) {
 
 // Which texts were compiled before, and for which types, changes nothing.
 func TestWhatIsKeptOfATextIsWhatItCompilesTo(t *testing.T) {
-	kept := policy.NewConditions(twoTypes)
+	kept := newConditions(t, twoTypes)
 	agreed := 0
 	for seed := range uint64(3_000 * soak(20)) {
 		g := newGen(seed % 700)
-		text := g.anyText()
+		text := conditiontest.AnyText(g.Rand)
 		if g.IntN(2) == 0 {
 			text = pick(g, "r.obj.d == 'a'", "r.sub.b && r.obj.d == 1", "r.sub.b || ", "r.sub.nope && r.obj.d", "r.obj.l", "'a' in r.obj.l")
 		}
@@ -96,7 +96,7 @@ func TestAnErrorNamesAFewAttributes(t *testing.T) {
 	for i := range 20_000 {
 		fmt.Fprintf(&rows, "doc, a%05d, int, no,\n", i)
 	}
-	k := policy.NewConditions(rows.String())
+	k := newConditions(t, rows.String())
 	at, why := k.Compile("r.sub.id == 'a' && r.obj.nope == 1", "doc")
 	if want := "unknown attribute r.obj.nope: those of doc are a00000, "; at != 19 || !strings.HasPrefix(why, want) || !strings.HasSuffix(why, "a00019 and 19981 more") {
 		t.Errorf("%d: %s", at, why)
@@ -104,25 +104,5 @@ func TestAnErrorNamesAFewAttributes(t *testing.T) {
 	if n := testing.AllocsPerRun(5, func() { k.Fresh().Compile("r.obj.nope == 1", "doc") }); n > 30 {
 		t.Errorf("%v allocations", n)
 	}
-	new(clock).hold(t, "an unknown attribute", func() { k.Fresh().Compile("r.obj.nope == 1", "doc") })
-}
-
-// A text that is refused once is refused at each place where it stands.
-func TestARefusedTextHasThePlaceOfEachRow(t *testing.T) {
-	got := refused(t, strings.Join([]string{
-		`p, role:a, *, doc, read, r.sub.level >, allow`,
-		`p, role:a, *, /x/:id, GET,   "r.sub.level >", allow`,
-		``,
-		`p, role:b, *, doc, read, "r.obj.owner == ""a"" && r.sub.nope", allow`,
-		`p, role:longer, *, doc, read, "r.obj.owner == ""a"" && r.sub.nope", allow`,
-	}, "\n"))
-	want := []string{"policy.csv:1:39: an attribute", "policy.csv:2:44: an attribute", "policy.csv:4:51: unknown attribute", "policy.csv:5:56: unknown attribute"}
-	if len(got) != len(want) {
-		t.Fatalf("%q", got)
-	}
-	for i := range want {
-		if !strings.HasPrefix(got[i], want[i]) {
-			t.Errorf("got %s, want %s", got[i], want[i])
-		}
-	}
+	new(conditiontest.Clock).Hold(t, "an unknown attribute", func() { k.Fresh().Compile("r.obj.nope == 1", "doc") })
 }

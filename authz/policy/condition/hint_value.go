@@ -1,4 +1,4 @@
-package policy
+package condition
 
 import (
 	"net/netip"
@@ -7,37 +7,39 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/internal/ascii"
+
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 // mismatch is the error of comparing a with b, which are of kinds that do not compare, where
 // they are compared.
-func mismatch(at int, a, b *operand) *syntaxError {
+func mismatch(at int, a, b *operand) *Error {
 	why := a.what() + " and " + b.what() + " cannot be compared"
 	switch {
-	case a.part != "" && b.part != "":
-		return &syntaxError{at, why + ": attributes.csv declares " + a.text + " as " + a.kind.String() + " and " + b.text + " as " + b.kind.String()}
-	case a.part == "" && b.part == "":
-		return &syntaxError{at, why + ": compare an attribute with a constant"}
-	case a.part == "":
+	case a.Attr != nil && b.Attr != nil:
+		return &Error{at, why + ": attributes.csv declares " + a.text + " as " + a.kind().String() + " and " + b.text + " as " + b.kind().String()}
+	case a.Attr == nil && b.Attr == nil:
+		return &Error{at, why + ": compare an attribute with a constant"}
+	case a.Attr == nil:
 		a, b = b, a
 	}
 	if more := constantFor(a, b); more != "" {
 		why += ": " + more
 	}
-	return &syntaxError{at, why}
+	return &Error{at, why}
 }
 
 // constantFor says what to write instead of the constant c, beside the attribute a of another
 // kind; "" when nobody knows.
 func constantFor(a, c *operand) string {
 	switch {
-	case number(a.kind):
+	case a.kind().IsNumber():
 		return numberFor(a, c)
-	case a.kind == String && c.kind == Int: // a time
+	case a.kind() == KindString && c.kind() == KindInt: // a time
 		return a.text + " is a text, and times are numbers: declare it as int in attributes.csv"
-	case a.kind == String:
-		return a.text + " is a text: write '" + quoteless(c.text) + "'"
-	case a.kind == Bool:
+	case a.kind() == KindString:
+		return a.text + " is a text: write '" + hint.Text(c.text) + "'"
+	case a.kind() == KindBool:
 		switch strings.ToLower(strings.Trim(c.text, `'"`)) {
 		case "true", "yes", "y", "t", "on", "1":
 			return a.text + " is true or false: write true, without quotes"
@@ -51,10 +53,10 @@ func constantFor(a, c *operand) string {
 
 // conditionMeant says what to write instead of an operand that stands alone and is no bool.
 func (o *operand) conditionMeant() string {
-	if o.part == "" && o.kind == String && strings.EqualFold(strings.TrimSpace(o.s), "true") {
+	if o.Attr == nil && o.kind() == KindString && strings.EqualFold(strings.TrimSpace(o.Value.text), "true") {
 		return "write true, without quotes"
 	}
-	if o.part == "" {
+	if o.Attr == nil {
 		return "write true for none, or compare it with an attribute"
 	}
 	return "compare it with something"
@@ -62,28 +64,28 @@ func (o *operand) conditionMeant() string {
 
 // numberFor says what to write beside an attribute that is a number.
 func numberFor(a, c *operand) string {
-	if c.kind != String {
+	if c.kind() != KindString {
 		return a.text + " is a number"
 	}
-	if a.part == ofEnv && a.name == EnvHour {
-		if hour := hourOf(c.s); hour >= 0 {
-			return "r.env.hour is a number from 0 to 23, in UTC: write " + itoa(hour)
+	if a.isEnv(EnvHour) {
+		if hour := hourOf(c.Value.text); hour >= 0 {
+			return "r.env.hour is a number from 0 to 23, in UTC: write " + strconv.Itoa(hour)
 		}
 		return "r.env.hour is a number from 0 to 23, in UTC"
 	}
-	if a.part == ofEnv && a.name == EnvWeekday {
-		if day := weekdayOf(c.s); day > 0 {
-			return "r.env.weekday is a number from 1 (Monday) to 7 (Sunday), in UTC: write " + itoa(day)
+	if a.isEnv(EnvWeekday) {
+		if day := weekdayOf(c.Value.text); day > 0 {
+			return "r.env.weekday is a number from 1 (Monday) to 7 (Sunday), in UTC: write " + strconv.Itoa(day)
 		}
 		return "r.env.weekday is a number from 1 (Monday) to 7 (Sunday), in UTC"
 	}
-	if _, err := strconv.ParseFloat(c.s, 64); err == nil && ascii.All(c.s, func(b byte) bool { return ascii.IsDigit(b) || b == '.' || b == '-' }) {
-		return a.text + " is a number: write " + quoteless(c.s) + ", without quotes"
+	if _, err := strconv.ParseFloat(c.Value.text, 64); err == nil && ascii.All(c.Value.text, func(b byte) bool { return ascii.IsDigit(b) || b == '.' || b == '-' }) {
+		return a.text + " is a number: write " + hint.Text(c.Value.text) + ", without quotes"
 	}
-	if utc := timeIn(c.s); utc != "" {
+	if utc := timeIn(c.Value.text); utc != "" {
 		return "write a time as '" + timeLayout + "', in UTC: '" + utc + "'"
 	}
-	if a.part == ofEnv && a.name == EnvTime || looksLikeTime(c.s) || strings.Count(c.s, "-")+strings.Count(c.s, "/")+strings.Count(c.s, ":") > 1 {
+	if a.isEnv(EnvTime) || looksLikeTime(c.Value.text) || strings.Count(c.Value.text, "-")+strings.Count(c.Value.text, "/")+strings.Count(c.Value.text, ":") > 1 {
 		return "write a time as '" + timeLayout + "', in UTC"
 	}
 	return a.text + " is a number"
@@ -130,20 +132,20 @@ func weekdayOf(s string) int {
 
 // neverAddress refuses a constant that is meant for a network, or an address in a form that the
 // client's never has: a deny rule for such a one would be in force for nobody.
-func neverAddress(a, c *operand) *syntaxError {
-	if a.part != ofEnv || a.name != EnvIP || c.part != "" || c.kind != String {
+func neverAddress(a, c *operand) *Error {
+	if !a.isEnv(EnvIP) || c.Attr != nil || c.kind() != KindString {
 		return nil
 	}
-	if ip, err := netip.ParseAddr(c.s); err == nil {
-		if form := ip.WithZone("").Unmap().String(); form != c.s {
+	if ip, err := netip.ParseAddr(c.Value.text); err == nil {
+		if form := ip.WithZone("").Unmap().String(); form != c.Value.text {
 			return c.wrong("r.env.ip never has this form: write '" + form + "'")
 		}
 		return nil
 	}
 	network := "192.0.2.0/24"
-	if n, err := netip.ParsePrefix(c.s); err == nil {
+	if n, err := netip.ParsePrefix(c.Value.text); err == nil {
 		network = n.Masked().String()
-	} else if !strings.Contains(c.s, "*") || !ascii.All(c.s, func(b byte) bool { return ascii.IsDigit(b) || b == '.' || b == '*' }) {
+	} else if !strings.Contains(c.Value.text, "*") || !ascii.All(c.Value.text, func(b byte) bool { return ascii.IsDigit(b) || b == '.' || b == '*' }) {
 		return nil
 	}
 	return c.wrong("r.env.ip is one address and no network: write ipMatch(r.env.ip, '" + network + "')")

@@ -1,8 +1,9 @@
-package policy
+package condition
 
 import (
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -59,7 +60,7 @@ func newToken(kind tokenKind, word string, at int) token {
 
 // lex appends the tokens of a condition, ending with a tokenEnd. Symbols are as long as they
 // can be, as in Casbin's own lexer: "&&!" is one symbol to both, and refused by both.
-func lex(text string, tokens []token) ([]token, *syntaxError) {
+func lex(text string, tokens []token) ([]token, *Error) {
 	for i := 0; i < len(text); {
 		c, size := utf8.DecodeRuneInString(text[i:])
 		if c == ' ' || c == '\t' {
@@ -76,13 +77,13 @@ func lex(text string, tokens []token) ([]token, *syntaxError) {
 	return append(tokens, newToken(tokenEnd, "", len(text))), nil
 }
 
-func lexOne(text string, at int, c rune) (token, *syntaxError) {
+func lexOne(text string, at int, c rune) (token, *Error) {
 	switch {
 	case c == '\'' || c == '"':
 		return lexString(text, at)
 	case '0' <= c && c <= '9':
 		return lexNumber(text, at)
-	case c < utf8.RuneSelf && isIdent(byte(c)) && c != '_':
+	case c < utf8.RuneSelf && ascii.IsIdent(byte(c)) && c != '_':
 		return lexWord(text, at)
 	case c == '(':
 		return newToken(tokenOpen, text[at:at+1], at), nil
@@ -94,27 +95,27 @@ func lexOne(text string, at int, c rune) (token, *syntaxError) {
 	return lexSymbol(text, at)
 }
 
-func lexString(text string, at int) (token, *syntaxError) {
+func lexString(text string, at int) (token, *Error) {
 	body := text[at+1:]
 	n := strings.IndexAny(body, `'"`)
 	if n < 0 {
-		return token{}, &syntaxError{at, "the text does not end: a " + text[at:at+1] + " is missing"}
+		return token{}, &Error{at, "the text does not end: a " + text[at:at+1] + " is missing"}
 	}
 	if body[n] != text[at] {
-		return token{}, &syntaxError{at + 1 + n, "Casbin ends a text at either quote: it cannot hold the other: compare with an attribute that holds the text"}
+		return token{}, &Error{at + 1 + n, "Casbin ends a text at either quote: it cannot hold the other: compare with an attribute that holds the text"}
 	}
 	t := newToken(tokenString, text[at:at+n+2], at)
 	body = body[:n]
 	if strings.Contains(body, `\`) {
 		i := strings.Index(body, `\`)
 		if i == len(body)-1 {
-			return token{}, &syntaxError{at + 1 + i, `a text cannot hold \, which escapes nothing: ` + apostrophe}
+			return token{}, &Error{at + 1 + i, `a text cannot hold \, which escapes nothing: ` + apostrophe}
 		}
-		return token{}, &syntaxError{at + 1 + i, `a text cannot hold \`}
+		return token{}, &Error{at + 1 + i, `a text cannot hold \`}
 	}
 	if !printable(body) {
 		i := strings.IndexFunc(body, func(c rune) bool { return c == utf8.RuneError || !unicode.IsPrint(c) })
-		return token{}, &syntaxError{at + 1 + i, "the text holds " + hint.Rune(body[i:])}
+		return token{}, &Error{at + 1 + i, "the text holds " + hint.Rune(body[i:])}
 	}
 	if unix, ok := parseTime(body); ok {
 		t.kind, t.number = tokenTime, float64(unix)
@@ -122,23 +123,23 @@ func lexString(text string, at int) (token, *syntaxError) {
 	return t, nil
 }
 
-func lexNumber(text string, at int) (token, *syntaxError) {
-	word := takeWhile(text[at:], func(b byte) bool { return isIdent(b) || b == '.' })
-	whole := len(takeWhile(word, ascii.IsDigit))
+func lexNumber(text string, at int) (token, *Error) {
+	word := ascii.TakeWhile(text[at:], func(b byte) bool { return ascii.IsIdent(b) || b == '.' })
+	whole := len(ascii.TakeWhile(word, ascii.IsDigit))
 	if part := word[whole:]; part != "" && (part[0] != '.' || len(part) == 1 || !ascii.All(part[1:], ascii.IsDigit)) {
-		return token{}, &syntaxError{at, quote(word) + " is not a number: write digits, and digits after a point"}
+		return token{}, &Error{at, hint.Quote(word) + " is not a number: write digits, and digits after a point"}
 	}
 	number, err := strconv.ParseFloat(word, 64)
 	if err != nil || number >= maxExact {
-		return token{}, &syntaxError{at, "the number is too large: it has to be below 2⁵³"}
+		return token{}, &Error{at, "the number is too large: it has to be below 2⁵³"}
 	}
 	t := newToken(tokenNumber, word, at)
 	t.number = number
 	return t, nil
 }
 
-func lexWord(text string, at int) (token, *syntaxError) {
-	word := takeWhile(text[at:], func(b byte) bool { return isIdent(b) || b == '.' })
+func lexWord(text string, at int) (token, *Error) {
+	word := ascii.TakeWhile(text[at:], func(b byte) bool { return ascii.IsIdent(b) || b == '.' })
 	switch word {
 	case "true", "false":
 		return newToken(tokenBool, word, at), nil
@@ -149,11 +150,11 @@ func lexWord(text string, at int) (token, *syntaxError) {
 		if word == FunctionIPMatch {
 			return newToken(tokenFunction, word, at), nil
 		}
-		return token{}, &syntaxError{at, quote(word) + ": functions and methods cannot be called, but for ipMatch(attribute, 'network')" + callHint(word)}
+		return token{}, &Error{at, hint.Quote(word) + ": functions and methods cannot be called, but for ipMatch(attribute, 'network')" + callHint(word)}
 	}
 	part, name, ok := splitAttribute(word)
-	if !ok || !validAttribute(name) || part != ofSubject && part != ofObject && part != ofEnv {
-		return token{}, &syntaxError{at, ""} // the parser knows more about it, see wordAt
+	if !ok || !IsName(name) || part != ofSubject && part != ofObject && part != ofEnv {
+		return token{}, &Error{at, ""} // the parser knows more about it, see wordAt
 	}
 	return newToken(tokenAttribute, word, at), nil
 }
@@ -167,7 +168,7 @@ func splitAttribute(word string) (part, name string, ok bool) {
 	return strings.Cut(rest, ".")
 }
 
-func lexSymbol(text string, at int) (token, *syntaxError) {
+func lexSymbol(text string, at int) (token, *Error) {
 	symbol := text[at:]
 	if n := strings.IndexFunc(symbol, endsSymbol); n >= 0 {
 		symbol = symbol[:n]
@@ -184,20 +185,23 @@ func lexSymbol(text string, at int) (token, *syntaxError) {
 	case "-":
 		return newToken(tokenMinus, symbol, at), nil
 	case "":
-		return token{}, &syntaxError{at, characterHint(text[at:])}
+		return token{}, &Error{at, characterHint(text[at:])}
 	}
-	return token{}, &syntaxError{at, symbolHint(symbol)}
+	return token{}, &Error{at, symbolHint(symbol)}
 }
 
 func endsSymbol(c rune) bool {
 	return unicode.IsSpace(c) || unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune(`()[]'"`, c)
 }
 
-func takeWhile(s string, ok func(byte) bool) string {
-	for i := range len(s) {
-		if !ok(s[i]) {
-			return s[:i]
-		}
+// timeLayout is how a condition writes a time. Casbin reads it as a number of seconds, the
+// same on every machine; dates in other forms depend on the machine's zone and are refused.
+const timeLayout = "2006-01-02T15:04:05Z"
+
+func parseTime(s string) (unix int64, ok bool) {
+	if len(s) != len(timeLayout) || s[len(s)-1] != 'Z' {
+		return 0, false
 	}
-	return s
+	t, err := time.Parse(timeLayout, s)
+	return t.Unix(), err == nil && t.Format(timeLayout) == s
 }

@@ -1,4 +1,4 @@
-package policy
+package condition
 
 import (
 	"strings"
@@ -10,16 +10,16 @@ import (
 // other tokens it reads as we do, and parses them the same way: what Casbin makes of a text is
 // not asked at load, where it would cost most of the time, but of every condition of the
 // differential tests and of FuzzCondition.
-func sameInCasbin(text string, tokens []token) *syntaxError {
+func sameInCasbin(text string, tokens []token) *Error {
 	for _, t := range tokens {
 		if t.kind != tokenString {
 			continue
 		}
 		if looksLikeTime(t.quoted(text)) {
-			return &syntaxError{int(t.at), "Casbin reads " + t.of(text) + " as something else, a number: write a time as '" + timeLayout + "'"}
+			return &Error{int(t.at), "Casbin reads " + t.of(text) + " as something else, a number: write a time as '" + timeLayout + "'"}
 		}
 		if looksLikeName(t.quoted(text)) {
-			return &syntaxError{int(t.at), "Casbin reads " + t.of(text) + " as something else: \" r.\" in a text as a name"}
+			return &Error{int(t.at), "Casbin reads " + t.of(text) + " as something else: \" r.\" in a text as a name"}
 		}
 	}
 	return nil

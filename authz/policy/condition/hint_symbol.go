@@ -1,4 +1,4 @@
-package policy
+package condition
 
 import (
 	"strings"
@@ -7,11 +7,14 @@ import (
 	"github.com/reevehq/reeve/internal/hint"
 )
 
+// ownLine is what a # in a condition is answered.
+const ownLine = "a comment stands on a line of its own and begins with #"
+
 const operators = " is not an operator: "
 
 // symbolHint says what is wrong with a symbol that is no operator.
 func symbolHint(symbol string) string {
-	why := quote(symbol) + operators
+	why := hint.Quote(symbol) + operators
 	switch symbol {
 	case "=":
 		return "= compares nothing: write =="
@@ -42,19 +45,19 @@ func symbolHint(symbol string) string {
 	}
 	switch {
 	case strings.HasPrefix(symbol, "#") || strings.HasPrefix(symbol, "//") || strings.HasPrefix(symbol, "/*"):
-		return quote(symbol) + " means nothing here: " + ownLine
+		return hint.Quote(symbol) + " means nothing here: " + ownLine
 	case strings.HasPrefix(symbol, "{"), strings.HasPrefix(symbol, "}"):
-		return quote(symbol[:1]) + " means nothing here: a list stands in parentheses: ('x', 'y')"
+		return hint.Quote(symbol[:1]) + " means nothing here: a list stands in parentheses: ('x', 'y')"
 	case strings.HasPrefix(symbol, "$"), strings.HasPrefix(symbol, "@"), strings.HasPrefix(symbol, `\`), strings.HasPrefix(symbol, ";"), strings.HasPrefix(symbol, "_"):
-		return quote(symbol[:1]) + " means nothing here: attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted"
+		return hint.Quote(symbol[:1]) + " means nothing here: attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted"
 	case strings.HasPrefix(symbol, "."):
-		return quote(symbol[:1]) + " means nothing here: a number begins with a digit, as in 0.5, and an attribute with r."
+		return hint.Quote(symbol[:1]) + " means nothing here: a number begins with a digit, as in 0.5, and an attribute with r."
 	}
 	c, _ := utf8.DecodeRuneInString(symbol)
 	if hint.Quotation(c) {
 		return hint.Rune(symbol) + " quotes nothing: write '"
 	}
-	if foreign(symbol, func(i int) bool { return i == 0 }) == 0 {
+	if c >= utf8.RuneSelf {
 		return characterHint(symbol)
 	}
 	return why + "these are == != < <= > >= && || ! in, with a space between two of them"
@@ -65,11 +68,11 @@ func characterHint(rest string) string {
 	c, _ := utf8.DecodeRuneInString(rest)
 	switch {
 	case c == '[' || c == ']':
-		return quote(string(c)) + " means nothing here: a list stands in parentheses: ('x', 'y')"
+		return hint.Quote(string(c)) + " means nothing here: a list stands in parentheses: ('x', 'y')"
 	case c == '_':
 		return `"_" means nothing here: attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted`
 	}
-	if more := alike(rest); more != "" {
+	if more := hint.Alike(rest); more != "" {
 		return hint.Rune(rest) + more
 	}
 	return hint.Rune(rest) + " means nothing here: attributes have letters a-z, texts stand in single quotes"

@@ -1,4 +1,4 @@
-package policy_test
+package condition_test
 
 import (
 	"strings"
@@ -8,7 +8,8 @@ import (
 	"github.com/casbin/casbin/v2/util"
 	"github.com/casbin/govaluate"
 
-	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/authz/policy/internal/conditiontest"
 )
 
 // casbinTimes are the forms of a time that Casbin's expressions look for in every text.
@@ -35,14 +36,14 @@ func TestEveryTimeOfCasbinsLooksLikeOne(t *testing.T) {
 		zone := pick(g, time.UTC, time.FixedZone("CET", 3600), time.FixedZone("", -9000), time.FixedZone("GMT+3", 10800))
 		text := time.Unix(g.Int64N(1<<35)-1<<34, g.Int64N(1e9)).In(zone).Format(pick(g, casbinTimes...))
 		for range g.IntN(4) {
-			text = g.spoil(text)
+			text = conditiontest.Spoil(g.Rand, text)
 		}
 		if !casbinReadsATime(t, text) {
 			others++
 			continue
 		}
 		times++
-		if !policy.LooksLikeTime(text) && !policy.IsTime(text) {
+		if !condition.LooksLikeTime(text) && !condition.IsTime(text) {
 			t.Fatalf("seed %d: %q is a time to Casbin and a text to us", seed, text)
 		}
 	}
@@ -52,27 +53,6 @@ func TestEveryTimeOfCasbinsLooksLikeOne(t *testing.T) {
 	}
 }
 
-// spoil changes a text in a way that time.Parse may forgive.
-func (g gen) spoil(text string) string {
-	i := g.IntN(len(text) + 1)
-	j := min(i+1, len(text))
-	switch g.IntN(7) {
-	case 0:
-		return text[:i] + pick(g, " ", "0", "Z", ".5", ",25", ":", "-", "+", "T", "PM") + text[i:]
-	case 1:
-		return text[:i] + text[j:]
-	case 2:
-		return text[:i] + pick(g, "0", "9", "1", " ", "t", "z", "_", "é") + text[j:]
-	case 3:
-		return strings.ToLower(text)
-	case 4:
-		return strings.ToUpper(text)
-	case 5:
-		return strings.Replace(text, " ", "  ", 1)
-	}
-	return text[:i]
-}
-
 // What is refused for its form is rare: these are texts.
 func TestWhatOnlyRemindsOfATimeIsAText(t *testing.T) {
 	for _, text := range []string{
@@ -80,7 +60,7 @@ func TestWhatOnlyRemindsOfATimeIsAText(t *testing.T) {
 		"9:04", "12:30", "10.0.0.1:8080", "2001:db8::1", "9:04pm", "100:04PM", "Mon", "Monday: Jan", "Sun: 12:30", "Mon Jan", "May the 4th: be with you",
 		"Mon Jane Doe is not in: ask on Tue", "PM", "T", "",
 	} {
-		if _, at, why := policy.CompileCondition("r.obj.owner == '"+text+"'", "doc", testAttributes); why != "" {
+		if _, at, why := compile(t, "r.obj.owner == '"+text+"'", "doc", testAttributes); why != "" {
 			t.Errorf("%q: %d: %s", text, at, why)
 		}
 		if casbinReadsATime(t, text) {
@@ -88,7 +68,7 @@ func TestWhatOnlyRemindsOfATimeIsAText(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"2024-02-31", "2024-13-45", "2026-02-30T22:00:00Z", "99:99PM"} {
-		if _, at, why := policy.CompileCondition("r.obj.owner == '"+text+"'", "doc", testAttributes); at != 15 || !strings.Contains(why, "Casbin reads") {
+		if _, at, why := compile(t, "r.obj.owner == '"+text+"'", "doc", testAttributes); at != 15 || !strings.Contains(why, "Casbin reads") {
 			t.Errorf("%q: %d: %q", text, at, why)
 		}
 	}
@@ -103,12 +83,12 @@ func TestATextIsRefusedForANameExactlyWhenCasbinChangesIt(t *testing.T) {
 		for range 1 + g.IntN(12) {
 			text += pick(g, "r", "p", " r", "r.", ".", ".", ",p1.", "1", "23", " ", "(", ")", "|", "&", ",", "=", "!", "<", ">", "+", "-", "*", "/", "a", "_", ":", "é", "#", "[", "%")
 		}
-		condition := "r.obj.owner == '" + text + "'"
-		changes := strings.TrimPrefix(util.EscapeAssertion(condition), "r_") != strings.TrimPrefix(condition, "r.")
+		whole := "r.obj.owner == '" + text + "'"
+		changes := strings.TrimPrefix(util.EscapeAssertion(whole), "r_") != strings.TrimPrefix(whole, "r.")
 		if changes {
 			changed++
 		}
-		if policy.LooksLikeName(text) != changes {
+		if condition.LooksLikeName(text) != changes {
 			t.Fatalf("seed %d: %q: Casbin changes it: %v", seed, text, changes)
 		}
 	}
@@ -129,7 +109,7 @@ func TestEveryShortConditionIsReadAsCasbinReadsIt(t *testing.T) {
 	if soaking() {
 		most = 5
 	}
-	compile := policy.NewConditions(testAttributes).Compile
+	compile := newConditions(t, testAttributes).Compile
 	compiled := 0
 	var extend func(spaced, tight string, n int)
 	extend = func(spaced, tight string, n int) {
@@ -138,7 +118,7 @@ func TestEveryShortConditionIsReadAsCasbinReadsIt(t *testing.T) {
 				continue
 			}
 			compiled++
-			if why := policy.CasbinReads(text); why != "" {
+			if why := condition.CasbinReads(text); why != "" {
 				t.Errorf("%q: %s", text, why)
 			}
 		}

@@ -1,6 +1,7 @@
-package policy
+package condition
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -72,24 +73,24 @@ func partMeant(name string) string {
 }
 
 // wordAt returns the error for the word at a byte of the condition, which means nothing.
-func (p *parser) wordAt(at int) *syntaxError {
+func (p *parser) wordAt(at int) *Error {
 	text := p.text
-	word := takeWhile(text[at:], func(b byte) bool { return isIdent(b) || b == '.' })
-	why := quote(word) + " means nothing: "
-	bad := func(i int, more string) *syntaxError { return &syntaxError{at + i, why + more} }
+	word := ascii.TakeWhile(text[at:], func(b byte) bool { return ascii.IsIdent(b) || b == '.' })
+	why := hint.Quote(word) + " means nothing: "
+	bad := func(i int, more string) *Error { return &Error{at + i, why + more} }
 
 	if c, size := utf8.DecodeRuneInString(text[at+len(word):]); size > 0 && c >= utf8.RuneSelf && (unicode.IsLetter(c) || strings.HasSuffix(word, ".")) {
-		return &syntaxError{at + len(word), characterHint(text[at+len(word):])}
+		return &Error{at + len(word), characterHint(text[at+len(word):])}
 	}
 	first, rest, dotted := strings.Cut(word, ".")
 	if h := habit(word); h != "" && !dotted {
 		return bad(0, h)
 	}
 	if at > 0 && (text[at-1] == '\'' || text[at-1] == '"') {
-		return &syntaxError{at - 1, apostrophe}
+		return &Error{at - 1, apostrophe}
 	}
-	if at > 1 && text[at-1] == '-' && isIdent(text[at-2]) {
-		return &syntaxError{at - 1, "a name has letters, digits and _, and no -; there is no arithmetic"}
+	if at > 1 && text[at-1] == '-' && ascii.IsIdent(text[at-2]) {
+		return &Error{at - 1, "a name has letters, digits and _, and no -; there is no arithmetic"}
 	}
 	switch {
 	case !dotted:
@@ -100,8 +101,8 @@ func (p *parser) wordAt(at int) *syntaxError {
 		part, name, more := strings.Cut(rest, ".")
 		if first == "r" && (part == ofSubject || part == ofObject || part == ofEnv) {
 			if rest := text[at+len(word):]; !more && strings.HasPrefix(rest, "[") {
-				if key := takeWhile(strings.TrimLeft(rest, `['"`), isIdent); key != "" {
-					return &syntaxError{at + len(word), "an attribute is named after a point: write " + word + "." + quoteless(key)}
+				if key := ascii.TakeWhile(strings.TrimLeft(rest, `['"`), ascii.IsIdent); key != "" {
+					return &Error{at + len(word), "an attribute is named after a point: write " + word + "." + hint.Text(key)}
 				}
 			}
 			i, why := p.attributeHint(part, name, more)
@@ -110,7 +111,7 @@ func (p *parser) wordAt(at int) *syntaxError {
 		return bad(0, partHint(part, name))
 	}
 	if part := partMeant(first); part != "" {
-		return bad(0, "write r."+part+"."+quoteless(rest))
+		return bad(0, "write r."+part+"."+hint.Text(rest))
 	}
 	return bad(0, "attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted")
 }
@@ -130,7 +131,7 @@ func (p *parser) bareWord(word string) string {
 			return "write r." + part + "." + word + " for the attribute, '" + word + "' for a text"
 		}
 	}
-	return "attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted: '" + quoteless(word) + "'"
+	return "attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted: '" + hint.Text(word) + "'"
 }
 
 // partHint is for r.<part> with a part that is none.
@@ -142,10 +143,10 @@ func partHint(part, name string) string {
 		return "the action is the fifth value of the row; attributes are r.sub.…, r.obj.… and r.env.…"
 	}
 	if meant := partMeant(part); meant != "" && name != "" {
-		return "write r." + meant + "." + quoteless(name)
+		return "write r." + meant + "." + hint.Text(name)
 	}
 	if near := hint.Nearest(part, []string{ofSubject, ofObject, ofEnv}); near != "" && name != "" {
-		return "write r." + near + "." + quoteless(name)
+		return "write r." + near + "." + hint.Text(name)
 	}
 	return "attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted"
 }
@@ -161,14 +162,14 @@ func (p *parser) attributeHint(part, name string, dotted bool) (at int, why stri
 	case name == "":
 		return len(prefix) - 1, "the name of an attribute is missing after the point"
 	case deeper && below == "":
-		return len(prefix) + len(name), "nothing stands behind the point: write " + prefix + quoteless(name)
+		return len(prefix) + len(name), "nothing stands behind the point: write " + prefix + hint.Text(name)
 	case deeper:
 		return len(prefix) + len(name), "an attribute has one name, and nothing below it: declare " +
-			quoteless(name+"_"+strings.ReplaceAll(below, ".", "_")) + " in attributes.csv, or write " + prefix + quoteless(name)
+			hint.Text(name+"_"+strings.ReplaceAll(below, ".", "_")) + " in attributes.csv, or write " + prefix + hint.Text(name)
 	case ascii.IsDigit(name[0]):
 		return len(prefix), "the name of an attribute begins with a lower-case letter, not with a digit" + p.meant(part, name)
-	case len(name) > maxAttributeName:
-		return len(prefix) + maxAttributeName, "the name of an attribute has at most " + itoa(maxAttributeName) + " bytes"
+	case len(name) > MaxName:
+		return len(prefix) + MaxName, "the name of an attribute has at most " + strconv.Itoa(MaxName) + " bytes"
 	}
 	small := strings.TrimLeft(name, "_")
 	if small == "" {
@@ -177,7 +178,7 @@ func (p *parser) attributeHint(part, name string, dotted bool) (at int, why stri
 	if meant := p.meant(part, name); meant != "" {
 		return len(prefix), "attributes begin with a lower-case letter" + meant
 	}
-	return len(prefix), "attributes begin with a lower-case letter: " + prefix + strings.ToLower(small[:1]) + quoteless(small[1:])
+	return len(prefix), "attributes begin with a lower-case letter: " + prefix + strings.ToLower(small[:1]) + hint.Text(small[1:])
 }
 
 // meant says which of the attributes that there are a name was probably meant to be.

@@ -1,0 +1,301 @@
+package condition
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/reevehq/reeve/internal/hint"
+)
+
+// or parses a condition up to what cannot go on.
+func (p *parser) or() (uint16, *Error) {
+	from := p.peek().at
+	x, err := p.and()
+	j := joint{op: OpOr, from: from}
+	for err == nil && p.accept(tokenOr) {
+		var y uint16
+		if y, err = p.and(); err == nil {
+			x = p.join(&j, x, y)
+		}
+	}
+	return x, err
+}
+
+func (p *parser) and() (uint16, *Error) {
+	from := p.peek().at
+	x, err := p.unary()
+	j := joint{op: OpAnd, from: from}
+	for err == nil && p.accept(tokenAnd) {
+		var y uint16
+		if y, err = p.unary(); err == nil {
+			x = p.join(&j, x, y)
+		}
+	}
+	return x, err
+}
+
+func (p *parser) unary() (uint16, *Error) {
+	p.depth++
+	defer func() { p.depth-- }()
+	if p.depth > maxNesting {
+		return none, p.wrong("the condition is nested too deeply: at most " + strconv.Itoa(maxNesting) + " levels of ( and !")
+	}
+	if p.accept(tokenOpen) {
+		n, err := p.or()
+		if err == nil && !p.accept(tokenClose) {
+			return none, p.wrong("a ) is missing before " + p.ahead())
+		}
+		return n, err
+	}
+	if from := p.peek().at; p.accept(tokenNot) {
+		n, err := p.not()
+		if err != nil {
+			return none, err
+		}
+		return p.node(node{op: OpNot, from: from, first: n}), nil
+	}
+	return p.comparison()
+}
+
+// not parses what follows a "!": parentheses or an attribute, since "!" binds more than
+// any comparison.
+func (p *parser) not() (uint16, *Error) {
+	t := p.peek()
+	if t.kind == tokenOpen {
+		return p.unary()
+	}
+	if t.kind != tokenAttribute {
+		return none, &Error{int(t.at), "! stands before an attribute of kind bool or before parentheses"}
+	}
+	a, err := p.operand()
+	if err != nil {
+		return none, err
+	}
+	return p.truth(a)
+}
+
+func (p *parser) truth(a operand) (uint16, *Error) {
+	if a.Attr == nil && a.kind() == KindBool {
+		why := "true stands alone or in a comparison, and false only in a comparison"
+		if !a.Value.Bool() {
+			why += ": delete a rule that never holds"
+		}
+		return none, a.wrong(why)
+	}
+	if t := p.peek(); t.kind == tokenNot && a.kind() != KindBool {
+		return none, p.wrong("! stands before what it denies: write !(" + hint.Text(a.text) + " …)")
+	}
+	if t := p.peek(); t.kind == tokenMinus {
+		return none, p.wrong("there is no arithmetic: hand the result over as an attribute")
+	}
+	if a.kind() != KindBool {
+		return none, a.wrong(a.what() + " is no condition: " + a.conditionMeant())
+	}
+	return p.compare(Leaf{Op: OpIs, A: a.Term}, a.at), nil
+}
+
+func (p *parser) comparator(t token) (Op, bool) {
+	if t.kind != tokenCompare {
+		return 0, false
+	}
+	switch t.of(p.text) {
+	case "==":
+		return OpEqual, true
+	case "!=":
+		return OpNotEqual, true
+	case "<":
+		return OpLess, true
+	case "<=":
+		return OpLessEqual, true
+	case ">":
+		return OpGreater, true
+	case ">=":
+		return OpGreaterEqual, true
+	}
+	return 0, false
+}
+
+func (p *parser) comparison() (uint16, *Error) {
+	if p.peek().kind == tokenFunction {
+		return p.call()
+	}
+	a, err := p.operand()
+	if err != nil {
+		return none, err
+	}
+	t := p.peek()
+	if t.kind == tokenIn {
+		p.next()
+		return p.in(a)
+	}
+	op, ok := p.comparator(t)
+	if !ok {
+		return p.truth(a)
+	}
+	p.next()
+	b, err := p.operand()
+	if err != nil {
+		return none, err
+	}
+	if err := comparable(op, int(t.at), &a, &b); err != nil {
+		return none, err
+	}
+	if err := neverAddress(&a, &b); err != nil {
+		return none, err
+	}
+	if err := neverAddress(&b, &a); err != nil {
+		return none, err
+	}
+	return p.compare(Leaf{Op: op, A: a.beside(b.kind()), B: b.beside(a.kind())}, a.at), nil
+}
+
+// comparable returns why op, which stands at a byte of the condition, cannot compare a with
+// b, or nil.
+func comparable(op Op, at int, a, b *operand) *Error {
+	x, y := a.kind(), b.kind()
+	switch {
+	case x == KindStrings || y == KindStrings:
+		if y == KindStrings {
+			a, b = b, a
+		}
+		one := hint.Text(b.text)
+		if b.kind() != KindString {
+			one = "'x'"
+		}
+		return &Error{at, "a list is not compared: write " + one + " in " + hint.Text(a.text)}
+	case x.IsNumber() != y.IsNumber() || !x.IsNumber() && x != y:
+		return mismatch(at, a, b)
+	case x == KindBool && op != OpEqual && op != OpNotEqual:
+		return &Error{at, "of two bools neither is less: compare them with == or !="}
+	case a.Attr == nil && b.Attr == nil:
+		return &Error{at, "both sides are constants: compare an attribute with one"}
+	}
+	return nil
+}
+
+func (p *parser) in(a operand) (uint16, *Error) {
+	t := p.peek()
+	if t.kind == tokenAttribute {
+		b, err := p.operand()
+		if err != nil {
+			return none, err
+		}
+		if b.kind() != KindStrings || a.kind() != KindString {
+			return none, &Error{int(t.at), "in an attribute: the left side is a string and the attribute of kind strings, not " + a.what() + " and " + b.what()}
+		}
+		p.lookups++
+		return p.compare(Leaf{Op: OpIn, A: a.Term, B: b.Term}, a.at), nil
+	}
+	if a.Attr == nil || a.kind() == KindStrings {
+		return none, a.wrong("before in and a list stands an attribute that is no list")
+	}
+	list, err := p.list(a)
+	if err != nil {
+		return none, err
+	}
+	return p.compare(Leaf{Op: OpOneOf, A: a.Term, List: list}, a.at), nil
+}
+
+// call parses ipMatch(attribute, 'network').
+func (p *parser) call() (uint16, *Error) {
+	from := p.next().at
+	if !p.accept(tokenOpen) {
+		return none, p.wrong("a ( is missing before " + p.ahead())
+	}
+	a, err := p.operand()
+	if err != nil {
+		return none, err
+	}
+	if a.Attr == nil || a.kind() != KindString {
+		return none, a.wrong("the address is an attribute of kind string, not " + a.what())
+	}
+	if !p.accept(tokenComma) {
+		return none, p.wrong("a comma is missing before " + p.ahead())
+	}
+	b, err := p.operand()
+	if err != nil {
+		return none, err
+	}
+	if b.Attr != nil || b.kind() != KindString {
+		return none, b.wrong("the network is a constant text, as in '10.0.0.0/8'")
+	}
+	network, why := parseNetwork(b.Value.text)
+	if why != "" {
+		return none, b.wrong(why)
+	}
+	if !p.accept(tokenClose) {
+		return none, p.wrong("a ) is missing before " + p.ahead())
+	}
+	return p.compare(Leaf{Op: OpIPMatch, A: a.Term, B: b.Term, net: network}, from), nil
+}
+
+func (p *parser) list(a operand) ([]Value, *Error) {
+	if !p.accept(tokenOpen) {
+		return nil, p.wrong("after in stands a list in parentheses, as in ('x', 'y'), or an attribute of kind strings")
+	}
+	list := p.values[:0]
+	for {
+		v, err := p.operand()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case v.Attr != nil:
+			return nil, v.wrong("a list holds constants only")
+		case v.kind() == KindInt:
+			return nil, v.wrong("a list holds no times: compare with <, <=, >= or >")
+		case v.kind().IsNumber() != a.kind().IsNumber() || !v.kind().IsNumber() && v.kind() != a.kind():
+			why := v.what() + " in a list for " + a.what()
+			if more := constantFor(&a, &v); more != "" {
+				why += ": " + more
+			}
+			return nil, v.wrong(why)
+		case neverAddress(&a, &v) != nil:
+			return nil, neverAddress(&a, &v)
+		case len(list) == maxList:
+			return nil, v.wrong("the list is too long: it has at most " + strconv.Itoa(maxList) + " values")
+		case v.Value.Float() < 0:
+			// Casbin takes (-1) for a number, not for a list of one.
+			return nil, v.wrong("a list holds no negative numbers: compare with == instead")
+		}
+		list = append(list, v.beside(a.kind()).Value)
+		if p.accept(tokenClose) {
+			return slices.Clone(list), nil
+		}
+		if !p.accept(tokenComma) {
+			return nil, p.wrong("a , or ) is missing before " + p.ahead())
+		}
+	}
+}
+
+// operand parses an attribute or a constant.
+func (p *parser) operand() (operand, *Error) {
+	t := p.next()
+	o := operand{at: t.at, text: t.of(p.text)}
+	switch t.kind {
+	case tokenAttribute:
+		part, name, _ := splitAttribute(o.text)
+		p.askedObject = p.askedObject || part == ofObject
+		a, why := p.schema.find(part, name, p.typ)
+		if why != "" {
+			return operand{}, o.wrong(why)
+		}
+		o.Attr = a
+	case tokenString:
+		o.Value = String(t.quoted(p.text))
+	case tokenTime:
+		o.Value = Int(int64(t.number))
+	case tokenNumber:
+		o.Value = Float(t.number)
+	case tokenBool:
+		o.Value = Bool(o.text == "true")
+	default:
+		n := p.peek()
+		if t.kind != tokenMinus || n.kind != tokenNumber {
+			return operand{}, o.wrong("an attribute or a constant is missing before " + hint.Text(t.describe(p.text)))
+		}
+		p.i++
+		o.Value, o.text = Float(-n.number), p.text[t.at:n.end]
+	}
+	return o, nil
+}

@@ -1,0 +1,142 @@
+package condition
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/reevehq/reeve/internal/hint"
+)
+
+// Schema is the attributes that conditions may compare: those that are declared, and those
+// that are built in: r.sub.id, r.obj.id of every type, and [EnvAttributes]. It does not
+// change.
+type Schema struct {
+	declared []Attribute
+	byType   map[string]map[string]*Attribute
+	known    map[string]string   // by type: what there is to ask for, for errors
+	names    map[string][]string // by type, sorted: what may have been meant
+}
+
+// NewSchema returns the Schema of the declared attributes, or what is wrong with each of them.
+// An attribute that is built in may be declared with its own kind, but for r.sub.id.
+func NewSchema(declared []Attribute) (*Schema, error) {
+	s := &Schema{declared: slices.Clone(declared), byType: map[string]map[string]*Attribute{}}
+	s.put(Attribute{Type: ofSubject, Name: "id", Kind: KindString})
+	var bad []error
+	for _, a := range s.declared {
+		if why := s.fault(a); why != "" {
+			bad = append(bad, fmt.Errorf("condition: invalid schema: %s of %s: %s", hint.Quote(a.Name), hint.Quote(a.Type), why))
+			continue
+		}
+		s.put(a)
+	}
+	if len(bad) > 0 {
+		return nil, errors.Join(bad...)
+	}
+	for _, a := range EnvAttributes() {
+		if _, repeated := s.byType[ofEnv][a.Name]; !repeated {
+			s.put(a)
+		}
+	}
+	s.known, s.names = map[string]string{}, map[string][]string{}
+	for typ, attributes := range s.byType {
+		names := slices.Collect(maps.Keys(attributes))
+		if typ != ofEnv && !slices.Contains(names, "id") {
+			names = append(names, "id")
+		}
+		slices.Sort(names)
+		s.known[typ], s.names[typ] = known(typ, names), names
+	}
+	return s, nil
+}
+
+// fault says why an attribute cannot be declared, "" when it can.
+func (s *Schema) fault(a Attribute) string {
+	own, builtIn := BuiltIn(a.Type, a.Name)
+	_, twice := s.byType[a.Type][a.Name]
+	switch {
+	case a.Type == "" || a.Type == ofObject:
+		return "no object type"
+	case !IsName(a.Name):
+		return "the name is malformed"
+	case a.Kind < KindString || a.Kind > KindStrings:
+		return "it has no kind"
+	case a.Type == ofSubject && a.Name == "id":
+		return "it is built in"
+	case builtIn && a.Kind != own.Kind:
+		return "it is built in and of kind " + own.Kind.String()
+	case twice:
+		return "declared twice"
+	}
+	return ""
+}
+
+// Declared returns the attributes that the Schema was made of, in their order.
+func (s *Schema) Declared() []Attribute { return slices.Clone(s.declared) }
+
+// Types returns the object types that have a declared attribute, in no order.
+func (s *Schema) Types() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for typ := range s.byType {
+			if typ != ofSubject && typ != ofEnv && !yield(typ) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Schema) put(a Attribute) {
+	if s.byType[a.Type] == nil {
+		s.byType[a.Type] = map[string]*Attribute{}
+	}
+	a.part = partOf(a.Type)
+	s.byType[a.Type][a.Name] = &a
+}
+
+// find returns the attribute that r.<part>.<name> names in a rule for the object type typ,
+// "" for a rule that covers objects of no one type. Otherwise why says what is wrong.
+func (s *Schema) find(part, name, typ string) (a *Attribute, why string) {
+	if part == ofObject && typ == "" {
+		return nil, "a rule for routes or for every object cannot ask for r.obj." + name + ": only r.sub and r.env are the same everywhere"
+	}
+	of := part
+	if part == ofObject {
+		of = typ
+	}
+	if a, ok := s.byType[of][name]; ok {
+		return a, ""
+	}
+	if part == ofObject && name == "id" {
+		return &Attribute{Type: typ, Name: "id", Kind: KindString, part: PartObject}, ""
+	}
+	there, ok := s.known[of]
+	if !ok {
+		there = known(of, []string{"id"})
+	}
+	why = "unknown attribute r." + part + "." + name + ": " + there
+	if near := s.nearest(of, name); near != "" {
+		why += "; did you mean r." + part + "." + near + "?"
+	}
+	if part == ofSubject && (name == "role" || name == "roles" || name == "groups") {
+		why += "; a role is who the rule is for, the row's second value"
+	}
+	if part == ofSubject && (name == "tenant" || name == "tenants") {
+		why += "; a tenant is the row's third value"
+	}
+	return nil, why
+}
+
+// nearest returns the attribute of a type that name was probably meant to be, "" for none.
+func (s *Schema) nearest(of, name string) string {
+	names, ok := s.names[of]
+	if !ok {
+		names = []string{"id"}
+	}
+	return hint.Nearest(name, names)
+}
+
+// known says which attributes a type has.
+func known(typ string, names []string) string { return "those of " + typ + " are " + hint.List(names) }
