@@ -2,6 +2,7 @@ package condition_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -328,15 +329,34 @@ func TestAFormBeyondItsLimitHoldsForLess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	worlds := comparedWorlds()
+	for _, w := range logicalWorlds() {
+		for m := range 30 {
+			all := world{"n": m % 3, "m": m}
+			maps.Copy(all, w)
+			worlds = append(worlds, all)
+		}
+	}
+	less := 0
 	for _, want := range []bool{true, false} {
 		f := condition.Reduce(e, want, world.atFirst(nil, ""))
 		if n := checkForm(t, f); n > 256 {
 			t.Errorf("%d literals", n)
 		}
-		for _, w := range slices.Concat(logicalWorlds(), comparedWorlds()) {
-			if f.Holds(w.at) && (condition.Eval(e, w.at) == condition.True) != want {
+		for _, w := range worlds {
+			is := condition.False
+			if want {
+				is = condition.True
+			}
+			if f.Holds(w.at) && condition.Eval(e, w.at) != is {
 				t.Fatalf("%v holds in %v", want, w)
 			}
+			if !f.Holds(w.at) && condition.Eval(e, w.at) == is {
+				less++
+			}
 		}
+	}
+	if less == 0 {
+		t.Error("the limit is not reached")
 	}
 }
