@@ -42,6 +42,31 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
+// Conditions of the usual forms, all of whose attributes are there.
+func BenchmarkDecideCondition(b *testing.B) {
+	for name, text := range map[string]string{
+		"ids":   "r.obj.id != r.sub.id",
+		"owner": "r.obj.owner == r.sub.id",
+		"and":   "r.obj.owner == r.sub.id && r.obj.size < 10 && r.obj.status in ('draft', 'paid')",
+		"or":    "r.obj.public || r.sub.dept in r.obj.tags || r.obj.size >= 5 && r.sub.level > 2",
+		"hour":  "r.env.hour >= 0 && r.env.hour < 24",
+	} {
+		e := mustLoad(b, with(`p, role:editor, *, doc, read, "`+text+`", allow`))
+		r := asks("alice", "read", policy.Object{Type: "doc", ID: "1", Attributes: policy.Values{
+			"owner": "alice", "size": int64(7), "status": "paid", "public": false, "tags": []string{"a", "b"}}}, "editor")
+		r.Subject.Attributes = policy.Values{"dept": "x", "level": int64(3)}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				d, err := e.Decide(b.Context(), r)
+				if err != nil || !d.Allowed() {
+					b.Fatal(d, err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkLoad(b *testing.B) {
 	fsys := folder(map[string]string{"policy.csv": many(100_000)})
 	for b.Loop() {
