@@ -9,7 +9,7 @@ const (
 	maxString  = 64      // bytes of each on average, of those as long as the text looked for
 )
 
-// Eval returns the value of a condition. Later counts as Missing.
+// Eval returns the value of a condition. An attribute that comes [Later] counts as missing.
 //
 // && and || look at an operand only when those before it are known and do not decide, as
 // Casbin does: an operand that is unknown makes the whole unknown, whatever follows it. So

@@ -118,7 +118,7 @@ func (f Form) Literal() Leaf {
 // Size returns how many literals the Form has.
 func (f Form) Size() int { return f.size }
 
-// Holds reports whether the Form holds. An attribute that is not Known makes a comparison not
+// Holds reports whether the Form holds. An attribute that is not known makes a comparison not
 // hold.
 func (f Form) Holds(at Lookup) bool {
 	switch f.kind {

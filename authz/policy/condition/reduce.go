@@ -1,12 +1,12 @@
 package condition
 
 // Reduce returns where a condition is want, in the sense of [Eval], as far as the attributes
-// are known: comparisons whose attributes are all Known are decided, those with one that is
-// Missing are unknown and therefore gone, and those with one that comes Later are the literals
+// are known: comparisons whose attributes are all known are decided, those with one that is
+// missing are unknown and therefore gone, and those with one that comes [Later] are the literals
 // of the Form. So Reduce(e, true, at) is where an allow rule matches, and Reduce(e, false, at)
 // where a deny rule does not.
 //
-// For attributes that come Later, Holds of the Form is true exactly where Eval is want. A Form
+// For attributes that come [Later], Holds of the Form is true exactly where Eval is want. A Form
 // of more than 256 literals is Never instead: it then holds for less, and not for more. Few
 // conditions come near: && below || below && and so on, many levels deep, doubles the literals
 // with each level, since Eval does not look past an operand that is unknown, and the Form has
