@@ -20,184 +20,187 @@ func (s *Store) Create(ctx context.Context, n session.Session, c session.CreateO
 	return created, nil
 }
 
+// create reads the epochs that the session is issued under, builds its record, and stores it.
 func (s *Store) create(ctx context.Context, n session.Session, c session.CreateOptions) (session.Session, error) {
-	if err := n.Validate(); err != nil {
-		return session.Session{}, err
-	}
-	if err := c.Limit.Validate(); err != nil {
-		return session.Session{}, err
-	}
-	lifetime := c.Lifetime
-	if lifetime <= 0 || lifetime > maxLifetime {
-		return session.Session{}, fmt.Errorf("%w: lifetime %v is not between 0 and %v", session.ErrInvalid, lifetime, maxLifetime)
-	}
-	if err := checkIdle(n); err != nil {
+	if err := checkCreate(n, c); err != nil {
 		return session.Session{}, err
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 
 	user, keys := s.names.ref(n.Ref())
-	before := s.knownOf(user, n.Tenant)
+	issue, err := s.issue(ctx, user, n.Tenant, c.Lifetime)
+	if err != nil {
+		return session.Session{}, err
+	}
+	d, err := s.draft(ctx, user, keys, n, c, issue)
+	if err != nil {
+		return session.Session{}, err
+	}
+	return d.session, s.storeDraft(ctx, user, keys, d)
+}
+
+func checkCreate(n session.Session, c session.CreateOptions) error {
+	if err := n.Validate(); err != nil {
+		return err
+	}
+	if err := c.Limit.Validate(); err != nil {
+		return err
+	}
+	if c.Lifetime <= 0 || c.Lifetime > maxLifetime {
+		return fmt.Errorf("%w: lifetime %v is not between 0 and %v", session.ErrInvalid, c.Lifetime, maxLifetime)
+	}
+	return checkIdle(n)
+}
+
+// issue is what a new session is issued under: the epochs of its user, its tenant and everyone,
+// and when that was by the clock of Redis.
+type issue struct {
+	epochs epochs
+	now    time.Time
+}
+
+// issue reads the epochs for a session that may live for lifetime. They are at least as new as
+// what this instance knows, or the call fails.
+func (s *Store) issue(ctx context.Context, user userKeys, t tenant.ID, lifetime time.Duration) (issue, error) {
+	before := s.knownOf(user, t)
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
 		keep := micros(lifetime+epochSlack) / 1000
 		return []*call{
 			ensureScript.call(ctx, eval, []string{user.epoch, user.last}, keep),
-			tenantReadScript.call(ctx, eval, []string{s.names.tenant(n.Tenant)}),
+			tenantReadScript.call(ctx, eval, []string{s.names.tenant(t)}),
 			ensureScript.call(ctx, eval, []string{s.names.global()}, 0),
 		}
 	})
 	if err != nil {
-		return session.Session{}, failed(err)
+		return issue{}, failed(err)
 	}
 	state, err := parseTenant(answers[1])
 	if err != nil {
-		return session.Session{}, err
+		return issue{}, err
 	}
-	if err := s.holdTenant(ctx, n.Tenant, state, before.status).status.Err(); err != nil {
-		return session.Session{}, err
+	if err := s.holdTenant(ctx, t, state, before.status).status.Err(); err != nil {
+		return issue{}, err
 	}
 	userReply := newReply(answers[0], 3)
 	now := fromMicros(int64(userReply.mustNumber()))
-	issued := epochs{user: userReply.mustNumber(), tenant: state.epoch}
+	read := epochs{user: userReply.mustNumber(), tenant: state.epoch}
 	last := userReply.change()
 	globalReply := newReply(answers[2], 3)
 	globalReply.must()
-	issued.global = globalReply.mustNumber()
+	read.global = globalReply.mustNumber()
 	for _, r := range []*reply{userReply, globalReply} {
 		if r.err != nil {
-			return session.Session{}, r.err
+			return issue{}, r.err
 		}
 	}
 
 	s.clock.heard(uint64(now.UnixMicro()))
-	if issued, err = s.hold(ctx, user, n.Tenant, issued, before); err != nil {
-		return session.Session{}, err
+	if read, err = s.hold(ctx, user, t, read, before); err != nil {
+		return issue{}, err
 	}
-	if issued.user, err = s.holdUser(ctx, user, issued.user, last, before); err != nil {
-		return session.Session{}, err
+	if read.user, err = s.holdUser(ctx, user, read.user, last, before); err != nil {
+		return issue{}, err
 	}
-	if issued.user == 0 {
-		return session.Session{}, fmt.Errorf("%w: the store was behind on the user, whose sessions were just ended", session.ErrUnavailable)
+	if read.user == 0 {
+		return issue{}, fmt.Errorf("%w: the store was behind on the user, whose sessions were just ended", session.ErrUnavailable)
 	}
+	return issue{read, now}, nil
+}
 
-	n.CreatedAt, n.LastSeenAt, n.ExpiresAt = now, now, now.Add(lifetime).Truncate(time.Microsecond)
+// draft is a session that is about to be stored, and everything that the script needs of it.
+type draft struct {
+	session                    session.Session
+	issue                      issue
+	limit                      session.SessionLimit
+	created                    int64 // µs, negative for an impersonation, which no limit of the user counts
+	refresh                    session.Digest
+	sealed, by, acting, reason []byte
+}
+
+// draft gives n its times, and seals its record and what the events say of it.
+func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n session.Session, c session.CreateOptions, issued issue) (draft, error) {
+	now := issued.now
+	n.CreatedAt, n.LastSeenAt, n.ExpiresAt = now, now, now.Add(c.Lifetime).Truncate(time.Microsecond)
 	if !c.Until.IsZero() && c.Until.Before(n.ExpiresAt) {
 		n.ExpiresAt = fromMicros(c.Until.UnixMicro())
 	}
 	if !now.Before(n.ExpiresAt) {
-		return session.Session{}, fmt.Errorf("%w: it would end before it begins", session.ErrInvalid)
+		return draft{}, fmt.Errorf("%w: it would end before it begins", session.ErrInvalid)
 	}
 	n.Version = 1
 	if n.AuthTime.IsZero() {
 		n.AuthTime = now
 	}
-	n, sealed, err := s.seal(keys, record{n, issued})
-	if err != nil {
-		return session.Session{}, err
+	d := draft{issue: issued, limit: c.Limit.OrDefault(), created: now.UnixMicro(), refresh: c.Refresh}
+	var err error
+	if d.session, d.sealed, err = s.seal(keys, record{n, issued.epochs}); err != nil {
+		return draft{}, err
 	}
-	by, err := s.sealActor(ctx, user.events)
-	if err != nil {
-		return session.Session{}, err
+	if d.by, err = s.sealActor(ctx, user.events); err != nil {
+		return draft{}, err
 	}
-	acting, err := s.sealActs(user, keys, n)
-	if err != nil {
-		return session.Session{}, err
+	if d.acting, err = s.sealActs(user, keys, d.session); err != nil {
+		return draft{}, err
 	}
 	// Somebody who acts as the user is neither counted nor in the way.
-	limit, created := c.Limit.OrDefault(), now.UnixMicro()
-	var reason []byte
-	if actor, impersonated := n.Actors.Current(); impersonated {
-		limit, created = session.SessionLimit{Sessions: session.MaxImpersonations, Policy: session.EvictOldest}, -created
-		if reason, err = s.sealReason(user, keys, actor.Reason); err != nil {
-			return session.Session{}, err
+	if actor, impersonated := d.session.Actors.Current(); impersonated {
+		d.limit, d.created = session.SessionLimit{Sessions: session.MaxImpersonations, Policy: session.EvictOldest}, -d.created
+		if d.reason, err = s.sealReason(user, keys, actor.Reason); err != nil {
+			return draft{}, err
 		}
 	}
+	return d, nil
+}
+
+// storeDraft stores the session. A user who has as many as the limit allows loses those that
+// are dead before the sign-in is refused.
+func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys, d draft) error {
 	for attempt := 0; ; attempt++ {
 		v, err := s.run(ctx, createScript,
 			[]string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events, user.acts},
-			issued.user, n.Version, sealed, micros(n.IdleTimeout),
-			expiry(n), now.UnixMicro(), digestText(c.Refresh), keys.member, limit.Sessions, policyText(limit.Policy), reason, created, by, acting)
+			d.issue.epochs.user, d.session.Version, d.sealed, micros(d.session.IdleTimeout),
+			expiry(d.session), d.issue.now.UnixMicro(), digestText(d.refresh), keys.member, d.limit.Sessions, policyText(d.limit.Policy), d.reason, d.created, d.by, d.acting)
 		if err != nil {
-			return session.Session{}, err
+			return err
 		}
 		list, _ := v.([]any)
 		if len(list) > 1 {
-			return n, s.madeRoom(ctx, user, list)
+			return s.madeRoom(ctx, user, list)
 		}
-		if len(list) == 0 {
-			return session.Session{}, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+		full, err := refusedCreate(list)
+		if !full {
+			return err
 		}
-		switch list[0] {
-		case "exists":
-			return session.Session{}, session.ErrExists
-		case "late":
-			return session.Session{}, fmt.Errorf("%w: the session arrived too late and was not made", session.ErrUnavailable)
-		case "revoked":
-			// The user was revoked after the epochs were read. The session was created
-			// before that and ended by it.
-			return n, nil
-		case "full":
-			forgotten, err := s.forgetDead(ctx, n.Tenant, n.User, user)
-			if err != nil {
-				return session.Session{}, err
-			}
-			if forgotten == 0 || attempt == listRounds {
-				return session.Session{}, session.ErrTooManySessions
-			}
-			continue
+		forgotten, err := s.forgetDead(ctx, d.session.Tenant, d.session.User, user)
+		if err != nil {
+			return err
 		}
-		return session.Session{}, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+		if forgotten == 0 || attempt == listRounds {
+			return session.ErrTooManySessions
+		}
 	}
 }
 
-// madeRoom reads what a sign-in has ended, and remembers it.
-func (s *Store) madeRoom(ctx context.Context, user userKeys, answer []any) error {
-	list, err := members(answer)
-	if err != nil {
-		return err
+// refusedCreate reads the answer of the script when it stored nothing: full means that the user
+// has as many sessions as the limit allows.
+func refusedCreate(answer []any) (full bool, err error) {
+	if len(answer) == 0 {
+		return false, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 	}
-	if list[0] != "" {
-		oldest, ok := parseNumber(list[0])
-		if !ok {
-			return fmt.Errorf("%w: not a number", session.ErrCorrupt)
-		}
-		s.memory.limited(user.order, oldest)
-		s.countChange(ctx, user)
+	switch answer[0] {
+	case "exists":
+		return false, session.ErrExists
+	case "late":
+		return false, fmt.Errorf("%w: the session arrived too late and was not made", session.ErrUnavailable)
+	case "revoked":
+		// The user was revoked after the epochs were read. The session was created
+		// before that and ended by it.
+		return false, nil
+	case "full":
+		return true, nil
 	}
-	s.ended(ctx, user, list[1:])
-	return nil
-}
-
-// forgetDead takes those of a user's 100 oldest sessions off the index that ended with the
-// tenant or everyone, whose epochs the script does not see, and returns how many: what ended
-// with them is older than what is live. What is dead stays so. On a
-// cluster the tenant may be read a moment before the index: a session of a sign-in right
-// after a revocation of the tenant is then taken for one of before it, and the user, who is
-// signing in at that limit, signs in again.
-func (s *Store) forgetDead(ctx context.Context, t tenant.ID, u session.UserID, user userKeys) (int, error) {
-	listed, err := s.page(ctx, user, oldestFirst, "0", "+inf")
-	if err != nil {
-		return 0, err
-	}
-	sessions, _, err := s.listMembers(ctx, t, u, user, listed.members)
-	if err != nil {
-		return 0, err
-	}
-	live := make(map[string]bool, len(sessions))
-	for _, l := range sessions {
-		live[l.member] = true
-	}
-	var dead []any
-	for _, m := range listed.members {
-		if !live[m] {
-			dead = append(dead, m)
-		}
-	}
-	if len(dead) == 0 {
-		return 0, nil
-	}
-	return len(dead), s.expect(ctx, forgetScript, []string{user.index, user.order, user.acts}, dead...)
+	return false, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 }
 
 func policyText(p session.LimitPolicy) string {

@@ -1,0 +1,58 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// madeRoom reads what a sign-in has ended, and remembers it.
+func (s *Store) madeRoom(ctx context.Context, user userKeys, answer []any) error {
+	list, err := members(answer)
+	if err != nil {
+		return err
+	}
+	if list[0] != "" {
+		oldest, ok := parseNumber(list[0])
+		if !ok {
+			return fmt.Errorf("%w: not a number", session.ErrCorrupt)
+		}
+		s.memory.limited(user.order, oldest)
+		s.countChange(ctx, user)
+	}
+	s.ended(ctx, user, list[1:])
+	return nil
+}
+
+// forgetDead takes those of a user's 100 oldest sessions off the index that ended with the
+// tenant or everyone, whose epochs the script does not see, and returns how many: what ended
+// with them is older than what is live. What is dead stays so. On a
+// cluster the tenant may be read a moment before the index: a session of a sign-in right
+// after a revocation of the tenant is then taken for one of before it, and the user, who is
+// signing in at that limit, signs in again.
+func (s *Store) forgetDead(ctx context.Context, t tenant.ID, u session.UserID, user userKeys) (int, error) {
+	listed, err := s.page(ctx, user, oldestFirst, "0", "+inf")
+	if err != nil {
+		return 0, err
+	}
+	sessions, _, err := s.listMembers(ctx, t, u, user, listed.members)
+	if err != nil {
+		return 0, err
+	}
+	live := make(map[string]bool, len(sessions))
+	for _, l := range sessions {
+		live[l.member] = true
+	}
+	var dead []any
+	for _, m := range listed.members {
+		if !live[m] {
+			dead = append(dead, m)
+		}
+	}
+	if len(dead) == 0 {
+		return 0, nil
+	}
+	return len(dead), s.expect(ctx, forgetScript, []string{user.index, user.order, user.acts}, dead...)
+}

@@ -1,0 +1,44 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// SwitchTenant moves a user to another tenant in which the same id means the same person, with
+// the roles and attributes that they have there: check that they are a member first. The session
+// gets a new id; AuthTime, AMR, device and ExpiresAt are those of the old one, which is dead
+// before the new one is returned. [Config].Limit applies in the other tenant.
+//
+// The two tenants cannot be changed in one step: on failure the new session is revoked before
+// the error is returned, or the error says that it may be left. So nobody ever has a second
+// session; when Redis fails halfway, the user may have none. tenant.ErrUnknown and
+// tenant.ErrSuspended mean that the other tenant is not active, and that the old session is as
+// it was. [ErrImpersonating] means that somebody else acts as the user.
+func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles Roles, attributes Attributes) (Session, RefreshToken, error) {
+	if to.IsZero() {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: no tenant", ErrInvalidID)
+	}
+	if to == ref.Tenant {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: the session is of that tenant", ErrInvalid)
+	}
+	var first refreshClaims
+	s, err := m.replaceSession(ctx, ref, func(old Session) (Session, CreateOptions, error) {
+		if old.Actors.Len() > 0 {
+			return Session{}, CreateOptions{}, ErrImpersonating
+		}
+		s := old
+		if dropsBinding(old.Attributes, attributes) {
+			return Session{}, CreateOptions{}, errKeyLost
+		}
+		s.ID, s.Tenant, s.Roles, s.Attributes = NewID(), to, roles, attributes
+		first = firstClaims(s.Ref())
+		return s, CreateOptions{Lifetime: m.cfg.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.cfg.Limit}, nil
+	}, func(old Session) error { return gone(ref, classify(m.store.End(ctx, ref, old.Version))) })
+	if err != nil {
+		return Session{}, RefreshToken{}, err
+	}
+	return s, first.seal(m.keys[0]), nil
+}
