@@ -19,7 +19,7 @@ const (
 // Config configures a [Manager]. Only Key is required.
 type Config struct {
 	// Key authenticates refresh tokens: at least [MinKeyLength] random bytes, the same on
-	// every instance. Who has it and the tokens that were issued can make their successors.
+	// every instance. Somebody who has it and the issued tokens can make their successors.
 	Key SecretKey
 
 	// PreviousKeys are still accepted, newest first. A token of one of them is exchanged

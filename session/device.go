@@ -32,9 +32,8 @@ func checkLine(what, s string, limit int) error {
 	return nil
 }
 
-// Device is a session as its user may see it, to know their devices by and to end what
-// they do not know (ASVS 7.5.2). It holds no secret: Digest names the session and is of no use
-// to sign in with. Its JSON has lower_snake names, lists, and times of RFC 3339.
+// Device is a session as its user may see it, for a list of signed-in devices (ASVS 7.5.2). It
+// holds no secret: Digest is the [ID.Fingerprint] of the session and signs nobody in. Its JSON has lower_snake names, lists, and times of RFC 3339.
 type Device struct {
 	Digest     string    `json:"digest"`
 	Current    bool      `json:"current"` // the session that asked
@@ -97,7 +96,7 @@ func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) erro
 
 // RevokeOthers ends every session of the user of ref in its tenant but that of ref, in one
 // step (ASVS 7.4.3: offer it after a change of password). [ErrNotFound] when ref itself is
-// not live: who was signed out ends nobody else's session.
+// not live: a user who was signed out ends no other session.
 func (m *Manager) RevokeOthers(ctx context.Context, ref Ref) error {
 	s, err := m.Load(ctx, ref) // which knows also whether somebody who acts as the user still may
 	if err != nil {

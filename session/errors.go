@@ -28,8 +28,8 @@ var (
 	// Nobody was signed in or out.
 	ErrTooManySessions = errors.New("session: too many sessions")
 
-	// ErrImpersonating means that the session is somebody acting as the user, who cannot
-	// prove to be that user nor become him in another tenant.
+	// ErrImpersonating means that somebody acts as the user by the session. They cannot step
+	// up as that user, nor move to another tenant.
 	ErrImpersonating = errors.New("session: not while impersonating")
 
 	// ErrInvalid means that a value is malformed or over its limit. Nothing was sent. A

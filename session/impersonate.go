@@ -23,8 +23,8 @@ type Impersonation struct {
 // Impersonate makes the user of ref act as another one of the tenant: a new session of the
 // other user whose Actors begin with the user of ref, bound to the key that the old one is
 // bound to. It cannot be refreshed, and ends with MaxAge or when the old session would have,
-// whichever is first. It fails as [Manager.SwitchTenant] does, and is no use of the other
-// user's limit of sessions.
+// whichever is first. It fails as [Manager.SwitchTenant] does, and does not count against the
+// other user's limit of sessions.
 //
 // The old session is Acting before the new one is returned: its id and refresh token sign
 // nobody in until [Manager.StopImpersonating], or never again. It still is the user's. Whatever
@@ -32,7 +32,7 @@ type Impersonation struct {
 // [Manager.RevokeUser] and the like, the limit of sessions. So does [Manager.Update] of it,
 // such as of its roles. Both users find it in their events.
 //
-// Who may impersonate whom is for the caller to decide before. At most [MaxActors] act one as
+// The caller must decide first whether this user may act as the other. At most [MaxActors] act one as
 // the other, [ErrInvalid] beyond.
 func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (Session, error) {
 	switch {
@@ -77,7 +77,7 @@ func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (S
 
 // StopImpersonating gives the user who acts by the session of ref a session of their own
 // again, of a new id: out of the one in which they began to act, and only if nothing has ended
-// or changed that since. ExpiresAt, AuthTime, AMR and the device are those of that one. Whoever
+// or changed that since. ExpiresAt, AuthTime, AMR and the device are those of that one. A user who
 // acted as one user out of acting as another is back at the first, without a refresh token.
 // The session of ref is dead before the new one is returned, and stays so on any failure
 // halfway: then they have to sign in.

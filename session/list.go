@@ -8,9 +8,10 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// List returns the live sessions of a user in a tenant, oldest first, as [Store].List does. It
-// is no use of them. Within a request it takes a place of the tenant: see [Share]. Among them are those of others who act as the user, which have Actors, and
-// those out of which the user acts as another, which are Acting and sign nobody in.
+// List returns the live sessions of a user in a tenant, oldest first, as [Store].List does.
+// Listing does not count as activity. Within a request it takes a slot of the tenant: see
+// [Share]. The result has the sessions of others who act as the user, with Actors, and those
+// out of which the user acts as another, which are Acting and sign nobody in.
 func (m *Manager) List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error) {
 	leave, err := enter(ctx, t)
 	if err != nil {
@@ -33,7 +34,7 @@ func (m *Manager) list(ctx context.Context, t tenant.ID, u UserID) ([]Session, e
 }
 
 // Peek returns those sessions of a user in a tenant that have one of the ids and are live, in
-// the order of the ids. It is no use of them, and costs as much as there are ids, however many
+// the order of the ids. It does not count as activity, and costs as much as there are ids, however many
 // sessions the user has. It returns what List would: also those that are Acting.
 func (m *Manager) Peek(ctx context.Context, t tenant.ID, u UserID, ids []ID) ([]Session, error) {
 	sessions, err := m.peek(ctx, t, u, ids)

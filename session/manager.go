@@ -9,9 +9,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Manager is what services use sessions by. It makes ids and refresh tokens, applies the
-// configured lifetimes, and believes no record that is not the one it asked for. Its
-// methods are safe for concurrent use, and it holds nothing that must be closed.
+// Manager creates, loads, refreshes and revokes sessions; [NewManager] makes one. It makes ids
+// and refresh tokens, applies the configured lifetimes, and accepts no record but the one it
+// asked for. Its methods are safe for concurrent use, and it holds nothing that must be closed.
 //
 // Every error of a method is one of this package's or the tenant package's sentinels. An
 // error of the store that is none of them is an outage, [ErrUnavailable]. With an error
@@ -192,7 +192,7 @@ func (m *Manager) Revoke(ctx context.Context, ref Ref) error {
 
 // End is [Manager.Revoke] that reports whether the session was live until then. When it was
 // not, it may have moved: [Manager.Rotate] and the like leave a session of another id, and
-// whoever goes by the old one ends nothing. Of an End and such a move at the same time exactly
+// a call with the old one ends nothing. Of an End and such a move at the same time exactly
 // one succeeds. It works in every status of the tenant.
 func (m *Manager) End(ctx context.Context, ref Ref) (live bool, err error) {
 	if err := ref.Validate(); err != nil {

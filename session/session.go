@@ -9,8 +9,10 @@
 //	s, err = manager.Load(ctx, ref)      // ErrNotFound once it is revoked or expired
 //	err = manager.RevokeUser(ctx, t, u)  // one step, however many sessions there are
 //
-// Stores are in the folders below: memstore keeps sessions in the process, redisstore in
-// Redis. Both pass the conformance suite in sessiontest, and so must any other.
+// For most uses the store is redisstore, which several instances share. memstore keeps sessions
+// in the process: use it for tests and for programs of one process. cachestore serves sessions
+// from memory in front of a store that is far away. All of them pass the conformance suite in
+// sessiontest, and so must any other.
 package session
 
 import (

@@ -7,13 +7,13 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Share hands out places to read a store from, fairly among tenants, so that one which asks
-// for much waits for itself. middleware.LimitLoader makes one, and within a request the reads
-// of a [Manager] that are not small, List, Devices and Events, take a place like a load. Nothing that
+// Share hands out slots to read a store, fairly among tenants, so that a tenant which asks for
+// much delays itself alone. middleware.LimitLoader makes one, and within a request the reads
+// of a [Manager] that are not small, List, Devices and Events, take a slot like a load. Nothing that
 // revokes depends on one.
 type Share interface {
-	// Enter returns when t has a place, which leave gives back. An error means that there was
-	// none in time: an outage.
+	// Enter returns when t has a slot; leave gives it back. An error means that no slot was free
+	// in time: an outage.
 	Enter(ctx context.Context, t tenant.ID) (leave func(), err error)
 }
 

@@ -71,13 +71,23 @@ type Ref struct {
 // Validate returns nil when every part of the reference is set, and otherwise an error
 // wrapping [ErrInvalidID].
 func (r Ref) Validate() error {
-	switch {
-	case r.Tenant.IsZero():
-		return fmt.Errorf("%w: no tenant", ErrInvalidID)
-	case r.User.IsZero():
-		return fmt.Errorf("%w: no user", ErrInvalidID)
-	case r.ID.IsZero():
+	if err := r.ValidateOwner(); err != nil {
+		return err
+	}
+	if r.ID.IsZero() {
 		return fmt.Errorf("%w: no session", ErrInvalidID)
+	}
+	return nil
+}
+
+// ValidateOwner is [Ref.Validate] for stores, of a reference to all sessions of a user: the ID
+// may be zero.
+func (r Ref) ValidateOwner() error {
+	if r.Tenant.IsZero() {
+		return fmt.Errorf("%w: no tenant", ErrInvalidID)
+	}
+	if r.User.IsZero() {
+		return fmt.Errorf("%w: no user", ErrInvalidID)
 	}
 	return nil
 }

@@ -7,6 +7,9 @@
 //		return err // no tenant: nothing is read, nothing is written
 //	}
 //
+// For most uses the middleware binds requests, and code below only calls [Require]. Jobs and
+// other work outside a request call [Bind] first.
+//
 // The zero ID names no tenant and matches nothing. This package imports only the
 // standard library and knows nothing of HTTP.
 package tenant

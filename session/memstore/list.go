@@ -14,7 +14,7 @@ import (
 
 // List implements [session.Store].
 func (st *Store) List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error) {
-	if err := validateOwner(t, u); err != nil {
+	if err := (session.Ref{Tenant: t, User: u}).ValidateOwner(); err != nil {
 		return nil, err
 	}
 	if err := st.enter(ctx, "list"); err != nil {
@@ -51,7 +51,7 @@ func youngest(live []session.Session) []session.Session {
 
 // Peek implements [session.Store].
 func (st *Store) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error) {
-	if err := validateOwner(t, u); err != nil {
+	if err := (session.Ref{Tenant: t, User: u}).ValidateOwner(); err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(ids, session.ID.IsZero) {

@@ -4,7 +4,8 @@
 //	err := store.SetTenantStatus(ctx, acme, tenant.Active)
 //	manager, err := session.NewManager(store, session.Config{Key: key})
 //
-// It serves programs of one process, and tests. It is also the model that says what a
+// For most uses redisstore is the store to choose; this one is for tests and for programs of one
+// process. It is also the model that says what a
 // [session.Store] means: one mutex, plain maps, every method readable beside its contract.
 // A restart signs everybody out.
 package memstore

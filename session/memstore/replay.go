@@ -20,9 +20,9 @@ const defaultReplayLimit = 1 << 18
 // concurrent use and starts no goroutine: each call forgets what has ended.
 //
 // No client holds more keys than are free, so that one which floods it takes at most half, and
-// leaves room for the others. Which client a call is of
-// session.WithClient says: for the middleware, the address of whoever asks for a first token, and
-// the key of whoever has one.
+// leaves room for the others. session.WithClient names the client of a call: the middleware
+// gives the address of a client that asks for its first token, and the key of one that has a
+// token.
 //
 // It is for programs of one process. On two, each would accept what the other has seen. One
 // that is restarted accepts once more what it saw within the lifetime of a proof before.

@@ -69,7 +69,7 @@ func (st *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
 
 // RevokeUser implements [session.Store].
 func (st *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error {
-	if err := validateOwner(t, u); err != nil {
+	if err := (session.Ref{Tenant: t, User: u}).ValidateOwner(); err != nil {
 		return err
 	}
 	if err := st.enter(ctx, "revoke user"); err != nil {

@@ -50,13 +50,3 @@ func validateTenant(t tenant.ID) error {
 	}
 	return nil
 }
-
-func validateOwner(t tenant.ID, u session.UserID) error {
-	if err := validateTenant(t); err != nil {
-		return err
-	}
-	if u.IsZero() {
-		return fmt.Errorf("%w: no user", session.ErrInvalidID)
-	}
-	return nil
-}

@@ -15,7 +15,7 @@ import (
 // user's slot, one for each tenant and one for everyone, so that a change and its event are
 // one step. A stream keeps about the last 1000 events and ends 30 days after its last one.
 //
-// To read what happened to a user, name him here. To copy everything, follow the keys that
+// To read what happened to a user, name them here. To copy everything, follow the keys that
 // match "<prefix>:{*}:l" on every master (redis-cli --scan): each is a stream that XREAD
 // follows. Entries have the fields k, the kind, s and n, which only a process with NameKey
 // can turn into the digests that logs show, and, empty where there are none, the reason r, w for

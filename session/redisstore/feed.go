@@ -33,8 +33,8 @@ const (
 //
 // It hears on one connection to the server, or to each master of a cluster. Four times a
 // second it publishes a heartbeat there, which comes back on the same connection behind every
-// earlier announcement: that it hears is not assumed but seen. Whatever is not certain to
-// have been heard, after a broken connection above all, outdates everything.
+// earlier announcement: a received heartbeat proves that all of them arrived. After a reconnect
+// every entry of the cache is stale.
 //
 // It also looks, once in a second, whether a server has lost keys, which no script announces:
 // caches then start anew. [Store.AccessList] names the channels that it needs.

@@ -25,7 +25,7 @@ const (
 // index is read first. Up to pageSize sessions are then read as of one instant, more of them
 // page by page.
 func (s *Store) List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error) {
-	if err := validateOwner(t, u); err != nil {
+	if err := (session.Ref{Tenant: t, User: u}).ValidateOwner(); err != nil {
 		return nil, wrap("list", err)
 	}
 	ctx, cancel := s.within(ctx)
@@ -159,7 +159,7 @@ func (s *Store) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []s
 }
 
 func (s *Store) peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error) {
-	if err := validateOwner(t, u); err != nil {
+	if err := (session.Ref{Tenant: t, User: u}).ValidateOwner(); err != nil {
 		return nil, err
 	}
 	ofMember := make(map[string]session.ID, len(ids))

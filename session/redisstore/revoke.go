@@ -130,7 +130,7 @@ func (s *Store) spare(ctx context.Context, l live) error {
 
 // RevokeUser implements [session.Store]. The records stay, dead, until they expire.
 func (s *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error {
-	if err := validateOwner(t, u); err != nil {
+	if err := (session.Ref{Tenant: t, User: u}).ValidateOwner(); err != nil {
 		return wrap("revoke user", err)
 	}
 	user := s.names.user(t, u)
@@ -178,16 +178,6 @@ func (s *Store) advanceEpoch(ctx context.Context, op string, remember *generatio
 func checkTenant(t tenant.ID) error {
 	if t.IsZero() {
 		return fmt.Errorf("%w: no tenant", session.ErrInvalidID)
-	}
-	return nil
-}
-
-func validateOwner(t tenant.ID, u session.UserID) error {
-	if err := checkTenant(t); err != nil {
-		return err
-	}
-	if u.IsZero() {
-		return fmt.Errorf("%w: no user", session.ErrInvalidID)
 	}
 	return nil
 }

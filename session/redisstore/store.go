@@ -7,6 +7,9 @@
 //	})
 //	defer store.Close()
 //
+// For most uses [Open] with a URL is enough. For Sentinel, Cluster or settings of one's own give a
+// client to [New].
+//
 // Each change is one Lua script, so a session that was revoked is never brought back by a
 // write that was under way. Revoking a user, a tenant or everyone moves one epoch on,
 // however many sessions there are.

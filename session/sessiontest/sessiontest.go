@@ -7,6 +7,9 @@
 //		})
 //	}
 //
+// For most uses [Run] is enough; [Cases] is for a test that runs each case in a synctest bubble.
+// [RunReplay] does the same for a token.ReplayStore.
+//
 // With -short the suite plays fewer rounds of the concurrent cases and leaves out the one
 // that must wait longer than session.TouchInterval on a real clock. With Harness.Full it
 // plays as many as it takes to say "never".

@@ -105,7 +105,7 @@ func notFound(err error) error {
 	return fmt.Errorf("got %v, want %w", err, session.ErrNotFound)
 }
 
-// What an owner sees, his session, his list, his events and his tenant's status, is the same
+// What owners see, their session, their list, their events and the status of their tenant, is the same
 // whatever a stranger calls: one of equal name in another tenant, another of the same
 // tenant, and one whose ids join to the same text. A method of [session.Store] that has no
 // such call fails the case.

@@ -140,8 +140,8 @@ type DPoPRequest struct {
 	Token string
 }
 
-// DPoPProof is an accepted DPoP proof: that whoever sent the request holds the key with the
-// proof's thumbprint. Only [DPoPVerifier.Verify] fills one. Whether it was used before,
+// DPoPProof is an accepted DPoP proof: the sender of the request holds the key with its
+// thumbprint. Only [DPoPVerifier.Verify] fills one. Whether it was used before,
 // only a [ReplayStore] knows.
 type DPoPProof struct {
 	thumbprint string

@@ -90,8 +90,8 @@ func usableKeys(entries []jwkEntry) (*KeySet, error) {
 }
 
 // JWKS returns the set as a document for other services to read with [ParseJWKS] or its
-// like, of media type application/jwk-set+json. A set with a symmetric key is an error: it must not be
-// published.
+// like, of media type application/jwk-set+json. A set with a symmetric key is an error: it must
+// not be published.
 func (s *KeySet) JWKS() ([]byte, error) {
 	doc := []byte(`{"keys":[`)
 	for i, k := range s.ordered {

@@ -9,8 +9,11 @@
 //	})
 //	verified, err := verifier.Verify(ctx, raw)
 //
-// A service that signs its own tokens has a [Signer]; [Signer.Issuer] is the entry that
-// verifies them.
+// For most uses [NewVerifier] with one [Issuer] is enough. Use [NewVerifierWithConfig] to bound
+// how many issuers customers can register and how many tokens are cached. Keys that rotate come
+// from package jwks, and a set that is read once from [ParseJWKS]. A service that signs its own
+// tokens has a [Signer]; [Signer.Issuer] is the entry that verifies them. Tokens that are bound
+// to a key need a [DPoPVerifier] too.
 //
 // Trust is per issuer. No function of this package takes a kid alone: a key is found by
 // issuer, kid and algorithm, so one identity provider cannot sign for another. One that a

@@ -9,10 +9,13 @@
 //	err = fetcher.Start(ctx)
 //	defer fetcher.Close()
 //
-// What the time between two fetches is, the provider says by Cache-Control, within limits,
-// and a clock that no request can spend keeps to it. Beside it an unknown kid causes at
-// most one fetch per issuer in 31 s, claimed before it starts, so a stranger who makes up
-// kids neither floods the provider nor hides a rotation. Nothing is remembered of a kid
+// For most uses one [Fetcher] serves all issuers, and one [Source] of it is the Keys of each. A
+// key set that never changes while the program runs needs no fetcher: [token.ParseJWKS] reads it.
+//
+// Keys are refreshed on the provider's Cache-Control schedule, within limits, independent of
+// request traffic. Beside it an unknown kid causes at most one fetch per issuer in 31 s, claimed
+// before it starts, so a stranger who makes up kids neither floods the provider nor hides a
+// rotation. Nothing is remembered of a kid
 // that was not found, so there is nothing to fill and nothing that would refuse a key
 // published later. The bounds, of each issuer and each process:
 //
@@ -208,7 +211,7 @@ func (f *Fetcher) Remove(issuer string) bool {
 	return true
 }
 
-// Stats is how an issuer's keys are.
+// Stats describes the keys of one issuer, and the fetches since it was added.
 type Stats struct {
 	Issuer string
 
@@ -232,7 +235,7 @@ type Stats struct {
 	LastError string
 }
 
-// Stats returns the health of every issuer, in the order of their names.
+// Stats returns those of every issuer, in the order of their names.
 func (f *Fetcher) Stats() []Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
