@@ -34,7 +34,7 @@ func (e *environment) begin(c echo.Context, s session.Session) {
 	}
 }
 
-// Get implements [policy.Attributes].
+// Get implements [policy.AttributeSource].
 func (e *environment) Get(name string) (any, bool) {
 	switch name {
 	case policy.EnvIP:

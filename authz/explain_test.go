@@ -103,7 +103,7 @@ func TestAnObserverCanExplainWhatItIsToldOf(t *testing.T) {
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Error(diff)
 	}
-	if misses := got[2].Misses; len(misses) == 0 {
+	if misses := got[2].NearMisses; len(misses) == 0 {
 		t.Error("no near miss")
 	}
 }

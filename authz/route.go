@@ -93,9 +93,9 @@ func allFallbacks(e *echo.Echo) []Route {
 // ruledBy reports whether a rule is about the route.
 func (r Route) ruledBy(rule policy.Rule) bool {
 	if r.Method == echo.RouteNotFound {
-		return rule.Covers(rule.Action, r.Object())
+		return rule.MatchesRoute(rule.Action, r.Object())
 	}
-	return rule.Covers(string(routeAction(r.Method)), r.Object())
+	return rule.MatchesRoute(string(routeAction(r.Method)), r.Object())
 }
 
 // allRoutes returns the routes of e and of each host that has a router of its own.

@@ -51,7 +51,7 @@ func reachOf(rule policy.Rule, action, object string) int {
 	switch {
 	case rule.Object == everything && (rule.Action == everything || rule.Action == action):
 		return 1
-	case !rule.Covers(action, object):
+	case !rule.MatchesRoute(action, object):
 		return 0
 	case !pattern || strings.HasPrefix(rule.Object, "route:"):
 		return exact

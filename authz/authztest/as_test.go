@@ -63,7 +63,7 @@ func TestAHandlersTestHasItsCaller(t *testing.T) {
 		t.Error("somebody else's may be updated")
 	}
 	x, err := authz.Explain(ctx, "update", invoice("bob"))
-	if err != nil || len(x.Misses) == 0 {
+	if err != nil || len(x.NearMisses) == 0 {
 		t.Errorf("got %v, %v", x, err)
 	}
 	if len(events) != 2 || events[0].Kind != authz.ObjectDecision || events[1].User.String() != "alice" {

@@ -19,7 +19,7 @@ func (*typedNil) Get(string) (any, bool) { return nil, true }
 
 // hostile are the values of a service that bounds nothing: the longest, the most and the
 // oddest, and those at the limits of what is compared, where the work is most.
-func hostile() map[string]policy.Attributes {
+func hostile() map[string]policy.AttributeSource {
 	long := func(n int) string { return strings.Repeat("x", n) }
 	// alike are n texts of a length that differ from each other in their last bytes alone.
 	alike := func(n, length int) []string {
@@ -35,7 +35,7 @@ func hostile() map[string]policy.Attributes {
 			"dept": d, "owner": d, "status": d, "net": d, "regions": l, "tags": l, "level": n, "size": n, "score": n, "staff": true, "public": false,
 		}
 	}
-	all := map[string]policy.Attributes{
+	all := map[string]policy.AttributeSource{
 		"1 MiB":                 values(long(1<<20), []string{long(1 << 20), long(1 << 20)}, int64(math.MaxInt64)),
 		"4 KiB":                 values(long(4<<10), slices.Repeat([]string{long(4<<10 - 1)}, 4096), int64(math.MinInt64)),
 		"a million":             values(long(64), make([]string, 1<<20), uint64(math.MaxUint64)),

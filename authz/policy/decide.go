@@ -13,8 +13,8 @@ import (
 // and their conditions evaluated after, which keeps every list below on the stack.
 func (s *snapshot) decide(r *Request, q *query) Decision {
 	var names [64]uint32
-	var hits [16]mark
-	return s.combine(s.candidates(names[:0], hits[:0], r, q), r)
+	var marks [16]mark
+	return s.combine(s.candidates(names[:0], marks[:0], r, q), r)
 }
 
 // hash begins a query: it takes the hashes of what a valid request says.
@@ -73,7 +73,7 @@ func (s *snapshot) resolve(q *query, r *Request) {
 
 // candidates appends the rules that are for the caller, action and object of a resolved query.
 // names is room for the caller's names.
-func (s *snapshot) candidates(names []uint32, hits []mark, r *Request, q *query) []mark {
+func (s *snapshot) candidates(names []uint32, marks []mark, r *Request, q *query) []mark {
 	var begin [16]lookup.Term
 	prefixes := begin[:0]
 	if (s.shared.kinds[0] | s.own.kinds[q.tenant.ID]).prefixes() {
@@ -86,17 +86,17 @@ func (s *snapshot) candidates(names []uint32, hits []mark, r *Request, q *query)
 		list = s.own.groupsFor(list, q.tenant, q, prefixes)
 	}
 	for i := range list {
-		hits = s.gather(hits, &list[i], c)
+		marks = s.gather(marks, &list[i], c)
 	}
-	return hits
+	return marks
 }
 
 // combine decides by the rules that are for this caller, action and object.
-func (s *snapshot) combine(hits []mark, r *Request) Decision {
-	sortMarks(hits)
+func (s *snapshot) combine(marks []mark, r *Request) Decision {
+	sortMarks(marks)
 	d := Decision{Revision: s.revision}
 	denied := false
-	for _, m := range hits {
+	for _, m := range marks {
 		deny := m&markDeny != 0
 		if !deny && d.Reasons != nil {
 			continue // decided, unless a deny rule follows
@@ -118,9 +118,9 @@ func (s *snapshot) combine(hits []mark, r *Request) Decision {
 	return d
 }
 
-func sortMarks(hits []mark) {
-	if len(hits) > 1 {
-		slices.Sort(hits)
+func sortMarks(marks []mark) {
+	if len(marks) > 1 {
+		slices.Sort(marks)
 	}
 }
 
@@ -163,8 +163,8 @@ func (s *snapshot) expandRoles(ids []uint32, id uint32, r *Request, tenant uint3
 // has reports whether a rule may know the caller by a name.
 func (c caller) has(id uint32) bool {
 	if len(c) > fewNames {
-		_, found := slices.BinarySearch(c, id)
-		return found
+		_, there := slices.BinarySearch(c, id)
+		return there
 	}
 	return slices.Contains(c, id)
 }

@@ -14,8 +14,8 @@ import (
 
 // The session's sets are what requests are made of.
 var (
-	_ policy.Roles      = session.Roles{}
-	_ policy.Attributes = session.Attributes{}
+	_ policy.Roles           = session.Roles{}
+	_ policy.AttributeSource = session.Attributes{}
 )
 
 func TestTheZeroDecisionDenies(t *testing.T) {

@@ -409,7 +409,7 @@ func TestD24WhatIsNilOrOfAnotherTypeAllowsNothing(t *testing.T) {
 	))
 	for _, v := range []any{nil, 5, "", []string{"locked"}, []any{"x"}, struct{}{}, map[string]any{}, new(string), func() {}, errors.New("x")} {
 		values := policy.Values{"level": v, "owner": v, "hour": v, "status": v}
-		for _, attributes := range []policy.Attributes{nil, policy.Values(nil), values} {
+		for _, attributes := range []policy.AttributeSource{nil, policy.Values(nil), values} {
 			r := asks("bob", "read", policy.Object{Type: "doc", ID: "1", Attributes: attributes}, "a")
 			r.Subject.Attributes, r.Env = attributes, attributes
 			if permits(t, e, r) {

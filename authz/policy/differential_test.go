@@ -103,7 +103,7 @@ func TestBadAttributesNeverAllowWhatCasbinDenies(t *testing.T) {
 		engine, casbin := mustLoad(t, fsys), newOracle(t, fsys)
 		for range 60 {
 			r := g.request()
-			for _, a := range []policy.Attributes{r.Subject.Attributes, r.Object.Attributes, r.Env} {
+			for _, a := range []policy.AttributeSource{r.Subject.Attributes, r.Object.Attributes, r.Env} {
 				spoil(g, a)
 			}
 			want, err := casbin.allows(t, r)
@@ -130,7 +130,7 @@ func TestBadAttributesNeverAllowWhatCasbinDenies(t *testing.T) {
 }
 
 // spoil removes or replaces some attributes.
-func spoil(g gen, a policy.Attributes) {
+func spoil(g gen, a policy.AttributeSource) {
 	values, ok := a.(policy.Values)
 	if !ok {
 		return
@@ -165,7 +165,7 @@ func TestConditionsAreThoseOfCasbin(t *testing.T) {
 		expression := casbinExpression(t, text)
 		for range 3 {
 			r := g.request()
-			for _, a := range []policy.Attributes{r.Subject.Attributes, r.Object.Attributes, r.Env} {
+			for _, a := range []policy.AttributeSource{r.Subject.Attributes, r.Object.Attributes, r.Env} {
 				if values, ok := a.(policy.Values); ok {
 					for _, name := range slices.Sorted(maps.Keys(values)) {
 						if g.IntN(12) == 0 {

@@ -168,7 +168,7 @@ p, role:authenticated, *, doc, act,    r.env.actor == 'root', allow
 p, role:authenticated, *, doc, self,   r.env.actor == r.sub.id, allow
 `}))
 	for name, row := range map[string]struct {
-		env  policy.Attributes
+		env  policy.AttributeSource
 		want string
 	}{
 		"no environment":   {nil, "read delete own"},

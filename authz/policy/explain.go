@@ -8,8 +8,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// MaxMisses is how many near misses an [Explanation] names.
-const MaxMisses = 3
+// MaxNearMisses is how many near misses an [Explanation] names.
+const MaxNearMisses = 3
 
 // Explanation is a [Decision] and how it came about. It is data, for programs to show;
 // String is one way to. It holds names, rows and positions, and never an attribute's value.
@@ -29,9 +29,9 @@ type Explanation struct {
 	// Matches are the rules that decided, in the order of Decision.Reasons.
 	Matches []Match
 
-	// Misses are the allow rules that came nearest, best first, when no rule decided.
+	// NearMisses are the allow rules that came nearest, best first, when no rule decided.
 	// Rows in another tenant's own file are never among them.
-	Misses []Miss
+	NearMisses []NearMiss
 
 	// Unruled says that no rule about objects of this type, of any caller, has the action:
 	// "no rule about invoice has the action updte: those there are read, update". It is ""
@@ -46,16 +46,16 @@ type Explanation struct {
 // Match is a rule that decided.
 type Match struct {
 	Reason
-	Path []Step // from the caller to the rule's subject
+	Path []RoleStep // from the caller to the rule's subject
 
 	// Unknown is the part of a deny rule's condition for which an attribute is not there,
-	// so that the rule matches. It is the zero Part when the condition is true.
-	Unknown Part
+	// so that the rule matches. It is the zero ConditionPart when the condition is true.
+	Unknown ConditionPart
 }
 
-// Step is one name on the way from the caller to a rule's subject, and how the name before
+// RoleStep is one name on the way from the caller to a rule's subject, and how the name before
 // it comes by this one.
-type Step struct {
+type RoleStep struct {
 	Name string
 	Via  Via
 	File string // of the g row, for ViaGrant
@@ -65,7 +65,7 @@ type Step struct {
 // Via says how a caller comes by a name.
 type Via string
 
-// The ways to a name.
+// How a caller can come by a name.
 const (
 	ViaCaller  Via = "caller"  // it is the caller
 	ViaSession Via = "session" // a role of the session
@@ -85,31 +85,31 @@ const (
 	ClauseCondition Clause = "condition"
 )
 
-// Miss is an allow rule that does not match.
-type Miss struct {
+// NearMiss is an allow rule that does not match.
+type NearMiss struct {
 	Reason
-	Failed []Clause // at least one, in the order of the model
-	Path   []Step   // from the caller to the rule's subject, unless that failed
+	Failed []Clause   // at least one, in the order of the model
+	Path   []RoleStep // from the caller to the rule's subject, unless that failed
 
 	// Wants is what the rule says for the first clause that failed, and Has what the
 	// request does; Has is "" for a condition.
 	Wants, Has string
 
-	// Condition is the part of the condition that is not true. It is the zero Part unless
+	// Condition is the part of the condition that is not true. It is the zero ConditionPart unless
 	// the condition failed.
-	Condition Part
+	Condition ConditionPart
 }
 
 // Clause returns the first clause that failed.
-func (m Miss) Clause() Clause {
+func (m NearMiss) Clause() Clause {
 	if len(m.Failed) == 0 {
 		return ""
 	}
 	return m.Failed[0]
 }
 
-// Part is a part of a condition, and why it is not true.
-type Part struct {
+// ConditionPart is a part of a condition, and why it is not true.
+type ConditionPart struct {
 	Text       string   // as the policy has it
 	Unknown    bool     // whether it is unknown, instead of false
 	Attributes []string // what it compares: "r.obj.owner"
@@ -131,30 +131,30 @@ func (e *Engine) Explain(ctx context.Context, r Request) (Explanation, error) {
 }
 
 func (s *snapshot) explain(r *Request, q *query) (Explanation, error) {
-	ways := s.ways(r)
+	paths := s.rolePaths(r)
 	x := Explanation{
 		Tenant: r.Tenant,
 		Caller: r.Subject.name(),
 		Action: r.Action,
 		Object: r.Object.name(),
-		Names:  ways.names,
+		Names:  paths.names,
 		Held:   s.holds(r.Tenant),
 	}
-	hits := s.candidates(nil, nil, r, q)
-	x.Decision = s.combine(hits, r) // which sorts them
+	marks := s.candidates(nil, nil, r, q)
+	x.Decision = s.combine(marks, r) // which sorts them
 	if r.misfit.of != nil {
 		return Explanation{Decision: Decision{Revision: s.revision}}, r.misfit.err(r)
 	}
 	for _, reason := range x.Decision.Reasons {
-		for _, m := range hits {
+		for _, m := range marks {
 			if i := m >> markBits; s.reasons[i] == reason {
 				rule := &s.rules[i]
-				x.Matches = append(x.Matches, Match{reason, ways.to(s.names.name(rule.who)), partOf(s.conditions[rule.when], r)})
+				x.Matches = append(x.Matches, Match{reason, paths.to(s.names.name(rule.who)), partOf(s.conditions[rule.when], r)})
 			}
 		}
 	}
 	if len(x.Matches) == 0 {
-		x.Misses = s.misses(r, ways)
+		x.NearMisses = s.nearMisses(r, paths)
 		x.Unruled = s.unruled(r)
 	}
 	return x, nil
@@ -181,12 +181,12 @@ func (o *Object) name() string {
 
 // partOf returns the part of a condition that keeps it from being true, and the zero Part
 // when it is true.
-func partOf(e condition.Expr, r *Request) Part {
+func partOf(e condition.Expr, r *Request) ConditionPart {
 	if condition.Eval(e, r.values()) == condition.True {
-		return Part{}
+		return ConditionPart{}
 	}
-	e = blame(e, r)
-	p := Part{Text: e.String(), Unknown: condition.Eval(e, r.values()) == condition.Unknown}
+	e = failing(e, r)
+	p := ConditionPart{Text: e.String(), Unknown: condition.Eval(e, r.values()) == condition.Unknown}
 	for a := range e.Attributes() {
 		if slices.Contains(p.Attributes, a.Ref()) {
 			continue
@@ -204,12 +204,12 @@ func partOf(e condition.Expr, r *Request) Part {
 	return p
 }
 
-// blame returns the smallest part by which a condition that is not true is not.
-func blame(e condition.Expr, r *Request) condition.Expr {
+// failing returns the smallest part by which a condition that is not true is not.
+func failing(e condition.Expr, r *Request) condition.Expr {
 	for part := range e.Args() {
 		truth := condition.Eval(part, r.values())
 		if truth == condition.Unknown || truth == condition.False && e.Op() == condition.OpAnd {
-			return blame(part, r)
+			return failing(part, r)
 		}
 	}
 	return e

@@ -27,7 +27,7 @@ var sameTenant = cmp.Comparer(func(a, b tenant.ID) bool { return a == b })
 // spoiled is a request with some attributes missing or wrong.
 func (g gen) spoiled() policy.Request {
 	r := g.request()
-	for _, a := range []policy.Attributes{r.Subject.Attributes, r.Object.Attributes, r.Env} {
+	for _, a := range []policy.AttributeSource{r.Subject.Attributes, r.Object.Attributes, r.Env} {
 		spoil(g, a)
 	}
 	return r
@@ -57,7 +57,7 @@ func TestAnExplanationIsOfTheDecisionAndHoldsAgainstTheFiles(t *testing.T) {
 			if diff := cmp.Diff(x, explain(t, again, r), sameTenant); diff != "" {
 				t.Fatalf("seed %d: two explanations: %s", seed, diff)
 			}
-			if len(x.Matches) != len(x.Decision.Reasons) || len(x.Matches) > 0 && len(x.Misses) > 0 || len(x.Misses) > policy.MaxMisses {
+			if len(x.Matches) != len(x.Decision.Reasons) || len(x.Matches) > 0 && len(x.NearMisses) > 0 || len(x.NearMisses) > policy.MaxNearMisses {
 				t.Fatalf("seed %d: %+v", seed, x)
 			}
 			for i, m := range x.Matches {
@@ -69,7 +69,7 @@ func TestAnExplanationIsOfTheDecisionAndHoldsAgainstTheFiles(t *testing.T) {
 					unknown++
 				}
 			}
-			for _, m := range x.Misses {
+			for _, m := range x.NearMisses {
 				if m.Effect != policy.Allow || m.Clause() == "" || (m.Condition.Text != "") != slices.Contains(m.Failed, policy.ClauseCondition) {
 					t.Fatalf("seed %d: %+v", seed, m)
 				}
@@ -82,7 +82,7 @@ func TestAnExplanationIsOfTheDecisionAndHoldsAgainstTheFiles(t *testing.T) {
 				allowed++
 			case len(x.Matches) > 0:
 				denied++
-			case len(x.Misses) > 0:
+			case len(x.NearMisses) > 0:
 				missed++
 			}
 		}
@@ -94,7 +94,7 @@ func TestAnExplanationIsOfTheDecisionAndHoldsAgainstTheFiles(t *testing.T) {
 }
 
 // checkPath holds a path against the rows it names.
-func checkPath(t *testing.T, rows []string, rule policy.Reason, path []policy.Step, x policy.Explanation) {
+func checkPath(t *testing.T, rows []string, rule policy.Reason, path []policy.RoleStep, x policy.Explanation) {
 	t.Helper()
 	if len(path) == 0 || path[0].Name != x.Caller || path[0].Via != policy.ViaCaller {
 		t.Fatalf("the path does not begin at the caller: %+v", path)
@@ -206,7 +206,7 @@ func TestANearMissMatchesOnceItsOneClauseDoes(t *testing.T) {
 		e := mustLoad(t, with(g.rows()...))
 		for range 30 {
 			r := g.request()
-			for _, m := range explain(t, e, r).Misses {
+			for _, m := range explain(t, e, r).NearMisses {
 				if len(m.Failed) != 1 {
 					continue
 				}
@@ -325,7 +325,7 @@ func TestAnExplanationHoldsNoAttributesValue(t *testing.T) {
 		e := mustLoad(t, with(g.rows()...))
 		for range 20 {
 			r := g.request()
-			for _, a := range []policy.Attributes{r.Subject.Attributes, r.Object.Attributes, r.Env} {
+			for _, a := range []policy.AttributeSource{r.Subject.Attributes, r.Object.Attributes, r.Env} {
 				values, _ := a.(policy.Values)
 				for name, v := range values {
 					switch v.(type) {
@@ -360,8 +360,8 @@ func TestAnotherTenantsFileIsNeverExplained(t *testing.T) {
 		t.Errorf("acme's explanation tells of globex:\n%s", diff)
 	}
 	// A row of the shared file is for whoever edits that file.
-	if len(x.Misses) != 2 || x.Misses[1].Clause() != policy.ClauseTenant || x.Misses[1].Wants != "globex" {
-		t.Errorf("%+v", x.Misses)
+	if len(x.NearMisses) != 2 || x.NearMisses[1].Clause() != policy.ClauseTenant || x.NearMisses[1].Wants != "globex" {
+		t.Errorf("%+v", x.NearMisses)
 	}
 }
 

@@ -33,7 +33,7 @@ func (x Explanation) String() string {
 	if len(x.Matches) == 0 {
 		root.add("no rule allows it, and the caller is " + strings.Join(x.Names, ", "))
 	}
-	for _, m := range x.Misses {
+	for _, m := range x.NearMisses {
 		root.add("nearly: " + m.Reason.String()).add(m.why())
 	}
 	var b strings.Builder
@@ -45,7 +45,7 @@ func (x Explanation) String() string {
 func (r Reason) String() string { return r.File + ":" + strconv.Itoa(r.Line) + ": " + r.Rule }
 
 // String returns the part and why it is not true.
-func (p Part) String() string {
+func (p ConditionPart) String() string {
 	switch {
 	case !p.Unknown:
 		return p.Text + " is false"
@@ -58,7 +58,7 @@ func (p Part) String() string {
 }
 
 // why says what keeps the rule from matching, beginning with the first clause that failed.
-func (m Miss) why() string {
+func (m NearMiss) why() string {
 	if m.Clause() == ClauseCondition {
 		return "condition: " + m.Condition.String()
 	}
@@ -73,7 +73,7 @@ func (m Miss) why() string {
 	return text + "; " + strings.Join(more, " and ") + " failed too"
 }
 
-func pathText(path []Step) string {
+func pathText(path []RoleStep) string {
 	var b strings.Builder
 	for i, s := range path {
 		if i > 0 {

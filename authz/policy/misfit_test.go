@@ -144,7 +144,7 @@ func TestAWrongTypeInADenyRuleIsNeverAnAllow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, a := range []policy.Attributes{r.Subject.Attributes, r.Object.Attributes, r.Env} {
+			for _, a := range []policy.AttributeSource{r.Subject.Attributes, r.Object.Attributes, r.Env} {
 				values, _ := a.(policy.Values)
 				for name := range values {
 					if g.IntN(3) == 0 {

@@ -116,7 +116,7 @@ func (o oracle) as(t testing.TB, r policy.Request, f func()) {
 }
 
 // plain returns attributes as Casbin reads them: a list is an []any there.
-func plain(a policy.Attributes) map[string]any {
+func plain(a policy.AttributeSource) map[string]any {
 	out := map[string]any{}
 	values, _ := a.(policy.Values)
 	for name, v := range values {
@@ -134,7 +134,7 @@ func plain(a policy.Attributes) map[string]any {
 
 // environment is plain for what a request says of its surroundings: the actor is ” unless it
 // says who acts.
-func environment(a policy.Attributes) map[string]any {
+func environment(a policy.AttributeSource) map[string]any {
 	env := plain(a)
 	if _, there := env[policy.EnvActor]; !there {
 		env[policy.EnvActor] = ""

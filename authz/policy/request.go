@@ -23,7 +23,7 @@ const (
 // word in lower case ("read", "update") for a typed object.
 type Action string
 
-// Attributes answers what conditions ask of a subject, an object or the environment.
+// AttributeSource answers what conditions ask of a subject, an object or the environment.
 // Get returns false for an attribute that is not there; a nil value counts as not there too.
 // Values are string for the kind string, bool for bool, []string for strings, any of Go's
 // integer types for int, and these or a floating-point type for float. A value of any other
@@ -35,11 +35,11 @@ type Action string
 // there, of two attributes that are both longer than 4 KiB, and of a list of more than 4096
 // texts (or 256 KiB of such as are as long as the text looked for), which all lists share that
 // one condition looks into.
-type Attributes interface {
+type AttributeSource interface {
 	Get(name string) (any, bool)
 }
 
-// Values is an [Attributes] made of a map.
+// Values is an [AttributeSource] made of a map.
 type Values map[string]any
 
 // Get returns the value of name.
@@ -67,9 +67,9 @@ func (r RoleNames) At(i int) string { return r[i] }
 // Subject is the caller. The zero Subject is an anonymous caller, to whom only the rules
 // for role:anyone apply.
 type Subject struct {
-	ID         string     // the user's id without "user:"; "" for an anonymous caller
-	Roles      Roles      // of the session, for the request's tenant; nil is none
-	Attributes Attributes // of the session; nil is none
+	ID         string          // the user's id without "user:"; "" for an anonymous caller
+	Roles      Roles           // of the session, for the request's tenant; nil is none
+	Attributes AttributeSource // of the session; nil is none
 }
 
 // Object is what the caller wants to act on: a route, made by [Route], or a typed object
@@ -86,7 +86,7 @@ type Object struct {
 	// an entry of a catalogue for all, is asked about with the request's tenant. Without an
 	// ID, the zero Tenant is the request's.
 	Tenant     tenant.ID
-	Attributes Attributes // nil is none
+	Attributes AttributeSource // nil is none
 }
 
 // Request asks whether a subject may do something in a tenant.
@@ -95,7 +95,7 @@ type Request struct {
 	Subject Subject
 	Action  Action
 	Object  Object
-	Env     Attributes // of the environment, such as the client's address, see [EnvAttributes]; nil is none
+	Env     AttributeSource // of the environment, such as the client's address, see [EnvAttributes]; nil is none
 
 	now    instant // when it is decided; set by the engine
 	misfit misfit  // noted by conditions

@@ -88,9 +88,9 @@ func RouteObject(template string) (object, why string) {
 // IsMethod reports whether a rule can name the method, and a request with it be decided.
 func IsMethod(method string) bool { return validMethod(method) }
 
-// Covers reports whether the rule is for routes and for this one. A HEAD is decided as GET,
+// MatchesRoute reports whether the rule is for routes and for this one. A HEAD is decided as GET,
 // so ask for GET.
-func (r Rule) Covers(method, template string) bool {
+func (r Rule) MatchesRoute(method, template string) bool {
 	if !r.IsRoute() || r.Action != everything && r.Action != method {
 		return false
 	}

@@ -70,7 +70,7 @@ func TestARuleNamesOneRouteExactly(t *testing.T) {
 		}
 		covered := false
 		for _, rule := range e.RouteRules() {
-			covered = covered || rule.Covers(string(c.action), c.object.Route)
+			covered = covered || rule.MatchesRoute(string(c.action), c.object.Route)
 		}
 		if e.Covers(string(c.action), c.object.Route) != c.want || covered != c.want {
 			t.Errorf("%s %s: covered %t", c.action, c.object.Route, covered)

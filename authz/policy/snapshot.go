@@ -66,7 +66,7 @@ func build(b *Bundle) (*snapshot, problems) {
 	if older {
 		l.refuseNamedRoutes()
 	}
-	l.settle()
+	l.number()
 	if len(p.list) > 0 {
 		return nil, p
 	}
@@ -161,8 +161,8 @@ func (s wordSet) add(id uint32) {
 
 func (s wordSet) has(id uint32) bool { return s[id/64]>>(id%64)&1 != 0 }
 
-// settle ends reading: the names get the numbers that they keep, and the links their order.
-func (l *loader) settle() {
+// number ends reading: the names get the numbers that they keep, and the links their order.
+func (l *loader) number() {
 	for typ := range l.schema.Types() {
 		l.names.addWord(typ)
 	}
@@ -184,5 +184,5 @@ func (l *loader) settle() {
 	slices.SortStableFunc(l.links, func(a, b link) int {
 		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.who, b.who))
 	})
-	checkChains(l.names, l.files, l.links, l.own, l.p)
+	checkRoleCycles(l.names, l.files, l.links, l.own, l.p)
 }

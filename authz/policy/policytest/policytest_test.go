@@ -1,6 +1,7 @@
 package policytest_test
 
 import (
+	"errors"
 	"io/fs"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func TestRowsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestCheckTellsWhichCasesFailAndWhichRulesAreIdle(t *testing.T) {
+func TestEvaluateTellsWhichCasesFailAndWhichRulesAreIdle(t *testing.T) {
 	engine, err := policy.Load(policies.Files(), policy.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -90,11 +91,15 @@ func TestCheckTellsWhichCasesFailAndWhichRulesAreIdle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, idle := policytest.Check(t.Context(), engine, cases)
+	results, idle := policytest.Evaluate(t.Context(), engine, cases)
 	for i, want := range []string{"", "want deny, got allow by policy.csv:", "want allow, but no rule matches", "policy: invalid request"} {
-		if got := results[i].Failure(); !strings.HasPrefix(got, want) || (want == "") != (got == "") {
-			t.Errorf("case %d: %q, want %q", i, got, want)
+		err := results[i].Failure()
+		if (want == "") != (err == nil) || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("case %d: %v, want %q", i, err, want)
 		}
+	}
+	if err := results[3].Failure(); !errors.Is(err, policy.ErrRequest) {
+		t.Errorf("the decision's error is lost: %v", err)
 	}
 	if all := len(engine.Rules()); len(idle) != all-1 {
 		t.Errorf("%d of %d rules are idle", len(idle), all)

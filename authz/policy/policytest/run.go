@@ -17,23 +17,23 @@ type Result struct {
 	Err      error // of the decision; a test of a malformed request is a mistake
 }
 
-// Failure returns what is wrong, or "".
-func (r Result) Failure() string {
+// Failure returns what is wrong, or nil. An error of the decision is wrapped.
+func (r Result) Failure() error {
 	switch {
 	case r.Err != nil:
-		return r.Err.Error()
+		return r.Err
 	case r.Decision.Effect == r.Case.Want:
-		return ""
+		return nil
 	case len(r.Decision.Reasons) == 0:
-		return fmt.Sprintf("want %s, but no rule matches", r.Case.Want)
+		return fmt.Errorf("want %s, but no rule matches", r.Case.Want)
 	}
 	why := r.Decision.Reasons[0]
-	return fmt.Sprintf("want %s, got %s by %s:%d: %s", r.Case.Want, r.Decision.Effect, why.File, why.Line, why.Rule)
+	return fmt.Errorf("want %s, got %s by %s:%d: %s", r.Case.Want, r.Decision.Effect, why.File, why.Line, why.Rule)
 }
 
-// Check asks the engine about every case. It returns a result for each, and the rules that
+// Evaluate asks the engine about every case. It returns a result for each, and the rules that
 // decided none of them: such a rule could be deleted and no case would notice.
-func Check(ctx context.Context, engine *policy.Engine, cases []Case) (results []Result, idle []policy.Rule) {
+func Evaluate(ctx context.Context, engine *policy.Engine, cases []Case) (results []Result, idle []policy.Rule) {
 	type position struct {
 		file string
 		line int
@@ -68,11 +68,11 @@ func Run(t *testing.T, fsys fs.FS, name string) {
 	if err != nil {
 		t.Fatalf("the table does not load:\n%v", err)
 	}
-	results, idle := Check(t.Context(), engine, cases)
+	results, idle := Evaluate(t.Context(), engine, cases)
 	for _, r := range results {
 		t.Run(r.Case.Name(), func(t *testing.T) {
-			if why := r.Failure(); why != "" {
-				t.Errorf("%s:%d: %s", r.Case.File, r.Case.Line, why)
+			if err := r.Failure(); err != nil {
+				t.Errorf("%s:%d: %v", r.Case.File, r.Case.Line, err)
 			}
 		})
 	}

@@ -4,24 +4,24 @@ import (
 	"slices"
 )
 
-// ways are how a caller comes by each name: the shortest way, and of two that are equally
+// rolePaths are how a caller comes by each name: the shortest way, and of two that are equally
 // short the one whose rows come first.
-type ways struct {
+type rolePaths struct {
 	names []string // in the order they were found
-	step  map[string]Step
+	step  map[string]RoleStep
 	from  map[string]string // the name before
 	has   map[uint32]bool   // the numbers of those that the policy mentions
 }
 
-// ways follows the session's roles and the g rows for the request's tenant, breadth first.
-func (s *snapshot) ways(r *Request) *ways {
-	w := &ways{step: map[string]Step{}, from: map[string]string{}, has: map[uint32]bool{}}
+// rolePaths follows the session's roles and the g rows for the request's tenant, breadth first.
+func (s *snapshot) rolePaths(r *Request) *rolePaths {
+	w := &rolePaths{step: map[string]RoleStep{}, from: map[string]string{}, has: map[uint32]bool{}}
 	caller := r.Subject.name()
-	w.add("", Step{Name: caller, Via: ViaCaller})
+	w.add("", RoleStep{Name: caller, Via: ViaCaller})
 	if r.Subject.ID != "" && r.Subject.Roles != nil {
 		for i := range r.Subject.Roles.Len() {
 			if name := r.Subject.Roles.At(i); validRole(name) {
-				w.add(caller, Step{Name: "role:" + name, Via: ViaSession})
+				w.add(caller, RoleStep{Name: "role:" + name, Via: ViaSession})
 			}
 		}
 	}
@@ -38,16 +38,16 @@ func (s *snapshot) ways(r *Request) *ways {
 		}
 	}
 	if r.Subject.ID != "" {
-		w.add(caller, Step{Name: authenticated, Via: ViaBuiltIn})
+		w.add(caller, RoleStep{Name: authenticated, Via: ViaBuiltIn})
 	}
-	w.add(caller, Step{Name: anyone, Via: ViaBuiltIn})
+	w.add(caller, RoleStep{Name: anyone, Via: ViaBuiltIn})
 	for _, name := range w.names {
 		w.has[s.names.find(name)] = true
 	}
 	return w
 }
 
-func (w *ways) add(from string, to Step) {
+func (w *rolePaths) add(from string, to RoleStep) {
 	if _, found := w.step[to.Name]; found {
 		return
 	}
@@ -55,15 +55,15 @@ func (w *ways) add(from string, to Step) {
 	w.step[to.Name], w.from[to.Name] = to, from
 }
 
-func (s *snapshot) follow(w *ways, from string, links []link) {
+func (s *snapshot) follow(w *rolePaths, from string, links []link) {
 	for _, l := range links {
-		w.add(from, Step{Name: s.names.name(l.role), Via: ViaGrant, File: s.files[l.file], Line: int(l.line)})
+		w.add(from, RoleStep{Name: s.names.name(l.role), Via: ViaGrant, File: s.files[l.file], Line: int(l.line)})
 	}
 }
 
 // to returns the way to a name, nil when there is none.
-func (w *ways) to(name string) []Step {
-	var path []Step
+func (w *rolePaths) to(name string) []RoleStep {
+	var path []RoleStep
 	for name != "" {
 		step, found := w.step[name]
 		if !found {

@@ -8,9 +8,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// chains finds the cycles of roles, and the chains that are longer than Casbin follows, in
+// roleCycles finds the cycles of roles, and the chains that are longer than Casbin follows, in
 // one place at a time. The links of a tenant are followed on top of those of all.
-type chains struct {
+type roleCycles struct {
 	names  *names
 	files  []string
 	links  []link // sorted
@@ -25,10 +25,10 @@ type chains struct {
 // reversed are the names that have each role.
 type reversed map[uint32][]uint32
 
-// checkChains reports what is wrong with the links of every place. What is wrong in the place
+// checkRoleCycles reports what is wrong with the links of every place. What is wrong in the place
 // of a tenant with a file of its own is about that tenant, whichever file its last link is in.
-func checkChains(n *names, files []string, links []link, own map[string]tenant.ID, p *problems) {
-	c := chains{names: n, files: files, links: links, p: p}
+func checkRoleCycles(n *names, files []string, links []link, own map[string]tenant.ID, p *problems) {
+	c := roleCycles{names: n, files: files, links: links, p: p}
 	for from := 0; from < len(links); {
 		place := links[from].place
 		here := placeOf(links[from:], place)
@@ -46,7 +46,7 @@ func checkChains(n *names, files []string, links []link, own map[string]tenant.I
 // check walks from whoever is granted something in a place, and whoever has them, to any
 // distance. Users stand at the beginning of chains, and theirs may be one link longer: they
 // are looked at only where a role's chain is too long already.
-func (c *chains) check(place uint32, links []link) {
+func (c *roleCycles) check(place uint32, links []link) {
 	roles := c.ofRoles(links)
 	c.place, c.active, c.depth = place, map[uint32]bool{}, map[uint32]int{}
 	c.own = reverse(roles)
@@ -65,7 +65,7 @@ func (c *chains) check(place uint32, links []link) {
 }
 
 // ofRoles returns the links of roles, which stand before those of users.
-func (c *chains) ofRoles(links []link) []link {
+func (c *roleCycles) ofRoles(links []link) []link {
 	return links[:sort.Search(len(links), func(i int) bool { return c.names.isUser(links[i].who) })]
 }
 
@@ -77,7 +77,7 @@ func reverse(links []link) reversed {
 	return r
 }
 
-func (c *chains) walk(links []link) {
+func (c *roleCycles) walk(links []link) {
 	// In the order of the files, which is the order of what is reported.
 	links = slices.Clone(links)
 	slices.SortFunc(links, func(a, b link) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
@@ -100,7 +100,7 @@ func (c *chains) walk(links []link) {
 
 // visit returns how many links it is from id to the farthest of its roles, by the longest
 // way. The walk began level links before.
-func (c *chains) visit(id uint32, level int) int {
+func (c *roleCycles) visit(id uint32, level int) int {
 	if depth, done := c.depth[id]; done {
 		return depth
 	}
@@ -133,7 +133,7 @@ func (c *chains) visit(id uint32, level int) int {
 	return depth
 }
 
-func (c *chains) bad(code Code, l link, format string, args ...any) {
+func (c *roleCycles) bad(code Code, l link, format string, args ...any) {
 	c.p.add(code, c.files[l.file], int(l.line), int(l.col), format, args...)
 }
 

@@ -20,11 +20,11 @@ const (
 	farTenant
 )
 
-// misses returns the allow rules that came nearest, best first and then in the order of the
+// nearMisses returns the allow rules that came nearest, best first and then in the order of the
 // files. A rule that fails in more than two ways besides its condition is about something
 // else, and so is one for another object that fails in anything more.
-func (s *snapshot) misses(r *Request, w *ways) []Miss {
-	var near [MaxMisses]struct{ far, rule int }
+func (s *snapshot) nearMisses(r *Request, w *rolePaths) []NearMiss {
+	var near [MaxNearMisses]struct{ far, rule int }
 	n := 0
 	for i := range s.rules {
 		far := s.far(i, r, w)
@@ -42,16 +42,16 @@ func (s *snapshot) misses(r *Request, w *ways) []Miss {
 		copy(near[at+1:], near[at:])
 		near[at].far, near[at].rule = far, i
 	}
-	var misses []Miss
+	var misses []NearMiss
 	for _, m := range near[:n] {
-		misses = append(misses, s.miss(m.rule, m.far, r, w))
+		misses = append(misses, s.nearMiss(m.rule, m.far, r, w))
 	}
 	return misses
 }
 
 // far returns the clauses in which an allow rule fails, as the sum of their distances, or 0
 // for a rule that is no near miss.
-func (s *snapshot) far(i int, q *Request, w *ways) (far int) {
+func (s *snapshot) far(i int, q *Request, w *rolePaths) (far int) {
 	r := &s.rules[i]
 	action := s.names.words.Text(r.action)
 	if s.reasons[i].Effect != Allow || r.action != 0 && validMethod(action) != (q.Object.Route != "") {
@@ -101,9 +101,9 @@ func (s *snapshot) covers(r *rule, o *Object) bool {
 	return strings.HasPrefix(name, rest) && name != ""
 }
 
-func (s *snapshot) miss(i, far int, q *Request, w *ways) Miss {
+func (s *snapshot) nearMiss(i, far int, q *Request, w *rolePaths) NearMiss {
 	r := s.rule(i)
-	m := Miss{Reason: s.reasons[i], Path: w.to(r.Subject)}
+	m := NearMiss{Reason: s.reasons[i], Path: w.to(r.Subject)}
 	for _, c := range []struct {
 		far        int
 		clause     Clause
