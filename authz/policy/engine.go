@@ -1,4 +1,4 @@
-// Package policy decides who may do what, by rules that people write in CSV files.
+// Package policy decides which caller may do which action, by rules in CSV files.
 //
 // For most uses, [Load] the files of a policy and ask the [Engine], or give it to the middleware of
 // package authz, which asks for every route. If the service has a Casbin policy and keeps it, use
@@ -14,6 +14,9 @@
 //	if err != nil || !decision.Allowed() {
 //		return errForbidden
 //	}
+//
+// For most uses, Load a policy once, Decide each request, and follow changes with package
+// filepolicy (a folder) or redispolicy (a fleet). Tools read a [Bundle] themselves.
 //
 // A policy is four kinds of files: model.conf, a Casbin model; policy.csv, the rules and
 // roles; attributes.csv, the attributes that conditions may compare; and tenants/<id>.csv,
@@ -39,8 +42,8 @@
 //
 // Casbin decides by the same files, and is the oracle of this package's tests: where the
 // two differ, this one denies. An attribute that is not there makes a condition neither
-// true nor false; then an allow rule does not match and a deny rule does. Whatever Casbin
-// would pass over in silence, such as an effect "denny", does not load.
+// true nor false; then an allow rule does not match and a deny rule does. Mistakes that Casbin
+// passes over in silence, such as an effect "denny", do not load.
 package policy
 
 import (
@@ -110,8 +113,8 @@ func (e *Engine) Stats() Stats {
 }
 
 // Load reads a policy. An error is one or more *[Error], joined and sorted: everything that
-// is wrong, each with its position. What looks like a file of the policy and would not be read
-// is an error too, see [ReadBundle].
+// is wrong, each with its position. A file that looks like part of the policy and would not be
+// read is an error too, see [ReadBundle].
 func Load(fsys fs.FS, opts Options) (*Engine, error) {
 	b, _ := ReadBundle(fsys) // install says what is wrong, and may only hold a tenant for it
 	return LoadBundle(b, opts)
@@ -137,9 +140,8 @@ func LoadBundle(b *Bundle, opts Options) (*Engine, error) {
 
 // Reload replaces the policy. A decision is made by one policy throughout.
 //
-// What is wrong with the files of all tenants refuses the whole: the error is as [Load] returns
-// it, and the old policy keeps deciding. What is wrong with one tenant's own file concerns that
-// tenant alone: the policy takes effect, and the error wraps [ErrTenantHeld]. That tenant stays
+// A mistake in the files of all tenants refuses the whole: the error is as [Load] returns it, and
+// the old policy keeps deciding. A mistake in one tenant's own file concerns that tenant alone: the policy takes effect, and the error wraps [ErrTenantHeld]. That tenant stays
 // at the rows of its own that loaded last, beside the new rules for all tenants. It is closed,
 // see [ErrTenantClosed], when it has no such rows, or when they no longer load beside those
 // rules. It is never decided by the rules for all tenants alone, unless its file is removed:

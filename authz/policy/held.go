@@ -32,7 +32,7 @@ type HeldTenant struct {
 	// Otherwise its file's last good rows decide, with the rest of the policy as it is now.
 	Closed bool
 
-	// Err is what is wrong with the file, as [Load] reports it.
+	// Err names every mistake in the file, as [Load] reports it.
 	Err error
 }
 

@@ -19,7 +19,7 @@ const (
 	maxRoles       = 256  // roles of one subject
 )
 
-// Action is what the caller wants to do: an HTTP method in upper case for a route, a
+// Action names the operation that the caller asks for: an HTTP method in upper case for a route, a
 // word in lower case ("read", "update") for a typed object.
 type Action string
 
@@ -31,10 +31,12 @@ type Action string
 // decision as soon as a condition asks for it, see [Engine.Decide]: convert it where it is
 // given. A number out of range, a NaN and an infinity count as not there.
 //
-// So that no value makes a decision slow, a comparison is unknown, as if its values were not
-// there, of two attributes that are both longer than 4 KiB, and of a list of more than 4096
-// texts (or 256 KiB of such as are as long as the text looked for), which all lists share that
-// one condition looks into.
+// To bound the work of a decision, comparisons beyond these limits are unknown, as if their
+// values were not there:
+//
+//   - two attributes that are both longer than 4 KiB;
+//   - lists of more than 4096 texts, counted over all lists that one condition looks into;
+//   - of these, texts that are as long as the text looked for, of more than 256 KiB together.
 type AttributeSource interface {
 	Get(name string) (any, bool)
 }

@@ -28,7 +28,7 @@ func (r Rule) String() string {
 	return strings.Join([]string{"p", r.Subject, r.Tenant, r.Object, r.Action, r.Condition, r.Effect.String()}, ", ")
 }
 
-// The built-in roles. They stand in rules only: nobody is made a member of them.
+// The built-in roles. They stand in rules only: no g row may grant them.
 const (
 	anyone        = "role:anyone"        // every caller, with or without a session
 	authenticated = "role:authenticated" // every caller with a session

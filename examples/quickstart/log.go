@@ -139,7 +139,7 @@ func rule(e authz.Event, engine *policy.Engine) string {
 	for _, r := range engine.Rules() {
 		about := r.Object == kind && r.Action == string(e.Action)
 		if e.Kind == authz.RouteDecision {
-			about = r.Covers(string(e.Action), e.Object)
+			about = r.MatchesRoute(string(e.Action), e.Object)
 		}
 		if about && r.Effect == policy.Allow {
 			return fmt.Sprintf("no rule; nearest %s:%d for %s if %s", r.File, r.Line, r.Subject, r.Condition)

@@ -13,13 +13,13 @@ import (
 
 // AccessList returns the command that gives a user of Redis the permissions which this
 // publisher needs, and no others; ACL SETUSER <user> on >password sets a password. Each server
-// that may have the policy's keys needs the command. What a user lacks is found before anything
+// that may have the policy's keys needs the command. Missing permissions are found before anything
 // is published, and named: [ErrMisconfigured].
 func (p *Publisher) AccessList(user string) string { return p.access().Line(user) }
 
 // AccessList returns the command that gives a user of Redis the permissions which this
-// follower needs, as that of a [Publisher] does. They allow nothing to be changed. What a user
-// lacks is found by the first [Follower.Sync].
+// follower needs, as that of a [Publisher] does. They allow no change. The first [Follower.Sync]
+// finds missing permissions.
 func (f *Follower) AccessList(user string) string { return f.access().Line(user) }
 
 func (p *Publisher) access() redisaccess.List {

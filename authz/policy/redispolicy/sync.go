@@ -14,8 +14,8 @@ import (
 // that the engine decides by what is published, or that nothing is. An error that wraps
 // [policy.ErrTenantHeld] says the same for all but the tenants whose own files do not load in
 // this program. On any other error the policy that was loaded keeps deciding: the error wraps
-// [ErrUnavailable], or [ErrMisconfigured] when the user of Redis may not ask, or says why what is
-// published was refused.
+// [ErrUnavailable], or [ErrMisconfigured] when the user of Redis may not ask, or says why the
+// published policy was refused.
 func (f *Follower) Sync(ctx context.Context) error {
 	f.look.Lock()
 	defer f.look.Unlock()
