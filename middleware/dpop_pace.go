@@ -10,8 +10,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// How many proofs for first tokens one client may show. Each is a signature to verify and a
-// key to remember for minutes.
+// How many proofs for first tokens one client may show, and how many refreshes with a proof may
+// be refused to it. Each is a signature to verify, and a key to remember for minutes or a question
+// to the store.
 const (
 	bindEvery = 50 * time.Millisecond
 	bindBurst = 100
@@ -19,7 +20,7 @@ const (
 )
 
 // errBindsOften is told to a client that asks for tokens faster than anybody signs in.
-var errBindsOften = fmt.Errorf("middleware: too many DPoP proofs for a first token from one client: %w", ErrOverloaded)
+var errBindsOften = fmt.Errorf("middleware: too many DPoP proofs from one client: %w", ErrOverloaded)
 
 // bindPace says when each client may bind. The zero bindPace has seen nobody. It remembers the
 // latest keptClients; of one that it has forgotten the burst begins anew.
@@ -31,7 +32,7 @@ type bindPace struct {
 // wait returns when it is the client's turn. The error is [ErrOverloaded], told after bindWait,
 // or an outage when ctx ends first.
 func (p *bindPace) wait(ctx context.Context, client netip.Prefix) error {
-	left, refusal := p.next(client, time.Now())
+	left, refusal := p.next(client, time.Now(), true)
 	if left <= 0 {
 		return refusal
 	}
@@ -45,9 +46,26 @@ func (p *bindPace) wait(ctx context.Context, client netip.Prefix) error {
 	}
 }
 
-// next takes the client's next turn and returns how long it is until then, or else until the
-// client is told that there is none.
-func (p *bindPace) next(client netip.Prefix, now time.Time) (time.Duration, error) {
+// open returns nil unless the client has used up its turns, and takes none. The error is that
+// of wait.
+func (p *bindPace) open(ctx context.Context, client netip.Prefix) error {
+	if _, refusal := p.next(client, time.Now(), false); refusal == nil {
+		return nil
+	}
+	select {
+	case <-time.After(bindWait):
+		return errBindsOften
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	}
+}
+
+// spend takes a turn of the client, if it has one.
+func (p *bindPace) spend(client netip.Prefix) { _, _ = p.next(client, time.Now(), true) }
+
+// next returns how long it is until the client's next turn, which it may take, or else until
+// the client is told that there is none.
+func (p *bindPace) next(client netip.Prefix, now time.Time, take bool) (time.Duration, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.last == nil {
@@ -62,7 +80,9 @@ func (p *bindPace) next(client netip.Prefix, now time.Time) (time.Duration, erro
 	if left > bindWait {
 		return bindWait, errBindsOften
 	}
-	p.last.put(client, turn)
+	if take {
+		p.last.put(client, turn)
+	}
 	return left, nil
 }
 

@@ -84,6 +84,57 @@ func TestOneClientThatBindsIsBoundedAndPaced(t *testing.T) {
 	}
 }
 
+// TestOneClientWhoseRefreshesAreRefusedIsPaced: a stranger costs a signature and a question to
+// the store each time, and finds out nothing. A flood from one address is looked at twenty times
+// a second; other clients are not slowed.
+func TestOneClientWhoseRefreshesAreRefusedIsPaced(t *testing.T) {
+	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d, e := &middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}, echo.New()
+		refresh := func(remote string) error {
+			r := httptest.NewRequest("POST", "/refresh", nil)
+			r.RemoteAddr = remote
+			r.Header.Set("DPoP", "x")
+			_, _, err := d.Refresh(e.NewContext(r, httptest.NewRecorder()), nil, "x")
+			return err
+		}
+		const connections = 16
+		start := time.Now()
+		var looked, refused atomic.Int64
+		var flood sync.WaitGroup
+		for range connections {
+			flood.Go(func() {
+				for time.Since(start) < 30*time.Second {
+					switch err := refresh("192.0.2.1:4000"); {
+					case errors.Is(err, token.ErrInvalidProof):
+						looked.Add(1)
+					case errors.Is(err, middleware.ErrOverloaded):
+						refused.Add(1)
+					default:
+						t.Errorf("got %v", err)
+					}
+				}
+			})
+		}
+		time.Sleep(10 * time.Second)
+		before := time.Now()
+		if err := refresh("198.51.100.7:4000"); !errors.Is(err, token.ErrInvalidProof) || time.Since(before) > 0 {
+			t.Errorf("another client: %v after %v", err, time.Since(before))
+		}
+		flood.Wait()
+		// Each connection may be past the pace when another takes the last turn.
+		if n := looked.Load(); n < 200 || n > (100+30*20)*connections {
+			t.Errorf("%d proofs of one client were looked at in 30 s", n)
+		}
+		if n := refused.Load(); n == 0 || n > connections*5*31 {
+			t.Errorf("%d refusals: they are not held", n)
+		}
+	})
+}
+
 // TestAnOfficeThatSignsInAtOnceIsNotSlowed: a hundred users behind one address.
 func TestAnOfficeThatSignsInAtOnceIsNotSlowed(t *testing.T) {
 	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}})

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/labstack/echo/v4"
@@ -26,8 +27,30 @@ type Refresher interface {
 // the session, since the token is then in the hands of somebody else, and is
 // [session.ErrRefreshInvalid]. A proof that is not good, or was used before, is refused before
 // the token is looked at, and ends nothing. It is marked as used only when the token was good,
-// so that strangers write nothing to the store.
+// so that strangers write nothing to the store. Refreshes with a proof that are refused are
+// paced for each client as [DPoP.Bind] is; those of good tokens are neither counted nor slowed,
+// unless others of the same address use up its turns.
 func (d *DPoP) Refresh(c echo.Context, sessions Refresher, raw string) (session.Session, session.RefreshToken, error) {
+	if d == nil || len(c.Request().Header.Values(HeaderDPoP)) == 0 {
+		return d.refresh(c, sessions, raw)
+	}
+	client := clientAddress(c)
+	if err := d.refreshes.open(c.Request().Context(), client); err != nil {
+		return session.Session{}, session.RefreshToken{}, err
+	}
+	s, next, err := d.refresh(c, sessions, raw)
+	if isRefused(err) {
+		d.refreshes.spend(client)
+	}
+	return s, next, err
+}
+
+// isRefused reports whether a refresh was refused for what the client has shown.
+func isRefused(err error) bool {
+	return errors.Is(err, token.ErrInvalidProof) || errors.Is(err, session.ErrRefreshInvalid) || errors.Is(err, session.ErrRefreshReused)
+}
+
+func (d *DPoP) refresh(c echo.Context, sessions Refresher, raw string) (session.Session, session.RefreshToken, error) {
 	ctx := c.Request().Context()
 	proof, err := d.shown(ctx, c)
 	if err != nil {
