@@ -196,3 +196,49 @@ func unsaved(t *testing.T, raw *redis.Client) string {
 	}
 	return info["Persistence"]["rdb_changes_since_last_save"]
 }
+
+// A role that was removed, and a tenant that was suspended, on a primary whose replica did not
+// hear of it: whoever made the change lets the older state count at no time after the failover,
+// and those who never heard of it only until an instance that knows has met the replica.
+func TestARemovedRoleSurvivesAFailoverThatLosesIt(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newPair(t)
+	knowing, stranger := p.instance(), p.instance()
+	f := &fixture{T: t, store: knowing}
+	globex := tenant.MustParse("globex")
+	for _, id := range []tenant.ID{acme, globex} {
+		f.eventually("a tenant is set up", func() error { return knowing.SetTenantStatus(ctx, id, tenant.Active) })
+	}
+	other, s := f.create(), editor(t)
+	f.eventually("an editor signs in", func() (err error) {
+		s, err = knowing.Create(ctx, s, session.Creation{Lifetime: time.Hour})
+		return err
+	})
+	p.inStep()
+	p.replica.Promote() // it hears of nothing from here on
+	bare := s
+	bare.Roles = session.Roles{}
+	if _, err := knowing.Update(ctx, bare); err != nil {
+		t.Fatal(err)
+	}
+	if err := knowing.SetTenantStatus(ctx, globex, tenant.Suspended); err != nil {
+		t.Fatal(err)
+	}
+	p.replicaAllows(s.Ref())
+	p.current.Store(p.replica)
+	p.primary.Kill()
+	keepLoading(t, knowing, other.Ref())
+	soon(t, "who never heard of the change refuses the session", func() bool {
+		if got, err := knowing.Load(ctx, s.Ref()); err == nil && got.Roles.Len() > 0 {
+			t.Fatalf("who removed the role lets it count: %v", got.Roles.Names())
+		}
+		_, err := stranger.Load(ctx, s.Ref())
+		return errors.Is(err, session.ErrNotFound)
+	})
+	soon(t, "who never heard of the suspension says so", func() bool {
+		status, err := stranger.TenantStatus(ctx, globex)
+		return err == nil && status == tenant.Suspended
+	})
+	f.eventually("a bystander is as it was", func() error { _, err := stranger.Load(ctx, other.Ref()); return err })
+}
