@@ -125,7 +125,7 @@ func runTable(t testing.TB, files fstest.MapFS, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, _ := policytest.Check(t.Context(), engine, cases)
+	results, _ := policytest.Evaluate(t.Context(), engine, cases)
 	if len(results) < 5 {
 		t.Errorf("%d rows", len(results))
 	}

@@ -88,7 +88,7 @@ func TestOneClientThatBindsIsBoundedAndPaced(t *testing.T) {
 // the store each time, and finds out nothing. A flood from one address is looked at twenty times
 // a second; other clients are not slowed.
 func TestOneClientWhoseRefreshesAreRefusedIsPaced(t *testing.T) {
-	proofs, err := token.NewProofVerifier(token.ProofConfig{Origins: []string{"https://api.test"}})
+	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}})
 	if err != nil {
 		t.Fatal(err)
 	}
