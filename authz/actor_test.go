@@ -65,7 +65,7 @@ func TestEveryDecisionNamesWhoActsAsTheCaller(t *testing.T) {
 	w.do("GET", "/me", second)
 	chain := "bob (ticket 7), alice (ticket 7)"
 	want := []struct {
-		kind   authz.Kind
+		kind   authz.DecisionKind
 		status int
 		user   session.UserID
 		actors string
@@ -93,7 +93,7 @@ func TestEveryDecisionNamesWhoActsAsTheCaller(t *testing.T) {
 
 func TestASignInDecisionNamesWhoActsAsTheCaller(t *testing.T) {
 	w := newWorld(t, func(c *authz.Config) { c.Policy = engine(t, rules+"p, role:viewer, *, /fresh, GET, true, allow\n") })
-	w.echo.GET("/fresh", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, authz.RequireFresh(time.Minute), authz.RequireAMR("otp"))
+	w.echo.GET("/fresh", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, authz.RequireMaxAge(time.Minute), authz.RequireAMR("otp"))
 	_, s := w.login(acme, alice, "viewer")
 	bearer, _ := w.actAs(s, bob)
 	w.do("GET", "/fresh", bearer)
@@ -208,7 +208,7 @@ func TestAStreamOfAnImpersonationEndsWithItsActor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var mu sync.Mutex
 				var events []authz.Event
-				s := newStreams(t, authz.WatchOptions{}, func(c *authz.Config) {
+				s := newStreams(t, authz.StreamGuardConfig{}, func(c *authz.Config) {
 					c.Observer = func(_ context.Context, e authz.Event) {
 						mu.Lock()
 						defer mu.Unlock()
@@ -253,7 +253,7 @@ func TestAStreamOfAnImpersonationEndsWithItsActor(t *testing.T) {
 // A rule that is changed while streams are open is asked who acts, as it is for a request.
 func TestARuleAboutWhoActsEndsTheirOpenStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStreams(t, authz.WatchOptions{})
+		s := newStreams(t, authz.StreamGuardConfig{})
 		own, mine := s.login(acme, alice, "viewer")
 		bobs, _ := s.login(acme, bob, "viewer")
 		token, _ := s.actAs(mine, bob)

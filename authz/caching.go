@@ -6,32 +6,27 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/middleware"
 )
 
 // keepFromCaches sets the headers by which no cache gives one caller's answer to another.
 // private is for the answers that only the caller may see: to those who are signed in, and
 // refusals.
-func (g *gate) keepFromCaches(h http.Header, private bool) {
+func (g *Guard) keepFromCaches(h http.Header, private bool) {
 	if private {
 		middleware.KeepPrivate(h)
 	}
-	if g.authenticator.Cookie != "" {
+	if g.authenticator.Cookie() != "" {
 		middleware.VaryByCookie(h)
 	}
 }
 
-// guardHeaders keeps the answer to c from caches: now, and once more when it is written, after
+// guardHeaders keeps the answer to x from caches: now, and once more when it is written, after
 // the handler has set headers of its own. w is that of the answer, and the caller's.
-func (g *gate) guardHeaders(c echo.Context, w *keptWriter, private bool) {
-	response := c.Response()
-	g.keepFromCaches(response.Header(), private)
-	if private || g.authenticator.Cookie != "" {
-		*w = keptWriter{ResponseWriter: response.Writer, gate: g, private: private}
-		response.Writer = w
-	}
+func (g *Guard) guardHeaders(x Exchange, w *keptWriter, private bool) {
+	g.keepFromCaches(x.Response().Header(), private)
+	*w = keptWriter{ResponseWriter: x.Writer(), guard: g, private: private}
+	x.SetWriter(w)
 }
 
 // keptWriter completes the headers of an answer when they are written, whichever way: by
@@ -39,15 +34,15 @@ func (g *gate) guardHeaders(c echo.Context, w *keptWriter, private bool) {
 // writers of net/http do, for who looks for that.
 type keptWriter struct {
 	http.ResponseWriter
-	gate    *gate // nil where there is nothing to complete
+	guard   *Guard // nil where there is nothing to complete
 	private bool
 	written bool
 }
 
 // complete completes the headers unless they are written.
 func (w *keptWriter) complete() {
-	if w.gate != nil && !w.written {
-		w.gate.keepFromCaches(w.Header(), w.private)
+	if w.guard != nil && !w.written {
+		w.guard.keepFromCaches(w.Header(), w.private)
 	}
 }
 

@@ -2,34 +2,56 @@ package authz
 
 import (
 	"context"
-	"time"
+	"net/http"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/internal/reqctx"
+	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Caller is who a request comes from. It is safe for concurrent use. The zero Caller is
+// Caller is the user that a request comes from, or an anonymous one. It is safe for concurrent use. The zero Caller is
 // anonymous and may do nothing.
 type Caller struct {
 	session    session.Session
 	thumbprint string // of the key that the request was proved with
+	exchange   Exchange
 	env        environment
-	gate       *gate
+	guard      *Guard
 	life       lifetime
 	answer     keptWriter
 }
 
+// begin makes c the caller of a request, before it is decided what they may do.
+func (c *Caller) begin(g *Guard, x Exchange, r *http.Request, route string, who *middleware.Identity) {
+	c.guard, c.exchange, c.session, c.thumbprint = g, x, who.Session, who.Thumbprint()
+	c.env.begin(r, x, who.Session)
+	c.life.begin(c, who.Token.ExpiresAt(), policy.Request{
+		Tenant: c.Tenant(), Action: routeAction(r.Method), Object: policy.Route(route), Env: &c.env,
+	})
+}
+
+// status is the HTTP status that err is answered with, 0 for nil.
+func (c *Caller) status(err error) int {
+	if err == nil {
+		return 0
+	}
+	if p, ok := middleware.FromError(err); ok {
+		return p.Status
+	}
+	return c.exchange.Status(err)
+}
+
 // FromContext returns the caller of the request that ctx belongs to, and false when ctx
-// belongs to none that the middleware let through.
+// belongs to no request that the middleware let through.
 func FromContext(ctx context.Context) (*Caller, bool) {
 	c, ok := ctx.Value(reqctx.CallerKey).(*Caller)
 	return c, ok && c != nil
 }
 
-// Anonymous reports whether nobody is signed in.
-func (c *Caller) Anonymous() bool { return c.session.ID.IsZero() }
+// IsAnonymous reports whether nobody is signed in.
+func (c *Caller) IsAnonymous() bool { return c.session.ID.IsZero() }
 
 // Tenant returns the caller's tenant, zero for an anonymous caller.
 func (c *Caller) Tenant() tenant.ID { return c.session.Tenant }
@@ -39,15 +61,15 @@ func (c *Caller) User() session.UserID { return c.session.User }
 
 // Session returns the caller's session as it was loaded for this request, and false for
 // an anonymous caller.
-func (c *Caller) Session() (session.Session, bool) { return c.session, !c.Anonymous() }
+func (c *Caller) Session() (session.Session, bool) { return c.session, !c.IsAnonymous() }
 
-// Thumbprint returns the thumbprint of the key that the caller has shown to hold with this
-// request (RFC 9449), and "" for a bearer token, a cookie and an anonymous caller.
+// Thumbprint returns the RFC 7638 thumbprint of the key proven on this request (RFC 9449), and ""
+// for a bearer token, a cookie and an anonymous caller.
 func (c *Caller) Thumbprint() string { return c.thumbprint }
 
 // subject is the caller as policies see it.
 func (c *Caller) subject() policy.Subject {
-	if c.Anonymous() {
+	if c.IsAnonymous() {
 		return policy.Subject{}
 	}
 	s := c.current()
@@ -66,10 +88,10 @@ func (c *Caller) current() *session.Session {
 // bind returns a context that answers tenant, session and caller. An anonymous caller has
 // neither tenant nor session, and inherits none.
 func (c *Caller) bind(ctx context.Context) context.Context {
-	node := &reqctx.Node{Context: ctx, Caller: c, Share: c.gate.share}
-	if !c.Anonymous() {
+	node := &reqctx.Node{Context: ctx, Caller: c, Share: c.guard.authenticator}
+	if !c.IsAnonymous() {
 		node.Tenant, node.Session = &c.session.Tenant, &c.session
-		c.life.Context, c.life.caller, c.life.since = ctx, c, time.Now()
+		c.life.bind(ctx)
 		node.Context = &c.life
 	}
 	return node

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/tenant"
@@ -58,12 +56,12 @@ func Check(ctx context.Context, action Action, obj Object) (Decision, error) {
 
 func check(ctx context.Context, action Action, obj Object) (Decision, error) {
 	caller, ok := FromContext(ctx)
-	if !ok || caller.gate == nil {
+	if !ok || caller.guard == nil {
 		return Decision{}, ErrNoCaller
 	}
 	start := time.Now()
 	decision, err := caller.check(ctx, action, obj)
-	caller.gate.observe(ctx, Event{
+	caller.guard.observe(ctx, Event{
 		Kind:     ObjectDecision,
 		Action:   action,
 		Object:   objectName(obj),
@@ -78,24 +76,24 @@ func (c *Caller) check(ctx context.Context, action Action, obj Object) (Decision
 	if c.foreign(obj) {
 		return Decision{}, ErrHidden
 	}
-	decision, err := c.gate.policy.Decide(ctx, c.request(action, obj))
+	decision, err := c.guard.decide(ctx, middleware.TraceStart{Stage: middleware.StageCheck, Action: string(action), ObjectType: obj.Type}, c.request(action, obj))
 	if err == nil && decision.Allowed() {
 		return decision, nil
 	}
-	if failure := undecided(err); failure != nil {
+	if failure := asOutage(err); failure != nil {
 		return Decision{}, failure
 	}
-	if err == nil && obj.Route == "" && !c.gate.policy.Names(action, obj.Type) {
+	if err == nil && obj.Route == "" && !c.guard.names(action, obj.Type) {
 		// Misspelt by the service, or withdrawn by the policy's editor: a denial either way.
 		err = fmt.Errorf("authz: no rule about %s has the action %q", obj.Type, action)
 	}
-	return decision, because(c.refuse(ctx, action, obj), err)
+	return decision, withCause(c.refuse(ctx, action, obj), err)
 }
 
 // where returns the tenant that an object is decided in. An anonymous caller has none, and is
 // asked about in the object's.
 func (c *Caller) where(obj Object) tenant.ID {
-	if c.Anonymous() {
+	if c.IsAnonymous() {
 		return obj.Tenant
 	}
 	return c.Tenant()
@@ -109,11 +107,11 @@ func (c *Caller) request(action Action, obj Object) policy.Request {
 	return policy.Request{Tenant: c.where(obj), Subject: c.subject(), Action: action, Object: obj, Env: &c.env}
 }
 
-// undecided returns the error for what the policy could not decide, and nil for what it
+// asOutage returns the error for what the policy could not decide, and nil for what it
 // refuses. A request that no policy can decide, because its id or action is malformed or an
 // attribute of the session is of another type than the policy declares, is refused like one
 // that no rule allows: the values may be the client's.
-func undecided(err error) error {
+func asOutage(err error) error {
 	switch {
 	case errors.Is(err, policy.ErrMisused):
 		return fmt.Errorf("%w: %w", middleware.ErrMisused, err)
@@ -123,8 +121,8 @@ func undecided(err error) error {
 	return fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
 }
 
-// because adds a cause, when there is one, for the log.
-func because(refusal, cause error) error {
+// withCause adds a cause, when there is one, for the log.
+func withCause(refusal, cause error) error {
 	if cause == nil {
 		return refusal
 	}
@@ -135,22 +133,4 @@ func because(refusal, cause error) error {
 func Can(ctx context.Context, action Action, obj Object) bool {
 	_, err := check(ctx, action, obj)
 	return err == nil
-}
-
-// Require returns middleware for one route that checks the object the request is about
-// before the handler runs. object finds it, with the tenant that is stored with it, see [Check];
-// its error is returned as it is, and denies.
-func Require(action Action, object func(c echo.Context) (Object, error)) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			obj, err := object(c)
-			if err != nil {
-				return err
-			}
-			if _, err := Check(c.Request().Context(), action, obj); err != nil {
-				return err
-			}
-			return next(c)
-		}
-	}
 }

@@ -5,25 +5,19 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"runtime"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
-	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
 )
-
-// maxTimeout is longer than any client waits.
-const maxTimeout = 30 * time.Second
 
 // Config says whom to trust and what they may do. Three fields are required and have no
 // default; the zero Config does not build.
 //
 // Behind a proxy two things have to be said, since no header of a proxy is believed by
-// itself: whose word is taken for a client's address, by [middleware.Proxies], and under
+// itself: whose word is taken for a client's address, by the field Proxies, and under
 // which origins clients reach the service, by [token.DPoPConfig] where DPoP is used. The
 // proxy passes the Host on; https is what an Origin is compared with.
 type Config struct {
@@ -35,25 +29,29 @@ type Config struct {
 	// not the token, says which roles the caller has.
 	Sessions middleware.Loader
 
-	// Policy decides. Required: a [policy.Engine]. A route without a rule is refused to
-	// everyone; a public route is one with a rule for role:anyone.
-	Policy *policy.Engine
+	// Policy decides. Required: a [policy.Engine], or another [Decider]. A route without a
+	// rule is refused to everyone; a public route is one with a rule for role:anyone.
+	Policy Decider
 
 	// Tenant names places where a request says which tenant it is for: a host, a path
 	// parameter, a header. Each that says something must name the session's tenant, or
 	// the request is refused with 403. None can grant a tenant. Default: none.
 	Tenant []middleware.Locator
 
+	// Proxies are the proxies whose word is taken for a client's address, which conditions on
+	// r.env.ip and the limits are about. Default: nil, the address is that of the connection;
+	// under Echo, what an IPExtractor says that the service has set.
+	Proxies *middleware.Proxies
+
 	// Cookie is the name of a cookie that may carry the token instead of the
 	// Authorization header. It must begin with "__Host-", which makes browsers refuse one
 	// set by another host or without TLS. The route that sets it at sign-in is registered
-	// with [SameOrigin], or other sites sign their visitors in as somebody else. Every answer
+	// with [SameOrigin], or other sites can sign a visitor in to another account. Every answer
 	// then has Vary: Cookie. Default: "", bearer tokens only.
 	Cookie string
 
-	// DPoP accepts tokens that are bound to their sender's key (RFC 9449), which are of no
-	// use to who steals them. [RequireDPoP] and its field Always refuse others. Default:
-	// nil, and a bound token is refused as a bearer's.
+	// DPoP accepts sender-constrained tokens (RFC 9449). [RequireDPoP] and its field Always
+	// refuse others. Default: nil, bound tokens are refused.
 	DPoP *middleware.DPoP
 
 	// CORS says which other origins' scripts may use the service. The middleware answers
@@ -61,10 +59,10 @@ type Config struct {
 	// allows nothing. A plain OPTIONS is a request like any other. Default: nil, none.
 	CORS *middleware.CORS
 
-	// Timeout is how long Tokens and Sessions may take together, waiting for a place included
-	// (see MaxVerifications and MaxLoads), until the request is answered 503. A request whose
-	// own context ends earlier has no more than that. Their context ends then; what does not look at its context is not cut
-	// off. From 1 ms to 30 s. Default: 250 ms.
+	// Timeout bounds Tokens and Sessions together, waiting for slots included (see
+	// MaxVerifications and MaxLoads); then the request is answered 503. A request whose own
+	// context ends earlier has no more than that. A Verifier or Loader that ignores its context
+	// is not cut off. From 1 ms to 30 s. Default: 250 ms.
 	Timeout time.Duration
 
 	// Realm names the protected space in WWW-Authenticate challenges: printable ASCII
@@ -84,39 +82,41 @@ type Config struct {
 	// Default: none.
 	HideTypes map[string]Hiding
 
-	// Watch ends the contexts of requests that outlive their session: streams, and whatever
-	// looks at its context and runs for more than 5 seconds. See [Stream]. Default: nil; then they end with their
-	// token, and a route declared with Stream is refused.
-	Watch *Watch
+	// Streams cancels streams, and requests older than 5 s, when their session ends. See
+	// [Stream]. The service starts and closes it. Default: nil; then they end with their token,
+	// and a route declared with Stream is refused.
+	Streams *StreamGuard
 
-	// MaxVerifications is how many tokens are verified at once. The others wait for a place as
-	// long as Timeout allows, and are then answered 503: after a deploy no token is known, and
-	// all callers come at once. Places are shared by the client's address, so that one client
-	// with forged tokens does not shut out the others; refusals go out at a pace. A token that
-	// was verified before needs no place. Some verifications wait for an issuer's keys to arrive,
-	// for which strangers can make up to 64 wait; the default is more than that: 16 for each
+	// MaxVerifications is how many tokens are verified at once. The others wait until Timeout
+	// and get 503: after a deploy no token is cached, and all callers come at once. Slots are
+	// shared by client address, so one client with forged tokens does not shut out others;
+	// refusals are throttled. A token that is already cached needs no slot. Verifications may
+	// wait for an issuer's keys, 64 at most, so set it higher than that. Default: 16 for each
 	// processor, as GOMAXPROCS counts them, and at least 128.
 	MaxVerifications int
 
 	// MaxLoads is how many sessions are loaded at once, shared fairly among tenants. The others
-	// wait for a place as long as Timeout allows, and are then answered 503. In a redisstore
-	// loads that wait share round trips, so this is more than the store's connections. For a
-	// store without such trips, as many as it has connections is right. Default: 64 for each
-	// processor, and at least 256.
+	// wait until Timeout and get 503. Loads that wait in a redisstore share round trips, so this
+	// is more than the store's connections; for a store without that, set it to the number of
+	// its connections. Default: 64 for each processor, and at least 256.
 	MaxLoads int
 
-	// MaxTenantLoads is how many of them one tenant has for long while others are served too.
-	// It bounds what a flood takes of the processor: the default keeps the slowest requests of
-	// other tenants within a fifth of what they take alone, and is 4,000 loads a second when
-	// the store is 2 ms away. For the burst after a deploy a tenant may have more: 2,048 loads
-	// beyond this, of which it gets back 250 a second. A tenant that is alone has MaxLoads.
-	// Default: four for each processor, and at least eight; no more than MaxLoads.
+	// MaxTenantLoads is how many of them one tenant has for long while others are served too. A
+	// tenant over its share gets 503; others are unaffected. The default keeps the slowest
+	// requests of other tenants within a fifth of what they take alone, and is 4,000 loads a
+	// second when the store is 2 ms away. For the burst after a deploy a tenant may exceed it by
+	// 2,048 loads, which refill at 250 a second. A tenant that is alone has MaxLoads. Default:
+	// four for each processor, and at least eight; no more than MaxLoads.
 	MaxTenantLoads int
 
 	// Observer is told of every decision, after it is made and before it takes effect.
-	// It runs in the request, or for the end of a stream in the Watch, and must be quick
+	// It runs in the request, or for the end of a stream in the StreamGuard, and must be quick
 	// and safe for concurrent use; it cannot change the decision. Default: nobody.
 	Observer Observer
+
+	// Tracer is told when each stage of a request begins and ends, for spans and histograms.
+	// Default: nil, which costs nothing.
+	Tracer Tracer
 
 	// Logger is told at level Warn why a request was refused, so that one sees it in
 	// development: the route and the cause, and nothing that a client sent, no id, no token,
@@ -127,84 +127,29 @@ type Config struct {
 	Logger *slog.Logger
 
 	// ErrorHandler writes the answer to a refused request. cause is for logs and must not
-	// reach the client. It must not call the next handler. Default: an RFC 9457 document,
-	// see [middleware.Respond].
-	ErrorHandler func(c echo.Context, p middleware.Problem, cause error) error
+	// reach the client. Default: an RFC 9457 document, see [middleware.Respond].
+	ErrorHandler func(w http.ResponseWriter, r *http.Request, p middleware.Problem, cause error)
 }
 
-// Middleware returns the middleware that cfg describes. Like Echo's own, it panics on an
-// invalid config; [Config.ToMiddleware] returns the error instead.
-//
-// Answers to signed-in callers are kept from caches: they carry Cache-Control: private,
-// no-store, unless the handler sets that header itself.
-//
-// Install it with Use, before any middleware that serves content; [Verify] refuses a
-// service where it stands elsewhere. It starts no goroutine and owns nothing: what cfg refers to is
-// closed by whoever made it.
-func Middleware(cfg Config) echo.MiddlewareFunc {
-	mw, err := cfg.ToMiddleware()
-	if err != nil {
-		panic(err)
-	}
-	return mw
-}
-
-// ToMiddleware returns the middleware that cfg describes, or an error that names every
-// invalid field.
-func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
+func (cfg Config) withDefaults() Config {
 	if cfg.Realm == "" {
 		cfg.Realm = "api"
 	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = middleware.DefaultTimeout
-	}
-	if cfg.MaxVerifications == 0 {
-		cfg.MaxVerifications = defaultVerifications()
-	}
-	if cfg.MaxLoads == 0 {
-		cfg.MaxLoads = max(256, 64*runtime.GOMAXPROCS(0))
-	}
-	if cfg.MaxTenantLoads == 0 {
-		cfg.MaxTenantLoads = min(max(8, 4*runtime.GOMAXPROCS(0)), cfg.MaxLoads)
-	}
-	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("authz: invalid config: %w", err)
-	}
-	return newGate(cfg).middleware, nil
+	return cfg
 }
 
-// defaultVerifications is that of MaxVerifications.
-func defaultVerifications() int { return max(128, 16*runtime.GOMAXPROCS(0)) }
-
-// validate reports every problem, each starting with the name of its field.
-func (cfg Config) validate() error {
-	var problems []error
+// validate reports every problem, each starting with the name of its field, and otherwise
+// returns the Authenticator that cfg describes.
+func (cfg Config) validate() (*middleware.Authenticator, error) {
+	authenticator, invalid := middleware.NewAuthenticator(middleware.AuthenticatorConfig{
+		Tokens: cfg.Tokens, Sessions: cfg.Sessions, Tenant: cfg.Tenant, Cookie: cfg.Cookie, DPoP: cfg.DPoP, CORS: cfg.CORS,
+		Timeout: cfg.Timeout, MaxVerifications: cfg.MaxVerifications, MaxLoads: cfg.MaxLoads, MaxTenantLoads: cfg.MaxTenantLoads,
+		Tracer: cfg.Tracer,
+	})
+	problems := []error{errors.Unwrap(invalid)} // without the name of that package
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if isNil(cfg.Tokens) {
-		add("Tokens: required, for example token.NewVerifier(…)")
-	}
-	if isNil(cfg.Sessions) {
-		add("Sessions: required, for example session.NewManager(…)")
-	}
-	if cfg.Policy == nil {
+	if isNil(cfg.Policy) {
 		add("Policy: required, for example policy.Load(…)")
-	}
-	for i, l := range cfg.Tenant {
-		if l == nil {
-			add("Tenant[%d]: nil", i)
-		}
-	}
-	if cfg.Cookie != "" && !validCookieName(cfg.Cookie) {
-		add("Cookie: %q is not \"__Host-\" followed by letters, digits, '-' or '_'", cfg.Cookie)
-	}
-	if cfg.DPoP != nil && cfg.DPoP.Proofs == nil {
-		add("DPoP.Proofs: required, for example token.NewProofVerifier(…)")
-	}
-	if cfg.DPoP != nil && isNil(cfg.DPoP.Replay) {
-		add("DPoP.Replay: required, for example the Replay of a redisstore.Store")
-	}
-	if err := cfg.CORS.Validate(); err != nil {
-		add("CORS: %w", err)
 	}
 	if err := cfg.HideExistence.validate(); err != nil {
 		add("HideExistence: %w", err)
@@ -217,27 +162,8 @@ func (cfg Config) validate() error {
 			add("HideTypes[%q]: %w", name, err)
 		}
 	}
-	if cfg.Timeout < time.Millisecond || cfg.Timeout > maxTimeout {
-		add("Timeout: %v is not between 1ms and %v", cfg.Timeout, maxTimeout)
-	}
-	if cfg.MaxVerifications < 1 {
-		add("MaxVerifications: %d, at least 1 is needed", cfg.MaxVerifications)
-	}
-	if cfg.MaxLoads < 1 {
-		add("MaxLoads: %d, at least 1 is needed", cfg.MaxLoads)
-	}
-	if cfg.MaxLoads > 0 && (cfg.MaxTenantLoads < 1 || cfg.MaxTenantLoads > cfg.MaxLoads) {
-		add("MaxTenantLoads: %d, from 1 to MaxLoads, %d, is needed", cfg.MaxTenantLoads, cfg.MaxLoads)
-	}
 	if strings.ContainsFunc(cfg.Realm, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
 		add("Realm: %q has a character that cannot stand in a challenge", cfg.Realm)
 	}
-	return errors.Join(problems...)
-}
-
-func validCookieName(name string) bool {
-	rest, ok := strings.CutPrefix(name, "__Host-")
-	return ok && rest != "" && !strings.ContainsFunc(rest, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')
-	})
+	return authenticator, errors.Join(problems...)
 }

@@ -54,7 +54,7 @@ func TestABoundSessionIsRefreshedByTheHolderOfItsKeyAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.echo.POST("/public/token", func(c echo.Context) error {
-				got, next, err := b.dpop.Refresh(c, b.manager, refresh.Reveal())
+				got, next, err := b.dpop.ExchangeRefresh(c.Response(), c.Request(), b.manager, refresh.Reveal())
 				if err != nil {
 					if next != (session.RefreshToken{}) || !got.ID.IsZero() {
 						t.Error("a refusal comes with a session or a token")
@@ -124,7 +124,7 @@ func TestAStrangersRefreshWritesNothing(t *testing.T) {
 		t.Helper()
 		r := httptest.NewRequest("POST", "/public/token", nil)
 		r.Header.Set("DPoP", proof)
-		_, next, err := b.dpop.Refresh(b.echo.NewContext(r, httptest.NewRecorder()), stores, raw)
+		_, next, err := b.dpop.ExchangeRefresh(httptest.NewRecorder(), r, stores, raw)
 		if err != nil && next != (session.RefreshToken{}) {
 			t.Error("a refusal comes with a token")
 		}
@@ -155,7 +155,7 @@ func TestAStrangersRefreshWritesNothing(t *testing.T) {
 	}
 	before = stores.refreshes
 	stores.fail = errors.New("?")
-	if err := refresh(proof(b.holder), raw.Reveal()); !middleware.Outage(err) || stores.refreshes != before {
+	if err := refresh(proof(b.holder), raw.Reveal()); !middleware.IsOutage(err) || stores.refreshes != before {
 		t.Errorf("a store that cannot tell: %v", err)
 	}
 	if _, err := b.manager.Load(t.Context(), s.Ref()); err != nil {
@@ -178,7 +178,7 @@ func TestARefreshDuringAnOutageIsNoRefusal(t *testing.T) {
 		"of the end of a session":  outOfOrder{Refresher: b.manager, revoke: errDown},
 		"that nobody has heard of": outOfOrder{Refresher: b.manager, revoke: errors.New("?")},
 	} {
-		_, next, err := b.dpop.Refresh(c, broken, refresh.Reveal())
+		_, next, err := b.dpop.ExchangeRefresh(c.Response(), c.Request(), broken, refresh.Reveal())
 		if p, ok := middleware.FromError(err); !ok || p.Status != 503 || next != (session.RefreshToken{}) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -323,7 +323,7 @@ func TestBindVerifiesAProofForNoToken(t *testing.T) {
 	b := newBoundWorld(t)
 	b.echo.POST("/public/token", func(c echo.Context) error {
 		b.reached.Add(1)
-		jkt, err := b.dpop.Bind(c)
+		jkt, err := b.dpop.Bind(c.Response(), c.Request())
 		if err != nil {
 			b.reached.Add(-1)
 			return err

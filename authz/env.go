@@ -5,9 +5,8 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -17,7 +16,7 @@ import (
 // an extractor may have to read a long header, and a condition may ask many times.
 type environment struct {
 	request *http.Request
-	extract echo.IPExtractor // nil for the address of the connection
+	match   middleware.Match
 	mfa     bool
 	actor   string // "" when nobody acts as the caller
 
@@ -27,8 +26,8 @@ type environment struct {
 }
 
 // begin makes e the environment of a request. The session is zero for an anonymous caller.
-func (e *environment) begin(c echo.Context, s session.Session) {
-	e.request, e.extract, e.mfa = c.Request(), c.Echo().IPExtractor, s.AMR.Has("mfa")
+func (e *environment) begin(r *http.Request, match middleware.Match, s session.Session) {
+	e.request, e.match, e.mfa = r, match, s.AMR.Has("mfa")
 	if actor, acts := s.Actors.Current(); acts {
 		e.actor = actor.User.String()
 	}
@@ -49,8 +48,7 @@ func (e *environment) Get(name string) (any, bool) {
 }
 
 // Address returns the address that the request comes from, as conditions see it: that of
-// the connection, or what Echo's IPExtractor says, which a service behind a proxy sets to
-// that of [middleware.Proxies]. It is the zero Addr where there is none.
+// the connection, or what [Config].Proxies says. It is the zero Addr where there is none.
 func (c *Caller) Address() netip.Addr {
 	addr, err := netip.ParseAddr(c.env.ip())
 	if err != nil {
@@ -71,17 +69,11 @@ func (e *environment) ip() string {
 	return e.client
 }
 
-// address returns the client's address: what Echo's IPExtractor says, which a service
-// behind a proxy sets to that of [middleware.Proxies], or else the connection's. It never asks
-// Echo's RealIP, which without an extractor believes X-Forwarded-For from anyone.
+// address returns the client's address as the door tells it.
 func (e *environment) address() (netip.Addr, bool) {
 	if e.request == nil {
 		return netip.Addr{}, false
 	}
-	if e.extract != nil {
-		addr, err := netip.ParseAddr(e.extract(e.request))
-		return addr.Unmap().WithZone(""), err == nil
-	}
-	addr, err := netip.ParseAddrPort(e.request.RemoteAddr)
-	return addr.Addr().Unmap().WithZone(""), err == nil
+	addr := e.match.ClientIP(e.request)
+	return addr, addr.IsValid()
 }

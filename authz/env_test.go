@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -18,10 +19,11 @@ import (
 )
 
 func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
-	behind, err := middleware.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.9/32")}, Header: "X-Forwarded-For"}.IPExtractor()
+	proxies, err := middleware.NewProxies("X-Forwarded-For", netip.MustParsePrefix("10.0.0.9/32"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	behind := IPExtractor(proxies)
 	for name, c := range map[string]struct {
 		remote  string
 		header  map[string]string
@@ -52,16 +54,25 @@ func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
 				r.Header.Set(k, v)
 			}
 			var env environment
-			env.begin(e.NewContext(r, nil), session.Session{})
+			env.begin(r, &echoExchange{echo: e}, session.Session{})
 			if got, ok := env.Get(policy.EnvIP); ok != (c.want != nil) || ok && got != c.want {
 				t.Errorf("got %v %t", got, ok)
+			}
+			if !strings.Contains(name, "our proxy") && name != "a neighbour's is not" {
+				return
+			}
+			var configured environment // by Config.Proxies, which is before an extractor
+			e.IPExtractor = func(*http.Request) string { return "203.0.113.66" }
+			configured.begin(r, &echoExchange{echo: e, proxies: proxies}, session.Session{})
+			if got, ok := configured.Get(policy.EnvIP); ok != (c.want != nil) || ok && got != c.want {
+				t.Errorf("by Config.Proxies: got %v %t", got, ok)
 			}
 		})
 	}
 	e := echo.New()
 	e.IPExtractor = func(_ *http.Request) string { return "unknown" }
 	var env environment
-	env.begin(e.NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{})
+	env.begin(httptest.NewRequest("GET", "/", nil), &echoExchange{echo: e}, session.Session{})
 	if got, ok := env.Get(policy.EnvIP); ok {
 		t.Errorf("what is no address is one: %v", got)
 	}
@@ -81,7 +92,7 @@ func TestMFAIsWhatTheSessionBeganWith(t *testing.T) {
 			t.Fatal(err)
 		}
 		var env environment
-		env.begin(echo.New().NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{AMR: methods})
+		env.begin(httptest.NewRequest("GET", "/", nil), &echoExchange{}, session.Session{AMR: methods})
 		if got, ok := env.Get(policy.EnvMFA); !ok || got != c.want {
 			t.Errorf("%v: %v", c.methods, got)
 		}
@@ -118,7 +129,7 @@ func TestThePolicyDecidesByTheEnvironment(t *testing.T) {
 		r := httptest.NewRequest("GET", "/x", nil)
 		r.RemoteAddr = c.remote
 		var env environment
-		env.begin(echo.New().NewContext(r, nil), session.Session{AMR: c.amr})
+		env.begin(r, &echoExchange{}, session.Session{AMR: c.amr})
 		d, err := e.Decide(t.Context(), policy.Request{Action: "GET", Object: policy.Route("/x"), Env: &env})
 		if err != nil || d.Allowed() != c.want {
 			t.Errorf("%+v: %s %v", c, d.Effect, err)
@@ -131,7 +142,7 @@ func TestTheAddressOfARequestIsLookedForOnce(t *testing.T) {
 	e, calls := echo.New(), 0
 	e.IPExtractor = func(*http.Request) string { calls++; return "192.0.2.1" }
 	var env environment
-	env.begin(e.NewContext(httptest.NewRequest("GET", "/", nil), nil), session.Session{})
+	env.begin(httptest.NewRequest("GET", "/", nil), &echoExchange{echo: e}, session.Session{})
 	if env.Get(policy.EnvMFA); calls != 0 {
 		t.Error("the address is looked for although nobody asks")
 	}

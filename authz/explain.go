@@ -19,16 +19,17 @@ import (
 // It reads every rule, so it is for people who ask and not for every request, and nothing
 // that it returns is for clients. It is told to no Observer. An object of another tenant is
 // not explained, since no rule is asked: the error wraps [ErrHidden]. Other errors are
-// [ErrNoCaller] and those of [policy.Engine.Explain].
+// [ErrNoCaller], those of [policy.Engine.Explain], and [ErrNotExplained] where
+// another [Decider] cannot say why.
 func Explain(ctx context.Context, action Action, obj Object) (policy.Explanation, error) {
 	caller, ok := FromContext(ctx)
-	if !ok || caller.gate == nil {
+	if !ok || caller.guard == nil {
 		return policy.Explanation{}, ErrNoCaller
 	}
 	if caller.foreign(obj) {
 		return policy.Explanation{}, fmt.Errorf("%w: the object is another tenant's", ErrHidden)
 	}
-	return caller.gate.policy.Explain(ctx, caller.request(action, obj))
+	return caller.guard.explain(ctx, caller.request(action, obj))
 }
 
 // ExplainRoute says why the caller of ctx may, or may not, use the route of the request, as
@@ -36,10 +37,10 @@ func Explain(ctx context.Context, action Action, obj Object) (policy.Explanation
 // refuses, unless it is not known who asks.
 func ExplainRoute(ctx context.Context) (policy.Explanation, error) {
 	caller, ok := FromContext(ctx)
-	if !ok || caller.gate == nil {
+	if !ok || caller.guard == nil {
 		return policy.Explanation{}, ErrNoCaller
 	}
 	request := caller.life.route
 	request.Subject = caller.subject()
-	return caller.gate.policy.Explain(ctx, request)
+	return caller.guard.explain(ctx, request)
 }

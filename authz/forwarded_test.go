@@ -35,7 +35,7 @@ var (
 )
 
 // sent are the files that send such headers to see that nothing comes of it.
-var sent = map[string]bool{"probe.go": true}
+var sent = map[string]bool{"echo_probe.go": true}
 
 func TestNothingReadsHeadersThatProxiesSet(t *testing.T) {
 	root, read := "..", 0

@@ -45,12 +45,12 @@ func (h Hiding) validate() error {
 // refuse returns what a caller whom the policy refuses an object is told: that they have to
 // sign in, that they may not, or that there is no such object.
 func (c *Caller) refuse(ctx context.Context, action Action, obj Object) error {
-	if c.Anonymous() {
+	if c.IsAnonymous() {
 		return middleware.ErrAuthenticationRequired
 	}
-	hiding, ok := c.gate.hideTypes[obj.Type]
+	hiding, ok := c.guard.hideTypes[obj.Type]
 	if !ok {
-		hiding = c.gate.hide
+		hiding = c.guard.hide
 	}
 	switch {
 	case !hiding.hides:
@@ -58,11 +58,11 @@ func (c *Caller) refuse(ctx context.Context, action Action, obj Object) error {
 	case hiding.unless == "" || hiding.unless == action:
 		return ErrHidden
 	}
-	known, err := c.gate.policy.Decide(ctx, c.request(hiding.unless, obj))
-	if failure := undecided(err); failure != nil {
+	shown, err := c.guard.decide(ctx, middleware.TraceStart{Stage: middleware.StageCheck, Action: string(hiding.unless), ObjectType: obj.Type}, c.request(hiding.unless, obj))
+	if failure := asOutage(err); failure != nil {
 		return failure
 	}
-	if err == nil && known.Allowed() {
+	if err == nil && shown.Allowed() {
 		return ErrDenied
 	}
 	return ErrHidden

@@ -108,10 +108,10 @@ func TestAnOutageWhileHidingIsAnOutage(t *testing.T) {
 		ctx, cancel := context.WithCancel(ctx)
 		obj := ours("")
 		obj.Attributes = attributesFunc(func(string) (any, bool) { cancel(); return "bob", true }) // the first decision still ends
-		if _, err := authz.Check(ctx, "update", obj); ctx.Err() == nil || !middleware.Outage(err) {
+		if _, err := authz.Check(ctx, "update", obj); ctx.Err() == nil || !middleware.IsOutage(err) {
 			t.Errorf("got %v", err)
 		}
-		if _, err := authz.Check(ctx, "update", ours("bob")); !middleware.Outage(err) {
+		if _, err := authz.Check(ctx, "update", ours("bob")); !middleware.IsOutage(err) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -17,8 +17,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authztest"
 	"github.com/reevehq/reeve/middleware"
@@ -41,11 +39,11 @@ func change(edit func(r *http.Request)) func(http.Handler) http.Handler {
 	}
 }
 
-func answering(edit func(c echo.Context, p *middleware.Problem, cause error)) func(c *authz.Config) {
+func answering(edit func(w http.ResponseWriter, p *middleware.Problem, cause error)) func(c *authz.Config) {
 	return func(cfg *authz.Config) {
-		cfg.ErrorHandler = func(c echo.Context, p middleware.Problem, cause error) error {
-			edit(c, &p, cause)
-			return middleware.Respond(c, p, "api")
+		cfg.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, p middleware.Problem, cause error) {
+			edit(w, &p, cause)
+			_ = middleware.Respond(w, p, "api")
 		}
 	}
 }
@@ -62,14 +60,14 @@ var defects = map[string]defect{
 			return last.Load(), nil
 		})
 	}, rows: []int{12, 14, 16, 17, 18, 19, 21, 22, 24, 25, 31, 32, 33, 36, 38, 39, 41, 42, 43, 49, 51, 54, 56, 58, 59, 60, 62, 63, 66, 68, 71, 72, 73, 74, 75, 76, 77, 79, 81, 104}},
-	"a challenge that is missing": {config: answering(func(_ echo.Context, p *middleware.Problem, _ error) {
-		p.Challenge = false
+	"a challenge that is missing": {config: answering(func(_ http.ResponseWriter, p *middleware.Problem, _ error) {
+		p.Challenge.Sent = false
 	}), rows: []int{1, 3, 16}},
-	"a refusal that tells why": {config: answering(func(c echo.Context, _ *middleware.Problem, cause error) {
-		c.Response().Header().Set("X-Cause", cause.Error())
+	"a refusal that tells why": {config: answering(func(w http.ResponseWriter, _ *middleware.Problem, cause error) {
+		w.Header().Set("X-Cause", cause.Error())
 	}), rows: []int{16, 19, 62, 82}},
-	"a refusal that sets a cookie": {config: answering(func(c echo.Context, _ *middleware.Problem, _ error) {
-		c.Response().Header().Set("Set-Cookie", cookie+"=; Max-Age=0")
+	"a refusal that sets a cookie": {config: answering(func(w http.ResponseWriter, _ *middleware.Problem, _ error) {
+		w.Header().Set("Set-Cookie", cookie+"=; Max-Age=0")
 	}), rows: []int{1, 86}},
 	"an outage that signs out": {config: func(c *authz.Config) {
 		store := c.Sessions

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/middleware"
 )
 
@@ -33,9 +31,9 @@ type refusalLog struct {
 	left int                     // refusals since the last record
 }
 
-// refused notes that the request of c was refused for err, which is one of Reeve's.
-func (l *refusalLog) refused(c echo.Context, err error) {
-	logger, ctx := l.logger, c.Request().Context()
+// refused notes that r was refused for err, which is one of Reeve's. route is "" for none.
+func (l *refusalLog) refused(r *http.Request, route string, err error) {
+	logger, ctx := l.logger, r.Context()
 	if logger == nil {
 		logger = slog.Default()
 	}
@@ -46,7 +44,7 @@ func (l *refusalLog) refused(c echo.Context, err error) {
 	if !ok {
 		return
 	}
-	attrs := []slog.Attr{slog.String("route", loggedRoute(c)), slog.String("cause", cause(err))}
+	attrs := []slog.Attr{slog.String("route", loggedRoute(r.Method, route)), slog.String("cause", cause(err))}
 	if left > 0 {
 		attrs = append(attrs, slog.Int("left_out", left))
 	}
@@ -69,12 +67,11 @@ func (l *refusalLog) turn(now time.Time) (left int, ok bool) {
 
 // loggedRoute is the method and the name of the route. What is no method of HTTP is the
 // client's text and left out, and a request that no route serves has no name.
-func loggedRoute(c echo.Context) string {
-	path := routeName(c)
+func loggedRoute(method, path string) string {
 	if path == "" {
 		path = "none"
 	}
-	switch method := c.Request().Method; method {
+	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
 		return method + " " + path
@@ -127,7 +124,7 @@ func cause(err error) string {
 	switch {
 	case errors.As(err, &stepUp):
 		return strings.ReplaceAll(stepUp.Error(), `"`, "")
-	case errors.As(err, &decided) && (middleware.Outage(err) || errors.Is(err, middleware.ErrMisused)):
+	case errors.As(err, &decided) && (middleware.IsOutage(err) || errors.Is(err, middleware.ErrMisused)):
 		return plain(decided.Error())
 	case decided != nil:
 		return known.Error() + ": " + decided.why()

@@ -2,12 +2,9 @@ package authz
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
@@ -67,102 +64,69 @@ type LogoutConfig struct {
 	Observer func(ctx context.Context, l *token.LogoutToken, err error)
 }
 
-// BackchannelLogout returns the handler of OpenID Connect Back-Channel Logout 1.0, by
-// which an identity provider ends the sessions of a user who has signed out there. Like
-// [Middleware] it panics on an invalid config. Register it for POST, with a rule for
-// role:anyone, since the token in the body is the provider's credential:
-//
-//	e.POST("/backchannel-logout", authz.BackchannelLogout(authz.LogoutConfig{…}))
-//
-// What ends is
-//
-//   - the sessions that Find returns for the sid of the token;
-//   - otherwise, with a sub and the id of a live session of its user as the sid, from an
-//     issuer whose entry has OwnSessions: that session;
-//   - otherwise every session of the sub, in every tenant of the issuer: that of its entry, or
-//     the one that the token names, or those that Tenants returns. A sid that nobody knows
-//     ends more than it has to rather than nothing.
-//
-// The answer is 200 only when what the token names has ended, or is known to be gone. It is
-// 400 when the token is not accepted, was used before, or names nobody that could be found: a
-// sid alone, or beside a sub that cannot be a user id, that Find does not know, or a sub of
-// an issuer whose tenants are not known. It is 503 when something could not be asked or one
-// of several tenants not be told, so that the provider tries again: a token counts as used
-// only after all has ended. Observer is told why.
-func BackchannelLogout(cfg LogoutConfig) echo.HandlerFunc {
-	handler, err := cfg.ToHandler()
-	if err != nil {
-		panic(err)
-	}
-	return handler
+// LogoutHandler is the handler of [BackchannelLogout] for any router. It has decided what it
+// writes: it returns no errors.
+type LogoutHandler struct {
+	cfg    LogoutConfig
+	tokens *middleware.LogoutAuthenticator
 }
 
-// ToHandler is [BackchannelLogout] with an error that names every invalid field.
-func (cfg LogoutConfig) ToHandler() (echo.HandlerFunc, error) {
-	var problems []error
-	if isNil(cfg.Tokens) {
-		problems = append(problems, errors.New("Tokens: required, for example token.NewVerifier(…)"))
-	}
+// NewLogoutHandler returns the handler that cfg describes. The error names every invalid field.
+func NewLogoutHandler(cfg LogoutConfig) (*LogoutHandler, error) {
+	tokens, invalid := middleware.NewLogoutAuthenticator(middleware.LogoutAuthenticatorConfig{
+		Tokens: cfg.Tokens, MaxVerifications: cfg.MaxVerifications,
+	})
+	problems := []error{errors.Unwrap(invalid)} // without the name of that package
 	if isNil(cfg.Sessions) {
 		problems = append(problems, errors.New("Sessions: required, for example session.NewManager(…)"))
 	}
 	if isNil(cfg.Replay) {
 		problems = append(problems, errors.New("Replay: required, for example the Replay of a redisstore.Store"))
 	}
-	if cfg.MaxVerifications == 0 {
-		cfg.MaxVerifications = defaultVerifications()
-	}
-	if cfg.MaxVerifications < 1 {
-		problems = append(problems, fmt.Errorf("MaxVerifications: %d, at least 1 is needed", cfg.MaxVerifications))
-	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("authz: invalid logout config: %w", err)
 	}
-	cfg.Tokens = middleware.LimitLogoutVerifier(cfg.Tokens, cfg.MaxVerifications)
-	return cfg.handle, nil
+	return &LogoutHandler{cfg, tokens}, nil
 }
 
-func (cfg LogoutConfig) handle(c echo.Context) error {
-	ctx := c.Request().Context()
-	raw, err := logoutToken(c)
+// ServeHTTP implements [http.Handler].
+func (h *LogoutHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	raw, err := logoutToken(w, r)
 	var l *token.LogoutToken
 	if err == nil {
-		l, err = cfg.logout(ctx, raw)
+		l, err = h.logout(r.Context(), raw)
 	}
-	if cfg.Observer != nil {
-		cfg.Observer(ctx, l, err)
+	if h.cfg.Observer != nil {
+		h.cfg.Observer(r.Context(), l, err)
 	}
 	switch {
 	case err == nil:
-		c.Response().Header().Set("Cache-Control", "no-store")
-		return c.NoContent(http.StatusOK)
-	case middleware.Outage(err) || !errors.Is(err, token.ErrInvalid):
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusOK)
+	case middleware.IsOutage(err) || !errors.Is(err, token.ErrInvalid):
 		p, _ := middleware.FromError(middleware.ErrUnavailable)
-		return middleware.Respond(c, p, "")
+		_ = middleware.Respond(w, p, "") // the connection may be gone
+	default:
+		refuseLogout(w)
 	}
-	return refuseLogout(c)
 }
 
 // refuseLogout answers as §2.8 has it, with one text for every cause.
-func refuseLogout(c echo.Context) error {
-	body, err := json.Marshal(map[string]string{
-		"error": "invalid_request", "error_description": "the logout token is not accepted",
-	})
-	if err != nil {
-		return err
-	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.Blob(http.StatusBadRequest, "application/json", append(body, '\n'))
+func refuseLogout(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write([]byte(`{"error":"invalid_request","error_description":"the logout token is not accepted"}` + "\n"))
 }
 
 // logoutToken reads the one logout_token of a form body; a body of another type has none.
 // The query is never read.
-func logoutToken(c echo.Context) (string, error) {
-	r := c.Request()
+func logoutToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	if r.Method != http.MethodPost {
 		return "", fmt.Errorf("%w: not posted", token.ErrInvalid)
 	}
-	r.Body = http.MaxBytesReader(c.Response(), r.Body, maxLogoutBody)
+	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutBody)
 	if err := r.ParseForm(); err != nil {
 		return "", fmt.Errorf("%w: the form cannot be read", token.ErrInvalid)
 	}
@@ -175,25 +139,25 @@ func logoutToken(c echo.Context) (string, error) {
 
 // logout verifies, ends, and only then marks the token as used: a provider that is told
 // 503 may send it again, and ending sessions twice is ending them once.
-func (cfg LogoutConfig) logout(ctx context.Context, raw string) (*token.LogoutToken, error) {
-	l, err := cfg.Tokens.VerifyLogout(ctx, raw)
+func (h *LogoutHandler) logout(ctx context.Context, raw string) (*token.LogoutToken, error) {
+	l, err := h.tokens.VerifyLogout(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
 	if l.Issuer() == "" {
 		return nil, fmt.Errorf("%w: the verifier returned nothing", middleware.ErrUnavailable)
 	}
-	used, err := cfg.Replay.Used(ctx, l.ReplayKey(), l.ReplayTTL())
+	used, err := h.cfg.Replay.Used(ctx, l.ReplayKey(), l.ReplayTTL())
 	if err != nil {
 		return l, fmt.Errorf("%w: replay store: %w", middleware.ErrUnavailable, err)
 	}
 	if used {
 		return l, fmt.Errorf("%w: the logout token was used before", token.ErrInvalid)
 	}
-	if err := cfg.end(ctx, l); err != nil {
+	if err := h.cfg.end(ctx, l); err != nil {
 		return l, err
 	}
-	if _, err := cfg.Replay.Use(ctx, l.ReplayKey(), l.ReplayTTL()); err != nil {
+	if _, err := h.cfg.Replay.Use(ctx, l.ReplayKey(), l.ReplayTTL()); err != nil {
 		return l, fmt.Errorf("%w: replay store: %w", middleware.ErrUnavailable, err)
 	}
 	return l, nil

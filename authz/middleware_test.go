@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -366,9 +367,11 @@ func TestEachDecisionIsObservedOnceWithoutSecrets(t *testing.T) {
 
 func TestTheErrorHandlerCannotAllow(t *testing.T) {
 	w := newWorld(t, func(c *authz.Config) {
-		c.ErrorHandler = func(echo.Context, middleware.Problem, error) error { return nil }
+		c.ErrorHandler = func(http.ResponseWriter, *http.Request, middleware.Problem, error) {}
 	})
-	w.do("GET", "/me", "")
+	if rec := w.do("GET", "/me", ""); rec.Code != 401 {
+		t.Errorf("an ErrorHandler that writes nothing answers %d", rec.Code)
+	}
 	if n := w.reached.Load(); n != 0 {
 		t.Error("the handler ran")
 	}

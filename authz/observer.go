@@ -11,21 +11,21 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Kind tells the decisions of one request apart.
-type Kind uint8
+// DecisionKind tells the decisions of one request apart.
+type DecisionKind uint8
 
-// A request has one decision about its route, one for each [RequireFresh] and
+// A request has one decision about its route, one for each [RequireMaxAge] and
 // [RequireAMR] about how the caller signed in, and one about each object its handler asks
-// for. One that outlives what let it in has a last one, that it is over: see [Stream].
+// for. A stream that is cut off reports a final StreamDecision: see [Stream].
 const (
-	RouteDecision Kind = iota + 1
+	RouteDecision DecisionKind = iota + 1
 	ObjectDecision
 	SignInDecision
 	StreamDecision
 )
 
 // String returns "route", "object", "sign-in" or "stream".
-func (k Kind) String() string {
+func (k DecisionKind) String() string {
 	switch k {
 	case ObjectDecision:
 		return "object"
@@ -40,7 +40,7 @@ func (k Kind) String() string {
 // Event describes one decision to an [Observer]. It carries no secret and no attribute of
 // the caller or the object, so it can be logged as it is.
 type Event struct {
-	Kind Kind
+	Kind DecisionKind
 
 	// Tenant and User are the caller's, and Session is the digest of the session's id. Of a
 	// request that was refused although its token is genuine, to a session that is no more or

@@ -14,7 +14,7 @@ import (
 // session that ended while its request was running has the answer of one that had ended
 // before.
 func (c *Caller) own(err error) error {
-	if c.Anonymous() {
+	if c.IsAnonymous() {
 		return err // whose credential a handler is about, if any, came in the request's body
 	}
 	var ended *session.GoneError

@@ -251,7 +251,7 @@ func TestVerifyLeavesTheServiceAsItWas(t *testing.T) {
 	probes := 0
 	w.echo.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if authz.IsProbe(c.Request().Context()) {
+			if authz.IsVerifyRequest(c.Request().Context()) {
 				probes++
 			}
 			return next(c)
@@ -276,7 +276,7 @@ func TestVerifyLeavesTheServiceAsItWas(t *testing.T) {
 	if rec := w.serve(r); rec.Body.String() != "own\n" {
 		t.Errorf("the host's own router answers %d %s", rec.Code, rec.Body)
 	}
-	if authz.IsProbe(r.Context()) {
+	if authz.IsVerifyRequest(r.Context()) {
 		t.Error("a client's request counts as a probe")
 	}
 }

@@ -1,19 +1,16 @@
 package authz
 
 import (
-	"reflect"
-	"runtime"
+	"cmp"
 	"slices"
 	"strings"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-// Route is a route that Echo has.
+// Route is a route that a router has.
 type Route struct {
-	Method string
+	Method string // "" for what serves the paths without a route, by any method
 	Host   string // of the router that has it, "" for the one that serves every other host
 	Path   string // the template, as it was registered
 }
@@ -30,79 +27,18 @@ func (r Route) Object() string {
 // String returns the method and the object.
 func (r Route) String() string { return r.Method + " " + r.Object() }
 
-// routeName returns the route that Echo chose as rules name it, "" for none. Echo compares
-// the Host of a request with that of each router byte by byte: api.example.com:8080 and
-// API.example.com are served by the router for every other host, and are named so.
-func routeName(c echo.Context) string {
-	path := c.Path()
-	routers := c.Echo().Routers()
-	if path == "" || len(routers) == 0 {
-		return path
-	}
-	host := c.Request().Host
-	if _, own := routers[host]; !own {
-		return path
-	}
-	if strings.Contains(host, "/") {
-		return "" // its routes could be named as another host's; no server passes one on
-	}
-	return Route{Host: host, Path: path}.Object()
-}
-
-// routesOf returns the routes of a router, without Echo's entries for unmatched paths:
-// requests that end there have no route to name in a rule, and are refused unless a pattern
-// covers them.
-func routesOf(host string, router *echo.Router) []Route {
-	var routes []Route
-	for _, r := range router.Routes() {
-		if r.Method != echo.RouteNotFound {
-			routes = append(routes, Route{r.Method, host, r.Path})
-		}
-	}
-	return sorted(routes)
-}
-
-// fallbacksOf returns what serves the paths that have no route, by any method: what the
-// service registered with RouteNotFound, such as the page of an application that runs in the
-// browser, and groups that have middleware and not one route, since that middleware is what
-// serves, such as Echo's Proxy. Echo registers a handler of its own for both paths of such a
-// group, and of every other group with middleware, where it only answers 404.
-func fallbacksOf(host string, router *echo.Router) []Route {
-	var fallbacks []Route
-	routes := routesOf(host, router)
-	own := runtime.FuncForPC(reflect.ValueOf(echo.NotFoundHandler).Pointer()).Name()
-	for _, r := range router.Routes() {
-		base := strings.TrimSuffix(r.Path, "/*")
-		inGroup := func(other Route) bool { return other.Path == base || strings.HasPrefix(other.Path, base+"/") }
-		if r.Method == echo.RouteNotFound && (r.Name != own || !slices.ContainsFunc(routes, inGroup)) {
-			fallbacks = append(fallbacks, Route{r.Method, host, r.Path})
-		}
-	}
-	return sorted(fallbacks)
-}
-
-// allFallbacks returns those of e and of each host that has a router of its own.
-func allFallbacks(e *echo.Echo) []Route {
-	fallbacks := fallbacksOf("", e.Router())
-	for host, router := range e.Routers() {
-		fallbacks = append(fallbacks, fallbacksOf(host, router)...)
-	}
-	return sorted(fallbacks)
-}
-
 // ruledBy reports whether a rule is about the route.
 func (r Route) ruledBy(rule policy.Rule) bool {
-	if r.Method == echo.RouteNotFound {
+	if r.Method == "" {
 		return rule.MatchesRoute(rule.Action, r.Object())
 	}
 	return rule.MatchesRoute(string(routeAction(r.Method)), r.Object())
 }
 
-// allRoutes returns the routes of e and of each host that has a router of its own.
-func allRoutes(e *echo.Echo) []Route {
-	routes := routesOf("", e.Router())
-	for host, router := range e.Routers() {
-		routes = append(routes, routesOf(host, router)...)
-	}
-	return sorted(routes)
+// sorted sorts routes by what rules name them, and then by method.
+func sorted(routes []Route) []Route {
+	slices.SortFunc(routes, func(a, b Route) int {
+		return cmp.Or(strings.Compare(a.Object(), b.Object()), strings.Compare(a.Method, b.Method))
+	})
+	return routes
 }

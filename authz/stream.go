@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
@@ -15,7 +13,7 @@ import (
 // Why the context of a request ended before the request did: what [context.Cause] returns.
 // It may also be [ErrDenied], when no rule allows the route any more, tenant.ErrSuspended or
 // tenant.ErrUnknown, and session.ErrUnavailable, when the session could not be asked about
-// for longer than [WatchOptions].Grace.
+// for longer than [StreamGuardConfig].Grace.
 //
 // The store does not tell an expired session from a revoked one; here they are told apart
 // by the clock of this process.
@@ -33,76 +31,36 @@ var (
 	// ErrSessionRevoked means that the session is gone before its time.
 	ErrSessionRevoked = fmt.Errorf("authz: the session was revoked: %w: %w", middleware.ErrInvalidCredential, session.ErrNotFound)
 
-	// ErrWatchClosed means that the service closed its [Watch], as it does to shut down.
-	ErrWatchClosed = fmt.Errorf("authz: the watch is closed: %w", middleware.ErrUnavailable)
+	// ErrStreamGuardClosed means that the service closed its [StreamGuard], as it does to shut
+	// down, or has not started it.
+	ErrStreamGuardClosed = fmt.Errorf("authz: the stream guard is closed: %w", middleware.ErrUnavailable)
 )
 
-// Stream returns middleware for a route whose responses go on: server-sent events, long
-// polls, downloads. The request's context then ends within a second of the end of what
-// let it in, the token, the session, the tenant or the rule, and [context.Cause] says
-// which. A handler has to look:
-//
-//	e.GET("/events", events, authz.Stream())
-//
-//	for {
-//		select {
-//		case <-ctx.Done():
-//			return nil
-//		case e := <-news:
-//			…
-//		}
-//	}
-//
-// Where it blocks on something else, it ends that from the context:
-//
-//	stop := context.AfterFunc(ctx, func() { conn.Close() })
-//	defer stop()
-//
-// A handler that goes on regardless is cut off 400 ms later: what it reads and writes
-// fails, unless it sets deadlines of its own. A connection that it took over, as for a
-// WebSocket, is closed, also where the handler has left it to others and returned; the
-// request's context has ended then.
-//
-// Requests that ask for an upgrade, as WebSockets do, are streams without it, and any other
-// request becomes one when it has run for 5 seconds, if anything in it looks at its context:
-// a handler that only writes has to be declared. Only a token that has expired, and is
-// accepted for its leeway, does not open a stream.
-//
-// The server's ReadTimeout and WriteTimeout do not cut off a stream that is declared, so a
-// service can set both for its other routes. Whatever is written to a client that does not
-// read waits for that client; set a write deadline for each message where that matters. A
-// request with a body keeps its ReadTimeout.
-//
-// A stream that is declared and can not be watched is refused: [Config].Watch is required.
-func Stream() echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			caller, ok := FromContext(c.Request().Context())
-			if !ok || caller.gate == nil {
-				return ErrNoCaller
-			}
-			liftTimeouts(c)
-			if caller.Anonymous() {
-				return next(c) // whom no token and no session let in, none can put out
-			}
-			if caller.gate.watch == nil {
-				return fmt.Errorf("%w: authz.Stream without Config.Watch", middleware.ErrMisused)
-			}
-			if err := caller.follow(c.Response()); err != nil {
-				return err
-			}
-			return next(c)
+// Streaming returns the [Requirement] of a route whose responses go on: see [Stream].
+func Streaming() Requirement {
+	return func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, error) {
+		caller, ok := FromContext(r.Context())
+		if !ok || caller.guard == nil {
+			return w, ErrNoCaller
 		}
+		liftTimeouts(w, r)
+		if caller.IsAnonymous() {
+			return w, nil // no token and no session let the request in, so none can end it
+		}
+		if caller.guard.streams == nil {
+			return w, fmt.Errorf("%w: a stream without Config.Streams", middleware.ErrMisused)
+		}
+		return caller.follow(w)
 	}
 }
 
 // liftTimeouts takes away what http.Server set for all requests. The end of the read
 // deadline would end the context of a stream: the server watches the connection, to notice
 // when the client leaves.
-func liftTimeouts(c echo.Context) {
-	connection := http.NewResponseController(c.Response())
+func liftTimeouts(w http.ResponseWriter, r *http.Request) {
+	connection := http.NewResponseController(w)
 	_ = connection.SetWriteDeadline(time.Time{}) // not every writer has a connection
-	if c.Request().ContentLength == 0 {
+	if r.ContentLength == 0 {
 		_ = connection.SetReadDeadline(time.Time{})
 	}
 }

@@ -21,7 +21,7 @@ import (
 // TestAHandlerThatIgnoresItsContextIsCutOff has an upgraded connection that echoes and
 // events that are sent for ever, over HTTP/1.1 and HTTP/2. None looks at the context.
 func TestAHandlerThatIgnoresItsContextIsCutOff(t *testing.T) {
-	s := newStreams(t, authz.WatchOptions{})
+	s := newStreams(t, authz.StreamGuardConfig{})
 	returned := make(chan string, 3)
 	s.echo.GET("/socket", func(c echo.Context) error {
 		defer func() { returned <- "/socket" }()
@@ -104,7 +104,7 @@ func TestAHandlerThatIgnoresItsContextIsCutOff(t *testing.T) {
 // TestAHandlerThatReturnsKeepsItsConnection: what is cut off is the request, not the next
 // one on its connection.
 func TestAHandlerThatReturnsKeepsItsConnection(t *testing.T) {
-	s := newStreams(t, authz.WatchOptions{})
+	s := newStreams(t, authz.StreamGuardConfig{})
 	server := httptest.NewServer(s.echo)
 	defer server.Close()
 	bearer, of := s.login(acme, alice, "viewer")

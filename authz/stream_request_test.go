@@ -18,7 +18,7 @@ import (
 // sooner, not at all otherwise.
 func TestARequestThatRunsLongBecomesAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStreams(t, authz.WatchOptions{})
+		s := newStreams(t, authz.StreamGuardConfig{})
 		bearer, of := s.login(acme, alice, "viewer")
 		open := s.open("/slow", bearer)
 		if err := s.manager.Revoke(t.Context(), of.Ref()); err != nil {
@@ -37,7 +37,7 @@ func TestARequestThatRunsLongBecomesAStream(t *testing.T) {
 // token expire: it has five seconds.
 func TestAShortRequestIsLetFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStreams(t, authz.WatchOptions{})
+		s := newStreams(t, authz.StreamGuardConfig{})
 		s.echo.GET("/slow", func(c echo.Context) error {
 			ctx := c.Request().Context()
 			caller, _ := authz.FromContext(ctx)
@@ -66,7 +66,7 @@ func TestAShortRequestIsLetFinish(t *testing.T) {
 // TestATokenInItsLeewayOpensNoStream: for a request it is good, a stream would end at once.
 func TestATokenInItsLeewayOpensNoStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStreams(t, authz.WatchOptions{})
+		s := newStreams(t, authz.StreamGuardConfig{})
 		bearer, _ := s.login(acme, alice, "viewer")
 		time.Sleep(time.Minute + 10*time.Second)
 		if rec := s.do("GET", "/me", bearer); rec.Code != 200 {
@@ -83,12 +83,12 @@ func TestATokenInItsLeewayOpensNoStream(t *testing.T) {
 
 // TestAStreamThatCannotBeWatchedIsRefused: without a watch, and after it is closed.
 func TestAStreamThatCannotBeWatchedIsRefused(t *testing.T) {
-	s := newStreams(t, authz.WatchOptions{}, func(c *authz.Config) { c.Watch = nil })
+	s := newStreams(t, authz.StreamGuardConfig{}, func(c *authz.Config) { c.Streams = nil })
 	bearer, _ := s.login(acme, alice, "viewer")
 	s.want(s.do("GET", "/events", bearer), 500, "internal-error")
 	s.watch.Close()
 
-	s = newStreams(t, authz.WatchOptions{})
+	s = newStreams(t, authz.StreamGuardConfig{})
 	bearer, _ = s.login(acme, alice, "viewer")
 	s.watch.Close()
 	s.want(s.do("GET", "/events", bearer), 503, "auth-unavailable")
@@ -104,7 +104,7 @@ func TestAStreamThatCannotBeWatchedIsRefused(t *testing.T) {
 // TestWithoutAWatchRequestsEndWithTheirToken is what remains without one.
 func TestWithoutAWatchRequestsEndWithTheirToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStreams(t, authz.WatchOptions{}, func(c *authz.Config) { c.Watch = nil })
+		s := newStreams(t, authz.StreamGuardConfig{}, func(c *authz.Config) { c.Streams = nil })
 		s.watch.Close()
 		bearer, _ := s.login(acme, alice, "viewer")
 		for target, h := range map[string]headers{"/socket": {"Upgrade": "websocket"}, "/slow": nil} {
@@ -125,7 +125,7 @@ func TestWithoutAWatchRequestsEndWithTheirToken(t *testing.T) {
 // TestAPublicStreamNeedsNobody: an anonymous caller has nothing that could end.
 func TestAPublicStreamNeedsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStreams(t, authz.WatchOptions{})
+		s := newStreams(t, authz.StreamGuardConfig{})
 		ctx, cancel := context.WithCancel(t.Context())
 		for _, upgrade := range []http.Header{{}, {"Upgrade": {"websocket"}}} {
 			go func() {
@@ -136,7 +136,7 @@ func TestAPublicStreamNeedsNobody(t *testing.T) {
 			<-s.opened
 		}
 		time.Sleep(time.Hour)
-		if n := s.watch.Len(); n != 0 {
+		if n := s.watch.Stats().Streams; n != 0 {
 			t.Errorf("%d anonymous streams are watched", n)
 		}
 		cancel()
@@ -147,7 +147,7 @@ func TestAPublicStreamNeedsNobody(t *testing.T) {
 // neither start a timer nor join the watch.
 func TestARequestThatHasEndedLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStreams(t, authz.WatchOptions{})
+		s := newStreams(t, authz.StreamGuardConfig{})
 		var kept context.Context
 		s.echo.GET("/me", func(c echo.Context) error { kept = c.Request().Context(); return nil })
 		bearer, _ := s.login(acme, alice, "viewer")
@@ -156,16 +156,16 @@ func TestARequestThatHasEndedLeavesNothingBehind(t *testing.T) {
 			t.Error("middleware outside the gate finds the context ended")
 		}
 		time.Sleep(time.Hour)
-		if kept.Err() != nil || s.watch.Len() != 0 {
-			t.Errorf("the context says %v and %d streams are watched", kept.Err(), s.watch.Len())
+		if kept.Err() != nil || s.watch.Stats().Streams != 0 {
+			t.Errorf("the context says %v and %d streams are watched", kept.Err(), s.watch.Stats().Streams)
 		}
 	})
 }
 
 // TestAWatchIsFreeForOrdinaryRequests counts allocations with a watch and without.
 func TestAWatchIsFreeForOrdinaryRequests(t *testing.T) {
-	with := newStreams(t, authz.WatchOptions{})
-	without := newStreams(t, authz.WatchOptions{}, func(c *authz.Config) { c.Watch = nil })
+	with := newStreams(t, authz.StreamGuardConfig{})
+	without := newStreams(t, authz.StreamGuardConfig{}, func(c *authz.Config) { c.Streams = nil })
 	without.watch.Close()
 	cost := func(s *streams, handler echo.HandlerFunc) float64 {
 		s.echo.GET("/me", handler)

@@ -53,7 +53,7 @@ func TestAStreamEndsWithWhatLetItIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStreams(t, authz.WatchOptions{})
+				s := newStreams(t, authz.StreamGuardConfig{})
 				bearer, of := s.login(acme, alice, "viewer")
 				other, _ := s.login(globex, alice, "viewer")
 				declared := s.open("/events", bearer)
@@ -82,7 +82,7 @@ func TestAStreamEndsWithWhatLetItIn(t *testing.T) {
 				if err := s.watch.Close(); err != nil {
 					t.Fatal(err)
 				}
-				if n := s.watch.Len(); n != 0 {
+				if n := s.watch.Stats().Streams; n != 0 {
 					t.Errorf("%d streams are left in the watch", n)
 				}
 			})
@@ -113,11 +113,11 @@ func TestTheCauseSaysWhy(t *testing.T) {
 			return err
 		}, authz.ErrDenied},
 		"outage":       {func(s *streams, _ session.Session) error { s.sessions.fail.Store(&errDown); return nil }, session.ErrUnavailable},
-		"closed watch": {func(s *streams, _ session.Session) error { return s.watch.Close() }, authz.ErrWatchClosed},
+		"closed watch": {func(s *streams, _ session.Session) error { return s.watch.Close() }, authz.ErrStreamGuardClosed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStreams(t, authz.WatchOptions{})
+				s := newStreams(t, authz.StreamGuardConfig{})
 				bearer, of := s.login(acme, alice, "viewer")
 				if errors.Is(tt.cause, authz.ErrSessionExpired) {
 					var err error
@@ -163,7 +163,7 @@ func TestTheEndOfAStreamIsObserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var seen []authz.Event
-		s := newStreams(t, authz.WatchOptions{}, func(c *authz.Config) {
+		s := newStreams(t, authz.StreamGuardConfig{}, func(c *authz.Config) {
 			c.Observer = func(_ context.Context, e authz.Event) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -197,7 +197,7 @@ func TestTheEndOfAStreamIsObserved(t *testing.T) {
 // stays allowed.
 func TestARoleThatChangesIsSeenInsideAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStreams(t, authz.WatchOptions{})
+		s := newStreams(t, authz.StreamGuardConfig{})
 		may := make(chan bool)
 		note := authz.Object{Type: "note", ID: "1", Tenant: acme, Attributes: authz.Values{"owner": "alice"}}
 		s.echo.GET("/events", func(c echo.Context) error {

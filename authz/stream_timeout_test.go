@@ -17,7 +17,7 @@ import (
 // anybody; every other request they do cut off.
 func TestTheTimeoutsOfTheServerCutOffNoStream(t *testing.T) {
 	const timeout = 100 * time.Millisecond
-	s := newStreams(t, authz.WatchOptions{})
+	s := newStreams(t, authz.StreamGuardConfig{})
 	ended := make(chan error, 1)
 	events := func(c echo.Context) error {
 		c.Response().Header().Set("Content-Type", "text/event-stream")

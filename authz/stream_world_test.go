@@ -23,7 +23,7 @@ p, role:anyone,        *, /news,    GET,  true, allow
 
 // sessions is what a watch asks, with a switch for outages.
 type sessions struct {
-	authz.Sessions
+	authz.SessionLister
 	calls atomic.Int64
 	fail  atomic.Pointer[error]
 	hang  atomic.Bool // answers nothing, whatever the context says
@@ -38,7 +38,7 @@ func (s *sessions) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids 
 	if err := s.fail.Load(); err != nil {
 		return nil, *err
 	}
-	listed, err := s.Sessions.Peek(ctx, t, u, ids)
+	listed, err := s.SessionLister.Peek(ctx, t, u, ids)
 	if s.late != nil {
 		s.late()
 	}
@@ -49,32 +49,36 @@ func (s *sessions) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids 
 // until their context ends.
 type streams struct {
 	*world
-	watch    *authz.Watch
+	watch    *authz.StreamGuard
 	sessions *sessions
 	reload   func(csv string) error // of the policy
 	opened   chan struct{}
 }
 
-func newStreams(t testing.TB, opts authz.WatchOptions, more ...option) *streams {
+func newStreams(t testing.TB, opts authz.StreamGuardConfig, more ...option) *streams {
 	t.Helper()
-	return newStreamsOf(t, func(own *sessions) authz.Sessions { return own }, opts, more...)
+	return newStreamsOf(t, func(own *sessions) authz.SessionLister { return own }, opts, more...)
 }
 
 // newStreamsOf is newStreams with what the watch asks put before its sessions.
-func newStreamsOf(t testing.TB, before func(own *sessions) authz.Sessions, opts authz.WatchOptions, more ...option) *streams {
+func newStreamsOf(t testing.TB, before func(own *sessions) authz.SessionLister, opts authz.StreamGuardConfig, more ...option) *streams {
 	t.Helper()
 	s := &streams{sessions: &sessions{}, opened: make(chan struct{}, 1)}
 	e := engine(t, streamRules)
 	s.reload = func(csv string) error { return e.Reload(policyFiles(csv)) }
 	var err error
-	if s.watch, err = authz.NewWatch(before(s.sessions), opts); err != nil {
+	opts.Sessions = before(s.sessions)
+	if s.watch, err = authz.NewStreamGuard(opts); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.watch.Close() })
 	s.world = newWorld(t, append([]option{func(c *authz.Config) {
-		c.Policy, c.Watch, c.Observer = e, s.watch, nil
+		c.Policy, c.Streams, c.Observer = e, s.watch, nil
 	}}, more...)...)
-	s.sessions.Sessions = s.manager
+	s.sessions.SessionLister = s.manager
+	if err := s.watch.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	untilTheEnd := func(c echo.Context) error {
 		ctx, cancel := context.WithCancel(c.Request().Context())
 		defer cancel()

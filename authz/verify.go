@@ -1,67 +1,42 @@
 package authz
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
 )
 
-// Verify refuses a service that Reeve does not guard. Call it after the last route and the
-// last middleware are registered and before the service listens. It returns nil when every
-// route has a rule, every rule about routes has a route or a RouteNotFound of the service, or a
-// group whose middleware serves in place of routes, and the middleware stands in front
-// of all of them; otherwise an error that lists each problem.
-//
-// Where the middleware stands is found out by requests that pass through all of e's
-// middleware inside the process. They are stopped by the gate and cannot reach a handler:
-// while they are under way, their host has a router whose handlers only note being
-// reached. (Only where the middleware is missing and something in front of it changes the
-// Host could one reach a catch-all.) Nothing is asked of a store. Refused are
-//
-//   - a service without the middleware, or with it on some groups or routes only;
-//   - the middleware registered with Pre, where no route is known yet;
-//   - Echo's Static or Proxy in front of it, with Use or Pre;
-//   - anything in front of it that answers the root, an unknown path, a plain OPTIONS or an
-//     example of one of the routes with a 2xx, as Echo's CORS does for every OPTIONS, and
-//     anything around it that passes one of these by, such as a skipper on a path or on what
-//     looks like the name of a file;
-//   - a method override after routing, by which one method is decided on and another runs,
-//     and a change of the Host after it, by which one host's route is;
-//   - a gate that decides by another engine.
-//
-// Not found are what answers or skips only certain other paths, hosts, headers or clients,
-// what a handler of net/http in front of e does, and whether each of two middlewares that
-// both guard is meant to. A middleware in front that refuses a request hides nothing behind it
-// and is no problem, and where one redirects a request it is followed. Middleware counts and logs these requests like any
-// other; [IsProbe] tells them apart.
-func Verify(e *echo.Echo, engine *policy.Engine, options ...VerifyOption) error {
-	v, err := newVerification("Verify", e, engine, options)
+// Service is what [VerifyService] is told of a service by its door.
+type Service interface {
+	// Routes returns the routes of the service, with one entry for each method.
+	Routes() []Route
+
+	// Fallbacks returns what serves paths without a route, by any method: their Method is "".
+	Fallbacks() []Route
+
+	// Example returns a path that the router gives to a route with such a template, with word
+	// for each parameter, decoded.
+	Example(template, word string) string
+
+	// Unguarded says where decider does not decide before the service serves.
+	Unguarded(decider Decider) []Unguarded
+}
+
+// VerifyService is [Verify] for any door: it compares routes and rules, and asks the door where
+// the guard stands.
+func VerifyService(s Service, decider Decider, options ...VerifyOption) error {
+	v, err := newVerification("Verify", s, decider, options)
 	if err != nil {
 		return err
 	}
 	v.heading = "the service is not guarded"
-	v.verifyPlace(e, engine)
-	v.verifyRoutes(e, engine)
-	return v.orNil()
-}
-
-// VerifyRoutes is the part of [Verify] that compares routes and rules. It sends no requests
-// and may be called while the service serves, as for a policy that was loaded again.
-func VerifyRoutes(e *echo.Echo, engine *policy.Engine, options ...VerifyOption) error {
-	v, err := newVerification("VerifyRoutes", e, engine, options)
-	if err != nil {
-		return err
-	}
-	v.heading = "routes and rules differ"
-	v.verifyRoutes(e, engine)
+	v.Unguarded = s.Unguarded(decider)
+	v.verifyRoutes(s, decider)
 	return v.orNil()
 }
 
@@ -70,10 +45,18 @@ type VerifyOption func(*verification)
 
 // WarnUnrouted has warn told of each rule for a route that the service does not have, in
 // place of an error. Builds that share one policy need it, such as those of a rolling deploy:
-// an older one starts with rules for routes that only the newer one has. A rule whose path is
-// mistyped is then found by nobody who does not read the warnings, also one that denies.
+// an older one starts with rules for routes that only the newer one has. Then only the warnings
+// show a rule whose path is mistyped, also one that denies.
 func WarnUnrouted(warn func(policy.Rule)) VerifyOption {
 	return func(v *verification) { v.warn, v.warns = warn, true }
+}
+
+// OpenRoutes lists the routes that are open to everyone by a [Decider] whose rules cannot be
+// listed, as "GET /health" or "GET //api.example.com/health". Whoever reads the list sees what
+// the service has decided to show: each entry has to be a route of the service. Without it, such
+// a Decider is an error; an empty list says that no route is open.
+func OpenRoutes(routes ...string) VerifyOption {
+	return func(v *verification) { v.open, v.opens = routes, true }
 }
 
 // verification is a VerifyError that is being made.
@@ -81,18 +64,25 @@ type verification struct {
 	VerifyError
 	warn  func(policy.Rule)
 	warns bool
+	open  []string
+	opens bool
 }
 
-func newVerification(name string, e *echo.Echo, engine *policy.Engine, options []VerifyOption) (*verification, error) {
-	if e == nil || engine == nil {
-		return nil, errors.New("authz: " + name + ": no Echo or no policy engine")
+func newVerification(name string, s Service, decider Decider, options []VerifyOption) (*verification, error) {
+	if isNil(s) || isNil(decider) {
+		return nil, errors.New("authz: " + name + ": no service or no policy")
 	}
 	var v verification
 	for _, option := range options {
 		option(&v)
 	}
-	if v.warns && v.warn == nil {
+	switch unlisted := isNil(decider.Routes()); {
+	case v.warns && v.warn == nil:
 		return nil, errors.New("authz: " + name + ": WarnUnrouted without a function to tell")
+	case unlisted && !v.opens:
+		return nil, errors.New("authz: " + name + ": the policy cannot list its rules: list the routes that are open to everyone with OpenRoutes")
+	case !unlisted && v.opens:
+		return nil, errors.New("authz: " + name + ": OpenRoutes beside a policy that lists its rules: the rules say which routes are open")
 	}
 	return &v, nil
 }
@@ -100,20 +90,26 @@ func newVerification(name string, e *echo.Echo, engine *policy.Engine, options [
 // verifyRoutes says which routes nobody can reach, because what has no rule is refused,
 // which rules guard nothing, because their paths are likely mistyped, and which routes are
 // open to more than their own rule says.
-func (v *verification) verifyRoutes(e *echo.Echo, engine *policy.Engine) {
-	routes := allRoutes(e)
+func (v *verification) verifyRoutes(s Service, decider Decider) {
+	routes := sorted(slices.Clone(s.Routes()))
+	rules := decider.Routes()
+	if isNil(rules) {
+		v.verifyOpen(routes)
+		return
+	}
 	for _, r := range routes {
 		get := Route{http.MethodGet, r.Host, r.Path}
 		if r.Method == http.MethodHead && slices.Contains(routes, get) {
 			continue // it is decided as GET
 		}
-		if reason := unruled(r, engine); reason != "" {
+		if reason := unruled(s, r, rules); reason != "" {
 			v.Unruled = append(v.Unruled, Unruled{r, reason})
 		}
 	}
-	fallbacks := allFallbacks(e)
+	fallbacks := sorted(slices.Clone(s.Fallbacks()))
 	served := append(slices.Clone(routes), fallbacks...)
-	for _, rule := range engine.RouteRules() {
+	about := rules.RouteRules()
+	for _, rule := range about {
 		switch {
 		case slices.ContainsFunc(served, func(r Route) bool { return r.ruledBy(rule) }):
 		case v.warns:
@@ -122,12 +118,25 @@ func (v *verification) verifyRoutes(e *echo.Echo, engine *policy.Engine) {
 			v.Unrouted = append(v.Unrouted, rule)
 		}
 	}
-	v.Exposed = exposures(append(routes, byMethod(fallbacks, engine.Rules())...), engine.Rules())
+	all := about
+	if lister, ok := decider.(ruleLister); ok {
+		all = lister.Rules() // those for every object too
+	}
+	v.Exposed = exposures(append(routes, byMethod(fallbacks, all)...), all)
+}
+
+// verifyOpen says which open routes the service does not have.
+func (v *verification) verifyOpen(routes []Route) {
+	for _, open := range v.open {
+		if !slices.ContainsFunc(routes, func(r Route) bool { return r.String() == open }) {
+			v.Unopened = append(v.Unopened, open)
+		}
+	}
 }
 
 // unruled says why every request to a route is refused, and what to do; "" when some rule is
 // about it.
-func unruled(r Route, engine *policy.Engine) string {
+func unruled(s Service, r Route, rules policy.Routes) string {
 	action, object := string(routeAction(r.Method)), r.Object()
 	if !policy.IsMethod(action) {
 		return "cannot be reached: no rule can name the method, and every request with it is refused; register it in upper case, of letters, digits and -, _ or ."
@@ -135,11 +144,11 @@ func unruled(r Route, engine *policy.Engine) string {
 	if strings.Contains(r.Host, "/") {
 		return "cannot be reached: its host " + r.Host + " is none that a request can have"
 	}
-	u := &url.URL{Path: example(r.Path, "x")}
+	u := &url.URL{Path: s.Example(r.Path, "x")}
 	if err := middleware.CheckTarget(&http.Request{URL: u}); err != nil {
 		return "cannot be reached: a request for it is refused (" + err.Error() + "); register it in characters that a path can have, not escaped"
 	}
-	if engine.Covers(action, object) {
+	if rules.Covers(action, object) {
 		return ""
 	}
 	reason := "has no rule"
@@ -175,13 +184,5 @@ func byMethod(fallbacks []Route, rules []policy.Rule) []Route {
 			routes = append(routes, Route{method, f.Host, f.Path})
 		}
 	}
-	return routes
-}
-
-// sorted sorts routes by what rules name them, and then by method.
-func sorted(routes []Route) []Route {
-	slices.SortFunc(routes, func(a, b Route) int {
-		return cmp.Or(strings.Compare(a.Object(), b.Object()), strings.Compare(a.Method, b.Method))
-	})
 	return routes
 }

@@ -13,6 +13,7 @@ type VerifyError struct {
 	Unguarded []Unguarded   // where the middleware does not stand in front
 	Unruled   []Unruled     // routes to which every request is refused
 	Unrouted  []policy.Rule // rules for routes that the service does not have, with file and line
+	Unopened  []string      // entries of OpenRoutes that are no routes of the service
 	Exposed   []Exposed     // routes that a prefix opens to more callers than their own rule
 
 	heading string
@@ -51,6 +52,9 @@ func (e *VerifyError) Error() string {
 	for _, r := range e.Unrouted {
 		fmt.Fprintf(&b, "\n%s:%d: the rule for %s %s has no route", r.File, r.Line, r.Action, r.Object)
 	}
+	for _, open := range e.Unopened {
+		b.WriteString("\nOpenRoutes: the service has no route " + open)
+	}
 	for _, x := range e.Exposed {
 		b.WriteString("\n" + x.Reason)
 	}
@@ -59,7 +63,7 @@ func (e *VerifyError) Error() string {
 
 // orNil returns nil when nothing was found.
 func (e *VerifyError) orNil() error {
-	if len(e.Unguarded)+len(e.Unruled)+len(e.Unrouted)+len(e.Exposed) == 0 {
+	if len(e.Unguarded)+len(e.Unruled)+len(e.Unrouted)+len(e.Unopened)+len(e.Exposed) == 0 {
 		return nil
 	}
 	return e

@@ -197,7 +197,7 @@ func TestRequestsWhileRedisIsOut(t *testing.T) {
 	opts.Timeout = 0
 	store := open(t, server.URL(), opts)
 	manager := must(session.NewManager(startCache(t, store), session.Config{Key: secretKey(3)}))(t)
-	s := newServiceOn(t, manager, time.Hour, authz.WatchOptions{}, func(cfg *authz.Config) {
+	s := newServiceOn(t, manager, time.Hour, authz.StreamGuardConfig{}, func(cfg *authz.Config) {
 		cfg.Policy = engineOf(t, "p, role:anyone, *, /me, GET, true, allow\n")
 	})
 	soon(t, "the tenant is set up", func() bool { return manager.SetTenantStatus(t.Context(), acme, tenant.Active) == nil })

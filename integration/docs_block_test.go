@@ -130,7 +130,7 @@ func runTable(t testing.TB, files fstest.MapFS, name string) {
 		t.Errorf("%d rows", len(results))
 	}
 	for _, r := range results {
-		if why := r.Failure(); why != "" {
+		if why := r.Failure(); why != nil {
 			t.Errorf("%s: %s", r.Case.Name(), why)
 		}
 	}

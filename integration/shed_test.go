@@ -21,6 +21,7 @@ import (
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -178,7 +179,9 @@ func TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone(t *testing.T) {
 	manager := farManager(t, redisserver.Start(t))
 	mallory, carol := signIn(t, manager, acme), signIn(t, manager, globex)
 	through := &doorway{Loader: manager, of: globex}
-	limited := middleware.LimitLoader(through, connections, connections)
+	limited := must(middleware.NewAuthenticator(middleware.AuthenticatorConfig{
+		Tokens: new(token.Verifier), Sessions: through, MaxLoads: connections, MaxTenantLoads: connections,
+	}))(t)
 	load := func(l middleware.Loader, ref session.Ref) func() error {
 		return func() error { _, err := l.Load(context.Background(), ref); return err }
 	}
@@ -257,7 +260,7 @@ func TestAFloodOverHTTPIsAnswered503(t *testing.T) {
 	const budget = time.Second
 	manager := farManager(t, redisserver.Start(t))
 	store := &hanging{Loader: manager, of: acme}
-	s := newServiceOn(t, manager, time.Hour, authz.WatchOptions{}, func(c *authz.Config) {
+	s := newServiceOn(t, manager, time.Hour, authz.StreamGuardConfig{}, func(c *authz.Config) {
 		c.MaxLoads, c.Timeout, c.Sessions = connections, budget, store
 	})
 	mallory, carol := s.sign(signIn(t, manager, acme)), s.sign(signIn(t, manager, globex))

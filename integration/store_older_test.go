@@ -212,7 +212,7 @@ func TestARemovedRoleSurvivesAFailoverThatLosesIt(t *testing.T) {
 	}
 	other, s := f.create(), editor(t)
 	f.eventually("an editor signs in", func() (err error) {
-		s, err = knowing.Create(ctx, s, session.Creation{Lifetime: time.Hour})
+		s, err = knowing.Create(ctx, s, session.CreateOptions{Lifetime: time.Hour})
 		return err
 	})
 	p.inStep()

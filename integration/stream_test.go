@@ -63,7 +63,7 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 				tt.sockets = 1000
 			}
 			redis := redisserver.Start(t)
-			s := newService(t, redis.URL(), time.Hour, authz.WatchOptions{Grace: 2 * time.Second}, nil)
+			s := newService(t, redis.URL(), time.Hour, authz.StreamGuardConfig{Grace: 2 * time.Second}, nil)
 			for _, id := range []tenant.ID{acme, globex} {
 				if err := s.manager.SetTenantStatus(ctx, id, tenant.Active); err != nil {
 					t.Fatal(err)
@@ -83,7 +83,7 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 			}
 			bearer := s.sign(s.login(globex, "carol"))
 			others.add(s.dial("/socket", bearer, "101"))
-			if n := s.watch.Len(); n != len(open.clients)+1 {
+			if n := s.watch.Stats().Streams; n != len(open.clients)+1 {
 				t.Fatalf("%d streams are watched, %d are open", n, len(open.clients)+1)
 			}
 
@@ -107,10 +107,10 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 				t.Errorf("%d of %d upgraded connections were told why", told, len(open.clients)/2)
 			}
 			// A client sees its socket close an instant before the service has forgotten it.
-			for deadline := time.Now().Add(patience); tt.spares && s.watch.Len() > 1 && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(patience); tt.spares && s.watch.Stats().Streams > 1 && time.Now().Before(deadline); {
 				time.Sleep(time.Millisecond)
 			}
-			if n := s.watch.Len(); tt.spares && n != 1 {
+			if n := s.watch.Stats().Streams; tt.spares && n != 1 {
 				t.Errorf("%d streams are left, want that of the other tenant", n)
 			}
 			if tt.heal != nil {
@@ -118,9 +118,9 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 			}
 			others.clients[0].conn.Close()
 			others.wait(t, start)
-			for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before || s.watch.Len() > 0; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before || s.watch.Stats().Streams > 0; time.Sleep(5 * time.Millisecond) {
 				if time.Now().After(deadline) {
-					t.Fatalf("%d goroutines more than before, %d streams", runtime.NumGoroutine()-before, s.watch.Len())
+					t.Fatalf("%d goroutines more than before, %d streams", runtime.NumGoroutine()-before, s.watch.Stats().Streams)
 				}
 			}
 		})
@@ -134,7 +134,7 @@ func TestOpenStreamsEndWhenTheirTokenExpires(t *testing.T) {
 	if soak() {
 		sockets, late = 1000, time.Second
 	}
-	s := newService(t, redisserver.Shared(t), 2*time.Second, authz.WatchOptions{}, nil)
+	s := newService(t, redisserver.Shared(t), 2*time.Second, authz.StreamGuardConfig{}, nil)
 	if err := s.manager.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestOpenStreamsEndWhenTheirTokenExpires(t *testing.T) {
 // TestARestartOfRedisEndsNoStream: within the grace nobody is put out.
 func TestARestartOfRedisEndsNoStream(t *testing.T) {
 	redis := redisserver.Start(t)
-	s := newService(t, redis.URL(), time.Hour, authz.WatchOptions{Grace: 30 * time.Second}, nil)
+	s := newService(t, redis.URL(), time.Hour, authz.StreamGuardConfig{Grace: 30 * time.Second}, nil)
 	if err := s.manager.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestARestartOfRedisEndsNoStream(t *testing.T) {
 	redis.Kill()
 	redis.Restart()
 	eventually(t, "the session is loaded again", func() error { _, err := s.manager.Load(t.Context(), one.Ref()); return err })
-	if n := s.watch.Len(); n != 20 {
+	if n := s.watch.Stats().Streams; n != 20 {
 		t.Errorf("%d of 20 streams are left after a restart of Redis", n)
 	}
 	start := time.Now()

@@ -41,10 +41,10 @@ type service struct {
 	addr    string
 	manager *session.Manager
 	signer  *token.Signer
-	watch   *authz.Watch
+	watch   *authz.StreamGuard
 }
 
-func newService(tb testing.TB, url string, lifetime time.Duration, watch authz.WatchOptions, change func(*authz.Config)) *service {
+func newService(tb testing.TB, url string, lifetime time.Duration, watch authz.StreamGuardConfig, change func(*authz.Config)) *service {
 	tb.Helper()
 	opts := storeOptions()
 	opts.Timeout = 500 * time.Millisecond
@@ -52,10 +52,14 @@ func newService(tb testing.TB, url string, lifetime time.Duration, watch authz.W
 	return newServiceOn(tb, manager, lifetime, watch, change)
 }
 
-func newServiceOn(tb testing.TB, manager *session.Manager, lifetime time.Duration, watch authz.WatchOptions, change func(*authz.Config)) *service {
+func newServiceOn(tb testing.TB, manager *session.Manager, lifetime time.Duration, watch authz.StreamGuardConfig, change func(*authz.Config)) *service {
 	tb.Helper()
 	s := &service{tb: tb, manager: manager}
-	s.watch = must(authz.NewWatch(s.manager, watch))(tb)
+	watch.Sessions = s.manager
+	s.watch = must(authz.NewStreamGuard(watch))(tb)
+	if err := s.watch.Start(context.Background()); err != nil {
+		tb.Fatal(err)
+	}
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		tb.Fatal(err)
@@ -64,7 +68,7 @@ func newServiceOn(tb testing.TB, manager *session.Manager, lifetime time.Duratio
 		Issuer: "https://issuer.test", Audience: "api", KeyID: "k1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key), Lifetime: lifetime,
 	}))(tb)
 	cfg := authz.Config{
-		Tokens: must(token.NewVerifier(s.signer.Issuer()))(tb), Sessions: s.manager, Watch: s.watch,
+		Tokens: must(token.NewVerifier(s.signer.Issuer()))(tb), Sessions: s.manager, Streams: s.watch,
 		Policy: engineOf(tb, streamPolicy), Timeout: 2 * time.Second, // a busy machine is not what is tested
 	}
 	if change != nil {

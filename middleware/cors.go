@@ -13,8 +13,8 @@ import (
 // maxPreflightAge is the longest that any browser keeps the answer to a preflight.
 const maxPreflightAge = 24 * time.Hour
 
-// CORS says which other origins' scripts may use the service. A nil CORS and the zero
-// CORS let none. There is no wildcard and no pattern: every origin is spelled out, because
+// CORS says which other origins' scripts may use the service. nil and the zero value allow no
+// other origin. There is no wildcard and no pattern: every origin is spelled out, because
 // a pattern that is a little too wide shows one site's data to another.
 type CORS struct {
 	// Origins are the allowed origins as browsers send them, "https://app.example.com":
@@ -57,9 +57,9 @@ func IsPreflight(r *http.Request) bool {
 		len(origin) == 1 && origin[0] != "" && len(method) == 1 && method[0] != ""
 }
 
-// Preflight sets the headers of the answer to a preflight. Where the origin, the method or
+// SetPreflightHeaders sets the headers of the answer to a preflight. Where the origin, the method or
 // one of the headers is not allowed it sets none that allows anything.
-func (c *CORS) Preflight(h http.Header, r *http.Request) {
+func (c *CORS) SetPreflightHeaders(h http.Header, r *http.Request) {
 	h.Add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 	if !c.allows(r) || !c.allowsMethod(r.Header.Get("Access-Control-Request-Method")) ||
 		!c.allowsHeaders(r.Header.Values("Access-Control-Request-Headers")) {
@@ -77,9 +77,9 @@ func (c *CORS) Preflight(h http.Header, r *http.Request) {
 	}
 }
 
-// Actual sets the headers of the answer to any other request: they let the scripts of an
+// SetHeaders sets the headers of the answer to any other request: they let the scripts of an
 // allowed origin read it, a refusal too.
-func (c *CORS) Actual(h http.Header, r *http.Request) {
+func (c *CORS) SetHeaders(h http.Header, r *http.Request) {
 	if c == nil {
 		return
 	}
@@ -162,8 +162,8 @@ func (c *CORS) Validate() error {
 	return errors.Join(problems...)
 }
 
-// Clone returns a copy that shares nothing with c, nil for nil.
-func (c *CORS) Clone() *CORS {
+// clone returns a copy that shares nothing with c, nil for nil.
+func (c *CORS) clone() *CORS {
 	if c == nil {
 		return nil
 	}

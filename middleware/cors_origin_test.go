@@ -29,7 +29,7 @@ func TestOriginsOfWebViewsAndExtensionsAreComparedExactly(t *testing.T) {
 			r := httptest.NewRequest("GET", "/x", nil)
 			r.Header["Origin"] = sent
 			h := http.Header{}
-			c.Actual(h, r)
+			c.SetHeaders(h, r)
 			return h.Get("Access-Control-Allow-Origin") != ""
 		}
 		if !allowed(origin) {

@@ -2,11 +2,8 @@ package middleware
 
 import (
 	"context"
-	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/labstack/echo/v4"
 )
 
 // deadline is a context that ends at a time, like that of [context.WithDeadline], whose
@@ -15,7 +12,6 @@ import (
 type deadline struct {
 	context.Context // the request's
 	at              time.Time
-	from            echo.Context // the request that it is of, nil for none
 
 	mu     sync.Mutex
 	timed  context.Context // nil until Done is called
@@ -29,26 +25,6 @@ func newDeadline(parent context.Context, timeout time.Duration) *deadline {
 		at = earlier
 	}
 	return &deadline{Context: parent, at: at}
-}
-
-// clientIn returns the client whose request ctx is of, the zero Prefix when it is not known.
-func clientIn(ctx context.Context) netip.Prefix {
-	d, ok := ctx.(*deadline)
-	if !ok || d.from == nil {
-		return netip.Prefix{}
-	}
-	return clientOf(addressOf(d.from))
-}
-
-// addressOf returns the address that a request comes from: what Echo's IPExtractor says, which a
-// service sets by [Proxies], and otherwise that of the connection. Headers alone say nothing.
-func addressOf(c echo.Context) netip.Addr {
-	if e := c.Echo(); e != nil && e.IPExtractor != nil {
-		addr, _ := netip.ParseAddr(e.IPExtractor(c.Request()))
-		return addr
-	}
-	peer, _ := netip.ParseAddrPort(c.Request().RemoteAddr)
-	return peer.Addr()
 }
 
 // Deadline implements [context.Context].

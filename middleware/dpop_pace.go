@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/labstack/echo/v4"
 )
 
 // How many proofs for first tokens one client may show, and how many refreshes with a proof may
@@ -84,23 +82,4 @@ func (p *bindPace) next(client netip.Prefix, now time.Time, take bool) (time.Dur
 		p.last.put(client, turn)
 	}
 	return left, nil
-}
-
-// clientAddress is the client that a request comes from: what Echo's IPExtractor says, or else
-// the address of the connection, never what a header says that nobody vouches for. It is the
-// zero Prefix where there is none.
-func clientAddress(c echo.Context) netip.Prefix {
-	r := c.Request()
-	if extract := c.Echo().IPExtractor; extract != nil {
-		a, err := netip.ParseAddr(extract(r))
-		if err != nil {
-			return netip.Prefix{}
-		}
-		return clientOf(a)
-	}
-	a, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return clientOf(a.Addr())
 }

@@ -10,15 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/token"
 )
 
 // bindOf shows a bad proof from an address, which costs the verifier as much as a good one.
-func bindOf(t *testing.T, d *middleware.DPoP, e *echo.Echo, remote string, h http.Header) error {
+func bindOf(t *testing.T, d *middleware.DPoP, remote string, h http.Header) error {
 	t.Helper()
 	r := httptest.NewRequest("POST", "/login", nil)
 	r.RemoteAddr = remote
@@ -26,7 +24,7 @@ func bindOf(t *testing.T, d *middleware.DPoP, e *echo.Echo, remote string, h htt
 		r.Header[name] = values
 	}
 	r.Header.Set("DPoP", "x")
-	_, err := d.Bind(e.NewContext(r, httptest.NewRecorder()))
+	_, err := d.Bind(httptest.NewRecorder(), r)
 	return err
 }
 
@@ -49,14 +47,14 @@ func TestOneClientThatBindsIsBoundedAndPaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d, e := &middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}, echo.New()
+				d := &middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}
 				start := time.Now()
 				var looked, refused atomic.Int64
 				var flood sync.WaitGroup
 				for i := range 64 {
 					flood.Go(func() {
 						for time.Since(start) < 30*time.Second {
-							switch err := bindOf(t, d, e, row.remote(i), row.header); {
+							switch err := bindOf(t, d, row.remote(i), row.header); {
 							case errors.Is(err, token.ErrInvalidProof):
 								looked.Add(1)
 							case errors.Is(err, middleware.ErrOverloaded):
@@ -69,7 +67,7 @@ func TestOneClientThatBindsIsBoundedAndPaced(t *testing.T) {
 				}
 				time.Sleep(10 * time.Second)
 				before := time.Now()
-				if err := bindOf(t, d, e, "198.51.100.7:4000", nil); !errors.Is(err, token.ErrInvalidProof) || time.Since(before) > 0 {
+				if err := bindOf(t, d, "198.51.100.7:4000", nil); !errors.Is(err, token.ErrInvalidProof) || time.Since(before) > 0 {
 					t.Errorf("another client: %v after %v", err, time.Since(before))
 				}
 				flood.Wait()
@@ -93,12 +91,12 @@ func TestOneClientWhoseRefreshesAreRefusedIsPaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		d, e := &middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}, echo.New()
+		d := &middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}
 		refresh := func(remote string) error {
 			r := httptest.NewRequest("POST", "/refresh", nil)
 			r.RemoteAddr = remote
 			r.Header.Set("DPoP", "x")
-			_, _, err := d.Refresh(e.NewContext(r, httptest.NewRecorder()), nil, "x")
+			_, _, err := d.ExchangeRefresh(httptest.NewRecorder(), r, nil, "x")
 			return err
 		}
 		const connections = 16
@@ -142,10 +140,10 @@ func TestAnOfficeThatSignsInAtOnceIsNotSlowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		d, e := &middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}, echo.New()
+		d := &middleware.DPoP{Proofs: proofs, Replay: memstore.NewReplay(0)}
 		start := time.Now()
 		for range 100 {
-			if err := bindOf(t, d, e, "192.0.2.1:4000", nil); !errors.Is(err, token.ErrInvalidProof) {
+			if err := bindOf(t, d, "192.0.2.1:4000", nil); !errors.Is(err, token.ErrInvalidProof) {
 				t.Fatal(err)
 			}
 		}

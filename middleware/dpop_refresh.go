@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/labstack/echo/v4"
+	"net/http"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
@@ -17,10 +16,12 @@ type Refresher interface {
 	Revoke(ctx context.Context, ref session.Ref) error
 }
 
-// Refresh exchanges a refresh token for a client that proves the key its session is bound
-// to, so that a stolen one is of no use without it:
+// ExchangeRefresh exchanges a refresh token for a client that proves the key its session is
+// bound to (RFC 9449 §5): a stolen refresh token is useless without the key. A service binds a
+// session by its attribute session.KeyAttribute, the thumbprint that [DPoP.Bind] returned when the
+// user signed in; a change that leaves the attribute out is refused.
 //
-//	s, next, err := dpop.Refresh(c, sessions, raw)
+//	s, next, err := dpop.ExchangeRefresh(w, r, sessions, raw)
 //	signed, err := signer.SignBound(s, s.BoundKey())
 //
 // A client of a session without the attribute sends no proof. Every other combination ends
@@ -30,15 +31,15 @@ type Refresher interface {
 // so that strangers write nothing to the store. Refreshes with a proof that are refused are
 // paced for each client as [DPoP.Bind] is; those of good tokens are neither counted nor slowed,
 // unless others of the same address use up its turns.
-func (d *DPoP) Refresh(c echo.Context, sessions Refresher, raw string) (session.Session, session.RefreshToken, error) {
-	if d == nil || len(c.Request().Header.Values(HeaderDPoP)) == 0 {
-		return d.refresh(c, sessions, raw)
+func (d *DPoP) ExchangeRefresh(w http.ResponseWriter, r *http.Request, sessions Refresher, raw string) (session.Session, session.RefreshToken, error) {
+	if d == nil || len(r.Header.Values(headerDPoP)) == 0 {
+		return d.refresh(w, r, sessions, raw)
 	}
-	client := clientAddress(c)
-	if err := d.refreshes.open(c.Request().Context(), client); err != nil {
+	client := clientOf(clientIP(r))
+	if err := d.refreshes.open(r.Context(), client); err != nil {
 		return session.Session{}, session.RefreshToken{}, err
 	}
-	s, next, err := d.refresh(c, sessions, raw)
+	s, next, err := d.refresh(w, r, sessions, raw)
 	if isRefused(err) {
 		d.refreshes.spend(client)
 	}
@@ -50,37 +51,37 @@ func isRefused(err error) bool {
 	return errors.Is(err, token.ErrInvalidProof) || errors.Is(err, session.ErrRefreshInvalid) || errors.Is(err, session.ErrRefreshReused)
 }
 
-func (d *DPoP) refresh(c echo.Context, sessions Refresher, raw string) (session.Session, session.RefreshToken, error) {
-	ctx := c.Request().Context()
-	proof, err := d.shown(ctx, c)
+func (d *DPoP) refresh(w http.ResponseWriter, r *http.Request, sessions Refresher, raw string) (session.Session, session.RefreshToken, error) {
+	ctx := r.Context()
+	proof, err := d.unusedProof(ctx, w, r)
 	if err != nil {
 		return session.Session{}, session.RefreshToken{}, err
 	}
 	s, next, err := sessions.Refresh(ctx, raw)
 	if err != nil {
-		return session.Session{}, session.RefreshToken{}, undecided(err)
+		return session.Session{}, session.RefreshToken{}, asOutage(err)
 	}
 	if s.BoundKey() != proof.Thumbprint() {
 		if err := sessions.Revoke(ctx, s.Ref()); err != nil {
-			return session.Session{}, session.RefreshToken{}, undecided(err)
+			return session.Session{}, session.RefreshToken{}, asOutage(err)
 		}
 		return session.Session{}, session.RefreshToken{}, fmt.Errorf("%w: not from the holder of its session's key", session.ErrRefreshInvalid)
 	}
 	if proof != nil {
-		if err := d.once(ctx, c, proof, proof.Thumbprint()); err != nil {
+		if err := d.once(ctx, w, proof, proof.Thumbprint()); err != nil {
 			return session.Session{}, session.RefreshToken{}, err
 		}
 	}
 	return s, next, nil
 }
 
-// shown returns the proof that came with a request for a token, verified and not used until
+// unusedProof returns the proof that came with a request for a token, verified and not used until
 // now, and nil for a request without one.
-func (d *DPoP) shown(ctx context.Context, c echo.Context) (*token.DPoPProof, error) {
-	if len(c.Request().Header.Values(HeaderDPoP)) == 0 {
+func (d *DPoP) unusedProof(ctx context.Context, w http.ResponseWriter, r *http.Request) (*token.DPoPProof, error) {
+	if len(r.Header.Values(headerDPoP)) == 0 {
 		return nil, nil
 	}
-	proof, err := d.verify(c, "")
+	proof, err := d.verify(w, r, "")
 	if err != nil {
 		return nil, err
 	}

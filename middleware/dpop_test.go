@@ -7,8 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/memstore"
@@ -36,15 +34,14 @@ func TestHalfADPoPAcceptsNothing(t *testing.T) {
 	for name, d := range map[string]*middleware.DPoP{
 		"no verifier": {Replay: memstore.NewReplay(0)}, "no replay store": {Proofs: proofs}, "neither": {},
 	} {
-		a := middleware.Authenticator{Tokens: anyToken{}, Sessions: noSession{}, DPoP: d}
+		a := middleware.Unvalidated(anyToken{}, noSession{}, d)
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Authorization", "DPoP x")
 		r.Header.Set("DPoP", "x")
-		c := echo.New().NewContext(r, httptest.NewRecorder())
-		if got, err := a.Identify(c); !errors.Is(err, middleware.ErrUnavailable) || !got.Anonymous() {
+		if got, err := a.Identify(httptest.NewRecorder(), r, nil); !errors.Is(err, middleware.ErrUnavailable) || !got.IsAnonymous() {
 			t.Errorf("%s: %v, %v", name, got.Session, err)
 		}
-		if got, err := d.Bind(c); got != "" || !errors.Is(err, middleware.ErrUnavailable) {
+		if got, err := d.Bind(httptest.NewRecorder(), r); got != "" || !errors.Is(err, middleware.ErrUnavailable) {
 			t.Errorf("%s: bound to %q, %v", name, got, err)
 		}
 	}
@@ -66,11 +63,10 @@ func TestNothingIsBoundWithoutDPoPOrAPath(t *testing.T) {
 		r := httptest.NewRequest("OPTIONS", "/", nil)
 		r.RequestURI = target
 		r.Header.Set("DPoP", "x")
-		c := echo.New().NewContext(r, httptest.NewRecorder())
-		if got, err := row.d.Bind(c); got != "" || !errors.Is(err, row.want) {
+		if got, err := row.d.Bind(httptest.NewRecorder(), r); got != "" || !errors.Is(err, row.want) {
 			t.Errorf("%s: bound to %q, %v", target, got, err)
 		}
-		if _, next, err := row.d.Refresh(c, nil, "x"); next != (session.RefreshToken{}) || !errors.Is(err, row.want) {
+		if _, next, err := row.d.ExchangeRefresh(httptest.NewRecorder(), r, nil, "x"); next != (session.RefreshToken{}) || !errors.Is(err, row.want) {
 			t.Errorf("%s: refreshed, %v", target, err)
 		}
 	}
@@ -97,7 +93,7 @@ func TestChallengesNameWhatIsAccepted(t *testing.T) {
 		"a bad token, both":            {both, token.ErrInvalid, []string{`Bearer realm="r", error="invalid_token"`, `DPoP realm="r", error="invalid_token", algs="ES256"`}},
 		"a bad proof, both":            {both, token.ErrInvalidProof, []string{`DPoP realm="r", error="invalid_dpop_proof", algs="ES256"`}},
 		"a bad nonce, both":            {both, token.ErrNonceRequired, []string{`DPoP realm="r", error="use_dpop_nonce", algs="ES256"`}},
-		"a bearer where DPoP must be":  {both, middleware.ErrProofRequired, []string{`DPoP realm="r", error="invalid_token", algs="ES256"`}},
+		"a bearer where DPoP must be":  {both, middleware.ErrDPoPRequired, []string{`DPoP realm="r", error="invalid_token", algs="ES256"`}},
 		"a bad proof, not configured":  {none, token.ErrInvalidProof, []string{`DPoP realm="r", error="invalid_dpop_proof"`}},
 		"two credentials, both":        {both, middleware.ErrInvalidRequest, []string{`Bearer realm="r", error="invalid_request"`, `DPoP realm="r", error="invalid_request", algs="ES256"`}},
 		"an outage has none":           {both, token.ErrUnavailable, nil},
@@ -107,9 +103,8 @@ func TestChallengesNameWhatIsAccepted(t *testing.T) {
 		"a session that ended, always": {always, middleware.ErrInvalidCredential, []string{`DPoP realm="r", error="invalid_token", algs="ES256"`}},
 	} {
 		rec := httptest.NewRecorder()
-		c := echo.New().NewContext(httptest.NewRequest("GET", "/", nil), rec)
 		p, _ := middleware.FromError(tt.err)
-		if err := middleware.Respond(c, tt.d.Challenge(p), "r"); err != nil {
+		if err := middleware.Respond(rec, tt.d.Challenge(p), "r"); err != nil {
 			t.Fatal(err)
 		}
 		if got := rec.Header().Values("WWW-Authenticate"); !slices.Equal(got, tt.want) {

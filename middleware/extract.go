@@ -10,23 +10,23 @@ import (
 	"github.com/reevehq/reeve/session/token"
 )
 
-// Credential is the one token that a request carries. The zero Credential is none: the
+// credential is the one token that a request carries. The zero credential is none: the
 // caller is anonymous. It is a secret and redacts itself.
-type Credential struct {
+type credential struct {
 	raw    string
 	dpop   bool // whether it came with the scheme DPoP, and so with a proof
-	Cookie bool // whether it came as a cookie, which browsers send by themselves
+	cookie bool // whether it came as a cookie, which browsers send by themselves
 }
 
 // IsZero reports whether the request carries no credential.
-func (c Credential) IsZero() bool { return c.raw == "" }
+func (c credential) IsZero() bool { return c.raw == "" }
 
 // String implements [fmt.Stringer] without the token.
-func (c Credential) String() string {
+func (c credential) String() string {
 	switch {
 	case c.IsZero():
 		return "no credential"
-	case c.Cookie:
+	case c.cookie:
 		return "cookie [redacted]"
 	case c.dpop:
 		return "dpop [redacted]"
@@ -35,59 +35,54 @@ func (c Credential) String() string {
 }
 
 // GoString implements [fmt.GoStringer] without the token.
-func (c Credential) GoString() string { return c.String() }
+func (c credential) GoString() string { return c.String() }
 
 // Format implements [fmt.Formatter], so that no verb reaches the token.
-func (c Credential) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+func (c credential) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
-// Extract returns the credential of a request: the bearer token of its Authorization
+// extract returns the credential of a request: the bearer token of its Authorization
 // header (RFC 6750 §2.1), or the value of the cookie of the given name, which "" turns
 // off. Two credentials, a bearer scheme without one well-formed token, and cookies of more
 // than 64 KiB where one may carry the token, are errors wrapping [ErrInvalidRequest]:
 // choosing among them is how a proxy and a service come to serve two different callers. The
-// query is never read for a token (RFC 9700 §4.3.2). Other schemes are not ours and count
-// as none; only a token of the scheme DPoP is refused beside a cookie, whether it is ours or
-// not.
-func Extract(r *http.Request, cookie string) (Credential, error) {
-	return extract(r, cookie, false)
-}
-
-// extract is Extract, for which the scheme DPoP (RFC 9449 §7.1) is ours too where dpop says so.
-func extract(r *http.Request, cookie string, dpop bool) (Credential, error) {
+// query is never read for a token (RFC 9700 §4.3.2). Other authentication schemes are ignored,
+// except that a DPoP token beside a cookie is refused. The scheme DPoP (RFC 9449 §7.1) carries
+// a credential where dpop says so.
+func extract(r *http.Request, cookie string, dpop bool) (credential, error) {
 	header, err := headerToken(r.Header["Authorization"])
 	if err != nil {
-		return Credential{}, err
+		return credential{}, err
 	}
 	if !header.IsZero() && tokenInQuery(r) {
-		return Credential{}, fmt.Errorf("%w: a token in the header and one in the query", ErrInvalidRequest)
+		return credential{}, fmt.Errorf("%w: a token in the header and one in the query", ErrInvalidRequest)
 	}
 	// Whoever stands in front may take a token that is not for us, so it counts beside another.
 	ours := header
 	if header.dpop && !dpop {
-		ours = Credential{}
+		ours = credential{}
 	}
 	if cookie == "" {
 		return ours, nil
 	}
 	value, err := cookieToken(r, cookie)
 	if err != nil {
-		return Credential{}, err
+		return credential{}, err
 	}
 	if !header.IsZero() && value != "" {
-		return Credential{}, fmt.Errorf("%w: a token in the header and a cookie", ErrInvalidRequest)
+		return credential{}, fmt.Errorf("%w: a token in the header and a cookie", ErrInvalidRequest)
 	}
 	if value != "" {
-		return Credential{raw: value, Cookie: true}, nil
+		return credential{raw: value, cookie: true}, nil
 	}
 	return ours, nil
 }
 
-func headerToken(headers []string) (Credential, error) {
+func headerToken(headers []string) (credential, error) {
 	if len(headers) > 1 {
-		return Credential{}, fmt.Errorf("%w: %d Authorization headers", ErrInvalidRequest, len(headers))
+		return credential{}, fmt.Errorf("%w: %d Authorization headers", ErrInvalidRequest, len(headers))
 	}
 	if len(headers) == 0 {
-		return Credential{}, nil
+		return credential{}, nil
 	}
 	// The scheme ends at whatever some parser ends it at; only a space makes it a credential.
 	scheme, raw, _ := strings.Cut(headers[0], " ")
@@ -96,13 +91,13 @@ func headerToken(headers []string) (Credential, error) {
 	}
 	proved := strings.EqualFold(scheme, "DPoP")
 	if !proved && !strings.EqualFold(scheme, "Bearer") {
-		return Credential{}, nil
+		return credential{}, nil
 	}
 	// What is longer than a token is refused for that, without being read.
 	if raw == "" || len(raw) <= token.MaxLength && strings.ContainsAny(raw, " \t,") {
-		return Credential{}, fmt.Errorf("%w: a scheme without exactly one token", ErrInvalidRequest)
+		return credential{}, fmt.Errorf("%w: a scheme without exactly one token", ErrInvalidRequest)
 	}
-	return Credential{raw: raw, dpop: proved}, nil
+	return credential{raw: raw, dpop: proved}, nil
 }
 
 // tokenInQuery reports whether some parser would find the parameter access_token (RFC 6750

@@ -13,8 +13,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
@@ -24,7 +22,7 @@ import (
 var (
 	// ErrAmbiguousRequest means that the request could be read in two ways.
 	ErrAmbiguousRequest = errors.New("middleware: ambiguous request")
-	// ErrInvalidRequest means that the credential is not in one piece in one place.
+	// ErrInvalidRequest means that the request carries two credentials or a malformed one.
 	ErrInvalidRequest = errors.New("middleware: invalid credentials in request")
 	// ErrInvalidValue means that the caller is known and sent a value that cannot be used,
 	// such as text that is too long, or a token which is not the request's own.
@@ -32,14 +30,15 @@ var (
 	// ErrInvalidCredential means that the session of the request's own credential is gone.
 	// It is what is said of that session alone: of another one, session.ErrNotFound is.
 	ErrInvalidCredential = errors.New("middleware: the request's session is gone")
-	// ErrAuthenticationRequired means that an anonymous caller asked for what needs one.
+	// ErrAuthenticationRequired means that an anonymous caller asked for something that needs
+	// a signed-in caller.
 	ErrAuthenticationRequired = errors.New("middleware: authentication required")
-	// ErrInsufficientAuthentication means that the caller is known and has to prove again,
-	// or better, who they are. See [StepUpError].
+	// ErrInsufficientAuthentication means that the caller is signed in, but too long ago or
+	// by too weak a method. See [StepUpError].
 	ErrInsufficientAuthentication = errors.New("middleware: insufficient user authentication")
-	// ErrProofRequired means that a bearer token or a cookie came where only a token that is
-	// bound to its sender's key is accepted.
-	ErrProofRequired = errors.New("middleware: DPoP required")
+	// ErrDPoPRequired means that the route accepts only tokens that are bound to their
+	// sender's key, and the request has a bearer token or a cookie.
+	ErrDPoPRequired = errors.New("middleware: DPoP required")
 	// ErrForbidden means that the caller is known and may not do this.
 	ErrForbidden = errors.New("middleware: forbidden")
 	// ErrCrossOrigin means that a cookie came with a request another site may have made.
@@ -60,25 +59,31 @@ type Problem struct {
 	Status     int
 	Type       string // a URI reference, stable: "/problems/invalid-token"
 	Title      string
-	RetryAfter int    // seconds, for outages; 0 sends no header
-	Challenge  bool   // whether a WWW-Authenticate header is sent (RFC 6750 §3)
+	RetryAfter int // seconds, for outages; 0 sends no header
+	Challenge  Challenge
+}
+
+// Challenge is the WWW-Authenticate header of an answer (RFC 6750 §3). The zero Challenge sends
+// none.
+type Challenge struct {
+	Sent       bool   // whether the header is sent
 	Code       string // its error parameter; "" sends the challenge without one (§3.1)
-	Parameters string // what follows in the challenge, as it is sent: `, max_age="300"`
-	Algorithms string // those of a second challenge, for the scheme DPoP; see [DPoP.Challenge]
-	DPoPOnly   bool   // whether that is the only one
+	Parameters string // what follows, as it is sent: `, max_age="300"`
+	Algorithms string // of a second challenge, for the scheme DPoP; see [DPoP.Challenge]
+	DPoPOnly   bool   // whether only the scheme DPoP is offered
 }
 
 // The kinds of refusal. Each is one row of the table below.
 var (
 	ambiguousRequest       = Problem{Status: http.StatusBadRequest, Type: "/problems/ambiguous-request", Title: "The request can be read in more than one way"}
-	invalidRequest         = Problem{Status: http.StatusBadRequest, Type: "/problems/invalid-request", Title: "Send one credential, in one place", Challenge: true, Code: "invalid_request"}
+	invalidRequest         = Problem{Status: http.StatusBadRequest, Type: "/problems/invalid-request", Title: "Send one credential, in one place", Challenge: Challenge{Sent: true, Code: "invalid_request"}}
 	invalidValue           = Problem{Status: http.StatusBadRequest, Type: "/problems/invalid-value", Title: "A value in the request is not valid"}
-	authenticationRequired = Problem{Status: http.StatusUnauthorized, Type: "/problems/authentication-required", Title: "Sign in first", Challenge: true}
-	invalidToken           = Problem{Status: http.StatusUnauthorized, Type: "/problems/invalid-token", Title: "The credential is not valid, sign in again", Challenge: true, Code: "invalid_token"}
-	stepUp                 = Problem{Status: http.StatusUnauthorized, Type: "/problems/insufficient-user-authentication", Title: "Sign in again, or with a stronger method", Challenge: true, Code: "insufficient_user_authentication"}
-	proofRequired          = Problem{Status: http.StatusUnauthorized, Type: "/problems/dpop-required", Title: "This needs a token that is bound to a key", Challenge: true, Code: "invalid_token", DPoPOnly: true}
-	invalidProof           = Problem{Status: http.StatusUnauthorized, Type: "/problems/invalid-dpop-proof", Title: "The DPoP proof is not valid, sign a new one", Challenge: true, Code: "invalid_dpop_proof", DPoPOnly: true}
-	useNonce               = Problem{Status: http.StatusUnauthorized, Type: "/problems/use-dpop-nonce", Title: "Sign a new DPoP proof with this nonce", Challenge: true, Code: "use_dpop_nonce", DPoPOnly: true}
+	authenticationRequired = Problem{Status: http.StatusUnauthorized, Type: "/problems/authentication-required", Title: "Sign in first", Challenge: Challenge{Sent: true}}
+	invalidToken           = Problem{Status: http.StatusUnauthorized, Type: "/problems/invalid-token", Title: "The credential is not valid, sign in again", Challenge: Challenge{Sent: true, Code: "invalid_token"}}
+	stepUp                 = Problem{Status: http.StatusUnauthorized, Type: "/problems/insufficient-user-authentication", Title: "Sign in again, or with a stronger method", Challenge: Challenge{Sent: true, Code: "insufficient_user_authentication"}}
+	dpopRequired           = Problem{Status: http.StatusUnauthorized, Type: "/problems/dpop-required", Title: "This needs a token that is bound to a key", Challenge: Challenge{Sent: true, Code: "invalid_token", DPoPOnly: true}}
+	invalidProof           = Problem{Status: http.StatusUnauthorized, Type: "/problems/invalid-dpop-proof", Title: "The DPoP proof is not valid, sign a new one", Challenge: Challenge{Sent: true, Code: "invalid_dpop_proof", DPoPOnly: true}}
+	useNonce               = Problem{Status: http.StatusUnauthorized, Type: "/problems/use-dpop-nonce", Title: "Sign a new DPoP proof with this nonce", Challenge: Challenge{Sent: true, Code: "use_dpop_nonce", DPoPOnly: true}}
 	forbidden              = Problem{Status: http.StatusForbidden, Type: "/problems/forbidden", Title: "You may not do this"}
 	crossOrigin            = Problem{Status: http.StatusForbidden, Type: "/problems/cross-origin", Title: "This request must come from the site itself"}
 	notFound               = Problem{Status: http.StatusNotFound, Type: "/problems/not-found", Title: "There is nothing here"}
@@ -117,7 +122,7 @@ var table = []struct {
 	{tenant.ErrUnknown, forbidden},
 	{ErrAuthenticationRequired, authenticationRequired},
 	{ErrInsufficientAuthentication, stepUp},
-	{ErrProofRequired, proofRequired},
+	{ErrDPoPRequired, dpopRequired},
 	{token.ErrInvalidProof, invalidProof},
 	{token.ErrNonceRequired, useNonce},
 	{token.ErrInvalid, invalidToken},
@@ -154,58 +159,62 @@ func FromError(err error) (Problem, bool) {
 // about adds what only the error knows, for the one problem that depends on more than
 // its kind: which sign-in would do.
 func (p Problem) about(err error) Problem {
-	if p.Code != stepUp.Code {
+	if p.Challenge.Code != stepUp.Challenge.Code {
 		return p
 	}
 	var missing *StepUpError
 	if errors.As(err, &missing) {
-		p.Parameters = missing.parameters()
+		p.Challenge.Parameters = missing.parameters()
 	}
 	return p
 }
 
-// Outage reports whether err says that the answer is not known, as against known to be no.
-func Outage(err error) bool {
+// IsOutage reports whether err says that no decision could be made, as against a refusal.
+func IsOutage(err error) bool {
 	p, ok := FromError(err)
 	return ok && p.Status == http.StatusServiceUnavailable
 }
 
-// Respond writes p. realm names the protected space in the challenge (RFC 9110 §11.5).
-// The bytes depend on p and realm alone. It writes no cookie.
-func Respond(c echo.Context, p Problem, realm string) error {
-	h := c.Response().Header()
+// Respond writes p, and returns an error when the connection is gone. realm names the protected
+// space in the challenge (RFC 9110 §11.5). The bytes depend on p and realm alone. It writes no
+// cookie.
+func Respond(w http.ResponseWriter, p Problem, realm string) error {
+	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
-	if p.Challenge {
-		h["Www-Authenticate"] = p.challenges(realm)
+	if p.Challenge.Sent {
+		h["Www-Authenticate"] = p.Challenge.headers(realm)
 	}
-	return c.Blob(p.Status, "application/problem+json", p.body())
+	h.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_, err := w.Write(p.body())
+	return err
 }
 
-// challenges are the WWW-Authenticate headers of p, one for each scheme.
-func (p Problem) challenges(realm string) []string {
-	bearer := p.challenge("Bearer", realm)
-	if p.Algorithms == "" && !p.DPoPOnly {
+// headers are the WWW-Authenticate headers, one for each scheme.
+func (c Challenge) headers(realm string) []string {
+	bearer := c.header("Bearer", realm)
+	if c.Algorithms == "" && !c.DPoPOnly {
 		return []string{bearer}
 	}
-	dpop := p.challenge("DPoP", realm)
-	if p.Algorithms != "" {
-		dpop += `, algs="` + p.Algorithms + `"`
+	dpop := c.header("DPoP", realm)
+	if c.Algorithms != "" {
+		dpop += `, algs="` + c.Algorithms + `"`
 	}
-	if p.DPoPOnly {
+	if c.DPoPOnly {
 		return []string{dpop}
 	}
 	return []string{bearer, dpop}
 }
 
-func (p Problem) challenge(scheme, realm string) string {
+func (c Challenge) header(scheme, realm string) string {
 	s := scheme + " realm=" + strconv.Quote(realm)
-	if p.Code != "" {
-		s += `, error="` + p.Code + `"`
+	if c.Code != "" {
+		s += `, error="` + c.Code + `"`
 	}
-	return s + p.Parameters
+	return s + c.Parameters
 }
 
 func (p Problem) body() []byte {

@@ -5,73 +5,70 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
-
-	"github.com/labstack/echo/v4"
 )
 
-// Proxies are the proxies in front of a service whose word is taken for where a request
-// came from. Nothing else of what a proxy says is read: a Host passes through as it was
-// sent, and the scheme is not asked for. The zero Proxies is refused.
+// Proxies are the proxies in front of a service whose word is taken for where a request came
+// from. Nothing else that a proxy says is read: a Host passes through as it was sent, and the
+// scheme is not asked for.
 //
-//	e.IPExtractor, err = middleware.Proxies{
-//		Trusted: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/28")},
-//		Header:  "X-Forwarded-For",
-//	}.IPExtractor()
+//	proxies, err := middleware.NewProxies("X-Forwarded-For", netip.MustParsePrefix("10.1.2.0/28"))
 //
-// Without an IPExtractor the address is that of the connection, whatever headers say. Echo's
-// own extractors trust every private address, which in a cluster is everybody.
+// Without Proxies the address is that of the connection, whatever headers say. Echo's own
+// extractors trust every private address, which in a cluster is everybody.
 type Proxies struct {
-	// Trusted are the addresses of the proxies, and no others'. Required. A prefix has no
-	// bits set beyond its length, and the prefix of all addresses is an error.
-	Trusted []netip.Prefix
-
-	// Header is the one header that every trusted proxy writes: a list of addresses to which
-	// each appends that of its peer. Required. The others like it stay without effect.
-	Header string
+	header  string
+	trusted []netip.Prefix
 }
 
 // maxHops is how many addresses of a header are looked at: more proxies than that in a row
-// are a loop, or a stranger's.
+// are a loop, or written by a client.
 const maxHops = 16
 
-// IPExtractor returns what tells the client's address, or an error that names every
-// invalid field. The address is "", so that no condition on it holds, where a trusted
-// proxy's word has no single reading: without the header, with two of them, or with
-// something in the list that is no address.
-func (p Proxies) IPExtractor() (echo.IPExtractor, error) {
-	p.Trusted = append([]netip.Prefix(nil), p.Trusted...)
+// NewProxies returns the proxies at the trusted addresses, and no others'. header is the one
+// header that every one of them writes: a list of addresses to which each appends that of its
+// peer. Other headers have no effect. A prefix has no bits set beyond its length, and the prefix
+// of all addresses is an error. The error names everything that is invalid.
+func NewProxies(header string, trusted ...netip.Prefix) (*Proxies, error) {
+	p := &Proxies{header, slices.Clone(trusted)}
 	if err := p.validate(); err != nil {
-		return nil, fmt.Errorf("middleware: proxies: %w", err)
+		return nil, fmt.Errorf("middleware: invalid proxies: %w", err)
 	}
-	return func(r *http.Request) string {
-		client, ok := p.client(r)
-		if !ok {
-			return ""
-		}
-		return client.String()
-	}, nil
+	return p, nil
 }
 
-func (p Proxies) validate() error {
-	var problems []error
-	if len(p.Trusted) == 0 {
-		problems = append(problems, errors.New("Trusted: required"))
+// ClientIP returns the address of the client: the last hop that is not a trusted proxy. It is
+// the zero Addr, so that no condition on it holds, where a trusted proxy's word has no single
+// reading: without the header, with two of them, or with something in the list that is no
+// address. So it is for a nil or zero Proxies.
+func (p *Proxies) ClientIP(r *http.Request) netip.Addr {
+	if p == nil || p.header == "" {
+		return netip.Addr{}
 	}
-	for i, prefix := range p.Trusted {
+	client, _ := p.client(r)
+	return client
+}
+
+func (p *Proxies) validate() error {
+	var problems []error
+	if len(p.trusted) == 0 {
+		problems = append(problems, errors.New("trusted: required"))
+	}
+	for i, prefix := range p.trusted {
 		if !prefix.IsValid() || prefix != prefix.Masked() || prefix.Bits() == 0 || prefix.Addr().Is4In6() {
-			problems = append(problems, fmt.Errorf("Trusted[%d]: %s is not the prefix of a network", i, prefix))
+			problems = append(problems, fmt.Errorf("trusted[%d]: %s is not the prefix of a network", i, prefix))
 		}
 	}
-	if p.Header == "" || strings.Trim(strings.ToLower(p.Header), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		problems = append(problems, errors.New("Header: a name of letters, digits and '-' is required"))
+	if p.header == "" || strings.Trim(strings.ToLower(p.header), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		problems = append(problems, errors.New("header: a name of letters, digits and '-' is required"))
 	}
 	return errors.Join(problems...)
 }
 
-// client is the address of whoever the trusted proxies had before them: the last hop that
-// is not one of them. What stands before it in the list, the client may have written.
-func (p Proxies) client(r *http.Request) (netip.Addr, bool) {
+// client is the last hop that is not a trusted proxy. The client may have written what stands
+// before it in the list.
+func (p *Proxies) client(r *http.Request) (netip.Addr, bool) {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}, false
@@ -80,7 +77,7 @@ func (p Proxies) client(r *http.Request) (netip.Addr, bool) {
 	if !p.trust(hop) {
 		return hop, true
 	}
-	lines := r.Header.Values(p.Header)
+	lines := r.Header.Values(p.header)
 	if len(lines) != 1 {
 		return netip.Addr{}, false
 	}
@@ -98,14 +95,11 @@ func (p Proxies) client(r *http.Request) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-func (p Proxies) trust(a netip.Addr) bool {
-	for _, prefix := range p.Trusted {
+func (p *Proxies) trust(a netip.Addr) bool {
+	for _, prefix := range p.trusted {
 		if prefix.Contains(a) {
 			return true
 		}
 	}
 	return false
 }
-
-// plain is one spelling of an address.
-func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }

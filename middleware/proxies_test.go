@@ -16,14 +16,16 @@ const forwardedFor = "X-Forwarded-For"
 
 func proxies(t testing.TB) func(*http.Request) string {
 	t.Helper()
-	extract, err := middleware.Proxies{
-		Trusted: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/28"), netip.MustParsePrefix("fd00:1::/64")},
-		Header:  forwardedFor,
-	}.IPExtractor()
+	proxies, err := middleware.NewProxies(forwardedFor, netip.MustParsePrefix("10.1.2.0/28"), netip.MustParsePrefix("fd00:1::/64"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return extract
+	return func(r *http.Request) string {
+		if addr := proxies.ClientIP(r); addr.IsValid() {
+			return addr.String()
+		}
+		return ""
+	}
 }
 
 func TestAProxyIsBelievedOnlyWhereItIsTrustedAndClear(t *testing.T) {
@@ -78,11 +80,11 @@ func TestAProxyIsBelievedOnlyWhereItIsTrustedAndClear(t *testing.T) {
 
 func TestProxiesThatCannotBeMeantAreRefused(t *testing.T) {
 	wide := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"), netip.MustParsePrefix("10.1.2.3/8"), {}, netip.MustParsePrefix("::ffff:10.0.0.0/104")}
-	_, err := middleware.Proxies{Trusted: wide, Header: "X_Forwarded_For"}.IPExtractor()
+	_, err := middleware.NewProxies("X_Forwarded_For", wide...)
 	want := []string{
-		"middleware: proxies: Trusted[0]: 0.0.0.0/0 is not the prefix of a network", "Trusted[1]: ::/0 is not the prefix of a network",
-		"Trusted[2]: 10.1.2.3/8 is not the prefix of a network", "Trusted[3]: invalid Prefix is not the prefix of a network",
-		"Trusted[4]: ::ffff:10.0.0.0/104 is not the prefix of a network", "Header: a name of letters, digits and '-' is required",
+		"middleware: invalid proxies: trusted[0]: 0.0.0.0/0 is not the prefix of a network", "trusted[1]: ::/0 is not the prefix of a network",
+		"trusted[2]: 10.1.2.3/8 is not the prefix of a network", "trusted[3]: invalid Prefix is not the prefix of a network",
+		"trusted[4]: ::ffff:10.0.0.0/104 is not the prefix of a network", "header: a name of letters, digits and '-' is required",
 	}
 	if err == nil {
 		t.Fatal("accepted")
@@ -90,8 +92,14 @@ func TestProxiesThatCannotBeMeantAreRefused(t *testing.T) {
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := (middleware.Proxies{}).IPExtractor(); err == nil {
-		t.Error("the zero Proxies is accepted")
+	if _, err := middleware.NewProxies(""); err == nil {
+		t.Error("no proxies are accepted")
+	}
+	r := &http.Request{RemoteAddr: "203.0.113.9:1"}
+	for _, none := range []*middleware.Proxies{nil, {}} {
+		if addr := none.ClientIP(r); addr.IsValid() {
+			t.Errorf("a Proxies that nobody made says %v", addr)
+		}
 	}
 }
 

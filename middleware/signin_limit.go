@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/reevehq/reeve/internal/fairlimit"
 )
 
 // SignInConfig says how much of the processor sign-ins may take. The zero value is right for
@@ -50,7 +52,7 @@ var (
 	errSignInEnded = fmt.Errorf("middleware: the sign-in ended before its turn: %w", ErrUnavailable)
 )
 
-// SignInLimit bounds and paces the hashing of passwords. Sign-in is the one request that a
+// SignInLimit bounds and throttles the hashing of passwords. Sign-in is the one request that a
 // stranger can make expensive: a good password hash takes a tenth of a second of a
 // processor, and forty connections that guess passwords take all of it from everybody who is
 // signed in. A handler that signs users in lets the limit call its hash:
@@ -81,7 +83,7 @@ type SignInLimit struct {
 	pairs   *recent[guesser, guesses]     // of one client at one account
 	targets *recent[uint64, guesses]      // of anybody at one account
 	known   *recent[guesser, time.Time]   // when a client was last right about an account
-	refused pace
+	refused fairlimit.Throttle
 }
 
 // NewSignInLimit returns a limit. The error names every field that is out of its range.
@@ -136,7 +138,7 @@ func NewSignInLimit(cfg SignInConfig) (*SignInLimit, error) {
 // many addresses for that one attempt.
 //
 // The error wraps [ErrOverloaded] where there is no turn within Wait, the queue is full or the
-// attempt comes too early; these refusals go out at a pace. It wraps [ErrUnavailable] where
+// attempt comes too early; these refusals are throttled. It wraps [ErrUnavailable] where
 // ctx ends first. In each case hash was not called.
 func (l *SignInLimit) Check(ctx context.Context, client netip.Addr, account string, hash func() bool) (ok bool, err error) {
 	if hash == nil {
@@ -144,7 +146,7 @@ func (l *SignInLimit) Check(ctx context.Context, client netip.Addr, account stri
 	}
 	g := guesser{clientOf(client), maphash.String(accountSeed, account)}
 	if err := l.acquire(ctx, g); err != nil {
-		l.hold(ctx, err)
+		l.delay(ctx, err)
 		return false, err
 	}
 	defer func() { l.release(g, ok) }()

@@ -138,15 +138,15 @@ func (l *SignInLimit) first() int {
 	return best
 }
 
-// hold keeps a refusal back until it is its turn: whoever is refused at once asks again at
-// once. A client that has gone is not kept.
-func (l *SignInLimit) hold(ctx context.Context, refusal error) {
+// delay throttles refusals: a client that is refused at once asks again at once. A client that
+// has gone is not kept.
+func (l *SignInLimit) delay(ctx context.Context, refusal error) {
 	if !errors.Is(refusal, ErrOverloaded) {
 		return
 	}
 	now := time.Now()
 	l.mu.Lock()
-	left := l.refused.next(now)
+	left := l.refused.Next(now)
 	l.mu.Unlock()
 	if at, ok := ctx.Deadline(); ok {
 		left = min(left, at.Sub(now))

@@ -3,23 +3,23 @@ package middleware
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/tenant"
 )
 
 // Locator reads which tenant a request says it is for, by its host, path or a header. The
 // claim can only confirm the session's tenant, never grant one: a request whose claim is
-// another tenant's is refused. found is false when the request says nothing.
-type Locator func(c echo.Context) (claim string, found bool, err error)
+// another tenant's is refused. found is false when the request says nothing. params are those of
+// the matched route.
+type Locator func(r *http.Request, params Params) (claim string, found bool, err error)
 
 // TenantHeader reads the claim from a header, such as "X-Tenant". More than one such
 // header is ambiguous.
 func TenantHeader(name string) Locator {
-	return func(c echo.Context) (string, bool, error) {
-		values := c.Request().Header.Values(name)
+	return func(r *http.Request, _ Params) (string, bool, error) {
+		values := r.Header.Values(name)
 		if len(values) > 1 {
 			return "", false, fmt.Errorf("%w: %d headers name a tenant", ErrAmbiguousRequest, len(values))
 		}
@@ -37,8 +37,8 @@ func TenantHeader(name string) Locator {
 // read, here or anywhere: a proxy in front passes the Host on.
 func TenantHost(domain string) Locator {
 	domain = strings.ToLower(strings.Trim(domain, "."))
-	return func(c echo.Context) (string, bool, error) {
-		host := c.Request().Host
+	return func(r *http.Request, _ Params) (string, bool, error) {
+		host := r.Host
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
@@ -55,22 +55,18 @@ func TenantHost(domain string) Locator {
 }
 
 // TenantParam reads the claim from a path parameter of the matched route: "tenant" for
-// /t/:tenant/invoices. Routes without the parameter claim nothing.
+// /t/:tenant/invoices, or /t/{tenant}/invoices of net/http. Routes without the parameter claim nothing.
 func TenantParam(name string) Locator {
-	return func(c echo.Context) (string, bool, error) {
-		for _, param := range c.ParamNames() {
-			if param == name {
-				return c.Param(name), true, nil
-			}
-		}
-		return "", false, nil
+	return func(_ *http.Request, params Params) (string, bool, error) {
+		claim, found := params.Param(name)
+		return claim, found, nil
 	}
 }
 
 // confirmTenant asks every locator and returns nil when each claim is the bound tenant.
-func confirmTenant(c echo.Context, locators []Locator, bound tenant.ID) error {
+func confirmTenant(r *http.Request, params Params, locators []Locator, bound tenant.ID) error {
 	for _, locate := range locators {
-		claim, found, err := locate(c)
+		claim, found, err := locate(r, params)
 		if err != nil {
 			return err
 		}

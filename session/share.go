@@ -8,7 +8,7 @@ import (
 )
 
 // Share hands out slots to read a store, fairly among tenants, so that a tenant which asks for
-// much delays itself alone. middleware.LimitLoader makes one, and within a request the reads
+// much delays itself alone. A middleware.Authenticator is one, and within a request the reads
 // of a [Manager] that are not small, List, Devices and Events, take a slot like a load. Nothing that
 // revokes depends on one.
 type Share interface {

@@ -28,7 +28,7 @@ type Caller struct {
 
 	Attributes map[string]any  // of the session, as for session.NewAttributes
 	AMR        []string        // how the user signed in, for r.env.mfa and authz.RequireAMR: "pwd", "mfa"
-	AuthTime   time.Time       // when, for authz.RequireFresh; zero means now
+	AuthTime   time.Time       // when, for authz.RequireMaxAge; zero means now
 	Actors     []session.Actor // who acts as the user, if somebody else does
 
 	// Address is where the request comes from, for r.env.ip: "192.0.2.1". Default: the
@@ -36,7 +36,7 @@ type Caller struct {
 	Address string
 
 	// Config is what else a handler notices of the service's: HideExistence, HideTypes,
-	// Observer and Watch. Its other fields are ignored.
+	// Observer, Tracer and Streams. Its other fields are ignored.
 	Config authz.Config
 }
 
@@ -89,7 +89,7 @@ func Request(t testing.TB, engine *policy.Engine, c Caller, r *http.Request) *ht
 		Policy:        engine,
 		HideExistence: c.Config.HideExistence,
 		HideTypes:     c.Config.HideTypes,
-		Watch:         c.Config.Watch,
+		Streams:       c.Config.Streams,
 		Logger:        slog.New(slog.DiscardHandler),
 		Timeout:       30 * time.Second, // no outage of a busy machine
 		Observer: func(ctx context.Context, e authz.Event) {

@@ -45,7 +45,7 @@ func TestAHandlersTestHasItsCaller(t *testing.T) {
 		Config: authz.Config{Observer: func(_ context.Context, e authz.Event) { events = append(events, e) }},
 	})
 	caller, ok := authz.FromContext(ctx)
-	if !ok || caller.Anonymous() || caller.Tenant().String() != "acme" || caller.User().String() != "alice" || caller.Address().String() != "2001:db8::7" {
+	if !ok || caller.IsAnonymous() || caller.Tenant().String() != "acme" || caller.User().String() != "alice" || caller.Address().String() != "2001:db8::7" {
 		t.Errorf("the caller is %v", caller)
 	}
 	if id, err := tenant.Require(ctx); err != nil || id.String() != "acme" {
@@ -78,7 +78,7 @@ func TestAHandlersTestHasItsCaller(t *testing.T) {
 func TestTheZeroCallerIsAnonymous(t *testing.T) {
 	ctx := authztest.As(t, standard(t), authztest.Caller{})
 	caller, ok := authz.FromContext(ctx)
-	if !ok || !caller.Anonymous() {
+	if !ok || !caller.IsAnonymous() {
 		t.Error("somebody is signed in")
 	}
 	if _, err := authz.Check(ctx, "read", invoice("alice")); !errors.Is(err, authz.ErrHidden) && !errors.Is(err, middleware.ErrAuthenticationRequired) {
@@ -108,7 +108,7 @@ func TestARouteThatTheCallerMayNotUseIsNoHindrance(t *testing.T) {
 		r.Header.Set("Authorization", "Basic x")
 		r = authztest.Request(t, engine, authztest.Caller{Tenant: "acme", User: "bob", Roles: []string{"viewer"}, AMR: []string{"otp"}}, r)
 		c := e.NewContext(r, httptest.NewRecorder())
-		if err := authz.RequireFresh(time.Minute)(authz.RequireAMR("otp")(handler))(c); err != nil {
+		if err := authz.RequireMaxAge(time.Minute)(authz.RequireAMR("otp")(handler))(c); err != nil {
 			t.Error(err)
 		}
 	}

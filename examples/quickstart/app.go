@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
@@ -182,9 +183,11 @@ func (a *app) openRoutes() error {
 		Realm:    realm,
 		Observer: observe,
 		Logger:   slog.New(slog.DiscardHandler), // each request's own line says why
-		ErrorHandler: func(c echo.Context, p middleware.Problem, cause error) error {
-			noteCause(c.Request().Context(), cause)
-			return middleware.Respond(c, p, realm)
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, p middleware.Problem, cause error) {
+			noteCause(r.Context(), cause)
+			if err := middleware.Respond(w, p, realm); err != nil {
+				noteCause(r.Context(), err)
+			}
 		},
 	}.ToMiddleware()
 	if err != nil {

@@ -55,7 +55,7 @@ func answerError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
-	if err := middleware.Respond(c, problem(err), realm); err != nil {
+	if err := middleware.Respond(c.Response(), problem(err), realm); err != nil {
 		noteCause(c.Request().Context(), err)
 	}
 }
@@ -65,7 +65,7 @@ func answerError(err error, c echo.Context) {
 func logRequests(logger *slog.Logger, engine *policy.Engine) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if authz.IsProbe(c.Request().Context()) { // authz.Verify's, not a client's
+			if authz.IsVerifyRequest(c.Request().Context()) { // authz.Verify's, not a client's
 				return next(c)
 			}
 			start := time.Now()

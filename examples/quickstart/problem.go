@@ -20,7 +20,7 @@ func (r refusal) Error() string { return r.Type }
 
 var (
 	errSignIn = refusal{middleware.Problem{Status: http.StatusUnauthorized, Type: "/problems/sign-in-refused",
-		Title: "Tenant, user or password is wrong", Challenge: true}}
+		Title: "Tenant, user or password is wrong", Challenge: middleware.Challenge{Sent: true}}}
 	errForm = refusal{middleware.Problem{Status: http.StatusBadRequest, Type: "/problems/invalid-form",
 		Title: "Send each field of the form once and nothing else"}}
 	errInvoice = refusal{middleware.Problem{Status: http.StatusBadRequest, Type: "/problems/invalid-invoice",

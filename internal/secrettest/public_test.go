@@ -7,7 +7,6 @@ var public = map[string]string{
 	"authz/policy/redispolicy.FollowerConfig.Keys":     "public halves",
 	"authz/policy/redispolicy.Publisher.trusted":       "public halves",
 	"authz/policy/redispolicy.PublisherConfig.Trusted": "public halves",
-	"middleware.Credential.raw":                        "the token of one request, in an unexported field of a type that redacts itself",
 	"session/cachestore.Store.count.hitsOf._":          "padding",
 	"session.Digest":                                   "a digest of 256 random bits leads back to none",
 	"session.RefreshOutcome.Salt":                      "of no use without the key and the token",

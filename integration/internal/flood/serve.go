@@ -126,7 +126,7 @@ func (s *service) handler() (http.Handler, error) {
 	e.GET("/me", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
 	bare := echo.New()
 	problem, _ := middleware.FromError(middleware.ErrOverloaded)
-	bare.GET("/bare", func(c echo.Context) error { return middleware.Respond(c, problem, "api") })
+	bare.GET("/bare", func(c echo.Context) error { return middleware.Respond(c.Response(), problem, "api") })
 	mux := http.NewServeMux()
 	mux.Handle("/", e)
 	mux.Handle("/bare", bare)

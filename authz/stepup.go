@@ -1,0 +1,78 @@
+package authz
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session"
+)
+
+// clockSkew is how far ahead the clock may be that noted when the user signed in.
+const clockSkew = time.Minute
+
+// MaxAge returns the [Requirement] that the user signed in no longer ago than maxAge, as before
+// a payment or a change of password. The refusal is the challenge of RFC 9470: 401 with
+// error="insufficient_user_authentication" and max_age. What counts is the session's AuthTime; a
+// zero one, and one more than a minute in the future, is too old.
+//
+// maxAge is in whole seconds. Like Echo's own middleware it panics on a config that cannot
+// be meant: less than a second.
+func MaxAge(maxAge time.Duration) Requirement {
+	if maxAge < time.Second || maxAge%time.Second != 0 {
+		panic(fmt.Sprintf("authz: MaxAge: %v is not whole seconds, at least one", maxAge))
+	}
+	refusal := &middleware.StepUpError{MaxAge: maxAge}
+	return signInRequirement(refusal, func(s session.Session) bool {
+		age := time.Since(s.AuthTime)
+		return !s.AuthTime.IsZero() && age <= maxAge && age >= -clockSkew
+	})
+}
+
+// AMR returns the [Requirement] that the session's AMR has one of the methods: AMR("otp", "hwk")
+// asks for a second factor. Use it twice to ask for two. The refusal is the challenge of RFC
+// 9470: 401 with error="insufficient_user_authentication", and the methods as acr_values. It
+// panics without a method, and on one that no session can have.
+func AMR(methods ...string) Requirement {
+	if _, err := session.NewMethods(methods...); err != nil || len(methods) == 0 {
+		panic(fmt.Sprintf("authz: AMR: %q are not methods: %v", methods, err))
+	}
+	methods = slices.Clone(methods)
+	refusal := &middleware.StepUpError{Methods: methods}
+	return signInRequirement(refusal, func(s session.Session) bool {
+		return slices.ContainsFunc(methods, s.AMR.Has)
+	})
+}
+
+// signInRequirement refuses a request whose session does not satisfy enough. An anonymous caller
+// has to sign in first.
+func signInRequirement(refusal error, enough func(session.Session) bool) Requirement {
+	decide := func(caller *Caller) error {
+		s, signedIn := caller.Session()
+		switch {
+		case !signedIn:
+			return middleware.ErrAuthenticationRequired
+		case !enough(s):
+			return refusal
+		}
+		return nil
+	}
+	return func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, error) {
+		caller, ok := FromContext(r.Context())
+		if !ok || caller.guard == nil {
+			return w, ErrNoCaller
+		}
+		start := time.Now()
+		err := decide(caller)
+		caller.guard.observe(r.Context(), Event{
+			Kind:    SignInDecision,
+			Action:  routeAction(r.Method),
+			Object:  caller.life.route.Object.Route,
+			Err:     err,
+			Elapsed: time.Since(start),
+		}, caller)
+		return w, err
+	}
+}

@@ -1,0 +1,174 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Authenticator runs the stages that establish who asks: canonical request, one credential,
+// token, session, tenant. It owns the limits of what these stages do at once. It is safe for
+// concurrent use, starts no goroutine, and the zero Authenticator refuses every credential.
+type Authenticator struct {
+	tokens   Verifier
+	cached   cachedVerifier // tokens again, nil where it remembers none
+	sessions Loader
+	tenant   []Locator
+	cookie   string
+	dpop     *DPoP
+	cors     *CORS
+	timeout  time.Duration
+	tracer   Tracer
+	limits   *limits
+}
+
+// exchange is a request with the response to it.
+type exchange struct {
+	w     http.ResponseWriter
+	r     *http.Request
+	match Match
+}
+
+// client is the one that counts for limits.
+func (x *exchange) client() netip.Prefix { return clientOf(x.match.ClientIP(x.r)) }
+
+// CORS returns what the Authenticator allows other origins, nil for nothing. It is the
+// Authenticator's own and must not be written to.
+func (a *Authenticator) CORS() *CORS { return a.cors }
+
+// Cookie returns the name of the cookie that may carry the token, "" for none.
+func (a *Authenticator) Cookie() string { return a.cookie }
+
+// Challenge completes the challenge of p with the schemes that the Authenticator accepts (RFC
+// 9449 §7.1).
+func (a *Authenticator) Challenge(p Problem) Problem { return a.dpop.challenge(p) }
+
+// Identify returns who asks by r, to which w is the response. A request without a credential is
+// anonymous and costs no look-up. A bad bearer token is an error on every route; a bad cookie
+// counts as none; an outage is an error wherever a credential was sent. match is what the router
+// says of the request, nil where no router has seen it.
+func (a *Authenticator) Identify(w http.ResponseWriter, r *http.Request, match Match) (Identity, error) {
+	if match == nil {
+		match = unmatched{}
+	}
+	var canonical *http.Request
+	err := trace(r.Context(), a.tracer, StageCanonical, func(context.Context) (err error) {
+		if err = CheckTarget(r); err == nil {
+			canonical, err = match.Canonical(r)
+		}
+		return err
+	})
+	if err != nil {
+		return Identity{}, err
+	}
+	r = canonical
+	var found credential
+	err = trace(r.Context(), a.tracer, StageExtract, func(context.Context) (err error) {
+		found, err = a.extract(r)
+		return err
+	})
+	if err != nil || found.IsZero() {
+		return Identity{Request: r}, err
+	}
+	identity, err := a.identify(&exchange{w, r, match}, found)
+	if err == nil {
+		return identity, nil
+	}
+	nobody := Identity{Request: r, Refused: identity.Refused, Actors: identity.Actors}
+	if !found.cookie || IsOutage(err) {
+		return nobody, err
+	}
+	nobody.Ignored = err
+	return nobody, nil
+}
+
+// extract returns the credential of r, if it may be used with it.
+func (a *Authenticator) extract(r *http.Request) (credential, error) {
+	found, err := extract(r, a.cookie, a.dpop != nil)
+	if err != nil {
+		return credential{}, err
+	}
+	if found.cookie {
+		if err := CheckOrigin(r); err != nil && !a.cors.trusts(r) {
+			return credential{}, err
+		}
+	}
+	return found, nil
+}
+
+// identify is Identify for a request with a credential. Of what it returns with an error
+// only Refused and Actors have a meaning.
+func (a *Authenticator) identify(x *exchange, found credential) (Identity, error) {
+	if a.limits == nil {
+		return Identity{}, fmt.Errorf("%w: the Authenticator is not made by NewAuthenticator", ErrUnavailable)
+	}
+	ctx := newDeadline(x.r.Context(), a.timeout)
+	defer ctx.end()
+	verified, err := a.verify(ctx, x.client(), found.raw)
+	if err != nil {
+		return Identity{}, asOutage(err)
+	}
+	if verified == nil {
+		return Identity{}, fmt.Errorf("%w: the verifier returned nothing", ErrUnavailable)
+	}
+	refused := Identity{Refused: verified.Ref()}
+	if verified, err = a.prove(ctx, x, found, verified); err != nil {
+		return refused, err
+	}
+	ref := verified.Ref()
+	refused.Refused = ref
+	if err := ref.Validate(); err != nil {
+		return refused, ended(err)
+	}
+	s, err := a.Load(ctx, ref)
+	if err != nil {
+		return refused, ended(err)
+	}
+	if s.Ref() != ref {
+		return refused, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
+	}
+	refused.Actors = s.Actors
+	if key := s.BoundKey(); key != "" && key != verified.Thumbprint() {
+		return refused, fmt.Errorf("%w: the session is bound to a key, and the token is not bound to it", token.ErrInvalid)
+	}
+	err = trace(ctx, a.tracer, StageTenant, func(context.Context) error {
+		return confirmTenant(x.r, x.match, a.tenant, s.Tenant)
+	})
+	if err != nil {
+		return refused, err
+	}
+	return Identity{Request: x.r, Session: s, Token: verified}, nil
+}
+
+// ended classifies an error about the request's own session: there is no such session, or its
+// tenant may not be served. Any other error of a Loader is an outage.
+func ended(err error) error {
+	if IsOutage(err) {
+		return err
+	}
+	for _, none := range []error{session.ErrNotFound, session.ErrInvalidID, tenant.ErrUnknown, tenant.ErrInvalidID} {
+		if errors.Is(err, none) {
+			return fmt.Errorf("%w: %w", ErrInvalidCredential, err)
+		}
+	}
+	if p, ok := FromError(err); ok && (p.Status == http.StatusForbidden || p.Status == http.StatusUnauthorized) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// asOutage makes an error that no row of the table names an outage: an error that is no known
+// refusal says nothing about the caller.
+func asOutage(err error) error {
+	if _, known := FromError(err); known {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
