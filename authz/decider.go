@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
@@ -114,4 +115,10 @@ func (g *Guard) explain(ctx context.Context, r policy.Request) (policy.Explanati
 		return policy.Explanation{}, ErrNotExplained
 	}
 	return e.Explain(ctx, r)
+}
+
+// sameDecider reports whether a is b. One that cannot be compared is not.
+func sameDecider(a, b Decider) bool {
+	t := reflect.TypeOf(a)
+	return t == reflect.TypeOf(b) && t.Comparable() && a == b
 }

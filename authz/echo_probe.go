@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -250,16 +249,10 @@ func (p *probe) verdict(decider Decider) error {
 		return fmt.Errorf("%s %s reaches its handler without the middleware", p.method, p.target)
 	case p.gate == nil && p.status < 300:
 		return fmt.Errorf("%s %s is answered %d before the middleware", p.method, p.target, p.status)
-	case p.gate != nil && !sameDecider(p.gate.policy, decider):
+	case p.gate != nil && !p.gate.DecidesBy(decider):
 		return fmt.Errorf("%s %s is decided by another policy engine than the one that is verified", p.method, p.target)
 	}
 	return nil
-}
-
-// sameDecider reports whether a is b. One that cannot be compared is not.
-func sameDecider(a, b Decider) bool {
-	t := reflect.TypeOf(a)
-	return t == reflect.TypeOf(b) && t.Comparable() && a == b
 }
 
 func (s testRouter) verify(routes []Route, decider Decider) (problems []Unguarded) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
@@ -72,6 +73,9 @@ type Passage struct{ caller Caller }
 
 func (p *Passage) passage() *Passage { return p }
 
+// Written reports whether the answer has begun, so that a door does not answer again.
+func (p *Passage) Written() bool { return p.caller.answer.written }
+
 // NewGuard returns the guard that cfg describes, or an error that names every invalid field.
 func NewGuard(cfg Config) (*Guard, error) {
 	cfg = cfg.withDefaults()
@@ -94,6 +98,18 @@ func NewGuard(cfg Config) (*Guard, error) {
 		refuse:        cfg.ErrorHandler,
 	}
 	return g, nil
+}
+
+// DecidesBy reports whether d is what the guard asks.
+func (g *Guard) DecidesBy(d Decider) bool { return sameDecider(g.policy, d) }
+
+// ClientIP returns the address that a request comes from by [Config].Proxies, and without them
+// that of the connection.
+func (g *Guard) ClientIP(r *http.Request) netip.Addr {
+	if g.proxies != nil {
+		return g.proxies.ClientIP(r)
+	}
+	return middleware.ConnectionIP(r)
 }
 
 // Serve lets a request through to its handler, or answers it. The error is one that the door

@@ -45,12 +45,12 @@ var rules = []struct {
 		"a service without a near cache links none for its sessions"},
 	{"github.com/fsnotify", []string{"authz/policy/filepolicy"},
 		"a service that follows no folder links no watcher"},
-	{"github.com/labstack/echo", []string{"authz", "middleware", "authz/authztest"},
-		"a port to another Echo touches these alone"},
+	{"github.com/labstack/echo", []string{"authz", "authz/authztest"},
+		"a door to another router is a file, not a copy"},
 	{module + "/internal/need", []string{testsOnly}, "it links package testing"},
 	{module + "/internal/leash", []string{testsOnly}, "no service starts processes"},
 	{module + "/authz/policy/internal/conditiontest", []string{"tests"}, "it links package testing"},
-	{"net/http", []string{"authz", "middleware", "authz/authztest", "session", "session/token/jwks"},
+	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/authztest", "session", "session/token/jwks"},
 		"tokens, tenants and policies are decided without a server; keys come from one, and a device from a request"},
 }
 
@@ -67,6 +67,9 @@ var standardOnly = []struct{ dir, but, because string }{
 	{"internal/ascii", "", "everything stands on it"},
 	{"internal/lookup", "", "it is the one package with unsafe code, and small enough to be read"},
 	{"internal/redisaccess", "", "it asks questions and knows no client"},
+	{"internal/fairlimit", "", "what keeps one tenant from starving others is small enough to be believed"},
+	{"middleware", "", "it needs a request and a response, and no router"},
+	{"authz/httpauthz", "", "a service on net/http needs nothing else"},
 	{"internal/configerr", "", "everything may stand on it"},
 	{"session", "", "stores, caches and tokens bring their own libraries"},
 	{"session/cachestore", "github.com/maypok86/otter/v2", "memory is bounded by this one"},
@@ -104,10 +107,22 @@ var leaves = []struct {
 	{"session/token/jwks", []string{"session/token", "internal/configerr"}, "it finds keys and decides nothing"},
 	{"session/memstore", []string{"session", "tenant"}, "a store knows the contract alone"},
 	{"internal/redisaccess", nil, "it is below the stores"},
+	{"internal/fairlimit", nil, "it shares slots among parties of any kind"},
+	{"middleware", []string{"tenant", "session", "session/token", "internal/fairlimit", "internal/hint", "internal/reqctx"}, "who asks is established for any router, and by no policy"},
+	{"authz/httpauthz", []string{"authz", "authz/policy", "middleware"}, "a door names routes and decides nothing"},
 	{"session/redisstore", []string{"session", "tenant", "internal/configerr", "internal/redisaccess"}, "a store knows the contract alone"},
 	{"session/sessiontest", []string{"session", "tenant"}, "the suite knows the contract alone"},
 	{"policies", nil, "it is data"},
 }
+
+// filesOnly are the imports that may appear only in files of some names, each with its reason.
+var filesOnly = []struct{ dir, imports, pattern, because string }{
+	{"authz", "github.com/labstack/echo", "echo*.go", "Echo is one thin layer: the guard, the config and what handlers call serve any router"},
+	{"authz/authztest", "github.com/labstack/echo", "as.go", "the suite attacks any http.Handler"},
+}
+
+// doorLines is how long a file of a door may be: what is longer decides something.
+const doorLines = 200
 
 type file struct {
 	dir, name string // dir relative to the module
@@ -125,6 +140,7 @@ func TestImportsFollowTheRules(t *testing.T) {
 			checkStandard(t, f, imp)
 			checkLeaves(t, f, imp)
 			checkLayers(t, f, imp)
+			checkFiles(t, f, imp)
 		}
 	}
 }
@@ -134,6 +150,60 @@ func checkOnly(t *testing.T, f file, imp string) {
 		if within(imp, r.imports) && !slices.Contains(r.only, f.dir) && !slices.Contains(r.only, f.dir+"/"+f.name) {
 			t.Errorf("%s/%s imports %s, which only %v may: %s", f.dir, f.name, imp, r.only, r.because)
 		}
+	}
+}
+
+func checkFiles(t *testing.T, f file, imp string) {
+	for _, r := range filesOnly {
+		if ok, _ := path.Match(r.pattern, f.name); f.dir == r.dir && within(imp, r.imports) && !ok {
+			t.Errorf("%s/%s imports %s, which there only %s may: %s", f.dir, f.name, imp, r.pattern, r.because)
+		}
+	}
+}
+
+// TestListedFoldersExist: a rule about a folder that is gone guards nothing.
+func TestListedFoldersExist(t *testing.T) {
+	var dirs []string
+	for _, r := range rules {
+		dirs = append(dirs, r.only...)
+	}
+	for _, r := range standardOnly {
+		dirs = append(dirs, r.dir)
+	}
+	for _, r := range leaves {
+		dirs = append(append(dirs, r.dir), r.may...)
+	}
+	for _, r := range filesOnly {
+		dirs = append(dirs, r.dir)
+	}
+	for _, dir := range append(dirs, layers...) {
+		if info, err := os.Stat(filepath.Join("..", "..", dir)); dir != "tests" && (err != nil || !info.IsDir()) {
+			t.Errorf("%s is listed and does not exist", dir)
+		}
+	}
+}
+
+// TestADoorIsAFile: a file of a door that grows beyond a screen or four is a second guard.
+func TestADoorIsAFile(t *testing.T) {
+	for _, f := range []string{"authz/echo.go", "authz/httpauthz/mux.go", "authz/httpauthz/exchange.go"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), "\n"); n > doorLines {
+			t.Errorf("%s has %d lines, a door has at most %d", f, n, doorLines)
+		}
+	}
+}
+
+// TestTheConfigHoldsNothingOfARouter reads what Config is made of.
+func TestTheConfigHoldsNothingOfARouter(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "authz", "config.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "echo.") {
+		t.Error("authz/config.go names a type of Echo")
 	}
 }
 
