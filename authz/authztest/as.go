@@ -10,10 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reevehq/reeve/authz"
-	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
@@ -27,8 +24,8 @@ type Caller struct {
 	Roles  []string // of the session, without "role:"
 
 	Attributes map[string]any  // of the session, as for session.NewAttributes
-	AMR        []string        // how the user signed in, for r.env.mfa and authz.RequireAMR: "pwd", "mfa"
-	AuthTime   time.Time       // when, for authz.RequireMaxAge; zero means now
+	AMR        []string        // how the user signed in, for r.env.mfa and authz.AMR: "pwd", "mfa"
+	AuthTime   time.Time       // when, for authz.MaxAge; zero means now
 	Actors     []session.Actor // who acts as the user, if somebody else does
 
 	// Address is where the request comes from, for r.env.ip: "192.0.2.1". Default: the
@@ -51,7 +48,7 @@ type Caller struct {
 //
 // The context ends with the test. In a program that is no test it panics, so that no service
 // makes a caller this way.
-func As(t testing.TB, engine *policy.Engine, c Caller) context.Context {
+func As(t testing.TB, engine authz.Decider, c Caller) context.Context {
 	onlyInTests()
 	t.Helper()
 	return Request(t, engine, c, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)).Context()
@@ -66,7 +63,7 @@ func As(t testing.TB, engine *policy.Engine, c Caller) context.Context {
 //
 // Credentials in r are not read, and its body is left to the handler. The path of what it returns is
 // decoded, as behind the middleware.
-func Request(t testing.TB, engine *policy.Engine, c Caller, r *http.Request) *http.Request {
+func Request(t testing.TB, engine authz.Decider, c Caller, r *http.Request) *http.Request {
 	onlyInTests()
 	t.Helper()
 	s := c.session(t)
@@ -83,13 +80,14 @@ func Request(t testing.TB, engine *policy.Engine, c Caller, r *http.Request) *ht
 		asked.Header.Set("Authorization", "Bearer "+authz.Must(signer.Sign(*s)).Reveal())
 	}
 	var bound context.Context
-	guard, err := authz.Config{
+	guard, err := authz.NewGuard(authz.Config{
 		Tokens:        authz.Must(token.NewVerifier(signer.Issuer())),
 		Sessions:      onlySession{s},
 		Policy:        engine,
 		HideExistence: c.Config.HideExistence,
 		HideTypes:     c.Config.HideTypes,
 		Streams:       c.Config.Streams,
+		Tracer:        c.Config.Tracer,
 		Logger:        slog.New(slog.DiscardHandler),
 		Timeout:       30 * time.Second, // no outage of a busy machine
 		Observer: func(ctx context.Context, e authz.Event) {
@@ -100,14 +98,11 @@ func Request(t testing.TB, engine *policy.Engine, c Caller, r *http.Request) *ht
 				c.Config.Observer(ctx, e)
 			}
 		},
-	}.ToMiddleware()
+	})
 	if err != nil {
 		t.Fatalf("authztest: %v", err)
 	}
-	e := echo.New()
-	ec := e.NewContext(asked, httptest.NewRecorder())
-	ec.SetPath(asked.URL.Path)
-	_ = guard(func(echo.Context) error { return nil })(ec)
+	_ = guard.Serve(&exchange{r: asked, w: httptest.NewRecorder()})
 	if bound == nil {
 		t.Fatal("authztest: no decision was made")
 	}

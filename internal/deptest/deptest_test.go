@@ -45,7 +45,7 @@ var rules = []struct {
 		"a service without a near cache links none for its sessions"},
 	{"github.com/fsnotify", []string{"authz/policy/filepolicy"},
 		"a service that follows no folder links no watcher"},
-	{"github.com/labstack/echo", []string{"authz", "authz/authztest"},
+	{"github.com/labstack/echo", []string{"authz"},
 		"a door to another router is a file, not a copy"},
 	{module + "/internal/need", []string{testsOnly}, "it links package testing"},
 	{module + "/internal/leash", []string{testsOnly}, "no service starts processes"},
@@ -118,7 +118,6 @@ var leaves = []struct {
 // filesOnly are the imports that may appear only in files of some names, each with its reason.
 var filesOnly = []struct{ dir, imports, pattern, because string }{
 	{"authz", "github.com/labstack/echo", "echo*.go", "Echo is one thin layer: the guard, the config and what handlers call serve any router"},
-	{"authz/authztest", "github.com/labstack/echo", "as.go", "the suite attacks any http.Handler"},
 }
 
 // doorLines is how long a file of a door may be: what is longer decides something.
