@@ -35,7 +35,7 @@ func (w *world) route(method, path string, mw ...echo.MiddlewareFunc) {
 
 const stepUp = "insufficient-user-authentication"
 
-func TestRequireFresh(t *testing.T) {
+func TestRequireMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.route("GET", "/me", authz.RequireMaxAge(5*time.Minute))
