@@ -10,7 +10,7 @@ import (
 	"github.com/reevehq/reeve/middleware"
 )
 
-// Decider is what decides: a [policy.Engine], or another in its place, such as one that traces
+// Decider decides requests: a [policy.Engine], or a replacement, such as one that traces
 // the engine, that compares it with a second, or that asks the Casbin policy of an older service
 // (policy.FromIndex). Its methods are safe for concurrent use.
 //

@@ -84,7 +84,7 @@ func stubHandler(c echo.Context) error {
 
 // withTestRouter calls f for the default router and for each host that has its own, while
 // requests to that host find routes of the same methods and paths with handlers of ours.
-// It uses the one public place where a router can be exchanged and leaves it as it was.
+// It uses the one public map in which a router can be exchanged and leaves it as it was.
 func withTestRouter(e *echo.Echo, f func(testRouter, []Route)) {
 	// What a probe leaves in Echo's pool has room for the parameters of routes that are added
 	// later, or Echo would fail on them for having served before (labstack/echo#538).
@@ -242,7 +242,7 @@ func (s *sink) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// verdict says what is wrong with what the probe met.
+// verdict returns the fault that the probe found.
 func (p *probe) verdict(decider Decider) error {
 	switch {
 	case p.handled && p.gate == nil:
@@ -304,7 +304,7 @@ func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 var assets = []string{".js", ".css", ".png", ".ico", ".html", ".json"}
 
 // verifyOrder says whether the gate sees a request before it is routed, or with another
-// method or host than it was routed by. In place of the service's routes testRouter some that
+// method or host than it was routed by. The service's routes are replaced by some that
 // differ in the name of a parameter, which tells by what the router chose.
 func (s testRouter) verifyOrder(word string, decider Decider) (err error) {
 	live, other := s.e.Routers(), spareHost()

@@ -33,7 +33,7 @@ type lifetime struct {
 
 	caller *Caller
 	writer http.ResponseWriter
-	route  policy.Request // what is decided again; its subject is that of the moment
+	route  policy.Request // decided again for streams, with the subject of that moment
 	token  time.Time      // the token's expiry
 	since  time.Time      // when the session was loaded
 
@@ -46,7 +46,7 @@ type lifetime struct {
 	conn  *hijacked // that the handler took over, until it is closed
 }
 
-// begin prepares l for a request, before it is decided on. route is what is decided again.
+// begin prepares l for a request, before it is decided on. route is decided again for streams.
 func (l *lifetime) begin(c *Caller, token time.Time, route policy.Request) {
 	l.caller, l.token, l.route = c, token, route
 }

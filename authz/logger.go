@@ -14,7 +14,7 @@ import (
 	"github.com/reevehq/reeve/middleware"
 )
 
-// Limits of what is logged of refusals, which strangers can cause at any rate.
+// Limits of the log of refusals, which anonymous clients can cause at any rate.
 const (
 	logPerSecond = 10
 	maxCause     = 300 // bytes
@@ -94,7 +94,7 @@ type refusal struct {
 
 func (r *refusal) Unwrap() error { return r.error }
 
-// why says which rule refused, by its place.
+// why names the rule that refused, by file and line.
 func (r *refusal) why() string {
 	what := "the route"
 	if r.kind != "" || r.action != "" {
@@ -164,7 +164,7 @@ func plain(s string) string {
 	return strings.Join(words, " ")
 }
 
-// masked stands for what is cut out.
+// masked stands for text that is cut out.
 const masked = "(…)"
 
 // readable reports whether w is a word that people write, and no id, digest or token.

@@ -52,8 +52,8 @@ func WarnUnrouted(warn func(policy.Rule)) VerifyOption {
 }
 
 // OpenRoutes lists the routes that are open to everyone by a [Decider] whose rules cannot be
-// listed, as "GET /health" or "GET //api.example.com/health". Whoever reads the list sees what
-// the service has decided to show: each entry has to be a route of the service. Without it, such
+// listed, as "GET /health" or "GET //api.example.com/health". The list shows a reviewer
+// all that is open: each entry has to be a route of the service. Without it, such
 // a Decider is an error; an empty list says that no route is open.
 func OpenRoutes(routes ...string) VerifyOption {
 	return func(v *verification) { v.open, v.opens = routes, true }

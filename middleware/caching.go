@@ -13,7 +13,7 @@ const PrivateNoStore = "private, no-store"
 
 // KeepPrivate completes the headers of an answer to a signed-in caller, just before they are
 // written: where no Cache-Control is set, that is [PrivateNoStore]. One that a handler has
-// set stays as it is, and takes the place of PrivateNoStore where both are there. A handler
+// set stays as it is, and replaces PrivateNoStore where both are there. A handler
 // that wants none at all sets h["Cache-Control"] to nil.
 func KeepPrivate(h http.Header) {
 	values, set := h["Cache-Control"]

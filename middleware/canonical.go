@@ -61,7 +61,7 @@ func sentPath(r *http.Request) (string, bool) {
 // neither empty (but the last) nor made of dots alone, in the characters of RFC 3986 §3.3
 // without ';', decoding to UTF-8. Escapes are for bytes that cannot change the path's
 // structure and are not unreserved; those of ':', '@' and their like, which clients write
-// either way (RFC 3986 §2.2), are one path once settlePath has decoded them.
+// either way (RFC 3986 §2.2), are one path once [Match] has decoded them.
 func checkPath(p string) error {
 	if p == "" || p[0] != '/' {
 		return fmt.Errorf("%w: the path does not begin with a slash", ErrAmbiguousRequest)

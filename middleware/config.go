@@ -46,8 +46,8 @@ type AuthenticatorConfig struct {
 	Timeout time.Duration
 
 	// MaxVerifications is how many tokens are verified at once, and how many DPoP proofs
-	// beside them. The others wait for a slot until the queue timeout, which is what is left of
-	// Timeout, and fail with [ErrOverloaded]; beyond some 8,000 waiters more are refused at
+	// beside them. The others wait for a slot until the queue timeout, the rest of Timeout,
+	// and fail with [ErrOverloaded]; beyond some 8,000 waiters more are refused at
 	// once. The session stays valid; the client may retry.
 	//
 	// What an unverified token claims an attacker has chosen, so slots are shared by client

@@ -81,8 +81,8 @@ func (a *Authenticator) proveBound(ctx context.Context, x *exchange, raw string,
 // refresh their tokens; such a request carries no access token, and its proof is for none
 // (RFC 9449 §5). Errors are answered by the middleware when a handler returns them.
 //
-// It writes the proof to the Replay store, so a handler calls it when it knows who asks. Where
-// strangers can call it all the same, each client is bounded and throttled: an address, as
+// It writes the proof to the Replay store, so a handler calls it after it has authenticated the
+// user. Where anonymous clients can call it all the same, each is bounded and throttled: an address, as
 // authz.Caller.Address says it, or a /64 of IPv6, has 100 at once and then 20 in a second, on
 // each instance. One that comes earlier waits for its turn, up to 200 ms, and otherwise gets
 // [ErrOverloaded] before its proof is looked at. Outside of the middleware, the address is that

@@ -28,7 +28,7 @@ type Refresher interface {
 // the session, since the token is then in the hands of somebody else, and is
 // [session.ErrRefreshInvalid]. A proof that is not good, or was used before, is refused before
 // the token is looked at, and ends nothing. It is marked as used only when the token was good,
-// so that strangers write nothing to the store. Refreshes with a proof that are refused are
+// so that anonymous clients write nothing to the store. Refreshes with a proof that are refused are
 // paced for each client as [DPoP.Bind] is; those of good tokens are neither counted nor slowed,
 // unless others of the same address use up its turns.
 func (d *DPoP) ExchangeRefresh(w http.ResponseWriter, r *http.Request, sessions Refresher, raw string) (session.Session, session.RefreshToken, error) {

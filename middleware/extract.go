@@ -56,7 +56,7 @@ func extract(r *http.Request, cookie string, dpop bool) (credential, error) {
 	if !header.IsZero() && tokenInQuery(r) {
 		return credential{}, fmt.Errorf("%w: a token in the header and one in the query", ErrInvalidRequest)
 	}
-	// Whoever stands in front may take a token that is not for us, so it counts beside another.
+	// A proxy in front may use a token that this service ignores, so it counts beside another.
 	ours := header
 	if header.dpop && !dpop {
 		ours = credential{}

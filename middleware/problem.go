@@ -1,4 +1,4 @@
-// Package middleware establishes who is asking and for which tenant: it reads one
+// Package middleware authenticates requests and binds them to a tenant: it reads one
 // credential from a request whose meaning is beyond doubt, verifies it, loads the
 // session and confirms the tenant. What the caller may do is decided above, in authz,
 // which most services use instead of this package.
@@ -27,8 +27,8 @@ var (
 	// ErrInvalidValue means that the caller is known and sent a value that cannot be used,
 	// such as text that is too long, or a token which is not the request's own.
 	ErrInvalidValue = errors.New("middleware: invalid value in request")
-	// ErrInvalidCredential means that the session of the request's own credential is gone.
-	// It is what is said of that session alone: of another one, session.ErrNotFound is.
+	// ErrInvalidCredential means that the session of the request's own credential is gone. For
+	// any other session the error is session.ErrNotFound.
 	ErrInvalidCredential = errors.New("middleware: the request's session is gone")
 	// ErrAuthenticationRequired means that an anonymous caller asked for something that needs
 	// a signed-in caller.

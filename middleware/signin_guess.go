@@ -53,7 +53,7 @@ func (l *SignInLimit) early(g guesser, now time.Time) bool {
 	if now.Sub(pair.last) < pair.delay() {
 		return true
 	}
-	// Who was right before is not shut out by strangers, but guesses no more than others.
+	// A client that was right before is not shut out by others, but guesses no more than they.
 	if at, ok := l.known.find(g); ok && now.Sub(at) < knownKept && pair.wrong < freeGuesses {
 		return false
 	}

@@ -16,8 +16,8 @@ import (
 // SignInConfig says how much of the processor sign-ins may take. The zero value is right for
 // password hashes that take 50 ms to 500 ms.
 type SignInConfig struct {
-	// Hashes is how many passwords are hashed at once. A hash keeps one processor busy, so
-	// what is left over is what signed-in users are served by. Default: one less than
+	// Hashes is how many passwords are hashed at once. A hash keeps one processor busy, and
+	// the others serve signed-in users. Default: one less than
 	// GOMAXPROCS, and at least one.
 	Hashes int
 
@@ -52,10 +52,10 @@ var (
 	errSignInEnded = fmt.Errorf("middleware: the sign-in ended before its turn: %w", ErrUnavailable)
 )
 
-// SignInLimit bounds and throttles the hashing of passwords. Sign-in is the one request that a
-// stranger can make expensive: a good password hash takes a tenth of a second of a
-// processor, and forty connections that guess passwords take all of it from everybody who is
-// signed in. A handler that signs users in lets the limit call its hash:
+// SignInLimit bounds and throttles the hashing of passwords. Sign-in is the one request that an
+// anonymous client can make expensive: a good password hash takes a tenth of a second of a
+// processor, and forty connections that guess passwords take all of it from signed-in
+// users. A handler that signs users in lets the limit call its hash:
 //
 //	ok, err := limit.Check(ctx, client, tenant+"/"+user, func() bool { return account.Matches(password) })
 //	if err != nil {
@@ -130,7 +130,7 @@ func NewSignInLimit(cfg SignInConfig) (*SignInLimit, error) {
 // answer depends on that.
 //
 // After five wrong passwords of one client for one account the next has to wait a second, and
-// then twice as long each time, up to 30 s. Whoever guesses, an account that has had 20 wrong
+// then twice as long each time, up to 30 s. Whichever client guesses, an account that has had 20 wrong
 // passwords in a row has one attempt each second. An attempt that comes too early is refused
 // without being hashed, and does not count. A right password ends both, and so do fifteen
 // minutes without an attempt. A client that was right about an account within 30 days waits

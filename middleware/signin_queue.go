@@ -105,9 +105,9 @@ func (l *SignInLimit) forget(g guesser) {
 	l.next(g)
 }
 
-// next takes the turn of g back and hands out what is free: to the client that has the
-// fewest turns now, and among equals to the one whose last is longest ago. Who has come too
-// early by then is told so. The lock is held.
+// next takes the turn of g back and hands out free turns: to the client that has the fewest turns
+// now, and among equals to the one whose last is longest ago. Attempts that have come too early
+// by then are refused. The lock is held.
 func (l *SignInLimit) next(g guesser) {
 	l.free++
 	if l.running[g.client]--; l.running[g.client] == 0 {
@@ -126,7 +126,7 @@ func (l *SignInLimit) next(g guesser) {
 	}
 }
 
-// first returns who is next among those who wait.
+// first returns the index of the next waiter.
 func (l *SignInLimit) first() int {
 	best := 0
 	for i, w := range l.waiting {

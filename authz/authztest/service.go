@@ -27,10 +27,10 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// Service is what is attacked. Every field is required.
+// Service is the service to attack. Every field is required.
 type Service struct {
-	// Handler is the service with all its middleware, as it is served: usually the
-	// *echo.Echo.
+	// Handler is the service with all its middleware, as it is served: the *echo.Echo or the
+	// *httpauthz.Mux.
 	Handler http.Handler
 
 	// Method and Path are a request that needs a caller, that a good token's caller may

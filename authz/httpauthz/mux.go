@@ -87,7 +87,7 @@ func (m *Mux) Handle(pattern string, h http.Handler, require ...authz.Requiremen
 	}, require...)
 }
 
-// Routes returns what is registered, as rules name it.
+// Routes returns the registered routes, as rules name them.
 func (m *Mux) Routes() []authz.Route {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -120,7 +120,7 @@ func (m *Mux) serve(x *exchange) {
 	answerError(x.w, err)
 }
 
-// route is what is registered for a pattern.
+// route is the handler that net/http has for a pattern.
 type route struct {
 	mux     *Mux
 	object  string

@@ -182,6 +182,38 @@ func TestListedFoldersExist(t *testing.T) {
 	}
 }
 
+// unlinked are libraries that a folder links in no way, also not by the folders that it imports.
+var unlinked = []struct{ dir, imports, because string }{
+	{"middleware", "github.com/labstack/echo", "it serves any router"},
+	{"middleware", "github.com/casbin", "it decides nothing"},
+	{"middleware", "github.com/redis/go-redis", "the store is the service's choice"},
+	{"internal/fairlimit", "github.com/", "it is the standard library alone"},
+}
+
+// TestNothingIsLinkedByADetour follows imports as far as they go.
+func TestNothingIsLinkedByADetour(t *testing.T) {
+	imports := map[string][]string{}
+	for _, f := range sources(t) {
+		imports[f.dir] = append(imports[f.dir], f.imports...)
+	}
+	for _, r := range unlinked {
+		seen, queue := map[string]bool{r.dir: true}, []string{r.dir}
+		for len(queue) > 0 {
+			dir := queue[0]
+			queue = queue[1:]
+			for _, imp := range imports[dir] {
+				own, ours := strings.CutPrefix(imp, module+"/")
+				switch {
+				case ours && !seen[own]:
+					seen[own], queue = true, append(queue, own)
+				case !ours && (within(imp, r.imports) || strings.HasSuffix(r.imports, "/") && strings.HasPrefix(imp, r.imports)):
+					t.Errorf("%s links %s by %s: %s", r.dir, imp, dir, r.because)
+				}
+			}
+		}
+	}
+}
+
 // TestADoorIsAFile: a file of a door that grows beyond a screen or four is a second guard.
 func TestADoorIsAFile(t *testing.T) {
 	for _, f := range []string{"authz/echo.go", "authz/httpauthz/mux.go", "authz/httpauthz/exchange.go"} {
