@@ -84,7 +84,7 @@ func NewLogoutHandler(cfg LogoutConfig) (*LogoutHandler, error) {
 		problems = append(problems, errors.New("Replay: required, for example the Replay of a redisstore.Store"))
 	}
 	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("authz: invalid logout config: %w", err)
+		return nil, fmt.Errorf("authz: invalid config: %w", err)
 	}
 	return &LogoutHandler{cfg, tokens}, nil
 }

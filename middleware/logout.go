@@ -50,7 +50,7 @@ func NewLogoutAuthenticator(cfg LogoutAuthenticatorConfig) (*LogoutAuthenticator
 		problems = append(problems, fmt.Errorf("MaxVerifications: %d, at least 1 is needed", cfg.MaxVerifications))
 	}
 	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("middleware: invalid logout config: %w", err)
+		return nil, fmt.Errorf("middleware: invalid config: %w", err)
 	}
 	return &LogoutAuthenticator{
 		tokens:  cfg.Tokens,

@@ -33,7 +33,7 @@ const maxHops = 16
 func NewProxies(header string, trusted ...netip.Prefix) (*Proxies, error) {
 	p := &Proxies{header, slices.Clone(trusted)}
 	if err := p.validate(); err != nil {
-		return nil, fmt.Errorf("middleware: invalid proxies: %w", err)
+		return nil, fmt.Errorf("middleware: invalid config: %w", err)
 	}
 	return p, nil
 }

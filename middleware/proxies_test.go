@@ -82,7 +82,7 @@ func TestProxiesThatCannotBeMeantAreRefused(t *testing.T) {
 	wide := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"), netip.MustParsePrefix("10.1.2.3/8"), {}, netip.MustParsePrefix("::ffff:10.0.0.0/104")}
 	_, err := middleware.NewProxies("X_Forwarded_For", wide...)
 	want := []string{
-		"middleware: invalid proxies: trusted[0]: 0.0.0.0/0 is not the prefix of a network", "trusted[1]: ::/0 is not the prefix of a network",
+		"middleware: invalid config: trusted[0]: 0.0.0.0/0 is not the prefix of a network", "trusted[1]: ::/0 is not the prefix of a network",
 		"trusted[2]: 10.1.2.3/8 is not the prefix of a network", "trusted[3]: invalid Prefix is not the prefix of a network",
 		"trusted[4]: ::ffff:10.0.0.0/104 is not the prefix of a network", "header: a name of letters, digits and '-' is required",
 	}

@@ -108,7 +108,7 @@ func NewSignInLimit(cfg SignInConfig) (*SignInLimit, error) {
 		problems = append(problems, fmt.Errorf("Queue: %d is not between 1 and %d", cfg.Queue, maxSignInQueue))
 	}
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("middleware: invalid sign-in config: %w", errors.Join(problems...))
+		return nil, fmt.Errorf("middleware: invalid config: %w", errors.Join(problems...))
 	}
 	return &SignInLimit{
 		wait: cfg.Wait, queue: cfg.Queue, free: cfg.Hashes,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/authz/httpauthz"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
 	"github.com/reevehq/reeve/authz/policy/condition"
@@ -64,6 +65,8 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.Routes](),
 	reflect.TypeFor[middleware.Tracer](),
 	reflect.TypeFor[authz.StreamGuard](),
+	reflect.TypeFor[httpauthz.HandlerFunc](),
+	reflect.TypeFor[httpauthz.Mux](),
 	reflect.TypeFor[authztest.Caller](),
 	reflect.TypeFor[authztest.Options](),
 	reflect.TypeFor[authztest.Peer](),
