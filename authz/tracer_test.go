@@ -98,7 +98,7 @@ func TestATracerIsToldOfEachStage(t *testing.T) {
 			if strings.HasSuffix(row.started, "check") && !slices.Contains(s.nested, "handler>check") {
 				t.Errorf("a check is not within its handler: %q", s.nested)
 			}
-			for _, secret := range []string{bearer, of.ID.Reveal(), "alice", "acme", "hunter2", of.ID.Digest()} {
+			for _, secret := range []string{bearer, of.ID.Reveal(), "alice", "acme", "hunter2", of.ID.Fingerprint()} {
 				if strings.Contains(s.data, secret) {
 					t.Errorf("a tracer is told %q: %s", secret, s.data)
 				}

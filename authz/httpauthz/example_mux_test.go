@@ -25,7 +25,7 @@ func ExampleNewMux() {
 		fmt.Println(err)
 		return
 	}
-	sessions, err := session.NewManager(memstore.New(), session.Options{Key: session.NewSecretKey([]byte("for an example alone, 32 bytes!!"))})
+	sessions, err := session.NewManager(memstore.New(), session.Config{Key: session.NewSecretKey([]byte("for an example alone, 32 bytes!!"))})
 	if err != nil {
 		fmt.Println(err)
 		return

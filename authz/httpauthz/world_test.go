@@ -94,7 +94,7 @@ func newWorld(t testing.TB, change ...func(*authz.Config)) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, store: &flakyStore{Store: memstore.New()}, engine: loadEngine(t, rules), key: session.NewPrivateKey(private)}
-	w.manager, err = session.NewManager(w.store, session.Options{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
+	w.manager, err = session.NewManager(w.store, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func newWorld(t testing.TB, change ...func(*authz.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := token.NewVerifier(w.signer.Trust())
+	verifier, err := token.NewVerifier(w.signer.Issuer())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func (w *world) routes() {
 
 func (w *world) login(roles ...string) (string, session.Session) {
 	w.t.Helper()
-	s, _, err := w.manager.Create(context.Background(), session.New{Tenant: acme, User: alice, Roles: session.MustRoles(roles...)})
+	s, _, err := w.manager.Create(context.Background(), session.SignIn{Tenant: acme, User: alice, Roles: session.MustRoles(roles...)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func ask(h http.Handler, method, target string, header http.Header) *httptest.Re
 
 func (w *world) verifier() *token.Verifier {
 	w.t.Helper()
-	v, err := token.NewVerifier(w.signer.Trust())
+	v, err := token.NewVerifier(w.signer.Issuer())
 	if err != nil {
 		w.t.Fatal(err)
 	}

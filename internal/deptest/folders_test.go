@@ -25,6 +25,15 @@ func TestEveryFolderThatARuleNamesIsThere(t *testing.T) {
 	for _, r := range leaves {
 		named["leaves"] = append(append(named["leaves"], r.dir), r.may...)
 	}
+	for _, r := range standardImports {
+		named["standardImports"] = append(named["standardImports"], r.dir)
+	}
+	for _, r := range filesOnly {
+		named["filesOnly"] = append(named["filesOnly"], r.dir)
+	}
+	for _, r := range unlinked {
+		named["unlinked"] = append(named["unlinked"], r.dir)
+	}
 	for _, e := range throughLibraries {
 		named["throughLibraries"] = append(named["throughLibraries"], e.dir)
 	}
