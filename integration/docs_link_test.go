@@ -101,7 +101,7 @@ func anchorOf(heading string) string {
 func TestEverySymbolOfThePagesExists(t *testing.T) {
 	folders := map[string]string{}
 	for _, dir := range []string{
-		"authz", "authz/authztest", "authz/policy", "authz/policy/casbinindex", "authz/policy/filepolicy", "authz/policy/policytest", "authz/policy/redispolicy", "middleware",
+		"authz", "authz/authztest", "authz/httpauthz", "authz/policy", "authz/policy/casbinindex", "authz/policy/condition", "authz/policy/filepolicy", "authz/policy/policytest", "authz/policy/redispolicy", "middleware",
 		"session", "session/cachestore", "session/memstore", "session/redisstore", "session/sessiontest", "session/token", "session/token/jwks", "tenant",
 	} {
 		folders[path.Base(dir)] = dir

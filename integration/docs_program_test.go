@@ -26,6 +26,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/authz/httpauthz"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
@@ -49,6 +50,7 @@ var (
 	_ time.Duration
 	_ redispolicy.Publication
 	_ casbinindex.Plan
+	_ httpauthz.Mux
 	_ filepolicy.Stats
 	_ cachestore.Stats
 	_ jwks.Config
