@@ -18,7 +18,7 @@ const maxTimeout = 30 * time.Second
 // AuthenticatorConfig configures an [Authenticator]. Tokens and Sessions are required.
 type AuthenticatorConfig struct {
 	// Tokens verifies tokens. Required: a [token.Verifier]. A Verifier that also has the
-	// method Recall of a token.Verifier is asked by it first: a token that is already cached
+	// method Cached of a token.Verifier is asked by it first: a token that is already cached
 	// needs no slot, so signed-in callers do not queue behind unknown tokens.
 	Tokens Verifier
 

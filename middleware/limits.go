@@ -63,6 +63,8 @@ type cachedVerifier interface {
 	Cached(raw string) (*token.Verified, bool)
 }
 
+var _ cachedVerifier = (*token.Verifier)(nil)
+
 // verify verifies a token within the limits.
 func (a *Authenticator) verify(ctx context.Context, client netip.Prefix, raw string) (verified *token.Verified, err error) {
 	err = trace(ctx, a.tracer, StageVerify, func(ctx context.Context) error {

@@ -83,6 +83,3 @@ func (o Op) Complement() Op {
 
 // isOrder reports whether the operator compares two values of one kind.
 func (o Op) isOrder() bool { return o >= OpEqual && o <= OpGreaterEqual }
-
-// isComplement reports whether the operator stands in literals only.
-func (o Op) isComplement() bool { return o >= OpNotIs }
