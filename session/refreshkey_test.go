@@ -80,8 +80,8 @@ func TestAuthenticNonsenseIsRefused(t *testing.T) {
 		"no user":                   func(p []byte) []byte { return p[:len(p)-len("alice")] },
 		"no tenant":                 func(p []byte) []byte { p[refreshFixed-1] = 0; return p },
 		"a tenant beyond the end":   func(p []byte) []byte { p[refreshFixed-1] = 255; return p },
-		"a tenant that is no id":    func(p []byte) []byte { p[refreshFixed] = 'A'; return p },
-		"a user that is no id":      func(p []byte) []byte { p[len(p)-1] = ':'; return p },
+		"a tenant that is no id":    func(p []byte) []byte { p[refreshFixed] = '.'; return p },
+		"a user that is no id":      func(p []byte) []byte { p[len(p)-1] = ' '; return p },
 		"all after the fixed part":  func(p []byte) []byte { return p[:refreshFixed] },
 		"a tenant longer by a byte": func(p []byte) []byte { p[refreshFixed-1] = 9; return p },
 	} {

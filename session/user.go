@@ -3,7 +3,6 @@ package session
 import (
 	"fmt"
 	"log/slog"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/reevehq/reeve/internal/invisible"
@@ -17,11 +16,12 @@ const MaxUserIDLength = 255
 // no exported fields: only [ParseUserID] makes one. The zero UserID names nobody.
 type UserID struct{ name string }
 
-// ParseUserID returns the user that s names, or an error wrapping [ErrInvalidID]. It
-// refuses the empty string, more than [MaxUserIDLength] bytes, invalid UTF-8, characters that
-// show nothing or a blank (spaces, controls, Hangul fillers, variation selectors and all that
-// Unicode lists as ignorable), a combining mark at the start, and each of { } : * ? — they mean something to Redis keys,
-// patterns or policy names.
+// ParseUserID returns the user that s names, or an error wrapping [ErrInvalidID]. Ids are as
+// identity providers make them: "alice", "auth0|5f7c", "f:9b1d:bob",
+// "system:serviceaccount:prod:billing", "spiffe://example.org/billing". It refuses the empty
+// string, more than [MaxUserIDLength] bytes, invalid UTF-8, characters that show nothing or a
+// blank (spaces, controls, Hangul fillers, variation selectors and all that Unicode lists as
+// ignorable) and a combining mark at the start. Nothing is folded.
 func ParseUserID(s string) (UserID, error) {
 	switch {
 	case s == "":
@@ -32,7 +32,7 @@ func ParseUserID(s string) (UserID, error) {
 		return UserID{}, fmt.Errorf("%w: user: not UTF-8", ErrInvalidID)
 	}
 	for _, r := range s {
-		if strings.ContainsRune("{}:*?", r) || invisible.Is(r) {
+		if invisible.Is(r) {
 			return UserID{}, fmt.Errorf("%w: user: %+q is not allowed", ErrInvalidID, r)
 		}
 	}

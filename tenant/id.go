@@ -25,7 +25,7 @@ import (
 )
 
 // MaxIDLength is the longest tenant id in bytes. It fits a DNS label, so that a
-// tenant can always be a subdomain.
+// tenant in lower case without '_' can always be a subdomain.
 const MaxIDLength = 63
 
 // ErrInvalidID is returned by [Parse] for text that cannot name a tenant.
@@ -34,10 +34,13 @@ var ErrInvalidID = errors.New("tenant: invalid id")
 // ID names one tenant. It has no exported fields: only [Parse] makes one, so every
 // ID but the zero one is valid. IDs are comparable and safe for concurrent use.
 //
-// The alphabet is lower-case letters, digits, '-' and '_', and the first byte is a
-// letter or a digit. Upper case, other scripts and punctuation are refused rather
-// than folded: two ids that look alike must not be one tenant, and no id may carry
-// a byte that means something to a Redis key, an access list or a file path.
+// The alphabet is ASCII letters, digits, '-' and '_', and the first byte is a letter or a
+// digit. Nothing is folded: identity providers make ids such as org_9ybsU1dN2dKfDkBi, and
+// two that differ by case alone are two customers. Where ids become names of files,
+// [ID.FileName] keeps them apart; a service gives its own tenants ids in lower case. Other
+// scripts and punctuation are refused: two ids that look alike must not be one tenant, and no
+// id may carry a byte that means something to a Redis key, an access list or a file path. For
+// names of another alphabet there is [Encode].
 type ID struct{ name string }
 
 // Parse returns the tenant that s names, or an error wrapping [ErrInvalidID].
@@ -62,19 +65,17 @@ func misplaced(s string, i int) string {
 	c, _ := utf8.DecodeRuneInString(s[i:])
 	like, alike := hint.ASCII(c)
 	switch {
-	case 'A' <= s[i] && s[i] <= 'Z':
-		return at + ": tenants are in lower case"
 	case s[i] == '-' || s[i] == '_':
 		return at + ": a tenant begins with a letter or a digit"
 	case alike:
-		return at + " looks like " + string(rune(like)) + ": only a-z, 0-9, - and _ are allowed"
+		return at + " looks like " + string(rune(like)) + ": only letters, digits, - and _ are allowed"
 	}
-	return at + ": only a-z, 0-9, - and _ are allowed"
+	return at + ": only letters, digits, - and _ are allowed"
 }
 
 func allowed(b byte, first bool) bool {
 	switch {
-	case 'a' <= b && b <= 'z', '0' <= b && b <= '9':
+	case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
 		return true
 	case b == '-' || b == '_':
 		return !first

@@ -12,7 +12,7 @@ import (
 // was refused. What is found there has had its signature and its claims verified; all
 // that can change since is looked at again ([accepted.stands]): the issuer's entry and the
 // key themselves, so there is no revision of them that somebody could forget to count. The
-// nil memory is empty.
+// nil cache is empty.
 type cache struct {
 	tokens *otter.Cache[digest, *accepted]
 }
@@ -61,8 +61,8 @@ func (m *cache) forget(d digest) { m.tokens.Invalidate(d) }
 // and claims being read again: the issuer's entry is the same, its source still gives the
 // same key for it, and its time has not passed. An error is the token's answer; false
 // means that it has to be verified anew.
-func (a *accepted) stands(ctx context.Context, issuers map[string]*Issuer, now time.Time) (bool, error) {
-	if issuers[a.issuer.Name] != a.issuer {
+func (a *accepted) stands(ctx context.Context, v *Verifier, now time.Time) (bool, error) {
+	if !v.trusts(a.issuer) {
 		return false, nil
 	}
 	key, err := a.issuer.key(ctx, header{keyID: a.key.ID(), algorithm: a.key.Algorithm()})
@@ -72,7 +72,7 @@ func (a *accepted) stands(ctx context.Context, issuers map[string]*Issuer, now t
 	if !key.same(a.key) {
 		return false, nil
 	}
-	if err := a.times.check(a.issuer.Leeway, now); err != nil {
+	if err := a.times.check(a.issuer.Leeway, a.issuer.ahead(), now); err != nil {
 		return false, err
 	}
 	return true, nil

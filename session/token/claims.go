@@ -129,7 +129,11 @@ func readDate(r reader) (int64, error) {
 	if tok.Kind() != '0' {
 		return absent, notNumber
 	}
-	text := tok.String()
+	return parseDate(tok.String())
+}
+
+// parseDate is readDate for a number as it is written.
+func parseDate(text string) (int64, error) {
 	seconds, err := strconv.ParseFloat(text, 64)
 	if err != nil || strings.HasPrefix(text, "-") || seconds > lastSecond {
 		return absent, tooLarge
@@ -155,7 +159,7 @@ func (c *claims) check(i *Issuer, typ string, now time.Time) error {
 	if !c.audience {
 		return refusal("claims: aud does not name this service")
 	}
-	if err := c.times.accept(i.Leeway, i.MaxLifetime, now); err != nil {
+	if err := c.times.accept(i.Leeway, i.ahead(), i.MaxLifetime, now); err != nil {
 		return err
 	}
 	if trimApplication(typ) == "at+jwt" && (c.tokenID == "" || c.clientID == "") {
@@ -169,14 +173,14 @@ func (c *claims) check(i *Issuer, typ string, now time.Time) error {
 }
 
 // accept holds the times of a new token against the clock and one another.
-func (t times) accept(leeway, longest time.Duration, now time.Time) error {
+func (t times) accept(leeway, ahead, longest time.Duration, now time.Time) error {
 	switch {
 	case t.expires == absent:
 		return refusal("claims: exp is missing")
 	case t.issued == absent:
 		return refusal("claims: iat is missing")
 	}
-	if err := t.check(leeway, now); err != nil {
+	if err := t.check(leeway, ahead, now); err != nil {
 		return err
 	}
 	switch {
@@ -190,15 +194,24 @@ func (t times) accept(leeway, longest time.Duration, now time.Time) error {
 	return nil
 }
 
-// check holds the times against the clock. exp and iat are present.
-func (t times) check(leeway time.Duration, now time.Time) error {
-	leeway = max(leeway, 0)
+// ahead is how far the issuer's iat may be ahead of our clock.
+func (i *Issuer) ahead() time.Duration {
+	if i.Foreign != nil {
+		return min(i.Leeway, foreignAhead)
+	}
+	return i.Leeway
+}
+
+// check holds the times against the clock, of which iat may be ahead by less than the rest.
+// exp and iat are present.
+func (t times) check(leeway, ahead time.Duration, now time.Time) error {
+	leeway, ahead = max(leeway, 0), max(ahead, 0)
 	switch {
 	case !now.Before(time.Unix(t.expires, 0).Add(leeway)):
 		return refusal("expired")
 	case t.notBefore != absent && now.Add(leeway).Before(time.Unix(t.notBefore, 0)):
 		return refusal("not valid yet")
-	case now.Add(leeway).Before(time.Unix(t.issued, 0)):
+	case now.Add(ahead).Before(time.Unix(t.issued, 0)):
 		return refusal("issued in the future")
 	}
 	return nil
@@ -208,7 +221,7 @@ func (t times) check(leeway time.Duration, now time.Time) error {
 func (c *claims) ref(i *Issuer) (session.Ref, error) {
 	user, err := session.ParseUserID(c.user)
 	if err != nil {
-		return session.Ref{}, refusal("claims: " + absentOr(c.user, "sub", "not a user id, which has at most 255 bytes, no space and none of { } : * ?"))
+		return session.Ref{}, refusal("claims: " + absentOr(c.user, "sub", "not a user id, which has at most 255 bytes that print and no space"))
 	}
 	t, err := boundTenant(i, i.Tenant, c.tenantID, c.hasTenantID)
 	if err != nil {
@@ -229,7 +242,7 @@ func boundTenant(i *Issuer, only tenant.ID, name string, named bool) (tenant.ID,
 	}
 	t, err := tenant.Parse(name)
 	if err != nil {
-		return tenant.ID{}, refusal("claims: " + absentOr(name, "the tenant", "not a tenant id, which has 1 to 63 of a-z, 0-9, - and _") + claimed(i.TenantClaim))
+		return tenant.ID{}, refusal("claims: " + absentOr(name, "the tenant", "not a tenant id, which has 1 to 63 letters, digits, - and _") + claimed(i.TenantClaim))
 	}
 	if !only.IsZero() && t != only {
 		return tenant.ID{}, refusal("claims: the tenant is not the issuer's")

@@ -5,10 +5,24 @@ import (
 	"strings"
 )
 
-// MaxLength is the longest token that is looked at, in bytes. It is checked before
+// MaxLength is the longest token that is looked at, in bytes, where no issuer asks for more. It is checked before
 // anything else: CVE-2025-30204 and golang-jwt's 62 ms on 8 MB both begin with a parser
 // that looks first and counts later.
+//
+// An [Issuer] may ask for more, of which the largest is the limit of a [Verifier], since nobody
+// knows the issuer before: up to LongestMaxLength.
 const MaxLength = 8 << 10
+
+// LongestMaxLength is the most that an issuer may ask for.
+const LongestMaxLength = 16 << 10
+
+// tooLong is the refusal of a text that is longer than limit.
+func tooLong(limit int) error {
+	if limit == MaxLength {
+		return refusal("longer than 8 KiB")
+	}
+	return refusal("longer than the MaxLength of every issuer")
+}
 
 // strictBase64 refuses set spare bits (RFC 4648 §3.5), so that one token has one text.
 var strictBase64 = base64.RawURLEncoding.Strict()
@@ -19,12 +33,12 @@ type compact struct {
 	signed                     string // what the signature is over
 }
 
-func splitCompact(raw string) (compact, error) {
+func splitCompact(raw string, limit int) (compact, error) {
 	if raw == "" {
 		return compact{}, refusal("empty")
 	}
-	if len(raw) > MaxLength {
-		return compact{}, refusal("longer than 8 KiB")
+	if len(raw) > limit {
+		return compact{}, tooLong(limit)
 	}
 	// Go's base64 decoder skips CR and LF, strict or not, so the alphabet is checked here.
 	for i := range len(raw) {

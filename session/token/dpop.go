@@ -189,7 +189,7 @@ func (v *DPoPVerifier) Verify(raw string, r DPoPRequest) (*DPoPProof, error) {
 	if len(raw) > MaxProofLength {
 		return nil, proofRefusal("longer than 4 KiB")
 	}
-	c, err := splitCompact(raw)
+	c, err := splitCompact(raw, MaxLength)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInvalidProof, err)
 	}

@@ -6,11 +6,11 @@ import "context"
 // strict header, the choice of a key by kid and alg, and the signature. typ and claims,
 // which are Reeve's to ask for and no part of a JWS, are not looked at.
 func VerifyJWS(keys KeySource, raw string) error {
-	c, err := splitCompact(raw)
+	c, err := splitCompact(raw, MaxLength)
 	if err != nil {
 		return err
 	}
-	h, err := parseHeader(c.header)
+	h, err := parseHeader(c.header, false)
 	if err != nil {
 		return err
 	}

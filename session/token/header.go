@@ -5,6 +5,7 @@ type header struct {
 	algorithm Algorithm // canonical
 	keyID     string
 	typ       string // in lower case, "" when there is none
+	jku       bool   // there is one, which was skipped
 }
 
 // refusedMember reports whether a header with the member is refused, whatever its value is.
@@ -21,9 +22,10 @@ func refusedMember(name string) bool {
 // readHeader reads a JOSE header strictly. Members that it does not know are ignored, as
 // RFC 7515 §4 demands, but for those of refusedMember. What is ignored is checked to be
 // strict JSON all the same. A typ is not demanded here: which are accepted depends on the
-// kind of token and its issuer.
-func readHeader(data []byte) (header, error) {
-	h, err := parseHeader(data)
+// kind of token and its issuer. With jku the member of that name is noted and left to the
+// issuer's entry.
+func readHeader(data []byte, jku bool) (header, error) {
+	h, err := parseHeader(data, jku)
 	switch {
 	case err != nil:
 		return header{}, refusal("header: " + err.Error())
@@ -35,7 +37,7 @@ func readHeader(data []byte) (header, error) {
 	return h, nil
 }
 
-func parseHeader(data []byte) (h header, err error) {
+func parseHeader(data []byte, jku bool) (h header, err error) {
 	err = readObject(data, func(r reader, name string) error {
 		switch name {
 		case "alg":
@@ -53,6 +55,10 @@ func parseHeader(data []byte) (h header, err error) {
 				return malformed("typ is missing: it is empty")
 			}
 			return err
+		}
+		if name == "jku" && jku {
+			h.jku = true
+			return r.skip()
 		}
 		if refusedMember(name) {
 			return malformed("member " + name + " is not accepted")

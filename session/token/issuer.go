@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -28,6 +29,10 @@ type Issuer struct {
 	// Name is the exact value of the iss claim. Required. It is compared byte by byte:
 	// a trailing slash, a port or another case is another issuer. Printable ASCII, at
 	// most 255 bytes.
+	//
+	// With Foreign it may be a template of a provider that has an issuer for each tenant and
+	// the same keys for all: "https://login.microsoftonline.com/{tenant}/v2.0". The segment
+	// has letters, digits, '-' and '_', and has to be what stands in Foreign.Tenant.
 	Name string
 
 	// Audience names this service. Required. The aud claim must be this text, or an array
@@ -77,9 +82,47 @@ type Issuer struct {
 	// them, and a name that happens to have the form of a session id of ours names none.
 	OwnSessions bool
 
+	// Foreign says where the tokens of another identity provider have the user, the tenant and
+	// the session, in the provider's own names. Its tokens name no session of ours: see
+	// [Verified.Stranger]. Default: nil, the issuer's tokens are like those of a [Signer].
+	//
+	// The fields below are for an issuer with Foreign, but for MaxLength, Header and Logout.
+	Foreign *Foreign
+
+	// Tenants maps the provider's names of tenants to ours; a name that it does not have is
+	// refused. Without it a name has to be a tenant id as it is, letter for letter, unless
+	// EncodeTenants is set, which takes any name through [tenant.Encode].
+	Tenants       map[string]tenant.ID
+	EncodeTenants bool
+
+	// UserPrefix begins the ids of the issuer's users. Two foreign issuers that can name the
+	// same tenant need one each, since "1001" of one is another person than "1001" of the other.
+	// At most 64 bytes.
+	UserPrefix string
+
+	// SameAs is the Name of another issuer of the same provider, such as those of versions 1 and
+	// 2 of Entra ID: the two may have one source of keys and have the same users. It is said
+	// in one of the two entries.
+	SameAs string
+
+	// Opaque verifies the issuer's tokens that are no JWT, by asking it. Algorithms and Keys are
+	// not required then; with both, the issuer's JWTs are accepted too. Default: nil.
+	Opaque *Introspector
+
+	// Header is the one header, other than Authorization, in which the issuer's tokens come,
+	// such as Cf-Access-Jwt-Assertion; see [Verifier.VerifyHeader]. Default: "", they come as
+	// bearer tokens and cookies do, and in no header of their own.
+	Header string
+
+	// MaxLength is the longest token of the issuer, in bytes. Default [MaxLength], at most
+	// [LongestMaxLength].
+	MaxLength int
+
 	// Logout accepts the issuer's logout tokens too, see [Verifier.VerifyLogout]. Default:
 	// nil, none is accepted.
 	Logout *LogoutConfig
+
+	claimsGiven bool // TenantClaim or SessionClaim was
 }
 
 // claimsWithMeaning are the names that TenantClaim and SessionClaim cannot take.
@@ -92,7 +135,16 @@ var foreignTypes = []string{"dpop+jwt", "logout+jwt", "secevent+jwt"}
 func (i Issuer) withDefaults() Issuer {
 	i.Algorithms = canonicalOf(i.Algorithms)
 	i.Logout = i.Logout.withDefaults(i.Tenant)
+	i.Foreign, i.Tenants = i.Foreign.clone(), maps.Clone(i.Tenants)
+	i.claimsGiven = i.TenantClaim != "" || i.SessionClaim != ""
+	i.Header = http1(i.Header)
+	if i.MaxLength == 0 {
+		i.MaxLength = MaxLength
+	}
 	types := i.Types
+	if len(types) == 0 && i.Foreign != nil {
+		types = i.Foreign.Types
+	}
 	if len(types) == 0 {
 		types = []string{"at+jwt", "application/at+jwt"}
 	}
@@ -117,12 +169,13 @@ func (i Issuer) withDefaults() Issuer {
 
 // validate reports every problem of an issuer with its defaults, each beginning with the
 // name of its field.
-func (i Issuer) validate() []error {
+func (i *Issuer) validate() []error {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
 	errs = append(errs, checkText("Name", i.Name), checkText("Audience", i.Audience))
-	if len(i.Algorithms) == 0 {
+	opaque := i.Opaque != nil && len(i.Algorithms) == 0 && i.Keys == nil
+	if len(i.Algorithms) == 0 && !opaque {
 		add("Algorithms: required")
 	}
 	for n, a := range i.Algorithms {
@@ -136,9 +189,11 @@ func (i Issuer) validate() []error {
 	if n := slices.IndexFunc(i.Algorithms, Algorithm.symmetric); n >= 0 && len(i.Algorithms) > 1 {
 		add("Algorithms: %s cannot be mixed with another", i.Algorithms[n])
 	}
-	errs = append(errs, i.validateKeys())
+	if !opaque {
+		errs = append(errs, i.validateKeys())
+	}
 	for _, t := range i.Types {
-		if !printable(t, maxText) {
+		if !printable(t, maxText) && (t != "" || i.Foreign == nil) {
 			add("Types: %s is not a type", quote(t))
 		}
 		if slices.Contains(foreignTypes, t) || slices.Contains(foreignTypes, trimApplication(t)) {
@@ -152,22 +207,36 @@ func (i Issuer) validate() []error {
 		add("MaxLifetime: %v, 1s to %v is allowed", i.MaxLifetime, longestMaxLifetime)
 	}
 	errs = append(errs, i.Logout.validate(i.Tenant)...)
+	errs = append(errs, i.validateForeign()...)
+	errs = append(errs, i.validateOpaque()...)
+	errs = append(errs, i.validateHeader())
+	if i.MaxLength < 1 || i.MaxLength > LongestMaxLength {
+		add("MaxLength: %d, 1 to %d bytes are allowed", i.MaxLength, LongestMaxLength)
+	}
 	return append(errs, checkClaimNames(i.TenantClaim, i.SessionClaim)...)
 }
 
 // problems reports what is wrong with an entry among those of others, of which it may be
 // one itself.
 func (i *Issuer) problems(others map[string]*Issuer) []error {
-	errs := i.validate()
-	for name, other := range others {
-		if name != i.Name && sameSource(other.Keys, i.Keys) {
+	errs := append(i.validate(), i.alike(i))
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		if name == i.Name {
+			continue
+		}
+		other := others[name]
+		errs = append(errs, i.conflict(other), i.alike(other))
+		if i.Opaque != nil && other.Opaque != nil && i.Opaque.form.overlaps(&other.Opaque.form) {
+			errs = append(errs, fmt.Errorf("Opaque: a text of its Form may be of issuer %s too: give one of them a Prefix", quote(name)))
+		}
+		if sameSource(other.Keys, i.Keys) && !i.sameProvider(other) {
 			return append(errs, errors.New("Keys: the source of another issuer"))
 		}
 	}
 	return errs
 }
 
-func (i Issuer) validateKeys() error {
+func (i *Issuer) validateKeys() error {
 	if i.Keys == nil {
 		return errors.New("Keys: required")
 	}

@@ -107,6 +107,7 @@ type logout struct {
 	user                         session.UserID
 	session                      session.ID
 	remember                     time.Duration
+	foreign                      bool // of an issuer with Foreign
 }
 
 func (l *LogoutToken) claims() *logout {
@@ -116,7 +117,7 @@ func (l *LogoutToken) claims() *logout {
 	return l.get()
 }
 
-// Issuer returns the iss claim, which is the Name of an [Issuer].
+// Issuer returns the iss claim, which is the Name of an [Issuer], or one of a template's.
 func (l *LogoutToken) Issuer() string { return l.claims().issuer }
 
 // TokenID returns the jti claim.
@@ -160,7 +161,7 @@ func (l *LogoutToken) ReplayTTL() time.Duration { return l.claims().remember }
 //
 // Whether the token was used before, only a [ReplayStore] knows.
 func (v *Verifier) VerifyLogout(ctx context.Context, raw string) (*LogoutToken, error) {
-	a, err := authenticate(ctx, v.issuers.load(), raw, func(i *Issuer, typ string) error {
+	a, err := v.authenticate(ctx, raw, func(i *Issuer, typ string) error {
 		switch {
 		case i.Logout == nil:
 			return refusal("issuer " + quote(i.Name) + " is not trusted to sign users out")
@@ -176,5 +177,5 @@ func (v *Verifier) VerifyLogout(ctx context.Context, raw string) (*LogoutToken, 
 	if err != nil {
 		return nil, err
 	}
-	return claims.accept(a.issuer, time.Now())
+	return claims.accept(a.issuer, a.name, time.Now())
 }

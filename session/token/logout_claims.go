@@ -23,6 +23,9 @@ type logoutClaims struct {
 
 // readLogoutClaims reads an authenticated payload under the names its issuer uses.
 func readLogoutClaims(payload []byte, i *Issuer) (logoutClaims, error) {
+	if i.Foreign != nil {
+		i = i.logoutNames()
+	}
 	c := logoutClaims{times: times{absent, absent, absent}}
 	err := readObject(payload, func(r reader, name string) (err error) {
 		switch name {
@@ -78,14 +81,14 @@ func readEvents(r reader) (found bool, err error) {
 }
 
 // accept holds the claims against the issuer's entry and the clock.
-func (c *logoutClaims) accept(i *Issuer, now time.Time) (*LogoutToken, error) {
+func (c *logoutClaims) accept(i *Issuer, iss string, now time.Time) (*LogoutToken, error) {
 	if !c.audience {
 		return nil, refusal("claims: aud does not name this service")
 	}
 	if c.expires == absent && c.issued != absent && i.Logout.OptionalExpiry {
 		c.expires = c.issued + int64(i.Logout.MaxLifetime/time.Second)
 	}
-	if err := c.times.accept(i.Leeway, i.Logout.MaxLifetime, now); err != nil {
+	if err := c.times.accept(i.Leeway, i.ahead(), i.Logout.MaxLifetime, now); err != nil {
 		return nil, err
 	}
 	switch {
@@ -96,12 +99,15 @@ func (c *logoutClaims) accept(i *Issuer, now time.Time) (*LogoutToken, error) {
 	case !c.hasUser && c.sid == "" && c.sessionID == "":
 		return nil, refusal("claims: neither sub nor sid")
 	}
-	l := logout{issuer: i.Name, tokenID: c.tokenID, sessionName: c.sid, subject: c.user}
+	l := logout{issuer: iss, foreign: i.Foreign != nil, tokenID: c.tokenID, sessionName: c.sid, subject: c.user}
 	var err error
 	if c.hasUser {
-		if l.user, err = session.ParseUserID(c.user); err != nil && c.sid == "" {
+		if l.user, err = i.logoutUser(c.user); err != nil && c.sid == "" {
 			return nil, refusal("claims: sub is not a user id, and there is no sid")
 		}
+	}
+	if i.Foreign != nil && l.user.IsZero() && c.sid == "" {
+		return nil, refusal("claims: sub is not where access tokens have the user, and there is no sid")
 	}
 	if c.hasTenantID || !i.Logout.Tenant.IsZero() {
 		if l.tenant, err = boundTenant(i, i.Logout.Tenant, c.tenantID, c.hasTenantID); err != nil {

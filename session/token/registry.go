@@ -3,47 +3,109 @@ package token
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/reevehq/reeve/internal/configerr"
 )
 
-// registry holds the trusted issuers by name. A change publishes a new map, so that a
+// registry holds the trusted issuers by name. A change publishes a new set, so that a
 // reader sees all of it or nothing. The zero registry is empty.
 type registry struct {
-	current atomic.Pointer[map[string]*Issuer]
-	changes sync.Mutex // held while one map becomes the next
+	current atomic.Pointer[trusted]
+	changes sync.Mutex // held while one set becomes the next
 	limit   int        // 0 stands for defaultMaxIssuers
 }
 
-// load returns the issuers of this moment, which nobody changes any more.
-func (r *registry) load() map[string]*Issuer {
-	if m := r.current.Load(); m != nil {
-		return *m
-	}
-	return nil
+// trusted is a set of issuers, which nobody changes any more. The nil trusted is empty.
+type trusted struct {
+	byName    map[string]*Issuer
+	templates []*Issuer
+	opaque    []*Issuer
+	headers   []string // in which tokens come, beside Authorization
+	longest   int      // the largest MaxLength
+	jku       bool     // one of them ignores it
 }
 
-// change publishes what edit makes of a copy of the present map, or nothing on an error.
+func newTrusted(issuers map[string]*Issuer) *trusted {
+	t := &trusted{byName: issuers, longest: MaxLength}
+	for _, name := range slices.Sorted(maps.Keys(issuers)) {
+		i := issuers[name]
+		if i.isTemplate() {
+			t.templates = append(t.templates, i)
+		}
+		if i.Opaque != nil {
+			t.opaque = append(t.opaque, i)
+		}
+		if i.Header != "" && !slices.Contains(t.headers, i.Header) {
+			t.headers = append(t.headers, i.Header)
+		}
+		t.longest = max(t.longest, i.MaxLength)
+		t.jku = t.jku || i.Foreign != nil && i.Foreign.IgnoreJKU
+	}
+	return t
+}
+
+// load returns the issuers of this moment.
+func (r *registry) load() *trusted { return r.current.Load() }
+
+// find returns the entry for the iss claim of a token, nil for none. An entry of that name goes
+// before templates; of several templates that would do, none does.
+func (t *trusted) find(iss string) *Issuer {
+	if t == nil {
+		return nil
+	}
+	if i := t.byName[iss]; i != nil && !i.isTemplate() {
+		return i
+	}
+	var found *Issuer
+	for _, i := range t.templates {
+		if _, ok := i.segment(iss); !ok {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = i
+	}
+	return found
+}
+
+// holds reports whether an entry is one of the set.
+func (t *trusted) holds(i *Issuer) bool { return t != nil && t.byName[i.Name] == i }
+
+// limit is the longest text that may be a token.
+func (t *trusted) limit() int {
+	if t == nil {
+		return MaxLength
+	}
+	return t.longest
+}
+
+// most is how many issuers there may be.
+func (r *registry) most() int {
+	if r.limit == 0 {
+		return defaultMaxIssuers
+	}
+	return r.limit
+}
+
+// change publishes what edit makes of a copy of the present set, or nothing on an error.
 func (r *registry) change(edit func(issuers map[string]*Issuer) error) error {
 	r.changes.Lock()
 	defer r.changes.Unlock()
-	next := maps.Clone(r.load())
-	if next == nil {
-		next = make(map[string]*Issuer)
+	next := map[string]*Issuer{}
+	if t := r.load(); t != nil {
+		next = maps.Clone(t.byName)
 	}
 	if err := edit(next); err != nil {
 		return err
 	}
-	limit := r.limit
-	if limit == 0 {
-		limit = defaultMaxIssuers
-	}
-	if len(next) > limit {
+	if limit := r.most(); len(next) > limit {
 		return fmt.Errorf("token: invalid config: MaxIssuers: %d issuers, at most %d are allowed", len(next), limit)
 	}
-	r.current.Store(&next)
+	r.current.Store(newTrusted(next))
 	return nil
 }
 
@@ -85,7 +147,8 @@ func (v *Verifier) Replace(given Issuer) error {
 
 // Remove ends the trust in an issuer, from the next Verify on, also for tokens that were
 // accepted before, and reports whether there was any. The issuer's source of keys is the
-// caller's to close.
+// caller's to close. What [VerifierConfig.Resolve] said of the name is forgotten, so that it
+// is asked again.
 func (v *Verifier) Remove(name string) bool {
 	known := false
 	v.issuers.change(func(issuers map[string]*Issuer) error {
@@ -93,5 +156,5 @@ func (v *Verifier) Remove(name string) bool {
 		delete(issuers, name)
 		return nil
 	})
-	return known
+	return v.resolver.forget(name) || known
 }

@@ -63,3 +63,15 @@ func TestTheTenantOfAnIssuerIsThatOfItsLogouts(t *testing.T) {
 		t.Errorf("two tenants are accepted: %v", err)
 	}
 }
+
+// TestATenantInAnotherCaseIsAnotherTenant: nothing is folded, so that two customers whose ids
+// differ by case are not one.
+func TestATenantInAnotherCaseIsAnotherTenant(t *testing.T) {
+	v := verifier(t, trust(t, token.EdDSA))
+	for _, name := range []string{"ACME", "Acme", "acmE"} {
+		got, err := v.Verify(context.Background(), good(token.EdDSA, "tenant", `"`+name+`"`))
+		if err != nil || got.Ref().Tenant.String() != name || got.Ref().Tenant == tenant.MustParse("acme") {
+			t.Errorf("%s is %v, %v", name, got.Ref().Tenant, err)
+		}
+	}
+}

@@ -18,6 +18,7 @@ type Verified struct {
 
 type verified struct {
 	ref                       session.Ref
+	stranger                  *session.Stranger // of a foreign issuer, whose ref is zero
 	issuer, tokenID, clientID string
 	keyID                     string
 	algorithm                 Algorithm
@@ -38,7 +39,7 @@ func (v *Verified) claims() *verified {
 
 // Ref returns the session that the token names. Whether there is such a session, and what
 // it may do, only the session store knows. It is zero for a token that is bound to a key,
-// until [Verified.Prove].
+// until [Verified.Prove], and for every token of a foreign issuer, see [Verified.Stranger].
 func (v *Verified) Ref() session.Ref {
 	c := v.claims()
 	if c.thumbprint != "" && !c.proved {
@@ -47,7 +48,7 @@ func (v *Verified) Ref() session.Ref {
 	return c.ref
 }
 
-// Issuer returns the iss claim, which is the Name of an [Issuer].
+// Issuer returns the iss claim, which is the Name of an [Issuer], or one of a template's.
 func (v *Verified) Issuer() string { return v.claims().issuer }
 
 // TokenID returns the jti claim: 1 to 255 bytes of printable ASCII, or "" when a token of

@@ -22,6 +22,10 @@
 // only what has one reading: exact names, no duplicates, numbers in range.
 //
 // A token names a session and grants nothing by itself: roles claims are not read.
+//
+// Tokens of another identity provider, which name no session of ours, are read where
+// [Issuer.Foreign] says: what is in them is a [Verified.Stranger], somebody whom the provider has
+// signed in.
 package token
 
 import (
@@ -47,8 +51,21 @@ type VerifierConfig struct {
 	Issuers []Issuer
 
 	// MaxIssuers is how many may be trusted at a time, so that what customers can register
-	// is bounded. Default 1,000.
+	// is bounded, and how many that Resolve has found are kept beside them. Default 1,000.
 	MaxIssuers int
+
+	// Resolve is the service's own look-up of an issuer that is not among those trusted: in its
+	// table of customers, by the exact text of iss. It returns the zero Issuer for one that it
+	// does not know, and an error when it cannot tell, which is an outage. A token that nobody
+	// has verified names iss, so nothing may be fetched from it that the service does not hold
+	// already: return an entry whose URLs were registered before. The entry is one of [Issuer]'s,
+	// with that Name, neither a template nor with a Header or Opaque.
+	//
+	// There is one question at a time for an issuer and 8 for all; at most 64 issuers are asked
+	// for, and tokens of more are answered with [ErrUnavailable]. An issuer that is found is kept for
+	// 10 minutes, one that is not known for one; [Verifier.Remove] forgets both. It returns when
+	// ctx is done, after 2 s. Default: nil, nobody is asked.
+	Resolve func(ctx context.Context, iss string) (Issuer, error)
 
 	// CacheSize is how many accepted tokens are remembered, so that a token that comes with
 	// every request costs its signature once. Each takes up to 1 KiB. Nothing that can
@@ -58,12 +75,14 @@ type VerifierConfig struct {
 	CacheSize int
 }
 
-// Verifier verifies the tokens of the issuers that it trusts. It starts no goroutine and
-// is safe for concurrent use. The zero Verifier trusts nobody, until an issuer is added,
-// and remembers no token.
+// Verifier verifies the tokens of the issuers that it trusts. It starts no goroutine, but for
+// questions of Resolve and of an [Introspector], which end by themselves, and is safe for
+// concurrent use. The zero Verifier trusts nobody, until an issuer is added, and remembers no
+// token.
 type Verifier struct {
-	issuers registry
-	seen    *cache
+	issuers  registry
+	resolver *resolver
+	seen     *cache
 }
 
 // NewVerifier returns a verifier that trusts the given issuers, of which there must be
@@ -87,6 +106,7 @@ func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
 		cfg.CacheSize = defaultCacheSize
 	}
 	v := &Verifier{issuers: registry{limit: max(0, cfg.MaxIssuers)}}
+	v.resolver = newResolver(cfg.Resolve, v.issuers.most())
 	if cfg.CacheSize > 0 {
 		v.seen = newCache(cfg.CacheSize)
 	}
@@ -116,7 +136,8 @@ func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
 // accepted, or [ErrUnavailable] when the issuer's keys could not be had. The checks, in
 // this order, so that a stranger's text drives no more work than it must:
 //
-//  1. at most [MaxLength] bytes of base64url and dots, in three segments;
+//  1. at most [MaxLength] bytes, or what an issuer asks for, of base64url and dots, in three
+//     segments;
 //  2. a strict header: alg, kid and typ, nothing that carries or fetches a key; members
 //     that are not known are ignored (RFC 7515 §4);
 //  3. an issuer that is trusted, and an algorithm and a type that it may use;
@@ -131,12 +152,25 @@ func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
 // Whether the session lives is for the session store. A token that is bound to its sender's
 // key (RFC 9449) is of no use before [Verified.Prove].
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
-	if len(raw) > MaxLength {
-		return nil, refusal("longer than 8 KiB")
+	return v.verifyFrom(ctx, "", raw)
+}
+
+// verifyFrom is Verify for a token that came in the header from, "" for where bearer tokens
+// come.
+func (v *Verifier) verifyFrom(ctx context.Context, from, raw string) (*Verified, error) {
+	issuers := v.issuers.load()
+	if limit := issuers.limit(); len(raw) > limit {
+		return nil, tooLong(limit)
 	}
-	issuers, d := v.issuers.load(), v.seen.digest(raw)
+	if i := issuers.opaqueOf(raw); i != nil {
+		return i.Opaque.verify(ctx, i, from, raw)
+	}
+	d := v.seen.digest(raw)
 	if a := v.seen.find(d); a != nil {
-		stands, err := a.stands(ctx, issuers, time.Now())
+		if a.issuer.Header != from {
+			return nil, elsewhere
+		}
+		stands, err := a.stands(ctx, v, time.Now())
 		if stands {
 			return a.verified, nil
 		}
@@ -145,7 +179,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
 			return nil, err
 		}
 	}
-	a, err := verify(ctx, issuers, raw)
+	a, err := v.verify(ctx, from, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -154,42 +188,61 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
 }
 
 // verify does what Verify says, from the text on.
-func verify(ctx context.Context, issuers map[string]*Issuer, raw string) (*accepted, error) {
-	a, err := authenticate(ctx, issuers, raw, func(i *Issuer, typ string) error {
+func (v *Verifier) verify(ctx context.Context, from, raw string) (*accepted, error) {
+	a, err := v.authenticate(ctx, raw, func(i *Issuer, typ string) error {
+		if i.Header != from {
+			return elsewhere
+		}
+		if slices.Contains(i.Types, typ) {
+			return nil
+		}
 		if typ == "" {
 			return refusal("header: typ is missing")
 		}
-		if !slices.Contains(i.Types, typ) {
-			return refusal("header: typ is not accepted")
-		}
-		return nil
+		return refusal("header: typ is not accepted")
 	})
 	if err != nil {
 		return nil, err
 	}
-	verified, times, err := a.issuer.accept(a.header, a.payload)
+	verified, times, err := a.issuer.accept(&a, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	return &accepted{verified, a.issuer, a.key, times}, nil
 }
 
+// issuer returns the entry for the iss claim of a token.
+func (v *Verifier) issuer(ctx context.Context, iss string) (*Issuer, error) {
+	if i := v.issuers.load().find(iss); i != nil {
+		return i, nil
+	}
+	return v.resolver.find(ctx, v, iss)
+}
+
+// trusts reports whether an entry is the one that counts now.
+func (v *Verifier) trusts(i *Issuer) bool {
+	t := v.issuers.load()
+	return t.holds(i) || v.resolver != nil && t.find(i.Name) == nil && v.resolver.holds(i)
+}
+
 // authentic is a token whose signature has been verified, and nothing but that.
 type authentic struct {
-	issuer  *Issuer
-	header  header
-	key     Key
-	payload []byte
+	issuer             *Issuer
+	name               string // the iss claim, which is that of the entry or of its template
+	header             header
+	key                Key
+	rawHeader, payload []byte
 }
 
 // authenticate holds a text to what every kind of token has in common. kind refuses a typ
 // that is not of the kind that is wanted of the issuer.
-func authenticate(ctx context.Context, issuers map[string]*Issuer, raw string, kind func(i *Issuer, typ string) error) (authentic, error) {
-	c, err := splitCompact(raw)
+func (v *Verifier) authenticate(ctx context.Context, raw string, kind func(i *Issuer, typ string) error) (authentic, error) {
+	issuers := v.issuers.load()
+	c, err := splitCompact(raw, issuers.limit())
 	if err != nil {
 		return authentic{}, err
 	}
-	h, err := readHeader(c.header)
+	h, err := readHeader(c.header, issuers != nil && issuers.jku || v.resolver != nil)
 	if err != nil {
 		return authentic{}, err
 	}
@@ -197,9 +250,15 @@ func authenticate(ctx context.Context, issuers map[string]*Issuer, raw string, k
 	if err != nil {
 		return authentic{}, err
 	}
-	issuer, ok := issuers[name]
-	if !ok {
-		return authentic{}, refusal("issuer " + quote(name) + " is not trusted")
+	issuer, err := v.issuer(ctx, name)
+	if err != nil {
+		return authentic{}, err
+	}
+	if h.jku && (issuer.Foreign == nil || !issuer.Foreign.IgnoreJKU) {
+		return authentic{}, refusal("header: member jku is not accepted")
+	}
+	if len(raw) > issuer.MaxLength {
+		return authentic{}, refusal("longer than MaxLength of its issuer")
 	}
 	if !slices.Contains(issuer.Algorithms, h.algorithm) {
 		return authentic{}, refusal("header: alg is not one of the issuer's")
@@ -214,7 +273,7 @@ func authenticate(ctx context.Context, issuers map[string]*Issuer, raw string, k
 	if !key.verify(c.signed, c.signature) {
 		return authentic{}, refusal("the signature does not verify")
 	}
-	return authentic{issuer, h, key, c.payload}, nil
+	return authentic{issuer, name, h, key, c.header, c.payload}, nil
 }
 
 // key asks the issuer's source and does not take its word for it.
@@ -233,12 +292,15 @@ func (i *Issuer) key(ctx context.Context, h header) (Key, error) {
 }
 
 // accept reads a payload whose signature has been verified.
-func (i *Issuer) accept(h header, payload []byte) (*Verified, times, error) {
-	c, err := readClaims(payload, i)
+func (i *Issuer) accept(a *authentic, now time.Time) (*Verified, times, error) {
+	if i.Foreign != nil {
+		return i.acceptForeign(a, now)
+	}
+	c, err := readClaims(a.payload, i)
 	if err != nil {
 		return nil, times{}, err
 	}
-	if err := c.check(i, h.typ, time.Now()); err != nil {
+	if err := c.check(i, a.header.typ, now); err != nil {
 		return nil, times{}, err
 	}
 	ref, err := c.ref(i)
@@ -247,7 +309,7 @@ func (i *Issuer) accept(h header, payload []byte) (*Verified, times, error) {
 	}
 	return &Verified{sealed: seal(&verified{
 		ref: ref, issuer: i.Name, tokenID: c.tokenID, clientID: c.clientID, thumbprint: c.thumbprint,
-		keyID: h.keyID, algorithm: h.algorithm,
+		keyID: a.header.keyID, algorithm: a.header.algorithm,
 		issued: time.Unix(c.issued, 0).UTC(), expires: time.Unix(c.expires, 0).UTC(),
 	})}, c.times, nil
 }
