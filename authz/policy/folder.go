@@ -97,7 +97,7 @@ func (f *lister) one(dir string, e fs.DirEntry) {
 // tenantOf returns the tenant whose file a name in a folder is.
 func tenantOf(dir, name string) (tenant.ID, bool) {
 	base, isCSV := strings.CutSuffix(name, csvSuffix)
-	id, err := tenant.Parse(base)
+	id, err := tenant.FromFileName(base)
 	return id, dir == TenantsFolder && isCSV && err == nil
 }
 
@@ -137,6 +137,11 @@ func misplacedTenant(name, lower string, looks bool) string {
 		return ""
 	}
 	const why = "not a tenant's file: these are named <tenant>.csv, in lower case"
+	base := strings.TrimSuffix(name, path.Ext(name))
+	if id, err := tenant.Parse(base); looks && err == nil && path.Ext(name) == ".csv" {
+		// Where disks fold case, the file of Acme would be that of acme.
+		return why + ": do you mean " + TenantsFolder + "/" + strings.ToLower(base) + ".csv? The file of the tenant " + base + " is " + TenantsFolder + "/" + id.FileName() + ".csv"
+	}
 	stem := strings.TrimSuffix(lower, path.Ext(lower))
 	_, err := tenant.Parse(stem)
 	switch {

@@ -3,7 +3,6 @@ package policy
 import (
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/reevehq/reeve/internal/hint"
@@ -63,7 +62,10 @@ func nameHint(s, why string) (at int, better string) {
 		return at + maxNameLength, why + ": " + count(len(name), "byte") + ", at most " + itoa(maxNameLength) + " are allowed"
 	}
 	for i, c := range name {
-		if !validUserID(string(c)) || strings.ContainsRune(`,"#`, c) {
+		if c == '*' || c == '?' {
+			return at + i, why + ": there are no patterns of users: write a role, and a g row for each of its users"
+		}
+		if !validUserID(string(c)) {
 			return at + i, why + ": " + hint.Rune(name[i:]) + " stands in no user's id"
 		}
 	}
@@ -114,25 +116,19 @@ func tenantHint(s, why string) (at int, better string) {
 	if at < 0 { // it is a tenant, but another than that of the file
 		return 0, why
 	}
-	small := strings.ToLower(s)
-	c, _ := utf8.DecodeRuneInString(s[at:])
-	switch _, err := tenant.Parse(small); {
-	case err == nil:
-		return at, why + ": tenants are in lower case: " + small
+	switch c, _ := utf8.DecodeRuneInString(s[at:]); {
 	case c == '*':
 		return at, why + ": there are no patterns of tenants: write * for all, or a row for each"
 	case len(s) > tenant.MaxIDLength && at == tenant.MaxIDLength:
 		return at, why + ": " + count(len(s), "byte") + ", at most " + itoa(tenant.MaxIDLength) + " are allowed"
-	case unicode.IsUpper(c) && c < utf8.RuneSelf:
-		return at, why + ": tenants are in lower case, with digits, - and _"
 	}
 	more := hint.Alike(s[at:])
 	switch {
 	case more != "":
 	case at == 0:
-		more = " does not begin a tenant: a-z and 0-9 do"
+		more = " does not begin a tenant: letters and digits do"
 	default:
-		more = " stands in no tenant, which has a-z, 0-9, - and _"
+		more = " stands in no tenant, which has letters, digits, - and _"
 	}
 	return at, why + ": " + hint.Rune(s[at:]) + more
 }

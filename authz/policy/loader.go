@@ -21,6 +21,7 @@ type loader struct {
 	own     map[string]tenant.ID // the tenants with a file of their own
 	seed    maphash.Seed
 	seen    map[uint64]place
+	twins   twins
 	p       *problems
 }
 
@@ -32,7 +33,7 @@ type place struct {
 }
 
 func newLoader(s *condition.Schema, p *problems) *loader {
-	return &loader{schema: s, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, seen: map[uint64]place{}, p: p}
+	return &loader{schema: s, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, seen: map[uint64]place{}, twins: twins{}, p: p}
 }
 
 func (l *loader) read(file string, only tenant.ID, content string) {

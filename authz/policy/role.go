@@ -38,6 +38,9 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 			l.p.add(grantCodes[i], file, r.Number, r.Column(r.Fields[i], at), "%s", why)
 		}
 	}
+	if len(l.p.list) == before {
+		l.distinct(CodeGrantTenant, file, r, 3)
+	}
 	if len(l.p.list) > before {
 		return
 	}

@@ -87,6 +87,9 @@ func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
 			l.p.add(CodeRuleCondition, file, r.Number, r.Column(f[5], broken.At), "%s", broken.Msg)
 		}
 	}
+	if len(l.p.list) == before {
+		l.distinct(CodeRuleTenant, file, r, 2)
+	}
 	if len(l.p.list) > before {
 		return
 	}
@@ -148,7 +151,7 @@ func checkName(s string) string {
 		return "an empty name"
 	case found && space == "role" && validRole(name):
 		return ""
-	case found && space == "user" && validUserID(name) && !strings.ContainsAny(name, `,"#`):
+	case found && space == "user" && nameable(name):
 		return ""
 	case found && (space == "role" || space == "user"):
 		return quote(s) + " is not a valid name"

@@ -57,6 +57,7 @@ func build(b *Bundle) (*snapshot, problems) {
 	for _, f := range b.tenants {
 		before := len(l.rules) + len(l.links) + len(p.list)
 		l.own[f.id.String()], p.about = f.id, f.id
+		l.distinctFile(f.name, f.id)
 		l.read(f.name, f.id, f.content)
 		if len(l.rules)+len(l.links)+len(p.list) == before {
 			p.add(CodeTenantEmpty, f.name, 0, 0, "no row: delete the file of a tenant without rules of its own")
