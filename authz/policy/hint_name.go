@@ -65,7 +65,7 @@ func nameHint(s, why string) (at int, better string) {
 		if c == '*' || c == '?' {
 			return at + i, why + ": there are no patterns of users: write a role, and a g row for each of its users"
 		}
-		if !validUserID(string(c)) {
+		if !validUserID(string(c)) || strings.ContainsRune(`,"#`, c) {
 			return at + i, why + ": " + hint.Rune(name[i:]) + " stands in no user's id"
 		}
 	}

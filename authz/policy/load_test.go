@@ -64,7 +64,7 @@ func TestRowsThatDoNotLoad(t *testing.T) {
 		{"a name without a kind", "p, viewer, *, doc, read, true, allow", "policy.csv:1:4: \"viewer\" is neither user:… nor role:…"},
 		{"everyone by a star", "p, *, *, doc, read, true, allow", "policy.csv:1:4: \"*\" is neither"},
 		{"a role with a space", "p, role:a b, *, doc, read, true, allow", "policy.csv:1:10: \"role:a b\" is not a valid name"},
-		{"a tenant in upper case", "p, role:a, Acme, doc, read, true, allow", "policy.csv:1:12: \"Acme\" is neither * nor a tenant"},
+		{"a tenant with a dot", "p, role:a, acme.eu, doc, read, true, allow", "policy.csv:1:16: \"acme.eu\" is neither * nor a tenant"},
 		{"a tenant pattern", "p, role:a, acme*, doc, read, true, allow", "policy.csv:1:16: \"acme*\" is neither"},
 		{"an object in upper case", "p, role:a, *, Doc, read, true, allow", "policy.csv:1:15: \"Doc\" is neither a route"},
 		{"a type without its id", "p, role:a, *, doc:, read, true, allow", "policy.csv:1:15: \"doc:\" has no id"},
@@ -86,7 +86,7 @@ func TestRowsThatDoNotLoad(t *testing.T) {
 
 func TestEveryProblemOfALoadIsReportedInOrder(t *testing.T) {
 	got := refusedFiles(t, map[string]string{
-		"policy.csv":         "p, role:a, *, doc, read, true, denny\np, bob, Acme, doc, READ, r.obj.x == 1, allow\n",
+		"policy.csv":         "p, role:a, *, doc, read, true, denny\np, bob, -cme, doc, READ, r.obj.x == 1, allow\n",
 		"attributes.csv":     "doc, owner, text, no,\n",
 		"tenants/acme.csv":   "p, role:a, globex, doc, read, true, allow\n",
 		"tenants/globex.txt": "",
@@ -96,7 +96,7 @@ func TestEveryProblemOfALoadIsReportedInOrder(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	got = refusedFiles(t, map[string]string{
-		"policy.csv":       "p, role:a, *, doc, read, true, denny\np, bob, Acme, doc, READ, r.obj.x == 1, allow\n",
+		"policy.csv":       "p, role:a, *, doc, read, true, denny\np, bob, -cme, doc, READ, r.obj.x == 1, allow\n",
 		"attributes.csv":   "doc, owner, text, no,\n",
 		"tenants/acme.csv": "p, role:a, globex, doc, read, true, allow\n",
 	})

@@ -31,6 +31,7 @@ func TestASlipInANameSaysWhatToWrite(t *testing.T) {
 		{"every role", "p, role:*, *, doc, read, true, allow", []string{`1:9: "role:*" is not a valid name: write role:anyone for every caller, role:authenticated for every user`}},
 		{"a name forgotten", "p, role:, *, doc, read, true, allow", []string{`1:9: "role:" is not a valid name: the name is missing after the colon`}},
 		{"a user of two words", "p, user:bob smith, *, doc, read, true, allow", []string{`1:12: "user:bob smith" is not a valid name: a space stands in no user's id`}},
+		{"a user with a comma", `p, "user:a,b", *, doc, read, true, allow`, []string{`1:11: "user:a,b" is not a valid name: "," stands in no user's id`}},
 		{"a pattern of users", "p, user:f:*:bob, *, doc, read, true, allow", []string{`1:11: "user:f:*:bob" is not a valid name: there are no patterns of users: write a role, and a g row for each of its users`}},
 		{"a pattern of a letter", "p, user:a?, *, doc, read, true, allow", []string{`1:10: "user:a?" is not a valid name: there are no patterns of users: write a role, and a g row for each of its users`}},
 		{"a role that is too long", "p, role:" + strings.Repeat("x", 129) + ", *, doc, read, true, allow", []string{`1:137: "role:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" is not a valid name: 129 bytes, at most 128 are allowed`}},

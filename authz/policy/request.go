@@ -187,9 +187,10 @@ func validUserID(id string) bool {
 // inUserID reports whether a byte may stand in a user's id.
 func inUserID(b byte) bool { return b != ' ' }
 
-// nameable reports whether a row may name a user: it may not where the id has '*' or '?', which
-// whoever writes a row means as a pattern. Such a row would be for nobody else.
-func nameable(id string) bool { return validUserID(id) && !strings.ContainsAny(id, "*?") }
+// nameable reports whether a row may name a user. It may not where the id has '*' or '?', which
+// whoever writes a row means as a pattern, nor a comma, with which Casbin joins values, a quote
+// or '#': such users have roles.
+func nameable(id string) bool { return validUserID(id) && !strings.ContainsAny(id, `*?,"#`) }
 
 // validRole accepts what session.NewRoles does.
 func validRole(name string) bool {
