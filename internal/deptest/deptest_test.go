@@ -50,7 +50,7 @@ var rules = []struct {
 	{module + "/internal/need", []string{testsOnly}, "it links package testing"},
 	{module + "/internal/leash", []string{testsOnly}, "no service starts processes"},
 	{module + "/authz/policy/internal/conditiontest", []string{"tests"}, "it links package testing"},
-	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/authztest", "session", "session/token/jwks"},
+	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/authztest", "session", "session/token/jwks", "session/token/introspect"},
 		"tokens, tenants and policies are decided without a server; keys come from one, and a device from a request"},
 }
 
@@ -110,6 +110,7 @@ var leaves = []struct {
 	{"session/cachestore", []string{"session", "tenant", "internal/configerr"}, "a store knows the contract alone"},
 	{"session/token", []string{"session", "tenant", "internal/configerr"}, "a token names a session and does not load it"},
 	{"session/token/jwks", []string{"session/token", "internal/configerr"}, "it finds keys and decides nothing"},
+	{"session/token/introspect", []string{"session", "internal/configerr"}, "it asks and decides nothing"},
 	{"session/memstore", []string{"session", "tenant"}, "a store knows the contract alone"},
 	{"internal/redisaccess", nil, "it is below the stores"},
 	{"internal/fairlimit", nil, "it shares slots among parties of any kind"},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // Limits and defaults of an [IntrospectorConfig].
@@ -149,7 +151,9 @@ func NewIntrospector(cfg IntrospectorConfig) (*Introspector, error) {
 			*n.value = n.preset
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	var problems configerr.Problems
+	problems.Append(errs...)
+	if err := problems.Err("token", nil); err != nil {
 		return nil, err
 	}
 	return &Introspector{

@@ -15,9 +15,17 @@ type Endpoint struct {
 	// 255 bytes.
 	Issuer string
 
-	// URL is that of the key set. Required. https, or http to a loopback host; without user
+	// URL is that of the key set. Required without Discover. https, or http to a loopback host; without user
 	// information and fragment.
 	URL string
+
+	// Discover reads the URL of the keys from the issuer's metadata (OpenID Connect Discovery
+	// 1.0), at the name of the issuer, which is a URL then, and /.well-known/openid-configuration.
+	// What they say of the issuer has to be its name, letter for letter, and what they say of the
+	// keys is held to the rules of URL. They are read before the first fetch, once a day, and after a fetch
+	// that failed, so that a provider is asked for two documents where it is asked for one
+	// otherwise.
+	Discover bool
 
 	// MaxAge is the longest time until keys are fetched again, and so, but for DropKey, how
 	// long a key may serve that the provider has withdrawn. The provider may ask for less;

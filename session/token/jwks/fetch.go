@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -58,15 +57,20 @@ type answer struct {
 	life time.Duration
 }
 
-// get makes one request. It calls the transport itself, without a client that would
+// get makes one request, after one for metadata where the place of the keys is not known. It
+// calls the transport itself, without a client that would
 // follow redirects or keep cookies. fresh asks the caches on the way to pass it on.
 func (f *Fetcher) get(ctx context.Context, s *Source, etag string, fresh bool) (answer, error) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	r := (&http.Request{
-		Method: http.MethodGet, URL: s.url, Host: s.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Accept": {acceptTypes}, "User-Agent": {"reeve"}},
-	}).WithContext(ctx)
+	u, moved, err := f.where(ctx, s, end)
+	if err != nil {
+		return answer{}, err
+	}
+	if moved {
+		etag = "" // it was the answer of another place
+	}
+	r := request(ctx, u)
 	if etag != "" {
 		r.Header.Set("If-None-Match", etag)
 	}
@@ -82,10 +86,8 @@ func (f *Fetcher) get(ctx context.Context, s *Source, etag string, fresh bool) (
 	switch {
 	case resp.StatusCode == http.StatusNotModified && etag != "":
 		return answer{life: life}, nil
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return answer{}, fmt.Errorf("status %d: redirects are refused", resp.StatusCode)
 	case resp.StatusCode != http.StatusOK:
-		return answer{}, fmt.Errorf("status %d", resp.StatusCode)
+		return answer{}, refusedStatus(resp.StatusCode)
 	}
 	body, err := f.bodies.read(resp.Body, end)
 	if err != nil {

@@ -39,9 +39,11 @@ var (
 // use.
 type Source struct {
 	fetcher *Fetcher
-	issuer  string
-	url     *url.URL
-	maxAge  time.Duration
+
+	discover bool // the metadata name the place of the keys
+	issuer   string
+	url      *url.URL // of the keys, or of the metadata
+	maxAge   time.Duration
 
 	current   atomic.Pointer[keys]   // nil before the first good fetch
 	flight    atomic.Pointer[flight] // nil when no fetch is in progress
@@ -60,6 +62,8 @@ type Source struct {
 	tries           int             // since the last good one
 	fresh           bool            // the next go past every cache on the way
 	removed         bool
+	found           *url.URL // of the keys, by metadata
+	foundAt         time.Duration
 }
 
 // keys is what a good fetch brought. It is never changed.
@@ -89,7 +93,14 @@ func newSource(f *Fetcher, e Endpoint) (*Source, error) {
 		problems.Add("Issuer", "required, printable ASCII of at most 255 bytes")
 	}
 	u, err := parseURL(e.URL)
-	if err != nil {
+	switch {
+	case e.Discover && e.URL != "":
+		problems.Add("URL", "beside Discover: the issuer's metadata name it")
+	case e.Discover:
+		if u, err = metadataURL(e.Issuer); err != nil {
+			problems.Add("Discover", "the issuer is no URL to begin with: %w", err)
+		}
+	case err != nil:
 		problems.Add("URL", "%w", err)
 	}
 	if e.MaxAge == 0 {
@@ -110,7 +121,7 @@ func newSource(f *Fetcher, e Endpoint) (*Source, error) {
 	if err := problems.Err("jwks", nil); err != nil {
 		return nil, err
 	}
-	return &Source{fetcher: f, issuer: e.Issuer, url: u, maxAge: e.MaxAge, dropped: dropped}, nil
+	return &Source{fetcher: f, issuer: e.Issuer, url: u, discover: e.Discover, maxAge: e.MaxAge, dropped: dropped}, nil
 }
 
 // Key implements [token.KeySource]. A known key costs two map look-ups and no lock. An
