@@ -19,6 +19,7 @@ import (
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/sessiontest"
 	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/session/token/introspect"
 	"github.com/reevehq/reeve/session/token/jwks"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -204,7 +205,14 @@ var types = []reflect.Type{
 	reflect.TypeFor[tenant.Statuses](),
 	reflect.TypeFor[redisstore.ServerStats](),
 	reflect.TypeFor[redisstore.LoadStats](),
+	reflect.TypeFor[introspect.Client](),
+	reflect.TypeFor[introspect.Config](),
+	reflect.TypeFor[session.Stranger](),
 	reflect.TypeFor[token.Algorithm](),
+	reflect.TypeFor[token.Foreign](),
+	reflect.TypeFor[token.Form](),
+	reflect.TypeFor[token.IntrospectorConfig](),
+	reflect.TypeFor[token.Introspector](),
 	reflect.TypeFor[token.Issuer](),
 	reflect.TypeFor[token.KeySet](),
 	reflect.TypeFor[token.KeySource](),

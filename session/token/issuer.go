@@ -226,7 +226,7 @@ func (i *Issuer) problems(others map[string]*Issuer) []error {
 		}
 		other := others[name]
 		errs = append(errs, i.conflict(other), i.alike(other))
-		if i.Opaque != nil && other.Opaque != nil && i.Opaque.form.overlaps(&other.Opaque.form) {
+		if i.asks() && other.asks() && i.Opaque.get().form.overlaps(&other.Opaque.get().form) {
 			errs = append(errs, fmt.Errorf("Opaque: a text of its Form may be of issuer %s too: give one of them a Prefix", quote(name)))
 		}
 		if sameSource(other.Keys, i.Keys) && !i.sameProvider(other) {

@@ -99,8 +99,15 @@ type IntrospectorConfig struct {
 
 // Introspector verifies opaque tokens of one issuer by asking it (RFC 7662): for
 // [Issuer.Opaque]. A token that was revoked at the issuer is accepted for up to 60 s more. It
-// is safe for concurrent use.
+// is safe for concurrent use, and redacts itself in every printer. The zero Introspector is of no
+// use: an issuer's entry with one is refused.
 type Introspector struct {
+	redact
+	sealed[introspection]
+}
+
+// introspection is what an Introspector holds.
+type introspection struct {
 	form    Form
 	ask     func(ctx context.Context, token string) ([]byte, error)
 	slots   chan struct{}
@@ -156,19 +163,22 @@ func NewIntrospector(cfg IntrospectorConfig) (*Introspector, error) {
 	if err := problems.Err("token", nil); err != nil {
 		return nil, err
 	}
-	return &Introspector{
+	return &Introspector{sealed: seal(&introspection{
 		form: cfg.Form, ask: cfg.Ask, slots: make(chan struct{}, cfg.MaxAtOnce), flights: map[digest]*inquiry{},
 		budget: float64(cfg.PerSecond), rate: float64(cfg.PerSecond), last: time.Now(),
 		answers: otter.Must(&otter.Options[digest, *opinion]{MaximumSize: cfg.CacheSize, Executor: func(f func()) { f() }}),
-	}, nil
+	})}, nil
 }
+
+// asks reports whether the issuer is asked about opaque tokens.
+func (i *Issuer) asks() bool { return i.Opaque != nil && i.Opaque.get() != nil }
 
 // validateOpaque reports every problem of an entry with Opaque.
 func (i *Issuer) validateOpaque() (errs []error) {
 	switch {
 	case i.Opaque == nil:
 		return nil
-	case i.Opaque.ask == nil:
+	case i.Opaque.get() == nil:
 		return []error{errors.New("Opaque: NewIntrospector makes one")}
 	case i.Foreign == nil:
 		return []error{errors.New("Opaque: only an issuer with Foreign has one")}
@@ -196,7 +206,7 @@ func (t *trusted) opaqueOf(raw string) *Issuer {
 		return nil
 	}
 	for _, i := range t.opaque {
-		if i.Opaque.form.matches(raw) {
+		if i.Opaque.get().form.matches(raw) {
 			return i
 		}
 	}
@@ -204,7 +214,7 @@ func (t *trusted) opaqueOf(raw string) *Issuer {
 }
 
 // verify returns what the issuer says of a token, on the terms of Verifier.Verify.
-func (o *Introspector) verify(ctx context.Context, i *Issuer, from, raw string) (*Verified, error) {
+func (o *introspection) verify(ctx context.Context, i *Issuer, from, raw string) (*Verified, error) {
 	if i.Header != from {
 		return nil, elsewhere
 	}
@@ -244,7 +254,7 @@ func (s *opinion) refusal(i *Issuer, now time.Time) error {
 }
 
 // known returns an answer that still counts.
-func (o *Introspector) known(i *Issuer, d digest, now time.Time) *opinion {
+func (o *introspection) known(i *Issuer, d digest, now time.Time) *opinion {
 	said, _ := o.answers.GetIfPresent(d)
 	if said == nil || said.issuer != i || !now.Before(said.until) {
 		return nil
@@ -256,7 +266,7 @@ func (o *Introspector) known(i *Issuer, d digest, now time.Time) *opinion {
 }
 
 // cached returns a token that was accepted before and is remembered.
-func (o *Introspector) cached(i *Issuer, from, raw string, now time.Time) (*Verified, bool) {
+func (o *introspection) cached(i *Issuer, from, raw string, now time.Time) (*Verified, bool) {
 	if i.Header != from {
 		return nil, false
 	}
@@ -268,7 +278,7 @@ func (o *Introspector) cached(i *Issuer, from, raw string, now time.Time) (*Veri
 }
 
 // inquire joins the question about a token, or begins one where that is allowed now.
-func (o *Introspector) inquire(ctx context.Context, i *Issuer, d digest, raw string, now time.Time) (*inquiry, error) {
+func (o *introspection) inquire(ctx context.Context, i *Issuer, d digest, raw string, now time.Time) (*inquiry, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if fl := o.flights[d]; fl != nil {
@@ -304,7 +314,7 @@ func (o *Introspector) inquire(ctx context.Context, i *Issuer, d digest, raw str
 }
 
 // question asks the issuer about one token.
-func (o *Introspector) question(ctx context.Context, i *Issuer, raw string) (said *opinion, err error) {
+func (o *introspection) question(ctx context.Context, i *Issuer, raw string) (said *opinion, err error) {
 	outage := func(cause any) error {
 		return fmt.Errorf("%w: issuer %s: %v", ErrUnavailable, quote(i.Name), cause)
 	}

@@ -35,7 +35,7 @@ func newTrusted(issuers map[string]*Issuer) *trusted {
 		if i.isTemplate() {
 			t.templates = append(t.templates, i)
 		}
-		if i.Opaque != nil {
+		if i.asks() {
 			t.opaque = append(t.opaque, i)
 		}
 		if i.Header != "" && !slices.Contains(t.headers, i.Header) {

@@ -63,7 +63,7 @@ func (v *Verifier) cachedFrom(from, raw string) (*Verified, bool) {
 		return nil, false
 	}
 	if i := issuers.opaqueOf(raw); i != nil {
-		return i.Opaque.cached(i, from, raw, time.Now())
+		return i.Opaque.get().cached(i, from, raw, time.Now())
 	}
 	a := v.seen.find(v.seen.digest(raw))
 	if a == nil || a.issuer.Header != from {

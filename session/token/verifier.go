@@ -163,7 +163,7 @@ func (v *Verifier) verifyFrom(ctx context.Context, from, raw string) (*Verified,
 		return nil, tooLong(limit)
 	}
 	if i := issuers.opaqueOf(raw); i != nil {
-		return i.Opaque.verify(ctx, i, from, raw)
+		return i.Opaque.get().verify(ctx, i, from, raw)
 	}
 	d := v.seen.digest(raw)
 	if a := v.seen.find(d); a != nil {

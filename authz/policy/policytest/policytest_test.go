@@ -55,7 +55,7 @@ func TestRowsThatCannotBeRead(t *testing.T) {
 		"acme, role:bob, , read, doc, , allow, x":                  "t.csv:1: subject is user:<id> or anonymous, not \"role:bob\": roles stand in the next value",
 		"acme, anonymus, , read, doc, , allow, x":                  "t.csv:1: subject is user:<id> or anonymous, not \"anonymus\": write user:anonymus",
 		"acme, user:bob, , read, doc, ownre=x, allow, x":           "t.csv:1: attribute ownre of \"doc\": not declared in attributes.csv: did you mean owner?",
-		"\nAcme, user:bob, , read, doc, , allow, x":                "t.csv:2: tenant: invalid id: \"A\" at byte 1: tenants are in lower case",
+		"\nacme.eu, user:bob, , read, doc, , allow, x":             "t.csv:2: tenant: invalid id: \".\" at byte 5: only letters, digits, - and _ are allowed",
 		", anonymous, , read, doc:1, , allow, x":                   "t.csv:1: the object \"doc:1\" belongs to a tenant",
 		"acme, bob, , read, doc, , allow, x":                       "t.csv:1: subject is user:<id> or anonymous",
 		"acme, user:bob, , read, , , allow, x":                     "t.csv:1: object is",
