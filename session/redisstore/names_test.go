@@ -26,8 +26,8 @@ func (k userKeys) all(s sessionKeys) []string {
 }
 
 func drawRef(t *rapid.T, label string) session.Ref {
-	tenants := rapid.StringMatching(`[a-z0-9][a-z0-9_-]{0,5}`)
-	users := rapid.OneOf(rapid.StringMatching(`[ab_.@|/\\%#-]{1,4}`), rapid.StringMatching(`[a-z0-9]{1,6}`))
+	tenants := rapid.StringMatching(`[a-zA-Z0-9][a-zA-Z0-9_-]{0,5}`)
+	users := rapid.OneOf(rapid.StringMatching(`[ab_.@|/\\%#{}:*?-]{1,4}`), rapid.StringMatching(`[a-z0-9]{1,6}`))
 	return session.Ref{
 		Tenant: tenant.MustParse(tenants.Draw(t, label+" tenant")),
 		User:   session.MustParseUserID(users.Draw(t, label+" user")),
