@@ -53,11 +53,11 @@ func Auth0(scope string) *Foreign {
 // https://login.microsoftonline.com/{tenant}/v2.0, of version 1
 // https://sts.windows.net/{tenant}/; entries for both have one source of keys and SameAs. sid
 // is an optional claim, and so is acrs, which is no acr. Tokens with many groups are longer than
-// 8 KiB: set Issuer.MaxLength. roles maps app roles.
+// 8 KiB: set Issuer.MaxLength. Tokens that an application has for itself have no scp and are
+// refused. roles maps app roles.
 func EntraID(scope string, roles map[string]string) *Foreign {
 	return withRoles(&Foreign{
 		Types: jwtTypes(), Kind: kindOf("scp", scope), User: "oid", Tenant: "tid", Session: "sid",
-		Machine: kindOf("idtyp", "app"),
 	}, "roles", roles)
 }
 

@@ -121,6 +121,7 @@ func invalidIssuer(found []error) error {
 // already, the source of keys of another issuer, and one issuer too many are errors, and
 // then nothing changes. The entry is copied.
 func (v *Verifier) Add(given Issuer) error {
+	defer v.resolver.forgetKnown()
 	return v.issuers.change(func(issuers map[string]*Issuer) error {
 		i := given.withDefaults()
 		if issuers[i.Name] != nil {
@@ -135,6 +136,7 @@ func (v *Verifier) Add(given Issuer) error {
 // refused. What was verified under the former entry is verified again. On an error,
 // which is one of Add's or that the name is not trusted, the former entry stays.
 func (v *Verifier) Replace(given Issuer) error {
+	defer v.resolver.forgetKnown()
 	return v.issuers.change(func(issuers map[string]*Issuer) error {
 		i := given.withDefaults()
 		if issuers[i.Name] == nil {

@@ -25,7 +25,6 @@ const (
 // The nil resolver knows none.
 type resolver struct {
 	ask   func(ctx context.Context, iss string) (Issuer, error)
-	limit int
 	slots chan struct{}
 
 	mu      sync.Mutex
@@ -99,12 +98,12 @@ func (r *resolver) find(ctx context.Context, v *Verifier, iss string) (*Issuer, 
 // fly asks and publishes the answer.
 func (r *resolver) fly(ctx context.Context, v *Verifier, iss string, fl *resolution) {
 	issuer, err := r.question(ctx, iss)
-	others := map[string]*Issuer{}
-	if t := v.issuers.load(); t != nil {
-		others = maps.Clone(t.byName)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	others := map[string]*Issuer{}
+	if t := v.issuers.load(); t != nil { // under the lock: what changes later forgets what is put here
+		others = maps.Clone(t.byName)
+	}
 	if err == nil && issuer != nil {
 		r.known.each(func(e *lruEntry) { others[e.name] = e.issuer })
 		others[iss] = issuer
@@ -187,6 +186,17 @@ func (r *resolver) forget(name string) bool {
 	defer r.mu.Unlock()
 	r.unknown.drop(name)
 	return r.known.drop(name)
+}
+
+// forgetKnown drops the issuers that were found, to be asked for and held against the others
+// again.
+func (r *resolver) forgetKnown() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known = newLRU(r.known.limit)
 }
 
 // lru is a map of so many entries, of which the one that was not used for longest goes first.

@@ -272,3 +272,25 @@ func TestATemplateIsForTheTenantInItsNameAlone(t *testing.T) {
 		t.Errorf("two templates: %v", err)
 	}
 }
+
+// An issuer that is added later is held against those that were found before.
+func TestAnAddedIssuerIsHeldAgainstThoseThatWereFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, d, _ := resolving(t, func(i *token.Issuer) { i.UserPrefix = "" })
+		raw := func() string { return theirsOf("iss", `"https://acme.example.com"`) }
+		strangerOf(t, v, "", raw())
+		old := raw()
+		strangerOf(t, v, "", old)
+		if err := v.Add(foreign(t, func(i *token.Issuer) { i.Name, i.Tenant = "https://two.example.com", tenant.MustParse("acme") })); err != nil {
+			t.Fatal(err)
+		}
+		for _, raw := range []string{old, raw()} {
+			if _, err := v.Verify(t.Context(), raw); !errors.Is(err, token.ErrUnavailable) || !strings.Contains(fmt.Sprint(err), "UserPrefix: issuer") {
+				t.Errorf("two persons are one user: %v", err)
+			}
+		}
+		if d.questions() != 2 {
+			t.Errorf("%d questions", d.questions())
+		}
+	})
+}
