@@ -100,7 +100,7 @@ func TestALogoutThatIsAnswered200HasEndedTheSignIn(t *testing.T) {
 			"our id": s.ID.Reveal(), "43 that parse": session.NewID().Reveal(), "43 that do not": strings.Repeat("B", 43),
 			"a uuid": "6f1c2a1e-8a57-4c0b-9f4e-0a3b7a4d5c21",
 		}[c.sid]
-		sub := map[string]string{"alice": "alice", "nobody of ours": "carol", "another alphabet": "f:5a1c:alice"}[c.sub]
+		sub := map[string]string{"alice": "alice", "nobody of ours": "carol", "another alphabet": "CN=Alice Smith"}[c.sub]
 		claims := edits{"sub": "", "sid": "", "tenant": ""}
 		for name, value := range map[string]string{"sub": sub, "sid": sid} {
 			if value != "" {

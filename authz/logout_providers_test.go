@@ -170,7 +170,7 @@ func TestASubThatIsNoUserIDIsNotNeededBesideAKnownSid(t *testing.T) {
 	})
 	bearer, s := w.login(acme, alice, "viewer")
 	noted = []session.Ref{s.Ref()}
-	sub := edits{"sub": `"f:5a1c:bob"`, "tenant": "", "events": `{"http://schemas.openid.net/event/backchannel-logout":{},"revoke_offline_access":true}`}
+	sub := edits{"sub": `"CN=Bob Smith"`, "tenant": "", "events": `{"http://schemas.openid.net/event/backchannel-logout":{},"revoke_offline_access":true}`}
 	w.refused(w.post(w.logoutToken(sub, edits{"sid": `"kc-2"`})))
 	w.refused(w.post(w.logoutToken(sub)))
 	if w.status(bearer) != 200 {
@@ -179,7 +179,7 @@ func TestASubThatIsNoUserIDIsNotNeededBesideAKnownSid(t *testing.T) {
 	if rec := w.post(w.logoutToken(sub, edits{"sid": `"kc-1"`})); rec.Code != 200 || w.status(bearer) != 401 {
 		t.Errorf("%d, and the session gets %d", rec.Code, w.status(bearer))
 	}
-	if fmt.Sprint(asked) != "[f:5a1c:bob f:5a1c:bob]" {
+	if fmt.Sprint(asked) != "[CN=Bob Smith CN=Bob Smith]" {
 		t.Errorf("Find was asked about %q", asked)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // notHeaders are headers in which no issuer's tokens come.
-var notHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "Host", "Dpop", "Origin", "Forwarded"}
+var notHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "Host", "Dpop", "Origin"}
 
 // http1 returns a header's name as net/http has it.
 func http1(name string) string { return textproto.CanonicalMIMEHeaderKey(name) }
