@@ -14,8 +14,8 @@ var (
 	// cut to 128 bytes.
 	ErrInvalid = errors.New("token: invalid")
 
-	// ErrUnavailable means that the issuer's keys could not be had, so nothing is known
-	// about the token. It is an outage: nobody is let in and nobody is signed out.
+	// ErrUnavailable means that the issuer's keys could not be had, or the issuer itself where
+	// the service looks it up or asks it, so nothing is known about the token. It is an outage: nobody is let in and nobody is signed out.
 	ErrUnavailable = errors.New("token: keys unavailable")
 
 	// ErrUnknownKey is what a [KeySource] returns when it knows for certain that its

@@ -52,8 +52,9 @@ type Issuer struct {
 	// token, signed by the same keys, differ in nothing else. Add "JWT" for an issuer that
 	// types its access tokens so; ID tokens are then told apart by their audience and the claims only they have.
 	// Compared without regard to the case of ASCII letters, as media types are (RFC 7515
-	// §4.1.9), and otherwise exactly. The empty text, dpop+jwt, logout+jwt and secevent+jwt
-	// are errors.
+	// §4.1.9), and otherwise exactly. dpop+jwt, logout+jwt and secevent+jwt are
+	// errors, and so is the empty text, but for an issuer with Foreign, whose tokens may have no
+	// typ; what Foreign.Types says is the default there.
 	Types []string
 
 	// Leeway is how far the issuer's clock may be from ours. It extends exp and moves nbf

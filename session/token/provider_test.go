@@ -297,6 +297,30 @@ func TestNoProvidersOtherTokenIsAccepted(t *testing.T) {
 	}
 }
 
+// Both versions of Entra ID sign with one source of keys, for the same users.
+func TestTwoVersionsOfOneProviderShareTheirKeys(t *testing.T) {
+	cases := providers()
+	one, two := cases["entra-v1"].issuer(t), cases["entra-v2"].issuer(t)
+	two.Keys = one.Keys
+	if _, err := token.NewVerifier(one, two); err == nil || !strings.Contains(err.Error(), "Keys: the source of another issuer") {
+		t.Errorf("without a word of it: %v", err)
+	}
+	two.SameAs = one.Name
+	v := verifier(t, one, two)
+	for _, name := range []string{"entra-v1", "entra-v2"} {
+		s := cases[name].read(t, name)
+		if got := strangerOf(t, v, "", s.sign(t, ours())); got.Issuer != s.Iss || got.User.String() != s.Want.User {
+			t.Errorf("%s: %s by %s", name, got.User, got.Issuer)
+		}
+		// A version's token under the other's name has another audience.
+		other := cases[map[string]string{"entra-v1": "entra-v2", "entra-v2": "entra-v1"}[name]].read(t, map[string]string{"entra-v1": "entra-v2", "entra-v2": "entra-v1"}[name])
+		raw := s.sign(t, ours(), func(_, claims map[string]any) { claims["iss"] = other.Iss })
+		if _, err := v.Verify(context.Background(), raw); !errors.Is(err, token.ErrInvalid) {
+			t.Errorf("%s under the other's name: %v", name, err)
+		}
+	}
+}
+
 // A token of a provider with a header of its own is accepted in that one alone, and a bearer
 // token in none but its own place.
 func TestATokenIsAcceptedOnlyWhereItsIssuersTokensCome(t *testing.T) {

@@ -55,7 +55,8 @@ func (v *Verified) Issuer() string { return v.claims().issuer }
 // another type than RFC 9068's has none.
 func (v *Verified) TokenID() string { return v.claims().tokenID }
 
-// ClientID returns the client_id claim, on the terms of TokenID.
+// ClientID returns the client_id claim, on the terms of TokenID. Of a foreign issuer's token
+// without one it is the azp claim.
 func (v *Verified) ClientID() string { return v.claims().clientID }
 
 // KeyID returns the kid of the key that verified the signature.
