@@ -15,6 +15,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
@@ -87,7 +88,7 @@ func TestHostile(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(string(kind.alg), func(t *testing.T) {
 			w, service, options := hostileWorld(t, kind.alg, kind.key)
-			if options.Only = kind.only; os.Getenv("REEVE_SOAK") != "" {
+			if options.Only = kind.only; testneed.Soak() {
 				options.Only = nil
 			}
 			for id := range authztest.Hostile(t, service, options) {

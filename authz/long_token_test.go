@@ -3,7 +3,6 @@ package authz_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/token"
@@ -91,7 +91,7 @@ func TestWhatALongTokenCostsDoesNotGrowWithIt(t *testing.T) {
 		if much > 10*little {
 			t.Errorf("%s: 1 MiB costs %v, 10 KiB cost %v", name, much, little)
 		}
-		if os.Getenv("REEVE_SOAK") != "" && much > 50*time.Microsecond {
+		if testneed.Soak() && much > 50*time.Microsecond {
 			t.Errorf("%s: 1 MiB costs %v, at most 50 µs are allowed", name, much)
 		}
 	}

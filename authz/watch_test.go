@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
-	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -193,7 +193,7 @@ func TestWatchOptionsAreChecked(t *testing.T) {
 // nothing is left.
 func TestStreamsNeedNoGoroutinesOfOurs(t *testing.T) {
 	n := 1500
-	if os.Getenv("REEVE_SOAK") != "" {
+	if testneed.Soak() {
 		n = 10_000
 	}
 	before := runtime.NumGoroutine()

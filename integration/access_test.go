@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -50,7 +51,7 @@ func TestTheAccessListIsEnoughForEverything(t *testing.T) {
 	t.Parallel()
 	server := redisserver.Start(t, "--appendonly", "no")
 	for _, c := range sessiontest.Cases() {
-		if c.Slow && !soak() { // which wait, and send nothing that others do not
+		if c.Slow && !testneed.Soak() { // which wait, and send nothing that others do not
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -161,7 +162,7 @@ func TestEveryUserIsServedAfterADeploy(t *testing.T) {
 // TestBurstsAfterADeploy measures bursts of several sizes with a Redis that is near and one that
 // is 2 ms away. REEVE_SOAK=1 prints the table.
 func TestBurstsAfterADeploy(t *testing.T) {
-	if !soak() {
+	if !testneed.Soak() {
 		t.Skip("a measurement: REEVE_SOAK=1")
 	}
 	m := newMorning(t, 1000)

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -171,7 +172,7 @@ func TestAUseIsRecordedOnceByAllInstances(t *testing.T) {
 // A session in use on three instances is written at most once in 15 s. The long proof
 // waits for it; the cache's own tests have proved it for one instance on a clock of theirs.
 func TestASessionInUseIsWrittenOnceInFifteenSeconds(t *testing.T) {
-	if !soak() {
+	if !testneed.Soak() {
 		t.Skip("takes a minute: set REEVE_SOAK=1; session.TestASessionInUseIsRenewedInTheBackground proves it for one instance")
 	}
 	t.Parallel()

@@ -13,6 +13,7 @@ import (
 	"github.com/reevehq/reeve/integration/faultproxy"
 	"github.com/reevehq/reeve/integration/history"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -51,12 +52,10 @@ func TestCacheConformance(t *testing.T) {
 // keepsTheContract runs the suite. The cases that wait for TouchInterval, which the cache's
 // own tests prove on a clock of theirs, are part of the long proofs.
 func keepsTheContract(t *testing.T, open func(t *testing.T) *redisstore.Store) {
-	for _, c := range sessiontest.Cases() {
-		if c.Slow && !soak() {
-			continue
-		}
-		t.Run(c.Name, func(t *testing.T) { c.Run(t, sessiontest.Harness{Store: startCache(t, open(t))}) })
-	}
+	cases := slices.DeleteFunc(sessiontest.Cases(), func(c sessiontest.Case) bool { return c.Slow && !testneed.Soak() })
+	conforms(t, cases, func(t *testing.T) sessiontest.Harness {
+		return sessiontest.Harness{Store: startCache(t, open(t))}
+	})
 }
 
 // TestCacheConformanceOnCluster proves it where each master announces its own changes.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/faultproxy"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -244,7 +245,7 @@ func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 	t.Parallel()
 	// The short proof ends after its time, with fewer requests on a busy machine.
 	requests, least, within := int64(20_000), int64(1_000), 20*time.Second
-	if soak() {
+	if testneed.Soak() {
 		requests, least, within = 1_000_000, 1_000_000, time.Hour
 	}
 	server := redisserver.Start(t)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/policytest"
-	"github.com/reevehq/reeve/internal/need"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -230,7 +230,7 @@ func runShell(t testing.TB, line string) {
 			t.Error("the module has another path")
 		}
 	case "openssl rand -base64 32":
-		need.Program(t, "openssl", "install it")
+		testneed.Program(t, "openssl", "install it")
 		out, err := exec.Command("openssl", "rand", "-base64", "32").Output()
 		if err != nil {
 			t.Fatal(err)

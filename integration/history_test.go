@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/integration/history"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 // TestNothingIsAllowedByAnOlderState drives two instances through faults of Redis and of the
 // network, and judges every call by a model of what may be allowed: a few faults here, all of
 // them in the long proof below.
 func TestNothingIsAllowedByAnOlderState(t *testing.T) {
-	if soak() {
+	if testneed.Soak() {
 		t.Skip("the long proof has all faults")
 	}
 	t.Parallel()
@@ -58,7 +59,7 @@ func trialNamed(t *testing.T, name string) trial {
 //
 // A row that is not as it must be is an error.
 func TestNothingIsAllowedByAnOlderStateUnderAnyFault(t *testing.T) {
-	if !soak() {
+	if !testneed.Soak() {
 		t.Skip("set REEVE_SOAK")
 	}
 	var mu sync.Mutex

@@ -18,7 +18,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/reevehq/reeve/integration/redisserver"
-	"github.com/reevehq/reeve/internal/leash"
+	"github.com/reevehq/reeve/internal/testproc"
 )
 
 // program builds a main package of the repository once and returns the binary.
@@ -65,7 +65,7 @@ func TestMain(m *testing.M) {
 type quickstart struct {
 	t       *testing.T
 	base    string // http://127.0.0.1:port
-	process *leash.Process
+	process *testproc.Process
 	logs    *syncBuffer
 
 	stalls   *stalls
@@ -99,7 +99,7 @@ func startQuickstart(t *testing.T, args ...string) *quickstart {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q.process, err = leash.Start(cmd); err != nil {
+	if q.process, err = testproc.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(q.stop)

@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/integration/redisserver"
-	"github.com/reevehq/reeve/internal/leash"
-	"github.com/reevehq/reeve/internal/need"
+	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testproc"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -27,7 +27,7 @@ import (
 // quickstart and compares what they print.
 func TestTranscriptsPrintWhatThePagesSay(t *testing.T) {
 	for _, tool := range []string{"bash", "curl", "jq"} {
-		need.Program(t, tool, "install it")
+		testneed.Program(t, tool, "install it")
 	}
 	for _, p := range pages(t) {
 		for _, b := range p.of("console", "*") {
@@ -141,7 +141,7 @@ func TestReadmeProgram(t *testing.T) {
 	}
 	logs := &syncBuffer{}
 	cmd.Stdout, cmd.Stderr = logs, logs
-	process, err := leash.Start(cmd)
+	process, err := testproc.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}

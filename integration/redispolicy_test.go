@@ -162,16 +162,13 @@ func TestRollingBackIsPublishingTheOlderPolicyAgain(t *testing.T) {
 	}
 }
 
-func TestAThousandPublicationsAreAFewReloads(t *testing.T) {
+func TestManyPublicationsAreAFewReloads(t *testing.T) {
 	t.Parallel()
 	opts := onlyAnnounced
 	opts.Pause = 200 * time.Millisecond
 	f := newFleet(t, 3, opts)
 	f.subscribed()
-	count := 1000
-	if testing.Short() {
-		count = 200
-	}
+	count := scale(300, 1000)
 	began := time.Now()
 	var last redispolicy.Publication
 	for n := range count {

@@ -22,6 +22,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/token"
@@ -212,7 +213,7 @@ func (s *rotatingService) flood(good string, perSecond int, answers *atomic.Int6
 // publishing the new one beforehand and at the worst moment, just after the flood has
 // caused a fetch; the second time it hangs once besides.
 func TestARotationOverTheWireDuringAFloodOfRandomKids(t *testing.T) {
-	if !soak() {
+	if !testneed.Soak() {
 		t.Skip("takes two minutes; session/token/jwks has it in virtual time")
 	}
 	const issuer = "https://id.test"

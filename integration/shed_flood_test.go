@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 // answers is what came of requests: how many got which status, and what was wrong with
@@ -101,7 +103,7 @@ func TestNoFloodRefusesAnotherTenantOrIsAllowedMore(t *testing.T) {
 // all as fast as they are answered, take the processor before anybody can be asked who it
 // is: with 512 connections it is 1.2 to 1.3 times, with 1,024 up to 1.8.
 func TestAFloodLeavesAnotherTenantsP99WithinAFifthEndToEnd(t *testing.T) {
-	if !soak() {
+	if !testneed.Soak() {
 		t.Skip("a measurement: REEVE_SOAK=1")
 	}
 	m := &measurement{processes: startProcesses(t), t: t, of: map[string]*rounds{}}

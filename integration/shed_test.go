@@ -19,6 +19,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
@@ -173,7 +174,7 @@ func (d *doorway) Load(ctx context.Context, ref session.Ref) (session.Session, e
 // the tenants take turns.
 func TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone(t *testing.T) {
 	rounds := 3
-	if soak() {
+	if testneed.Soak() {
 		rounds = 50
 	}
 	manager := farManager(t, redisserver.Start(t))
@@ -226,7 +227,7 @@ func TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone(t *testing.T) {
 	// What a limit answers for is the time in its queue: a busy machine delays a load that
 	// has its place as well, and how busy it is the logged ratios tell.
 	p := 50
-	if soak() {
+	if testneed.Soak() {
 		p = 99
 	}
 	if wait, takes := percentile(waits, p), percentile(alone, 50); wait > takes/5 {

@@ -1,13 +1,10 @@
 package integration_test
 
-import "os"
-
-// soak says whether the long proofs run, with their strict limits.
-func soak() bool { return os.Getenv("REEVE_SOAK") != "" }
+import "github.com/reevehq/reeve/internal/testneed"
 
 // scale is short, or long when the long proofs are asked for.
 func scale(short, long int) int {
-	if soak() {
+	if testneed.Soak() {
 		return long
 	}
 	return short

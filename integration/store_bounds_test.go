@@ -19,6 +19,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -89,10 +90,11 @@ func (f *fixture) legacyOf(user session.UserID, n int) []session.Session {
 
 // watcher reads what the server runs.
 type watcher struct {
-	conn net.Conn
-	mu   sync.Mutex
-	runs [][]string // the commands of each script, the call of the script first
-	done chan struct{}
+	conn  net.Conn
+	mu    sync.Mutex
+	runs  [][]string // the commands of each script, the call of the script first
+	marks int        // of take, which have been seen
+	done  chan struct{}
 }
 
 func watch(t *testing.T, addr string) *watcher {
@@ -118,6 +120,8 @@ func watch(t *testing.T, addr string) *watcher {
 			}
 			w.mu.Lock()
 			switch {
+			case strings.Contains(line, `] "ECHO" "mark"`) || strings.Contains(line, `] "echo" "mark"`):
+				w.marks++
 			case strings.Contains(line, " lua] "):
 				if n := len(w.runs); n > 0 {
 					w.runs[n-1] = append(w.runs[n-1], line)
@@ -132,26 +136,27 @@ func watch(t *testing.T, addr string) *watcher {
 	return w
 }
 
-// take returns the scripts since the last call, once the server has run what mark names.
+// take returns the scripts since the last call. What the server tells of comes later than its
+// answers, but in the order in which it ran them: a command of ours is the last.
 func (w *watcher) take(t *testing.T, raw *redis.Client) [][]string {
 	t.Helper()
-	for range 1000 {
-		w.mu.Lock()
-		runs := w.runs
-		w.mu.Unlock()
-		time.Sleep(5 * time.Millisecond)
-		w.mu.Lock()
-		same := len(runs) == len(w.runs)
-		if same {
-			w.runs = nil
-		}
-		w.mu.Unlock()
-		if same {
-			return runs
-		}
+	w.mu.Lock()
+	before := w.marks
+	w.mu.Unlock()
+	if err := raw.Echo(t.Context(), "mark").Err(); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("the server is not at rest")
-	return nil
+	var runs [][]string
+	soon(t, "the server has told of all it ran", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.marks == before {
+			return false
+		}
+		runs, w.runs = w.runs, nil
+		return true
+	})
+	return runs
 }
 
 var (
@@ -280,13 +285,9 @@ func aged(all []session.Session) []method {
 func TestNoScriptWorksOnMoreThanAHundredRecords(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
-	n := 2500
-	if soak() {
-		n = 20_000
-	}
-	all := f.legacy(n)
+	all := f.legacy(scale(1400, 20_000)) // four hundreds above session.MaxSessionLimit
 	calls := aged(all)
-	bobs := f.legacyOf(session.MustParseUserID("bob"), 1100)
+	bobs := f.legacyOf(session.MustParseUserID("bob"), 350)
 	calls = slices.Insert(calls, 0, method{"RevokeOthers", func(ctx context.Context, s *redisstore.Store) error {
 		return s.RevokeOthers(ctx, bobs[3].Ref())
 	}})
@@ -344,7 +345,7 @@ func TestALoweredLimitIsRememberedWhenRedisForgetsIt(t *testing.T) {
 // TestOneUserOfManySessionsSlowsNobody measures: no script of theirs takes 2 ms, and while they
 // call as fast as they are answered, the loads of another tenant are as fast as before.
 func TestOneUserOfManySessionsSlowsNobody(t *testing.T) {
-	if !soak() {
+	if !testneed.Soak() {
 		t.Skip("a measurement: REEVE_SOAK=1; TestNoScriptWorksOnMoreThanAHundredRecords counts")
 	}
 	f := newFixture(t, 5*time.Second)

@@ -187,8 +187,8 @@ func TestChurnLeavesNoKeyAndNoMemberOfAnIndexBehind(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
 	f.do("config", "set", "appendfsync", "no")
-	const users = 16
-	sessions := scale(20_000, 1_000_000)
+	users := scale(8, 16)
+	sessions := scale(8000, 1_000_000)
 	var writers sync.WaitGroup
 	for i := range users {
 		user := session.MustParseUserID(fmt.Sprintf("user-%d", i))

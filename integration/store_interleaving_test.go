@@ -60,7 +60,7 @@ func TestDeleteWinsInEveryInterleavingOfReadsAndWrites(t *testing.T) {
 	f := newFixture(t, 5*time.Second)
 	slow := hooked(t, f.server.Addr(), f.opts, &gates{})
 	f.learn(slow)
-	rounds := int64(scale(2000, 10_000))
+	rounds := int64(scale(800, 10_000))
 	const workers = 4
 	var played, stopped, landed, late, spoilt atomic.Int64
 	var running sync.WaitGroup

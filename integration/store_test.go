@@ -7,12 +7,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/sessiontest"
@@ -176,8 +178,8 @@ func (f *fixture) learn(store *redisstore.Store) {
 func TestStoreConformance(t *testing.T) {
 	t.Parallel()
 	url := redisserver.Shared(t)
-	sessiontest.Run(t, func(t *testing.T) sessiontest.Harness {
-		return sessiontest.Harness{Store: open(t, url, storeOptions()), Full: soak()}
+	conforms(t, sessiontest.Cases(), func(t *testing.T) sessiontest.Harness {
+		return sessiontest.Harness{Store: open(t, url, storeOptions()), Full: testneed.Soak()}
 	})
 }
 
@@ -186,7 +188,24 @@ func TestStoreConformance(t *testing.T) {
 func TestStoreConformanceOnCluster(t *testing.T) {
 	t.Parallel()
 	client := clusterClient(t, redisserver.StartCluster(t))
-	sessiontest.Run(t, func(t *testing.T) sessiontest.Harness {
+	conforms(t, sessiontest.Cases(), func(t *testing.T) sessiontest.Harness {
 		return sessiontest.Harness{Store: storeOn(t, client, storeOptions())}
 	})
+}
+
+// conforms runs cases of the suite as sessiontest.Run does, on stores that share a server and
+// have prefixes of their own. The cases that wait for TouchInterval do so beside the others,
+// and take no place of -parallel meanwhile.
+func conforms(t *testing.T, cases []sessiontest.Case, open func(t *testing.T) sessiontest.Harness) {
+	t.Helper()
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	for _, c := range cases {
+		run := func() { t.Run(c.Name, func(t *testing.T) { c.Run(t, open(t)) }) }
+		if c.Slow {
+			waiting.Go(run)
+		} else {
+			run()
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/sessiontest"
 	"github.com/reevehq/reeve/tenant"
@@ -129,7 +130,7 @@ func (p patient) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant
 func someCases(n int) []sessiontest.Case {
 	var some []sessiontest.Case
 	for i, c := range sessiontest.Cases() {
-		if soak() || i%n == 0 && !c.Slow && !strings.Contains(c.Name, "concurrent") && !strings.Contains(c.Name, "at once") {
+		if testneed.Soak() || i%n == 0 && !c.Slow && !strings.Contains(c.Name, "concurrent") && !strings.Contains(c.Name, "at once") {
 			some = append(some, c)
 		}
 	}

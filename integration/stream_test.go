@@ -12,6 +12,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -21,7 +22,7 @@ import (
 func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 	ctx := context.Background()
 	limit := 5 * time.Second // the promise is one; the machine may be busy with other tests
-	if soak() {
+	if testneed.Soak() {
 		limit = time.Second
 	}
 	for _, tt := range []struct {
@@ -59,7 +60,7 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 		}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if soak() {
+			if testneed.Soak() {
 				tt.sockets = 1000
 			}
 			redis := redisserver.Start(t)
@@ -131,7 +132,7 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 func TestOpenStreamsEndWhenTheirTokenExpires(t *testing.T) {
 	sockets := 100
 	late := 5 * time.Second
-	if soak() {
+	if testneed.Soak() {
 		sockets, late = 1000, time.Second
 	}
 	s := newService(t, redisserver.Shared(t), 2*time.Second, authz.StreamGuardConfig{}, nil)

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/reevehq/reeve/internal/leash"
-	"github.com/reevehq/reeve/internal/need"
+	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testproc"
 )
 
 // formerCommit is what instances are upgraded from.
@@ -22,7 +22,7 @@ const formerCommit = "fc01a0d"
 // drivers builds the driver in the tree of formerCommit, and in this one.
 func drivers(t *testing.T) (former, present string) {
 	t.Helper()
-	git, tar := need.Program(t, "git", "install it"), need.Program(t, "tar", "install it")
+	git, tar := testneed.Program(t, "git", "install it"), testneed.Program(t, "tar", "install it")
 	if err := exec.Command(git, "-C", "..", "cat-file", "-e", formerCommit+"^{commit}").Run(); err != nil {
 		// A copy of the sources alone has no history, also in CI.
 		t.Skip("the history does not reach back to " + formerCommit + "; fetch all of it (git fetch --unshallow)")
@@ -45,7 +45,10 @@ func drivers(t *testing.T) (former, present string) {
 		}
 	}
 	former, present = filepath.Join(tree, "former"), filepath.Join(tree, "present")
-	build := append([]string{"build"}, raceFlag...)
+	build := []string{"build"}
+	if testneed.Race {
+		build = append(build, "-race") // shares what the build of the tests has left
+	}
 	execute(t, "go", append([]string{"-C", folder}, append(build, "-o", former, ".")...)...)
 	execute(t, "go", append(build, "-o", present, "./internal/driver")...)
 	return former, present
@@ -95,7 +98,7 @@ func drive(t *testing.T, name, program, url, prefix string, cached bool) *driven
 		t.Fatal(err)
 	}
 	cmd.Stdout, cmd.Stderr = write, io.Discard
-	process, err := leash.Start(cmd)
+	process, err := testproc.Start(cmd)
 	write.Close()
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs every module's tests with the race detector. What failed is told once more at the
-# end, since the output is long.
+# Runs every module's tests with the race detector. Under it tests that only compute repeat
+# less (testneed.Scale), so the packages that have such tests run once more without it, in
+# full. What failed is told once more at the end, since the output is long.
 #
 # Usage: scripts/unit.sh module…
 set -euo pipefail
@@ -8,9 +9,26 @@ set -euo pipefail
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=0
+
+# run runs go test in a module with what else it is given.
+run() {
+  local module=$1
+  shift
+  echo "go test $* in $module"
+  (cd "$module" && go test "$@") 2>&1 | tee -a "$log" || failed=1
+}
+
 for module in "$@"; do
-  echo "go test -race $module"
-  (cd "$module" && go test -race -timeout 20m ./...) 2>&1 | tee -a "$log" || failed=1
+  case $module in
+  .)
+    run . -race -timeout 20m ./...
+    mapfile -t scaled < <(grep -rl --include='*_test.go' 'testneed\.Scale(' authz middleware session tenant internal | xargs -n1 dirname | sort -u)
+    run . -timeout 20m "${scaled[@]/#/./}"
+    ;;
+  # Its tests wait for servers more than they compute.
+  integration) run integration -race -parallel 4 -timeout 20m ./... ;;
+  *) run "$module" -race -timeout 20m ./... ;;
+  esac
 done
 [ $failed -eq 0 ] && exit 0
 

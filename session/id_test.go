@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/reevehq/reeve/internal/invisible"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -78,8 +79,8 @@ func TestTheBytesOfAnIDAreACopy(t *testing.T) {
 
 // Over all of Unicode: no id shows nothing, and none differs from another by what shows nothing.
 func TestAUserIDThatShowsNothingIsRefused(t *testing.T) {
-	accepted := 0
-	for r := rune(0); r <= unicode.MaxRune; r++ {
+	accepted, every := 0, unicode.MaxRune/testneed.Scale(unicode.MaxRune, 1)
+	for r := rune(0); r <= unicode.MaxRune; r += rune(every) {
 		hidden := invisible.Is(r)
 		if _, err := session.ParseUserID("a" + string(r) + "b"); (err == nil) == (hidden || !utf8.ValidRune(r)) && utf8.ValidRune(r) {
 			t.Errorf("%U in a name: %v", r, err)
@@ -92,7 +93,7 @@ func TestAUserIDThatShowsNothingIsRefused(t *testing.T) {
 			accepted++
 		}
 	}
-	if accepted < 130_000 {
+	if accepted < 130_000/every {
 		t.Errorf("only %d characters are accepted", accepted)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -46,7 +46,7 @@ func TestParallelRefreshesGetOneSuccessor(t *testing.T) {
 	m := newManager(t, newStore(t), session.Config{})
 	_, token := signIn(t, m)
 	rounds, many := 100, 20
-	if os.Getenv("REEVE_SOAK") != "" {
+	if testneed.Soak() {
 		rounds, many = 1000, 100
 	}
 	for round := range rounds {

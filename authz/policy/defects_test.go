@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -177,7 +178,7 @@ func TestD10UnknownSubjectsTakeNoMemory(t *testing.T) {
 	}
 	ask(1000)
 	before := heap()
-	subjects := 100_000 * soak(10)
+	subjects := testneed.Scale(100_000, 10)
 	ask(subjects)
 	if after := heap(); after > before+256<<10 {
 		t.Errorf("the heap grew by %d bytes over %d subjects", after-before, subjects)

@@ -12,6 +12,7 @@ import (
 	"github.com/casbin/govaluate"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -20,14 +21,14 @@ import (
 // requests have no answer to compare with; the conditions' own test covers them.
 func TestDecisionsAreThoseOfCasbin(t *testing.T) {
 	t.Parallel()
-	wanted := 20_000 * soak(50)
+	wanted := testneed.Scale(20_000, 50)
 	compared, allowed, ruled, failed := 0, 0, 0, 0
 	for seed := uint64(0); compared < wanted; seed++ {
 		g := newGen(seed)
 		fsys := with(g.rows()...)
 		engine, casbin := mustLoad(t, fsys), newOracle(t, fsys)
 		rules := engine.Rules()
-		for range 10 {
+		for range testneed.Scale(10, 1) {
 			session := g.request()
 			casbin.as(t, session, func() {
 				for range 50 {
@@ -61,7 +62,11 @@ func TestDecisionsAreThoseOfCasbin(t *testing.T) {
 		}
 	}
 	t.Logf("%d decisions, %d allowed, %d by a rule, %d without an answer from Casbin", compared, allowed, ruled, failed)
-	if allowed < wanted/10 || allowed > wanted*9/10 || ruled < allowed+wanted/20 || failed > wanted/3 {
+	least := wanted / 20
+	if testneed.Race {
+		least /= 2 // few policies are not like many
+	}
+	if allowed < 2*least || allowed > wanted*9/10 || ruled < allowed+least || failed > wanted/3 {
 		t.Errorf("the generator does not exercise both answers: %d of %d allowed, %d by a rule, %d failed", allowed, compared, ruled, failed)
 	}
 }
@@ -96,8 +101,8 @@ func checkReasons(t *testing.T, rules []policy.Rule, d policy.Decision) {
 // can turn an allow into a denial, never a denial into an allow.
 func TestBadAttributesNeverAllowWhatCasbinDenies(t *testing.T) {
 	t.Parallel()
-	stricter, allowed, compared := 0, 0, 0
-	for seed := range uint64(60 * soak(50)) {
+	stricter, allowed, compared, policies := 0, 0, 0, testneed.Scale(60, 50)
+	for seed := range uint64(policies) {
 		g := newGen(seed)
 		fsys := with(g.rows()...)
 		engine, casbin := mustLoad(t, fsys), newOracle(t, fsys)
@@ -124,7 +129,7 @@ func TestBadAttributesNeverAllowWhatCasbinDenies(t *testing.T) {
 		}
 	}
 	t.Logf("%d decisions, %d allowed, %d stricter than Casbin", compared, allowed, stricter)
-	if stricter == 0 || allowed < 50 {
+	if stricter == 0 || allowed < policies*5/6 {
 		t.Error("the generator does not reach what this is about")
 	}
 }
@@ -151,8 +156,8 @@ func spoil(g gen, a policy.AttributeSource) {
 // everything else is the same.
 func TestConditionsAreThoseOfCasbin(t *testing.T) {
 	t.Parallel()
-	count := map[string]int{}
-	for seed := range uint64(6_000 * soak(100)) {
+	count, wanted := map[string]int{}, testneed.Scale(6_000, 100)
+	for seed := range uint64(wanted) {
 		g := newGen(seed)
 		text := g.condition("doc", 4)
 		if len(text) > 1024 {
@@ -183,7 +188,7 @@ func TestConditionsAreThoseOfCasbin(t *testing.T) {
 	}
 	t.Log(count)
 	for _, v := range []string{"true", "false", "unknown"} {
-		if count[v] < 500 {
+		if count[v] < wanted/12 {
 			t.Errorf("only %d conditions were %s", count[v], v)
 		}
 	}
@@ -273,7 +278,7 @@ func standardObjects() []policy.Object {
 
 func TestAddingADenyNeverAllowsMore(t *testing.T) {
 	denied := 0
-	for seed := range uint64(200 * soak(50)) {
+	for seed := range uint64(testneed.Scale(200, 50)) {
 		g := newGen(seed)
 		rows := g.rows()
 		deny := g.rule(g.tenant())
@@ -302,7 +307,7 @@ func TestAddingADenyNeverAllowsMore(t *testing.T) {
 
 func TestEditingATenantsRowsChangesNoDecisionOfAnother(t *testing.T) {
 	changed := 0
-	for seed := range uint64(200 * soak(50)) {
+	for seed := range uint64(testneed.Scale(200, 50)) {
 		g := newGen(seed)
 		shared := g.rows()
 		file := func() string {
@@ -343,7 +348,7 @@ func TestConsistentRenamingChangesNothing(t *testing.T) {
 		pairs = append(pairs, "role:"+from, "role:"+to)
 	}
 	rename := strings.NewReplacer(append(pairs, "acme", "globex2")...)
-	for seed := range uint64(200) {
+	for seed := range uint64(testneed.Scale(200, 1)) {
 		g := newGen(seed)
 		rows := g.rows()
 		before, after := mustLoad(t, with(rows...)), mustLoad(t, with(rename.Replace(strings.Join(rows, "\n"))))
@@ -370,7 +375,7 @@ func TestConsistentRenamingChangesNothing(t *testing.T) {
 // Casbin's RemovePolicy reorders rules, and with some effects that decides (D5). Here no
 // order of the rows means anything.
 func TestD5TheOrderOfTheRowsChangesNothing(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(testneed.Scale(200, 1)) {
 		g := newGen(seed)
 		rows := g.rows()
 		shuffled := slices.Clone(rows)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -34,8 +35,8 @@ func (g gen) spoiled() policy.Request {
 }
 
 func TestAnExplanationIsOfTheDecisionAndHoldsAgainstTheFiles(t *testing.T) {
-	allowed, denied, missed, unknown, refused := 0, 0, 0, 0, 0
-	for seed := range uint64(200) {
+	allowed, denied, missed, unknown, refused, policies := 0, 0, 0, 0, 0, testneed.Scale(200, 1)
+	for seed := range uint64(policies) {
 		g := newGen(seed)
 		rows := g.rows()
 		e, again := mustLoad(t, with(rows...)), mustLoad(t, with(rows...))
@@ -88,7 +89,7 @@ func TestAnExplanationIsOfTheDecisionAndHoldsAgainstTheFiles(t *testing.T) {
 		}
 	}
 	t.Logf("%d allowed, %d denied, %d with near misses, %d matched unknown, %d of the wrong type", allowed, denied, missed, unknown, refused)
-	if min(allowed, denied, missed, unknown, refused) < 50 {
+	if min(allowed, denied, missed, unknown, refused) < policies/4 {
 		t.Error("the generator does not reach every kind of explanation")
 	}
 }

@@ -24,11 +24,3 @@ func write(t *testing.T, path, content string) {
 		t.Fatal(err)
 	}
 }
-
-// soak returns n where long proofs are wanted, and otherwise 1.
-func soak(n int) int {
-	if os.Getenv("REEVE_SOAK") == "" {
-		return 1
-	}
-	return n
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -166,7 +167,7 @@ func (c *crowd) request() policy.Request {
 // Casbin would take minutes for these; reading every rule is an oracle as plain.
 func TestDecisionsAreThoseOfReadingEveryRule(t *testing.T) {
 	allowed, denied, compared := 0, 0, 0
-	for seed := range uint64(60 * soak(50)) {
+	for seed := range uint64(testneed.Scale(60, 50)) {
 		c := newCrowd(seed)
 		e := mustLoad(t, with(c.rows...))
 		for range 40 {

@@ -10,15 +10,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/reevehq/reeve/internal/leash"
-	"github.com/reevehq/reeve/internal/need"
+	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testproc"
 )
 
 // startRedis starts a Redis of its own and returns its address and what ends it. Without
 // redis-server the test is skipped, but fails in CI.
 func startRedis(t *testing.T) (address string, stop func()) {
 	t.Helper()
-	program := need.Program(t, "redis-server", "install it (Debian: apt-get install redis-server)")
+	program := testneed.Program(t, "redis-server", "install it (Debian: apt-get install redis-server)")
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func startRedis(t *testing.T) (address string, stop func()) {
 		t.Fatal(err)
 	}
 	free.Close()
-	server, err := leash.Start(exec.Command(program, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir()))
+	server, err := testproc.Start(exec.Command(program, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}

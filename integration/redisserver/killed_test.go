@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/integration/redisserver"
-	"github.com/reevehq/reeve/internal/need"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 const childEnv = "REEVE_TEST_KILLED"
@@ -39,7 +39,7 @@ func TestIsKilledWithItsServers(t *testing.T) {
 const started = "servers: "
 
 func TestAKilledTestLeavesNoServer(t *testing.T) {
-	need.Program(t, "redis-server", "install it")
+	testneed.Program(t, "redis-server", "install it")
 	child := exec.Command(os.Args[0], "-test.run=^TestIsKilledWithItsServers$")
 	child.Env = append(os.Environ(), childEnv+"=1", "TMPDIR="+t.TempDir()) // it does not clean up
 	in, err := child.StdinPipe()

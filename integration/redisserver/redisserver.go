@@ -27,8 +27,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"github.com/reevehq/reeve/internal/leash"
-	"github.com/reevehq/reeve/internal/need"
+	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testproc"
 )
 
 // startTimeout is how long a server gets to answer PING, on a busy machine too.
@@ -42,14 +42,14 @@ type Server struct {
 	addr    string
 	dir     string
 	args    []string
-	process *leash.Process // nil while it does not run
+	process *testproc.Process // nil while it does not run
 }
 
 // Start starts a server of the test's own on a free port of the loopback interface. args
 // are added to its command line, such as "--maxmemory", "10mb".
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
-	path := need.Program(tb, "redis-server", "install it (Debian: apt-get install redis-server)")
+	path := testneed.Program(tb, "redis-server", "install it (Debian: apt-get install redis-server)")
 	s := &Server{tb: tb, dir: tb.TempDir()}
 	s.args = append([]string{path, "--bind", "127.0.0.1", "--dir", s.dir,
 		"--appendonly", "yes", "--appendfsync", "always", "--save", ""}, args...)
@@ -101,7 +101,7 @@ func (s *Server) start() error {
 	defer log.Close()
 	cmd := exec.Command(s.args[0], append([]string{"--port", port}, s.args[1:]...)...)
 	cmd.Stdout, cmd.Stderr = log, log
-	if s.process, err = leash.Start(cmd); err != nil {
+	if s.process, err = testproc.Start(cmd); err != nil {
 		return err
 	}
 	client := s.Client()

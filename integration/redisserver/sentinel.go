@@ -15,7 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/reevehq/reeve/internal/leash"
+	"github.com/reevehq/reeve/internal/testproc"
 )
 
 // Sentinel watches a primary and its replica. It is one process: what it decides, it
@@ -59,7 +59,7 @@ func StartSentinelThatActs(tb testing.TB, after time.Duration) *Sentinel {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatalf("redisserver: %v", err)
 	}
-	process, err := leash.Start(exec.Command("redis-server", config, "--sentinel"))
+	process, err := testproc.Start(exec.Command("redis-server", config, "--sentinel"))
 	if err != nil {
 		tb.Fatalf("redisserver: %v", err)
 	}

@@ -2,11 +2,11 @@ package cachestore_test
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 )
@@ -66,13 +66,13 @@ func TestAWarmLoadAllocatesNothing(t *testing.T) {
 // The bound is asserted in the long proofs and for the best of many batches: another process
 // that ran meanwhile is no cost of a load. The race detector's is, about eightfold.
 func TestAWarmLoadTakesUnderAMicrosecond(t *testing.T) {
-	if os.Getenv("REEVE_SOAK") == "" {
+	if !testneed.Soak() {
 		t.Skip("measures time: set REEVE_SOAK=1; TestAWarmLoadAllocatesNothing proves what does not depend on the machine")
 	}
 	c, ref := warm(t)
 	ctx := t.Context()
 	limit := time.Microsecond
-	if raceDetector {
+	if testneed.Race {
 		limit *= 10
 	}
 	best := time.Hour
@@ -151,7 +151,7 @@ func TestACachedSessionTakesUnder600Bytes(t *testing.T) {
 	runtime.KeepAlive(c)
 	t.Logf("%d bytes for each of %d sessions", each, kept)
 	limit := uint64(600)
-	if raceDetector {
+	if testneed.Race {
 		limit += 100
 	}
 	if kept < sessions*9/10 || each > limit {

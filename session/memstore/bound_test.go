@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -47,7 +48,7 @@ func TestMemoryIsBoundedByTheLiveSessions(t *testing.T) {
 		}
 		const live = 2000 // sessions of one minute, at one in 30 ms
 		most := 0
-		for i := range 50 * live {
+		for i := range testneed.Scale(50, 1) * live {
 			create(t, st, owner, users[i%len(users)], time.Minute)
 			time.Sleep(time.Minute / live)
 			most = max(most, st.stored)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
@@ -276,7 +277,7 @@ func TestNoIssuerSignsForAnother(t *testing.T) {
 		issuers[n] = token.Issuer{Name: name(n), Audience: audience, Algorithms: []token.Algorithm{algorithm(n)}, Keys: set}
 	}
 	v := verifier(t, issuers...)
-	const attempts = 100_000
+	attempts := int64(testneed.Scale(100_000, 1))
 	var accepted, made atomic.Int64
 	var all sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {

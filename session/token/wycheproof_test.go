@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/reevehq/reeve/internal/need"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 )
@@ -74,7 +74,7 @@ func vectors(t *testing.T, name string) vectorFile {
 	if dir == "" {
 		dir = filepath.Join(repositoryRoot(t), "..", "shared", "vectors")
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-			need.Missing(t, "no test vectors here: set REEVE_VECTORS to a folder that holds wycheproof/json_web_*_test.json")
+			testneed.Missing(t, "no test vectors here: set REEVE_VECTORS to a folder that holds wycheproof/json_web_*_test.json")
 		}
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "wycheproof", name))

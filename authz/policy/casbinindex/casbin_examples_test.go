@@ -16,6 +16,7 @@ import (
 	casbinutil "github.com/casbin/casbin/v2/util"
 
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 // casbinExamples is the folder of the module that is linked.
@@ -108,12 +109,9 @@ func TestIndexDecidesCasbinsExamplesAsCasbin(t *testing.T) {
 					continue
 				}
 			}
-			limit := 16
+			limit := testneed.Scale(16, 50)
 			if mate {
-				limit = 300
-			}
-			if soaking() {
-				limit *= 50
+				limit = testneed.Scale(300, 50)
 			}
 			for _, r := range requests(e, limit) {
 				ok, bad := sameAsCasbin(t, e, ix, r...)
@@ -135,7 +133,7 @@ func TestIndexDecidesCasbinsExamplesAsCasbin(t *testing.T) {
 	}
 	t.Logf("%d models with policies, %d of them without a scan; of the %d pairs as shipped, %d; %d requests, %d allowed, %d errors",
 		pairs, indexed, own, ownIndexed, compared, allowed, failed)
-	if compared < 5_000 || allowed < 100 || conditional < 3 {
+	if compared < testneed.Scale(5_000, 1) || allowed < testneed.Scale(100, 1) || conditional < 3 {
 		t.Error("the examples are not exercised")
 	}
 }

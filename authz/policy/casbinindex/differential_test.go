@@ -9,6 +9,7 @@ import (
 	"github.com/casbin/casbin/v2/model"
 
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 func custom(args ...any) (any, error) {
@@ -74,10 +75,7 @@ func (m *anyModel) both(t *testing.T) (*casbin.Enforcer, *casbinindex.Index) {
 // it, and whether there is an error have to be the same.
 func TestIndexIsCasbin(t *testing.T) {
 	t.Parallel()
-	wanted := 20_000
-	if soaking() {
-		wanted = 1_000_000
-	}
+	wanted := testneed.Scale(20_000, 50)
 	compared, allowed, failed, models, indexed, seeds := 0, 0, 0, 0, 0, uint64(0)
 	for seed := uint64(0); compared < wanted; seed++ {
 		m := newAnyModel(newGen(seed))

@@ -9,6 +9,7 @@ import (
 	casbinutil "github.com/casbin/casbin/v2/util"
 
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 var pathFunctions = map[string]func(key, pattern string) bool{
@@ -69,10 +70,7 @@ func TestIndexFindsThePathsThatCasbinMatches(t *testing.T) {
 		}
 		return s
 	}
-	n, matched := 15_000, 0
-	if soaking() {
-		n *= 40
-	}
+	n, matched := testneed.Scale(15_000, 40), 0
 	// Casbin keeps every pattern of keyMatch4 that it ever saw, so they are not too many.
 	patterns := make([]string, min(n, 10_000))
 	for i := range patterns {

@@ -18,6 +18,7 @@ import (
 	casbinutil "github.com/casbin/casbin/v2/util"
 
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 // indexText is an index of a model and rules that stand in texts.
@@ -230,10 +231,7 @@ func TestIndexFollowsLinksByPatternsAsCasbin(t *testing.T) {
 	requested := slices.Concat(names, []string{"/a/7", "/a/7/8", "/b", "(", "/a/(", "[", "malice", "", "/a/x?y=1", "*ice", "+", "/a/7/7"})
 	domains := []string{"t1", "t2", "t*", "*", "T1", "/t/1", "/t/*", "/t/:x"}
 	asked := slices.Concat(domains, []string{"t3", "/t/9", "(", "", "x"})
-	n, allowed, refused, compared := 300, 0, 0, 0
-	if soaking() {
-		n *= 100
-	}
+	n, allowed, refused, compared := testneed.Scale(300, 100), 0, 0, 0
 	for seed := range n {
 		random := rand.New(rand.NewPCG(uint64(seed), 9))
 		one := func(list []string) string { return list[random.IntN(len(list))] }
@@ -319,7 +317,7 @@ func TestFollowingLinksByPatternsCostsWhatLookUpsCost(t *testing.T) {
 		}
 		i++
 	}
-	if n := testing.AllocsPerRun(1000, ask); n > 0 && !racing {
+	if n := testing.AllocsPerRun(1000, ask); n > 0 && !testneed.Race {
 		t.Errorf("%v allocations", n)
 	}
 	before := liveHeap()

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/authz/policy/internal/conditiontest"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 // compiles compiles a text as the first of a policy, and holds the work to its bounds: the
@@ -43,7 +44,7 @@ func TestNoTextTakesLongToCompile(t *testing.T) {
 		t.Errorf("%d of %d texts compile", compiled, len(conditiontest.Longest()))
 	}
 	compiled = 0
-	texts := 300 * soak(20)
+	texts := testneed.Scale(300, 20)
 	for seed := range uint64(texts) {
 		if compiles(t, &random, fmt.Sprint("text ", seed), conditiontest.AnyText(newGen(seed).Rand)) {
 			compiled++

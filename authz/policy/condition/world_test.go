@@ -3,7 +3,6 @@ package condition_test
 import (
 	"encoding/csv"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
@@ -87,13 +86,3 @@ type gen struct{ *rand.Rand }
 func newGen(seed uint64) gen { return gen{rand.New(rand.NewPCG(seed, 7))} }
 
 func pick[T any](g gen, of ...T) T { return of[g.IntN(len(of))] }
-
-func soaking() bool { return os.Getenv("REEVE_SOAK") == "1" }
-
-// soak returns how often what is random is tried: n times as often when soaking.
-func soak(n int) int {
-	if soaking() {
-		return n
-	}
-	return 1
-}

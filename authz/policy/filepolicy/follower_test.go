@@ -18,6 +18,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -477,7 +478,10 @@ func TestD26AWatchedPolicyIsNeverStaleAndNeverMixed(t *testing.T) {
 			}
 		})
 	}
-	rounds := 10 * soak(20)
+	rounds := 10
+	if testneed.Soak() {
+		rounds *= 20
+	}
 	for n := range rounds {
 		write(t, p.path(".next"), nobodyReads+"p, x")
 		for _, rows := range []string{nobodyReads + "p, x", []string{nobodyReads, viewersRead}[n%2]} {
@@ -490,12 +494,4 @@ func TestD26AWatchedPolicyIsNeverStaleAndNeverMixed(t *testing.T) {
 	}
 	stop.Store(true)
 	wg.Wait()
-}
-
-// soak returns n where long proofs are wanted, and otherwise 1.
-func soak(n int) int {
-	if os.Getenv("REEVE_SOAK") == "" {
-		return 1
-	}
-	return n
 }

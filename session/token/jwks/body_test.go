@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session/token/jwks"
 )
 
@@ -40,7 +41,7 @@ func (b *hoarded) Close() error {
 // and one sends 20 KiB of keys, slowly.
 func TestBodiesThatAreHoardedTakeBoundedMemory(t *testing.T) {
 	n, sizes := 149, []int{20 << 10, 400 << 10}
-	if soak() {
+	if testneed.Soak() {
 		n, sizes = 399, []int{60 << 10, 1 << 20}
 	}
 	for _, size := range sizes {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session/token/jwks"
 )
 
@@ -87,7 +88,7 @@ func trickle(w http.ResponseWriter, r *http.Request) {
 // way it was gone.
 func TestAProviderThatIsBackIsNoticedOnTheWire(t *testing.T) {
 	limit := 20 * time.Second
-	if soak() {
+	if testneed.Soak() {
 		limit = 2 * time.Second
 	}
 	set := setOf(newSigner(t, "id", "k1"))
@@ -181,7 +182,7 @@ func TestProvidersThatHangOnTheWireDelayNobody(t *testing.T) {
 			if h.Issuer != "good" || took < 2*time.Second && h.Failed != 0 {
 				t.Errorf("its health is %+v", h)
 			}
-			if soak() && took > 3*time.Second {
+			if testneed.Soak() && took > 3*time.Second {
 				t.Errorf("its keys are there after %v", took)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/session/token/jwks"
 )
@@ -35,7 +36,7 @@ func TestARotationIsAcceptedWithin35sDuringAFloodOfRandomKids(t *testing.T) {
 		{"a provider that takes 3 s and fails once", "no-store", 2990 * time.Millisecond, []int{500}},
 	} {
 		perSecond, before := 200, 2*time.Minute
-		if soak() && n == 0 {
+		if testneed.Soak() && n == 0 {
 			perSecond, before = 10_000, 0
 		}
 		t.Run(row.name, func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/session/token/jwks"
 )
@@ -194,7 +195,7 @@ func TestPublicOnlyDoesNotConnectToPrivateAddresses(t *testing.T) {
 // as this machine can, against a provider on loopback.
 func TestAFloodOverTheWireFetchesTwice(t *testing.T) {
 	attempts := 20_000
-	if soak() {
+	if testneed.Soak() {
 		attempts = 1_000_000
 	}
 	signer := newSigner(t, "id", "k1")

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -20,9 +19,6 @@ import (
 	"github.com/reevehq/reeve/session/token/jwks"
 	"github.com/reevehq/reeve/tenant"
 )
-
-// soak reports whether the long proofs are wanted.
-func soak() bool { return os.Getenv("REEVE_SOAK") == "1" }
 
 // provider is an identity provider in memory. The zero provider hangs.
 type provider struct {

@@ -1,18 +1,12 @@
 package conditiontest
 
 import (
-	"os"
-	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
-)
 
-// raceDetector reports whether it runs, which makes everything take more time.
-func raceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
+	"github.com/reevehq/reeve/internal/testneed"
+)
 
 // Clock holds what takes long to 50 µs, ten times as long under the race detector, at the
 // lower decile of some runs: that says what the work is, and not who else had the processor.
@@ -25,11 +19,11 @@ type Clock struct {
 // Hold measures f, which what names.
 func (c *Clock) Hold(t *testing.T, what string, f func()) {
 	t.Helper()
-	if os.Getenv("REEVE_SOAK") != "1" {
+	if !testneed.Soak() {
 		return
 	}
 	most := 50 * time.Microsecond
-	if raceDetector() {
+	if testneed.Race {
 		most *= 10
 	}
 	var took time.Duration

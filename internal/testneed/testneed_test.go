@@ -1,11 +1,11 @@
-package need_test
+package testneed_test
 
 import (
 	"os/exec"
 	"runtime"
 	"testing"
 
-	"github.com/reevehq/reeve/internal/need"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 // ending is a test that only notes how it was ended.
@@ -38,8 +38,8 @@ func TestWhatIsMissingFailsInCIAndIsSkippedElsewhere(t *testing.T) {
 	for ci, want := range map[string]string{"": "skipped", "false": "skipped", "true": "failed", "1": "failed", "woodpecker": "failed"} {
 		t.Setenv("CI", ci)
 		for what, test := range map[string]func(tb testing.TB){
-			"a thing":   func(tb testing.TB) { need.Missing(tb, "no-such-program is not on the PATH; get it") },
-			"a program": func(tb testing.TB) { need.Program(tb, "no-such-program", "get it") },
+			"a thing":   func(tb testing.TB) { testneed.Missing(tb, "no-such-program is not on the PATH; get it") },
+			"a program": func(tb testing.TB) { testneed.Program(tb, "no-such-program", "get it") },
 		} {
 			if got := endOf(test); got.how != want || got.why != "no-such-program is not on the PATH; get it" {
 				t.Errorf("CI=%s: without %s the test has %s and says %q, want %s", ci, what, got.how, got.why, want)
@@ -54,7 +54,7 @@ func TestAProgramThatIsThereIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	var path string
-	if got := endOf(func(tb testing.TB) { path = need.Program(tb, "go", "") }); got.how != "passed" || path != want {
+	if got := endOf(func(tb testing.TB) { path = testneed.Program(tb, "go", "") }); got.how != "passed" || path != want {
 		t.Errorf("the test has %s with %q, want %q", got.how, path, want)
 	}
 }

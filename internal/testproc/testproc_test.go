@@ -1,6 +1,6 @@
 //go:build unix
 
-package leash
+package testproc
 
 import (
 	"bufio"
@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	childEnv = "REEVE_TEST_LEASH"
+	childEnv = "REEVE_TEST_PROCESS"
 	patience = 30 * time.Second
 )
 

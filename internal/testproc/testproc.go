@@ -1,9 +1,9 @@
-// Package leash starts the servers of tests, so that none outlives its test: also not when
+// Package testproc starts the servers of tests, so that none outlives its test: also not when
 // the test process is killed, or ends at go test's timeout, and cleans up nothing.
 //
-//	server, err := leash.Start(exec.Command(path, args...))
+//	server, err := testproc.Start(exec.Command(path, args...))
 //	t.Cleanup(func() { _ = server.Kill(); _ = server.Wait() })
-package leash
+package testproc
 
 import (
 	"os"

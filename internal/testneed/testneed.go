@@ -1,6 +1,6 @@
-// Package need ends a test that lacks something of its machine: it fails in CI and is
-// skipped elsewhere, never passed.
-package need
+// Package testneed says what a test needs of its machine and how much it may take. A test that
+// lacks something of its machine fails in CI and is skipped elsewhere, never passed.
+package testneed
 
 import (
 	"os"

@@ -1,5 +1,0 @@
-//go:build !race
-
-package casbinindex_test
-
-const racing = false

@@ -1,5 +1,0 @@
-//go:build !race
-
-package cachestore_test
-
-const raceDetector = false
