@@ -16,6 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 // TestAHandlerThatIgnoresItsContextIsCutOff has an upgraded connection that echoes and
@@ -93,7 +94,7 @@ func TestAHandlerThatIgnoresItsContextIsCutOff(t *testing.T) {
 		for range 3 {
 			select {
 			case <-what:
-			case <-time.After(patience):
+			case <-time.After(testwait.Limit):
 				t.Fatal("a handler goes on that ignores its context")
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -211,12 +212,7 @@ func TestStreamsNeedNoGoroutinesOfOurs(t *testing.T) {
 		t.Errorf("%d streams have %d goroutines more than handlers", n, extra)
 	}
 	start, checked := time.Now(), s.sessions.calls.Load()
-	for s.sessions.calls.Load() < checked+int64(n) {
-		if time.Since(start) > patience {
-			t.Fatal("the users are not checked")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testwait.Until(t, "every user is checked", func() bool { return s.sessions.calls.Load() >= checked+int64(n) })
 	t.Logf("%d users are checked in %v", n, time.Since(start).Round(time.Millisecond))
 
 	start = time.Now()
@@ -232,9 +228,5 @@ func TestStreamsNeedNoGoroutinesOfOurs(t *testing.T) {
 	}
 	t.Logf("the last of %d streams ended %v after the revocation", n, last.Sub(start).Round(time.Millisecond))
 	s.watch.Close()
-	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines are left", runtime.NumGoroutine()-before)
-		}
-	}
+	testwait.Until(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
 }

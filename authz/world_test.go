@@ -73,9 +73,6 @@ func engine(t testing.TB, policyCSV string) *policy.Engine {
 	return e
 }
 
-// patience is how long a test waits for what must come about, on a busy machine too.
-const patience = 30 * time.Second
-
 // world is a service with everything real but Redis.
 type world struct {
 	t       testing.TB

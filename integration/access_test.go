@@ -16,6 +16,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -81,7 +82,7 @@ func TestTheAccessListIsEnoughForEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cache.Close()
-	soon(t, "the cache hears", func() bool { return cache.Stats().Fresh })
+	testwait.Until(t, "the cache hears", func() bool { return cache.Stats().Fresh })
 	eventually(t, "the tenant is set up", func() error { return store.SetTenantStatus(t.Context(), acme, tenant.Active) })
 	if err := store.Ping(t.Context()); err != nil {
 		t.Errorf("Ping: %v", err)

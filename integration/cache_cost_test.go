@@ -16,6 +16,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -92,7 +93,7 @@ func TestCacheCost(t *testing.T) {
 	})
 
 	for attempt := 1; ; attempt++ {
-		soon(t, "the cache hears", func() bool { return cache.Stats().Fresh })
+		testwait.Until(t, "the cache hears", func() bool { return cache.Stats().Fresh })
 		burst := create()
 		m.take()
 		var running sync.WaitGroup
@@ -125,7 +126,7 @@ func TestCacheCost(t *testing.T) {
 func warm(t *testing.T, cache *cachestore.Store, burst func() (sent [][]string, ran int)) {
 	t.Helper()
 	for attempt := 1; ; attempt++ {
-		soon(t, "the cache hears", func() bool { return cache.Stats().Fresh })
+		testwait.Until(t, "the cache hears", func() bool { return cache.Stats().Fresh })
 		before := cache.Stats()
 		sent, ran := burst()
 		if len(sent) == 0 && ran == 0 {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/integration/history"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -236,9 +237,9 @@ func TestWhatWasReadWhileDeafIsForgotten(t *testing.T) {
 	f := newInstances(t)
 	for range scale(1, 20) {
 		f.proxy.Deafen()
-		soon(t, "the lease ends", func() bool { return !f.caches[2].Stats().Fresh })
+		testwait.Until(t, "the lease ends", func() bool { return !f.caches[2].Stats().Fresh })
 		resets := f.caches[2].Stats().Resets
-		soon(t, "it subscribes anew", func() bool { return f.caches[2].Stats().Resets > resets })
+		testwait.Until(t, "it subscribes anew", func() bool { return f.caches[2].Stats().Resets > resets })
 		<-time.After(200 * time.Millisecond) // it waits for the answer to SUBSCRIBE
 		s := f.create()
 		if _, err := f.caches[2].Load(t.Context(), s.Ref()); err != nil {
@@ -248,7 +249,7 @@ func TestWhatWasReadWhileDeafIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.proxy.Heal()
-		soon(t, "it hears again", func() bool { return f.caches[2].Stats().Fresh })
+		testwait.Until(t, "it hears again", func() bool { return f.caches[2].Stats().Fresh })
 		if _, err := f.caches[2].Load(t.Context(), s.Ref()); !errors.Is(err, session.ErrNotFound) {
 			t.Errorf("a session that was revoked while nobody listened: %v", err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/integration/faultproxy"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -58,7 +59,7 @@ func outages() []outage {
 				f.Fatal(err)
 			}
 			f.do("bgrewriteaof") // what is loaded from a snapshot is loaded while clients are answered
-			soon(f, "the snapshot is written", func() bool {
+			testwait.Until(f, "the snapshot is written", func() bool {
 				info, err := f.raw.Info(f.Context(), "persistence").Result()
 				return err == nil && strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0")
 			})
@@ -111,14 +112,14 @@ func TestOutages(t *testing.T) {
 
 			o.end(f, proxy)
 			answers := func() bool { return f.raw.ConfigGet(context.Background(), "port").Err() == nil }
-			soon(t, "Redis answers again", answers)
+			testwait.Until(t, "Redis answers again", answers)
 			if o.name == "loading" {
-				soon(t, "Redis has loaded", func() bool { return f.raw.Get(context.Background(), "filler:0").Err() == nil })
+				testwait.Until(t, "Redis has loaded", func() bool { return f.raw.Get(context.Background(), "filler:0").Err() == nil })
 			}
 			began := time.Now()
-			soon(t, "the session is loaded again", func() bool { _, err := cache.Load(context.Background(), s.Ref()); return err == nil })
+			testwait.Until(t, "the session is loaded again", func() bool { _, err := cache.Load(context.Background(), s.Ref()); return err == nil })
 			recovery := time.Since(began)
-			soon(t, "the cache hears again", func() bool { return cache.Stats().Fresh })
+			testwait.Until(t, "the cache hears again", func() bool { return cache.Stats().Fresh })
 			t.Logf("recovered %v after Redis answered, heard again after %v", recovery, time.Since(began))
 			if recovery > recoveryLimit+stalls.slack() {
 				t.Errorf("recovered after %v, the limit is %v", recovery, recoveryLimit)
@@ -137,7 +138,7 @@ func (f *fixture) ask(store *redisstore.Store, cache *cachestore.Store, refs []s
 	end := time.Now().Add(d)
 	for _, ref := range refs {
 		running.Go(func() {
-			for time.Now().Before(end) || !store.Stats().BreakerOpen && time.Now().Before(end.Add(patience)) {
+			for time.Now().Before(end) || !store.Stats().BreakerOpen && time.Now().Before(end.Add(testwait.Limit)) {
 				open := store.Stats().BreakerOpen
 				began := time.Now()
 				_, err := cache.Load(context.Background(), ref)
@@ -200,9 +201,9 @@ func TestRequestsWhileRedisIsOut(t *testing.T) {
 	s := newServiceOn(t, manager, time.Hour, authz.StreamGuardConfig{}, func(cfg *authz.Config) {
 		cfg.Policy = engineOf(t, "p, role:anyone, *, /me, GET, true, allow\n")
 	})
-	soon(t, "the tenant is set up", func() bool { return manager.SetTenantStatus(t.Context(), acme, tenant.Active) == nil })
+	testwait.Until(t, "the tenant is set up", func() bool { return manager.SetTenantStatus(t.Context(), acme, tenant.Active) == nil })
 	var signedIn session.Session
-	soon(t, "somebody signs in", func() (done bool) {
+	testwait.Until(t, "somebody signs in", func() (done bool) {
 		var err error
 		signedIn, _, err = manager.Create(t.Context(), session.SignIn{Tenant: acme, User: alice})
 		return err == nil
@@ -251,5 +252,5 @@ func TestRequestsWhileRedisIsOut(t *testing.T) {
 		}
 	}
 	server.Thaw()
-	soon(t, "the session is served again", func() bool { res, _ := get(raw); return res.StatusCode == http.StatusNoContent })
+	testwait.Until(t, "the session is served again", func() bool { res, _ := get(raw); return res.StatusCode == http.StatusNoContent })
 }

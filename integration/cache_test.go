@@ -14,6 +14,7 @@ import (
 	"github.com/reevehq/reeve/integration/history"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -38,7 +39,7 @@ func startCache(tb testing.TB, store *redisstore.Store) *cachestore.Store {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = cache.Close() })
-	soon(tb, "the cache hears", func() bool { return cache.Stats().Fresh })
+	testwait.Until(tb, "the cache hears", func() bool { return cache.Stats().Fresh })
 	return cache
 }
 
@@ -166,7 +167,7 @@ func TestChangesReachLiveSessions(t *testing.T) {
 		t.Helper()
 		var got session.Session
 		var err error
-		soon(t, "the instance that did it answers", func() bool {
+		testwait.Until(t, "the instance that did it answers", func() bool {
 			got, err = f.caches[local].Load(t.Context(), s.Ref())
 			return !isOutage(err)
 		})
@@ -175,7 +176,7 @@ func TestChangesReachLiveSessions(t *testing.T) {
 		}
 		for i := range f.caches {
 			began := time.Now()
-			soon(t, what, func() bool { got, err := f.caches[i].Load(t.Context(), s.Ref()); return done(got, err) })
+			testwait.Until(t, what, func() bool { got, err := f.caches[i].Load(t.Context(), s.Ref()); return done(got, err) })
 			if took := time.Since(began); took > announced+f.stalls.slack() {
 				t.Errorf("%s: instance %d took %v", what, i, took)
 			}
@@ -223,7 +224,7 @@ func TestRevocationReachesEveryInstanceOfACluster(t *testing.T) {
 		}
 		for _, c := range caches {
 			hits := c.Stats().Hits
-			soon(t, "the session is served from memory", func() bool {
+			testwait.Until(t, "the session is served from memory", func() bool {
 				_, err := c.Load(t.Context(), s.Ref())
 				return err == nil && c.Stats().Hits > hits
 			})
@@ -233,7 +234,7 @@ func TestRevocationReachesEveryInstanceOfACluster(t *testing.T) {
 		}
 		began := time.Now()
 		for _, c := range caches {
-			soon(t, "the session is refused", func() bool { _, err := c.Load(t.Context(), s.Ref()); return errors.Is(err, session.ErrNotFound) })
+			testwait.Until(t, "the session is refused", func() bool { _, err := c.Load(t.Context(), s.Ref()); return errors.Is(err, session.ErrNotFound) })
 		}
 		worst = max(worst, time.Since(began))
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -149,7 +150,7 @@ func (d *dpopService) ask(replica int, bound, proof string) (int, string) {
 func (d *dpopService) good(replica int, bound string) {
 	d.Helper()
 	status := 0
-	soon(d, fmt.Sprintf("replica %d serves", replica), func() bool {
+	testwait.Until(d, fmt.Sprintf("replica %d serves", replica), func() bool {
 		status, _ = d.ask(replica, bound, d.proof(bound))
 		return status != 503
 	})
@@ -238,11 +239,11 @@ func TestDPoPWithoutRedisIs503(t *testing.T) {
 	// as a proof lives, although Redis answers.
 	d.server.Kill()
 	d.server.Restart()
-	soon(t, "Redis answers", func() bool {
+	testwait.Until(t, "Redis answers", func() bool {
 		return open(t, d.server.URL(), storeOptions()).Ping(t.Context()) == nil
 	})
 	for replica := range d.replicas { // a check is a second old at most
-		soon(t, "the restart is seen", func() bool {
+		testwait.Until(t, "the restart is seen", func() bool {
 			status, _ := d.ask(replica, bound, d.proof(bound))
 			return status == 503
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/integration/history"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session/redisstore"
 )
 
@@ -142,7 +143,7 @@ func failover(s *site, round int) {
 
 // switched waits until the sentinel has another primary.
 func switched(s *site, since string) {
-	soon(s.tb, "the sentinel promotes the replica", func() bool { return s.sentinel.Current() != since })
+	testwait.Until(s.tb, "the sentinel promotes the replica", func() bool { return s.sentinel.Current() != since })
 }
 
 func sentinelKilled(s *site, _ int) {

@@ -12,6 +12,7 @@ import (
 	"github.com/reevehq/reeve/integration/faultproxy"
 	"github.com/reevehq/reeve/integration/history"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -191,7 +192,7 @@ func (f trial) run(t *testing.T, cached bool, requests int) history.Row {
 	s.begin()
 	s.goOn(500 * time.Millisecond)
 	began := time.Now()
-	for round := 0; round < max(1, f.least) || s.requests() < requests || s.lacking() != "" && time.Since(began) < patience; round++ {
+	for round := 0; round < max(1, f.least) || s.requests() < requests || s.lacking() != "" && time.Since(began) < testwait.Limit; round++ {
 		if !f.once || round == 0 {
 			f.fault(s, round)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/integration/history"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
@@ -58,7 +59,7 @@ func newWorld(t *testing.T, lease time.Duration, stores ...session.Store) *world
 		w.people = append(w.people, &person{world: w, user: session.MustParseUserID(fmt.Sprintf("user-%d", i))})
 	}
 	for _, o := range w.operators {
-		soon(t, "a tenant is set up", func() bool { return o.set(w.anyFront(), tenant.Active) == history.Done })
+		testwait.Until(t, "a tenant is set up", func() bool { return o.set(w.anyFront(), tenant.Active) == history.Done })
 	}
 	return w
 }
@@ -167,7 +168,7 @@ func (w *world) requests() int { return w.log.Count("", history.Act) }
 func (w *world) isServed() {
 	w.tb.Helper()
 	for _, g := range w.fronts {
-		soon(w.tb, g.name+" serves somebody", func() bool {
+		testwait.Until(w.tb, g.name+" serves somebody", func() bool {
 			for _, p := range w.people {
 				if h := p.some(); h != nil && w.request(g, h, http.MethodGet).Answer == history.Done {
 					return true

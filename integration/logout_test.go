@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 // logout posts a logout token to one replica.
@@ -72,7 +74,7 @@ func TestABackchannelLogoutSurvivesAnOutage(t *testing.T) {
 	}
 	d.server.Thaw()
 	status := 503
-	soon(t, "a logout is answered", func() bool { status = d.logout(1, raw); return status != 503 })
+	testwait.Until(t, "a logout is answered", func() bool { status = d.logout(1, raw); return status != 503 })
 	if status != 200 {
 		t.Fatalf("when Redis is back the logout gets %d", status)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -45,7 +46,7 @@ var lossKinds = map[string]func(f *fixture){
 		f.do("config", "set", "maxmemory-policy", "allkeys-lru")
 		f.do("config", "set", "maxmemory", "3mb")
 		junk := strings.Repeat("x", 10_000)
-		soon(f, "keys are evicted", func() bool {
+		testwait.Until(f, "keys are evicted", func() bool {
 			f.do("set", "junk:"+rand.Text(), junk)
 			info, err := f.raw.Info(f.Context(), "stats").Result()
 			return err == nil && !strings.Contains(info, "evicted_keys:0\r")
@@ -97,7 +98,7 @@ func TestNothingIsUsedTwiceHoweverRedisLosesIt(t *testing.T) {
 				return // keys are lost all the time
 			}
 			other := sha256.Sum256([]byte(rand.Text()))
-			soon(t, "uses are told again", func() bool {
+			testwait.Until(t, "uses are told again", func() bool {
 				fresh, err := one.Use(t.Context(), other, 2*time.Second)
 				return err == nil && fresh
 			})
@@ -207,13 +208,13 @@ func TestACacheStartsAnewWhenRedisLosesKeys(t *testing.T) {
 			}
 			defer cache.Close()
 			s := f.create()
-			soon(t, "the session is served from memory", func() bool {
+			testwait.Until(t, "the session is served from memory", func() bool {
 				_, err := cache.Load(context.Background(), s.Ref())
 				return err == nil && cache.Stats().Hits > 0
 			})
 			before := cache.Stats().Resets
 			lose(f)
-			soon(t, "the cache starts anew", func() bool { return cache.Stats().Resets > before && store.Server().Losses > 0 })
+			testwait.Until(t, "the cache starts anew", func() bool { return cache.Stats().Resets > before && store.Server().Losses > 0 })
 			if !strings.Contains(kind, "evict") {
 				if _, err := cache.Load(context.Background(), s.Ref()); err == nil {
 					t.Error("a session that is gone is served")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testproc"
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 // program builds a main package of the repository once and returns the binary.
@@ -123,7 +124,7 @@ func (q *quickstart) stop() {
 	go func() { _ = q.process.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(testwait.Limit):
 		_ = q.process.Kill()
 		<-done
 		q.t.Error("the quickstart did not stop on an interrupt")
@@ -306,7 +307,7 @@ func TestRedisGoneIs503AndBackIs200(t *testing.T) {
 			q.want(503, "POST", "/login", "", url.Values{"tenant": {"acme"}, "user": {"bob"}, "password": {"demo"}}.Encode(), "Content-Type", form)
 
 			outage.end(redis)
-			soon(t, "it recovers without a restart", func() bool { return q.send("GET", "/invoices/1", alice, "").status == 200 })
+			testwait.Until(t, "it recovers without a restart", func() bool { return q.send("GET", "/invoices/1", alice, "").status == 200 })
 		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/internal/testproc"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -152,7 +153,7 @@ func TestReadmeProgram(t *testing.T) {
 		}
 	})
 	q := &quickstart{t: t, base: "http://" + addr, logs: logs, stalls: watchStalls(t)}
-	soon(t, "the program listens", func() bool {
+	testwait.Until(t, "the program listens", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
 			conn.Close()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -90,7 +91,7 @@ func TestEachMissingPermissionOfAPolicysUserIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer live.Close()
-	soon(t, "the follower has the policy and hears", func() bool {
+	testwait.Until(t, "the follower has the policy and hears", func() bool {
 		s := live.Stats()
 		return s.Err == nil && s.Subscribed && engine.Revision() == policyRevision(t, shop(1))
 	})

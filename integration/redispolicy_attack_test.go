@@ -17,6 +17,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 // The attacker writes to Redis what they like. They have no key.
@@ -95,9 +96,9 @@ func TestNobodyWithoutTheKeyChangesThePolicy(t *testing.T) {
 		refused, failures := i.follower.Stats().Refused, i.follower.Stats().Failures
 		logged := strings.Count(i.log.String(), "refused")
 		c.attack()
-		soon(t, name+" is noticed", func() bool { return errors.Is(i.follower.Stats().Err, c.want) })
+		testwait.Until(t, name+" is noticed", func() bool { return errors.Is(i.follower.Stats().Err, c.want) })
 		looked := i.follower.Stats().Checks
-		soon(t, name+" is looked at again", func() bool { return i.follower.Stats().Checks > looked+5 })
+		testwait.Until(t, name+" is looked at again", func() bool { return i.follower.Stats().Checks > looked+5 })
 		s := i.follower.Stats()
 		if s.Revision != now.ID || s.Sequence != now.Sequence || i.engine.Revision() != now.ID {
 			t.Errorf("%s changed the policy: %+v", name, s)
@@ -113,7 +114,7 @@ func TestNobodyWithoutTheKeyChangesThePolicy(t *testing.T) {
 		f.client.Del(t.Context(), policyHead)
 		f.client.HSet(t.Context(), policyBundles, now.Hash, bundle)
 		f.client.Set(t.Context(), policyHead, head, 0)
-		soon(t, "all is well again after "+name, func() bool { return i.follower.Stats().Err == nil })
+		testwait.Until(t, "all is well again after "+name, func() bool { return i.follower.Stats().Err == nil })
 	}
 	// The one that does not load was tried once, however often it was looked at.
 	if n := strings.Count(i.loads.String(), "policy refused"); n != 1 {

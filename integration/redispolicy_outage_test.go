@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 func TestAnOutageOfRedisLeavesThePolicyInForceAndIsSeen(t *testing.T) {
@@ -18,9 +19,9 @@ func TestAnOutageOfRedisLeavesThePolicyInForceAndIsSeen(t *testing.T) {
 	f.converge(r.ID)
 	f.server.Kill()
 	for _, i := range f.instances {
-		soon(t, "the outage is noticed", func() bool { return errors.Is(i.follower.Stats().Err, redispolicy.ErrUnavailable) })
+		testwait.Until(t, "the outage is noticed", func() bool { return errors.Is(i.follower.Stats().Err, redispolicy.ErrUnavailable) })
 		contact, failures := i.follower.Stats().Contact, i.follower.Stats().Failures
-		soon(t, "it lasts", func() bool { return i.follower.Stats().Failures > failures+2 })
+		testwait.Until(t, "it lasts", func() bool { return i.follower.Stats().Failures > failures+2 })
 		if s := i.follower.Stats(); s.Contact != contact || s.Revision != r.ID || s.Subscribed {
 			t.Errorf("%+v", s)
 		}
@@ -36,7 +37,7 @@ func TestAnOutageOfRedisLeavesThePolicyInForceAndIsSeen(t *testing.T) {
 	}
 	f.server.Restart()
 	for _, i := range f.instances {
-		soon(t, "all is well again", func() bool { s := i.follower.Stats(); return s.Err == nil && s.Subscribed && s.Revision == r.ID })
+		testwait.Until(t, "all is well again", func() bool { s := i.follower.Stats(); return s.Err == nil && s.Subscribed && s.Revision == r.ID })
 	}
 	f.converge(f.publish(3).ID)
 
@@ -45,7 +46,7 @@ func TestAnOutageOfRedisLeavesThePolicyInForceAndIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, i := range f.instances {
-		soon(t, "the loss is noticed", func() bool { return errors.Is(i.follower.Stats().Err, redispolicy.ErrUnavailable) })
+		testwait.Until(t, "the loss is noticed", func() bool { return errors.Is(i.follower.Stats().Err, redispolicy.ErrUnavailable) })
 	}
 	f.converge(f.publish(4).ID)
 }
@@ -60,7 +61,7 @@ func TestAFrozenRedisHoldsNobody(t *testing.T) {
 	f.converge(r.ID)
 	f.server.Freeze()
 	i := f.instances[0]
-	soon(t, "the outage is noticed", func() bool { return errors.Is(i.follower.Stats().Err, redispolicy.ErrUnavailable) })
+	testwait.Until(t, "the outage is noticed", func() bool { return errors.Is(i.follower.Stats().Err, redispolicy.ErrUnavailable) })
 	if err := i.follower.Sync(t.Context()); !errors.Is(err, redispolicy.ErrUnavailable) {
 		t.Errorf("%v", err)
 	}

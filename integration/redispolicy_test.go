@@ -19,6 +19,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -74,7 +75,7 @@ func TestD26APolicyArrivesWithoutItsAnnouncement(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, i := range f.instances {
-		soon(t, "the subscription is lost", func() bool { return !i.follower.Stats().Subscribed })
+		testwait.Until(t, "the subscription is lost", func() bool { return !i.follower.Stats().Subscribed })
 	}
 	own := redis.NewClient(&redis.Options{Addr: f.server.Addr(), Username: "publisher", Password: "password", ContextTimeoutEnabled: true})
 	defer own.Close()
@@ -105,7 +106,7 @@ func TestD26APolicyArrivesWithoutItsAnnouncement(t *testing.T) {
 		}
 	}
 	for _, i := range f.instances {
-		soon(t, "the announcements arrive", func() bool { return i.follower.Stats().Announcements == 150 })
+		testwait.Until(t, "the announcements arrive", func() bool { return i.follower.Stats().Announcements == 150 })
 		if s := i.follower.Stats(); s.Reloads != 3 || s.Refused != 0 || s.Revision != r.ID {
 			t.Errorf("%+v", s)
 		}
@@ -267,7 +268,7 @@ func TestDecisionsDuringPublicationsAreEachOnePolicys(t *testing.T) {
 	opts.Pause = time.Millisecond
 	f := newFleet(t, 2, opts)
 	f.subscribed()
-	rounds := scale(60, 2000)
+	rounds := scale(30, 2000)
 	effects := map[string]policy.Effect{}
 	for n := range rounds {
 		effects[policyRevision(t, shop(n))] = [...]policy.Effect{policy.Allow, policy.Deny}[n%2]
@@ -281,7 +282,7 @@ func TestDecisionsDuringPublicationsAreEachOnePolicys(t *testing.T) {
 			wg.Go(func() {
 				// In bursts, so that the servers of two cores get a turn.
 				for tick := time.NewTicker(2 * time.Millisecond); !stop.Load(); <-tick.C {
-					for range 50 {
+					for range scale(10, 50) {
 						d, err := i.engine.Decide(context.Background(), r)
 						want, known := effects[d.Revision]
 						if err != nil || !known || d.Effect != want || len(d.Reasons) != 1 || d.Reasons[0].Effect != want {
@@ -332,12 +333,12 @@ func TestAPolicyIsPublishedOnACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer follower.Close()
-	soon(t, "it is subscribed", func() bool { return follower.Stats().Subscribed })
+	testwait.Until(t, "it is subscribed", func() bool { return follower.Stats().Subscribed })
 	for n := 1; n < 4; n++ {
 		r, err := publisher.Publish(t.Context(), shop(n))
 		if err != nil {
 			t.Fatal(err)
 		}
-		soon(t, "it decides by the policy", func() bool { return engine.Revision() == r.ID })
+		testwait.Until(t, "it decides by the policy", func() bool { return engine.Revision() == r.ID })
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -113,14 +114,14 @@ func (f *fleet) publish(n int) redispolicy.Publication {
 func (f *fleet) converge(revision string) {
 	f.t.Helper()
 	for n, i := range f.instances {
-		soon(f.t, fmt.Sprintf("instance %d decides by %s", n, revision), func() bool { return i.engine.Revision() == revision })
+		testwait.Until(f.t, fmt.Sprintf("instance %d decides by %s", n, revision), func() bool { return i.engine.Revision() == revision })
 	}
 }
 
 func (f *fleet) subscribed() {
 	f.t.Helper()
 	for _, i := range f.instances {
-		soon(f.t, "it is subscribed", func() bool { return i.follower.Stats().Subscribed })
+		testwait.Until(f.t, "it is subscribed", func() bool { return i.follower.Stats().Subscribed })
 	}
 }
 

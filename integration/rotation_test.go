@@ -23,6 +23,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/token"
@@ -240,7 +241,7 @@ func TestARotationOverTheWireDuringAFloodOfRandomKids(t *testing.T) {
 		}
 		return time.Since(start)
 	}
-	wait(patience, "the first keys", func() bool { return s.ask(current) == 204 })
+	wait(testwait.Limit, "the first keys", func() bool { return s.ask(current) == 204 })
 	good, err := current.Sign(s.session)
 	if err != nil {
 		t.Fatal(err)

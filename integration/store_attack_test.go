@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -324,7 +325,7 @@ func TestStoreEndsSessionsWhoseKeysNeverExpire(t *testing.T) {
 		key := f.record()
 		f.do("persist", key)
 		f.do("persist", strings.Replace(key, ":s:", ":a:", 1))
-		soon(t, name+" ends the session", func() bool { _, err = f.store.Load(t.Context(), s.Ref()); return err != nil })
+		testwait.Until(t, name+" ends the session", func() bool { _, err = f.store.Load(t.Context(), s.Ref()); return err != nil })
 		if !errors.Is(err, session.ErrNotFound) || f.record() != key {
 			t.Errorf("%s: Load: %v", name, err)
 		}

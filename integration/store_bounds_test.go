@@ -20,6 +20,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -147,7 +148,7 @@ func (w *watcher) take(t *testing.T, raw *redis.Client) [][]string {
 		t.Fatal(err)
 	}
 	var runs [][]string
-	soon(t, "the server has told of all it ran", func() bool {
+	testwait.Until(t, "the server has told of all it ran", func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.marks == before {

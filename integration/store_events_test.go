@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 )
@@ -198,7 +199,7 @@ func TestChurnLeavesNoKeyAndNoMemberOfAnIndexBehind(t *testing.T) {
 	writers.Wait()
 	ctx := context.Background()
 	f.indexesAgree()
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(testwait.Limit); ; time.Sleep(50 * time.Millisecond) {
 		var left []string
 		keys, err := f.raw.Keys(ctx, "*").Result()
 		if err != nil {

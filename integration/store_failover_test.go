@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -75,7 +76,7 @@ func (p *pair) inStep() {
 	}
 	replica := p.replica.Client()
 	defer replica.Close()
-	soon(p, "the replica is in step", func() bool { return replica.Get(p.Context(), "in-step").Val() == p.Name() })
+	testwait.Until(p, "the replica is in step", func() bool { return replica.Get(p.Context(), "in-step").Val() == p.Name() })
 }
 
 // A replica that was cut off, and is promoted, has every session that was revoked since.
@@ -134,7 +135,7 @@ func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 			}
 			load := func(store *redisstore.Store) (err error) {
 				// Connections to the old primary break first.
-				for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(5 * time.Millisecond) {
+				for deadline := time.Now().Add(testwait.Limit); time.Now().Before(deadline); <-time.After(5 * time.Millisecond) {
 					if _, err = store.Load(ctx, s.Ref()); !errors.Is(err, session.ErrUnavailable) {
 						return err
 					}

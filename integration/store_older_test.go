@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -70,7 +71,7 @@ func TestAServerThatComesBackOlderWithoutARestartIsToldAgain(t *testing.T) {
 		t.Fatalf("the promoted replica was not told of the revocation: %v", err)
 	}
 	lead(p.replica, p.primary)
-	soon(t, "who never heard of the revocation denies", func() bool {
+	testwait.Until(t, "who never heard of the revocation denies", func() bool {
 		_, err := stranger.Load(context.Background(), s.Ref())
 		return errors.Is(err, session.ErrNotFound)
 	})
@@ -150,7 +151,7 @@ func TestWhatALoweredLimitHasEndedIsBackBeforeAnyoneAsksForIt(t *testing.T) {
 	stranger := b.instance(false)
 	keepLoading(t, store, other.Ref())
 	for _, s := range all[:len(all)-1] {
-		soon(t, "who knows of nothing denies a session that was beyond the limit", func() bool {
+		testwait.Until(t, "who knows of nothing denies a session that was beyond the limit", func() bool {
 			_, err := stranger.Load(ctx, s.Ref())
 			return errors.Is(err, session.ErrNotFound)
 		})
@@ -229,14 +230,14 @@ func TestARemovedRoleSurvivesAFailoverThatLosesIt(t *testing.T) {
 	p.current.Store(p.replica)
 	p.primary.Kill()
 	keepLoading(t, knowing, other.Ref())
-	soon(t, "who never heard of the change refuses the session", func() bool {
+	testwait.Until(t, "who never heard of the change refuses the session", func() bool {
 		if got, err := knowing.Load(ctx, s.Ref()); err == nil && got.Roles.Len() > 0 {
 			t.Fatalf("who removed the role lets it count: %v", got.Roles.Names())
 		}
 		_, err := stranger.Load(ctx, s.Ref())
 		return errors.Is(err, session.ErrNotFound)
 	})
-	soon(t, "who never heard of the suspension says so", func() bool {
+	testwait.Until(t, "who never heard of the suspension says so", func() bool {
 		status, err := stranger.TenantStatus(ctx, globex)
 		return err == nil && status == tenant.Suspended
 	})

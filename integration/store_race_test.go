@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -295,7 +296,7 @@ func TestStoreLeavesNoKeyBehind(t *testing.T) {
 	if _, err := f.store.Refresh(t.Context(), reused.Ref(), step); !errors.Is(err, session.ErrRefreshReused) {
 		t.Fatalf("Refresh: %v", err)
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testwait.Limit); ; time.Sleep(20 * time.Millisecond) {
 		keys, err := f.raw.Keys(t.Context(), "*:{u-*").Result()
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -111,7 +112,7 @@ func TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem(t *testing.T) {
 				began := time.Now()
 				meet(t, knowing, other.Ref())
 				for _, s := range gone {
-					soon(t, "who never heard of it denies", func() bool {
+					testwait.Until(t, "who never heard of it denies", func() bool {
 						_, err := stranger.Load(context.Background(), s.Ref())
 						return errors.Is(err, session.ErrNotFound)
 					})

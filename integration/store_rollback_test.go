@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -129,7 +130,7 @@ func TestNothingOlderCountsAfterARestartFromASnapshot(t *testing.T) {
 				b.server.Save()
 				eventually(t, "the change", func() error { return c.change(acting, s, other) })
 				// The other instance asks once: so it has seen the change too, if it can be seen.
-				soon(t, "the other instance has heard", func() bool {
+				testwait.Until(t, "the other instance has heard", func() bool {
 					got, err := witness.Load(ctx, s.Ref())
 					return err == nil && c.ok(got) || err != nil && !errors.Is(err, session.ErrUnavailable)
 				})
@@ -141,7 +142,7 @@ func TestNothingOlderCountsAfterARestartFromASnapshot(t *testing.T) {
 				}
 				for _, store := range knowing {
 					var last error
-					for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(2 * time.Millisecond) {
+					for deadline := time.Now().Add(testwait.Limit); time.Now().Before(deadline); <-time.After(2 * time.Millisecond) {
 						got, err := store.Load(ctx, s.Ref())
 						if last = err; err == nil && !c.ok(got) {
 							t.Fatalf("after the restart the older state counts: roles %v, attributes %d", got.Roles.Names(), got.Attributes.Len())
@@ -154,7 +155,7 @@ func TestNothingOlderCountsAfterARestartFromASnapshot(t *testing.T) {
 						t.Errorf("after the restart: Load: %v, want %v", last, c.want)
 					}
 				}
-				soon(t, "an instance that knows of nothing denies as well", func() bool {
+				testwait.Until(t, "an instance that knows of nothing denies as well", func() bool {
 					_, err := stranger.Load(ctx, s.Ref())
 					return errors.Is(err, c.want)
 				})
@@ -203,12 +204,12 @@ func TestStatusesAndSessionsAreBackBeforeAnyoneAsksForThem(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); redisstore.NewFeed(store).Listen(listen, nobody{}) }()
 	defer func() { stop(); <-done }()
-	soon(t, "who knows of nothing refuses the tenant", func() bool {
+	testwait.Until(t, "who knows of nothing refuses the tenant", func() bool {
 		status, err := b.instance(false).TenantStatus(ctx, globex)
 		return err == nil && status == tenant.Suspended
 	})
 	stranger := b.instance(false)
-	soon(t, "and the session with the removed role", func() bool {
+	testwait.Until(t, "and the session with the removed role", func() bool {
 		_, err := stranger.Load(ctx, demoted.Ref())
 		return errors.Is(err, session.ErrNotFound)
 	})
@@ -326,7 +327,7 @@ func TestAUserOverTheShareIsSignedOutEverywhereAndNobodyElseIs(t *testing.T) {
 	}
 	b.crash()
 	for _, s := range append(slices.Clone(mallory), bob) {
-		for deadline := time.Now().Add(patience); ; <-time.After(2 * time.Millisecond) {
+		for deadline := time.Now().Add(testwait.Limit); ; <-time.After(2 * time.Millisecond) {
 			_, err := store.Load(ctx, s.Ref())
 			if errors.Is(err, session.ErrNotFound) {
 				break

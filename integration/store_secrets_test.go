@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -86,7 +87,7 @@ func TestSealKeysRotateUnderLoadWithoutALostSession(t *testing.T) {
 	for _, keys := range [][]session.SecretKey{{old, young}, {young, old}} {
 		for i := range instances {
 			before := done.Load()
-			for deadline := time.Now().Add(patience); done.Load() < before+int64(100) && !t.Failed(); time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(testwait.Limit); done.Load() < before+int64(100) && !t.Failed(); time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Error("the instances are not used")
 				}
@@ -135,7 +136,7 @@ func TestSecretsAreNotInMonitorLogsAndPanics(t *testing.T) {
 	read := func(until string) {
 		t.Helper()
 		for !strings.Contains(seen.String(), until) {
-			_ = conn.SetReadDeadline(time.Now().Add(patience))
+			_ = conn.SetReadDeadline(time.Now().Add(testwait.Limit))
 			n, err := conn.Read(buffer)
 			if err != nil {
 				t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/sessiontest"
 	"github.com/reevehq/reeve/tenant"
@@ -28,7 +29,7 @@ type patient struct{ session.Store }
 func again(ctx context.Context, do func() error) {
 	for began, pause := time.Now(), time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		err := do()
-		if err == nil || !errors.Is(err, session.ErrUnavailable) || ctx.Err() != nil || time.Since(began) > patience {
+		if err == nil || !errors.Is(err, session.ErrUnavailable) || ctx.Err() != nil || time.Since(began) > testwait.Limit {
 			return
 		}
 		refused := false

@@ -13,6 +13,7 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -108,7 +109,7 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 				t.Errorf("%d of %d upgraded connections were told why", told, len(open.clients)/2)
 			}
 			// A client sees its socket close an instant before the service has forgotten it.
-			for deadline := time.Now().Add(patience); tt.spares && s.watch.Stats().Streams > 1 && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(testwait.Limit); tt.spares && s.watch.Stats().Streams > 1 && time.Now().Before(deadline); {
 				time.Sleep(time.Millisecond)
 			}
 			if n := s.watch.Stats().Streams; tt.spares && n != 1 {
@@ -119,7 +120,7 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 			}
 			others.clients[0].conn.Close()
 			others.wait(t, start)
-			for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before || s.watch.Stats().Streams > 0; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(testwait.Limit); runtime.NumGoroutine() > before || s.watch.Stats().Streams > 0; time.Sleep(5 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("%d goroutines more than before, %d streams", runtime.NumGoroutine()-before, s.watch.Stats().Streams)
 				}

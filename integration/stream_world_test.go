@@ -22,6 +22,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
@@ -173,7 +174,7 @@ func (s *service) dial(path, bearer, status string) (*peer, *bufio.Reader) {
 	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n%s\r\n", path, bearer, upgrade); err != nil {
 		s.tb.Fatal(err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(testwait.Limit))
 	r := bufio.NewReaderSize(conn, 512)
 	line, err := r.ReadString('\n')
 	if err != nil || !strings.Contains(line, " "+status+" ") {
@@ -213,7 +214,7 @@ func (c *crowd) wait(tb testing.TB, start time.Time) time.Duration {
 	go func() { c.closed.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(testwait.Limit):
 		tb.Error("streams are still open")
 		for _, one := range c.clients {
 			one.conn.Close()

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 // lines returns the request lines since the last call.
@@ -74,7 +76,7 @@ func TestEachRequestIsOneLine(t *testing.T) {
 		s.lines()
 		test.request()
 		var got []string
-		eventually(t, "line", func() bool { got = append(got, s.lines()...); return len(got) > 0 })
+		testwait.Until(t, "a line is logged", func() bool { got = append(got, s.lines()...); return len(got) > 0 })
 		if len(got) != 1 || !regexp.MustCompile(`msg=request `+test.want+"\n$").MatchString(got[0]) {
 			t.Errorf("%s: %q, want %s", name, got, test.want)
 		}
@@ -108,7 +110,7 @@ func TestAFailureIsLoggedAndNotTold(t *testing.T) {
 	if strings.Contains(r.body, "nil") || strings.Contains(r.body, "panic") {
 		t.Errorf("told: %s", r.body)
 	}
-	eventually(t, "line", func() bool {
+	testwait.Until(t, "a line is logged", func() bool {
 		return strings.Contains(s.log.String(), "level=ERROR msg=request") && strings.Contains(s.log.String(), "panic: assignment to entry in nil map")
 	})
 }

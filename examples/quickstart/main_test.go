@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/policies"
 )
 
@@ -187,7 +188,7 @@ func started(t *testing.T, args ...string) (url string, stderr *lockedBuffer, st
 	go func() { exit <- run(ctx, append([]string{"-addr", ":0"}, args...), stdout, stderr) }()
 	t.Cleanup(cancel)
 	address := regexp.MustCompile(`API  (http://127\.0\.0\.1:[1-9][0-9]*) `)
-	eventually(t, "a banner", func() bool { return address.MatchString(stdout.String()) })
+	testwait.Until(t, "it prints its address", func() bool { return address.MatchString(stdout.String()) })
 	return address.FindStringSubmatch(stdout.String())[1], stderr, func() int {
 		t.Helper()
 		cancel()
@@ -197,18 +198,6 @@ func started(t *testing.T, args ...string) (url string, stderr *lockedBuffer, st
 		case <-time.After(2 * shutdownTimeout):
 			t.Fatal("it does not stop")
 			return -1
-		}
-	}
-}
-
-// patience is how long a test waits for a process, on a busy machine too.
-const patience = 30 * time.Second
-
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no %s", what)
 		}
 	}
 }
@@ -288,10 +277,10 @@ func TestAHangupReadsThePolicyAgain(t *testing.T) {
 	}
 	writePolicy(t, dir, "# Invoices.", "# Our invoices.")
 	hangup()
-	eventually(t, "new policy", func() bool { return strings.Contains(stderr.String(), "policy loaded") })
+	testwait.Until(t, "the new policy is loaded", func() bool { return strings.Contains(stderr.String(), "policy loaded") })
 	writePolicy(t, dir, "deny\n", "denny\n")
 	hangup()
-	eventually(t, "refusal", func() bool { return strings.Contains(stderr.String(), "policy does not load, the old one serves") })
+	testwait.Until(t, "the refusal is logged", func() bool { return strings.Contains(stderr.String(), "policy does not load, the old one serves") })
 	if code := stop(); code != exitFine {
 		t.Errorf("exit %d", code)
 	}

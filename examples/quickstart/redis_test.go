@@ -12,6 +12,7 @@ import (
 
 	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/internal/testproc"
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 // startRedis starts a Redis of its own and returns its address and what ends it. Without
@@ -40,7 +41,7 @@ func startRedis(t *testing.T) (address string, stop func()) {
 		<-ended
 	}
 	t.Cleanup(stop)
-	eventually(t, "Redis", func() bool {
+	testwait.Until(t, "Redis answers", func() bool {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
@@ -63,7 +64,7 @@ func send(t *testing.T, method, target, token string, fields url.Values) (int, s
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := (&http.Client{Timeout: patience}).Do(r)
+	resp, err := (&http.Client{Timeout: testwait.Limit}).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 const childEnv = "REEVE_TEST_KILLED"
@@ -77,7 +78,7 @@ func TestAKilledTestLeavesNoServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A connection ends with the process that has it, frozen or not.
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(testwait.Limit)
 	for addr, conn := range conns {
 		_ = conn.SetReadDeadline(deadline)
 		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {

@@ -7,7 +7,8 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 // StartReplica starts a replica of a server and returns when it is in step. It keeps nothing
@@ -22,7 +23,7 @@ func StartReplica(tb testing.TB, primary *Server) *Server {
 		tb.Fatalf("redisserver: %v", err)
 	}
 	replica := Start(tb, append(inMemory, "--replicaof", host+" "+port)...)
-	eventually(tb, "the replica is not in step", func() bool {
+	testwait.Until(tb, "the replica is in step", func() bool {
 		client := replica.Client()
 		defer client.Close()
 		info, err := client.Info(context.Background(), "replication").Result()
@@ -44,8 +45,8 @@ func (s *Server) Follow(primary *Server) {
 	}
 	client := s.Client()
 	defer client.Close()
-	eventually(s.tb, "it still loads its file", func() bool { return client.Do(ctx, "replicaof", host, port).Err() == nil })
-	eventually(s.tb, "the replica is not in step", func() bool {
+	testwait.Until(s.tb, "it has loaded its file", func() bool { return client.Do(ctx, "replicaof", host, port).Err() == nil })
+	testwait.Until(s.tb, "the replica is in step", func() bool {
 		info, err := client.Info(ctx, "replication").Result()
 		return err == nil && strings.Contains(info, "master_link_status:up")
 	})
@@ -58,14 +59,5 @@ func (s *Server) Promote() {
 	defer client.Close()
 	if err := client.Do(context.Background(), "replicaof", "no", "one").Err(); err != nil {
 		s.tb.Fatalf("redisserver: %v", err)
-	}
-}
-
-func eventually(tb testing.TB, what string, done func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(startTimeout); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.Fatalf("redisserver: %s", what)
-		}
 	}
 }

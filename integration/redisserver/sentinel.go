@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/internal/testproc"
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 // Sentinel watches a primary and its replica. It is one process: what it decides, it
@@ -68,7 +69,7 @@ func StartSentinelThatActs(tb testing.TB, after time.Duration) *Sentinel {
 		_ = process.Wait()
 	})
 	s := &Sentinel{Primary: primary, Replica: replica, tb: tb, addr: addr}
-	eventually(tb, "the sentinel does not know the replica", func() bool {
+	testwait.Until(tb, "the sentinel knows the replica", func() bool {
 		replicas, err := s.client().Replicas(context.Background(), SentinelMaster).Result()
 		return err == nil && len(replicas) == 1
 	})
@@ -107,16 +108,16 @@ func (s *Sentinel) Failover() {
 	}
 	former := redis.NewClient(&redis.Options{Addr: net.JoinHostPort(before[0], before[1]), DialTimeout: time.Second, ReadTimeout: time.Second, MaxRetries: -1})
 	defer former.Close()
-	eventually(s.tb, "the replica does not catch up", func() bool {
+	testwait.Until(s.tb, "the replica catches up", func() bool {
 		n, err := caughtUp(ctx, former)
 		return err == nil && n == 1
 	})
-	eventually(s.tb, "the sentinel begins no failover", func() bool { return client.Failover(ctx, SentinelMaster).Err() == nil })
-	eventually(s.tb, "no replica is promoted", func() bool {
+	testwait.Until(s.tb, "the sentinel begins a failover", func() bool { return client.Failover(ctx, SentinelMaster).Err() == nil })
+	testwait.Until(s.tb, "a replica is promoted", func() bool {
 		now, err := client.GetMasterAddrByName(ctx, SentinelMaster).Result()
 		return err == nil && now[1] != before[1]
 	})
-	eventually(s.tb, "the former primary does not follow", func() bool {
+	testwait.Until(s.tb, "the former primary follows", func() bool {
 		info, err := former.Info(ctx, "replication").Result()
 		return err == nil && strings.Contains(info, "role:slave") && strings.Contains(info, "master_link_status:up")
 	})

@@ -12,12 +12,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
-const (
-	childEnv = "REEVE_TEST_PROCESS"
-	patience = 30 * time.Second
-)
+const childEnv = "REEVE_TEST_PROCESS"
 
 // TestAProcessThatIsKilled is run by TestAProcessEndsWithTheOneThatStartedIt in a process of
 // its own, which is killed.
@@ -50,7 +49,7 @@ func TestAProcessEndsWithTheOneThatStartedIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		in.Close()
-		_ = out.SetReadDeadline(time.Now().Add(patience))
+		_ = out.SetReadDeadline(time.Now().Add(testwait.Limit))
 		lines := bufio.NewReader(out)
 		var pid int
 		if _, err := fmt.Fscanln(lines, &pid); err != nil {
@@ -97,7 +96,7 @@ func TestNobodyIsKilledForAProcessThatHasEnded(t *testing.T) {
 	defer watch.Close()
 
 	p.release() // as if it had ended: here it has its own process id still
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(testwait.Limit); ; time.Sleep(time.Millisecond) {
 		if _, err := watch.WriteString(" "); errors.Is(err, syscall.EPIPE) {
 			break
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/tenant"
@@ -160,9 +161,6 @@ func (w *watched) asked() int {
 	return n
 }
 
-// patience is how long a test waits for what must come about, on a busy machine too.
-const patience = 30 * time.Second
-
 // startCache starts a cache that ends with the test, and waits for its first beat.
 func startCache(t testing.TB, store session.Store, feed session.Feed) *cachestore.Store {
 	t.Helper()
@@ -177,11 +175,6 @@ func startCache(t testing.TB, store session.Store, feed session.Feed) *cachestor
 	if w, ok := feed.(*wire); ok && w.silent.Load() {
 		return c
 	}
-	for deadline := time.Now().Add(patience); !c.Stats().Fresh; {
-		if time.Now().After(deadline) {
-			t.Fatal("the feed never beat")
-		}
-		<-time.After(time.Millisecond)
-	}
+	testwait.Until(t, "the feed beats", func() bool { return c.Stats().Fresh })
 	return c
 }

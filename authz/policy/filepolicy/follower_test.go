@@ -19,6 +19,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -93,7 +94,7 @@ func (p *place) follow(cfg filepolicy.Config) {
 	}
 	cfg.Engine, cfg.Folder = p.engine, p.dir
 	p.follower = started(p.t, cfg)
-	eventually(p.t, "the first look", func() bool { return p.follower.Stats().Checks > 0 })
+	testwait.Until(p.t, "it looks a first time", func() bool { return p.follower.Stats().Checks > 0 })
 }
 
 // started is a follower that is started, and closed when the test ends.
@@ -108,16 +109,6 @@ func started(t *testing.T, cfg filepolicy.Config) *filepolicy.Follower {
 	}
 	t.Cleanup(func() { _ = f.Close() })
 	return f
-}
-
-// eventually waits until something is so.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
 }
 
 // reads reports whether a viewer may read a document.
@@ -181,7 +172,7 @@ func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
 			if err := os.RemoveAll(p.dir); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the loss is seen", func() bool { return p.follower.Stats().Err != nil })
+			testwait.Until(t, "the loss is seen", func() bool { return p.follower.Stats().Err != nil })
 			if !p.reads() {
 				t.Error("without a folder another policy decides")
 			}
@@ -195,15 +186,15 @@ func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
 				t.Fatal("the policy does not allow")
 			}
 			change(t, p)
-			eventually(t, "the change is effective", func() bool { return !p.reads() })
+			testwait.Until(t, "the change is effective", func() bool { return !p.reads() })
 			// And once more, wherever the change has left the watch.
 			write(t, p.path("policy.csv"), viewersRead)
 			if err := os.RemoveAll(p.path("tenants")); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "a second change is effective", p.reads)
+			testwait.Until(t, "a second change is effective", p.reads)
 			// The engine decides by the new policy a moment before it is counted.
-			eventually(t, "both reloads are counted", func() bool {
+			testwait.Until(t, "both reloads are counted", func() bool {
 				s := p.follower.Stats()
 				return s.Err == nil && s.Revision == p.engine.Revision() && s.Reloads >= 2 && s.Notified
 			})
@@ -245,7 +236,7 @@ func TestASwappedConfigMapIsFollowed(t *testing.T) {
 			rows = nobodyReads
 		}
 		version(n, rows)
-		eventually(t, "version "+strconv.Itoa(n), func() bool { return p.reads() == (n%2 == 1) })
+		testwait.Until(t, "it decides by version "+strconv.Itoa(n), func() bool { return p.reads() == (n%2 == 1) })
 	}
 	// The mount itself may be a link that is pointed elsewhere.
 	fill(t, filepath.Join(dir, "release"), nobodyReads)
@@ -253,9 +244,9 @@ func TestASwappedConfigMapIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	link("release", p.dir)
-	eventually(t, "the other release", func() bool { return !p.reads() })
+	testwait.Until(t, "it decides by the other release", func() bool { return !p.reads() })
 	write(t, filepath.Join(dir, "release", "policy.csv"), viewersRead)
-	eventually(t, "a change within it", p.reads)
+	testwait.Until(t, "a change within it is effective", p.reads)
 }
 
 func TestABrokenFileIsRefusedOnceAndTheOldPolicyDecides(t *testing.T) {
@@ -263,9 +254,9 @@ func TestABrokenFileIsRefusedOnceAndTheOldPolicyDecides(t *testing.T) {
 	p := newPlace(t, filepolicy.Config{Poll: 5 * time.Millisecond, OnReload: func(s filepolicy.Stats) { told.Add(1) }})
 	before := p.engine.Revision()
 	write(t, p.path("policy.csv"), viewersRead+"p, role:viewer, *, doc, read, true, denny\n")
-	eventually(t, "it is refused", func() bool { return p.follower.Stats().Refused == 1 })
+	testwait.Until(t, "it is refused", func() bool { return p.follower.Stats().Refused == 1 })
 	looked := p.follower.Stats().Checks
-	eventually(t, "it is looked at again", func() bool { return p.follower.Stats().Checks > looked+5 })
+	testwait.Until(t, "it is looked at again", func() bool { return p.follower.Stats().Checks > looked+5 })
 	s := p.follower.Stats()
 	if s.Refused != 1 || s.Reloads != 0 || !errors.Is(s.Err, policy.ErrInvalid) || s.Revision != before || !p.reads() || told.Load() != 1 {
 		t.Errorf("%+v", s)
@@ -274,16 +265,16 @@ func TestABrokenFileIsRefusedOnceAndTheOldPolicyDecides(t *testing.T) {
 		t.Errorf("%d records: %s", n, p.log)
 	}
 	write(t, p.path("policy.csv"), nobodyReads)
-	eventually(t, "the correction is effective", func() bool { return !p.reads() })
+	testwait.Until(t, "the correction is effective", func() bool { return !p.reads() })
 	if err := os.Remove(p.path("policy.csv")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a deleted file is refused", func() bool { return p.follower.Stats().Refused == 2 })
+	testwait.Until(t, "a deleted file is refused", func() bool { return p.follower.Stats().Refused == 2 })
 	if p.reads() {
 		t.Error("without a file another policy decides")
 	}
 	write(t, p.path("policy.csv"), nobodyReads)
-	eventually(t, "the same again is no error", func() bool { return p.follower.Stats().Err == nil })
+	testwait.Until(t, "the same again is no error", func() bool { return p.follower.Stats().Err == nil })
 	if s := p.follower.Stats(); s.Reloads != 1 || told.Load() != 3 {
 		t.Errorf("%+v, told %d times", s, told.Load())
 	}
@@ -297,7 +288,7 @@ func TestABurstOfWritesIsAFewReloads(t *testing.T) {
 	}
 	write(t, p.path("policy.csv"), nobodyReads)
 	took := time.Since(began)
-	eventually(t, "the last is effective", func() bool { return !p.reads() })
+	testwait.Until(t, "the last is effective", func() bool { return !p.reads() })
 	// One when it is quiet, one for each second that it is not.
 	if s := p.follower.Stats(); s.Reloads > 2+int64(took/(200*time.Millisecond)) || s.Reloads+s.Refused > 10+int64(took/(200*time.Millisecond)) {
 		t.Errorf("%d reloads, %d refused for 101 writes in %v", s.Reloads, s.Refused, took)
@@ -308,7 +299,7 @@ func TestAFolderThatIsNeverQuietIsReadAllTheSame(t *testing.T) {
 	p := newPlace(t, filepolicy.Config{Poll: never, Debounce: 300 * time.Millisecond, MaxDelay: 400 * time.Millisecond})
 	write(t, p.path("policy.csv"), nobodyReads)
 	n := 0
-	eventually(t, "the change is effective", func() bool {
+	testwait.Until(t, "the change is effective", func() bool {
 		n++
 		write(t, p.path("unrelated"), strconv.Itoa(n))
 		return !p.reads()
@@ -326,9 +317,9 @@ func TestPollingFindsWhatNobodyTellsOf(t *testing.T) {
 	if err := os.Rename(p.path("next"), p.path("policy.csv")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the link is followed", func() bool { return p.follower.Stats().Reloads == 1 })
+	testwait.Until(t, "the link is followed", func() bool { return p.follower.Stats().Reloads == 1 })
 	write(t, elsewhere, nobodyReads)
-	eventually(t, "the change is effective", func() bool { return !p.reads() })
+	testwait.Until(t, "the change is effective", func() bool { return !p.reads() })
 }
 
 func TestWhatChangedBeforeTheStartIsLoadedByIt(t *testing.T) {
@@ -338,7 +329,7 @@ func TestWhatChangedBeforeTheStartIsLoadedByIt(t *testing.T) {
 	}
 	write(t, p.path("policy.csv"), nobodyReads)
 	started(t, filepolicy.Config{Engine: p.engine, Folder: p.dir, Poll: never})
-	eventually(t, "the change is effective", func() bool { return !p.reads() })
+	testwait.Until(t, "the change is effective", func() bool { return !p.reads() })
 }
 
 func TestSyncLoadsWhatTheFolderHoldsNow(t *testing.T) {
@@ -490,7 +481,7 @@ func TestD26AWatchedPolicyIsNeverStaleAndNeverMixed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		eventually(t, "the round's policy", func() bool { return p.reads() == (n%2 == 1) })
+		testwait.Until(t, "it decides by the round's policy", func() bool { return p.reads() == (n%2 == 1) })
 	}
 	stop.Store(true)
 	wg.Wait()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 const (
@@ -34,11 +35,11 @@ func TestAFollowedTenantsBadFileIsInTheStatsUntilItIsMended(t *testing.T) {
 		t.Fatal(err)
 	}
 	replace(acmeFile, acmeDenies)
-	eventually(t, "the deny is in force", func() bool { return !p.reads() })
+	testwait.Until(t, "the deny is in force", func() bool { return !p.reads() })
 	replace(acmeFile, misspelt)
-	eventually(t, "the error is told", func() bool { return errors.Is(p.follower.Stats().Err, policy.ErrTenantHeld) })
+	testwait.Until(t, "the error is told", func() bool { return errors.Is(p.follower.Stats().Err, policy.ErrTenantHeld) })
 	checks := p.follower.Stats().Checks
-	eventually(t, "it is looked at again", func() bool { return p.follower.Stats().Checks > checks+5 })
+	testwait.Until(t, "it is looked at again", func() bool { return p.follower.Stats().Checks > checks+5 })
 	s := p.follower.Stats()
 	if !errors.Is(s.Err, policy.ErrTenantHeld) || !strings.Contains(s.Err.Error(), "tenants/acme.csv:1:40") || s.Refused != 0 || p.reads() || s.Revision != p.engine.Revision() {
 		t.Errorf("%+v", s)
@@ -47,7 +48,7 @@ func TestAFollowedTenantsBadFileIsInTheStatsUntilItIsMended(t *testing.T) {
 		t.Errorf("it is logged %d times: %s", n, p.log)
 	}
 	replace("policy.csv", viewersRead+"p, role:viewer, *, doc, write, true, allow\n")
-	eventually(t, "the rules for all change meanwhile", func() bool {
+	testwait.Until(t, "the rules for all change meanwhile", func() bool {
 		d, err := p.engine.Decide(t.Context(), writes)
 		return err == nil && d.Allowed()
 	})
@@ -55,7 +56,7 @@ func TestAFollowedTenantsBadFileIsInTheStatsUntilItIsMended(t *testing.T) {
 		t.Error("acme has lost its deny")
 	}
 	replace(acmeFile, acmeWrites)
-	eventually(t, "it is mended", func() bool { return p.follower.Stats().Err == nil && p.reads() })
+	testwait.Until(t, "it is mended", func() bool { return p.follower.Stats().Err == nil && p.reads() })
 	if err := p.follower.Close(); err != nil {
 		t.Error(err)
 	}

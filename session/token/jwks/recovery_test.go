@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session/token/jwks"
 )
 
@@ -114,14 +115,14 @@ func TestAProviderThatIsBackIsNoticedOnTheWire(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			eventually(t, func() bool { return f.Stats()[0].Failed >= 3 })
+			testwait.Until(t, "three fetches fail", func() bool { return f.Stats()[0].Failed >= 3 })
 			if f.Stats()[0].Ready {
 				t.Fatal("ready without keys")
 			}
 			w.stop()
 			w.serve(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, set) })
 			back := time.Now()
-			eventually(t, func() bool { return f.Stats()[0].Ready })
+			testwait.Until(t, "the keys are there", func() bool { return f.Stats()[0].Ready })
 			took := time.Since(back)
 			t.Logf("ready after %v", took)
 			if took > limit {
@@ -168,13 +169,13 @@ func TestProvidersThatHangOnTheWireDelayNobody(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			eventually(t, func() bool { return f.Stats()[0].Failed > 0 }) // they are all at it
+			testwait.Until(t, "a fetch fails", func() bool { return f.Stats()[0].Failed > 0 }) // they are all at it
 			start := time.Now()
 			source, err := f.Add(jwks.Endpoint{Issuer: "good", URL: "http://" + good.addr})
 			if err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, source.Ready)
+			testwait.Until(t, "the source has keys", source.Ready)
 			took, h := time.Since(start), f.Stats()[row.n]
 			t.Logf("its keys are there after %v", took)
 			// Its first fetch brought them, unless this machine is too busy for any: it has

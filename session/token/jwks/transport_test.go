@@ -18,19 +18,10 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/session/token/jwks"
 )
-
-// eventually polls until is reports true.
-func eventually(t testing.TB, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it did not happen")
-		}
-	}
-}
 
 // fetchFrom starts a fetcher of one endpoint and returns how it is after its first fetch.
 func fetchFrom(t testing.TB, cfg jwks.Config, url string) (*jwks.Fetcher, *jwks.Source, jwks.Stats) {
@@ -47,7 +38,7 @@ func fetchFrom(t testing.TB, cfg jwks.Config, url string) (*jwks.Fetcher, *jwks.
 	if err := f.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return f.Stats()[0].Fetches > 0 })
+	testwait.Until(t, "it has fetched", func() bool { return f.Stats()[0].Fetches > 0 })
 	return f, s, f.Stats()[0]
 }
 
