@@ -116,7 +116,9 @@ func TestStoreCost(t *testing.T) {
 		{"Load", func() error { _, err := store.Load(ctx, s.Ref()); return err }, load},
 		{"Touch", func() error { return store.Touch(ctx, s.Ref()) }, append(slices.Clone(load), script...)},
 		{"Create", func() error {
-			_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour, Refresh: digest("")})
+			s := draft()
+			s.User = session.MustParseUserID("carol") // with no more sessions than the limit
+			_, err := store.Create(ctx, s, session.CreateOptions{Lifetime: time.Hour, Refresh: digest("")})
 			return err
 		},
 			append(slices.Clone(load), script...)},

@@ -35,7 +35,7 @@ func drivers(t *testing.T) (former, present string) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for from, to := range map[string]string{"internal/driver/main.go": "main.go", "testdata/keys_fc01a0d.go.txt": "keys.go"} {
+	for from, to := range map[string]string{"internal/driver/main.go": "main.go", "testdata/stack_fc01a0d.go.txt": "stack.go"} {
 		text, err := os.ReadFile(from)
 		if err != nil {
 			t.Fatal(err)

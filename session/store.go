@@ -90,8 +90,8 @@ type Store interface {
 
 	// RevokeOthers ends every session of the user of keep in its tenant but keep, which
 	// must be live: otherwise nothing is ended. It is one step whose cost does not depend on
-	// their number, and keep has the next version after it. It is one event,
-	// [EventOthersRevoked], or none where there was no other session.
+	// their number and one event, [EventOthersRevoked], and keep has the next version after
+	// it, also where there was no other session.
 	RevokeOthers(ctx context.Context, keep Ref) error
 
 	// RevokeUser ends every session of the user in the tenant, in one step whose cost

@@ -56,13 +56,9 @@ func (st *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
 	}
 	defer st.mu.Unlock()
 	users := st.tenants[keep.Tenant].users
-	others := len(liveOnes(users[keep.User], now)) > 1
 	st.stored -= len(users[keep.User]) - 1
 	users[keep.User] = map[session.ID]*record{keep.ID: kept}
 	kept.session.Version++
-	if !others {
-		return nil
-	}
 	st.happened(ctx, kept.session, session.Event{Kind: session.EventOthersRevoked, At: now})
 	return nil
 }

@@ -1,6 +1,6 @@
 // Command driver is an instance of a service that a test steers by lines of JSON: what to do
 // on standard input, what came of it on standard output. It is built in the tree of another
-// commit too, with that one's keys.go, to show that both can share one Redis. So it calls
+// commit too, with that one's stack.go, to show that both can share one Redis. So it calls
 // nothing that only one of them has.
 package main
 
@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/session/cachestore"
-	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -49,34 +47,11 @@ func main() {
 }
 
 func run(url, prefix string, cached bool) error {
-	store, err := redisstore.Open(url, redisstore.Config{
-		NameKey: nameKey(key(1)), SealKeys: sealKeys(key(2)), Prefix: prefix, Timeout: 5 * time.Second,
-	})
+	manager, end, err := open(url, prefix, cached)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	var shared session.Store = store
-	if cached {
-		cache, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store)})
-		if err != nil {
-			return err
-		}
-		if err := cache.Start(context.Background()); err != nil {
-			return err
-		}
-		defer cache.Close()
-		for !cache.Stats().Fresh {
-			<-time.After(time.Millisecond)
-		}
-		shared = cache
-	}
-	options := session.Config{RefreshGrace: 20 * time.Millisecond}
-	setKey(&options, key(3))
-	manager, err := session.NewManager(shared, options)
-	if err != nil {
-		return err
-	}
+	defer end()
 	d := driver{manager}
 	out := json.NewEncoder(os.Stdout)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
@@ -153,7 +128,7 @@ func (d driver) do(r Request) (reply Reply, err error) {
 		if err != nil {
 			return reply, err
 		}
-		s, token, err := d.manager.Create(ctx, session.SignIn{Tenant: t, User: u, Roles: roles, Attributes: attributes})
+		s, token, err := d.manager.Create(ctx, signIn{Tenant: t, User: u, Roles: roles, Attributes: attributes})
 		return told(s, token, err)
 	case "list":
 		listed, err := d.manager.List(ctx, t, u)

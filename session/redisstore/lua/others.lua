@@ -5,8 +5,8 @@
 -- ARGV: member of the kept session, user epoch, version read, next epoch, next version,
 --       sealed record, sealed actor of the request or ''
 -- Returns {'ok', user epoch}, {'gone'}, {'moved'} when the user has another epoch, or
--- {'conflict'}. Where there is no other session that is no event, but the epoch moves on all the
--- same: a Redis that is set back has others again, and they are to be dead then.
+-- {'conflict'}. The epoch moves on also where there is no other session: a Redis that is set back
+-- has others again, and they are to be dead then.
 -- WAIT speaks of the last write of its connection, so a call that is repeated writes as well.
 local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'x')
 if row[1] and row[2] == ARGV[6] then -- by this very call
@@ -18,9 +18,6 @@ if redis.call('GET', KEYS[3]) ~= ARGV[2] then return {'moved'} end
 local live_until = redis.call('ZSCORE', KEYS[4], ARGV[1])
 if not live_until then return {'gone'} end
 if row[1] ~= ARGV[3] then return {'conflict'} end
-local time = redis.call('TIME')
-local now = string.format('%.0f', math.floor((time[1] * 1000000 + time[2]) / 1000))
-local others = redis.call('ZCOUNT', KEYS[4], now, '+inf') > 1
 local created = redis.call('ZSCORE', KEYS[5], ARGV[1])
 local who = redis.call('HGET', KEYS[7], ARGV[1])
 redis.call('SET', KEYS[3], ARGV[4], 'KEEPTTL')
@@ -36,10 +33,8 @@ if who then
   redis.call('HSET', KEYS[7], ARGV[1], who)
   redis.call('PEXPIREAT', KEYS[7], row[3])
 end
-if others then
-  redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'k', 'others-revoked', 's', ARGV[1],
-    'w', who or '', 'o', ARGV[7])
-  redis.call('PEXPIRE', KEYS[6], 2592000000)
-end
+redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, '*', 'k', 'others-revoked', 's', ARGV[1],
+  'w', who or '', 'o', ARGV[7])
+redis.call('PEXPIRE', KEYS[6], 2592000000)
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[3])
 return {'ok', ARGV[4]}
