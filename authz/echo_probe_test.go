@@ -231,7 +231,7 @@ func TestVerifyAcceptsAServiceThatIsGuarded(t *testing.T) {
 
 // What the documentation of Verify says is not found. A change that finds one of these
 // belongs there too.
-func TestVerifyDoesNotSee(t *testing.T) {
+func TestVerifyDoesNotDetectWhatItDidNotTry(t *testing.T) {
 	eng := engine(t, placeRules)
 	for name, skip := range map[string]func(c echo.Context) bool{
 		"a skipper on one other path": func(c echo.Context) bool { return c.Request().URL.Path == "/users/root" },

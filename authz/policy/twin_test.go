@@ -13,7 +13,6 @@ import (
 // Two tenants that differ by case alone are two tenants, of which a policy has one: a deny for
 // the other would be nobody's.
 func TestTenantsThatDifferByCaseAloneAreRefusedInOnePolicy(t *testing.T) {
-	const allow = "\np, role:a, "
 	const acme, upper = "tenants/acme.csv", "tenants/=acme.csv"
 	row := func(id string) string { return "p, role:a, " + id + ", doc, read, true, deny\n" }
 	for name, c := range map[string]struct {
