@@ -25,8 +25,6 @@ for module in "$@"; do
     mapfile -t scaled < <(grep -rl --include='*_test.go' 'testneed\.Scale(' authz middleware session tenant internal | xargs -n1 dirname | sort -u)
     run . -timeout 20m "${scaled[@]/#/./}"
     ;;
-  # Its tests wait for servers more than they compute.
-  integration) run integration -race -parallel 4 -timeout 20m ./... ;;
   *) run "$module" -race -timeout 20m ./... ;;
   esac
 done
