@@ -93,6 +93,10 @@ func (m *Manager) checkChange(before, after Session) error {
 	case after.UserAgent != before.UserAgent, after.Address != before.Address, !slices.Equal(after.Actors.chain, before.Actors.chain),
 		after.Origin != before.Origin, after.Acting != before.Acting:
 		return fmt.Errorf("%w: a change keeps the device and the actors", ErrInvalid)
+	case after.Provider != before.Provider:
+		return fmt.Errorf("%w: a change keeps the provider", ErrInvalid)
+	case before.Provider.Claims().NamesRoles && !slices.Equal(after.Roles.names, before.Roles.names):
+		return fmt.Errorf("%w: the provider's tokens say what roles the session has", ErrInvalid)
 	case dropsBinding(before.Attributes, after.Attributes):
 		return errKeyLost
 	case after.Version != before.Version:

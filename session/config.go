@@ -45,6 +45,13 @@ type Config struct {
 	// Limit is how many live sessions a user may have in one tenant, and what becomes of a
 	// sign-in beyond. Default [DefaultSessionLimit], of which the oldest end.
 	Limit SessionLimit
+
+	// Tenants is the service's own directory of tenants, such as a table of its database. With it
+	// nobody sets tenants up: one that is Active there is served from its first session on. Its
+	// answers count for [TenantsAge], for one instance each; an error is an outage. A tenant that is
+	// suspended in the store as well, by [Manager.SetTenantStatus], stays suspended. [ActiveTenants]
+	// makes one of a list. Nil means that each tenant is set up by SetTenantStatus.
+	Tenants TenantDirectory
 }
 
 // complete returns the configuration with every default filled in, or all that is wrong with it.

@@ -39,14 +39,23 @@ type EventKind string
 
 // The kinds of event.
 const (
-	EventCreated       EventKind = "created"
-	EventUpdated       EventKind = "updated"
+	EventCreated EventKind = "created"
+	EventUpdated EventKind = "updated"
+
+	// The session of a provider's sign-in began. Where it is untimed, the provider's tokens name
+	// neither its session nor when the user signed in: once this session is revoked, that holds
+	// until the provider's next token, and [Manager.Block] until it is lifted.
+	EventAdopted        EventKind = "adopted"
+	EventAdoptedUntimed EventKind = "adopted-untimed"
+
 	EventRotated       EventKind = "rotated"
-	EventRefreshed     EventKind = "refreshed"      // a new step, not one that was repeated
+	EventRefreshed     EventKind = "refreshed"      // a new step, not one that was repeated, or a newer token of the provider
 	EventRefreshReused EventKind = "refresh-reused" // the session ended by it
 	EventRevoked       EventKind = "revoked"        // this one session
 	EventEvicted       EventKind = "evicted"        // by the limit; it may have been dead with its tenant
 	EventUserRevoked   EventKind = "user-revoked"
+	EventBlocked       EventKind = "blocked" // every session of the user ended by it
+	EventUnblocked     EventKind = "unblocked"
 	EventOthersRevoked EventKind = "others-revoked" // every session of the user but this one
 
 	// The store was set back, by a failover or a restart that lost changes. What could not be

@@ -58,6 +58,7 @@ func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (S
 		}
 		s := old
 		s.ID, s.User, s.Roles, s.Attributes, s.Actors = NewID(), as.User, as.Roles, attributes, actors
+		s.Provider = Provider{} // which has not signed that user in
 		// Until the old session is Acting, in this version, the new one is dead.
 		s.Origin = NewOrigin(old.ID, old.Version+1)
 		return s, CreateOptions{Lifetime: as.MaxAge, Until: old.ExpiresAt}, nil
@@ -103,6 +104,9 @@ func (m *Manager) StopImpersonating(ctx context.Context, ref Ref, grants func(ow
 	next := own
 	if next.Roles, next.Attributes, err = grants(own); err != nil {
 		return Session{}, RefreshToken{}, err
+	}
+	if own.Provider.Claims().NamesRoles && !slices.Equal(next.Roles.names, own.Roles.names) {
+		return Session{}, RefreshToken{}, fmt.Errorf("%w: the provider's tokens say what roles the session has", ErrInvalid)
 	}
 	for _, bound := range []Session{own, s} {
 		if next.Attributes, err = keepKey(bound.Attributes, next.Attributes); err != nil {

@@ -17,9 +17,10 @@ import (
 // error of the store that is none of them is an outage, [ErrUnavailable]. With an error
 // comes the zero Session and no token.
 type Manager struct {
-	store Store
-	cfg   Config
-	keys  []*refreshKey // the current one first
+	store   Store
+	cfg     Config
+	keys    []*refreshKey // the current one first
+	tenants *directory    // nil without Config.Tenants
 }
 
 // NewManager returns a Manager on store, or every problem of cfg. It starts nothing.
@@ -36,7 +37,7 @@ func NewManager(store Store, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	cfg.Key, cfg.PreviousKeys = SecretKey{}, nil
-	return &Manager{store: store, cfg: cfg, keys: keys}, nil
+	return &Manager{store: store, cfg: cfg, keys: keys, tenants: newDirectory(cfg)}, nil
 }
 
 // SignIn says who signs in. Tenant and User are required.
@@ -56,8 +57,9 @@ type SignIn struct {
 
 // Create signs a user in: it starts a session and its family of refresh tokens. The id is
 // always fresh, so that nobody can sign in under one that an attacker has chosen. It fails
-// with [ErrTooManySessions] where [Config].Limit says so, and with tenant.ErrUnknown until
-// [Manager.SetTenantStatus] has set the tenant up.
+// with [ErrTooManySessions] where [Config].Limit says so, with [ErrBlocked] for a user of
+// [Manager.Block], and with tenant.ErrUnknown until [Manager.SetTenantStatus] has set the tenant
+// up or for one that [Config].Tenants does not know.
 func (m *Manager) Create(ctx context.Context, n SignIn) (Session, RefreshToken, error) {
 	s := Session{
 		ID: NewID(), Tenant: n.Tenant, User: n.User,
@@ -68,7 +70,11 @@ func (m *Manager) Create(ctx context.Context, n SignIn) (Session, RefreshToken, 
 		return Session{}, RefreshToken{}, err
 	}
 	first := firstClaims(s.Ref())
-	created, err := m.store.Create(ctx, s, CreateOptions{Lifetime: m.cfg.Lifetime, Refresh: first.digest(), Limit: m.cfg.Limit})
+	var created Session
+	err := m.inTenant(ctx, s.Tenant, func() (err error) {
+		created, err = m.store.Create(ctx, s, CreateOptions{Lifetime: m.cfg.Lifetime, Refresh: first.digest(), Limit: m.cfg.Limit})
+		return err
+	})
 	if created, err = checkAnswer(s.Ref(), created, err); err != nil {
 		return Session{}, RefreshToken{}, err
 	}
@@ -96,7 +102,11 @@ func (m *Manager) load(ctx context.Context, ref Ref) (Session, error) {
 	if err := ref.Validate(); err != nil {
 		return Session{}, err
 	}
-	s, err := m.store.Load(ctx, ref)
+	var s Session
+	err := m.inTenant(ctx, ref.Tenant, func() (err error) {
+		s, err = m.store.Load(ctx, ref)
+		return err
+	})
 	if s, err = checkAnswer(ref, s, err); err != nil {
 		return Session{}, gone(ref, err)
 	}
@@ -126,7 +136,7 @@ func classify(err error) error {
 		return nil
 	}
 	for _, sentinel := range []error{
-		ErrNotFound, ErrConflict, ErrExists, ErrTooManySessions, ErrImpersonating, ErrInvalid, ErrInvalidID, ErrRefreshInvalid, ErrRefreshReused,
+		ErrBlocked, ErrIssuedAhead, ErrNotFound, ErrConflict, ErrExists, ErrTooManySessions, ErrImpersonating, ErrInvalid, ErrInvalidID, ErrRefreshInvalid, ErrRefreshReused,
 		ErrUnavailable, ErrCorrupt, tenant.ErrUnknown, tenant.ErrSuspended, tenant.ErrInvalidID,
 	} {
 		if errors.Is(err, sentinel) {
@@ -153,8 +163,12 @@ func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToke
 	}
 	salt := m.keys[0].newSalt()
 	next := key.successor(claims, salt)
-	out, err := m.store.Refresh(ctx, claims.ref, RefreshStep{
-		Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.cfg.RefreshGrace, Generation: claims.generation,
+	var out RefreshOutcome
+	err = m.inTenant(ctx, claims.ref.Tenant, func() (err error) {
+		out, err = m.store.Refresh(ctx, claims.ref, RefreshStep{
+			Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.cfg.RefreshGrace, Generation: claims.generation,
+		})
+		return err
 	})
 	s, err := checkAnswer(claims.ref, out.Session, err)
 	if err == nil && !s.Acting.IsZero() {

@@ -24,7 +24,11 @@ func (m *Manager) replaceSession(ctx context.Context, ref Ref, change func(old S
 		if err != nil {
 			return Session{}, err
 		}
-		created, err := m.store.Create(ctx, next, how)
+		var created Session
+		err = m.inTenant(ctx, next.Tenant, func() (err error) {
+			created, err = m.store.Create(ctx, next, how)
+			return err
+		})
 		created, err = checkAnswer(next.Ref(), created, err)
 		if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrCorrupt) {
 			return Session{}, err // nothing was stored

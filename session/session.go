@@ -53,6 +53,9 @@ type Session struct {
 	// signs nobody in. It is zero for every other session.
 	Acting Acting
 
+	// Provider says who signed the user in, where that was an identity provider.
+	Provider Provider
+
 	CreatedAt   time.Time     // by the store's clock
 	ExpiresAt   time.Time     // absolute; nothing moves it
 	LastSeenAt  time.Time     // of the last recorded use, to 15 s
@@ -82,6 +85,9 @@ func (s Session) Validate() error {
 	}
 	if year := s.AuthTime.UTC().Year(); year < 1 || year > 9999 { // which no time in JSON can be
 		return fmt.Errorf("%w: AuthTime: the year is not 1 to 9999", ErrInvalid)
+	}
+	if err := s.Provider.Validate(); err != nil {
+		return err
 	}
 	if err := checkLine("UserAgent", s.UserAgent, MaxUserAgentLength); err != nil {
 		return err

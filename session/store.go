@@ -52,6 +52,45 @@ type Store interface {
 	// oldest are ended for one beyond MaxImpersonations.
 	Create(ctx context.Context, s Session, c CreateOptions) (Session, error)
 
+	// Adopt returns the session of somebody whom an identity provider has signed in: the live one
+	// of the sign-in, which counts as used like by Load and is changed as [Adoption.Roll] says, or
+	// a new one. The sign-in is that of a.Stranger's Issuer, Name, Tenant and User. Find and
+	// create are one step: whatever runs at the same time makes one session of a sign-in.
+	//
+	// A stranger for whom CheckClock says so is refused with ErrIssuedAhead. A live session whose
+	// Provider.Since the sign-in of a stranger without Name is not Later than is not found.
+	// A new session is made, as by Create, only
+	//
+	//   - when the sign-in has had no session, and CheckUnknown allows it for the latest
+	//     revocation of the user, of the tenant, of everyone and of the person, each of which
+	//     counts from its own time, whether there was a session or not;
+	//   - when the session that it had has ended and the stranger has no Name: then Later has to
+	//     allow it for the end of that session too, which is when it was revoked or evicted, moved by nobody, or expired.
+	//     That time is its Provider.Since;
+	//   - never for a Name that EndSignIn has ended, before or after its first session, nor
+	//     for one whose session has ended: ErrSignedOut.
+	//
+	// ErrBlocked for a user whom Block keeps out. A store that does not know when a
+	// session ended takes the time at which it noticed. Ends are known for [EndsKept] at least.
+	// A session that Rotate has moved is the sign-in's under its new id.
+	Adopt(ctx context.Context, a Adoption) (Session, error)
+
+	// EndSignIn ends the session of the provider's session of that name, in every tenant, and has
+	// Adopt refuse it from then on.
+	EndSignIn(ctx context.Context, issuer, name string) error
+
+	// RevokePerson is RevokeUser in every tenant where a sign-in of the issuer's user was
+	// adopted, and has Adopt take no sign-in before it in any other. It is one step for each.
+	RevokePerson(ctx context.Context, issuer string, u UserID) error
+
+	// Block is RevokeUser that has Create and Adopt return ErrBlocked until Unblock: no
+	// session of the user in the tenant begins after it has returned. It works in every status of
+	// the tenant and holds without end. It replaces what it has read, like SetTenantStatus.
+	Block(ctx context.Context, t tenant.ID, u UserID) error
+
+	// Unblock lifts Block. It is no error when there is none.
+	Unblock(ctx context.Context, t tenant.ID, u UserID) error
+
 	// Load returns the live session of ref and records the use, at most once in
 	// [TouchInterval], in the same step.
 	Load(ctx context.Context, ref Ref) (Session, error)
@@ -122,6 +161,9 @@ type Store interface {
 
 	// TenantStatus returns the status of the tenant; Unknown is no error.
 	TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error)
+
+	// AddTenant makes a tenant Active whose status is Unknown, and leaves any other as it is.
+	AddTenant(ctx context.Context, t tenant.ID) error
 
 	// SetTenantStatus sets it to Active or Suspended; ErrInvalid otherwise. It ends no
 	// session: a tenant that is active again finds its sessions as they were.

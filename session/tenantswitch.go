@@ -34,6 +34,7 @@ func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles
 			return Session{}, CreateOptions{}, errKeyLost
 		}
 		s.ID, s.Tenant, s.Roles, s.Attributes = NewID(), to, roles, attributes
+		s.Provider = Provider{} // whose tokens are of the tenant that they name
 		first = firstClaims(s.Ref())
 		return s, CreateOptions{Lifetime: m.cfg.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.cfg.Limit}, nil
 	}, func(old Session) error { return gone(ref, classify(m.store.End(ctx, ref, old.Version))) })

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
@@ -30,6 +31,25 @@ var twins = map[string]struct {
 	"Create": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		_, _, err := m.Create(ctx, session.SignIn{Tenant: ref.Tenant, User: ref.User, Roles: session.MustRoles("owner")})
 		return err
+	}, nil},
+	"Adopt": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		_, err := m.Adopt(ctx, session.Stranger{
+			Issuer: "https://id.example", Name: ours.ID.Reveal(), Tenant: ref.Tenant, User: ref.User,
+			Roles: []string{"owner"}, RolesNamed: true, IssuedAt: time.Now(),
+		})
+		return err
+	}, nil},
+	"EndSignIn": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		return m.EndSignIn(ctx, "https://id.example", ours.ID.Reveal())
+	}, nil},
+	"RevokePerson": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		return m.RevokePerson(ctx, "https://id.example", ref.User, ref.Tenant)
+	}, nil},
+	"Block": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		return m.Block(ctx, ref.Tenant, ref.User)
+	}, nil},
+	"Unblock": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		return m.Unblock(ctx, ref.Tenant, ref.User)
 	}, nil},
 	"Load": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		_, err := m.Load(ctx, ref)

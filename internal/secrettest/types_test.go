@@ -27,6 +27,12 @@ import (
 // types are all exported types of the root module, but for those of internal packages.
 // TestEveryExportedTypeIsWalked says which are missing.
 var types = []reflect.Type{
+	reflect.TypeFor[session.Stranger](),
+	reflect.TypeFor[session.Adoption](),
+	reflect.TypeFor[session.Provider](),
+	reflect.TypeFor[session.ProviderClaims](),
+	reflect.TypeFor[session.TenantDirectory](),
+	reflect.TypeFor[session.TenantDirectoryFunc](),
 	reflect.TypeFor[authz.Action](),
 	reflect.TypeFor[authz.Caller](),
 	reflect.TypeFor[authz.Config](),

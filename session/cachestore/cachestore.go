@@ -50,6 +50,7 @@ type Store struct {
 	feed    session.Feed
 	limit   time.Duration // of the lease
 	entries *otter.Cache[entryKey, *entry]
+	signIns *otter.Cache[signInKey, session.ID]
 	stamps  *stamps
 	lease   atomic.Pointer[lease]
 	count   counters
@@ -82,8 +83,15 @@ func New(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cachestore: invalid config: MaxEntries: %w", err)
 	}
+	signIns, err := otter.New(&otter.Options[signInKey, session.ID]{
+		MaximumSize: cfg.MaxEntries,
+		Executor:    func(task func()) { task() },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cachestore: invalid config: MaxEntries: %w", err)
+	}
 	c := &Store{
-		store: cfg.Store, feed: cfg.Feed, limit: cfg.Lease, entries: entries, stamps: newStamps(cfg.MaxEntries),
+		store: cfg.Store, feed: cfg.Feed, limit: cfg.Lease, entries: entries, signIns: signIns, stamps: newStamps(cfg.MaxEntries),
 		reads: map[session.Ref]*read{}, jobs: make(chan job), began: time.Now(),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -121,5 +129,6 @@ func (c *Store) Close() error {
 	c.running.Wait()
 	c.reset()
 	c.entries.InvalidateAll()
+	c.signIns.InvalidateAll()
 	return nil
 }

@@ -35,9 +35,9 @@ const (
 type entry struct {
 	session session.Session
 	readAt  time.Duration // since the cache began, before the store was asked
-	place   place
-	stamp   uint64       // of place, before the store was asked
-	renewAt atomic.Int64 // no renewal begins earlier; Unix time in ns
+	stamp   uint64        // of place, before the store was asked
+	place   place         // it and renewAt fill 16 bytes
+	renewAt atomic.Uint32 // no renewal begins earlier; tenths of a second since the cache began
 }
 
 // entryKey is the bytes of an ID.
@@ -123,9 +123,11 @@ func (c *Store) renewalDue(e *entry, now time.Time) bool {
 	if l == nil || l.latest(now).Sub(e.session.LastSeenAt) < session.TouchInterval {
 		return false
 	}
-	due := e.renewAt.Load()
-	return now.UnixNano() >= due && e.renewAt.CompareAndSwap(due, now.Add(renewPause).UnixNano())
+	due, at := e.renewAt.Load(), now.Sub(c.began)
+	return tenths(at) >= due && e.renewAt.CompareAndSwap(due, tenths(at+renewPause))
 }
+
+func tenths(d time.Duration) uint32 { return uint32(d / (time.Second / 10)) }
 
 // join returns the read of ref that is under way, or begins one. It returns nil when the
 // cache is closed. A read that began before the last announcement is not joined: it may

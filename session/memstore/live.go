@@ -25,14 +25,21 @@ func (st *Store) Create(ctx context.Context, s session.Session, c session.Create
 		return session.Session{}, err
 	}
 	defer st.mu.Unlock()
+	return st.begin(ctx, s, c, nil, time.Now())
+}
+
+// begin stores a new session, of a sign-in if there is one.
+func (st *Store) begin(ctx context.Context, s session.Session, c session.CreateOptions, of *signIn, now time.Time) (session.Session, error) {
 	state, err := st.active(s.Tenant)
 	if err != nil {
 		return session.Session{}, err
 	}
+	if st.signIns.blocked[owner{s.Tenant, s.User}] {
+		return session.Session{}, session.ErrBlocked
+	}
 	if _, ok := state.users[s.User][s.ID]; ok {
 		return session.Session{}, session.ErrExists
 	}
-	now := time.Now()
 	expires := now.Add(c.Lifetime)
 	if !c.Until.IsZero() && c.Until.Before(expires) {
 		expires = c.Until
@@ -47,9 +54,13 @@ func (st *Store) Create(ctx context.Context, s session.Session, c session.Create
 	if s.AuthTime.IsZero() {
 		s.AuthTime = now
 	}
-	st.insert(&record{session: s, refresh: family{current: c.Refresh}}, now)
+	st.insert(&record{session: s, refresh: family{current: c.Refresh}, signIn: of}, now)
 	actor, _ := s.Actors.Current()
-	st.happened(ctx, s, session.Event{Kind: session.EventCreated, At: now, Reason: actor.Reason})
+	kind := session.EventCreated
+	if of != nil {
+		of.session, of.end, kind = s.ID, time.Time{}, of.kind
+	}
+	st.happened(ctx, s, session.Event{Kind: kind, At: now, Reason: actor.Reason})
 	return s, nil
 }
 
@@ -76,7 +87,7 @@ func (st *Store) makeRoom(ctx context.Context, state *tenantState, s session.Ses
 	}
 	live := slices.DeleteFunc(liveOnes(state.users[s.User], now), func(other session.Session) bool { return !among(other) })
 	for _, oldest := range live[:over] {
-		st.forget(oldest.Ref())
+		st.forget(oldest.Ref(), now)
 		if over <= session.MaxEvictions {
 			st.happened(ctx, oldest, session.Event{Kind: session.EventEvicted, At: now})
 		}
@@ -175,9 +186,12 @@ func (st *Store) Rotate(ctx context.Context, old session.Ref, next session.Sessi
 	if !r.session.Acting.IsZero() {
 		event.Kind = session.EventImpersonationEnded
 	}
-	st.forget(old)
+	if r.signIn != nil {
+		r.signIn.session = rotated.ID
+	}
+	st.forget(old, now)
 	st.happened(ctx, r.session, event)
-	st.insert(&record{session: rotated, refresh: family{current: refresh}}, now)
+	st.insert(&record{session: rotated, refresh: family{current: refresh}, signIn: r.signIn}, now)
 	return rotated, nil
 }
 
@@ -214,7 +228,7 @@ func (st *Store) Refresh(ctx context.Context, ref session.Ref, step session.Refr
 	}
 	if out, err := r.behind(step, now); out {
 		if errors.Is(err, session.ErrNotFound) {
-			st.forget(ref)
+			st.forget(ref, now)
 			st.happened(ctx, r.session, session.Event{Kind: session.EventStoreBehind, At: now})
 		}
 		return session.RefreshOutcome{}, err
@@ -231,7 +245,7 @@ func (st *Store) Refresh(ctx context.Context, ref session.Ref, step session.Refr
 	case f.current == none:
 		return session.RefreshOutcome{}, fmt.Errorf("%w: the session has no refresh family", session.ErrNotFound)
 	}
-	st.forget(ref)
+	st.forget(ref, now)
 	st.happened(ctx, r.session, session.Event{Kind: session.EventRefreshReused, At: now})
 	return session.RefreshOutcome{}, session.ErrRefreshReused
 }

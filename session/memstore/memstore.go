@@ -29,6 +29,7 @@ type Store struct {
 	stored  int // sessions in memory, live or expired
 	sweepAt int // stored sessions at which the expired ones are looked for
 	events  ring
+	signIns signIns
 }
 
 // tenantState is what is kept of one tenant. A tenant without a status has no sessions.
@@ -41,6 +42,7 @@ type tenantState struct {
 type record struct {
 	session session.Session
 	refresh family
+	signIn  *signIn // of the provider, nil for none
 }
 
 // family is the state of a session's refresh secrets. Zero digests match nothing.
@@ -57,7 +59,7 @@ const minSweep = 1024
 
 // New returns an empty store: no sessions, and no tenant that may be served.
 func New() *Store {
-	return &Store{tenants: map[tenant.ID]*tenantState{}, sweepAt: minSweep}
+	return &Store{tenants: map[tenant.ID]*tenantState{}, sweepAt: minSweep, signIns: newSignIns()}
 }
 
 var _ session.Store = (*Store)(nil)
@@ -108,7 +110,7 @@ func (st *Store) live(ref session.Ref, now time.Time) (*record, error) {
 		return nil, session.ErrNotFound
 	}
 	if !isLive(r.session, now) {
-		st.forget(ref)
+		st.forget(ref, endOf(r.session, now))
 		return nil, session.ErrNotFound
 	}
 	return r, nil
@@ -116,6 +118,16 @@ func (st *Store) live(ref session.Ref, now time.Time) (*record, error) {
 
 func isLive(s session.Session, now time.Time) bool {
 	return now.Before(s.ExpiresAt) && now.Sub(s.LastSeenAt) <= s.IdleTimeout
+}
+
+// endOf is when a session ends that is ended at now, if it has not expired before.
+func endOf(s session.Session, now time.Time) time.Time {
+	for _, end := range []time.Time{s.ExpiresAt, s.LastSeenAt.Add(s.IdleTimeout)} {
+		if end.Before(now) {
+			now = end
+		}
+	}
+	return now
 }
 
 // insert stores a record under a Ref that is free, in a tenant that is known.
@@ -129,15 +141,19 @@ func (st *Store) insert(r *record, now time.Time) {
 	st.stored++
 }
 
-// forget removes the session of ref, if there is one.
-func (st *Store) forget(ref session.Ref) {
+// forget removes the session of ref, if there is one, which has ended at end.
+func (st *Store) forget(ref session.Ref, end time.Time) {
 	state, ok := st.tenants[ref.Tenant]
 	if !ok {
 		return
 	}
 	sessions := state.users[ref.User]
-	if _, ok := sessions[ref.ID]; !ok {
+	r, ok := sessions[ref.ID]
+	if !ok {
 		return
+	}
+	if r.signIn != nil && r.signIn.session == ref.ID {
+		r.signIn.end = end
 	}
 	delete(sessions, ref.ID)
 	if len(sessions) == 0 {
@@ -156,7 +172,7 @@ func (st *Store) sweep(now time.Time) {
 		for _, sessions := range state.users {
 			for _, r := range sessions {
 				if !isLive(r.session, now) {
-					st.forget(r.session.Ref())
+					st.forget(r.session.Ref(), endOf(r.session, now))
 				}
 			}
 		}

@@ -18,13 +18,21 @@ func (st *Store) Revoke(ctx context.Context, ref session.Ref) error {
 	}
 	defer st.mu.Unlock()
 	now := time.Now()
+	st.revoke(ctx, ref, now)
+	return nil
+}
+
+func (st *Store) revoke(ctx context.Context, ref session.Ref, now time.Time) {
+	end := now
 	if state, ok := st.tenants[ref.Tenant]; ok {
-		if r, ok := state.users[ref.User][ref.ID]; ok && isLive(r.session, now) {
-			st.happened(ctx, r.session, session.Event{Kind: session.EventRevoked, At: now})
+		if r, ok := state.users[ref.User][ref.ID]; ok {
+			end = endOf(r.session, now)
+			if isLive(r.session, now) {
+				st.happened(ctx, r.session, session.Event{Kind: session.EventRevoked, At: now})
+			}
 		}
 	}
-	st.forget(ref)
-	return nil
+	st.forget(ref, end)
 }
 
 // End implements [session.Store].
@@ -40,7 +48,7 @@ func (st *Store) End(ctx context.Context, ref session.Ref, version uint64) error
 	if r.session.Version != version {
 		return session.ErrConflict
 	}
-	st.forget(ref)
+	st.forget(ref, now)
 	st.happened(ctx, r.session, session.Event{Kind: session.EventRevoked, At: now})
 	return nil
 }
@@ -56,6 +64,7 @@ func (st *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
 	}
 	defer st.mu.Unlock()
 	users := st.tenants[keep.Tenant].users
+	st.signIns.users[owner{keep.Tenant, keep.User}] = now
 	st.stored -= len(users[keep.User]) - 1
 	users[keep.User] = map[session.ID]*record{keep.ID: kept}
 	kept.session.Version++
@@ -72,12 +81,18 @@ func (st *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) 
 		return err
 	}
 	defer st.mu.Unlock()
+	st.revokeUser(ctx, t, u, session.EventUserRevoked, time.Now())
+	return nil
+}
+
+func (st *Store) revokeUser(ctx context.Context, t tenant.ID, u session.UserID, kind session.EventKind, now time.Time) {
+	st.sweepSignIns(now)
+	st.signIns.users[owner{t, u}] = now
 	if state, ok := st.tenants[t]; ok {
 		st.stored -= len(state.users[u])
 		delete(state.users, u)
-		st.log(t, u, session.Event{Kind: session.EventUserRevoked, At: time.Now(), Actor: actorOf(ctx)})
+		st.log(t, u, session.Event{Kind: kind, At: now, Actor: actorOf(ctx)})
 	}
-	return nil
 }
 
 // RevokeTenant implements [session.Store].
@@ -89,9 +104,11 @@ func (st *Store) RevokeTenant(ctx context.Context, t tenant.ID) error {
 		return err
 	}
 	defer st.mu.Unlock()
+	now := time.Now()
+	st.signIns.tenants[t] = now
 	if state, ok := st.tenants[t]; ok {
 		st.empty(state)
-		st.log(t, session.UserID{}, session.Event{Kind: session.EventTenantRevoked, At: time.Now(), Actor: actorOf(ctx)})
+		st.log(t, session.UserID{}, session.Event{Kind: session.EventTenantRevoked, At: now, Actor: actorOf(ctx)})
 	}
 	return nil
 }
@@ -102,10 +119,12 @@ func (st *Store) RevokeAll(ctx context.Context) error {
 		return err
 	}
 	defer st.mu.Unlock()
+	now := time.Now()
+	st.signIns.everyone = now
 	for _, state := range st.tenants {
 		st.empty(state)
 	}
-	st.log(tenant.ID{}, session.UserID{}, session.Event{Kind: session.EventAllRevoked, At: time.Now(), Actor: actorOf(ctx)})
+	st.log(tenant.ID{}, session.UserID{}, session.Event{Kind: session.EventAllRevoked, At: now, Actor: actorOf(ctx)})
 	return nil
 }
 

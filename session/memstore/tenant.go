@@ -44,6 +44,21 @@ func (st *Store) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant
 	return nil
 }
 
+// AddTenant implements [session.Store].
+func (st *Store) AddTenant(ctx context.Context, t tenant.ID) error {
+	if err := validateTenant(t); err != nil {
+		return err
+	}
+	if err := st.enter(ctx, "add tenant"); err != nil {
+		return err
+	}
+	defer st.mu.Unlock()
+	if _, known := st.tenants[t]; !known {
+		st.tenants[t] = &tenantState{status: tenant.Active, users: map[session.UserID]map[session.ID]*record{}}
+	}
+	return nil
+}
+
 func validateTenant(t tenant.ID) error {
 	if t.IsZero() {
 		return fmt.Errorf("%w: no tenant", session.ErrInvalidID)

@@ -48,7 +48,7 @@ func (s *Store) access() redisaccess.List {
 		Channels:       []string{n.changes(), n.prefix + ":beat:*"},
 		SampleChannels: []string{n.changes(), n.prefix + ":beat:x"},
 	}
-	for _, kind := range []string{"{g}", "{g}:l", "{g}:c", "{c-1}", "{t-x}", "{t-x}:l", "{u-x}:e", "{u-x}:s:x", "{p-x}"} {
+	for _, kind := range []string{"{g}", "{g}:l", "{g}:c", "{c-1}", "{t-x}", "{t-x}:l", "{u-x}:e", "{u-x}:s:x", "{u-x}:n", "{u-x}:n:x", "{u-x}:b", "{g}:n", "{n-x}", "{p-x}"} {
 		l.SampleKeys = append(l.SampleKeys, n.prefix+":"+kind)
 	}
 	return l

@@ -374,7 +374,7 @@ func TestAWriteIsNeverSentTwice(t *testing.T) {
 func TestAnUnknownScriptIsSentInFullOnce(t *testing.T) {
 	f, addr := startFake(t, func(command string) string {
 		if command == "eval" {
-			return withNonce("*2\r\n$2\r\nok\r\n$-1\r\n")
+			return withNonce("*3\r\n$2\r\nok\r\n$-1\r\n$1\r\n1\r\n")
 		}
 		return "-NOSCRIPT No matching script. Please use EVAL.\r\n"
 	})

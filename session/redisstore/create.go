@@ -29,11 +29,14 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.CreateO
 	defer cancel()
 
 	user, keys := s.names.ref(n.Ref())
+	if err := s.checkBlock(ctx, user); err != nil {
+		return session.Session{}, err
+	}
 	issue, err := s.issue(ctx, user, n.Tenant, c.Lifetime)
 	if err != nil {
 		return session.Session{}, err
 	}
-	d, err := s.draft(ctx, user, keys, n, c, issue)
+	d, err := s.draft(ctx, user, keys, n, c, issue, link{})
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -116,10 +119,20 @@ type draft struct {
 	created                    int64 // µs, negative for an impersonation, which no limit of the user counts
 	refresh                    session.Digest
 	sealed, by, acting, reason []byte
+	link                       link
+}
+
+// link is a sign-in at a provider that a new session is the one of. It is zero for a session of
+// Create.
+type link struct {
+	key    string // in Redis
+	name   string // at the provider
+	member string // that it was linked to before
+	kind   session.EventKind
 }
 
 // draft gives n its times, and seals its record and what the events say of it.
-func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n session.Session, c session.CreateOptions, issued issue) (draft, error) {
+func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n session.Session, c session.CreateOptions, issued issue, of link) (draft, error) {
 	now := issued.now
 	n.CreatedAt, n.LastSeenAt, n.ExpiresAt = now, now, now.Add(c.Lifetime).Truncate(time.Microsecond)
 	if !c.Until.IsZero() && c.Until.Before(n.ExpiresAt) {
@@ -132,9 +145,9 @@ func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n se
 	if n.AuthTime.IsZero() {
 		n.AuthTime = now
 	}
-	d := draft{issue: issued, limit: c.Limit.OrDefault(), created: now.UnixMicro(), refresh: c.Refresh}
+	d := draft{issue: issued, limit: c.Limit.OrDefault(), created: now.UnixMicro(), refresh: c.Refresh, link: of}
 	var err error
-	if d.session, d.sealed, err = s.seal(keys, record{n, issued.epochs}); err != nil {
+	if d.session, d.sealed, err = s.seal(keys, record{n, issued.epochs, linkOf(of.key)}); err != nil {
 		return draft{}, err
 	}
 	if d.by, err = s.sealActor(ctx, user.events); err != nil {
@@ -156,11 +169,22 @@ func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n se
 // storeDraft stores the session. A user who has as many as the limit allows loses those that
 // are dead before the sign-in is refused.
 func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys, d draft) error {
+	names := []string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events, user.acts, user.ends, user.block}
+	more := []any{string(session.EventCreated)}
+	if d.link.key != "" {
+		sealed, err := s.sealLinked(d.link.key, d.session.ID)
+		if err != nil {
+			return err
+		}
+		kept := expiry(d.session) - d.issue.now.UnixMilli() + endsKept
+		names = append(names, d.link.key)
+		more = []any{string(d.link.kind), d.link.member, sealed, kept, linkedText(linkedAs(d.link.name))}
+	}
 	for attempt := 0; ; attempt++ {
-		v, err := s.run(ctx, createScript,
-			[]string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events, user.acts},
+		v, err := s.run(ctx, createScript, names, append([]any{
 			d.issue.epochs.user, d.session.Version, d.sealed, micros(d.session.IdleTimeout),
-			expiry(d.session), d.issue.now.UnixMicro(), digestText(d.refresh), keys.member, d.limit.Sessions, policyText(d.limit.Policy), d.reason, d.created, d.by, d.acting)
+			expiry(d.session), d.issue.now.UnixMicro(), digestText(d.refresh), keys.member, d.limit.Sessions, policyText(d.limit.Policy), d.reason, d.created, d.by, d.acting,
+		}, more...)...)
 		if err != nil {
 			return err
 		}
@@ -168,7 +192,7 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 		if len(list) > 1 {
 			return s.madeRoom(ctx, user, list)
 		}
-		full, err := refusedCreate(list)
+		full, err := refusedCreate(list, d.link)
 		if !full {
 			return err
 		}
@@ -184,18 +208,25 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 
 // refusedCreate reads the answer of the script when it stored nothing: full means that the user
 // has as many sessions as the limit allows.
-func refusedCreate(answer []any) (full bool, err error) {
+func refusedCreate(answer []any, of link) (full bool, err error) {
 	if len(answer) == 0 {
 		return false, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 	}
 	switch answer[0] {
 	case "exists":
 		return false, session.ErrExists
+	case "blocked":
+		return false, session.ErrBlocked
+	case "moved":
+		return false, errMoved
 	case "late":
 		return false, fmt.Errorf("%w: the session arrived too late and was not made", session.ErrUnavailable)
 	case "revoked":
 		// The user was revoked after the epochs were read. The session was created
-		// before that and ended by it.
+		// before that and ended by it. A sign-in at a provider is looked at again.
+		if of.key != "" {
+			return false, errMoved
+		}
 		return false, nil
 	case "full":
 		return true, nil

@@ -83,6 +83,8 @@ const (
 	sealedReason = iota + 1
 	sealedActs
 	sealedActor
+	sealedLink  // the session of a sign-in at a provider
+	sealedOwner // the user and tenant of one
 )
 
 // sealReason returns what the event by which somebody begins to act as another keeps of why.

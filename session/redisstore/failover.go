@@ -67,13 +67,14 @@ func (s *Store) holdUser(ctx context.Context, user userKeys, epoch, last uint64,
 // setBack has the epoch of a user end everything, if the user's last change is not the one
 // that is remembered, and returns the new epoch, 0 for none.
 func (s *Store) setBack(ctx context.Context, user userKeys, last uint64) (uint64, error) {
-	v, err := s.run(ctx, setBackScript, []string{user.epoch, user.last, user.events, user.index, user.order, user.acts}, last)
+	v, err := s.run(ctx, setBackScript, []string{user.epoch, user.last, user.events, user.index, user.order, user.acts, user.ends}, last)
 	if err != nil {
 		return 0, err
 	}
 	epoch, err := okNumber(v)
 	if err == nil && epoch != 0 {
 		s.memory.revoked.max(user.epoch, epoch)
+		s.memory.cuts.max(user.ends, epoch)
 	}
 	return epoch, err
 }
@@ -137,13 +138,13 @@ func (s *Store) outdated(ctx context.Context, user userKeys, keys sessionKeys, r
 	if v, err := s.run(ctx, revokeScript, revokeKeys(user, keys), keys.member, "", string(session.EventStoreBehind), 0); err == nil {
 		change, _ = okNumber(v)
 	}
-	s.memory.made.raise(user, keys.record, stamp{gone: true}, change)
+	s.memory.endSession(user, keys.record, change)
 	return true
 }
 
 // revokeKeys are the keys of revoke.lua and end.lua.
 func revokeKeys(user userKeys, keys sessionKeys) []string {
-	return []string{keys.record, keys.seen, keys.refresh, user.index, user.order, user.events, user.acts, user.epoch, user.last}
+	return []string{keys.record, keys.seen, keys.refresh, user.index, user.order, user.events, user.acts, user.epoch, user.last, user.ends}
 }
 
 // members reads an answer of ok and members.

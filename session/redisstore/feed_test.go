@@ -159,7 +159,10 @@ func TestEveryScriptThatChangesASessionAnnouncesIt(t *testing.T) {
 		"ensure": "makes an epoch under which there is no session yet", "touch": "a use only makes caches ask earlier",
 		"discard": "removes what has ended", "forget": "removes what has ended", "heartbeat": "is not about a session", "use": "is not about a session",
 		"primary": "reads", "look": "reads, and notes what only a refresh looks at",
-		"check": "looks for losses", "access": "asks what is allowed",
+		"sign_in": "reads, and keeps what it has read", "sign_in_end": "the session of the sign-in is ended next", "sign_in_lost": "notes what has ended",
+		"claim": "there is no session yet", "cut": "is of sign-ins, whose sessions are ended next", "cut_read": "reads", "cut_raise": "is of sign-ins that have no session",
+		"block_read": "reads",
+		"check":      "looks for losses", "access": "asks what is allowed",
 	}
 	files, err := fs.Glob(sources, "lua/*.lua")
 	if err != nil || len(files) == 0 {

@@ -1,6 +1,11 @@
 package redisstore
 
-import "github.com/reevehq/reeve/tenant"
+import (
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
 
 // How much of each kind a [memory] remembers for certain; at most twice as much is held.
 const (
@@ -20,12 +25,21 @@ type memory struct {
 	made, met             *stamps
 
 	limits generations // see limited
+
+	cuts   generations        // before which sign-ins at a provider are refused, by the key
+	links  generations        // sign-ins that have a session, by the key: linkedNamed or linkedUnnamed
+	blocks recent[block]      // of users
+	ended  generations        // when in µs the last session of a sign-in ended, by the key of the link
+	bonds  recent[string]     // the key of the link, by the name of the record
+	found  recent[session.ID] // the session of a sign-in, by the key of the link
 }
 
 func newMemory() *memory {
 	m := &memory{made: newStamps(keepMade), met: newStamps(keepMet)}
 	m.shared.limit, m.statuses.limit, m.revoked.limit, m.seen.limit = keepShared, keepShared, keepRevoked, keepSeen
 	m.limits.limit = keepRevoked
+	m.cuts.limit, m.blocks.limit, m.links.limit, m.found.limit = keepRevoked, keepRevoked, keepMade, keepMade
+	m.ended.limit, m.bonds.limit = keepMade, keepMade
 	return m
 }
 
@@ -94,4 +108,30 @@ func (m *memory) setStatus(key string, n status) {
 	if n.version != 0 {
 		m.statuses.update(key, func(held status) status { return held.newer(n) })
 	}
+}
+
+// bind remembers which session a sign-in at a provider has.
+func (m *memory) bind(link string, as uint64, id session.ID, record string) {
+	m.found.update(link, func(session.ID) session.ID { return id })
+	m.bonds.update(record, func(string) string { return link })
+	m.links.max(link, as)
+}
+
+// endSession remembers that a session was ended by a change, and so its sign-in at a provider, if
+// there is one.
+func (m *memory) endSession(user userKeys, record string, change uint64) {
+	m.made.raise(user, record, stamp{gone: true}, change)
+	if link := m.bonds.get(record); link != "" {
+		m.ended.max(link, change)
+	}
+}
+
+// outdatesSignIn reports whether the session of a sign-in cannot be live: it has ended, and the
+// store did not know that when it made this one.
+func (m *memory) outdatesSignIn(link, name string, since time.Time) bool {
+	end := m.ended.get(link)
+	if name != "" {
+		return end != 0
+	}
+	return int64(end) > since.UnixMicro() && end != 0
 }

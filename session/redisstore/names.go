@@ -107,6 +107,8 @@ type userKeys struct {
 	acts   string // hash: member → sealed who acts as the user, or as whom the user acts
 	events string
 	last   string // number of the user's last change, which only grows
+	ends   string // hash: cut, before which sign-ins are refused; member → end in µs, 0 while it lives
+	block  string // hash: b 1 while the user is blocked, v version
 }
 
 func (n names) user(t tenant.ID, u session.UserID) userKeys {
@@ -114,7 +116,29 @@ func (n names) user(t tenant.ID, u session.UserID) userKeys {
 }
 
 func (n names) userAt(base string) userKeys {
-	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", acts: base + "w", events: base + "l", last: base + "q"}
+	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", acts: base + "w", events: base + "l", last: base + "q", ends: base + "n", block: base + "b"}
+}
+
+// signIn is the key of what a sign-in at a provider is linked to. The sign-in without a name is the
+// user's at the issuer.
+//
+// It is a hash: m member of its last session, d sealed id of that, c when in µs it was created, x expiry
+// in ms, e when in µs the sign-in was ended for ever.
+func (k userKeys) signIn(issuer, name string) string {
+	return k.ends + ":" + k.digest("sign-in", issuer, name)
+}
+
+// globalCut is the key of the cut of everyone.
+func (n names) globalCut() string { return n.global() + ":n" }
+
+// namedSignIn is the key of a provider's session, in whatever tenant, and person that of a provider's
+// user. Each is a hash: cut, n how many owners there are, o1, o2, ... the sealed owners, and their names.
+func (n names) namedSignIn(issuer, name string) string {
+	return n.prefix + ":{n-" + n.digest("named sign-in", issuer, name) + "}"
+}
+
+func (n names) person(issuer string, u session.UserID) string {
+	return n.prefix + ":{n-" + n.digest("person", issuer, u.String()) + "}"
 }
 
 // sessionKeys are the names of the keys of one session.

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,12 +95,15 @@ func (s *Store) putBack(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.shared) },
 		s.putBackStatuses,
+		s.putBackBlocks,
 		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.revoked) },
+		s.putBackCuts,
 		func(ctx context.Context) error { return s.putBackUsers(ctx, s.memory.made) },
 		func(ctx context.Context) error { return s.putBackUsers(ctx, s.memory.met) },
 		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.seen) },
 		func(ctx context.Context) error { return s.putBackSessions(ctx, s.memory.made) },
 		func(ctx context.Context) error { return s.putBackSessions(ctx, s.memory.met) },
+		s.putBackSignIns,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -127,6 +131,82 @@ func (s *Store) putBackStatuses(ctx context.Context) error {
 		restores = append(restores, pending{tenantRestoreScript, []string{key}, []any{known.status.String(), known.version}})
 	}
 	_, err := s.inChunks(ctx, restores)
+	return err
+}
+
+// putBackBlocks puts back blocks. That one was lifted is not: of two histories the stricter counts.
+func (s *Store) putBackBlocks(ctx context.Context) error {
+	var blocks []pending
+	var users []userKeys
+	for key, known := range s.memory.blocks.all() {
+		if known.on {
+			user := s.names.userAt(strings.TrimSuffix(key, "b"))
+			users = append(users, user)
+			blocks = append(blocks, pending{blockScript, blockKeys(user), restoreArgs(known)})
+		}
+	}
+	answers, err := s.inChunks(ctx, blocks)
+	if err != nil {
+		return err
+	}
+	for i, answer := range answers {
+		if _, err := s.heedBlock(users[i], answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) putBackCuts(ctx context.Context) error {
+	var raises []pending
+	for key, cut := range s.memory.cuts.all() {
+		raises = append(raises, pending{cutRaiseScript, []string{key}, []any{cut, s.cutKept(key)}})
+	}
+	_, err := s.inChunks(ctx, raises)
+	return err
+}
+
+// putBackSignIns ends the sign-ins at a provider that have had a session and are not there.
+func (s *Store) putBackSignIns(ctx context.Context) error {
+	var notes []pending
+	for link, as := range s.memory.links.all() {
+		notes = append(notes, pending{signInLostScript, []string{link, s.names.userOfLink(link).ends}, lostArgs(as, "")})
+	}
+	if _, err := s.inChunks(ctx, notes); err != nil {
+		return err
+	}
+	return s.endSignInsAgain(ctx)
+}
+
+// endSignInsAgain ends the named sign-ins that have ended, with the session that an instance which
+// knew of nothing has made of one meanwhile.
+func (s *Store) endSignInsAgain(ctx context.Context) error {
+	var links []string
+	var ends, revokes []pending
+	for link := range s.memory.ended.all() {
+		if s.memory.links.get(link) == linkedNamed {
+			links = append(links, link)
+			ends = append(ends, pending{signInEndScript, []string{link}, []any{endsKept}})
+		}
+	}
+	answers, err := s.inChunks(ctx, ends)
+	if err != nil {
+		return err
+	}
+	for i, answer := range answers {
+		r := newReply(answer, 2)
+		r.must()
+		member, linked := r.text()
+		if r.err != nil {
+			return r.err
+		}
+		if linked {
+			user := s.names.userOfLink(links[i])
+			keys := user.member(member)
+			revokes = append(revokes, pending{revokeScript, revokeKeys(user, keys), []any{keys.member, "", string(session.EventStoreBehind), 0}})
+		}
+	}
+	_, err = s.inChunks(ctx, revokes)
 	return err
 }
 

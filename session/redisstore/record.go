@@ -21,6 +21,7 @@ type epochs struct{ user, tenant, global uint64 }
 type record struct {
 	session session.Session
 	issued  epochs
+	link    string // digest of the provider's sign-in, "" for none
 }
 
 // The first byte of a record in clear. Where somebody acts as another, the record is one that
@@ -28,6 +29,7 @@ type record struct {
 const (
 	recordFormat = 1
 	actingFormat = 2 // with Origin and Acting at the end
+	signInFormat = 3 // with these, be they there or not, Provider and the link
 )
 
 const (
@@ -44,7 +46,10 @@ const (
 func (r record) encode() ([]byte, error) {
 	s := r.session
 	format := byte(recordFormat)
-	if acts(s) {
+	switch {
+	case r.link != "" || !s.Provider.IsZero():
+		format = signInFormat
+	case acts(s):
 		format = actingFormat
 	}
 	b := append([]byte{format}, s.ID.Bytes()...)
@@ -86,10 +91,14 @@ func (r record) encode() ([]byte, error) {
 			return nil, fmt.Errorf("%w: attribute %q is a %T", session.ErrInvalid, name, v)
 		}
 	}
-	if format == actingFormat {
+	if format != recordFormat {
 		b = appendText(b, string(s.Origin.ID().Bytes()))
 		b = binary.AppendUvarint(b, s.Origin.Version())
 		b = appendText(appendText(b, s.Acting.User().String()), s.Acting.Reason())
+	}
+	if format == signInFormat {
+		b = appendProvider(b, s.Provider.Claims())
+		b = appendText(b, r.link)
 	}
 	return b, nil
 }
@@ -118,7 +127,7 @@ func decodeRecord(b []byte) (record, error) {
 	d := decoder{rest: b}
 	var r record
 	format := d.take(1)
-	if len(format) != 1 || format[0] != recordFormat && format[0] != actingFormat {
+	if len(format) != 1 || format[0] < recordFormat || format[0] > signInFormat {
 		return record{}, fmt.Errorf("%w: unknown format of record", session.ErrCorrupt)
 	}
 	s := &r.session
@@ -138,8 +147,12 @@ func decodeRecord(b []byte) (record, error) {
 	s.UserAgent, s.Address = d.text(), d.text()
 	s.Actors, problems[5] = d.actors()
 	s.Attributes, problems[6] = session.NewAttributes(d.attributes())
-	if format[0] == actingFormat {
-		problems[8] = d.acting(s)
+	if format[0] != recordFormat {
+		problems[8] = d.acting(s, format[0] == signInFormat)
+	}
+	if format[0] == signInFormat {
+		s.Provider = d.provider()
+		r.link = d.text()
 	}
 	if d.err == nil {
 		problems[7] = s.Validate()
@@ -223,8 +236,8 @@ func (d *decoder) actors() (session.Actors, error) {
 	return session.NewActors(chain...)
 }
 
-// acting reads Origin and Acting, of which one at least is there.
-func (d *decoder) acting(s *session.Session) error {
+// acting reads Origin and Acting, of which one at least is there unless they are optional.
+func (d *decoder) acting(s *session.Session, optional bool) error {
 	origin, version := d.text(), d.uvarint()
 	as, reason := d.text(), d.text()
 	if d.err != nil {
@@ -246,10 +259,40 @@ func (d *decoder) acting(s *session.Session) error {
 			return err
 		}
 	}
-	if !acts(*s) {
+	if !optional && !acts(*s) {
 		return errMalformed
 	}
 	return nil
+}
+
+// What a provider's tokens say, in one byte.
+const (
+	providerNamesRoles = 1 << iota
+	providerMachine
+)
+
+func appendProvider(b []byte, p session.ProviderClaims) []byte {
+	b = appendText(appendText(b, p.Issuer), p.ACR)
+	b = binary.AppendVarint(binary.AppendVarint(b, p.IssuedAt.UnixMicro()), p.Since.UnixMicro())
+	var flags byte
+	if p.NamesRoles {
+		flags |= providerNamesRoles
+	}
+	if p.Machine {
+		flags |= providerMachine
+	}
+	return append(b, flags)
+}
+
+func (d *decoder) provider() session.Provider {
+	p := session.ProviderClaims{Issuer: d.text(), ACR: d.text(), IssuedAt: fromMicros(d.varint()), Since: fromMicros(d.varint())}
+	flags := d.take(1)
+	if len(flags) != 1 || flags[0]&^(providerNamesRoles|providerMachine) != 0 {
+		d.fail()
+		return session.Provider{}
+	}
+	p.NamesRoles, p.Machine = flags[0]&providerNamesRoles != 0, flags[0]&providerMachine != 0
+	return session.NewProvider(p)
 }
 
 func (d *decoder) attributes() map[string]any {

@@ -65,6 +65,24 @@ func drawRecord(t *rapid.T) record {
 	}
 }
 
+// drawSignIn makes a record one of a session of a provider's sign-in, or not.
+func drawSignIn(t *rapid.T, r record) record {
+	if !rapid.Bool().Draw(t, "of a provider") {
+		return r
+	}
+	instant := rapid.Int64Range(0, 4_000_000_000_000_000)
+	claims := session.ProviderClaims{
+		Issuer: rapid.StringN(1, 20, 200).Draw(t, "issuer"), ACR: rapid.StringN(0, 20, 200).Draw(t, "acr"),
+		IssuedAt: fromMicros(instant.Draw(t, "iat")), NamesRoles: rapid.Bool().Draw(t, "names roles"), Machine: rapid.Bool().Draw(t, "machine"),
+	}
+	if rapid.Bool().Draw(t, "since") {
+		claims.Since = fromMicros(instant.Draw(t, "since when"))
+	}
+	r.session.Provider = session.NewProvider(claims)
+	r.link = rapid.SampledFrom([]string{"", "AAAAAAAAAAAAAAAAAAAAAA"}).Draw(t, "link")
+	return r
+}
+
 func describe(r record) map[string]any {
 	s := r.session
 	return map[string]any{
@@ -73,13 +91,15 @@ func describe(r record) map[string]any {
 		"roles": s.Roles.Names(), "amr": s.AMR.Names(), "attributes": maps.Collect(s.Attributes.All()),
 		"user agent": s.UserAgent, "address": s.Address, "actors": fmt.Sprint(slices.Collect(s.Actors.All())),
 		"origin": s.Origin.ID().Reveal() + fmt.Sprint(s.Origin.Version()), "acting": s.Acting.User().String() + " " + s.Acting.Reason(),
-		"epochs": []uint64{r.issued.user, r.issued.tenant, r.issued.global},
+		"provider": fmt.Sprintf("%+v", s.Provider.Claims()),
+		"link":     r.link,
+		"epochs":   []uint64{r.issued.user, r.issued.tenant, r.issued.global},
 	}
 }
 
 func TestARecordIsDecodedAsItWasEncoded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := drawRecord(t)
+		want := drawSignIn(t, drawRecord(t))
 		b, err := want.encode()
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +144,7 @@ func TestOnlyTheRecordsOfThoseWhoActAsOthersAreNew(t *testing.T) {
 			t.Fatalf("as an earlier version reads it: %v", err)
 		}
 		s.Origin, s.Acting = session.Origin{}, session.Acting{}
-		earlier, err := record{s, r.issued}.encode()
+		earlier, err := record{session: s, issued: r.issued}.encode()
 		if err != nil {
 			t.Fatal(err)
 		}

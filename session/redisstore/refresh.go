@@ -48,7 +48,7 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 		return none, err
 	}
 	w, err := s.write(ctx, refreshScript,
-		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index, l.user.order, l.user.events, l.user.acts, l.user.last},
+		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.keys.refresh, l.user.index, l.user.order, l.user.events, l.user.acts, l.user.last, l.user.ends},
 		l.issued.user, string(step.Presented[:]), string(step.Next[:]), string(step.Salt[:]),
 		int64(step.Grace/time.Microsecond), l.keys.member, nonce(), by, step.Generation, l.steps)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 	}
 	if ended, change, err := refreshEnded(w.answer); err != nil {
 		if ended {
-			s.memory.made.raise(l.user, l.keys.record, stamp{gone: true}, change)
+			s.memory.endSession(l.user, l.keys.record, change)
 		}
 		return none, err
 	}

@@ -28,6 +28,11 @@ func (s *Store) revokeOne(ctx context.Context, ref session.Ref) error {
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
+	return s.revokeMember(ctx, user, keys, by)
+}
+
+// revokeMember ends one session, by an actor of the request that is sealed.
+func (s *Store) revokeMember(ctx context.Context, user userKeys, keys sessionKeys, by []byte) error {
 	w, err := s.timely(ctx, revokeScript, revokeKeys(user, keys), keys.member, by, string(session.EventRevoked))
 	if err != nil {
 		return err
@@ -36,7 +41,7 @@ func (s *Store) revokeOne(ctx context.Context, ref session.Ref) error {
 	if err != nil {
 		return err
 	}
-	s.memory.made.raise(user, keys.record, stamp{gone: true}, change)
+	s.memory.endSession(user, keys.record, change)
 	return w.short
 }
 
@@ -70,7 +75,7 @@ func (s *Store) end(ctx context.Context, ref session.Ref, version uint64) error 
 		if err != nil {
 			return err
 		}
-		s.memory.made.raise(l.user, l.keys.record, stamp{gone: true}, r.change())
+		s.memory.endSession(l.user, l.keys.record, r.change())
 		return errors.Join(r.err, w.short)
 	})
 }
@@ -115,7 +120,7 @@ func (s *Store) spare(ctx context.Context, l live) error {
 		return err
 	}
 	w, err := s.write(ctx, othersScript,
-		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.order, l.user.events, l.user.acts},
+		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.order, l.user.events, l.user.acts, l.user.ends},
 		l.keys.member, l.issued.user, l.session.Version, next.issued.user, next.session.Version, sealed, by)
 	if err != nil {
 		return err
@@ -124,7 +129,9 @@ func (s *Store) spare(ctx context.Context, l live) error {
 	if err != nil {
 		return err
 	}
-	s.memory.revoked.max(l.user.epoch, r.mustNumber()) // which ends the version before as well
+	moved := r.mustNumber()
+	s.memory.revoked.max(l.user.epoch, moved) // which ends the version before as well
+	s.memory.cuts.max(l.user.ends, moved)
 	return errors.Join(r.err, w.short)
 }
 
@@ -135,7 +142,7 @@ func (s *Store) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) e
 	}
 	user := s.names.user(t, u)
 	return s.advanceEpoch(ctx, "revoke user", &s.memory.revoked, advanceScript,
-		[]string{user.epoch, user.events, user.index, user.order, user.acts}, string(session.EventUserRevoked))
+		[]string{user.epoch, user.events, user.ends, user.index, user.order, user.acts}, user.ends, string(session.EventUserRevoked), endsKept)
 }
 
 // RevokeTenant implements [session.Store].
@@ -143,17 +150,17 @@ func (s *Store) RevokeTenant(ctx context.Context, t tenant.ID) error {
 	if err := checkTenant(t); err != nil {
 		return wrap("revoke tenant", err)
 	}
-	return s.advanceEpoch(ctx, "revoke tenant", &s.memory.shared, tenantRevokeScript, []string{s.names.tenant(t), s.names.tenantEvents(t)})
+	return s.advanceEpoch(ctx, "revoke tenant", &s.memory.shared, tenantRevokeScript, []string{s.names.tenant(t), s.names.tenantEvents(t)}, s.names.tenant(t))
 }
 
 // RevokeAll implements [session.Store].
 func (s *Store) RevokeAll(ctx context.Context) error {
-	return s.advanceEpoch(ctx, "revoke all", &s.memory.shared, advanceScript, []string{s.names.global(), s.names.globalEvents()}, string(session.EventAllRevoked))
+	return s.advanceEpoch(ctx, "revoke all", &s.memory.shared, advanceScript, []string{s.names.global(), s.names.globalEvents(), s.names.globalCut()}, s.names.globalCut(), string(session.EventAllRevoked), 0)
 }
 
 // advanceEpoch runs a script that moves an epoch on and is a whole method, and remembers the epoch.
-// The first key is of the epoch and the second of the events.
-func (s *Store) advanceEpoch(ctx context.Context, op string, remember *generations, sc script, keys []string, args ...any) error {
+// The first key is of the epoch, the second of the events, and cut that of the cut.
+func (s *Store) advanceEpoch(ctx context.Context, op string, remember *generations, sc script, keys []string, cut string, args ...any) error {
 	by, err := s.sealActor(ctx, keys[1])
 	if err != nil {
 		return wrap(op, err)
@@ -164,11 +171,17 @@ func (s *Store) advanceEpoch(ctx context.Context, op string, remember *generatio
 	if err != nil {
 		return wrap(op, err)
 	}
-	epoch, err := okNumber(w.answer)
+	r, err := outcome(w.answer, 3)
 	if err != nil {
 		return wrap(op, err)
 	}
+	epoch := r.change()
+	made := r.mustNumber()
+	if r.err != nil {
+		return wrap(op, r.err)
+	}
 	remember.max(keys[0], epoch)
+	s.memory.cuts.max(cut, made)
 	if w.short != nil {
 		return wrap(op, w.short)
 	}

@@ -71,6 +71,15 @@ var (
 	tenantRestoreScript = mustScript("tenant_restore")
 	checkScript         = mustScript("check")
 	accessScript        = mustScript("access")
+	signInScript        = mustScript("sign_in")
+	signInEndScript     = mustScript("sign_in_end")
+	signInLostScript    = mustScript("sign_in_lost")
+	cutReadScript       = mustScript("cut_read")
+	cutRaiseScript      = mustScript("cut_raise")
+	cutScript           = mustScript("cut")
+	claimScript         = mustScript("claim")
+	blockScript         = mustScript("block")
+	blockReadScript     = mustScript("block_read")
 )
 
 // run runs a script that writes, alone. No client sends it a second time: one that lost the

@@ -117,9 +117,14 @@ func (s *Store) updateLive(ctx context.Context, l live, n session.Session) (sess
 			return session.Session{}, err
 		}
 	}
+	return s.replace(ctx, l, next, sealed, session.EventUpdated, by, acting, reason)
+}
+
+// replace stores the next version of a live session.
+func (s *Store) replace(ctx context.Context, l live, next session.Session, sealed []byte, kind session.EventKind, by, acting, reason []byte) (session.Session, error) {
 	w, err := s.write(ctx, updateScript,
 		[]string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index, l.user.events, l.user.acts, l.keys.refresh, l.user.last},
-		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout), l.keys.member, by, acting, reason)
+		l.issued.user, l.session.Version, next.Version, sealed, micros(next.IdleTimeout), l.keys.member, by, acting, reason, string(kind))
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -193,11 +198,19 @@ func (s *Store) rotateLive(ctx context.Context, l live, n session.Session, refre
 	if !l.session.Acting.IsZero() {
 		kind = session.EventImpersonationEnded
 	}
-	w, err := s.write(ctx, rotateScript,
-		[]string{l.user.epoch, l.user.index, l.keys.record, l.keys.seen, l.keys.refresh, keys.record, keys.seen, keys.refresh,
-			l.user.order, l.user.events, l.user.acts, l.user.last},
+	names := []string{l.user.epoch, l.user.index, l.keys.record, l.keys.seen, l.keys.refresh, keys.record, keys.seen, keys.refresh,
+		l.user.order, l.user.events, l.user.acts, l.user.last, l.user.ends}
+	var linked []byte
+	if l.link != "" {
+		link := l.user.ends + ":" + l.link
+		if linked, err = s.sealLinked(link, next.ID); err != nil {
+			return session.Session{}, err
+		}
+		names = append(names, link)
+	}
+	w, err := s.write(ctx, rotateScript, names,
 		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout),
-		expiry(next), digestText(refresh), l.keys.member, keys.member, string(kind), by, acting)
+		expiry(next), digestText(refresh), l.keys.member, keys.member, string(kind), by, acting, linked)
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -225,6 +238,11 @@ func (s *Store) succeed(l live, n session.Session, keys sessionKeys) (session.Se
 // seal returns the session as a later Load will and its record sealed for keys.
 func (s *Store) seal(keys sessionKeys, r record) (session.Session, []byte, error) {
 	r.session.AuthTime = fromMicros(r.session.AuthTime.UnixMicro())
+	if !r.session.Provider.IsZero() {
+		claims := r.session.Provider.Claims()
+		claims.IssuedAt, claims.Since = fromMicros(claims.IssuedAt.UnixMicro()), fromMicros(claims.Since.UnixMicro())
+		r.session.Provider = session.NewProvider(claims)
+	}
 	plain, err := r.encode()
 	if err != nil {
 		return session.Session{}, nil, err

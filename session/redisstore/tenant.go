@@ -136,3 +136,35 @@ func (s *Store) SetTenantStatus(ctx context.Context, t tenant.ID, next tenant.St
 	}
 	return wrap(op, fmt.Errorf("%w: others set it at the same time", session.ErrUnavailable))
 }
+
+// AddTenant implements [session.Store].
+func (s *Store) AddTenant(ctx context.Context, t tenant.ID) error {
+	const op = "add tenant"
+	if err := checkTenant(t); err != nil {
+		return wrap(op, err)
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	key := s.names.tenant(t)
+	for range statusAttempts {
+		before := s.memory.statuses.get(key)
+		read, err := s.readTenant(ctx, t)
+		if err != nil {
+			return wrap(op, err)
+		}
+		if s.holdTenant(ctx, t, read, before).status != tenant.Unknown {
+			return nil
+		}
+		version, conflict, err := s.writeStatus(ctx, key, tenant.Active, read, max(before.version, read.version))
+		if version != 0 {
+			s.memory.setStatus(key, status{tenant.Active, version})
+		}
+		if err != nil {
+			return wrap(op, err)
+		}
+		if !conflict {
+			return nil
+		}
+	}
+	return wrap(op, fmt.Errorf("%w: others set it at the same time", session.ErrUnavailable))
+}

@@ -188,8 +188,15 @@ func describe(s session.Session) map[string]any {
 		"ExpiresAt": s.ExpiresAt.UnixMilli(), "LastSeenAt": s.LastSeenAt.UnixMilli(),
 		"IdleTimeout": s.IdleTimeout, "Version": s.Version,
 		"UserAgent": s.UserAgent, "Address": s.Address, "Actors": slices.Collect(s.Actors.All()),
-		"Origin": s.Origin, "Acting": s.Acting,
+		"Origin": s.Origin, "Acting": s.Acting, "Provider": providerOf(s),
 	}
+}
+
+// providerOf is the provider of a session, its times to the millisecond.
+func providerOf(s session.Session) session.ProviderClaims {
+	p := s.Provider.Claims()
+	p.IssuedAt, p.Since = p.IssuedAt.UTC().Truncate(time.Millisecond), p.Since.UTC().Truncate(time.Millisecond)
+	return p
 }
 
 // call is one method that works only on a live session.

@@ -93,6 +93,34 @@ func strange() map[string]stranger {
 			}
 			return nil
 		},
+		"Adopt": func(k *kit, theirs owner, s session.Session) error {
+			a := adoption(session.Stranger{Issuer: issuer, Name: "theirs", Tenant: theirs.tenant, User: theirs.user, IssuedAt: s.CreatedAt})
+			a.Session.ID = s.ID
+			a.Create.Limit = session.SessionLimit{Sessions: 1, Policy: session.EvictOldest}
+			adopted, err := k.Store.Adopt(k.ctx, a)
+			if errors.Is(err, session.ErrSignedOut) || errors.Is(err, session.ErrSignInTooClose) {
+				return nil // they were revoked in an earlier round
+			}
+			k.ok("Adopt", err)
+			return k.Store.Revoke(k.ctx, adopted.Ref())
+		},
+		"EndSignIn": func(k *kit, theirs owner, _ session.Session) error {
+			_, _ = k.tryAdopt(session.Stranger{Issuer: "https://their.example", Name: "x", Tenant: theirs.tenant, User: theirs.user, IssuedAt: k.now()})
+			return k.Store.EndSignIn(k.ctx, "https://their.example", "x")
+		},
+		"RevokePerson": func(k *kit, theirs owner, _ session.Session) error {
+			return k.Store.RevokePerson(k.ctx, "https://person.example", theirs.user)
+		},
+		"Block": func(k *kit, theirs owner, _ session.Session) error {
+			defer func() { k.ok("Unblock", k.Store.Unblock(k.ctx, theirs.tenant, theirs.user)) }()
+			return k.Store.Block(k.ctx, theirs.tenant, theirs.user)
+		},
+		"Unblock": func(k *kit, theirs owner, _ session.Session) error {
+			return k.Store.Unblock(k.ctx, theirs.tenant, theirs.user)
+		},
+		"AddTenant": func(k *kit, theirs owner, _ session.Session) error {
+			return k.Store.AddTenant(k.ctx, theirs.tenant)
+		},
 		"RevokeAll": nil,
 	}
 }

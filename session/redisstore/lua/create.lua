@@ -6,25 +6,43 @@
 -- are less than 0 in the order, and have a limit of their own. At most 100 members that have
 -- ended are swept, and 100 evicted one by one; when more are too many, the index is made anew
 -- of the youngest, all of the user is announced, and it is one event.
--- KEYS: session, last use, refresh family, index, user epoch, order, events, who acts
+-- The sign-in at a provider is linked to its session, unless it has another one by now. When a
+-- session ends that is the user's at a provider, the ends say when.
+-- KEYS: session, last use, refresh family, index, user epoch, order, events, who acts, ends, block,
+--       and of a provider's sign-in what it is linked to
 -- ARGV: user epoch, version, sealed record, idle timeout in µs, expiry in ms, now in µs,
 --       first refresh digest or '', member of the index, most live sessions,
 --       reject or evict, sealed reason of an impersonation or '', place in the order,
---       sealed actor of the request or '', sealed who acts in the session or ''
+--       sealed actor of the request or '', sealed who acts in the session or '', kind of event,
+--       and of a provider's sign-in: member that it was linked to or '', sealed id for the link,
+--       for how many ms the link is kept, named or unnamed
 -- Returns {'ok', place in the order of the oldest session that is kept, where the index was
 -- made anew, or '', member that made room...}, {'exists'}, {'revoked'}, {'full'} or {'late'}
--- when the network delivers it long after the epoch was read.
+-- when the network delivers it long after the epoch was read, {'blocked'}, or {'moved'} when the
+-- sign-in is linked to another session.
 local time = redis.call('TIME')
 if time[1] * 1000000 + time[2] > ARGV[6] + 5000000 then return {'late'} end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   if redis.call('HGET', KEYS[1], 'd') == ARGV[3] then return {'ok', ''} end -- by this very call
   return {'exists'}
 end
+if redis.call('HGET', KEYS[10], 'b') == '1' then return {'blocked'} end
 if redis.call('GET', KEYS[5]) ~= ARGV[1] then return {'revoked'} end
+if KEYS[11] then
+  local link = redis.call('HMGET', KEYS[11], 'm', 'e')
+  if link[2] or (link[1] or '') ~= ARGV[16] then return {'moved'} end
+end
 local now = math.floor(ARGV[6] / 1000)
 local past = '(' .. string.format('%.0f', now)
 local ended = redis.call('ZRANGE', KEYS[4], '-inf', past, 'BYSCORE', 'LIMIT', 0, 100)
 if #ended > 0 then
+  local marks = redis.call('HMGET', KEYS[9], unpack(ended))
+  for i, member in ipairs(ended) do
+    if marks[i] == '0' then
+      local at = tonumber(redis.call('ZSCORE', KEYS[4], member)) * 1000
+      redis.call('HSET', KEYS[9], member, string.format('%.0f', at))
+    end
+  end
   redis.call('ZREM', KEYS[4], unpack(ended))
   redis.call('ZREM', KEYS[6], unpack(ended))
   redis.call('HDEL', KEYS[8], unpack(ended))
@@ -66,6 +84,7 @@ for _, member in ipairs(evicted) do
   redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', 'evicted', 's', member,
     'w', who, 'o', ARGV[13])
   redis.call('HDEL', KEYS[8], member)
+  if redis.call('HGET', KEYS[9], member) == '0' then redis.call('HSET', KEYS[9], member, ARGV[6]) end
   redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', string.sub(KEYS[4], 1, -2) .. 's:' .. member)
 end
 local watermark = ''
@@ -128,6 +147,18 @@ end
 redis.call('ZADD', KEYS[4], idle_end, ARGV[8])
 redis.call('PEXPIREAT', KEYS[4], ARGV[5], 'NX')
 redis.call('PEXPIREAT', KEYS[4], ARGV[5], 'GT')
+if KEYS[11] then
+  redis.call('HSET', KEYS[11], 'm', ARGV[8], 'd', ARGV[17], 'c', ARGV[6], 'x', ARGV[5])
+  redis.call('PEXPIRE', KEYS[11], ARGV[18], 'NX')
+  redis.call('PEXPIRE', KEYS[11], ARGV[18], 'GT')
+  if ARGV[19] == 'unnamed' then
+    if ARGV[16] ~= '' then redis.call('HDEL', KEYS[9], ARGV[16]) end
+    redis.call('HSET', KEYS[9], ARGV[8], '0')
+    redis.call('PEXPIRE', KEYS[9], ARGV[18], 'NX')
+    redis.call('PEXPIRE', KEYS[9], ARGV[18], 'GT')
+    redis.call('PEXPIRE', KEYS[4], ARGV[18], 'GT') -- it says when the session ends unused
+  end
+end
 redis.call('ZADD', KEYS[6], ARGV[12], ARGV[8])
 redis.call('PEXPIREAT', KEYS[6], ARGV[5], 'NX')
 redis.call('PEXPIREAT', KEYS[6], ARGV[5], 'GT')
@@ -136,7 +167,7 @@ if ARGV[14] ~= '' then
   redis.call('PEXPIREAT', KEYS[8], ARGV[5], 'NX')
   redis.call('PEXPIREAT', KEYS[8], ARGV[5], 'GT')
 end
-redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', 'created', 's', ARGV[8],
+redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', ARGV[15], 's', ARGV[8],
   'r', ARGV[11], 'w', ARGV[14], 'o', ARGV[13])
 redis.call('PEXPIRE', KEYS[7], 2592000000)
 return {'ok', watermark, unpack(evicted)}

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Ends one session whose version is still the one that was read. See revoke.lua.
--- KEYS: session, last use, refresh family, index, order, events, who acts, user epoch, changes
+-- KEYS: session, last use, refresh family, index, order, events, who acts, user epoch, changes,
+--       ends
 -- ARGV: member of the index, user epoch, version read, sealed actor of the request or ''
 -- Returns {'ok', last change of the user}, {'gone'}, {'moved'} when the user has another epoch,
 -- or {'conflict'}.
@@ -22,6 +23,7 @@ local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 local change = string.format('%.0f', math.max((tonumber(redis.call('GET', KEYS[9])) or 0) + 1, us))
 redis.call('SET', KEYS[9], change)
+if redis.call('HGET', KEYS[10], ARGV[1]) == '0' then redis.call('HSET', KEYS[10], ARGV[1], change) end
 local left = redis.call('PTTL', KEYS[8])
 if left > 0 then redis.call('PEXPIRE', KEYS[9], left) end
 return {'ok', change}

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Ends every session of a user but one, by an epoch that the kept session alone is sealed
 -- with: at the same cost whatever their number. All of the user is announced.
--- KEYS: kept session, its last use, user epoch, index, order, events, who acts
+-- KEYS: kept session, its last use, user epoch, index, order, events, who acts, ends
 -- ARGV: member of the kept session, user epoch, version read, next epoch, next version,
 --       sealed record, sealed actor of the request or ''
 -- Returns {'ok', user epoch}, {'gone'}, {'moved'} when the user has another epoch, or
@@ -22,9 +22,13 @@ local created = redis.call('ZSCORE', KEYS[5], ARGV[1])
 local who = redis.call('HGET', KEYS[7], ARGV[1])
 redis.call('SET', KEYS[3], ARGV[4], 'KEEPTTL')
 redis.call('HSET', KEYS[1], 'v', ARGV[5], 'd', ARGV[6])
+redis.call('HSET', KEYS[8], 'cut', ARGV[4])
+redis.call('PEXPIRE', KEYS[8], 7776000000, 'NX')
+redis.call('PEXPIRE', KEYS[8], 7776000000, 'GT')
 redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[7])
 redis.call('ZADD', KEYS[4], live_until, ARGV[1])
 redis.call('PEXPIREAT', KEYS[4], row[3])
+if redis.call('HGET', KEYS[8], ARGV[1]) then redis.call('PEXPIRE', KEYS[4], 15552000000, 'GT') end
 if created then
   redis.call('ZADD', KEYS[5], created, ARGV[1])
   redis.call('PEXPIREAT', KEYS[5], row[3])

@@ -6,7 +6,8 @@
 -- remembers, is behind: Redis was set back. That is noted, nobody takes a step of it any more,
 -- and when it is still so after 10 s the session ends. Instances of earlier versions count no
 -- steps, so the count is of the step that stands beside it.
--- KEYS: session, last use, user epoch, refresh family, index, order, events, who acts, changes
+-- KEYS: session, last use, user epoch, refresh family, index, order, events, who acts, changes,
+--       ends
 -- ARGV: user epoch, presented digest, next digest, salt, grace in µs, member of the index,
 --       text that no other call has, sealed actor of the request or '', steps before the
 --       presented digest, steps that are remembered
@@ -76,6 +77,7 @@ redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', kind, 's', ARGV[6],
   'w', who, 'o', ARGV[8])
 redis.call('HDEL', KEYS[8], ARGV[6])
 redis.call('PEXPIRE', KEYS[7], 2592000000)
+if redis.call('HGET', KEYS[10], ARGV[6]) == '0' then redis.call('HSET', KEYS[10], ARGV[6], change) end
 redis.call('SET', KEYS[9], change)
 if left > 0 then redis.call('PEXPIRE', KEYS[9], left) end
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])

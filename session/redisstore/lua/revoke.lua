@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Ends one session and its refresh family, and announces it. Only a session that was there
 -- is an event. What the network delivers after the deadline changes nothing.
--- KEYS: session, last use, refresh family, index, order, events, who acts, user epoch, changes
+-- KEYS: session, last use, refresh family, index, order, events, who acts, user epoch, changes, ends
 -- ARGV: member of the index, sealed actor of the request or '', kind of event,
 --       deadline in µs or 0
 -- Returns {'ok', last change of the user} or {'late', now in µs}.
@@ -21,6 +21,7 @@ end
 redis.call('HDEL', KEYS[7], ARGV[1])
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
 local change = string.format('%.0f', math.max((tonumber(redis.call('GET', KEYS[9])) or 0) + 1, us))
+if redis.call('HGET', KEYS[10], ARGV[1]) == '0' then redis.call('HSET', KEYS[10], ARGV[1], change) end
 local left = redis.call('PTTL', KEYS[8])
 if left == -2 then return {'ok', change} end -- without an epoch nothing of the user is live
 redis.call('SET', KEYS[9], change)

@@ -2,10 +2,12 @@
 -- Replaces a session by one of another id. The old id and its refresh family end here,
 -- which is announced.
 -- KEYS: user epoch, index, old session, old last use, old refresh family,
---       new session, new last use, new refresh family, order, events, who acts, changes
+--       new session, new last use, new refresh family, order, events, who acts, changes, ends,
+--       and of a provider's sign-in what it is linked to
 -- ARGV: user epoch, version read, new version, sealed record, idle timeout in µs,
 --       expiry in ms, first refresh digest or '', old and new member of the index, kind of
---       event, sealed actor of the request or '', sealed who acts in the new session or ''
+--       event, sealed actor of the request or '', sealed who acts in the new session or '',
+--       sealed id of the new session for the link
 -- Returns {'ok', now in µs, last change of the user}, {'gone'}, {'moved'} when the user has
 -- another epoch, {'conflict'} or {'exists'}.
 local version = redis.call('HGET', KEYS[3], 'v')
@@ -18,6 +20,7 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'moved'} end
 if not redis.call('ZSCORE', KEYS[2], ARGV[8]) then return {'gone'} end
 if redis.call('EXISTS', KEYS[6]) == 1 then return {'exists'} end
 if version ~= ARGV[2] then return {'conflict'} end
+if KEYS[14] and redis.call('HGET', KEYS[14], 'e') then return {'gone'} end -- it is about to end
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local idle_end = string.format('%.0f', math.min(math.ceil((now + ARGV[5]) / 1000), tonumber(ARGV[6])))
@@ -26,6 +29,13 @@ local created = redis.call('ZSCORE', KEYS[9], ARGV[8]) or now
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[8])
 redis.call('ZREM', KEYS[2], ARGV[8])
 redis.call('ZREM', KEYS[9], ARGV[8])
+if KEYS[14] and redis.call('HGET', KEYS[14], 'm') == ARGV[8] then
+  redis.call('HSET', KEYS[14], 'm', ARGV[9], 'd', ARGV[13])
+end
+if redis.call('HGET', KEYS[13], ARGV[8]) then
+  redis.call('HDEL', KEYS[13], ARGV[8])
+  redis.call('HSET', KEYS[13], ARGV[9], '0')
+end
 redis.call('HSET', KEYS[6], 'v', ARGV[3], 'd', ARGV[4], 'i', ARGV[5], 'x', ARGV[6])
 redis.call('PEXPIREAT', KEYS[6], ARGV[6])
 redis.call('SET', KEYS[7], now, 'PXAT', idle_end)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Ends every session of a user whose last change is behind what an instance remembers of it,
 -- by the user's epoch, and announces it. See advance.lua.
--- KEYS: user epoch, changes, events, index, order, who acts
+-- KEYS: user epoch, changes, events, index, order, who acts, ends
 -- ARGV: last change that is remembered
 -- Returns {'ok', epoch that was made or nil}.
 local epoch = redis.call('GET', KEYS[1])
@@ -12,6 +12,9 @@ local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 local moved = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, us))
 redis.call('SET', KEYS[1], moved, 'KEEPTTL')
+redis.call('HSET', KEYS[7], 'cut', moved)
+redis.call('PEXPIRE', KEYS[7], 7776000000, 'NX')
+redis.call('PEXPIRE', KEYS[7], 7776000000, 'GT')
 last = string.format('%.0f', math.max(tonumber(ARGV[1]), us))
 redis.call('SET', KEYS[2], last)
 local left = redis.call('PTTL', KEYS[1])

@@ -4,7 +4,8 @@
 -- KEYS: session, last use, user epoch, index, events, who acts, refresh family, changes
 -- ARGV: user epoch, version read, new version, sealed record, idle timeout in µs,
 --       member of the index, sealed actor of the request or '', and where the user begins to
---       act as another, which ends the refresh family: sealed who acts and reason, otherwise ''
+--       act as another, which ends the refresh family: sealed who acts and reason, otherwise '',
+--       kind of event of any other change
 -- Returns {'ok', last use in µs, last change of the user}, {'gone'}, {'moved'} when the user has
 -- another epoch, or {'conflict'}.
 local row = redis.call('HMGET', KEYS[1], 'v', 'x')
@@ -22,7 +23,7 @@ local idle_end = string.format('%.0f', math.min(math.ceil((last + ARGV[5]) / 100
 redis.call('HSET', KEYS[1], 'v', ARGV[3], 'd', ARGV[4], 'i', ARGV[5])
 redis.call('PEXPIREAT', KEYS[2], idle_end)
 redis.call('ZADD', KEYS[4], 'XX', idle_end, ARGV[6])
-local kind = 'updated'
+local kind = ARGV[10]
 if ARGV[8] ~= '' then
   kind = 'impersonated'
   redis.call('HSET', KEYS[1], 'p', 1)

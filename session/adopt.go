@@ -1,0 +1,289 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// MaxSkew is how far the clocks of a provider and of the store may differ. A sign-in is later
+// than the end of a session when it is later by more than that, and a token that was issued
+// further ahead of the store's clock is refused.
+const MaxSkew = 5 * time.Second
+
+// EndsKept is for how long at least a store knows of a provider's session that it has ended,
+// counted from the last of its tokens that was presented. Where the tokens say when the user
+// signed in, a sign-in that is older and not known is refused.
+const EndsKept = 90 * 24 * time.Hour
+
+// Errors of [Manager.Adopt].
+var (
+	// ErrSignedOut means that the sign-in at the provider was ended here: by a revocation, the
+	// limit, or because its session expired. The user signs in there anew.
+	ErrSignedOut = fmt.Errorf("session: the sign-in at the provider was ended: %w", ErrNotFound)
+
+	// ErrSignInTooClose means that the sign-in at the provider is later than the end of the last
+	// session, by less than [MaxSkew]: it may have been before. It is an outage: nobody is let in
+	// and nobody signed out.
+	ErrSignInTooClose = fmt.Errorf("session: the sign-in at the provider is too close to an end: %w", ErrUnavailable)
+
+	// ErrIssuedAhead means that a token was issued, or says that the user signed in, further ahead
+	// of the store's clock than [MaxSkew].
+	ErrIssuedAhead = errors.New("session: issued ahead of the store's clock")
+
+	// ErrBlocked means that the user may have no session in the tenant: see [Manager.Block].
+	ErrBlocked = errors.New("session: the user is blocked")
+)
+
+// Adoption is what [Store.Adopt] finds or makes a session by.
+type Adoption struct {
+	Stranger Stranger
+
+	// Session is the session that is made where there is none, with a fresh id. Its Provider,
+	// Roles, AMR and AuthTime are what the stranger's token says.
+	Session Session
+
+	Create CreateOptions
+}
+
+// Validate returns an error wrapping [ErrInvalid] or [ErrInvalidID] when the adoption is not
+// complete, or the session is of another user. Stores check it before they send anything.
+func (a Adoption) Validate() error {
+	if err := a.Stranger.Validate(); err != nil {
+		return err
+	}
+	if err := a.Session.Validate(); err != nil {
+		return err
+	}
+	s, p := a.Session, a.Session.Provider.Claims()
+	switch {
+	case s.Tenant != a.Stranger.Tenant || s.User != a.Stranger.User:
+		return fmt.Errorf("%w: a session of another user than the stranger", ErrInvalid)
+	case p.Issuer != a.Stranger.Issuer || !p.IssuedAt.Equal(a.Stranger.IssuedAt) || !p.Since.IsZero():
+		return fmt.Errorf("%w: a Provider that is not the stranger's", ErrInvalid)
+	case s.Actors.Len() > 0 || !s.Acting.IsZero() || s.Origin != Origin{}:
+		return fmt.Errorf("%w: nobody acts as a stranger", ErrInvalid)
+	case a.Create.Lifetime <= 0 || s.IdleTimeout <= 0:
+		return fmt.Errorf("%w: lifetime %v, idle timeout %v", ErrInvalid, a.Create.Lifetime, s.IdleTimeout)
+	case a.Create.Refresh != Digest{}:
+		return fmt.Errorf("%w: the session of a stranger is refreshed at the provider", ErrInvalid)
+	}
+	return a.Create.Limit.Validate()
+}
+
+// Validate returns an error wrapping [ErrInvalid] or [ErrInvalidID] when the stranger is not
+// complete.
+func (s Stranger) Validate() error {
+	switch {
+	case s.Issuer == "" || len(s.Issuer) > MaxIssuerLength:
+		return fmt.Errorf("%w: Issuer: %d bytes, 1 to %d are allowed", ErrInvalid, len(s.Issuer), MaxIssuerLength)
+	case len(s.Name) > MaxSignInNameLength:
+		return fmt.Errorf("%w: Name: %d bytes, at most %d are allowed", ErrInvalid, len(s.Name), MaxSignInNameLength)
+	case s.Tenant.IsZero():
+		return fmt.Errorf("%w: no tenant", ErrInvalidID)
+	case s.User.IsZero():
+		return fmt.Errorf("%w: no user", ErrInvalidID)
+	case s.IssuedAt.IsZero():
+		return fmt.Errorf("%w: IssuedAt: required", ErrInvalid)
+	}
+	return nil
+}
+
+// SignIn is when the user signed in at the provider, as far as the token tells: its auth_time,
+// or, where it has none, its iat.
+func (s Stranger) SignIn() time.Time {
+	if s.AuthTime.IsZero() {
+		return s.IssuedAt
+	}
+	return s.AuthTime
+}
+
+// Later returns nil when the sign-in is later than end by more than [MaxSkew]. It returns
+// [ErrSignInTooClose] within that span, and otherwise [ErrSignedOut]. Nothing has ended at the
+// zero end.
+func (s Stranger) Later(end time.Time) error {
+	switch at := s.SignIn(); {
+	case end.IsZero() || at.After(end.Add(MaxSkew)):
+		return nil
+	case at.After(end):
+		return ErrSignInTooClose
+	}
+	return ErrSignedOut
+}
+
+// CheckClock returns [ErrIssuedAhead] for a token that is from more than [MaxSkew] after now, by
+// the store's clock.
+func (s Stranger) CheckClock(now time.Time) error {
+	limit := now.Add(MaxSkew)
+	if s.IssuedAt.After(limit) || s.AuthTime.After(limit) {
+		return ErrIssuedAhead
+	}
+	return nil
+}
+
+// CheckUnknown returns nil when a sign-in of which the store knows no session may be adopted at
+// now: after the last end, and where it says when it was, not longer ago than [EndsKept].
+func (s Stranger) CheckUnknown(now, end time.Time) error {
+	if !s.AuthTime.IsZero() && s.AuthTime.Before(now.Add(-EndsKept)) {
+		return fmt.Errorf("%w: it is older than %v", ErrSignedOut, EndsKept)
+	}
+	return s.Later(end)
+}
+
+// EventKind is the kind of event that the adoption of s is.
+func (s Stranger) EventKind() EventKind {
+	if s.Name == "" && s.AuthTime.IsZero() {
+		return EventAdoptedUntimed
+	}
+	return EventAdopted
+}
+
+// Roll returns the live session s as the stranger's token leaves it, and whether anything has
+// changed: a token that is newer than all that were adopted says what roles there are, when and
+// how the user signed in. Of two of one second that name roles differently, the user has those
+// that both name.
+func (a Adoption) Roll(s Session) (Session, bool) {
+	if !s.Acting.IsZero() {
+		return s, false // a change would end what the user does as somebody else
+	}
+	n := a.Session
+	had, has := s.Provider.Claims(), n.Provider.Claims()
+	switch had.IssuedAt.Compare(a.Stranger.IssuedAt) {
+	case 1:
+		return s, false
+	case 0:
+		both := s.Roles.common(n.Roles)
+		if !had.NamesRoles || both.Len() == s.Roles.Len() {
+			return s, false
+		}
+		s.Roles = both
+		return s, true
+	}
+	has.Since = had.Since
+	s.Provider = NewProvider(has)
+	if has.NamesRoles {
+		s.Roles = n.Roles
+	}
+	if !a.Stranger.AuthTime.IsZero() {
+		s.AuthTime = a.Stranger.AuthTime
+	}
+	if len(n.AMR.names) > 0 {
+		s.AMR = n.AMR
+	}
+	return s, true
+}
+
+// common returns the roles that are in both sets.
+func (r Roles) common(other Roles) Roles {
+	return Roles{slices.DeleteFunc(r.Names(), func(name string) bool { return !other.Has(name) })}
+}
+
+// Adopt returns the session of somebody whom an identity provider has signed in, and counts as a
+// use of it. The first token of a sign-in makes the session, with a fresh id and under
+// [Config].Limit; those that the provider issues after it find it.
+//
+// What was ended stays ended for that sign-in, by whatever the session ended: a revocation, the
+// limit, its expiry. Where the tokens name the provider's session, none of that session is
+// adopted again. Where they do not, the session is that of the user at the issuer, and the user has
+// to sign in there after the end: the token says so by auth_time. Where it has neither, a revocation holds until
+// the provider's next token, and [Manager.Block] until it is lifted.
+//
+// [ErrSignedOut], [ErrIssuedAhead] and [ErrBlocked] mean that the caller is signed out; [ErrSignInTooClose]
+// is an outage, as every other error may be.
+func (m *Manager) Adopt(ctx context.Context, who Stranger) (Session, error) {
+	a, err := m.adoption(who)
+	if err != nil {
+		return Session{}, err
+	}
+	var s Session
+	err = m.inTenant(ctx, who.Tenant, func() (err error) {
+		s, err = m.store.Adopt(ctx, a)
+		return err
+	})
+	if err != nil {
+		return Session{}, classify(err)
+	}
+	if s.Tenant != who.Tenant || s.User != who.User || s.Provider.Claims().Issuer != who.Issuer || s.ID.IsZero() || s.Actors.Len() > 0 {
+		return Session{}, fmt.Errorf("%w: the store returned another session than the stranger's", ErrCorrupt)
+	}
+	if !s.Acting.IsZero() {
+		return Session{}, gone(s.Ref(), fmt.Errorf("%w: its user acts as another", ErrNotFound))
+	}
+	return s, nil
+}
+
+// adoption is what the store finds or makes the session of who by.
+func (m *Manager) adoption(who Stranger) (Adoption, error) {
+	if err := who.Validate(); err != nil {
+		return Adoption{}, err
+	}
+	roles, err := NewRoles(who.Roles...)
+	if err != nil {
+		return Adoption{}, err
+	}
+	if !who.RolesNamed {
+		roles = Roles{}
+	}
+	s := Session{
+		ID: NewID(), Tenant: who.Tenant, User: who.User, Roles: roles, AMR: methodsOf(who.AMR),
+		AuthTime: who.SignIn(), IdleTimeout: m.cfg.IdleTimeout,
+		Provider: NewProvider(ProviderClaims{
+			Issuer: who.Issuer, ACR: who.ACR, IssuedAt: who.IssuedAt, NamesRoles: who.RolesNamed, Machine: who.Machine,
+		}),
+	}
+	a := Adoption{Stranger: who, Session: s, Create: CreateOptions{Lifetime: m.cfg.Lifetime, Limit: m.cfg.Limit}}
+	return a, a.Validate()
+}
+
+// methodsOf returns those of a provider's methods that have a name of ours. They are a few; what
+// has no name proves nothing.
+func methodsOf(names []string) Methods {
+	var known []string
+	for _, name := range names[:min(len(names), MaxRoles)] {
+		if checkName("method", name) == nil {
+			known = append(known, name)
+		}
+	}
+	m, _ := NewMethods(known...)
+	return m
+}
+
+// EndSignIn ends what the provider's session of that name signs in, in whatever tenant, and for
+// ever: none of its tokens is adopted any more, also when none was seen yet. It is what a
+// back-channel logout does by the iss and sid of its token.
+func (m *Manager) EndSignIn(ctx context.Context, issuer, name string) error {
+	if issuer == "" || name == "" || len(issuer) > MaxIssuerLength || len(name) > MaxSignInNameLength {
+		return fmt.Errorf("%w: a provider's session of %d bytes, of an issuer of %d", ErrInvalid, len(name), len(issuer))
+	}
+	return classify(m.store.EndSignIn(ctx, issuer, name))
+}
+
+// RevokePerson ends every session of a user of a provider, in all tenants where it was adopted:
+// [Manager.RevokeUser] in each. Sign-ins at the provider before it are not adopted in any tenant. Name
+// other tenants where the user has sessions of [Manager.Create]. It costs as much as there are
+// tenants. After an error some may have ended: call it again.
+func (m *Manager) RevokePerson(ctx context.Context, issuer string, u UserID, tenants ...tenant.ID) error {
+	if issuer == "" || len(issuer) > MaxIssuerLength {
+		return fmt.Errorf("%w: an issuer of %d bytes", ErrInvalid, len(issuer))
+	}
+	err := classify(m.store.RevokePerson(ctx, issuer, u))
+	for _, t := range tenants { // each for itself: one that cannot be reached keeps no other alive
+		err = errors.Join(err, m.RevokeUser(ctx, t, u))
+	}
+	return err
+}
+
+// Block ends every session of a user in a tenant, and lets the user have none there until
+// [Manager.Unblock]: Create, Adopt and whatever else would begin one return [ErrBlocked].
+func (m *Manager) Block(ctx context.Context, t tenant.ID, u UserID) error {
+	return classify(m.store.Block(ctx, t, u))
+}
+
+// Unblock lifts [Manager.Block]. What was ended stays ended.
+func (m *Manager) Unblock(ctx context.Context, t tenant.ID, u UserID) error {
+	return classify(m.store.Unblock(ctx, t, u))
+}

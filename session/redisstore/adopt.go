@@ -1,0 +1,380 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// endsKept is for how many ms it is known how sign-ins at a provider have ended.
+var endsKept = micros(session.EndsKept) / 1000
+
+// adoptAttempts is how often Adopt begins again when others adopt or end the sign-in meanwhile.
+const adoptAttempts = 16
+
+// Adopt implements [session.Store]. The session that an instance knows to be that of a sign-in is
+// one round trip, and a second one to record a use or what a newer token says. One that it does not know is
+// two, and a new session four.
+func (s *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session, error) {
+	adopted, err := s.adoptSession(ctx, a)
+	if err != nil {
+		return session.Session{}, wrap("adopt", err)
+	}
+	return adopted, nil
+}
+
+func (s *Store) adoptSession(ctx context.Context, a session.Adoption) (session.Session, error) {
+	if err := a.Validate(); err != nil {
+		return session.Session{}, err
+	}
+	if a.Create.Lifetime > maxLifetime {
+		return session.Session{}, fmt.Errorf("%w: lifetime %v is more than %v", session.ErrInvalid, a.Create.Lifetime, maxLifetime)
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	user := s.names.user(a.Stranger.Tenant, a.Stranger.User)
+	link := user.signIn(a.Stranger.Issuer, a.Stranger.Name)
+	for attempt := 0; ; attempt++ {
+		adopted, err := s.adoptOnce(ctx, a, user, link, attempt)
+		if !errors.Is(err, errMoved) && !errors.Is(err, session.ErrConflict) {
+			return adopted, err
+		}
+		if attempt == adoptAttempts {
+			return session.Session{}, fmt.Errorf("%w: the sign-in changes faster than it can be adopted", session.ErrUnavailable)
+		}
+	}
+}
+
+// adoptOnce finds the session of a sign-in or makes one. errMoved and session.ErrConflict mean
+// that somebody else was faster.
+func (s *Store) adoptOnce(ctx context.Context, a session.Adoption, user userKeys, link string, attempt int) (session.Session, error) {
+	if attempt == 0 {
+		if id := s.memory.found.get(link); !id.IsZero() {
+			found, err := s.find(ctx, a, link, id)
+			if !errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrSignedOut) || errors.Is(err, session.ErrUnavailable) {
+				return found, err
+			}
+		}
+	}
+	in, err := s.readSignIn(ctx, a, user, link)
+	if err != nil {
+		return session.Session{}, err
+	}
+	if in.member != "" {
+		id, err := s.openLinked(link, in.sealed)
+		if err != nil {
+			return session.Session{}, err
+		}
+		if user.memberOf(id) != in.member {
+			return session.Session{}, fmt.Errorf("%w: the sign-in is linked to another session", session.ErrCorrupt)
+		}
+		found, err := s.find(ctx, a, link, id)
+		if err == nil {
+			s.memory.bind(link, linkedAs(a.Stranger.Name), found.ID, user.session(found.ID).record)
+		}
+		if !errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrSignedOut) || errors.Is(err, session.ErrUnavailable) {
+			return found, err
+		}
+	}
+	return s.adoptNew(ctx, a, user, link, in)
+}
+
+// find returns the session of id if it is the live one of the sign-in, as the token leaves it.
+func (s *Store) find(ctx context.Context, a session.Adoption, link string, id session.ID) (session.Session, error) {
+	who := a.Stranger
+	l, err := s.read(ctx, session.Ref{Tenant: who.Tenant, User: who.User, ID: id})
+	if err != nil {
+		return session.Session{}, err
+	}
+	if l.user.ends+":"+l.link != link {
+		return session.Session{}, session.ErrNotFound
+	}
+	if s.memory.outdatesSignIn(link, who.Name, l.session.Provider.Claims().Since) {
+		by := []byte(nil)
+		return session.Session{}, firstOf(s.revokeMember(ctx, l.user, l.keys, by), session.ErrNotFound)
+	}
+	if err := s.checkBlock(ctx, l.user); err != nil {
+		return session.Session{}, err
+	}
+	if err := who.CheckClock(l.now); err != nil {
+		return session.Session{}, err
+	}
+	if who.Name == "" {
+		if err := who.Later(l.session.Provider.Claims().Since); err != nil {
+			return session.Session{}, err
+		}
+	}
+	if l.now.Sub(l.session.LastSeenAt) >= session.TouchInterval {
+		if err := s.touch(ctx, &l, session.TouchInterval); err != nil {
+			return session.Session{}, err
+		}
+	}
+	rolled, changed := a.Roll(l.session)
+	if !changed {
+		return l.session, nil
+	}
+	next := l.record
+	next.session = rolled
+	next.session.Version++
+	by, err := s.sealActor(ctx, l.user.events)
+	if err != nil {
+		return session.Session{}, err
+	}
+	stored, sealed, err := s.seal(l.keys, next)
+	if err != nil {
+		return session.Session{}, err
+	}
+	return s.replace(ctx, l, stored, sealed, session.EventRefreshed, by, nil, nil)
+}
+
+// signIn is what is stored of a sign-in at a provider, and what decides whether it may have a new session.
+type signIn struct {
+	now    time.Time
+	issued epochs
+	before known
+
+	member, sealed string    // of the session that it had, "" for none
+	ended          bool      // for ever
+	end            time.Time // of that session, zero when it is not known
+	cut            time.Time // the latest that concerns it
+}
+
+// readSignIn reads a sign-in. In whose slot it is was noted before, so that an end of the sign-in
+// or person that comes later finds it there, and one that came before is seen here.
+func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKeys, link string) (signIn, error) {
+	who := a.Stranger
+	if err := s.checkBlock(ctx, user); err != nil {
+		return signIn{}, err
+	}
+	cuts, err := s.claim(ctx, who, user)
+	if err != nil {
+		return signIn{}, err
+	}
+	in := signIn{before: s.knownOf(user, who.Tenant)}
+	tenantKey, globalKey := s.names.tenant(who.Tenant), s.names.globalCut()
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		keep := micros(a.Create.Lifetime+epochSlack) / 1000
+		return []*call{
+			signInScript.call(ctx, eval, []string{link, user.ends, user.epoch, user.last, user.index, user.block}, keep, endsKept),
+			tenantReadScript.call(ctx, eval, []string{tenantKey}),
+			ensureScript.call(ctx, eval, []string{s.names.global()}, 0),
+			cutReadScript.call(ctx, eval, []string{tenantKey}),
+			cutReadScript.call(ctx, eval, []string{globalKey}),
+		}
+	})
+	if err != nil {
+		return signIn{}, failed(err)
+	}
+	state, err := parseTenant(answers[1])
+	if err != nil {
+		return signIn{}, err
+	}
+	if err := s.holdTenant(ctx, who.Tenant, state, in.before.status).status.Err(); err != nil {
+		return signIn{}, err
+	}
+	r := newReply(answers[0], 11)
+	in.now = fromMicros(int64(r.mustNumber()))
+	in.issued = epochs{user: r.mustNumber(), tenant: state.epoch}
+	last := r.change()
+	_, blocked := r.text()
+	in.member, _ = r.text()
+	in.sealed, _ = r.text()
+	_, in.ended = r.number()
+	created, _ := r.number()
+	cut, _ := r.number()
+	mark, marked := r.text()
+	score, listed := r.number()
+	global := newReply(answers[2], 3)
+	global.must()
+	in.issued.global = global.mustNumber()
+	for i, key := range []string{tenantKey, globalKey} {
+		one := newReply([]any{answers[3+i]}, 1)
+		read, _ := one.number()
+		if one.err != nil {
+			return signIn{}, one.err
+		}
+		cuts.add(key, read)
+	}
+	cuts.add(user.ends, cut)
+	if err := errors.Join(r.err, global.err); err != nil {
+		return signIn{}, err
+	}
+	s.clock.heard(uint64(in.now.UnixMicro()))
+	if in.issued, err = s.hold(ctx, user, who.Tenant, in.issued, in.before); err != nil {
+		return signIn{}, err
+	}
+	if in.issued.user, err = s.holdUser(ctx, user, in.issued.user, last, in.before); err != nil {
+		return signIn{}, err
+	}
+	if in.issued.user == 0 {
+		return signIn{}, fmt.Errorf("%w: the store was behind on the user, whose sessions were just ended", session.ErrUnavailable)
+	}
+	if blocked {
+		return signIn{}, session.ErrBlocked
+	}
+	if in.cut, err = s.holdCuts(ctx, cuts); err != nil {
+		return signIn{}, err
+	}
+	return in, s.endOfLast(ctx, &in, who.Name, user, link, created, mark, marked, score, listed)
+}
+
+// endOfLast finds when the last session of a sign-in without a name has ended. What a Redis that
+// was set back has lost of any sign-in is noted first.
+func (s *Store) endOfLast(ctx context.Context, in *signIn, name string, user userKeys, link string, created uint64, mark string, marked bool, score uint64, listed bool) error {
+	if in.member == "" && !in.ended {
+		if s.memory.links.get(link) == 0 {
+			return nil
+		}
+		end, err := s.noteLost(ctx, user, link, linkedAs(name), "")
+		if err != nil {
+			return err
+		}
+		if name != "" {
+			in.ended = true
+		}
+		in.end = end
+		return nil
+	}
+	if name != "" || in.member == "" {
+		return nil
+	}
+	at := uint64(in.now.UnixMicro())
+	end, known := parseNumber(mark)
+	switch {
+	case marked && mark != "0" && !known:
+		return fmt.Errorf("%w: the end of a session", session.ErrCorrupt)
+	case known:
+		in.end = fromMicros(int64(end))
+	case listed && score <= at:
+		in.end = fromMicros(int64(score)) // unused, or expired
+	case uint64(in.cut.UnixMicro()) >= created && !in.cut.IsZero():
+		in.end = in.cut // with others
+	}
+	return nil
+}
+
+// adoptNew makes the session of a sign-in that has no live one.
+func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys, key string, in signIn) (session.Session, error) {
+	who := a.Stranger
+	of := link{key: key, name: who.Name, member: in.member, kind: who.EventKind()}
+	if err := who.CheckClock(in.now); err != nil {
+		return session.Session{}, err
+	}
+	known := s.memory.ended.get(key)
+	if who.Name != "" && (in.ended || in.member != "" || known != 0) {
+		s.memory.links.max(key, linkedNamed)
+		s.memory.ended.max(key, uint64(in.now.UnixMicro()))
+		return session.Session{}, session.ErrSignedOut
+	}
+	if known > uint64(max(0, in.end.UnixMicro())) {
+		in.end = fromMicros(int64(known))
+	}
+	if in.member != "" && in.end.IsZero() {
+		end, err := s.noteLost(ctx, user, key, linkedAs(who.Name), in.member)
+		if err != nil {
+			return session.Session{}, err
+		}
+		in.end = end
+	}
+	end := in.cut
+	if !in.end.IsZero() {
+		s.memory.ended.max(key, uint64(in.end.UnixMicro()))
+	}
+	if in.end.After(end) {
+		end = in.end
+	}
+	if err := who.CheckUnknown(in.now, end); err != nil {
+		return session.Session{}, err
+	}
+	n := a.Session
+	if who.Name == "" {
+		n.Provider = n.Provider.From(end)
+	}
+	keys := user.session(n.ID)
+	d, err := s.draft(ctx, user, keys, n, a.Create, issue{in.issued, in.now}, of)
+	if err != nil {
+		return session.Session{}, err
+	}
+	if err := s.storeDraft(ctx, user, keys, d); err != nil {
+		return session.Session{}, err
+	}
+	s.memory.bind(of.key, linkedAs(who.Name), n.ID, keys.record)
+	return d.session, nil
+}
+
+// What is remembered of a sign-in that has a session.
+const (
+	linkedNamed   = 1
+	linkedUnnamed = 2
+)
+
+func linkedAs(name string) uint64 {
+	if name == "" {
+		return linkedUnnamed
+	}
+	return linkedNamed
+}
+
+// noteLost notes that the session of a sign-in has ended, at a time that nobody knows, and
+// returns the time of now. Of a link that is there again, or has another member, it is errMoved.
+func (s *Store) noteLost(ctx context.Context, user userKeys, link string, as uint64, member string) (time.Time, error) {
+	w, err := s.write(ctx, signInLostScript, []string{link, user.ends}, lostArgs(as, member)...)
+	if err != nil {
+		return time.Time{}, err
+	}
+	end, err := okNumber(w.answer)
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case end == 0:
+		return time.Time{}, errMoved
+	case w.short != nil:
+		return time.Time{}, w.short
+	}
+	return fromMicros(int64(end)), nil
+}
+
+func lostArgs(as uint64, member string) []any {
+	return []any{linkedText(as), member, endsKept}
+}
+
+func linkedText(as uint64) string {
+	if as == linkedUnnamed {
+		return "unnamed"
+	}
+	return "named"
+}
+
+// userOfLink returns the keys of the user in whose slot a link is.
+func (n names) userOfLink(link string) userKeys {
+	base, _, _ := strings.Cut(link, "}:n:")
+	return n.userAt(base + "}:")
+}
+
+// linkOf returns the digest of a sign-in out of the key of its link.
+func linkOf(link string) string {
+	_, digest, _ := strings.Cut(link, "}:n:")
+	return digest
+}
+
+// sealLinked seals the id of the session that a sign-in is linked to. Like events, links outlast
+// the keys of sessions.
+func (s *Store) sealLinked(link string, id session.ID) ([]byte, error) {
+	return s.reasons.seal(link, sealedLink, id.Bytes())
+}
+
+func (s *Store) openLinked(link, sealed string) (session.ID, error) {
+	plain, err := s.reasons.open(link, sealedLink, []byte(sealed))
+	if err != nil {
+		return session.ID{}, err
+	}
+	id, err := session.IDFromBytes(plain)
+	if err != nil {
+		return session.ID{}, fmt.Errorf("%w: %v", session.ErrCorrupt, err)
+	}
+	return id, nil
+}

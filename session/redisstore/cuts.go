@@ -1,0 +1,236 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// cuts are those that concern one stranger: the times before which sign-ins at the provider are
+// refused, of the user, the tenant, everyone and the person, in places of their own.
+type cuts struct {
+	keys []string
+	read []uint64 // µs, 0 for none
+}
+
+func (c *cuts) add(key string, read uint64) {
+	c.keys, c.read = append(c.keys, key), append(c.read, read)
+}
+
+// holdCuts returns the latest cut: those that were read or, where this instance knows of a later
+// one, that one, which it puts back.
+func (s *Store) holdCuts(ctx context.Context, c cuts) (time.Time, error) {
+	var last uint64
+	for i, key := range c.keys {
+		held := s.memory.cuts.get(key)
+		if held > c.read[i] {
+			if err := s.raiseCut(ctx, key, held); err != nil {
+				return time.Time{}, err
+			}
+		} else {
+			s.memory.cuts.max(key, c.read[i])
+		}
+		last = max(last, held, c.read[i])
+	}
+	if last == 0 {
+		return time.Time{}, nil
+	}
+	return fromMicros(int64(last)), nil
+}
+
+func (s *Store) raiseCut(ctx context.Context, key string, cut uint64) error {
+	v, err := s.run(ctx, cutRaiseScript, []string{key}, cut, s.cutKept(key))
+	if err != nil {
+		return err
+	}
+	_, err = okNumber(v)
+	return err
+}
+
+// cutKept is for how many ms a cut is kept: those of tenants and everyone, which are few, for ever.
+func (s *Store) cutKept(key string) int64 {
+	rest := strings.TrimPrefix(key, s.names.prefix)
+	if strings.HasPrefix(rest, ":{u-") || strings.HasPrefix(rest, ":{n-") {
+		return endsKept
+	}
+	return 0
+}
+
+// claim notes that a sign-in, and the person, may have a session in the user's slot, before there
+// is one. It returns the cut of the person. One of a sign-in has ended it for ever.
+func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) (cuts, error) {
+	keys := []string{s.names.person(who.Issuer, who.User)}
+	if who.Name != "" {
+		keys = append(keys, s.names.namedSignIn(who.Issuer, who.Name))
+	}
+	owner := user.base
+	var sealed [2][]byte
+	for i, key := range keys {
+		var err error
+		if sealed[i], err = s.reasons.seal(key, sealedOwner, appendText(appendText(nil, who.Tenant.String()), who.User.String())); err != nil {
+			return cuts{}, err
+		}
+	}
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		var calls []*call
+		for i, key := range keys {
+			calls = append(calls, claimScript.call(ctx, eval, []string{key}, owner, sealed[i], endsKept))
+		}
+		return calls
+	})
+	if err != nil {
+		return cuts{}, failed(err)
+	}
+	var of cuts
+	for i, key := range keys {
+		r := newReply([]any{answers[i]}, 1)
+		read, _ := r.number()
+		if r.err != nil {
+			return cuts{}, r.err
+		}
+		of.add(key, read)
+	}
+	if who.Name == "" {
+		return of, nil
+	}
+	ended, err := s.holdCuts(ctx, cuts{of.keys[1:], of.read[1:]})
+	if err != nil {
+		return cuts{}, err
+	}
+	if !ended.IsZero() {
+		return cuts{}, session.ErrSignedOut
+	}
+	return cuts{of.keys[:1], of.read[:1]}, nil
+}
+
+// cutAll makes a cut and returns those in whose slots it has to be made as well.
+func (s *Store) cutAll(ctx context.Context, key string) ([]session.Ref, error) {
+	w, err := s.timely(ctx, cutScript, []string{key}, endsKept)
+	if err != nil {
+		return nil, err
+	}
+	list, err := members(w.answer)
+	if err != nil {
+		return nil, err
+	}
+	cut, ok := uint64(0), false
+	if len(list) > 0 {
+		cut, ok = parseNumber(list[0])
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: a cut", session.ErrCorrupt)
+	}
+	s.memory.cuts.max(key, cut)
+	var owners []session.Ref
+	for _, sealed := range list[1:] {
+		owner, err := s.openOwner(key, sealed)
+		if err != nil {
+			return nil, err
+		}
+		owners = append(owners, owner)
+	}
+	return owners, w.short
+}
+
+func (s *Store) openOwner(key, sealed string) (session.Ref, error) {
+	plain, err := s.reasons.open(key, sealedOwner, []byte(sealed))
+	if err != nil {
+		return session.Ref{}, err
+	}
+	d := decoder{rest: plain}
+	t, err := tenant.Parse(d.text())
+	if err != nil {
+		return session.Ref{}, fmt.Errorf("%w: %v", session.ErrCorrupt, err)
+	}
+	u, err := session.ParseUserID(d.text())
+	if err != nil || d.err != nil || len(d.rest) > 0 {
+		return session.Ref{}, fmt.Errorf("%w: the owner of a sign-in", session.ErrCorrupt)
+	}
+	return session.Ref{Tenant: t, User: u}, nil
+}
+
+// EndSignIn implements [session.Store]. The sign-in is ended before anybody is asked where it has
+// sessions: one that is adopted meanwhile has noted that before, and finds that it has ended.
+func (s *Store) EndSignIn(ctx context.Context, issuer, name string) error {
+	const op = "end sign-in"
+	if issuer == "" || name == "" {
+		return wrap(op, fmt.Errorf("%w: a provider's session without issuer or name", session.ErrInvalid))
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	owners, err := s.cutAll(ctx, s.names.namedSignIn(issuer, name))
+	if err != nil {
+		return wrap(op, err)
+	}
+	for _, owner := range owners {
+		if err := s.endSignInOf(ctx, owner, issuer, name); err != nil {
+			return wrap(op, err)
+		}
+	}
+	return nil
+}
+
+// endSignInOf ends a sign-in in one slot, and then the session that it is linked to, which moves
+// no more.
+func (s *Store) endSignInOf(ctx context.Context, owner session.Ref, issuer, name string) error {
+	user := s.names.user(owner.Tenant, owner.User)
+	link := user.signIn(issuer, name)
+	w, err := s.write(ctx, signInEndScript, []string{link}, endsKept)
+	if err != nil {
+		return err
+	}
+	s.memory.links.max(link, linkedNamed)
+	s.memory.ended.max(link, uint64(time.Now().UnixMicro())) // whatever the time, a named one stays ended
+	r := newReply(w.answer, 2)
+	r.must()
+	member, linked := r.text()
+	if r.err != nil || w.short != nil {
+		return firstOf(r.err, w.short)
+	}
+	if !linked {
+		return nil
+	}
+	keys := user.member(member)
+	by, err := s.sealActor(ctx, user.events)
+	if err != nil {
+		return err
+	}
+	return s.revokeMember(ctx, user, keys, by)
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RevokePerson implements [session.Store]. See EndSignIn.
+func (s *Store) RevokePerson(ctx context.Context, issuer string, u session.UserID) error {
+	const op = "revoke person"
+	switch {
+	case issuer == "":
+		return wrap(op, fmt.Errorf("%w: no issuer", session.ErrInvalid))
+	case u.IsZero():
+		return wrap(op, fmt.Errorf("%w: no user", session.ErrInvalidID))
+	}
+	bounded, cancel := s.within(ctx)
+	defer cancel()
+	owners, err := s.cutAll(bounded, s.names.person(issuer, u))
+	if err != nil {
+		return wrap(op, err)
+	}
+	var problem error
+	for _, owner := range owners { // each for itself: one that cannot be reached keeps no other alive
+		if err := s.RevokeUser(ctx, owner.Tenant, owner.User); err != nil {
+			problem = err
+		}
+	}
+	return problem
+}

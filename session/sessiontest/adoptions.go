@@ -1,0 +1,431 @@
+package sessiontest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+func adoptions() []scene {
+	return []scene{
+		{name: "a sign-in at a provider finds one session, also after a refresh there", play: adoptFinds},
+		{name: "first requests of one sign-in at the same time make one session", play: adoptAtOnce},
+		{name: "the same name of another issuer, user or tenant is another sign-in", play: adoptIsolated},
+		{name: "a token from ahead of the store's clock is refused, also for a live session", play: adoptAhead},
+		{name: "the newest token says the roles, and of two of one second both have to", play: adoptRoles},
+		{name: "the roles of tokens that race are those of the newest", play: adoptRolesRace},
+		{name: "a sign-in is adopted within the limit, and what it evicts stays out", play: adoptLimits},
+		{name: "a sign-in is adopted in an active tenant only", play: adoptTenants},
+		{name: "a sign-in finds its session after a rotation", play: adoptRotated},
+		{name: "a user who acts as another is found as they are, and not changed", play: adoptActing},
+		{name: "an adoption that is not whole is refused", play: adoptInvalid},
+		{name: "an adoption is an event, which says where a revocation holds no longer than a token", play: adoptEvents},
+		{name: "a tenant is added once, and never over a status", play: addTenant},
+	}
+}
+
+// provider is one of the three kinds of identity provider.
+type provider struct {
+	kind         string
+	named, timed bool
+}
+
+var providers = []provider{
+	{"names its sessions", true, true},
+	{"names its sessions and not the time", true, false},
+	{"says when the user signed in", false, true},
+	{"says neither", false, false},
+}
+
+const issuer = "https://id.example"
+
+// token is one that the provider issues at a time, to alice of acme who signed in there earlier.
+func (p provider) token(name string, signedIn, issued time.Time) session.Stranger {
+	who := session.Stranger{Issuer: issuer, Tenant: acme, User: alice, IssuedAt: issued, ExpiresAt: issued.Add(time.Hour)}
+	if p.named {
+		who.Name = name
+	}
+	if p.timed {
+		who.AuthTime = signedIn
+	}
+	return who
+}
+
+// adoption is what a Manager asks a store for.
+func adoption(who session.Stranger) session.Adoption {
+	s := draft(who.Tenant, who.User)
+	if who.RolesNamed {
+		s.Roles = session.MustRoles(who.Roles...)
+	}
+	s.AuthTime = who.SignIn()
+	s.Provider = session.NewProvider(session.ProviderClaims{Issuer: who.Issuer, ACR: who.ACR, IssuedAt: who.IssuedAt, NamesRoles: who.RolesNamed, Machine: who.Machine})
+	return session.Adoption{Stranger: who, Session: s, Create: session.CreateOptions{Lifetime: time.Hour}}
+}
+
+// now is the store's clock.
+func (k *kit) now() time.Time {
+	k.Helper()
+	s := k.create(globex, session.MustParseUserID("clock"))
+	k.ok("Revoke", k.Store.Revoke(k.ctx, s.Ref()))
+	return s.CreatedAt
+}
+
+func (k *kit) tryAdopt(who session.Stranger) (session.Session, error) {
+	s, err := k.Store.Adopt(k.ctx, adoption(who))
+	return s, leaked(s, err)
+}
+
+// adopted is the session of a stranger who must be let in.
+func (k *kit) adopted(what string, who session.Stranger) session.Session {
+	k.Helper()
+	s, err := k.tryAdopt(who)
+	if err != nil {
+		k.Fatalf("%s: Adopt: %v", what, err)
+	}
+	if s.Tenant != who.Tenant || s.User != who.User || s.Provider.Claims().Issuer != who.Issuer || s.ID.IsZero() {
+		k.Fatalf("%s: Adopt returned %+v for %v", what, s, who.User)
+	}
+	return s
+}
+
+// notAdopted fails the test when a stranger is let in or refused otherwise than by want.
+func (k *kit) notAdopted(what string, who session.Stranger, want error) {
+	k.Helper()
+	s, err := k.tryAdopt(who)
+	if !errors.Is(err, want) {
+		k.Errorf("%s: Adopt: got %v, %v, want %v", what, s.ID, err, want)
+	}
+	if errors.Is(err, session.ErrUnavailable) != errors.Is(want, session.ErrUnavailable) {
+		k.Errorf("%s: Adopt: %v is an outage where it must not be, or the other way round", what, err)
+	}
+}
+
+func adoptFinds(k *kit) {
+	now := k.now()
+	signedIn := now.Add(-time.Hour)
+	for i, p := range providers {
+		who := p.token(fmt.Sprint("found-", i), signedIn, now.Add(-time.Minute))
+		who.User = session.MustParseUserID(fmt.Sprint("user-", i))
+		first := k.adopted(p.kind, who)
+		if s := k.live(p.kind, first.Ref()); s.Provider.Claims().Issuer != issuer || !s.AuthTime.Equal(who.SignIn()) {
+			k.Errorf("%s: Load of an adopted session: %+v", p.kind, s)
+		}
+		again := k.adopted(p.kind+", the same token", who)
+		k.same(p.kind+", the same token", again, first)
+		who.IssuedAt = now
+		refreshed := k.adopted(p.kind+", refreshed", who)
+		if refreshed.ID != first.ID || !refreshed.ExpiresAt.Equal(first.ExpiresAt) || !refreshed.CreatedAt.Equal(first.CreatedAt) {
+			k.Errorf("%s: a refresh at the provider made another session", p.kind)
+		}
+		sessions, err := k.Store.List(k.ctx, who.Tenant, who.User)
+		k.ok("List", err)
+		if len(sessions) != 1 {
+			k.Errorf("%s: %d sessions are listed, want 1", p.kind, len(sessions))
+		}
+	}
+}
+
+func adoptAtOnce(k *kit) {
+	now := k.now()
+	for round := range k.rounds(10, 200) {
+		for i, p := range providers {
+			who := p.token("at-once", now.Add(-time.Hour), now.Add(-time.Minute))
+			who.User = session.MustParseUserID(fmt.Sprint("once-", i, "-", round))
+			ids := make([]session.ID, 12)
+			var fs []func()
+			for i := range ids {
+				fs = append(fs, func() {
+					s, err := k.tryAdopt(who)
+					if err != nil {
+						k.Errorf("%s: Adopt: %v", p.kind, err)
+					}
+					ids[i] = s.ID
+				})
+			}
+			together(fs...)
+			sessions, err := k.Store.List(k.ctx, who.Tenant, who.User)
+			k.ok("List", err)
+			if len(sessions) != 1 || slices.ContainsFunc(ids, func(id session.ID) bool { return id != ids[0] }) {
+				k.Fatalf("%s: 12 first requests left %d sessions and had %v", p.kind, len(sessions), ids)
+			}
+		}
+	}
+}
+
+func adoptIsolated(k *kit) {
+	now := k.now()
+	ours := providers[0].token("name", now.Add(-time.Hour), now)
+	s := k.adopted("ours", ours)
+	for what, change := range map[string]func(*session.Stranger){
+		"issuer":            func(w *session.Stranger) { w.Issuer = "https://other.example" },
+		"name":              func(w *session.Stranger) { w.Name = "NAME" },
+		"no name":           func(w *session.Stranger) { w.Name = "" },
+		"user":              func(w *session.Stranger) { w.User = bob },
+		"tenant":            func(w *session.Stranger) { w.Tenant = globex },
+		"joined":            func(w *session.Stranger) { w.Issuer, w.Name = w.Issuer+"n", w.Name[1:] },
+		"a name of no text": func(w *session.Stranger) { w.Name = "\x00\xff" },
+	} {
+		theirs := ours
+		change(&theirs)
+		other := k.adopted(what, theirs)
+		if other.ID == s.ID {
+			k.Errorf("another %s has the same session", what)
+		}
+		k.ok("Revoke", k.Store.Revoke(k.ctx, other.Ref()))
+		if theirs.Name != "" {
+			k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, theirs.Issuer, theirs.Name+"x"))
+		}
+		if theirs.Issuer != ours.Issuer {
+			k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, theirs.Issuer, theirs.Name))
+		}
+		k.same(what, k.adopted("ours after another "+what, ours), s)
+	}
+}
+
+func adoptAhead(k *kit) {
+	for _, p := range providers {
+		now := k.now()
+		k.notAdopted(p.kind+", issued ahead", p.token("ahead", now, now.Add(time.Minute)), session.ErrIssuedAhead)
+		s := k.adopted(p.kind, p.token("ahead", now.Add(-time.Hour), now))
+		k.notAdopted(p.kind+", live, issued ahead", p.token("ahead", now.Add(-time.Hour), now.Add(time.Minute)), session.ErrIssuedAhead)
+		if p.timed {
+			k.notAdopted(p.kind+", signed in ahead", p.token("ahead", now.Add(time.Minute), now), session.ErrIssuedAhead)
+		}
+		k.adopted(p.kind+", within the skew", p.token("ahead", now.Add(-time.Hour), now.Add(session.MaxSkew-time.Second)))
+		k.live(p.kind, s.Ref())
+	}
+}
+
+func adoptRoles(k *kit) {
+	now := k.now().Truncate(time.Second)
+	at := func(seconds int, roles ...string) session.Stranger {
+		who := providers[0].token("roles", now.Add(-time.Hour), now.Add(time.Duration(seconds)*time.Second))
+		who.Roles, who.RolesNamed = roles, true
+		return who
+	}
+	for _, step := range []struct {
+		what string
+		who  session.Stranger
+		want []string
+	}{
+		{"first", at(-100, "viewer"), []string{"viewer"}},
+		{"newer", at(-90, "admin", "viewer"), []string{"admin", "viewer"}},
+		{"older", at(-100, "owner"), []string{"admin", "viewer"}},
+		{"same second, other roles", at(-90, "owner", "viewer"), []string{"viewer"}},
+		{"same second, as before", at(-90, "admin", "viewer"), []string{"viewer"}},
+		{"newer with none", at(-80), []string{}},
+		{"older with some", at(-90, "admin", "viewer"), []string{}},
+		{"newer", at(-70, "editor"), []string{"editor"}},
+	} {
+		s := k.adopted(step.what, step.who)
+		if !slices.Equal(s.Roles.Names(), step.want) {
+			k.Errorf("%s: roles %v, want %v", step.what, s.Roles.Names(), step.want)
+		}
+		k.same(step.what+", loaded", k.live(step.what, s.Ref()), s)
+	}
+	// Where the service is the authority, tokens say nothing of roles.
+	who := providers[0].token("service", now.Add(-time.Hour), now.Add(-time.Minute))
+	s := k.adopted("the service's", who)
+	s.Roles = session.MustRoles("granted")
+	s, err := k.Store.Update(k.ctx, s)
+	k.ok("Update", err)
+	who.IssuedAt = now
+	if s = k.adopted("the service's, refreshed", who); !s.Roles.Has("granted") {
+		k.Error("a token that names no roles took them")
+	}
+}
+
+func adoptRolesRace(k *kit) {
+	now := k.now()
+	for round := range k.rounds(10, 200) {
+		var fs []func()
+		for i := range 8 {
+			who := providers[0].token(fmt.Sprint("race-", round), now.Add(-time.Hour), now.Add(time.Duration(i-20)*time.Second))
+			who.Roles, who.RolesNamed = []string{fmt.Sprint("role-", i)}, true
+			fs = append(fs, func() {
+				if _, err := k.tryAdopt(who); err != nil && !errors.Is(err, session.ErrUnavailable) {
+					k.Errorf("Adopt: %v", err)
+				}
+			})
+		}
+		together(fs...)
+		last := providers[0].token(fmt.Sprint("race-", round), now.Add(-time.Hour), now.Add(-13*time.Second))
+		last.Roles, last.RolesNamed = []string{"role-7"}, true
+		if s := k.adopted("after the race", last); !slices.Equal(s.Roles.Names(), []string{"role-7"}) {
+			k.Fatalf("roles %v after the race, want those of the newest token", s.Roles.Names())
+		}
+	}
+}
+
+func adoptLimits(k *kit) {
+	now := k.now()
+	limited := func(name string, policy session.LimitPolicy) (session.Session, error) {
+		a := adoption(providers[0].token(name, now.Add(-time.Hour), now))
+		a.Create.Limit = session.SessionLimit{Sessions: 2, Policy: policy}
+		s, err := k.Store.Adopt(k.ctx, a)
+		return s, leaked(s, err)
+	}
+	one, err := limited("one", session.EvictOldest)
+	k.ok("Adopt", err)
+	k.pass(10 * time.Millisecond)
+	two, err := limited("two", session.EvictOldest)
+	k.ok("Adopt", err)
+	_, err = limited("three", session.RejectNew)
+	k.refused("Adopt at the limit", err, session.ErrTooManySessions)
+	k.live("one", one.Ref())
+	k.pass(10 * time.Millisecond)
+	three, err := limited("three", session.EvictOldest)
+	k.ok("Adopt", err)
+	k.dead("evicted", one.Ref())
+	k.notAdopted("evicted, refreshed at the provider", providers[0].token("one", now.Add(-time.Hour), now.Add(time.Second)), session.ErrSignedOut)
+	k.live("two", two.Ref())
+	k.live("three", three.Ref())
+	again, err := limited("two", session.RejectNew)
+	k.ok("Adopt of a session that is there", err)
+	k.same("two", again, two)
+}
+
+func adoptTenants(k *kit) {
+	now := k.now()
+	who := providers[0].token("tenant", now.Add(-time.Hour), now)
+	elsewhere := who
+	elsewhere.Tenant = tenant.MustParse("nowhere")
+	k.notAdopted("unknown", elsewhere, tenant.ErrUnknown)
+	k.setStatus(acme, tenant.Suspended)
+	k.notAdopted("suspended, never seen", who, tenant.ErrSuspended)
+	k.setStatus(acme, tenant.Active)
+	s := k.adopted("active", who)
+	k.setStatus(acme, tenant.Suspended)
+	k.notAdopted("suspended, with a session", who, tenant.ErrSuspended)
+	k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, "other"))
+	k.setStatus(acme, tenant.Active)
+	k.same("active again", k.adopted("active again", who), s)
+	k.setStatus(acme, tenant.Suspended)
+	k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, "tenant"))
+	k.setStatus(acme, tenant.Active)
+	k.notAdopted("ended while suspended", who, session.ErrSignedOut)
+	k.dead("ended while suspended", s.Ref())
+}
+
+func adoptRotated(k *kit) {
+	for _, p := range providers {
+		now := k.now()
+		who := p.token("rotated", now.Add(-time.Hour), now)
+		who.User = session.MustParseUserID(fmt.Sprint("rotated-", len(p.kind)))
+		s := k.adopted(p.kind, who)
+		for range 2 {
+			moved, err := k.Store.Rotate(k.ctx, s.Ref(), next(s), digest(1))
+			k.ok("Rotate", err)
+			k.dead(p.kind+", rotated", s.Ref())
+			if found := k.adopted(p.kind+", after a rotation", who); found.ID != moved.ID {
+				k.Errorf("%s: the sign-in finds another session than that which it was moved to", p.kind)
+			}
+			s = moved
+		}
+		k.ok("Revoke", k.Store.Revoke(k.ctx, s.Ref()))
+		k.notAdopted(p.kind+", rotated and revoked", who, session.ErrSignedOut)
+	}
+}
+
+func adoptActing(k *kit) {
+	now := k.now()
+	who := providers[0].token("acting", now.Add(-time.Hour), now.Add(-time.Minute))
+	who.Roles, who.RolesNamed = []string{"admin"}, true
+	s := k.adopted("before", who)
+	acting, err := session.NewActing(bob, "a ticket")
+	k.ok("NewActing", err)
+	s.Acting = acting
+	s, err = k.Store.Update(k.ctx, s)
+	k.ok("Update", err)
+	who.IssuedAt, who.Roles = now, nil
+	found := k.adopted("acting", who)
+	k.same("acting", found, s)
+}
+
+func adoptInvalid(k *kit) {
+	now := k.now()
+	good := adoption(providers[0].token("valid", now.Add(-time.Hour), now))
+	for what, change := range map[string]func(*session.Adoption){
+		"no issuer":      func(a *session.Adoption) { a.Stranger.Issuer = "" },
+		"no iat":         func(a *session.Adoption) { a.Stranger.IssuedAt = time.Time{} },
+		"another user":   func(a *session.Adoption) { a.Session.User = bob },
+		"another tenant": func(a *session.Adoption) { a.Session.Tenant = globex },
+		"no id":          func(a *session.Adoption) { a.Session.ID = session.ID{} },
+		"another issuer": func(a *session.Adoption) {
+			a.Session.Provider = session.NewProvider(session.ProviderClaims{Issuer: "https://other.example", IssuedAt: now})
+		},
+		"another iat": func(a *session.Adoption) {
+			a.Session.Provider = session.NewProvider(session.ProviderClaims{Issuer: issuer, IssuedAt: now.Add(time.Second)})
+		},
+		"an end":          func(a *session.Adoption) { a.Session.Provider = a.Session.Provider.From(now) },
+		"no lifetime":     func(a *session.Adoption) { a.Create.Lifetime = 0 },
+		"no idle timeout": func(a *session.Adoption) { a.Session.IdleTimeout = 0 },
+		"a refresh token": func(a *session.Adoption) { a.Create.Refresh = digest(1) },
+		"half a limit":    func(a *session.Adoption) { a.Create.Limit.Sessions = 3 },
+	} {
+		bad := good
+		change(&bad)
+		s, err := k.Store.Adopt(k.ctx, bad)
+		if err = leaked(s, err); !errors.Is(err, session.ErrInvalid) && !errors.Is(err, session.ErrInvalidID) {
+			k.Errorf("%s: Adopt: %v", what, err)
+		}
+	}
+	k.refused("EndSignIn", k.Store.EndSignIn(k.ctx, "", "x"), session.ErrInvalid)
+	k.refused("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, ""), session.ErrInvalid)
+	k.refused("RevokePerson", k.Store.RevokePerson(k.ctx, "", alice), session.ErrInvalid)
+	k.refused("RevokePerson", k.Store.RevokePerson(k.ctx, issuer, session.UserID{}), session.ErrInvalidID)
+	k.refused("Block", k.Store.Block(k.ctx, tenant.ID{}, alice), session.ErrInvalidID)
+	k.refused("Unblock", k.Store.Unblock(k.ctx, acme, session.UserID{}), session.ErrInvalidID)
+	k.refused("AddTenant", k.Store.AddTenant(k.ctx, tenant.ID{}), session.ErrInvalidID)
+	k.adopted("whole", good.Stranger)
+}
+
+func adoptEvents(k *kit) {
+	now := k.now()
+	for i, p := range providers {
+		who := p.token("events", now.Add(-time.Hour), now.Add(-time.Minute))
+		who.User = session.MustParseUserID(fmt.Sprint("events-", i))
+		s := k.adopted(p.kind, who)
+		k.adopted(p.kind+", again", who)
+		who.IssuedAt = now
+		k.adopted(p.kind+", refreshed", who)
+		k.ok("Block", k.Store.Block(k.ctx, who.Tenant, who.User))
+		k.notAdopted(p.kind+", blocked", who, session.ErrBlocked)
+		k.ok("Unblock", k.Store.Unblock(k.ctx, who.Tenant, who.User))
+		kind := session.EventAdopted
+		if !p.named && !p.timed {
+			kind = session.EventAdoptedUntimed
+		}
+		id := s.ID.Fingerprint()
+		k.sameEvents(p.kind, k.happened(who.Tenant, who.User), []session.Event{
+			{Kind: kind, Session: id}, {Kind: session.EventRefreshed, Session: id},
+			{Kind: session.EventBlocked}, {Kind: session.EventUnblocked},
+		})
+	}
+}
+
+// A service that asks its own directory of tenants adds them at first sight. That must never
+// undo a suspension.
+func addTenant(k *kit) {
+	for round := range k.rounds(10, 200) {
+		fresh := tenant.MustParse(fmt.Sprint("fresh-", round))
+		together(
+			func() { k.ok("AddTenant", k.Store.AddTenant(k.ctx, fresh)) },
+			func() { k.ok("AddTenant", k.Store.AddTenant(k.ctx, fresh)) },
+			func() { k.setStatus(fresh, tenant.Suspended) },
+		)
+		k.ok("AddTenant", k.Store.AddTenant(k.ctx, fresh))
+		if status, err := k.Store.TenantStatus(k.ctx, fresh); status != tenant.Suspended || err != nil {
+			k.Fatalf("TenantStatus = %v, %v after a suspension", status, err)
+		}
+	}
+	added := tenant.MustParse("added")
+	k.ok("AddTenant", k.Store.AddTenant(k.ctx, added))
+	s := k.create(added, alice)
+	k.ok("AddTenant", k.Store.AddTenant(k.ctx, added))
+	k.live("in a tenant that was added twice", s.Ref())
+}
