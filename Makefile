@@ -41,10 +41,10 @@ quick: ## the tests of the root module and the examples, without the race detect
 unit: ## every module's tests, with the race detector
 	@scripts/unit.sh $(MODULES)
 
-# Without the race detector, under which make test runs the same tests with smaller numbers:
-# here many bounds are of time.
-soak: setup ## the long proofs, about half an hour
+# Without the race detector first, since many bounds are of time; then every test with it.
+soak: setup ## the long proofs, about an hour
 	@for m in $(MODULES); do (cd $$m && REEVE_SOAK=1 go test -timeout 60m ./...); done
+	@for m in $(MODULES); do (cd $$m && go test -race -timeout 60m ./...); done
 
 bench: ## benchmarks, with allocations
 	@for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchmem ./...); done

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Runs every module's tests with the race detector. Under it tests that only compute repeat
-# less (testneed.Scale), so the packages that have such tests run once more without it, in
-# full. What failed is told once more at the end, since the output is long.
+# Runs every module's tests. The root module and the examples run with the race detector. Under
+# it tests that only compute repeat less (testneed.Scale), so the packages that have such tests
+# run once more without it, in full. Integration mostly waits for servers: it runs in full
+# without the detector, and what has many goroutines of ours in it once more with it; make soak
+# has all of it with it. What failed is told once more at the end, since the output is long.
 #
 # Usage: scripts/unit.sh module…
 set -euo pipefail
@@ -18,12 +20,18 @@ run() {
   (cd "$module" && go test "$@") 2>&1 | tee -a "$log" || failed=1
 }
 
+concurrent='^(TestCacheConformance|TestReplayConformance|TestDecisionsDuringPublicationsAreEachOnePolicys|TestOpenStreamsEndWithWhatLetThemIn|TestNoFloodRefusesAnotherTenantOrIsAllowedMore|TestSealKeysRotateUnderLoadWithoutALostSession|TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem|TestRevocationReaches.*|TestCacheCost|TestNothingIsAllowedByAnOlderState)$'
+
 for module in "$@"; do
   case $module in
   .)
     run . -race -timeout 20m ./...
     mapfile -t scaled < <(grep -rl --include='*_test.go' 'testneed\.Scale(' authz middleware session tenant internal | xargs -n1 dirname | sort -u)
     run . -timeout 20m "${scaled[@]/#/./}"
+    ;;
+  integration)
+    run integration -timeout 20m ./...
+    run integration -race -timeout 20m -run "$concurrent" .
     ;;
   *) run "$module" -race -timeout 20m ./... ;;
   esac
