@@ -296,12 +296,19 @@ func TestStoreLeavesNoKeyBehind(t *testing.T) {
 	if _, err := f.store.Refresh(t.Context(), reused.Ref(), step); !errors.Is(err, session.ErrRefreshReused) {
 		t.Fatalf("Refresh: %v", err)
 	}
+	// When the user was revoked is known for longer than any session: no older sign-in at a provider
+	// is adopted.
+	if d := ttl(userKey(key, "n")); d < session.EndsKept-time.Minute || d > session.EndsKept {
+		t.Errorf("the time of a revocation is kept for %v, want %v", d, session.EndsKept)
+	}
 	for deadline := time.Now().Add(testwait.Limit); ; time.Sleep(20 * time.Millisecond) {
 		keys, err := f.raw.Keys(t.Context(), "*:{u-*").Result()
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys = slices.DeleteFunc(keys, func(k string) bool { return k == userKey(key, "e") || k == userKey(key, "l") || k == userKey(key, "q") })
+		keys = slices.DeleteFunc(keys, func(k string) bool {
+			return k == userKey(key, "e") || k == userKey(key, "l") || k == userKey(key, "q") || k == userKey(key, "n")
+		})
 		if len(keys) == 0 {
 			break
 		}
