@@ -16,6 +16,7 @@ import (
 type Caller struct {
 	session    session.Session
 	thumbprint string // of the key that the request was proved with
+	adopted    bool   // whether the session is that of another provider's token
 	exchange   Exchange
 	env        environment
 	guard      *Guard
@@ -25,7 +26,7 @@ type Caller struct {
 
 // begin makes c the caller of a request, before it is decided what they may do.
 func (c *Caller) begin(g *Guard, x Exchange, r *http.Request, route string, who *middleware.Identity) {
-	c.guard, c.exchange, c.session, c.thumbprint = g, x, who.Session, who.Thumbprint()
+	c.guard, c.exchange, c.session, c.thumbprint, c.adopted = g, x, who.Session, who.Thumbprint(), who.Adopted
 	c.env.begin(r, x, who.Session)
 	c.life.begin(c, who.Token.ExpiresAt(), policy.Request{
 		Tenant: c.Tenant(), Action: routeAction(r.Method), Object: policy.Route(route), Env: &c.env,

@@ -26,7 +26,9 @@ type Config struct {
 	Tokens middleware.Verifier
 
 	// Sessions loads the session that a token names. Required: a [session.Manager]. It,
-	// not the token, says which roles the caller has.
+	// not the token, says which roles the caller has. Tokens of an issuer with
+	// [token.Issuer].Foreign name none: for these it is a [middleware.Adopter] too, as a
+	// session.Manager is.
 	Sessions middleware.Loader
 
 	// Policy decides. Required: a [policy.Engine], or another [Decider]. A route without a

@@ -32,6 +32,10 @@ func RequireMaxAge(maxAge time.Duration) echo.MiddlewareFunc { return echoRequir
 // method when the session's AMR has none of the given ones: see [AMR], also for when it panics.
 func RequireAMR(methods ...string) echo.MiddlewareFunc { return echoRequire(AMR(methods...)) }
 
+// RequireACR returns middleware for one route that asks the user to sign in again when their
+// identity provider has said none of the values: see [ACR], also for when it panics.
+func RequireACR(values ...string) echo.MiddlewareFunc { return echoRequire(ACR(values...)) }
+
 // RequireDPoP returns middleware for one route or group that lets only callers through who came
 // with a sender-constrained token and its proof (RFC 9449): see [BoundToken].
 func RequireDPoP() echo.MiddlewareFunc { return echoRequire(BoundToken()) }

@@ -255,6 +255,7 @@ func (g *Guard) observe(ctx context.Context, e Event, caller *Caller) {
 		return
 	}
 	e.by(caller.session.Ref(), caller.session.Actors)
+	e.Adopted = caller.adopted
 	e.Status = caller.status(e.Err)
 	g.observer(ctx, e)
 }

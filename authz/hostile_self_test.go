@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,12 +24,14 @@ import (
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // defect breaks a service, by its config or around its handler, and says which rows must
 // find that.
 type defect struct {
 	config  func(c *authz.Config)
+	issuer  func(i *token.Issuer) // the entry of the provider
 	handler func(next http.Handler) http.Handler
 	rows    []int
 }
@@ -59,7 +63,7 @@ var defects = map[string]defect{
 			}
 			return last.Load(), nil
 		})
-	}, rows: []int{12, 14, 16, 17, 18, 19, 21, 22, 24, 25, 31, 32, 33, 36, 38, 39, 41, 42, 43, 49, 51, 54, 56, 58, 59, 60, 62, 63, 66, 68, 71, 72, 73, 74, 75, 76, 77, 79, 81, 104}},
+	}, rows: []int{12, 14, 16, 17, 18, 19, 21, 22, 24, 25, 31, 32, 33, 36, 38, 39, 41, 42, 43, 49, 51, 54, 56, 58, 59, 60, 62, 63, 66, 68, 71, 72, 73, 74, 75, 76, 77, 79, 81, 104, 105, 106, 108, 111}},
 	"a challenge that is missing": {config: answering(func(_ http.ResponseWriter, p *middleware.Problem, _ error) {
 		p.Challenge.Sent = false
 	}), rows: []int{1, 3, 16}},
@@ -71,17 +75,17 @@ var defects = map[string]defect{
 	}), rows: []int{1, 86}},
 	"an outage that signs out": {config: func(c *authz.Config) {
 		store := c.Sessions
-		c.Sessions = loaderFunc(func(ctx context.Context, ref session.Ref) (session.Session, error) {
+		c.Sessions = decorated{loaderFunc(func(ctx context.Context, ref session.Ref) (session.Session, error) {
 			s, err := store.Load(ctx, ref)
 			if errors.Is(err, session.ErrUnavailable) || errors.Is(err, session.ErrCorrupt) {
 				err = session.ErrNotFound
 			}
 			return s, err
-		})
+		}), adopterOf(store)}
 	}, rows: []int{84, 85, 86}},
 	"a cache that forgets no session": {config: func(c *authz.Config) {
 		store, cache := c.Sessions, map[session.Ref]session.Session{}
-		c.Sessions = loaderFunc(func(ctx context.Context, ref session.Ref) (session.Session, error) {
+		c.Sessions = decorated{loaderFunc(func(ctx context.Context, ref session.Ref) (session.Session, error) {
 			if s, ok := cache[ref]; ok {
 				return s, nil
 			}
@@ -90,8 +94,53 @@ var defects = map[string]defect{
 				cache[ref] = s
 			}
 			return s, err
-		})
+		}), adopterOf(store)}
 	}, rows: []int{82}},
+	"a provider of which any token will do": {issuer: func(i *token.Issuer) {
+		i.Foreign.Kind = map[string]string{"tid": "acme"}
+	}, rows: []int{105}},
+	"a provider whose clients are one": {issuer: func(i *token.Issuer) {
+		i.Foreign.AudienceClaim, i.Audience = "tid", "acme"
+	}, rows: []int{106}},
+	"a tenant that is folded": {config: func(c *authz.Config) {
+		store := c.Sessions
+		c.Sessions = decorated{store, adopterFunc(func(ctx context.Context, who session.Stranger) (session.Session, error) {
+			asked := who.Tenant
+			who.Tenant = tenant.MustParse(strings.ToLower(asked.String()))
+			s, err := adopterOf(store).Adopt(ctx, who)
+			s.Tenant = asked
+			return s, err
+		})}
+	}, rows: []int{107}},
+	"a verifier that asks whom a token names": {config: func(c *authz.Config) {
+		strict := c.Tokens
+		c.Tokens = verifierFunc(func(ctx context.Context, raw string) (*token.Verified, error) {
+			if parts := strings.Split(raw, "."); len(parts) == 3 {
+				payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
+				var claims struct{ Iss string }
+				_ = json.Unmarshal(payload, &claims)
+				if strings.HasPrefix(claims.Iss, "http://127.0.0.1:") {
+					if res, err := http.Get(claims.Iss); err == nil {
+						res.Body.Close()
+					}
+				}
+			}
+			return strict.Verify(ctx, raw)
+		})
+	}, rows: []int{109}},
+	"a sign-in that is adopted for ever": {config: func(c *authz.Config) {
+		store, known := c.Sessions, map[string]session.Session{}
+		c.Sessions = decorated{store, adopterFunc(func(ctx context.Context, who session.Stranger) (session.Session, error) {
+			if s, ok := known[who.Name]; ok {
+				return s, nil
+			}
+			s, err := adopterOf(store).Adopt(ctx, who)
+			if err == nil {
+				known[who.Name] = s
+			}
+			return s, err
+		})}
+	}, rows: []int{110}},
 	"a tenant that nobody confirms": {config: func(c *authz.Config) { c.Tenant = nil }, rows: []int{53, 98}},
 	"a list of paths in a header": {handler: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -168,6 +217,20 @@ var defects = map[string]defect{
 	}), rows: []int{93}},
 }
 
+// decorated is a session.Manager of which a test has changed something.
+type decorated struct {
+	middleware.Loader
+	middleware.Adopter
+}
+
+type adopterFunc func(ctx context.Context, who session.Stranger) (session.Session, error)
+
+func (f adopterFunc) Adopt(ctx context.Context, who session.Stranger) (session.Session, error) {
+	return f(ctx, who)
+}
+
+func adopterOf(sessions middleware.Loader) middleware.Adopter { return sessions.(middleware.Adopter) }
+
 const brokenEnv = "REEVE_TEST_BROKEN_SERVICES"
 
 // TestHostileOfABrokenService is run by TestHostileFindsWhatItIsFor in a process of its
@@ -183,7 +246,11 @@ func TestHostileOfABrokenService(t *testing.T) {
 			if d.config != nil {
 				options = append(options, d.config)
 			}
-			_, service, o := hostileWorld(t, token.EdDSA, session.NewPrivateKey(key), options...)
+			edit := func(*token.Issuer) {}
+			if d.issuer != nil {
+				edit = d.issuer
+			}
+			_, service, o := hostileWorldOf(t, token.EdDSA, session.NewPrivateKey(key), edit, options...)
 			if d.handler != nil {
 				service.Handler = d.handler(service.Handler)
 			}

@@ -111,6 +111,12 @@ func TestHostile(t *testing.T) {
 // hostileWorld is a service that has all the suite asks about.
 func hostileWorld(t *testing.T, alg token.Algorithm, key session.SecretKey, options ...option) (*world, authztest.Service, authztest.Options) {
 	t.Helper()
+	return hostileWorldOf(t, alg, key, func(*token.Issuer) {}, options...)
+}
+
+// hostileWorldOf is that with an edited entry of its identity provider.
+func hostileWorldOf(t *testing.T, alg token.Algorithm, key session.SecretKey, edit func(*token.Issuer), options ...option) (*world, authztest.Service, authztest.Options) {
+	t.Helper()
 	sign := func(issuer, kid string, alg token.Algorithm, key session.SecretKey) *token.Signer {
 		s, err := token.NewSigner(token.SignerConfig{Issuer: issuer, Audience: "api", KeyID: kid, Algorithm: alg, Key: key, Lifetime: 10 * time.Minute})
 		if err != nil {
@@ -121,8 +127,13 @@ func hostileWorld(t *testing.T, alg token.Algorithm, key session.SecretKey, opti
 	_, private, _ := ed25519.GenerateKey(rand.Reader)
 	peerKey := session.NewPrivateKey(private)
 	signer, peer := sign("https://issuer.test", "k1", alg, key), sign("https://peer.test", "p1", token.EdDSA, peerKey)
+	idp := newProvider(t, named)
+	idp.name, idp.template = "https://login.test/acme/v2.0", "https://login.test/{tenant}/v2.0"
+	idp.issuer.Name, idp.issuer.Foreign.Tenant = idp.template, "tid"
+	idp.claims = map[string]any{"tid": "acme"}
+	edit(&idp.issuer)
 	trust := func(c *authz.Config) {
-		verifier, err := token.NewVerifier(signer.Issuer(), peer.Issuer())
+		verifier, err := token.NewVerifier(signer.Issuer(), peer.Issuer(), idp.issuer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,6 +154,14 @@ func hostileWorld(t *testing.T, alg token.Algorithm, key session.SecretKey, opti
 			},
 		}, authztest.Options{
 			Key: key, Peer: &authztest.Peer{Issuer: "https://peer.test", KeyID: "p1", Key: peerKey},
+			Provider: &authztest.Provider{
+				Key: session.NewPrivateKey(idp.key), Token: func() string { return idp.token(idp.signIn("viewer")) },
+				Others: []map[string]string{
+					{"kind": `"id"`}, {"kind": `""`}, {"kind": ""}, {"kind": `["access"]`}, {"header:typ": `"logout+jwt"`}, {"header:typ": `"dpop+jwt"`}, {"nonce": `"n"`, "kind": `"id"`},
+				},
+				Tenant: "tid", Template: idp.template, Remembered: true,
+				Revoke: func(bearer string) { w.revokeCaller(bearer) },
+			},
 			Public: "/public", Forbidden: "PUT /notes/1", Cookie: cookie, TenantHeader: "X-Tenant",
 			Revoke: func(bearer string) {
 				if err := w.manager.Revoke(t.Context(), refs[bearer]); err != nil {

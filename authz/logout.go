@@ -23,6 +23,11 @@ type Revoker interface {
 	End(ctx context.Context, ref session.Ref) (live bool, err error)
 	RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error
 	List(ctx context.Context, t tenant.ID, u session.UserID) ([]session.Session, error)
+
+	// EndSignIn and RevokePerson are about what Manager.Adopt has made or would make: the
+	// issuer's session of a name, and all of the issuer's user.
+	EndSignIn(ctx context.Context, issuer, name string) error
+	RevokePerson(ctx context.Context, issuer string, u session.UserID, tenants ...tenant.ID) error
 }
 
 // LogoutConfig says whose logout tokens end which sessions. Three fields are required.
@@ -37,7 +42,9 @@ type LogoutConfig struct {
 	// Replay of a redisstore.Store, otherwise a memstore.Replay.
 	Replay token.ReplayStore
 
-	// Tenants returns every tenant whose users an issuer signs in. It is asked for an issuer
+	// Tenants returns every tenant whose users an issuer signs in. An issuer with
+	// [token.Issuer].Foreign does not need it: the store knows where its users were adopted, and
+	// it is for sessions of Manager.Create that they have beside those. It is asked for an issuer
 	// without a Tenant, whose logout tokens name none either, as those of no provider do: one
 	// realm of Keycloak, or one Auth0 with organizations, for all customers. For a service
 	// with one such issuer it is the list of its tenants. None is an error, and an error is an
@@ -46,12 +53,13 @@ type LogoutConfig struct {
 
 	// Find returns the sessions that belong to the issuer's session of a logout token, for
 	// an issuer that names sessions by ids of its own: those for which the service has
-	// noted the Issuer and SessionName of l when it signed the user in. None means that the
+	// noted the Issuer and IssuerSessionID of l when it signed the user in. None means that the
 	// sid is not known. Each must be of the token's tenant and of its user, as far as it names
 	// them. One that is no longer live may have moved to another id, which Rotate, StepUp,
 	// SwitchTenant and Impersonate do, so all sessions of its user end then: a service that
 	// notes the new id with each move ends no more than it has to. An error is an outage. It
-	// is asked only for tokens with a sid. Default: nil, no sid is known.
+	// is asked only for tokens with a sid. Default: nil, no sid is known. Sessions of
+	// Manager.Adopt are found without it.
 	Find func(ctx context.Context, l *token.LogoutToken) ([]session.Ref, error)
 
 	// MaxVerifications is how many logout tokens are verified at once, on the terms of the

@@ -18,6 +18,9 @@ func (cfg LogoutConfig) end(ctx context.Context, l *token.LogoutToken) error {
 	if err != nil {
 		return err
 	}
+	if issuer, name, _, foreign := l.Stranger(); foreign {
+		return cfg.endForeign(ctx, l, issuer, name, refs)
+	}
 	if len(refs) > 0 {
 		return cfg.endFound(ctx, l, refs)
 	}
@@ -32,6 +35,43 @@ func (cfg LogoutConfig) end(ctx context.Context, l *token.LogoutToken) error {
 		return cfg.endUser(ctx, tenants, l.User())
 	}
 	return cfg.endOwn(ctx, l, tenants)
+}
+
+// endForeign ends what a token of an issuer with Foreign names: the sign-in, also where none of
+// its tokens has been seen here, or everything of the user; and what Find has found beside it.
+func (cfg LogoutConfig) endForeign(ctx context.Context, l *token.LogoutToken, issuer, name string, refs []session.Ref) error {
+	var errs []error
+	if len(refs) > 0 {
+		errs = append(errs, cfg.endFound(ctx, l, refs))
+	}
+	switch {
+	case name != "":
+		if err := cfg.Sessions.EndSignIn(ctx, issuer, name); err != nil {
+			errs = append(errs, unavailable("sessions", err))
+		}
+	case !l.User().IsZero():
+		errs = append(errs, cfg.endPerson(ctx, l, issuer))
+	case len(refs) == 0:
+		return fmt.Errorf("%w: the issuer's access tokens name no session, and there is no sub that is a user id", token.ErrInvalid)
+	}
+	return errors.Join(errs...)
+}
+
+// endPerson ends every session of an issuer's user, in the tenants where they were adopted, and
+// in those that are known beside these.
+func (cfg LogoutConfig) endPerson(ctx context.Context, l *token.LogoutToken, issuer string) error {
+	var errs []error
+	if err := cfg.Sessions.RevokePerson(ctx, issuer, l.User()); err != nil {
+		errs = append(errs, unavailable("sessions", err))
+	}
+	if !l.Tenant().IsZero() || cfg.Tenants != nil {
+		tenants, err := cfg.tenants(ctx, l)
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		errs = append(errs, cfg.endUser(ctx, tenants, l.User()))
+	}
+	return errors.Join(errs...)
 }
 
 // find asks Find, and refuses what it returns when the token cannot mean it.

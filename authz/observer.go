@@ -15,7 +15,7 @@ import (
 type DecisionKind uint8
 
 // A request has one decision about its route, one for each [RequireMaxAge] and
-// [RequireAMR] about how the caller signed in, and one about each object its handler asks
+// [RequireAMR] and [RequireACR] about how the caller signed in, and one about each object its handler asks
 // for. A stream that is cut off reports a final StreamDecision: see [Stream].
 const (
 	RouteDecision DecisionKind = iota + 1
@@ -45,10 +45,15 @@ type Event struct {
 	// Tenant and User are the caller's, and Session is the digest of the session's id. Of a
 	// request that was refused although its token is genuine, to a session that is no more or
 	// under another tenant's name, they are those of the token. They are zero for an anonymous
-	// caller.
+	// caller. Session is "" too where no session was adopted for a token of another provider.
 	Tenant  tenant.ID
 	User    session.UserID
 	Session string
+
+	// Adopted says that the caller's token is another identity provider's, and that their session
+	// was found by the sign-in there or made at its first token. Which of the two, the Observer of
+	// the session.Manager is told.
+	Adopted bool
 
 	// Actors are those who act as User, the current one first, and none where nobody does. Of
 	// a request that was refused before its session was loaded, nothing is known of them.
@@ -72,8 +77,12 @@ type Event struct {
 
 // by says whose session the event is about, and who acts by it, unless ref names none.
 func (e *Event) by(ref session.Ref, actors session.Actors) {
+	if ref.User.IsZero() {
+		return
+	}
+	e.Tenant, e.User, e.Actors = ref.Tenant, ref.User, actors
 	if !ref.ID.IsZero() {
-		e.Tenant, e.User, e.Session, e.Actors = ref.Tenant, ref.User, ref.ID.Fingerprint(), actors
+		e.Session = ref.ID.Fingerprint()
 	}
 }
 
@@ -91,6 +100,9 @@ func (e Event) LogValue() slog.Value {
 		slog.String("object", e.Object),
 		slog.String("revision", e.Decision.Revision),
 		slog.Int64("us", e.Elapsed.Microseconds()),
+	}
+	if e.Adopted {
+		attrs = append(attrs, slog.Bool("adopted", true))
 	}
 	attrs = append(attrs, e.actors()...)
 	if len(e.Decision.Reasons) > 0 {

@@ -23,7 +23,11 @@ func (c *Caller) own(err error) error {
 		return fmt.Errorf("%w: %w", middleware.ErrInvalidCredential, err)
 	case errors.Is(err, ErrTokenExpired), errors.Is(err, middleware.ErrInvalidCredential):
 		return err
-	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrUnknownKey):
+	case middleware.IsOutage(err):
+		return err
+	case errors.Is(err, session.ErrBlocked): // some other user, whom the caller has named
+		return fmt.Errorf("%w: %v", middleware.ErrForbidden, err)
+	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrUnknownKey), errors.Is(err, session.ErrSignedOut), errors.Is(err, session.ErrIssuedAhead):
 		return fmt.Errorf("%w: %w", middleware.ErrInvalidValue, err)
 	}
 	return err

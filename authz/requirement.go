@@ -10,7 +10,7 @@ import (
 
 // Requirement is what a route asks of its requests beside a rule: it returns nil for a request
 // that may go on, with the writer to go on with, and otherwise an error to answer. Doors make
-// middleware of it: [RequireMaxAge], [RequireAMR], [RequireDPoP], [Stream] and [SameOrigin] for
+// middleware of it: [RequireMaxAge], [RequireAMR], [RequireACR], [RequireDPoP], [Stream] and [SameOrigin] for
 // Echo, and those of package httpauthz for net/http.
 type Requirement func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, error)
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/reevehq/reeve/middleware"
@@ -13,10 +14,14 @@ import (
 // clockSkew is how far ahead the clock may be that noted when the user signed in.
 const clockSkew = time.Minute
 
+// maxACR is how long one value of [ACR] may be, in bytes.
+const maxACR = 255
+
 // MaxAge returns the [Requirement] that the user signed in no longer ago than maxAge, as before
 // a payment or a change of password. The refusal is the challenge of RFC 9470: 401 with
 // error="insufficient_user_authentication" and max_age. What counts is the session's AuthTime; a
-// zero one, and one more than a minute in the future, is too old.
+// zero one, and one more than a minute in the future, is too old. It is zero for the session of a
+// provider whose tokens do not say when the user signed in.
 //
 // maxAge is in whole seconds. Like Echo's own middleware it panics on a config that cannot
 // be meant: less than a second.
@@ -43,6 +48,29 @@ func AMR(methods ...string) Requirement {
 	refusal := &middleware.StepUpError{Methods: methods}
 	return signInRequirement(refusal, func(s session.Session) bool {
 		return slices.ContainsFunc(methods, s.AMR.Has)
+	})
+}
+
+// ACR returns the [Requirement] that the user signed in at their identity provider by one of its
+// classes: ACR("phr") where that is the acr claim by which the provider says that a second factor
+// was used. It is the acr of the newest token of the session, where the issuer's Foreign.ACR says
+// where it stands; a session that no provider has made has none. The refusal is the challenge of
+// RFC 9470: 401 with error="insufficient_user_authentication", and the values as acr_values,
+// which the client hands to the provider. It panics without a value, and on one that cannot stand
+// in a challenge.
+func ACR(values ...string) Requirement {
+	for _, value := range values {
+		if value == "" || len(value) > maxACR || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+			panic(fmt.Sprintf("authz: ACR: %q is not printable ASCII without spaces, quotes and backslashes", value))
+		}
+	}
+	if len(values) == 0 {
+		panic("authz: ACR: no value")
+	}
+	values = slices.Clone(values)
+	refusal := &middleware.StepUpError{ACR: values}
+	return signInRequirement(refusal, func(s session.Session) bool {
+		return slices.Contains(values, s.Provider.Claims().ACR)
 	})
 }
 

@@ -83,6 +83,7 @@ type world struct {
 	engine  *policy.Engine
 	reached atomic.Int64 // requests that a handler saw
 	events  []authz.Event
+	caller  *authz.Caller // of the last request to /me
 }
 
 type option func(*authz.Config)
@@ -140,6 +141,7 @@ func (w *world) routes() {
 	w.echo.GET("/me", func(c echo.Context) error {
 		w.reached.Add(1)
 		caller, _ := authz.FromContext(c.Request().Context())
+		w.caller = caller
 		return c.String(http.StatusOK, caller.Tenant().String()+"/"+caller.User().String()+"\n")
 	})
 	note := func(c echo.Context) (authz.Object, error) {
@@ -231,6 +233,17 @@ func (s *countingStore) Load(ctx context.Context, ref session.Ref) (session.Sess
 		return *other, nil
 	}
 	return s.Store.Load(ctx, ref)
+}
+
+func (s *countingStore) Adopt(ctx context.Context, a session.Adoption) (session.Session, error) {
+	s.calls.Add(1)
+	if err := s.fail.Load(); err != nil {
+		return session.Session{}, *err
+	}
+	if other := s.swap.Load(); other != nil {
+		return *other, nil
+	}
+	return s.Store.Adopt(ctx, a)
 }
 
 var errDown = errors.Join(session.ErrUnavailable, errors.New("dial tcp: refused, password=hunter2"))

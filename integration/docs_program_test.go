@@ -37,6 +37,7 @@ import (
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/session/token/introspect"
 	"github.com/reevehq/reeve/session/token/jwks"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -53,6 +54,7 @@ var (
 	_ httpauthz.Mux
 	_ filepolicy.Stats
 	_ cachestore.Stats
+	_ introspect.Config
 	_ jwks.Config
 	_ policytest.Case
 	_ = fmt.Sprint

@@ -1,10 +1,18 @@
 package integration_test
 
 import (
-	"crypto/ed25519"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"io/fs"
+	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testneed"
@@ -20,8 +29,6 @@ import (
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
-	"github.com/reevehq/reeve/session/token"
-	"github.com/reevehq/reeve/tenant"
 )
 
 // TestTranscriptsPrintWhatThePagesSay runs the commands of each transcript against the
@@ -99,8 +106,8 @@ func readmeProgram(t *testing.T) string {
 	return readme.blocks[i].text
 }
 
-// TestReadmeProgram builds and runs the README's program with Redis, an issuer of its own
-// and the standard policy.
+// TestReadmeProgram builds and runs the README's program with Redis, a provider whose tokens have
+// the shape of Keycloak's, and the standard policy.
 func TestReadmeProgram(t *testing.T) {
 	source := readmeProgram(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -110,19 +117,8 @@ func TestReadmeProgram(t *testing.T) {
 	addr := listener.Addr().String()
 	listener.Close()
 	redis := redisserver.Start(t).URL()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := token.NewSigner(token.SignerConfig{Issuer: "https://id.example.com", Audience: "billing", KeyID: "k1", Algorithm: token.EdDSA, Key: session.NewPrivateKey(key)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	jwks, err := signer.JWKS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string]string{"main.go": strings.Replace(source, "127.0.0.1:8080", addr, 1), "jwks.json": string(jwks)}
+	idp := newKeycloak(t)
+	files := map[string]string{"main.go": strings.Replace(source, "127.0.0.1:8080", addr, 1)}
 	for name, f := range policyFiles("") {
 		files["policies/"+name] = string(f.Data)
 	}
@@ -136,7 +132,7 @@ func TestReadmeProgram(t *testing.T) {
 	goIn(t, dir, "build", "-o", bin, ".")
 	cmd := exec.Command(bin)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "REDIS_URL="+redis)
+	cmd.Env = append(os.Environ(), "REDIS_URL="+redis, "ISSUER="+idp.URL)
 	for n, name := range []string{"NAME_KEY", "SEAL_KEY", "REFRESH_KEY"} {
 		cmd.Env = append(cmd.Env, name+"="+base64.StdEncoding.EncodeToString(secretKey(byte(n)).Bytes()))
 	}
@@ -166,24 +162,102 @@ func TestReadmeProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sessions.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
-		t.Fatal(err)
-	}
-	s, _, err := sessions.Create(t.Context(), session.SignIn{Tenant: acme, User: alice})
-	if err != nil {
-		t.Fatal(err)
-	}
-	access, err := signer.Sign(s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := idp.signIn("f:6f3a:bob")
+	old := first.token("acme")
 	q.want(401, "GET", "/me", "", "")
-	if a := q.want(200, "GET", "/me", access.Reveal(), ""); a.body != "hello\n" {
+	if a := q.want(200, "GET", "/me", old, ""); a.body != "hello\n" {
 		t.Errorf("it says %q", a.body)
 	}
-	q.want(404, "GET", "/nowhere", access.Reveal(), "")
-	if err := sessions.RevokeUser(t.Context(), acme, alice); err != nil {
+	q.want(404, "GET", "/nowhere", old, "")
+	q.want(401, "GET", "/me", first.token("globex"), "")
+	if err := sessions.RevokeUser(t.Context(), acme, session.MustParseUserID("f:6f3a:bob")); err != nil {
 		t.Fatal(err)
 	}
-	q.want(401, "GET", "/me", access.Reveal(), "")
+	q.want(401, "GET", "/me", old, "")
+	q.want(401, "GET", "/me", first.token("acme"), "") // refreshed at the provider
+	testwait.Until(t, "a new sign-in is let in", func() bool {
+		status := statusOf(t, "http://"+addr+"/me", idp.signIn("f:6f3a:bob").token("acme"))
+		if status != 200 && status != 503 {
+			t.Fatalf("a new sign-in is answered %d", status)
+		}
+		return status == 200
+	})
+	q.want(401, "GET", "/me", old, "")
+}
+
+// statusOf asks for a URL with a bearer token.
+func statusOf(t *testing.T, url, bearer string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+bearer)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+// keycloak is a provider that speaks as a realm of Keycloak does: metadata, keys, and access
+// tokens of that shape.
+type keycloak struct {
+	*httptest.Server
+	t   *testing.T
+	key *rsa.PrivateKey
+}
+
+func newKeycloak(t *testing.T) *keycloak {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux, encode := http.NewServeMux(), base64.RawURLEncoding.EncodeToString
+	k := &keycloak{httptest.NewServer(mux), t, key}
+	t.Cleanup(k.Close)
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, k.URL, k.URL+"/certs")
+	})
+	mux.HandleFunc("/certs", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","n":%q,"e":%q}]}`,
+			encode(key.N.Bytes()), encode(big.NewInt(int64(key.E)).Bytes()))
+	})
+	return k
+}
+
+// keycloakSession is one sign-in, of which the provider gives out tokens.
+type keycloakSession struct {
+	of        *keycloak
+	user, sid string
+	at        time.Time
+}
+
+func (k *keycloak) signIn(user string) keycloakSession {
+	// Tokens say the second: in the one of an end, nobody can tell which came first.
+	return keycloakSession{k, user, rand.Text(), time.Now().Add(time.Second)}
+}
+
+func (s keycloakSession) token(organization string) string {
+	s.of.t.Helper()
+	now, encode := time.Now(), base64.RawURLEncoding.EncodeToString
+	claims, err := json.Marshal(map[string]any{
+		"iss": s.of.URL, "typ": "Bearer", "aud": []string{"billing", "account"}, "azp": "spa", "sub": s.user, "sid": s.sid, "acr": "1", "jti": rand.Text(),
+		"iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "auth_time": s.at.Unix(), "organization": []string{organization},
+		"realm_access": map[string]any{"roles": []string{"offline_access"}}, "scope": "openid profile organization",
+	})
+	if err != nil {
+		s.of.t.Fatal(err)
+	}
+	text := encode([]byte(`{"alg":"RS256","typ":"JWT","kid":"k1"}`)) + "." + encode(claims)
+	sum := sha256.Sum256([]byte(text))
+	signature, err := rsa.SignPKCS1v15(nil, s.of.key, crypto.SHA256, sum[:])
+	if err != nil {
+		s.of.t.Fatal(err)
+	}
+	return text + "." + encode(signature)
 }

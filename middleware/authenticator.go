@@ -19,7 +19,9 @@ import (
 type Authenticator struct {
 	tokens   Verifier
 	cached   cachedVerifier // tokens again, nil where it remembers none
+	headers  headerVerifier // tokens again, nil where they come as bearer tokens alone
 	sessions Loader
+	adopter  Adopter // sessions again, nil where it adopts nobody
 	tenant   []Locator
 	cookie   string
 	dpop     *DPoP
@@ -82,7 +84,7 @@ func (a *Authenticator) Identify(w http.ResponseWriter, r *http.Request, match M
 		return identity, nil
 	}
 	nobody := Identity{Request: r, Refused: identity.Refused, Actors: identity.Actors}
-	if !found.cookie || IsOutage(err) {
+	if !found.cookie || IsOutage(err) || errors.Is(err, ErrMisused) {
 		return nobody, err
 	}
 	nobody.Ignored = err
@@ -91,11 +93,15 @@ func (a *Authenticator) Identify(w http.ResponseWriter, r *http.Request, match M
 
 // extract returns the credential of r, if it may be used with it.
 func (a *Authenticator) extract(r *http.Request) (credential, error) {
-	found, err := extract(r, a.cookie, a.dpop != nil)
+	var headers []string
+	if a.headers != nil {
+		headers = a.headers.Headers()
+	}
+	found, err := extract(r, a.cookie, a.dpop != nil, headers)
 	if err != nil {
 		return credential{}, err
 	}
-	if found.cookie {
+	if found.ambient() {
 		if err := CheckOrigin(r); err != nil && !a.cors.trusts(r) {
 			return credential{}, err
 		}
@@ -111,30 +117,23 @@ func (a *Authenticator) identify(x *exchange, found credential) (Identity, error
 	}
 	ctx := newDeadline(x.r.Context(), a.timeout)
 	defer ctx.end()
-	verified, err := a.verify(ctx, x.client(), found.raw)
+	verified, err := a.verify(ctx, x.client(), found)
 	if err != nil {
 		return Identity{}, asOutage(err)
 	}
 	if verified == nil {
 		return Identity{}, fmt.Errorf("%w: the verifier returned nothing", ErrUnavailable)
 	}
-	refused := Identity{Refused: verified.Ref()}
+	refused := Identity{Refused: named(verified)}
 	if verified, err = a.prove(ctx, x, found, verified); err != nil {
 		return refused, err
 	}
-	ref := verified.Ref()
-	refused.Refused = ref
-	if err := ref.Validate(); err != nil {
-		return refused, ended(err)
-	}
-	s, err := a.Load(ctx, ref)
+	refused.Refused = named(verified)
+	s, adopted, err := a.session(ctx, verified)
 	if err != nil {
-		return refused, ended(err)
+		return refused, err
 	}
-	if s.Ref() != ref {
-		return refused, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
-	}
-	refused.Actors = s.Actors
+	refused.Refused, refused.Actors = s.Ref(), s.Actors
 	if key := s.BoundKey(); key != "" && key != verified.Thumbprint() {
 		return refused, fmt.Errorf("%w: the session is bound to a key, and the token is not bound to it", token.ErrInvalid)
 	}
@@ -144,7 +143,36 @@ func (a *Authenticator) identify(x *exchange, found credential) (Identity, error
 	if err != nil {
 		return refused, err
 	}
-	return Identity{Request: x.r, Session: s, Token: verified}, nil
+	return Identity{Request: x.r, Session: s, Token: verified, Adopted: adopted}, nil
+}
+
+// named is whom a token names: a session, or a stranger's tenant and user.
+func named(verified *token.Verified) session.Ref {
+	if who, ok := verified.Stranger(); ok {
+		return session.Ref{Tenant: who.Tenant, User: who.User}
+	}
+	return verified.Ref()
+}
+
+// session returns the session of a token: that of a stranger is adopted, any other is loaded.
+func (a *Authenticator) session(ctx context.Context, verified *token.Verified) (s session.Session, adopted bool, err error) {
+	if who, ok := verified.Stranger(); ok {
+		if s, err = a.adopt(ctx, who); err != nil {
+			return session.Session{}, false, notAdopted(err)
+		}
+		return s, true, nil
+	}
+	ref := verified.Ref()
+	if err := ref.Validate(); err != nil {
+		return session.Session{}, false, ended(err)
+	}
+	if s, err = a.Load(ctx, ref); err != nil {
+		return session.Session{}, false, ended(err)
+	}
+	if s.Ref() != ref {
+		return session.Session{}, false, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
+	}
+	return s, false, nil
 }
 
 // ended classifies an error about the request's own session: there is no such session, or its

@@ -19,10 +19,13 @@ const maxTimeout = 30 * time.Second
 type AuthenticatorConfig struct {
 	// Tokens verifies tokens. Required: a [token.Verifier]. A Verifier that also has the
 	// method Cached of a token.Verifier is asked by it first: a token that is already cached
-	// needs no slot, so signed-in callers do not queue behind unknown tokens.
+	// needs no slot, so signed-in callers do not queue behind unknown tokens. One that has its
+	// methods Headers, VerifyHeader and CachedHeader is asked about tokens in headers of their
+	// own, and one without is not: whatever decorates a token.Verifier has all of its methods.
 	Tokens Verifier
 
-	// Sessions loads the session that a token names. Required: a [session.Manager].
+	// Sessions loads the session that a token names. Required: a [session.Manager]. Where Tokens
+	// trusts an issuer with token.Issuer.Foreign, it is an [Adopter] too.
 	Sessions Loader
 
 	// Tenant names places where a request says which tenant it is for. Each that says
@@ -93,6 +96,8 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 		limits: newLimits(cfg.MaxVerifications, cfg.MaxLoads, cfg.MaxTenantLoads),
 	}
 	a.cached, _ = cfg.Tokens.(cachedVerifier)
+	a.headers, _ = cfg.Tokens.(headerVerifier)
+	a.adopter, _ = cfg.Sessions.(Adopter)
 	return a, nil
 }
 
@@ -124,6 +129,11 @@ func (cfg AuthenticatorConfig) validate() error {
 	}
 	if isNil(cfg.Sessions) {
 		add("Sessions: required, for example session.NewManager(…)")
+	}
+	if tokens, ok := cfg.Tokens.(foreignVerifier); ok && !isNil(cfg.Tokens) && !isNil(cfg.Sessions) && tokens.HasForeign() {
+		if _, adopts := cfg.Sessions.(Adopter); !adopts {
+			add("Sessions: an issuer of Tokens has Foreign, and %T has no method Adopt, as a session.Manager has", cfg.Sessions)
+		}
 	}
 	for i, l := range cfg.Tenant {
 		if l == nil {

@@ -70,7 +70,7 @@ func (a *Authenticator) proveBound(ctx context.Context, x *exchange, raw string,
 	if err != nil {
 		return nil, err
 	}
-	if err := a.useProof(ctx, proved.Ref().Tenant, func() error { return a.dpop.once(ctx, x.w, proof, proof.Thumbprint()) }); err != nil {
+	if err := a.useProof(ctx, named(proved).Tenant, func() error { return a.dpop.once(ctx, x.w, proof, proof.Thumbprint()) }); err != nil {
 		return nil, err
 	}
 	return proved, nil

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 )
 
@@ -16,13 +17,14 @@ const DefaultTimeout = defaultTimeout
 func LimitVerifier(v Verifier, n int) Verifier {
 	a := &Authenticator{tokens: v, limits: newLimits(n, 1, 1)}
 	a.cached, _ = v.(cachedVerifier)
+	a.headers, _ = v.(headerVerifier)
 	return verifierOf{a}
 }
 
 type verifierOf struct{ a *Authenticator }
 
 func (v verifierOf) Verify(ctx context.Context, raw string) (*token.Verified, error) {
-	return v.a.verify(ctx, netip.Prefix{}, raw)
+	return v.a.verify(ctx, netip.Prefix{}, credential{raw: raw})
 }
 
 // LimitLoader loads within the limits of an Authenticator.
@@ -46,10 +48,17 @@ func Unvalidated(v Verifier, l Loader, d *DPoP) *Authenticator {
 }
 
 // Extract is extract without the scheme DPoP.
-func Extract(r *http.Request, cookie string) (Credential, error) { return extract(r, cookie, false) }
+func Extract(r *http.Request, cookie string, headers ...string) (Credential, error) {
+	return extract(r, cookie, false, headers)
+}
 
 // Credential is a credential.
 type Credential = credential
 
 // Challenge is that of an Authenticator with d.
 func (d *DPoP) Challenge(p Problem) Problem { return (&Authenticator{dpop: d}).Challenge(p) }
+
+// LimitAdopter adopts within the limits of an Authenticator.
+func LimitAdopter(adopter Adopter, n, each int, tracer Tracer) func(context.Context, session.Stranger) (session.Session, error) {
+	return (&Authenticator{adopter: adopter, tracer: tracer, limits: newLimits(1, n, each)}).adopt
+}

@@ -14,9 +14,15 @@ import (
 // caller is anonymous. It is a secret and redacts itself.
 type credential struct {
 	raw    string
-	dpop   bool // whether it came with the scheme DPoP, and so with a proof
-	cookie bool // whether it came as a cookie, which browsers send by themselves
+	dpop   bool   // whether it came with the scheme DPoP, and so with a proof
+	cookie bool   // whether it came as a cookie, which browsers send by themselves
+	header string // the header of an issuer's own that it came in, "" for none
 }
+
+// ambient reports whether a request that another site makes a browser send carries the
+// credential: a cookie does, and so does a header that a proxy adds to whatever comes with a
+// cookie of the proxy's own.
+func (c credential) ambient() bool { return c.cookie || c.header != "" }
 
 // IsZero reports whether the request carries no credential.
 func (c credential) IsZero() bool { return c.raw == "" }
@@ -28,6 +34,8 @@ func (c credential) String() string {
 		return "no credential"
 	case c.cookie:
 		return "cookie [redacted]"
+	case c.header != "":
+		return "header [redacted]"
 	case c.dpop:
 		return "dpop [redacted]"
 	}
@@ -47,19 +55,30 @@ func (c credential) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 // choosing among them is how a proxy and a service come to serve two different callers. The
 // query is never read for a token (RFC 9700 §4.3.2). Other authentication schemes are ignored,
 // except that a DPoP token beside a cookie is refused. The scheme DPoP (RFC 9449 §7.1) carries
-// a credential where dpop says so.
-func extract(r *http.Request, cookie string, dpop bool) (credential, error) {
+// a credential where dpop says so. Each of headers, which are those of issuers, may carry one
+// token too.
+func extract(r *http.Request, cookie string, dpop bool, headers []string) (credential, error) {
 	header, err := headerToken(r.Header["Authorization"])
 	if err != nil {
 		return credential{}, err
 	}
-	if !header.IsZero() && tokenInQuery(r) {
-		return credential{}, fmt.Errorf("%w: a token in the header and one in the query", ErrInvalidRequest)
+	own, err := ownHeaderToken(r, headers)
+	if err != nil {
+		return credential{}, err
+	}
+	if !header.IsZero() && !own.IsZero() {
+		return credential{}, fmt.Errorf("%w: a token in Authorization and one in %s", ErrInvalidRequest, own.header)
 	}
 	// A proxy in front may use a token that this service ignores, so it counts beside another.
-	ours := header
+	sent, ours := header, header
 	if header.dpop && !dpop {
 		ours = credential{}
+	}
+	if !own.IsZero() {
+		sent, ours = own, own
+	}
+	if !sent.IsZero() && tokenInQuery(r) {
+		return credential{}, fmt.Errorf("%w: a token in the header and one in the query", ErrInvalidRequest)
 	}
 	if cookie == "" {
 		return ours, nil
@@ -68,13 +87,33 @@ func extract(r *http.Request, cookie string, dpop bool) (credential, error) {
 	if err != nil {
 		return credential{}, err
 	}
-	if !header.IsZero() && value != "" {
+	if !sent.IsZero() && value != "" {
 		return credential{}, fmt.Errorf("%w: a token in the header and a cookie", ErrInvalidRequest)
 	}
 	if value != "" {
 		return credential{raw: value, cookie: true}, nil
 	}
 	return ours, nil
+}
+
+// ownHeaderToken returns the token of the one header of an issuer's own that has any. The
+// header is the token: no scheme stands before it.
+func ownHeaderToken(r *http.Request, names []string) (found credential, err error) {
+	for _, name := range names {
+		values := r.Header[name]
+		switch {
+		case len(values) == 0 || len(values) == 1 && values[0] == "":
+			continue
+		case len(values) > 1:
+			return credential{}, fmt.Errorf("%w: %d headers %s", ErrInvalidRequest, len(values), name)
+		case !found.IsZero():
+			return credential{}, fmt.Errorf("%w: a token in %s and one in %s", ErrInvalidRequest, found.header, name)
+		case len(values[0]) <= token.MaxLength && strings.ContainsAny(values[0], " \t,"):
+			return credential{}, fmt.Errorf("%w: %s has not exactly one token", ErrInvalidRequest, name)
+		}
+		found = credential{raw: values[0], header: name}
+	}
+	return found, nil
 }
 
 func headerToken(headers []string) (credential, error) {

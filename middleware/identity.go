@@ -31,6 +31,10 @@ type Identity struct {
 	Session session.Session
 	Token   *token.Verified
 
+	// Adopted says that the token is another identity provider's and names no session: Session
+	// was found by the sign-in there, or made at its first token.
+	Adopted bool
+
 	// Ignored is why a cookie was not believed. A bad cookie leaves its caller anonymous,
 	// because browsers send stale ones unasked; where a caller is needed, this is the
 	// reason to log.
@@ -38,8 +42,8 @@ type Identity struct {
 
 	// Refused is the session that a genuine token named although the request was refused or
 	// the token ignored: the session has ended, or the tenant or the proof did not match. It
-	// is zero for a token that is bound to a key without a proof of that key. It is for audit
-	// only; the caller is anonymous.
+	// is zero for a token that is bound to a key without a proof of that key. Of a stranger whose
+	// session was not adopted there is no ID. It is for audit only; the caller is anonymous.
 	Refused session.Ref
 
 	// Actors are those who act as the user of Refused, where the session was loaded before

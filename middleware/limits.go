@@ -65,20 +65,28 @@ type cachedVerifier interface {
 
 var _ cachedVerifier = (*token.Verifier)(nil)
 
+// headerVerifier is a Verifier of issuers whose tokens come in headers of their own, as a
+// [token.Verifier] is.
+type headerVerifier interface {
+	Headers() []string
+	VerifyHeader(ctx context.Context, name, raw string) (*token.Verified, error)
+	CachedHeader(name, raw string) (*token.Verified, bool)
+}
+
+var _ headerVerifier = (*token.Verifier)(nil)
+
 // verify verifies a token within the limits.
-func (a *Authenticator) verify(ctx context.Context, client netip.Prefix, raw string) (verified *token.Verified, err error) {
+func (a *Authenticator) verify(ctx context.Context, client netip.Prefix, found credential) (verified *token.Verified, err error) {
 	err = trace(ctx, a.tracer, StageVerify, func(ctx context.Context) error {
-		verified, err = a.verifyLimited(ctx, client, raw)
+		verified, err = a.verifyLimited(ctx, client, found)
 		return err
 	})
 	return verified, err
 }
 
-func (a *Authenticator) verifyLimited(ctx context.Context, client netip.Prefix, raw string) (*token.Verified, error) {
-	if a.cached != nil {
-		if verified, ok := a.cached.Cached(raw); ok {
-			return verified, nil
-		}
+func (a *Authenticator) verifyLimited(ctx context.Context, client netip.Prefix, found credential) (*token.Verified, error) {
+	if verified, ok := a.recall(found); ok {
+		return verified, nil
 	}
 	l := a.limits
 	slot, err := l.tokens.Acquire(ctx, client)
@@ -86,16 +94,30 @@ func (a *Authenticator) verifyLimited(ctx context.Context, client netip.Prefix, 
 		l.refused.Delay(ctx)
 		return nil, limited(err)
 	}
-	verified, err := a.verifyIn(ctx, raw, slot)
+	verified, err := a.verifyIn(ctx, found, slot)
 	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnavailable) {
 		l.refused.Delay(ctx)
 	}
 	return verified, err
 }
 
-func (a *Authenticator) verifyIn(ctx context.Context, raw string, slot *fairlimit.Slot) (*token.Verified, error) {
+// recall returns a token that is remembered from where it came.
+func (a *Authenticator) recall(found credential) (*token.Verified, bool) {
+	switch {
+	case found.header != "":
+		return a.headers.CachedHeader(found.header, found.raw)
+	case a.cached != nil:
+		return a.cached.Cached(found.raw)
+	}
+	return nil, false
+}
+
+func (a *Authenticator) verifyIn(ctx context.Context, found credential, slot *fairlimit.Slot) (*token.Verified, error) {
 	defer a.limits.tokens.Release(slot)
-	return a.tokens.Verify(ctx, raw)
+	if found.header != "" {
+		return a.headers.VerifyHeader(ctx, found.header, found.raw)
+	}
+	return a.tokens.Verify(ctx, found.raw)
 }
 
 // Load loads a session within the limits. It does not say what an error means for a request.

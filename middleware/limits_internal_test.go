@@ -23,7 +23,7 @@ func TestAFloodOfForgedTokensLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &Authenticator{tokens: forger{}, limits: newLimits(4, 1, 1)}
 		for i := range 20_000 {
-			if _, err := l.verify(context.Background(), netip.Prefix{}, fmt.Sprintf("tenant-%d", i)); !errors.Is(err, token.ErrInvalid) {
+			if _, err := l.verify(context.Background(), netip.Prefix{}, credential{raw: fmt.Sprintf("tenant-%d", i)}); !errors.Is(err, token.ErrInvalid) {
 				t.Fatal(err)
 			}
 		}

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// CheckOrigin returns nil when a request that carries a cookie was made by the site
-// itself or changes nothing, and otherwise an error wrapping [ErrCrossOrigin]. A request to
+// CheckOrigin returns nil when a request that carries a cookie, or a token in a header that a
+// proxy has added, was made by the site itself or changes nothing, and otherwise an error
+// wrapping [ErrCrossOrigin]. A request to
 // switch protocols changes something whatever its method is: no CORS stands between
 // another site's script and what it reads from a WebSocket (RFC 6455 §10.2).
 //

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,10 @@ type StepUpError struct {
 	// Methods are those of which one must have been used (RFC 8176 names: "otp", "hwk").
 	// They are sent as acr_values, the one parameter the RFC has for how a user signed in.
 	Methods []string
+
+	// ACR are the values of the identity provider of which one must be the session's, in its own
+	// words. They are sent as acr_values.
+	ACR []string
 }
 
 // Error implements error.
@@ -28,14 +33,14 @@ func (e *StepUpError) Error() string {
 func (e *StepUpError) Unwrap() error { return ErrInsufficientAuthentication }
 
 // parameters are those of the challenge that follow the error code. What they quote are a
-// number and names of [a-zA-Z0-9._-].
+// number, names of [a-zA-Z0-9._-] and printable ASCII without spaces, quotes and backslashes.
 func (e *StepUpError) parameters() string {
 	var s strings.Builder
 	if e.MaxAge > 0 {
 		s.WriteString(`, max_age="` + strconv.FormatInt(int64(e.MaxAge/time.Second), 10) + `"`)
 	}
-	if len(e.Methods) > 0 {
-		s.WriteString(`, acr_values="` + strings.Join(e.Methods, " ") + `"`)
+	if values := slices.Concat(e.Methods, e.ACR); len(values) > 0 {
+		s.WriteString(`, acr_values="` + strings.Join(values, " ") + `"`)
 	}
 	return s.String()
 }

@@ -55,6 +55,10 @@ type Options struct {
 	// able to sign for the first.
 	Peer *Peer
 
+	// Provider is an identity provider whose users the service lets in: an issuer with
+	// token.Issuer.Foreign.
+	Provider *Provider
+
 	// Public is a path that GET serves to anyone.
 	Public string
 
@@ -97,6 +101,33 @@ type Peer struct {
 	Key           session.SecretKey // as Options.Key
 }
 
+// Provider is an issuer with token.Issuer.Foreign, and the users that it signs in.
+type Provider struct {
+	Key session.SecretKey // as Options.Key
+
+	// Token returns a good token, signed with Key, of a user who has just signed in there and may
+	// make the request of Service. Each is of another sign-in.
+	Token func() string
+
+	// Others make a good token one of another kind that the provider signs with the same key, an
+	// ID token say: claims, and members of the header as "header:typ", with their JSON. The empty
+	// text leaves one out. At least one is required.
+	Others []map[string]string
+
+	// Tenant is the claim with the tenant, a text, or "" where tokens of the issuer name none.
+	Tenant string
+
+	// Template is the Name of the issuer where it has {tenant}, else "".
+	Template string
+
+	// Remembered says that tokens name the provider's session or when the user signed in, so that
+	// a revocation outlasts a refresh there.
+	Remembered bool
+
+	// Revoke ends the session of a token that Token returned.
+	Revoke func(token string)
+}
+
 // need is what a row cannot do without.
 type need uint
 
@@ -113,6 +144,10 @@ const (
 	aSuspend
 	anOutage
 	aCorruption
+	aProvider
+	aTenantOfTheProvider
+	aTemplate
+	aRevokeOfTheProvider
 	anotherSuite // cannot be shown from outside a service
 )
 
@@ -123,7 +158,9 @@ var needs = []struct {
 	{aKey, "Options.Key"}, {anRSAKey, "Options.Key to be of RSA"}, {anECKey, "Options.Key to be of ECDSA"},
 	{aPeer, "Options.Peer"}, {aPublicRoute, "Options.Public"}, {aForbiddenRoute, "Options.Forbidden"}, {aCookie, "Options.Cookie"},
 	{aTenantHeader, "Options.TenantHeader"}, {aRevoke, "Options.Revoke"}, {aSuspend, "Options.Suspend"},
-	{anOutage, "Options.Outage"}, {aCorruption, "Options.Corrupt"}, {anotherSuite, "Reeve's own tests: it cannot be shown from outside"},
+	{anOutage, "Options.Outage"}, {aCorruption, "Options.Corrupt"},
+	{aProvider, "Options.Provider"}, {aTenantOfTheProvider, "Options.Provider.Tenant"}, {aTemplate, "Options.Provider.Template"},
+	{aRevokeOfTheProvider, "Options.Provider.Revoke"}, {anotherSuite, "Reeve's own tests: it cannot be shown from outside"},
 }
 
 // row is one kind of attack. The numbers are fixed: reports and tests name them.
@@ -134,7 +171,7 @@ type row struct {
 	run   func(a *attack)
 }
 
-// Hostile attacks the service, one subtest for each of 104 rows. It returns the numbers of
+// Hostile attacks the service, one subtest for each of 111 rows. It returns the numbers of
 // those it could not run, with what each needs. It must not run in parallel with other
 // requests to the service.
 func Hostile(t *testing.T, s Service, o Options) (left map[int]string) {
@@ -143,6 +180,9 @@ func Hostile(t *testing.T, s Service, o Options) (left map[int]string) {
 		t.Fatal("authztest: Service: every field is required, and Path needs a letter")
 	}
 	a := newAttack(t, s, o)
+	if p := o.Provider; p != nil && (p.Key.IsZero() || p.Token == nil || len(p.Others) == 0) {
+		t.Fatal("authztest: Options.Provider: Key, Token and Others are required")
+	}
 	if a.good(); t.Failed() {
 		t.Fatal("authztest: the good token does not work, so no refusal means anything")
 	}
@@ -174,7 +214,7 @@ func Hostile(t *testing.T, s Service, o Options) (left map[int]string) {
 // rows returns all rows in the order of their numbers.
 func rows() []row {
 	var all []row
-	for _, part := range [][]row{credentialRows, structureRows, keyRows, issuerRows, claimRows, timeRows, sessionRows, pathRows, headerRows} {
+	for _, part := range [][]row{credentialRows, structureRows, keyRows, issuerRows, claimRows, timeRows, sessionRows, pathRows, headerRows, providerRows} {
 		all = append(all, part...)
 	}
 	return all
@@ -185,6 +225,10 @@ func (a *attack) missing(n need) string {
 	o := a.options
 	_, isRSA := o.Key.Signer().(*rsa.PrivateKey)
 	_, isEC := o.Key.Signer().(*ecdsa.PrivateKey)
+	var provider Provider
+	if o.Provider != nil {
+		provider = *o.Provider
+	}
 	var has need
 	for _, h := range []struct {
 		need
@@ -193,6 +237,7 @@ func (a *attack) missing(n need) string {
 		{aKey, !o.Key.IsZero()}, {anRSAKey, isRSA}, {anECKey, isEC}, {aPeer, o.Peer != nil},
 		{aPublicRoute, o.Public != ""}, {aForbiddenRoute, o.Forbidden != ""}, {aCookie, o.Cookie != ""}, {aTenantHeader, o.TenantHeader != ""},
 		{aRevoke, o.Revoke != nil}, {aSuspend, o.Suspend != nil}, {anOutage, o.Outage != nil}, {aCorruption, o.Corrupt != nil},
+		{aProvider, o.Provider != nil}, {aTenantOfTheProvider, provider.Tenant != ""}, {aTemplate, provider.Template != ""}, {aRevokeOfTheProvider, provider.Revoke != nil},
 	} {
 		if h.ok {
 			has |= h.need

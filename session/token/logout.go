@@ -108,6 +108,7 @@ type logout struct {
 	session                      session.ID
 	remember                     time.Duration
 	foreign                      bool // of an issuer with Foreign
+	namesSession                 bool // and its access tokens name the session too
 }
 
 func (l *LogoutToken) claims() *logout {

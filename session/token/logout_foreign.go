@@ -3,15 +3,18 @@ package token
 import "github.com/reevehq/reeve/session"
 
 // Stranger returns whom a logout token of an issuer with Foreign is about, in the issuer's own
-// words: its name for the session, or "", and the sub claim, or "". One of them is there. The
-// session is the Name of a [session.Stranger] of the issuer where its access tokens have that
-// name too. It is false for a token of every other issuer.
+// words: its name for the session, and the sub claim, "" for each that is not there. The name is
+// that of a [session.Stranger] of the issuer, so it is "" too where [Foreign].Session is empty:
+// then no session is known by it. It is false for a token of every other issuer.
 func (l *LogoutToken) Stranger() (issuer, name, subject string, ok bool) {
 	c := l.claims()
 	if !c.foreign {
 		return "", "", "", false
 	}
-	return c.issuer, c.sessionName, c.subject, true
+	if c.namesSession {
+		name = c.sessionName
+	}
+	return c.issuer, name, c.subject, true
 }
 
 // logoutUser returns the user that the sub claim of a logout token is. It is zero where the

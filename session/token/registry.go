@@ -26,6 +26,7 @@ type trusted struct {
 	headers   []string // in which tokens come, beside Authorization
 	longest   int      // the largest MaxLength
 	jku       bool     // one of them ignores it
+	foreign   bool     // one of them has Foreign
 }
 
 func newTrusted(issuers map[string]*Issuer) *trusted {
@@ -42,6 +43,7 @@ func newTrusted(issuers map[string]*Issuer) *trusted {
 			t.headers = append(t.headers, i.Header)
 		}
 		t.longest = max(t.longest, i.MaxLength)
+		t.foreign = t.foreign || i.Foreign != nil
 		t.jku = t.jku || i.Foreign != nil && i.Foreign.IgnoreJKU
 	}
 	return t

@@ -17,3 +17,11 @@ func (v *Verified) Stranger() (session.Stranger, bool) {
 	s.Roles, s.AMR = slices.Clone(s.Roles), slices.Clone(s.AMR)
 	return s, true
 }
+
+// HasForeign reports whether one of the trusted issuers has [Issuer.Foreign], so that whoever
+// loads sessions has to be able to adopt strangers. It says nothing of issuers that Resolve may
+// find.
+func (v *Verifier) HasForeign() bool {
+	t := v.issuers.load()
+	return t != nil && t.foreign
+}
