@@ -8,7 +8,7 @@ BIN := $(CURDIR)/.bin
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(BIN)/staticcheck-$(STATICCHECK_VERSION)
 
-.PHONY: help check test setup fmt vet staticcheck quick unit soak bench fuzz
+.PHONY: help check test setup fmt vet staticcheck quick unit soak bench fuzz interop
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -45,6 +45,9 @@ unit: ## every module's tests, with the race detector
 soak: setup ## the long proofs, about an hour
 	@for m in $(MODULES); do (cd $$m && REEVE_SOAK=1 go test -timeout 60m ./...); done
 	@for m in $(MODULES); do (cd $$m && go test -race -timeout 60m ./...); done
+
+interop: ## providers and a client of others, unmodified: node-oidc-provider, Ory Hydra, openid-client
+	@scripts/interop.sh
 
 bench: ## benchmarks, with allocations
 	@for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchmem ./...); done
