@@ -67,9 +67,11 @@ func TestAnythingButAnAnswerIsAnOutage(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"an error":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
 		"unauthorized": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) },
-		"a redirect":   func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example.com", 307) },
-		"no content":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
-		"too much":     func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(" ", 65<<10)) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example.com", http.StatusTemporaryRedirect)
+		},
+		"no content": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
+		"too much":   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(" ", 65<<10)) },
 	} {
 		got, err := client(t, answer).Ask(t.Context(), opaque)
 		if err == nil || got != nil || strings.Contains(err.Error(), opaque) || strings.Contains(err.Error(), "s3cret") {
