@@ -228,7 +228,7 @@ func TestNoInputToTheManagerMakesA500(t *testing.T) {
 	for i := range manager.NumMethod() {
 		method := manager.Method(i)
 		t.Run(method.Name, func(t *testing.T) {
-			h := &hostile{t: t, random: random}
+			h := &hostile{t: t, random: random, manager: w.manager}
 			seen := map[int]int{}
 			for range 150 {
 				for _, id := range []tenant.ID{acme, globex} { // some calls suspend them
@@ -281,8 +281,9 @@ func TestNoInputToTheManagerMakesA500(t *testing.T) {
 // hostile draws values. A type that it does not know fails the test: a new parameter of a
 // method is a new way in.
 type hostile struct {
-	t      *testing.T
-	random *rand.Rand
+	t       *testing.T
+	random  *rand.Rand
+	manager *session.Manager
 }
 
 func (h *hostile) value(ctx context.Context, of reflect.Type, own session.Session) reflect.Value {
@@ -332,6 +333,17 @@ func (h *hostile) value(ctx context.Context, of reflect.Type, own session.Sessio
 	case reflect.TypeFor[session.Actors]():
 		actors, _ := session.NewActors(session.Actor{User: alice, Reason: "ticket 7"})
 		return pick(session.Actors{}, actors)
+	case reflect.TypeFor[session.Successor]():
+		return pick(session.Successor{}, session.NewSuccessor(own.Ref()), session.NewSuccessor(session.Ref{}))
+	case reflect.TypeFor[session.Ticket]():
+		marks := session.TicketMarks{User: 1<<64 - 1, Tenant: 1, All: 1 << 53}
+		ticket, _ := h.manager.Begin(ctx, own.Tenant, own.User)
+		return pick(session.Ticket{}, ticket, session.NewTicket(own.Tenant, own.User, marks), session.NewTicket(nowhere, alice, marks))
+	case reflect.TypeFor[session.UserChange]():
+		roles := h.value(ctx, reflect.TypeFor[session.Roles](), own).Interface().(session.Roles)
+		attributes := h.value(ctx, reflect.TypeFor[session.Attributes](), own).Interface().(session.Attributes)
+		return pick(session.UserChange{}, session.UserChange{Roles: &roles}, session.UserChange{Attributes: &attributes},
+			session.UserChange{Roles: &roles, Attributes: &attributes})
 	case reflect.TypeFor[[]session.ID]():
 		return pick([]session.ID(nil), []session.ID{own.ID}, []session.ID{{}, own.ID}, slices.Repeat([]session.ID{session.NewID()}, 1000))
 	case reflect.TypeFor[session.Acting]():

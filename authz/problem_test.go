@@ -54,6 +54,7 @@ var exported = map[string]error{
 	"session.ErrNotFound":                      session.ErrNotFound,
 	"session.ErrRefreshInvalid":                session.ErrRefreshInvalid,
 	"session.ErrRefreshReused":                 session.ErrRefreshReused,
+	"session.ErrStale":                         session.ErrStale,
 	"session.ErrTooManySessions":               session.ErrTooManySessions,
 	"session.ErrImpersonating":                 session.ErrImpersonating,
 	"session.ErrUnavailable":                   session.ErrUnavailable,

@@ -113,6 +113,21 @@ func TestNothingOlderCountsAfterARestartFromASnapshot(t *testing.T) {
 		}, never, session.ErrNotFound, false, true},
 		{"a session that was ended", func(store session.Store, s, _ session.Session) error { return store.Revoke(ctx, s.Ref()) },
 			never, session.ErrNotFound, false, true},
+		{"a user whose roles were removed", func(store session.Store, s, _ session.Session) error {
+			return store.UpdateUser(ctx, s.Tenant, s.User, session.UserChange{Roles: &session.Roles{}})
+		}, without, session.ErrNotFound, true, false},
+		{"a user who was made stale", func(store session.Store, s, _ session.Session) error {
+			return store.Stale(ctx, s.Tenant, s.User)
+		}, func(s session.Session) bool { return s.Stale }, session.ErrNotFound, true, false},
+		{"a tenant that was made stale", func(store session.Store, s, _ session.Session) error {
+			return store.Stale(ctx, s.Tenant, session.UserID{})
+		}, func(s session.Session) bool { return s.Stale }, session.ErrNotFound, true, false},
+		{"a session that was replaced, in its grace", func(store session.Store, s, _ session.Session) error {
+			next := s
+			next.ID = session.NewID()
+			_, err := store.RotateWithGrace(ctx, s.Ref(), next, digest("rotated"), session.MaxRotateGrace)
+			return err
+		}, func(s session.Session) bool { return !s.MovedTo.IsZero() }, session.ErrNotFound, true, true},
 		{"another session that was kept", func(store session.Store, _, other session.Session) error {
 			return store.RevokeOthers(ctx, other.Ref())
 		}, never, session.ErrNotFound, true, false},

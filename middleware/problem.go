@@ -140,6 +140,7 @@ var table = []struct {
 	{tenant.ErrInvalidID, invalidValue},
 	{ErrForbidden, forbidden},
 	{session.ErrConflict, conflict},
+	{session.ErrStale, conflict},
 	{session.ErrExists, conflict},
 	{session.ErrTooManySessions, tooManySessions},
 	{session.ErrImpersonating, forbidden},

@@ -47,7 +47,21 @@ type Adoption struct {
 	// Roles, AMR and AuthTime are what the stranger's token says.
 	Session Session
 
+	// Create has no Refresh. Its Ticket counts where a session is made.
 	Create CreateOptions
+
+	// Granted says that the roles and attributes of a session that is made are those of
+	// [Config].Grants, which goes with a Ticket: the store makes none without, which is [ErrStale].
+	Granted bool
+}
+
+// CheckTicket returns [ErrStale] where no session may be made without a ticket, and there is none.
+// Stores call it before they make one.
+func (a Adoption) CheckTicket() error {
+	if a.Granted && a.Create.Ticket.IsZero() {
+		return fmt.Errorf("%w: no ticket", ErrStale)
+	}
+	return nil
 }
 
 // Validate returns an error wrapping [ErrInvalid] or [ErrInvalidID] when the adoption is not
@@ -145,9 +159,9 @@ func (s Stranger) EventKind() EventKind {
 // Roll returns the live session s as the stranger's token leaves it, and whether anything has
 // changed: a token that is newer than all that were adopted says what roles there are, when and
 // how the user signed in. Of two of one second that name roles differently, the user has those
-// that both name.
+// that both name. A stale session stays as it is until its roles were asked for.
 func (a Adoption) Roll(s Session) (Session, bool) {
-	if !s.Acting.IsZero() {
+	if !s.Acting.IsZero() || s.Stale {
 		return s, false // a change would end what the user does as somebody else
 	}
 	n := a.Session
@@ -192,6 +206,9 @@ func (r Roles) common(other Roles) Roles {
 // to sign in there after the end: the token says so by auth_time. Where it has neither, a revocation holds until
 // the provider's next token, and [Manager.Block] until it is lifted.
 //
+// Where [Config].Grants is set, roles and attributes are its: it is asked before the session is made,
+// and after [Manager.Stale]. A stranger whose tokens name roles is [ErrInvalid] then.
+//
 // [ErrSignedOut], [ErrIssuedAhead] and [ErrBlocked] mean that the caller is signed out; [ErrSignInTooClose]
 // is an outage, as every other error may be.
 func (m *Manager) Adopt(ctx context.Context, who Stranger) (Session, error) {
@@ -201,25 +218,82 @@ func (m *Manager) Adopt(ctx context.Context, who Stranger) (Session, error) {
 	}
 	var s Session
 	err = m.inTenant(ctx, who.Tenant, func() (err error) {
-		s, err = m.store.Adopt(ctx, a)
+		s, err = m.adopt(ctx, a)
 		return err
 	})
 	if err != nil {
-		return Session{}, classify(err)
-	}
-	if s.Tenant != who.Tenant || s.User != who.User || s.Provider.Claims().Issuer != who.Issuer || s.ID.IsZero() || s.Actors.Len() > 0 {
-		return Session{}, fmt.Errorf("%w: the store returned another session than the stranger's", ErrCorrupt)
-	}
-	if !s.Acting.IsZero() {
-		return Session{}, gone(s.Ref(), fmt.Errorf("%w: its user acts as another", ErrNotFound))
+		return Session{}, err
 	}
 	return s, nil
+}
+
+// adopt finds or makes the session of a stranger. Where the service is the authority, it is asked
+// before one is made, and when the one that is found is stale.
+func (m *Manager) adopt(ctx context.Context, a Adoption) (Session, error) {
+	for attempt := range maxAttempts {
+		if attempt > 1 {
+			if err := backOff(ctx, attempt); err != nil {
+				return Session{}, err
+			}
+		}
+		s, err := m.store.Adopt(ctx, a)
+		switch {
+		case errors.Is(err, ErrStale) && !errors.Is(err, ErrUnavailable) && m.cfg.Grants != nil:
+			if a.Session, a.Create.Ticket, err = m.granted(ctx, a.Session); err != nil {
+				return Session{}, err
+			}
+			continue
+		case err != nil:
+			return Session{}, classify(err)
+		}
+		if err := checkAdopted(a.Stranger, s); err != nil {
+			return Session{}, err
+		}
+		if !s.Stale {
+			return s, nil
+		}
+		ref := s.Ref()
+		if s, err = m.regrant(ctx, s, func() (Session, error) {
+			again, err := m.store.Load(ctx, ref)
+			return checkAnswer(ref, again, err)
+		}); err != nil {
+			return Session{}, gone(ref, err)
+		}
+		if _, changed := a.Roll(s); !changed {
+			return s, nil
+		}
+	}
+	return Session{}, errTooStale(a.Session.Ref(), ErrStale)
+}
+
+// granted returns s with the roles and attributes that its user has now, and the ticket of them.
+func (m *Manager) granted(ctx context.Context, s Session) (Session, Ticket, error) {
+	grants, ticket, err := m.ask(ctx, s.Tenant, s.User)
+	if err != nil {
+		return Session{}, Ticket{}, err
+	}
+	s, err = grants.give(s)
+	return s, ticket, err
+}
+
+// checkAdopted returns nil when s is a session that a stranger may have.
+func checkAdopted(who Stranger, s Session) error {
+	if s.Tenant != who.Tenant || s.User != who.User || s.Provider.Claims().Issuer != who.Issuer || s.ID.IsZero() || s.Actors.Len() > 0 || !s.MovedTo.IsZero() {
+		return fmt.Errorf("%w: the store returned another session than the stranger's", ErrCorrupt)
+	}
+	if !s.Acting.IsZero() {
+		return gone(s.Ref(), fmt.Errorf("%w: its user acts as another", ErrNotFound))
+	}
+	return nil
 }
 
 // adoption is what the store finds or makes the session of who by.
 func (m *Manager) adoption(who Stranger) (Adoption, error) {
 	if err := who.Validate(); err != nil {
 		return Adoption{}, err
+	}
+	if m.cfg.Grants != nil && who.RolesNamed {
+		return Adoption{}, fmt.Errorf("%w: the tokens of %q name roles, which are those that Config.Grants returns", ErrInvalid, who.Issuer)
 	}
 	roles, err := NewRoles(who.Roles...)
 	if err != nil {
@@ -235,7 +309,7 @@ func (m *Manager) adoption(who Stranger) (Adoption, error) {
 			Issuer: who.Issuer, ACR: who.ACR, IssuedAt: who.IssuedAt, NamesRoles: who.RolesNamed, Machine: who.Machine,
 		}),
 	}
-	a := Adoption{Stranger: who, Session: s, Create: CreateOptions{Lifetime: m.cfg.Lifetime, Limit: m.cfg.Limit}}
+	a := Adoption{Stranger: who, Session: s, Create: CreateOptions{Lifetime: m.cfg.Lifetime, Limit: m.cfg.Limit}, Granted: m.cfg.Grants != nil}
 	return a, a.Validate()
 }
 

@@ -35,6 +35,11 @@ func (m *Manager) Update(ctx context.Context, ref Ref, change func(*Session) err
 // planted or stole the old id gains nothing by it. The session ends when it would have.
 // A nil change only moves it. An impersonation, which cannot be refreshed, gets no token.
 func (m *Manager) Rotate(ctx context.Context, ref Ref, change func(*Session) error) (Session, RefreshToken, error) {
+	return m.move(ctx, ref, change, 0)
+}
+
+// move is Rotate after which the old id loads for the grace.
+func (m *Manager) move(ctx context.Context, ref Ref, change func(*Session) error, grace time.Duration) (Session, RefreshToken, error) {
 	var first refreshClaims
 	s, err := m.change(ctx, ref, m.Load, change, func(s Session) (Session, error) {
 		s.ID = NewID()
@@ -43,7 +48,7 @@ func (m *Manager) Rotate(ctx context.Context, ref Ref, change func(*Session) err
 		if s.Actors.Len() > 0 { // what must not outlast its hour is not refreshed
 			digest = Digest{}
 		}
-		rotated, err := m.store.Rotate(ctx, ref, s, digest)
+		rotated, err := m.rotate(ctx, ref, s, digest, grace)
 		return checkAnswer(s.Ref(), rotated, err)
 	})
 	if err != nil {
@@ -62,6 +67,9 @@ func (m *Manager) change(ctx context.Context, ref Ref, load func(context.Context
 		if err != nil {
 			return Session{}, err
 		}
+		if err := errReplaced(before); err != nil {
+			return Session{}, err
+		}
 		after := before
 		if change != nil {
 			if err := change(&after); err != nil {
@@ -73,7 +81,12 @@ func (m *Manager) change(ctx context.Context, ref Ref, load func(context.Context
 		}
 		stored, err := store(after)
 		err = gone(ref, err)
-		if err == nil || !errors.Is(err, ErrConflict) || attempt == maxAttempts-1 {
+		switch {
+		case err == nil:
+			return stored, nil
+		case errors.Is(err, ErrStale) && attempt == maxAttempts-1:
+			return Session{}, errTooStale(ref, err)
+		case !errors.Is(err, ErrConflict) && !errors.Is(err, ErrStale), attempt == maxAttempts-1:
 			return stored, err
 		}
 		if err := backOff(ctx, attempt); err != nil {
@@ -91,7 +104,7 @@ func (m *Manager) checkChange(before, after Session) error {
 	case !after.CreatedAt.Equal(before.CreatedAt), !after.ExpiresAt.Equal(before.ExpiresAt), !after.LastSeenAt.Equal(before.LastSeenAt):
 		return fmt.Errorf("%w: a change keeps CreatedAt, ExpiresAt and LastSeenAt", ErrInvalid)
 	case after.UserAgent != before.UserAgent, after.Address != before.Address, !slices.Equal(after.Actors.chain, before.Actors.chain),
-		after.Origin != before.Origin, after.Acting != before.Acting:
+		after.Origin != before.Origin, after.Acting != before.Acting, after.MovedTo != before.MovedTo:
 		return fmt.Errorf("%w: a change keeps the device and the actors", ErrInvalid)
 	case after.Provider != before.Provider:
 		return fmt.Errorf("%w: a change keeps the provider", ErrInvalid)
@@ -99,10 +112,15 @@ func (m *Manager) checkChange(before, after Session) error {
 		return fmt.Errorf("%w: the provider's tokens say what roles the session has", ErrInvalid)
 	case dropsBinding(before.Attributes, after.Attributes):
 		return errKeyLost
+	case after.Stale != before.Stale:
+		return fmt.Errorf("%w: a change keeps Stale: call Manager.Stale", ErrInvalid)
 	case after.Version != before.Version:
 		return fmt.Errorf("%w: a change keeps the version", ErrInvalid)
 	}
 	if err := after.Validate(); err != nil {
+		return err
+	}
+	if err := m.checkGranted(before, after); err != nil {
 		return err
 	}
 	if after.IdleTimeout == before.IdleTimeout {

@@ -1,10 +1,12 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/reevehq/reeve/internal/configerr"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Limits and defaults of [Config].
@@ -52,6 +54,23 @@ type Config struct {
 	// suspended in the store as well, by [Manager.SetTenantStatus], stays suspended. [ActiveTenants]
 	// makes one of a list. Nil means that each tenant is set up by SetTenantStatus.
 	Tenants TenantDirectory
+
+	// RotateGrace is how long the old id still loads after [Manager.SwitchTenant] and
+	// [Manager.StepUp], for requests that are under way: with the tenant and rights that it had. It
+	// cannot be refreshed, rotated, updated or switched, counts as no recent sign-in, and ends with the
+	// new session: whoever revokes that one ends both, and a change of the user's roles ends it.
+	// Somebody who has stolen the old id has it for as long. Other rotations have none. Default 0,
+	// at most [MaxRotateGrace].
+	RotateGrace time.Duration
+
+	// Grants returns the roles and attributes that a user has in a tenant now, from the service's
+	// own database. Where it is set it is the one authority on them: it is asked at every sign-in,
+	// refresh and switch of tenant, and at the next load after [Manager.Stale]; nobody sets them by
+	// hand, which is [ErrInvalid], and no provider's token names them: see [Manager.Adopt]. Of several requests for one user one asks. An error is an outage,
+	// [ErrUnavailable], and so is no answer within [GrantsLimit] or the time of the request: a
+	// user who is no member any more has the zero Grants. It must return when ctx ends.
+	// Default nil: roles and attributes are those that callers give.
+	Grants func(ctx context.Context, t tenant.ID, u UserID) (Grants, error) `json:"-"`
 }
 
 // complete returns the configuration with every default filled in, or all that is wrong with it.
@@ -76,6 +95,9 @@ func (cfg Config) complete() (Config, error) {
 	cfg.RefreshGrace = max(cfg.RefreshGrace, -1)
 	if cfg.RefreshGrace > MaxRefreshGrace {
 		problems.Add("RefreshGrace", "%v is more than %v", cfg.RefreshGrace, MaxRefreshGrace)
+	}
+	if cfg.RotateGrace < 0 || cfg.RotateGrace > MaxRotateGrace {
+		problems.Add("RotateGrace", "%v is not between 0 and %v", cfg.RotateGrace, MaxRotateGrace)
 	}
 	if err := cfg.Limit.Validate(); err != nil {
 		problems.Add("Limit", "%w", err)

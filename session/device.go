@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 	"unicode"
@@ -98,11 +99,25 @@ func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) erro
 // step (ASVS 7.4.3: offer it after a change of password). [ErrNotFound] when ref itself is
 // not live: a user who was signed out ends no other session.
 func (m *Manager) RevokeOthers(ctx context.Context, ref Ref) error {
-	s, err := m.Load(ctx, ref) // which knows also whether somebody who acts as the user still may
-	if err != nil {
-		return err
+	for attempt := 0; ; attempt++ {
+		s, err := m.Load(ctx, ref) // which knows also whether somebody who acts as the user still may
+		if err != nil {
+			return err
+		}
+		if err := errReplaced(s); err != nil {
+			return err
+		}
+		err = classify(m.store.RevokeOthers(ctx, s.Ref()))
+		switch {
+		case !errors.Is(err, ErrStale):
+			return gone(ref, err)
+		case attempt == maxAttempts-1:
+			return errTooStale(ref, err)
+		}
+		if err := backOff(ctx, attempt); err != nil {
+			return err
+		}
 	}
-	return gone(ref, classify(m.store.RevokeOthers(ctx, s.Ref())))
 }
 
 // Events returns what happened to the sessions of a user in a tenant; see [Store.Events]. Times

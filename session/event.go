@@ -58,6 +58,12 @@ const (
 	EventUnblocked     EventKind = "unblocked"
 	EventOthersRevoked EventKind = "others-revoked" // every session of the user but this one
 
+	// The roles or attributes of a user changed, in every session: [Manager.UpdateUser]; or they
+	// have to be asked anew, [Manager.Stale], which the sessions did, each with an event.
+	EventUserUpdated EventKind = "user-updated"
+	EventUserStale   EventKind = "user-stale"
+	EventRegranted   EventKind = "regranted"
+
 	// The store was set back, by a failover or a restart that lost changes. What could not be
 	// put back ended: Session or, where there is none, every session of the user.
 	EventStoreBehind EventKind = "store-behind"
@@ -73,5 +79,6 @@ const (
 	EventImpersonationEnded EventKind = "impersonation-ended"
 
 	EventTenantRevoked EventKind = "tenant-revoked" // in the events of the tenant
+	EventTenantStale   EventKind = "tenant-stale"   // likewise, as EventUserStale
 	EventAllRevoked    EventKind = "all-revoked"    // in the events of everyone
 )

@@ -32,6 +32,10 @@ type Impersonation struct {
 // [Manager.RevokeUser] and the like, the limit of sessions. So does [Manager.Update] of it,
 // such as of its roles. Both users find it in their events.
 //
+// Where [Config].Grants is set, the other user's attributes are those that it returns, as.Attributes
+// is zero, and as.Roles are some of those that it returns: [ErrInvalid] for another one. Such a
+// session is not asked for anew: [Manager.Stale] of either user ends it.
+//
 // The caller must decide first whether this user may act as the other. At most [MaxActors] act one as
 // the other, [ErrInvalid] beyond.
 func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (Session, error) {
@@ -52,6 +56,13 @@ func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (S
 		if err != nil {
 			return Session{}, CreateOptions{}, err
 		}
+		var how CreateOptions
+		as := as
+		if m.cfg.Grants != nil {
+			if as, how.Ticket, err = m.limitImpersonation(ctx, old.Tenant, as); err != nil {
+				return Session{}, CreateOptions{}, err
+			}
+		}
 		attributes, err := keepKey(old.Attributes, as.Attributes)
 		if err != nil {
 			return Session{}, CreateOptions{}, err
@@ -61,7 +72,8 @@ func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (S
 		s.Provider = Provider{} // which has not signed that user in
 		// Until the old session is Acting, in this version, the new one is dead.
 		s.Origin = NewOrigin(old.ID, old.Version+1)
-		return s, CreateOptions{Lifetime: as.MaxAge, Until: old.ExpiresAt}, nil
+		how.Lifetime, how.Until = as.MaxAge, old.ExpiresAt
+		return s, how, nil
 	}, func(old Session) error {
 		want := old.Version + 1
 		old.Acting = acting
@@ -84,7 +96,7 @@ func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (S
 // halfway: then they have to sign in.
 //
 // grants returns the roles and attributes that the user has now; it is given their own session
-// as they left it. Its error is returned as it is, and then nothing has changed. [ErrInvalid]
+// as they left it. It is nil where [Config].Grants is set, which is asked instead. Its error is returned as it is, and then nothing has changed. [ErrInvalid]
 // when nobody acts by the session of ref, [ErrNotFound] when it is not live.
 func (m *Manager) StopImpersonating(ctx context.Context, ref Ref, grants func(own Session) (Roles, Attributes, error)) (Session, RefreshToken, error) {
 	s, err := m.Load(ctx, ref)
@@ -93,6 +105,15 @@ func (m *Manager) StopImpersonating(ctx context.Context, ref Ref, grants func(ow
 	}
 	if s.Actors.Len() == 0 {
 		return Session{}, RefreshToken{}, fmt.Errorf("%w: nobody acts as the user of the session", ErrInvalid)
+	}
+	if m.cfg.Grants != nil {
+		if grants != nil {
+			return Session{}, RefreshToken{}, fmt.Errorf("%w: grants: roles and attributes are those that Config.Grants returns", ErrInvalid)
+		}
+		grants = func(own Session) (Roles, Attributes, error) {
+			now, _, err := m.ask(ctx, own.Tenant, own.User)
+			return now.Roles, now.Attributes, err
+		}
 	}
 	if grants == nil {
 		return Session{}, RefreshToken{}, fmt.Errorf("%w: no grants: return the roles that the user has now", ErrInvalid)
@@ -122,7 +143,7 @@ func (m *Manager) StopImpersonating(ctx context.Context, ref Ref, grants func(ow
 	// This ends the session of ref as well, whose origin is gone.
 	back, err := m.store.Rotate(ctx, own.Ref(), next, digest)
 	back, err = checkAnswer(next.Ref(), back, err)
-	if errors.Is(err, ErrConflict) {
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrStale) {
 		return Session{}, RefreshToken{}, gone(ref, fmt.Errorf("%w: the user's own session was changed", ErrNotFound))
 	}
 	if err == nil {
@@ -162,7 +183,7 @@ func (m *Manager) origin(ctx context.Context, s Session) (Session, error) {
 
 // actsOutOf reports whether own is the origin of s, unchanged.
 func (s Session) actsOutOf(own Session) bool {
-	return own.Ref() == s.originRef() && own.Acting.User() == s.User && own.Version == s.Origin.Version() &&
+	return own.Ref() == s.originRef() && !own.Stale && own.Acting.User() == s.User && own.Version == s.Origin.Version() &&
 		slices.Equal(own.Actors.chain, s.Actors.chain[1:])
 }
 

@@ -26,6 +26,7 @@ type CreateOptions struct {
 	Until    time.Time     // ExpiresAt is not later; zero means no such bound
 	Refresh  Digest        // of the session's first refresh secret; the zero digest means none
 	Limit    SessionLimit
+	Ticket   Ticket // must still hold, and be of the session's user; the zero Ticket asks for nothing
 }
 
 // SessionLimit bounds how many live sessions a user has in one tenant at once (ASVS 7.1.2), and so

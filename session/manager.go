@@ -21,6 +21,8 @@ type Manager struct {
 	cfg     Config
 	keys    []*refreshKey // the current one first
 	tenants *directory    // nil without Config.Tenants
+
+	flights *flights // of Config.Grants
 }
 
 // NewManager returns a Manager on store, or every problem of cfg. It starts nothing.
@@ -37,7 +39,7 @@ func NewManager(store Store, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	cfg.Key, cfg.PreviousKeys = SecretKey{}, nil
-	return &Manager{store: store, cfg: cfg, keys: keys, tenants: newDirectory(cfg)}, nil
+	return &Manager{store: store, cfg: cfg, keys: keys, tenants: newDirectory(cfg), flights: &flights{}}, nil
 }
 
 // SignIn says who signs in. Tenant and User are required.
@@ -53,13 +55,18 @@ type SignIn struct {
 	// [MaxUserAgentLength] and [MaxAddressLength] bytes of UTF-8 that prints, as [DeviceFrom]
 	// takes them from a request. Anything else refuses the sign-in.
 	UserAgent, Address string
+
+	// Ticket, of [Manager.Begin], makes a sign-in fail with [ErrStale] when the user was demoted,
+	// removed or signed out since. Without one, roles that were read before may be old ones.
+	Ticket Ticket
 }
 
 // Create signs a user in: it starts a session and its family of refresh tokens. The id is
 // always fresh, so that nobody can sign in under one that an attacker has chosen. It fails
 // with [ErrTooManySessions] where [Config].Limit says so, with [ErrBlocked] for a user of
 // [Manager.Block], and with tenant.ErrUnknown until [Manager.SetTenantStatus] has set the tenant
-// up or for one that [Config].Tenants does not know.
+// up or for one that [Config].Tenants does not know. Where [Config].Grants is set, Roles is zero and
+// Attributes has [KeyAttribute] at most: the service is asked for them.
 func (m *Manager) Create(ctx context.Context, n SignIn) (Session, RefreshToken, error) {
 	s := Session{
 		ID: NewID(), Tenant: n.Tenant, User: n.User,
@@ -69,13 +76,16 @@ func (m *Manager) Create(ctx context.Context, n SignIn) (Session, RefreshToken, 
 	if err := s.Validate(); err != nil {
 		return Session{}, RefreshToken{}, err
 	}
+	if err := m.checkOwnGrants(n.Roles, n.Attributes); err != nil {
+		return Session{}, RefreshToken{}, err
+	}
 	first := firstClaims(s.Ref())
 	var created Session
 	err := m.inTenant(ctx, s.Tenant, func() (err error) {
-		created, err = m.store.Create(ctx, s, CreateOptions{Lifetime: m.cfg.Lifetime, Refresh: first.digest(), Limit: m.cfg.Limit})
+		created, err = m.signIn(ctx, s, CreateOptions{Lifetime: m.cfg.Lifetime, Refresh: first.digest(), Limit: m.cfg.Limit, Ticket: n.Ticket})
 		return err
 	})
-	if created, err = checkAnswer(s.Ref(), created, err); err != nil {
+	if err != nil {
 		return Session{}, RefreshToken{}, err
 	}
 	return created, first.seal(m.keys[0]), nil
@@ -110,6 +120,19 @@ func (m *Manager) load(ctx context.Context, ref Ref) (Session, error) {
 	if s, err = checkAnswer(ref, s, err); err != nil {
 		return Session{}, gone(ref, err)
 	}
+	if !s.MovedTo.IsZero() {
+		if s, err = m.inGrace(ctx, s); err != nil {
+			return Session{}, gone(ref, err)
+		}
+	}
+	if s.Stale {
+		if s, err = m.regrant(ctx, s, func() (Session, error) {
+			again, err := m.store.Load(ctx, ref)
+			return checkAnswer(ref, again, err)
+		}); err != nil {
+			return Session{}, gone(ref, err)
+		}
+	}
 	if s.Actors.Len() > 0 {
 		if err := m.checkOrigins(ctx, s); err != nil {
 			return Session{}, gone(ref, err)
@@ -136,7 +159,7 @@ func classify(err error) error {
 		return nil
 	}
 	for _, sentinel := range []error{
-		ErrBlocked, ErrIssuedAhead, ErrNotFound, ErrConflict, ErrExists, ErrTooManySessions, ErrImpersonating, ErrInvalid, ErrInvalidID, ErrRefreshInvalid, ErrRefreshReused,
+		ErrBlocked, ErrIssuedAhead, ErrNotFound, ErrConflict, ErrStale, ErrExists, ErrTooManySessions, ErrImpersonating, ErrInvalid, ErrInvalidID, ErrRefreshInvalid, ErrRefreshReused,
 		ErrUnavailable, ErrCorrupt, tenant.ErrUnknown, tenant.ErrSuspended, tenant.ErrInvalidID,
 	} {
 		if errors.Is(err, sentinel) {
@@ -165,7 +188,7 @@ func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToke
 	next := key.successor(claims, salt)
 	var out RefreshOutcome
 	err = m.inTenant(ctx, claims.ref.Tenant, func() (err error) {
-		out, err = m.store.Refresh(ctx, claims.ref, RefreshStep{
+		out, err = m.step(ctx, claims.ref, RefreshStep{
 			Presented: claims.digest(), Next: next.digest(), Salt: salt, Grace: m.cfg.RefreshGrace, Generation: claims.generation,
 		})
 		return err
@@ -191,7 +214,8 @@ func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToke
 }
 
 // Revoke ends one session. It is no error when there is none. With the session of somebody
-// who acts as another ends their own, out of which they act: they are signed out.
+// who acts as another ends their own, out of which they act: they are signed out. With one that
+// is MovedTo another ends that one.
 func (m *Manager) Revoke(ctx context.Context, ref Ref) error {
 	if err := ref.Validate(); err != nil {
 		return err
@@ -245,6 +269,9 @@ func (m *Manager) End(ctx context.Context, ref Ref) (live bool, err error) {
 // end ends the session of ref, and those out of which somebody acts by s, if s is that session.
 func (m *Manager) end(ctx context.Context, ref Ref, s Session) error {
 	if err := classify(m.store.Revoke(ctx, ref)); err != nil || s.Ref() != ref {
+		return err
+	}
+	if err := m.endSuccessor(ctx, s); err != nil {
 		return err
 	}
 	return m.endOrigins(ctx, s)

@@ -20,6 +20,9 @@ func (m *Manager) replaceSession(ctx context.Context, ref Ref, change func(old S
 		if err != nil {
 			return Session{}, err
 		}
+		if err := errReplaced(old); err != nil {
+			return Session{}, err
+		}
 		next, how, err := change(old)
 		if err != nil {
 			return Session{}, err
@@ -30,6 +33,12 @@ func (m *Manager) replaceSession(ctx context.Context, ref Ref, change func(old S
 			return err
 		})
 		created, err = checkAnswer(next.Ref(), created, err)
+		if errors.Is(err, ErrStale) && attempt < maxAttempts-1 { // nothing was stored
+			if err := backOff(ctx, attempt); err != nil {
+				return Session{}, err
+			}
+			continue
+		}
 		if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrCorrupt) {
 			return Session{}, err // nothing was stored
 		}
@@ -42,7 +51,7 @@ func (m *Manager) replaceSession(ctx context.Context, ref Ref, change func(old S
 		if failed := m.undo(ctx, next.Ref()); failed != nil {
 			return Session{}, fmt.Errorf("%w: %w; %v, which nobody was given, may be left: %w", ErrUnavailable, err, next.ID, failed)
 		}
-		if !errors.Is(err, ErrConflict) || attempt == maxAttempts-1 {
+		if !errors.Is(err, ErrConflict) && !errors.Is(err, ErrStale) || attempt == maxAttempts-1 {
 			return Session{}, err
 		}
 		if err := backOff(ctx, attempt); err != nil {

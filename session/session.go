@@ -56,6 +56,15 @@ type Session struct {
 	// Provider says who signed the user in, where that was an identity provider.
 	Provider Provider
 
+	// Stale says that Roles and Attributes were declared out of date and have to be asked anew.
+	// Stores return such sessions; a [Manager] returns none, but those that [Manager.List] and
+	// [Manager.Peek] show.
+	Stale bool
+
+	// MovedTo is the session that has replaced this one, which loads for [Config].RotateGrace still
+	// and can be used for nothing else. It is zero for every other session.
+	MovedTo Successor
+
 	CreatedAt   time.Time     // by the store's clock
 	ExpiresAt   time.Time     // absolute; nothing moves it
 	LastSeenAt  time.Time     // of the last recorded use, to 15 s

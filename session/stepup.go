@@ -8,14 +8,15 @@ import (
 )
 
 // StepUp records that the user of ref proved again who they are, by methods: AuthTime is
-// now and AMR has the methods too. The session moves to a new id, see [Manager.Rotate].
+// now and AMR has the methods too. The session moves to a new id, see [Manager.Rotate]; the old one
+// is dead then, or loads for [Config].RotateGrace.
 // Verify the second factor before calling it. [ErrImpersonating] when somebody else acts as
 // the user.
 func (m *Manager) StepUp(ctx context.Context, ref Ref, methods Methods) (Session, RefreshToken, error) {
 	if len(methods.names) == 0 {
 		return Session{}, RefreshToken{}, fmt.Errorf("%w: a step-up by no method", ErrInvalid)
 	}
-	return m.Rotate(ctx, ref, func(s *Session) error {
+	return m.move(ctx, ref, func(s *Session) error {
 		if s.Actors.Len() > 0 {
 			return ErrImpersonating
 		}
@@ -25,5 +26,5 @@ func (m *Manager) StepUp(ctx context.Context, ref Ref, methods Methods) (Session
 		}
 		s.AMR, s.AuthTime = amr, time.Time{} // the store's now
 		return nil
-	})
+	}, m.cfg.RotateGrace)
 }

@@ -24,6 +24,11 @@ const TouchInterval = 15 * time.Second
 //   - A session that is Acting is live, and a store loads it: the [Manager], which asks for
 //     the sessions out of which somebody acts, lets nobody in by it. It has no refresh family
 //     any more: Refresh returns [ErrNotFound] for it and changes nothing.
+//   - A session is Stale from [Store.Stale] on until [Store.Regrant]. Load, List and Peek return
+//     it, and it can be ended and touched; Update, Rotate, Refresh and RevokeOthers return
+//     [ErrStale] and change nothing. By [Store.UpdateUser] a session is changed and has another
+//     version, though that may be stored when it is next used. A session with Actors ends by
+//     either of the two.
 //   - Methods that take or return a session of a tenant whose status is not Active return
 //     the status's error (tenant.ErrUnknown, tenant.ErrSuspended) and change nothing.
 //     Revoking, listing and peeking work in every status.
@@ -50,6 +55,11 @@ type Store interface {
 	// together as one event, EventLimited. A session with Actors is no use of the limit: it is
 	// neither counted nor ended by it, and is created whatever c.Limit says. Of those the
 	// oldest are ended for one beyond MaxImpersonations.
+	//
+	// ErrStale, and no session, when something has happened since c.Ticket: the user was revoked,
+	// updated or made stale, or the tenant or everyone was. It holds also for what happens at
+	// the same time: no session stays that is live, has the roles from before and is not Stale.
+	// ErrInvalid when the ticket is of another user.
 	Create(ctx context.Context, s Session, c CreateOptions) (Session, error)
 
 	// Adopt returns the session of somebody whom an identity provider has signed in: the live one
@@ -72,7 +82,10 @@ type Store interface {
 	//
 	// ErrBlocked for a user whom Block keeps out. A store that does not know when a
 	// session ended takes the time at which it noticed. Ends are known for [EndsKept] at least.
-	// A session that Rotate has moved is the sign-in's under its new id.
+	// A session that Rotate or RotateWithGrace has moved is the sign-in's under its new id. One that
+	// Retire has replaced has ended. Stale and UpdateUser end nothing: a stale session is found as
+	// Stale, and none is made but under the ticket of a.Create, if there is one, and where
+	// [Adoption.CheckTicket] allows it.
 	Adopt(ctx context.Context, a Adoption) (Session, error)
 
 	// EndSignIn ends the session of the provider's session of that name, in every tenant, and has
@@ -112,6 +125,17 @@ type Store interface {
 	// is), ErrInvalid when next is of another tenant or user, or Acting: by a rotation a user
 	// who acts as another is back, which is an event of its own kind.
 	Rotate(ctx context.Context, old Ref, next Session, refresh Digest) (Session, error)
+
+	// RotateWithGrace is Rotate, after which the old id still loads for the grace, MovedTo the new
+	// one: with an earlier ExpiresAt, in no list and no limit. For every other method but Revoke
+	// it is dead, and it ends with the other sessions of its user, and by Stale and UpdateUser. The
+	// [Manager] lets nobody in by it once the new one has ended. ErrInvalid unless the grace is
+	// positive and at most [MaxRotateGrace].
+	RotateWithGrace(ctx context.Context, old Ref, next Session, refresh Digest, grace time.Duration) (Session, error)
+
+	// Retire is End of a session that another one has replaced, of any tenant: it still loads
+	// for the grace, as after RotateWithGrace.
+	Retire(ctx context.Context, ref Ref, version uint64, to Ref, grace time.Duration) error
 
 	// Touch records a use now and so extends the idle timeout, never beyond ExpiresAt.
 	Touch(ctx context.Context, ref Ref) error
@@ -153,6 +177,24 @@ type Store interface {
 	// in the order of the ids. Like List it is no use of them, and it costs as much as there
 	// are ids, however many sessions the user has. Up to 100 are as of one instant.
 	Peek(ctx context.Context, t tenant.ID, u UserID, ids []ID) ([]Session, error)
+
+	// Begin returns a ticket of now, for a later Create or Regrant of the user.
+	Begin(ctx context.Context, t tenant.ID, u UserID) (Ticket, error)
+
+	// Stale makes every session of the user Stale, or of the tenant for the zero UserID, in one
+	// step whose cost does not depend on their number. Tickets from before hold no longer.
+	Stale(ctx context.Context, t tenant.ID, u UserID) error
+
+	// UpdateUser makes a change to every session of the user, in one step whose cost does not
+	// depend on their number: whoever loads one later finds it changed, and whoever has loaded
+	// one before cannot update it, which is ErrConflict. Tickets from before hold no longer.
+	UpdateUser(ctx context.Context, t tenant.ID, u UserID, change UserChange) error
+
+	// Regrant replaces Roles and Attributes of the live session of s.Ref(), if its version is still
+	// s.Version and nothing has happened to the user since the ticket, which was read before the
+	// roles were; the session is not Stale then and has the next version. ErrConflict when the
+	// version differs, ErrStale when the ticket does not hold.
+	Regrant(ctx context.Context, s Session, under Ticket) (Session, error)
 
 	// Events returns what happened to the sessions of a user, the latest last: see [Event].
 	// The zero UserID asks for what happened to the tenant as a whole, and the zero

@@ -10,7 +10,9 @@ import (
 // SwitchTenant moves a user to another tenant in which the same id means the same person, with
 // the roles and attributes that they have there: check that they are a member first. The session
 // gets a new id; AuthTime, AMR, device and ExpiresAt are those of the old one, which is dead
-// before the new one is returned. [Config].Limit applies in the other tenant.
+// before the new one is returned. [Config].Limit applies in the other tenant. Where [Config].Grants
+// is set, roles and attributes are zero, and it is asked for those in the other tenant. The old one
+// loads for [Config].RotateGrace, where that is set.
 //
 // The two tenants cannot be changed in one step: on failure the new session is revoked before
 // the error is returned, or the error says that it may be left. So nobody ever has a second
@@ -24,20 +26,35 @@ func (m *Manager) SwitchTenant(ctx context.Context, ref Ref, to tenant.ID, roles
 	if to == ref.Tenant {
 		return Session{}, RefreshToken{}, fmt.Errorf("%w: the session is of that tenant", ErrInvalid)
 	}
+	if err := m.checkOwnGrants(roles, attributes); err != nil {
+		return Session{}, RefreshToken{}, err
+	}
 	var first refreshClaims
 	s, err := m.replaceSession(ctx, ref, func(old Session) (Session, CreateOptions, error) {
 		if old.Actors.Len() > 0 {
 			return Session{}, CreateOptions{}, ErrImpersonating
 		}
-		s := old
-		if dropsBinding(old.Attributes, attributes) {
-			return Session{}, CreateOptions{}, errKeyLost
+		s, ticket := old, Ticket{}
+		if m.cfg.Grants != nil {
+			grants, asked, err := m.ask(ctx, to, old.User)
+			if err != nil {
+				return Session{}, CreateOptions{}, err
+			}
+			if s, err = grants.give(old); err != nil {
+				return Session{}, CreateOptions{}, err
+			}
+			ticket = asked
+		} else {
+			if dropsBinding(old.Attributes, attributes) {
+				return Session{}, CreateOptions{}, errKeyLost
+			}
+			s.Roles, s.Attributes = roles, attributes
 		}
-		s.ID, s.Tenant, s.Roles, s.Attributes = NewID(), to, roles, attributes
+		s.ID, s.Tenant = NewID(), to
 		s.Provider = Provider{} // whose tokens are of the tenant that they name
 		first = firstClaims(s.Ref())
-		return s, CreateOptions{Lifetime: m.cfg.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.cfg.Limit}, nil
-	}, func(old Session) error { return gone(ref, classify(m.store.End(ctx, ref, old.Version))) })
+		return s, CreateOptions{Lifetime: m.cfg.Lifetime, Until: old.ExpiresAt, Refresh: first.digest(), Limit: m.cfg.Limit, Ticket: ticket}, nil
+	}, func(old Session) error { return gone(ref, m.leave(ctx, old, first.ref)) })
 	if err != nil {
 		return Session{}, RefreshToken{}, err
 	}

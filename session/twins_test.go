@@ -151,6 +151,23 @@ var twins = map[string]struct {
 		}
 		return err
 	}, nil},
+	"Begin": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		ticket, err := m.Begin(ctx, ref.Tenant, ref.User)
+		if err != nil {
+			return err
+		}
+		_, _, err = m.Create(ctx, session.SignIn{Tenant: ours.Tenant, User: ours.User, Roles: admin, Ticket: ticket})
+		if !errors.Is(err, session.ErrInvalid) {
+			return fmt.Errorf("a ticket of another user: %w", err)
+		}
+		return nil
+	}, nil},
+	"Stale": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		return m.Stale(ctx, ref.Tenant, ref.User)
+	}, session.ErrInvalid}, // without Config.Grants; stores have a twin of their own
+	"UpdateUser": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		return m.UpdateUser(ctx, ref.Tenant, ref.User, session.UserChange{Roles: &admin})
+	}, nil},
 	"TenantStatus": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		_, err := m.TenantStatus(ctx, ref.Tenant)
 		return err

@@ -62,6 +62,9 @@ func (c *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session,
 // token as new, and the sign-in is one of this session.
 func settled(a session.Adoption, s session.Session) bool {
 	claims := s.Provider.Claims()
+	if !s.MovedTo.IsZero() { // its successor is the session of the sign-in
+		return false
+	}
 	if claims.IssuedAt.Before(a.Stranger.IssuedAt) || claims.Issuer != a.Stranger.Issuer {
 		return false
 	}

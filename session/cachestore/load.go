@@ -30,14 +30,13 @@ const (
 	readLimit = 5 * time.Second
 )
 
-// entry is a session as it was read. It is shared by everyone and never changed. Its ID is
-// zero: the handle of an ID takes as much memory as the rest, and whoever asks has one.
+// entry is a session as it was read. It is shared by everyone and never changed.
 type entry struct {
-	session session.Session
-	readAt  time.Duration // since the cache began, before the store was asked
+	session body
+	place   packedPlace
 	stamp   uint64        // of place, before the store was asked
-	place   place         // it and renewAt fill 16 bytes
-	renewAt atomic.Uint32 // no renewal begins earlier; tenths of a second since the cache began
+	readAt  uint32        // ticks since the cache began, before the store was asked
+	renewAt atomic.Uint32 // no renewal begins earlier; ticks since the cache began
 }
 
 // entryKey is the bytes of an ID.
@@ -50,9 +49,7 @@ func keyOf(id session.ID) (key entryKey) {
 
 // of returns the session to whoever asked for it by ref.
 func (e *entry) of(ref session.Ref) session.Session {
-	s := e.session
-	s.ID = ref.ID
-	return s
+	return e.session.of(ref.ID)
 }
 
 // read is one read of the store that several loads wait for.
@@ -76,7 +73,7 @@ func (c *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 	}
 	now := time.Now()
 	if e := c.hit(ref, now); e != nil {
-		c.count.hit(e.place.session)
+		c.count.hit(e.place.unpack().session)
 		if c.renewalDue(e, now) {
 			c.join(ctx, ref, false)
 		}
@@ -103,10 +100,10 @@ func (c *Store) hit(ref session.Ref, now time.Time) *entry {
 		return nil
 	}
 	e, ok := c.entries.GetIfPresent(keyOf(ref.ID))
-	if !ok || e.session.Tenant != ref.Tenant || e.session.User != ref.User || e.stamp != c.stamps.stamp(e.place) {
+	if !ok || e.session.Tenant != ref.Tenant || e.session.User != ref.User || e.stamp != c.stamps.stamp(e.place.unpack()) {
 		return nil
 	}
-	if age := now.Sub(c.began) - e.readAt; age < 0 || age >= maxAge {
+	if age := now.Sub(c.began) - time.Duration(e.readAt)*tick; age < 0 || age >= maxAge {
 		return nil
 	}
 	at := l.latest(now)
@@ -123,11 +120,16 @@ func (c *Store) renewalDue(e *entry, now time.Time) bool {
 	if l == nil || l.latest(now).Sub(e.session.LastSeenAt) < session.TouchInterval {
 		return false
 	}
-	due, at := e.renewAt.Load(), now.Sub(c.began)
-	return tenths(at) >= due && e.renewAt.CompareAndSwap(due, tenths(at+renewPause))
+	at, due := ticks(now.Sub(c.began)), e.renewAt.Load()
+	return at >= due && e.renewAt.CompareAndSwap(due, at+ticks(renewPause))
 }
 
-func tenths(d time.Duration) uint32 { return uint32(d / (time.Second / 10)) }
+// tick is the unit of the times of an entry, which takes less memory so. They are rounded down: an
+// entry counts as older than it is.
+const tick = 100 * time.Millisecond
+
+// ticks returns how many ticks d has, of which 32 bits hold 13 years.
+func ticks(d time.Duration) uint32 { return uint32(max(d, 0) / tick) }
 
 // join returns the read of ref that is under way, or begins one. It returns nil when the
 // cache is closed. A read that began before the last announcement is not joined: it may
@@ -202,10 +204,10 @@ func (c *Store) fetch(ctx context.Context, ref session.Ref, f *read) {
 	// What was announced during the read may not be in its answer: the session is read once
 	// more. If that is outdated again, it is given to those who wait and not kept.
 	for range 2 {
-		readAt := time.Since(c.began)
+		readAt := ticks(time.Since(c.began))
 		c.count.reads.Add(1)
 		f.session, f.err = c.store.Load(ctx, ref)
-		e = &entry{session: f.session, readAt: readAt, place: f.place, stamp: stamp}
+		e = &entry{session: bodyOf(&f.session), readAt: readAt, place: f.place.pack(), stamp: stamp}
 		current := c.stamps.stamp(f.place)
 		if f.err != nil || current == stamp {
 			break
@@ -214,7 +216,6 @@ func (c *Store) fetch(ctx context.Context, ref session.Ref, f *read) {
 	}
 	switch {
 	case f.err == nil && f.session.Ref() == ref:
-		e.session.ID = session.ID{}
 		c.entries.Set(keyOf(ref.ID), e)
 	case isDefinite(f.err):
 		c.entries.Invalidate(keyOf(ref.ID))

@@ -24,8 +24,8 @@ type stamps struct {
 // tenant has many sessions, so tenants have a table of their own.
 const (
 	minStamps    = 1 << 10
-	maxStamps    = 1 << 22
-	tenantStamps = 1 << 12
+	maxStamps    = 1 << stampBits
+	tenantStamps = 1 << tenantBits
 )
 
 func newStamps(entries int) *stamps {
@@ -40,6 +40,24 @@ func newStamps(entries int) *stamps {
 
 // place is where the counters of one session are.
 type place struct{ session, user, tenant uint32 }
+
+// packedPlace is a place in the memory of one number.
+type packedPlace uint64
+
+// The bits of an index, of the tables of sessions and users and of that of tenants.
+const (
+	stampBits  = 22
+	tenantBits = 12
+)
+
+func (p place) pack() packedPlace {
+	return packedPlace(p.session)<<(stampBits+tenantBits) | packedPlace(p.user)<<tenantBits | packedPlace(p.tenant)
+}
+
+func (p packedPlace) unpack() place {
+	const index, tenant = maxStamps - 1, tenantStamps - 1
+	return place{uint32(p >> (stampBits + tenantBits) & index), uint32(p >> tenantBits & index), uint32(p & tenant)}
+}
 
 func (m *stamps) place(t session.Topics) place {
 	return place{m.index(m.sessions, t.Session), m.index(m.users, t.User), m.index(m.tenants, t.Tenant)}

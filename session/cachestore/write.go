@@ -2,6 +2,7 @@ package cachestore
 
 import (
 	"context"
+	"time"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
@@ -48,6 +49,24 @@ func (c *Store) Rotate(ctx context.Context, old session.Ref, next session.Sessio
 	}
 	defer c.outdate(session.ScopeSession, old)
 	return c.store.Rotate(ctx, old, next, refresh)
+}
+
+// RotateWithGrace implements [session.Store].
+func (c *Store) RotateWithGrace(ctx context.Context, old session.Ref, next session.Session, refresh session.Digest, grace time.Duration) (session.Session, error) {
+	if err := old.Validate(); err != nil {
+		return session.Session{}, err
+	}
+	defer c.outdate(session.ScopeSession, old)
+	return c.store.RotateWithGrace(ctx, old, next, refresh, grace)
+}
+
+// Retire implements [session.Store].
+func (c *Store) Retire(ctx context.Context, ref session.Ref, version uint64, to session.Ref, grace time.Duration) error {
+	if err := ref.Validate(); err != nil {
+		return err
+	}
+	defer c.outdate(session.ScopeSession, ref)
+	return c.store.Retire(ctx, ref, version, to, grace)
 }
 
 // Touch implements [session.Store].
@@ -115,6 +134,40 @@ func (c *Store) RevokeTenant(ctx context.Context, t tenant.ID) error {
 func (c *Store) RevokeAll(ctx context.Context) error {
 	defer c.outdate(session.ScopeAll, session.Ref{})
 	return c.store.RevokeAll(ctx)
+}
+
+// Begin implements [session.Store]. It asks the store.
+func (c *Store) Begin(ctx context.Context, t tenant.ID, u session.UserID) (session.Ticket, error) {
+	return c.store.Begin(ctx, t, u)
+}
+
+// Stale implements [session.Store].
+func (c *Store) Stale(ctx context.Context, t tenant.ID, u session.UserID) error {
+	switch {
+	case t.IsZero():
+	case u.IsZero():
+		defer c.outdate(session.ScopeTenant, session.Ref{Tenant: t})
+	default:
+		defer c.outdate(session.ScopeUser, session.Ref{Tenant: t, User: u})
+	}
+	return c.store.Stale(ctx, t, u)
+}
+
+// UpdateUser implements [session.Store].
+func (c *Store) UpdateUser(ctx context.Context, t tenant.ID, u session.UserID, change session.UserChange) error {
+	if !t.IsZero() && !u.IsZero() {
+		defer c.outdate(session.ScopeUser, session.Ref{Tenant: t, User: u})
+	}
+	return c.store.UpdateUser(ctx, t, u, change)
+}
+
+// Regrant implements [session.Store].
+func (c *Store) Regrant(ctx context.Context, s session.Session, under session.Ticket) (session.Session, error) {
+	if err := s.Ref().Validate(); err != nil {
+		return session.Session{}, err
+	}
+	defer c.outdate(session.ScopeSession, s.Ref())
+	return c.store.Regrant(ctx, s, under)
 }
 
 // List implements [session.Store]. It asks the store.

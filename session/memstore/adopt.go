@@ -41,6 +41,9 @@ func (st *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session
 	if err := st.mayBegin(in, who, now); err != nil {
 		return session.Session{}, err
 	}
+	if err := a.CheckTicket(); err != nil {
+		return session.Session{}, err
+	}
 	s := a.Session
 	if who.Name == "" {
 		s.Provider = s.Provider.From(latest(in.end, st.signIns.revoked(who)))
@@ -54,7 +57,8 @@ func (st *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session
 	return s, nil
 }
 
-// liveOf returns the live session of a sign-in. One that has expired is forgotten.
+// liveOf returns the live session of a sign-in, none that another one has replaced. One that has
+// expired is forgotten.
 func (st *Store) liveOf(key signInKey, in *signIn, now time.Time) (*record, bool) {
 	state, ok := st.tenants[key.tenant]
 	if !ok || in.session.IsZero() {
@@ -68,7 +72,7 @@ func (st *Store) liveOf(key signInKey, in *signIn, now time.Time) (*record, bool
 		st.forget(r.session.Ref(), endOf(r.session, now))
 		return nil, false
 	}
-	return r, true
+	return r, r.session.MovedTo.IsZero()
 }
 
 // found is a use of the live session of a sign-in by one of its tokens.

@@ -68,7 +68,7 @@ func (st *Store) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []
 	var live []session.Session
 	now := time.Now()
 	for _, id := range ids {
-		if r, ok := state.users[u][id]; ok && isLive(r.session, now) {
+		if r, ok := state.users[u][id]; ok && listed(r.session, now) {
 			live = append(live, r.session)
 		}
 	}
@@ -79,7 +79,7 @@ func (st *Store) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []
 func liveOnes(sessions map[session.ID]*record, now time.Time) []session.Session {
 	var live []session.Session
 	for _, r := range sessions {
-		if isLive(r.session, now) {
+		if listed(r.session, now) {
 			live = append(live, r.session)
 		}
 	}

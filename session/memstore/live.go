@@ -40,6 +40,10 @@ func (st *Store) begin(ctx context.Context, s session.Session, c session.CreateO
 	if _, ok := state.users[s.User][s.ID]; ok {
 		return session.Session{}, session.ErrExists
 	}
+	if err := st.holds(state, c.Ticket, s.Tenant, s.User); err != nil {
+		return session.Session{}, err
+	}
+	s.Stale = false
 	expires := now.Add(c.Lifetime)
 	if !c.Until.IsZero() && c.Until.Before(expires) {
 		expires = c.Until
@@ -72,7 +76,7 @@ func (st *Store) makeRoom(ctx context.Context, state *tenantState, s session.Ses
 	if acts {
 		limit = session.SessionLimit{Sessions: session.MaxImpersonations, Policy: session.EvictOldest}
 	}
-	among := func(other session.Session) bool { return other.Actors.Len() > 0 == acts && isLive(other, now) }
+	among := func(other session.Session) bool { return other.Actors.Len() > 0 == acts && listed(other, now) }
 	over := 1 - limit.Sessions
 	for _, r := range state.users[s.User] {
 		if among(r.session) {
@@ -108,7 +112,7 @@ func (st *Store) Load(ctx context.Context, ref session.Ref) (session.Session, er
 		return session.Session{}, err
 	}
 	defer st.mu.Unlock()
-	if now.Sub(r.session.LastSeenAt) >= session.TouchInterval {
+	if now.Sub(r.session.LastSeenAt) >= session.TouchInterval && r.session.MovedTo.IsZero() {
 		r.session.LastSeenAt = now
 	}
 	return r.session, nil
@@ -127,6 +131,9 @@ func (st *Store) Update(ctx context.Context, s session.Session) (session.Session
 		return session.Session{}, err
 	}
 	defer st.mu.Unlock()
+	if r.session.Stale {
+		return session.Session{}, session.ErrStale
+	}
 	if r.session.Version != s.Version {
 		return session.Session{}, session.ErrConflict
 	}
@@ -154,6 +161,19 @@ func changed(stored, s session.Session) session.Session {
 
 // Rotate implements [session.Store].
 func (st *Store) Rotate(ctx context.Context, old session.Ref, next session.Session, refresh session.Digest) (session.Session, error) {
+	return st.rotate(ctx, old, next, refresh, 0)
+}
+
+// RotateWithGrace implements [session.Store].
+func (st *Store) RotateWithGrace(ctx context.Context, old session.Ref, next session.Session, refresh session.Digest, grace time.Duration) (session.Session, error) {
+	if err := session.CheckGrace(grace); err != nil {
+		return session.Session{}, err
+	}
+	return st.rotate(ctx, old, next, refresh, grace)
+}
+
+// rotate is Rotate after which the old id loads for the grace.
+func (st *Store) rotate(ctx context.Context, old session.Ref, next session.Session, refresh session.Digest, grace time.Duration) (session.Session, error) {
 	if err := old.Validate(); err != nil {
 		return session.Session{}, err
 	}
@@ -171,6 +191,9 @@ func (st *Store) Rotate(ctx context.Context, old session.Ref, next session.Sessi
 		return session.Session{}, err
 	}
 	defer st.mu.Unlock()
+	if r.session.Stale {
+		return session.Session{}, session.ErrStale
+	}
 	if r.session.Version != next.Version {
 		return session.Session{}, session.ErrConflict
 	}
@@ -189,8 +212,12 @@ func (st *Store) Rotate(ctx context.Context, old session.Ref, next session.Sessi
 	if r.signIn != nil {
 		r.signIn.session = rotated.ID
 	}
-	st.forget(old, now)
 	st.happened(ctx, r.session, event)
+	if grace > 0 {
+		r.retire(next.Ref(), now.Add(grace))
+	} else {
+		st.forget(old, now)
+	}
 	st.insert(&record{session: rotated, refresh: family{current: refresh}, signIn: r.signIn}, now)
 	return rotated, nil
 }
@@ -225,6 +252,9 @@ func (st *Store) Refresh(ctx context.Context, ref session.Ref, step session.Refr
 	defer st.mu.Unlock()
 	if !r.session.Acting.IsZero() {
 		return session.RefreshOutcome{}, session.ErrNotFound
+	}
+	if r.session.Stale {
+		return session.RefreshOutcome{}, session.ErrStale
 	}
 	if out, err := r.behind(step, now); out {
 		if errors.Is(err, session.ErrNotFound) {

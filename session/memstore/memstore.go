@@ -30,12 +30,17 @@ type Store struct {
 	sweepAt int // stored sessions at which the expired ones are looked for
 	events  ring
 	signIns signIns
+
+	happenings uint64 // that tickets must know of, see demotions
+	everyone   uint64 // the last of them that happened to everyone
 }
 
 // tenantState is what is kept of one tenant. A tenant without a status has no sessions.
 type tenantState struct {
 	status tenant.Status
 	users  map[session.UserID]map[session.ID]*record
+
+	demotions demotions
 }
 
 // record is one session and its refresh family.
@@ -82,6 +87,9 @@ func (st *Store) enterLive(ctx context.Context, op string, ref session.Ref) (*re
 	}
 	now := time.Now()
 	r, err := st.live(ref, now)
+	if err == nil && !r.session.MovedTo.IsZero() && op != "load" {
+		err = session.ErrNotFound
+	}
 	if err != nil {
 		st.mu.Unlock()
 		return nil, time.Time{}, err

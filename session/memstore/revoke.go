@@ -27,7 +27,7 @@ func (st *Store) revoke(ctx context.Context, ref session.Ref, now time.Time) {
 	if state, ok := st.tenants[ref.Tenant]; ok {
 		if r, ok := state.users[ref.User][ref.ID]; ok {
 			end = endOf(r.session, now)
-			if isLive(r.session, now) {
+			if listed(r.session, now) {
 				st.happened(ctx, r.session, session.Event{Kind: session.EventRevoked, At: now})
 			}
 		}
@@ -63,6 +63,10 @@ func (st *Store) RevokeOthers(ctx context.Context, keep session.Ref) error {
 		return err
 	}
 	defer st.mu.Unlock()
+	if kept.session.Stale {
+		return session.ErrStale
+	}
+	st.demoted(st.tenants[keep.Tenant], keep.User)
 	users := st.tenants[keep.Tenant].users
 	st.signIns.users[owner{keep.Tenant, keep.User}] = now
 	st.stored -= len(users[keep.User]) - 1
@@ -91,6 +95,7 @@ func (st *Store) revokeUser(ctx context.Context, t tenant.ID, u session.UserID, 
 	if state, ok := st.tenants[t]; ok {
 		st.stored -= len(state.users[u])
 		delete(state.users, u)
+		st.demoted(state, u)
 		st.log(t, u, session.Event{Kind: kind, At: now, Actor: actorOf(ctx)})
 	}
 }
@@ -108,6 +113,7 @@ func (st *Store) RevokeTenant(ctx context.Context, t tenant.ID) error {
 	st.signIns.tenants[t] = now
 	if state, ok := st.tenants[t]; ok {
 		st.empty(state)
+		st.demoted(state, session.UserID{})
 		st.log(t, session.UserID{}, session.Event{Kind: session.EventTenantRevoked, At: now, Actor: actorOf(ctx)})
 	}
 	return nil
@@ -124,6 +130,8 @@ func (st *Store) RevokeAll(ctx context.Context) error {
 	for _, state := range st.tenants {
 		st.empty(state)
 	}
+	st.happenings++
+	st.everyone = st.happenings
 	st.log(tenant.ID{}, session.UserID{}, session.Event{Kind: session.EventAllRevoked, At: now, Actor: actorOf(ctx)})
 	return nil
 }

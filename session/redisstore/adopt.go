@@ -83,13 +83,22 @@ func (s *Store) adoptOnce(ctx context.Context, a session.Adoption, user userKeys
 	return s.adoptNew(ctx, a, user, link, in)
 }
 
-// find returns the session of id if it is the live one of the sign-in, as the token leaves it.
+// find returns the session of id if it is the live one of the sign-in, as the token leaves it. One
+// that another session has replaced is none, and a stale one is as it was: see Adoption.Roll.
 func (s *Store) find(ctx context.Context, a session.Adoption, link string, id session.ID) (session.Session, error) {
-	who := a.Stranger
-	l, err := s.read(ctx, session.Ref{Tenant: who.Tenant, User: who.User, ID: id})
+	var found session.Session
+	err := s.unmoved(ctx, session.Ref{Tenant: a.Stranger.Tenant, User: a.Stranger.User, ID: id}, func(l live) (err error) {
+		found, err = s.findLive(ctx, a, link, l)
+		return err
+	})
 	if err != nil {
 		return session.Session{}, err
 	}
+	return found, nil
+}
+
+func (s *Store) findLive(ctx context.Context, a session.Adoption, link string, l live) (session.Session, error) {
+	who := a.Stranger
 	if l.user.ends+":"+l.link != link {
 		return session.Session{}, session.ErrNotFound
 	}
@@ -288,6 +297,12 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 		end = in.end
 	}
 	if err := who.CheckUnknown(in.now, end); err != nil {
+		return session.Session{}, err
+	}
+	if err := a.CheckTicket(); err != nil {
+		return session.Session{}, err
+	}
+	if err := in.issued.holds(a.Create.Ticket, who.Tenant, who.User); err != nil {
 		return session.Session{}, err
 	}
 	n := a.Session

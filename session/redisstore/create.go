@@ -36,6 +36,9 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.CreateO
 	if err != nil {
 		return session.Session{}, err
 	}
+	if err := issue.epochs.holds(c.Ticket, n.Tenant, n.User); err != nil {
+		return session.Session{}, err
+	}
 	d, err := s.draft(ctx, user, keys, n, c, issue, link{})
 	if err != nil {
 		return session.Session{}, err
@@ -120,6 +123,7 @@ type draft struct {
 	refresh                    session.Digest
 	sealed, by, acting, reason []byte
 	link                       link
+	strict                     bool // with a ticket: it is not stored once the epoch has moved
 }
 
 // link is a sign-in at a provider that a new session is the one of. It is zero for a session of
@@ -134,6 +138,7 @@ type link struct {
 // draft gives n its times, and seals its record and what the events say of it.
 func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n session.Session, c session.CreateOptions, issued issue, of link) (draft, error) {
 	now := issued.now
+	n.Stale = false
 	n.CreatedAt, n.LastSeenAt, n.ExpiresAt = now, now, now.Add(c.Lifetime).Truncate(time.Microsecond)
 	if !c.Until.IsZero() && c.Until.Before(n.ExpiresAt) {
 		n.ExpiresAt = fromMicros(c.Until.UnixMicro())
@@ -145,7 +150,7 @@ func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n se
 	if n.AuthTime.IsZero() {
 		n.AuthTime = now
 	}
-	d := draft{issue: issued, limit: c.Limit.OrDefault(), created: now.UnixMicro(), refresh: c.Refresh, link: of}
+	d := draft{issue: issued, limit: c.Limit.OrDefault(), created: now.UnixMicro(), refresh: c.Refresh, link: of, strict: !c.Ticket.IsZero()}
 	var err error
 	if d.session, d.sealed, err = s.seal(keys, record{n, issued.epochs, linkOf(of.key)}); err != nil {
 		return draft{}, err
@@ -169,7 +174,7 @@ func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n se
 // storeDraft stores the session. A user who has as many as the limit allows loses those that
 // are dead before the sign-in is refused.
 func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys, d draft) error {
-	names := []string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events, user.acts, user.ends, user.block}
+	names := []string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events, user.acts, user.ends, user.block, user.grants}
 	more := []any{string(session.EventCreated)}
 	if d.link.key != "" {
 		sealed, err := s.sealLinked(d.link.key, d.session.ID)
@@ -183,7 +188,7 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 	for attempt := 0; ; attempt++ {
 		v, err := s.run(ctx, createScript, names, append([]any{
 			d.issue.epochs.user, d.session.Version, d.sealed, micros(d.session.IdleTimeout),
-			expiry(d.session), d.issue.now.UnixMicro(), digestText(d.refresh), keys.member, d.limit.Sessions, policyText(d.limit.Policy), d.reason, d.created, d.by, d.acting,
+			expiry(d.session), d.issue.now.UnixMicro(), digestText(d.refresh), keys.member, d.limit.Sessions, policyText(d.limit.Policy), d.reason, d.created, d.by, d.acting, strictText(d.strict),
 		}, more...)...)
 		if err != nil {
 			return err
@@ -192,7 +197,7 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 		if len(list) > 1 {
 			return s.madeRoom(ctx, user, list)
 		}
-		full, err := refusedCreate(list, d.link)
+		full, err := refusedCreate(list, d.link, d.strict)
 		if !full {
 			return err
 		}
@@ -208,7 +213,7 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 
 // refusedCreate reads the answer of the script when it stored nothing: full means that the user
 // has as many sessions as the limit allows.
-func refusedCreate(answer []any, of link) (full bool, err error) {
+func refusedCreate(answer []any, of link, strict bool) (full bool, err error) {
 	if len(answer) == 0 {
 		return false, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 	}
@@ -222,6 +227,9 @@ func refusedCreate(answer []any, of link) (full bool, err error) {
 	case "late":
 		return false, fmt.Errorf("%w: the session arrived too late and was not made", session.ErrUnavailable)
 	case "revoked":
+		if strict {
+			return false, fmt.Errorf("%w: the user has changed since the ticket", session.ErrStale)
+		}
 		// The user was revoked after the epochs were read. The session was created
 		// before that and ended by it. A sign-in at a provider is looked at again.
 		if of.key != "" {
@@ -232,6 +240,13 @@ func refusedCreate(answer []any, of link) (full bool, err error) {
 		return true, nil
 	}
 	return false, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
+}
+
+func strictText(strict bool) string {
+	if strict {
+		return "strict"
+	}
+	return ""
 }
 
 func policyText(p session.LimitPolicy) string {

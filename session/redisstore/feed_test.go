@@ -158,7 +158,7 @@ func TestEveryScriptThatChangesASessionAnnouncesIt(t *testing.T) {
 		"load": "reads", "list": "reads", "events": "reads", "tenant_read": "reads", "epoch_read": "reads", "index": "reads", "used": "reads", "probe": "does nothing",
 		"ensure": "makes an epoch under which there is no session yet", "touch": "a use only makes caches ask earlier",
 		"discard": "removes what has ended", "forget": "removes what has ended", "heartbeat": "is not about a session", "use": "is not about a session",
-		"primary": "reads", "look": "reads, and notes what only a refresh looks at",
+		"primary": "reads", "grants": "reads", "look": "reads, and notes what only a refresh looks at",
 		"sign_in": "reads, and keeps what it has read", "sign_in_end": "the session of the sign-in is ended next", "sign_in_lost": "notes what has ended",
 		"claim": "there is no session yet", "cut": "is of sign-ins, whose sessions are ended next", "cut_read": "reads", "cut_raise": "is of sign-ins that have no session",
 		"block_read": "reads",

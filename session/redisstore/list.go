@@ -209,7 +209,7 @@ func sessionsOf(read []listed) []session.Session {
 func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, user userKeys, members []string) ([]listed, []string, error) {
 	before := s.knownOf(user, t)
 	known := make([]stamp, len(members))
-	names := []string{user.epoch, user.index, user.order, user.last}
+	names := []string{user.epoch, user.index, user.order, user.last, user.grants}
 	args := make([]any, len(members))
 	for i, m := range members {
 		keys := user.member(m)
@@ -223,16 +223,17 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 	if err != nil {
 		return nil, nil, failed(err)
 	}
-	epochs, _, err := parseShared(answers[1], answers[2])
+	epochs, state, err := parseShared(answers[1], answers[2])
 	if err != nil {
 		return nil, nil, err
 	}
-	r := newReply(answers[0], 5)
+	r := newReply(answers[0], 6)
 	now := r.mustNumber()
 	epochs.user, _ = r.number()
 	current, err := parseMembers(r.next())
 	rows := r.list()
 	last := r.change()
+	grants := r.grants()
 	if err := errors.Join(r.err, err); err != nil {
 		return nil, nil, err
 	}
@@ -248,7 +249,7 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 		if one.err != nil {
 			return nil, nil, one.err
 		}
-		rec, err := s.judge(row, user.member(m), now, epochs, t, u)
+		rec, err := s.judge(row, user, user.member(m), now, standing{epochs, grants, state.carried}, t, u)
 		if errors.Is(err, session.ErrNotFound) {
 			continue
 		}

@@ -117,10 +117,23 @@ func (m *memory) bind(link string, as uint64, id session.ID, record string) {
 	m.links.max(link, as)
 }
 
+// rebind remembers that a rotation has moved the session of a sign-in at a provider. The end of what
+// is left of the old one is no end of the sign-in.
+func (m *memory) rebind(link string, id session.ID, from, to string) {
+	m.found.update(link, func(session.ID) session.ID { return id })
+	m.bonds.update(to, func(string) string { return link })
+	m.bonds.forget(from)
+}
+
 // endSession remembers that a session was ended by a change, and so its sign-in at a provider, if
 // there is one.
 func (m *memory) endSession(user userKeys, record string, change uint64) {
-	m.made.raise(user, record, stamp{gone: true}, change)
+	m.retireSession(user, record, stamp{gone: true}, change)
+}
+
+// retireSession is endSession of a session of which something is left that loads.
+func (m *memory) retireSession(user userKeys, record string, left stamp, change uint64) {
+	m.made.raise(user, record, left, change)
 	if link := m.bonds.get(record); link != "" {
 		m.ended.max(link, change)
 	}

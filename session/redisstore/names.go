@@ -109,6 +109,7 @@ type userKeys struct {
 	last   string // number of the user's last change, which only grows
 	ends   string // hash: cut, before which sign-ins are refused; member → end in µs, 0 while it lives
 	block  string // hash: b 1 while the user is blocked, v version
+	grants string // hash: at, floor, stale, d, see userGrants
 }
 
 func (n names) user(t tenant.ID, u session.UserID) userKeys {
@@ -116,7 +117,7 @@ func (n names) user(t tenant.ID, u session.UserID) userKeys {
 }
 
 func (n names) userAt(base string) userKeys {
-	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", acts: base + "w", events: base + "l", last: base + "q", ends: base + "n", block: base + "b"}
+	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", acts: base + "w", events: base + "l", last: base + "q", ends: base + "n", block: base + "b", grants: base + "g"}
 }
 
 // signIn is the key of what a sign-in at a provider is linked to. The sign-in without a name is the

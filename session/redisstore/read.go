@@ -17,6 +17,8 @@ type live struct {
 	keys sessionKeys
 	now  time.Time // by Redis
 
+	current standing
+
 	steps uint64 // that the refresh family has taken at least
 }
 
@@ -31,7 +33,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	whose := s.reassert.due(time.Now())
 	answers, err := s.loads.batch(ctx, ref.Tenant, func(eval bool) []*call {
 		calls := append([]*call{
-			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index, user.last}, keys.member),
+			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index, user.last, user.grants}, keys.member),
 		}, s.readShared(ctx, eval, ref.Tenant)...)
 		if whose {
 			calls = append(calls, primaryScript.call(ctx, eval, []string{user.epoch}))
@@ -51,19 +53,21 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	if err := s.holdTenant(ctx, ref.Tenant, state, before.status).status.Err(); err != nil {
 		return live{}, err
 	}
-	r := newReply(answers[0], 7)
+	r := newReply(answers[0], 8)
 	now := r.mustNumber()
 	row := r.row()
 	current.user, _ = r.number()
 	last := r.change()
 	steps, _ := r.number()
+	grants := r.grants()
 	if r.err != nil {
 		return live{}, r.err
 	}
 	s.clock.heard(now)
 	current, _ = s.hold(ctx, user, ref.Tenant, current, before) // the epochs are right all the same
 	current.user, _ = s.holdUser(ctx, user, current.user, last, before)
-	rec, err := s.judge(row, keys, now, current, ref.Tenant, ref.User)
+	standing := standing{current, grants, state.carried}
+	rec, err := s.judge(row, user, keys, now, standing, ref.Tenant, ref.User)
 	if err != nil {
 		return live{}, err
 	}
@@ -76,7 +80,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	m := stampOf(row.version, row.sealed)
 	m.steps = steps
 	s.memory.readSession(user, keys.record, m, last)
-	return live{rec, user, keys, fromMicros(int64(now)), max(steps, before.stamp.steps)}, nil
+	return live{rec, user, keys, fromMicros(int64(now)), standing, max(steps, before.stamp.steps)}, nil
 }
 
 // knownOf returns what this instance knows of a user and the tenant. It is asked before Redis.
@@ -92,14 +96,32 @@ const movedAttempts = 8
 // often the session was ended by it, but it may be the one that was kept.
 var errMoved = errors.New("redisstore: the epoch moved")
 
-// unmoved reads a live session and changes it, again while the user's epoch moves in between.
+// unmoved reads a live session and changes it, again while the user's epoch moves in between. One
+// that another session has replaced is dead to it.
 func (s *Store) unmoved(ctx context.Context, ref session.Ref, change func(live) error) error {
+	return s.unmovedOrReplaced(ctx, ref, func(l live) error {
+		if !l.session.MovedTo.IsZero() {
+			return session.ErrNotFound
+		}
+		return change(l)
+	})
+}
+
+// unmovedOrReplaced is unmoved of any session that loads.
+func (s *Store) unmovedOrReplaced(ctx context.Context, ref session.Ref, change func(live) error) error {
 	for attempt := 0; ; attempt++ {
 		l, err := s.read(ctx, ref)
 		if err != nil {
 			return err
 		}
-		if err := change(l); !errors.Is(err, errMoved) {
+		if l.owing() {
+			if _, err = s.reissue(ctx, l, ""); err == nil || errors.Is(err, session.ErrConflict) {
+				err = errMoved
+			}
+		} else {
+			err = change(l)
+		}
+		if !errors.Is(err, errMoved) {
 			return err
 		}
 		if attempt == movedAttempts {
@@ -131,9 +153,9 @@ func parseShared(tenantAnswer, globalAnswer any) (epochs, tenantState, error) {
 	return epochs{tenant: state.epoch, global: epoch}, state, global.err
 }
 
-// judge opens a row and returns its record if the session is live. An epoch of 0 is one
+// judge opens a row and returns its record if the session is live, with the roles that it has now. An epoch of 0 is one
 // that is missing, under which nothing lives.
-func (s *Store) judge(row row, keys sessionKeys, now uint64, current epochs, t tenant.ID, u session.UserID) (record, error) {
+func (s *Store) judge(row row, user userKeys, keys sessionKeys, now uint64, current standing, t tenant.ID, u session.UserID) (record, error) {
 	if !row.found {
 		return record{}, session.ErrNotFound
 	}
@@ -148,7 +170,7 @@ func (s *Store) judge(row row, keys sessionKeys, now uint64, current epochs, t t
 	if rec.session.Version != row.version || rec.session.Tenant != t || rec.session.User != u {
 		return record{}, fmt.Errorf("%w: the record of another session", session.ErrCorrupt)
 	}
-	if current.user == 0 || current.tenant == 0 || current.global == 0 || rec.issued != current {
+	if !current.has(rec.issued) {
 		return record{}, session.ErrNotFound
 	}
 	at := fromMicros(int64(now))
@@ -158,6 +180,11 @@ func (s *Store) judge(row row, keys sessionKeys, now uint64, current epochs, t t
 	rec.session.LastSeenAt = fromMicros(int64(row.seen))
 	if at.Sub(rec.session.LastSeenAt) > rec.session.IdleTimeout {
 		return record{}, session.ErrNotFound
+	}
+	if rec.issued != current.epochs {
+		if err := s.carry(&rec, current, user); err != nil {
+			return record{}, err
+		}
 	}
 	return rec, nil
 }

@@ -54,6 +54,14 @@ func (r *recent[V]) update(key string, next func(held V) V) V {
 	return value
 }
 
+// forget forgets the value of key.
+func (r *recent[V]) forget(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.young, key)
+	delete(r.old, key)
+}
+
 // only forgets everything but the value of one key.
 func (r *recent[V]) only(key string, value V) {
 	r.mu.Lock()

@@ -30,6 +30,9 @@ const (
 	recordFormat = 1
 	actingFormat = 2 // with Origin and Acting at the end
 	signInFormat = 3 // with these, be they there or not, Provider and the link
+	movedFormat  = 4 // with MovedTo at the end
+
+	signInMovedFormat = 5 // as signInFormat, with MovedTo at the end
 )
 
 const (
@@ -46,8 +49,15 @@ const (
 func (r record) encode() ([]byte, error) {
 	s := r.session
 	format := byte(recordFormat)
+	signedIn := r.link != "" || !s.Provider.IsZero()
 	switch {
-	case r.link != "" || !s.Provider.IsZero():
+	case !s.MovedTo.IsZero() && acts(s):
+		return nil, fmt.Errorf("%w: a session of somebody who acts as another has no grace", session.ErrInvalid)
+	case !s.MovedTo.IsZero() && signedIn:
+		format = signInMovedFormat
+	case !s.MovedTo.IsZero():
+		format = movedFormat
+	case signedIn:
 		format = signInFormat
 	case acts(s):
 		format = actingFormat
@@ -69,8 +79,29 @@ func (r record) encode() ([]byte, error) {
 	for a := range s.Actors.All() {
 		b = appendText(appendText(b, a.User.String()), a.Reason)
 	}
-	b = binary.AppendUvarint(b, uint64(s.Attributes.Len()))
-	for name, v := range s.Attributes.All() {
+	b, err := appendAttributes(b, s.Attributes)
+	if err != nil {
+		return nil, err
+	}
+	if format == actingFormat || format == signInFormat || format == signInMovedFormat {
+		b = appendText(b, string(s.Origin.ID().Bytes()))
+		b = binary.AppendUvarint(b, s.Origin.Version())
+		b = appendText(appendText(b, s.Acting.User().String()), s.Acting.Reason())
+	}
+	if format == signInFormat || format == signInMovedFormat {
+		b = appendProvider(b, s.Provider.Claims())
+		b = appendText(b, r.link)
+	}
+	if format == movedFormat || format == signInMovedFormat {
+		to := s.MovedTo.Ref()
+		b = appendText(appendText(appendText(b, to.Tenant.String()), to.User.String()), string(to.ID.Bytes()))
+	}
+	return b, nil
+}
+
+func appendAttributes(b []byte, attributes session.Attributes) ([]byte, error) {
+	b = binary.AppendUvarint(b, uint64(attributes.Len()))
+	for name, v := range attributes.All() {
 		b = appendText(b, name)
 		switch v := v.(type) {
 		case string:
@@ -90,15 +121,6 @@ func (r record) encode() ([]byte, error) {
 		default:
 			return nil, fmt.Errorf("%w: attribute %q is a %T", session.ErrInvalid, name, v)
 		}
-	}
-	if format != recordFormat {
-		b = appendText(b, string(s.Origin.ID().Bytes()))
-		b = binary.AppendUvarint(b, s.Origin.Version())
-		b = appendText(appendText(b, s.Acting.User().String()), s.Acting.Reason())
-	}
-	if format == signInFormat {
-		b = appendProvider(b, s.Provider.Claims())
-		b = appendText(b, r.link)
 	}
 	return b, nil
 }
@@ -127,11 +149,11 @@ func decodeRecord(b []byte) (record, error) {
 	d := decoder{rest: b}
 	var r record
 	format := d.take(1)
-	if len(format) != 1 || format[0] < recordFormat || format[0] > signInFormat {
+	if len(format) != 1 || format[0] < recordFormat || format[0] > signInMovedFormat {
 		return record{}, fmt.Errorf("%w: unknown format of record", session.ErrCorrupt)
 	}
 	s := &r.session
-	var problems [9]error
+	var problems [10]error
 	s.ID, problems[0] = session.IDFromBytes(d.take(32))
 	s.Tenant, problems[1] = tenant.Parse(d.text())
 	s.User, problems[2] = session.ParseUserID(d.text())
@@ -147,12 +169,15 @@ func decodeRecord(b []byte) (record, error) {
 	s.UserAgent, s.Address = d.text(), d.text()
 	s.Actors, problems[5] = d.actors()
 	s.Attributes, problems[6] = session.NewAttributes(d.attributes())
-	if format[0] != recordFormat {
-		problems[8] = d.acting(s, format[0] == signInFormat)
+	if f := format[0]; f == actingFormat || f == signInFormat || f == signInMovedFormat {
+		problems[8] = d.acting(s, f != actingFormat)
 	}
-	if format[0] == signInFormat {
+	if f := format[0]; f == signInFormat || f == signInMovedFormat {
 		s.Provider = d.provider()
 		r.link = d.text()
+	}
+	if f := format[0]; f == movedFormat || f == signInMovedFormat {
+		problems[9] = d.moved(s)
 	}
 	if d.err == nil {
 		problems[7] = s.Validate()
@@ -293,6 +318,24 @@ func (d *decoder) provider() session.Provider {
 	}
 	p.NamesRoles, p.Machine = flags[0]&providerNamesRoles != 0, flags[0]&providerMachine != 0
 	return session.NewProvider(p)
+}
+
+// moved reads MovedTo.
+func (d *decoder) moved(s *session.Session) error {
+	t, err := tenant.Parse(d.text())
+	if err != nil {
+		return err
+	}
+	user, err := session.ParseUserID(d.text())
+	if err != nil {
+		return err
+	}
+	id, err := session.IDFromBytes([]byte(d.text()))
+	if err != nil {
+		return err
+	}
+	s.MovedTo = session.NewSuccessor(session.Ref{Tenant: t, User: user, ID: id})
+	return nil
 }
 
 func (d *decoder) attributes() map[string]any {

@@ -43,6 +43,9 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 	if !l.session.Acting.IsZero() {
 		return none, session.ErrNotFound
 	}
+	if l.session.Stale {
+		return none, session.ErrStale
+	}
 	by, err := s.sealActor(ctx, l.user.events)
 	if err != nil {
 		return none, err
@@ -78,7 +81,7 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 		return none, fmt.Errorf("%w: salt of %d bytes", session.ErrCorrupt, len(salt))
 	}
 	// The record may have changed since it was read; what is returned is what the script saw.
-	rec, err := s.judge(row, l.keys, now, l.issued, ref.Tenant, ref.User)
+	rec, err := s.judge(row, l.user, l.keys, now, l.current, ref.Tenant, ref.User)
 	if err != nil {
 		return none, err
 	}

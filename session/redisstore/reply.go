@@ -149,14 +149,18 @@ type tenantState struct {
 	epoch   uint64 // 0 when there is none, which equals no epoch at issue
 	version uint64 // of the status, 0 for none
 	adopted bool   // the version is of this status, which no instance of an earlier version set
+	carried carried
 }
 
 func parseTenant(v any) (tenantState, error) {
-	r := newReply(v, 4)
+	r := newReply(v, 6)
 	text, known := r.text()
 	epoch, _ := r.number()
 	version, _ := r.number()
 	versioned, _ := r.text()
+	var over carried
+	over.at, _ = r.number()
+	over.floor, _ = r.number()
 	if r.err != nil || !known {
 		return tenantState{}, r.err
 	}
@@ -164,7 +168,7 @@ func parseTenant(v any) (tenantState, error) {
 	if err != nil || status == tenant.Unknown {
 		return tenantState{}, fmt.Errorf("%w: status of a tenant", session.ErrCorrupt)
 	}
-	return tenantState{status, epoch, version, version != 0 && versioned == text}, nil
+	return tenantState{status, epoch, version, version != 0 && versioned == text, over}, nil
 }
 
 // change reads the number of a user's change, 0 for none.

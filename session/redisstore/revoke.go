@@ -67,7 +67,7 @@ func (s *Store) end(ctx context.Context, ref session.Ref, version uint64) error 
 		if err != nil {
 			return err
 		}
-		w, err := s.write(ctx, endScript, revokeKeys(l.user, l.keys), l.keys.member, l.issued.user, version, by)
+		w, err := s.write(ctx, endScript, revokeKeys(l.user, l.keys), l.keys.member, l.current.epochs.user, version, by)
 		if err != nil {
 			return err
 		}
@@ -108,6 +108,9 @@ func (s *Store) revokeOthers(ctx context.Context, keep session.Ref) error {
 
 // spare ends every session of a user but one.
 func (s *Store) spare(ctx context.Context, l live) error {
+	if l.session.Stale {
+		return session.ErrStale
+	}
 	next := l.record
 	next.issued.user = max(l.issued.user+1, uint64(l.now.UnixMicro()))
 	next.session.Version++

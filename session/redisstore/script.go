@@ -80,6 +80,13 @@ var (
 	claimScript         = mustScript("claim")
 	blockScript         = mustScript("block")
 	blockReadScript     = mustScript("block_read")
+
+	grantsScript      = mustScript("grants")
+	staleScript       = mustScript("stale")
+	tenantStaleScript = mustScript("tenant_stale")
+	updateUserScript  = mustScript("update_user")
+	regrantScript     = mustScript("regrant")
+	retireScript      = mustScript("retire")
 )
 
 // run runs a script that writes, alone. No client sends it a second time: one that lost the

@@ -19,8 +19,8 @@ func (s *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	var loaded session.Session
-	err := s.unmoved(ctx, ref, func(l live) error {
-		if l.now.Sub(l.session.LastSeenAt) >= session.TouchInterval {
+	err := s.unmovedOrReplaced(ctx, ref, func(l live) error {
+		if l.now.Sub(l.session.LastSeenAt) >= session.TouchInterval && l.session.MovedTo.IsZero() {
 			if err := s.touch(ctx, &l, session.TouchInterval); err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ func (s *Store) Touch(ctx context.Context, ref session.Ref) error {
 
 func (s *Store) touch(ctx context.Context, l *live, pause time.Duration) error {
 	v, err := s.loads.run(ctx, l.session.Tenant, touchScript, []string{l.keys.record, l.keys.seen, l.user.epoch, l.user.index},
-		l.issued.user, micros(pause), l.keys.member, l.now.Add(maxDelay).UnixMicro())
+		l.current.epochs.user, micros(pause), l.keys.member, l.now.Add(maxDelay).UnixMicro())
 	if err != nil {
 		return failed(err)
 	}
@@ -93,6 +93,9 @@ func (s *Store) update(ctx context.Context, n session.Session) (session.Session,
 }
 
 func (s *Store) updateLive(ctx context.Context, l live, n session.Session) (session.Session, error) {
+	if l.session.Stale {
+		return session.Session{}, session.ErrStale
+	}
 	if n.Version != l.session.Version {
 		return session.Session{}, session.ErrConflict
 	}
@@ -139,14 +142,14 @@ func (s *Store) replace(ctx context.Context, l live, next session.Session, seale
 
 // Rotate implements [session.Store]. The epochs at issue stay, as in Update.
 func (s *Store) Rotate(ctx context.Context, old session.Ref, next session.Session, refresh session.Digest) (session.Session, error) {
-	rotated, err := s.rotate(ctx, old, next, refresh)
+	rotated, err := s.rotate(ctx, old, next, refresh, 0)
 	if err != nil {
 		return session.Session{}, wrap("rotate", err)
 	}
 	return rotated, nil
 }
 
-func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, refresh session.Digest) (session.Session, error) {
+func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, refresh session.Digest, grace time.Duration) (session.Session, error) {
 	for _, ref := range []session.Ref{old, n.Ref()} {
 		if err := ref.Validate(); err != nil {
 			return session.Session{}, err
@@ -162,7 +165,7 @@ func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, 
 	defer cancel()
 	var rotated session.Session
 	err := s.unmoved(ctx, old, func(l live) (err error) {
-		rotated, err = s.rotateLive(ctx, l, n, refresh)
+		rotated, err = s.rotateLive(ctx, l, n, refresh, grace)
 		return err
 	})
 	if err != nil {
@@ -171,9 +174,12 @@ func (s *Store) rotate(ctx context.Context, old session.Ref, n session.Session, 
 	return rotated, nil
 }
 
-func (s *Store) rotateLive(ctx context.Context, l live, n session.Session, refresh session.Digest) (session.Session, error) {
+func (s *Store) rotateLive(ctx context.Context, l live, n session.Session, refresh session.Digest, grace time.Duration) (session.Session, error) {
 	if n.ID == l.session.ID {
 		return session.Session{}, session.ErrExists
+	}
+	if l.session.Stale {
+		return session.Session{}, session.ErrStale
 	}
 	if n.Version != l.session.Version {
 		return session.Session{}, session.ErrConflict
@@ -208,9 +214,18 @@ func (s *Store) rotateLive(ctx context.Context, l live, n session.Session, refre
 		}
 		names = append(names, link)
 	}
+	var left session.Session // of the old one, while the grace lasts
+	var leftSealed []byte
+	end := int64(0)
+	if grace > 0 {
+		if left, leftSealed, err = s.succeedInGrace(l, next.Ref(), grace); err != nil {
+			return session.Session{}, err
+		}
+		end = expiry(left)
+	}
 	w, err := s.write(ctx, rotateScript, names,
 		l.issued.user, n.Version, next.Version, sealed, micros(next.IdleTimeout),
-		expiry(next), digestText(refresh), l.keys.member, keys.member, string(kind), by, acting, linked)
+		expiry(next), digestText(refresh), l.keys.member, keys.member, string(kind), by, acting, linked, leftSealed, left.Version, end)
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -219,7 +234,14 @@ func (s *Store) rotateLive(ctx context.Context, l live, n session.Session, refre
 		return session.Session{}, err
 	}
 	next.LastSeenAt = fromMicros(int64(r.mustNumber()))
-	s.memory.made.raise(l.user, l.keys.record, stamp{gone: true}, r.change())
+	old := stamp{gone: true}
+	if grace > 0 {
+		old = stampOf(left.Version, string(leftSealed))
+	}
+	s.memory.made.raise(l.user, l.keys.record, old, r.change())
+	if l.link != "" {
+		s.memory.rebind(l.user.ends+":"+l.link, next.ID, l.keys.record, keys.record)
+	}
 	return next, errors.Join(r.err, w.short)
 }
 

@@ -69,6 +69,43 @@ func strange() map[string]stranger {
 			_, err := k.Store.TenantStatus(k.ctx, theirs.tenant)
 			return err
 		},
+		"Begin": func(k *kit, theirs owner, s session.Session) error {
+			d := draft(s.Tenant, s.User)
+			got, err := k.Store.Create(k.ctx, d, session.CreateOptions{Lifetime: time.Hour, Ticket: k.begin(theirs)})
+			k.refused("Create under the ticket of another", leaked(got, err), session.ErrInvalid)
+			return nil
+		},
+		"Stale": func(k *kit, theirs owner, s session.Session) error {
+			if theirs.tenant != s.Tenant {
+				k.ok("Stale of another tenant", k.Store.Stale(k.ctx, theirs.tenant, session.UserID{}))
+			}
+			return k.Store.Stale(k.ctx, theirs.tenant, theirs.user)
+		},
+		"UpdateUser": func(k *kit, theirs owner, _ session.Session) error {
+			return k.Store.UpdateUser(k.ctx, theirs.tenant, theirs.user, session.UserChange{Roles: &viewer})
+		},
+		"Retire": func(k *kit, theirs owner, s session.Session) error {
+			ref := session.Ref{Tenant: theirs.tenant, User: theirs.user, ID: s.ID}
+			return notFound(k.Store.Retire(k.ctx, ref, s.Version, ref, time.Second))
+		},
+		"RotateWithGrace": func(k *kit, theirs owner, s session.Session) error {
+			ref := session.Ref{Tenant: theirs.tenant, User: theirs.user, ID: s.ID}
+			n := next(s)
+			n.Tenant, n.User = theirs.tenant, theirs.user
+			got, err := k.Store.RotateWithGrace(k.ctx, ref, n, digest(9), time.Second)
+			return notFound(leaked(got, err))
+		},
+		"Regrant": func(k *kit, theirs owner, s session.Session) error {
+			taken := s
+			taken.Tenant, taken.User = theirs.tenant, theirs.user
+			got, err := k.Store.Regrant(k.ctx, taken, k.begin(theirs))
+			if err := notFound(leaked(got, err)); err != nil {
+				return err
+			}
+			got, err = k.Store.Regrant(k.ctx, s, k.begin(theirs))
+			k.refused("Regrant under the ticket of another", leaked(got, err), session.ErrInvalid)
+			return nil
+		},
 		"List": func(k *kit, theirs owner, s session.Session) error {
 			listed, err := k.Store.List(k.ctx, theirs.tenant, theirs.user)
 			for _, l := range listed {

@@ -9,11 +9,12 @@
 -- The sign-in at a provider is linked to its session, unless it has another one by now. When a
 -- session ends that is the user's at a provider, the ends say when.
 -- KEYS: session, last use, refresh family, index, user epoch, order, events, who acts, ends, block,
---       and of a provider's sign-in what it is linked to
+--       grants, and of a provider's sign-in what it is linked to
 -- ARGV: user epoch, version, sealed record, idle timeout in µs, expiry in ms, now in µs,
 --       first refresh digest or '', member of the index, most live sessions,
 --       reject or evict, sealed reason of an impersonation or '', place in the order,
---       sealed actor of the request or '', sealed who acts in the session or '', kind of event,
+--       sealed actor of the request or '', sealed who acts in the session or '', strict
+--       or '', for a session that is carried over to another epoch: see stale.lua, kind of event,
 --       and of a provider's sign-in: member that it was linked to or '', sealed id for the link,
 --       for how many ms the link is kept, named or unnamed
 -- Returns {'ok', place in the order of the oldest session that is kept, where the index was
@@ -27,10 +28,16 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   return {'exists'}
 end
 if redis.call('HGET', KEYS[10], 'b') == '1' then return {'blocked'} end
-if redis.call('GET', KEYS[5]) ~= ARGV[1] then return {'revoked'} end
-if KEYS[11] then
-  local link = redis.call('HMGET', KEYS[11], 'm', 'e')
-  if link[2] or (link[1] or '') ~= ARGV[16] then return {'moved'} end
+local epoch = redis.call('GET', KEYS[5])
+if epoch ~= ARGV[1] then
+  local carried = redis.call('HMGET', KEYS[11], 'at', 'floor')
+  if ARGV[15] ~= '' or not epoch or carried[1] ~= epoch or not carried[2] or tonumber(ARGV[1]) < tonumber(carried[2]) then
+    return {'revoked'}
+  end
+end
+if KEYS[12] then
+  local link = redis.call('HMGET', KEYS[12], 'm', 'e')
+  if link[2] or (link[1] or '') ~= ARGV[17] then return {'moved'} end
 end
 local now = math.floor(ARGV[6] / 1000)
 local past = '(' .. string.format('%.0f', now)
@@ -147,16 +154,16 @@ end
 redis.call('ZADD', KEYS[4], idle_end, ARGV[8])
 redis.call('PEXPIREAT', KEYS[4], ARGV[5], 'NX')
 redis.call('PEXPIREAT', KEYS[4], ARGV[5], 'GT')
-if KEYS[11] then
-  redis.call('HSET', KEYS[11], 'm', ARGV[8], 'd', ARGV[17], 'c', ARGV[6], 'x', ARGV[5])
-  redis.call('PEXPIRE', KEYS[11], ARGV[18], 'NX')
-  redis.call('PEXPIRE', KEYS[11], ARGV[18], 'GT')
-  if ARGV[19] == 'unnamed' then
-    if ARGV[16] ~= '' then redis.call('HDEL', KEYS[9], ARGV[16]) end
+if KEYS[12] then
+  redis.call('HSET', KEYS[12], 'm', ARGV[8], 'd', ARGV[18], 'c', ARGV[6], 'x', ARGV[5])
+  redis.call('PEXPIRE', KEYS[12], ARGV[19], 'NX')
+  redis.call('PEXPIRE', KEYS[12], ARGV[19], 'GT')
+  if ARGV[20] == 'unnamed' then
+    if ARGV[17] ~= '' then redis.call('HDEL', KEYS[9], ARGV[17]) end
     redis.call('HSET', KEYS[9], ARGV[8], '0')
-    redis.call('PEXPIRE', KEYS[9], ARGV[18], 'NX')
-    redis.call('PEXPIRE', KEYS[9], ARGV[18], 'GT')
-    redis.call('PEXPIRE', KEYS[4], ARGV[18], 'GT') -- it says when the session ends unused
+    redis.call('PEXPIRE', KEYS[9], ARGV[19], 'NX')
+    redis.call('PEXPIRE', KEYS[9], ARGV[19], 'GT')
+    redis.call('PEXPIRE', KEYS[4], ARGV[19], 'GT') -- it says when the session ends unused
   end
 end
 redis.call('ZADD', KEYS[6], ARGV[12], ARGV[8])
@@ -167,7 +174,7 @@ if ARGV[14] ~= '' then
   redis.call('PEXPIREAT', KEYS[8], ARGV[5], 'NX')
   redis.call('PEXPIREAT', KEYS[8], ARGV[5], 'GT')
 end
-redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', ARGV[15], 's', ARGV[8],
+redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', ARGV[16], 's', ARGV[8],
   'r', ARGV[11], 'w', ARGV[14], 'o', ARGV[13])
 redis.call('PEXPIRE', KEYS[7], 2592000000)
 return {'ok', watermark, unpack(evicted)}

@@ -7,7 +7,9 @@
 -- ARGV: user epoch, version read, new version, sealed record, idle timeout in µs,
 --       expiry in ms, first refresh digest or '', old and new member of the index, kind of
 --       event, sealed actor of the request or '', sealed who acts in the new session or '',
---       sealed id of the new session for the link
+--       sealed id of the new session for the link or '',
+--       and what is left of the old session, which loads until a grace ends: sealed record
+--       or '', version, end of the grace in ms. See retire.lua
 -- Returns {'ok', now in µs, last change of the user}, {'gone'}, {'moved'} when the user has
 -- another epoch, {'conflict'} or {'exists'}.
 local version = redis.call('HGET', KEYS[3], 'v')
@@ -26,7 +28,14 @@ local now = time[1] * 1000000 + time[2]
 local idle_end = string.format('%.0f', math.min(math.ceil((now + ARGV[5]) / 1000), tonumber(ARGV[6])))
 now = string.format('%.0f', now)
 local created = redis.call('ZSCORE', KEYS[9], ARGV[8]) or now
-redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[8])
+redis.call('DEL', KEYS[5], KEYS[8])
+if ARGV[14] == '' then
+  redis.call('DEL', KEYS[3], KEYS[4])
+else
+  redis.call('HSET', KEYS[3], 'v', ARGV[15], 'd', ARGV[14], 'x', ARGV[16], 'm', 1)
+  redis.call('PEXPIREAT', KEYS[3], ARGV[16])
+  redis.call('SET', KEYS[4], now, 'PXAT', ARGV[16])
+end
 redis.call('ZREM', KEYS[2], ARGV[8])
 redis.call('ZREM', KEYS[9], ARGV[8])
 if KEYS[14] and redis.call('HGET', KEYS[14], 'm') == ARGV[8] then
