@@ -172,7 +172,7 @@ func (l *lifetime) last() bool {
 	}
 	wait := cutTime
 	if l.state == lifeDetachedEnding {
-		wait = 0 // the holder of the connection has no context to look at
+		wait = 1 // at once: the holder of the connection has no context to look at
 	}
 	l.timer = time.AfterFunc(wait, l.cut)
 	return true
