@@ -46,8 +46,9 @@ type Mapping struct {
 	SessionRoles bool
 
 	// RolePrefix precedes the names of the session's roles in the policy, such as "role:".
-	// Required with SessionRoles, and other than UserPrefix, so that no user can be taken for a
-	// role. It has to end in a colon: no user's id holds one.
+	// Required with SessionRoles, and other than UserPrefix. A user whose name in the policy
+	// begins with it is refused, so that nobody is taken for a role: give users a UserPrefix of
+	// their own where ids may begin so. It has to end in a colon.
 	RolePrefix string
 
 	// Anonymous is the name that the policy has for callers without a session, such as
@@ -126,7 +127,7 @@ func (m *Mapping) validate(names []string) error {
 	case m.SessionRoles && m.RolePrefix == "":
 		add("RolePrefix", "required with SessionRoles, such as \"role:\": otherwise a user could be taken for a role")
 	case m.SessionRoles && !strings.HasSuffix(m.RolePrefix, ":"):
-		add("RolePrefix", "it does not end in a colon, which no user's id holds")
+		add("RolePrefix", "it does not end in a colon, by which the names of roles are told from those of users")
 	case m.SessionRoles && m.RolePrefix == m.UserPrefix:
 		add("RolePrefix", "it is UserPrefix: a user could be taken for a role")
 	}
@@ -223,6 +224,9 @@ func (p *IndexPolicy) callers(r *Request) ([]string, error) {
 		return []string{m.Anonymous}, nil
 	}
 	names := []string{m.UserPrefix + r.Subject.ID}
+	if m.SessionRoles && strings.HasPrefix(names[0], m.RolePrefix) {
+		return nil, fmt.Errorf("%w: the user's id begins as the name of a role does", ErrRequest)
+	}
 	if p.index.IsRole(names[0]) {
 		return nil, fmt.Errorf("%w: the user's id is the name of a role in the policy", ErrRequest)
 	}

@@ -83,15 +83,18 @@ func TestACallerIsTakenForNobodyElseByAnIndex(t *testing.T) {
 	x := &recordedIndex{answer: func([]any) (bool, []string, error) { return true, []string{"p"}, nil }}
 	p := &IndexPolicy{index: x, mapping: Mapping{Values: everyValue, SessionRoles: true, RolePrefix: "role:", Anonymous: "role:guest"}}
 	bare := &IndexPolicy{index: x, mapping: Mapping{Values: everyValue, Anonymous: "anonymous"}}
+	split := &IndexPolicy{index: x, mapping: Mapping{Values: everyValue, SessionRoles: true, UserPrefix: "ro", RolePrefix: "role:"}}
 	acme := tenant.MustParse("acme")
 	for name, c := range map[string]struct {
 		policy *IndexPolicy
 		who    Subject
 	}{
-		"a user named like a role of the policy":     {bare, Subject{ID: "admin"}},
-		"a user named like the anonymous caller":     {bare, Subject{ID: "anonymous"}},
-		"a role named like the anonymous caller":     {p, Subject{ID: "alice", Roles: RoleNames{"guest"}}},
-		"a user named like a role, with other roles": {p, Subject{ID: "admin", Roles: RoleNames{"editor"}}},
+		"a user named like a role of the policy":      {bare, Subject{ID: "admin"}},
+		"a user named like the anonymous caller":      {bare, Subject{ID: "anonymous"}},
+		"a role named like the anonymous caller":      {p, Subject{ID: "alice", Roles: RoleNames{"guest"}}},
+		"a user named like a role, with other roles":  {p, Subject{ID: "admin", Roles: RoleNames{"editor"}}},
+		"a user whose id is a role's name in a rule":  {p, Subject{ID: "role:owner"}},
+		"a user whose id and prefix make such a name": {split, Subject{ID: "le:owner"}},
 	} {
 		d, err := c.policy.Decide(t.Context(), Request{Tenant: acme, Subject: c.who, Action: "GET", Object: Route("/a")})
 		if !errors.Is(err, ErrRequest) || d.Allowed() || len(x.asked) > 0 {
