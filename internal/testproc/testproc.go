@@ -24,7 +24,10 @@ type Process struct {
 // more. Linux could send a signal instead (PR_SET_PDEATHSIG), but at the end of the thread
 // that started the child. The waiting shell holds nothing else open, least of all a
 // standard output that somebody reads to its end.
-const script = `{ read -r line <&3 || kill -9 $$; } >/dev/null 2>&1 & exec "$@" 3<&-`
+//
+// A signal to the whole group, such as an interrupt at the terminal, must not end the watch
+// before it has killed a command that is stopped, or that ignores the signal.
+const script = `trap '' HUP INT TERM; { read -r line <&3 || kill -9 $$; } >/dev/null 2>&1 & trap - HUP INT TERM; exec "$@" 3<&-`
 
 // Start starts a command, which may have no ExtraFiles.
 func Start(cmd *exec.Cmd) (*Process, error) {

@@ -25,7 +25,7 @@ func TestAProcessThatIsKilled(t *testing.T) {
 	if how == "" {
 		t.Skip("is run by TestAProcessEndsWithTheOneThatStartedIt")
 	}
-	then := map[string]string{"running": "exec sleep 100", "frozen": "kill -STOP $$"}[how]
+	then := map[string]string{"running": "exec sleep 100", "frozen": "kill -STOP $$", "deaf": "trap '' HUP INT TERM; exec sleep 100"}[how]
 	cmd := exec.Command("/bin/sh", "-c", "echo $$; "+then)
 	cmd.Stdout = os.Stdout
 	p, err := Start(cmd)
@@ -36,9 +36,18 @@ func TestAProcessThatIsKilled(t *testing.T) {
 }
 
 func TestAProcessEndsWithTheOneThatStartedIt(t *testing.T) {
-	for _, how := range []string{"running", "frozen"} {
+	for _, c := range []struct {
+		how    string
+		signal syscall.Signal
+		group  bool // to the parent and all that it has started, as from a terminal
+	}{
+		{"running", syscall.SIGKILL, false}, {"frozen", syscall.SIGKILL, false}, {"running", syscall.SIGTERM, true},
+		{"frozen", syscall.SIGTERM, true}, {"deaf", syscall.SIGTERM, true}, {"deaf", syscall.SIGHUP, true}, {"deaf", syscall.SIGINT, true},
+	} {
+		how := fmt.Sprintf("%s, %v, group %v", c.how, c.signal, c.group)
 		parent := exec.Command(os.Args[0], "-test.run=^TestAProcessThatIsKilled$")
-		parent.Env = append(os.Environ(), childEnv+"="+how)
+		parent.Env = append(os.Environ(), childEnv+"="+c.how)
+		parent.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		out, in, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
@@ -55,7 +64,13 @@ func TestAProcessEndsWithTheOneThatStartedIt(t *testing.T) {
 		if _, err := fmt.Fscanln(lines, &pid); err != nil {
 			t.Errorf("%s: it does not start: %v", how, err)
 		}
-		_ = parent.Process.Kill()
+		to := parent.Process.Pid
+		if c.group {
+			to = -to
+		}
+		if err := syscall.Kill(to, c.signal); err != nil {
+			t.Errorf("%s: %v", how, err)
+		}
 		_ = parent.Wait()
 		// The file ends when the last process that writes to it does.
 		if rest, err := io.ReadAll(lines); err != nil {
