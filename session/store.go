@@ -93,7 +93,8 @@ type Store interface {
 	EndSignIn(ctx context.Context, issuer, name string) error
 
 	// RevokePerson is RevokeUser in every tenant where a sign-in of the issuer's user was
-	// adopted, and has Adopt take no sign-in before it in any other. It is one step for each.
+	// adopted or may have been refused, and has Adopt take no sign-in before it in any other.
+	// It is one step for each.
 	RevokePerson(ctx context.Context, issuer string, u UserID) error
 
 	// Block is RevokeUser that has Create and Adopt return ErrBlocked until Unblock: no

@@ -33,13 +33,26 @@ func (s *Store) revokeOne(ctx context.Context, ref session.Ref) error {
 
 // revokeMember ends one session, by an actor of the request that is sealed.
 func (s *Store) revokeMember(ctx context.Context, user userKeys, keys sessionKeys, by []byte) error {
-	w, err := s.timely(ctx, revokeScript, revokeKeys(user, keys), keys.member, by, string(session.EventRevoked))
+	names, elements := revokeKeys(user, keys), 2
+	link := s.memory.bonds.get(keys.record)
+	if link != "" {
+		names, elements = append(names, link), 3
+	}
+	w, err := s.timely(ctx, revokeScript, names, keys.member, by, string(session.EventRevoked))
 	if err != nil {
 		return err
 	}
-	change, err := okNumber(w.answer)
+	r, err := outcome(w.answer, elements)
 	if err != nil {
 		return err
+	}
+	change := r.mustNumber()
+	elsewhere := link != "" && r.must() == "elsewhere"
+	if r.err != nil {
+		return r.err
+	}
+	if elsewhere { // another instance rotated it: what ends here is the old id
+		s.memory.bonds.forget(keys.record)
 	}
 	s.memory.endSession(user, keys.record, change)
 	return w.short

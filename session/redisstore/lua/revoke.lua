@@ -1,10 +1,12 @@
 #!lua flags=allow-oom
 -- Ends one session and its refresh family, and announces it. Only a session that was there
 -- is an event. What the network delivers after the deadline changes nothing.
--- KEYS: session, last use, refresh family, index, order, events, who acts, user epoch, changes, ends
+-- KEYS: session, last use, refresh family, index, order, events, who acts, user epoch, changes, ends,
+--       and of a provider's sign-in that had the session what it is linked to
 -- ARGV: member of the index, sealed actor of the request or '', kind of event,
 --       deadline in µs or 0
--- Returns {'ok', last change of the user} or {'late', now in µs}.
+-- Returns {'ok', last change of the user} or {'late', now in µs}, and with a link a third element:
+-- 'elsewhere' when the sign-in has another session by now, which a rotation made, or ''.
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 if ARGV[4] ~= '0' and us > tonumber(ARGV[4]) then return {'late', string.format('%.0f', us)} end
@@ -22,8 +24,13 @@ redis.call('HDEL', KEYS[7], ARGV[1])
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
 local change = string.format('%.0f', math.max((tonumber(redis.call('GET', KEYS[9])) or 0) + 1, us))
 if redis.call('HGET', KEYS[10], ARGV[1]) == '0' then redis.call('HSET', KEYS[10], ARGV[1], change) end
+local answer = {'ok', change}
+if KEYS[11] then
+  local linked = redis.call('HGET', KEYS[11], 'm')
+  answer[3] = linked and linked ~= ARGV[1] and 'elsewhere' or ''
+end
 local left = redis.call('PTTL', KEYS[8])
-if left == -2 then return {'ok', change} end -- without an epoch nothing of the user is live
+if left == -2 then return answer end -- without an epoch nothing of the user is live
 redis.call('SET', KEYS[9], change)
 if left > 0 then redis.call('PEXPIRE', KEYS[9], left) end
-return {'ok', change}
+return answer
