@@ -8,14 +8,15 @@ BIN := $(CURDIR)/.bin
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(BIN)/staticcheck-$(STATICCHECK_VERSION)
 
-.PHONY: help check test setup fmt vet staticcheck quick unit soak bench fuzz interop
+.PHONY: help check test setup fmt vet staticcheck quick unit integration soak bench fuzz interop
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
 
 check: fmt vet staticcheck quick ## the everyday: all but the race detector and real servers, in two minutes
 
-test: setup fmt vet staticcheck unit ## everything a change must pass
+test: setup fmt ## everything a change must pass
+	@scripts/lanes.sh "vet staticcheck unit" integration
 
 setup: ## install what the tests need, or say what is missing
 	@scripts/setup.sh
@@ -38,8 +39,11 @@ staticcheck: $(STATICCHECK) ## staticcheck in every module
 quick: ## the tests of the root module and the examples, without the race detector
 	@for m in . examples; do echo "go test $$m"; (cd $$m && go test -short ./...); done
 
-unit: ## every module's tests, with the race detector
-	@scripts/unit.sh $(MODULES)
+unit: ## the tests of all modules but integration, with the race detector
+	@scripts/unit.sh $(filter-out integration,$(MODULES))
+
+integration: ## the tests against real servers
+	@scripts/unit.sh integration
 
 # Without the race detector first, since many bounds are of time; then every test with it.
 soak: setup ## the long proofs, about an hour

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every module's tests. The root module and the examples run with the race detector. Under
+# Runs modules' tests. The root module and the examples run with the race detector. Under
 # it tests that only compute repeat less (testneed.Scale), so the packages that have such tests
 # run once more without it, in full. Integration mostly waits for servers: it runs in full
 # without the detector, and what has many goroutines of ours in it once more with it; make soak
