@@ -53,7 +53,7 @@ func (s *Store) adoptSession(ctx context.Context, a session.Adoption) (session.S
 // that somebody else was faster.
 func (s *Store) adoptOnce(ctx context.Context, a session.Adoption, user userKeys, link string, attempt int) (session.Session, error) {
 	if attempt == 0 {
-		if id := s.memory.found.get(link); !id.IsZero() {
+		if id := s.memory.signIns.get(link).id; !id.IsZero() {
 			found, err := s.find(ctx, a, link, id)
 			if !errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrSignedOut) || errors.Is(err, session.ErrUnavailable) {
 				return found, err
@@ -74,7 +74,7 @@ func (s *Store) adoptOnce(ctx context.Context, a session.Adoption, user userKeys
 		}
 		found, err := s.find(ctx, a, link, id)
 		if err == nil {
-			s.memory.bind(link, linkedAs(a.Stranger.Name), found.ID, user.session(found.ID).record)
+			s.memory.signIns.bind(link, linkedAs(a.Stranger.Name), found.ID, user.session(found.ID).record, in.number)
 		}
 		if !errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrSignedOut) || errors.Is(err, session.ErrUnavailable) {
 			return found, err
@@ -102,7 +102,7 @@ func (s *Store) findLive(ctx context.Context, a session.Adoption, link string, l
 	if l.user.ends+":"+l.link != link {
 		return session.Session{}, session.ErrNotFound
 	}
-	if s.memory.outdatesSignIn(link, who.Name, l.session.Provider.Claims().Since) {
+	if s.memory.signIns.outdates(link, who.Name, l.session.Provider.Claims().Since) {
 		by := []byte(nil)
 		return session.Session{}, firstOf(s.revokeMember(ctx, l.user, l.keys, by), session.ErrNotFound)
 	}
@@ -150,6 +150,9 @@ type signIn struct {
 	ended          bool      // for ever
 	end            time.Time // of that session, zero when it is not known
 	cut            time.Time // the latest that concerns it
+
+	number uint64    // of changes of sign-ins of the user
+	lost   time.Time // when Redis was behind on them: see set_back.lua
 }
 
 // readSignIn reads a sign-in. In whose slot it is was noted before, so that an end of the sign-in
@@ -185,7 +188,7 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	if err := s.holdTenant(ctx, who.Tenant, state, in.before.status).status.Err(); err != nil {
 		return signIn{}, err
 	}
-	r := newReply(answers[0], 11)
+	r := newReply(answers[0], 13)
 	in.now = fromMicros(int64(r.mustNumber()))
 	in.issued = epochs{user: r.mustNumber(), tenant: state.epoch}
 	last := r.change()
@@ -197,6 +200,10 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	cut, _ := r.number()
 	mark, marked := r.text()
 	score, listed := r.number()
+	in.number = r.change()
+	if lost, known := r.number(); known {
+		in.lost = fromMicros(int64(lost))
+	}
 	global := newReply(answers[2], 3)
 	global.must()
 	in.issued.global = global.mustNumber()
@@ -235,8 +242,8 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 // was set back has lost of any sign-in is noted first.
 func (s *Store) endOfLast(ctx context.Context, in *signIn, name string, user userKeys, link string, created uint64, mark string, marked bool, score uint64, listed bool) error {
 	if in.member == "" && !in.ended {
-		if s.memory.links.get(link) == 0 {
-			return nil
+		if s.memory.signIns.get(link).as == 0 {
+			return s.heedFloor(ctx, in, user)
 		}
 		end, err := s.noteLost(ctx, user, link, linkedAs(name), "")
 		if err != nil {
@@ -273,11 +280,13 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 	if err := who.CheckClock(in.now); err != nil {
 		return session.Session{}, err
 	}
-	known := s.memory.ended.get(key)
+	known := s.memory.signIns.get(key).ended
 	if who.Name != "" && (in.ended || in.member != "" || known != 0) {
-		s.memory.links.max(key, linkedNamed)
-		s.memory.ended.max(key, uint64(in.now.UnixMicro()))
+		s.memory.signIns.end(key, linkedNamed, uint64(in.now.UnixMicro()), in.number)
 		return session.Session{}, session.ErrSignedOut
+	}
+	if who.Name != "" && who.AuthTime.IsZero() && in.now.Before(in.lost.Add(session.EndsKept)) {
+		return session.Session{}, fmt.Errorf("%w: the store was behind on the user's sign-ins, and this one does not say when it was", session.ErrSignedOut)
 	}
 	if known > uint64(max(0, in.end.UnixMicro())) {
 		in.end = fromMicros(int64(known))
@@ -291,7 +300,7 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 	}
 	end := in.cut
 	if !in.end.IsZero() {
-		s.memory.ended.max(key, uint64(in.end.UnixMicro()))
+		s.memory.signIns.end(key, 0, uint64(in.end.UnixMicro()), in.number)
 	}
 	if in.end.After(end) {
 		end = in.end
@@ -314,24 +323,26 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 	if err != nil {
 		return session.Session{}, err
 	}
-	if err := s.storeDraft(ctx, user, keys, d); err != nil {
+	number, err := s.storeDraft(ctx, user, keys, d)
+	if err != nil {
 		return session.Session{}, err
 	}
-	s.memory.bind(of.key, linkedAs(who.Name), n.ID, keys.record)
+	s.memory.signIns.bind(of.key, linkedAs(who.Name), n.ID, keys.record, number)
 	return d.session, nil
 }
 
-// What is remembered of a sign-in that has a session.
-const (
-	linkedNamed   = 1
-	linkedUnnamed = 2
-)
-
-func linkedAs(name string) uint64 {
-	if name == "" {
-		return linkedUnnamed
+// heedFloor finds out whether Redis is behind on the sign-ins of a user that are not remembered one by
+// one. It is said of the user then, for ever, so that a sign-in which is not there is not taken for
+// a new one.
+func (s *Store) heedFloor(ctx context.Context, in *signIn, user userKeys) error {
+	floor := s.memory.signIns.links.floorOf(user.base)
+	if floor <= in.number {
+		return nil
 	}
-	return linkedNamed
+	if _, err := s.setBack(ctx, user, 0, floor); err != nil {
+		return err
+	}
+	return errMoved
 }
 
 // noteLost notes that the session of a sign-in has ended, at a time that nobody knows, and
@@ -341,15 +352,21 @@ func (s *Store) noteLost(ctx context.Context, user userKeys, link string, as uin
 	if err != nil {
 		return time.Time{}, err
 	}
-	end, err := okNumber(w.answer)
+	r := newReply(w.answer, 3)
+	if r.must() != "ok" {
+		r.corrupt("unexpected answer")
+	}
+	end, _ := r.number()
+	number := r.change()
 	switch {
-	case err != nil:
-		return time.Time{}, err
+	case r.err != nil:
+		return time.Time{}, r.err
 	case end == 0:
 		return time.Time{}, errMoved
 	case w.short != nil:
 		return time.Time{}, w.short
 	}
+	s.memory.signIns.end(link, as, end, number)
 	return fromMicros(int64(end)), nil
 }
 
@@ -365,9 +382,11 @@ func linkedText(as uint64) string {
 }
 
 // userOfLink returns the keys of the user in whose slot a link is.
-func (n names) userOfLink(link string) userKeys {
+func (n names) userOfLink(link string) userKeys { return n.userAt(baseOfLink(link)) }
+
+func baseOfLink(link string) string {
 	base, _, _ := strings.Cut(link, "}:n:")
-	return n.userAt(base + "}:")
+	return base + "}:"
 }
 
 // linkOf returns the digest of a sign-in out of the key of its link.

@@ -43,7 +43,8 @@ func (s *Store) create(ctx context.Context, n session.Session, c session.CreateO
 	if err != nil {
 		return session.Session{}, err
 	}
-	return d.session, s.storeDraft(ctx, user, keys, d)
+	_, err = s.storeDraft(ctx, user, keys, d)
+	return d.session, err
 }
 
 func checkCreate(n session.Session, c session.CreateOptions) error {
@@ -172,14 +173,15 @@ func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n se
 }
 
 // storeDraft stores the session. A user who has as many as the limit allows loses those that
-// are dead before the sign-in is refused.
-func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys, d draft) error {
+// are dead before the sign-in is refused. It returns how many changes of sign-ins at providers the
+// user has had, where this is one.
+func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys, d draft) (signIns uint64, err error) {
 	names := []string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events, user.acts, user.ends, user.block, user.grants}
 	more := []any{string(session.EventCreated)}
 	if d.link.key != "" {
 		sealed, err := s.sealLinked(d.link.key, d.session.ID)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		kept := expiry(d.session) - d.issue.now.UnixMilli() + endsKept
 		names = append(names, d.link.key)
@@ -191,7 +193,7 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 			expiry(d.session), d.issue.now.UnixMicro(), digestText(d.refresh), keys.member, d.limit.Sessions, policyText(d.limit.Policy), d.reason, d.created, d.by, d.acting, strictText(d.strict),
 		}, more...)...)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		list, _ := v.([]any)
 		if len(list) > 1 {
@@ -199,14 +201,14 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 		}
 		full, err := refusedCreate(list, d.link, d.strict)
 		if !full {
-			return err
+			return 0, err
 		}
 		forgotten, err := s.forgetDead(ctx, d.session.Tenant, d.session.User, user)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if forgotten == 0 || attempt == listRounds {
-			return session.ErrTooManySessions
+			return 0, session.ErrTooManySessions
 		}
 	}
 }

@@ -2,28 +2,36 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
 
-// madeRoom reads what a sign-in has ended, and remembers it.
-func (s *Store) madeRoom(ctx context.Context, user userKeys, answer []any) error {
+// madeRoom reads what a sign-in has ended, and remembers it. It returns the number of changes of
+// sign-ins at providers, 0 for a session that is not of one.
+func (s *Store) madeRoom(ctx context.Context, user userKeys, answer []any) (signIns uint64, err error) {
 	list, err := members(answer)
-	if err != nil {
-		return err
+	if err != nil || len(list) < 2 {
+		return 0, errors.Join(err, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt))
+	}
+	if list[1] != "" {
+		var ok bool
+		if signIns, ok = parseNumber(list[1]); !ok {
+			return 0, fmt.Errorf("%w: not a number", session.ErrCorrupt)
+		}
 	}
 	if list[0] != "" {
 		oldest, ok := parseNumber(list[0])
 		if !ok {
-			return fmt.Errorf("%w: not a number", session.ErrCorrupt)
+			return 0, fmt.Errorf("%w: not a number", session.ErrCorrupt)
 		}
 		s.memory.limited(user.order, oldest)
 		s.countChange(ctx, user)
 	}
-	s.ended(ctx, user, list[1:])
-	return nil
+	s.ended(ctx, user, list[2:])
+	return signIns, nil
 }
 
 // forgetDead takes those of a user's 100 oldest sessions off the index that ended with the

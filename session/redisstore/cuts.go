@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -21,9 +22,65 @@ func (c *cuts) add(key string, read uint64) {
 	c.keys, c.read = append(c.keys, key), append(c.read, read)
 }
 
+// cutMemory is the latest cuts that an instance knows: those of tenants and everyone, of which
+// there are few, of users and persons, who have one each, and of sign-ins, with a fair share for
+// each user. A sign-in that is not remembered here is as one of the user: see [signIns].
+type cutMemory struct {
+	shared, owned generations
+	named         *portions[uint64] // by the key
+	unowned       generations       // of sign-ins that nobody has presented a token of
+}
+
+func newCutMemory() *cutMemory {
+	m := &cutMemory{named: newPortions[uint64](keepRevoked)}
+	m.shared.limit, m.owned.limit, m.unowned.limit = keepShared, keepRevoked, keepRevoked
+	return m
+}
+
+// of returns where the cut is remembered that has a key and is not of a sign-in.
+func (m *cutMemory) of(key string) *generations {
+	if strings.Contains(key, ":{u-") || strings.Contains(key, ":{n-") {
+		return &m.owned
+	}
+	return &m.shared
+}
+
+func (m *cutMemory) get(key string) uint64 {
+	return max(m.of(key).get(key), m.named.get(key), m.unowned.get(key))
+}
+
+// max remembers a cut that is not of a sign-in.
+func (m *cutMemory) max(key string, cut uint64) { m.of(key).max(key, cut) }
+
+// maxNamed remembers the cut of a sign-in of a user, named by the base of the names, or of one that
+// is not known to be anybody's.
+func (m *cutMemory) maxNamed(user, key string, cut uint64) {
+	switch {
+	case cut == 0:
+	case user == "":
+		m.unowned.max(key, cut)
+	default:
+		m.unowned.forget(key)
+		m.named.update(user, key, 0, func(held uint64) uint64 { return max(held, cut) }, nil)
+	}
+}
+
+// all returns every cut that is remembered.
+func (m *cutMemory) all() map[string]uint64 {
+	all := m.unowned.all()
+	maps.Copy(all, m.named.values.all())
+	maps.Copy(all, m.owned.all())
+	maps.Copy(all, m.shared.all())
+	return all
+}
+
 // holdCuts returns the latest cut: those that were read or, where this instance knows of a later
 // one, that one, which it puts back.
 func (s *Store) holdCuts(ctx context.Context, c cuts) (time.Time, error) {
+	return s.holdCutsIn(ctx, c, s.memory.cuts.max)
+}
+
+func (s *Store) holdCutsIn(ctx context.Context, c cuts, remember func(key string, cut uint64)) (time.Time, error) {
 	var last uint64
 	for i, key := range c.keys {
 		held := s.memory.cuts.get(key)
@@ -32,7 +89,7 @@ func (s *Store) holdCuts(ctx context.Context, c cuts) (time.Time, error) {
 				return time.Time{}, err
 			}
 		} else {
-			s.memory.cuts.max(key, c.read[i])
+			remember(key, c.read[i])
 		}
 		last = max(last, held, c.read[i])
 	}
@@ -97,7 +154,9 @@ func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) 
 	if who.Name == "" {
 		return of, nil
 	}
-	ended, err := s.holdCuts(ctx, cuts{of.keys[1:], of.read[1:]})
+	ended, err := s.holdCutsIn(ctx, cuts{of.keys[1:], of.read[1:]}, func(key string, cut uint64) {
+		s.memory.cuts.maxNamed(user.base, key, cut)
+	})
 	if err != nil {
 		return cuts{}, err
 	}
@@ -108,7 +167,7 @@ func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) 
 }
 
 // cutAll makes a cut and returns those in whose slots it has to be made as well.
-func (s *Store) cutAll(ctx context.Context, key string) ([]session.Ref, error) {
+func (s *Store) cutAll(ctx context.Context, key string, remember func(owners []session.Ref, cut uint64)) ([]session.Ref, error) {
 	w, err := s.timely(ctx, cutScript, []string{key}, endsKept)
 	if err != nil {
 		return nil, err
@@ -124,14 +183,19 @@ func (s *Store) cutAll(ctx context.Context, key string) ([]session.Ref, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: a cut", session.ErrCorrupt)
 	}
-	s.memory.cuts.max(key, cut)
 	var owners []session.Ref
+	var problem error
 	for _, sealed := range list[1:] {
 		owner, err := s.openOwner(key, sealed)
 		if err != nil {
-			return nil, err
+			problem = err
+			break
 		}
 		owners = append(owners, owner)
+	}
+	remember(owners, cut)
+	if problem != nil {
+		return nil, problem
 	}
 	return owners, w.short
 }
@@ -162,7 +226,14 @@ func (s *Store) EndSignIn(ctx context.Context, issuer, name string) error {
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	owners, err := s.cutAll(ctx, s.names.namedSignIn(issuer, name))
+	key := s.names.namedSignIn(issuer, name)
+	owners, err := s.cutAll(ctx, key, func(owners []session.Ref, cut uint64) {
+		user := ""
+		if len(owners) > 0 {
+			user = s.names.user(owners[0].Tenant, owners[0].User).base
+		}
+		s.memory.cuts.maxNamed(user, key, cut)
+	})
 	if err != nil {
 		return wrap(op, err)
 	}
@@ -179,15 +250,15 @@ func (s *Store) EndSignIn(ctx context.Context, issuer, name string) error {
 func (s *Store) endSignInOf(ctx context.Context, owner session.Ref, issuer, name string) error {
 	user := s.names.user(owner.Tenant, owner.User)
 	link := user.signIn(issuer, name)
-	w, err := s.write(ctx, signInEndScript, []string{link}, endsKept)
+	w, err := s.write(ctx, signInEndScript, []string{link, user.ends}, endsKept)
 	if err != nil {
 		return err
 	}
-	s.memory.links.max(link, linkedNamed)
-	s.memory.ended.max(link, uint64(time.Now().UnixMicro())) // whatever the time, a named one stays ended
-	r := newReply(w.answer, 2)
+	r := newReply(w.answer, 3)
 	r.must()
 	member, linked := r.text()
+	number := r.change()
+	s.memory.signIns.end(link, linkedNamed, uint64(time.Now().UnixMicro()), number) // whatever the time, a named one stays ended
 	if r.err != nil || w.short != nil {
 		return firstOf(r.err, w.short)
 	}
@@ -222,7 +293,8 @@ func (s *Store) RevokePerson(ctx context.Context, issuer string, u session.UserI
 	}
 	bounded, cancel := s.within(ctx)
 	defer cancel()
-	owners, err := s.cutAll(bounded, s.names.person(issuer, u))
+	key := s.names.person(issuer, u)
+	owners, err := s.cutAll(bounded, key, func(_ []session.Ref, cut uint64) { s.memory.cuts.max(key, cut) })
 	if err != nil {
 		return wrap(op, err)
 	}

@@ -54,7 +54,7 @@ func (s *Store) holdUser(ctx context.Context, user userKeys, epoch, last uint64,
 	if epoch == 0 || last >= before.last {
 		return epoch, nil
 	}
-	made, err := s.setBack(ctx, user, before.last)
+	made, err := s.setBack(ctx, user, before.last, 0)
 	if err != nil {
 		return 0, err // nothing of the user lives
 	}
@@ -64,10 +64,10 @@ func (s *Store) holdUser(ctx context.Context, user userKeys, epoch, last uint64,
 	return made, nil
 }
 
-// setBack has the epoch of a user end everything, if the user's last change is not the one
-// that is remembered, and returns the new epoch, 0 for none.
-func (s *Store) setBack(ctx context.Context, user userKeys, last uint64) (uint64, error) {
-	v, err := s.run(ctx, setBackScript, []string{user.epoch, user.last, user.events, user.index, user.order, user.acts, user.ends}, last)
+// setBack has the epoch of a user end everything, if Redis does not know of the user's last change,
+// or of so many changes of sign-ins, and returns the new epoch, 0 for none.
+func (s *Store) setBack(ctx context.Context, user userKeys, last, signIns uint64) (uint64, error) {
+	v, err := s.run(ctx, setBackScript, []string{user.epoch, user.last, user.events, user.index, user.order, user.acts, user.ends}, last, signIns)
 	if err != nil {
 		return 0, err
 	}

@@ -1,11 +1,6 @@
 package redisstore
 
-import (
-	"time"
-
-	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/tenant"
-)
+import "github.com/reevehq/reeve/tenant"
 
 // How much of each kind a [memory] remembers for certain; at most twice as much is held.
 const (
@@ -26,20 +21,16 @@ type memory struct {
 
 	limits generations // see limited
 
-	cuts   generations        // before which sign-ins at a provider are refused, by the key
-	links  generations        // sign-ins that have a session, by the key: linkedNamed or linkedUnnamed
-	blocks recent[block]      // of users
-	ended  generations        // when in µs the last session of a sign-in ended, by the key of the link
-	bonds  recent[string]     // the key of the link, by the name of the record
-	found  recent[session.ID] // the session of a sign-in, by the key of the link
+	blocks  recent[block] // of users
+	signIns *signIns
+	cuts    *cutMemory
 }
 
 func newMemory() *memory {
-	m := &memory{made: newStamps(keepMade), met: newStamps(keepMet)}
+	m := &memory{made: newStamps(keepMade), met: newStamps(keepMet), signIns: newSignIns(keepMade), cuts: newCutMemory()}
 	m.shared.limit, m.statuses.limit, m.revoked.limit, m.seen.limit = keepShared, keepShared, keepRevoked, keepSeen
 	m.limits.limit = keepRevoked
-	m.cuts.limit, m.blocks.limit, m.links.limit, m.found.limit = keepRevoked, keepRevoked, keepMade, keepMade
-	m.ended.limit, m.bonds.limit = keepMade, keepMade
+	m.blocks.limit = keepRevoked
 	return m
 }
 
@@ -110,21 +101,6 @@ func (m *memory) setStatus(key string, n status) {
 	}
 }
 
-// bind remembers which session a sign-in at a provider has.
-func (m *memory) bind(link string, as uint64, id session.ID, record string) {
-	m.found.update(link, func(session.ID) session.ID { return id })
-	m.bonds.update(record, func(string) string { return link })
-	m.links.max(link, as)
-}
-
-// rebind remembers that a rotation has moved the session of a sign-in at a provider. The end of what
-// is left of the old one is no end of the sign-in.
-func (m *memory) rebind(link string, id session.ID, from, to string) {
-	m.found.update(link, func(session.ID) session.ID { return id })
-	m.bonds.update(to, func(string) string { return link })
-	m.bonds.forget(from)
-}
-
 // endSession remembers that a session was ended by a change, and so its sign-in at a provider, if
 // there is one.
 func (m *memory) endSession(user userKeys, record string, change uint64) {
@@ -134,17 +110,5 @@ func (m *memory) endSession(user userKeys, record string, change uint64) {
 // retireSession is endSession of a session of which something is left that loads.
 func (m *memory) retireSession(user userKeys, record string, left stamp, change uint64) {
 	m.made.raise(user, record, left, change)
-	if link := m.bonds.get(record); link != "" {
-		m.ended.max(link, change)
-	}
-}
-
-// outdatesSignIn reports whether the session of a sign-in cannot be live: it has ended, and the
-// store did not know that when it made this one.
-func (m *memory) outdatesSignIn(link, name string, since time.Time) bool {
-	end := m.ended.get(link)
-	if name != "" {
-		return end != 0
-	}
-	return int64(end) > since.UnixMicro() && end != 0
+	m.signIns.endOf(record, change)
 }

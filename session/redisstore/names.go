@@ -107,7 +107,7 @@ type userKeys struct {
 	acts   string // hash: member → sealed who acts as the user, or as whom the user acts
 	events string
 	last   string // number of the user's last change, which only grows
-	ends   string // hash: cut, before which sign-ins are refused; member → end in µs, 0 while it lives
+	ends   string // hash: cut, before which sign-ins are refused; n changes of sign-ins, lost, see set_back.lua; member → end in µs, 0 while it lives
 	block  string // hash: b 1 while the user is blocked, v version
 	grants string // hash: at, floor, stale, d, see userGrants
 }

@@ -169,8 +169,17 @@ func (s *Store) putBackCuts(ctx context.Context) error {
 // putBackSignIns ends the sign-ins at a provider that have had a session and are not there.
 func (s *Store) putBackSignIns(ctx context.Context) error {
 	var notes []pending
-	for link, as := range s.memory.links.all() {
-		notes = append(notes, pending{signInLostScript, []string{link, s.names.userOfLink(link).ends}, lostArgs(as, "")})
+	for user, own := range s.memory.signIns.links.users.all() {
+		if floor := own.lowest(); floor != 0 {
+			if _, err := s.setBack(ctx, s.names.userAt(user), 0, floor); err != nil {
+				return err
+			}
+		}
+	}
+	for link, known := range s.memory.signIns.links.values.all() {
+		if known.as != 0 {
+			notes = append(notes, pending{signInLostScript, []string{link, s.names.userOfLink(link).ends}, lostArgs(known.as, "")})
+		}
 	}
 	if _, err := s.inChunks(ctx, notes); err != nil {
 		return err
@@ -183,10 +192,10 @@ func (s *Store) putBackSignIns(ctx context.Context) error {
 func (s *Store) endSignInsAgain(ctx context.Context) error {
 	var links []string
 	var ends, revokes []pending
-	for link := range s.memory.ended.all() {
-		if s.memory.links.get(link) == linkedNamed {
+	for link, known := range s.memory.signIns.links.values.all() {
+		if known.ended != 0 && known.as == linkedNamed {
 			links = append(links, link)
-			ends = append(ends, pending{signInEndScript, []string{link}, []any{endsKept}})
+			ends = append(ends, pending{signInEndScript, []string{link, s.names.userOfLink(link).ends}, []any{endsKept}})
 		}
 	}
 	answers, err := s.inChunks(ctx, ends)
@@ -194,9 +203,10 @@ func (s *Store) endSignInsAgain(ctx context.Context) error {
 		return err
 	}
 	for i, answer := range answers {
-		r := newReply(answer, 2)
+		r := newReply(answer, 3)
 		r.must()
 		member, linked := r.text()
+		r.change()
 		if r.err != nil {
 			return r.err
 		}
@@ -217,7 +227,7 @@ func (s *Store) putBackUsers(ctx context.Context, remembered *stamps) error {
 		if share.last == 0 {
 			continue
 		}
-		if _, err := s.setBack(ctx, s.names.userAt(base), share.last); err != nil {
+		if _, err := s.setBack(ctx, s.names.userAt(base), share.last, 0); err != nil {
 			return err
 		}
 	}

@@ -229,7 +229,7 @@ func (s *Store) rotateLive(ctx context.Context, l live, n session.Session, refre
 	if err != nil {
 		return session.Session{}, err
 	}
-	r, err := outcome(w.answer, 3)
+	r, err := outcome(w.answer, 4)
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -239,8 +239,8 @@ func (s *Store) rotateLive(ctx context.Context, l live, n session.Session, refre
 		old = stampOf(left.Version, string(leftSealed))
 	}
 	s.memory.made.raise(l.user, l.keys.record, old, r.change())
-	if l.link != "" {
-		s.memory.rebind(l.user.ends+":"+l.link, next.ID, l.keys.record, keys.record)
+	if signIns := r.change(); l.link != "" {
+		s.memory.signIns.rebind(l.user.ends+":"+l.link, next.ID, l.keys.record, keys.record, signIns)
 	}
 	return next, errors.Join(r.err, w.short)
 }

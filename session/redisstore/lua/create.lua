@@ -18,13 +18,16 @@
 --       and of a provider's sign-in: member that it was linked to or '', sealed id for the link,
 --       for how many ms the link is kept, named or unnamed
 -- Returns {'ok', place in the order of the oldest session that is kept, where the index was
--- made anew, or '', member that made room...}, {'exists'}, {'revoked'}, {'full'} or {'late'}
+-- made anew, or '', changes of sign-ins at providers that the user has had with this one, or '',
+-- member that made room...}, {'exists'}, {'revoked'}, {'full'} or {'late'}
 -- when the network delivers it long after the epoch was read, {'blocked'}, or {'moved'} when the
 -- sign-in is linked to another session.
 local time = redis.call('TIME')
 if time[1] * 1000000 + time[2] > ARGV[6] + 5000000 then return {'late'} end
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  if redis.call('HGET', KEYS[1], 'd') == ARGV[3] then return {'ok', ''} end -- by this very call
+  if redis.call('HGET', KEYS[1], 'd') == ARGV[3] then -- by this very call
+    return {'ok', '', KEYS[12] and redis.call('HGET', KEYS[9], 'n') or ''}
+  end
   return {'exists'}
 end
 if redis.call('HGET', KEYS[10], 'b') == '1' then return {'blocked'} end
@@ -154,15 +157,18 @@ end
 redis.call('ZADD', KEYS[4], idle_end, ARGV[8])
 redis.call('PEXPIREAT', KEYS[4], ARGV[5], 'NX')
 redis.call('PEXPIREAT', KEYS[4], ARGV[5], 'GT')
+local changes = ''
 if KEYS[12] then
+  changes = string.format('%.0f', (tonumber(redis.call('HGET', KEYS[9], 'n')) or 0) + 1)
+  redis.call('HSET', KEYS[9], 'n', changes)
+  redis.call('PEXPIRE', KEYS[9], ARGV[19], 'NX')
+  redis.call('PEXPIRE', KEYS[9], ARGV[19], 'GT')
   redis.call('HSET', KEYS[12], 'm', ARGV[8], 'd', ARGV[18], 'c', ARGV[6], 'x', ARGV[5])
   redis.call('PEXPIRE', KEYS[12], ARGV[19], 'NX')
   redis.call('PEXPIRE', KEYS[12], ARGV[19], 'GT')
   if ARGV[20] == 'unnamed' then
     if ARGV[17] ~= '' then redis.call('HDEL', KEYS[9], ARGV[17]) end
     redis.call('HSET', KEYS[9], ARGV[8], '0')
-    redis.call('PEXPIRE', KEYS[9], ARGV[19], 'NX')
-    redis.call('PEXPIRE', KEYS[9], ARGV[19], 'GT')
     redis.call('PEXPIRE', KEYS[4], ARGV[19], 'GT') -- it says when the session ends unused
   end
 end
@@ -177,4 +183,4 @@ end
 redis.call('XADD', KEYS[7], 'MAXLEN', '~', 1000, '*', 'k', ARGV[16], 's', ARGV[8],
   'r', ARGV[11], 'w', ARGV[14], 'o', ARGV[13])
 redis.call('PEXPIRE', KEYS[7], 2592000000)
-return {'ok', watermark, unpack(evicted)}
+return {'ok', watermark, changes, unpack(evicted)}

@@ -10,12 +10,12 @@
 --       sealed id of the new session for the link or '',
 --       and what is left of the old session, which loads until a grace ends: sealed record
 --       or '', version, end of the grace in ms. See retire.lua
--- Returns {'ok', now in µs, last change of the user}, {'gone'}, {'moved'} when the user has
--- another epoch, {'conflict'} or {'exists'}.
+-- Returns {'ok', now in µs, last change of the user, changes of sign-ins of the user or nil},
+-- {'gone'}, {'moved'} when the user has another epoch, {'conflict'} or {'exists'}.
 local version = redis.call('HGET', KEYS[3], 'v')
 if redis.call('HGET', KEYS[6], 'd') == ARGV[4] then -- by this very call
   local used = redis.call('GET', KEYS[7])
-  if used then return {'ok', used, redis.call('GET', KEYS[12])} end
+  if used then return {'ok', used, redis.call('GET', KEYS[12]), redis.call('HGET', KEYS[13], 'n')} end
 end
 if not version or redis.call('EXISTS', KEYS[4]) == 0 then return {'gone'} end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'moved'} end
@@ -74,4 +74,4 @@ change = string.format('%.0f', math.max(change + 1, tonumber(now)))
 redis.call('SET', KEYS[12], change)
 local left = redis.call('PTTL', KEYS[1])
 if left > 0 then redis.call('PEXPIRE', KEYS[12], left) end
-return {'ok', now, change}
+return {'ok', now, change, redis.call('HGET', KEYS[13], 'n')}

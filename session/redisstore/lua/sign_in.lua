@@ -7,7 +7,8 @@
 -- Returns {now in µs, user epoch, last change of the user or nil, whether the user is blocked as
 -- 1 or nil, member linked to or nil, sealed id or nil, end of a sign-in that was ended in µs or nil, when in
 -- µs the session was created or nil, cut of the user in µs or nil, mark of the member or nil, until
--- when in µs the index says it may be live or nil}.
+-- when in µs the index says it may be live or nil, changes of sign-ins of the user or nil, when in µs
+-- Redis was behind on them or nil}.
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])
 redis.call('SET', KEYS[3], now, 'NX')
@@ -24,5 +25,5 @@ if link[1] then
   if score then score = string.format('%.0f', tonumber(score) * 1000) end
 end
 local blocked = redis.call('HGET', KEYS[6], 'b') == '1' and '1'
-local cut = redis.call('HGET', KEYS[2], 'cut')
-return {now, redis.call('GET', KEYS[3]), redis.call('GET', KEYS[4]), blocked, link[1], link[2], link[3], link[4], cut, mark, score}
+local of = redis.call('HMGET', KEYS[2], 'cut', 'n', 'lost')
+return {now, redis.call('GET', KEYS[3]), redis.call('GET', KEYS[4]), blocked, link[1], link[2], link[3], link[4], of[1], mark, score, of[2], of[3]}
