@@ -99,7 +99,7 @@ func (s *signInService) replica(i int, store *redisstore.Store) *echo.Echo {
 	s.Cleanup(func() { fetcher.Close() })
 	client, err := introspect.NewClient(introspect.Config{URL: s.idp.IntrospectionURL(), ClientID: idpserver.API, Secret: session.NewSecretKey([]byte(idpserver.APISecret))})
 	must(err)
-	opaque, err := token.NewIntrospector(token.IntrospectorConfig{Form: idpserver.OpaqueForm, Ask: client.Ask})
+	opaque, err := token.NewIntrospector(token.IntrospectorConfig{Form: s.idp.OpaqueForm(), Ask: client.Ask})
 	must(err)
 	verifier, err := token.NewVerifier(token.Issuer{
 		Name: s.idp.URL, Audience: idpserver.Audience, Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys, Foreign: s.foreign, Opaque: opaque,
@@ -223,13 +223,24 @@ func TestAProvidersUserHasOneSession(t *testing.T) {
 // An opaque token is what the provider says of it, and its session is ended as that of a JWT is.
 func TestAProvidersOpaqueTokenIsASession(t *testing.T) {
 	t.Parallel()
-	s := newSignInService(t, providerKinds[0].cfg)
+	for name, parts := range map[string]int{"a reference": 1, "an encrypted JWT": 5} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opaqueSession(t, parts)
+		})
+	}
+}
+
+func opaqueSession(t *testing.T, parts int) {
+	cfg := providerKinds[0].cfg
+	cfg.EncryptedTokens = parts == 5
+	s := newSignInService(t, cfg)
 	request := signInRequest
 	request.Client = idpserver.OpaqueClient
 	browser := s.idp.Browser()
 	tokens := browser.SignIn(request)
-	if strings.Contains(tokens.Access, ".") {
-		t.Fatal("the token is not opaque")
+	if n := strings.Count(tokens.Access, ".") + 1; n != parts {
+		t.Fatalf("the token has %d parts, want %d", n, parts)
 	}
 	first := s.want("an opaque token", s.ask(0, "GET", "/me", bearer(tokens.Access)), 200)
 	refreshed := tokens.Refresh()
@@ -240,10 +251,16 @@ func TestAProvidersOpaqueTokenIsASession(t *testing.T) {
 	if a := s.want("a JWT of the session", s.ask(1, "GET", "/me", bearer(asJWT.Access)), 200); a.Session != first.Session {
 		t.Error("another client in the provider's session has another session")
 	}
-	s.want("a text of the form that the provider did not make", s.ask(0, "GET", "/me", bearer(tokens.Access[:4]+strings.Repeat("A", len(tokens.Access)-4))), 401)
+	s.want("a text of the form that the provider did not make", s.ask(0, "GET", "/me", bearer(madeUp(tokens.Access))), 401)
 	eventually(t, "alice is signed out", func() error { return s.managers[0].RevokeUser(t.Context(), acme, alice) })
 	s.want("after the revocation", s.ask(1, "GET", "/me", bearer(tokens.Access)), 401)
 	s.want("refreshed after the revocation", s.ask(0, "GET", "/me", bearer(refreshed.Refresh().Access)), 401)
+}
+
+// madeUp is another text of the form of a token.
+func madeUp(raw string) string {
+	kept := max(len("op_"), strings.LastIndex(raw, ".")+1)
+	return raw[:kept] + strings.Repeat("A", len(raw)-kept)
 }
 
 // What was revoked stays so for the tokens that the provider issues after it, until the user

@@ -26,9 +26,11 @@ var (
 	// limit, or because its session expired. The user signs in there anew.
 	ErrSignedOut = fmt.Errorf("session: the sign-in at the provider was ended: %w", ErrNotFound)
 
-	// ErrSignInTooClose means that the sign-in at the provider is later than the end of the last
-	// session, by less than [MaxSkew]: it may have been before. It is an outage: nobody is let in
-	// and nobody signed out.
+	// ErrSignInTooClose means that the sign-in at the provider is of the very second of the end of the
+	// last session, or later by less than [MaxSkew]: it may have been before. It is an outage: nobody
+	// is let in and nobody signed out. Where the tokens say by auth_time when the user signed in,
+	// it stays so for that sign-in, whose tokens all say the same: only another sign-in at the
+	// provider is later. Where they do not, the provider's next token is.
 	ErrSignInTooClose = fmt.Errorf("session: the sign-in at the provider is too close to an end: %w", ErrUnavailable)
 
 	// ErrIssuedAhead means that a token was issued, or says that the user signed in, further ahead
@@ -117,14 +119,34 @@ func (s Stranger) SignIn() time.Time {
 }
 
 // Later returns nil when the sign-in is later than end by more than [MaxSkew]. It returns
-// [ErrSignInTooClose] within that span, and otherwise [ErrSignedOut]. Nothing has ended at the
-// zero end.
+// [ErrSignInTooClose] within that span, and in the very second of the end, since tokens tell time
+// to the second; otherwise [ErrSignedOut]. Nothing has ended at the zero end.
 func (s Stranger) Later(end time.Time) error {
 	switch at := s.SignIn(); {
 	case end.IsZero() || at.After(end.Add(MaxSkew)):
 		return nil
-	case at.After(end):
+	case at.After(end), at.Nanosecond() == 0 && at.Add(time.Second).After(end):
 		return ErrSignInTooClose
+	}
+	return ErrSignedOut
+}
+
+// Finds returns nil when the sign-in may have the live session of a user at an issuer that names no
+// sessions, whose [ProviderClaims].Since is since. It is Later, but of a sign-in in the second of the
+// end: the user has signed in since, so it is over.
+func (s Stranger) Finds(since time.Time) error {
+	if !since.IsZero() && !s.SignIn().After(since) {
+		return ErrSignedOut
+	}
+	return s.Later(since)
+}
+
+// Known returns [ErrSignedOut] for a sign-in that is not later than one which had a session, of
+// before an end: the second alone does not tell it from a sign-in after that. Nothing is known of
+// the zero time.
+func (s Stranger) Known(signedIn time.Time) error {
+	if signedIn.IsZero() || s.SignIn().After(signedIn) {
+		return nil
 	}
 	return ErrSignedOut
 }

@@ -68,14 +68,14 @@ type Store interface {
 	// create are one step: whatever runs at the same time makes one session of a sign-in.
 	//
 	// A stranger for whom CheckClock says so is refused with ErrIssuedAhead. A live session whose
-	// Provider.Since the sign-in of a stranger without Name is not Later than is not found.
+	// Provider.Since the sign-in of a stranger without Name does not find, by Finds, is not found.
 	// A new session is made, as by Create, only
 	//
 	//   - when the sign-in has had no session, and CheckUnknown allows it for the latest
 	//     revocation of the user, of the tenant, of everyone and of the person, each of which
 	//     counts from its own time, whether there was a session or not;
-	//   - when the session that it had has ended and the stranger has no Name: then Later has to
-	//     allow it for the end of that session too, which is when it was revoked or evicted, moved by nobody, or expired.
+	//   - when the session that it had has ended and the stranger has no Name: then Known has to
+	//     allow it for the sign-in that session was of, and Later for the end of the session too, which is when it was revoked or evicted, moved by nobody, or expired.
 	//     That time is its Provider.Since;
 	//   - never for a Name that EndSignIn has ended, before or after its first session, nor
 	//     for one whose session has ended: ErrSignedOut.

@@ -5,8 +5,6 @@ import (
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
-
-	"github.com/reevehq/reeve/session/token"
 )
 
 // redirectURI is that of every client. Nothing listens there: the browser stops before it.
@@ -68,6 +66,3 @@ func (c *registered) RestrictAdditionalAccessTokenScopes() func([]string) []stri
 func same(scopes []string) []string { return scopes }
 
 const opaquePrefix = "op_"
-
-// OpaqueForm is that of the tokens of OpaqueClient.
-var OpaqueForm = token.Form{Prefix: opaquePrefix, MinLength: 55, MaxLength: 55}

@@ -14,6 +14,7 @@
 package idpserver
 
 import (
+	"github.com/reevehq/reeve/session/token"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -52,6 +53,9 @@ type Config struct {
 	// SaysWhen writes auth_time into access tokens.
 	SaysWhen bool
 
+	// EncryptedTokens has the tokens of OpaqueClient be the encrypted JWTs that op makes by itself.
+	EncryptedTokens bool
+
 	// Tenant is that of every user.
 	Tenant string
 
@@ -81,11 +85,15 @@ func Start(tb testing.TB, cfg Config) *Server {
 	tb.Cleanup(s.http.Close)
 	s.URL = s.http.URL
 	s.storage.issuer = s.URL
+	var texts op.Crypto = &references{texts: map[string]string{}}
+	if cfg.EncryptedTokens {
+		texts = op.NewAES256GCMCrypto([32]byte{1, 2, 3}, "1")
+	}
 	provider, err := op.NewProvider(&op.Config{
 		CryptoKey: [32]byte{1, 2, 3}, CryptoKeyId: "1", CodeMethodS256: true, GrantTypeRefreshToken: true,
 		BackChannelLogoutSupported: true, BackChannelLogoutSessionSupported: true, DefaultLogoutRedirectURI: s.URL + "/signed-out",
 		SupportedScopes: []string{"openid", "offline_access"},
-	}, s.storage, op.StaticIssuer(s.URL), op.WithAllowInsecure(), op.WithCrypto(&references{texts: map[string]string{}}), op.WithHttpInterceptors(withKey),
+	}, s.storage, op.StaticIssuer(s.URL), op.WithAllowInsecure(), op.WithCrypto(texts), op.WithHttpInterceptors(withKey),
 		op.WithIDTokenHintVerifierOpts(op.WithSupportedIDTokenHintSigningAlgorithms(string(jose.EdDSA))))
 	if err != nil {
 		tb.Fatal(err)
@@ -97,6 +105,14 @@ func Start(tb testing.TB, cfg Config) *Server {
 	handler = mux
 	ready.Done()
 	return s
+}
+
+// OpaqueForm is that of the tokens of OpaqueClient.
+func (s *Server) OpaqueForm() token.Form {
+	if s.storage.cfg.EncryptedTokens {
+		return token.Form{Encrypted: true, MinLength: 100, MaxLength: 1000}
+	}
+	return token.Form{Prefix: opaquePrefix, MinLength: 55, MaxLength: 55}
 }
 
 // SetLogout says where logout tokens are posted from now on.

@@ -6,7 +6,7 @@ import (
 )
 
 // references makes the opaque texts of the provider, codes and access tokens; it is an op.Crypto.
-// The one of op itself makes encrypted JWTs.
+// The one of op itself makes encrypted JWTs: see Config.EncryptedTokens.
 type references struct {
 	mu    sync.Mutex
 	texts map[string]string

@@ -71,7 +71,7 @@ func settled(a session.Adoption, s session.Session) bool {
 	if _, changed := a.Roll(s); changed {
 		return false
 	}
-	return a.Stranger.Name != "" || a.Stranger.Later(claims.Since) == nil
+	return a.Stranger.Name != "" || a.Stranger.Finds(claims.Since) == nil
 }
 
 // EndSignIn implements [session.Store]. Where the sign-in has sessions is for the store to know:

@@ -48,7 +48,7 @@ func (st *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session
 	if who.Name == "" {
 		s.Provider = s.Provider.From(latest(in.end, st.signIns.revoked(who)))
 	}
-	in.kind = who.EventKind()
+	in.kind, in.at = who.EventKind(), who.SignIn()
 	s, err := st.begin(ctx, s, a.Create, in, now)
 	if err != nil {
 		return session.Session{}, err
@@ -78,7 +78,7 @@ func (st *Store) liveOf(key signInKey, in *signIn, now time.Time) (*record, bool
 // found is a use of the live session of a sign-in by one of its tokens.
 func (st *Store) found(ctx context.Context, r *record, a session.Adoption, now time.Time) (session.Session, error) {
 	if a.Stranger.Name == "" {
-		if err := a.Stranger.Later(r.session.Provider.Claims().Since); err != nil {
+		if err := a.Stranger.Finds(r.session.Provider.Claims().Since); err != nil {
 			return session.Session{}, err
 		}
 	}
@@ -103,6 +103,11 @@ func (st *Store) mayBegin(in *signIn, who session.Stranger, now time.Time) error
 		}
 		if !in.session.IsZero() {
 			return session.ErrSignedOut
+		}
+	}
+	if !in.session.IsZero() {
+		if err := who.Known(in.at); err != nil {
+			return err
 		}
 	}
 	return who.CheckUnknown(now, latest(in.end, st.signIns.revoked(who)))

@@ -23,6 +23,7 @@ type signInKey struct {
 type signIn struct {
 	session session.ID // the last session that it had, zero for none
 	end     time.Time  // of that session, where it was ended alone or has expired
+	at      time.Time  // when the user signed in whose session it is, by its first token
 	kind    session.EventKind
 	seen    time.Time // when a token of it was last presented
 }

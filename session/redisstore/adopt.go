@@ -113,7 +113,7 @@ func (s *Store) findLive(ctx context.Context, a session.Adoption, link string, l
 		return session.Session{}, err
 	}
 	if who.Name == "" {
-		if err := who.Later(l.session.Provider.Claims().Since); err != nil {
+		if err := who.Finds(l.session.Provider.Claims().Since); err != nil {
 			return session.Session{}, err
 		}
 	}
@@ -150,6 +150,7 @@ type signIn struct {
 	ended          bool      // for ever
 	end            time.Time // of that session, zero when it is not known
 	cut            time.Time // the latest that concerns it
+	at             time.Time // when the user had signed in whose session it had, zero when it is not known
 
 	number uint64    // of changes of sign-ins of the user
 	lost   time.Time // when Redis was behind on them: see set_back.lua
@@ -188,7 +189,7 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	if err := s.holdTenant(ctx, who.Tenant, state, in.before.status).status.Err(); err != nil {
 		return signIn{}, err
 	}
-	r := newReply(answers[0], 13)
+	r := newReply(answers[0], 14)
 	in.now = fromMicros(int64(r.mustNumber()))
 	in.issued = epochs{user: r.mustNumber(), tenant: state.epoch}
 	last := r.change()
@@ -203,6 +204,9 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	in.number = r.change()
 	if lost, known := r.number(); known {
 		in.lost = fromMicros(int64(lost))
+	}
+	if at, known := r.number(); known {
+		in.at = fromMicros(int64(at))
 	}
 	global := newReply(answers[2], 3)
 	global.must()
@@ -276,7 +280,7 @@ func (s *Store) endOfLast(ctx context.Context, in *signIn, name string, user use
 // adoptNew makes the session of a sign-in that has no live one.
 func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys, key string, in signIn) (session.Session, error) {
 	who := a.Stranger
-	of := link{key: key, name: who.Name, member: in.member, kind: who.EventKind()}
+	of := link{key: key, name: who.Name, member: in.member, kind: who.EventKind(), at: who.SignIn()}
 	if err := who.CheckClock(in.now); err != nil {
 		return session.Session{}, err
 	}
@@ -297,6 +301,9 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 			return session.Session{}, err
 		}
 		in.end = end
+	}
+	if err := who.Known(in.at); err != nil {
+		return session.Session{}, err
 	}
 	end := in.cut
 	if !in.end.IsZero() {

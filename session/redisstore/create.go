@@ -134,6 +134,7 @@ type link struct {
 	name   string // at the provider
 	member string // that it was linked to before
 	kind   session.EventKind
+	at     time.Time // when the user has signed in
 }
 
 // draft gives n its times, and seals its record and what the events say of it.
@@ -185,7 +186,7 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 		}
 		kept := expiry(d.session) - d.issue.now.UnixMilli() + endsKept
 		names = append(names, d.link.key)
-		more = []any{string(d.link.kind), d.link.member, sealed, kept, linkedText(linkedAs(d.link.name))}
+		more = []any{string(d.link.kind), d.link.member, sealed, kept, linkedText(linkedAs(d.link.name)), max(1, d.link.at.UnixMicro())}
 	}
 	for attempt := 0; ; attempt++ {
 		v, err := s.run(ctx, createScript, names, append([]any{

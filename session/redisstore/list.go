@@ -16,6 +16,10 @@ const (
 	// long.
 	pageSize = 100
 
+	// recordPage is how many sessions one script reads of a user who has more than pageSize, and
+	// of those that a watch asks about: calls of others come between two scripts.
+	recordPage = 25
+
 	// listRounds is how often List asks for the index again when a sign-in happened between
 	// reading the index and reading what it names.
 	listRounds = 8
@@ -75,9 +79,14 @@ func (s *Store) listPages(ctx context.Context, t tenant.ID, u session.UserID, us
 		for _, m := range fresh {
 			seen[m] = true
 		}
-		sessions, _, err := s.listMembers(ctx, t, u, user, fresh)
-		all = append(all, sessions...)
-		return len(fresh), err
+		for part := range slices.Chunk(fresh, recordPage) {
+			sessions, _, err := s.listMembers(ctx, t, u, user, part)
+			if err != nil {
+				return 0, err
+			}
+			all = append(all, sessions...)
+		}
+		return len(fresh), nil
 	}
 	acting, err := s.page(ctx, user, oldestFirst, "-inf", "(0")
 	if err != nil {
@@ -149,7 +158,7 @@ func (s *Store) page(ctx context.Context, user userKeys, first, from, to string)
 	return p, nil
 }
 
-// Peek implements [session.Store]. It is one round trip for each pageSize ids.
+// Peek implements [session.Store]. It is one round trip for each recordPage ids.
 func (s *Store) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error) {
 	sessions, err := s.peek(ctx, t, u, ids)
 	if err != nil {
@@ -175,7 +184,7 @@ func (s *Store) peek(ctx context.Context, t tenant.ID, u session.UserID, ids []s
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	sessions := []session.Session{}
-	for chunk := range slices.Chunk(members, pageSize) {
+	for chunk := range slices.Chunk(members, recordPage) {
 		read, _, err := s.listMembers(ctx, t, u, user, chunk)
 		if err != nil {
 			return nil, err

@@ -123,7 +123,7 @@ func (n names) userAt(base string) userKeys {
 // signIn is the key of what a sign-in at a provider is linked to. The sign-in without a name is the
 // user's at the issuer.
 //
-// It is a hash: m member of its last session, d sealed id of that, c when in µs it was created, x expiry
+// It is a hash: m member of its last session, d sealed id of that, c when in µs it was created, s when in µs the user had signed in, x expiry
 // in ms, e when in µs the sign-in was ended for ever.
 func (k userKeys) signIn(issuer, name string) string {
 	return k.ends + ":" + k.digest("sign-in", issuer, name)

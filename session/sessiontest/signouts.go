@@ -26,6 +26,7 @@ func signOuts() []scene {
 	}
 	return append(all, []scene{
 		{name: "a sign-in within the skew after an end is an outage", play: withinTheSkew},
+		{name: "a sign-in of the very second of an end is an outage", play: inTheSecond},
 		{name: "the token of a sign-in that was ended finds no later session of the user", play: noRideAlong},
 		{name: "a logout at the provider counts also before the first request", play: logoutFirst},
 		{name: "a logout ends the sessions of that sign-in in all tenants and no others", play: logoutAll},
@@ -77,7 +78,7 @@ func endedUnseen(k *kit, e ending) {
 	began := k.now()
 	var unseen []session.Stranger
 	for i, p := range providers {
-		who := p.token("unseen", began.Add(-time.Hour), began)
+		who := p.token("unseen", began.Add(-time.Hour), began.Add(-time.Second)) // and not of the second of the end
 		who.User = session.MustParseUserID(fmt.Sprint("unseen-", i))
 		unseen = append(unseen, who)
 		e.end(k, k.create(who.Tenant, who.User), who)
@@ -113,6 +114,34 @@ func withinTheSkew(k *kit) {
 		k.pass(k.tick())
 		k.notAdopted(p.kind+", within the skew later", token("other", near), session.ErrSignInTooClose)
 		k.adopted(p.kind+", later", token("other", k.later(end)))
+	}
+}
+
+// Tokens tell time to the second. One of the second of an end may be of before or after it: nobody
+// is let in and nobody is signed out, unless it is of the very sign-in that was ended.
+func inTheSecond(k *kit) {
+	for i, p := range providers {
+		user := session.MustParseUserID(fmt.Sprint("second-", i))
+		now := k.now().Truncate(time.Second)
+		who := p.token("ended", now, now)
+		who.User = user
+		s := k.adopted(p.kind, who)
+		k.ok("RevokeUser", k.Store.RevokeUser(k.ctx, s.Tenant, s.User))
+		k.notAdopted(p.kind+", the sign-in that was ended", who, session.ErrSignedOut)
+		unseen := p.token("unseen", now, now)
+		unseen.User = session.MustParseUserID(fmt.Sprint("unseen-second-", i))
+		k.ok("RevokeUser", k.Store.RevokeUser(k.ctx, unseen.Tenant, unseen.User))
+		second := k.now().Truncate(time.Second)
+		unseen.IssuedAt = second
+		if p.timed {
+			unseen.AuthTime = second
+		}
+		k.notAdopted(p.kind+", of the second of the end", unseen, session.ErrSignInTooClose)
+		unseen.IssuedAt = second.Add(-session.MaxSkew)
+		if p.timed {
+			unseen.AuthTime = unseen.IssuedAt
+		}
+		k.notAdopted(p.kind+", of before it", unseen, session.ErrSignedOut)
 	}
 }
 

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -38,12 +39,20 @@ type Form struct {
 	// Alphabet are the characters behind the prefix, printable ASCII without the space. Default:
 	// letters, digits, '-' and '_'. With '.' it needs a Prefix that begins no JWT.
 	Alphabet string
+
+	// Encrypted says that the tokens are compact JWEs (RFC 7516), which only their issuer can
+	// open: five parts, of which the first names how they are encrypted. It goes without Prefix and
+	// Alphabet. Nothing in such a token is believed, or decrypted: the issuer is asked.
+	Encrypted bool
 }
 
 // matches reports whether a text has the form.
 func (f *Form) matches(raw string) bool {
 	if len(raw) < f.MinLength || len(raw) > f.MaxLength || !strings.HasPrefix(raw, f.Prefix) {
 		return false
+	}
+	if f.Encrypted {
+		return isEncrypted(raw)
 	}
 	for _, c := range []byte(raw[len(f.Prefix):]) {
 		if strings.IndexByte(f.Alphabet, c) < 0 {
@@ -53,9 +62,40 @@ func (f *Form) matches(raw string) bool {
 	return true
 }
 
+// isEncrypted reports whether a text is a JWE in compact form. One with a direct key has no
+// second part.
+func isEncrypted(raw string) bool {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 5 {
+		return false
+	}
+	for n, part := range parts {
+		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil || part == "" && n != 1 {
+			return false
+		}
+	}
+	text, _ := base64.RawURLEncoding.Strict().DecodeString(parts[0])
+	header, err := readTree(text)
+	if err != nil {
+		return false
+	}
+	for _, name := range []string{"alg", "enc"} {
+		if value, _ := header[name].(string); value == "" {
+			return false
+		}
+	}
+	return true
+}
+
 func (f *Form) validate() (errs []error) {
 	if f.MinLength < shortestOpaque || f.MaxLength > MaxLength || f.MaxLength < f.MinLength || len(f.Prefix) >= f.MinLength {
 		errs = append(errs, fmt.Errorf("Form.MinLength, Form.MaxLength: %d and %d, from %d to %d and longer than the prefix are allowed", f.MinLength, f.MaxLength, shortestOpaque, MaxLength))
+	}
+	if f.Encrypted {
+		if f.Prefix != "" || f.Alphabet != "" {
+			errs = append(errs, errors.New("Form.Encrypted: beside Prefix or Alphabet: a JWE has its own"))
+		}
+		return errs
 	}
 	if f.Prefix != "" && !graphic(f.Prefix) {
 		errs = append(errs, errors.New("Form.Prefix: not printable ASCII without spaces"))
@@ -71,6 +111,9 @@ func (f *Form) validate() (errs []error) {
 
 // overlaps reports whether a text may have both forms, or may seem to.
 func (f *Form) overlaps(g *Form) bool {
+	if f.Encrypted != g.Encrypted { // the others have no '.', or a Prefix that no JWE begins with
+		return false
+	}
 	return (strings.HasPrefix(f.Prefix, g.Prefix) || strings.HasPrefix(g.Prefix, f.Prefix)) && f.MinLength <= g.MaxLength && g.MinLength <= f.MaxLength
 }
 
@@ -139,7 +182,7 @@ type inquiry struct {
 // NewIntrospector returns an introspector. All problems are reported joined, each beginning
 // with its field.
 func NewIntrospector(cfg IntrospectorConfig) (*Introspector, error) {
-	if cfg.Form.Alphabet == "" {
+	if cfg.Form.Alphabet == "" && !cfg.Form.Encrypted {
 		cfg.Form.Alphabet = base62url
 	}
 	errs := cfg.Form.validate()

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -203,6 +204,65 @@ func TestTextsOfAnotherFormAreNeverSent(t *testing.T) {
 	}
 }
 
+// jwe is a text of the form of a JWE in compact form, whose header is that text.
+func jwe(header string) string {
+	part := base64.RawURLEncoding.EncodeToString
+	return part([]byte(header)) + "." + part([]byte("an encrypted key")) + "." + part([]byte("an iv")) + "." + part([]byte("a ciphertext")) + "." + part([]byte("a tag"))
+}
+
+// An encrypted JWT that only its issuer can open is an opaque token where the form says so: the
+// issuer is asked, and the header is believed in nothing. What is no JWE is never sent.
+func TestAnEncryptedJWTIsAnOpaqueTokenWhereTheFormSaysSo(t *testing.T) {
+	const header = `{"alg":"A256GCMKW","enc":"A256GCM","kid":"1"}`
+	fine := jwe(header)
+	encrypted := func(c *token.IntrospectorConfig) {
+		c.Form = token.Form{Encrypted: true, MinLength: 60, MaxLength: 400}
+	}
+	d := &desk{answer: func(raw string) string {
+		if raw != fine {
+			return `{"active":false}`
+		}
+		return active()
+	}}
+	own := trust(t, token.EdDSA, func(i *token.Issuer) { i.Name = "https://own.example.com" })
+	v := verifier(t, opaqueIssuer(t, d, encrypted), own)
+	if s := strangerOf(t, v, "", fine); s.User.String() != "bob" || s.Issuer != issuerName {
+		t.Errorf("%+v", s)
+	}
+	direct := strings.Split(jwe(`{"alg":"dir","enc":"A256GCM"}`), ".")
+	direct[1] = ""
+	if _, err := v.Verify(t.Context(), strings.Join(direct, ".")); !errors.Is(err, token.ErrInvalid) || d.questions() != 2 {
+		t.Errorf("one with a direct key that is not active: %v, after %d questions", err, d.questions())
+	}
+	for name, raw := range map[string]string{
+		"a JWT":                     good(token.EdDSA),
+		"four parts":                fine[:strings.LastIndex(fine, ".")],
+		"six parts":                 fine + ".AAAA",
+		"no tag":                    fine[:strings.LastIndex(fine, ".")+1],
+		"a header without enc":      jwe(`{"alg":"A256GCMKW","kid":"1","typ":"JWT"}`),
+		"a header without alg":      jwe(`{"enc":"A256GCM","kid":"1","typ":"JWT"}`),
+		"a header that is no JSON":  jwe(`A256GCMKW and A256GCM`),
+		"a member twice":            jwe(`{"alg":"A256GCMKW","alg":"dir","enc":"A256GCM"}`),
+		"an enc that is no text":    jwe(`{"alg":"A256GCMKW","enc":true}`),
+		"a part that is no base64":  strings.Replace(fine, ".", ".!", 1),
+		"longer than the form":      jwe(`{"alg":"A256GCMKW","enc":"A256GCM","kid":"` + strings.Repeat("1", 400) + `"}`),
+		"a reference, as of others": opaqueToken + opaqueToken + opaqueToken,
+	} {
+		if _, err := v.Verify(t.Context(), raw); !errors.Is(err, token.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if d.questions() != 2 {
+		t.Errorf("%d questions, want none about what is no JWE", d.questions()-2)
+	}
+	if _, err := verifier(t, opaqueIssuer(t, d)).Verify(t.Context(), fine); !errors.Is(err, token.ErrInvalid) || d.questions() != 2 {
+		t.Errorf("where no form says so: %v", err)
+	}
+	if _, err := v.Verify(t.Context(), ours().forge(token.EdDSA, headerOf(token.EdDSA), claimsOf("iss", `"https://own.example.com"`))); err != nil {
+		t.Errorf("a JWT beside encrypted ones: %v", err)
+	}
+}
+
 // Made-up tokens cost their issuer no more than so many questions, and those who are known
 // nothing.
 func TestMadeUpOpaqueTokensFloodNobody(t *testing.T) {
@@ -267,12 +327,13 @@ func TestEachRefusedIntrospectorNamesItsFieldAndWhy(t *testing.T) {
 	ask := func(context.Context, string) ([]byte, error) { return nil, nil }
 	fine := token.Form{Prefix: "op_", MinLength: 20, MaxLength: 60}
 	for want, cfg := range map[string]token.IntrospectorConfig{
-		"token: invalid config: Ask: required":    {Form: fine},
-		"Form.MinLength, Form.MaxLength: 0 and 0": {Ask: ask},
-		"MaxAtOnce: -1 is less than 0":            {Form: fine, Ask: ask, MaxAtOnce: -1},
-		"Form.Prefix: not printable":              {Form: token.Form{Prefix: "o p", MinLength: 20, MaxLength: 60}, Ask: ask},
-		"Form.Alphabet: with '.' a JWT":           {Form: token.Form{MinLength: 20, MaxLength: 60, Alphabet: "abc."}, Ask: ask},
-		"begins none, so not with e":              {Form: token.Form{Prefix: "eyJ", MinLength: 20, MaxLength: 60, Alphabet: "abc."}, Ask: ask},
+		"token: invalid config: Ask: required":      {Form: fine},
+		"Form.MinLength, Form.MaxLength: 0 and 0":   {Ask: ask},
+		"MaxAtOnce: -1 is less than 0":              {Form: fine, Ask: ask, MaxAtOnce: -1},
+		"Form.Prefix: not printable":                {Form: token.Form{Prefix: "o p", MinLength: 20, MaxLength: 60}, Ask: ask},
+		"Form.Alphabet: with '.' a JWT":             {Form: token.Form{MinLength: 20, MaxLength: 60, Alphabet: "abc."}, Ask: ask},
+		"Form.Encrypted: beside Prefix or Alphabet": {Form: token.Form{Prefix: "op_", MinLength: 20, MaxLength: 60, Encrypted: true}, Ask: ask},
+		"begins none, so not with e":                {Form: token.Form{Prefix: "eyJ", MinLength: 20, MaxLength: 60, Alphabet: "abc."}, Ask: ask},
 	} {
 		if o, err := token.NewIntrospector(cfg); o != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got  %v\nwant %s", err, want)

@@ -16,7 +16,7 @@
 --       sealed actor of the request or '', sealed who acts in the session or '', strict
 --       or '', for a session that is carried over to another epoch: see stale.lua, kind of event,
 --       and of a provider's sign-in: member that it was linked to or '', sealed id for the link,
---       for how many ms the link is kept, named or unnamed
+--       for how many ms the link is kept, named or unnamed, when in µs the user signed in
 -- Returns {'ok', place in the order of the oldest session that is kept, where the index was
 -- made anew, or '', changes of sign-ins at providers that the user has had with this one, or '',
 -- member that made room...}, {'exists'}, {'revoked'}, {'full'} or {'late'}
@@ -163,7 +163,7 @@ if KEYS[12] then
   redis.call('HSET', KEYS[9], 'n', changes)
   redis.call('PEXPIRE', KEYS[9], ARGV[19], 'NX')
   redis.call('PEXPIRE', KEYS[9], ARGV[19], 'GT')
-  redis.call('HSET', KEYS[12], 'm', ARGV[8], 'd', ARGV[18], 'c', ARGV[6], 'x', ARGV[5])
+  redis.call('HSET', KEYS[12], 'm', ARGV[8], 'd', ARGV[18], 'c', ARGV[6], 'x', ARGV[5], 's', ARGV[21])
   redis.call('PEXPIRE', KEYS[12], ARGV[19], 'NX')
   redis.call('PEXPIRE', KEYS[12], ARGV[19], 'GT')
   if ARGV[20] == 'unnamed' then

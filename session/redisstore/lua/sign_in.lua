@@ -8,7 +8,7 @@
 -- 1 or nil, member linked to or nil, sealed id or nil, end of a sign-in that was ended in µs or nil, when in
 -- µs the session was created or nil, cut of the user in µs or nil, mark of the member or nil, until
 -- when in µs the index says it may be live or nil, changes of sign-ins of the user or nil, when in µs
--- Redis was behind on them or nil}.
+-- Redis was behind on them or nil, when in µs the user signed in or nil}.
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])
 redis.call('SET', KEYS[3], now, 'NX')
@@ -17,7 +17,7 @@ redis.call('PEXPIRE', KEYS[3], ARGV[1], 'GT')
 redis.call('PEXPIRE', KEYS[4], ARGV[1], 'GT')
 redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')
 redis.call('PEXPIRE', KEYS[2], ARGV[2], 'GT')
-local link = redis.call('HMGET', KEYS[1], 'm', 'd', 'e', 'c')
+local link = redis.call('HMGET', KEYS[1], 'm', 'd', 'e', 'c', 's')
 local mark, score = false, false
 if link[1] then
   mark = redis.call('HGET', KEYS[2], link[1])
@@ -26,4 +26,4 @@ if link[1] then
 end
 local blocked = redis.call('HGET', KEYS[6], 'b') == '1' and '1'
 local of = redis.call('HMGET', KEYS[2], 'cut', 'n', 'lost')
-return {now, redis.call('GET', KEYS[3]), redis.call('GET', KEYS[4]), blocked, link[1], link[2], link[3], link[4], of[1], mark, score, of[2], of[3]}
+return {now, redis.call('GET', KEYS[3]), redis.call('GET', KEYS[4]), blocked, link[1], link[2], link[3], link[4], of[1], mark, score, of[2], of[3], link[5]}
