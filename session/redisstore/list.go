@@ -16,8 +16,8 @@ const (
 	// long.
 	pageSize = 100
 
-	// recordPage is how many sessions one script reads of a user who has more than pageSize, and
-	// of those that a watch asks about: calls of others come between two scripts.
+	// recordPage is how many sessions one script reads of a user who has more than pageSize: calls
+	// of others come between two scripts.
 	recordPage = 25
 
 	// listRounds is how often List asks for the index again when a sign-in happened between
@@ -158,7 +158,7 @@ func (s *Store) page(ctx context.Context, user userKeys, first, from, to string)
 	return p, nil
 }
 
-// Peek implements [session.Store]. It is one round trip for each recordPage ids.
+// Peek implements [session.Store]. It is one round trip for each pageSize ids.
 func (s *Store) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error) {
 	sessions, err := s.peek(ctx, t, u, ids)
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *Store) peek(ctx context.Context, t tenant.ID, u session.UserID, ids []s
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	sessions := []session.Session{}
-	for chunk := range slices.Chunk(members, recordPage) {
+	for chunk := range slices.Chunk(members, pageSize) {
 		read, _, err := s.listMembers(ctx, t, u, user, chunk)
 		if err != nil {
 			return nil, err
