@@ -34,7 +34,7 @@ func (s *Store) revokeOne(ctx context.Context, ref session.Ref) error {
 // revokeMember ends one session, by an actor of the request that is sealed.
 func (s *Store) revokeMember(ctx context.Context, user userKeys, keys sessionKeys, by []byte) error {
 	names, elements := revokeKeys(user, keys), 2
-	link := s.memory.bonds.get(keys.record)
+	link := s.memory.signIns.bonds.get(keys.record)
 	if link != "" {
 		names, elements = append(names, link), 3
 	}
@@ -52,7 +52,7 @@ func (s *Store) revokeMember(ctx context.Context, user userKeys, keys sessionKey
 		return r.err
 	}
 	if elsewhere { // another instance rotated it: what ends here is the old id
-		s.memory.bonds.forget(keys.record)
+		s.memory.signIns.bonds.forget(keys.record)
 	}
 	s.memory.endSession(user, keys.record, change)
 	return w.short
