@@ -1,0 +1,110 @@
+package tenanttest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/reevehq/reeve/tenant/tenanttest"
+)
+
+// leaks are mistakes of services, with a place and a kind by which each is found.
+var leaks = []struct {
+	leak, request string
+	kind          tenanttest.Kind
+}{
+	{"list without the tenant", "GET /items", tenanttest.ReadsForeign},
+	{"search by OR", "GET /items?q=o", tenanttest.ReadsForeign},
+	{"SQL in the search", "GET /items?q=o", tenanttest.ReadsForeign},
+	{"count without the tenant", "GET /items", tenanttest.SeesWork},
+	{"read by id alone", "GET /items/{item}", tenanttest.ReadsForeign},
+	{"update by id alone", "PUT /items/{item}", tenanttest.WritesForeign},
+	{"delete by id alone", "DELETE /items/{item}", tenanttest.WritesForeign},
+	{"body names the tenant", "POST /items", tenanttest.WritesForeign},
+	{"header names the tenant", "GET /items", tenanttest.ReadsForeign},
+	{"parameter names the tenant", "GET /items", tenanttest.ReadsForeign},
+	{"cache without the tenant", "GET /items/latest", tenanttest.ReadsForeign},
+	{"foreign shelf", "POST /items", tenanttest.LinksForeign},
+	{"forbidden in place of not found", "GET /items/{item}", tenanttest.TellsExistence},
+	{"error text", "GET /items/{item}", tenanttest.ReadsForeign},
+	{"job without the tenant", "POST /exports", tenanttest.WritesForeign},
+	{"name exists once for all", "POST /items", tenanttest.SeesWork},
+	{"no credential asked for", "GET /items", tenanttest.LetsAnyoneIn},
+	{"tenant in a variable", "GET /items", tenanttest.ReadsForeign},
+}
+
+func findings(t *testing.T, leak string) []tenanttest.Finding {
+	t.Helper()
+	list, err := tenanttest.Check(t.Context(), service(&shop{leak: leak}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestEachLeakIsFound(t *testing.T) {
+	for _, row := range leaks {
+		t.Run(row.leak, func(t *testing.T) {
+			list := findings(t, row.leak)
+			if !slices.ContainsFunc(list, func(f tenanttest.Finding) bool { return f.Kind == row.kind && f.Request == row.request }) {
+				t.Errorf("no %s at %s in %v", row.kind, row.request, list)
+			}
+		})
+	}
+}
+
+func TestAServiceWithoutLeaksHasNoFindings(t *testing.T) {
+	tenanttest.Run(t, service(&shop{}))
+}
+
+// What tests nothing is an error and no pass.
+func TestAnIncompleteDescriptionIsAnError(t *testing.T) {
+	for want, change := range map[string]func(*tenanttest.Service){
+		"Handler: required":    func(s *tenanttest.Service) { s.Handler = nil },
+		"Requests: required":   func(s *tenanttest.Service) { s.Requests = nil },
+		"Rows: required":       func(s *tenanttest.Service) { s.Rows = nil },
+		"Reset: required":      func(s *tenanttest.Service) { s.Reset = nil },
+		"Tenants: both are":    func(s *tenanttest.Service) { s.Tenants[1].Name = "acme" },
+		"needs Name, Sign":     func(s *tenanttest.Service) { s.Tenants[1].Secrets = nil },
+		"too short":            func(s *tenanttest.Service) { s.Tenants[1].Secrets = []string{"x"} },
+		"a secret of both":     func(s *tenanttest.Service) { s.Tenants[1].Secrets = s.Tenants[0].Secrets },
+		"needs a method":       func(s *tenanttest.Service) { s.Requests[0].Path = "items" },
+		"{item} needs a value": func(s *tenanttest.Service) { s.Tenants[1].Values["item"] = "item-1001" },
+		"Rows: broken": func(s *tenanttest.Service) {
+			s.Rows = func(context.Context, string) ([]string, error) { return nil, errors.New("broken") }
+		},
+		"Rows: acme has none": func(s *tenanttest.Service) {
+			s.Rows = func(context.Context, string) ([]string, error) { return nil, nil }
+		},
+		"Reset: broken":  func(s *tenanttest.Service) { s.Reset = func(context.Context) error { return errors.New("broken") } },
+		"Settle: broken": func(s *tenanttest.Service) { s.Settle = func(context.Context) error { return errors.New("broken") } },
+	} {
+		s := service(&shop{})
+		change(&s)
+		_, err := tenanttest.Check(t.Context(), s)
+		if err == nil || !strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), strings.Replace(want, "acme", "globex", 1)) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+}
+
+// A request that fails on the tenant's own data would pass every attack.
+func TestARequestThatNeverSucceedsIsAFinding(t *testing.T) {
+	s := service(&shop{})
+	s.Requests = []tenanttest.Request{{Method: "GET", Path: "/items/none"}}
+	list, err := tenanttest.Check(t.Context(), s)
+	if err != nil || len(list) != 1 || list[0].Kind != tenanttest.Refused {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestAFindingSaysWhereHowAndWhat(t *testing.T) {
+	for _, f := range findings(t, "read by id alone") {
+		if text := fmt.Sprint(f); !strings.HasPrefix(text, f.Request+": "+string(f.Kind)+": as a user of ") || f.Message == "" {
+			t.Errorf("%q", text)
+		}
+	}
+}

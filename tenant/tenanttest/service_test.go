@@ -1,0 +1,241 @@
+package tenanttest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/reevehq/reeve/tenant/tenanttest"
+)
+
+// shop is a service in memory that can be given leaks. The bearer token is the tenant's name.
+type shop struct {
+	leak string // the one leak, "" for none
+
+	mu      sync.Mutex
+	next    int
+	items   map[string]item // by id
+	shelves map[string]string
+	cache   map[string]string
+	last    string // the tenant of the latest request
+	jobs    []func()
+}
+
+type item struct{ ID, Tenant, Name, Note, Shelf string }
+
+func (s *shop) reset(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next, s.cache, s.jobs = 100, map[string]string{}, nil
+	s.shelves = map[string]string{"shelf-71": "acme", "shelf-82": "globex"}
+	s.items = map[string]item{
+		"item-1001": {"item-1001", "acme", "anvil of acme", "acme-secret-note", "shelf-71"},
+		"item-2002": {"item-2002", "globex", "globe of globex", "globex <secret> note", "shelf-82"},
+	}
+	return nil
+}
+
+func (s *shop) rows(_ context.Context, tenant string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows := []string{"tenant " + tenant}
+	for _, i := range s.items {
+		if i.Tenant == tenant {
+			rows = append(rows, fmt.Sprint(i))
+		}
+	}
+	return rows, nil
+}
+
+func (s *shop) settle(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, job := range s.jobs {
+		job()
+	}
+	s.jobs = nil
+	return nil
+}
+
+func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tenant := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if tenant == "" && s.leak != "no credential asked for" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if name := r.Header.Get("X-Tenant-ID"); s.leak == "header names the tenant" && name != "" {
+		tenant = name
+	}
+	if name := r.URL.Query().Get("org"); s.leak == "parameter names the tenant" && name != "" {
+		tenant = name
+	}
+	if s.leak == "tenant in a variable" {
+		s.mu.Unlock()
+		s.mu.Lock()
+		tenant, s.last = s.last, tenant
+		if tenant == "" {
+			tenant = s.last
+		}
+	}
+	var in item
+	json.NewDecoder(r.Body).Decode(&in)
+	id := strings.TrimPrefix(r.URL.Path, "/items/")
+	switch {
+	case r.URL.Path == "/items" && r.Method == http.MethodGet:
+		s.list(w, tenant, r.URL.Query().Get("q"))
+	case r.URL.Path == "/items":
+		s.create(w, tenant, in)
+	case r.URL.Path == "/exports":
+		s.jobs = append(s.jobs, func() { s.export(tenant) })
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		s.one(w, r, tenant, id, in)
+	}
+}
+
+func (s *shop) list(w http.ResponseWriter, tenant, q string) {
+	var names []string
+	total := 0
+	for _, id := range slices.Sorted(mapKeys(s.items)) {
+		i := s.items[id]
+		mine := i.Tenant == tenant || s.leak == "list without the tenant"
+		if s.leak == "search by OR" && q != "" {
+			mine = mine || strings.Contains(i.Name, strings.Trim(q, "%"))
+		}
+		if s.leak == "SQL in the search" && strings.Contains(q, "OR 1=1") {
+			mine = true
+		}
+		if mine && strings.Contains(i.Name, strings.Trim(q, "%")) || mine && strings.Contains(q, "1=1") {
+			names = append(names, i.Name)
+		}
+		if i.Tenant == tenant || s.leak == "count without the tenant" {
+			total++
+		}
+	}
+	json.NewEncoder(w).Encode(map[string]any{"names": names, "total": total})
+}
+
+func (s *shop) create(w http.ResponseWriter, tenant string, in item) {
+	if in.Tenant != "" && s.leak == "body names the tenant" {
+		tenant = in.Tenant
+	}
+	for _, i := range s.items {
+		if i.Name == in.Name && (i.Tenant == tenant || s.leak == "name exists once for all") {
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
+	}
+	if s.shelves[in.Shelf] != tenant && s.leak != "foreign shelf" {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	s.next++
+	id := "item-" + strconv.Itoa(s.next) + tenant
+	s.items[id] = item{id, tenant, in.Name, "", in.Shelf}
+	w.WriteHeader(http.StatusCreated)
+}
+
+func (s *shop) export(tenant string) {
+	for id, i := range s.items {
+		if i.Tenant == tenant || s.leak == "job without the tenant" {
+			i.Note += " (exported)"
+			s.items[id] = i
+		}
+	}
+}
+
+func (s *shop) one(w http.ResponseWriter, r *http.Request, tenant, id string, in item) {
+	key := tenant + r.URL.Path
+	if s.leak == "cache without the tenant" {
+		key = r.URL.Path
+		if strings.HasPrefix(id, "latest") {
+			key = "latest"
+		}
+	}
+	if text, ok := s.cache[key]; ok && r.Method == http.MethodGet {
+		fmt.Fprint(w, text)
+		return
+	}
+	if id == "latest" {
+		for _, i := range s.items {
+			if i.Tenant == tenant {
+				id = i.ID
+			}
+		}
+	}
+	i, ok := s.items[id]
+	foreign := ok && i.Tenant != tenant
+	if foreign && s.leak == "forbidden in place of not found" {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	loose := r.Method == http.MethodGet && s.leak == "read by id alone" ||
+		r.Method == http.MethodPut && s.leak == "update by id alone" ||
+		r.Method == http.MethodDelete && s.leak == "delete by id alone"
+	if foreign && s.leak == "error text" {
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprintf(w, "%q is not yours", i.Note)
+		return
+	}
+	if !ok || foreign && !loose {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	switch r.Method {
+	case http.MethodPut:
+		i.Note = in.Note
+		s.items[id] = i
+	case http.MethodDelete:
+		delete(s.items, id)
+	default:
+		text, _ := json.Marshal(i)
+		s.cache[key] = string(text)
+		w.Write(text)
+	}
+}
+
+func mapKeys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// service describes the shop.
+func service(s *shop) tenanttest.Service {
+	member := func(name, item, shelf string, secrets ...string) tenanttest.Tenant {
+		return tenanttest.Tenant{
+			Name: name, Secrets: secrets,
+			Sign:   func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+name) },
+			Values: map[string]string{"item": item, "shelf": shelf},
+		}
+	}
+	return tenanttest.Service{
+		Handler: s, Rows: s.rows, Reset: s.reset, Settle: s.settle,
+		TenantNames: []string{"Tenant"},
+		Tenants: [2]tenanttest.Tenant{
+			member("acme", "item-1001", "shelf-71", "anvil of acme", "acme-secret-note"),
+			member("globex", "item-2002", "shelf-82", "globe of globex", "globex <secret> note"),
+		},
+		Requests: []tenanttest.Request{
+			{Method: "GET", Path: "/items"},
+			{Method: "GET", Path: "/items?q=o"},
+			{Method: "GET", Path: "/items/latest"},
+			{Method: "GET", Path: "/items/{item}"},
+			{Method: "PUT", Path: "/items/{item}", Body: `{"Note":"new"}`},
+			{Method: "POST", Path: "/items", Body: `{"Name":"hammer","Shelf":"{shelf}"}`},
+			{Method: "POST", Path: "/exports"},
+			{Method: "DELETE", Path: "/items/{item}"},
+		},
+	}
+}

@@ -1,0 +1,118 @@
+package tenanttest
+
+import (
+	"maps"
+	"net/http"
+	"sync"
+)
+
+// cached has the victim ask first: what a cache keeps without the tenant in its key is then
+// given to the caller. Conditional requests with the victim's ETag must not be told of a match.
+func (c *check) cached(r Request) error {
+	if r.changes() {
+		return nil
+	}
+	values := maps.Clone(c.caller.Values)
+	return c.attack(r, "after the other tenant asked", func() []answer {
+		theirs := send(c.Handler, r, c.victim.Values, c.victim.Sign)
+		mine := send(c.Handler, r, values, c.caller.Sign)
+		answers := []answer{mine}
+		if tag := theirs.header.Get("ETag"); tag != "" && tag != mine.header.Get("ETag") {
+			a := send(c.Handler, r, c.victim.Values, c.caller.Sign, func(req *http.Request) { req.Header.Set("If-None-Match", tag) })
+			if a.status == http.StatusNotModified {
+				c.found(TellsExistence, r, "with the other's ETag", "answered 304; decide before the ETag is compared")
+			}
+			answers = append(answers, a)
+		}
+		return answers
+	})
+}
+
+// interference compares what the caller is answered with what it is answered after the victim
+// did something: counts, searches, names that may exist once for all tenants, and sequences
+// that tell how much others work.
+func (c *check) interference(r Request) error {
+	alone, err := c.after(nil, r)
+	if err != nil {
+		return err
+	}
+	again, err := c.after(nil, r)
+	if err != nil {
+		return err
+	}
+	if again.normal(c.Ignore) != alone.normal(c.Ignore) {
+		c.found(Refused, r, "twice on the same data", "answered %d %q and %d %q; add what differs to Ignore", alone.status, clip(alone.body), again.status, clip(again.body))
+		return nil
+	}
+	for _, work := range c.Requests {
+		if !work.changes() {
+			continue
+		}
+		beside, err := c.after(&work, r)
+		if err != nil {
+			return err
+		}
+		if alone.normal(c.Ignore) != beside.normal(c.Ignore) {
+			c.found(SeesWork, r, "after the other tenant's "+work.String(), "answered %d %q, and without that %d %q; count, search and number within the tenant",
+				beside.status, clip(beside.body), alone.status, clip(alone.body))
+		}
+	}
+	return nil
+}
+
+// after returns the caller's answer on fresh data, after the victim's work where there is some.
+func (c *check) after(work *Request, r Request) (answer, error) {
+	if err := c.reset(); err != nil {
+		return answer{}, err
+	}
+	if work != nil {
+		send(c.Handler, *work, c.victim.Values, c.victim.Sign)
+		if err := c.settle(); err != nil {
+			return answer{}, err
+		}
+	}
+	return send(c.Handler, r, c.caller.Values, c.caller.Sign), nil
+}
+
+// rounds is how often each request is sent while the other tenant sends it too.
+const rounds = 20
+
+// together sends every request as both tenants at once: what a service keeps in a variable, or
+// in a connection that it gives back, then belongs to the wrong one.
+func (c *check) together() error {
+	if err := c.reset(); err != nil {
+		return err
+	}
+	var group sync.WaitGroup
+	answers := make([][]answer, len(c.Requests))
+	for _, t := range []Tenant{c.caller, c.victim} {
+		for range 2 {
+			mine := t.Name == c.caller.Name && answers[0] == nil
+			if mine {
+				for i := range answers {
+					answers[i] = make([]answer, 0, rounds)
+				}
+			}
+			group.Go(func() {
+				for range rounds {
+					for i, r := range c.Requests {
+						if r.changes() {
+							continue
+						}
+						a := send(c.Handler, r, t.Values, t.Sign)
+						if mine {
+							answers[i] = append(answers[i], a)
+						}
+					}
+				}
+			})
+		}
+	}
+	group.Wait()
+	for i, list := range answers {
+		for _, a := range list {
+			c.read(c.Requests[i], "while the other tenant works", a)
+		}
+	}
+	return nil
+}
