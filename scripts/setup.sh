@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that what the tests need is here: redis-server, curl and jq for the README's
-# transcript, and a C compiler for the race detector. On Debian as root it installs what is
+# Makes sure that what the tests need is here: redis-server, PostgreSQL, pgbouncer, curl and jq
+# for the README's transcript, and a C compiler for the race detector. On Debian as root it installs what is
 # missing; elsewhere it says what to install.
 set -euo pipefail
 
@@ -10,6 +10,9 @@ for program in "${!package[@]}"; do
   # shellcheck disable=SC2206 # a program may need several packages
   command -v "$program" >/dev/null 2>&1 || missing+=(${package[$program]})
 done
+# Debian keeps PostgreSQL's programs off the PATH, and pgbouncer where only root finds it.
+[ -n "$(command -v initdb)" ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+[ -n "$(command -v pgbouncer)" ] || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -27,5 +30,5 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
   exit 0
 fi
 
-echo "make test needs ${missing[*]}: please install (for example: sudo apt-get install ${missing[*]}, or: brew install redis curl jq)" >&2
+echo "make test needs ${missing[*]}: please install (for example: sudo apt-get install ${missing[*]}, or: brew install redis postgresql pgbouncer curl jq)" >&2
 exit 1
