@@ -59,6 +59,7 @@ var rules = []struct {
 // for the one library named.
 var standardOnly = []struct{ dir, but, because string }{
 	{"tenant", "", "everything stands on it"},
+	{"tenant/rls", "", "any driver's scope may stand on it"},
 	{"authz/policy/condition", "", "a language needs no library, and Casbin's is the oracle of its tests"},
 	{"internal/reqctx", "", "everything stands on it"},
 	{"internal/invisible", "", "everything stands on it"},
@@ -93,6 +94,7 @@ var leaves = []struct {
 }{
 	{"tenant", []string{"internal/hint", "internal/reqctx"}, "the lowest layer"},
 	{"tenant/tenanttest", nil, "it attacks services from outside"},
+	{"tenant/rls", []string{"tenant", "internal/configerr"}, "the database's wall knows no session, no policy and no driver"},
 	{"internal/hint", []string{"internal/invisible"}, "it is below the lowest layer"},
 	{"internal/reqctx", nil, "it is below the lowest layer"},
 	{"internal/invisible", nil, "it is below the lowest layer"},

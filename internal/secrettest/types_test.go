@@ -22,6 +22,7 @@ import (
 	"github.com/reevehq/reeve/session/token/introspect"
 	"github.com/reevehq/reeve/session/token/jwks"
 	"github.com/reevehq/reeve/tenant"
+	"github.com/reevehq/reeve/tenant/rls"
 )
 
 // types are all exported types of the root module, but for those of internal packages.
@@ -216,6 +217,10 @@ var types = []reflect.Type{
 	reflect.TypeFor[tenant.ID](),
 	reflect.TypeFor[tenant.Status](),
 	reflect.TypeFor[tenant.Statuses](),
+	reflect.TypeFor[rls.Context](),
+	reflect.TypeFor[rls.SecretKey](),
+	reflect.TypeFor[rls.SignerConfig](),
+	reflect.TypeFor[rls.Signer](),
 	reflect.TypeFor[redisstore.ServerStats](),
 	reflect.TypeFor[redisstore.LoadStats](),
 	reflect.TypeFor[introspect.Client](),
