@@ -30,6 +30,7 @@ import (
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant/rls"
 )
 
 const canary = "canary-K3y-of-32-bytes-or-a-bit+more/0123456789abcdefghijklmnopq"
@@ -258,6 +259,8 @@ func TestNothingThatWasMadeOfAKeyShowsIt(t *testing.T) {
 		"token.KeySet":              *must(token.NewKeySet(sign(token.HS256, secret).Key())).(*token.KeySet),
 		"token.DPoPVerifier":        *must(token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}, NonceKey: secret})).(*token.DPoPVerifier),
 		"redispolicy.Publisher":     *must(redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: client, Name: "shop", Key: private})).(*redispolicy.Publisher),
+		"rls.Signer":                *must(rls.NewSigner(rls.SignerConfig{Key: secret, KeyID: "k"})).(*rls.Signer),
+		"rls.SignerConfig":          rls.SignerConfig{Key: secret, KeyID: "k"},
 		"pointer to redisstore":     store,
 		"a slice of SecretKey":      []session.SecretKey{secret, private},
 		"a map of SecretKey":        map[string]session.SecretKey{"k": secret},

@@ -15,6 +15,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
+// ErrUnsafe is wrapped by the error of [Findings.Err].
+var ErrUnsafe = errors.New("rls: the database does not keep tenants apart")
+
 // ErrInvalid is wrapped by the errors for descriptions and configurations that do not hold
 // together.
 var ErrInvalid = errors.New("rls: invalid")

@@ -1,0 +1,313 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/tenant"
+	"github.com/reevehq/reeve/tenant/rls"
+)
+
+// slugs is a query that shows what is another tenant's.
+const slugs = "SELECT string_agg(slug, ',' ORDER BY slug) FROM project"
+
+// injected are statements of somebody whose SQL is executed under the context of tenant a, with
+// $set for a call that changes the setting.
+var injected = map[string][]string{
+	"WHERE":                {"SELECT slug FROM project WHERE $set IS NOT NULL OR true", slugs},
+	"select list":          {"SELECT $set, (SELECT string_agg(slug, ',') FROM project)", slugs},
+	"select list, in turn": {"SELECT (SELECT $set), slug FROM project", slugs},
+	"CTE":                  {"WITH x AS MATERIALIZED (SELECT $set AS v) SELECT slug FROM x, project"},
+	"CTE of a write":       {"WITH x AS (UPDATE project SET slug = slug || '' WHERE $set IS NOT NULL RETURNING slug) SELECT x.slug, p.slug FROM x, project p"},
+	"ORDER BY":             {"SELECT slug FROM project ORDER BY $set, slug", slugs},
+	"GROUP BY":             {"SELECT max(slug) FROM project GROUP BY slug || $set", slugs},
+	"LIMIT":                {"SELECT slug FROM project LIMIT length($set)", slugs},
+	"LATERAL":              {"SELECT p.slug FROM (SELECT $set AS v OFFSET 0) x, LATERAL (SELECT slug FROM project WHERE x.v IS NOT NULL OFFSET 0) p"},
+	"UNION":                {"SELECT $set UNION ALL SELECT slug FROM project"},
+	"RETURNING":            {"INSERT INTO project (slug) VALUES ('x') RETURNING $set, (SELECT string_agg(slug, ',') FROM project)", slugs},
+	"DO":                   {"DO $do$ BEGIN PERFORM $set; PERFORM slug FROM project WHERE slug = 'secret-of-b'; IF FOUND THEN RAISE EXCEPTION 'secret-of-b'; END IF; END $do$", slugs},
+	"function":             {"CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE plpgsql AS $f$BEGIN RETURN $set; END$f$", "SELECT pg_temp.f(), slug FROM project", slugs},
+	"leaky function":       {"CREATE FUNCTION pg_temp.f(text) RETURNS bool LANGUAGE plpgsql COST 0.0000001 AS $f$BEGIN PERFORM $set; IF $1 = 'secret-of-b' THEN RAISE EXCEPTION 'saw %', $1; END IF; RETURN true; END$f$", "SELECT slug FROM project WHERE pg_temp.f(slug)"},
+	"prepared":             {"PREPARE p AS SELECT slug FROM project", "EXECUTE p", "SELECT $set", "EXECUTE p"},
+	"cursor":               {"DECLARE c CURSOR FOR SELECT slug FROM project", "FETCH 1 FROM c", "SELECT $set", "FETCH ALL FROM c"},
+	"savepoint":            {"SAVEPOINT s", "SELECT $set", "ROLLBACK TO s", slugs},
+	"for the session":      {"SELECT $session", slugs},
+	// The InitPlans of a statement run when each is needed first: one that has verified says
+	// nothing of what a later one reads. One index scan in order, whose rows change the setting.
+	"lazy InitPlan": {"SET LOCAL enable_seqscan = off", "SET LOCAL enable_bitmapscan = off",
+		"SELECT x.v, p.slug FROM (SELECT $set AS v, id FROM project ORDER BY id OFFSET 0) x LEFT JOIN LATERAL (SELECT slug FROM project WHERE x.v IS NOT NULL OFFSET 0) p ON true"},
+	"lazy InitPlan of another table": {"SELECT x.v, t.title FROM (SELECT $set AS v FROM project OFFSET 0) x LEFT JOIN LATERAL (SELECT title FROM task WHERE x.v IS NOT NULL OFFSET 0) t ON true"},
+}
+
+// inject runs injected statements with a value for the setting and returns how many showed a
+// row of tenant b, and whether each ended in an error.
+func (w *rlsWorld) inject(t *testing.T, c rls.Context, setting, value string) (leaks []string, failed int) {
+	t.Helper()
+	name, own, err := c.Setting(tenant.MustParse("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for how, statements := range injected {
+		var queries []string
+		for _, q := range statements {
+			call := func(local string) string { return fmt.Sprintf("set_config('%s', '%s', %s)", setting, value, local) }
+			queries = append(queries, strings.NewReplacer("$set", call("true"), "$session", call("false")).Replace(q))
+		}
+		out, err := w.with(name, own, queries...)
+		if err != nil {
+			out = err.Error()
+			failed++
+		}
+		if strings.Contains(out, "secret-of-b") {
+			leaks = append(leaks, how)
+		}
+	}
+	return leaks, failed
+}
+
+func TestInjectedSQLForgesNoSignedContext(t *testing.T) {
+	w := newRLSWorld(t, nil)
+	b := tenant.MustParse("b")
+	_, ofB, err := w.signer.Setting(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ofA, err := w.signer.Setting(tenant.MustParse("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(cfg rls.SignerConfig) string {
+		_, v, err := w.newSigner(cfg).Setting(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	at := func(d time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(d) } }
+	other := w.newSigner(rls.SignerConfig{KeyID: "k2", Database: "another", Key: rlsKey})
+	bound := w.newSigner(rls.SignerConfig{KeyID: "k3", Role: w.OwnerRole})
+	for _, s := range []*rls.Signer{other, bound} {
+		if err := s.InstallKey(context.Background(), w.owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, ofOther, _ := other.Setting(b)
+	_, ofRole, _ := bound.Setting(b)
+	parts := strings.Split(ofB, ".")
+	join := func(i int, part string) string {
+		p := append([]string{}, parts...)
+		p[i] = part
+		return strings.Join(p, ".")
+	}
+	mac := parts[4]
+	flipped := strings.Map(func(r rune) rune {
+		if r == '0' {
+			return '1'
+		}
+		return '0'
+	}, mac[:1]) + mac[1:]
+	forged := map[string]string{
+		"the id alone":          "b",
+		"another's tenant":      strings.Replace(ofA, ".a.", ".b.", 1),
+		"expired":               value(rls.SignerConfig{Now: at(-time.Hour)}),
+		"just expired":          value(rls.SignerConfig{Now: at(-rls.DefaultLifetime - time.Second)}),
+		"too long":              value(rls.SignerConfig{Now: at(time.Hour)}),
+		"later":                 join(3, parts[3][:len(parts[3])-1]+"9") + "x",
+		"another expiry":        join(3, "9"+parts[3][1:]),
+		"no expiry":             join(3, ""),
+		"huge expiry":           join(3, strings.Repeat("9", 40)),
+		"truncated":             ofB[:len(ofB)-1],
+		"half a signature":      ofB[:len(ofB)-32],
+		"no signature":          join(4, ""),
+		"a signature of zeros":  join(4, strings.Repeat("0", 64)),
+		"one bit off":           join(4, flipped),
+		"upper case":            join(4, strings.ToUpper(mac)),
+		"longer":                ofB + "00",
+		"a line more":           ofB + "\n",
+		"a space before":        " " + ofB,
+		"unknown key id":        value(rls.SignerConfig{KeyID: "k9"}),
+		"another's key id":      join(1, "k2"),
+		"no key id":             join(1, ""),
+		"a key of one's own":    value(rls.SignerConfig{Key: keyOf("an attacker's own key, 32 bytes.")}),
+		"of another database":   ofOther,
+		"of another role":       ofRole,
+		"another version":       join(0, "v2"),
+		"quotes":                `v1.k1.b'' OR true.1.x`,
+		"the derived text":      "v1.k1.b." + parts[3],
+		"empty":                 "",
+		"another's in capitals": join(2, "B"),
+	}
+	runs, failed := 0, 0
+	for name, value := range forged {
+		leaks, n := w.inject(t, w.signer, rls.SignedSetting, value)
+		for _, how := range leaks {
+			t.Errorf("%s by %s: rows of another tenant", name, how)
+		}
+		runs, failed = runs+len(injected), failed+n
+		// The same as the only context of a statement is an error.
+		if out, err := w.with(rls.SignedSetting, value, slugs); err == nil || !strings.Contains(err.Error(), "42501") {
+			t.Errorf("%s alone: %q, %v", name, out, err)
+		}
+	}
+	if leaks, _ := w.inject(t, w.signer, rls.PlainSetting, "b"); len(leaks) > 0 {
+		t.Errorf("the plain setting counts for a signed context: %v", leaks)
+	}
+	if failed < runs/2 {
+		t.Errorf("%d of %d runs are errors: the statements do not reach the setting", failed, runs)
+	}
+	t.Logf("%d forged contexts × %d statements: %d errors, the others with rows of the caller's tenant", len(forged), len(injected), failed)
+	if got, err := w.with(rls.SignedSetting, ofB, slugs); got != "one,secret-of-b" {
+		t.Errorf("the right context of b: %q, %v", got, err)
+	}
+}
+
+// The test above can fail, and here is why a context is signed: the same statements turn the
+// plain setting.
+func TestInjectedSQLTurnsThePlainSetting(t *testing.T) {
+	w := newRLSWorld(t, func(c *rls.Config) { c.Plain = true })
+	leaks, _ := w.inject(t, rls.Plain(), rls.PlainSetting, "b")
+	if len(leaks) < 10 {
+		t.Errorf("only %v turn it", leaks)
+	}
+	t.Logf("%d of %d: %v", len(leaks), len(injected), leaks)
+}
+
+func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
+	w := newRLSWorld(t, nil)
+	name, own, err := w.signer.Setting(tenant.MustParse("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, queries := range [][]string{
+		{"SELECT * FROM reeve.context_key"},
+		{"INSERT INTO reeve.context_key VALUES ('mine', '', '', '', '')"},
+		{"UPDATE reeve.context_key SET database = ''"},
+		{"CREATE OR REPLACE FUNCTION reeve.tenant() RETURNS text LANGUAGE sql AS $$SELECT 'b'$$"},
+		{"ALTER FUNCTION reeve.tenant() SECURITY INVOKER"},
+		{"CREATE TABLE reeve.mine (id int)"},
+		{"DROP POLICY reeve_tenant ON project"},
+		{"ALTER TABLE project NO FORCE ROW LEVEL SECURITY"},
+		{"SET LOCAL row_security = off", slugs},
+		{"SET LOCAL ROLE " + w.OwnerRole},
+		{"SET SESSION AUTHORIZATION " + w.OwnerRole},
+		{"SELECT pg_read_file('base')"},
+		{"COPY project TO PROGRAM 'cat'"},
+	} {
+		if out, err := w.with(name, own, queries...); err == nil {
+			t.Errorf("%q: %q", queries, out)
+		}
+	}
+	for _, queries := range [][]string{
+		{"RESET reeve.context", slugs}, {"RESET ALL", slugs}, {"SET LOCAL reeve.context = ''", slugs}, {"SET LOCAL reeve.context TO DEFAULT", slugs},
+	} {
+		if out, err := w.with(name, own, queries...); err == nil {
+			t.Errorf("%q without a context: %q", queries, out)
+		}
+	}
+	// What shadows the functions and operators that verify is not found.
+	for _, queries := range [][]string{
+		{"CREATE FUNCTION pg_temp.sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT ''x''::bytea'", "SET LOCAL search_path = pg_temp, pg_catalog, public", slugs},
+		{"CREATE FUNCTION pg_temp.same(bytea, bytea) RETURNS bool LANGUAGE sql AS 'SELECT true'", "CREATE OPERATOR pg_temp.= (LEFTARG = bytea, RIGHTARG = bytea, FUNCTION = pg_temp.same)", "SET LOCAL search_path = pg_temp, pg_catalog, public", slugs},
+		{"CREATE FUNCTION pg_temp.current_setting(text, bool) RETURNS text LANGUAGE sql AS 'SELECT ''b'''", "SET LOCAL search_path = pg_temp, pg_catalog, public", slugs},
+		{"CREATE TEMP TABLE context_key AS SELECT 'k1' AS id", "SET LOCAL search_path = pg_temp, reeve, public", slugs},
+	} {
+		if out, err := w.with(name, own, queries...); err != nil || out != "one,two" {
+			t.Errorf("%q: %q, %v", queries, out, err)
+		}
+	}
+	if got := w.asSuper("SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%' || encode((SELECT inner_pad FROM reeve.context_key LIMIT 1), 'hex') || '%'"); got != "0" {
+		t.Error("the function holds the key")
+	}
+}
+
+// Two keys are accepted while one replaces the other, and a removed one no more.
+func TestAKeyIsReplacedWithoutAnOutage(t *testing.T) {
+	ctx := context.Background()
+	w := newRLSWorld(t, nil)
+	next := w.newSigner(rls.SignerConfig{KeyID: "k2", Key: keyOf("the key of the next year, 32 by.."), Database: w.Name, Role: w.AppRole})
+	read := func(s *rls.Signer) error { _, err := w.as(s, "a", slugs); return err }
+	if read(w.signer) != nil || read(next) == nil {
+		t.Fatal("before: the first key alone is accepted")
+	}
+	for range 2 {
+		if err := next.InstallKey(ctx, w.owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := read(w.signer); err != nil {
+		t.Errorf("the old key during: %v", err)
+	}
+	if err := read(next); err != nil {
+		t.Errorf("the new key during: %v", err)
+	}
+	for range 2 {
+		if err := rls.RemoveKey(ctx, w.owner, "k1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read(w.signer) == nil || read(next) != nil {
+		t.Error("after: the new key alone is accepted")
+	}
+	if err := w.signer.InstallKey(ctx, w.app); err == nil {
+		t.Error("the application installs a key")
+	}
+	if err := rls.RemoveKey(ctx, w.app, "k2"); err == nil {
+		t.Error("the application removes a key")
+	}
+}
+
+// What a transaction may read was settled when it began: a long one ends in peace, and the
+// next needs a new context.
+func TestAContextIsForTransactionsThatBeginSoon(t *testing.T) {
+	ctx := context.Background()
+	w := newRLSWorld(t, nil)
+	short := w.newSigner(rls.SignerConfig{Lifetime: rls.MinLifetime})
+	name, value, err := short.Setting(tenant.MustParse("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := w.app.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, "SELECT set_config($1, $2, true), pg_sleep(1.2)", name, value); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := rowsOf(ctx, tx, slugs); got != "one,two" {
+		t.Errorf("in a transaction that began before: %q, %v", got, err)
+	}
+	if got, err := w.with(name, value, slugs); err == nil {
+		t.Errorf("in one that began after: %q", got)
+	}
+}
+
+// Another connection of the same role sees the text of a statement, but not its parameters.
+func TestAnotherConnectionDoesNotShowItsContext(t *testing.T) {
+	ctx := context.Background()
+	w := newRLSWorld(t, nil)
+	tx, err := w.app.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	name, value, err := w.signer.Setting(tenant.MustParse("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(ctx, "SELECT set_config($1, $2, true)", name, value); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.as(w.signer, "a", "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	if err != nil || !strings.Contains(got, "set_config($1, $2, true)") {
+		t.Fatalf("the other's statement is not there: %q, %v", got, err)
+	}
+	if strings.Contains(got, value) || strings.Contains(got, "v1.k1") {
+		t.Error("the other's context is there")
+	}
+}

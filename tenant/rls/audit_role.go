@@ -1,0 +1,60 @@
+package rls
+
+import "fmt"
+
+func (a *audit) auditRoles() {
+	app := ident(a.app.name)
+	if a.app.super {
+		a.add(Finding{Rule: "app-superuser", Severity: Error, Object: a.app.name, Gain: "the application is a superuser: no policy binds it", Mend: "ALTER ROLE " + app + " NOSUPERUSER;", phase: phaseRole})
+	}
+	if a.app.bypass {
+		a.add(Finding{Rule: "bypass-role", Severity: Error, Object: a.app.name, Gain: "BYPASSRLS: no policy binds the application", Mend: "ALTER ROLE " + app + " NOBYPASSRLS;", phase: phaseRole})
+	}
+	if a.app.createRole {
+		a.add(Finding{Rule: "app-creates-roles", Severity: Error, Object: a.app.name, Gain: "the application may make itself a member of almost any role", Mend: "ALTER ROLE " + app + " NOCREATEROLE;", phase: phaseRole})
+	}
+	for _, r := range a.roles {
+		if r.memberOfIt && !a.app.super {
+			rule, gain := "bypass-by-set-role", "by SET ROLE the application turns into a role that policies do not bind"
+			if !r.super && !r.bypass {
+				rule, gain = "member-of-owner", "the application has the rights of a role that may switch policies off, or read past them"
+			}
+			a.add(Finding{Rule: rule, Severity: Error, Object: r.name, Gain: gain, Mend: fmt.Sprintf("REVOKE %s FROM %s;", ident(r.name), app), phase: phaseRole})
+		}
+		if r.bypass && !r.super && r.uses != "" {
+			a.add(Finding{Rule: "bypass-role", Severity: Error, Object: r.name, Gain: "BYPASSRLS: whoever logs in as this role reads the rows of all tenants in " + r.uses, Mend: "ALTER ROLE " + ident(r.name) + " NOBYPASSRLS;", phase: phaseRole})
+		}
+	}
+	for _, schema := range a.creates {
+		a.add(Finding{Rule: "app-creates", Severity: Warning, Object: schema, Gain: "the application may put tables, functions and operators of its own beside yours",
+			Mend: fmt.Sprintf("REVOKE CREATE ON SCHEMA %s FROM %s, PUBLIC;", ident(schema), app), phase: phaseGrant})
+	}
+}
+
+// auditContext looks at the schema reeve.
+func (a *audit) auditContext() {
+	if a.keyRead {
+		a.add(Finding{Rule: "key-readable", Severity: Error, Object: "reeve.context_key", Gain: "the application may read or change the keys, and so sign for any tenant", Mend: "REVOKE ALL ON reeve.context_key FROM PUBLIC, " + ident(a.app.name) + ";", phase: phaseGrant})
+	}
+	if a.cfg.HandWritten {
+		return
+	}
+	for _, f := range a.functions {
+		if f.signature != "reeve.tenant()" {
+			continue
+		}
+		switch {
+		case f.owner == a.app.name:
+			a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the application owns the function that tells the tenant, and may replace it",
+				Mend: fmt.Sprintf("ALTER FUNCTION reeve.tenant() OWNER TO %s;", ident(a.cfg.Owner)), phase: phaseFunction})
+		case f.body != functionBody(a.cfg) || f.definer == a.cfg.Plain || !f.path || f.volatile:
+			a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the function that tells the tenant is not that of this version and configuration: it may believe what any SQL can set",
+				Mend: functionSQL(a.cfg), phase: phaseFunction})
+		case f.public || !f.appRuns:
+			a.add(Finding{Rule: "context-function", Severity: Warning, Object: f.signature, Gain: "it is not the application alone that may ask for the tenant",
+				Mend: "REVOKE ALL ON FUNCTION reeve.tenant() FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION reeve.tenant() TO " + ident(a.app.name) + ";", phase: phaseFunction})
+		}
+		return
+	}
+	a.add(Finding{Rule: "context-function", Severity: Error, Object: "reeve.tenant()", Gain: "there is no function that tells the tenant: nothing bounds a statement", Mend: setupSQL(a.cfg), phase: phaseFunction})
+}
