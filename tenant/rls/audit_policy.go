@@ -257,7 +257,7 @@ func wrapSQL(t *table, p policy) string {
 	wrap := func(s string) string {
 		var b strings.Builder
 		for s != "" {
-			i := strings.Index(s, "( SELECT ")
+			i := strings.Index(s, "( SELECT")
 			head, tail := s, ""
 			if i >= 0 {
 				end := closing(s, i)

@@ -46,13 +46,13 @@ func (a *audit) auditContext() {
 		switch {
 		case f.owner == a.app.name:
 			a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the application owns the function that tells the tenant, and may replace it",
-				Mend: fmt.Sprintf("ALTER FUNCTION reeve.tenant() OWNER TO %s;", ident(a.cfg.Owner)), phase: phaseFunction})
+				Mend: fmt.Sprintf("ALTER FUNCTION reeve.tenant() OWNER TO %s;\n", ident(a.cfg.Owner)) + runSQL(a.cfg), phase: phaseFunction})
 		case f.body != functionBody(a.cfg) || f.definer == a.cfg.Plain || !f.path || f.volatile:
 			a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the function that tells the tenant is not that of this version and configuration: it may believe what any SQL can set",
 				Mend: functionSQL(a.cfg), phase: phaseFunction})
 		case f.public || !f.appRuns:
 			a.add(Finding{Rule: "context-function", Severity: Warning, Object: f.signature, Gain: "it is not the application alone that may ask for the tenant",
-				Mend: "REVOKE ALL ON FUNCTION reeve.tenant() FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION reeve.tenant() TO " + ident(a.app.name) + ";", phase: phaseFunction})
+				Mend: runSQL(a.cfg), phase: phaseFunction})
 		}
 		return
 	}

@@ -368,13 +368,13 @@ func (l loader) columns() error {
 		return err
 	}
 	// The type of a domain is that under it.
-	return l.rows(`WITH RECURSIVE base(rel, attr, type, typmod, required, collation) AS (
+	return l.rows(`WITH RECURSIVE base(rel, attr, type, typmod, required, coll) AS (
 			SELECT n.nspname || '.' || c.relname, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attcollation
 			FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE a.attnum > 0 AND NOT a.attisdropped AND $1::jsonb ? (n.nspname || '.' || c.relname)
-			UNION ALL SELECT b.rel, b.attr, t.typbasetype, t.typtypmod, b.required OR t.typnotnull, b.collation FROM base b JOIN pg_type t ON t.oid = b.type AND t.typtype = 'd')
+			UNION ALL SELECT b.rel, b.attr, t.typbasetype, t.typtypmod, b.required OR t.typnotnull, b.coll FROM base b JOIN pg_type t ON t.oid = b.type AND t.typtype = 'd')
 		SELECT b.rel, b.attr, format_type(b.type, NULL), b.required, coalesce(co.collisdeterministic, true)
-		FROM base b JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd' LEFT JOIN pg_collation co ON co.oid = b.collation`,
+		FROM base b JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd' LEFT JOIN pg_collation co ON co.oid = b.coll`,
 		[]any{string(names)}, func(r *sql.Rows) error {
 			var table, name string
 			var c column

@@ -71,7 +71,7 @@ func split(s, operator string) []string {
 // outside returns an expression without its sub-selects, and these.
 func outside(s string) (rest string, selects []string) {
 	for {
-		i := strings.Index(s, "( SELECT ")
+		i := strings.Index(s, "( SELECT")
 		if i < 0 {
 			return rest + s, selects
 		}

@@ -55,9 +55,7 @@ CREATE TABLE IF NOT EXISTS reeve.context_key (
   role text NOT NULL
 );
 REVOKE ALL ON reeve.context_key FROM PUBLIC, %[1]s;
-%[2]sREVOKE ALL ON FUNCTION reeve.tenant() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reeve.tenant() TO %[1]s;
-`, ident(cfg.App), functionSQL(cfg))
+%[2]s%[3]s`, ident(cfg.App), functionSQL(cfg), runSQL(cfg))
 	return b.String()
 }
 
@@ -72,6 +70,11 @@ func functionSQL(cfg Config) string {
   LANGUAGE plpgsql STABLE PARALLEL SAFE %s SET search_path = pg_catalog, pg_temp
 AS %s;
 `, security, dollar(functionBody(cfg)))
+}
+
+// runSQL lets the application and the owner alone ask for the tenant.
+func runSQL(cfg Config) string {
+	return fmt.Sprintf("REVOKE ALL ON FUNCTION reeve.tenant() FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION reeve.tenant() TO %s;\n", ident(cfg.App))
 }
 
 func dollar(text string) string { return "$reeve$" + text + "$reeve$" }
