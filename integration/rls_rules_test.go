@@ -105,6 +105,8 @@ var rlsFaults = map[string]string{
 	"no-index":                        "ALTER TABLE doc DROP CONSTRAINT doc_pkey",
 	"index-second-column":             "ALTER TABLE doc DROP CONSTRAINT doc_pkey; CREATE INDEX ON doc (id, tenant_id)",
 	"column-in-function":              bare + "CREATE POLICY p ON doc USING (lower(tenant_id) = (SELECT reeve.tenant()))",
+	"unique-across-tenants: include":  "CREATE UNIQUE INDEX ON doc (body) INCLUDE (tenant_id)",
+	"foreign-table":                   "\\super CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; CREATE FOREIGN TABLE old (tenant_id text NOT NULL, body text) SERVER files OPTIONS (filename '/dev/null'); GRANT SELECT ON old TO {app}",
 	"public-grant":                    "GRANT SELECT ON doc TO PUBLIC",
 	"tenant-type":                     "DROP POLICY reeve_tenant ON doc; ALTER TABLE doc ALTER tenant_id TYPE char(20)",
 	"tenant-collation":                "DROP POLICY reeve_tenant ON doc; CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); ALTER TABLE doc ALTER tenant_id TYPE text COLLATE ci",

@@ -171,7 +171,7 @@ func (a *audit) auditPolicy(t *table, p policy, bounded bool, permissive int) {
 	}
 }
 
-var mailColumn = regexp.MustCompile(`^(\w*e?_?mail\w*) = (.*)$`)
+var mailColumn = regexp.MustCompile(`(?s)^(\w*e?_?mail\w*) = (.*)$`)
 
 // byMail finds a policy for the rows of an address, and lets it compare without case.
 func (a *audit) byMail(t *table, p policy, object string) bool {

@@ -17,6 +17,13 @@ func (a *audit) auditTable(t *table) {
 	if t.owner == a.app.name {
 		a.add(Finding{Rule: "app-owns-table", Severity: Error, Object: t.String(), Gain: "the application owns the table and may switch its policies off", Mend: fmt.Sprintf("ALTER TABLE %s OWNER TO %s;", t.sql(), ident(a.cfg.Owner)), phase: phaseRole})
 	}
+	if t.foreign {
+		if t.privileges != "" {
+			a.add(Finding{Rule: "foreign-table", Severity: Error, Object: t.String(), Gain: "a table of another server has no policies here: all rows are open",
+				Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", t.sql(), app), phase: phaseGrant})
+		}
+		return
+	}
 	if t.partition && !t.enabled {
 		if t.privileges != "" {
 			a.add(Finding{Rule: "partition-direct", Severity: Error, Object: t.String(), Gain: "policies of the partitioned table do not hold for its partition, which the application may use: all rows are open",

@@ -31,21 +31,22 @@ type role struct {
 }
 
 type table struct {
-	oid               uint32
-	schema, name      string
-	owner             string
-	enabled, forced   bool
-	partition         bool
-	column            string // of the tenant, "" when the table has none
-	notNull           bool
-	deflt, typ        string
-	deterministic     bool
-	privileges        string // the application's: r a w d, D truncate, x references, t trigger
-	public            bool   // a grant to PUBLIC
-	policies          []policy
-	constraints       []constraint
-	leads, follows    bool // an index begins with the tenant's column, or has it later
-	shared, ownerByOf bool
+	oid             uint32
+	schema, name    string
+	owner           string
+	enabled, forced bool
+	partition       bool
+	column          string // of the tenant, "" when the table has none
+	notNull         bool
+	deflt, typ      string
+	deterministic   bool
+	privileges      string // the application's: r a w d, D truncate, x references, t trigger
+	public          bool   // a grant to PUBLIC
+	policies        []policy
+	constraints     []constraint
+	leads, follows  bool // an index begins with the tenant's column, or has it later
+	shared          bool
+	foreign         bool // of another server
 }
 
 func (t *table) String() string { return t.schema + "." + t.name }
@@ -97,19 +98,17 @@ func (v *view) String() string { return v.schema + "." + v.name }
 func (v *view) sql() string    { return ident(v.schema) + "." + ident(v.name) }
 
 type function struct {
-	signature        string // schema.name(types)
-	kind             string // FUNCTION or PROCEDURE
-	own              bool   // in the schema reeve
-	definer, leaky   bool
-	volatile         bool
-	arguments        int
-	mighty           bool // its owner owns a table of tenants, or is bound by no policy
-	appRuns, public  bool
-	path             bool // search_path is fixed
-	body, owner      string
-	name             string // schema.name
-	ownedByApp       bool
-	securityDefiners bool
+	signature       string // schema.name(types)
+	kind            string // FUNCTION or PROCEDURE
+	own             bool   // in the schema reeve
+	definer, leaky  bool
+	volatile        bool
+	arguments       int
+	mighty          bool // its owner owns a table of tenants, or is bound by no policy
+	appRuns, public bool
+	path            bool // search_path is fixed
+	body, owner     string
+	name            string // schema.name
 }
 
 type column struct {
@@ -198,7 +197,7 @@ func (l loader) tables() error {
 			CASE WHEN has_any_column_privilege($1::name, c.oid, 'UPDATE') THEN 'w' END, CASE WHEN has_table_privilege($1::name, c.oid, 'DELETE') THEN 'd' END,
 			CASE WHEN has_table_privilege($1::name, c.oid, 'TRUNCATE') THEN 'D' END, CASE WHEN has_any_column_privilege($1::name, c.oid, 'REFERENCES') THEN 'x' END,
 			CASE WHEN has_table_privilege($1::name, c.oid, 'TRIGGER') THEN 't' END),
-		EXISTS (SELECT FROM aclexplode(c.relacl) x WHERE x.grantee = 0)
+		EXISTS (SELECT FROM aclexplode(c.relacl) x WHERE x.grantee = 0), c.relkind = 'f'
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 			AND a.attname = coalesce($3::jsonb ->> (n.nspname || '.' || c.relname), $2::text)
@@ -208,7 +207,7 @@ func (l loader) tables() error {
 		[]any{l.cfg.App, l.cfg.Column, string(own)}, func(r *sql.Rows) error {
 			t := &table{}
 			err := r.Scan(&t.oid, &t.schema, &t.name, &t.owner, &t.enabled, &t.forced, &t.partition, &t.column, &t.notNull, &t.deflt,
-				&t.typ, &t.deterministic, &t.privileges, &t.public)
+				&t.typ, &t.deterministic, &t.privileges, &t.public, &t.foreign)
 			t.shared = shared[t.String()]
 			l.catalog.tables = append(l.catalog.tables, t)
 			l.byOID[t.oid] = t
@@ -250,7 +249,7 @@ func (l loader) constraints() error {
 			AND (a.attidentity <> '' OR a.atttypid IN ('uuid'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype)))
 		FROM pg_constraint x WHERE x.contype IN ('p', 'u', 'f') AND x.conparentid = 0
 		UNION ALL
-		SELECT i.indrelid::bigint, i.indexrelid::bigint, c.relname, 'i', ` + names("i.indkey::int2[]", "i.indrelid") + `, 0, '[]', '', '', '', '', pg_get_indexdef(i.indexrelid), false
+		SELECT i.indrelid::bigint, i.indexrelid::bigint, c.relname, 'i', ` + names("(i.indkey::int2[])[0:i.indnkeyatts - 1]", "i.indrelid") + `, 0, '[]', '', '', '', '', pg_get_indexdef(i.indexrelid), false
 		FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 		WHERE i.indisunique AND NOT c.relispartition AND NOT EXISTS (SELECT FROM pg_constraint x WHERE x.conindid = i.indexrelid AND x.contype IN ('p', 'u', 'x'))
 		ORDER BY 1, 3`

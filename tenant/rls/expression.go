@@ -115,7 +115,7 @@ func scoped(t *table, s string) bool {
 		}
 		return false
 	}
-	m := regexp.MustCompile(`^\(?` + columnPattern(t) + `(?:\)?::text)? (?:=|IN) (.*)$`).FindStringSubmatch(strip(s))
+	m := regexp.MustCompile(`(?s)^\(?` + columnPattern(t) + `(?:\)?::text)? (?:=|IN) (.*)$`).FindStringSubmatch(strip(s))
 	if m == nil {
 		return false
 	}

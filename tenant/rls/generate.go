@@ -34,7 +34,7 @@ func Generate(ctx context.Context, db *sql.DB, cfg Config) (string, error) {
 	a := &audit{cfg: cfg, catalog: c}
 	// What is granted counts: the script grants it.
 	for _, t := range c.tables {
-		if t.tenants() && !t.partition {
+		if t.tenants() && !t.partition && !t.foreign {
 			t.privileges += "rawd"
 		}
 	}
@@ -48,7 +48,7 @@ func Generate(ctx context.Context, db *sql.DB, cfg Config) (string, error) {
 	b.WriteString(a.findings.SQL())
 	schemas := map[string]bool{}
 	for _, t := range c.tables {
-		if !t.tenants() || t.partition {
+		if !t.tenants() || t.partition || t.foreign {
 			continue
 		}
 		if !schemas[t.schema] {
