@@ -1,0 +1,167 @@
+// Package mutant proves that tests find what they are there for: it changes one place of the
+// source at a time, without touching the files (go build -overlay), and expects that the tests
+// of a package fail.
+//
+//	mutant.Run(t, mutant.Config{Source: "../../tenant/pgxscope", Package: ".", Tests: "."}, []mutant.Mutant{
+//		{Name: "the setting outlives the transaction", File: "scope.go", Old: "$2, true)", New: "$2, false)"},
+//	})
+//
+// A mutant that no test kills is an error, and so is one that does not compile, or whose text
+// is not in its file once: it would prove nothing.
+package mutant
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Mutant is one change of one file.
+type Mutant struct {
+	// Name says what the changed code does wrongly. Required, and each mutant has its own.
+	Name string
+	// File is the file, below Config.Source.
+	File string
+	// Old is a text that stands in File once, and New what stands there instead.
+	Old, New string
+	// Tests is a regular expression of tests that must find it; "" for Config.Tests.
+	Tests string
+}
+
+// Config says what is changed and what must notice.
+type Config struct {
+	// Source is the folder that mutants name files of.
+	Source string
+	// Package is the package of the tests, such as "." or "./pgx", below the working folder,
+	// which is that of the running test's package.
+	Package string
+	// Tests is a regular expression of the tests that run. It must leave out the caller.
+	Tests string
+	// Timeout is how long the tests may take for one mutant: a mutant that makes them hang is
+	// killed by it. 0 is two minutes.
+	Timeout time.Duration
+}
+
+// Run tries the tests without a change, which must pass, and then each mutant, in a subtest
+// that logs what killed it.
+func Run(t *testing.T, config Config, mutants []Mutant) {
+	t.Helper()
+	if config.Timeout == 0 {
+		config.Timeout = 2 * time.Minute
+	}
+	var names []string
+	for _, m := range mutants {
+		if m.Name == "" || slices.Contains(names, m.Name) {
+			t.Fatalf("mutant: a name is missing or there twice: %q", m.Name)
+		}
+		names = append(names, m.Name)
+	}
+	if len(mutants) == 0 {
+		t.Fatal("mutant: there are none")
+	}
+	if killer, err := config.try(t.Context(), t.TempDir(), nil); err != nil || killer != "" {
+		t.Fatalf("mutant: without a change: %s %v", killer, err)
+	}
+	for _, m := range mutants {
+		t.Run(m.Name, func(t *testing.T) {
+			switch killer, err := config.try(t.Context(), t.TempDir(), &m); {
+			case err != nil:
+				t.Error(err)
+			case killer == "":
+				t.Errorf("no test notices: %s: %q for %q", m.File, m.New, m.Old)
+			default:
+				t.Log("killed by " + killer)
+			}
+		})
+	}
+}
+
+// try builds the tests with a mutant, or none, and runs them. It returns what has failed.
+func (c Config) try(ctx context.Context, dir string, m *Mutant) (killer string, err error) {
+	binary := filepath.Join(dir, "tests")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-o", binary)
+	tests := c.Tests
+	if m != nil {
+		overlay, err := m.overlay(c.Source, dir)
+		if err != nil {
+			return "", err
+		}
+		build.Args = append(build.Args, "-overlay", overlay)
+		if m.Tests != "" {
+			tests = m.Tests
+		}
+	}
+	build.Args = append(build.Args, c.Package)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("mutant: it does not compile: %w\n%s", err, out)
+	}
+	run := exec.CommandContext(ctx, binary, "-test.run", tests, "-test.failfast", "-test.timeout", c.Timeout.String())
+	run.Dir = c.Package
+	run.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "REEVE_SOAK=") })
+	run.WaitDelay = 10 * time.Second
+	out, err := run.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil && !ranSomething(out):
+		return "", fmt.Errorf("mutant: no test ran: %s", out)
+	case err == nil:
+		return "", nil
+	case !errors.As(err, &exit):
+		return "", fmt.Errorf("mutant: %w: %s", err, out)
+	}
+	killer = firstFailure(out)
+	if m == nil {
+		killer += "\n" + string(out)
+	}
+	return killer, nil
+}
+
+// ranSomething reports whether a run that has passed had tests.
+func ranSomething(out []byte) bool { return !strings.Contains(string(out), "no tests to run") }
+
+var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)|^(panic: .*)|^(fatal error: .*)`)
+
+// firstFailure returns the name of the test that has failed, or what ended all of them.
+func firstFailure(out []byte) string {
+	found := failure.FindSubmatch(out)
+	for i := 1; i < len(found); i++ {
+		if len(found[i]) > 0 {
+			return string(found[i])
+		}
+	}
+	return "an exit without a word"
+}
+
+// overlay writes the changed file and what tells the compiler of it.
+func (m Mutant) overlay(source, dir string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(source, m.File))
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(text), m.Old); n != 1 || m.Old == m.New {
+		return "", fmt.Errorf("mutant: %q stands %d times in %s", m.Old, n, m.File)
+	}
+	changed := filepath.Join(dir, "changed.go")
+	if err := os.WriteFile(changed, []byte(strings.Replace(string(text), m.Old, m.New, 1)), 0o600); err != nil {
+		return "", err
+	}
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	if err != nil {
+		return "", err
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, replace, 0o600)
+}
