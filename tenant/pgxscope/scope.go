@@ -1,0 +1,84 @@
+package pgxscope
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reevehq/reeve/tenant"
+)
+
+// setConfig sets a setting until the transaction ends.
+const setConfig = "select set_config($1, $2, true)"
+
+// scope is the tenant of one call, as the setting that policies read.
+type scope struct {
+	id          tenant.ID
+	name, value string
+}
+
+// scope returns the scope of ctx, made for this call and for no later one. It sends nothing.
+func (db *DB) scope(ctx context.Context) (scope, error) {
+	id, err := tenant.Require(ctx)
+	if err != nil {
+		return scope{}, err
+	}
+	if _, err := tenant.Bind(ctx, id, db.statuses); err != nil {
+		return scope{}, err
+	}
+	name, value, err := db.context.Setting(id)
+	if err != nil {
+		return scope{}, fmt.Errorf("pgxscope: the context of %s: %w", id, err)
+	}
+	if name == "" || value == "" {
+		return scope{}, fmt.Errorf("pgxscope: the context of %s is empty", id)
+	}
+	return scope{id, name, value}, nil
+}
+
+// within is scope for a statement of a transaction of tenant id.
+func (db *DB) within(ctx context.Context, id tenant.ID) (scope, error) {
+	s, err := db.scope(ctx)
+	if err != nil {
+		return scope{}, err
+	}
+	if s.id != id {
+		return scope{}, fmt.Errorf("pgxscope: %w: the transaction is of another tenant than the context", tenant.ErrMismatch)
+	}
+	return s, nil
+}
+
+// batch returns a batch that begins with the scope.
+func (s scope) batch() *pgx.Batch {
+	b := new(pgx.Batch)
+	s.queue(b)
+	return b
+}
+
+func (s scope) queue(b *pgx.Batch) { b.Queue(setConfig, s.name, s.value) }
+
+// sender is a connection, or what stands for one.
+type sender interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// send sends a batch that begins with the scope, in one flush, and reads the first result. With
+// an error the batch is closed.
+func send(ctx context.Context, to sender, b *pgx.Batch) (pgx.BatchResults, error) {
+	br := to.SendBatch(ctx, b)
+	if _, err := br.Exec(); err != nil {
+		_ = br.Close() // it has the same error
+		return nil, plain(err)
+	}
+	return br, nil
+}
+
+// plain returns an error as pgx has it for a query that is in no batch.
+func plain(err error) error {
+	if e, ok := errors.AsType[pgx.ErrPreprocessingBatch](err); ok {
+		return e.Unwrap()
+	}
+	return err
+}

@@ -1,0 +1,171 @@
+package pgxscope
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ErrStatement is returned for a text that is not to be run in the scope of a tenant. Nothing
+// was sent.
+var ErrStatement = errors.New("pgxscope: statement refused")
+
+// statement returns a batch of the scope and one statement.
+func (s scope) statement(sql string, args []any) (*pgx.Batch, error) {
+	b := s.batch()
+	return b, s.add(b, sql, args)
+}
+
+// statements returns a batch of the scope and copies of what is queued in queued, without the
+// callbacks.
+func (s scope) statements(queued *pgx.Batch) (*pgx.Batch, error) {
+	b := s.batch()
+	for _, q := range queued.QueuedQueries {
+		if err := s.add(b, q.SQL, q.Arguments); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func (s scope) add(b *pgx.Batch, sql string, args []any) error {
+	if len(args) > 0 {
+		switch option := args[0].(type) {
+		case pgx.QueryExecMode, pgx.QueryResultFormats, pgx.QueryResultFormatsByOID:
+			return fmt.Errorf("%w: %T is an option of the pool and not of one call", ErrStatement, option)
+		case pgx.QueryRewriter: // it writes the text, which is looked at then
+			args = append([]any{checked{option, s.name}}, args[1:]...)
+			b.Queue(sql, args...)
+			return nil
+		}
+	}
+	if err := check(sql, s.name); err != nil {
+		return err
+	}
+	b.Queue(sql, args...)
+	return nil
+}
+
+// checked is a rewriter whose texts are looked at before they are sent.
+type checked struct {
+	inner pgx.QueryRewriter
+	name  string
+}
+
+func (c checked) RewriteQuery(ctx context.Context, conn *pgx.Conn, sql string, args []any) (string, []any, error) {
+	sql, args, err := c.inner.RewriteQuery(ctx, conn, sql, args)
+	if err == nil {
+		err = check(sql, c.name)
+	}
+	return sql, args, err
+}
+
+// first are words that no statement of a scope begins with, and why.
+var first = map[string]string{
+	"begin": transaction, "start": transaction, "commit": transaction, "end": transaction, "rollback": transaction,
+	"abort": transaction, "savepoint": transaction, "release": transaction,
+	"prepare": session, "deallocate": session, "discard": session, "reset": session, "listen": session, "unlisten": session, "load": session,
+	"do":   "a block can hide any of these: run it by another pool",
+	"copy": "COPY has no place in a batch: use CopyFrom, or a query",
+}
+
+const (
+	transaction = "a transaction begins and ends by Begin, Commit and Rollback"
+	session     = "it would outlive the transaction in a session that the next tenant gets"
+	tenants     = "the tenant is that of the context alone"
+)
+
+// never are words that stand nowhere in a statement of a scope.
+var never = map[string]bool{"set_config": true, "pg_settings": true}
+
+// defaults are what ALTER gives settings for sessions to come.
+var defaults = map[string]bool{"role": true, "user": true, "group": true, "database": true, "system": true}
+
+// check returns an error for a text that would leave the scope's transaction, outlive it or set
+// the setting of the given name.
+func check(sql, name string) error {
+	if why := refuse(sql, name); why != "" {
+		return fmt.Errorf("%w: %s", ErrStatement, why)
+	}
+	return nil
+}
+
+// refuse returns why a text is refused, or "".
+func refuse(sql, name string) string {
+	if names(sql, name) {
+		return tenants
+	}
+	var words [4]string // the first ones
+	n, create, into, hold, drop := 0, false, false, false, false
+	before := ""
+	for rest := sql; ; {
+		var w word
+		if w, rest = next(rest); w.kind == end {
+			break
+		}
+		if w.kind == semicolon {
+			if w, _ = next(rest); w.kind != end {
+				return "one statement is allowed"
+			}
+			break
+		}
+		text := strings.ToLower(w.text)
+		switch {
+		case w.kind == escaped:
+			return "an identifier with Unicode escapes can hide any word"
+		case never[text]:
+			return tenants
+		case w.kind == quoted:
+			create = create || text == "pg_temp"
+			text = ""
+		}
+		switch text {
+		case "temp", "temporary":
+			create = create || words[0] == "create" && n <= 3
+			into = into || before == "into"
+		case "pg_temp":
+			create = create || words[0] == "create"
+		case "hold":
+			hold = hold || words[0] == "declare" && before == "with"
+		case "drop":
+			drop = drop || before == "commit"
+		}
+		if n < len(words) && (w.kind != other || n > 0) {
+			words[n] = text
+			n++
+		}
+		before = text
+	}
+	switch why := first[words[0]]; {
+	case n == 0:
+		return "there is no statement"
+	case why != "":
+		return why
+	case words[0] == "alter" && defaults[words[1]]:
+		return "defaults of later sessions are no matter of a tenant"
+	case words[0] == "set":
+		return refuseSet(words[1], words[2], words[3])
+	case hold:
+		return "a cursor WITH HOLD would be open for the next tenant"
+	case into, create && !drop:
+		return "a temporary table would be there for the next tenant: ON COMMIT DROP"
+	}
+	return ""
+}
+
+// refuseSet is refuse for SET and the three words after it: what ends with the transaction is
+// allowed, for settings of PostgreSQL's own that name nobody.
+func refuseSet(kind, name, after string) string {
+	switch {
+	case kind == "constraints", kind == "transaction":
+		return ""
+	case kind != "local":
+		return session
+	case name == "" || after == "." || name == "role" || name == "session" || name == "session_authorization":
+		return tenants
+	}
+	return ""
+}
