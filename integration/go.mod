@@ -13,6 +13,7 @@ require (
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/reevehq/reeve v0.0.0
+	github.com/reevehq/reeve/tenant/pgxscope v0.0.0
 	github.com/zitadel/oidc/v3 v3.51.17
 	golang.org/x/oauth2 v0.37.0
 	modernc.org/sqlite v1.61.1
@@ -62,3 +63,5 @@ require (
 )
 
 replace github.com/reevehq/reeve => ../
+
+replace github.com/reevehq/reeve/tenant/pgxscope => ../tenant/pgxscope

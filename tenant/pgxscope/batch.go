@@ -72,26 +72,25 @@ func (r *results) Close() error {
 	if r.closed {
 		return r.err
 	}
+	r.read()
+	return r.err
+}
+
+func (r *results) read() {
 	defer func() { // also when a callback panics
 		r.closed = true
-		if r.release != nil {
-			r.release()
-			r.release = nil
+		if err := r.inner.Close(); r.err == nil {
+			r.err = plain(err)
 		}
+		r.release()
 	}()
 	for r.err == nil && len(r.queued) > 0 {
 		if fn := r.queued[0].Fn; fn != nil {
 			r.err = fn(r)
-			continue
-		}
-		if _, err := r.Exec(); err != nil {
-			r.err = err
+		} else {
+			_, r.err = r.Exec()
 		}
 	}
-	if err := r.inner.Close(); r.err == nil {
-		r.err = plain(err)
-	}
-	return r.err
 }
 
 // Tx returns nil: a batch begins no transaction here.
