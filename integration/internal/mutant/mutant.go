@@ -44,7 +44,8 @@ type Config struct {
 	// Package is the package of the tests, such as "." or "./pgx", below the working folder,
 	// which is that of the running test's package.
 	Package string
-	// Tests is a regular expression of the tests that run. It must leave out the caller.
+	// Tests is a regular expression of the tests that run, without REEVE_SOAK: the caller, which
+	// should need that, is so left out.
 	Tests string
 	// Timeout is how long the tests may take for one mutant: a mutant that makes them hang is
 	// killed by it. 0 is two minutes.
