@@ -41,10 +41,10 @@ func BenchmarkScope(b *testing.B) {
 						proxy.Delay(where.delay)
 						url = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", w.AppRole, proxy.Addr(), w.Name)
 					}
-					walls.install()
+					context := walls.install()
 					alone, _ := open(b, url, 1, pgx.QueryExecModeCacheStatement)
 					pool, counter := open(b, url, 1, pgx.QueryExecModeCacheStatement)
-					db, ctx := configured(b, pgxscope.Config{Pool: pool, Context: walls.context}), in(b, acme)
+					db, ctx := configured(b, pgxscope.Config{Pool: pool, Context: context}), in(b, acme)
 					compare(b, counter, func() {},
 						func() error { return read(ctx, alone, query.bare, "acme", 2) },
 						func() error { return read(ctx, db, query.scoped, 2) })
@@ -54,15 +54,17 @@ func BenchmarkScope(b *testing.B) {
 	}
 }
 
-// walls are what keeps tenants apart in the database.
+// walls are what says the tenant in the database.
 type walls struct {
 	name    string
-	context rls.Context
-	install func()
+	install func() rls.Context
 }
 
-func (w *world) walls(testing.TB) []walls {
-	return []walls{{"plain", rls.Plain(), func() {}}}
+func (w *world) walls(b *testing.B) []walls {
+	return []walls{
+		{"plain", func() rls.Context { w.setup(b, rls.Config{Plain: true}); return rls.Plain() }},
+		{"signed", func() rls.Context { return w.signed(b, 0) }},
+	}
 }
 
 // read reads all rows.

@@ -38,6 +38,7 @@ var onPostgres = []mutant.Mutant{
 	{Name: "a commit has the context of an earlier statement", File: "tx.go", Old: "b := s.batch()\n\tb.Queue(t.root.commit)", New: "_ = s\n\tb := new(pgx.Batch)\n\tb.Queue(\"select 1\")\n\tb.Queue(t.root.commit)", Tests: "ContextOfItsOwn"},
 	{Name: "a commit that is a rollback is none", File: "tx.go", Old: "TxStatus() != 'T'", New: "TxStatus() == 'I'", Tests: "TransactionThatFails"},
 	{Name: "a suspended tenant commits", File: "tx.go", Old: "s, err := t.scope(ctx)\n\tif err != nil {\n\t\treturn err\n\t}\n\tt.closed = true", New: "s, err := scope{t.id, \"reeve.tenant\", t.id.String()}, error(nil)\n\tif err != nil {\n\t\treturn err\n\t}\n\tt.closed = true", Tests: "Suspended"},
+	{Name: "a call that waited has the context of before", File: "scope.go", Old: "time.Since(from) < longWait", New: "time.Since(from) < 600*longWait", Tests: "Longer"},
 	{Name: "a failure at the end of Exec is lost", File: "db.go", Old: "if end := br.Close(); err == nil {", New: "if end := br.Close(); false {", Tests: "Deferred"},
 	{Name: "a failure at the end of rows is lost", File: "rows.go", Old: "r.err = end()", New: "_ = end()", Tests: "Deferred"},
 	{Name: "a failure at the end of a batch is lost", File: "batch.go", Old: "if err := r.inner.Close(); r.err == nil {", New: "if err := r.inner.Close(); false {", Tests: "Deferred"},

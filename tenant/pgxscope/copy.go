@@ -33,7 +33,7 @@ func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []stri
 		return 0, err
 	}
 	if c.done { // one flush is a transaction
-		conn, err := db.pool.Acquire(ctx)
+		conn, err := db.acquire(ctx, &s, nil)
 		if err != nil {
 			return 0, err
 		}

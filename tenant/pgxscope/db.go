@@ -31,7 +31,7 @@ func (db *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.Command
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
-	c, err := db.pool.Acquire(ctx)
+	c, err := db.acquire(ctx, &s, b)
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
@@ -49,7 +49,7 @@ func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, err
 	if err != nil {
 		return failed(err)
 	}
-	c, err := db.pool.Acquire(ctx)
+	c, err := db.acquire(ctx, &s, b)
 	if err != nil {
 		return failed(err)
 	}
@@ -73,7 +73,7 @@ func (db *DB) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if err != nil {
 		return pgx.FailedBatchResults(b, err)
 	}
-	c, err := db.pool.Acquire(ctx)
+	c, err := db.acquire(ctx, &s, scoped)
 	if err != nil {
 		return pgx.FailedBatchResults(b, err)
 	}

@@ -30,7 +30,7 @@
 // the tenant again, in its own flush: a rollback to a savepoint brings no older one back, and a
 // signed context is as young as its statement. So a transaction may take longer than a context
 // lives, and a cursor is read by one FETCH after the other. Each statement asks for the status
-// of the tenant again.
+// of the tenant again. A call that waited long for a connection makes its context anew.
 //
 // # What is not passed on
 //

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/reevehq/reeve/tenant"
 )
@@ -28,6 +30,10 @@ func (db *DB) scope(ctx context.Context) (scope, error) {
 	if _, err := tenant.Bind(ctx, id, db.statuses); err != nil {
 		return scope{}, err
 	}
+	return db.setting(id)
+}
+
+func (db *DB) setting(id tenant.ID) (scope, error) {
 	name, value, err := db.context.Setting(id)
 	if err != nil {
 		return scope{}, fmt.Errorf("pgxscope: the context of %s: %w", id, err)
@@ -36,6 +42,28 @@ func (db *DB) scope(ctx context.Context) (scope, error) {
 		return scope{}, fmt.Errorf("pgxscope: the context of %s is empty", id)
 	}
 	return scope{id, name, value}, nil
+}
+
+// longWait is a wait for a connection after which a scope is made anew: a signed context lives
+// for a second at least.
+const longWait = 100 * time.Millisecond
+
+// acquire takes a connection from the pool for a scope, and for a batch that begins with it or
+// nil. The scope is as young as the connection.
+func (db *DB) acquire(ctx context.Context, s *scope, b *pgx.Batch) (*pgxpool.Conn, error) {
+	from := time.Now()
+	c, err := db.pool.Acquire(ctx)
+	if err != nil || time.Since(from) < longWait {
+		return c, err
+	}
+	if *s, err = db.scope(ctx); err != nil {
+		c.Release()
+		return nil, err
+	}
+	if b != nil {
+		b.QueuedQueries[0] = s.batch().QueuedQueries[0]
+	}
+	return c, nil
 }
 
 // within is scope for a statement of a transaction of tenant id.

@@ -25,7 +25,7 @@ func (db *DB) BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error
 	if err != nil {
 		return nil, err
 	}
-	c, err := db.pool.Acquire(ctx)
+	c, err := db.acquire(ctx, &s, nil)
 	if err != nil {
 		return nil, err
 	}
