@@ -32,6 +32,7 @@ for module in "$@"; do
   integration)
     run integration -timeout 20m ./...
     run integration -race -timeout 20m -run "$concurrent" .
+    run integration -race -timeout 20m -run '^TestNoTenantMeetsAnotherInChaos$' ./pgxscope
     ;;
   *) run "$module" -race -timeout 20m ./... ;;
   esac
