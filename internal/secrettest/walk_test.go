@@ -11,6 +11,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -56,6 +57,9 @@ func exportedTypes(t *testing.T) map[string]bool {
 		if d.IsDir() {
 			if name := d.Name(); name != ".." && (strings.HasPrefix(name, ".") || slices.Contains([]string{"internal", "testdata", "examples", "integration", "cmd"}, name)) {
 				return fs.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil && path != root {
+				return fs.SkipDir // another module, which this one cannot import
 			}
 			return nil
 		}

@@ -2,7 +2,11 @@ package pgxscope_test
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -11,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/pgxscope"
 	"github.com/reevehq/reeve/tenant/rls"
@@ -240,5 +245,30 @@ func TestAPoolForScopesAloneRefusesOthers(t *testing.T) {
 	}
 	if ok, err := pgxscope.RequireScope(bound, nil); !ok || err != nil {
 		t.Error(ok, err)
+	}
+}
+
+// What holds the pool and the signer prints neither a password nor a key.
+func TestNoPrinterShowsAPasswordOrAKey(t *testing.T) {
+	const password, key = "hunter2hunter2", "0123456789abcdefghijklmnopqrstuv"
+	pool := open(t, "postgres://app:"+password+"@127.0.0.1:1/db")
+	signer, err := rls.NewSigner(rls.SignerConfig{Key: session.NewSecretKey([]byte(key)), KeyID: "k1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := pgxscope.Config{Pool: pool, Context: signer, Statuses: pgxscope.InsecureAnyStatus{}}
+	db, err := pgxscope.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []any{config, &config, db, *db} {
+		var log strings.Builder
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+		encoded, _ := json.Marshal(v)
+		for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", v, v, v, v), log.String(), string(encoded)} {
+			if strings.Contains(text, password) || strings.Contains(text, key) || strings.Contains(text, hex.EncodeToString([]byte(key))) {
+				t.Errorf("%T prints %s", v, text)
+			}
+		}
 	}
 }
