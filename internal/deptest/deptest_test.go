@@ -60,6 +60,7 @@ var rules = []struct {
 var standardOnly = []struct{ dir, but, because string }{
 	{"tenant", "", "everything stands on it"},
 	{"tenant/rls", "", "any driver's scope may stand on it"},
+	{"tenant/sqlscope", "", "a wrapper of any driver brings none"},
 	{"authz/policy/condition", "", "a language needs no library, and Casbin's is the oracle of its tests"},
 	{"internal/reqctx", "", "everything stands on it"},
 	{"internal/invisible", "", "everything stands on it"},
@@ -95,6 +96,7 @@ var leaves = []struct {
 	{"tenant", []string{"internal/hint", "internal/reqctx"}, "the lowest layer"},
 	{"tenant/tenanttest", nil, "it attacks services from outside"},
 	{"tenant/rls", []string{"tenant", "internal/configerr"}, "the database's wall knows no session, no policy and no driver"},
+	{"tenant/sqlscope", []string{"tenant", "tenant/rls", "internal/configerr"}, "it says for whom statements are, and what they may read the database decides"},
 	{"internal/hint", []string{"internal/invisible"}, "it is below the lowest layer"},
 	{"internal/reqctx", nil, "it is below the lowest layer"},
 	{"internal/invisible", nil, "it is below the lowest layer"},
