@@ -3,7 +3,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := test
 
-MODULES := . examples integration tenant/pgxscope
+# The modules are those of go.work.
+MODULES := $(patsubst ./%,%,$(shell awk '$$1 ~ /^\./ { print $$1 }' go.work))
 BIN := $(CURDIR)/.bin
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(BIN)/staticcheck-$(STATICCHECK_VERSION)
