@@ -38,8 +38,6 @@ func transactions() []Case {
 			})
 		}},
 	}
-	// The last has its own check of what came back, which an unscoped stack fails as well; it is
-	// about contexts and not about rows.
 	return cases
 }
 
@@ -93,10 +91,10 @@ func residues() []Case {
 		}),
 		c("a cursor WITH HOLD of another's transaction", func(a *Attack) {
 			_ = a.Stack.Tx(a.As(Victim), func(r Runner) error {
-				_, err := r.Exec(a.As(Victim), `DECLARE kept CURSOR WITH HOLD FOR SELECT * FROM note`)
+				_, err := r.Exec(a.As(Victim), `DECLARE kept2 CURSOR WITH HOLD FOR SELECT * FROM note`)
 				return err
 			})
-			a.Tx(`FETCH ALL FROM kept`)
+			a.Tx(`FETCH ALL FROM kept2`)
 		}),
 		c("a temporary table of another", func(a *Attack) {
 			as(a, `CREATE TEMP TABLE kept AS SELECT * FROM note`)
@@ -107,16 +105,17 @@ func residues() []Case {
 			as(a, `INSERT INTO note (tenant_id, id, project_id, title, body, votes) VALUES ('globex', 'x-1', 'g-p1', '', '`+Canary(Victim, "written")+`', 0)`)
 			a.Query(`SELECT * FROM pg_temp.note`)
 			_, _ = a.Exec(`DROP TABLE pg_temp.note`)
+			as(a, `DELETE FROM note WHERE id = 'x-1'`)
 		}),
 		c("a prepared statement", func(a *Attack) {
 			_, _ = a.Exec(`PREPARE kept AS SELECT * FROM note`)
 			a.Query(`EXECUTE kept`)
-			_, _ = a.Exec(`DEALLOCATE ALL`)
+			_, _ = a.Exec(`DEALLOCATE kept`)
 		}),
 		c("a prepared statement of another", func(a *Attack) {
 			as(a, `PREPARE kept2 AS SELECT * FROM note`)
 			a.Query(`EXECUTE kept2`)
-			_, _ = a.Exec(`DEALLOCATE ALL`)
+			_, _ = a.Exec(`DEALLOCATE kept2`)
 		}),
 		c("a tenant that is set for the session", func(a *Attack) {
 			a.Query(`SELECT set_config('reeve.tenant', 'globex', false)`)

@@ -54,7 +54,7 @@ func reading() []Case {
 		pg(f, "a function", `SELECT * FROM note_function()`),
 		pg(f, "a query in a text", `SELECT query_to_xml('SELECT * FROM note', true, false, '')`),
 		pg(f, "a table in a text", `SELECT table_to_xml('note', true, false, '')`),
-		pg(f, "a query in a text of text search", `SELECT * FROM ts_stat('SELECT to_tsvector(''simple'', body) FROM note')`),
+		pg(f, "a query in a text of text search", `SELECT * FROM ts_stat('SELECT array_to_tsvector(ARRAY[body]) FROM note')`),
 		pg(f, "an error with a value in it", `SELECT CAST((SELECT body FROM note WHERE tenant_id = 'globex' LIMIT 1) AS integer)`),
 		pg(f, "statistics", `SELECT most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE tablename = 'note'`),
 		{Family: f, Name: "an error that tells", Postgres: true, Run: func(a *Attack) {
