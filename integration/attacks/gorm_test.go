@@ -41,10 +41,10 @@ type gormTag struct {
 
 // gormNoteTag is the table between two.
 type gormNoteTag struct {
-	TenantID string `gorm:"primaryKey;default:(-)"`
-	NoteID   string `gorm:"primaryKey"`
-	TagID    string `gorm:"primaryKey"`
-	Note     *gormNote
+	TenantID string    `gorm:"primaryKey;default:(-)"`
+	NoteID   string    `gorm:"primaryKey"`
+	TagID    string    `gorm:"primaryKey"`
+	Note     *gormNote `gorm:"foreignKey:NoteID;references:ID"`
 }
 
 func (gormProject) TableName() string { return "project" }
@@ -312,7 +312,7 @@ func (s *gormStack) Cases() []attacks.Case {
 			return db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&gormNote{TenantID: "globex", ID: "g-n1", ProjectID: "g-p1", Title: "overwritten"})
 		}),
 		write("an association is created with its parent", func(db *gorm.DB) *gorm.DB {
-			return db.Create(&gormProject{TenantID: "acme", ID: "a-p9", Name: "mine", Notes: []gormNote{{TenantID: "globex", ID: "x-1", ProjectID: "g-p1"}}})
+			return db.Create(&gormProject{TenantID: "globex", ID: "x-p9", Name: "planted", Notes: []gormNote{{TenantID: "globex", ID: "x-1", ProjectID: "x-p9"}}})
 		}),
 		{Family: "gorm", Name: "the pool itself", Store: true, Run: func(a *attacks.Attack) {
 			rows, err := s.db.ConnPool.QueryContext(a.Context, "SELECT * FROM note")

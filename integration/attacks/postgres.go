@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,13 +101,17 @@ func (w *PostgresWorld) Signed() bool { return w.walled }
 // Reset implements [World], as the superuser, whom no policy binds.
 func (w *PostgresWorld) Reset(ctx context.Context) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "TRUNCATE %s", strings.Join(Tables, ", "))
+	// An attack may have left a transaction open, with its locks.
+	text.WriteString("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'")
+	for _, table := range slices.Backward(Tables) {
+		fmt.Fprintf(&text, ";\nDELETE FROM public.%s", table)
+	}
 	for _, r := range Rows() {
 		values := make([]string, len(r.Values))
 		for i, v := range r.Values {
 			values[i] = fmt.Sprintf("'%v'", v)
 		}
-		fmt.Fprintf(&text, ";\nINSERT INTO %s (%s) VALUES (%s)", r.Table, strings.Join(r.Columns, ", "), strings.Join(values, ", "))
+		fmt.Fprintf(&text, ";\nINSERT INTO public.%s (%s) VALUES (%s)", r.Table, strings.Join(r.Columns, ", "), strings.Join(values, ", "))
 	}
 	_, err := w.super.ExecContext(ctx, text.String())
 	return err

@@ -74,7 +74,7 @@ func reading() []Case {
 			a.Tx(`DECLARE c CURSOR FOR SELECT * FROM note`, `FETCH ALL FROM c`)
 		}},
 		{Family: f, Name: "a function that tells what it is given", Postgres: true, Run: func(a *Attack) {
-			a.Tx(`CREATE FUNCTION pg_temp.tell(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS $$ BEGIN RAISE EXCEPTION 'told %', $1; END $$`,
+			a.Tx(`CREATE FUNCTION pg_temp.tell(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS $$ BEGIN IF $1 NOT LIKE '%acme%' THEN RAISE EXCEPTION 'told %', $1; END IF; RETURN false; END $$`,
 				`SELECT * FROM note WHERE tenant_id <> 'acme' AND pg_temp.tell(body)`)
 		}},
 	}
