@@ -39,7 +39,7 @@ var rules = []struct {
 	{"unsafe", []string{"internal/lookup"}, "one small package is read for the safety of memory"},
 	{"github.com/golang-jwt", []string{"session/token"},
 		"one package decides what a valid token is"},
-	{"github.com/redis/go-redis", []string{"session/redisstore", "authz/policy/redispolicy"},
+	{"github.com/redis/go-redis", []string{"session/redisstore", "authz/policy/redispolicy", "tenant/redisscope"},
 		"a service that brings its own store links no Redis client"},
 	{"github.com/maypok86/otter", []string{"session/cachestore", "session/token"},
 		"a service without a near cache links none for its sessions"},
@@ -126,6 +126,7 @@ var leaves = []struct {
 	{"middleware", []string{"tenant", "session", "session/token", "internal/fairlimit", "internal/hint", "internal/reqctx"}, "who asks is established for any router, and by no policy"},
 	{"authz/httpauthz", []string{"authz", "authz/policy", "middleware"}, "a door names routes and decides nothing"},
 	{"session/redisstore", []string{"session", "tenant", "internal/configerr", "internal/redisaccess"}, "a store knows the contract alone"},
+	{"tenant/redisscope", []string{"tenant", "internal/configerr"}, "a scope knows the tenant alone"},
 	{"session/sessiontest", []string{"session", "tenant"}, "the suite knows the contract alone"},
 	{"policies", nil, "it is data"},
 }

@@ -23,11 +23,18 @@ import (
 	"github.com/reevehq/reeve/session/token/jwks"
 	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/rls"
+	"github.com/reevehq/reeve/tenant/redisscope"
 )
 
 // types are all exported types of the root module, but for those of internal packages.
 // TestEveryExportedTypeIsWalked says which are missing.
 var types = []reflect.Type{
+	reflect.TypeFor[redisscope.Client](),
+	reflect.TypeFor[redisscope.Config](),
+	reflect.TypeFor[redisscope.Key](),
+	reflect.TypeFor[redisscope.Mismatch](),
+	reflect.TypeFor[redisscope.Stats](),
+	reflect.TypeFor[redisscope.Subscription](),
 	reflect.TypeFor[session.Stranger](),
 	reflect.TypeFor[session.Adoption](),
 	reflect.TypeFor[session.Provider](),
