@@ -86,6 +86,7 @@ var refused = []string{
 	"BITOP AND " + own + " " + theirs, "BITOP AND " + theirs + " " + own, "PFMERGE " + own + " " + theirs, "PFCOUNT " + theirs, "SDIFFSTORE " + own + " " + theirs, "SMOVE " + own + " " + theirs + " m",
 	"BLPOP " + own + " " + theirs + " 0", "BLMOVE " + own + " " + theirs + " LEFT LEFT 0", "RPOPLPUSH " + theirs + " " + own, "LCS " + own + " " + theirs, "GEOSEARCHSTORE " + own + " " + theirs + " FROMMEMBER m",
 	"GEORADIUS " + own + " 1 1 1 m STORE " + theirs, "GEORADIUSBYMEMBER " + own + " m 1 m STOREDIST " + theirs, "GEORADIUS " + own + " 1 1 1 m STORE " + also + " STOREDIST " + own,
+	"GEORADIUS " + own + " 1 1 1 m COUNT STORE ANY", "GEORADIUS " + own + " 1 1 1 m COUNT STOREDIST ANY STORE " + also, "SORT " + own + " LIMIT STORE " + theirs, "XREAD BLOCK STREAMS STREAMS " + own + " 0",
 	"ZRANGESTORE " + own + " " + theirs + " 0 1", "WATCH " + own + " " + theirs,
 	"SCAN 0", "KEYS *", "RANDOMKEY", "DBSIZE", "FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "SELECT 1", "INFO", "CONFIG GET *", "CLIENT LIST", "CLIENT SETNAME x", "CLIENT REPLY OFF", "DEBUG OBJECT " + own,
 	"MONITOR", "SUBSCRIBE " + own, "PSUBSCRIBE *", "SSUBSCRIBE " + own, "PUBLISH " + theirs + " m", "PUBLISH news m", "SPUBLISH " + theirs + " m", "PUBSUB CHANNELS",

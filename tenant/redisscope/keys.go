@@ -147,6 +147,14 @@ func options(args []any, at int, named map[string]int, stop string, each func(na
 		if !ok || !known || at+n >= len(args) {
 			return 0, errForm
 		}
+		if name == "count" || name == "block" || name == "limit" {
+			// A word in a number's place is read by some as the option that it names.
+			for _, value := range args[at+1 : at+1+n] {
+				if s, ok := text(value); !ok || !isInteger(s) {
+					return 0, errForm
+				}
+			}
+		}
 		if each != nil {
 			if err := each(name, at); err != nil {
 				return 0, err
@@ -158,6 +166,11 @@ func options(args []any, at int, named map[string]int, stop string, each func(na
 		return 0, errForm
 	}
 	return at, nil
+}
+
+func isInteger(s string) bool {
+	_, err := strconv.ParseInt(s, 10, 64)
+	return err == nil
 }
 
 func streams(name string, args []any) ([]string, error) {
