@@ -37,7 +37,8 @@ var (
 // sign in. Anything else is an outage or a misuse, and denies too. Misuse wraps
 // [middleware.ErrMisused], which is answered 500, and its text says what to write: obj has an
 // ID and no Tenant, is of a type that no file of the policy names, or has an attribute of
-// another Go type than attributes.csv declares and a condition asks for it.
+// another Go type than attributes.csv declares and a condition asks for it, or comes of a row that
+// cannot be one object. A [Mapper] makes objects of rows.
 //
 // obj.Tenant is the tenant that is stored with the object. Where it is not the caller's, there
 // is no such object: [ErrHidden]. Taken from the caller instead, it would prove nothing.
@@ -73,6 +74,9 @@ func check(ctx context.Context, action Action, obj Object) (Decision, error) {
 }
 
 func (c *Caller) check(ctx context.Context, action Action, obj Object) (Decision, error) {
+	if err := obj.Err(); err != nil { // which another Decider would not ask
+		return Decision{}, asOutage(err)
+	}
 	if c.foreign(obj) {
 		return Decision{}, ErrHidden
 	}

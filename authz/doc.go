@@ -25,6 +25,16 @@ type (
 	Values   = policy.Values
 )
 
+// Mapper makes objects of rows: see [NewMapper].
+type Mapper[T any] = policy.Mapper[T]
+
+// NewMapper returns the [Mapper] of rows of type T: see [policy.NewMapper].
+//
+//	var tasks = authz.Must(authz.NewMapper[Task]("task"))
+//
+//	_, err := authz.Check(ctx, "update", tasks.Object(&row))
+func NewMapper[T any](objectType string) (*Mapper[T], error) { return policy.NewMapper[T](objectType) }
+
 // isNil reports whether v is nil or an interface that holds a nil pointer.
 func isNil(v any) bool {
 	if v == nil {

@@ -156,6 +156,9 @@ func (o *Object) validate(action Action) error {
 }
 
 func (o *Object) validateTyped(action Action) error {
+	if err := o.Err(); err != nil {
+		return err
+	}
 	if o.Type == "" {
 		return fmt.Errorf("%w: no object", ErrRequest)
 	}

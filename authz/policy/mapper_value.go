@@ -1,0 +1,181 @@
+package policy
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/reevehq/reeve/authz/policy/condition"
+)
+
+// valueOf returns what conditions see of a field, and nil where it has no value.
+type valueOf func(v reflect.Value) (any, error)
+
+var (
+	valuerType   = reflect.TypeFor[driver.Valuer]()
+	stringerType = reflect.TypeFor[fmt.Stringer]()
+	timeType     = reflect.TypeFor[time.Time]()
+)
+
+// validAttribute reports whether a tag names an attribute, the id among them.
+func validAttribute(name string) bool { return condition.IsName(name) }
+
+// valueOfType returns how a field of a type is read, and whether it is plain: unable to say that
+// it has no value.
+func valueOfType(t reflect.Type) (read valueOf, plain bool, err error) {
+	if of, ok := nullType(t); ok {
+		inner, _, err := valueOfType(of)
+		return func(v reflect.Value) (any, error) {
+			if !v.Field(1).Bool() {
+				return nil, nil
+			}
+			return inner(v.Field(0))
+		}, false, err
+	}
+	switch {
+	case t.Kind() == reflect.Pointer:
+		inner, _, err := valueOfType(t.Elem())
+		return func(v reflect.Value) (any, error) {
+			if v.IsNil() {
+				return nil, nil
+			}
+			return inner(v.Elem())
+		}, false, err
+	case t == timeType:
+		return func(v reflect.Value) (any, error) { return driven(v.Interface()) }, false, nil
+	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
+		read, err = listOf(t)
+		return read, false, err
+	case t.Implements(valuerType):
+		return readValuer, isPlain(t, readValuer), nil
+	case reflect.PointerTo(t).Implements(valuerType):
+		read = func(v reflect.Value) (any, error) {
+			p := reflect.New(t)
+			p.Elem().Set(v)
+			return readValuer(p)
+		}
+		return read, isPlain(t, read), nil
+	}
+	read, err = basic(t)
+	return read, true, err
+}
+
+// nullType returns V for sql.Null[V].
+func nullType(t reflect.Type) (reflect.Type, bool) {
+	if t.Kind() != reflect.Struct || t.PkgPath() != "database/sql" || t.NumField() != 2 {
+		return nil, false
+	}
+	if t.Field(0).Name != "V" || t.Field(1).Name != "Valid" || t.Field(1).Type.Kind() != reflect.Bool {
+		return nil, false
+	}
+	return t.Field(0).Type, true
+}
+
+// isPlain reports whether the zero of a Valuer's type is a value like others. An error of it, as
+// that of the zero tenant.ID, says that it is none.
+func isPlain(t reflect.Type, read valueOf) bool {
+	x, err := read(reflect.Zero(t))
+	return err == nil && x != nil
+}
+
+// readValuer returns what a Valuer writes. The zero of a type whose zero cannot be written has
+// no value.
+func readValuer(v reflect.Value) (x any, err error) {
+	written, err := value(v)
+	if err != nil {
+		if reflect.Indirect(v).IsZero() {
+			return nil, nil
+		}
+		return nil, err
+	}
+	return driven(written)
+}
+
+// value is Value, of whose zero some panic.
+func value(v reflect.Value) (x driver.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			x, err = nil, fmt.Errorf("its Value panicked: %v", r)
+		}
+	}()
+	return v.Interface().(driver.Valuer).Value()
+}
+
+// driven returns what a driver would write.
+func driven(x any) (any, error) {
+	switch x := x.(type) {
+	case nil, string, int64, float64, bool:
+		return x, nil
+	case time.Time:
+		if x.IsZero() {
+			return nil, nil
+		}
+		return x.Unix(), nil
+	}
+	return nil, fmt.Errorf("its Value is %T, which no attribute can be", x)
+}
+
+// basic reads a type that says nothing of itself.
+func basic(t reflect.Type) (valueOf, error) {
+	switch t.Kind() {
+	case reflect.String:
+		return func(v reflect.Value) (any, error) { return v.String(), nil }, nil
+	case reflect.Bool:
+		return func(v reflect.Value) (any, error) { return v.Bool(), nil }, nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return func(v reflect.Value) (any, error) { return v.Int(), nil }, nil
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return func(v reflect.Value) (any, error) { return v.Uint(), nil }, nil
+	case reflect.Float32, reflect.Float64:
+		return func(v reflect.Value) (any, error) { return v.Float(), nil }, nil
+	case reflect.Array:
+		if t.Implements(stringerType) {
+			return func(v reflect.Value) (any, error) { return v.Interface().(fmt.Stringer).String(), nil }, nil
+		}
+	}
+	return nil, fmt.Errorf("no attribute can be %s: make it a text, a number, a bool, a time, a list of texts or a driver.Valuer", t)
+}
+
+// errNoText is that of a list of anything but texts.
+var errNoText = errors.New("a list has texts alone")
+
+// listOf reads a list of texts. One that holds NULL has no value: nobody knows what is in it.
+func listOf(t reflect.Type) (valueOf, error) {
+	read, _, err := valueOfType(t.Elem())
+	if err != nil {
+		return nil, err
+	}
+	if x, err := read(example(t.Elem())); err == nil && x != nil {
+		if _, text := x.(string); !text {
+			return nil, fmt.Errorf("%w, and %s is none", errNoText, t.Elem())
+		}
+	}
+	return func(v reflect.Value) (any, error) {
+		if v.IsNil() {
+			return nil, nil
+		}
+		list := make([]string, v.Len())
+		for i := range list {
+			x, err := read(v.Index(i))
+			if x == nil || err != nil {
+				return nil, err
+			}
+			text, ok := x.(string)
+			if !ok {
+				return nil, fmt.Errorf("%w, and %T is none", errNoText, x)
+			}
+			list[i] = text
+		}
+		return list, nil
+	}, nil
+}
+
+// example is a value of a type that is no nil pointer.
+func example(t reflect.Type) reflect.Value {
+	if t.Kind() == reflect.Pointer {
+		return reflect.New(t.Elem())
+	}
+	return reflect.Zero(t)
+}
