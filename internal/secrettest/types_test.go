@@ -140,6 +140,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.HeldTenant](),
 	reflect.TypeFor[policy.IndexPolicy](),
 	reflect.TypeFor[policy.MappedValue](),
+	reflect.TypeFor[policy.Mapper[struct{}]](),
 	reflect.TypeFor[policy.Mapping](),
 	reflect.TypeFor[policy.Match](),
 	reflect.TypeFor[policy.NearMiss](),

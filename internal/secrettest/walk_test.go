@@ -28,7 +28,8 @@ const module = "github.com/reevehq/reeve"
 func TestEveryExportedTypeIsWalked(t *testing.T) {
 	listed := map[string]bool{}
 	for _, typ := range types {
-		listed[typ.PkgPath()+"."+typ.Name()] = true
+		name, _, _ := strings.Cut(typ.Name(), "[") // an instance stands for its generic type
+		listed[typ.PkgPath()+"."+name] = true
 	}
 	declared := exportedTypes(t)
 	if len(declared) < 100 {
@@ -36,7 +37,7 @@ func TestEveryExportedTypeIsWalked(t *testing.T) {
 	}
 	for name := range declared {
 		if !listed[name] {
-			t.Errorf("%s is not in types_test.go: add reflect.TypeFor[%s]()", name, name[strings.LastIndex(name, "/")+1:])
+			t.Errorf("%s is not in types_test.go: add reflect.TypeFor[%s](), of a generic type an instance", name, name[strings.LastIndex(name, "/")+1:])
 		}
 	}
 	for name := range listed {
@@ -83,9 +84,6 @@ func exportedTypes(t *testing.T) map[string]bool {
 				typ := spec.(*ast.TypeSpec)
 				if !typ.Name.IsExported() || typ.Assign.IsValid() {
 					continue
-				}
-				if typ.TypeParams != nil {
-					t.Errorf("%s: %s has type parameters: list an instance of it here", path, typ.Name.Name)
 				}
 				found[module+"/"+filepath.ToSlash(dir)+"."+typ.Name.Name] = true
 			}
