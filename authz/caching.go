@@ -37,6 +37,15 @@ type keptWriter struct {
 	guard   *Guard // nil where there is nothing to complete
 	private bool
 	written bool
+	status  int // of the answer, 0 until it is known
+}
+
+// begin notes that the answer begins.
+func (w *keptWriter) begin(status int) {
+	w.complete()
+	if !w.written {
+		w.written, w.status = true, status
+	}
 }
 
 // complete completes the headers unless they are written.
@@ -49,22 +58,23 @@ func (w *keptWriter) complete() {
 // WriteHeader implements [http.ResponseWriter]. What is only informational is followed by
 // another.
 func (w *keptWriter) WriteHeader(status int) {
-	w.complete()
-	w.written = w.written || status >= http.StatusOK || status == http.StatusSwitchingProtocols
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		w.begin(status)
+	} else {
+		w.complete()
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements [http.ResponseWriter].
 func (w *keptWriter) Write(b []byte) (int, error) {
-	w.complete()
-	w.written = true
+	w.begin(http.StatusOK)
 	return w.ResponseWriter.Write(b)
 }
 
 // ReadFrom implements [io.ReaderFrom], by which net/http sends a file without copying it.
 func (w *keptWriter) ReadFrom(r io.Reader) (int64, error) {
-	w.complete()
-	w.written = true
+	w.begin(http.StatusOK)
 	return io.Copy(w.ResponseWriter, r)
 }
 
@@ -76,14 +86,17 @@ func (w *keptWriter) Flush() { _ = w.FlushError() }
 
 // FlushError is what [http.ResponseController] looks for first.
 func (w *keptWriter) FlushError() error {
-	w.complete()
-	w.written = true
+	w.begin(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Hijack implements [http.Hijacker].
 func (w *keptWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(w.ResponseWriter).Hijack()
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil && w.status == 0 {
+		w.status = http.StatusSwitchingProtocols
+	}
+	return conn, rw, err
 }
 
 // Push implements [http.Pusher].

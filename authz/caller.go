@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/internal/reqctx"
@@ -22,6 +23,8 @@ type Caller struct {
 	guard      *Guard
 	life       lifetime
 	answer     keptWriter
+	asked      atomic.Bool // whether the handler has asked about an object
+	within     *Caller     // the caller of the request in which this one was made by Guard.As
 }
 
 // begin makes c the caller of a request, before it is decided what they may do.

@@ -60,6 +60,7 @@ func check(ctx context.Context, action Action, obj Object) (Decision, error) {
 	if !ok || caller.guard == nil {
 		return Decision{}, ErrNoCaller
 	}
+	caller.noteAsked()
 	start := time.Now()
 	decision, err := caller.check(ctx, action, obj)
 	caller.guard.observe(ctx, Event{

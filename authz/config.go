@@ -120,6 +120,10 @@ type Config struct {
 	// Default: nil, which costs nothing.
 	Tracer Tracer
 
+	// Unchecked is told of handlers that answer with success, on a route about objects, a request
+	// in which nobody asked about one: see [Unchecked]. Default: nil, nobody, which costs nothing.
+	Unchecked *Unchecked
+
 	// Logger is told at level Warn why a request was refused, so that one sees it in
 	// development: the route and the cause, and nothing that a client sent, no id, no token,
 	// no claim and no attribute. In any second it gets ten records at most; the next one says

@@ -25,6 +25,7 @@ type Guard struct {
 	hideTypes     map[string]Hiding
 	log           refusalLog
 	streams       *StreamGuard
+	unchecked     *Unchecked // nil where nobody is told
 	cors          *middleware.CORS
 	proxies       *middleware.Proxies
 	realm         string
@@ -92,6 +93,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 		hideTypes:     maps.Clone(cfg.HideTypes),
 		log:           refusalLog{logger: cfg.Logger},
 		streams:       cfg.Streams,
+		unchecked:     cfg.Unchecked,
 		cors:          authenticator.CORS(),
 		proxies:       cfg.Proxies,
 		realm:         cfg.Realm,
@@ -128,6 +130,10 @@ func (g *Guard) Serve(x Exchange) error {
 	caller.life.writer = x.Writer()
 	g.guardHeaders(x, &caller.answer, !caller.IsAnonymous())
 	defer caller.life.finish()
+	finished := false
+	if g.unchecked != nil {
+		defer func() { g.unchecked.returned(x, caller, finished, err) }()
+	}
 	if !caller.IsAnonymous() && upgrades(r) {
 		w, err := caller.follow(x.Writer())
 		if err != nil {
@@ -136,6 +142,7 @@ func (g *Guard) Serve(x Exchange) error {
 		x.SetWriter(w)
 	}
 	err = g.next(x, r, caller)
+	finished = true
 	caller.answer.complete() // which net/http writes where no handler did
 	if err != nil {
 		return g.answer(x, caller.own(caller.life.explain(err)))
