@@ -24,7 +24,8 @@ type Caller struct {
 	life       lifetime
 	answer     keptWriter
 	asked      atomic.Bool // whether the handler has asked about an object
-	within     *Caller     // the caller of the request in which this one was made by Guard.As
+	principal  bool        // whether Guard.As made the caller, who has no session
+	within     *Caller     // that of the request in which Guard.As made the caller
 }
 
 // begin makes c the caller of a request, before it is decided what they may do.
@@ -44,6 +45,9 @@ func (c *Caller) status(err error) int {
 	if p, ok := middleware.FromError(err); ok {
 		return p.Status
 	}
+	if c.exchange == nil {
+		return http.StatusInternalServerError // no door answers a job
+	}
 	return c.exchange.Status(err)
 }
 
@@ -54,8 +58,8 @@ func FromContext(ctx context.Context) (*Caller, bool) {
 	return c, ok && c != nil
 }
 
-// IsAnonymous reports whether nobody is signed in.
-func (c *Caller) IsAnonymous() bool { return c.session.ID.IsZero() }
+// IsAnonymous reports whether nobody is signed in. A [Principal] is somebody.
+func (c *Caller) IsAnonymous() bool { return c.session.ID.IsZero() && !c.principal }
 
 // Tenant returns the caller's tenant, zero for an anonymous caller.
 func (c *Caller) Tenant() tenant.ID { return c.session.Tenant }
@@ -64,8 +68,13 @@ func (c *Caller) Tenant() tenant.ID { return c.session.Tenant }
 func (c *Caller) User() session.UserID { return c.session.User }
 
 // Session returns the caller's session as it was loaded for this request, and false for
-// an anonymous caller.
-func (c *Caller) Session() (session.Session, bool) { return c.session, !c.IsAnonymous() }
+// an anonymous caller and for a [Principal].
+func (c *Caller) Session() (session.Session, bool) {
+	if c.principal {
+		return session.Session{}, false
+	}
+	return c.session, !c.IsAnonymous()
+}
 
 // Thumbprint returns the RFC 7638 thumbprint of the key proven on this request (RFC 9449), and ""
 // for a bearer token, a cookie and an anonymous caller.

@@ -34,10 +34,10 @@ func Explain(ctx context.Context, action Action, obj Object) (policy.Explanation
 
 // ExplainRoute says why the caller of ctx may, or may not, use the route of the request, as
 // [Explain] does for an object. In an [Observer] it explains a route decision, also one that
-// refuses, unless it is not known who asks.
+// refuses, unless it is not known who asks. A [Principal] has used no route: [ErrNoCaller].
 func ExplainRoute(ctx context.Context) (policy.Explanation, error) {
 	caller, ok := FromContext(ctx)
-	if !ok || caller.guard == nil {
+	if !ok || caller.guard == nil || caller.principal {
 		return policy.Explanation{}, ErrNoCaller
 	}
 	request := caller.life.route

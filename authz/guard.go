@@ -10,6 +10,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Guard runs the life of a request, whatever the router: who asks, for which tenant, whether
@@ -19,6 +20,7 @@ import (
 type Guard struct {
 	authenticator *middleware.Authenticator
 	policy        Decider
+	statuses      tenant.Statuses // the sessions again, nil where they know none
 	observer      Observer
 	tracer        Tracer
 	hide          Hiding
@@ -99,6 +101,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 		realm:         cfg.Realm,
 		refuse:        cfg.ErrorHandler,
 	}
+	g.statuses, _ = cfg.Sessions.(tenant.Statuses)
 	return g, nil
 }
 
@@ -262,7 +265,7 @@ func (g *Guard) observe(ctx context.Context, e Event, caller *Caller) {
 		return
 	}
 	e.by(caller.session.Ref(), caller.session.Actors)
-	e.Adopted = caller.adopted
+	e.Adopted, e.Principal = caller.adopted, caller.principal
 	e.Status = caller.status(e.Err)
 	g.observer(ctx, e)
 }

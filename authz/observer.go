@@ -55,6 +55,9 @@ type Event struct {
 	// the session.Manager is told.
 	Adopted bool
 
+	// Principal says that the caller is one of [Guard.As]: a job or a webhook, without a session.
+	Principal bool
+
 	// Actors are those who act as User, the current one first, and none where nobody does. Of
 	// a request that was refused before its session was loaded, nothing is known of them.
 	Actors session.Actors
@@ -103,6 +106,9 @@ func (e Event) LogValue() slog.Value {
 	}
 	if e.Adopted {
 		attrs = append(attrs, slog.Bool("adopted", true))
+	}
+	if e.Principal {
+		attrs = append(attrs, slog.Bool("principal", true))
 	}
 	attrs = append(attrs, e.actors()...)
 	if len(e.Decision.Reasons) > 0 {

@@ -41,6 +41,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[session.ProviderClaims](),
 	reflect.TypeFor[session.TenantDirectory](),
 	reflect.TypeFor[session.TenantDirectoryFunc](),
+	reflect.TypeFor[authz.Principal](),
 	reflect.TypeFor[authz.Unchecked](),
 	reflect.TypeFor[authz.UncheckedAnswer](),
 	reflect.TypeFor[authz.UncheckedConfig](),
