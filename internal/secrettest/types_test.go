@@ -24,6 +24,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/rls"
 	"github.com/reevehq/reeve/tenant/redisscope"
+	"github.com/reevehq/reeve/tenant/job"
 )
 
 // types are all exported types of the root module, but for those of internal packages.
@@ -227,6 +228,12 @@ var types = []reflect.Type{
 	reflect.TypeFor[sessiontest.Case](),
 	reflect.TypeFor[sessiontest.Harness](),
 	reflect.TypeFor[sessiontest.ReplayCase](),
+	reflect.TypeFor[job.Config](),
+	reflect.TypeFor[job.Disposition](),
+	reflect.TypeFor[job.Job](),
+	reflect.TypeFor[job.Key](),
+	reflect.TypeFor[job.New](),
+	reflect.TypeFor[job.Sealer](),
 	reflect.TypeFor[tenant.ID](),
 	reflect.TypeFor[tenant.Status](),
 	reflect.TypeFor[tenant.Statuses](),
