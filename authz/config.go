@@ -36,8 +36,8 @@ type Config struct {
 	Policy Decider
 
 	// Tenant names places where a request says which tenant it is for: a host, a path
-	// parameter, a header. Each that says something must name the session's tenant, or
-	// the request is refused with 403. None can grant a tenant. Default: none.
+	// parameter, a header, a client's certificate. Each that says something must name the
+	// session's tenant, or the request is refused with 403. None can grant a tenant. Default: none.
 	Tenant []middleware.Locator
 
 	// Proxies are the proxies whose word is taken for a client's address, which conditions on
