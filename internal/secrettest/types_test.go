@@ -24,6 +24,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/rls"
 	"github.com/reevehq/reeve/tenant/redisscope"
+	"github.com/reevehq/reeve/tenant/crosstenant"
 	"github.com/reevehq/reeve/tenant/job"
 )
 
@@ -228,6 +229,12 @@ var types = []reflect.Type{
 	reflect.TypeFor[sessiontest.Case](),
 	reflect.TypeFor[sessiontest.Harness](),
 	reflect.TypeFor[sessiontest.ReplayCase](),
+	reflect.TypeFor[crosstenant.Config](),
+	reflect.TypeFor[crosstenant.Gate](),
+	reflect.TypeFor[crosstenant.Grants](),
+	reflect.TypeFor[crosstenant.Record](),
+	reflect.TypeFor[crosstenant.Recorder](),
+	reflect.TypeFor[crosstenant.Visit](),
 	reflect.TypeFor[job.Config](),
 	reflect.TypeFor[job.Disposition](),
 	reflect.TypeFor[job.Job](),
