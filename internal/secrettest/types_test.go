@@ -22,10 +22,10 @@ import (
 	"github.com/reevehq/reeve/session/token/introspect"
 	"github.com/reevehq/reeve/session/token/jwks"
 	"github.com/reevehq/reeve/tenant"
-	"github.com/reevehq/reeve/tenant/rls"
-	"github.com/reevehq/reeve/tenant/redisscope"
 	"github.com/reevehq/reeve/tenant/crosstenant"
 	"github.com/reevehq/reeve/tenant/job"
+	"github.com/reevehq/reeve/tenant/redisscope"
+	"github.com/reevehq/reeve/tenant/rls"
 )
 
 // types are all exported types of the root module, but for those of internal packages.
