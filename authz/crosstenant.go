@@ -11,7 +11,7 @@ import (
 // What a rule names that lets support staff into another tenant.
 const (
 	crossTenantAction Action = "enter"
-	crossTenantType          = "tenant"
+	crossTenantType   string = "tenant"
 )
 
 // CrossTenantGrants are the grants of a [crosstenant.Gate] by the policy: whether the caller, in

@@ -149,7 +149,7 @@ func TestAVisitBeginsAfterItsRecordAndEndsWithItsTime(t *testing.T) {
 		if id, err := tenant.Require(kept); err != nil || id != acme {
 			t.Errorf("before its end: %v", err)
 		}
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		synctest.Wait()
 		if _, err := tenant.Require(kept); !errors.Is(err, tenant.ErrNoScope) || !errors.Is(context.Cause(ctx), crosstenant.ErrOver) {
 			t.Errorf("at its end: %v, %v", err, context.Cause(ctx))
