@@ -34,7 +34,7 @@ func TestTheAuditOfManyTablesIsQuick(t *testing.T) {
 		best = min(best, time.Since(start))
 	}
 	t.Logf("%d tables: %v", n, best)
-	if best > 2*time.Second { // a hundredth of that on an idle machine
+	if best > 2*time.Second { // it has a bound, on a busy machine too
 		t.Errorf("%d tables take %v", n, best)
 	}
 }

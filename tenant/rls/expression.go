@@ -93,7 +93,20 @@ func columnPattern(t *table) string {
 // floor reports whether an expression compares the tenant's column with reeve.tenant() and
 // asks once per statement.
 func floor(t *table, s string) bool {
-	return regexp.MustCompile(`^\(?` + columnPattern(t) + `(?:\)?::text)? = \( SELECT reeve\.tenant\(\)(?: AS \w+)?\)$`).MatchString(strip(s))
+	column, rest, found := strings.Cut(strip(s), " = ")
+	return found && asksOnce.MatchString(rest) && isColumn(t, column)
+}
+
+var asksOnce = regexp.MustCompile(`^\( SELECT reeve\.tenant\(\)(?: AS \w+)?\)$`)
+
+// isColumn reports whether an operand is the tenant's column, as text or as it is.
+func isColumn(t *table, s string) bool {
+	s = strings.TrimSuffix(s, "::text")
+	s = strip(s)
+	for _, prefix := range []string{ident(t.name) + ".", t.name + "."} {
+		s = strings.TrimPrefix(s, prefix)
+	}
+	return s == t.column || s == ident(t.column)
 }
 
 // scoped reports whether every way through an expression compares the tenant's column with
