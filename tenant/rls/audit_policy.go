@@ -205,7 +205,7 @@ func (a *audit) auditReads(t *table, p policy, object string) {
 	}
 	_, selects := outside(s)
 	for _, q := range selects {
-		if strings.Contains(q, t.name) && regexp.MustCompile(`FROM (?:\w+\.)?` + regexp.QuoteMeta(t.name) + `\b`).MatchString(q) {
+		if strings.Contains(q, t.name) && regexp.MustCompile(`FROM (?:\w+\.)?`+regexp.QuoteMeta(t.name)+`\b`).MatchString(q) {
 			a.add(Finding{Rule: "self-recursion", Severity: Warning, Object: object, Gain: "the policy reads its own table, and so itself: each statement is an error. It needs a SECURITY DEFINER function; the mending SQL leaves the tenant's rows to whom the floor lets in",
 				Mend: fmt.Sprintf("DROP POLICY %s ON %s;\n", ident(p.name), t.sql()) + floorSQL(t) + baseSQL(t), phase: phasePolicy})
 		}
