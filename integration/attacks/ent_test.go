@@ -46,7 +46,7 @@ func (s *entStack) Tx(ctx context.Context, fn func(attacks.Runner) error) error 
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer tx.Rollback() // after Commit it does nothing
 	if err := fn(texts{tx}); err != nil {
 		return err
 	}

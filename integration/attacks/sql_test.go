@@ -87,7 +87,7 @@ func sqlTx(ctx context.Context, db *sql.DB, fn func(attacks.Runner) error) error
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer tx.Rollback() // after Commit it does nothing
 	if err := fn(texts{tx}); err != nil {
 		return err
 	}

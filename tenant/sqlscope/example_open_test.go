@@ -46,7 +46,7 @@ func ExampleOpenDB_transaction() {
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+		defer tx.Rollback() // after Commit it does nothing
 		if _, err := tx.ExecContext(ctx, "UPDATE note SET project_id = $2 WHERE id = $1", note, project); err != nil {
 			return err
 		}

@@ -42,7 +42,8 @@ func (c *conn) innerBegin(ctx context.Context, opts driver.TxOptions) (driver.Tx
 	if opts != (driver.TxOptions{}) {
 		return nil, errors.New("sqlscope: the driver has no isolation levels and no read-only transactions")
 	}
-	return c.inner.Begin() //nolint:staticcheck // SA1019: what an old driver has
+	//lint:ignore SA1019 an old driver has nothing newer
+	return c.inner.Begin()
 }
 
 func stmtQuery(ctx context.Context, s driver.Stmt, args []driver.NamedValue) (driver.Rows, error) {
@@ -53,7 +54,8 @@ func stmtQuery(ctx context.Context, s driver.Stmt, args []driver.NamedValue) (dr
 	if err != nil {
 		return nil, err
 	}
-	return s.Query(values) //nolint:staticcheck // SA1019: what an old driver has
+	//lint:ignore SA1019 an old driver has nothing newer
+	return s.Query(values)
 }
 
 func stmtExec(ctx context.Context, s driver.Stmt, args []driver.NamedValue) (driver.Result, error) {
@@ -64,7 +66,8 @@ func stmtExec(ctx context.Context, s driver.Stmt, args []driver.NamedValue) (dri
 	if err != nil {
 		return nil, err
 	}
-	return s.Exec(values) //nolint:staticcheck // SA1019: what an old driver has
+	//lint:ignore SA1019 an old driver has nothing newer
+	return s.Exec(values)
 }
 
 // positional returns arguments for a driver that knows no names and no context.

@@ -216,7 +216,7 @@ func TestNothingIsSentWithoutATenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // the recorder's
+	defer tx.Rollback() // the recorder's
 	conn, err := db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,8 @@ type stmt struct {
 // wrap keeps ColumnConverter for a driver that has it: database/sql converts otherwise without.
 func wrap(c *conn, inner driver.Stmt) driver.Stmt {
 	s := &stmt{c, inner}
-	if converter, ok := inner.(driver.ColumnConverter); ok { //nolint:staticcheck // SA1019: what an old driver has
+	//lint:ignore SA1019 an old driver has nothing newer
+	if converter, ok := inner.(driver.ColumnConverter); ok {
 		return &converting{s, converter}
 	}
 	return s
@@ -55,5 +56,5 @@ func (s *stmt) CheckNamedValue(v *driver.NamedValue) error {
 // converting is a stmt of a driver with ColumnConverter.
 type converting struct {
 	*stmt
-	driver.ColumnConverter //nolint:staticcheck // SA1019: what an old driver has
+	driver.ColumnConverter
 }
