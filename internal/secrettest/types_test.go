@@ -26,6 +26,7 @@ import (
 	"github.com/reevehq/reeve/tenant/job"
 	"github.com/reevehq/reeve/tenant/redisscope"
 	"github.com/reevehq/reeve/tenant/rls"
+	"github.com/reevehq/reeve/tenant/sqlscope"
 )
 
 // types are all exported types of the root module, but for those of internal packages.
@@ -255,6 +256,10 @@ var types = []reflect.Type{
 	reflect.TypeFor[rls.Findings](),
 	reflect.TypeFor[rls.Execer](),
 	reflect.TypeFor[rls.Signer](),
+	reflect.TypeFor[sqlscope.Config](),
+	reflect.TypeFor[sqlscope.Connector](),
+	reflect.TypeFor[sqlscope.Driver](),
+	reflect.TypeFor[sqlscope.InsecureAnyStatus](),
 	reflect.TypeFor[redisstore.ServerStats](),
 	reflect.TypeFor[redisstore.LoadStats](),
 	reflect.TypeFor[introspect.Client](),
