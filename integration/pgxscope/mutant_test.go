@@ -4,6 +4,7 @@ package pgxscope_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/reevehq/reeve/integration/internal/mutant"
 	"github.com/reevehq/reeve/internal/testneed"
@@ -17,7 +18,7 @@ func TestEachGuardThatIsRemovedIsMissed(t *testing.T) {
 		t.Skip("builds and runs tests some fifty times; make soak does")
 	}
 	t.Run("on PostgreSQL", func(t *testing.T) {
-		mutant.Run(t, mutant.Config{Source: mutated, Package: ".", Tests: "TestEachCall"}, onPostgres)
+		mutant.Run(t, mutant.Config{Source: mutated, Package: ".", Tests: "TestEachCall", Timeout: time.Minute}, onPostgres)
 	})
 	t.Run("without a server", func(t *testing.T) {
 		mutant.Run(t, mutant.Config{Source: mutated, Package: mutated, Tests: "."}, withoutServer)
