@@ -1,0 +1,206 @@
+package lint
+
+import (
+	"math"
+	"slices"
+
+	"github.com/reevehq/reeve/authz/policy/condition"
+)
+
+// possible is what comparisons leave of the values of one attribute.
+type possible struct {
+	low, high         float64
+	lowOpen, highOpen bool
+	whole             bool
+	texts             []string // nil for all
+	someTexts         bool
+	notTexts          []string
+	notNumbers        []float64
+	yes, no           bool // whether true and false are ruled out
+}
+
+// consistent reports whether comparisons can all be true of the same values. Those of two
+// attributes, and of networks and lists, are taken to be possible.
+func consistent(all []condition.Leaf) bool {
+	of := map[[2]string]*possible{}
+	for _, f := range all {
+		a, b, op := f.A, f.B, f.Op
+		if a.Attr == nil && b.Attr != nil && orders(op) {
+			a, b, op = b, a, swapped(op)
+		}
+		if a.Attr == nil || b.Attr != nil {
+			if a.Attr != nil && b.Attr != nil && *a.Attr == *b.Attr && (op == condition.OpNotEqual || op == condition.OpLess || op == condition.OpGreater) {
+				return false
+			}
+			continue
+		}
+		key := [2]string{a.Attr.Type, a.Attr.Name}
+		p := of[key]
+		if p == nil {
+			p = newPossible(a.Attr)
+			of[key] = p
+		}
+		p.narrow(op, b.Value, f.List)
+	}
+	for _, p := range of {
+		if !p.any() {
+			return false
+		}
+	}
+	return true
+}
+
+func newPossible(a *condition.Attribute) *possible {
+	p := &possible{low: math.Inf(-1), high: math.Inf(1), whole: a.Kind == condition.KindInt}
+	if a.Part() == condition.PartEnv {
+		switch a.Name {
+		case condition.EnvHour:
+			p.low, p.high = 0, 23
+		case condition.EnvWeekday:
+			p.low, p.high = 1, 7
+		}
+	}
+	return p
+}
+
+func orders(op condition.Op) bool {
+	return op >= condition.OpEqual && op <= condition.OpGreaterEqual
+}
+
+func swapped(op condition.Op) condition.Op {
+	switch op {
+	case condition.OpLess:
+		return condition.OpGreater
+	case condition.OpLessEqual:
+		return condition.OpGreaterEqual
+	case condition.OpGreater:
+		return condition.OpLess
+	case condition.OpGreaterEqual:
+		return condition.OpLessEqual
+	}
+	return op
+}
+
+// narrow takes what a comparison rules out.
+func (p *possible) narrow(op condition.Op, v condition.Value, list []condition.Value) {
+	switch op {
+	case condition.OpIs:
+		p.no = true
+	case condition.OpNotIs:
+		p.yes = true
+	case condition.OpOneOf:
+		p.oneOf(list)
+	case condition.OpNoneOf:
+		for _, x := range list {
+			p.narrow(condition.OpNotEqual, x, nil)
+		}
+	}
+	switch {
+	case v.Kind().IsNumber():
+		p.number(op, v.Float())
+	case v.Kind() == condition.KindString:
+		switch op {
+		case condition.OpEqual:
+			p.only([]string{v.Text()})
+		case condition.OpNotEqual:
+			p.notTexts = append(p.notTexts, v.Text())
+		}
+	case v.Kind() == condition.KindBool:
+		if op == condition.OpEqual || op == condition.OpNotEqual {
+			if v.Bool() == (op == condition.OpEqual) {
+				p.no = true
+			} else {
+				p.yes = true
+			}
+		}
+	}
+}
+
+func (p *possible) oneOf(list []condition.Value) {
+	var texts []string
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, v := range list {
+		switch {
+		case v.Kind() == condition.KindString:
+			texts = append(texts, v.Text())
+		case v.Kind().IsNumber():
+			low, high = min(low, v.Float()), max(high, v.Float())
+		default:
+			return
+		}
+	}
+	if len(texts) == len(list) {
+		p.only(texts)
+	} else if low <= high {
+		p.number(condition.OpGreaterEqual, low)
+		p.number(condition.OpLessEqual, high)
+	}
+}
+
+func (p *possible) only(texts []string) {
+	if !p.someTexts {
+		p.someTexts, p.texts = true, texts
+		return
+	}
+	p.texts = slices.DeleteFunc(slices.Clone(p.texts), func(s string) bool { return !slices.Contains(texts, s) })
+}
+
+func (p *possible) number(op condition.Op, n float64) {
+	switch op {
+	case condition.OpEqual:
+		p.number(condition.OpGreaterEqual, n)
+		p.number(condition.OpLessEqual, n)
+	case condition.OpNotEqual:
+		p.notNumbers = append(p.notNumbers, n)
+	case condition.OpLess:
+		if n <= p.high {
+			p.high, p.highOpen = n, true
+		}
+	case condition.OpLessEqual:
+		if n < p.high {
+			p.high, p.highOpen = n, false
+		}
+	case condition.OpGreater:
+		if n >= p.low {
+			p.low, p.lowOpen = n, true
+		}
+	case condition.OpGreaterEqual:
+		if n > p.low {
+			p.low, p.lowOpen = n, false
+		}
+	}
+}
+
+// any reports whether a value is left.
+func (p *possible) any() bool {
+	if p.yes && p.no {
+		return false
+	}
+	if p.someTexts && !slices.ContainsFunc(p.texts, func(s string) bool { return !slices.Contains(p.notTexts, s) }) {
+		return false
+	}
+	low, high := p.low, p.high
+	if p.whole {
+		if low = math.Ceil(low); p.lowOpen && low == p.low {
+			low++
+		}
+		if high = math.Floor(high); p.highOpen && high == p.high {
+			high--
+		}
+	} else if low == high && (p.lowOpen || p.highOpen) {
+		return false
+	}
+	if low > high {
+		return false
+	}
+	// Few are left: whether each is ruled out is counted.
+	if p.whole && high-low <= float64(len(p.notNumbers)) {
+		for n := low; n <= high; n++ {
+			if !slices.Contains(p.notNumbers, n) {
+				return true
+			}
+		}
+		return false
+	}
+	return low != high || !slices.Contains(p.notNumbers, low)
+}

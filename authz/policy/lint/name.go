@@ -1,0 +1,173 @@
+package lint
+
+import (
+	"strings"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
+)
+
+var methods = map[string]int{"GET": 1, "POST": 1, "PUT": 1, "PATCH": 1, "DELETE": 1, "OPTIONS": 1, "TRACE": 1, "CONNECT": 1, "PROPFIND": 1, "PROPPATCH": 1, "MKCOL": 1, "COPY": 1, "MOVE": 1, "LOCK": 1, "UNLOCK": 1, "REPORT": 1, "SEARCH": 1, "QUERY": 1, "M-SEARCH": 1, "NOTIFY": 1, "SUBSCRIBE": 1}
+
+// lookAtNames finds names that differ from a known one in case or in one letter.
+func (l *linter) lookAtNames() {
+	roles, users, types := map[string]int{}, map[string]int{}, map[string]int{}
+	sureRole, sureUser, sureType := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	actions, sureAction := map[string]map[string]int{}, map[string]bool{}
+	first := map[string]int{}
+	count := func(name string) {
+		if _, there := first[name]; !there {
+			first[name] = len(first)
+		}
+		if strings.HasPrefix(name, "role:") {
+			roles[name]++
+		} else {
+			users[name]++
+		}
+	}
+	for _, r := range l.rules {
+		count(r.sub)
+		if r.target.typ == "" {
+			continue
+		}
+		types[r.target.typ]++
+		if actions[r.target.typ] == nil {
+			actions[r.target.typ] = map[string]int{}
+		}
+		actions[r.target.typ][r.act]++
+		sureAction[r.target.typ+" "+r.act] = sureAction[r.target.typ+" "+r.act] || r.allow
+		sureType[r.target.typ] = sureType[r.target.typ] || r.allow
+	}
+	for _, g := range l.grants {
+		count(g.who)
+		count(g.role)
+		sureRole[g.role] = true
+		sureRole[g.who], sureUser[g.who] = true, true
+	}
+	for name := range l.words.roles {
+		roles[name]++
+		sureRole[name] = true
+	}
+	for name := range l.words.users {
+		users[name]++
+		sureUser[name] = true
+	}
+	for _, a := range l.engine.Attributes() {
+		if a.Type != "sub" && a.Type != "env" {
+			types[a.Type]++
+			sureType[a.Type] = true
+		}
+	}
+	for _, c := range l.words.cases {
+		o := c.Request.Object
+		if o.Type != "" && c.Want == policy.Allow {
+			if actions[o.Type] == nil {
+				actions[o.Type] = map[string]int{}
+			}
+			actions[o.Type][string(c.Request.Action)]++
+			sureAction[o.Type+" "+string(c.Request.Action)] = true
+		}
+	}
+	nearRole, nearUser, nearType := newNear(roles, true), newNear(users, false), newNear(types, true)
+	nearMethod := newNear(methods, true)
+	nearAction := map[string]*near{}
+	for typ, words := range actions {
+		nearAction[typ] = newNear(words, true)
+	}
+	const help = "spell it as the others do"
+	for _, r := range l.rules {
+		switch builtIn := builtInFor(r.sub); {
+		case builtIn != "" && !sureRole[r.sub]:
+			l.at("RV128", policy.SeverityWarning, &r.row, atSubject, "write "+builtIn+", or grant the role in a g row", "nobody is known to have %s: the built-in role is %s", r.sub, builtIn)
+		case strings.HasPrefix(r.sub, "role:") && !sureRole[r.sub]:
+			l.nearName(&r.row, atSubject, help, r.sub, nearRole.of(r.sub, func(c string) bool { return sureRole[c] }))
+		case strings.HasPrefix(r.sub, "user:") && !sureUser[r.sub]:
+			l.nearName(&r.row, atSubject, help, r.sub, nearUser.of(r.sub, func(c string) bool { return sureUser[c] || first[c] < first[r.sub] }))
+		}
+		switch {
+		case r.isRoute():
+			if r.act != everything && methods[r.act] == 0 {
+				l.nearName(&r.row, atAction, help, r.act, nearMethod.of(r.act, func(string) bool { return true }))
+			}
+		case r.target.typ != "":
+			typ := r.target.typ
+			if meant := nearType.of(typ, func(c string) bool { return sureType[c] && !sureType[typ] }); meant != "" {
+				l.nearName(&r.row, atObject, help, typ, meant)
+			} else if r.act != everything {
+				l.nearName(&r.row, atAction, help, r.act, nearAction[typ].of(r.act, func(c string) bool { return sureAction[typ+" "+c] && !sureAction[typ+" "+r.act] }))
+			}
+		}
+	}
+	l.lookAtValues()
+}
+
+func (l *linter) nearName(r *row, i int, help, name, meant string) {
+	if meant != "" {
+		l.at("RV128", policy.SeverityWarning, r, i, help, "%s stands nowhere else: did you mean %s?", name, meant)
+	}
+}
+
+// text is one text that a condition compares an attribute with.
+type text struct {
+	r    *ruleRow
+	attr *condition.Attribute
+	s    string
+}
+
+// lookAtValues finds texts in conditions that differ from those of other conditions and of the
+// tables of requests in case or in one letter.
+func (l *linter) lookAtValues() {
+	var texts []text
+	for _, r := range l.rules {
+		leaves(r.expr, func(f condition.Leaf) {
+			note := func(t condition.Term, v condition.Value) {
+				if t.Attr != nil && v.Kind() == condition.KindString && v.Text() != "" {
+					texts = append(texts, text{r, t.Attr, v.Text()})
+				}
+			}
+			note(f.A, f.B.Value)
+			note(f.B, f.A.Value)
+			for _, v := range f.List {
+				note(f.A, v)
+			}
+		})
+	}
+	counts := map[[2]string]map[string]int{}
+	for _, t := range texts {
+		key := [2]string{t.attr.Type, t.attr.Name}
+		if counts[key] == nil {
+			counts[key] = map[string]int{}
+			for s := range l.words.values[key] {
+				counts[key][s]++
+			}
+		}
+		counts[key][t.s]++
+	}
+	index := map[[2]string]*near{}
+	for _, t := range texts {
+		if t.attr.Name == "id" {
+			continue
+		}
+		key := [2]string{t.attr.Type, t.attr.Name}
+		if index[key] == nil {
+			index[key] = newNear(counts[key], true)
+		}
+		known := l.words.values[key]
+		if known[t.s] {
+			continue
+		}
+		if meant := index[key].of(t.s, func(c string) bool { return known[c] || strings.EqualFold(c, t.s) }); meant != "" {
+			l.at("RV128", policy.SeverityWarning, &t.r.row, atCondition, "spell the value as the others do: texts are compared byte by byte", "%s is compared with '%s', and elsewhere it is '%s'", t.attr.Ref(), t.s, meant)
+		}
+	}
+}
+
+// leaves calls f with every comparison of a condition.
+func leaves(e condition.Expr, f func(condition.Leaf)) {
+	if e.Op().IsLeaf() {
+		f(e.Leaf())
+	}
+	for arg := range e.Args() {
+		leaves(arg, f)
+	}
+}

@@ -1,0 +1,267 @@
+package lint
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+// ranks are the usual names of roles by how much they may do.
+var ranks = map[string]int{
+	"guest": 10, "visitor": 10, "anonymous": 10,
+	"reader": 20, "viewer": 20, "readonly": 20, "read-only": 20, "observer": 20, "auditor": 20, "subscriber": 20, "customer": 20,
+	"commenter": 30, "member": 30, "user": 30, "employee": 30, "staff": 30,
+	"writer": 40, "editor": 40, "author": 40, "contributor": 40, "developer": 40, "clerk": 40, "agent": 40, "accountant": 40,
+	"moderator": 50, "maintainer": 50, "manager": 50, "operator": 50, "supervisor": 50, "lead": 50, "approver": 50,
+	"admin": 80, "administrator": 80,
+	"owner": 90, "superadmin": 95, "super-admin": 95, "superuser": 95, "root": 95, "sysadmin": 95,
+}
+
+const rankAdmin = 80
+
+func rankOf(role string) int { return ranks[strings.ToLower(strings.TrimPrefix(role, "role:"))] }
+
+// lookAtWildcards finds rules and grants that are for more people or things than people mean.
+func (l *linter) lookAtWildcards() {
+	families := map[string]bool{} // with a rule for fewer than everyone
+	for _, r := range l.rules {
+		if r.isRoute() && r.sub != anyone && r.allow {
+			families[family(r.obj)] = true
+		}
+	}
+	for _, r := range l.rules {
+		if !r.allow {
+			continue
+		}
+		wide := r.target.isAll() || r.obj == "/*"
+		switch {
+		case wide && r.act == everything:
+			if rankOf(r.sub) < rankAdmin {
+				l.at("RV137", policy.SeverityWarning, &r.row, atObject, "name the routes and types, or the actions", "%s may do everything with %s%s", r.sub, r.obj, inTenant(r.dom))
+			}
+		case r.sub == anyone && r.isWrite() && (wide || !r.isRoute()):
+			l.at("RV105", policy.SeverityWarning, &r.row, atSubject, "write role:authenticated or a role", "every caller, also one without a session, may %s %s", r.act, r.obj)
+		case r.sub == anyone && r.isWrite() && families[family(r.obj)]:
+			l.at("RV105", policy.SeverityWarning, &r.row, atSubject, "write the role that the rules beside it name", "every caller, also one without a session, may call %s %s, and other rules below /%s are for fewer", r.act, r.obj, family(r.obj))
+		}
+		if strings.HasPrefix(r.sub, "user:") && r.dom == everything {
+			l.at("RV104", policy.SeverityWarning, &r.row, atTenant, "write the user's tenant", "%s is allowed this in every tenant: users of one name in two tenants may be two people", r.sub)
+		}
+	}
+	for _, g := range l.grants {
+		if strings.HasPrefix(g.who, "user:") && g.dom == everything {
+			l.at("RV106", policy.SeverityWarning, &g.row, 3, "write the user's tenant", "%s has %s in every tenant", g.who, g.role)
+		}
+	}
+}
+
+func inTenant(dom string) string {
+	if dom == everything {
+		return " in every tenant"
+	}
+	return " in " + dom
+}
+
+// family returns the first segment of a route.
+func family(route string) string {
+	route = strings.TrimPrefix(route, "route:")
+	if strings.HasPrefix(route, "//") {
+		_, route, _ = strings.Cut(route[2:], "/")
+		route = "/" + route
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(route, "/"), "/")
+	return name
+}
+
+// power is what rules say of one role.
+type power struct {
+	rules, writes int
+	families      map[string]bool
+}
+
+// powers returns what the rules say of each role: all rules, or those of the common policy for every tenant.
+func (l *linter) powers(common bool) map[string]*power {
+	all := map[string]*power{}
+	for _, r := range l.rules {
+		if !r.allow || common && (r.own != "" || r.dom != everything) {
+			continue
+		}
+		p := all[r.sub]
+		if p == nil {
+			p = &power{families: map[string]bool{}}
+			all[r.sub] = p
+		}
+		p.rules++
+		if r.isWrite() {
+			p.writes++
+		}
+		p.families[r.about()] = true
+	}
+	return all
+}
+
+// about returns the type or the first segment that a rule is about.
+func (r *ruleRow) about() string {
+	if r.isRoute() {
+		return "/" + family(r.obj)
+	}
+	return r.target.typ
+}
+
+// lookAtRoles finds roles that nobody has, that nothing is allowed to, and that are granted the
+// wrong way round.
+func (l *linter) lookAtRoles() {
+	powers := l.powers(false)
+	ruled := map[string]bool{}
+	for _, r := range l.rules {
+		ruled[r.sub] = true
+	}
+	for _, g := range l.grants {
+		if why := turned(g, powers); why != "" {
+			l.at("RV118", policy.SeverityWarning, &g.row, atSubject, "a row says who, then the role that they have: exchange the two", "%s gets all that %s may do: %s", g.who, g.role, why)
+		}
+		if ruled[g.role] || slices.ContainsFunc(l.rolesOf(g.role, g.dom), func(r string) bool { return ruled[r] }) {
+			continue
+		}
+		names := map[string]int{}
+		for name := range ruled {
+			if strings.HasPrefix(name, "role:") {
+				names[name] = 2
+			}
+		}
+		hint := ""
+		if meant := newNear(names, true).of(g.role, func(string) bool { return true }); meant != "" {
+			hint = ": did you mean " + meant + "?"
+		} else if meant := builtInFor(g.role); meant != "" {
+			hint = ": " + meant + " is built in, and needs no g row"
+		}
+		l.at("RV112", policy.SeverityWarning, &g.row, 2, "give the role a rule, or delete the row", "no rule is for %s, nor for a role that it has%s", g.role, hint)
+	}
+	if len(l.opts.Roles) == 0 {
+		return
+	}
+	granted := map[string]bool{}
+	for _, g := range l.grants {
+		granted[g.role] = true
+	}
+	for _, r := range l.rules {
+		if !strings.HasPrefix(r.sub, "role:") || r.sub == anyone || r.sub == authenticated || granted[r.sub] || l.words.roles[r.sub] {
+			continue
+		}
+		l.at("RV111", policy.SeverityWarning, &r.row, atSubject, "declare the role, grant it in a g row, or delete the rule", "nobody has %s%s", r.sub, l.roleMeant(r.sub, l.words.roles))
+	}
+}
+
+// turned says why a grant seems to be the wrong way round.
+func turned(g *grantRow, powers map[string]*power) string {
+	if strings.HasPrefix(g.who, "user:") {
+		return ""
+	}
+	low, high := rankOf(g.who), rankOf(g.role)
+	if low > 0 && high > 0 {
+		if low < high {
+			return "by its name it is the weaker one"
+		}
+		return ""
+	}
+	a, b := powers[g.who], powers[g.role]
+	if low >= rankAdmin || a == nil || b == nil || a.writes > 0 || b.writes == 0 {
+		return ""
+	}
+	for name := range a.families {
+		if !b.families[name] {
+			return ""
+		}
+	}
+	return "by its own rules it reads, and the other writes the same"
+}
+
+// roleMeant says which role was probably meant.
+func (l *linter) roleMeant(role string, known map[string]bool) string {
+	names := map[string]int{anyone: 1, authenticated: 1}
+	for name := range known {
+		names[name] = 1
+	}
+	if meant := newNear(names, true).of(role, func(string) bool { return true }); meant != "" {
+		return ": did you mean " + meant + "?"
+	}
+	return ""
+}
+
+// lookAtTenants finds tenants that there are not, and tenants' files that give roles of the
+// common policy more than that does.
+func (l *linter) lookAtTenants() {
+	counts := map[string]int{}
+	for name := range l.words.tenants {
+		counts[name] += 2
+	}
+	for _, r := range l.rules {
+		counts[r.dom]++
+	}
+	for _, g := range l.grants {
+		counts[g.dom]++
+	}
+	delete(counts, everything)
+	names := newNear(counts, true)
+	sure := func(name string) bool { return l.words.tenants[name] }
+	look := func(r *row, i int, dom string, deny bool) {
+		if dom == everything || r.own != "" || l.words.tenants[dom] {
+			return
+		}
+		const severity, help = policy.SeverityWarning, "spell the tenant as its file and the tables of requests do, or name it there"
+		if meant := names.of(dom, sure); meant != "" {
+			l.at("RV113", severity, r, i, help, "the tenant %s stands nowhere else: did you mean %s?", dom, meant)
+			return
+		}
+		if len(l.words.tenants) == 0 || !deny && len(l.opts.Tenants) == 0 {
+			return
+		}
+		what := "nothing else knows the tenant " + dom + ": known are " + listOf(l.words.tenants)
+		if deny {
+			what += "; the deny rule may never match"
+		}
+		l.at("RV113", severity, r, i, help, "%s", what)
+	}
+	for _, r := range l.rules {
+		look(&r.row, atTenant, r.dom, !r.allow)
+	}
+	for _, g := range l.grants {
+		look(&g.row, 3, g.dom, false)
+	}
+	l.lookAtTenantFiles()
+}
+
+func (l *linter) lookAtTenantFiles() {
+	powers := l.powers(true)
+	const help = "the operator may set a ceiling by deny rules in policy.csv"
+	for _, r := range l.rules {
+		p := powers[r.sub]
+		switch {
+		case r.own == "" || !r.allow:
+		case r.sub == anyone && r.isWrite():
+			l.at("RV136", policy.SeverityWarning, &r.row, atSubject, help, "the tenant's file lets every caller, also one without a session, %s %s", r.act, r.obj)
+		case r.sub == anyone || r.sub == authenticated:
+			l.at("RV136", policy.SeverityNote, &r.row, atSubject, help, "the tenant's file gives %s more than the common policy does", r.sub)
+		case p != nil && p.writes == 0 && r.isWrite():
+			l.at("RV136", policy.SeverityWarning, &r.row, atSubject, help, "the tenant's file lets %s %s %s, and in the common policy that role only reads", r.sub, r.act, r.obj)
+		case p != nil:
+			l.at("RV136", policy.SeverityNote, &r.row, atSubject, help, "the tenant's file gives %s more than the common policy does", r.sub)
+		}
+	}
+	for _, g := range l.grants {
+		if g.own != "" && rankOf(g.role) >= rankAdmin && powers[g.role] != nil {
+			l.at("RV136", policy.SeverityWarning, &g.row, 2, help, "the tenant's file makes %s %s, a role of the common policy", g.who, g.role)
+		}
+	}
+}
+
+// listOf returns up to eight words, sorted.
+func listOf[V any](words map[string]V) string {
+	list := slices.Sorted(maps.Keys(words))
+	if len(list) > 8 {
+		return strings.Join(list[:8], ", ") + ", …"
+	}
+	return strings.Join(list, ", ")
+}

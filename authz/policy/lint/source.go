@@ -1,0 +1,207 @@
+package lint
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/internal/policycsv"
+)
+
+// row is one row of a file.
+type row struct {
+	file string
+	own  string // the tenant whose own file it stands in, "" for none
+	line *policycsv.Line
+}
+
+// span returns the columns of value i, and of the whole row for -1.
+func (r *row) span(i int) (from, to int) {
+	if i < 0 || i >= len(r.line.Fields) {
+		return r.line.Fields[0].Col, len(r.line.Text) + 1
+	}
+	f := r.line.Fields[i]
+	to = r.line.Column(f, len(f.Text))
+	if f.Col <= len(r.line.Text) && r.line.Text[f.Col-1] == '"' {
+		to++
+	}
+	return f.Col, to
+}
+
+// place returns "file:line".
+func (r *row) place() string { return r.file + ":" + itoa(r.line.Number) }
+
+// The values of a rule, by their place in a row.
+const (
+	atSubject = iota + 1
+	atTenant
+	atObject
+	atAction
+	atCondition
+	atEffect
+)
+
+// ruleRow is one p row.
+type ruleRow struct {
+	row
+	sub, dom, obj, act, cond string
+	allow                    bool
+	target                   target
+	expr                     condition.Expr
+}
+
+func (r *ruleRow) isRoute() bool  { return r.target.route }
+func (r *ruleRow) isWrite() bool  { return !isRead(r.act) }
+func (r *ruleRow) always() bool   { return r.cond == "true" }
+func (r *ruleRow) effect() string { return effectOf(r.allow) }
+func (r *ruleRow) at() string     { return r.place() }
+func effectOf(allow bool) string {
+	if allow {
+		return "allow"
+	}
+	return "deny"
+}
+
+// grantRow is one g row.
+type grantRow struct {
+	row
+	who, role, dom string
+}
+
+const (
+	everything    = "*"
+	anyone        = "role:anyone"
+	authenticated = "role:authenticated"
+)
+
+func noon() time.Time { return time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC) }
+
+// read reads the rows of a policy that loads.
+func (l *linter) read() {
+	schema, err := condition.NewSchema(l.engine.Attributes())
+	if err != nil {
+		schema, _ = condition.NewSchema(nil)
+	}
+	conditions := condition.NewCompiler(schema)
+	for _, name := range l.bundle.Files() {
+		if name == policy.ModelFile || name == policy.AttributesFile {
+			continue
+		}
+		own := ""
+		if strings.HasPrefix(name, policy.TenantsFolder+"/") {
+			own = "?"
+		}
+		lines := l.file(name).Lines()
+		for i := range lines {
+			x := &lines[i]
+			if x.Kind != policycsv.Row || len(x.Faults) > 0 {
+				continue
+			}
+			f := x.Fields
+			switch {
+			case f[0].Text == "p" && len(f) == 7:
+				r := &ruleRow{row: row{name, own, x}, sub: f[1].Text, dom: f[2].Text, obj: f[3].Text, act: f[4].Text, cond: f[5].Text, allow: f[6].Text == "allow", target: targetOf(f[3].Text)}
+				if own != "" {
+					r.own = r.dom
+				}
+				if id, bad := conditions.Compile(r.cond, r.target.typ); bad == nil {
+					r.expr = conditions.Exprs()[id]
+				}
+				l.rules = append(l.rules, r)
+			case f[0].Text == "g" && len(f) == 4:
+				g := &grantRow{row{name, own, x}, f[1].Text, f[2].Text, f[3].Text}
+				if own != "" {
+					g.own = g.dom
+				}
+				l.grants = append(l.grants, g)
+			}
+		}
+	}
+	l.allowed, l.denied = newTargets(l.rules, true), newTargets(l.rules, false)
+	l.closures = closuresOf(l.grants)
+}
+
+func (l *linter) file(name string) *policycsv.File {
+	if f := l.files[name]; f != nil {
+		return f
+	}
+	content, _ := l.bundle.Content(name)
+	f := policycsv.Parse(content)
+	l.files[name] = f
+	return f
+}
+
+// closuresOf returns the roles of each name that is granted some, near or far, by tenant: of
+// everything those that it has in every tenant.
+func closuresOf(grants []*grantRow) map[[2]string][]string {
+	direct := map[[2]string][]string{}
+	tenants := map[string]bool{everything: true}
+	names := map[string]bool{}
+	for _, g := range grants {
+		key := [2]string{g.dom, g.who}
+		direct[key] = append(direct[key], g.role)
+		tenants[g.dom], names[g.who] = true, true
+	}
+	if len(names)*len(tenants) > 1_000_000 {
+		tenants = map[string]bool{everything: true}
+	}
+	out := map[[2]string][]string{}
+	closure := func(dom, name string) []string {
+		todo, met := []string{name}, map[string]bool{name: true}
+		for i := 0; i < len(todo); i++ {
+			for _, d := range [...]string{everything, dom} {
+				for _, role := range direct[[2]string{d, todo[i]}] {
+					if !met[role] {
+						met[role] = true
+						todo = append(todo, role)
+					}
+				}
+				if dom == everything {
+					break
+				}
+			}
+		}
+		return todo[1:]
+	}
+	for name := range names {
+		out[[2]string{everything, name}] = closure(everything, name)
+	}
+	for _, g := range grants {
+		key := [2]string{g.dom, g.who}
+		if out[key] == nil && tenants[g.dom] {
+			out[key] = closure(g.dom, g.who)
+		}
+	}
+	return out
+}
+
+// rolesOf returns the roles that a name has in a tenant.
+func (l *linter) rolesOf(name, dom string) []string {
+	if roles, ok := l.closures[[2]string{dom, name}]; ok {
+		return roles
+	}
+	return l.closures[[2]string{everything, name}]
+}
+
+// subjects returns the names that a rule for them would be for all whom a rule for name is for.
+func (l *linter) subjects(name, dom string) []string {
+	list := append([]string{name}, l.rolesOf(name, dom)...)
+	if name != anyone && !slices.Contains(list, anyone) {
+		list = append(list, anyone)
+		if name != authenticated {
+			list = append(list, authenticated)
+		}
+	}
+	return list
+}
+
+// isRead reports whether an action changes nothing, by its name.
+func isRead(action string) bool {
+	switch action {
+	case "GET", "HEAD", "OPTIONS", "read", "list", "view", "get", "search", "show", "browse", "query", "find", "watch", "count", "export", "download", "preview", "print":
+		return true
+	}
+	return strings.HasPrefix(action, "read-") || strings.HasPrefix(action, "list-") || strings.HasPrefix(action, "view-") || strings.HasPrefix(action, "get-")
+}
