@@ -60,13 +60,16 @@ func (l *linter) otherObjects(r *ruleRow) string {
 		}
 		return ""
 	}
-	types := map[string]int{}
-	for _, a := range l.allowed.rules {
-		if a.target.typ != "" {
-			types[a.target.typ]++
+	if l.types == nil {
+		types := map[string]int{}
+		for _, a := range l.allowed.rules {
+			if a.target.typ != "" {
+				types[a.target.typ]++
+			}
 		}
+		l.types = newNear(types, true)
 	}
-	if meant := newNear(types, true).of(r.target.typ, func(string) bool { return true }); meant != "" {
+	if meant := l.types.of(r.target.typ, func(string) bool { return true }); meant != "" {
 		return ": did you mean " + strings.Replace(r.obj, r.target.typ, meant, 1) + "?"
 	}
 	return ""

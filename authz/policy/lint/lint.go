@@ -117,6 +117,7 @@ type linter struct {
 	allowed  *targets // of allow rules
 	denied   *targets
 	routes   map[string]map[string]int // by shape, how often each stands there
+	types    *near                     // of allow rules
 	first    map[string]int            // where each route stands first
 }
 

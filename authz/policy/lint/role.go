@@ -118,6 +118,13 @@ func (l *linter) lookAtRoles() {
 	for _, r := range l.rules {
 		ruled[r.sub] = true
 	}
+	counts := map[string]int{}
+	for name := range ruled {
+		if strings.HasPrefix(name, "role:") {
+			counts[name] = 2
+		}
+	}
+	names := newNear(counts, true)
 	for _, g := range l.grants {
 		if why := turned(g, powers); why != "" {
 			l.at("RV118", policy.SeverityWarning, &g.row, atSubject, "a row says who, then the role that they have: exchange the two", "%s gets all that %s may do: %s", g.who, g.role, why)
@@ -125,14 +132,8 @@ func (l *linter) lookAtRoles() {
 		if ruled[g.role] || slices.ContainsFunc(l.rolesOf(g.role, g.dom), func(r string) bool { return ruled[r] }) {
 			continue
 		}
-		names := map[string]int{}
-		for name := range ruled {
-			if strings.HasPrefix(name, "role:") {
-				names[name] = 2
-			}
-		}
 		hint := ""
-		if meant := newNear(names, true).of(g.role, func(string) bool { return true }); meant != "" {
+		if meant := names.of(g.role, func(string) bool { return true }); meant != "" {
 			hint = ": did you mean " + meant + "?"
 		} else if meant := builtInFor(g.role); meant != "" {
 			hint = ": " + meant + " is built in, and needs no g row"
@@ -146,11 +147,16 @@ func (l *linter) lookAtRoles() {
 	for _, g := range l.grants {
 		granted[g.role] = true
 	}
+	declared := map[string]int{anyone: 1, authenticated: 1}
+	for name := range l.words.roles {
+		declared[name] = 1
+	}
+	names = newNear(declared, true)
 	for _, r := range l.rules {
 		if !strings.HasPrefix(r.sub, "role:") || r.sub == anyone || r.sub == authenticated || granted[r.sub] || l.words.roles[r.sub] {
 			continue
 		}
-		l.at("RV111", policy.SeverityWarning, &r.row, atSubject, "declare the role, grant it in a g row, or delete the rule", "nobody has %s%s", r.sub, l.roleMeant(r.sub, l.words.roles))
+		l.at("RV111", policy.SeverityWarning, &r.row, atSubject, "declare the role, grant it in a g row, or delete the rule", "nobody has %s%s", r.sub, didYouMean(names, r.sub))
 	}
 }
 
@@ -178,13 +184,9 @@ func turned(g *grantRow, powers map[string]*power) string {
 	return "by its own rules it reads, and the other writes the same"
 }
 
-// roleMeant says which role was probably meant.
-func (l *linter) roleMeant(role string, known map[string]bool) string {
-	names := map[string]int{anyone: 1, authenticated: 1}
-	for name := range known {
-		names[name] = 1
-	}
-	if meant := newNear(names, true).of(role, func(string) bool { return true }); meant != "" {
+// didYouMean says which word was probably meant, as the rest of a message.
+func didYouMean(names *near, word string) string {
+	if meant := names.of(word, func(string) bool { return true }); meant != "" {
 		return ": did you mean " + meant + "?"
 	}
 	return ""
