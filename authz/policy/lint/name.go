@@ -103,7 +103,7 @@ func (l *linter) lookAtNames() {
 
 func (l *linter) nearName(r *row, i int, help, name, meant string) {
 	if meant != "" {
-		l.at("RV128", policy.SeverityWarning, r, i, help, "%s stands nowhere else: did you mean %s?", name, meant)
+		l.at("RV128", policy.SeverityWarning, r, i, help, "other rows say %s: is %s misspelt?", meant, name)
 	}
 }
 

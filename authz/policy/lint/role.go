@@ -214,7 +214,7 @@ func (l *linter) lookAtTenants() {
 		}
 		const severity, help = policy.SeverityWarning, "spell the tenant as its file and the tables of requests do, or name it there"
 		if meant := names.of(dom, sure); meant != "" {
-			l.at("RV113", severity, r, i, help, "the tenant %s stands nowhere else: did you mean %s?", dom, meant)
+			l.at("RV113", severity, r, i, help, "other rows and files say %s: is the tenant %s misspelt?", meant, dom)
 			return
 		}
 		if len(l.words.tenants) == 0 || !deny && len(l.opts.Tenants) == 0 {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/alecthomas/kong"
+)
+
+// grammar is the command line. A verb is a file of its own and a line here.
+type grammar struct {
+	Lint    lintCommand    `cmd:"" help:"Find mistakes in a policy, also those that load in silence."`
+	Fmt     fmtCommand     `cmd:"" help:"Align the columns of CSV files; comments and order stay."`
+	Test    testCommand    `cmd:"" help:"Run the tables of requests beside a policy."`
+	Can     canCommand     `cmd:"" help:"Say whether a request is allowed: yes or no."`
+	Explain explainCommand `cmd:"" help:"Say why a request is allowed or denied."`
+}
+
+const description = `For the people who edit policy files.
+
+Exit codes: 0 fine, 1 findings or denied, 2 usage, 3 the policy cannot be loaded, 4 tests failed.
+
+Results are on standard output, diagnostics on standard error.`
+
+// exit is how a parser ends early, as after --help.
+type exit int
+
+func (a *app) run(args []string) (code int) {
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case exit:
+			code = int(e)
+		default:
+			panic(e)
+		}
+	}()
+	var g grammar
+	parser, err := kong.New(&g, kong.Name("reeve"), kong.Description(description), kong.Writers(a.out, a.diagnostics),
+		kong.Exit(func(code int) { panic(exit(code)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Bind(a))
+	if err != nil {
+		return a.fail(codeUsage, err)
+	}
+	if len(args) == 0 || args[0] == "help" {
+		// reeve help lint
+		args = append(args[min(len(args), 1):len(args):len(args)], "--help")
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		a.fail(codeUsage, err)
+		fmt.Fprintln(a.diagnostics, "reeve: try reeve --help, or reeve <command> --help")
+		return codeUsage
+	}
+	return a.end(ctx.Run(a))
+}
+
+// end turns the error of a command into an exit code.
+func (a *app) end(err error) int {
+	var e *exitError
+	switch {
+	case err == nil:
+		return codeFine
+	case errors.As(err, &e) && e.err == nil:
+		return e.code
+	case errors.As(err, &e):
+		return a.fail(e.code, e.err)
+	}
+	return a.fail(codeLoad, err)
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+type explainCommand struct {
+	requestFlags
+
+	Format string `help:"pretty or json." enum:"pretty,json" default:"pretty"`
+}
+
+func (*explainCommand) Help() string {
+	return `Examples:
+
+  reeve explain user:bob acme update invoice:1 --role viewer --attr owner=bob
+  reeve explain --model model.conf --policy policy.csv alice data1 read
+
+Exit codes: 0 allowed, 1 denied, 2 usage, 3 the policy cannot be loaded.`
+}
+
+func (c *explainCommand) Run(a *app) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.isCasbin() {
+		return c.casbinRule(a)
+	}
+	engine, dir, err := load(c.Policies)
+	if err != nil {
+		return err
+	}
+	r, err := c.request(engine)
+	if err != nil {
+		return err
+	}
+	x, err := engine.Explain(context.Background(), r)
+	if err != nil {
+		return asked(err)
+	}
+	placeIn(dir, &x)
+	if c.Format == "json" {
+		e := json.NewEncoder(a.out)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		if err := e.Encode(explanationOf(x)); err != nil {
+			return &exitError{codeLoad, err}
+		}
+	} else {
+		a.printf("%s", a.painted(x))
+	}
+	if x.Decision.Allowed() {
+		return nil
+	}
+	return ends(codeFindings)
+}
+
+// placeIn puts the folder before the files that an explanation names, so that editors open them.
+func placeIn(dir string, x *policy.Explanation) {
+	path := func(steps []policy.RoleStep) {
+		for i := range steps {
+			if steps[i].File != "" {
+				steps[i].File = inDir(dir, steps[i].File)
+			}
+		}
+	}
+	for i := range x.Matches {
+		x.Matches[i].File = inDir(dir, x.Matches[i].File)
+		path(x.Matches[i].Path)
+	}
+	for i := range x.NearMisses {
+		x.NearMisses[i].File = inDir(dir, x.NearMisses[i].File)
+		path(x.NearMisses[i].Path)
+	}
+}
+
+func (a *app) painted(x policy.Explanation) string {
+	text, color := x.String(), red
+	if x.Decision.Allowed() {
+		color = green
+	}
+	first, rest, _ := strings.Cut(text, "\n")
+	return a.paint(color, first) + "\n" + rest
+}
+
+// explanation is an explanation in JSON.
+type explanation struct {
+	Effect   string        `json:"effect"`
+	Revision string        `json:"revision"`
+	Tenant   string        `json:"tenant,omitempty"`
+	Caller   string        `json:"caller"`
+	Names    []string      `json:"names"`
+	Action   string        `json:"action"`
+	Object   string        `json:"object"`
+	Rules    []explainRule `json:"rules"`
+	Nearly   []explainRule `json:"nearly"`
+	Note     string        `json:"note,omitempty"`
+}
+
+type explainRule struct {
+	File   string   `json:"file"`
+	Line   int      `json:"line"`
+	Rule   string   `json:"rule"`
+	Effect string   `json:"effect"`
+	Path   []string `json:"path,omitempty"`
+	Failed []string `json:"failed,omitempty"`
+	Wants  string   `json:"wants,omitempty"`
+	Has    string   `json:"has,omitempty"`
+	Why    string   `json:"why,omitempty"`
+}
+
+func explanationOf(x policy.Explanation) explanation {
+	out := explanation{Effect: x.Decision.Effect.String(), Revision: x.Decision.Revision, Caller: x.Caller, Names: x.Names, Action: string(x.Action), Object: x.Object,
+		Rules: []explainRule{}, Nearly: []explainRule{}, Note: x.Unruled}
+	if !x.Tenant.IsZero() {
+		out.Tenant = x.Tenant.String()
+	}
+	path := func(steps []policy.RoleStep) (names []string) {
+		for _, s := range steps {
+			names = append(names, s.Name)
+		}
+		return names
+	}
+	for _, m := range x.Matches {
+		r := explainRule{File: m.File, Line: m.Line, Rule: m.Rule, Effect: m.Effect.String(), Path: path(m.Path)}
+		if m.Unknown.Text != "" {
+			r.Why = m.Unknown.String()
+		}
+		out.Rules = append(out.Rules, r)
+	}
+	for _, m := range x.NearMisses {
+		r := explainRule{File: m.File, Line: m.Line, Rule: m.Rule, Effect: m.Effect.String(), Path: path(m.Path), Wants: m.Wants, Has: m.Has}
+		for _, clause := range m.Failed {
+			r.Failed = append(r.Failed, string(clause))
+		}
+		if m.Condition.Text != "" {
+			r.Why = m.Condition.String()
+		}
+		out.Nearly = append(out.Nearly, r)
+	}
+	return out
+}
+
+// casbinRule names the rule that decided by a Casbin model.
+func (c *explainCommand) casbinRule(a *app) error {
+	e, n, err := c.casbin()
+	if err != nil {
+		return err
+	}
+	if len(c.Values) != n {
+		return usage("%d values, %d are needed by the model's request", len(c.Values), n)
+	}
+	allowed, rule, err := e.EnforceEx(values(c.Values)...)
+	if err != nil {
+		return asked(err)
+	}
+	answer, color := "deny", red
+	if allowed {
+		answer, color = "allow", green
+	}
+	by := "no rule matches"
+	if len(rule) > 0 {
+		by = "p, " + strings.Join(rule, ", ")
+	}
+	if c.Format == "json" {
+		err := json.NewEncoder(a.out).Encode(struct {
+			Effect string   `json:"effect"`
+			Rule   []string `json:"rule"`
+		}{answer, append([]string{}, rule...)})
+		if err != nil {
+			return &exitError{codeLoad, err}
+		}
+	} else {
+		a.printf("%s: %s\n└─ %s\n", a.paint(color, answer), strings.Join(c.Values, ", "), by)
+	}
+	if allowed {
+		return nil
+	}
+	return ends(codeFindings)
+}

@@ -1,0 +1,19 @@
+// Command reeve is for the people who edit policy files: it finds mistakes, runs tables of
+// requests, and says who may do what and why.
+//
+//	reeve lint policies
+//	reeve can user:alice acme update invoice:1 --role editor --attr owner=alice
+//	reeve help lint
+package main
+
+import (
+	"io"
+	"os"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)) }
+
+// run is main without the process: it returns the exit code.
+func run(args []string, in io.Reader, out, diagnostics io.Writer, env func(string) string) int {
+	return newApp(in, out, diagnostics, env).run(args)
+}
