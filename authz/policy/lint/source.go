@@ -52,17 +52,10 @@ type ruleRow struct {
 	expr                     condition.Expr
 }
 
-func (r *ruleRow) isRoute() bool  { return r.target.route }
-func (r *ruleRow) isWrite() bool  { return !isRead(r.act) }
-func (r *ruleRow) always() bool   { return r.cond == "true" }
-func (r *ruleRow) effect() string { return effectOf(r.allow) }
-func (r *ruleRow) at() string     { return r.place() }
-func effectOf(allow bool) string {
-	if allow {
-		return "allow"
-	}
-	return "deny"
-}
+func (r *ruleRow) isRoute() bool { return r.target.route }
+func (r *ruleRow) isWrite() bool { return !isRead(r.act) }
+func (r *ruleRow) always() bool  { return r.cond == "true" }
+func (r *ruleRow) at() string    { return r.place() }
 
 // grantRow is one g row.
 type grantRow struct {
