@@ -155,6 +155,9 @@ func (c *casbinLinter) lookAtRows() {
 			seen[key] = x.Number
 		}
 		if section[0] == 'g' {
+			if len(x.Fields) < 3 {
+				continue
+			}
 			c.links[section] = append(c.links[section], casbinLink{*r, x.Fields[1].Text, x.Fields[2].Text})
 			continue
 		}
