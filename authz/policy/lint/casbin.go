@@ -217,7 +217,6 @@ func (c *casbinLinter) lookAtEffect(r *row, i int, value string) {
 		return // the space is said already
 	case strings.EqualFold(value, "allow") || strings.EqualFold(value, "deny"):
 		f := c.at("RV102", policy.SeverityError, r, i, help, "unknown effect %q: %s", value, then)
-		f.Code = policy.CodeRuleEffect
 		f.Fix = fixOf(*f, r.line)
 	default:
 		if strings.HasPrefix(strings.ToLower(value), "d") {
@@ -228,7 +227,6 @@ func (c *casbinLinter) lookAtEffect(r *row, i int, value string) {
 			id = "RV005"
 		}
 		f := c.at(id, policy.SeverityError, r, i, help, "unknown effect %q: %s", value, then)
-		f.Code = policy.CodeRuleEffect
 		if at := strings.IndexAny(value, "#/"); id == "RV005" && at > 0 {
 			f.Col = r.line.Column(r.line.Fields[i], at)
 			f.Fix = fixOf(*f, r.line)
