@@ -130,15 +130,13 @@ func (c *casbinLinter) lookAtRows() {
 		value, known := c.model.values[section]
 		if !known || section == "" || section[0] != 'p' && section[0] != 'g' {
 			if len(x.Faults) == 0 {
-				f := c.at("RV003", policy.SeverityError, r, 0, "rows begin with the name of a definition of the model", "the model defines no %q", section)
-				f.Code = policy.CodeRowSection
+				c.refuse("RV003", policy.CodeRowSection, r, 0, "rows begin with the name of a definition of the model", "the model defines no %q", section)
 			}
 			continue
 		}
 		tokens := c.model.tokens(section)
 		if n := len(x.Fields) - 1; section[0] == 'p' && n != len(tokens) || n < len(tokens) {
-			f := c.at("RV002", policy.SeverityError, r, -1, "", "%d values behind %s, and the model has %d: %s", n, section, len(tokens), value)
-			f.Code = policy.CodeRowLength
+			c.refuse("RV002", policy.CodeRowLength, r, -1, "", "%d values behind %s, and the model has %d: %s", n, section, len(tokens), value)
 			continue
 		}
 		if len(x.Faults) == 0 {

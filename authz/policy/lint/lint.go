@@ -171,6 +171,13 @@ func (l *linter) at(id string, severity policy.Severity, r *row, i int, help, fo
 	return &l.found[len(l.found)-1]
 }
 
+// refuse notes why Casbin does not load a row, which cannot be disabled.
+func (l *linter) refuse(id string, code policy.Code, r *row, i int, help, format string, args ...any) {
+	f := Finding{Rule: ruleOf(id), File: r.file, Line: r.line.Number, Source: r.line.Text, Message: fmt.Sprintf(format, args...), Help: help, Code: code}
+	f.Col, f.EndCol = r.span(i)
+	l.add(f)
+}
+
 func (l *linter) sorted() []Finding {
 	order := map[string]int{}
 	if l.bundle != nil {

@@ -95,7 +95,10 @@ func TestEveryRuleHasAPageAndFixtures(t *testing.T) {
 				t.Errorf("the page of %s lacks %q", r.Name, want)
 			}
 		}
-		readFixture(t, r)
+		f := readFixture(t, r)
+		sections := strings.Split(string(page), "\n## ")
+		checkExample(t, r, sections[1], f.bad)
+		checkExample(t, r, sections[2], f.good)
 		if got, ok := lint.FindRule(r.Name); !ok || got != r {
 			t.Errorf("%s is not found by its name", r.Name)
 		}
@@ -108,6 +111,33 @@ func TestEveryRuleHasAPageAndFixtures(t *testing.T) {
 		if !names[strings.TrimSuffix(e.Name(), ".md")] {
 			t.Errorf("%s is the page of no rule", e.Name())
 		}
+	}
+}
+
+// checkExample holds the rows that a page shows against its fixture.
+func checkExample(t *testing.T, r lint.Rule, section string, files map[string]string) {
+	t.Helper()
+	rows, shown := false, 0
+	for line := range strings.Lines(section) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "```") {
+			rows = line == "```text"
+			continue
+		}
+		if !rows || line == "# …" {
+			continue
+		}
+		shown++
+		line, there := strings.Replace(line, "<U+FEFF>", "\ufeff", 1), false
+		for _, content := range files {
+			there = there || strings.Contains("\n"+content, "\n"+line+"\n")
+		}
+		if !there {
+			t.Errorf("the page of %s shows a row that its fixture lacks: %q", r.Name, line)
+		}
+	}
+	if shown == 0 {
+		t.Errorf("the page of %s shows no row", r.Name)
 	}
 }
 
