@@ -20,6 +20,9 @@ const (
 	KindFloat   = condition.KindFloat   // a finite number
 	KindBool    = condition.KindBool    // true or false
 	KindStrings = condition.KindStrings // a list that "in" looks into
+	KindTime    = condition.KindTime    // a moment of the years 1 to 9999, in microseconds
+	KindUUID    = condition.KindUUID    // a UUID, as RFC 9562 writes it, in lower case
+	KindParent  = condition.KindParent  // an object of another type, which has attributes of its own
 )
 
 // Where an attribute is found: the part of the request, in Casbin's spelling.
@@ -34,6 +37,7 @@ const (
 func readSchema(file, content string, p *problems) *condition.Schema {
 	var list []Attribute
 	seen := map[[2]string]bool{}
+	var parents []parentRow
 	for r := range rowsOf(file, content, p) {
 		a, ok := readAttribute(file, r, p)
 		if !ok {
@@ -45,7 +49,11 @@ func readSchema(file, content string, p *problems) *condition.Schema {
 		}
 		seen[[2]string{a.Type, a.Name}] = true
 		list = append(list, a)
+		if a.Kind == KindParent {
+			parents = append(parents, parentRow{a, r.Number, r.Fields[5].Col})
+		}
 	}
+	list = withTargets(file, list, parents, p)
 	s, err := condition.NewSchema(list)
 	if err != nil { // each row was checked
 		p.add(CodeAttributeName, file, 0, 0, "%v", err)
@@ -55,8 +63,8 @@ func readSchema(file, content string, p *problems) *condition.Schema {
 }
 
 func readAttribute(file string, r *policycsv.Line, p *problems) (a Attribute, ok bool) {
-	if len(r.Fields) != 5 {
-		miscounted(file, r, attributeValues, p, func(i int) (at int, why string) { return 0, "" })
+	if values := valuesOfAttribute(r); len(r.Fields) != len(values) {
+		miscounted(file, r, values, p, func(i int) (at int, why string) { return 0, "" })
 		return Attribute{}, false
 	}
 	ok = true
@@ -79,16 +87,26 @@ func readAttribute(file string, r *policycsv.Line, p *problems) (a Attribute, ok
 	check(1, condition.IsName(a.Name), "%s cannot name an attribute: a lower-case letter, then letters, digits and _%s", quote(a.Name), attributeNameHint(a.Name))
 	var known bool
 	a.Kind, known = condition.ParseKind(r.Fields[2].Text)
-	check(2, known, "unknown kind %s: write string, int, float, bool or strings%s", quote(r.Fields[2].Text), kindHint(r.Fields[2].Text))
-	a.Nullable = nullable == "yes"
-	check(3, nullable == "yes" || nullable == "no", "%s is not yes or no%s", quote(nullable), nullableHint(nullable))
+	if r.Fields[2].Text == kindMembers {
+		a.Kind, known = KindStrings, true
+	}
+	check(2, known, "unknown kind %s: write string, int, float, bool, strings, time, uuid, parent or members%s", quote(r.Fields[2].Text), kindHint(r.Fields[2].Text))
+	a.Null, known = condition.ParseNull(nullable)
+	check(3, known, "%s is not yes, no or value%s", quote(nullable), nullableHint(nullable))
 	check(4, a.Column == "" || validColumn(a.Column), "%s cannot name a column: letters, digits and _%s", quote(a.Column), nameCharacter(a.Column))
 	if a.Type == ofSubject || a.Type == ofEnv {
 		check(4, a.Column == "", "an attribute of %s has no column: leave it empty", a.Type)
 	}
 	if a.Name == "id" && a.Type != ofEnv {
 		check(1, a.Type != ofSubject, "r.sub.id is built in: delete the row")
-		check(2, a.Kind == KindString, "r.obj.id is built in and a string")
+		check(2, a.Kind == KindString || a.Kind == KindInt || a.Kind == KindUUID, "r.obj.id is built in: a string, an int or a uuid")
+		check(3, a.Null == condition.NullNever, "an object that has an id has one: write no")
+	}
+	if a.Type == ofSubject && a.Name == condition.SubRoles {
+		check(1, false, "r.sub.roles is built in: delete the row")
+	}
+	if len(r.Fields) > len(attributeValues) {
+		a.Relation = readRelation(r, &a, check)
 	}
 	if own, builtIn := condition.BuiltIn(ofEnv, a.Name); builtIn && a.Type == ofEnv {
 		check(2, a.Kind == own.Kind, "r.env.%s is built in and of kind %s", a.Name, own.Kind)

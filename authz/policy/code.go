@@ -48,6 +48,7 @@ const (
 	CodeAttributeKind      Code = "attribute-kind"
 	CodeAttributeNullable  Code = "attribute-nullable"
 	CodeAttributeColumn    Code = "attribute-column"
+	CodeAttributeRelation  Code = "attribute-relation"
 	CodeAttributeDuplicate Code = "attribute-duplicate"
 
 	CodeModelSyntax     Code = "model-syntax"     // not a Casbin model
@@ -89,8 +90,9 @@ var summaries = map[Code]string{
 	CodeAttributeType:      "The type of an attribute is no object type, sub or env.",
 	CodeAttributeName:      "The name of an attribute is not valid or is taken.",
 	CodeAttributeKind:      "The kind of an attribute is unknown, or not that of a built-in one.",
-	CodeAttributeNullable:  "Nullable is neither yes nor no.",
+	CodeAttributeNullable:  "Nullable is neither yes, nor no, nor value.",
 	CodeAttributeColumn:    "The column of an attribute is not valid, or is of no table.",
+	CodeAttributeRelation:  "A relation names no object type, table or column.",
 	CodeAttributeDuplicate: "An attribute is declared twice.",
 	CodeModelSyntax:        "model.conf is not a Casbin model.",
 	CodeModelSection:       "model.conf has an unknown section, or one twice.",
@@ -131,7 +133,8 @@ func (s Severity) String() string {
 var (
 	ruleCodes      = [...]Code{CodeRowSection, CodeRuleSubject, CodeRuleTenant, CodeRuleObject, CodeRuleAction, CodeRuleCondition, CodeRuleEffect}
 	grantCodes     = [...]Code{CodeRowSection, CodeGrantSubject, CodeGrantRole, CodeGrantTenant}
-	attributeCodes = [...]Code{CodeAttributeType, CodeAttributeName, CodeAttributeKind, CodeAttributeNullable, CodeAttributeColumn}
+	attributeCodes = [...]Code{CodeAttributeType, CodeAttributeName, CodeAttributeKind, CodeAttributeNullable, CodeAttributeColumn,
+		CodeAttributeRelation, CodeAttributeRelation, CodeAttributeRelation, CodeAttributeRelation, CodeAttributeRelation}
 )
 
 // codeOf returns the code of a fault in a line.

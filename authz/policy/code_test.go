@@ -51,6 +51,7 @@ var mistakes = map[policy.Code]map[string]string{
 	policy.CodeAttributeKind:      {"attributes.csv": "thing, owner, text, no,"},
 	policy.CodeAttributeNullable:  {"attributes.csv": "thing, owner, string, maybe,"},
 	policy.CodeAttributeColumn:    {"attributes.csv": "thing, owner, string, no, own-er"},
+	policy.CodeAttributeRelation:  {"attributes.csv": "thing, owner, parent, no, owner_id, person, people, id"},
 	policy.CodeAttributeDuplicate: {"attributes.csv": "thing, owner, string, no,\nthing, owner, int, no,"},
 	policy.CodeModelSyntax:        {"model.conf": "[request_definition]\nr = sub\n"},
 	policy.CodeModelSection:       {"model.conf": string(folder(nil)["model.conf"].Data) + "\n[matcher]\nm = true\n"},

@@ -103,7 +103,11 @@ func (s *snapshot) combine(marks []mark, r *Request) Decision {
 		}
 		holds := condition.True
 		if m&markWhen != 0 {
-			holds = condition.Eval(s.conditions[s.rules[m>>markBits].when], r.values())
+			when := s.conditions[s.rules[m>>markBits].when]
+			if holds = condition.Eval(when, r.values()); r.misfits {
+				r.noteMisfits(when)
+				r.misfits = false
+			}
 		}
 		reasons := s.reasons[m>>markBits:][:1:1]
 		switch {

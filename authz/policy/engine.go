@@ -193,8 +193,8 @@ func (e *Engine) install(b *Bundle, isolate bool) error {
 // malformed request, and with it [ErrMisused] for one that a mistake in the service's code is
 // the only reason for; [ErrTenantClosed]; the context's error when it is over; [ErrNotLoaded].
 //
-// An attribute of another type than attributes.csv declares is an error as soon as a condition
-// asks for it, whatever the other rules say. Of the object and the environment, whose values
+// An attribute of another type than attributes.csv declares is an error as soon as a condition is
+// unknown for it, whatever the other rules say. Of the object and the environment, whose values
 // the service writes, it wraps [ErrMisused]; of the subject, whose values a session may have
 // had for long, [ErrRequest] alone.
 func (e *Engine) Decide(ctx context.Context, r Request) (Decision, error) {
@@ -237,6 +237,9 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, query, err
 	s.resolve(&q, r)
 	if r.Object.Route == "" && !s.types.has(q.typ.ID) {
 		return s, query{}, s.unknownType(r.Object.Type)
+	}
+	if s.roled {
+		r.roles = s.rolesOf(r, &q)
 	}
 	return s, q, nil
 }

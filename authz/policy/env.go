@@ -75,6 +75,16 @@ func (t instant) get(name string) (n int64, ok bool) {
 	return 0, false
 }
 
+// asksRoles reports whether a condition asks for r.sub.roles.
+func asksRoles(e condition.Expr) bool {
+	for a := range e.Attributes() {
+		if a.Part() == condition.PartSubject && a.Name == condition.SubRoles {
+			return true
+		}
+	}
+	return false
+}
+
 // timed reports whether a condition asks for anything that the clock tells.
 func timed(e condition.Expr) bool {
 	for a := range e.Attributes() {

@@ -195,7 +195,7 @@ func partOf(e condition.Expr, r *Request) ConditionPart {
 		if v, _ := r.values()(a); v.Kind() == a.Kind {
 			continue
 		}
-		if x, there := r.given(a.Part(), a.Name); there && x != nil && a.Name != "id" {
+		if x, there := r.raw(a); there && x != nil {
 			p.Unusable = append(p.Unusable, unusable(a, x))
 			continue
 		}
@@ -206,9 +206,12 @@ func partOf(e condition.Expr, r *Request) ConditionPart {
 
 // failing returns the smallest part by which a condition that is not true is not.
 func failing(e condition.Expr, r *Request) condition.Expr {
+	whole := condition.Eval(e, r.values())
+	if whole == condition.False && e.Op() != condition.OpAnd {
+		return e
+	}
 	for part := range e.Args() {
-		truth := condition.Eval(part, r.values())
-		if truth == condition.Unknown || truth == condition.False && e.Op() == condition.OpAnd {
+		if condition.Eval(part, r.values()) == whole {
 			return failing(part, r)
 		}
 	}

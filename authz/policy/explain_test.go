@@ -282,11 +282,11 @@ deny: user:alice, update invoice:42 in acme
 └─ nearly: policy.csv:4: p, role:viewer, *, invoice, read, true, allow
    └─ action: the rule is for read
 `},
-		"an unknown part comes before one that is false": {asks("alice", "update", policy.Object{Type: "invoice", Attributes: policy.Values{"status": "paid"}}, "editor"), `
+		"a part that is false says more than one that is unknown": {asks("alice", "update", policy.Object{Type: "invoice", Attributes: policy.Values{"status": "paid"}}, "editor"), `
 deny: user:alice, update invoice in acme
 ├─ no rule allows it, and the caller is user:alice, role:editor, role:viewer, role:authenticated, role:anyone
 ├─ nearly: policy.csv:5: p, role:editor, *, invoice, update, r.obj.owner == r.sub.id && r.obj.status != 'paid', allow
-│  └─ condition: r.obj.owner == r.sub.id is unknown without r.obj.owner
+│  └─ condition: r.obj.status != 'paid' is false
 ├─ nearly: policy.csv:6: p, role:admin, *, invoice, update, true, allow
 │  └─ subject: the rule is for role:admin
 └─ nearly: policy.csv:4: p, role:viewer, *, invoice, read, true, allow

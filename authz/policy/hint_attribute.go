@@ -14,10 +14,18 @@ import (
 func kindHint(s string) string {
 	meant := ""
 	switch strings.ToLower(s) {
-	case "string", "text", "str", "varchar", "char", "uuid", "enum", "citext":
+	case "string", "text", "str", "varchar", "char", "enum", "citext":
 		meant = "string"
-	case "int", "integer", "int64", "int32", "bigint", "smallint", "long", "number", "timestamp", "timestamptz", "time", "date", "datetime":
+	case "int", "integer", "int64", "int32", "bigint", "smallint", "long", "number":
 		meant = "int"
+	case "timestamp", "timestamptz", "date", "datetime", "moment":
+		meant = "time"
+	case "guid":
+		meant = "uuid"
+	case "one", "belongs", "belongs-to", "reference", "object":
+		meant = "parent"
+	case "many", "has-many", "relation":
+		meant = "members"
 	case "float", "double", "float64", "decimal", "numeric", "real":
 		meant = "float"
 	case "bool", "boolean":
@@ -27,7 +35,7 @@ func kindHint(s string) string {
 	case "kind", "type":
 		return "; the names of the columns are a comment: begin the line with #"
 	default:
-		meant = hint.Nearest(s, []string{"string", "strings", "int", "float", "bool"})
+		meant = hint.Nearest(s, []string{"string", "strings", "int", "float", "bool", "time", "uuid", "parent", "members"})
 	}
 	if meant == "" {
 		return nameCharacter(s)

@@ -14,6 +14,9 @@ var (
 	ruleValues      = []string{"p", "who", "tenant", "object", "action", "condition", "effect"}
 	grantValues     = []string{"g", "who", "role", "tenant"}
 	attributeValues = []string{"object type", "attribute", "kind", "nullable", "column"}
+	parentValues    = []string{"object type", "attribute", "kind", "nullable", "column", "type of the parent", "table", "key"}
+	membersValues   = []string{"object type", "attribute", "kind", "nullable", "column", "table", "key", "value"}
+	onlyValues      = []string{"object type", "attribute", "kind", "nullable", "column", "table", "key", "value", "filter column", "filter text"}
 )
 
 const ownLine = "a comment stands on a line of its own and begins with #"

@@ -9,10 +9,11 @@ import (
 	"github.com/reevehq/reeve/internal/hint"
 )
 
-// misfit is an attribute that a condition asked for, and whose value is of another type than
-// the attribute's kind takes. Such a value is no outcome of a request, as one that is missing
+// misfit is an attribute whose value is of another type than the attribute's kind takes, and
+// which left a condition unknown. Such a value is no outcome of a request, as one that is missing
 // or out of range may be: it is a mistake, and by it a deny rule could be made void that
-// everybody believes to be in force. So it is an error of the whole decision.
+// everybody believes to be in force. So it is an error of the whole decision. Where the other
+// operands decide a condition, in whatever order they stand, no value of it could change that.
 type misfit struct {
 	of    *condition.Attribute // nil for none
 	value any
@@ -23,6 +24,44 @@ type misfit struct {
 func (m *misfit) note(a *condition.Attribute, x any) {
 	if m.of == nil || m.of.Part() == condition.PartSubject && a.Part() != condition.PartSubject {
 		m.of, m.value = a, x
+	}
+}
+
+// noteMisfits notes those attributes that leave a condition, or a part of one, unknown for their
+// type. They are the same in every order of operands.
+func (r *Request) noteMisfits(e condition.Expr) {
+	if condition.Eval(e, r.values()) != condition.Unknown {
+		return
+	}
+	for part := range e.Args() {
+		r.noteMisfits(part)
+	}
+	if !e.Op().IsLeaf() {
+		return
+	}
+	for a := range e.Attributes() {
+		if a.Via != nil {
+			if x, there := r.given(condition.PartObject, a.Via.Name); there && x != nil && !a.Via.Kind.Takes(x) {
+				r.misfit.note(a.Via, x)
+				continue
+			}
+		}
+		if x, there := r.raw(a); there && x != nil && !a.Kind.Takes(x) {
+			r.misfit.note(a, x)
+		}
+	}
+}
+
+// raw returns the value that the request gives for an attribute, and false for an id of the
+// request's own.
+func (r *Request) raw(a *condition.Attribute) (any, bool) {
+	switch part := a.Part(); {
+	case a.Via != nil:
+		return r.ofParent(a)
+	case a.Name == "id" && (part == condition.PartSubject || part == condition.PartObject && r.Object.Route == ""):
+		return nil, false
+	default:
+		return r.given(part, a.Name)
 	}
 }
 
@@ -52,7 +91,7 @@ func advice(k AttributeKind, x any) string {
 		}
 		return convert + k.String()
 	case fmt.Stringer:
-		if k == KindString && !isPointer(v) {
+		if (k == KindString || k == KindUUID) && !isPointer(v) {
 			return ": give its String(), if that is what the rules compare"
 		}
 	}
@@ -62,6 +101,12 @@ func advice(k AttributeKind, x any) string {
 	switch k {
 	case KindString:
 		return convert + "string"
+	case KindTime:
+		return ": give a time.Time"
+	case KindUUID:
+		return ": give its String(), in lower case, or a [16]byte"
+	case KindParent:
+		return ": give an AttributeSource, such as Values"
 	case KindInt:
 		if v, _ := condition.ValueOf(KindFloat, x); v.Kind() == KindFloat {
 			return convert + "int64, or declare float"
@@ -87,8 +132,13 @@ func unusable(a *condition.Attribute, x any) string {
 	if !a.Kind.Takes(x) {
 		return mismatch(a, x)
 	}
-	if a.Kind == KindInt {
+	switch a.Kind {
+	case KindInt:
 		return a.Ref() + " is no whole number within ±2⁵³"
+	case KindTime:
+		return a.Ref() + " is no time of the years 1 to 9999"
+	case KindUUID:
+		return a.Ref() + " is no UUID in lower case, with hyphens"
 	}
 	return a.Ref() + " is no number within ±2⁵³, or not finite"
 }

@@ -26,16 +26,19 @@ type Action string
 // AttributeSource answers what conditions ask of a subject, an object or the environment.
 // Get returns false for an attribute that is not there; a nil value counts as not there too.
 // Values are string for the kind string, bool for bool, []string for strings, any of Go's
-// integer types for int, and these or a floating-point type for float. A value of any other
-// type, such as a named string, a pointer, a json.Number or a time.Time, is an error of the
-// decision as soon as a condition asks for it, see [Engine.Decide]: convert it where it is
-// given. A number out of range, a NaN and an infinity count as not there.
+// integer types for int, and these or a floating-point type for float, a time.Time for time, a
+// string or a [16]byte for uuid, and for parent an AttributeSource of the parent. A value of any
+// other type, such as a named string, a pointer or a json.Number, is an error of the decision as
+// soon as a condition is unknown for it, see [Engine.Decide]: convert it where it is given. A
+// number out of range, a NaN, an infinity, a time beyond the years 1 to 9999 and a malformed UUID
+// count as not there.
 //
 // To bound the work of a decision, comparisons beyond these limits are unknown, as if their
 // values were not there:
 //
 //   - two attributes that are both longer than 4 KiB;
-//   - lists of more than 4096 texts, counted over all lists that one condition looks into;
+//   - lists of more than 4096 texts, counted over all lists that one condition looks into, and two
+//     lists of as many pairs;
 //   - of these, texts that are as long as the text looked for, of more than 256 KiB together.
 type AttributeSource interface {
 	Get(name string) (any, bool)
@@ -87,8 +90,11 @@ type Object struct {
 	// object is refused before any rule is read. An object that belongs to no tenant, such as
 	// an entry of a catalogue for all, is asked about with the request's tenant. Without an
 	// ID, the zero Tenant is the request's.
-	Tenant     tenant.ID
-	Attributes AttributeSource // nil is none
+	Tenant tenant.ID
+
+	// Attributes are those of the object, and of a route the parameters by their names: texts, as
+	// the handler sees them. Nil is none.
+	Attributes AttributeSource
 }
 
 // Request asks whether a subject may do something in a tenant.
@@ -99,8 +105,10 @@ type Request struct {
 	Object  Object
 	Env     AttributeSource // of the environment, such as the client's address, see [EnvAttributes]; nil is none
 
-	now    instant // when it is decided; set by the engine
-	misfit misfit  // noted by conditions
+	now     instant  // when it is decided; set by the engine
+	roles   []string // what r.sub.roles is; set by the engine for policies that ask
+	misfits bool     // whether a condition came to a value of another type than its attribute's kind
+	misfit  misfit   // such a one that left a condition unknown
 }
 
 // validate returns an error wrapping [ErrRequest] for a request that means nothing or

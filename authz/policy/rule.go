@@ -66,6 +66,15 @@ const (
 	coversPrefix                  // /admin/*, invoice:*
 )
 
+// conditions says of which objects a condition may ask attributes: those of the type, or the
+// parameters of the one route.
+func (t target) conditions() string {
+	if t.typ == "" && t.shape == coversOne {
+		return t.rest
+	}
+	return t.typ
+}
+
 // readRule reads a p row of a file in which only the tenant only may be named, or any
 // tenant when only is zero.
 func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
@@ -82,7 +91,7 @@ func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
 	when := uint32(0)
 	if goal.shape != 0 {
 		var broken *condition.Error
-		when, broken = l.conds.Compile(f[5].Text, goal.typ)
+		when, broken = l.conds.Compile(f[5].Text, goal.conditions())
 		if broken != nil {
 			l.p.add(CodeRuleCondition, file, r.Number, r.Column(f[5], broken.At), "%s", broken.Msg)
 		}

@@ -21,6 +21,7 @@ type snapshot struct {
 	good       map[tenant.ID]string // what each tenant's own file held when it last loaded
 	schema     *condition.Schema
 	timed      bool // whether some condition asks for the time
+	roled      bool // whether some condition asks for the caller's roles
 	rules      []rule
 	reasons    []Reason // by rule: the one that it can give, so that deciding makes none
 	conditions []condition.Expr
@@ -92,6 +93,7 @@ func build(b *Bundle) (*snapshot, problems) {
 	s.types, s.ruled = l.types(), newRuled(s.rules)
 	for _, c := range s.conditions[1:] {
 		s.timed = s.timed || timed(c)
+		s.roled = s.roled || asksRoles(c)
 	}
 	for i := range s.rules {
 		if r := &s.rules[i]; r.shape == coversPrefix {

@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/reevehq/reeve/authz/policy/condition"
+import (
+	"strconv"
+
+	"github.com/reevehq/reeve/authz/policy/condition"
+)
 
 // values returns what conditions know of the request: nothing of an attribute that is not
 // there, is nil, is out of range, or is of another type than was declared. The last is noted in
@@ -8,19 +12,12 @@ import "github.com/reevehq/reeve/authz/policy/condition"
 func (r *Request) values() condition.Lookup {
 	return func(a *condition.Attribute) (condition.Value, []string) {
 		part := a.Part()
-		if a.Name == "id" && part != condition.PartEnv {
-			id := r.Object.ID
-			if part == condition.PartSubject {
-				id = r.Subject.ID
-			}
-			if id == "" {
-				return condition.Value{}, nil
-			}
-			return condition.String(id), nil
+		if a.Via != nil || a.Name == "id" && part != condition.PartEnv {
+			return r.named(a)
 		}
 		x, there := r.given(part, a.Name)
 		if !there {
-			return r.builtIn(part, a.Name), nil
+			return r.builtIn(part, a.Name)
 		}
 		switch x := x.(type) { // the most common types, which need no call
 		case string:
@@ -36,16 +33,71 @@ func (r *Request) values() condition.Lookup {
 				return condition.Int(x), nil
 			}
 		}
-		r.note(a, x)
-		return condition.ValueOf(a.Kind, x)
+		return r.valueOf(a, x)
 	}
 }
 
-// note remembers a value that is of another type than its attribute's kind.
-func (r *Request) note(a *condition.Attribute, x any) {
+// valueOf returns a value of an attribute, and remembers that one is of another type than its
+// attribute's kind.
+func (r *Request) valueOf(a *condition.Attribute, x any) (condition.Value, []string) {
 	if x != nil && !a.Kind.Takes(x) {
-		r.misfit.note(a, x)
+		r.misfits = true
 	}
+	return a.ValueOf(x)
+}
+
+// named returns an id, or an attribute of the object's parent.
+func (r *Request) named(a *condition.Attribute) (condition.Value, []string) {
+	if a.Via != nil {
+		x, there := r.ofParent(a)
+		if !there {
+			return condition.Value{}, nil
+		}
+		return r.valueOf(a, x)
+	}
+	id := r.Object.ID
+	switch {
+	case a.Part() == condition.PartSubject:
+		id = r.Subject.ID
+	case r.Object.Route != "": // a parameter of the route
+		x, there := r.given(condition.PartObject, a.Name)
+		if !there {
+			return condition.Value{}, nil
+		}
+		return r.valueOf(a, x)
+	}
+	return idOf(a.Kind, id), nil
+}
+
+// idOf returns an id as a value of a kind. A number is written in one way.
+func idOf(k AttributeKind, id string) condition.Value {
+	switch {
+	case id == "":
+		return condition.Value{}
+	case k == KindUUID:
+		return condition.UUID(id)
+	case k == KindInt:
+		n, err := strconv.ParseInt(id, 10, 64)
+		if err != nil || strconv.FormatInt(n, 10) != id {
+			return condition.Value{}
+		}
+		return condition.Int(n)
+	}
+	return condition.String(id)
+}
+
+// ofParent returns what the object's parent gives for an attribute.
+func (r *Request) ofParent(a *condition.Attribute) (any, bool) {
+	x, there := r.given(condition.PartObject, a.Via.Name)
+	if !there || x == nil {
+		return nil, false
+	}
+	parent, ok := x.(AttributeSource)
+	if !ok {
+		r.misfits = true
+		return nil, false
+	}
+	return parent.Get(a.Name)
 }
 
 // given returns what the request gives for an attribute, nil included.
@@ -53,6 +105,9 @@ func (r *Request) given(part condition.Part, name string) (any, bool) {
 	from := r.Env
 	switch part {
 	case condition.PartSubject:
+		if name == condition.SubRoles {
+			return nil, false // the policy says which
+		}
 		from = r.Subject.Attributes
 	case condition.PartObject:
 		from = r.Object.Attributes
@@ -64,16 +119,19 @@ func (r *Request) given(part condition.Part, name string) (any, bool) {
 }
 
 // builtIn returns what an attribute is that the request does not give.
-func (r *Request) builtIn(part condition.Part, name string) condition.Value {
+func (r *Request) builtIn(part condition.Part, name string) (condition.Value, []string) {
+	if part == condition.PartSubject && name == condition.SubRoles {
+		return condition.Strings(), r.roles
+	}
 	if part != condition.PartEnv {
-		return condition.Value{}
+		return condition.Value{}, nil
 	}
 	if name == EnvActor {
-		return condition.String("") // nobody acts
+		return condition.String(""), nil // nobody acts
 	}
 	n, ok := r.now.get(name)
 	if !ok {
-		return condition.Value{}
+		return condition.Value{}, nil
 	}
-	return condition.Int(n)
+	return condition.Int(n), nil
 }

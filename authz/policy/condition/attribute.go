@@ -5,11 +5,20 @@ import "github.com/reevehq/reeve/internal/ascii"
 // Attribute is what a condition may compare: one row of attributes.csv, or an attribute that
 // is built in.
 type Attribute struct {
-	Type     string // "sub", "env" or an object type
-	Name     string
-	Kind     Kind
-	Nullable bool   // whether the column may be NULL
-	Column   string // of the table that holds such objects; "" when there is none
+	Type   string // "sub", "env" or an object type; for a parameter of a route the route's template
+	Name   string
+	Kind   Kind
+	Null   Null   // what NULL in the column means
+	Column string // of the table that holds such objects; "" when there is none
+
+	// Relation says where related rows are: those of a parent, of kind parent, and those whose
+	// texts are the list, of kind strings. Column is then the key of this object that the rows
+	// hold. Nil for what the table itself holds. Nobody may change it.
+	Relation *Relation
+
+	// Via is the parent whose attribute this is: r.obj.<Via.Name>.<Name>. Nil for an attribute of
+	// the object itself. Nobody may change it.
+	Via *Attribute
 
 	part Part // in a Schema: what Type says; 0 elsewhere
 }
@@ -63,7 +72,20 @@ func partOf(typ string) Part {
 }
 
 // Ref returns the attribute as a condition writes it: "r.obj.owner".
-func (a *Attribute) Ref() string { return "r." + a.Part().String() + "." + a.Name }
+func (a *Attribute) Ref() string {
+	if a.Via != nil {
+		return a.Via.Ref() + "." + a.Name
+	}
+	return "r." + a.Part().String() + "." + a.Name
+}
+
+// ValueOf is [ValueOf] for a value of the attribute; nil is NULL.
+func (a *Attribute) ValueOf(x any) (Value, []string) {
+	if x == nil && a.Null == NullValue {
+		return NullOf(), nil
+	}
+	return ValueOf(a.Kind, x)
+}
 
 // MaxName is the length of the longest name of an attribute, in bytes.
 const MaxName = 64

@@ -15,7 +15,7 @@ func sameInCasbin(text string, tokens []token) *Error {
 		if t.kind != tokenString {
 			continue
 		}
-		if looksLikeTime(t.quoted(text)) {
+		if looksLikeTime(t.value(text)) {
 			return &Error{int(t.at), "Casbin reads " + t.of(text) + " as something else, a number: write a time as '" + timeLayout + "'"}
 		}
 		if looksLikeName(t.quoted(text)) {

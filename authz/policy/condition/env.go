@@ -11,14 +11,10 @@ const (
 	EnvActor   = "actor"   // string: the id of the user who acts as the caller now, '' when nobody does
 )
 
-// FunctionIPMatch is the one function that conditions may call:
-//
-//	ipMatch(r.env.ip, '10.0.0.0/8')
-//
-// It is Casbin's own: whether the address that an attribute holds is in a network, or is an
-// address. The network is a constant and checked when the condition is compiled. What is no
-// address makes the condition unknown.
-const FunctionIPMatch = "ipMatch"
+// SubRoles is the attribute of the caller with all roles that they have in the tenant, without
+// "role:": those of the session and those that g rows add, near and far. It is of kind strings,
+// built in, and empty for a caller without a session.
+const SubRoles = "roles"
 
 // EnvAttributes returns the attributes of the environment that are built in, as
 // attributes.csv would declare them.
@@ -36,7 +32,10 @@ func EnvAttributes() []Attribute {
 // BuiltIn returns the attribute of a type ("sub", "env" or an object type) that there is
 // without a declaration.
 func BuiltIn(typ, name string) (Attribute, bool) {
-	if typ != ofEnv {
+	switch {
+	case typ == ofSubject && name == SubRoles:
+		return Attribute{Type: typ, Name: name, Kind: KindStrings}, true
+	case typ != ofEnv:
 		return Attribute{Type: typ, Name: "id", Kind: KindString}, name == "id"
 	}
 	for _, a := range EnvAttributes() {

@@ -1,20 +1,15 @@
 package condition
 
-// Limits of the values that one condition compares, beyond which a comparison is unknown. They
-// bound the work of evaluating it, whatever a service or its users put into the values. A
-// constant is bounded already, so that a value of any size is compared with one.
-const (
-	maxText    = 4 << 10 // bytes of two attributes: of the shorter, which decides the work
-	maxStrings = 4096    // texts of all lists that a condition looks into, in equal shares
-	maxString  = 64      // bytes of each on average, of those as long as the text looked for
-)
+import "strings"
 
-// Eval returns the value of a condition. An attribute that comes [Later] counts as missing.
+// Eval returns the value of a condition. An attribute that comes [Later] or by [Context] is not
+// known.
 //
-// && and || look at an operand only when those before it are known and do not decide, as
-// Casbin does: an operand that is unknown makes the whole unknown, whatever follows it. So
-// what Eval knows is what [Truth.And] and [Truth.Or] say, and in an order of operands that
-// begins with a missing attribute it knows less. It allocates nothing.
+// The logic is Kleene's, as in SQL, which [Truth.And], [Truth.Or] and [Truth.Not] say: a
+// comparison with an attribute that is missing is unknown, && is false where one operand is, and
+// || true where one is, whatever the others are. So the order of operands means nothing, and a
+// value that is known stays the same whatever the missing attributes turn out to be. Eval
+// allocates nothing.
 func Eval(e Expr, at Lookup) Truth {
 	if e.c == nil {
 		return True
@@ -29,19 +24,27 @@ func (c *compiled) eval(i uint16, at Lookup) Truth {
 	n := &c.nodes[i]
 	switch n.op {
 	case OpAnd:
+		all := True
 		for i := n.first; i != none; i = c.nodes[i].next {
-			if t := c.eval(i, at); t != True {
-				return t
+			switch c.eval(i, at) {
+			case False:
+				return False
+			case Unknown:
+				all = Unknown
 			}
 		}
-		return True
+		return all
 	case OpOr:
+		some := False
 		for i := n.first; i != none; i = c.nodes[i].next {
-			if t := c.eval(i, at); t != False {
-				return t
+			switch c.eval(i, at) {
+			case True:
+				return True
+			case Unknown:
+				some = Unknown
 			}
 		}
-		return False
+		return some
 	case OpNot:
 		return c.eval(n.first, at).Not()
 	}
@@ -51,7 +54,7 @@ func (c *compiled) eval(i uint16, at Lookup) Truth {
 func (l *Leaf) eval(at Lookup) Truth {
 	a, ok := l.A.get(at)
 	if !ok {
-		return Unknown
+		return l.without(a, at)
 	}
 	switch l.Op {
 	case OpIs:
@@ -66,26 +69,123 @@ func (l *Leaf) eval(at Lookup) Truth {
 		return truthOf(l.lists(a))
 	case OpNoneOf:
 		return truthOf(!l.lists(a))
+	case OpIn:
+		return l.in(a, at)
+	case OpNotIn:
+		return l.in(a, at).Not()
 	}
-	if l.Op == OpIn || l.Op == OpNotIn {
-		list, ok := l.B.getList(at)
-		if !ok {
-			return Unknown
-		}
-		in := inStrings(list, a.text, l.most)
-		if l.Op == OpNotIn {
-			return in.Not()
-		}
-		return in
+	if l.Op > OpGreaterEqual {
+		return l.call(a, at)
 	}
 	b, ok := l.B.get(at)
 	if !ok {
-		return Unknown
+		return l.besideNull(b)
 	}
 	if min(len(a.text), len(b.text)) > maxText {
 		return Unknown
 	}
 	return l.Op.holds(a, b)
+}
+
+// without returns what the comparison is where A has no value that compares: a, which is NULL,
+// or comes later, or is not there.
+func (l *Leaf) without(a Value, at Lookup) Truth {
+	if a.kind == kindNull && l.A.Attr.Null == NullValue {
+		return l.ofNull(at)
+	}
+	if a.kind == kindLater || a.kind == kindContext {
+		return Unknown
+	}
+	switch l.Op {
+	case OpHas:
+		return False
+	case OpHasNot:
+		return True
+	}
+	return Unknown
+}
+
+// ofNull returns what the comparison is where A is NULL and that is a value.
+func (l *Leaf) ofNull(at Lookup) Truth {
+	switch l.Op {
+	case OpHas, OpIsNull:
+		return True
+	case OpHasNot, OpIsNotNull:
+		return False
+	case OpOneOf:
+		return False
+	case OpNoneOf:
+		return True
+	case OpIn, OpNotIn:
+		if list, ok := l.B.getList(at); !ok || len(list) > l.most {
+			return Unknown
+		}
+		return truthOf(l.Op == OpNotIn)
+	case OpEqual, OpNotEqual:
+		b, ok := l.B.get(at)
+		null := !ok && b.kind == kindNull && l.B.Attr.Null == NullValue
+		if !ok && !null {
+			return Unknown
+		}
+		return truthOf(null == (l.Op == OpEqual))
+	}
+	return Unknown // NULL is not less than anything, and begins with nothing
+}
+
+// besideNull returns what the comparison is where A has a value and B, which is b, has none that
+// compares.
+func (l *Leaf) besideNull(b Value) Truth {
+	if b.kind != kindNull || l.B.Attr.Null != NullValue {
+		return Unknown
+	}
+	switch l.Op {
+	case OpEqual:
+		return False
+	case OpNotEqual:
+		return True
+	}
+	return Unknown
+}
+
+// in reports whether a is in the list B.
+func (l *Leaf) in(a Value, at Lookup) Truth {
+	list, ok := l.B.getList(at)
+	if !ok {
+		return Unknown
+	}
+	return inStrings(list, a.text, l.most)
+}
+
+// call evaluates what a condition writes as a function, where A has a value.
+func (l *Leaf) call(a Value, at Lookup) Truth {
+	switch l.Op {
+	case OpHas, OpIsNotNull:
+		return True
+	case OpHasNot, OpIsNull:
+		return False
+	case OpStartsWith, OpNotStartsWith:
+		b, ok := l.B.get(at)
+		if !ok || min(len(a.text), len(b.text)) > maxText {
+			return Unknown
+		}
+		return truthOf(strings.HasPrefix(a.text, b.text) == (l.Op == OpStartsWith))
+	}
+	list, _ := l.A.getList(at)
+	other, ok := l.B.getList(at)
+	if !ok {
+		return Unknown
+	}
+	switch l.Op {
+	case OpContainsAny:
+		return containsAny(list, other, l.most)
+	case OpNotContainsAny:
+		return containsAny(list, other, l.most).Not()
+	case OpContainsAll:
+		return containsAll(list, other, l.most)
+	case OpNotContainsAll:
+		return containsAll(list, other, l.most).Not()
+	}
+	return Unknown
 }
 
 // holds compares two values of one kind, or two numbers.
@@ -121,7 +221,7 @@ func (o Op) holds(a, b Value) Truth {
 
 // lists reports whether a value is one of the list.
 func (l *Leaf) lists(a Value) bool {
-	if a.kind == KindString {
+	if a.kind.isText() {
 		for i := range l.List {
 			if l.List[i].text == a.text {
 				return true
@@ -135,24 +235,4 @@ func (l *Leaf) lists(a Value) bool {
 		}
 	}
 	return false
-}
-
-// inStrings reports whether a text is in a list of at most so many.
-func inStrings(list []string, text string, most int) Truth {
-	if len(list) > most {
-		return Unknown
-	}
-	compared := 0
-	for _, s := range list {
-		if len(s) != len(text) {
-			continue
-		}
-		if compared += len(s); compared > most*maxString {
-			return Unknown
-		}
-		if s == text {
-			return True
-		}
-	}
-	return False
 }

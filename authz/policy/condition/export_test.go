@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"strings"
 	"time"
 
 	"github.com/casbin/casbin/v2/util"
@@ -15,6 +16,9 @@ func CasbinReads(text string) string {
 		return "we cannot read it: " + bad.Msg
 	}
 	functions := map[string]govaluate.ExpressionFunction{FunctionIPMatch: util.IPMatchFunc}
+	for name, f := range Functions() {
+		functions[name] = f
+	}
 	expression, err := govaluate.NewEvaluableExpressionWithFunctions(util.EscapeAssertion(text), functions)
 	if err != nil {
 		return "Casbin cannot read it: " + err.Error()
@@ -39,9 +43,11 @@ func (t token) isCasbins(text string, other govaluate.ExpressionToken) bool {
 	case string:
 		switch other.Kind {
 		case govaluate.STRING:
-			return t.kind == tokenString && t.quoted(text) == v
+			return t.kind == tokenString && t.value(text) == v
 		case govaluate.COMPARATOR:
 			return (symbol || t.kind == tokenIn) && word == v
+		case govaluate.VARIABLE:
+			return t.kind == tokenPart && v == "r_"+strings.TrimPrefix(word, "r.")
 		case govaluate.LOGICALOP, govaluate.PREFIX, govaluate.SEPARATOR:
 			return symbol && word == v
 		}
@@ -58,7 +64,7 @@ func (t token) isCasbins(text string, other govaluate.ExpressionToken) bool {
 	case []string:
 		part, name, ok := splitAttribute(word)
 		return other.Kind == govaluate.ACCESSOR && t.kind == tokenAttribute && ok &&
-			len(v) == 2 && v[0] == "r_"+part && v[1] == name
+			v[0] == "r_"+part && strings.Join(v[1:], ".") == name
 	}
 	return false
 }
@@ -82,6 +88,3 @@ func (c *Compiler) Size() (tokens, nodes, leaves int) {
 	p := &c.parser
 	return len(p.tokens), len(p.nodes), len(p.leaves)
 }
-
-// ReduceWithoutOrder is Reduce by Kleene's logic.
-func ReduceWithoutOrder(e Expr, want bool, at Lookup) Form { return reduce(e, want, at, false) }

@@ -25,10 +25,6 @@ const (
 	FormLiteral                 // the comparison Literal is known and true
 )
 
-// maxForm is how many literals a Form has at most. A larger one is Never: it holds for less
-// than it could, and not for more, whatever it is part of.
-const maxForm = 256
-
 // Always returns the Form that holds for everything.
 func Always() Form { return Form{kind: FormAlways} }
 
@@ -60,8 +56,6 @@ func join(kind, neutral, decides FormKind, parts []Form) Form {
 		return Form{kind: neutral}
 	case len(out.parts) == 1:
 		return out.parts[0]
-	case out.size > maxForm:
-		return Form{}
 	}
 	return out
 }
@@ -106,8 +100,10 @@ func (f Form) Parts() iter.Seq[Form] {
 }
 
 // Literal returns the comparison of a FormLiteral, and the zero Leaf of another Form. Its
-// operator says what has to be true: of !(r.obj.size < 3) it is OpGreaterEqual. A constant
-// that is compared with an attribute stands in B.
+// operator says what has to be true: of !(r.obj.size < 3) it is OpGreaterEqual. The attribute of
+// the object stands in A and a constant in B, of the same kind as the attribute, unless the
+// operator says something else the other way round: 'x' in a list, a constant that begins with an
+// attribute, and a constant list that contains all of an attribute's.
 func (f Form) Literal() Leaf {
 	if f.leaf == nil {
 		return Leaf{}
@@ -156,8 +152,7 @@ func (f Form) Reduce(at Lookup) Form {
 		}
 		return Any(parts...)
 	case FormLiteral:
-		holds, _ := f.leaf.reduce(at)
-		return holds
+		return f.leaf.reduce(true, at)
 	}
 	return f
 }

@@ -3,6 +3,7 @@ package condition
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/reevehq/reeve/internal/hint"
 )
@@ -153,6 +154,7 @@ func (p *parser) comparison() (uint16, *Error) {
 // b, or nil.
 func comparable(op Op, at int, a, b *operand) *Error {
 	x, y := a.kind(), b.kind()
+	order := op != OpEqual && op != OpNotEqual
 	switch {
 	case x == KindStrings || y == KindStrings:
 		if y == KindStrings {
@@ -163,14 +165,39 @@ func comparable(op Op, at int, a, b *operand) *Error {
 			one = "'x'"
 		}
 		return &Error{at, "a list is not compared: write " + one + " in " + hint.Text(a.text)}
-	case x.IsNumber() != y.IsNumber() || !x.IsNumber() && x != y:
+	case x == KindParent || y == KindParent:
+		if y == KindParent {
+			a = b
+		}
+		return &Error{at, "an object is not compared: compare an attribute of it, such as " + hint.Text(a.text) + ".id"}
+	case !x.compares(y):
 		return mismatch(at, a, b)
-	case x == KindBool && op != OpEqual && op != OpNotEqual:
+	case x == KindBool && order:
 		return &Error{at, "of two bools neither is less: compare them with == or !="}
+	case (x == KindUUID || y == KindUUID) && order:
+		return &Error{at, "of two uuids neither is less: compare them with == or !="}
 	case a.Attr == nil && b.Attr == nil:
 		return &Error{at, "both sides are constants: compare an attribute with one"}
 	}
+	if err := neverUUID(a, b); err != nil {
+		return err
+	}
+	if err := neverUUID(b, a); err != nil {
+		return err
+	}
 	return nil
+}
+
+// neverUUID refuses a constant beside a uuid that is none, and would be equal to none.
+func neverUUID(a, c *operand) *Error {
+	if a.kind() != KindUUID || c.Attr != nil || isUUID(c.Value.text) {
+		return nil
+	}
+	why := a.text + " is a uuid: write one as '00000000-0000-0000-0000-000000000000'"
+	if small := strings.ToLower(c.Value.text); isUUID(small) {
+		why = a.text + " is a uuid, in lower case: write '" + small + "'"
+	}
+	return c.wrong(why)
 }
 
 func (p *parser) in(a operand) (uint16, *Error) {
@@ -180,13 +207,13 @@ func (p *parser) in(a operand) (uint16, *Error) {
 		if err != nil {
 			return none, err
 		}
-		if b.kind() != KindStrings || a.kind() != KindString {
+		if b.kind() != KindStrings || !a.kind().isText() {
 			return none, &Error{int(t.at), "in an attribute: the left side is a string and the attribute of kind strings, not " + a.what() + " and " + b.what()}
 		}
 		p.lookups++
 		return p.compare(Leaf{Op: OpIn, A: a.Term, B: b.Term}, a.at), nil
 	}
-	if a.Attr == nil || a.kind() == KindStrings {
+	if a.Attr == nil || a.kind() == KindStrings || a.kind() == KindParent {
 		return none, a.wrong("before in and a list stands an attribute that is no list")
 	}
 	list, err := p.list(a)
@@ -194,39 +221,6 @@ func (p *parser) in(a operand) (uint16, *Error) {
 		return none, err
 	}
 	return p.compare(Leaf{Op: OpOneOf, A: a.Term, List: list}, a.at), nil
-}
-
-// call parses ipMatch(attribute, 'network').
-func (p *parser) call() (uint16, *Error) {
-	from := p.next().at
-	if !p.accept(tokenOpen) {
-		return none, p.wrong("a ( is missing before " + p.ahead())
-	}
-	a, err := p.operand()
-	if err != nil {
-		return none, err
-	}
-	if a.Attr == nil || a.kind() != KindString {
-		return none, a.wrong("the address is an attribute of kind string, not " + a.what())
-	}
-	if !p.accept(tokenComma) {
-		return none, p.wrong("a comma is missing before " + p.ahead())
-	}
-	b, err := p.operand()
-	if err != nil {
-		return none, err
-	}
-	if b.Attr != nil || b.kind() != KindString {
-		return none, b.wrong("the network is a constant text, as in '10.0.0.0/8'")
-	}
-	network, why := parseNetwork(b.Value.text)
-	if why != "" {
-		return none, b.wrong(why)
-	}
-	if !p.accept(tokenClose) {
-		return none, p.wrong("a ) is missing before " + p.ahead())
-	}
-	return p.compare(Leaf{Op: OpIPMatch, A: a.Term, B: b.Term, net: network}, from), nil
 }
 
 func (p *parser) list(a operand) ([]Value, *Error) {
@@ -244,7 +238,7 @@ func (p *parser) list(a operand) ([]Value, *Error) {
 			return nil, v.wrong("a list holds constants only")
 		case v.kind() == KindInt:
 			return nil, v.wrong("a list holds no times: compare with <, <=, >= or >")
-		case v.kind().IsNumber() != a.kind().IsNumber() || !v.kind().IsNumber() && v.kind() != a.kind():
+		case !v.kind().compares(a.kind()):
 			why := v.what() + " in a list for " + a.what()
 			if more := constantFor(&a, &v); more != "" {
 				why += ": " + more
@@ -252,6 +246,8 @@ func (p *parser) list(a operand) ([]Value, *Error) {
 			return nil, v.wrong(why)
 		case neverAddress(&a, &v) != nil:
 			return nil, neverAddress(&a, &v)
+		case neverUUID(&a, &v) != nil:
+			return nil, neverUUID(&a, &v)
 		case len(list) == maxList:
 			return nil, v.wrong("the list is too long: it has at most " + strconv.Itoa(maxList) + " values")
 		case v.Value.Float() < 0:
@@ -276,13 +272,17 @@ func (p *parser) operand() (operand, *Error) {
 	case tokenAttribute:
 		part, name, _ := splitAttribute(o.text)
 		p.askedObject = p.askedObject || part == ofObject
+		if parent, _, below := strings.Cut(name, "."); below && !p.isParent(parent) {
+			i, why := p.attributeHint(part, name, true)
+			return operand{}, &Error{int(t.at) + i, hint.Quote(o.text) + " means nothing: " + why}
+		}
 		a, why := p.schema.find(part, name, p.typ)
 		if why != "" {
 			return operand{}, o.wrong(why)
 		}
 		o.Attr = a
 	case tokenString:
-		o.Value = String(t.quoted(p.text))
+		o.Value = String(t.value(p.text))
 	case tokenTime:
 		o.Value = Int(int64(t.number))
 	case tokenNumber:

@@ -30,7 +30,7 @@ func habit(word string) string {
 	case "no", "off", "falsch", "faux", "falso", "onwaar", "falskt":
 		return "write false"
 	case "null", "nil", "none", "undefined", "nothing", "void", "nan":
-		return "there is no null: where an attribute is not there, an allow rule does not match, and a deny rule does"
+		return "there is no null: write has(r.obj, 'name') or isNull(r.obj, 'name'); where an attribute is not there, an allow rule does not match, and a deny rule does"
 	case "eq", "equals":
 		return "write =="
 	case "is", "isnot":
@@ -45,16 +45,20 @@ func habit(word string) string {
 		return "write >"
 	case "ge", "gte":
 		return "write >="
-	case "like", "ilike", "rlike", "regexp", "regex", "match", "matches", "similar", "startswith", "endswith", "glob":
+	case "like", "ilike", "rlike", "regexp", "regex", "match", "matches", "similar", "endswith", "glob":
 		return "there are no patterns of texts: compare with == or in"
-	case "contains", "includes", "has", "any", "containsany", "hasany":
+	case "startswith", "beginswith", "begins", "hasprefix", "prefix":
+		return "write startsWith(r.obj.x, 'y')"
+	case "has":
+		return "write has(r.obj, 'name') for an attribute that is there, 'x' in r.obj.list for a text in a list"
+	case "contains", "includes", "any", "containsany", "hasany":
 		return "write 'x' in r.obj.list, for an attribute of kind strings"
 	case "between":
 		return "write r.obj.x >= 1 && r.obj.x <= 9"
 	case "if", "then", "else", "when", "unless", "case", "end", "where":
 		return "a condition is one expression: write && and ||, or a row for each case"
 	case "exists", "defined", "isset", "coalesce":
-		return "nothing asks whether an attribute is there: where it is not, an allow rule does not match, and a deny rule does"
+		return "write has(r.obj, 'name'); where an attribute is not there, an allow rule does not match, and a deny rule does"
 	}
 	return ""
 }
@@ -201,11 +205,21 @@ func callHint(name string) string {
 		return "; write ipMatch(r.env.ip, '10.0.0.0/8')"
 	case small == "now" || small == "time" || small == "date" || small == "today" || small == "currenttimestamp":
 		return "; the time is r.env.time, r.env.hour and r.env.weekday"
-	case small == "contains" || small == "includes" || small == "has" || small == "any" || small == "containsany" || small == "hasany":
+	case small == "contains" || small == "includes":
 		return "; write 'x' in r.obj.list, for an attribute of kind strings"
+	case small == "any" || small == "containsany" || small == "hasany" || small == "intersects" || small == "overlaps":
+		return "; write containsAny(r.obj.list, r.sub.list), for attributes of kind strings"
+	case small == "all" || small == "containsall" || small == "hasall" || small == "superset":
+		return "; write containsAll(r.obj.list, r.sub.list), for attributes of kind strings"
+	case small == "startswith" || small == "beginswith" || small == "hasprefix":
+		return "; write startsWith(r.obj.x, 'y')"
+	case small == "has" || small == "exists" || small == "isset" || small == "defined":
+		return "; write has(r.obj, 'name')"
+	case small == "isnull":
+		return "; write isNull(r.obj, 'name')"
 	case small == "g" || small == "hasrole" || small == "inrole" || small == "isinrole" || small == "isgranted":
 		return "; a role is who the rule is for, the row's second value"
-	case strings.Contains(small, "match") || strings.HasPrefix(small, "startswith") || strings.HasPrefix(small, "endswith") || small == "like":
+	case strings.Contains(small, "match") || strings.HasPrefix(small, "endswith") || small == "like":
 		return "; there are no patterns of texts: compare with == or in"
 	case small == "lower" || small == "upper" || small == "tolower" || small == "toupper" || small == "trim" || small == "len" || small == "length" || small == "size" || small == "count":
 		return "; hand what it returns over as an attribute"
@@ -213,4 +227,4 @@ func callHint(name string) string {
 	return ""
 }
 
-const apostrophe = "an apostrophe ends the text; texts cannot hold one yet: compare with an attribute that holds it"
+const apostrophe = `an apostrophe ends the text: write \' for one within it`

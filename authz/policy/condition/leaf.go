@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Leaf is one comparison.
+// Leaf is one comparison, and the literal of a [Form].
 type Leaf struct {
 	Op   Op
-	A, B Term    // B of comparisons, OpIn and OpIPMatch, and of their complements
+	A, B Term    // B of those that have two sides
 	List []Value // of OpOneOf and OpNoneOf; nobody may change it
 
 	net  netip.Prefix // what B of OpIPMatch says
-	most int          // texts that B of OpIn may have
+	most int          // texts that a list may have, or the product of two lists
 }
 
 // Term is one side of a comparison.
@@ -22,16 +22,19 @@ type Term struct {
 	Texts []string   // of a constant of kind strings; nobody may change it
 }
 
-// Lookup returns an attribute's value, the zero Value when it is missing, and [Later]. An
-// attribute of kind strings has the Value [Strings] and a list. A Value of another kind than
-// the attribute's counts as missing.
+// Lookup returns an attribute's value, the zero Value when it is missing, [NullOf], [Later] and
+// [Context]. An attribute of kind strings has the Value [Strings] and a list. A Value of another
+// kind than the attribute's counts as missing.
 type Lookup func(*Attribute) (Value, []string)
 
 // Later is what a [Lookup] returns of an attribute that has a value per object, such as a
 // column: [Form.Holds] is asked about each.
-func Later() Value { return Value{kind: later} }
+func Later() Value { return Value{kind: kindLater} }
 
-const later Kind = 255
+// Context is what a [Lookup] returns of an attribute of the caller or the environment that is
+// known where the Form is asked, such as in a setting of a database's session. It stays in
+// the literals as [Later] does.
+func Context() Value { return Value{kind: kindContext} }
 
 // get returns the value of a term, and false when it is not known.
 func (t *Term) get(at Lookup) (Value, bool) {
@@ -51,36 +54,23 @@ func (t *Term) getList(at Lookup) ([]string, bool) {
 	return list, v.kind == t.Attr.Kind
 }
 
-// resolve puts the value of a known attribute in its place, and reports whether the attribute
-// is missing.
-func (t *Term) resolve(at Lookup) (missing bool) {
-	if t.Attr == nil {
-		return false
+// isText reports whether the term is a text.
+func (t *Term) isText() bool {
+	if t.Attr != nil {
+		return t.Attr.Kind.isText()
 	}
-	v, list := at(t.Attr)
-	switch v.kind {
-	case later:
-		return false
-	case t.Attr.Kind:
-		*t = Term{Value: v, Texts: list}
-		return false
-	}
-	return true
+	return t.Value.kind.isText()
 }
-
-// hasB reports whether the leaf has a second term.
-func (l *Leaf) hasB() bool {
-	return l.Op != OpIs && l.Op != OpNotIs && l.Op != OpOneOf && l.Op != OpNoneOf
-}
-
-// isConstant reports whether no attribute is left in the leaf.
-func (l *Leaf) isConstant() bool { return l.A.Attr == nil && l.B.Attr == nil }
 
 func (t *Term) same(u *Term) bool {
 	if t.Attr != nil && u.Attr != nil {
-		return *t.Attr == *u.Attr
+		return t.Attr.same(u.Attr)
 	}
 	return t.Attr == u.Attr && t.Value == u.Value && slices.Equal(t.Texts, u.Texts)
+}
+
+func (a *Attribute) same(b *Attribute) bool {
+	return a == b || a.Type == b.Type && a.Name == b.Name && a.Part() == b.Part() && (a.Via == nil) == (b.Via == nil) && (a.Via == nil || a.Via.same(b.Via))
 }
 
 func (l *Leaf) same(m *Leaf) bool {

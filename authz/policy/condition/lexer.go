@@ -22,6 +22,7 @@ const (
 	tokenBool
 	tokenIn
 	tokenFunction
+	tokenPart // r.sub, r.obj or r.env
 	tokenOpen
 	tokenClose
 	tokenComma
@@ -43,8 +44,26 @@ type token struct {
 // of returns the word as it is written in the condition.
 func (t token) of(text string) string { return text[t.at:t.end] }
 
-// quoted returns what stands between the quotes of a string.
+// quoted returns what stands between the quotes of a string, as it is written.
 func (t token) quoted(text string) string { return text[t.at+1 : t.end-1] }
+
+// value returns the text that a string stands for.
+func (t token) value(text string) string { return unescape(t.quoted(text)) }
+
+// unescape takes away the backslashes that escape what follows them.
+func unescape(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
 
 func (t token) describe(text string) string {
 	if t.kind == tokenEnd {
@@ -68,6 +87,11 @@ func lex(text string, tokens []token) ([]token, *Error) {
 			continue
 		}
 		t, err := lexOne(text, i, c)
+		if err != nil && asksPart(text, tokens) {
+			if part := partAt(text[i:]); part != "" {
+				t, err = newToken(tokenPart, part, i), nil
+			}
+		}
 		if err != nil {
 			return tokens, err
 		}
@@ -75,6 +99,22 @@ func lex(text string, tokens []token) ([]token, *Error) {
 		i = int(t.end)
 	}
 	return append(tokens, newToken(tokenEnd, "", len(text))), nil
+}
+
+// asksPart reports whether what follows the tokens may be a part of the request.
+func asksPart(text string, tokens []token) bool {
+	n := len(tokens)
+	return n > 1 && tokens[n-1].kind == tokenOpen && tokens[n-2].kind == tokenFunction && takesPart(tokens[n-2].of(text))
+}
+
+// partAt returns the part of the request that s begins with, "" for none.
+func partAt(s string) string {
+	word := ascii.TakeWhile(s, func(b byte) bool { return ascii.IsIdent(b) || b == '.' })
+	switch word {
+	case "r." + ofSubject, "r." + ofObject, "r." + ofEnv:
+		return word
+	}
+	return ""
 }
 
 func lexOne(text string, at int, c rune) (token, *Error) {
@@ -97,21 +137,22 @@ func lexOne(text string, at int, c rune) (token, *Error) {
 
 func lexString(text string, at int) (token, *Error) {
 	body := text[at+1:]
-	n := strings.IndexAny(body, `'"`)
+	n := endOfString(body)
 	if n < 0 {
 		return token{}, &Error{at, "the text does not end: a " + text[at:at+1] + " is missing"}
 	}
 	if body[n] != text[at] {
-		return token{}, &Error{at + 1 + n, "Casbin ends a text at either quote: it cannot hold the other: compare with an attribute that holds the text"}
+		return token{}, &Error{at + 1 + n, "Casbin ends a text at either quote: write \\" + body[n:n+1]}
 	}
 	t := newToken(tokenString, text[at:at+n+2], at)
 	body = body[:n]
-	if strings.Contains(body, `\`) {
-		i := strings.Index(body, `\`)
-		if i == len(body)-1 {
-			return token{}, &Error{at + 1 + i, `a text cannot hold \, which escapes nothing: ` + apostrophe}
+	for i := 0; i < len(body); i++ {
+		if body[i] != '\\' {
+			continue
 		}
-		return token{}, &Error{at + 1 + i, `a text cannot hold \`}
+		if i++; strings.IndexByte(`'"\`, body[i]) < 0 {
+			return token{}, &Error{at + i, `\ stands before an apostrophe, a quote or another \, and before nothing else: write \\ for one`}
+		}
 	}
 	if !printable(body) {
 		i := strings.IndexFunc(body, func(c rune) bool { return c == utf8.RuneError || !unicode.IsPrint(c) })
@@ -123,6 +164,20 @@ func lexString(text string, at int) (token, *Error) {
 	return t, nil
 }
 
+// endOfString returns where the quote stands that ends a text, of either kind, -1 for nowhere. A
+// backslash escapes the byte after it.
+func endOfString(body string) int {
+	for i := 0; i < len(body); i++ {
+		switch body[i] {
+		case '\\':
+			i++
+		case '\'', '"':
+			return i
+		}
+	}
+	return -1
+}
+
 func lexNumber(text string, at int) (token, *Error) {
 	word := ascii.TakeWhile(text[at:], func(b byte) bool { return ascii.IsIdent(b) || b == '.' })
 	whole := len(ascii.TakeWhile(word, ascii.IsDigit))
@@ -130,7 +185,7 @@ func lexNumber(text string, at int) (token, *Error) {
 		return token{}, &Error{at, hint.Quote(word) + " is not a number: write digits, and digits after a point"}
 	}
 	number, err := strconv.ParseFloat(word, 64)
-	if err != nil || number >= maxExact {
+	if err != nil || number >= MaxInt {
 		return token{}, &Error{at, "the number is too large: it has to be below 2⁵³"}
 	}
 	t := newToken(tokenNumber, word, at)
@@ -146,17 +201,24 @@ func lexWord(text string, at int) (token, *Error) {
 	case "in":
 		return newToken(tokenIn, word, at), nil
 	}
-	if habit(word) == "" && strings.HasPrefix(strings.TrimLeft(text[at+len(word):], " \t"), "(") {
-		if word == FunctionIPMatch {
-			return newToken(tokenFunction, word, at), nil
-		}
-		return token{}, &Error{at, hint.Quote(word) + ": functions and methods cannot be called, but for ipMatch(attribute, 'network')" + callHint(word)}
+	called := strings.HasPrefix(strings.TrimLeft(text[at+len(word):], " \t"), "(")
+	if called && isFunction(word) {
+		return newToken(tokenFunction, word, at), nil
+	}
+	if habit(word) == "" && called {
+		return token{}, &Error{at, hint.Quote(word) + ": functions and methods cannot be called, but for ipMatch, startsWith, containsAny, containsAll, has and isNull" + callHint(word)}
 	}
 	part, name, ok := splitAttribute(word)
-	if !ok || !IsName(name) || part != ofSubject && part != ofObject && part != ofEnv {
+	if !ok || !isPath(part, name) || part != ofSubject && part != ofObject && part != ofEnv {
 		return token{}, &Error{at, ""} // the parser knows more about it, see wordAt
 	}
 	return newToken(tokenAttribute, word, at), nil
+}
+
+// isPath reports whether name can be that of an attribute of a part, or of an object's parent.
+func isPath(part, name string) bool {
+	parent, below, deeper := strings.Cut(name, ".")
+	return IsName(parent) && (!deeper || part == ofObject && IsName(below))
 }
 
 // splitAttribute splits r.<part>.<name>.
@@ -194,14 +256,22 @@ func endsSymbol(c rune) bool {
 	return unicode.IsSpace(c) || unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune(`()[]'"`, c)
 }
 
-// timeLayout is how a condition writes a time. Casbin reads it as a number of seconds, the
-// same on every machine; dates in other forms depend on the machine's zone and are refused.
+// timeLayout is how a condition writes a time, in UTC or, with +02:00 in the place of Z, in a zone
+// that has that offset from it. Casbin reads it as a number of seconds, the same on every machine;
+// dates in other forms depend on the machine's zone and are refused.
 const timeLayout = "2006-01-02T15:04:05Z"
 
 func parseTime(s string) (unix int64, ok bool) {
-	if len(s) != len(timeLayout) || s[len(s)-1] != 'Z' {
+	if len(s) != len(timeLayout) && len(s) != len("2006-01-02T15:04:05+02:00") {
 		return 0, false
 	}
-	t, err := time.Parse(timeLayout, s)
-	return t.Unix(), err == nil && t.Format(timeLayout) == s
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return 0, false
+	}
+	if s[len(s)-1] == 'Z' {
+		return t.Unix(), t.Format(timeLayout) == s
+	}
+	const zone = "2006-01-02T15:04:05-07:00"
+	return t.Unix(), t.Format(zone) == s
 }

@@ -5,7 +5,8 @@ package condition
 type Op uint8
 
 // The operators. Those of a [Form]'s literals are complete under complement; the ones named
-// OpNot… below, and OpNoneOf, stand in literals only, since a condition writes ! for them.
+// OpNot… below, OpNoneOf, OpHasNot and OpIsNotNull, stand in literals only, since a condition
+// writes ! for them.
 const (
 	OpAlways Op = iota
 	OpAnd       // all of Args
@@ -22,34 +23,24 @@ const (
 	OpOneOf        // A is one of List
 	OpIn           // A is one of the texts of B, of kind strings
 	OpIPMatch      // A is an address in the network B
+	OpStartsWith   // the text A begins with the text B
+	OpContainsAny  // the lists A and B have a text in common
+	OpContainsAll  // every text of the list B is one of the list A
+	OpHas          // A is there; this is never unknown
+	OpIsNull       // A is NULL, of an attribute to which NULL is a value
 
 	OpNotIs
 	OpNoneOf
 	OpNotIn
 	OpNotIPMatch
+	OpNotStartsWith
+	OpNotContainsAny
+	OpNotContainsAll
+	OpHasNot
+	OpIsNotNull
 )
 
-// operatorsOf is the one table of the operators that compare: how each is written, which one
-// is true where it is false, and which one says the same with A and B exchanged.
-var operatorsOf = [...]struct {
-	symbol              string
-	complement, swapped Op
-}{
-	OpIs:           {"is", OpNotIs, OpAlways},
-	OpEqual:        {"==", OpNotEqual, OpEqual},
-	OpNotEqual:     {"!=", OpEqual, OpNotEqual},
-	OpLess:         {"<", OpGreaterEqual, OpGreater},
-	OpLessEqual:    {"<=", OpGreater, OpGreaterEqual},
-	OpGreater:      {">", OpLessEqual, OpLess},
-	OpGreaterEqual: {">=", OpLess, OpLessEqual},
-	OpOneOf:        {"in", OpNoneOf, OpAlways},
-	OpIn:           {"in", OpNotIn, OpAlways},
-	OpIPMatch:      {FunctionIPMatch, OpNotIPMatch, OpAlways},
-	OpNotIs:        {"is not", OpIs, OpAlways},
-	OpNoneOf:       {"not in", OpOneOf, OpAlways},
-	OpNotIn:        {"not in", OpIn, OpAlways},
-	OpNotIPMatch:   {"not " + FunctionIPMatch, OpIPMatch, OpAlways},
-}
+const lastOp = OpIsNotNull
 
 // String returns the operator as a condition writes it, in words where it writes none.
 func (o Op) String() string {
@@ -70,7 +61,7 @@ func (o Op) String() string {
 }
 
 // IsLeaf reports whether the operator compares, instead of joining parts.
-func (o Op) IsLeaf() bool { return o >= OpIs && o <= OpNotIPMatch }
+func (o Op) IsLeaf() bool { return o >= OpIs && o <= lastOp }
 
 // Complement returns the operator that is true where o is false, of one that compares. Both
 // are unknown together.
@@ -83,3 +74,12 @@ func (o Op) Complement() Op {
 
 // isOrder reports whether the operator compares two values of one kind.
 func (o Op) isOrder() bool { return o >= OpEqual && o <= OpGreaterEqual }
+
+// isUnary reports whether the operator has no B.
+func (o Op) isUnary() bool {
+	switch o {
+	case OpIs, OpNotIs, OpOneOf, OpNoneOf, OpHas, OpHasNot, OpIsNull, OpIsNotNull:
+		return true
+	}
+	return false
+}

@@ -14,7 +14,7 @@ type parser struct {
 
 	i           int // of the next token
 	depth       int
-	lookups     int  // attributes of kind strings that the condition looks into
+	lookups     int  // lists that the condition looks into
 	askedObject bool // whether the schema was asked for an attribute of the object
 	nodes       []node
 	leaves      []Leaf
@@ -181,8 +181,14 @@ func (o *operand) kind() Kind {
 }
 
 // beside returns the term as it compares with one of a kind: a whole number beside an int is
-// an int.
+// an int, a time beside a time one, and a text beside a uuid a uuid.
 func (o *operand) beside(k Kind) Term {
+	switch {
+	case o.Attr == nil && o.Value.kind == KindInt && k == KindTime:
+		return Term{Value: micro(o.Value.Int() * perSecond)}
+	case o.Attr == nil && o.Value.kind == KindString && k == KindUUID:
+		return Term{Value: UUID(o.Value.text)}
+	}
 	if f := o.Value.Float(); o.Attr == nil && o.Value.kind == KindFloat && k == KindInt && f == float64(int64(f)) {
 		return Term{Value: Int(int64(f))}
 	}

@@ -23,7 +23,7 @@ func (t Truth) String() string {
 }
 
 // And, Or and Not are Kleene's, as in SQL: the answer is known where no value of what is
-// unknown could change it. [Eval] knows less than they do, see there.
+// unknown could change it.
 
 // And returns False when one of the two is False, and True when both are True.
 func (t Truth) And(u Truth) Truth {

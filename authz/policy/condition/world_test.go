@@ -40,7 +40,11 @@ func schema(t testing.TB, rows string) *condition.Schema {
 		if !ok {
 			t.Fatal(f)
 		}
-		list = append(list, condition.Attribute{Type: f[0], Name: f[1], Kind: kind, Nullable: f[3] == "yes", Column: f[4]})
+		null, ok := condition.ParseNull(f[3])
+		if !ok {
+			t.Fatal(f)
+		}
+		list = append(list, condition.Attribute{Type: f[0], Name: f[1], Kind: kind, Null: null, Column: f[4]})
 	}
 	s, err := condition.NewSchema(list)
 	if err != nil {

@@ -1,0 +1,131 @@
+package condition
+
+import "errors"
+
+// The functions that conditions may call.
+const (
+	// FunctionIPMatch is Casbin's own, ipMatch(r.env.ip, '10.0.0.0/8'): whether the address that
+	// an attribute holds is in a network, or is an address. The network is a constant and checked
+	// when the condition is compiled. What is no address makes the condition unknown.
+	FunctionIPMatch = "ipMatch"
+
+	// FunctionStartsWith is startsWith(r.obj.path, 'drafts/'): whether a text begins with another,
+	// byte by byte.
+	FunctionStartsWith = "startsWith"
+
+	// FunctionContainsAny is containsAny(r.obj.readers, r.sub.roles): whether two lists have a text
+	// in common. The second may be a constant: containsAny(r.obj.tags, ('a', 'b')).
+	FunctionContainsAny = "containsAny"
+
+	// FunctionContainsAll is containsAll(r.sub.clearances, r.obj.labels): whether every text of the
+	// second list is one of the first. It is true of an empty second list.
+	FunctionContainsAll = "containsAll"
+
+	// FunctionHas is has(r.obj, 'ends'): whether an attribute is there. It is never unknown.
+	FunctionHas = "has"
+
+	// FunctionIsNull is isNull(r.obj, 'owner'): whether an attribute, to which NULL is a value, is
+	// NULL. It is unknown where the attribute is not there at all.
+	FunctionIsNull = "isNull"
+)
+
+// isFunction reports whether conditions may call a function.
+func isFunction(name string) bool {
+	switch name {
+	case FunctionIPMatch, FunctionStartsWith, FunctionContainsAny, FunctionContainsAll, FunctionHas, FunctionIsNull:
+		return true
+	}
+	return false
+}
+
+// takesPart reports whether a function's first argument is a part of the request.
+func takesPart(name string) bool { return name == FunctionHas || name == FunctionIsNull }
+
+// Functions returns what Casbin has to be given to read the same files, each for AddFunction of
+// an enforcer. ipMatch it has itself. Lists are []any there, as its operator in needs them, and
+// the parts of a request are maps from names to values.
+func Functions() map[string]func(args ...any) (any, error) {
+	return map[string]func(args ...any) (any, error){
+		FunctionStartsWith:  casbinStartsWith,
+		FunctionContainsAny: func(args ...any) (any, error) { return casbinLists(args, false) },
+		FunctionContainsAll: func(args ...any) (any, error) { return casbinLists(args, true) },
+		FunctionHas:         casbinHas,
+		FunctionIsNull:      casbinIsNull,
+	}
+}
+
+var errArguments = errors.New("condition: other arguments are needed")
+
+func casbinStartsWith(args ...any) (any, error) {
+	if len(args) != 2 {
+		return nil, errArguments
+	}
+	text, ok := args[0].(string)
+	begin, ok2 := args[1].(string)
+	if !ok || !ok2 {
+		return nil, errArguments
+	}
+	return len(text) >= len(begin) && text[:len(begin)] == begin, nil
+}
+
+// casbinLists compares two lists. Casbin hands the texts of the first one over one by one, and
+// what is not last among the arguments is of it.
+func casbinLists(args []any, all bool) (any, error) {
+	if len(args) == 0 {
+		return nil, errArguments
+	}
+	first, second := args[:len(args)-1], args[len(args)-1]
+	list, ok := second.([]any)
+	if _, one := second.(string); one {
+		list, ok = []any{second}, true
+	}
+	if !ok {
+		return nil, errArguments
+	}
+	there := map[string]bool{}
+	for _, x := range first {
+		s, ok := x.(string)
+		if !ok {
+			return nil, errArguments
+		}
+		there[s] = true
+	}
+	for _, x := range list {
+		s, ok := x.(string)
+		if !ok {
+			return nil, errArguments
+		}
+		if there[s] != all {
+			return !all, nil
+		}
+	}
+	return all, nil
+}
+
+func casbinHas(args ...any) (any, error) {
+	x, there, err := casbinGet(args)
+	_ = x
+	return there, err
+}
+
+func casbinIsNull(args ...any) (any, error) {
+	x, there, err := casbinGet(args)
+	if err == nil && !there {
+		err = errArguments
+	}
+	return x == nil, err
+}
+
+// casbinGet returns what a map has under a name.
+func casbinGet(args []any) (x any, there bool, err error) {
+	if len(args) != 2 {
+		return nil, false, errArguments
+	}
+	part, ok := args[0].(map[string]any)
+	name, ok2 := args[1].(string)
+	if !ok || !ok2 {
+		return nil, false, errArguments
+	}
+	x, there = part[name]
+	return x, there, nil
+}

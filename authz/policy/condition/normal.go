@@ -1,0 +1,208 @@
+package condition
+
+import "math"
+
+// normal returns the literal that says what l does of its attributes as simply as can be: an
+// attribute of the object stands on the left, and a constant is of the attribute's kind. What no
+// value of the kind can fulfil is Never, and what every value does is that there is one.
+func (l *Leaf) normal() Form {
+	if swapped := operatorsOf[l.Op].swapped; swapped != OpAlways && l.rightIsFirst() {
+		l.A, l.B, l.Op = l.B, l.A, swapped
+	}
+	switch l.Op {
+	case OpOneOf, OpNoneOf:
+		return l.normalList()
+	case OpIn, OpNotIn, OpContainsAny, OpNotContainsAny, OpContainsAll, OpNotContainsAll:
+		return l.normalTexts()
+	}
+	if l.A.Value.IsNull() || l.B.Value.IsNull() {
+		return l.normalNull()
+	}
+	if l.Op.isOrder() && l.A.Attr != nil && l.B.Attr == nil {
+		return l.normalConstant()
+	}
+	return l.form()
+}
+
+// rightIsFirst reports whether B is what a database has to look for.
+func (l *Leaf) rightIsFirst() bool {
+	if l.A.Attr == nil || l.B.Attr == nil {
+		return l.A.Attr == nil
+	}
+	return l.A.Attr.Part() != PartObject && l.B.Attr.Part() == PartObject
+}
+
+func (l *Leaf) form() Form { return Form{kind: FormLiteral, size: 1, leaf: l} }
+
+// hasA is the literal that A is there.
+func (l *Leaf) hasA() Form { return (&Leaf{Op: OpHas, A: l.A}).form() }
+
+// isNegative reports whether the literal is true of every value but some.
+func (l *Leaf) isNegative() bool {
+	switch l.Op {
+	case OpNotEqual, OpNoneOf, OpNotIn, OpNotContainsAny, OpNotContainsAll:
+		return true
+	}
+	return false
+}
+
+// never returns what l says when no value of A fulfils the positive of it.
+func (l *Leaf) never() Form {
+	if l.isNegative() {
+		return l.hasA()
+	}
+	return Form{}
+}
+
+// normalNull is normal where one side is NULL, and that a value of it: the other side equals it
+// where it is NULL as well, and NULL is neither less nor more than anything.
+func (l *Leaf) normalNull() Form {
+	if l.A.Attr == nil {
+		l.A, l.B = l.B, l.A
+	}
+	switch {
+	case l.Op != OpEqual && l.Op != OpNotEqual || l.A.Attr == nil:
+		return Form{}
+	case l.A.Attr.Null != NullValue:
+		return l.never()
+	case l.Op == OpEqual:
+		return (&Leaf{Op: OpIsNull, A: l.A}).form()
+	}
+	return (&Leaf{Op: OpIsNotNull, A: l.A}).form()
+}
+
+// normalConstant is normal for an attribute beside a constant.
+func (l *Leaf) normalConstant() Form {
+	kind, c := l.A.Attr.Kind, l.B.Value
+	switch {
+	case kind == c.kind:
+	case kind == KindFloat && c.kind == KindInt:
+		l.B = Term{Value: Float(c.Float())}
+	case kind == KindInt && c.kind == KindFloat:
+		whole := math.Floor(c.Float())
+		switch {
+		case whole > MaxInt:
+			return l.beyond(true)
+		case whole < -MaxInt:
+			return l.beyond(false)
+		}
+		return l.between(Int(int64(whole)), whole != c.Float())
+	case kind == KindInt && c.kind == KindTime:
+		whole, rest := floor(int64(c.bits))
+		return l.between(Int(whole), rest != 0)
+	case kind == KindTime && c.kind == KindInt:
+		switch n := c.Int(); {
+		case n > maxMicro/perSecond:
+			return l.beyond(true)
+		case n < minMicro/perSecond:
+			return l.beyond(false)
+		default:
+			l.B = Term{Value: micro(n * perSecond)}
+		}
+	case kind == KindUUID && c.kind == KindString:
+		if !isUUID(c.text) {
+			return l.never() // there is no order of uuids
+		}
+		l.B = Term{Value: UUID(c.text)}
+	case kind == KindString && c.kind == KindUUID:
+		l.B = Term{Value: String(c.text)}
+	}
+	return l.form()
+}
+
+// beyond returns what l says beside a constant that is more, or less, than every value of A.
+func (l *Leaf) beyond(more bool) Form {
+	switch l.Op {
+	case OpEqual, OpNotEqual:
+		return l.never()
+	case OpLess, OpLessEqual:
+		more = !more
+	}
+	if more {
+		return Form{}
+	}
+	return l.hasA()
+}
+
+// between returns what l says beside a constant that is whole, or lies between it and the next
+// whole one.
+func (l *Leaf) between(whole Value, after bool) Form {
+	if after {
+		switch l.Op {
+		case OpEqual, OpNotEqual:
+			return l.never()
+		case OpLess:
+			l.Op = OpLessEqual
+		case OpGreaterEqual:
+			l.Op = OpGreater
+		}
+	}
+	l.B = Term{Value: whole}
+	return l.form()
+}
+
+// normalList is normal for a list of constants: those that the attribute's kind does not have
+// are gone.
+func (l *Leaf) normalList() Form {
+	var list []Value
+	for _, v := range l.List {
+		one := Leaf{Op: OpEqual, A: l.A, B: Term{Value: v}}
+		if f := one.normalConstant(); f.kind == FormLiteral {
+			list = append(list, f.leaf.B.Value)
+		}
+	}
+	if len(list) == 0 {
+		return l.never()
+	}
+	l.List = list
+	return l.form()
+}
+
+// normalTexts is normal where one side may be a list that is known.
+func (l *Leaf) normalTexts() Form {
+	isIn := l.Op == OpIn || l.Op == OpNotIn
+	a, b := l.A.Attr == nil && !isIn, l.B.Attr == nil
+	switch {
+	case isIn && l.A.Value.IsNull():
+		return l.inNull()
+	case l.A.Value.IsNull() || l.B.Value.IsNull():
+		return Form{} // NULL is no list
+	case a && len(l.A.Texts) > l.most || b && len(l.B.Texts) > l.most:
+		return Form{} // beyond the limit the comparison is unknown
+	}
+	if isIn && b {
+		return l.inTexts()
+	}
+	if b && len(l.B.Texts) == 0 && (l.Op == OpContainsAny || l.Op == OpNotContainsAll) {
+		return Form{} // a list has no text in common with none, and contains all of none
+	}
+	return l.form()
+}
+
+// inNull is normal for NULL in a list: NULL is in none that is within its limits.
+func (l *Leaf) inNull() Form {
+	if l.Op == OpIn {
+		return Form{}
+	}
+	none := *l
+	none.Op, none.A, none.B = OpNotContainsAny, l.B, Term{Value: Strings()}
+	return none.form()
+}
+
+// inTexts is normal for an attribute in a list that is known. A list in which no text is a uuid
+// says nothing of a uuid.
+func (l *Leaf) inTexts() Form {
+	if l.A.Attr.Kind == KindUUID {
+		var list []string
+		for _, text := range l.B.Texts {
+			if isUUID(text) {
+				list = append(list, text)
+			}
+		}
+		l.B.Texts = list
+	}
+	if len(l.B.Texts) == 0 {
+		return l.never()
+	}
+	return l.form()
+}
