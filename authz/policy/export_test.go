@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/reevehq/reeve/authz/policy/condition"
+import (
+	"context"
+
+	"github.com/reevehq/reeve/authz/policy/condition"
+)
 
 // What external tests need of the inside.
 
@@ -63,4 +67,25 @@ func (c Conditions) Compile(text, typ string) (at int, why string) {
 func (c Conditions) Last() Condition {
 	all := c.Exprs()
 	return Condition{all[len(all)-1]}
+}
+
+// Expr is the condition's tree.
+func (c Condition) Expr() condition.Expr { return c.e }
+
+// EvalExpr evaluates a part of a condition.
+func EvalExpr(e condition.Expr, r Request) string { return Condition{e}.Eval(r) }
+
+// WithRoles returns the request of a caller who has some roles, as the engine sets them.
+func WithRoles(r Request, roles ...string) Request {
+	r.roles = roles
+	return r
+}
+
+// RolesOf is what r.sub.roles is to an engine.
+func RolesOf(t interface{ Fatal(...any) }, e *Engine, r Request) []string {
+	s, q, err := e.prepare(context.Background(), &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.rolesOf(&r, &q)
 }

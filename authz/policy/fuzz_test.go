@@ -59,11 +59,13 @@ func FuzzCSV(f *testing.F) {
 }
 
 // FuzzCondition: nothing panics, an error has a place within the text, and Casbin evaluates what
-// compiles to the same, or to an error where we say unknown. A condition of odd values has a
-// value. FuzzParse of package condition holds what Casbin reads.
+// compiles to the same: in the order that begins with what decides, and in the order of the text
+// unless that ends in an error. What is unknown is an error in both. A condition of odd values has
+// a value. FuzzParse of package condition holds what Casbin reads.
 func FuzzCondition(f *testing.F) {
 	for seed := range uint64(40) {
 		f.Add(newGen(seed).condition("doc", 3), seed)
+		f.Add(newGen(seed).richCondition(3), seed)
 	}
 	for _, text := range []string{"true", "", " ", "r.obj.owner == '2024-01-01'", "!r.obj.public", "r.sub.Nuke()", "'", "r.", "((((", "r.obj.size in (1, 2, 3, 4, 5)", "-", "&&", "\xff", "r.obj.size == -0", "'a' in r.obj.tags", "ipMatch(r.env.ip, '10.0.0.0/8')", "!ipMatch(r.env.ip, '::1')", "r.env.time < '2026-01-01T00:00:00Z'"} {
 		f.Add(text, uint64(1))
@@ -73,7 +75,7 @@ func FuzzCondition(f *testing.F) {
 	}
 	odd := hostile()
 	f.Fuzz(func(t *testing.T, text string, seed uint64) {
-		k := policy.NewConditions(testAttributes + conditiontest.ShortAttributes)
+		k := policy.NewConditions(richAttributes + conditiontest.ShortAttributes)
 		at, why := k.Compile(text, "doc")
 		if why != "" {
 			if at < 0 || at > len(text) {
@@ -85,11 +87,9 @@ func FuzzCondition(f *testing.F) {
 		for _, values := range odd {
 			c.Eval(policy.Request{Subject: policy.Subject{ID: "a", Attributes: values}, Object: policy.Object{Type: "doc", ID: "1", Attributes: values}, Env: values})
 		}
-		r := newGen(seed).request()
-		want := casbinSays(casbinExpression(t, text), r)
-		if got := c.Eval(r); got != want {
-			t.Fatalf("%q: we %s, Casbin %s\n%+v", text, got, want, r)
-		}
+		r := newGen(seed).richRequest()
+		removeSome(newGen(seed), r)
+		agreesInSomeOrder(t, c.Expr(), r)
 	})
 }
 

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/casbin/casbin/v2"
 	casbinutil "github.com/casbin/casbin/v2/util"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/policies"
 )
 
@@ -51,6 +53,9 @@ func newOracle(t testing.TB, fsys fs.FS) oracle {
 	if err != nil {
 		t.Fatalf("casbin: %v", err)
 	}
+	for name, f := range condition.Functions() {
+		e.AddFunction(name, f)
+	}
 	e.EnableAutoSave(false) // the file adapter cannot
 	e.AddNamedDomainMatchingFunc("g", "", casbinutil.KeyMatch)
 	if err := e.BuildRoleLinks(); err != nil {
@@ -73,6 +78,7 @@ func (o oracle) enforce(r policy.Request) (bool, []string, error) {
 	if r.Subject.ID != "" {
 		sub["Name"], sub["id"] = "user:"+r.Subject.ID, r.Subject.ID
 	}
+	sub["roles"] = o.roles(r)
 	obj := plain(r.Object.Attributes)
 	obj["Name"], obj["Type"] = r.Object.Route, ""
 	if r.Object.Route == "" {
@@ -82,6 +88,18 @@ func (o oracle) enforce(r policy.Request) (bool, []string, error) {
 		obj["Name"], obj["id"] = r.Object.Type+":"+r.Object.ID, r.Object.ID
 	}
 	return o.e.EnforceEx(sub, r.Tenant.String(), obj, string(r.Action), environment(r.Env))
+}
+
+// roles are those that a caller's name is linked to, of the roles that the tests know, as a list
+// of Casbin's.
+func (o oracle) roles(r policy.Request) []any {
+	list := []any{}
+	for _, role := range []string{"admin", "alice", "editor", "owner", "stranger", "viewer"} {
+		if linked, err := o.e.GetRoleManager().HasLink("user:"+r.Subject.ID, "role:"+role, r.Tenant.String()); err == nil && linked && r.Subject.ID != "" {
+			list = append(list, role)
+		}
+	}
+	return list
 }
 
 // as runs f with the roles of a request's session as g rows.
@@ -115,17 +133,23 @@ func (o oracle) as(t testing.TB, r policy.Request, f func()) {
 	}
 }
 
-// plain returns attributes as Casbin reads them: a list is an []any there.
+// plain returns attributes as Casbin reads them: a list is an []any there, a time a number of
+// seconds, and a parent a map.
 func plain(a policy.AttributeSource) map[string]any {
 	out := map[string]any{}
 	values, _ := a.(policy.Values)
 	for name, v := range values {
-		if list, ok := v.([]string); ok {
-			anys := make([]any, len(list))
-			for i, s := range list {
+		switch x := v.(type) {
+		case []string:
+			anys := make([]any, len(x))
+			for i, s := range x {
 				anys[i] = s
 			}
 			v = anys
+		case time.Time:
+			v = float64(x.UnixMicro()) / 1e6
+		case policy.Values:
+			v = plain(x)
 		}
 		out[name] = v
 	}
