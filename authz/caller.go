@@ -20,6 +20,7 @@ type Caller struct {
 	adopted    bool   // whether the session is that of another provider's token
 	exchange   Exchange
 	env        environment
+	params     params
 	guard      *Guard
 	life       lifetime
 	answer     keptWriter
@@ -32,8 +33,11 @@ type Caller struct {
 func (c *Caller) begin(g *Guard, x Exchange, r *http.Request, route string, who *middleware.Identity) {
 	c.guard, c.exchange, c.session, c.thumbprint, c.adopted = g, x, who.Session, who.Thumbprint(), who.Adopted
 	c.env.begin(r, x, who.Session)
+	c.params.read(route, x)
+	object := policy.Route(route)
+	object.Attributes = &c.params
 	c.life.begin(c, who.Token.ExpiresAt(), policy.Request{
-		Tenant: c.Tenant(), Action: routeAction(r.Method), Object: policy.Route(route), Env: &c.env,
+		Tenant: c.Tenant(), Action: routeAction(r.Method), Object: object, Env: &c.env,
 	})
 }
 

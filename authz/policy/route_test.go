@@ -191,3 +191,57 @@ func TestTheOlderModelDecidesAllButExactRoutes(t *testing.T) {
 		t.Errorf("a rule that the model never matches: %v", err)
 	}
 }
+
+// A rule about one route may ask for the route's parameters, which the request has as the
+// attributes of its object. Casbin reads the same files.
+func TestARuleAboutARouteAsksForItsParameters(t *testing.T) {
+	fsys := with(
+		"p, role:anyone, *, /users/:id, GET, r.obj.id == r.sub.id, allow",
+		"p, role:anyone, *, /users/:id/keys/:key, GET, \"r.obj.id == r.sub.id && startsWith(r.obj.key, 'pub')\", allow",
+		"p, role:anyone, *, /files/:id, GET, true, allow", "p, role:anyone, *, /files/:id, GET, r.obj.id == 'secret', deny",
+		`p, role:anyone, *, //h.test/users/:id, GET, r.obj.id == r.sub.id, allow`, "p, role:anyone, *, route:/teams/:team, GET, r.obj.team in r.sub.regions, allow",
+	)
+	engine, casbin := mustLoad(t, fsys), newOracle(t, fsys)
+	for _, c := range []struct {
+		route  string
+		params policy.Values
+		want   bool
+	}{
+		{"/users/:id", policy.Values{"id": "alice"}, true}, {"/users/:id", policy.Values{"id": "bob"}, false}, {"/users/:id", policy.Values{"id": ""}, false},
+		{"/users/:id/keys/:key", policy.Values{"id": "alice", "key": "pub/1"}, true}, {"/users/:id/keys/:key", policy.Values{"id": "alice", "key": "1"}, false}, {"/users/:id/keys/:key", policy.Values{"id": "bob", "key": "pub"}, false},
+		{"/files/:id", policy.Values{"id": "1"}, true}, {"/files/:id", policy.Values{"id": "secret"}, false},
+		{"//h.test/users/:id", policy.Values{"id": "alice"}, true}, {"//h.test/users/:id", policy.Values{"id": "x"}, false},
+		{"/teams/:team", policy.Values{"team": "eu"}, true}, {"/teams/:team", policy.Values{"team": "us"}, false},
+	} {
+		r := asks("alice", "GET", policy.Route(c.route))
+		r.Subject.Attributes, r.Object.Attributes = policy.Values{"regions": []string{"eu"}}, c.params
+		want, err := casbin.allows(t, r)
+		if got := allows(t, engine, r); err != nil || got != c.want || want != c.want {
+			t.Errorf("%s %v: %v, Casbin %v %v, want %v", c.route, c.params, got, want, err, c.want)
+		}
+	}
+	// Without its parameters a route is unknown: an allow rule does not match, and a deny rule does.
+	for _, route := range []string{"/users/:id", "/files/:id"} {
+		if allows(t, engine, asks("alice", "GET", policy.Route(route))) {
+			t.Errorf("%s without parameters is allowed", route)
+		}
+	}
+}
+
+func TestWhatARouteHasNoParameterFor(t *testing.T) {
+	for row, want := range map[string]string{
+		"/users/:id, GET, r.obj.key == 'a'":           "1:32: the route has no parameter key: its parameters are id",
+		"/users/:user, GET, r.obj.usr == 'a'":         "1:34: the route has no parameter usr: its parameters are user; did you mean r.obj.user?",
+		"/users/:id/x/:id, GET, r.obj.id == 'a'":      "two parameters of the route are called id: rename one of them",
+		"/users/:Id, GET, r.obj.id == 'a'":            "the route has no parameter that r.obj.id could be",
+		"/users/:id, GET, r.obj.id == 1":              "string and number cannot be compared",
+		"/users/:id/*, GET, r.obj.id == 'a'":          "cannot ask for r.obj.id",
+		"/users/:id, GET, \"isNull(r.obj, 'id')\"":    "r.obj.id is never NULL",
+		"/users/:id, GET, \"has(r.obj, 'key')\"":      "the route has no parameter key",
+		"/users/:id, GET, r.obj.project.owner == 'a'": "an attribute has one name, and nothing below it",
+	} {
+		if got := refused(t, "p, role:a, *, "+row+", allow"); !strings.Contains(got[0], want) {
+			t.Errorf("%s: %s, want %s", row, got[0], want)
+		}
+	}
+}

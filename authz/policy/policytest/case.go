@@ -58,6 +58,13 @@ func Load(fsys fs.FS, name string, declared []policy.Attribute) ([]Case, error) 
 	for _, a := range slices.Concat(policy.EnvAttributes(), declared) {
 		kinds[[2]string{a.Type, a.Name}] = a.Kind
 	}
+	for _, a := range declared { // those of a parent, as project.owner
+		for _, b := range declared {
+			if a.Kind == policy.KindParent && b.Type == a.Relation.Target && b.Kind != policy.KindParent {
+				kinds[[2]string{a.Type, a.Name + "." + b.Name}] = b.Kind
+			}
+		}
+	}
 	var cases []Case
 	var bad []error
 	for {
@@ -196,18 +203,29 @@ func parseAttributes(r *policy.Request, text string, kinds map[[2]string]policy.
 			return fmt.Errorf("an attribute is name=value, not %s: pairs are separated by semicolons", hint.Quote(pair))
 		}
 		of, into := r.Object.Type, obj
+		kind := kinds[[2]string{of, name}]
 		if part, rest, ok := strings.Cut(name, "."); ok {
-			of, name = part, rest
-			switch part {
-			case "sub":
+			switch {
+			case part == "sub":
 				into = sub
-			case "env":
+			case part == "env":
 				into = env
+			case kind != 0:
+				if into, ok = obj[part].(policy.Values); !ok {
+					into = policy.Values{}
+					obj[part] = into
+				}
 			default:
 				return fmt.Errorf("an attribute is of sub, of env, or of the object without a prefix, not of %s%s", hint.Quote(part), didYouMean(part, "sub", "env"))
 			}
+			if of, name = part, rest; kind == 0 {
+				kind = kinds[[2]string{of, name}]
+			}
 		}
-		v, err := parseValue(value, kinds[[2]string{of, name}])
+		if slices.Contains(strings.Split(r.Object.Route, "/"), ":"+name) && of == "" {
+			kind = policy.KindString // a parameter of the route
+		}
+		v, err := parseValue(value, kind)
 		if err != nil {
 			return fmt.Errorf("attribute %s of %s: %w%s", hint.Text(name), hint.Quote(of), err, attributeHint(of, name, kinds))
 		}
@@ -233,8 +251,11 @@ func attributeHint(of, name string, kinds map[[2]string]policy.AttributeKind) st
 
 func parseValue(s string, kind policy.AttributeKind) (any, error) {
 	switch kind {
-	case policy.KindString:
+	case policy.KindString, policy.KindUUID:
 		return s, nil
+	case policy.KindTime:
+		t, err := time.Parse(time.RFC3339Nano, s)
+		return t, notA(s, "a time as 2006-01-02T15:04:05Z", err)
 	case policy.KindInt:
 		if t, err := time.Parse("2006-01-02T15:04:05Z", s); err == nil {
 			return t.Unix(), nil // as a condition writes a time
