@@ -104,9 +104,8 @@ func (s *snapshot) combine(marks []mark, r *Request) Decision {
 		holds := condition.True
 		if m&markWhen != 0 {
 			when := s.conditions[s.rules[m>>markBits].when]
-			if holds = condition.Eval(when, r.values()); r.misfits {
-				r.noteMisfits(when)
-				r.misfits = false
+			if holds = condition.Eval(when, r.values()); r.misfit.of != nil {
+				r.settleMisfits(when)
 			}
 		}
 		reasons := s.reasons[m>>markBits:][:1:1]

@@ -239,7 +239,8 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, query, err
 		return s, query{}, s.unknownType(r.Object.Type)
 	}
 	if s.roled {
-		r.roles = s.rolesOf(r, &q)
+		roles := s.rolesOf(r, &q)
+		r.roles = &roles
 	}
 	return s, q, nil
 }

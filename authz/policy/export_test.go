@@ -36,7 +36,12 @@ func ParsedRows(content string) (p, g [][]string, err error) {
 type Condition struct{ e condition.Expr }
 
 // Eval evaluates the condition.
-func (c Condition) Eval(r Request) string { return condition.Eval(c.e, r.values()).String() }
+func (c Condition) Eval(r Request) string {
+	if r.roles == nil {
+		r.roles = new([]string)
+	}
+	return condition.Eval(c.e, r.values()).String()
+}
 
 // CompileCondition compiles text for objects of typ under an attributes.csv. When it fails,
 // at is the byte where.
@@ -77,7 +82,7 @@ func EvalExpr(e condition.Expr, r Request) string { return Condition{e}.Eval(r) 
 
 // WithRoles returns the request of a caller who has some roles, as the engine sets them.
 func WithRoles(r Request, roles ...string) Request {
-	r.roles = roles
+	r.roles = &roles
 	return r
 }
 

@@ -15,15 +15,34 @@ import (
 // everybody believes to be in force. So it is an error of the whole decision. Where the other
 // operands decide a condition, in whatever order they stand, no value of it could change that.
 type misfit struct {
-	of    *condition.Attribute // nil for none
+	of    *condition.Attribute // nil for none, and suspected for one that was seen
 	value any
+}
+
+// suspected stands for an attribute of another type that a condition came to, until it is known
+// whether it left the condition unknown.
+var suspected = &condition.Attribute{}
+
+// suspect remembers that a condition came to a value of another type.
+func (m *misfit) suspect() {
+	if m.of == nil {
+		m.of = suspected
+	}
 }
 
 // note remembers the first misfit, and one of the object or the environment before one of the
 // subject: the former is a mistake of the service.
 func (m *misfit) note(a *condition.Attribute, x any) {
-	if m.of == nil || m.of.Part() == condition.PartSubject && a.Part() != condition.PartSubject {
+	if m.of == nil || m.of == suspected || m.of.Part() == condition.PartSubject && a.Part() != condition.PartSubject {
 		m.of, m.value = a, x
+	}
+}
+
+// settleMisfits notes the misfits of a condition that came to one.
+func (r *Request) settleMisfits(e condition.Expr) {
+	r.noteMisfits(e)
+	if r.misfit.of == suspected {
+		r.misfit.of = nil // they left nothing unknown
 	}
 }
 

@@ -105,10 +105,9 @@ type Request struct {
 	Object  Object
 	Env     AttributeSource // of the environment, such as the client's address, see [EnvAttributes]; nil is none
 
-	now     instant  // when it is decided; set by the engine
-	roles   []string // what r.sub.roles is; set by the engine for policies that ask
-	misfits bool     // whether a condition came to a value of another type than its attribute's kind
-	misfit  misfit   // such a one that left a condition unknown
+	now    instant   // when it is decided; set by the engine
+	roles  *[]string // what r.sub.roles is; set by the engine for policies that ask
+	misfit misfit    // that left a condition unknown
 }
 
 // validate returns an error wrapping [ErrRequest] for a request that means nothing or

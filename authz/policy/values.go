@@ -12,6 +12,9 @@ import (
 func (r *Request) values() condition.Lookup {
 	return func(a *condition.Attribute) (condition.Value, []string) {
 		part := a.Part()
+		if a.Name == "id" && part == condition.PartSubject && r.Subject.ID != "" {
+			return condition.String(r.Subject.ID), nil
+		}
 		if a.Via != nil || a.Name == "id" && part != condition.PartEnv {
 			return r.named(a)
 		}
@@ -41,7 +44,7 @@ func (r *Request) values() condition.Lookup {
 // attribute's kind.
 func (r *Request) valueOf(a *condition.Attribute, x any) (condition.Value, []string) {
 	if x != nil && !a.Kind.Takes(x) {
-		r.misfits = true
+		r.misfit.suspect()
 	}
 	return a.ValueOf(x)
 }
@@ -94,7 +97,7 @@ func (r *Request) ofParent(a *condition.Attribute) (any, bool) {
 	}
 	parent, ok := x.(AttributeSource)
 	if !ok {
-		r.misfits = true
+		r.misfit.suspect()
 		return nil, false
 	}
 	return parent.Get(a.Name)
@@ -121,7 +124,10 @@ func (r *Request) given(part condition.Part, name string) (any, bool) {
 // builtIn returns what an attribute is that the request does not give.
 func (r *Request) builtIn(part condition.Part, name string) (condition.Value, []string) {
 	if part == condition.PartSubject && name == condition.SubRoles {
-		return condition.Strings(), r.roles
+		if r.roles == nil {
+			return condition.Value{}, nil // the engine was not told that a condition asks
+		}
+		return condition.Strings(), *r.roles
 	}
 	if part != condition.PartEnv {
 		return condition.Value{}, nil

@@ -56,6 +56,16 @@ func (l *Leaf) eval(at Lookup) Truth {
 	if !ok {
 		return l.without(a, at)
 	}
+	if l.Op.isOrder() { // the most common
+		b, ok := l.B.get(at)
+		if !ok {
+			return l.besideNull(b)
+		}
+		if min(len(a.text), len(b.text)) > maxText {
+			return Unknown
+		}
+		return l.Op.holds(a, b)
+	}
 	switch l.Op {
 	case OpIs:
 		return truthOf(a.bits != 0)
@@ -74,17 +84,7 @@ func (l *Leaf) eval(at Lookup) Truth {
 	case OpNotIn:
 		return l.in(a, at).Not()
 	}
-	if l.Op > OpGreaterEqual {
-		return l.call(a, at)
-	}
-	b, ok := l.B.get(at)
-	if !ok {
-		return l.besideNull(b)
-	}
-	if min(len(a.text), len(b.text)) > maxText {
-		return Unknown
-	}
-	return l.Op.holds(a, b)
+	return l.call(a, at)
 }
 
 // without returns what the comparison is where A has no value that compares: a, which is NULL,
