@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/internal/testneed"
@@ -187,5 +188,41 @@ func TestTheOrderOfOperandsChangesNoDecision(t *testing.T) {
 	}
 	if errs < policies {
 		t.Errorf("%d decisions are errors", errs)
+	}
+}
+
+// has is unknown of a value that is there and cannot be compared: it is neither there as a value
+// nor missing. NULL is not there.
+func TestHasOfAValueThatCannotBeComparedIsUnknown(t *testing.T) {
+	for _, c := range []struct {
+		attribute string
+		value     any
+		want      string
+	}{
+		{"size", int64(1) << 60, "unknown"}, {"size", 1 << 60, "unknown"}, {"size", "5", "unknown"}, {"size", nil, "false"}, {"size", missing, "false"}, {"size", 5, "true"},
+		{"note", nil, "false"}, {"note", missing, "false"}, {"note", "", "true"}, {"note", 5, "unknown"}, {"ref", "x", "unknown"}, {"ref", someUUID, "true"},
+		{"ends", time.Time{}.AddDate(-5, 0, 0), "unknown"}, {"ends", time.Time{}, "true"}, {"project", policy.Values{}, "true"}, {"project", nil, "false"}, {"project", "x", "unknown"}, {"tags", []string{}, "true"},
+	} {
+		for text, want := range map[string]string{"has(r.obj, '" + c.attribute + "')": c.want, "!(has(r.obj, '" + c.attribute + "'))": map[string]string{"true": "false", "false": "true", "unknown": "unknown"}[c.want]} {
+			e, at, why := policy.CompileCondition(text, "doc", richAttributes)
+			if why != "" {
+				t.Fatal(text, at, why)
+			}
+			values := policy.Values{}
+			if c.value != missing {
+				values[c.attribute] = c.value
+			}
+			if got := e.Eval(policy.Request{Object: policy.Object{Type: "doc", Attributes: values}}); got != want {
+				t.Errorf("%s of %v: %s, want %s", text, c.value, got, want)
+			}
+		}
+	}
+	e := mustLoad(t, folder(map[string]string{"attributes.csv": richAttributes, "policy.csv": "p, role:anyone, *, doc, read, \"!(has(r.obj, 'size'))\", allow"}))
+	o := doc("1")
+	for value, wrong := range map[any]bool{"5": true, int64(1) << 60: false} {
+		o.Attributes = policy.Values{"size": value}
+		if d, err := e.Decide(t.Context(), asks("alice", "read", o)); d.Allowed() || (err != nil) != wrong {
+			t.Errorf("%v: %v %v", value, d, err)
+		}
 	}
 }

@@ -32,8 +32,8 @@ func (r *Request) values() condition.Lookup {
 				return condition.Bool(x), nil
 			}
 		case int64:
-			if a.Kind == KindInt {
-				return condition.Int(x), nil
+			if v := condition.Int(x); a.Kind == KindInt && v.Kind() == KindInt {
+				return v, nil
 			}
 		}
 		return r.valueOf(a, x)
@@ -78,15 +78,23 @@ func idOf(k AttributeKind, id string) condition.Value {
 	case id == "":
 		return condition.Value{}
 	case k == KindUUID:
-		return condition.UUID(id)
+		return usable(condition.UUID(id))
 	case k == KindInt:
 		n, err := strconv.ParseInt(id, 10, 64)
 		if err != nil || strconv.FormatInt(n, 10) != id {
-			return condition.Value{}
+			return condition.Unusable()
 		}
-		return condition.Int(n)
+		return usable(condition.Int(n))
 	}
 	return condition.String(id)
+}
+
+// usable returns v, and Unusable for the zero Value.
+func usable(v condition.Value) condition.Value {
+	if v.Kind() == 0 {
+		return condition.Unusable()
+	}
+	return v
 }
 
 // ofParent returns what the object's parent gives for an attribute.

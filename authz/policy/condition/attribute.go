@@ -79,12 +79,17 @@ func (a *Attribute) Ref() string {
 	return "r." + a.Part().String() + "." + a.Name
 }
 
-// ValueOf is [ValueOf] for a value of the attribute; nil is NULL.
+// ValueOf is [ValueOf] for a value of the attribute; nil is NULL, and what is of another type or
+// out of range is [Unusable].
 func (a *Attribute) ValueOf(x any) (Value, []string) {
-	if x == nil && a.Null == NullValue {
+	if x == nil {
 		return NullOf(), nil
 	}
-	return ValueOf(a.Kind, x)
+	v, list := ValueOf(a.Kind, x)
+	if v.kind == 0 {
+		return Unusable(), nil
+	}
+	return v, list
 }
 
 // MaxName is the length of the longest name of an attribute, in bytes.

@@ -90,27 +90,22 @@ func (l *Leaf) eval(at Lookup) Truth {
 // without returns what the comparison is where A has no value that compares: a, which is NULL,
 // or comes later, or is not there.
 func (l *Leaf) without(a Value, at Lookup) Truth {
-	if a.kind == kindNull && l.A.Attr.Null == NullValue {
+	isNull := a.kind == kindNull && l.A.Attr.Null == NullValue
+	switch {
+	case isNull && l.Op != OpHas && l.Op != OpHasNot:
 		return l.ofNull(at)
+	case l.Op != OpHas && l.Op != OpHasNot || a.isOpen() || a.kind == kindUnusable || a.kind.isKind():
+		return Unknown // a value of another kind than the attribute's is there
 	}
-	if a.kind == kindLater || a.kind == kindContext {
-		return Unknown
-	}
-	switch l.Op {
-	case OpHas:
-		return False
-	case OpHasNot:
-		return True
-	}
-	return Unknown
+	return truthOf(l.Op == OpHasNot)
 }
 
 // ofNull returns what the comparison is where A is NULL and that is a value.
 func (l *Leaf) ofNull(at Lookup) Truth {
 	switch l.Op {
-	case OpHas, OpIsNull:
+	case OpIsNull:
 		return True
-	case OpHasNot, OpIsNotNull:
+	case OpIsNotNull:
 		return False
 	case OpOneOf:
 		return False

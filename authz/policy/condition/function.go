@@ -21,7 +21,8 @@ const (
 	// second list is one of the first. It is true of an empty second list.
 	FunctionContainsAll = "containsAll"
 
-	// FunctionHas is has(r.obj, 'ends'): whether an attribute is there. It is never unknown.
+	// FunctionHas is has(r.obj, 'ends'): whether an attribute is there, and not NULL. It is unknown
+	// only of a value that is of another type than the attribute's kind, or out of range.
 	FunctionHas = "has"
 
 	// FunctionIsNull is isNull(r.obj, 'owner'): whether an attribute, to which NULL is a value, is
@@ -104,8 +105,7 @@ func casbinLists(args []any, all bool) (any, error) {
 
 func casbinHas(args ...any) (any, error) {
 	x, there, err := casbinGet(args)
-	_ = x
-	return there, err
+	return there && x != nil, err
 }
 
 func casbinIsNull(args ...any) (any, error) {

@@ -19,7 +19,8 @@ const (
 
 // What a [Lookup] returns instead of a value.
 const (
-	kindNull Kind = 253 + iota
+	kindUnusable Kind = 252 + iota
+	kindNull
 	kindContext
 	kindLater
 )
@@ -94,3 +95,6 @@ func (k Kind) Takes(x any) bool {
 type Source interface {
 	Get(name string) (any, bool)
 }
+
+// isKind reports whether the kind is that of a value.
+func (k Kind) isKind() bool { return k >= KindString && k <= KindParent }

@@ -96,7 +96,7 @@ func compared() []string {
 		"r.obj.s == 'x'", "'y' <= r.obj.s", "r.obj.s in ('x', 'z')", "r.obj.s in r.obj.l", "'x' in r.obj.l", "ipMatch(r.obj.s, '::/0')", "r.obj.a == r.obj.b", "r.obj.a",
 		"startsWith(r.obj.s, 'x')", "startsWith('xy', r.obj.s)", "containsAny(r.obj.l, ('x', 'q'))", "containsAll(r.obj.l, r.obj.k)", "has(r.obj, 'n')",
 		"r.obj.t < '1970-01-01T00:00:01Z'", "r.obj.t >= r.obj.n", "r.obj.u == '" + aUUID + "'", "r.obj.u == r.obj.s", "r.obj.u in r.obj.l",
-		"r.obj.v == 'x'", "r.obj.v != r.obj.s", "isNull(r.obj, 'w')", "r.obj.w in (1, 2.5)", "r.obj.w < 2.5", "r.obj.v in r.obj.l", "has(r.obj, 'v')", "r.obj.n == 1.5", "1.5 > r.obj.n",
+		"r.obj.v == 'x'", "r.obj.v != r.obj.s", "isNull(r.obj, 'w')", "r.obj.w in (1, 2.5)", "r.obj.w == 2.5", "r.obj.w in (0.5, 2.5)", "has(r.obj, 'w')", "has(r.obj, 'u')", "r.obj.w < 2.5", "r.obj.v in r.obj.l", "has(r.obj, 'v')", "r.obj.n == 1.5", "1.5 > r.obj.n",
 	}
 	all := slices.Clone(leaves)
 	for _, x := range leaves {
@@ -174,12 +174,19 @@ func laws(t *testing.T, f func(e condition.Expr, worlds []world)) {
 		texts  []string
 		worlds []world
 	}{{logical(), logicalWorlds()}, {compared(), comparedWorlds()}} {
-		for _, text := range domain.texts {
+		for i, text := range domain.texts {
 			e, err := condition.Parse(text, "doc", s)
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
-			f(e, domain.worlds)
+			worlds := domain.worlds
+			if leaves(e) > 1 && len(worlds) > 100 { // the worlds of one comparison are all asked of it alone
+				worlds = nil
+				for at := i % 11; at < len(domain.worlds); at += 11 {
+					worlds = append(worlds, domain.worlds[at])
+				}
+			}
+			f(e, worlds)
 			if t.Failed() {
 				return
 			}
@@ -225,7 +232,7 @@ func TestReducingTwiceIsReducingOnce(t *testing.T) {
 	reduced := 0
 	laws(t, func(e condition.Expr, worlds []world) {
 		for i, w := range worlds {
-			if i%7 != 0 {
+			if i%5 != 0 {
 				continue
 			}
 			for _, first := range []string{"a", "bsv", "nlcw", "ktu"} {
@@ -251,7 +258,7 @@ func TestReducingTwiceIsReducingOnce(t *testing.T) {
 }
 
 // A Form is negation-free, has no part that changes nothing, and at most as many literals as the
-// condition has comparisons.
+// condition has comparisons, or twice as many where NULL is a value.
 func TestAFormHasNoNegationAndIsSmall(t *testing.T) {
 	laws(t, func(e condition.Expr, _ []world) {
 		for _, want := range []bool{true, false} {
@@ -259,7 +266,7 @@ func TestAFormHasNoNegationAndIsSmall(t *testing.T) {
 			if n := checkForm(t, f); n != f.Size() {
 				t.Fatalf("%s: %d literals, Size %d", e, n, f.Size())
 			}
-			if most := leaves(e); f.Size() > most {
+			if most := leavesOrTwice(e); f.Size() > most {
 				t.Fatalf("%s: %d literals, at most %d", e, f.Size(), most)
 			}
 		}
@@ -290,6 +297,16 @@ func checkForm(t *testing.T, f condition.Form) int {
 		return n
 	}
 	return 0
+}
+
+// leavesOrTwice is how many literals a Form of a condition has at most.
+func leavesOrTwice(e condition.Expr) int {
+	for a := range e.Attributes() {
+		if a.Null == condition.NullValue {
+			return 2 * leaves(e)
+		}
+	}
+	return leaves(e)
 }
 
 func leaves(e condition.Expr) int {

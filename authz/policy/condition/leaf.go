@@ -36,6 +36,9 @@ func Later() Value { return Value{kind: kindLater} }
 // the literals as [Later] does.
 func Context() Value { return Value{kind: kindContext} }
 
+// isOpen reports whether the value comes later.
+func (v Value) isOpen() bool { return v.kind == kindLater || v.kind == kindContext }
+
 // get returns the value of a term, and false when it is not known.
 func (t *Term) get(at Lookup) (Value, bool) {
 	if t.Attr == nil {

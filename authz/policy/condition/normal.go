@@ -34,8 +34,16 @@ func (l *Leaf) rightIsFirst() bool {
 
 func (l *Leaf) form() Form { return Form{kind: FormLiteral, size: 1, leaf: l} }
 
-// hasA is the literal that A is there.
+// hasA is the literal that A is there, and not NULL.
 func (l *Leaf) hasA() Form { return (&Leaf{Op: OpHas, A: l.A}).form() }
+
+// knowsA is where A is known: there, or NULL where that is a value.
+func (l *Leaf) knowsA() Form {
+	if l.A.Attr.Null != NullValue {
+		return l.hasA()
+	}
+	return Any(l.hasA(), (&Leaf{Op: OpIsNull, A: l.A}).form())
+}
 
 // isNegative reports whether the literal is true of every value but some.
 func (l *Leaf) isNegative() bool {
@@ -49,7 +57,7 @@ func (l *Leaf) isNegative() bool {
 // never returns what l says when no value of A fulfils the positive of it.
 func (l *Leaf) never() Form {
 	if l.isNegative() {
-		return l.hasA()
+		return l.knowsA()
 	}
 	return Form{}
 }

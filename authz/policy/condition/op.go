@@ -26,7 +26,7 @@ const (
 	OpStartsWith   // the text A begins with the text B
 	OpContainsAny  // the lists A and B have a text in common
 	OpContainsAll  // every text of the list B is one of the list A
-	OpHas          // A is there; this is never unknown
+	OpHas          // A is there, and not NULL; unknown only of what is there and cannot be compared
 	OpIsNull       // A is NULL, of an attribute to which NULL is a value
 
 	OpNotIs

@@ -7,7 +7,8 @@ package condition
 // and Reduce(e, false, at) where a deny rule does not.
 //
 // Holds of the Form is true exactly where Eval is want. The Form has at most as many literals as
-// the condition has comparisons.
+// the condition has comparisons, and twice as many at most where NULL is a value: then "it is
+// known" is two of them.
 func Reduce(e Expr, want bool, at Lookup) Form {
 	if e.c == nil {
 		if want {
@@ -84,7 +85,7 @@ func (t *Term) look(at Lookup) look {
 }
 
 // open reports whether the value comes later.
-func (l look) open() bool { return l.value.kind == kindLater || l.value.kind == kindContext }
+func (l look) open() bool { return l.value.isOpen() }
 
 // fixed returns Always or Never.
 func fixed(holds bool) Form {

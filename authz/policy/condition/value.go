@@ -78,6 +78,11 @@ func UUID(s string) Value {
 // is declared with [NullValue].
 func NullOf() Value { return Value{kind: kindNull} }
 
+// Unusable returns the Value of an attribute that is there and cannot be compared: it is of another
+// type than the attribute's kind, or out of range. It counts as missing, but for [OpHas], which is
+// unknown: the attribute is there, and has no value.
+func Unusable() Value { return Value{kind: kindUnusable} }
+
 // ValueOf returns what a value of Go is as one of a kind, as a [Lookup] returns it, and the
 // zero Value when it is of another type (see [Kind.Takes]) or out of range.
 func ValueOf(k Kind, x any) (Value, []string) {
