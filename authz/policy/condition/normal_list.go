@@ -1,0 +1,67 @@
+package condition
+
+// normalList is normal for a list of constants: those that the attribute's kind does not have
+// are gone.
+func (l *Leaf) normalList() Form {
+	var list []Value
+	for _, v := range l.List {
+		one := Leaf{Op: OpEqual, A: l.A, B: Term{Value: v}}
+		if f := one.normalConstant(); f.kind == FormLiteral {
+			list = append(list, f.leaf.B.Value)
+		}
+	}
+	if len(list) == 0 {
+		return l.never()
+	}
+	l.List = list
+	return l.form()
+}
+
+// normalTexts is normal where one side may be a list that is known.
+func (l *Leaf) normalTexts() Form {
+	isIn := l.Op == OpIn || l.Op == OpNotIn
+	a, b := l.A.Attr == nil && !isIn, l.B.Attr == nil
+	switch {
+	case isIn && l.A.Value.IsNull():
+		return l.inNull()
+	case l.A.Value.IsNull() || l.B.Value.IsNull():
+		return Form{} // NULL is no list
+	case a && len(l.A.Texts) > l.most || b && len(l.B.Texts) > l.most:
+		return Form{} // beyond the limit the comparison is unknown
+	}
+	if isIn && b {
+		return l.inTexts()
+	}
+	if b && len(l.B.Texts) == 0 && (l.Op == OpContainsAny || l.Op == OpNotContainsAll) {
+		return Form{} // a list has no text in common with none, and contains all of none
+	}
+	return l.form()
+}
+
+// inNull is normal for NULL in a list: NULL is in none that is within its limits.
+func (l *Leaf) inNull() Form {
+	if l.Op == OpIn {
+		return Form{}
+	}
+	none := *l
+	none.Op, none.A, none.B = OpNotContainsAny, l.B, Term{Value: Strings()}
+	return none.form()
+}
+
+// inTexts is normal for an attribute in a list that is known. A list in which no text is a uuid
+// says nothing of a uuid.
+func (l *Leaf) inTexts() Form {
+	if l.A.Attr.Kind == KindUUID {
+		var list []string
+		for _, text := range l.B.Texts {
+			if isUUID(text) {
+				list = append(list, text)
+			}
+		}
+		l.B.Texts = list
+	}
+	if len(l.B.Texts) == 0 {
+		return l.never()
+	}
+	return l.form()
+}
