@@ -18,6 +18,8 @@ var public = map[string]string{
 	"session/token.DPoPProof.tokenID":                  "the jti of a proof that was used",
 	"session/token.DPoPProof.nextNonce":                "public, see ProofVerifier.Nonce",
 	"session/token.DPoPRequest.Token":                  "the token of one request, in a type that redacts itself",
+	"tenant/tenanttest.Service.Tenants.Secrets":        "canaries in rows of tests",
+	"tenant/tenanttest.Tenant.Secrets":                 "canaries in rows of tests",
 	"tenant/job.Job.Payload":                           "signed and not encrypted: whoever reads the queue reads it",
 	"tenant/job.New.Payload":                           "signed and not encrypted: whoever reads the queue reads it",
 }

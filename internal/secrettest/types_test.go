@@ -10,6 +10,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
 	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
+	"github.com/reevehq/reeve/authz/policy/lint"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/middleware"
@@ -27,11 +28,22 @@ import (
 	"github.com/reevehq/reeve/tenant/redisscope"
 	"github.com/reevehq/reeve/tenant/rls"
 	"github.com/reevehq/reeve/tenant/sqlscope"
+	"github.com/reevehq/reeve/tenant/tenanttest"
 )
 
 // types are all exported types of the root module, but for those of internal packages.
 // TestEveryExportedTypeIsWalked says which are missing.
 var types = []reflect.Type{
+	reflect.TypeFor[lint.Route](),
+	reflect.TypeFor[lint.Options](),
+	reflect.TypeFor[lint.Fix](),
+	reflect.TypeFor[lint.Finding](),
+	reflect.TypeFor[lint.Rule](),
+	reflect.TypeFor[tenanttest.Service](),
+	reflect.TypeFor[tenanttest.Tenant](),
+	reflect.TypeFor[tenanttest.Kind](),
+	reflect.TypeFor[tenanttest.Request](),
+	reflect.TypeFor[tenanttest.Finding](),
 	reflect.TypeFor[redisscope.Client](),
 	reflect.TypeFor[redisscope.Config](),
 	reflect.TypeFor[redisscope.Key](),

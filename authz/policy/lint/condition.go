@@ -33,7 +33,7 @@ func (l *linter) lookAtConditions() {
 // mayMiss says when a request is without an attribute, "" for one that each has.
 func mayMiss(a *condition.Attribute) string {
 	switch {
-	case a.Part() == condition.PartObject && a.Nullable:
+	case a.Part() == condition.PartObject && a.Null != condition.NullNever:
 		return "the column may be NULL"
 	case a.Part() == condition.PartEnv && a.Name == condition.EnvIP:
 		return "a job and a queue have no address"

@@ -20,7 +20,7 @@ var ruleOfCode = map[policy.Code]string{
 	policy.CodeRuleCondition: "RV116", policy.CodeRuleEffect: "RV101",
 	policy.CodeRoleCycle: "RV107", policy.CodeRoleChain: "RV124", policy.CodeRolesTooMany: "RV014",
 	policy.CodeAttributeType: "RV013", policy.CodeAttributeName: "RV013", policy.CodeAttributeKind: "RV013",
-	policy.CodeAttributeNullable: "RV013", policy.CodeAttributeColumn: "RV013", policy.CodeAttributeDuplicate: "RV013",
+	policy.CodeAttributeNullable: "RV013", policy.CodeAttributeColumn: "RV013", policy.CodeAttributeDuplicate: "RV013", policy.CodeAttributeRelation: "RV013",
 	policy.CodeModelSyntax: "RV008", policy.CodeModelDefinition: "RV008", policy.CodeModelSection: "RV003",
 	policy.CodePolicyEmpty: "RV014", policy.CodePolicyTooLarge: "RV014", policy.CodeTenantEmpty: "RV014",
 }

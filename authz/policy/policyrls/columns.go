@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/tenant/rls"
 )
 
@@ -36,8 +37,8 @@ func Columns(attributes []policy.Attribute, tables map[string]string) ([]rls.Col
 			continue
 		}
 		known[a.Type] = true
-		if a.Column == "" {
-			continue // not in the table
+		if a.Column == "" || a.Relation != nil {
+			continue // not in the table, or the key of another
 		}
 		table, ok := tables[a.Type]
 		if !ok {
@@ -46,7 +47,7 @@ func Columns(attributes []policy.Attribute, tables map[string]string) ([]rls.Col
 		}
 		id := a.Name == "id"
 		ids[a.Type] = ids[a.Type] || id
-		columns = append(columns, rls.Column{Table: table, Name: a.Column, Kind: rls.Kind(a.Kind.String()), Required: id || !a.Nullable})
+		columns = append(columns, rls.Column{Table: table, Name: a.Column, Kind: rls.Kind(a.Kind.String()), Required: id || a.Null == condition.NullNever})
 	}
 	for typ, table := range tables {
 		if !known[typ] {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/policyrls"
 	"github.com/reevehq/reeve/tenant/rls"
 )
@@ -16,9 +17,9 @@ var attributes = []policy.Attribute{
 	{Type: "sub", Name: "clearance", Kind: policy.KindInt},
 	{Type: "env", Name: "ip", Kind: policy.KindString},
 	{Type: "invoice", Name: "amount", Kind: policy.KindInt, Column: "amount_cents"},
-	{Type: "invoice", Name: "note", Kind: policy.KindString, Nullable: true, Column: "note"},
+	{Type: "invoice", Name: "note", Kind: policy.KindString, Null: condition.NullMissing, Column: "note"},
 	{Type: "invoice", Name: "weather", Kind: policy.KindString},
-	{Type: "project", Name: "id", Kind: policy.KindString, Nullable: true, Column: "slug"},
+	{Type: "project", Name: "id", Kind: policy.KindString, Null: condition.NullMissing, Column: "slug"},
 	{Type: "project", Name: "tags", Kind: policy.KindStrings, Column: "tags"},
 }
 
