@@ -77,41 +77,38 @@ func (c *check) after(work *Request, r Request) (answer, error) {
 // rounds is how often each request is sent while the other tenant sends it too.
 const rounds = 20
 
+// workers is how many users of each tenant work at once.
+const workers = 2
+
 // together sends every request as both tenants at once: what a service keeps in a variable, or
 // in a connection that it gives back, then belongs to the wrong one.
 func (c *check) together() error {
 	if err := c.reset(); err != nil {
 		return err
 	}
+	answers := make([][]answer, 2*workers) // of each worker, request by request
 	var group sync.WaitGroup
-	answers := make([][]answer, len(c.Requests))
-	for _, t := range []Tenant{c.caller, c.victim} {
-		for range 2 {
-			mine := t.Name == c.caller.Name && answers[0] == nil
-			if mine {
-				for i := range answers {
-					answers[i] = make([]answer, 0, rounds)
+	for i := range answers {
+		t := c.caller
+		if i%2 == 1 {
+			t = c.victim
+		}
+		group.Go(func() {
+			for range rounds {
+				for _, r := range c.Requests {
+					a := answer{}
+					if !r.changes() {
+						a = send(c.Handler, r, t.Values, t.Sign)
+					}
+					answers[i] = append(answers[i], a)
 				}
 			}
-			group.Go(func() {
-				for range rounds {
-					for i, r := range c.Requests {
-						if r.changes() {
-							continue
-						}
-						a := send(c.Handler, r, t.Values, t.Sign)
-						if mine {
-							answers[i] = append(answers[i], a)
-						}
-					}
-				}
-			})
-		}
+		})
 	}
 	group.Wait()
-	for i, list := range answers {
-		for _, a := range list {
-			c.read(c.Requests[i], "while the other tenant works", a)
+	for i := 0; i < len(answers); i += 2 {
+		for n, a := range answers[i] {
+			c.read(c.Requests[n%len(c.Requests)], "while the other tenant works", a)
 		}
 	}
 	return nil
