@@ -204,9 +204,8 @@ func excess(run []string) string {
 			return fmt.Sprintf("%s of up to %d members", strings.Join(args[:min(len(args), 8)], " "), limit)
 		}
 	}
-	// Six commands for each of a hundred that are ended one by one, of some words each. Where a
-	// limit is lowered, the index is made anew of as many as it allows, 999 at most.
-	if len(run) > 900 || members > 5600 {
+	// Six commands for each of a hundred that are ended one by one, of some words each.
+	if len(run) > 700 || members > 2600 {
 		return fmt.Sprintf("%d commands of %d words", len(run), members)
 	}
 	return ""

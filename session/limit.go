@@ -53,7 +53,8 @@ const (
 	RejectNew
 
 	// EvictOldest ends the sessions that were created first, as many as are too many. Where
-	// the limit was lowered, the next sign-in does that for all of them in one step.
+	// the limit was lowered, the next sign-in does that for all of them: a store may end some
+	// before it stores the session.
 	EvictOldest
 )
 

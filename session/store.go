@@ -52,9 +52,10 @@ type Store interface {
 	// The limit is kept in the same step: after no call, whatever runs at the same time, has
 	// the user more live sessions than it allows. Up to MaxEvictions of the oldest are ended
 	// one by one, each an event; more, which are there when the limit was lowered, are ended
-	// together as one event, EventLimited. A session with Actors is no use of the limit: it is
-	// neither counted nor ended by it, and is created whatever c.Limit says. Of those the
-	// oldest are ended for one beyond MaxImpersonations.
+	// together as one event, EventLimited. They may end in steps, the oldest first and before the
+	// new session is stored: a call that fails on the way has ended some of them. A session with
+	// Actors is no use of the limit: it is neither counted nor ended by it, and is created whatever
+	// c.Limit says. Of those the oldest are ended for one beyond MaxImpersonations.
 	//
 	// ErrStale, and no session, when something has happened since c.Ticket: the user was revoked,
 	// updated or made stale, or the tenant or everyone was. It holds also for what happens at

@@ -174,8 +174,10 @@ func (s *Store) draft(ctx context.Context, user userKeys, keys sessionKeys, n se
 }
 
 // storeDraft stores the session. A user who has as many as the limit allows loses those that
-// are dead before the sign-in is refused. It returns how many changes of sign-ins at providers the
-// user has had, where this is one.
+// are dead before the sign-in is refused. One who has far too many loses the oldest in steps of a
+// hundred before that: nothing is stored until no more are left than the last step can end, so that
+// a series which is cut short by the time of the call leaves fewer sessions and no new one. It
+// returns how many changes of sign-ins at providers the user has had, where this is one.
 func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys, d draft) (signIns uint64, err error) {
 	names := []string{keys.record, keys.seen, keys.refresh, user.index, user.epoch, user.order, user.events, user.acts, user.ends, user.block, user.grants}
 	more := []any{string(session.EventCreated)}
@@ -188,15 +190,22 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 		names = append(names, d.link.key)
 		more = []any{string(d.link.kind), d.link.member, sealed, kept, linkedText(linkedAs(d.link.name)), max(1, d.link.at.UnixMicro())}
 	}
-	for attempt := 0; ; attempt++ {
+	policy, forgetting := policyText(d.limit.Policy), 0
+	for {
 		v, err := s.run(ctx, createScript, names, append([]any{
 			d.issue.epochs.user, d.session.Version, d.sealed, micros(d.session.IdleTimeout),
-			expiry(d.session), d.issue.now.UnixMicro(), digestText(d.refresh), keys.member, d.limit.Sessions, policyText(d.limit.Policy), d.reason, d.created, d.by, d.acting, strictText(d.strict),
+			expiry(d.session), d.issue.now.UnixMicro(), digestText(d.refresh), keys.member, d.limit.Sessions, policy, d.reason, d.created, d.by, d.acting, strictText(d.strict),
 		}, more...)...)
 		if err != nil {
 			return 0, err
 		}
 		list, _ := v.([]any)
+		if len(list) == 2 && list[0] == "more" {
+			if policy, err = s.endedBefore(ctx, user, list[1], policy); err != nil {
+				return 0, err
+			}
+			continue
+		}
 		if len(list) > 1 {
 			return s.madeRoom(ctx, user, list)
 		}
@@ -208,9 +217,10 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 		if err != nil {
 			return 0, err
 		}
-		if forgotten == 0 || attempt == listRounds {
+		if forgotten == 0 || forgetting == listRounds {
 			return 0, session.ErrTooManySessions
 		}
+		forgetting++
 	}
 }
 

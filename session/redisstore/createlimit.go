@@ -34,6 +34,28 @@ func (s *Store) madeRoom(ctx context.Context, user userKeys, answer []any) (sign
 	return signIns, nil
 }
 
+// policyLimited is that of a sign-in which has ended some of too many before it is stored, with one
+// event for all of them.
+const policyLimited = "limited"
+
+// endedBefore remembers what a sign-in at a lowered limit has ended before it is stored, and returns
+// the policy of its next step. oldest is as in madeRoom, and "" where nothing was live that ended.
+func (s *Store) endedBefore(ctx context.Context, user userKeys, oldest any, policy string) (string, error) {
+	if oldest == "" {
+		return policy, nil
+	}
+	text, _ := oldest.(string)
+	place, ok := parseNumber(text)
+	if !ok {
+		return "", fmt.Errorf("%w: not a number", session.ErrCorrupt)
+	}
+	s.memory.limited(user.order, place)
+	if policy != policyLimited { // the last step counts as well
+		s.countChange(ctx, user)
+	}
+	return policyLimited, nil
+}
+
 // forgetDead takes those of a user's 100 oldest sessions off the index that ended with the
 // tenant or everyone, whose epochs the script does not see, and returns how many: what ended
 // with them is older than what is live. What is dead stays so. On a

@@ -20,7 +20,7 @@ var (
 // allowed are the commands that scripts may use. Each takes its key as first argument,
 // and DEL takes nothing else.
 var allowed = []string{
-	"TIME", "GET", "SET", "EXISTS", "DEL", "UNLINK", "PEXPIRE", "PEXPIREAT", "PTTL", "PEXPIRETIME",
+	"TIME", "GET", "SET", "EXISTS", "DEL", "UNLINK", "PEXPIRE", "PEXPIREAT", "PTTL",
 	"HGET", "HMGET", "HSET", "HSETNX", "HDEL", "ZADD", "ZREM", "ZRANGE", "ZCARD", "ZCOUNT", "ZSCORE", "ZMSCORE", "XADD", "XRANGE",
 }
 
