@@ -47,10 +47,11 @@ type answered struct {
 
 type answeredKey struct{}
 
-func newFront(tb testing.TB, name string, store session.Store, signer *token.Signer) *front {
+func newFront(tb testing.TB, name string, store session.Store, signer *token.Signer, cfg session.Config) *front {
 	tb.Helper()
 	g := &front{name: name, echo: echo.New()}
-	g.manager = must(session.NewManager(store, session.Config{Key: secretKey(3), RefreshGrace: refreshGrace}))(tb)
+	cfg.Key, cfg.RefreshGrace = secretKey(3), refreshGrace
+	g.manager = must(session.NewManager(store, cfg))(tb)
 	g.echo.Use(authz.Middleware(authz.Config{
 		Tokens: must(token.NewVerifier(signer.Issuer()))(tb), Sessions: g.manager, Policy: engineOf(tb, frontPolicy),
 		Logger: slog.New(slog.DiscardHandler),
@@ -134,7 +135,9 @@ func answerOf(err error) (history.Answer, bool) {
 		{middleware.ErrInvalidCredential, history.Ended},
 		{tenant.ErrSuspended, history.Inactive},
 		{tenant.ErrUnknown, history.Inactive},
+		{session.ErrBlocked, history.Blocked},
 		{session.ErrConflict, history.Nothing},
+		{session.ErrStale, history.Nothing},
 		{middleware.ErrForbidden, history.Forbidden},
 	} {
 		if errors.Is(err, row.err) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/reevehq/reeve/integration/history"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // person is a user of several tenants. They do one thing after the other, each by any
@@ -24,6 +25,9 @@ type person struct {
 	mu      sync.Mutex
 	holding []*login // sessions that they take for live
 	former  []*login // those that they do not
+	signIns []*providerSignIn
+
+	barred []tenant.ID // where they were blocked
 }
 
 // login is a session as its user has it. Only the user changes what follows the bearer.
@@ -61,6 +65,10 @@ func (p *person) some() *login {
 }
 
 func (p *person) hold(s session.Session, refresh session.RefreshToken, step int) {
+	var tokens []session.RefreshToken
+	if refresh != (session.RefreshToken{}) {
+		tokens = append(tokens, refresh)
+	}
 	signed, err := p.signer.Sign(s)
 	if err != nil {
 		p.tb.Errorf("Sign: %v", err)
@@ -68,7 +76,7 @@ func (p *person) hold(s session.Session, refresh session.RefreshToken, step int)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.holding = append(p.holding, &login{id: s.ID.Fingerprint(), ref: s.Ref(), bearer: signed.Reveal(), tokens: []session.RefreshToken{refresh}, step: step})
+	p.holding = append(p.holding, &login{id: s.ID.Fingerprint(), ref: s.Ref(), bearer: signed.Reveal(), tokens: tokens, step: step})
 }
 
 // drop is for a session that they take for live no longer.
@@ -98,6 +106,10 @@ func (p *person) live() {
 	}
 	p.mu.Unlock()
 	g := p.anyFront()
+	if p.roles != ofSession {
+		p.liveGranted(g, h, n)
+		return
+	}
 	if n == 0 || n < 3 && rand.N(4) == 0 {
 		p.signIn(g, h)
 		return
@@ -124,15 +136,20 @@ func (p *person) live() {
 	}
 }
 
-// signIn is for another session of the tenant of h as often as not.
-func (p *person) signIn(g *front, h *login) {
-	tenant := p.operators[rand.N(len(p.operators))].tenant
+// somewhere is the tenant of h as often as not.
+func (p *person) somewhere(h *login) tenant.ID {
 	switch n := rand.N(4); {
 	case h != nil && n < 2:
-		tenant = h.ref.Tenant
+		return h.ref.Tenant
 	case n == 2:
-		tenant = p.operators[0].tenant // which is always served
+		return p.operators[0].tenant // which is always served
 	}
+	return p.operators[rand.N(len(p.operators))].tenant
+}
+
+// signIn is for another session of the tenant of h as often as not.
+func (p *person) signIn(g *front, h *login) {
+	tenant := p.somewhere(h)
 	c := history.Call{Kind: history.Create, By: g.name, Tenant: tenant.String(), User: p.user.String(), Made: 1, Role: writes(1)}
 	p.log.Call(c, func(c *history.Call) {
 		roles, attributes := stateOf(1)
@@ -168,6 +185,7 @@ func (p *person) update(g *front, h *login) {
 // rotate steps the session up, or moves it with another role.
 func (p *person) rotate(g *front, h *login, stepUp bool) {
 	c := h.call(history.Move, g)
+	c.Graced = p.roles != ofSession && stepUp
 	p.moved(h, p.log.Call(c, func(c *history.Call) {
 		var s session.Session
 		var refresh session.RefreshToken
@@ -196,12 +214,18 @@ func (p *person) switchTenant(g *front, h *login) {
 		return
 	}
 	c := h.call(history.Move, g)
-	c.To, c.Made = to.String(), h.step+1
+	c.To, c.Made, c.Graced = to.String(), h.step+1, p.roles != ofSession
 	p.moved(h, p.log.Call(c, func(c *history.Call) {
 		roles, attributes := stateOf(c.Made)
+		switch p.roles {
+		case ofUser:
+			roles, attributes = stateOf(p.book.step(to, p.user))
+		case ofService:
+			roles, attributes = session.Roles{}, session.Attributes{}
+		}
 		s, refresh, err := g.manager.SwitchTenant(context.Background(), h.ref, to, roles, attributes)
 		p.take(c, s, refresh, err)
-		if c.Answer == history.Inactive {
+		if c.Answer == history.Inactive || c.Answer == history.Blocked {
 			c.Answer = history.Nothing // either tenant may be meant
 		}
 	}))
@@ -226,6 +250,9 @@ func (p *person) moved(h *login, c history.Call) {
 
 // refresh exchanges the newest token.
 func (p *person) refresh(g *front, h *login) {
+	if len(h.tokens) == 0 {
+		return // the provider refreshes it
+	}
 	p.after(h, p.present(g, h, len(h.tokens)-1))
 }
 
@@ -245,7 +272,7 @@ func (p *person) steal(g *front, h *login) {
 	switch n := len(h.tokens); {
 	case n > 1:
 		p.after(h, p.present(g, h, rand.N(n-1)))
-	case former != nil:
+	case former != nil && len(former.tokens) > 0:
 		p.present(g, former, rand.N(len(former.tokens)))
 	}
 }
@@ -282,7 +309,10 @@ func (p *person) list(g *front, h *login) {
 		c.Answer, c.Invoked, c.Returned = history.Ended, listed, returned
 		for _, s := range sessions {
 			if s.ID == one.ref.ID {
-				c.Answer, c.Saw = history.Done, stepOf(s)
+				c.Answer = history.Done
+				if !s.Stale {
+					c.Saw = stepOf(s)
+				}
 			}
 		}
 		calls = append(calls, c)

@@ -4,6 +4,7 @@ package integration_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -19,12 +20,14 @@ import (
 // to do.
 func TestTheHistoryOfASoundStoreHasNothingWrong(t *testing.T) {
 	t.Parallel()
-	row := plantedRow(t, nil, nil)
-	for _, w := range row.Verdict.Wrong {
-		t.Errorf("wrong: %v", w)
-	}
-	for _, r := range row.Verdict.Refused {
-		t.Errorf("refused: %v", r)
+	for _, roles := range []authority{ofSession, ofUser, ofService} {
+		row := plantedRow(t, roles, nil, nil)
+		for _, w := range row.Verdict.Wrong {
+			t.Errorf("roles %s: wrong: %v", roles, w)
+		}
+		for _, r := range row.Verdict.Refused {
+			t.Errorf("roles %s: refused: %v", roles, r)
+		}
 	}
 }
 
@@ -35,18 +38,26 @@ func TestTheHistoryCheckerFindsWhatIsPlanted(t *testing.T) {
 	for name, c := range map[string]struct {
 		plant func(s *planted)
 		what  string // "" is the refusal of live sessions
+		roles authority
 	}{
-		"a revoked session comes back":             {func(s *planted) { s.deaf[history.Revoke] = true }, "revoked"},
-		"a session is not ended with the others":   {func(s *planted) { s.deaf[history.RevokeOthers] = true }, "revoked"},
-		"a user's sessions outlive the user":       {func(s *planted) { s.deaf[history.RevokeUser] = true }, "revoked"},
-		"a tenant's sessions outlive the tenant":   {func(s *planted) { s.deaf[history.RevokeTenant] = true }, "revoked"},
-		"an id lives on after its rotation":        {func(s *planted) { s.deaf[history.Move] = true }, "revoked"},
-		"a role that was removed is there again":   {func(s *planted) { s.deaf[history.Update] = true }, "role"},
-		"a suspension is forgotten":                {func(s *planted) { s.deaf[history.Suspend] = true }, "suspended"},
-		"an activation that failed lands later":    {func(s *planted) { s.late = 300 * time.Millisecond }, "suspended"},
-		"a refresh token is taken twice":           {func(s *planted) { s.deaf[history.Refresh] = true }, "refresh"},
-		"an instance serves what it read long ago": {func(s *planted) { s.stale = 400 * time.Millisecond }, "revoked"},
-		"a live session is refused":                {func(s *planted) { s.refuses = 20 }, ""},
+		"a revoked session comes back":             {func(s *planted) { s.deaf[history.Revoke] = true }, "revoked", ofSession},
+		"a session is not ended with the others":   {func(s *planted) { s.deaf[history.RevokeOthers] = true }, "revoked", ofSession},
+		"a user's sessions outlive the user":       {func(s *planted) { s.deaf[history.RevokeUser] = true }, "revoked", ofSession},
+		"a tenant's sessions outlive the tenant":   {func(s *planted) { s.deaf[history.RevokeTenant] = true }, "revoked", ofSession},
+		"an id lives on after its rotation":        {func(s *planted) { s.deaf[history.Move] = true }, "revoked", ofSession},
+		"a role that was removed is there again":   {func(s *planted) { s.deaf[history.Update] = true }, "role", ofSession},
+		"a suspension is forgotten":                {func(s *planted) { s.deaf[history.Suspend] = true }, "suspended", ofSession},
+		"an activation that failed lands later":    {func(s *planted) { s.late = 300 * time.Millisecond }, "suspended", ofSession},
+		"a refresh token is taken twice":           {func(s *planted) { s.deaf[history.Refresh] = true }, "refresh", ofSession},
+		"an instance serves what it read long ago": {func(s *planted) { s.stale = 400 * time.Millisecond }, "revoked", ofSession},
+		"a live session is refused":                {func(s *planted) { s.refuses = 20 }, "", ofSession},
+		"grants are not asked for anew":            {func(s *planted) { s.deaf[history.Regrant] = true }, "role", ofService},
+		"a user's change reaches no session":       {func(s *planted) { s.deaf[history.Regrant] = true }, "role", ofUser},
+		"a blocked user signs in":                  {func(s *planted) { s.deaf[history.Block] = true }, "blocked", ofUser},
+		"an unblocking that failed lands later":    {func(s *planted) { s.late = 300 * time.Millisecond }, "blocked", ofUser},
+		"an ended sign-in is adopted again":        {func(s *planted) { s.deaf[history.Adopt] = true }, "adopted", ofService},
+		"a former id outlives its grace":           {func(s *planted) { s.deaf[history.Move] = true }, "revoked", ofService},
+		"a former id outlives its successor":       {func(s *planted) { s.successors = map[session.ID]session.Session{} }, "revoked", ofUser},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +67,7 @@ func TestTheHistoryCheckerFindsWhatIsPlanted(t *testing.T) {
 				}
 				return slices.ContainsFunc(row.Verdict.Wrong, func(w history.Wrong) bool { return w.What == c.what })
 			}
-			if row := plantedRow(t, c.plant, found); !found(row) {
+			if row := plantedRow(t, c.roles, c.plant, found); !found(row) {
 				t.Errorf("the checker finds: %v", row)
 			}
 		})
@@ -66,7 +77,7 @@ func TestTheHistoryCheckerFindsWhatIsPlanted(t *testing.T) {
 // plantedRow is a short history of one store in memory that two instances share, one of them
 // by way of a defect.
 // It ends early once it has what is looked for.
-func plantedRow(t *testing.T, plant func(s *planted), found func(row history.Row) bool) history.Row {
+func plantedRow(t *testing.T, roles authority, plant func(s *planted), found func(row history.Row) bool) history.Row {
 	t.Helper()
 	sound := memstore.New()
 	with := &planted{Store: sound, deaf: map[history.Kind]bool{}, kept: map[session.Ref]keptSession{}}
@@ -77,7 +88,7 @@ func plantedRow(t *testing.T, plant func(s *planted), found func(row history.Row
 	if found != nil {
 		limit *= 10 // it shows by chance
 	}
-	w := newWorld(t, 0, sound, with)
+	w := newWorld(t, roles, 0, sound, with)
 	w.pace = 100 * time.Millisecond
 	w.begin()
 	for w.pause(200*time.Millisecond) && w.requests() < limit {
@@ -97,6 +108,8 @@ type planted struct {
 	late    time.Duration         // by which an activation without an answer arrives
 	stale   time.Duration         // for which a session is served as it was read
 	refuses int                   // one load of so many
+
+	successors map[session.ID]session.Session // which are live for ever to those whom they replaced
 
 	mu    sync.Mutex
 	loads int
@@ -193,4 +206,65 @@ func (s *planted) SetTenantStatus(ctx context.Context, t tenant.ID, status tenan
 		return session.ErrUnavailable
 	}
 	return s.Store.SetTenantStatus(ctx, t, status)
+}
+
+func (s *planted) RotateWithGrace(ctx context.Context, old session.Ref, next session.Session, refresh session.Digest, grace time.Duration) (session.Session, error) {
+	s.keep(ctx, history.Move, old)
+	rotated, err := s.Store.RotateWithGrace(ctx, old, next, refresh, grace)
+	if err == nil && s.successors != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.successors[rotated.ID] = rotated
+	}
+	return rotated, err
+}
+
+// Peek shows successors that have ended.
+func (s *planted) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids []session.ID) ([]session.Session, error) {
+	s.mu.Lock()
+	next, known := s.successors[ids[0]]
+	s.mu.Unlock()
+	if known {
+		return []session.Session{next}, nil
+	}
+	return s.Store.Peek(ctx, t, u, ids)
+}
+
+func (s *planted) Stale(ctx context.Context, t tenant.ID, u session.UserID) error {
+	if s.deaf[history.Regrant] {
+		return nil
+	}
+	return s.Store.Stale(ctx, t, u)
+}
+
+func (s *planted) UpdateUser(ctx context.Context, t tenant.ID, u session.UserID, change session.UserChange) error {
+	if s.deaf[history.Regrant] {
+		return nil
+	}
+	return s.Store.UpdateUser(ctx, t, u, change)
+}
+
+func (s *planted) Block(ctx context.Context, t tenant.ID, u session.UserID) error {
+	if s.deaf[history.Block] {
+		return nil
+	}
+	return s.Store.Block(ctx, t, u)
+}
+
+func (s *planted) Unblock(ctx context.Context, t tenant.ID, u session.UserID) error {
+	if s.late > 0 {
+		time.AfterFunc(s.late, func() { _ = s.Store.Unblock(context.Background(), t, u) })
+		return session.ErrUnavailable
+	}
+	return s.Store.Unblock(ctx, t, u)
+}
+
+// Adopt takes a sign-in that was ended for another one.
+func (s *planted) Adopt(ctx context.Context, a session.Adoption) (session.Session, error) {
+	adopted, err := s.Store.Adopt(ctx, a)
+	if s.deaf[history.Adopt] && errors.Is(err, session.ErrSignedOut) {
+		a.Stranger.Name += "again"
+		return s.Store.Adopt(ctx, a)
+	}
+	return adopted, err
 }

@@ -41,7 +41,7 @@ var notOnDisk = []string{"--appendonly", "no"}
 const worldInstances = 2
 
 // newSite builds a site and a world on it, with caches or without.
-func newSite(t *testing.T, p plan, cached bool) *site {
+func newSite(t *testing.T, p plan, roles authority, cached bool) *site {
 	t.Helper()
 	s := &site{}
 	opts := storeOptions()
@@ -62,7 +62,7 @@ func newSite(t *testing.T, p plan, cached bool) *site {
 		lease = cachestore.DefaultLease
 		stores = append(stores, startCache(t, store))
 	}
-	s.world = newWorld(t, lease, stores...)
+	s.world = newWorld(t, roles, lease, stores...)
 	return s
 }
 
@@ -168,11 +168,15 @@ func (s *site) empty(how func()) {
 	s.goOn(2 * s.rules.Window)
 }
 
-func storeName(cached bool) string {
+func storeName(roles authority, cached bool) string {
+	name := "no cache"
 	if cached {
-		return "cache"
+		name = "cache"
 	}
-	return "no cache"
+	if roles != ofSession {
+		name += ", " + string(roles)
+	}
+	return name
 }
 
 // trial is a fault of a plan.
@@ -186,9 +190,9 @@ type trial struct {
 
 // run has the world go on until there were so many requests, and the fault happen again and
 // again meanwhile.
-func (f trial) run(t *testing.T, cached bool, requests int) history.Row {
+func (f trial) run(t *testing.T, roles authority, cached bool, requests int) history.Row {
 	t.Helper()
-	s := newSite(t, f.plan, cached)
+	s := newSite(t, f.plan, roles, cached)
 	s.begin()
 	s.goOn(500 * time.Millisecond)
 	began := time.Now()
@@ -205,7 +209,7 @@ func (f trial) run(t *testing.T, cached bool, requests int) history.Row {
 	s.goOn(300 * time.Millisecond)
 	s.end()
 	t.Logf("%v", s.log.Summary())
-	row := s.row(f.name, storeName(cached))
+	row := s.row(f.name, storeName(roles, cached))
 	if kind := s.lacking(); kind != "" {
 		t.Errorf("too few changes of kind %s were acknowledged to prove anything", kind)
 	}
@@ -215,7 +219,17 @@ func (f trial) run(t *testing.T, cached bool, requests int) history.Row {
 // lacking returns a kind of change of which there were too few to prove anything, "" when there
 // is none.
 func (w *world) lacking() history.Kind {
-	for _, kind := range []history.Kind{history.Update, history.Move, history.Refresh, history.Revoke, history.Suspend} {
+	kinds := []history.Kind{history.Move, history.Refresh, history.Revoke, history.Suspend}
+	switch w.roles {
+	case ofSession:
+		kinds = append(kinds, history.Update)
+	case ofService:
+		kinds = append(kinds, history.Adopt)
+		fallthrough
+	default:
+		kinds = append(kinds, history.Regrant, history.Block, history.Unblock)
+	}
+	for _, kind := range kinds {
 		if w.log.Count(history.Done, kind) < 3 {
 			return kind
 		}

@@ -21,19 +21,25 @@ func TestNothingIsAllowedByAnOlderState(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		trial  string
+		roles  authority
 		cached bool
 	}{
-		{"none", true},
-		{"none", false},
-		{"SIGSTOP for 2 s", true},
-		{"kill -9, AOF always", false},
-		{"CLIENT KILL pubsub", true},
-		{"an instance in a black hole", true},
-		{"an instance with half-open connections", false},
+		{"none", ofSession, true},
+		{"none", ofSession, false},
+		{"SIGSTOP for 2 s", ofSession, true},
+		{"kill -9, AOF always", ofSession, false},
+		{"CLIENT KILL pubsub", ofSession, true},
+		{"an instance in a black hole", ofSession, true},
+		{"an instance with half-open connections", ofSession, false},
+		{"none", ofService, true},
+		{"none", ofUser, false},
+		{"kill -9, AOF always", ofUser, true},
+		{"CLIENT KILL pubsub", ofService, true},
+		{"an instance with half-open connections", ofService, false},
 	} {
-		t.Run(c.trial, func(t *testing.T) {
+		t.Run(c.trial+", "+storeName(c.roles, c.cached), func(t *testing.T) {
 			t.Parallel()
-			judged(t, trialNamed(t, c.trial).run(t, c.cached, 500))
+			judged(t, trialNamed(t, c.trial).run(t, c.roles, c.cached, 500))
 		})
 	}
 }
@@ -66,9 +72,12 @@ func TestNothingIsAllowedByAnOlderStateUnderAnyFault(t *testing.T) {
 	var rows []history.Row
 	requests := 0
 	for _, f := range append(trials, storm()) {
-		for _, cached := range []bool{false, true} {
-			t.Run(f.name+", "+storeName(cached), func(t *testing.T) {
-				row := f.run(t, cached, soakRequests/(2*len(trials))+1)
+		for _, in := range []struct {
+			roles  authority
+			cached bool
+		}{{ofSession, false}, {ofSession, true}, {ofUser, false}, {ofService, true}} {
+			t.Run(f.name+", "+storeName(in.roles, in.cached), func(t *testing.T) {
+				row := f.run(t, in.roles, in.cached, soakRequests/(4*len(trials))+1)
 				judged(t, row)
 				mu.Lock()
 				defer mu.Unlock()
@@ -80,7 +89,7 @@ func TestNothingIsAllowedByAnOlderStateUnderAnyFault(t *testing.T) {
 	if err := history.Table(os.Stdout, rows); err != nil {
 		t.Fatal(err)
 	}
-	if all := 2 * (len(trials) + 1); len(rows) == all && requests < soakRequests {
+	if all := 4 * (len(trials) + 1); len(rows) == all && requests < soakRequests {
 		t.Errorf("there were %d requests, want at least %d", requests, soakRequests)
 	}
 }

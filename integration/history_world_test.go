@@ -30,6 +30,8 @@ type world struct {
 	stalls    *stalls
 	rules     history.Rules
 	pace      time.Duration // of a person: up to twice as long until they do something again
+	roles     authority
+	book      *book // of the service, where it is the authority on roles
 
 	change  sync.RWMutex // held for reading by every change, and for writing while there is to be none
 	done    chan struct{}
@@ -45,12 +47,15 @@ const (
 const clientPause = 4 * time.Millisecond
 
 // newWorld returns a world on the stores of two instances. lease is how late they may be.
-func newWorld(t *testing.T, lease time.Duration, stores ...session.Store) *world {
+func newWorld(t *testing.T, roles authority, lease time.Duration, stores ...session.Store) *world {
 	t.Helper()
-	w := &world{tb: t, log: history.New(), signer: newSigner(t), done: make(chan struct{}), stalls: watchStalls(t), pace: 400 * time.Millisecond}
-	w.rules = history.Rules{Lease: lease, Window: time.Second, Grace: refreshGrace, Late: 10 * time.Second, Share: 32}
+	w := &world{tb: t, log: history.New(), signer: newSigner(t), done: make(chan struct{}), stalls: watchStalls(t), pace: 400 * time.Millisecond, roles: roles, book: newBook()}
+	w.rules = history.Rules{
+		Lease: lease, Window: time.Second, Grace: refreshGrace, Late: 10 * time.Second, Share: 32,
+		RotateGrace: rotateGrace, Granted: roles != ofSession,
+	}
 	for i, store := range stores {
-		w.fronts = append(w.fronts, newFront(t, string(rune('a'+i)), store, w.signer))
+		w.fronts = append(w.fronts, newFront(t, string(rune('a'+i)), store, w.signer, w.config()))
 	}
 	for _, name := range []string{"acme", "globex", "initech", "hooli"} {
 		w.operators = append(w.operators, &operator{world: w, tenant: tenant.MustParse(name), status: tenant.Active})
@@ -130,7 +135,12 @@ func (w *world) stir(things int) {
 
 // ask makes a request with some token.
 func (w *world) ask(g *front) {
-	h := w.people[rand.N(len(w.people))].some()
+	p := w.people[rand.N(len(w.people))]
+	if in := p.someSignIn(); in != nil && rand.N(4) == 0 {
+		p.presentTo(g, in)
+		return
+	}
+	h := p.some()
 	if h == nil {
 		return
 	}

@@ -24,7 +24,7 @@ import (
 func TestRedisAnswersAsTheReferenceDoes(t *testing.T) {
 	t.Parallel()
 	for _, cached := range []bool{false, true} {
-		t.Run(storeName(cached), func(t *testing.T) {
+		t.Run(storeName(ofSession, cached), func(t *testing.T) {
 			f := newFixture(t, 5*time.Second)
 			other := open(t, f.server.URL(), f.opts)
 			stores := []session.Store{f.store, other}

@@ -20,7 +20,7 @@ func TestInstancesOfTheFormerCommitAndThisOneShareOneRedis(t *testing.T) {
 	t.Parallel()
 	former, present := drivers(t)
 	for _, cached := range []bool{false, true} {
-		t.Run("each keeps to what the other did, "+storeName(cached), func(t *testing.T) {
+		t.Run("each keeps to what the other did, "+storeName(ofSession, cached), func(t *testing.T) {
 			newUpgrade(t, former, present, cached).run(scale(1500, 30_000))
 		})
 	}

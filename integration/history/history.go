@@ -36,6 +36,10 @@ const (
 	RevokeAll    Kind = "revoke-all"
 	Suspend      Kind = "suspend"
 	Activate     Kind = "activate"
+	Adopt        Kind = "adopt"   // of SignIn at a provider; Session is the one that it has
+	Regrant      Kind = "regrant" // all sessions of the user have a new step: see Rules.Granted
+	Block        Kind = "block"   // of the user; it ends what RevokeUser does
+	Unblock      Kind = "unblock"
 )
 
 // Answer says what came of a call.
@@ -47,6 +51,7 @@ const (
 	Ended     Answer = "ended"     // the session is not live
 	Inactive  Answer = "inactive"  // the tenant of the session is not active
 	Forbidden Answer = "forbidden" // the session's state does not allow it
+	Blocked   Answer = "blocked"   // the user may have no session
 	Reused    Answer = "reused"    // of a refresh token; the session has ended by it
 	Nothing   Answer = "nothing"   // a conflict: nothing happened and nothing was said
 	Unknown   Answer = "unknown"   // an outage
@@ -63,10 +68,14 @@ type Call struct {
 	Tenant  string // of Session, or that is meant
 	User    string // in that tenant
 	To      string // the tenant of Next, "" for the same one
+	Graced  bool   // of a Move: requests by Session go on for Rules.RotateGrace
+
+	SignIn string        // of an Adopt, the same for all tokens of one sign-in
+	Issued time.Duration // of an Adopt: an end that began before may count as one before the sign-in
 
 	// The states of a session are counted in steps, in the order in which its user made
 	// them, whether they were acknowledged or not. Saw is the one that a call found, and
-	// Made the one that it made.
+	// Made the one that it made. With Rules.Granted they are those of the user in the tenant.
 	Saw, Made int
 	Role      bool // of Made: whether it has the role that requests may need
 	Needs     bool // of a request: whether it needs that role
@@ -158,7 +167,7 @@ func (l *Log) Count(answer Answer, kinds ...Kind) (n int) {
 }
 
 // Changes are the kinds of call that change something but for Create.
-var Changes = []Kind{Update, Move, Refresh, Revoke, RevokeOthers, RevokeUser, RevokeTenant, RevokeAll, Suspend, Activate}
+var Changes = []Kind{Update, Move, Refresh, Revoke, RevokeOthers, RevokeUser, RevokeTenant, RevokeAll, Suspend, Activate, Regrant, Block, Unblock}
 
 // Summary returns how many calls of each kind had each answer.
 func (l *Log) Summary() map[Kind]map[Answer]int {

@@ -19,6 +19,14 @@ type Rules struct {
 	// Grace is how long a refresh token may be repeated.
 	Grace time.Duration
 
+	// RotateGrace is how long requests by the former id of a session go on after a Move that is
+	// Graced.
+	RotateGrace time.Duration
+
+	// Granted says that the states of sessions are those of their user, whom Regrant gives a new
+	// one. The first one of everybody, step 1, has the role.
+	Granted bool
+
 	// Late is how long after its return a call without an answer may still arrive, at a
 	// session that began meanwhile.
 	Late time.Duration
@@ -33,7 +41,7 @@ type Rules struct {
 
 // Wrong is an allow that must not be: a call that did something, and what had ended that.
 type Wrong struct {
-	What   string // "revoked", "role", "suspended", "refresh", "cut off" or "made up"
+	What   string // "revoked", "role", "suspended", "blocked", "adopted", "refresh", "cut off" or "made up"
 	Call   Call
 	Ending Call          // what was acknowledged before, zero for "cut off" and "made up"
 	Late   time.Duration // after that had returned, and after a rollback of it was over
@@ -81,7 +89,7 @@ func (v Verdict) Unexplained() (all []Refused) {
 func (l *Log) Judge(rules Rules) Verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	j := &judge{Rules: rules, model: newModel(l.calls), rollbacks: l.rollbacks, losses: l.losses, cuts: l.cuts, told: map[string]bool{}}
+	j := &judge{Rules: rules, model: newModel(l.calls, rules.Granted), rollbacks: l.rollbacks, losses: l.losses, cuts: l.cuts, told: map[string]bool{}}
 	j.findWitnesses(l.calls)
 	j.findGone(l.calls)
 	for _, c := range l.calls {
@@ -102,14 +110,20 @@ type judge struct {
 	losses    []Loss
 	cuts      []Cut
 	gone      map[string][]Call // the calls by which a session was said to have ended
+	signedOut map[string][]Call // the calls by which a sign-in at a provider was
+	barred    map[owner][]Call  // the calls by which a user was said to be blocked
 	witnesses map[string][]Call // the calls by which a tenant was said to be suspended
 	told      map[string]bool   // the refusals that are in the verdict
 	verdict   Verdict
 }
 
 func (j *judge) findWitnesses(calls []Call) {
-	j.witnesses = map[string][]Call{}
+	j.witnesses, j.barred = map[string][]Call{}, map[owner][]Call{}
 	for _, c := range calls {
+		if c.Answer == Blocked && c.To == "" {
+			of := owner{c.Tenant, c.User}
+			j.barred[of] = append(j.barred[of], c)
+		}
 		if c.Answer == Inactive {
 			j.witnesses[c.Tenant] = append(j.witnesses[c.Tenant], c)
 		}
@@ -117,12 +131,23 @@ func (j *judge) findWitnesses(calls []Call) {
 }
 
 func (j *judge) findGone(calls []Call) {
-	j.gone = map[string][]Call{}
+	j.gone, j.signedOut = map[string][]Call{}, map[string][]Call{}
 	for _, c := range calls {
-		if c.Answer == Ended && !j.familyLost(c) {
+		switch {
+		case c.Answer != Ended || j.familyLost(c):
+		case c.Kind == Adopt:
+			j.signedOut[c.SignIn] = append(j.signedOut[c.SignIn], c)
+		case c.Kind == Act || !j.graced(c):
 			j.gone[c.Session] = append(j.gone[c.Session], c)
 		}
 	}
+}
+
+// graced reports whether the session of a call may only be asked with, since it has, or may have,
+// a successor.
+func (j *judge) graced(c Call) bool {
+	l := j.sessions[c.Session]
+	return l != nil && slices.ContainsFunc(l.calls, func(m Call) bool { return m.Kind == Move && m.Graced && m.Invoked < c.Returned })
 }
 
 // familyLost tells whether c is a refresh that may have been refused since its family was lost.
@@ -143,7 +168,16 @@ func (j *judge) allowed(c Call) {
 	case List, RevokeOthers, Update, Move, Refresh:
 	case Create:
 		j.suspended(c)
+		j.blocked(c)
+		if l := j.sessions[c.Session]; j.Granted && l != nil {
+			j.older(l, c)
+		}
 		return
+	case Adopt:
+		if worst := j.over(c); worst != nil {
+			j.wrong(*worst)
+			return
+		}
 	default:
 		return // it ends something or is about no session
 	}
@@ -155,6 +189,7 @@ func (j *judge) allowed(c Call) {
 		j.wrong(*worst)
 		return
 	}
+	j.blocked(c)
 	switch c.Kind {
 	case List, RevokeOthers: // work in every status
 	case Move:
@@ -163,6 +198,7 @@ func (j *judge) allowed(c Call) {
 			into := c
 			into.Tenant = c.To
 			j.suspended(into)
+			j.blocked(into)
 		}
 	case Refresh:
 		j.suspended(c)
@@ -201,12 +237,64 @@ func (j *judge) latest(l *life, c Call) *Wrong {
 		}
 	}
 	for _, end := range l.ending {
-		if l.ends(end) {
-			consider(end, end.By)
+		if !l.ends(end) {
+			continue
+		}
+		if end.Kind == Move && end.Graced && c.Kind == Act {
+			end.Returned += j.RotateGrace
+		}
+		consider(end, end.By)
+	}
+	if l.next != nil {
+		for _, end := range l.next.ending {
+			if end.Kind != Move && l.next.ends(end) {
+				consider(end, end.By) // with the successor
+			}
 		}
 	}
 	for _, end := range j.gone[l.id] {
 		if !j.undone(end, c) { // nobody remembers whom it has found gone
+			consider(end, "")
+		}
+	}
+	if found == nil && excused != nil {
+		j.verdict.Window = append(j.verdict.Window, *excused)
+	}
+	return found
+}
+
+// over judges whether a sign-in at a provider had been ended before a call that adopted it: with a
+// session that it had, or with all of the user's since it was issued.
+func (j *judge) over(c Call) *Wrong {
+	var found, excused *Wrong
+	consider := func(end Call, by string) {
+		late, window := j.late(end, by, false, c)
+		w := &Wrong{What: "adopted", Call: c, Ending: end, Late: late}
+		switch {
+		case late < 0:
+		case window:
+			excused = w
+		default:
+			found = w
+		}
+	}
+	s := j.signIns[c.SignIn]
+	for _, l := range s.lives {
+		for _, end := range l.ending {
+			if (end.Kind != Move || end.To != "") && l.ends(end) {
+				consider(end, end.By)
+			}
+		}
+	}
+	for _, group := range [][]Call{j.users[owner{c.Tenant, c.User}], j.tenants[c.Tenant], j.everyone} {
+		for _, end := range group {
+			if end.Kind != RevokeOthers && end.Answer == Done && end.Invoked >= s.issued {
+				consider(end, end.By)
+			}
+		}
+	}
+	for _, end := range j.signedOut[c.SignIn] {
+		if !j.undone(end, c) {
 			consider(end, "")
 		}
 	}
@@ -249,15 +337,27 @@ func (j *judge) late(change Call, by string, knows bool, c Call) (late time.Dura
 
 // suspended judges whether the tenant of a call was suspended before it.
 func (j *judge) suspended(c Call) {
-	for _, s := range j.lastStatus(c.Tenant, c.Returned) {
-		if s.Kind != Suspend || s.Answer != Done {
+	j.stopped("suspended", Suspend, j.lastStatus(c.Tenant, c.Returned), j.witnesses[c.Tenant], c)
+}
+
+// blocked judges whether the user of a call was blocked in its tenant before it.
+func (j *judge) blocked(c Call) {
+	of := owner{c.Tenant, c.User}
+	j.stopped("blocked", Block, lastOf(j.blocks[of], c.Returned), j.barred[of], c)
+}
+
+// stopped judges a call by the last of calls that stop and let on. Of an instance that has said
+// that it was stopped, among the witnesses, it is known that it knows.
+func (j *judge) stopped(what string, stop Kind, last, witnesses []Call, c Call) {
+	for _, s := range last {
+		if s.Kind != stop || s.Answer != Done {
 			continue
 		}
-		saw := slices.ContainsFunc(j.witnesses[c.Tenant], func(w Call) bool {
+		saw := slices.ContainsFunc(witnesses, func(w Call) bool {
 			return w.By == c.By && w.Invoked >= s.Invoked && w.Returned < c.Invoked
 		})
 		late, window := j.late(s, s.By, saw, c)
-		w := Wrong{What: "suspended", Call: c, Ending: s, Late: late}
+		w := Wrong{What: what, Call: c, Ending: s, Late: late}
 		switch {
 		case late < 0:
 		case window:

@@ -14,6 +14,17 @@ type model struct {
 	tenants  map[string][]Call // RevokeTenant
 	everyone []Call            // RevokeAll
 	statuses map[string][]Call // Suspend and Activate of each tenant, which come one after the other
+	blocks   map[owner][]Call  // Block and Unblock of each user, likewise
+	grants   map[owner][]Call  // Regrant, likewise
+	signIns  map[string]*signIn
+	granted  bool // see Rules
+}
+
+// signIn is one at a provider.
+type signIn struct {
+	from   time.Duration // when it was first presented
+	issued time.Duration
+	lives  []*life // those that it has had, by whatever id
 }
 
 // owner is a user of a tenant.
@@ -31,6 +42,8 @@ type life struct {
 	// by rotations: an epoch that moves on later ends it, at whatever time it rotates.
 	from, since time.Duration
 
+	next      *life                 // with a grace: the one that took its place
+	changed   []time.Duration       // with Rules.Granted: when it was first seen with a newer step
 	ending    []Call                // the calls that may have ended it, each with any outcome
 	states    map[int]Call          // the calls that made its steps
 	sightings map[string][]sighting // by instance, in the order of their return
@@ -42,16 +55,26 @@ type sighting struct {
 	step int
 }
 
-func newModel(calls []Call) *model {
+func newModel(calls []Call, granted bool) *model {
 	calls = slices.Clone(calls)
 	slices.SortStableFunc(calls, func(a, b Call) int { return cmp.Compare(a.Invoked, b.Invoked) })
-	m := &model{sessions: map[string]*life{}, users: map[owner][]Call{}, tenants: map[string][]Call{}, statuses: map[string][]Call{}}
+	m := &model{
+		sessions: map[string]*life{}, users: map[owner][]Call{}, tenants: map[string][]Call{}, statuses: map[string][]Call{},
+		blocks: map[owner][]Call{}, grants: map[owner][]Call{}, signIns: map[string]*signIn{}, granted: granted,
+	}
 	for _, c := range calls { // births first: a session is used by others before its Create is added
 		switch {
 		case c.Kind == Create && c.Answer == Done:
 			m.sessions[c.Session] = &life{id: c.Session, owner: owner{c.Tenant, c.User}, born: c, from: c.Invoked, since: c.Returned}
 		case c.Kind == Move && c.Answer == Done:
 			m.move(c)
+		case c.Kind == Adopt:
+			m.adopt(c)
+		}
+	}
+	for _, c := range calls {
+		if c.Kind == Move && c.Answer == Done {
+			m.succeed(c)
 		}
 	}
 	for _, c := range calls {
@@ -73,11 +96,56 @@ func (m *model) move(c Call) {
 	m.sessions[c.Next] = next
 }
 
+// succeed has the session that took the place of another one begin with that one, whichever was
+// told of first.
+func (m *model) succeed(c Call) {
+	next, former := m.sessions[c.Next], m.sessions[c.Session]
+	if former == nil {
+		return
+	}
+	next.former = former
+	if c.Graced {
+		former.next = next
+	}
+	if c.To == "" {
+		next.from, next.since = min(next.from, former.from), min(next.since, former.since)
+	}
+}
+
+// adopt notes a sign-in at a provider. Several adopt it at once: whoever was first may have made
+// its session.
+func (m *model) adopt(c Call) {
+	s := m.signIns[c.SignIn]
+	if s == nil {
+		s = &signIn{from: c.Invoked, issued: c.Issued}
+		m.signIns[c.SignIn] = s
+	}
+	if c.Answer != Done {
+		return
+	}
+	l := m.sessions[c.Session]
+	if l == nil {
+		l = &life{id: c.Session, owner: owner{c.Tenant, c.User}, born: c, from: s.from, since: c.Returned}
+		m.sessions[c.Session] = l
+	}
+	l.since = min(l.since, c.Returned)
+	if !slices.Contains(s.lives, l) {
+		s.lives = append(s.lives, l)
+	}
+}
+
 func (m *model) take(c Call) {
 	of := owner{c.Tenant, c.User}
 	switch c.Kind {
 	case RevokeOthers, RevokeUser:
 		m.users[of] = append(m.users[of], c)
+	case Block:
+		m.users[of] = append(m.users[of], c)
+		m.blocks[of] = append(m.blocks[of], c)
+	case Unblock:
+		m.blocks[of] = append(m.blocks[of], c)
+	case Regrant:
+		m.grants[of] = append(m.grants[of], c)
 	case RevokeTenant:
 		m.tenants[c.Tenant] = append(m.tenants[c.Tenant], c)
 	case RevokeAll:
@@ -93,8 +161,19 @@ func (m *model) take(c Call) {
 // prepare finds what may have ended a session, its states, and who saw them.
 func (l *life) prepare(m *model) {
 	l.states = map[int]Call{l.born.Made: l.born}
+	if m.granted {
+		l.states = map[int]Call{1: {Made: 1, Role: true}} // of everybody
+		for _, c := range m.grants[l.owner] {
+			l.states[c.Made] = c
+		}
+	}
 	l.sightings = map[string][]sighting{}
+	highest := 0
 	for _, c := range l.calls {
+		if m.granted && c.Answer == Done && c.Saw > highest {
+			highest = c.Saw
+			l.changed = append(l.changed, c.Returned)
+		}
 		switch c.Kind {
 		case Revoke, Move:
 			l.ending = append(l.ending, c)
@@ -170,7 +249,11 @@ func (l *life) highest(by string, before time.Duration) int {
 // time: those of the last status, in the order of their invocation. Earlier ones of another
 // status are over once one of these is acknowledged.
 func (m *model) lastStatus(tenant string, returned time.Duration) []Call {
-	all := m.statuses[tenant]
+	return lastOf(m.statuses[tenant], returned)
+}
+
+// lastOf is lastStatus of calls of two kinds.
+func lastOf(all []Call, returned time.Duration) []Call {
 	end, _ := slices.BinarySearchFunc(all, returned, func(c Call, t time.Duration) int { return cmp.Compare(c.Invoked, t) })
 	begin := end
 	for begin > 0 && all[begin-1].Kind == all[end-1].Kind {

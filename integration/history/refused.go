@@ -89,7 +89,7 @@ func (j *judge) why(l *life, c Call) (Reason, bool) {
 		return "", false
 	}
 	if c.Answer == Forbidden {
-		has, known := l.role(c, j.lease())
+		has, known := l.role(j.model, c, j.lease())
 		if !has {
 			return "", false
 		}
@@ -97,6 +97,9 @@ func (j *judge) why(l *life, c Call) (Reason, bool) {
 	}
 	for _, u := range l.calls { // a change that may have been made, and then was lost
 		unknown = unknown || u.Answer == Unknown && u.Kind == Update && u.Invoked < c.Returned
+	}
+	for _, u := range j.grants[l.owner] {
+		unknown = unknown || u.Answer == Unknown && u.Invoked < c.Returned
 	}
 	switch {
 	case unknown && c.Answer != Inactive || !sure:
@@ -135,11 +138,14 @@ func (j *judge) status(c Call) (live, sure bool) {
 }
 
 // role reports whether a session had the role throughout a call, and whether that is known.
-func (l *life) role(c Call, lease time.Duration) (has, known bool) {
-	state := l.born
+func (l *life) role(m *model, c Call, lease time.Duration) (has, known bool) {
+	state, changes := l.born, l.calls
+	if m.granted {
+		state, changes = l.states[1], m.grants[l.owner]
+	}
 	known = true
-	for _, u := range l.calls {
-		if u.Kind != Update || u.Invoked >= c.Returned {
+	for _, u := range changes {
+		if u.Kind != Update && u.Kind != Regrant || u.Invoked >= c.Returned {
 			continue
 		}
 		switch {
@@ -157,7 +163,12 @@ func (l *life) role(c Call, lease time.Duration) (has, known bool) {
 // lost reports whether a fault may have lost what a refused session rests on. What began after
 // a rollback, before epochs were put back, ends with them.
 func (j *judge) lost(l *life, c Call) bool {
-	latest := []time.Duration{l.born.Returned}
+	latest := append([]time.Duration{l.born.Returned}, l.changed...)
+	for _, u := range j.grants[l.owner] {
+		if u.Answer == Done && u.Invoked < c.Returned {
+			latest = append(latest, u.Returned)
+		}
+	}
 	for _, o := range j.users[l.owner] {
 		if o.Kind == RevokeOthers && o.Session == l.id && o.Answer == Done {
 			latest = append(latest, o.Returned) // it is stored anew to be spared
@@ -200,10 +211,11 @@ func (j *judge) overShare(l *life, c Call) bool {
 				continue
 			}
 			for _, u := range other.calls {
-				if u.Kind != Act && u.Kind != List && u.Invoked < r.Down {
+				if u.Kind != Act && u.Kind != List && u.Kind != Adopt && u.Invoked < r.Down {
 					n++
 				}
 			}
+			n += len(other.changed)
 		}
 		if n > j.Share {
 			return true
