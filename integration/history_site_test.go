@@ -16,6 +16,7 @@ import (
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // site is the Redis of a world, and the way to it of each instance.
@@ -210,6 +211,14 @@ func (f trial) run(t *testing.T, roles authority, cached bool, requests int) his
 	s.end()
 	t.Logf("%v", s.log.Summary())
 	row := s.row(f.name, storeName(roles, cached))
+	for _, r := range row.Verdict.Unexplained() {
+		of, user := tenant.MustParse(r.Call.Tenant), session.MustParseUserID(r.Call.User)
+		events, err := s.fronts[0].manager.Events(context.Background(), of, user)
+		t.Logf("the session %s and its user: %v", r.Call.Session, err)
+		for _, e := range events[max(0, len(events)-20):] {
+			t.Logf("  %v: %s of %s", e.At.Sub(s.log.Began()), e.Kind, e.Session)
+		}
+	}
 	if kind := s.lacking(); kind != "" {
 		t.Errorf("too few changes of kind %s were acknowledged to prove anything", kind)
 	}
@@ -245,10 +254,19 @@ func judged(t *testing.T, row history.Row) {
 	for _, w := range row.Verdict.Wrong {
 		if told[w.What]++; told[w.What] <= 5 {
 			t.Errorf("%v; the slack is %v", w, row.Slack)
+			logCalls(t, w.Before)
 		}
 	}
 	unexplained := row.Verdict.Unexplained()
 	for _, r := range unexplained[:min(10, len(unexplained))] {
 		t.Error(r)
+		logCalls(t, r.Before)
+	}
+}
+
+func logCalls(t *testing.T, calls []history.Call) {
+	t.Helper()
+	for _, c := range calls {
+		t.Logf("  %v to %v: %s by %s, %s (session %s, next %s, to %s)", c.Invoked, c.Returned, c.Kind, c.By, c.Answer, c.Session, c.Next, c.To)
 	}
 }

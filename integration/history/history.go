@@ -119,6 +119,9 @@ type Log struct {
 // New returns an empty log that begins now.
 func New() *Log { return &Log{began: time.Now()} }
 
+// Began returns when the log began.
+func (l *Log) Began() time.Time { return l.began }
+
 // Now returns the time since the log began.
 func (l *Log) Now() time.Duration { return time.Since(l.began) }
 

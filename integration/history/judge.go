@@ -45,6 +45,7 @@ type Wrong struct {
 	Call   Call
 	Ending Call          // what was acknowledged before, zero for "cut off" and "made up"
 	Late   time.Duration // after that had returned, and after a rollback of it was over
+	Before []Call        // the last changes of the session, its user and its tenant
 }
 
 func (w Wrong) String() string {
@@ -209,7 +210,12 @@ func (j *judge) allowed(c Call) {
 	j.older(l, c)
 }
 
-func (j *judge) wrong(w Wrong) { j.verdict.Wrong = append(j.verdict.Wrong, w) }
+func (j *judge) wrong(w Wrong) {
+	if l := j.sessions[w.Call.Session]; l != nil {
+		w.Before = j.before(l, w.Call)
+	}
+	j.verdict.Wrong = append(j.verdict.Wrong, w)
+}
 
 // lease is the bound for an instance that was told of a change by another.
 func (j *judge) lease() time.Duration {
@@ -280,8 +286,11 @@ func (j *judge) over(c Call) *Wrong {
 	}
 	s := j.signIns[c.SignIn]
 	for _, l := range s.lives {
+		for l.rotated != nil {
+			l = l.rotated
+		}
 		for _, end := range l.ending {
-			if (end.Kind != Move || end.To != "") && l.ends(end) {
+			if l.ends(end) {
 				consider(end, end.By)
 			}
 		}

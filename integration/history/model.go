@@ -43,6 +43,7 @@ type life struct {
 	from, since time.Duration
 
 	next      *life                 // with a grace: the one that took its place
+	rotated   *life                 // the same session, by its next id
 	changed   []time.Duration       // with Rules.Granted: when it was first seen with a newer step
 	ending    []Call                // the calls that may have ended it, each with any outcome
 	states    map[int]Call          // the calls that made its steps
@@ -68,7 +69,10 @@ func newModel(calls []Call, granted bool) *model {
 			m.sessions[c.Session] = &life{id: c.Session, owner: owner{c.Tenant, c.User}, born: c, from: c.Invoked, since: c.Returned}
 		case c.Kind == Move && c.Answer == Done:
 			m.move(c)
-		case c.Kind == Adopt:
+		}
+	}
+	for _, c := range calls {
+		if c.Kind == Adopt {
 			m.adopt(c)
 		}
 	}
@@ -108,6 +112,7 @@ func (m *model) succeed(c Call) {
 		former.next = next
 	}
 	if c.To == "" {
+		former.rotated = next
 		next.from, next.since = min(next.from, former.from), min(next.since, former.since)
 	}
 }

@@ -1,7 +1,9 @@
 package history
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -26,8 +28,9 @@ const (
 
 // Refused is the first refusal of a live session, of each kind.
 type Refused struct {
-	Call Call
-	Why  Reason
+	Call   Call
+	Why    Reason
+	Before []Call // where it is unexplained: the last changes of the session, its user and its tenant
 }
 
 func (r Refused) String() string {
@@ -59,7 +62,24 @@ func (j *judge) refused(c Call) {
 		return
 	}
 	j.told[key] = true
-	j.verdict.Refused = append(j.verdict.Refused, Refused{c, why})
+	r := Refused{Call: c, Why: why}
+	if why == Unexplained {
+		r.Before = j.before(l, c)
+	}
+	j.verdict.Refused = append(j.verdict.Refused, r)
+}
+
+// before returns what was last done, by the end of a call, that might bear on a session.
+func (j *judge) before(l *life, c Call) []Call {
+	all := slices.Clone(j.everyone)
+	for _, group := range [][]Call{{l.born}, l.calls, j.users[l.owner], j.blocks[l.owner], j.grants[l.owner], j.tenants[l.owner.tenant], j.statuses[l.owner.tenant]} {
+		all = append(all, group...)
+	}
+	all = slices.DeleteFunc(all, func(other Call) bool {
+		return other.Invoked > c.Returned || other.Answer == Done && (other.Kind == Act || other.Kind == List)
+	})
+	slices.SortStableFunc(all, func(a, b Call) int { return cmp.Compare(a.Invoked, b.Invoked) })
+	return all[max(0, len(all)-20):]
 }
 
 // honest reports whether a refresh presented the newest token.
