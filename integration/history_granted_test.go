@@ -149,14 +149,14 @@ func (p *person) signInGranted(g *front, h *login) {
 
 // signInElsewhere is at a provider: one that names its sessions, or one that says when it was.
 func (p *person) signInElsewhere(g *front, h *login) {
-	now := time.Now().Add(aheadOfUs)
+	now := time.Now().Add(aheadOfUs).Truncate(time.Millisecond) // no token is finer
 	who := session.Stranger{Issuer: provider, Tenant: p.somewhere(h), User: p.user, IssuedAt: now}
 	if rand.N(3) == 0 {
 		who.Issuer, who.AuthTime = provider+"/timed", now
 	} else {
-		who.Name = fmt.Sprintf("sso-%d", now.UnixNano())
+		who.Name = fmt.Sprintf("sso-%d", now.UnixMilli())
 	}
-	in := &providerSignIn{who: who, issued: p.log.Now(), key: fmt.Sprintf("%s %s %s %d", p.user, who.Tenant, who.Issuer, now.UnixNano())}
+	in := &providerSignIn{who: who, issued: p.log.Now(), key: fmt.Sprintf("%s %s %s %d", p.user, who.Tenant, who.Issuer, now.UnixMilli())}
 	p.mu.Lock()
 	p.signIns = append(p.signIns, in)
 	p.signIns = slices.Clone(p.signIns[max(0, len(p.signIns)-keepSignIns):])

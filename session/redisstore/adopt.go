@@ -79,8 +79,28 @@ func (s *Store) adoptOnce(ctx context.Context, a session.Adoption, user userKeys
 		if !errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrSignedOut) || errors.Is(err, session.ErrUnavailable) {
 			return found, err
 		}
+		if in, err = s.stillLinked(ctx, a, user, link, in); err != nil {
+			return session.Session{}, err
+		}
 	}
 	return s.adoptNew(ctx, a, user, link, in)
+}
+
+// stillLinked reads a sign-in again whose session was not found. errMoved means that it has another
+// one: the session was moved to a new id between the two look-ups, and has not ended. What is linked
+// for a sign-in without a name is compared where that is replaced.
+func (s *Store) stillLinked(ctx context.Context, a session.Adoption, user userKeys, link string, in signIn) (signIn, error) {
+	if a.Stranger.Name == "" || in.ended {
+		return in, nil
+	}
+	again, err := s.readSignIn(ctx, a, user, link)
+	if err != nil {
+		return signIn{}, err
+	}
+	if again.member != in.member {
+		return signIn{}, errMoved
+	}
+	return again, nil
 }
 
 // find returns the session of id if it is the live one of the sign-in, as the token leaves it. One
