@@ -39,11 +39,17 @@ func runBlock(t testing.TB, p page, i int) {
 		if b.isProgram() && p.name != "README.md" {
 			t.Error("nobody runs this program: give it the name of a file")
 		}
+		if b.note == "stack" {
+			break // TestEveryStackIsScoped
+		}
 		if b.isFile() && !strings.HasSuffix(b.note, ".go") {
 			t.Errorf("%q is no file of Go", b.note)
 		}
 	case "console":
-		// TestTranscriptsPrintWhatThePagesSay.
+		if b.note != "" && b.note != "reeve" {
+			t.Errorf("nobody knows a transcript %q", b.note)
+		}
+		// TestTranscriptsPrintWhatThePagesSay and TestTranscriptsOfReevePrintWhatThePagesSay.
 	case "csv":
 		runCSV(t, p, i)
 	case "json":
@@ -218,9 +224,15 @@ func runShell(t testing.TB, line string) {
 		t.Errorf("there is no test %s in %s", m[3], dir)
 		return
 	}
+	if strings.HasPrefix(line, "reeve ") {
+		runReeve(t, line)
+		return
+	}
 	switch line {
 	case "go run ./examples/quickstart":
 		program(t, "./examples/quickstart") // TestTranscriptsPrintWhatThePagesSay runs it
+	case "go install github.com/reevehq/reeve/cmd/reeve@latest":
+		program(t, "./cmd/reeve") // TestAStrangerInstallsReeveAndImportsEachModule installs it
 	case "go get github.com/reevehq/reeve", "git clone https://github.com/reevehq/reeve", "cd reeve":
 		mod, err := os.ReadFile("../go.mod")
 		if err != nil {
@@ -247,13 +259,13 @@ func runShell(t testing.TB, line string) {
 
 // TestABlockThatNobodyRunsIsAnError plants pages of which each has one.
 func TestABlockThatNobodyRunsIsAnError(t *testing.T) {
-	for _, line := range []string{"rm -rf /", "make nothing", "go test -run '^TestNoSuchThing$' ./authz", "go get example.com/x"} {
+	for _, line := range []string{"rm -rf /", "reeve nothing", "make nothing", "go test -run '^TestNoSuchThing$' ./authz", "go get example.com/x"} {
 		if !failsIn(t, func(t testing.TB) { runShell(t, line) }) {
 			t.Errorf("%q passes", line)
 		}
 	}
 	for _, b := range []block{
-		{kind: "", text: "x"}, {kind: "yaml", text: "a: b"}, {kind: "text", note: "whatever"},
+		{kind: "", text: "x"}, {kind: "yaml", text: "a: b"}, {kind: "text", note: "whatever"}, {kind: "console", note: "whatever"},
 		{kind: "json", text: "{"}, {kind: "json", text: `{"type":"/problems/none"}`},
 		{kind: "csv", text: "p, role:a"}, {kind: "csv", note: "notes", text: ""}, {kind: "csv", note: "refused", text: "p, role:a, *, x, y, true, allow"},
 		{kind: "go", text: "package main\n"}, {kind: "go", note: "main.txt", text: ""},
@@ -287,26 +299,26 @@ func failsIn(t *testing.T, run func(t testing.TB)) bool {
 	return f.failed
 }
 
-// moduleOf writes the files into a module of its own that requires this one as the examples do,
-// and returns its folder.
-func moduleOf(t testing.TB, files map[string]string) string {
+// moduleOf writes the files into a module of its own that requires what a module of the
+// repository does, and returns its folder.
+func moduleOf(t testing.TB, like string, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mod, err := os.ReadFile("../examples/go.mod")
+	mod, err := os.ReadFile(filepath.Join("..", like, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, err := os.ReadFile("../examples/go.sum")
+	sum, err := os.ReadFile(filepath.Join("..", like, "go.sum"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, requires, _ := strings.Cut(string(mod), "\n")
 	all := maps.Clone(files)
-	all["go.mod"] = "module pages\n" + strings.Replace(requires, "=> ../", "=> "+root, 1)
+	all["go.mod"] = "module pages\n" + strings.ReplaceAll(requires, "=> ../", "=> "+root+"/")
 	all["go.sum"] = string(sum)
 	for name, text := range all {
 		file := filepath.Join(dir, filepath.FromSlash(name))

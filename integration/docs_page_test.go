@@ -107,7 +107,7 @@ func (p page) of(kind, note string) []block {
 }
 
 // isFile reports whether the block is a file of the page's program.
-func (b block) isFile() bool { return b.kind == "go" && b.note != "" }
+func (b block) isFile() bool { return b.kind == "go" && b.note != "" && b.note != "stack" }
 
 // isProgram reports whether the block is a program of its own.
 func (b block) isProgram() bool {

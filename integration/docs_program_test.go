@@ -12,6 +12,7 @@ const preamble = `package pages
 import (
 	"context"
 	"crypto/ed25519"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,7 @@ import (
 	"github.com/reevehq/reeve/authz/httpauthz"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
@@ -40,6 +42,11 @@ import (
 	"github.com/reevehq/reeve/session/token/introspect"
 	"github.com/reevehq/reeve/session/token/jwks"
 	"github.com/reevehq/reeve/tenant"
+	"github.com/reevehq/reeve/tenant/crosstenant"
+	"github.com/reevehq/reeve/tenant/job"
+	"github.com/reevehq/reeve/tenant/redisscope"
+	"github.com/reevehq/reeve/tenant/rls"
+	"github.com/reevehq/reeve/tenant/tenanttest"
 )
 
 // What the blocks use of the packages above varies.
@@ -57,6 +64,12 @@ var (
 	_ introspect.Config
 	_ jwks.Config
 	_ policytest.Case
+	_ condition.Op
+	_ crosstenant.Visit
+	_ job.Job
+	_ redisscope.Stats
+	_ rls.Finding
+	_ tenanttest.Finding
 	_ = fmt.Sprint
 	_ = errors.Is
 	_ = slog.Info
@@ -72,6 +85,7 @@ func handle%d(t *testing.T, ctx context.Context, c echo.Context, e *echo.Echo, p
 	tokens *token.Verifier, sessions *session.Manager, engine *policy.Engine, store *redisstore.Store,
 	enforcer *casbin.Enforcer, err error, secret session.SecretKey, client redis.UniversalClient, public ed25519.PublicKey,
 	signer *token.Signer, key session.SecretKey, s session.Session, acme tenant.ID, alice session.UserID, document []byte,
+	guard *authz.Guard, owner, app *sql.DB, single *redis.Client, cache *redisscope.Client, sealer *job.Sealer, gate *crosstenant.Gate,
 	limit *middleware.SignInLimit, caller *authz.Caller, password string, matches func(string) bool,
 	inv struct{ Tenant tenant.ID; Owner, Status string }) error {
 	{
@@ -96,7 +110,7 @@ func TestFragmentsCompile(t *testing.T) {
 	if n < 25 {
 		t.Errorf("%d blocks", n)
 	}
-	goIn(t, moduleOf(t, map[string]string{"pages.go": source}), "build", "./...")
+	goIn(t, moduleOf(t, "integration", map[string]string{"pages.go": source}), "build", "./...")
 }
 
 // TestProgramsOfThePages builds the programs whose files pages show, and runs the tests among
@@ -123,7 +137,7 @@ func TestProgramsOfThePages(t *testing.T) {
 			for name, f := range policyOf(p) {
 				files["policies/"+name] = string(f.Data)
 			}
-			dir := moduleOf(t, files)
+			dir := moduleOf(t, "examples", files)
 			goIn(t, dir, "vet", "./...")
 			goIn(t, dir, "test", "-count=1", "./...")
 		})

@@ -38,7 +38,7 @@ func TestTranscriptsPrintWhatThePagesSay(t *testing.T) {
 		testneed.Program(t, tool, "install it")
 	}
 	for _, p := range pages(t) {
-		for _, b := range p.of("console", "*") {
+		for _, b := range p.of("console", "") {
 			q := startQuickstart(t)
 			script, want := "", ""
 			for line := range strings.Lines(b.text) {
@@ -127,7 +127,7 @@ func TestReadmeProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	files["policies/policy.csv"] = string(rules)
-	dir := moduleOf(t, files)
+	dir := moduleOf(t, "examples", files)
 	bin := filepath.Join(dir, "program")
 	goIn(t, dir, "build", "-o", bin, ".")
 	cmd := exec.Command(bin)
