@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/reevehq/reeve/internal/testneed"
 )
@@ -21,7 +22,7 @@ func TestTranscriptsOfReevePrintWhatThePagesSay(t *testing.T) {
 		if len(blocks) == 0 {
 			continue
 		}
-		dir := policyFolder(t, p)
+		dir := policyFolder(t, policyOf(p))
 		for _, b := range blocks {
 			script, want := "", ""
 			for line := range strings.Lines(b.text) {
@@ -42,11 +43,11 @@ func TestTranscriptsOfReevePrintWhatThePagesSay(t *testing.T) {
 	}
 }
 
-// policyFolder writes the policy of a page into the folder policies of a new folder.
-func policyFolder(t testing.TB, p page) string {
+// policyFolder writes a policy into the folder policies of a new folder.
+func policyFolder(t testing.TB, files fstest.MapFS) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, f := range policyOf(p) {
+	for name, f := range files {
 		file := filepath.Join(dir, "policies", filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			t.Fatal(err)
@@ -74,7 +75,15 @@ func runIn(t testing.TB, dir, script string) string {
 // runReeve runs one command against the standard policy, which has no fault.
 func runReeve(t testing.TB, line string) {
 	t.Helper()
-	if out := runIn(t, policyFolder(t, page{}), line+"; echo exit $?"); !strings.HasSuffix(out, "exit 0\n") {
+	files := policyFiles("")
+	for _, name := range []string{"policy.csv", "policy_test.csv"} {
+		data, err := os.ReadFile(filepath.Join("../policies", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: data}
+	}
+	if out := runIn(t, policyFolder(t, files), line+"; echo exit $?"); !strings.HasSuffix(out, "exit 0\n") {
 		t.Errorf("%s prints\n%s", line, out)
 	}
 }
