@@ -3,7 +3,11 @@
 package integration_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -72,6 +76,7 @@ func (w *rlsWorld) inject(t *testing.T, c rls.Context, setting, value string) (l
 
 func TestInjectedSQLForgesNoSignedContext(t *testing.T) {
 	w := newRLSWorld(t, nil)
+	w.allowTemporary()
 	b := tenant.MustParse("b")
 	_, ofB, err := w.signer.Setting(b)
 	if err != nil {
@@ -170,6 +175,7 @@ func TestInjectedSQLForgesNoSignedContext(t *testing.T) {
 // plain setting.
 func TestInjectedSQLTurnsThePlainSetting(t *testing.T) {
 	w := newRLSWorld(t, func(c *rls.Config) { c.Plain = true })
+	w.allowTemporary()
 	leaks, _ := w.inject(t, rls.Plain(), rls.PlainSetting, "b")
 	if len(leaks) < 10 {
 		t.Errorf("only %v turn it", leaks)
@@ -179,6 +185,7 @@ func TestInjectedSQLTurnsThePlainSetting(t *testing.T) {
 
 func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 	w := newRLSWorld(t, nil)
+	w.allowTemporary()
 	name, own, err := w.signer.Setting(tenant.MustParse("a"))
 	if err != nil {
 		t.Fatal(err)
@@ -222,6 +229,58 @@ func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 	}
 	if got := w.asSuper("SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%' || encode((SELECT inner_pad FROM reeve.context_key LIMIT 1), 'hex') || '%'"); got != "0" {
 		t.Error("the function holds the key")
+	}
+}
+
+// The database accepts what a signer may sign and nothing longer, shorter or of other letters,
+// whoever has the key.
+func TestEachPartOfAContextHasItsBounds(t *testing.T) {
+	w := newRLSWorld(t, nil)
+	key := make([]byte, sha256.BlockSize)
+	pad := func(with byte) string { return hex.EncodeToString(bytes.Repeat([]byte{with}, len(key))) } // a key of zeros
+	long := strings.Repeat("k", tenant.MaxIDLength)
+	expiry := fmt.Sprint(time.Now().Add(time.Minute).UnixMilli())
+	for _, s := range []struct {
+		name, version, keyID, tenant, expiry string
+		ok                                   bool
+	}{
+		{"as a signer signs", "v1", "k", "a", expiry, true},
+		{"the longest ids", "v1", long, long, expiry, true},
+		{"all letters", "v1", "9Az_-", "0Zz_-", expiry, true},
+		{"zeros before the expiry", "v1", "k", "a", strings.Repeat("0", 15-len(expiry)) + expiry, true},
+		{"a longer key id", "v1", long + "k", "a", expiry, false},
+		{"a longer tenant", "v1", "k", long + "k", expiry, false},
+		{"a longer expiry", "v1", "k", "a", strings.Repeat("0", 16-len(expiry)) + expiry, false},
+		{"no tenant", "v1", "k", "", expiry, false},
+		{"no key id", "v1", "", "a", expiry, false},
+		{"no expiry", "v1", "k", "a", "", false},
+		{"a tenant that begins with -", "v1", "k", "-a", expiry, false},
+		{"a tenant that begins with _", "v1", "k", "_a", expiry, false},
+		{"a key id that begins with -", "v1", "-k", "a", expiry, false},
+		{"a tenant of another alphabet", "v1", "k", "\u00e4", expiry, false},
+		{"a tenant with a space", "v1", "k", "a b", expiry, false},
+		{"a tenant with a line", "v1", "k", "a\n", expiry, false},
+		{"a tenant of two parts", "v1", "k", "a.b", expiry, false},
+		{"an expiry of other digits", "v1", "k", "a", "\u0661" + expiry, false},
+		{"an expiry with a sign", "v1", "k", "a", "+" + expiry, false},
+		{"a fraction", "v1", "k", "a", expiry + "e1", false},
+		{"another version", "v2", "k", "a", expiry, false},
+		{"a longer version", "xv1", "k", "a", expiry, false},
+	} {
+		w.asSuper(fmt.Sprintf("DELETE FROM reeve.context_key WHERE id = '%[1]s'; INSERT INTO reeve.context_key VALUES ('%[1]s', '\\x%[2]s', '\\x%[3]s', '', '')", s.keyID, pad(0x36), pad(0x5c)))
+		signed := strings.Join([]string{s.version, s.keyID, s.tenant, s.expiry}, ".")
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(signed))
+		tag := hex.EncodeToString(mac.Sum(nil))
+		got, err := w.with(rls.SignedSetting, signed+"."+tag, "SELECT reeve.tenant()")
+		if s.ok && (err != nil || got != s.tenant) || !s.ok && (err == nil || !strings.Contains(err.Error(), "42501")) {
+			t.Errorf("%s: %q, %v", s.name, got, err)
+		}
+		for _, other := range []string{tag[:63], tag + "0", "", strings.ToUpper(tag), tag + "."} {
+			if got, err := w.with(rls.SignedSetting, signed+"."+other, "SELECT reeve.tenant()"); err == nil {
+				t.Errorf("%s, with the signature %q: %q", s.name, other, got)
+			}
+		}
 	}
 }
 

@@ -72,6 +72,10 @@ var rlsFaults = map[string]string{
 	"member-of-owner":                 "\\super GRANT {owner} TO {app}",
 	"member-of-owner: reads":          "\\super GRANT pg_read_all_data TO {app}",
 	"app-owns-table":                  "\\super ALTER TABLE doc OWNER TO {app}",
+	"app-owns-database":               "\\super ALTER DATABASE {database} OWNER TO {app}",
+	"temporary-tables":                "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC",
+	"temporary-tables: the app alone": "GRANT TEMPORARY ON DATABASE {database} TO {app}",
+	"temporary-tables: by membership": "\\super CREATE ROLE worker_{app}; GRANT worker_{app} TO {app}; GRANT TEMPORARY ON DATABASE {database} TO worker_{app}",
 	"app-creates":                     "\\super GRANT CREATE ON SCHEMA public TO {app}",
 	"leakproof":                       "\\super CREATE FUNCTION shape(text) RETURNS int LANGUAGE sql IMMUTABLE LEAKPROOF AS 'SELECT 1'",
 	"role-as-tenant":                  bare + "CREATE POLICY p ON doc USING (tenant_id = current_user)",
@@ -141,7 +145,7 @@ func newCleanWorld(t *testing.T) *rlsWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.asOwner(setup + cleanTables)
+	w.asOwner(setup + cleanTables + "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;")
 	return w
 }
 

@@ -60,7 +60,7 @@ func newRLSDatabase(t *testing.T, tables string) *rlsWorld {
 }
 
 func (w *rlsWorld) roles(statements string) string {
-	return strings.NewReplacer("{app}", w.AppRole, "{owner}", w.OwnerRole).Replace(statements)
+	return strings.NewReplacer("{app}", w.AppRole, "{owner}", w.OwnerRole, "{database}", w.Name).Replace(statements)
 }
 
 func (w *rlsWorld) asOwner(statements string) { w.t.Helper(); w.Exec(w.Owner(), w.roles(statements)) }
@@ -84,6 +84,13 @@ func newRLSWorld(t *testing.T, change func(*rls.Config)) *rlsWorld {
 	w.asSuper(`INSERT INTO project (tenant_id, slug) VALUES ('a', 'one'), ('a', 'two'), ('b', 'one'), ('b', 'secret-of-b');
 		INSERT INTO task (id, tenant_id, project_id, title) SELECT id, tenant_id, id, 'task of ' || slug FROM project`)
 	return w
+}
+
+// allowTemporary gives the application back what Generate takes: an attacker with functions and
+// tables of their own can do more.
+func (w *rlsWorld) allowTemporary() {
+	w.t.Helper()
+	w.asSuper("GRANT TEMPORARY ON DATABASE {database} TO {app}")
 }
 
 func (w *rlsWorld) newSigner(cfg rls.SignerConfig) *rls.Signer {

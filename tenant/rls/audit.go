@@ -27,6 +27,7 @@ func Audit(ctx context.Context, db *sql.DB, cfg Config) (Findings, error) {
 		return a.findings, nil
 	}
 	a.auditRoles()
+	a.auditDatabase()
 	a.auditContext()
 	for _, t := range c.tables {
 		a.auditTable(t)

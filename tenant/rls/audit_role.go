@@ -1,6 +1,9 @@
 package rls
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 func (a *audit) auditRoles() {
 	app := ident(a.app.name)
@@ -29,6 +32,36 @@ func (a *audit) auditRoles() {
 		a.add(Finding{Rule: "app-creates", Severity: Warning, Object: schema, Gain: "the application may put tables, functions and operators of its own beside yours",
 			Mend: fmt.Sprintf("REVOKE CREATE ON SCHEMA %s FROM %s, PUBLIC;", ident(schema), app), phase: phaseGrant})
 	}
+}
+
+// auditDatabase looks at the database itself.
+func (a *audit) auditDatabase() {
+	if d := a.database; d.app {
+		a.add(Finding{Rule: "app-owns-database", Severity: Error, Object: d.name, Gain: "the application owns the database: it may take back every right on it, and drop it",
+			Mend: fmt.Sprintf("ALTER DATABASE %s OWNER TO %s;", ident(d.name), ident(a.cfg.Owner)), phase: phaseRole})
+	}
+	a.auditTemporary()
+}
+
+// auditTemporary looks for the right to make temporary tables, which have no policies and stay
+// for whoever gets the connection next.
+func (a *audit) auditTemporary() {
+	d := a.database
+	if len(d.temporary) == 0 {
+		return
+	}
+	severity := Warning
+	if a.cfg.HandWritten {
+		severity = Info
+	}
+	grantees := make([]string, len(d.temporary))
+	for i, name := range d.temporary {
+		if grantees[i] = "PUBLIC"; name != "" {
+			grantees[i] = ident(name)
+		}
+	}
+	a.add(Finding{Rule: "temporary-tables", Severity: severity, Object: d.name, Gain: "the application may make temporary tables: what one tenant's statement puts there, the next tenant on the connection reads, and no policy sees it",
+		Mend: fmt.Sprintf("REVOKE TEMPORARY ON DATABASE %s FROM %s;", ident(d.name), strings.Join(grantees, ", ")), phase: phaseGrant})
 }
 
 // auditContext looks at the schema reeve.

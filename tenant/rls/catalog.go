@@ -21,6 +21,13 @@ type catalog struct {
 	columns   map[string]column
 	creates   []string // schemas of the search path in which the application may create
 	keyRead   bool     // the application may read or write the keys
+	database  database
+}
+
+type database struct {
+	name      string
+	app       bool     // the application owns it
+	temporary []string // who lets the application make temporary tables: "" for PUBLIC
 }
 
 type role struct {
@@ -140,7 +147,7 @@ func load(ctx context.Context, db *sql.DB, cfg Config) (*catalog, error) {
 	if err := l.role(); err != nil || !c.app.exists {
 		return c, err
 	}
-	for _, part := range []func() error{l.tables, l.policies, l.constraints, l.indexes, l.roles, l.views, l.functions, l.columns, l.schemas} {
+	for _, part := range []func() error{l.tables, l.policies, l.constraints, l.indexes, l.roles, l.views, l.functions, l.columns, l.schemas, l.base} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -398,4 +405,18 @@ func (l loader) schemas() error {
 	}
 	return l.tx.QueryRowContext(l.ctx, `SELECT coalesce(bool_or(has_any_column_privilege($1::name, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege($1::name, c.oid, 'DELETE, TRUNCATE, TRIGGER')), false)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'reeve' AND c.relkind = 'r'`, l.cfg.App).Scan(&l.catalog.keyRead)
+}
+
+// base reads what the database itself grants.
+func (l loader) base() error {
+	var grantees string
+	err := l.tx.QueryRowContext(l.ctx, `SELECT d.datname, pg_get_userbyid(d.datdba) = $1,
+		coalesce((SELECT json_agg(DISTINCT CASE WHEN x.grantee = 0 THEN '' ELSE pg_get_userbyid(x.grantee) END)::text
+			FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x WHERE x.privilege_type = 'TEMPORARY' AND x.grantee <> d.datdba
+			AND CASE WHEN x.grantee = 0 THEN true ELSE pg_has_role($1::name, x.grantee, 'MEMBER') END), '[]')
+		FROM pg_database d WHERE d.datname = current_database()`, l.cfg.App).Scan(&l.catalog.database.name, &l.catalog.database.app, &grantees)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(grantees), &l.catalog.database.temporary)
 }

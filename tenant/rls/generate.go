@@ -10,7 +10,8 @@ import (
 // Generate reads a database and returns the script that walls its tables off: [SetupSQL], for
 // each table of tenants NOT NULL and a default of the tenant's column, keys and references
 // that begin with it, forced row-level security with a restrictive policy for all commands
-// and one permissive one, and the grants of the application. The roles must be there, see
+// and one permissive one, and the grants of the application, who may make no temporary tables.
+// The roles must be there, see
 // [RolesSQL]. The owner reads the script and runs it, in one transaction; where the tables are
 // as they should be already, it has only what changes nothing.
 //
@@ -38,6 +39,7 @@ func Generate(ctx context.Context, db *sql.DB, cfg Config) (string, error) {
 			t.privileges += "rawd"
 		}
 	}
+	a.auditTemporary()
 	for _, t := range c.tables {
 		if t.tenants() {
 			a.auditTable(t)

@@ -3,11 +3,15 @@ package rls
 import (
 	"fmt"
 	"strings"
+
+	"github.com/reevehq/reeve/tenant"
 )
 
 // RolesSQL returns the statements that create the two roles, or take from them what policies
-// could not bind. A superuser runs them, or a role that may create roles. Passwords are set
-// elsewhere. Running them again changes nothing.
+// could not bind, and that take temporary tables from everybody in the database where they run:
+// those outlive a tenant on a connection of a pool, and no policy sees them. A superuser runs
+// them in the service's database. Passwords are set elsewhere. Running them again changes
+// nothing.
 func RolesSQL(cfg Config) (string, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -26,6 +30,9 @@ func rolesSQL(cfg Config) string {
   END IF;
 END`, literal(role), ident(role))))
 	}
+	fmt.Fprintf(&b, "DO %s;\n", literal(fmt.Sprintf(`BEGIN
+  EXECUTE pg_catalog.format('REVOKE TEMPORARY ON DATABASE %%I FROM PUBLIC, %%I', pg_catalog.current_database(), %s);
+END`, literal(cfg.App))))
 	fmt.Fprintf(&b, "ALTER ROLE %s NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION;\n", ident(cfg.App))
 	return b.String()
 }
@@ -81,8 +88,9 @@ func dollar(text string) string { return "$reeve$" + text + "$reeve$" }
 
 // functionBody is also what the audit compares the database's function with.
 //
-// The parts of a context are checked before its key is looked up, and the signature by digests
-// of both, so that the time of a comparison tells nothing. What expires is the moment at which
+// The parts of a context are checked before its key is looked up, their lengths apart from their
+// letters: a regular expression with bounded repeats takes longer than all the rest. The
+// signature is compared by digests of both, so that the time of a comparison tells nothing. What expires is the moment at which
 // a transaction may begin: a long one ends in peace, and whoever keeps one open could have
 // read before. The error is one for all that is wrong.
 func functionBody(cfg Config) string {
@@ -110,8 +118,10 @@ BEGIN
   IF context IS NULL OR context = '' THEN -- it stays empty after the first transaction that had one
     ` + missing + `
   END IF;
-  IF context ~ '^v1\.[0-9A-Za-z][0-9A-Za-z_-]{0,62}\.[0-9A-Za-z][0-9A-Za-z_-]{0,62}\.[0-9]{1,15}\.[0-9a-f]{64}$' THEN
-    part := string_to_array(context, '.');
+  part := string_to_array(context, '.');
+  IF context ~ '^v1\.[0-9A-Za-z][0-9A-Za-z_-]*\.[0-9A-Za-z][0-9A-Za-z_-]*\.[0-9]+\.[0-9a-f]+$'
+    AND length(part[2]) <= ` + fmt.Sprint(tenant.MaxIDLength) + ` AND length(part[3]) <= ` + fmt.Sprint(tenant.MaxIDLength) + ` AND length(part[4]) <= 15 AND length(part[5]) = 64
+  THEN
     SELECT * INTO k FROM reeve.context_key WHERE id = part[2];
     IF FOUND AND k.database IN ('', current_database()) AND k.role IN ('', session_user)
       AND sha256(k.outer_pad || sha256(k.outer_pad || sha256(k.inner_pad || convert_to(left(context, -65), 'UTF8'))))
