@@ -158,24 +158,23 @@ func ruleNames(fs rls.Findings) []string {
 }
 
 func TestEachFaultIsFoundAndMended(t *testing.T) {
+	w := newCleanWorld(t)
+	if found := w.audit(); len(found) > 0 {
+		t.Fatalf("the clean database has %v", found)
+	}
+	trial := newRLSTrial(w)
 	for name, statements := range rlsFaults {
 		t.Run(name, func(t *testing.T) {
-			w := newCleanWorld(t)
-			if found := w.audit(); len(found) > 0 {
-				t.Fatalf("the clean database has %v", found)
-			}
-			w.cfg.Columns = attributesOf[name]
+			trial.begin(t)
+			cfg := w.cfg
+			cfg.Columns = attributesOf[name]
 			if super, is := strings.CutPrefix(statements, "\\super "); is {
-				t.Cleanup(func() { w.asSuper("DROP OWNED BY {app}; REVOKE pg_read_all_data FROM {app}") })
-				if strings.Contains(super, "worker_") {
-					t.Cleanup(func() { w.asSuper("DROP OWNED BY worker_{app}; DROP ROLE worker_{app}") })
-				}
-				w.asSuper(super)
+				trial.as("postgres", super)
 			} else {
-				w.asOwner(statements)
+				trial.as(w.OwnerRole, statements)
 			}
 			rule, _, _ := strings.Cut(name, ":")
-			found := w.audit()
+			found := trial.audit(cfg)
 			i := slices.IndexFunc(found, func(f rls.Finding) bool { return f.Rule == rule })
 			if i < 0 {
 				t.Fatalf("it is not found, but %v", found)
@@ -184,9 +183,9 @@ func TestEachFaultIsFoundAndMended(t *testing.T) {
 			if f.Object == "" || f.Gain == "" || f.Severity == 0 || (f.Mend == "") != slices.Contains(unmended, rule) {
 				t.Errorf("the finding is not whole: %+v", f)
 			}
-			script := w.roles(found.SQL())
-			w.asSuper("BEGIN;\nSET LOCAL search_path = '';\n" + script + "COMMIT;")
-			for _, left := range w.audit() {
+			script := found.SQL()
+			trial.as("postgres", "SET LOCAL search_path = '';\n"+script+"SET LOCAL search_path TO DEFAULT")
+			for _, left := range trial.audit(cfg) {
 				if !slices.Contains(unmended, left.Rule) {
 					t.Errorf("after\n%s it still has %v", script, left)
 				}
@@ -196,6 +195,8 @@ func TestEachFaultIsFoundAndMended(t *testing.T) {
 }
 
 func TestCleanDatabasesAreLeftAlone(t *testing.T) {
+	w := newCleanWorld(t)
+	trial := newRLSTrial(w)
 	for name, statements := range map[string]string{
 		"as generated":               "",
 		"an invoker view":            "CREATE VIEW docs WITH (security_invoker, security_barrier) AS SELECT id, body FROM doc WHERE published; GRANT SELECT ON docs TO {app}",
@@ -209,10 +210,11 @@ func TestCleanDatabasesAreLeftAlone(t *testing.T) {
 		"a varchar tenant":           "CREATE TABLE place (tenant_id varchar(63) NOT NULL DEFAULT reeve.tenant() PRIMARY KEY); ALTER TABLE place ENABLE ROW LEVEL SECURITY; ALTER TABLE place FORCE ROW LEVEL SECURITY; CREATE POLICY f ON place AS RESTRICTIVE USING (tenant_id = (SELECT reeve.tenant()))",
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newCleanWorld(t)
-			w.asOwner(statements)
-			w.cfg.Columns = []rls.Column{{Table: "doc", Name: "id", Kind: rls.KindInt, Required: true}, {Table: "doc", Name: "body", Kind: rls.KindString}, {Table: "doc", Name: "published", Kind: rls.KindBool}}
-			if found := w.audit(); len(found) > 0 {
+			trial.begin(t)
+			trial.as(w.OwnerRole, statements)
+			cfg := w.cfg
+			cfg.Columns = []rls.Column{{Table: "doc", Name: "id", Kind: rls.KindInt, Required: true}, {Table: "doc", Name: "body", Kind: rls.KindString}, {Table: "doc", Name: "published", Kind: rls.KindBool}}
+			if found := trial.audit(cfg); len(found) > 0 {
 				t.Errorf("it has %v", found)
 			}
 		})
@@ -244,18 +246,19 @@ func TestTheCollectedFaultsOfRowLevelSecurityAreFound(t *testing.T) {
 	if len(all.Rules) < 46 || len(all.Controls) < 4 {
 		t.Fatalf("%d rules, %d controls", len(all.Rules), len(all.Controls))
 	}
+	w := newRLSDatabase(t, "")
+	trial := newRLSTrial(w)
 	audit := func(t *testing.T, s schema) rls.Findings {
-		w := newRLSDatabase(t, "")
-		w.cfg.Column, w.cfg.HandWritten = "tenant", true
+		trial.begin(t)
+		cfg := w.cfg
+		cfg.Column, cfg.HandWritten = "tenant", true
 		worker := "worker_" + w.Name
 		for _, r := range s.Roles {
-			w.asSuper("CREATE ROLE " + worker + " " + r.Options)
-			t.Cleanup(func() { w.asSuper("DROP OWNED BY " + worker + "; DROP ROLE " + worker) })
+			trial.as("postgres", "CREATE ROLE "+worker+" "+r.Options)
 		}
-		t.Cleanup(func() { w.asSuper("DROP OWNED BY {app}") })
-		w.asSuper(strings.NewReplacer("AUTHORIZATION own", "AUTHORIZATION {owner}", "ROLE own", "ROLE {owner}", "TO app", "TO {app}", "FROM app", "FROM {app}",
+		trial.as("postgres", strings.NewReplacer("AUTHORIZATION own", "AUTHORIZATION {owner}", "ROLE own", "ROLE {owner}", "TO app", "TO {app}", "FROM app", "FROM {app}",
 			"AUTHORIZATION app", "AUTHORIZATION {app}", "ROLE app", "ROLE {app}", "worker", worker).Replace(s.Setup))
-		return w.audit()
+		return trial.audit(cfg)
 	}
 	// Faults that have another name here: what is left in the catalog.
 	names := map[string]string{"cascade-drops-policy": "open-policy", "column-of-other-tenant-by-update-returning": "open-write"}

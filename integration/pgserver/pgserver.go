@@ -38,7 +38,7 @@ const install = "install PostgreSQL 15 or later (Debian: apt-get install postgre
 // Server is a PostgreSQL that the tests of one binary share. It ends with the process of the
 // tests, also when that is killed, and leaves no files.
 type Server struct {
-	bin     string // the folder of initdb, postgres and psql
+	bin     string // the folder of initdb and postgres
 	dir     string
 	port    int
 	process *testproc.Process
@@ -92,7 +92,7 @@ func find() string {
 	slices.SortFunc(dirs, func(a, b string) int { return version(b) - version(a) })
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), dirs...) {
 		whole := dir != ""
-		for _, program := range []string{"initdb", "postgres", "psql"} {
+		for _, program := range []string{"initdb", "postgres"} {
 			_, err := exec.LookPath(filepath.Join(dir, program))
 			whole = whole && err == nil
 		}
@@ -165,7 +165,7 @@ func start(bin string) (*Server, error) {
 	}
 	// Another process may take the port between the choice and the start.
 	for range 5 {
-		if err = s.run(attr); err == nil {
+		if err = s.serve(attr); err == nil {
 			return s, nil
 		}
 	}
@@ -193,8 +193,8 @@ func keep(dir string) (*os.File, error) {
 	return hold, nil
 }
 
-// run starts the process and waits until it is ready.
-func (s *Server) run(attr *syscall.SysProcAttr) error {
+// serve starts the process and waits until it is ready.
+func (s *Server) serve(attr *syscall.SysProcAttr) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
