@@ -9,6 +9,7 @@ type Kind string
 const (
 	ReadsForeign   Kind = "reads-foreign"   // an answer holds a secret of the other tenant
 	WritesForeign  Kind = "writes-foreign"  // rows of the other tenant changed
+	CopiesForeign  Kind = "copies-foreign"  // rows of the caller's tenant hold a secret of the other
 	LinksForeign   Kind = "links-foreign"   // rows of the caller's tenant refer to an object of the other
 	TellsExistence Kind = "tells-existence" // an answer tells an object of the other tenant from none
 	SeesWork       Kind = "sees-work"       // an answer changes by what the other tenant does

@@ -75,6 +75,7 @@ func (c *check) foreign(r Request) error {
 		if err := c.reset(); err != nil {
 			return err
 		}
+		c.dirty = c.dirty || r.changes()
 		none := send(c.Handler, r, absent, c.caller.Sign)
 		if x, y := theirs.normal(c.Ignore, sent...), none.normal(c.Ignore, sent...); x != y {
 			c.found(TellsExistence, r, probe, "answered %d %q, and %d %q to an id that nobody has; answer both alike", theirs.status, clip(theirs.body), none.status, clip(none.body))

@@ -27,11 +27,17 @@ func Check(ctx context.Context, s Service) ([]Finding, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	c := &check{Service: s, ctx: ctx, seen: map[[2]string]bool{}}
+	c := &check{Service: s, ctx: ctx, seen: map[[2]string]bool{}, dirty: true}
+	if err := c.reset(); err != nil {
+		return nil, err
+	}
 	for _, way := range [][2]Tenant{s.Tenants, {s.Tenants[1], s.Tenants[0]}} {
 		c.caller, c.victim, c.secrets = way[0], way[1], map[string][]string{}
 		for _, secret := range c.victim.Secrets {
 			c.secrets[secret] = forms(secret)
+		}
+		if err := c.apart(); err != nil {
+			return nil, err
 		}
 		for _, r := range s.Requests {
 			for _, probe := range probes {
@@ -44,6 +50,7 @@ func Check(ctx context.Context, s Service) ([]Finding, error) {
 			return nil, fmt.Errorf("tenanttest: %w", err)
 		}
 	}
+	c.dirty = true
 	return c.findings, c.reset()
 }
 
@@ -66,6 +73,7 @@ type check struct {
 	secrets        map[string][]string // the victim's, with the forms of each
 	findings       []Finding
 	seen           map[[2]string]bool // request and kind
+	dirty          bool               // whether the data may differ from that of the beginning
 }
 
 // found adds a finding, once for each request and kind.
@@ -81,14 +89,43 @@ func (c *check) found(kind Kind, r Request, probe, format string, args ...any) {
 	})
 }
 
+// reset puts the data back, unless nothing was done since that could have changed it.
 func (c *check) reset() error {
+	if !c.dirty {
+		return nil
+	}
 	if err := c.settle(); err != nil {
 		return err
 	}
 	if err := c.Reset(c.ctx); err != nil {
 		return fmt.Errorf("Reset: %w", err)
 	}
+	c.dirty = false
 	return nil
+}
+
+// apart refuses data in which the caller has a secret of the victim before anything was done.
+func (c *check) apart() error {
+	rows, err := c.rows(c.caller)
+	if err != nil {
+		return err
+	}
+	if secret, row, ok := c.secretIn(rows); ok {
+		return fmt.Errorf("tenanttest: Tenants: %q, a secret of %s, stands in the row %q of %s", secret, c.victim.Name, row, c.caller.Name)
+	}
+	return nil
+}
+
+// secretIn returns the first secret of the victim that stands in rows.
+func (c *check) secretIn(rows []string) (secret, row string, ok bool) {
+	for _, row := range rows {
+		for _, secret := range c.victim.Secrets {
+			if slices.ContainsFunc(c.secrets[secret], func(form string) bool { return strings.Contains(row, form) }) {
+				return secret, row, true
+			}
+		}
+	}
+	return "", "", false
 }
 
 func (c *check) settle() error {
@@ -116,7 +153,7 @@ func (c *check) rows(t Tenant) ([]string, error) {
 }
 
 // attack resets the data, does what it is told, and looks for what crossed the wall: secrets in
-// the answers, and changes of the victim's rows.
+// the answers and in the caller's rows, and changes of the victim's rows.
 func (c *check) attack(r Request, probe string, do func() []answer) error {
 	if err := c.reset(); err != nil {
 		return err
@@ -125,6 +162,11 @@ func (c *check) attack(r Request, probe string, do func() []answer) error {
 	if err != nil {
 		return err
 	}
+	mineBefore, err := c.rows(c.caller)
+	if err != nil {
+		return err
+	}
+	c.dirty = true
 	answers := do()
 	if err := c.settle(); err != nil {
 		return err
@@ -139,7 +181,16 @@ func (c *check) attack(r Request, probe string, do func() []answer) error {
 	}
 	if !slices.Equal(before, after) {
 		c.found(WritesForeign, r, probe, "the rows of %s changed: %s; the statement has no tenant in it", c.victim.Name, difference(before, after))
+		return nil
 	}
+	mine, err := c.rows(c.caller)
+	if err != nil {
+		return nil // deleted by the caller, as they may
+	}
+	if secret, row, ok := c.secretIn(mine); ok {
+		c.found(CopiesForeign, r, probe, "the row %q of %s holds %q, a secret of %s; what was read for it had no tenant", row, c.caller.Name, secret, c.victim.Name)
+	}
+	c.dirty = r.changes() || !slices.Equal(mineBefore, mine)
 	return nil
 }
 

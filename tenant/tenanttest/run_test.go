@@ -31,6 +31,7 @@ var leaks = []struct {
 	{"forbidden in place of not found", "GET /items/{item}", tenanttest.TellsExistence},
 	{"error text", "GET /items/{item}", tenanttest.ReadsForeign},
 	{"job without the tenant", "POST /exports", tenanttest.WritesForeign},
+	{"job copies what it finds", "POST /exports", tenanttest.CopiesForeign},
 	{"name exists once for all", "POST /items", tenanttest.SeesWork},
 	{"no credential asked for", "GET /items", tenanttest.LetsAnyoneIn},
 	{"tenant in a variable", "GET /items", tenanttest.ReadsForeign},
@@ -63,13 +64,16 @@ func TestAServiceWithoutLeaksHasNoFindings(t *testing.T) {
 // What tests nothing is an error and no pass.
 func TestAnIncompleteDescriptionIsAnError(t *testing.T) {
 	for want, change := range map[string]func(*tenanttest.Service){
-		"Handler: required":    func(s *tenanttest.Service) { s.Handler = nil },
-		"Requests: required":   func(s *tenanttest.Service) { s.Requests = nil },
-		"Rows: required":       func(s *tenanttest.Service) { s.Rows = nil },
-		"Reset: required":      func(s *tenanttest.Service) { s.Reset = nil },
-		"Tenants: both are":    func(s *tenanttest.Service) { s.Tenants[1].Name = "acme" },
-		"needs Name, Sign":     func(s *tenanttest.Service) { s.Tenants[1].Secrets = nil },
-		"too short":            func(s *tenanttest.Service) { s.Tenants[1].Secrets = []string{"x"} },
+		"Handler: required":  func(s *tenanttest.Service) { s.Handler = nil },
+		"Requests: required": func(s *tenanttest.Service) { s.Requests = nil },
+		"Rows: required":     func(s *tenanttest.Service) { s.Rows = nil },
+		"Reset: required":    func(s *tenanttest.Service) { s.Reset = nil },
+		"Tenants: both are":  func(s *tenanttest.Service) { s.Tenants[1].Name = "acme" },
+		"needs Name, Sign":   func(s *tenanttest.Service) { s.Tenants[1].Secrets = nil },
+		"too short":          func(s *tenanttest.Service) { s.Tenants[1].Secrets = []string{"x"} },
+		"stands in the row": func(s *tenanttest.Service) {
+			s.Tenants[0].Secrets, s.Tenants[1].Secrets = []string{"globe of"}, []string{"anvil of"}
+		},
 		"a secret of both":     func(s *tenanttest.Service) { s.Tenants[1].Secrets = s.Tenants[0].Secrets },
 		"needs a method":       func(s *tenanttest.Service) { s.Requests[0].Path = "items" },
 		"{item} needs a value": func(s *tenanttest.Service) { s.Tenants[1].Values["item"] = "item-1001" },

@@ -143,6 +143,13 @@ func (s *shop) create(w http.ResponseWriter, tenant string, in item) {
 }
 
 func (s *shop) export(tenant string) {
+	if s.leak == "job copies what it finds" {
+		all := ""
+		for _, i := range s.items {
+			all += i.Note
+		}
+		s.items["item-copy-"+tenant] = item{"item-copy-" + tenant, tenant, "copy", all, ""}
+	}
 	for id, i := range s.items {
 		if i.Tenant == tenant || s.leak == "job without the tenant" {
 			i.Note += " (exported)"

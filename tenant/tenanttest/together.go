@@ -13,6 +13,7 @@ func (c *check) cached(r Request) error {
 		return nil
 	}
 	values := maps.Clone(c.caller.Values)
+	c.dirty = true // what earlier probes left in a cache
 	return c.attack(r, "after the other tenant asked", func() []answer {
 		theirs := send(c.Handler, r, c.victim.Values, c.victim.Sign)
 		mine := send(c.Handler, r, values, c.caller.Sign)
@@ -65,6 +66,7 @@ func (c *check) after(work *Request, r Request) (answer, error) {
 	if err := c.reset(); err != nil {
 		return answer{}, err
 	}
+	c.dirty = work != nil || r.changes()
 	if work != nil {
 		send(c.Handler, *work, c.victim.Values, c.victim.Sign)
 		if err := c.settle(); err != nil {
@@ -83,6 +85,7 @@ const workers = 2
 // together sends every request as both tenants at once: what a service keeps in a variable, or
 // in a connection that it gives back, then belongs to the wrong one.
 func (c *check) together() error {
+	c.dirty = true
 	if err := c.reset(); err != nil {
 		return err
 	}

@@ -1,0 +1,171 @@
+// Package app is the tracker: organisations with projects, tasks, comments and attachments, a
+// worker, and exports that it writes. Each organisation is a tenant.
+//
+// Three things keep tenants apart, and each does so alone for what it sees: authz.Check refuses
+// an object of another tenant, the database has no rows of one, and a job names its tenant under
+// a signature.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/memstore"
+	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
+)
+
+const (
+	issuer        = "reeve-tracker"
+	audience      = "reeve-tracker-api"
+	tokenLifetime = 15 * time.Minute
+)
+
+// Config is what an App is made of.
+type Config struct {
+	// Data is the folder of SQLite's files. Default: a temporary one, removed by Close.
+	Data string
+
+	// PostgreSQL has the data in place of SQLite where its URL is set.
+	PostgreSQL PostgreSQL
+
+	// Unchecked is told of handlers that forget authz.Check. Default: one that logs.
+	Unchecked *authz.Unchecked
+
+	// Logger is told of refused requests and failed jobs. Default: [slog.Default].
+	Logger *slog.Logger
+}
+
+// App is the service. It is safe for concurrent use and must be closed.
+type App struct {
+	cfg       Config
+	engine    *policy.Engine
+	sessions  *session.Manager
+	signer    *token.Signer
+	guard     authz.Config
+	signIns   *middleware.SignInLimit
+	store     store
+	summaries *cache
+	worker    *worker
+	handlers  map[string]echo.HandlerFunc // by "GET /tasks/:task"
+	routes    *echo.Echo
+	closers   []func() error // in the order of opening
+}
+
+// New opens everything, stores the example data where there is none, and checks that every route
+// has a rule. Nothing is left open when it returns an error.
+func New(ctx context.Context, cfg Config) (*App, error) {
+	a := &App{cfg: cfg, summaries: newCache(tenant.ID.String)}
+	if a.cfg.Logger == nil {
+		a.cfg.Logger = slog.Default()
+	}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) error {
+	files, err := fs.Sub(policyFiles, "policy")
+	if err != nil {
+		return err
+	}
+	if a.engine, err = policy.Load(files, policy.Options{}); err != nil {
+		return fmt.Errorf("the policy does not load:\n%w", err)
+	}
+	if a.signIns, err = middleware.NewSignInLimit(middleware.SignInConfig{}); err != nil {
+		return err
+	}
+	if err := a.openSessions(ctx); err != nil {
+		return err
+	}
+	if err := a.openStore(ctx); err != nil {
+		return err
+	}
+	if err := a.seed(ctx); err != nil {
+		return fmt.Errorf("example data: %w", err)
+	}
+	if a.worker, err = newWorker(a); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.worker.close)
+	a.handlers = a.listHandlers()
+	return a.openRoutes()
+}
+
+// openSessions keeps sessions and the status of tenants in the process. A service has them in
+// Redis, as the quickstart shows.
+func (a *App) openSessions(ctx context.Context) error {
+	var err error
+	if a.sessions, err = session.NewManager(memstore.New(), session.Config{Key: randomKey()}); err != nil {
+		return err
+	}
+	for _, o := range organisations {
+		if err := a.sessions.SetTenantStatus(ctx, o.id, tenant.Active); err != nil {
+			return err
+		}
+	}
+	a.signer, err = token.NewSigner(token.SignerConfig{Issuer: issuer, Audience: audience, KeyID: "1", Algorithm: token.HS256, Key: randomKey(), Lifetime: tokenLifetime})
+	return err
+}
+
+// randomKey returns a key that lives as long as the process.
+func randomKey() session.SecretKey {
+	random := make([]byte, 32)
+	rand.Read(random)
+	return session.NewSecretKey(random)
+}
+
+func (a *App) openStore(ctx context.Context) error {
+	if a.cfg.PostgreSQL.URL != "" {
+		db, err := openPostgreSQL(ctx, a.cfg.PostgreSQL, a.engine.Attributes(), a.sessions)
+		if err != nil {
+			return err
+		}
+		a.store, a.closers = store{db}, append(a.closers, db.close)
+		return nil
+	}
+	dir := a.cfg.Data
+	if dir == "" {
+		temporary, err := os.MkdirTemp("", "reeve-tracker-")
+		if err != nil {
+			return err
+		}
+		a.closers = append(a.closers, func() error { return os.RemoveAll(temporary) })
+		dir = temporary
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	db, err := openSQLite(dir, a.sessions)
+	if err != nil {
+		return err
+	}
+	a.store, a.closers = store{db}, append(a.closers, db.close)
+	return nil
+}
+
+// ServeHTTP serves the API.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes.ServeHTTP(w, r) }
+
+// Close ends the worker and closes what New opened.
+func (a *App) Close() error {
+	var err error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, a.closers[i]())
+	}
+	a.closers = nil
+	return err
+}

@@ -1,0 +1,102 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session/token"
+)
+
+const maxBody = 64 << 10
+
+// listHandlers returns the handlers, by method and path. Who may use which is in the policy.
+func (a *App) listHandlers() map[string]echo.HandlerFunc {
+	return map[string]echo.HandlerFunc{
+		"POST /login":                   a.login,
+		"GET /organisation":             a.getOrganisation,
+		"GET /search":                   a.search,
+		"GET /projects":                 a.listProjects,
+		"POST /projects":                a.createProject,
+		"GET /projects/:project/tasks":  a.listTasks,
+		"POST /projects/:project/tasks": a.createTask,
+		"GET /tasks/:task":              a.getTask,
+		"PUT /tasks/:task":              a.updateTask,
+		"DELETE /tasks/:task":           a.deleteTask,
+		"GET /tasks/:task/comments":     a.listComments,
+		"POST /tasks/:task/comments":    a.createComment,
+		"GET /tasks/:task/attachments":  a.listAttachments,
+		"POST /tasks/:task/attachments": a.createAttachment,
+		"GET /attachments/:attachment":  a.getAttachment,
+		"POST /exports":                 a.createExport,
+		"GET /exports/:export":          a.getExport,
+	}
+}
+
+// openRoutes puts Reeve in front of every handler.
+func (a *App) openRoutes() error {
+	verifier, err := token.NewVerifier(a.signer.Issuer())
+	if err != nil {
+		return err
+	}
+	a.guard = authz.Config{
+		Tokens:        verifier,
+		Sessions:      a.sessions,
+		Policy:        a.engine,
+		HideExistence: authz.HideUnless("read"), // whoever may not read a task is not told that there is one
+		Unchecked:     a.cfg.Unchecked,
+		Realm:         "tracker",
+		Logger:        a.cfg.Logger,
+	}
+	if a.guard.Unchecked == nil {
+		a.guard.Unchecked = authz.NewUnchecked(authz.UncheckedConfig{Logger: a.cfg.Logger})
+	}
+	if err := a.worker.start(a.guard); err != nil {
+		return err
+	}
+	e := echo.New()
+	e.Use(authz.Middleware(a.guard))
+	for route, handler := range a.handlers {
+		method, path, _ := strings.Cut(route, " ")
+		if path == "/login" {
+			e.Add(method, path, handler, authz.SameOrigin())
+			continue
+		}
+		e.Add(method, path, handler)
+	}
+	a.routes = e
+	return authz.Verify(e, a.engine)
+}
+
+// readBody reads a JSON object into dest. Members that dest has not are refused: one that a
+// client sends in vain is a mistake, and a tenant among them is worse.
+func readBody(c echo.Context, dest any) error {
+	decoder := json.NewDecoder(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(dest); err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, "the body is not as the README shows it")
+	}
+	return nil
+}
+
+// required refuses texts that are empty.
+func required(texts ...string) error {
+	if slices.Contains(texts, "") {
+		return echo.NewHTTPError(http.StatusBadRequest, "a field is missing")
+	}
+	return nil
+}
+
+// found turns the absence of a row into 404, the same answer as for the row of another tenant.
+func found(err error) error {
+	if errors.Is(err, errNoRow) {
+		return middleware.ErrNotFound
+	}
+	return err
+}

@@ -1,0 +1,64 @@
+package app
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/reevehq/reeve/tenant"
+	"github.com/reevehq/reeve/tenant/sqlscope/sqlitescope"
+)
+
+// sqliteDB is the database on SQLite. The wall is the file: in that of a tenant there are no
+// rows of another, and no SQL reaches a second file.
+type sqliteDB struct {
+	db    *sql.DB
+	owner interface{ Close() error }
+}
+
+// openSQLite returns the database in a folder. Files are made when a tenant is first asked for.
+func openSQLite(dir string, statuses tenant.Statuses) (*sqliteDB, error) {
+	store, err := sqlitescope.New(sqlitescope.Config{
+		Dir:      filepath.Join(dir, "tenants"),
+		Statuses: statuses,
+		Migrate: func(ctx context.Context, db *sql.DB) error {
+			_, err := db.ExecContext(ctx, sqliteSchema())
+			return err
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sqliteDB{store.DB(), store}, nil
+}
+
+// sqliteSchema is the schema in SQLite's words. STRICT tables keep what a column is declared as,
+// so that a condition and a filter compare the same.
+func sqliteSchema() string {
+	return strings.NewReplacer("BOOLEAN", "INTEGER", "BYTEA", "BLOB", "\n);", "\n) STRICT;").Replace(schema)
+}
+
+func (d *sqliteDB) exec(ctx context.Context, statement string, args ...any) (int64, error) {
+	result, err := d.db.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (d *sqliteDB) query(ctx context.Context, statement string, args []any, each func(scan) error) error {
+	rows, err := d.db.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		if err := each(rows.Scan); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+func (d *sqliteDB) close() error { return d.owner.Close() }
