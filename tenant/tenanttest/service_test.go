@@ -115,11 +115,18 @@ func (s *shop) list(w http.ResponseWriter, tenant, q string) {
 		if mine && strings.Contains(i.Name, strings.Trim(q, "%")) || mine && strings.Contains(q, "1=1") {
 			names = append(names, i.Name)
 		}
-		if i.Tenant == tenant || s.leak == "count without the tenant" {
+		if i.Tenant == tenant || strings.HasPrefix(s.leak, "count without the tenant") {
 			total++
 		}
 	}
-	json.NewEncoder(w).Encode(map[string]any{"names": names, "total": total})
+	text, _ := json.Marshal(map[string]any{"names": names, "total": total})
+	if key := "list " + tenant + " " + q; s.leak == "count without the tenant, in a cache" {
+		if _, ok := s.cache[key]; !ok {
+			s.cache[key] = string(text)
+		}
+		text = []byte(s.cache[key])
+	}
+	w.Write(text)
 }
 
 func (s *shop) create(w http.ResponseWriter, tenant string, in item) {

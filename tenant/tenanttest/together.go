@@ -63,6 +63,7 @@ func (c *check) interference(r Request) error {
 
 // after returns the caller's answer on fresh data, after the victim's work where there is some.
 func (c *check) after(work *Request, r Request) (answer, error) {
+	c.dirty = true // a cache may hold the answer of before
 	if err := c.reset(); err != nil {
 		return answer{}, err
 	}

@@ -103,7 +103,10 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.closers = append(a.closers, a.worker.close)
 	a.handlers = a.listHandlers()
-	return a.openRoutes()
+	if err := a.openRoutes(); err != nil {
+		return err
+	}
+	return a.worker.start(a.guard)
 }
 
 // openSessions keeps sessions and the status of tenants in the process. A service has them in

@@ -57,9 +57,6 @@ func (a *App) openRoutes() error {
 	if a.guard.Unchecked == nil {
 		a.guard.Unchecked = authz.NewUnchecked(authz.UncheckedConfig{Logger: a.cfg.Logger})
 	}
-	if err := a.worker.start(a.guard); err != nil {
-		return err
-	}
 	e := echo.New()
 	e.Use(authz.Middleware(a.guard))
 	for route, handler := range a.handlers {

@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/reevehq/reeve/examples/tracker/app"
 	"github.com/reevehq/reeve/tenant/tenanttest"
 )
 
@@ -51,8 +51,15 @@ var Requests = []tenanttest.Request{
 	{Method: "GET", Path: "/exports/{export}"},
 }
 
+// Tracker is an app.App.
+type Tracker interface {
+	http.Handler
+	Reset(ctx context.Context) error
+	Wait()
+}
+
 // Service describes a tracker. rows reads past every scope.
-func Service(t testing.TB, a *app.App, rows func(ctx context.Context, tenant string) ([]string, error)) tenanttest.Service {
+func Service(t testing.TB, a Tracker, rows func(ctx context.Context, tenant string) ([]string, error)) tenanttest.Service {
 	return tenanttest.Service{
 		Handler: a, Rows: rows, Reset: a.Reset,
 		Settle:   func(context.Context) error { a.Wait(); return nil },
@@ -75,4 +82,18 @@ func Service(t testing.TB, a *app.App, rows func(ctx context.Context, tenant str
 
 func bearer(token string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+}
+
+// Only returns some of the requests, by their names.
+func Only(names ...string) []tenanttest.Request {
+	var some []tenanttest.Request
+	for _, r := range Requests {
+		if slices.Contains(names, r.String()) {
+			some = append(some, r)
+		}
+	}
+	if len(some) != len(names) {
+		panic("trackertest: there is no such request")
+	}
+	return some
 }
