@@ -41,6 +41,7 @@ var exported = map[string]error{
 	"middleware.ErrNotFound":                   middleware.ErrNotFound,
 	"middleware.ErrUnavailable":                middleware.ErrUnavailable,
 	"middleware.ErrDPoPRequired":               middleware.ErrDPoPRequired,
+	"session.ErrNotSuspended":                  session.ErrNotSuspended,
 	"session.ErrBlocked":                       session.ErrBlocked,
 	"session.ErrIssuedAhead":                   session.ErrIssuedAhead,
 	"session.ErrSignedOut":                     session.ErrSignedOut,

@@ -139,6 +139,7 @@ var table = []struct {
 	{session.ErrInvalidID, invalidValue},
 	{tenant.ErrInvalidID, invalidValue},
 	{ErrForbidden, forbidden},
+	{session.ErrNotSuspended, conflict},
 	{session.ErrConflict, conflict},
 	{session.ErrStale, conflict},
 	{session.ErrExists, conflict},

@@ -37,6 +37,10 @@ var (
 	// up as that user, nor move to another tenant.
 	ErrImpersonating = errors.New("session: not while impersonating")
 
+	// ErrNotSuspended means that a tenant cannot be erased, since somebody might sign in to it
+	// meanwhile. Nothing was erased; see [Manager.EraseTenant].
+	ErrNotSuspended = errors.New("session: the tenant is not suspended")
+
 	// ErrInvalid means that a value is malformed or over its limit. Nothing was sent. A
 	// handler may return it as it is: the middleware answers 400.
 	ErrInvalid = errors.New("session: invalid")

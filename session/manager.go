@@ -159,7 +159,7 @@ func classify(err error) error {
 		return nil
 	}
 	for _, sentinel := range []error{
-		ErrBlocked, ErrIssuedAhead, ErrNotFound, ErrConflict, ErrStale, ErrExists, ErrTooManySessions, ErrImpersonating, ErrInvalid, ErrInvalidID, ErrRefreshInvalid, ErrRefreshReused,
+		ErrBlocked, ErrNotSuspended, ErrIssuedAhead, ErrNotFound, ErrConflict, ErrStale, ErrExists, ErrTooManySessions, ErrImpersonating, ErrInvalid, ErrInvalidID, ErrRefreshInvalid, ErrRefreshReused,
 		ErrUnavailable, ErrCorrupt, tenant.ErrUnknown, tenant.ErrSuspended, tenant.ErrInvalidID,
 	} {
 		if errors.Is(err, sentinel) {

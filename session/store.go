@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/reevehq/reeve/tenant"
@@ -105,6 +106,24 @@ type Store interface {
 
 	// Unblock lifts Block. It is no error when there is none.
 	Unblock(ctx context.Context, t tenant.ID, u UserID) error
+
+	// EraseUser is Block, which stays, after which nothing is stored any more that tells who the
+	// user was: no session, live or ended, no refresh family, no grants and no events of the user in the
+	// tenant. It keeps what ends the sessions and sign-ins from before, should a store that is
+	// set back bring them back; those are dead then. It works in every status of the tenant.
+	//
+	// It is many steps. After an error it may be made again, and does what is left; where nothing is,
+	// it is no error. ErrConflict when somebody unblocks the user meanwhile.
+	EraseUser(ctx context.Context, t tenant.ID, u UserID) error
+
+	// EraseTenant is RevokeTenant, and EraseUser for each of the users, but without a Block, and
+	// it deletes the events of the tenant. ErrNotSuspended, and nothing is erased, in any other
+	// status; the same error for one that is no longer suspended stops it where it is. The status
+	// stays Suspended. An error that users yields stops it too and is returned. Nil users are none.
+	//
+	// No store need know who its users are: whoever is not among users keeps what EraseUser would erase
+	// until it expires. It may be made again like EraseUser.
+	EraseTenant(ctx context.Context, t tenant.ID, users iter.Seq2[UserID, error]) error
 
 	// Load returns the live session of ref and records the use, at most once in
 	// [TouchInterval], in the same step.

@@ -51,6 +51,22 @@ var twins = map[string]struct {
 	"Unblock": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		return m.Unblock(ctx, ref.Tenant, ref.User)
 	}, nil},
+	"EraseUser": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		return m.EraseUser(ctx, ref.Tenant, ref.User)
+	}, nil},
+	"EraseTenant": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
+		users := func(yield func(session.UserID, error) bool) { _ = yield(ref.User, nil) && yield(ours.User, nil) }
+		if ref.Tenant == ours.Tenant {
+			if err := m.EraseTenant(ctx, ref.Tenant, users); !errors.Is(err, session.ErrNotSuspended) {
+				return fmt.Errorf("a tenant that is served: %w", err)
+			}
+			return nil
+		}
+		if err := m.SetTenantStatus(ctx, ref.Tenant, tenant.Suspended); err != nil {
+			return err
+		}
+		return m.EraseTenant(ctx, ref.Tenant, users)
+	}, nil},
 	"Load": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		_, err := m.Load(ctx, ref)
 		return err

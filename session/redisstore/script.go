@@ -80,6 +80,8 @@ var (
 	claimScript         = mustScript("claim")
 	blockScript         = mustScript("block")
 	blockReadScript     = mustScript("block_read")
+	eraseScript         = mustScript("erase")
+	eraseEventsScript   = mustScript("erase_events")
 
 	grantsScript      = mustScript("grants")
 	staleScript       = mustScript("stale")

@@ -62,7 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 // own. [Run] is for everyone else.
 func Cases() []Case {
 	var all []Case
-	for _, group := range [][]scene{records(), expiry(), updates(), rotations(), refreshes(), revocations(), lists(), tenants(), races(), isolation(), limits(), bounds(), peeks(), events(), impersonations(), adoptions(), signOuts(), blocks(), grants(), graces(), adoptedGrants()} {
+	for _, group := range [][]scene{records(), expiry(), updates(), rotations(), refreshes(), revocations(), lists(), tenants(), races(), isolation(), limits(), bounds(), peeks(), events(), impersonations(), adoptions(), signOuts(), blocks(), erasures(), grants(), graces(), adoptedGrants()} {
 		for _, s := range group {
 			all = append(all, Case{s.name, s.slow, func(t *testing.T, h Harness) { s.play(newKit(t, h)) }})
 		}

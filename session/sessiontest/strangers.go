@@ -155,6 +155,20 @@ func strange() map[string]stranger {
 		"Unblock": func(k *kit, theirs owner, _ session.Session) error {
 			return k.Store.Unblock(k.ctx, theirs.tenant, theirs.user)
 		},
+		"EraseUser": func(k *kit, theirs owner, _ session.Session) error {
+			defer func() { k.ok("Unblock", k.Store.Unblock(k.ctx, theirs.tenant, theirs.user)) }()
+			return k.Store.EraseUser(k.ctx, theirs.tenant, theirs.user)
+		},
+		"EraseTenant": func(k *kit, theirs owner, s session.Session) error {
+			users := these(nil, theirs.user, s.User)
+			if theirs.tenant == s.Tenant {
+				k.refused("a tenant that is served", k.Store.EraseTenant(k.ctx, theirs.tenant, users), session.ErrNotSuspended)
+				return nil
+			}
+			k.setStatus(theirs.tenant, tenant.Suspended)
+			defer k.setStatus(theirs.tenant, tenant.Active)
+			return k.Store.EraseTenant(k.ctx, theirs.tenant, users)
+		},
 		"AddTenant": func(k *kit, theirs owner, _ session.Session) error {
 			return k.Store.AddTenant(k.ctx, theirs.tenant)
 		},

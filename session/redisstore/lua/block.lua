@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Blocks a user, which ends every session of theirs like advance.lua, or lifts that. Each is a
 -- version, which only grows. One that is put back is made only where an earlier one is.
--- KEYS: block, user epoch, events, ends, index, order, who acts
+-- KEYS: block, user epoch, events, ends, and, but before an erasure, which reads them, index, order and
+--       who acts, which then list nothing that is live
 -- ARGV: 1 to block or 0 to lift it, version to put back or 0, highest version known or 0, sealed
 --       actor of the request or '', for how many ms a cut is kept, deadline in µs or 0
 -- Returns {'ok', version, whether the user is blocked as 1 or 0, epoch or nil, cut or nil} or
@@ -40,6 +41,6 @@ if epoch then
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'k', 'blocked', 'o', ARGV[4])
   redis.call('PEXPIRE', KEYS[3], 2592000000)
 end
-redis.call('UNLINK', KEYS[5], KEYS[6], KEYS[7])
+if KEYS[5] then redis.call('UNLINK', KEYS[5], KEYS[6], KEYS[7]) end
 redis.call('PUBLISH', string.match(KEYS[2], '^[^:]*') .. ':changes', KEYS[2])
 return {'ok', version, '1', moved, cut}
