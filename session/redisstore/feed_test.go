@@ -163,7 +163,7 @@ func TestEveryScriptThatChangesASessionAnnouncesIt(t *testing.T) {
 		"claim": "there is no session yet", "cut": "is of sign-ins, whose sessions are ended next", "cut_read": "reads", "cut_raise": "is of sign-ins that have no session",
 		"block_read": "reads",
 		"erase":      "removes what has ended", "erase_events": "is not about a session",
-		"check":      "looks for losses", "access": "asks what is allowed",
+		"check": "looks for losses", "access": "asks what is allowed",
 	}
 	files, err := fs.Glob(sources, "lua/*.lua")
 	if err != nil || len(files) == 0 {
