@@ -16,6 +16,7 @@ import (
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
+	"github.com/reevehq/reeve/session/erasure"
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/sessiontest"
@@ -44,6 +45,13 @@ var types = []reflect.Type{
 	reflect.TypeFor[tenanttest.Kind](),
 	reflect.TypeFor[tenanttest.Request](),
 	reflect.TypeFor[tenanttest.Finding](),
+	reflect.TypeFor[erasure.Config](),
+	reflect.TypeFor[erasure.Eraser](),
+	reflect.TypeFor[erasure.Report](),
+	reflect.TypeFor[erasure.Sessions](),
+	reflect.TypeFor[erasure.StepReport](),
+	reflect.TypeFor[erasure.TenantStep](),
+	reflect.TypeFor[erasure.UserStep](),
 	reflect.TypeFor[redisscope.Client](),
 	reflect.TypeFor[redisscope.Config](),
 	reflect.TypeFor[redisscope.Key](),
