@@ -14,6 +14,7 @@ require (
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/reevehq/reeve v0.0.0
 	github.com/reevehq/reeve/tenant/pgxscope v0.0.0
+	github.com/reevehq/reeve/tenant/sqlscope/sqlitescope v0.0.0
 	github.com/zitadel/oidc/v3 v3.51.17
 	golang.org/x/oauth2 v0.37.0
 	modernc.org/sqlite v1.61.1
