@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net/http"
 	"reflect"
@@ -357,6 +358,17 @@ func (h *hostile) value(ctx context.Context, of reflect.Type, own session.Sessio
 			func(session.Session) (session.Roles, session.Attributes, error) {
 				return session.Roles{}, session.Attributes{}, session.ErrInvalid
 			})
+	case reflect.TypeFor[iter.Seq2[session.UserID, error]]():
+		of := func(all ...session.UserID) iter.Seq2[session.UserID, error] {
+			return func(yield func(session.UserID, error) bool) {
+				for _, u := range all {
+					if !yield(u, nil) {
+						return
+					}
+				}
+			}
+		}
+		return pick((iter.Seq2[session.UserID, error])(nil), of(), of(own.User), of(session.UserID{}), of(alice, own.User, alice))
 	case reflect.TypeFor[func(*session.Session) error]():
 		field := h.random.IntN(reflect.TypeFor[session.Session]().NumField())
 		return reflect.ValueOf(func(s *session.Session) error {

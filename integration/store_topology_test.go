@@ -5,6 +5,7 @@ package integration_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -149,6 +150,16 @@ func (p patient) Block(ctx context.Context, t tenant.ID, u session.UserID) (err 
 
 func (p patient) Unblock(ctx context.Context, t tenant.ID, u session.UserID) (err error) {
 	again(ctx, func() error { err = p.Store.Unblock(ctx, t, u); return err })
+	return err
+}
+
+func (p patient) EraseUser(ctx context.Context, t tenant.ID, u session.UserID) (err error) {
+	again(ctx, func() error { err = p.Store.EraseUser(ctx, t, u); return err })
+	return err
+}
+
+func (p patient) EraseTenant(ctx context.Context, t tenant.ID, users iter.Seq2[session.UserID, error]) (err error) {
+	again(ctx, func() error { err = p.Store.EraseTenant(ctx, t, users); return err })
 	return err
 }
 
