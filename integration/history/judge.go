@@ -273,8 +273,15 @@ func (j *judge) latest(l *life, c Call) *Wrong {
 // session that it had, or with all of the user's since it was issued.
 func (j *judge) over(c Call) *Wrong {
 	var found, excused *Wrong
+	s := j.signIns[c.SignIn]
 	consider := func(end Call, by string) {
 		late, window := j.late(end, by, false, c)
+		// An instance that has not adopted the sign-in knows of its session alone that it has ended.
+		// Of one that has, nobody else may know in time.
+		at, knows := s.seen[by]
+		if knows = knows && at <= end.Invoked; !knows || by != c.By {
+			window = window || j.swept(end, c) || !knows && j.undone(end, c)
+		}
 		w := &Wrong{What: "adopted", Call: c, Ending: end, Late: late}
 		switch {
 		case late < 0:
@@ -284,12 +291,15 @@ func (j *judge) over(c Call) *Wrong {
 			found = w
 		}
 	}
-	s := j.signIns[c.SignIn]
 	for _, l := range s.lives {
 		for l.rotated != nil {
 			l = l.rotated
 		}
 		for _, end := range l.ending {
+			born := Call{Invoked: l.from, Returned: l.since}
+			if end.Kind == Revoke && (j.undone(born, end) || j.swept(born, end)) {
+				continue // of a session that may have been lost, which ends nothing else
+			}
 			if l.ends(end) {
 				consider(end, end.By)
 			}
@@ -303,7 +313,7 @@ func (j *judge) over(c Call) *Wrong {
 		}
 	}
 	for _, end := range j.signedOut[c.SignIn] {
-		if !j.undone(end, c) {
+		if !j.undone(end, c) && !j.swept(end, c) {
 			consider(end, "")
 		}
 	}
@@ -311,6 +321,12 @@ func (j *judge) over(c Call) *Wrong {
 		j.verdict.Window = append(j.verdict.Window, *excused)
 	}
 	return found
+}
+
+// swept reports whether what a call has changed may have been lost without a trace before another
+// one returned.
+func (j *judge) swept(change, then Call) bool {
+	return slices.ContainsFunc(j.losses, func(l Loss) bool { return change.Invoked <= l.Till && then.Returned >= l.At })
 }
 
 // undone reports whether a rollback came between two calls that undid what the first one saw.
@@ -350,9 +366,14 @@ func (j *judge) suspended(c Call) {
 }
 
 // blocked judges whether the user of a call was blocked in its tenant before it.
+// Of a session that began after the block, it is the sign-in that is wrong.
 func (j *judge) blocked(c Call) {
 	of := owner{c.Tenant, c.User}
-	j.stopped("blocked", Block, lastOf(j.blocks[of], c.Returned), j.barred[of], c)
+	last := lastOf(j.blocks[of], c.Returned)
+	if l := j.sessions[c.Session]; l != nil && c.Kind != Create && c.Kind != Adopt && c.To == "" {
+		last = slices.DeleteFunc(slices.Clone(last), func(b Call) bool { return l.from > b.Returned })
+	}
+	j.stopped("blocked", Block, last, j.barred[of], c)
 }
 
 // stopped judges a call by the last of calls that stop and let on. Of an instance that has said
@@ -366,6 +387,7 @@ func (j *judge) stopped(what string, stop Kind, last, witnesses []Call, c Call) 
 			return w.By == c.By && w.Invoked >= s.Invoked && w.Returned < c.Invoked
 		})
 		late, window := j.late(s, s.By, saw, c)
+		window = window || stop == Block && s.By != c.By && !saw && j.swept(s, c) // nobody whom it asks knows
 		w := Wrong{What: what, Call: c, Ending: s, Late: late}
 		switch {
 		case late < 0:

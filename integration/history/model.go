@@ -24,7 +24,8 @@ type model struct {
 type signIn struct {
 	from   time.Duration // when it was first presented
 	issued time.Duration
-	lives  []*life // those that it has had, by whatever id
+	lives  []*life                  // those that it has had, by whatever id
+	seen   map[string]time.Duration // by instance, since when it knows the sign-in
 }
 
 // owner is a user of a tenant.
@@ -44,7 +45,7 @@ type life struct {
 
 	next      *life                 // with a grace: the one that took its place
 	rotated   *life                 // the same session, by its next id
-	changed   []time.Duration       // with Rules.Granted: when it was first seen with a newer step
+	changed   []time.Duration       // when it was first seen with what changes it when it is next used
 	ending    []Call                // the calls that may have ended it, each with any outcome
 	states    map[int]Call          // the calls that made its steps
 	sightings map[string][]sighting // by instance, in the order of their return
@@ -122,11 +123,14 @@ func (m *model) succeed(c Call) {
 func (m *model) adopt(c Call) {
 	s := m.signIns[c.SignIn]
 	if s == nil {
-		s = &signIn{from: c.Invoked, issued: c.Issued}
+		s = &signIn{from: c.Invoked, issued: c.Issued, seen: map[string]time.Duration{}}
 		m.signIns[c.SignIn] = s
 	}
 	if c.Answer != Done {
 		return
+	}
+	if at, known := s.seen[c.By]; !known || at > c.Returned {
+		s.seen[c.By] = c.Returned
 	}
 	l := m.sessions[c.Session]
 	if l == nil {
@@ -173,8 +177,12 @@ func (l *life) prepare(m *model) {
 		}
 	}
 	l.sightings = map[string][]sighting{}
-	highest := 0
+	highest, issued := 0, time.Duration(0)
 	for _, c := range l.calls {
+		if c.Kind == Adopt && c.Answer == Done && c.Issued > issued { // by a later sign-in
+			issued = c.Issued
+			l.changed = append(l.changed, c.Returned)
+		}
 		if m.granted && c.Answer == Done && c.Saw > highest {
 			highest = c.Saw
 			l.changed = append(l.changed, c.Returned)
