@@ -274,7 +274,11 @@ func (j *judge) latest(l *life, c Call) *Wrong {
 func (j *judge) over(c Call) *Wrong {
 	var found, excused *Wrong
 	s := j.signIns[c.SignIn]
+	made := j.sessions[c.Session]
 	consider := func(end Call, by string) {
+		if made.since <= c.Invoked && end.Returned <= made.since {
+			return // a matter of the call that made the session
+		}
 		late, window := j.late(end, by, false, c)
 		// An instance that has not adopted the sign-in knows of its session alone that it has ended.
 		// Of one that has, nobody else may know in time.
