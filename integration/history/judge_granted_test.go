@@ -1,0 +1,65 @@
+package history_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/integration/history"
+)
+
+func adopt(t time.Duration, by, id string) history.Call {
+	return at(t, history.Call{Kind: history.Adopt, By: by, Session: id, SignIn: "sso", Issued: 5 * ms, Saw: 1})
+}
+
+func regrant(t time.Duration, made int) history.Call {
+	return at(t, history.Call{Kind: history.Regrant, Made: made, Role: made%2 == 1})
+}
+
+func stepUp(t time.Duration) history.Call {
+	return at(t, history.Call{Kind: history.Move, Session: "s", Next: "n", Graced: true, Saw: 1})
+}
+
+// What is planted of adoptions, blocks, grants and graces is found, and nothing else.
+func TestTheJudgeFindsWhatGrantsBlocksAndGracesDoNotAllow(t *testing.T) {
+	moved := history.Call{Kind: history.Move, Session: "s", Next: "n", Saw: 1}
+	for name, c := range map[string]struct {
+		calls []history.Call
+		wrong string // "" is nothing
+	}{
+		"the grants before a change":                    {[]history.Call{born(10*ms, "s"), regrant(20*ms, 2), act(30*ms, "b", "s", 1)}, "role"},
+		"the grants after it":                           {[]history.Call{born(10*ms, "s"), regrant(20*ms, 2), act(30*ms, "b", "s", 2)}, ""},
+		"grants before a change without an answer":      {[]history.Call{born(10*ms, "s"), answered(regrant(20*ms, 2), history.Unknown), act(30*ms, "b", "s", 1)}, ""},
+		"grants that nobody made":                       {[]history.Call{born(10*ms, "s"), act(30*ms, "b", "s", 9)}, "made up"},
+		"a sign-in with the grants before a change":     {[]history.Call{regrant(5*ms, 2), at(10*ms, history.Call{Kind: history.Create, Session: "s", Saw: 1})}, "role"},
+		"a session of a blocked user":                   {[]history.Call{born(10*ms, "s"), change(20*ms, history.Block, ""), act(30*ms, "b", "s", 1)}, "revoked"},
+		"a sign-in of a blocked user":                   {[]history.Call{change(20*ms, history.Block, ""), born(30*ms, "s")}, "blocked"},
+		"a sign-in after the block was lifted":          {[]history.Call{change(20*ms, history.Block, ""), change(24*ms, history.Unblock, ""), born(30*ms, "s")}, ""},
+		"an unblocking that lands after a later block":  {[]history.Call{answered(change(20*ms, history.Unblock, ""), history.Unknown), change(24*ms, history.Block, ""), born(30*ms, "s")}, "blocked"},
+		"a sign-in that is adopted again and again":     {[]history.Call{adopt(10*ms, "a", "s"), adopt(20*ms, "b", "s")}, ""},
+		"one whose session was revoked":                 {[]history.Call{adopt(10*ms, "a", "s"), change(20*ms, history.Revoke, "s"), adopt(30*ms, "b", "o")}, "adopted"},
+		"one whose session has moved":                   {[]history.Call{adopt(10*ms, "a", "s"), at(20*ms, moved), adopt(30*ms, "b", "n")}, ""},
+		"one whose moved session was revoked":           {[]history.Call{adopt(10*ms, "a", "s"), at(20*ms, moved), change(24*ms, history.Revoke, "n"), adopt(30*ms, "b", "o")}, "adopted"},
+		"one that was issued before a revocation":       {[]history.Call{change(8*ms, history.RevokeUser, ""), adopt(30*ms, "b", "s")}, "adopted"},
+		"one that was issued after it":                  {[]history.Call{change(1*ms, history.RevokeUser, ""), adopt(30*ms, "b", "s")}, ""},
+		"one that was said to be over":                  {[]history.Call{answered(adopt(10*ms, "a", ""), history.Ended), adopt(30*ms, "b", "s")}, "adopted"},
+		"a former id in its grace":                      {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), act(60*ms, "b", "s", 1)}, ""},
+		"a former id after it":                          {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), act(80*ms, "b", "s", 1)}, "revoked"},
+		"a former id whose successor has ended":         {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), change(30*ms, history.Revoke, "n"), act(40*ms, "b", "s", 1)}, "revoked"},
+		"a former id that was given other grants":       {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), regrant(30*ms, 2), act(40*ms, "b", "s", 1)}, "role"},
+		"a refresh by a former id in its grace":         {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), change(40*ms, history.Refresh, "s")}, "revoked"},
+		"a former id that a refresh has found replaced": {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), answered(change(30*ms, history.Refresh, "s"), history.Ended), act(40*ms, "b", "s", 1)}, ""},
+	} {
+		log := history.New()
+		for _, call := range append(c.calls, at(0, history.Call{Kind: history.Activate})) {
+			log.Add(call)
+		}
+		verdict := log.Judge(history.Rules{Grace: 20 * ms, RotateGrace: 50 * ms, Granted: true})
+		found := ""
+		for _, w := range verdict.Wrong {
+			found = w.What
+		}
+		if found != c.wrong || len(verdict.Wrong) > 1 {
+			t.Errorf("%s: found %v, want %q", name, verdict.Wrong, c.wrong)
+		}
+	}
+}
