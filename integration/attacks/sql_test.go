@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/reevehq/reeve/integration/attacks"
@@ -94,10 +95,34 @@ func sqlTx(ctx context.Context, db *sql.DB, fn func(attacks.Runner) error) error
 	return tx.Commit()
 }
 
-func (s *sqlStack) Store() attacks.Store { return sqlStore{s.db} }
+func (s *sqlStack) Store() attacks.Store { return sqlStore{s.texts} }
+
+// asker sends texts with arguments.
+type asker interface {
+	ask(ctx context.Context, text string, args ...any) ([][]string, error)
+	do(ctx context.Context, text string, args ...any) (int, error)
+}
+
+func (r texts) ask(ctx context.Context, text string, args ...any) ([][]string, error) {
+	rows, err := r.q.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	return read(rows)
+}
+
+func (r texts) do(ctx context.Context, text string, args ...any) (int, error) {
+	result, err := r.q.ExecContext(ctx, text, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
 
 // sqlStore is a service that writes its SQL by hand and forgot the tenant.
-type sqlStore struct{ db *sql.DB }
+type sqlStore struct{ asker }
 
 const noteColumns = "tenant_id, id, project_id, title, body, votes"
 
@@ -109,39 +134,33 @@ func filtered(text, filter string) string {
 }
 
 func (s sqlStore) notes(ctx context.Context, text string, args ...any) ([]attacks.Note, error) {
-	rows, err := s.db.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
+	rows, err := s.ask(ctx, text, args...)
 	var all []attacks.Note
-	for rows.Next() {
-		var n attacks.Note
-		if err := rows.Scan(&n.Tenant, &n.ID, &n.Project, &n.Title, &n.Body, &n.Votes); err != nil {
-			return all, err
+	for _, r := range rows {
+		if len(r) != 6 {
+			return all, fmt.Errorf("a note of %d columns", len(r))
 		}
-		all = append(all, n)
+		votes, _ := strconv.Atoi(r[5])
+		all = append(all, attacks.Note{Tenant: r[0], ID: r[1], Project: r[2], Title: r[3], Body: r[4], Votes: votes})
 	}
-	return all, rows.Err()
+	return all, err
 }
 
 func (s sqlStore) strings(ctx context.Context, text string, args ...any) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	all, err := read(rows)
-	return slices.Concat(all...), err
+	rows, err := s.ask(ctx, text, args...)
+	return slices.Concat(rows...), err
 }
 
-func (s sqlStore) exec(ctx context.Context, text string, args ...any) (int, error) {
-	result, err := s.db.ExecContext(ctx, text, args...)
+// first returns the first column of the first row.
+func (s sqlStore) first(ctx context.Context, text string, args ...any) (string, error) {
+	rows, err := s.ask(ctx, text, args...)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	n, err := result.RowsAffected()
-	return int(n), err
+	if len(rows) == 0 {
+		return "", sql.ErrNoRows
+	}
+	return rows[0][0], nil
 }
 
 func (s sqlStore) List(ctx context.Context, filter, order string) ([]attacks.Note, error) {
@@ -152,18 +171,27 @@ func (s sqlStore) List(ctx context.Context, filter, order string) ([]attacks.Not
 	return s.notes(ctx, text)
 }
 
-func (s sqlStore) Get(ctx context.Context, id string) (n attacks.Note, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT "+noteColumns+" FROM note WHERE id = $1", id).Scan(&n.Tenant, &n.ID, &n.Project, &n.Title, &n.Body, &n.Votes)
-	return n, err
+func (s sqlStore) Get(ctx context.Context, id string) (attacks.Note, error) {
+	notes, err := s.notes(ctx, "SELECT "+noteColumns+" FROM note WHERE id = $1", id)
+	if err != nil {
+		return attacks.Note{}, err
+	}
+	if len(notes) == 0 {
+		return attacks.Note{}, sql.ErrNoRows
+	}
+	return notes[0], nil
 }
 
 func (s sqlStore) Pluck(ctx context.Context, column string) ([]string, error) {
 	return s.strings(ctx, "SELECT "+column+" FROM note")
 }
 
-func (s sqlStore) Count(ctx context.Context, filter string) (n int, err error) {
-	err = s.db.QueryRowContext(ctx, filtered("SELECT count(*) FROM note", filter)).Scan(&n)
-	return n, err
+func (s sqlStore) Count(ctx context.Context, filter string) (int, error) {
+	text, err := s.first(ctx, filtered("SELECT count(*) FROM note", filter))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
 }
 
 // insert leaves the tenant to the database when the note names none.
@@ -191,20 +219,20 @@ func (s sqlStore) Create(ctx context.Context, notes ...attacks.Note) error {
 		}
 		args = append(args, more...)
 	}
-	_, err := s.exec(ctx, text, args...)
+	_, err := s.do(ctx, text, args...)
 	return err
 }
 
 func (s sqlStore) Save(ctx context.Context, n attacks.Note) error {
 	columns, marks, args := insert(n, 1)
-	_, err := s.exec(ctx, "INSERT INTO note ("+columns+") VALUES ("+marks+
+	_, err := s.do(ctx, "INSERT INTO note ("+columns+") VALUES ("+marks+
 		") ON CONFLICT (tenant_id, id) DO UPDATE SET project_id = excluded.project_id, title = excluded.title, body = excluded.body, votes = excluded.votes", args...)
 	return err
 }
 
 func (s sqlStore) Upsert(ctx context.Context, n attacks.Note) error {
 	columns, marks, args := insert(n, 1)
-	_, err := s.exec(ctx, "INSERT INTO note ("+columns+") VALUES ("+marks+") ON CONFLICT (tenant_id, id) DO UPDATE SET title = excluded.title, body = excluded.body", args...)
+	_, err := s.do(ctx, "INSERT INTO note ("+columns+") VALUES ("+marks+") ON CONFLICT (tenant_id, id) DO UPDATE SET title = excluded.title, body = excluded.body", args...)
 	return err
 }
 
@@ -219,28 +247,28 @@ func assignments(set map[string]any) (text string, args []any) {
 
 func (s sqlStore) Update(ctx context.Context, id string, set map[string]any) (int, error) {
 	text, args := assignments(set)
-	return s.exec(ctx, fmt.Sprintf("UPDATE note SET %s WHERE id = $%d", text, len(args)+1), append(args, id)...)
+	return s.do(ctx, fmt.Sprintf("UPDATE note SET %s WHERE id = $%d", text, len(args)+1), append(args, id)...)
 }
 
 func (s sqlStore) UpdateAll(ctx context.Context, filter string, set map[string]any) (int, error) {
 	text, args := assignments(set)
-	return s.exec(ctx, filtered("UPDATE note SET "+text, filter), args...)
+	return s.do(ctx, filtered("UPDATE note SET "+text, filter), args...)
 }
 
 func (s sqlStore) Delete(ctx context.Context, id string) (int, error) {
-	return s.exec(ctx, "DELETE FROM note WHERE id = $1", id)
+	return s.do(ctx, "DELETE FROM note WHERE id = $1", id)
 }
 
 func (s sqlStore) DeleteAll(ctx context.Context, filter string) (int, error) {
-	return s.exec(ctx, filtered("DELETE FROM note", filter))
+	return s.do(ctx, filtered("DELETE FROM note", filter))
 }
 
 func (s sqlStore) Increment(ctx context.Context, id string) (int, error) {
-	return s.exec(ctx, "UPDATE note SET votes = votes + 1 WHERE id = $1", id)
+	return s.do(ctx, "UPDATE note SET votes = votes + 1 WHERE id = $1", id)
 }
 
 func (s sqlStore) Project(ctx context.Context, id string) (name string, notes []attacks.Note, err error) {
-	if err := s.db.QueryRowContext(ctx, "SELECT name FROM project WHERE id = $1", id).Scan(&name); err != nil {
+	if name, err = s.first(ctx, "SELECT name FROM project WHERE id = $1", id); err != nil {
 		return "", nil, err
 	}
 	notes, err = s.notes(ctx, "SELECT "+noteColumns+" FROM note WHERE project_id = $1", id)
@@ -256,11 +284,11 @@ func (s sqlStore) Tagged(ctx context.Context, tag string) ([]attacks.Note, error
 }
 
 func (s sqlStore) Tag(ctx context.Context, note, tag string) error {
-	_, err := s.exec(ctx, "INSERT INTO note_tag (note_id, tag_id) VALUES ($1, $2)", note, tag)
+	_, err := s.do(ctx, "INSERT INTO note_tag (note_id, tag_id) VALUES ($1, $2)", note, tag)
 	return err
 }
 
 func (s sqlStore) Untag(ctx context.Context, note, tag string) error {
-	_, err := s.exec(ctx, "DELETE FROM note_tag WHERE note_id = $1 AND tag_id = $2", note, tag)
+	_, err := s.do(ctx, "DELETE FROM note_tag WHERE note_id = $1 AND tag_id = $2", note, tag)
 	return err
 }

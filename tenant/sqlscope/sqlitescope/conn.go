@@ -28,6 +28,10 @@ func (noName) Open(string) (driver.Conn, error) {
 	return nil, errors.New("sqlitescope: a file is opened by a Store alone")
 }
 
+// TenantScoped marks the pool: each statement runs in the file of its context's tenant.
+// gormscope asks for it.
+func (noName) TenantScoped() {}
+
 // conn is a shell. It has a real connection from its first call until database/sql takes it
 // back, and is the connection of that one tenant meanwhile.
 type conn struct {
