@@ -32,7 +32,7 @@ func reading() []Case {
 		{Family: f, Name: "a query in EXISTS", Run: func(a *Attack) { a.Nothing(`SELECT 1 WHERE EXISTS (SELECT 1 FROM note WHERE id = 'g-n1')`) }},
 		{Family: f, Name: "a guess of a text by LIKE", Run: func(a *Attack) { a.Nothing(`SELECT 1 WHERE EXISTS (SELECT 1 FROM note WHERE body LIKE '%globex%')`) }},
 		text(f, "a CTE", `WITH q AS (SELECT * FROM note) SELECT * FROM q`),
-		text(f, "a CTE of the table's name", `WITH note AS (SELECT * FROM note) SELECT * FROM note`),
+		pg(f, "a CTE of the table's name", `WITH note AS (SELECT * FROM note) SELECT * FROM note`),
 		text(f, "a recursive CTE", `WITH RECURSIVE q(b) AS (SELECT '' UNION SELECT n.body FROM note n, q) SELECT * FROM q`),
 		text(f, "a join with itself", `SELECT b.body FROM note a JOIN note b ON true`),
 		text(f, "a left join by a key", `SELECT p.name FROM note n LEFT JOIN project p ON p.id = 'g-p1'`),
