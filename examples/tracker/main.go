@@ -79,7 +79,7 @@ func postgreSQL(getenv func(string) string) (cfg app.PostgreSQL, err error) {
 		return app.PostgreSQL{}, nil
 	}
 	if cfg.Key, err = session.ParseSecretKey(getenv("TENANT_KEY")); err != nil {
-		return app.PostgreSQL{}, fmt.Errorf("TENANT_KEY: %w (make one by: openssl rand -base64 32)", err)
+		return app.PostgreSQL{}, fmt.Errorf("TENANT_KEY: %w", err)
 	}
 	return cfg, nil
 }
