@@ -126,6 +126,16 @@ var usualNames = []string{"X-Tenant-Id", "X-Tenant", "X-Org-Id", "X-Organization
 
 // named names the other tenant wherever a service might look for one, with ids of either.
 func (c *check) named(r Request) error {
+	err := c.attack(r, "at the other tenant's host", func() []answer {
+		host := func(req *http.Request) { req.Host = c.victim.Name + "." + req.Host }
+		return []answer{
+			send(c.Handler, r, c.caller.Values, c.caller.Sign, host),
+			send(c.Handler, r, c.victim.Values, c.caller.Sign, host),
+		}
+	})
+	if err != nil {
+		return err
+	}
 	for _, name := range append(usualNames, c.TenantNames...) {
 		err := c.attack(r, "with the other tenant's name in "+name, func() []answer {
 			name := func(req *http.Request) {
@@ -133,6 +143,7 @@ func (c *check) named(r Request) error {
 				query := req.URL.Query()
 				query.Set(name, c.victim.Name)
 				req.URL.RawQuery = query.Encode()
+				req.AddCookie(&http.Cookie{Name: name, Value: c.victim.Name})
 				addMember(req, name, c.victim.Name)
 			}
 			return []answer{

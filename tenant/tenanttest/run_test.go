@@ -27,6 +27,8 @@ var leaks = []struct {
 	{"body names the tenant", "POST /items", tenanttest.WritesForeign},
 	{"header names the tenant", "GET /items", tenanttest.ReadsForeign},
 	{"parameter names the tenant", "GET /items", tenanttest.ReadsForeign},
+	{"cookie names the tenant", "GET /items", tenanttest.ReadsForeign},
+	{"host names the tenant", "GET /items", tenanttest.ReadsForeign},
 	{"cache without the tenant", "GET /items/latest", tenanttest.ReadsForeign},
 	{"foreign shelf", "POST /items", tenanttest.LinksForeign},
 	{"forbidden in place of not found", "GET /items/{item}", tenanttest.TellsExistence},

@@ -73,6 +73,12 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name := r.Header.Get("X-Tenant-ID"); s.leak == "header names the tenant" && name != "" {
 		tenant = name
 	}
+	if cookie, err := r.Cookie("tenant"); s.leak == "cookie names the tenant" && err == nil {
+		tenant = cookie.Value
+	}
+	if name, _, ok := strings.Cut(r.Host, ".example."); s.leak == "host names the tenant" && ok {
+		tenant = name
+	}
 	if name := r.URL.Query().Get("org"); s.leak == "parameter names the tenant" && name != "" {
 		tenant = name
 	}

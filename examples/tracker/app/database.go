@@ -16,6 +16,9 @@ type database interface {
 	// query calls each for every row.
 	query(ctx context.Context, statement string, args []any, each func(scan) error) error
 
+	// inTx runs do in a transaction, which is rolled back when do fails.
+	inTx(ctx context.Context, do func(database) error) error
+
 	close() error
 }
 

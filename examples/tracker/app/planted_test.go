@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"database/sql"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -203,7 +204,7 @@ func pooled(t *testing.T, a *App) {
 	if _, err := db.ExecContext(t.Context(), sqliteSchema()); err != nil {
 		t.Fatal(err)
 	}
-	a.store = store{&sqliteDB{db, db}}
+	a.store = store{&sqliteDB{db, db, db}}
 	if err := a.seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +242,10 @@ func TestEachPlantedLeakIsFoundOnAPooledDatabase(t *testing.T) {
 // The same mistakes find nothing where each tenant has a file. A cache is past every database:
 // only its key keeps tenants apart.
 func TestBehindTheWallTheSameMistakesFindNothing(t *testing.T) {
-	for _, p := range plantedLeaks {
+	for i, p := range plantedLeaks {
+		if testing.Short() && i >= 5 {
+			break
+		}
 		t.Run(p.name, func(t *testing.T) {
 			if list := p.findings(t, newApp(t, Config{})); len(list) > 0 != p.beyond {
 				t.Errorf("%v", list)
@@ -264,7 +268,7 @@ func TestAPooledDatabaseWithoutMistakesHasNoFindings(t *testing.T) {
 
 // A handler that asks about no object is reported, wherever the row comes from.
 func TestAHandlerThatAsksAboutNoObjectIsReported(t *testing.T) {
-	unchecked := authz.NewUnchecked(authz.UncheckedConfig{})
+	unchecked := authz.NewUnchecked(authz.UncheckedConfig{Logger: slog.New(slog.DiscardHandler)})
 	a := newApp(t, Config{Unchecked: unchecked})
 	p := planted{request: "GET /tasks/{task}", handler: func(a *App, c echo.Context) error {
 		var t task

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -34,8 +35,14 @@ var tables = map[string]string{
 // postgresDB is the database on PostgreSQL. The wall is row-level security that believes a
 // signed tenant alone.
 type postgresDB struct {
-	*pgxscope.DB
-	pool *pgxpool.Pool
+	postgresQueries // of scoped, or of a transaction
+	scoped          *pgxscope.DB
+	pool            *pgxpool.Pool
+}
+
+type postgresQueries interface {
+	Exec(ctx context.Context, statement string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error)
 }
 
 // openPostgreSQL migrates where it may, refuses a database that does not keep tenants apart, and
@@ -73,7 +80,7 @@ func openPostgreSQL(ctx context.Context, cfg PostgreSQL, attributes []policy.Att
 		pool.Close()
 		return nil, err
 	}
-	return &postgresDB{db, pool}, nil
+	return &postgresDB{db, db, pool}, nil
 }
 
 // migrate creates the tables, walls them off, and gives the database the key.
@@ -141,6 +148,10 @@ func (d *postgresDB) query(ctx context.Context, statement string, args []any, ea
 		}
 	}
 	return rows.Err()
+}
+
+func (d *postgresDB) inTx(ctx context.Context, do func(database) error) error {
+	return d.scoped.InTx(ctx, pgx.TxOptions{}, func(tx pgx.Tx) error { return do(&postgresDB{postgresQueries: tx}) })
 }
 
 func (d *postgresDB) close() error {

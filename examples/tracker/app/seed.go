@@ -75,8 +75,12 @@ func (a *App) seed(ctx context.Context) error {
 	return nil
 }
 
-// fill stores the rows of an organisation.
+// fill stores the rows of an organisation, all or none.
 func (s store) fill(ctx context.Context, o organisation) error {
+	return s.inTx(ctx, func(tx database) error { return store{tx}.insert(ctx, o) })
+}
+
+func (s store) insert(ctx context.Context, o organisation) error {
 	for _, r := range o.rows {
 		if err := s.write(ctx, r.statement, r.args...); err != nil {
 			return err
@@ -96,12 +100,15 @@ func (a *App) Reset(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, table := range tableNames {
-			if err := a.store.write(bound, `DELETE FROM `+table+` WHERE tenant_id = $1`); err != nil {
-				return err
+		err = a.store.inTx(bound, func(tx database) error {
+			for _, table := range tableNames {
+				if err := (store{tx}).write(bound, `DELETE FROM `+table+` WHERE tenant_id = $1`); err != nil {
+					return err
+				}
 			}
-		}
-		if err := a.store.fill(bound, o); err != nil {
+			return store{tx}.insert(bound, o)
+		})
+		if err != nil {
 			return err
 		}
 	}

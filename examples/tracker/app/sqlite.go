@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -14,8 +15,14 @@ import (
 // sqliteDB is the database on SQLite. The wall is the file: in that of a tenant there are no
 // rows of another, and no SQL reaches a second file.
 type sqliteDB struct {
-	db    *sql.DB
-	owner interface{ Close() error }
+	sqliteQueries // of pool, or of a transaction
+	pool          *sql.DB
+	owner         io.Closer
+}
+
+type sqliteQueries interface {
+	ExecContext(ctx context.Context, statement string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, statement string, args ...any) (*sql.Rows, error)
 }
 
 // openSQLite returns the database in a folder. Files are made when a tenant is first asked for.
@@ -31,7 +38,7 @@ func openSQLite(dir string, statuses tenant.Statuses) (*sqliteDB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sqliteDB{store.DB(), store}, nil
+	return &sqliteDB{store.DB(), store.DB(), store}, nil
 }
 
 // sqliteSchema is the schema in SQLite's words. STRICT tables keep what a column is declared as,
@@ -41,7 +48,7 @@ func sqliteSchema() string {
 }
 
 func (d *sqliteDB) exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	result, err := d.db.ExecContext(ctx, statement, args...)
+	result, err := d.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +56,7 @@ func (d *sqliteDB) exec(ctx context.Context, statement string, args ...any) (int
 }
 
 func (d *sqliteDB) query(ctx context.Context, statement string, args []any, each func(scan) error) error {
-	rows, err := d.db.QueryContext(ctx, statement, args...)
+	rows, err := d.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return err
 	}
@@ -59,6 +66,18 @@ func (d *sqliteDB) query(ctx context.Context, statement string, args []any, each
 		}
 	}
 	return errors.Join(rows.Err(), rows.Close())
+}
+
+func (d *sqliteDB) inTx(ctx context.Context, do func(database) error) error {
+	tx, err := d.pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := do(&sqliteDB{sqliteQueries: tx}); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 func (d *sqliteDB) close() error { return d.owner.Close() }
