@@ -1,0 +1,282 @@
+package impact
+
+import (
+	"cmp"
+	"slices"
+)
+
+// maxAtoms is how many ways of being allowed or denied one object may have: an effect under a
+// condition, in one policy or the other.
+const maxAtoms = 256
+
+// bits is a set of atoms.
+type bits [maxAtoms / 64]uint64
+
+func (b *bits) add(i int)     { b[i/64] |= 1 << (i % 64) }
+func (b bits) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
+
+func (b bits) or(c bits) bits {
+	for i := range b {
+		b[i] |= c[i]
+	}
+	return b
+}
+
+// atom is one way of being allowed or denied.
+type atom struct {
+	in   side // one of the two
+	deny bool
+	cond int32
+}
+
+// group is names that make the same difference to whoever has one of them.
+type group struct {
+	names  []string
+	atoms  bits
+	differ bool // whether they make another difference in the other policy
+}
+
+// cube is callers who are decided alike, and how.
+type cube struct {
+	who      Who
+	old, new state
+	open     bool // whether there were too many to tell apart
+}
+
+// maxCubes is how many are told apart of one object.
+const maxCubes = 512
+
+// expander tells apart callers by the rules for one object and action.
+type expander struct {
+	p        *pair
+	atoms    []atom
+	numbers  map[atom]int
+	overflow bool
+	groups   []group
+	out      []cube
+	known    side // of the policies that have the type of the object
+	single   bool // whether there is one policy, whose every answer counts
+}
+
+func (x *expander) number(a atom) int {
+	i, there := x.numbers[a]
+	if there {
+		return i
+	}
+	if len(x.atoms) == maxAtoms {
+		x.overflow = true
+		return 0
+	}
+	i = len(x.atoms)
+	x.atoms, x.numbers[a] = append(x.atoms, a), i
+	return i
+}
+
+// bitsOf returns what rules say, of one side or of both.
+func (x *expander) bitsOf(into *bits, rules []int32, in side) {
+	for _, i := range rules {
+		r := &x.p.rules[i]
+		for _, s := range [...]side{before, after} {
+			if r.in&s&in&x.known != 0 {
+				into.add(x.number(atom{s, r.deny, r.cond}))
+			}
+		}
+	}
+}
+
+// expand returns the callers whom the policies decide differently. rules are those for one tenant,
+// object and action, and turned the names whose g rows there differ.
+func (p *pair) expand(tenant string, rules []int32, turned []string, known side) []cube {
+	x := &expander{p: p, numbers: map[atom]int{}, known: known, single: p.old == nil}
+	bySubject := map[string][]int32{}
+	for _, i := range rules {
+		bySubject[p.rules[i].sub] = append(bySubject[p.rules[i].sub], i)
+	}
+	names := make([]string, 0, len(bySubject)+len(turned))
+	for sub := range bySubject {
+		names = append(names, sub)
+	}
+	for _, n := range turned {
+		if bySubject[n] == nil {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	var everyones, signedIns bits
+	byBits := map[bits]int{}
+	for _, n := range names {
+		var b bits
+		x.bitsOf(&b, bySubject[n], both)
+		if slices.Contains(turned, n) {
+			common := p.closure(tenant, n, both)
+			for _, s := range [...]side{before, after} {
+				for _, role := range p.closure(tenant, n, s) {
+					if !slices.Contains(common, role) {
+						x.bitsOf(&b, bySubject[role], s)
+					}
+				}
+			}
+		}
+		switch {
+		case n == anyone:
+			everyones = b
+		case n == authenticated:
+			signedIns = b
+		case b != bits{}:
+			i, there := byBits[b]
+			if !there {
+				i = len(x.groups)
+				byBits[b] = i
+				x.groups = append(x.groups, group{atoms: b})
+			}
+			x.groups[i].names = append(x.groups[i].names, n)
+		}
+	}
+	for i := range x.groups {
+		g := &x.groups[i]
+		old, new := x.states(g.atoms)
+		g.differ = !old.equal(new)
+	}
+	slices.SortStableFunc(x.groups, func(a, b group) int {
+		return cmp.Or(cmp.Compare(x.rank(a), x.rank(b)), slices.Compare(a.names, b.names))
+	})
+	all := everyones.or(signedIns)
+	for _, g := range x.groups {
+		all = all.or(g.atoms)
+	}
+	if x.overflow {
+		return []cube{{who: Who{Callers: Everyone}, open: true}}
+	}
+	// When sessions make no difference of their own, everyone is one.
+	old, new := x.states(everyones)
+	if more, too := x.states(everyones.or(signedIns)); old.equal(more) && new.equal(too) {
+		x.walk(0, everyones, Who{Callers: Everyone})
+	} else {
+		x.leaf(everyones, Who{Callers: Anonymous})
+		x.walk(0, everyones.or(signedIns), Who{Callers: SignedIn})
+	}
+	if len(x.out) > maxCubes {
+		return []cube{{who: Who{Callers: Everyone}, open: true}}
+	}
+	return x.out
+}
+
+// rank orders groups: those that differ first, then those that decide without a condition.
+func (x *expander) rank(g group) int {
+	if g.differ && !x.single {
+		return 0
+	}
+	old, new := x.states(g.atoms)
+	none := x.states2(g.atoms)
+	switch {
+	case none:
+		return 1
+	case old.always || new.always:
+		return 2
+	}
+	return 3
+}
+
+// states2 reports whether the atoms deny without a condition.
+func (x *expander) states2(b bits) bool {
+	for i, a := range x.atoms {
+		if b.has(i) && a.deny && a.cond == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// states returns what atoms amount to, in one form.
+func (x *expander) states(b bits) (old, new state) {
+	var denied side
+	for i, a := range x.atoms {
+		if !b.has(i) {
+			continue
+		}
+		s := &old
+		if a.in == after {
+			s = &new
+		}
+		switch {
+		case a.deny && a.cond == 0:
+			denied |= a.in
+		case a.deny:
+			s.deny = append(s.deny, a.cond)
+		case a.cond == 0:
+			s.always = true
+		default:
+			s.allow = append(s.allow, a.cond)
+		}
+	}
+	old, new = old.normal(denied&before != 0), new.normal(denied&after != 0)
+	return old, new
+}
+
+// normal returns the state in one form. A state that denies whatever is added is the only one
+// with a deny of 0.
+func (s state) normal(denied bool) state {
+	if denied {
+		return state{deny: []int32{0}}
+	}
+	if s.always {
+		s.allow = nil
+	}
+	slices.Sort(s.allow)
+	slices.Sort(s.deny)
+	return s
+}
+
+// plain returns the state as it decides.
+func (s state) plain() state {
+	if s.denies() {
+		return state{}
+	}
+	return s
+}
+
+// leaf notes callers of whom all is known that matters.
+func (x *expander) leaf(have bits, who Who) {
+	old, new := x.states(have)
+	old, new = old.plain(), new.plain()
+	if x.single {
+		old = state{always: x.p.inverse}
+	}
+	if !old.equal(new) {
+		x.out = append(x.out, cube{who: who, old: old, new: new})
+	}
+}
+
+// walk tells apart callers by the groups from i on. They have the atoms have.
+func (x *expander) walk(i int, have bits, who Who) {
+	if len(x.out) > maxCubes {
+		return
+	}
+	old, new := x.states(have)
+	var rest bits
+	differ := false
+	for _, g := range x.groups[i:] {
+		rest = rest.or(g.atoms)
+		differ = differ || g.differ
+	}
+	lastOld, lastNew := x.states(have.or(rest))
+	if old.equal(lastOld) && new.equal(lastNew) {
+		x.leaf(have, who)
+		return
+	}
+	if !x.single && !differ && old.equal(new) {
+		return // and so it stays
+	}
+	g := &x.groups[i]
+	withOld, withNew := x.states(have.or(g.atoms))
+	if old.equal(withOld) && new.equal(withNew) {
+		x.walk(i+1, have, who)
+		return
+	}
+	with, without := who, who
+	with.Any = append(who.Any[:len(who.Any):len(who.Any)], g.names)
+	with.Callers = SignedIn
+	without.None = append(who.None[:len(who.None):len(who.None)], g.names...)
+	x.walk(i+1, have.or(g.atoms), with)
+	x.walk(i+1, have, without)
+}

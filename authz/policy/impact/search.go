@@ -1,0 +1,300 @@
+package impact
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// verdict says whether a condition is ever true.
+type verdict uint8
+
+const (
+	never verdict = iota
+	maybe
+	found
+)
+
+// maxTries bounds the search for one cell.
+const maxTries = 20_000
+
+// search looks for values for which a guard holds.
+type search struct {
+	p     *pair
+	g     guard
+	d     *domain
+	last  map[int32]int // of each condition, the last of its variables
+	now   []value
+	depth int
+	tries int
+}
+
+func (p *pair) newSearch(g guard, users, ids []string) *search {
+	s := &search{p: p, g: g, d: p.domain(g.conds(), users, ids), last: map[int32]int{}}
+	s.now = make([]value, len(s.d.vars))
+	for _, n := range g.conds() {
+		s.last[n] = -1
+		for a := range p.conds[n].expr.Attributes() {
+			s.last[n] = max(s.last[n], s.d.index[a])
+		}
+	}
+	return s
+}
+
+// at answers what is tried now, and as missing what is not tried yet.
+func (s *search) at(a *condition.Attribute) (condition.Value, []string) {
+	i, known := s.d.index[a]
+	if !known || i >= s.depth {
+		return condition.Value{}, nil
+	}
+	return s.now[i].v, s.now[i].list
+}
+
+// possible reports whether the guard may hold, and whether it does, whatever is tried next.
+func (s *search) possible() (may, does bool) {
+	allowMay, allowDoes := s.allowed(s.g.allows)
+	denyMay, denyDoes := s.allowed(s.g.denies)
+	return allowMay && !denyDoes, allowDoes && !denyMay
+}
+
+func (s *search) allowed(t state) (may, does bool) {
+	may, does = t.always, t.always
+	for _, n := range t.allow {
+		truth, settled := s.truth(n)
+		may = may || truth == condition.True || !settled
+		does = does || truth == condition.True && settled
+	}
+	for _, n := range t.deny {
+		truth, settled := s.truth(n)
+		may = may && (truth == condition.False || !settled)
+		does = does && truth == condition.False && settled
+	}
+	return may, does
+}
+
+// truth returns the value of a condition, and whether it stays.
+func (s *search) truth(n int32) (condition.Truth, bool) {
+	truth := condition.Eval(s.p.conds[n].expr, s.at)
+	return truth, s.last[n] < s.depth || s.d.monotone && truth != condition.Unknown
+}
+
+// try gives the variables from depth on their values.
+func (s *search) try(user, object string) verdict {
+	if s.tries++; s.tries > maxTries || s.p.budget < s.tries {
+		return maybe
+	}
+	may, does := s.possible()
+	switch {
+	case does:
+		return found
+	case !may:
+		return never
+	case s.depth == len(s.d.vars):
+		return never
+	}
+	i, result := s.depth, never
+	v := &s.d.vars[i]
+	values := v.values
+	switch v.id {
+	case condition.PartSubject:
+		values = []value{idOf(user)}
+	case condition.PartObject:
+		values = []value{idOf(object)}
+	}
+	for _, x := range values {
+		s.now[i], s.depth = x, i+1
+		got := s.try(user, object)
+		if got == found {
+			return found
+		}
+		s.depth = i
+		result = max(result, got)
+	}
+	s.depth = i
+	return result
+}
+
+func idOf(id string) value {
+	if id == "" {
+		return value{}
+	}
+	return value{id, condition.String(id), nil}
+}
+
+// member is a part of a cell: one tenant, one action, objects with one pattern above them.
+type member struct {
+	tenant string // "" is one that no row names
+	action string // "" likewise
+	object Pattern
+}
+
+// witness looks for a request of a member.
+func (p *pair) witness(w Who, g guard, m member) (policy.Request, verdict) {
+	if g.open {
+		return policy.Request{}, maybe
+	}
+	var named, ids []string
+	for _, list := range w.Any {
+		for _, n := range list {
+			if id, is := strings.CutPrefix(n, "user:"); is {
+				named = append(named, id)
+			}
+		}
+	}
+	for _, o := range m.object.objects(nil) {
+		if o.ID != "" {
+			ids = append(ids, o.ID)
+		}
+	}
+	s := p.newSearch(g, named, ids)
+	defer func() { p.budget -= min(s.tries, p.budget) }()
+	result := never
+	users := append([]string{p.freshUser(s.d.users), ""}, s.d.users...)
+	if w.Callers == Anonymous || w.Callers == Everyone && len(w.None) == 0 {
+		users = append([]string{""}, users...)
+	}
+	users = append(users, named...)
+	objects := m.object.objects(s.d.ids)
+	for _, id := range distinct(users) {
+		roles, ok := p.session(w, id, m.tenant)
+		if !ok {
+			continue
+		}
+		for _, o := range objects {
+			s.depth = 0
+			got := s.try(id, o.ID)
+			if got == found {
+				r := s.request(id, roles, m, o)
+				if p.replay(r, g) {
+					return r, found
+				}
+				got = maybe
+			}
+			if got == never && !s.d.complete {
+				got = maybe
+			}
+			result = max(result, got)
+		}
+	}
+	return policy.Request{}, result
+}
+
+func (p *pair) freshUser(taken []string) string {
+	return fresh("someone", func(s string) bool {
+		for _, t := range taken {
+			if t == s {
+				return true
+			}
+		}
+		for _, at := range p.granted {
+			if at["user:"+s] != nil {
+				return true
+			}
+		}
+		return p.subjects["user:"+s]
+	})
+}
+
+// fresh returns a word that is not taken.
+func fresh(word string, taken func(string) bool) string {
+	s := word
+	for i := 2; taken(s); i++ {
+		s = word + strconv.Itoa(i)
+	}
+	return s
+}
+
+func (s *search) request(id string, roles policy.RoleNames, m member, o policy.Object) policy.Request {
+	sub, obj, env := policy.Values{}, policy.Values{}, policy.Values{}
+	for i, v := range s.d.vars {
+		if i >= s.depth || s.now[i].x == nil || v.id != 0 && !(v.id == condition.PartObject && o.Route != "") {
+			continue
+		}
+		switch v.attr.Part() {
+		case condition.PartSubject:
+			sub[v.attr.Name] = s.now[i].x
+		case condition.PartObject:
+			obj[v.attr.Name] = s.now[i].x
+		default:
+			env[v.attr.Name] = s.now[i].x
+		}
+	}
+	o.Attributes = obj
+	r := policy.Request{Tenant: s.p.tenantOf(m.tenant), Subject: policy.Subject{ID: id, Attributes: sub}, Object: o, Env: env, Action: policy.Action(m.action)}
+	if len(roles) > 0 {
+		r.Subject.Roles = roles
+	}
+	if o.ID != "" {
+		r.Object.Tenant = r.Tenant
+	}
+	if m.action == "" {
+		word := "other"
+		if o.Route != "" {
+			word = "OTHER"
+		}
+		r.Action = policy.Action(fresh(word, func(a string) bool { return s.p.actions[a] }))
+	}
+	return r
+}
+
+func (p *pair) tenantOf(name string) tenant.ID {
+	if name == "" {
+		name = fresh("other", func(s string) bool { return p.own[s] != nil || p.granted[s] != nil })
+	}
+	id, _ := tenant.Parse(name)
+	return id
+}
+
+// replay reports whether the engines say of a request what the guard does.
+func (p *pair) replay(r policy.Request, g guard) bool {
+	allowed := allows(p.new, r)
+	return allowed == g.wider && (p.old == nil || allowed != allows(p.old, r))
+}
+
+func allows(p *Policy, r policy.Request) bool {
+	d, err := p.engine.Decide(context.Background(), r)
+	return err == nil && d.Allowed()
+}
+
+// objects returns objects of the pattern, of the ids among them those that it has.
+func (p Pattern) objects(ids []string) (list []policy.Object) {
+	add := func(o policy.Object) {
+		if p.has(o) {
+			list = append(list, o)
+		}
+	}
+	t := p.of
+	switch t.kind {
+	case targetOne:
+		return []policy.Object{t.object()}
+	case targetPrefix:
+		for i := range 1000 {
+			s := t.text + "other"
+			if i > 0 {
+				s += strconv.Itoa(i)
+			}
+			if add(target{targetOne, s}.object()); len(list) > 0 {
+				break
+			}
+		}
+	case targetType:
+		for i := range 1000 {
+			if add(policy.Object{Type: t.text, ID: strconv.Itoa(i + 1)}); len(list) > 0 {
+				break
+			}
+		}
+		add(policy.Object{Type: t.text})
+	}
+	if !t.isRoute() && t.kind != targetAll {
+		for _, id := range ids {
+			if id != "" {
+				add(policy.Object{Type: t.typ(), ID: id})
+			}
+		}
+	}
+	return list
+}

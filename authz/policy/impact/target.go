@@ -1,0 +1,165 @@
+package impact
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+// target is what the object of a rule covers: a set of names. Names of routes begin with a slash,
+// and those of typed objects with their type. Of two targets one lies within the other, or they
+// have no name in common.
+type target struct {
+	kind targetKind
+	text string
+}
+
+type targetKind uint8
+
+const (
+	targetAll    targetKind = iota + 1
+	targetType              // the type and every object of it
+	targetPrefix            // all names that begin so
+	targetOne
+)
+
+// allRoutes is every route.
+var allRoutes = target{targetPrefix, "/"}
+
+// targetOf reads an object that loads.
+func targetOf(object string) target {
+	if object == everything {
+		return target{kind: targetAll}
+	}
+	if name, ok := strings.CutPrefix(object, "route:/"); ok {
+		return target{targetOne, "/" + name}
+	}
+	if prefix, ok := strings.CutSuffix(object, everything); ok {
+		return target{targetPrefix, prefix}
+	}
+	if object[0] == '/' || strings.Contains(object, ":") {
+		return target{targetOne, object}
+	}
+	return target{targetType, object}
+}
+
+func (t target) isRoute() bool { return t.text != "" && t.text[0] == '/' }
+
+// typ returns the type of the objects, "" for routes and for everything.
+func (t target) typ() string {
+	if t.isRoute() {
+		return ""
+	}
+	typ, _, _ := strings.Cut(t.text, ":")
+	return typ
+}
+
+// String returns the target as a rule writes it.
+func (t target) String() string {
+	switch {
+	case t.kind == targetAll:
+		return everything
+	case t.kind == targetPrefix:
+		return t.text + everything
+	case t.kind == targetOne && t.isRoute() && strings.HasSuffix(t.text, everything):
+		return "route:" + t.text
+	}
+	return t.text
+}
+
+// above yields the target and those that it lies within, the nearest first.
+func (t target) above(yield func(target) bool) {
+	if !yield(t) || t.kind == targetAll {
+		return
+	}
+	if t.kind != targetType {
+		n := len(t.text)
+		if t.kind == targetPrefix {
+			n--
+		}
+		for i := n - 1; i >= 0; i-- {
+			if c := t.text[i]; (c == '/' || c == ':') && !yield(target{targetPrefix, t.text[:i+1]}) {
+				return
+			}
+		}
+		if !t.isRoute() && !yield(target{targetType, t.typ()}) {
+			return
+		}
+	}
+	yield(target{kind: targetAll})
+}
+
+// covers reports whether u lies within t.
+func (t target) covers(u target) bool {
+	switch t.kind {
+	case targetAll:
+		return true
+	case targetType:
+		return u.typ() == t.text
+	case targetPrefix:
+		return (u.kind == targetOne || u.kind == targetPrefix) && strings.HasPrefix(u.text, t.text)
+	}
+	return t == u
+}
+
+// has reports whether an object is one that t covers.
+func (t target) has(o policy.Object) bool {
+	if o.Route == "" && o.ID == "" {
+		return t.kind == targetAll || t.kind == targetType && t.text == o.Type
+	}
+	name := o.Route
+	if name == "" {
+		name = o.Type + ":" + o.ID
+	}
+	return t.covers(target{targetOne, name})
+}
+
+// object returns the object of the one name that a target covers.
+func (t target) object() policy.Object {
+	if t.isRoute() {
+		return policy.Route(t.text)
+	}
+	typ, id, _ := strings.Cut(t.text, ":")
+	return policy.Object{Type: typ, ID: id}
+}
+
+// place is the rules of one tenant, or of all, by what they cover.
+type place struct {
+	rules  map[target][]int32
+	sorted []target // by text
+}
+
+func (p *place) add(t target, i int32) {
+	p.rules[t] = append(p.rules[t], i)
+}
+
+func (p *place) sort() {
+	if p.sorted != nil || len(p.rules) == 0 {
+		return
+	}
+	for t := range p.rules {
+		p.sorted = append(p.sorted, t)
+	}
+	sort.Slice(p.sorted, func(i, j int) bool {
+		a, b := p.sorted[i], p.sorted[j]
+		return a.text < b.text || a.text == b.text && a.kind < b.kind
+	})
+}
+
+// within yields the targets of rules that lie within t, and are not t.
+func (p *place) within(t target, yield func(target)) {
+	if p == nil || t.kind == targetOne {
+		return
+	}
+	p.sort()
+	from := sort.Search(len(p.sorted), func(i int) bool { return p.sorted[i].text >= t.text })
+	for _, u := range p.sorted[from:] {
+		if t.kind != targetAll && !strings.HasPrefix(u.text, t.text) {
+			return
+		}
+		if u != t && u.kind != targetAll && t.covers(u) {
+			yield(u)
+		}
+	}
+}
