@@ -88,13 +88,7 @@ func (p *pair) only(s policy.Subject) Who {
 
 // allTenants returns those that rows name.
 func (p *pair) allTenants() []string {
-	set := map[string]bool{}
-	for name := range p.own {
-		set[name] = true
-	}
-	for name := range p.granted {
-		set[name] = true
-	}
+	set := maps.Clone(p.new.tenants)
 	delete(set, everything)
 	return slices.Sorted(maps.Keys(set))
 }

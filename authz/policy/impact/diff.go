@@ -54,11 +54,9 @@ func (p *pair) changedTenants() (named []string, others bool) {
 	delete(set, everything)
 	if others {
 		touched := minimal(p.touched("", nil))
-		for name, at := range p.own {
-			if !set[name] && at.meets(touched) {
-				set[name] = true
-			}
-		}
+		p.owns(func(name string, at *place) {
+			set[name] = set[name] || at.meets(touched)
+		})
 		if turned, reached := p.turnedIn(""); len(turned) > 0 {
 			reach := map[string]bool{}
 			for _, n := range turned {
@@ -68,31 +66,36 @@ func (p *pair) changedTenants() (named []string, others bool) {
 					}
 				}
 			}
-			for name, rows := range p.granted {
-				for who := range rows {
-					if name != everything && reach[who] {
-						set[name] = true // there a name may have other roles
+			for _, of := range p.sides {
+				for here := range of.granted {
+					if here.tenant != everything && reach[here.name] {
+						set[here.tenant] = true // there a name may have other roles
 					}
 				}
 			}
-			for name, at := range p.own {
-				if !set[name] && p.isAbout(at, reached) {
-					set[name] = true
+			for _, of := range p.sides {
+				for name := range reached {
+					for _, i := range of.subjects[name] {
+						set[of.rules[i].Tenant] = true
+					}
 				}
 			}
+			delete(set, everything)
 		}
 	}
+	maps.DeleteFunc(set, func(_ string, is bool) bool { return !is })
 	return slices.Sorted(maps.Keys(set)), others
 }
 
-// isAbout reports whether a rule of the place is for one of some names.
-func (p *pair) isAbout(at *place, names map[string]bool) bool {
-	for _, rules := range at.rules {
-		if slices.ContainsFunc(rules, func(i int32) bool { return names[p.rules[i].sub] }) {
-			return true
+// owns visits the places of single tenants.
+func (p *pair) owns(visit func(name string, at *place)) {
+	for _, of := range p.sides {
+		for name, at := range of.places {
+			if name != everything {
+				visit(name, at)
+			}
 		}
 	}
-	return false
 }
 
 // meets reports whether some rule of the place covers a name of some target.
@@ -168,21 +171,14 @@ func (p *pair) touched(tenant string, reached map[string]bool) []target {
 	if len(reached) == 0 {
 		return list
 	}
-	for _, at := range p.places(tenant) {
-		for t, rules := range at.rules {
-			if slices.ContainsFunc(rules, func(i int32) bool { return reached[p.rules[i].sub] }) {
-				list = append(list, t)
+	for _, of := range p.sides {
+		for name := range reached {
+			for _, i := range of.subjects[name] {
+				if r := &of.rules[i]; r.Tenant == everything || r.Tenant == tenant {
+					list = append(list, r.target)
+				}
 			}
 		}
-	}
-	return list
-}
-
-// places returns where the rules for a tenant stand.
-func (p *pair) places(tenant string) []*place {
-	list := []*place{p.shared}
-	if own := p.own[tenant]; own != nil && tenant != "" {
-		list = append(list, own)
 	}
 	return list
 }
@@ -297,11 +293,9 @@ func (p *pair) lift(parts []part, nodes []node, at map[target][]int) []part {
 
 // look returns what differs about the objects of a node.
 func (p *pair) look(tenant string, n *node, turned []string, reached map[string]bool, ask *question) []part {
-	var rules []int32
+	var rules []pairRule
 	for t := range n.at.above {
-		for _, at := range p.places(tenant) {
-			rules = append(rules, at.rules[t]...)
-		}
+		rules = p.rulesAt(rules, tenant, t)
 	}
 	known := both
 	if typ := n.at.typ(); typ != "" {
@@ -309,8 +303,7 @@ func (p *pair) look(tenant string, n *node, turned []string, reached map[string]
 	}
 	fits := func(action string) bool { return policy.IsMethod(action) == n.at.isRoute() }
 	named, wanted := map[string]bool{}, map[string]bool{}
-	for _, i := range rules {
-		r := &p.rules[i]
+	for _, r := range rules {
 		if r.act != everything && !fits(r.act) {
 			continue
 		}
@@ -340,10 +333,10 @@ func (p *pair) look(tenant string, n *node, turned []string, reached map[string]
 	var parts []part
 	byKey := map[string]int{}
 	for _, action := range actions {
-		var about []int32
-		for _, i := range rules {
-			if r := &p.rules[i]; r.act == everything || r.act == action {
-				about = append(about, i)
+		var about []pairRule
+		for _, r := range rules {
+			if r.act == everything || r.act == action {
+				about = append(about, r)
 			}
 		}
 		for _, c := range p.expand(tenant, about, turned, known) {

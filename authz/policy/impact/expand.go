@@ -73,9 +73,9 @@ func (x *expander) number(a atom) int {
 }
 
 // bitsOf returns what rules say, of one side or of both.
-func (x *expander) bitsOf(into *bits, rules []int32, in side) {
-	for _, i := range rules {
-		r := &x.p.rules[i]
+func (x *expander) bitsOf(into *bits, rules []pairRule, in side) {
+	for i := range rules {
+		r := &rules[i]
 		for _, s := range [...]side{before, after} {
 			if r.in&s&in&x.known != 0 {
 				into.add(x.number(atom{s, r.deny, r.cond}))
@@ -86,11 +86,11 @@ func (x *expander) bitsOf(into *bits, rules []int32, in side) {
 
 // expand returns the callers whom the policies decide differently. rules are those for one tenant,
 // object and action, and turned the names whose g rows there differ.
-func (p *pair) expand(tenant string, rules []int32, turned []string, known side) []cube {
+func (p *pair) expand(tenant string, rules []pairRule, turned []string, known side) []cube {
 	x := &expander{p: p, numbers: map[atom]int{}, known: known, single: p.old == nil}
-	bySubject := map[string][]int32{}
-	for _, i := range rules {
-		bySubject[p.rules[i].sub] = append(bySubject[p.rules[i].sub], i)
+	bySubject := map[string][]pairRule{}
+	for _, r := range rules {
+		bySubject[r.sub] = append(bySubject[r.sub], r)
 	}
 	names := make([]string, 0, len(bySubject)+len(turned))
 	for sub := range bySubject {

@@ -37,8 +37,14 @@ const (
 type Policy struct {
 	engine     *policy.Engine
 	rules      []rule
-	grants     []grant
 	attributes map[string]condition.Attribute // by type and name
+	rows       map[row]int32                  // number of the rule
+	places     map[string]*place              // by tenant, * for all
+	grants     []grant
+	granted    map[at][]string // roles
+
+	subjects                          map[string][]int32 // rules
+	types, tenants, actions, grantees map[string]bool    // that rows name
 }
 
 // rule is a p row.
@@ -46,10 +52,21 @@ type rule struct {
 	policy.Rule
 	target target
 	expr   condition.Expr
+	cond   uint32 // number of the condition
+}
+
+// row is what a rule says, wherever it stands.
+type row struct{ sub, dom, obj, act, cond, effect string }
+
+func rowOf(r *policy.Rule) row {
+	return row{r.Subject, r.Tenant, r.Object, r.Action, r.Condition, r.Effect.String()}
 }
 
 // grant is a g row.
 type grant struct{ who, role, tenant string }
+
+// at is a name in a tenant.
+type at struct{ tenant, name string }
 
 // New loads a policy. The error is that of [policy.LoadBundle].
 func New(b *policy.Bundle) (*Policy, error) {
@@ -57,10 +74,14 @@ func New(b *policy.Bundle) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{engine: engine, attributes: map[string]condition.Attribute{}}
+	p := &Policy{engine: engine, attributes: map[string]condition.Attribute{}, places: map[string]*place{everything: newPlace()}, granted: map[at][]string{},
+		types: map[string]bool{}, tenants: map[string]bool{}, subjects: map[string][]int32{}, actions: map[string]bool{}, grantees: map[string]bool{}}
 	declared := engine.Attributes()
 	for _, a := range declared {
 		p.attributes[a.Type+"."+a.Name] = a
+		if a.Type != "sub" && a.Type != "env" {
+			p.types[a.Type] = true
+		}
 	}
 	schema, err := condition.NewSchema(declared)
 	if err != nil {
@@ -68,19 +89,30 @@ func New(b *policy.Bundle) (*Policy, error) {
 	}
 	conditions := condition.NewCompiler(schema)
 	rows := engine.Rules()
-	p.rules = make([]rule, len(rows))
-	numbers := make([]uint32, len(rows))
+	p.rules, p.rows = make([]rule, len(rows)), make(map[row]int32, len(rows))
 	for i, r := range rows {
 		t := targetOf(r.Object)
 		id, bad := conditions.Compile(r.Condition, t.typ())
 		if bad != nil {
 			return nil, fmt.Errorf("impact: %s:%d: %w", r.File, r.Line, bad)
 		}
-		numbers[i], p.rules[i] = id, rule{Rule: r, target: t}
+		p.rules[i] = rule{Rule: r, target: t, cond: id}
+		p.rows[rowOf(&r)] = int32(i)
+		in := p.places[r.Tenant]
+		if in == nil {
+			in = newPlace()
+			p.places[r.Tenant] = in
+		}
+		in.rules[t] = append(in.rules[t], int32(i))
+		p.tenants[r.Tenant], p.actions[r.Action] = true, true
+		p.subjects[r.Subject] = append(p.subjects[r.Subject], int32(i))
+		if typ := t.typ(); typ != "" {
+			p.types[typ] = true
+		}
 	}
 	exprs := conditions.Exprs()
 	for i := range p.rules {
-		p.rules[i].expr = exprs[numbers[i]]
+		p.rules[i].expr = exprs[p.rules[i].cond]
 	}
 	for _, name := range b.Files() {
 		if name == policy.ModelFile || name == policy.AttributesFile {
@@ -92,7 +124,10 @@ func New(b *policy.Bundle) (*Policy, error) {
 		}
 		for _, line := range policycsv.Parse(content).Lines() {
 			if f := line.Fields; line.Kind == policycsv.Row && len(f) == 4 && f[0].Text == "g" {
-				p.grants = append(p.grants, grant{f[1].Text, f[2].Text, f[3].Text})
+				g := grant{f[1].Text, f[2].Text, f[3].Text}
+				p.grants = append(p.grants, g)
+				p.tenants[g.tenant], p.grantees[g.who] = true, true
+				p.granted[at{g.tenant, g.who}] = append(p.granted[at{g.tenant, g.who}], g.role)
 			}
 		}
 	}

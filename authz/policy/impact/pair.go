@@ -17,36 +17,29 @@ const (
 	both = before | after
 )
 
-// pair is two policies as one set of rows, each of one or of both.
+// pair is two policies whose rows are each of one or of both.
 type pair struct {
-	old, new *Policy // old may be nil: it denies everything
-	rules    []pairRule
-	shared   *place
-	own      map[string]*place
-	types    map[string]side                   // that are known
-	granted  map[string]map[string][]pairGrant // by tenant, then by who
-	turned   map[string][]string               // who has a changed g row, by tenant
-	changed  map[string][]target               // of changed rules, by tenant
+	old, new *Policy             // old may be nil: it denies everything
+	sides    [2]*Policy          // before and after
+	unique   [2][]bool           // by rule: whether the other policy lacks it
+	types    map[string]side     // that are known
+	turned   map[string][]string // who has a changed g row, by tenant
+	changed  map[string][]target // of changed rules, by tenant
 	conds    []cond
 	numbers  map[string]int32
-	subjects map[string]bool // that rules name
-	actions  map[string]bool // likewise
+	memo     [2][]int32 // by the policy's number of a condition
 	budget   int
 
 	// inverse asks where the new policy denies instead of where it allows, when old is nil.
 	inverse bool
 }
 
+// pairRule is a rule of one of the policies, or of both.
 type pairRule struct {
 	sub, act string
 	deny     bool
 	cond     int32 // 0 is always
 	in       side
-}
-
-type pairGrant struct {
-	role string
-	in   side
 }
 
 // cond is a distinct condition.
@@ -61,76 +54,43 @@ type cond struct {
 const maxWork = 20_000_000
 
 func newPair(old, new *Policy) *pair {
-	p := &pair{old: old, new: new, shared: &place{rules: map[target][]int32{}}, own: map[string]*place{}, types: map[string]side{},
-		granted: map[string]map[string][]pairGrant{}, turned: map[string][]string{}, changed: map[string][]target{},
-		conds: make([]cond, 1), numbers: map[string]int32{}, subjects: map[string]bool{}, actions: map[string]bool{}, budget: maxWork}
-	n := len(new.rules)
-	if old != nil {
-		n += len(old.rules)
-	}
-	p.rules = make([]pairRule, 0, n)
-	p.addRules()
-	p.addGrants()
-	for _, t := range []struct {
-		of *Policy
-		in side
-	}{{old, before}, {new, after}} {
-		if t.of == nil {
+	p := &pair{old: old, new: new, sides: [2]*Policy{old, new}, types: map[string]side{}, turned: map[string][]string{},
+		changed: map[string][]target{}, conds: make([]cond, 1), numbers: map[string]int32{}, budget: maxWork}
+	for i, of := range p.sides {
+		if of == nil {
 			continue
 		}
-		for i := range t.of.rules {
-			if typ := t.of.rules[i].target.typ(); typ != "" {
-				p.types[typ] |= t.in
-			}
-		}
-		for _, a := range t.of.attributes {
-			if a.Type != "sub" && a.Type != "env" {
-				p.types[a.Type] |= t.in
-			}
+		p.memo[i] = make([]int32, len(of.rules)+1)
+		for typ := range of.types {
+			p.types[typ] |= 1 << i
 		}
 	}
-	if old != nil {
-		for _, typ := range slices.Sorted(maps.Keys(p.types)) {
-			if p.types[typ] != both { // the other engine refuses every request about it
-				p.changed[everything] = append(p.changed[everything], target{targetType, typ})
-			}
+	if old == nil {
+		return p
+	}
+	p.compareRules()
+	p.compareGrants()
+	for _, typ := range slices.Sorted(maps.Keys(p.types)) {
+		if p.types[typ] != both { // the other engine refuses every request about it
+			p.changed[everything] = append(p.changed[everything], target{targetType, typ})
 		}
 	}
 	return p
 }
 
-// addRules adds what both policies have first, found by their values.
-func (p *pair) addRules() {
-	var olds map[policy.Rule]bool
-	if p.old != nil {
-		olds = make(map[policy.Rule]bool, len(p.old.rules))
-		for i := range p.old.rules {
-			olds[valuesOf(p.old.rules[i].Rule)] = true
+func (p *pair) compareRules() {
+	for i, of := range p.sides {
+		other := p.sides[1-i]
+		p.unique[i] = make([]bool, len(of.rules))
+		for n := range of.rules {
+			r := &of.rules[n]
+			if _, there := other.rows[rowOf(&r.Rule)]; there && !p.redefined(r.expr) {
+				continue
+			}
+			p.unique[i][n] = true
+			p.changed[r.Tenant] = append(p.changed[r.Tenant], r.target)
 		}
 	}
-	for i := range p.new.rules {
-		r := &p.new.rules[i]
-		key := valuesOf(r.Rule)
-		if olds[key] && !p.redefined(r.expr) {
-			delete(olds, key)
-			p.addRule(r, both)
-			continue
-		}
-		p.addRule(r, after)
-	}
-	if len(olds) == 0 {
-		return
-	}
-	for i := range p.old.rules {
-		if r := &p.old.rules[i]; olds[valuesOf(r.Rule)] {
-			p.addRule(r, before)
-		}
-	}
-}
-
-func valuesOf(r policy.Rule) policy.Rule {
-	r.File, r.Line = "", 0
-	return r
 }
 
 // redefined reports whether a condition compares an attribute that the policies declare with
@@ -149,98 +109,118 @@ func (p *pair) redefined(e condition.Expr) bool {
 	return false
 }
 
-func (p *pair) addRule(r *rule, in side) {
-	i := int32(len(p.rules))
-	p.subjects[r.Subject], p.actions[r.Action] = true, true
-	p.rules = append(p.rules, pairRule{sub: r.Subject, act: r.Action, deny: r.Effect == policy.Deny, cond: p.number(r.expr), in: in})
-	at := p.shared
-	if r.Tenant != everything {
-		if at = p.own[r.Tenant]; at == nil {
-			at = &place{rules: map[target][]int32{}}
-			p.own[r.Tenant] = at
+func (p *pair) compareGrants() {
+	for i, of := range p.sides {
+		other := p.sides[1-i]
+		for _, g := range of.grants {
+			if !slices.Contains(other.granted[at{g.tenant, g.who}], g.role) && !slices.Contains(p.turned[g.tenant], g.who) {
+				p.turned[g.tenant] = append(p.turned[g.tenant], g.who)
+			}
 		}
 	}
-	at.add(r.target, i)
-	if in != both {
-		p.changed[r.Tenant] = append(p.changed[r.Tenant], r.target)
+}
+
+// rulesAt returns the rules for exactly a target, in a tenant and in all.
+func (p *pair) rulesAt(list []pairRule, tenant string, t target) []pairRule {
+	for i, of := range p.sides {
+		if of == nil {
+			continue
+		}
+		for _, at := range of.placesOf(tenant) {
+			for _, n := range at.rules[t] {
+				in := side(1) << i
+				if p.old != nil && !p.unique[i][n] {
+					if i == 0 {
+						continue // the other policy has it
+					}
+					in = both
+				}
+				r := &of.rules[n]
+				list = append(list, pairRule{sub: r.Subject, act: r.Action, deny: r.Effect == policy.Deny, cond: p.number(i, r), in: in})
+			}
+		}
 	}
+	return list
+}
+
+// placesOf returns where the rules for a tenant stand.
+func (p *Policy) placesOf(tenant string) []*place {
+	list := []*place{p.places[everything]}
+	if own := p.places[tenant]; own != nil && tenant != everything {
+		list = append(list, own)
+	}
+	return list
+}
+
+// places is placesOf both.
+func (p *pair) places(tenant string) (list []*place) {
+	for _, of := range p.sides {
+		if of != nil {
+			list = append(list, of.placesOf(tenant)...)
+		}
+	}
+	return list
 }
 
 // number returns the number of a condition: equal ones have one, however they are spaced.
-func (p *pair) number(e condition.Expr) int32 {
-	if e.Op() == condition.OpAlways {
+func (p *pair) number(i int, r *rule) int32 {
+	if r.cond == 0 {
 		return 0
 	}
-	key := e.Source()
-	for a := range e.Attributes() {
+	memo := &p.memo[i][r.cond]
+	if *memo != 0 {
+		return *memo
+	}
+	text := r.expr.String()
+	key := text
+	for a := range r.expr.Attributes() {
 		key += "\x00" + a.Type + "." + a.Name + ":" + a.Kind.String()
 	}
-	if n, ok := p.numbers[key]; ok {
-		return n
-	}
-	text := e.String()
-	full := text + key[len(e.Source()):]
-	n, ok := p.numbers["\x01"+full]
-	if !ok {
+	n, there := p.numbers[key]
+	if !there {
 		n = int32(len(p.conds))
-		p.conds = append(p.conds, cond{expr: e, text: text, wrap: e.Op() == condition.OpOr || e.Op() == condition.OpAnd, open: p.redefined(e)})
-		p.numbers["\x01"+full] = n
+		op := r.expr.Op()
+		p.conds = append(p.conds, cond{expr: r.expr, text: text, wrap: op == condition.OpOr || op == condition.OpAnd, open: p.redefined(r.expr)})
+		p.numbers[key] = n
 	}
-	p.numbers[key] = n
+	*memo = n
 	return n
 }
 
-func (p *pair) addGrants() {
-	sides := map[grant]side{}
-	if p.old != nil {
-		for _, g := range p.old.grants {
-			sides[g] |= before
-		}
-	}
-	for _, g := range p.new.grants {
-		sides[g] |= after
-	}
-	add := func(g grant) {
-		in := sides[g]
-		if in == 0 {
-			return
-		}
-		delete(sides, g)
-		if p.old == nil {
-			in = both // the policy that denies everything has any roles
-		}
-		if p.granted[g.tenant] == nil {
-			p.granted[g.tenant] = map[string][]pairGrant{}
-		}
-		p.granted[g.tenant][g.who] = append(p.granted[g.tenant][g.who], pairGrant{g.role, in})
-		if in != both && !slices.Contains(p.turned[g.tenant], g.who) {
-			p.turned[g.tenant] = append(p.turned[g.tenant], g.who)
-		}
-	}
-	for _, g := range p.new.grants {
-		add(g)
-	}
-	if p.old != nil {
-		for _, g := range p.old.grants {
-			add(g)
-		}
-	}
-}
-
-// closure returns a name and all roles that it has in a tenant by the rows of all sides in.
+// closure returns a name and all roles that it has in a tenant by the rows of a policy, or by
+// those that both have.
 func (p *pair) closure(tenant, name string, in side) []string {
 	names := []string{name}
 	for i := 0; i < len(names); i++ {
-		for _, at := range [...]string{everything, tenant} {
-			for _, g := range p.granted[at][names[i]] {
-				if g.in&in == in && !slices.Contains(names, g.role) {
-					names = append(names, g.role)
-				}
+		for _, dom := range [...]string{everything, tenant} {
+			here := at{dom, names[i]}
+			of := p.new
+			if in == before {
+				of = p.old
 			}
-			if tenant == everything || tenant == "" {
+			for _, role := range of.granted[here] {
+				if slices.Contains(names, role) || in == both && p.old != nil && !slices.Contains(p.old.granted[here], role) {
+					continue
+				}
+				names = append(names, role)
+			}
+			if tenant == "" {
 				break
 			}
 		}
 	}
 	return names
+}
+
+// isTenant, isSubject and isAction report whether rows name something.
+func (p *pair) isTenant(s string) bool {
+	return slices.ContainsFunc(p.sides[:], func(of *Policy) bool { return of != nil && of.tenants[s] })
+}
+
+func (p *pair) isSubject(s string) bool {
+	return slices.ContainsFunc(p.sides[:], func(of *Policy) bool { return of != nil && (of.subjects[s] != nil || of.grantees[s]) })
+}
+
+func (p *pair) isAction(s string) bool {
+	return slices.ContainsFunc(p.sides[:], func(of *Policy) bool { return of != nil && of.actions[s] })
 }

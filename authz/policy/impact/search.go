@@ -190,12 +190,7 @@ func (p *pair) freshUser(taken []string) string {
 				return true
 			}
 		}
-		for _, at := range p.granted {
-			if at["user:"+s] != nil {
-				return true
-			}
-		}
-		return p.subjects["user:"+s]
+		return p.isSubject("user:" + s)
 	})
 }
 
@@ -236,14 +231,14 @@ func (s *search) request(id string, roles policy.RoleNames, m member, o policy.O
 		if o.Route != "" {
 			word = "OTHER"
 		}
-		r.Action = policy.Action(fresh(word, func(a string) bool { return s.p.actions[a] }))
+		r.Action = policy.Action(fresh(word, s.p.isAction))
 	}
 	return r
 }
 
 func (p *pair) tenantOf(name string) tenant.ID {
 	if name == "" {
-		name = fresh("other", func(s string) bool { return p.own[s] != nil || p.granted[s] != nil })
+		name = fresh("other", p.isTenant)
 	}
 	id, _ := tenant.Parse(name)
 	return id

@@ -3,6 +3,7 @@ package impact
 import (
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/reevehq/reeve/authz/policy"
 )
@@ -124,32 +125,30 @@ func (t target) object() policy.Object {
 	return policy.Object{Type: typ, ID: id}
 }
 
-// place is the rules of one tenant, or of all, by what they cover.
+// place is the rules of one policy for one tenant, or for all, by what they cover.
 type place struct {
 	rules  map[target][]int32
+	order  sync.Once
 	sorted []target // by text
 }
 
-func (p *place) add(t target, i int32) {
-	p.rules[t] = append(p.rules[t], i)
-}
+func newPlace() *place { return &place{rules: map[target][]int32{}} }
 
 func (p *place) sort() {
-	if p.sorted != nil || len(p.rules) == 0 {
-		return
-	}
-	for t := range p.rules {
-		p.sorted = append(p.sorted, t)
-	}
-	sort.Slice(p.sorted, func(i, j int) bool {
-		a, b := p.sorted[i], p.sorted[j]
-		return a.text < b.text || a.text == b.text && a.kind < b.kind
+	p.order.Do(func() {
+		for t := range p.rules {
+			p.sorted = append(p.sorted, t)
+		}
+		sort.Slice(p.sorted, func(i, j int) bool {
+			a, b := p.sorted[i], p.sorted[j]
+			return a.text < b.text || a.text == b.text && a.kind < b.kind
+		})
 	})
 }
 
 // within yields the targets of rules that lie within t, and are not t.
 func (p *place) within(t target, yield func(target)) {
-	if p == nil || t.kind == targetOne {
+	if t.kind == targetOne {
 		return
 	}
 	p.sort()
