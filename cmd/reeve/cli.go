@@ -14,6 +14,13 @@ type grammar struct {
 	Test    testCommand    `cmd:"" help:"Run the tables of requests beside a policy."`
 	Can     canCommand     `cmd:"" help:"Say whether a request is allowed: yes or no."`
 	Explain explainCommand `cmd:"" help:"Say why a request is allowed or denied."`
+	Diff    diffCommand    `cmd:"" help:"Print the requests that two policies decide differently."`
+	Assert  assertCommand  `cmd:"" help:"Check sentences that must hold of every request."`
+	WhoCan  whoCanCommand  `cmd:"" name:"who-can" help:"Say who is allowed something."`
+	WhatCan whatCanCommand `cmd:"" name:"what-can" help:"Say what somebody is allowed."`
+	Matrix  matrixCommand  `cmd:"" help:"Print roles, objects and actions as a table or a picture."`
+	Routes  routesCommand  `cmd:"" help:"Hold a service's routes against the rules."`
+	Init    initCommand    `cmd:"" help:"Write a policy to start from."`
 }
 
 const description = `For the people who edit policy files.

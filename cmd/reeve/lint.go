@@ -100,17 +100,8 @@ func (c *lintCommand) options() (opts lint.Options, err error) {
 		if err != nil {
 			return opts, err
 		}
-		n := 0
-		for line := range strings.Lines(text) {
-			n++
-			fields := strings.Fields(line)
-			if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
-				continue
-			}
-			if len(fields) != 2 || !policy.IsMethod(fields[0]) || !strings.HasPrefix(fields[1], "/") {
-				return opts, &exitError{codeLoad, fmt.Errorf("%s:%d:1: a line is a method in capitals and a route, such as GET /invoices/:id", c.Routes, n)}
-			}
-			opts.Routes = append(opts.Routes, lint.Route{Method: fields[0], Template: fields[1]})
+		if opts.Routes, err = parseRoutes(c.Routes, text); err != nil {
+			return opts, err
 		}
 	}
 	if c.Before != "" {

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/reevehq/reeve/authz/policy/impact"
+)
+
+type diffCommand struct {
+	Old    string `arg:"" help:"The folder of the policy as it was."`
+	New    string `arg:"" help:"The folder of the policy as it is to be."`
+	Format string `help:"pretty, md or json." enum:"pretty,md,json" default:"pretty"`
+	FailOn string `help:"What ends with 1: any change, or wider alone." enum:"any,wider" default:"any"`
+}
+
+func (*diffCommand) Help() string {
+	return `Examples:
+
+  reeve diff main/policies policies
+  reeve diff main/policies policies --format md --fail-on wider
+
+It prints exactly the requests whose decision changes, what is wider first. A line is one set of requests, with an example to ask both policies about. Where it cannot be decided whether a condition is ever true, the line says "may".
+
+Exit codes: 0 no decision changes, 1 some do, 2 usage, 3 a policy cannot be loaded.`
+}
+
+func (c *diffCommand) Run(a *app) error {
+	old, _, err := loadImpact(c.Old)
+	if err != nil {
+		return err
+	}
+	new, _, err := loadImpact(c.New)
+	if err != nil {
+		return err
+	}
+	report, err := impact.Diff(old, new)
+	if err != nil {
+		return &exitError{codeLoad, err}
+	}
+	if err := a.cells(report.Cells, c.Format, true); err != nil {
+		return err
+	}
+	if c.Format != "json" {
+		wider, narrower := 0, 0
+		for _, x := range report.Cells {
+			if x.Direction == impact.Wider {
+				wider++
+			} else {
+				narrower++
+			}
+		}
+		if len(report.Cells) == 0 {
+			a.printf("no decision changes\n")
+		} else {
+			a.printf("\n%d wider, %d narrower\n", wider, narrower)
+		}
+	}
+	if report.Wider() || c.FailOn == "any" && len(report.Cells) > 0 {
+		return ends(codeFindings)
+	}
+	return nil
+}
+
+// cells prints sets of requests, of two policies with their direction.
+func (a *app) cells(cells []impact.Cell, format string, directed bool) error {
+	if format == "json" {
+		return a.cellsJSON(cells, directed)
+	}
+	if len(cells) == 0 {
+		return nil
+	}
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	header := table.Row{"who", "tenant", "action", "object", "when", "example"}
+	if directed {
+		header = append(table.Row{"change"}, header...)
+	}
+	t.AppendHeader(header)
+	code := func(s string) string { return s }
+	if format == "md" {
+		code = markdownCode
+	}
+	for _, c := range cells {
+		when := code(c.When)
+		if c.When == "" {
+			when = "always"
+		}
+		if c.May {
+			when = "may, when " + code(c.When)
+		}
+		row := table.Row{c.Who.String(), c.Tenants.String(), c.Actions.String(), code(c.Object.String()), when, code(exampleOf(c))}
+		if directed {
+			word := c.Direction.String()
+			if format == "pretty" {
+				word = a.paint(map[impact.Direction]string{impact.Wider: red, impact.Narrower: yellow}[c.Direction], word)
+			} else if c.Direction == impact.Wider {
+				word = "**wider**"
+			}
+			row = append(table.Row{word}, row...)
+		}
+		t.AppendRow(row)
+	}
+	if format == "md" {
+		a.printf("%s\n", t.RenderMarkdown())
+		return nil
+	}
+	a.printf("%s\n", t.Render())
+	return nil
+}
+
+// exampleOf returns the witness as the values and flags of reeve can.
+func exampleOf(c impact.Cell) string {
+	if c.May {
+		return ""
+	}
+	return canLine(impact.Row(c.Witness))
+}
+
+type diffCell struct {
+	Change   string     `json:"change,omitempty"`
+	Who      string     `json:"who"`
+	Any      [][]string `json:"any,omitempty"`
+	None     []string   `json:"none,omitempty"`
+	Tenants  []string   `json:"tenants"`
+	Others   bool       `json:"other_tenants"`
+	Actions  []string   `json:"actions"`
+	Rest     bool       `json:"other_actions"`
+	Object   string     `json:"object"`
+	Except   []string   `json:"except,omitempty"`
+	When     string     `json:"when,omitempty"`
+	May      bool       `json:"may,omitempty"`
+	Example  *request   `json:"example,omitempty"`
+	Sentence string     `json:"sentence"`
+}
+
+type request struct {
+	Tenant     string `json:"tenant"`
+	Subject    string `json:"subject"`
+	Roles      string `json:"roles"`
+	Action     string `json:"action"`
+	Object     string `json:"object"`
+	Attributes string `json:"attributes"`
+}
+
+func cellOf(c impact.Cell, directed bool) diffCell {
+	out := diffCell{Who: c.Who.String(), Any: c.Who.Any, None: c.Who.None, Tenants: notNil(c.Tenants.Names), Others: c.Tenants.Others,
+		Actions: notNil(c.Actions.Names), Rest: c.Actions.Others, Object: c.Object.Of, Except: c.Object.Except, When: c.When, May: c.May, Sentence: c.String()}
+	if directed {
+		out.Change = c.Direction.String()
+	} else {
+		out.Sentence = fmt.Sprintf("%s in %s: %s %s", c.Who, c.Tenants, c.Actions, c.Object)
+		if c.When != "" {
+			out.Sentence += " when " + c.When
+		}
+	}
+	if !c.May {
+		r := impact.Row(c.Witness)
+		out.Example = &request{r[0], r[1], r[2], r[3], r[4], r[5]}
+	}
+	return out
+}
+
+func notNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func (a *app) cellsJSON(cells []impact.Cell, directed bool) error {
+	out := []diffCell{}
+	for _, c := range cells {
+		out = append(out, cellOf(c, directed))
+	}
+	return a.json(out)
+}
