@@ -150,10 +150,10 @@ func (p *pair) witness(w Who, g guard, m member) (policy.Request, verdict) {
 			ids = append(ids, o.ID)
 		}
 	}
-	s := p.newSearch(g, named, ids)
+	s := p.newSearch(g, append(named[:len(named):len(named)], p.freshUser(nil)), ids)
 	defer func() { p.budget -= min(s.tries, p.budget) }()
 	result := never
-	users := append([]string{p.freshUser(s.d.users), ""}, s.d.users...)
+	users := append([]string{p.freshUser(nil), ""}, s.d.users...)
 	if w.Callers == Anonymous || w.Callers == Everyone && len(w.None) == 0 {
 		users = append([]string{""}, users...)
 	}
