@@ -80,9 +80,9 @@ func TestTheCellsAreTheRequestsThatCasbinDecidesDifferently(t *testing.T) {
 				}
 			})
 		}
-		for range 6 {
+		for range 4 {
 			s := g.session()
-			ask(s, 20, func() policy.Request { return g.request(s) }, func(r policy.Request, was, is bool) {
+			ask(s, 15, func() policy.Request { return g.request(s) }, func(r policy.Request, was, is bool) {
 				checkCell(t, seed, cells, r, was, is, rows, edited)
 				requests++
 				if was != is {
@@ -127,7 +127,7 @@ func TestEveryRequestThatChangesIsInExactlyOneCell(t *testing.T) {
 		edited := g.edited(rows)
 		before, after := of(t, rows...), of(t, edited...)
 		cells := diff(t, before, after)
-		for range 400 {
+		for range 250 {
 			r := g.request(g.session())
 			for _, a := range []policy.AttributeSource{r.Subject.Attributes, r.Object.Attributes, r.Env} {
 				if values, ok := a.(policy.Values); ok && g.IntN(8) == 0 {

@@ -29,7 +29,7 @@ type guard struct {
 	open           bool // whether it holds wherever it may
 }
 
-func (g guard) key() string { return fmt.Sprint(g.denies, g.allows, g.open) }
+func (g guard) key() string { return fmt.Sprint(g.denies, g.allows, g.wider, g.open) }
 
 // conds returns the numbers of the conditions.
 func (g guard) conds() []int32 {

@@ -1,0 +1,274 @@
+package impact_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/impact"
+	"github.com/reevehq/reeve/authz/policy/policytest"
+	"github.com/reevehq/reeve/internal/testneed"
+	"github.com/reevehq/reeve/policies"
+)
+
+func texts(cells []impact.Cell) (list []string) {
+	for _, c := range cells {
+		list = append(list, c.String())
+	}
+	return list
+}
+
+func TestACellSaysWhoWhereAndWhat(t *testing.T) {
+	const base = "p, role:a, *, doc, read, true, allow"
+	for _, c := range []struct {
+		name          string
+		before, after []string
+		want          []string
+	}{
+		{"a rule more", []string{base}, []string{base, "p, role:b, acme, doc, read, true, allow"}, []string{"wider: role:b, without role:a in acme: read doc"}},
+		{"a rule less", []string{base, "p, role:anyone, *, /x, GET, true, allow"}, []string{base}, []string{"narrower: everyone in *: GET /x"}},
+		{"a rule that another covers", []string{base}, []string{base, "p, role:a, acme, doc:1, read, true, allow"}, nil},
+		{"a rule below a deny", []string{base, "p, role:b, *, doc, *, true, deny"}, []string{base, "p, role:b, *, doc, *, true, deny", "p, role:b, *, doc, read, true, allow"}, nil},
+		{"a deny within a pattern", []string{"p, role:a, *, /x/*, GET, true, allow"}, []string{"p, role:a, *, /x/*, GET, true, allow", "p, role:a, *, /x/y, *, true, deny"}, []string{"narrower: role:a in *: GET /x/y"}},
+		{"a pattern around what is allowed", []string{"p, role:a, *, /x/y, GET, true, allow"}, []string{"p, role:a, *, /x/y, GET, true, allow", "p, role:a, *, /x/*, GET, true, allow"}, []string{"wider: role:a in *: GET /x/* but /x/y"}},
+		{"a role for a role", []string{base}, []string{base, "g, role:b, role:a, acme"}, []string{"wider: role:b, without role:a in acme: read doc"}},
+		{"a role for a user", []string{base}, []string{base, "g, user:bob, role:a, *"}, []string{"wider: user:bob, without role:a in *: read doc"}},
+		{"a role that nothing is allowed to", []string{base}, []string{base, "g, user:bob, role:z, *"}, nil},
+		{"every action", []string{base}, []string{base, "p, role:b, *, doc, *, true, allow"}, []string{"wider: role:b in *: * but read doc", "wider: role:b, without role:a in *: read doc"}},
+		{"a condition", []string{base}, []string{"p, role:a, *, doc, read, r.obj.public, allow"}, []string{"narrower: role:a in *: read doc when not (r.obj.public)"}},
+		{"a condition more", []string{"p, role:a, *, doc, read, r.obj.size < 3, allow"}, []string{"p, role:a, *, doc, read, r.obj.size < 5, allow"}, []string{"wider: role:a in *: read doc when r.obj.size < 5 && not (r.obj.size < 3)"}},
+		{"allowed here and denied there", []string{"p, role:authenticated, *, /x/y, *, true, allow", "p, role:b, *, /x/y, *, true, deny"},
+			[]string{"p, role:authenticated, *, /x/y, *, true, allow", "p, role:b, *, /x/y, *, true, deny", "p, user:bob, *, /x/*, *, true, allow", "g, user:bob, role:b, *"},
+			[]string{"wider: user:bob in *: * /x/* but /x/y", "narrower: user:bob, without role:b in *: * /x/y"}},
+		{"the order of rows", []string{base, "p, role:b, *, doc, read, true, allow"}, []string{"p, role:b, *, doc, read, true, allow", base}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := texts(diff(t, of(t, c.before...), of(t, c.after...))); !slices.Equal(got, c.want) {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestEquivalentConditionsChangeNothing(t *testing.T) {
+	for _, c := range [][2]string{
+		{"r.obj.size < 3", "r.obj.size <= 2"},
+		{"r.obj.size < 3", "3 > r.obj.size"},
+		{"r.obj.size < 3", "!(r.obj.size >= 3)"},
+		{"r.obj.size > 1 && r.obj.size < 3", "r.obj.size == 2"},
+		{"r.obj.status in ('paid', 'draft')", "r.obj.status == 'draft' || r.obj.status == 'paid'"},
+		{"r.obj.owner == r.sub.id", "r.sub.id == r.obj.owner"},
+		{"r.obj.public", "r.obj.public == true"},
+		{"!r.obj.public", "r.obj.public != true"},
+		{"r.env.hour >= 8 && r.env.hour < 24", "r.env.hour > 7"},
+		{"r.env.weekday in (6, 7)", "r.env.weekday > 5"},
+		{"ipMatch(r.env.ip, '10.0.0.0/8')", "ipMatch(r.env.ip,'10.0.0.0/9') || ipMatch(r.env.ip, '10.128.0.0/9')"},
+		{"r.obj.status == 'paid' && r.obj.size  <  3", "r.obj.status=='paid'&&r.obj.size<3"},
+		{"r.obj.size < 3 && r.obj.size > 5", "r.obj.size == 1 && r.obj.size == 2"},
+	} {
+		rule := func(condition string) *impact.Policy {
+			return of(t, `p, role:a, *, doc, read, "`+condition+`", allow`, "p, role:b, *, doc, *, true, allow", `p, role:b, *, doc, write, "`+condition+`", deny`)
+		}
+		if got := diff(t, rule(c[0]), rule(c[1])); len(got) != 0 {
+			t.Errorf("%s and %s: %q", c[0], c[1], texts(got))
+		}
+	}
+}
+
+// More than can be tried is neither left out nor claimed.
+func TestWhatCannotBeDecidedIsSaid(t *testing.T) {
+	var list []string
+	for i := range 20 {
+		list = append(list, fmt.Sprintf("'x%d' in r.sub.regions", i))
+	}
+	same := func(sep string) string {
+		return `p, role:a, *, doc, read, "` + strings.Join(list, sep) + `", allow`
+	}
+	slices.Reverse(list)
+	before := of(t, same(" && "))
+	list[0], list[1] = list[1], list[0]
+	got := diff(t, before, of(t, same(" && ")))
+	if len(got) == 0 {
+		t.Fatal("conditions of twenty comparisons are told to be equivalent: how?")
+	}
+	for _, c := range got {
+		if !c.May || !strings.Contains(c.String(), "may change when") {
+			t.Errorf("%s", c)
+		}
+	}
+}
+
+// When a policy no longer names a type, its engine refuses every request about it.
+func TestATypeThatIsNoLongerNamedIsDenied(t *testing.T) {
+	before, after := of(t, "p, role:a, *, *, *, true, allow", "p, role:b, *, thing, read, true, allow"), of(t, "p, role:a, *, *, *, true, allow")
+	want := []string{"narrower: role:a in *: * but read thing", "narrower: role:b or role:a in *: read thing"}
+	got := texts(diff(t, before, after))
+	if len(got) == 0 || !slices.ContainsFunc(got, func(s string) bool { return strings.HasSuffix(s, "* but read thing") }) {
+		t.Errorf("got %q, want something like %q", got, want)
+	}
+}
+
+// An attribute of another kind may change what asks for it, whoever gives which value.
+func TestAnAttributeOfAnotherKindMayChangeDecisions(t *testing.T) {
+	rows := []string{"p, role:a, *, doc, read, r.obj.size == 1, allow", "p, role:b, *, doc, read, r.obj.public, allow"}
+	before := load(t, files(rows, testAttributes))
+	after := load(t, files(rows, strings.Replace(testAttributes, "doc, size,    int", "doc, size,    float", 1)))
+	got := diff(t, before, after)
+	for _, c := range got {
+		if !strings.Contains(c.When, "r.obj.size") || !strings.Contains(c.Who.String(), "role:a") {
+			t.Errorf("%s", c)
+		}
+	}
+	if len(got) == 0 {
+		t.Error("nothing is said")
+	}
+}
+
+func TestWhoCanIsExactlyTheRequestsThatAreAllowed(t *testing.T) {
+	t.Parallel()
+	asked, yes := 0, 0
+	for seed := range uint64(testneed.Scale(100, 30)) {
+		g := newGen(seed + 2<<32)
+		rows := g.rows()
+		p := of(t, rows...)
+		all, err := p.WhoCan(impact.Question{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			if !c.May && !allowed(p, c.Witness) {
+				t.Fatalf("seed %d: the witness of %s is denied: %+v", seed, c, c.Witness)
+			}
+		}
+		for range 60 {
+			s := g.session()
+			r := g.request(s)
+			q := impact.Question{Action: string(r.Action), Object: r.Object.Type}
+			if r.Object.Route != "" {
+				q.Object, _ = policy.RouteObject(r.Object.Route)
+			}
+			if r.Tenant.IsZero() {
+				r.Tenant = g.session().Tenant
+				continue
+			}
+			q.Tenant = r.Tenant.String()
+			some, err := p.WhoCan(q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			theirs, err := p.WhatCan(r.Subject, impact.Question{Tenant: q.Tenant})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := allowed(p, r)
+			for name, cells := range map[string][]impact.Cell{"all": all, "who": some, "what": theirs} {
+				in, may := cellsWith(cells, r)
+				if name == "what" { // one caller's cells name that caller, whose roles are given
+					in = slices.DeleteFunc(in, func(c impact.Cell) bool { return r.Subject.ID == "" && c.Who.Callers != impact.Anonymous })
+				}
+				if want && len(in) != 1 && len(may) == 0 || !want && len(in) > 0 {
+					t.Fatalf("seed %d: %s: %t, in %v\n%+v\n%s\n%v", seed, name, want, in, r, strings.Join(rows, "\n"), cells)
+				}
+			}
+			asked++
+			if want {
+				yes++
+			}
+		}
+	}
+	if yes < asked/20 {
+		t.Errorf("only %d of %d are allowed", yes, asked)
+	}
+}
+
+func TestTheMatrixIsWhatTheEngineDecides(t *testing.T) {
+	compared := 0
+	for seed := range uint64(testneed.Scale(40, 30)) {
+		g := newGen(seed + 3<<32)
+		p := of(t, g.rows()...)
+		m, err := p.Matrix("acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 40 {
+			r := g.request(g.session())
+			name := r.Object.Type
+			if r.Object.Route != "" {
+				name, _ = policy.RouteObject(r.Object.Route)
+			}
+			i := slices.Index(m.Columns, impact.Column{Object: name, Action: string(r.Action)})
+			if i < 0 {
+				continue
+			}
+			r.Tenant = g.session().Tenant
+			for j, role := range m.Roles {
+				if r.Tenant.String() != "acme" {
+					continue
+				}
+				r.Object.ID, r.Object.Tenant = "", r.Tenant
+				r.Subject.ID, r.Subject.Roles = "nobody", nil
+				switch {
+				case role == "anonymous":
+					r.Subject.ID = ""
+				case j > 1:
+					r.Subject.Roles = policy.RoleNames{strings.TrimPrefix(role, "role:")}
+				}
+				x := m.Access[i][j]
+				if x.Condition == "" && allowed(p, r) != (x.Effect == policy.Allow) {
+					t.Fatalf("seed %d: %s %v is %s: %+v", seed, role, m.Columns[i], x, r)
+				}
+				compared++
+			}
+		}
+	}
+	if compared < 100 {
+		t.Errorf("only %d compared", compared)
+	}
+}
+
+// A matrix of fifty roles and two hundred routes.
+func TestALargeMatrixTakesLessThanASecond(t *testing.T) {
+	var rows []string
+	for i := range 200 {
+		for j := range 5 {
+			rows = append(rows, "p, role:r"+string(rune('a'+(i+j*7)%50%26))+string(rune('a'+(i+j*7)%50/26))+", *, /api/"+strings.Repeat("x", i%9)+string(rune('a'+i%26))+"/"+string(rune('a'+i/26))+", GET, true, allow")
+		}
+	}
+	p := of(t, unique(rows)...)
+	start := time.Now()
+	m, err := p.Matrix("")
+	if took := time.Since(start); err != nil || took > time.Second && !testneed.Race || len(m.Roles) < 50 || len(m.Columns) < 200 {
+		t.Errorf("%d roles, %d lines in %v, %v", len(m.Roles), len(m.Columns), took, err)
+	}
+}
+
+// A witness can be written into a table of requests, and read back.
+func TestAWitnessIsARowOfATable(t *testing.T) {
+	for seed := range uint64(testneed.Scale(40, 30)) {
+		g := newGen(seed + 4<<32)
+		rows := g.rows()
+		p, q := of(t, rows...), of(t, g.edited(rows)...)
+		for _, c := range diff(t, p, q) {
+			if c.May {
+				continue
+			}
+			row := impact.Row(c.Witness)
+			r, err := policytest.ParseRequest(row[0], row[1], row[2], row[3], row[4], row[5], q.Engine().Attributes())
+			if err != nil {
+				t.Fatalf("%q: %v", row, err)
+			}
+			if allowed(p, r) == allowed(q, r) {
+				t.Fatalf("seed %d: %q changes nothing, %+v does", seed, row, c.Witness)
+			}
+		}
+	}
+}
+
+func TestTheStandardPolicyAndItselfAreEqual(t *testing.T) {
+	if got := diff(t, load(t, policies.Files()), load(t, policies.Files())); len(got) != 0 {
+		t.Errorf("%q", texts(got))
+	}
+}
