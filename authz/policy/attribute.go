@@ -34,11 +34,16 @@ const (
 
 // readSchema reads attributes.csv. Content may be empty: then only r.sub.id and r.obj.id
 // can be compared.
-func readSchema(file, content string, p *problems) *condition.Schema {
+func readSchema(file, content string, p *problems) (*condition.Schema, listed) {
 	var list []Attribute
+	tables := listed{}
 	seen := map[[2]string]bool{}
 	var parents []parentRow
 	for r := range rowsOf(file, content, p) {
+		if isTenantRow(r) {
+			tables.read(file, r, p)
+			continue
+		}
 		a, ok := readAttribute(file, r, p)
 		if !ok {
 			continue
@@ -59,7 +64,8 @@ func readSchema(file, content string, p *problems) *condition.Schema {
 		p.add(CodeAttributeName, file, 0, 0, "%v", err)
 		s, _ = condition.NewSchema(nil)
 	}
-	return s
+	tables.complete(file, s, p)
+	return s, tables
 }
 
 func readAttribute(file string, r *policycsv.Line, p *problems) (a Attribute, ok bool) {
@@ -90,7 +96,7 @@ func readAttribute(file string, r *policycsv.Line, p *problems) (a Attribute, ok
 	if r.Fields[2].Text == kindMembers {
 		a.Kind, known = KindStrings, true
 	}
-	check(2, known, "unknown kind %s: write string, int, float, bool, strings, time, uuid, parent or members%s", quote(r.Fields[2].Text), kindHint(r.Fields[2].Text))
+	check(2, known, "unknown kind %s: write string, int, float, bool, strings, time, uuid, parent, members or tenant%s", quote(r.Fields[2].Text), kindHint(r.Fields[2].Text))
 	a.Null, known = condition.ParseNull(nullable)
 	check(3, known, "%s is not yes, no or value%s", quote(nullable), nullableHint(nullable))
 	check(4, a.Column == "" || validColumn(a.Column), "%s cannot name a column: letters, digits and _%s", quote(a.Column), nameCharacter(a.Column))

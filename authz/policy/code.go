@@ -34,7 +34,8 @@ const (
 	CodeRuleAction    Code = "rule-action"
 	CodeRuleCondition Code = "rule-condition"
 	CodeRuleEffect    Code = "rule-effect"
-	CodeRuleRoute     Code = "rule-route" // route:… under a model that does not match it
+	CodeRuleRoute     Code = "rule-route"  // route:… under a model that does not match it
+	CodeRuleFilter    Code = "rule-filter" // a condition that lists of the type cannot be filtered by
 
 	CodeGrantSubject Code = "grant-subject"
 	CodeGrantRole    Code = "grant-role"
@@ -81,6 +82,7 @@ var summaries = map[Code]string{
 	CodeRuleCondition:      "The condition of a rule does not compile.",
 	CodeRuleEffect:         "The effect of a rule is neither allow nor deny.",
 	CodeRuleRoute:          "A rule for route:… needs the matcher of the standard model.",
+	CodeRuleFilter:         "A condition about a type that is listed cannot be written as SQL.",
 	CodeGrantSubject:       "The first name of a g row is no user and no role.",
 	CodeGrantRole:          "The second name of a g row is no role that can be granted.",
 	CodeGrantTenant:        "The tenant of a g row is none, or another than the file's.",

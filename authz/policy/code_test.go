@@ -41,6 +41,7 @@ var mistakes = map[policy.Code]map[string]string{
 	policy.CodeRuleAction:         {"policy.csv": "p, role:a, *, doc, GET, true, allow"},
 	policy.CodeRuleCondition:      {"policy.csv": "p, role:a, *, doc, read, r.obj.id ==, allow"},
 	policy.CodeRuleEffect:         {"policy.csv": "p, role:a, *, doc, read, true, denny"},
+	policy.CodeRuleFilter:         {"attributes.csv": "thing, id, string, no, id\nthing, org, tenant, no, tenant_id\nthing, owner, string, no,", "policy.csv": "p, role:a, *, thing, read, r.obj.owner == r.sub.id, allow"},
 	policy.CodeGrantSubject:       {"policy.csv": fine + "\ng, alice, role:a, *"},
 	policy.CodeGrantRole:          {"policy.csv": fine + "\ng, user:alice, user:bob, *"},
 	policy.CodeGrantTenant:        {"policy.csv": fine + "\ng, user:alice, role:a, acme.eu"},

@@ -31,6 +31,15 @@ var (
 	// not load and it has no good one from before. It is an outage of that tenant.
 	ErrTenantClosed = errors.New("policy: the tenant is closed until its own file loads")
 
+	// ErrNotListed means that no filter is made for objects of a type: attributes.csv has no row
+	// of kind tenant for it, which says in which column of their table their tenant stands. It
+	// wraps [ErrMisused].
+	ErrNotListed = fmt.Errorf("%w: the type is not listed", ErrMisused)
+
+	// ErrFilterTooLarge means that a caller's rules are more than one filter may compare: 256
+	// comparisons. It is no denial: the rules are for the policy's editor to join.
+	ErrFilterTooLarge = errors.New("policy: the filter is too large")
+
 	// ErrNotLoaded means that an Engine was not made by [Load] and has no policy.
 	ErrNotLoaded = errors.New("policy: no policy is loaded")
 )

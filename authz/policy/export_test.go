@@ -11,7 +11,8 @@ import (
 // ParsedRows are the p and g rows that a file would load as, without their sections.
 func ParsedRows(content string) (p, g [][]string, err error) {
 	var problems problems
-	l := newLoader(readSchema(AttributesFile, "", &problems), &problems)
+	schema, tables := readSchema(AttributesFile, "", &problems)
+	l := newLoader(schema, tables, &problems)
 	for r := range rowsOf(PolicyFile, content, &problems) {
 		if !l.usable(PolicyFile, r) {
 			continue
@@ -57,7 +58,8 @@ type Conditions struct{ *condition.Compiler }
 // NewConditions returns a Conditions for an attributes.csv.
 func NewConditions(attributes string) Conditions {
 	var p problems
-	return Conditions{condition.NewCompiler(readSchema(AttributesFile, attributes, &p))}
+	schema, _ := readSchema(AttributesFile, attributes, &p)
+	return Conditions{condition.NewCompiler(schema)}
 }
 
 // Compile compiles text for objects of typ. When it fails, at is the byte where.
@@ -93,4 +95,13 @@ func RolesOf(t interface{ Fatal(...any) }, e *Engine, r Request) []string {
 		t.Fatal(err)
 	}
 	return s.rolesOf(&r, &q)
+}
+
+// RulesRead returns how many rules a filter looks at.
+func RulesRead(e *Engine, r Request) int {
+	s, q, err := e.prepare(context.Background(), &r)
+	if err != nil {
+		return -1
+	}
+	return len(s.about(nil, nil, &r, &q))
 }

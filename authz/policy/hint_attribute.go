@@ -35,7 +35,7 @@ func kindHint(s string) string {
 	case "kind", "type":
 		return "; the names of the columns are a comment: begin the line with #"
 	default:
-		meant = hint.Nearest(s, []string{"string", "strings", "int", "float", "bool", "time", "uuid", "parent", "members"})
+		meant = hint.Nearest(s, []string{"string", "strings", "int", "float", "bool", "time", "uuid", "parent", "members", kindTenant})
 	}
 	if meant == "" {
 		return nameCharacter(s)

@@ -12,6 +12,7 @@ import (
 // loader gathers the rows of all files.
 type loader struct {
 	schema  *condition.Schema
+	listed  listed
 	conds   *condition.Compiler
 	names   *names
 	files   []string
@@ -32,8 +33,8 @@ type place struct {
 	text string
 }
 
-func newLoader(s *condition.Schema, p *problems) *loader {
-	return &loader{schema: s, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, seen: map[uint64]place{}, twins: twins{}, p: p}
+func newLoader(s *condition.Schema, tables listed, p *problems) *loader {
+	return &loader{schema: s, listed: tables, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, seen: map[uint64]place{}, twins: twins{}, p: p}
 }
 
 func (l *loader) read(file string, only tenant.ID, content string) {

@@ -10,7 +10,7 @@ import (
 // must neither make the second a repetition of the first nor hide a third.
 func TestRowsOfOneHashAreNotTheSame(t *testing.T) {
 	var p problems
-	l := newLoader(nil, &p)
+	l := newLoader(nil, nil, &p)
 	row := func(text string) *policycsv.Line {
 		for r := range rowsOf(PolicyFile, text, &p) {
 			return r

@@ -64,6 +64,7 @@ const (
 	coversType                    // invoice: the type and every object of it
 	coversOne                     // /invoices/:id, invoice:42
 	coversPrefix                  // /admin/*, invoice:*
+	coversSome                    // in the index alone: one or a prefix of a type that is filtered
 )
 
 // conditions says of which objects a condition may ask attributes: those of the type, or the
@@ -95,6 +96,9 @@ func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
 		if broken != nil {
 			l.p.add(CodeRuleCondition, file, r.Number, r.Column(f[5], broken.At), "%s", broken.Msg)
 		}
+	}
+	if why := l.unlisted(goal.typ, when); why != "" {
+		l.p.add(CodeRuleFilter, file, r.Number, r.Column(f[5], 0), "%s", why)
 	}
 	if len(l.p.list) == before {
 		l.distinct(CodeRuleTenant, file, r, 2)

@@ -20,6 +20,7 @@ type snapshot struct {
 	closed     map[tenant.ID]error  // nothing is decided for them
 	good       map[tenant.ID]string // what each tenant's own file held when it last loaded
 	schema     *condition.Schema
+	listed     listed
 	timed      bool // whether some condition asks for the time
 	roled      bool // whether some condition asks for the caller's roles
 	rules      []rule
@@ -49,8 +50,8 @@ func build(b *Bundle) (*snapshot, problems) {
 	var p problems
 	older := checkModel(ModelFile, b.model, &p)
 
-	schema := readSchema(AttributesFile, b.attributes, &p)
-	l := newLoader(schema, &p)
+	schema, tables := readSchema(AttributesFile, b.attributes, &p)
+	l := newLoader(schema, tables, &p)
 	l.read(PolicyFile, tenant.ID{}, b.policy)
 	if len(l.rules) == 0 && len(p.list) == 0 {
 		p.add(CodePolicyEmpty, PolicyFile, 0, 0, "no rule: a policy without a p row denies everything and is refused as a mistake")
@@ -82,6 +83,7 @@ func build(b *Bundle) (*snapshot, problems) {
 		revision:   b.revision,
 		source:     b.revision,
 		schema:     schema,
+		listed:     tables,
 		rules:      slices.Clip(l.rules),
 		reasons:    slices.Clip(l.reasons),
 		conditions: l.conds.Exprs(),
@@ -144,6 +146,9 @@ func (l *loader) types() wordSet {
 	set := newWordSet(l.names.words.Numbers())
 	for i := range l.rules {
 		set.add(l.rules[i].typ)
+	}
+	for typ := range l.listed {
+		set.add(l.names.words.Find(typ))
 	}
 	for typ := range l.schema.Types() {
 		set.add(l.names.words.Find(typ))

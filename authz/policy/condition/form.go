@@ -156,3 +156,7 @@ func (f Form) Reduce(at Lookup) Form {
 	}
 	return f
 }
+
+// Literal returns the Form of one comparison, in the sense of [Form.Literal], of an attribute with
+// constants: those of OpOneOf and OpNoneOf as its List, else as B.
+func Literal(l Leaf) Form { return l.normal() }
