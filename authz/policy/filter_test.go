@@ -34,16 +34,22 @@ func TestAFilterSelectsWhatIsAllowed(t *testing.T) {
 	for seed := uint64(0); compared < wanted; seed++ {
 		g := newGen(seed)
 		var rows []string
-		for range 2 { // for who is in it, so that few filters are of nothing
-			rows = append(rows, "p, role:authenticated, *, doc, *, "+csvQuote(g.condition("doc", 2)+" || "+g.condition("doc", 1))+", allow")
+		// Rules for who is in it, about the object in any case, so that few filters are of nothing or everything.
+		for _, about := range []string{"(r.obj.size < 2 || %s) && (r.obj.public || r.obj.status != 'paid' || %s)", "r.obj.owner == r.sub.id && (%s || %s)"} {
+			rows = append(rows, "p, role:authenticated, *, doc, *, "+csvQuote(fmt.Sprintf(about, g.condition("doc", 1), g.condition("doc", 1)))+", allow")
 		}
+		rows = append(rows, "p, role:authenticated, *, doc, *, "+csvQuote("r.obj.score > 0 && "+g.condition("doc", 1))+", deny")
 		for _, row := range rows {
 			if strings.Contains(row, "ipMatch(r.obj") {
 				rows = nil
 				break
 			}
 		}
-		for _, row := range g.rows() {
+		others := g.rows()
+		if seed%3 > 0 {
+			others = nil
+		}
+		for _, row := range others {
 			if !strings.Contains(row, "ipMatch(r.obj") {
 				rows = append(rows, row)
 			}
