@@ -65,11 +65,21 @@ var uuidPattern = strings.Join([]string{hex(8), hex(4), hex(4), hex(4), hex(12)}
 
 func hex(n int) string { return strings.Repeat("[0-9a-f]", n) }
 
-// shorter writes that one of two texts has at most so many bytes.
-func (w *writer) shorter(most int, texts ...string) string {
+// shorter writes that one of two texts is no longer than a condition compares. A uuid never is.
+func (w *writer) shorter(l *condition.Leaf, s scope) string {
+	most := l.Guard().Length
+	if most == 0 {
+		return always
+	}
 	var parts []string
-	for _, t := range texts {
-		parts = append(parts, "octet_length("+t+") <= "+strconv.Itoa(most))
+	for _, a := range []*condition.Attribute{l.A.Attr, l.B.Attr} {
+		switch {
+		case a == nil: // a constant that is longer
+		case a.Kind == condition.KindUUID:
+			return always
+		default:
+			parts = append(parts, "octet_length("+s.of(a)+") <= "+strconv.Itoa(most))
+		}
 	}
 	return or(parts...)
 }

@@ -215,9 +215,7 @@ func (w *writer) columns(l *condition.Leaf, s scope) string {
 	parts := []string{ta + " " + symbols[l.Op] + " " + tb}
 	parts = append(parts, w.domain(a, ca, g.Low, g.High, true)...)
 	parts = append(parts, w.domain(b, cb, g.Both, g.Both, true)...)
-	if g.Length > 0 {
-		parts = append(parts, w.shorter(g.Length, ca, cb))
-	}
+	parts = append(parts, w.shorter(l, s))
 	text := and(parts...)
 	nullA, nullB := a.Null == condition.NullValue, b.Null == condition.NullValue
 	switch l.Op {

@@ -141,19 +141,16 @@ func (w *writer) exact(col string) string {
 	return col + " COLLATE BINARY"
 }
 
-// and and or join operands, and leave out what changes nothing.
-func and(parts ...string) string { return join(" AND ", always, never, parts) }
+// and and or join operands, and leave out what changes nothing. What decides stays beside the
+// others: their arguments are counted.
+func and(parts ...string) string { return join(" AND ", always, parts) }
 
-func or(parts ...string) string { return join(" OR ", never, always, parts) }
+func or(parts ...string) string { return join(" OR ", never, parts) }
 
-func join(with, neutral, decides string, parts []string) string {
+func join(with, neutral string, parts []string) string {
 	var kept []string
 	for _, p := range parts {
-		switch p {
-		case neutral, "":
-		case decides:
-			return decides
-		default:
+		if p != neutral {
 			kept = append(kept, p)
 		}
 	}

@@ -1,8 +1,6 @@
 package sqltext
 
 import (
-	"strconv"
-
 	"github.com/reevehq/reeve/authz/policy/condition"
 )
 
@@ -41,24 +39,15 @@ func (w *writer) startsWith(l *condition.Leaf, s scope) string {
 	if w.postgres() {
 		out = "starts_with(" + text(0, &l.A) + ", " + text(1, &l.B) + ") = " + truth(is)
 	} else {
-		begin := "substr(CAST(" + text(0, &l.A) + " AS BLOB), 1, octet_length(" + text(1, &l.B) + "))"
-		op := " <> "
+		op := " <> 1"
 		if is {
-			op = " = "
+			op = " = 1"
 		}
-		out = begin + op + "CAST(" + text(1, &l.B) + " AS BLOB)"
+		// A BLOB is compared by its bytes. Of substr, an empty one would be NULL.
+		out = "instr(CAST(" + text(0, &l.A) + " AS BLOB), CAST(" + text(1, &l.B) + " AS BLOB))" + op
 	}
 	parts := append([]string{out}, guards...)
-	if n := l.Guard().Length; n > 0 {
-		var columns []string
-		for _, t := range texts {
-			if t != "" {
-				columns = append(columns, t)
-			}
-		}
-		parts = append(parts, w.shorter(n, columns...))
-	}
-	return and(parts...)
+	return and(append(parts, w.shorter(l, s))...)
 }
 
 func truth(is bool) string {
@@ -87,8 +76,5 @@ func (w *writer) inRange(l *condition.Leaf, s scope, prefix string, is bool) str
 	}
 	parts := []string{both(text+low+w.value(l.B.Value, condition.KindString), text+high+w.value(next, condition.KindString))}
 	parts = append(parts, w.domain(a, col, false, false, true)...)
-	if n := l.Guard().Length; n > 0 {
-		parts = append(parts, "octet_length("+col+") <= "+strconv.Itoa(n))
-	}
-	return and(parts...)
+	return and(append(parts, w.shorter(l, s))...)
 }

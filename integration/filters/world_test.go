@@ -1,0 +1,182 @@
+//go:build unix
+
+package filters_test
+
+import (
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/integration/pgserver"
+	"github.com/reevehq/reeve/policies"
+)
+
+const tables = `
+CREATE TABLE project (id text PRIMARY KEY, tenant_id text NOT NULL, owner text, status text, size {int});
+CREATE TABLE doc (id text PRIMARY KEY, tenant_id text NOT NULL, owner text, status text, reviewer text, project_id text,
+	size {int}, parts {int}, score {float}, public {bool}, locked {bool}, tags {list}, due {time}, made {time}, code {uuid});
+CREATE TABLE doc_member (doc_id text NOT NULL, tenant_id text NOT NULL, user_id text NOT NULL, role text);
+CREATE TABLE project_member (project_id text NOT NULL, tenant_id text NOT NULL, user_id text NOT NULL);
+CREATE INDEX doc_member_doc ON doc_member (doc_id);
+CREATE INDEX project_member_project ON project_member (project_id);
+`
+
+// database is one that holds the rows.
+type database struct {
+	name    string
+	dialect policy.Dialect
+	db      *sql.DB
+}
+
+func databases(t *testing.T, docs []doc) []database {
+	t.Helper()
+	pg := pgserver.New(t).Database(t)
+	open := func(driver, url string) *sql.DB {
+		db, err := sql.Open(driver, url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
+	types := func(of ...string) *strings.Replacer { return strings.NewReplacer(of...) }
+	lite := open("sqlite", filepath.Join(t.TempDir(), "loose.db"))
+	list := []database{
+		{"postgres", policy.Postgres, open("pgx", pg.Owner()+"&default_query_exec_mode=exec")},
+		{"sqlite", policy.SQLite, lite},
+	}
+	all := [...]*strings.Replacer{
+		types("{int}", "bigint", "{float}", "double precision", "{bool}", "boolean", "{list}", "text[]", "{time}", "timestamptz", "{uuid}", "uuid"),
+		types("{int}", "INTEGER", "{float}", "REAL", "{bool}", "INTEGER", "{list}", "TEXT", "{time}", "INTEGER", "{uuid}", "TEXT"),
+	}
+	for i, d := range list {
+		for _, statement := range strings.Split(all[i].Replace(tables), ";\n") {
+			if strings.TrimSpace(statement) != "" {
+				d.exec(t, statement)
+			}
+		}
+		d.fill(t, docs)
+	}
+	return list
+}
+
+func (d database) exec(t *testing.T, text string, args ...any) {
+	t.Helper()
+	if d.dialect == policy.SQLite {
+		for i, x := range args {
+			switch x := x.(type) {
+			case bool:
+				if args[i] = int64(0); x {
+					args[i] = int64(1)
+				}
+			case time.Time:
+				args[i] = x.UnixMicro()
+			case []string:
+				args[i] = jsonList(x)
+			}
+		}
+	} else {
+		for i, x := range args {
+			if list, ok := x.([]string); ok {
+				texts := make([]*string, len(list))
+				for j := range list {
+					if list[j] != nullElement {
+						texts[j] = &list[j]
+					}
+				}
+				args[i] = texts
+			}
+		}
+	}
+	if _, err := d.db.ExecContext(t.Context(), text, args...); err != nil {
+		t.Fatalf("%s: %s: %v", d.name, text, err)
+	}
+}
+
+func marks(n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "$%d", i+1)
+	}
+	return b.String()
+}
+
+func (d database) fill(t *testing.T, docs []doc) {
+	t.Helper()
+	for _, p := range projects {
+		d.exec(t, "INSERT INTO project VALUES ("+marks(5)+")", p.id, p.tenant, p.owner, p.status, p.size)
+		for _, who := range p.members {
+			d.exec(t, "INSERT INTO project_member VALUES ("+marks(3)+")", p.id, p.tenant, who)
+		}
+		d.exec(t, "INSERT INTO project_member VALUES ("+marks(3)+")", p.id, "globex-"+p.tenant, "stranger")
+	}
+	for _, x := range docs {
+		d.exec(t, "INSERT INTO doc VALUES ("+marks(15)+")", x.id, x.tenant, x.owner, x.status, x.reviewer, x.project, x.size, x.parts, x.score, x.public, x.locked, x.tags, x.due, x.made, x.code)
+		for from := 0; from < len(x.members); from += 500 {
+			var b strings.Builder
+			args := []any{x.id, x.tenant}
+			for _, who := range x.members[from:min(from+500, len(x.members))] {
+				role := "reader"
+				if slices.Contains(x.leads, who) {
+					role = "lead"
+				}
+				args = append(args, who, role)
+				if b.Len() > 0 {
+					b.WriteByte(',')
+				}
+				fmt.Fprintf(&b, "($1, $2, $%d, $%d)", len(args)-1, len(args))
+			}
+			d.exec(t, "INSERT INTO doc_member VALUES "+b.String(), args...)
+		}
+		d.exec(t, "INSERT INTO doc_member VALUES ("+marks(4)+")", x.id, "other", "alice", "lead") // of another tenant
+	}
+}
+
+// ids returns the ids of what a predicate selects, sorted.
+func (d database) ids(t *testing.T, p policy.Predicate) ([]string, error) {
+	t.Helper()
+	where, args, err := p.SQL(d.dialect, "d")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := d.db.QueryContext(t.Context(), `SELECT "d"."id" FROM doc AS d WHERE `+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s\n%v", err, where, args)
+	}
+	defer rows.Close()
+	ids := []string{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("%w\n%s\n%v", err, where, args)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+func load(t testing.TB, policyCSV, attributesCSV string) (*policy.Engine, error) {
+	t.Helper()
+	model, err := fs.ReadFile(policies.Files(), "model.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy.Load(fstest.MapFS{"model.conf": {Data: model}, "policy.csv": {Data: []byte(policyCSV)}, "attributes.csv": {Data: []byte(attributesCSV)}}, policy.Options{})
+}
