@@ -5,6 +5,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/authz/authzen"
 	"github.com/reevehq/reeve/authz/httpauthz"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
@@ -108,6 +109,13 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.Routes](),
 	reflect.TypeFor[middleware.Tracer](),
 	reflect.TypeFor[authz.StreamGuard](),
+	reflect.TypeFor[authzen.Config](),
+	reflect.TypeFor[authzen.Event](),
+	reflect.TypeFor[authzen.Handler](),
+	reflect.TypeFor[authzen.Properties](),
+	reflect.TypeFor[authzen.Resource](),
+	reflect.TypeFor[authzen.Router](),
+	reflect.TypeFor[authzen.Subject](),
 	reflect.TypeFor[httpauthz.HandlerFunc](),
 	reflect.TypeFor[httpauthz.Mux](),
 	reflect.TypeFor[authztest.Caller](),
