@@ -21,6 +21,11 @@ type testCommand struct {
 	Run_    string `name:"run" help:"Run the cases whose name matches a regular expression alone: tenant, subject, action, object and note." placeholder:"RE"`
 	Verbose bool   `short:"v" help:"Print every case."`
 	Format  string `help:"pretty, json, github or junit." enum:"pretty,json,github,junit" default:"pretty"`
+
+	Coverage bool `help:"Print how many cases each rule decides."`
+	Mutate   bool `help:"Make mistakes in the policy, one at a time, and print those that no case notices."`
+	Suggest  bool `help:"Print rows for the table that would notice them, and nothing else."`
+	Min      int  `help:"Fail when the cases notice less than this share of the mistakes, in percent. Implies --mutate." placeholder:"N"`
 }
 
 func (*testCommand) Help() string {
@@ -29,10 +34,15 @@ func (*testCommand) Help() string {
   reeve test policies
   reeve test policies --run 'update invoice'
   reeve test policies --format junit > report.xml
+  reeve test policies --coverage
+  reeve test policies --mutate --min 95
+  reeve test policies --suggest >> policies/policy_test.csv
 
 A table is a file beside policy.csv whose name ends in _test.csv. A failing case prints what was expected, what came, and why. Rules that no case is decided by are failures too, unless --run leaves cases out.
 
-Exit codes: 0 all pass, 2 usage, 3 the policy or a table cannot be loaded, 4 a case fails or a rule is idle.`
+A mutant is the policy with one mistake in it: a row is gone, is for everybody or every tenant, has the other effect, a wider object or every action, a condition is gone, turned round or has another operator, or the roles of a grant are swapped. It survives when no case fails on it although some request tells it apart. --suggest prints such a request for each as a row, with what the policy says today: read it before it is kept.
+
+Exit codes: 0 all pass, 2 usage, 3 the policy or a table cannot be loaded, 4 a case fails, a rule is idle, or less than --min percent of the mutants are killed.`
 }
 
 // outcome is what came of one case.
@@ -45,6 +55,9 @@ func (c *testCommand) Run(a *app) error {
 	only, err := regexp.Compile(c.Run_)
 	if err != nil {
 		return usage("--run: %w", err)
+	}
+	if err := c.mutationUsage(); err != nil {
+		return err
 	}
 	dir, err := folderOf(c.Dir)
 	if err != nil {
@@ -97,11 +110,25 @@ func (c *testCommand) Run(a *app) error {
 	if len(outcomes) == 0 {
 		return usage("--run %s: no case matches", c.Run_)
 	}
+	if c.Suggest {
+		return c.suggest(a, dir, cases)
+	}
 	failed, err := c.report(a, outcomes, idle)
 	if err != nil {
 		return &exitError{codeLoad, err}
 	}
-	if failed > 0 || len(idle) > 0 {
+	if c.Coverage {
+		covers(a, dir, policytest.Coverage(engine.Rules(), results))
+	}
+	if failed > 0 {
+		return ends(codeTests)
+	}
+	if c.Mutate || c.Min > 0 {
+		if err := c.mutate(a, dir, cases); err != nil {
+			return err
+		}
+	}
+	if len(idle) > 0 {
 		return ends(codeTests)
 	}
 	return nil

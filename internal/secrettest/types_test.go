@@ -4,8 +4,8 @@ import (
 	"reflect"
 
 	"github.com/reevehq/reeve/authz"
-	"github.com/reevehq/reeve/authz/authztest"
 	"github.com/reevehq/reeve/authz/authzen"
+	"github.com/reevehq/reeve/authz/authztest"
 	"github.com/reevehq/reeve/authz/httpauthz"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"testing"
-	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 )
@@ -59,7 +58,6 @@ func Evaluate(ctx context.Context, engine *policy.Engine, cases []Case) (results
 // case that goes wrong and every rule that decides no case.
 func Run(t *testing.T, fsys fs.FS, name string) {
 	t.Helper()
-	noon := func() time.Time { return time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC) }
 	engine, err := policy.Load(fsys, policy.Options{Clock: noon})
 	if err != nil {
 		t.Fatalf("the policy does not load:\n%v", err)
