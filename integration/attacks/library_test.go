@@ -5,6 +5,7 @@ package attacks_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jmoiron/sqlx"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -142,6 +144,57 @@ func TestADeferredConstraintThatFailsIsHeard(t *testing.T) {
 		}
 		rows.Close()
 	}
+}
+
+// onOne connects to a connection that is open already, for whoever asks.
+type onOne struct{ conn *stdlib.Conn }
+
+func (c onOne) Connect(context.Context) (driver.Conn, error) { return unclosed{c.conn}, nil }
+func (c onOne) Driver() driver.Driver                        { return stdlib.GetDefaultDriver() }
+
+type unclosed struct{ *stdlib.Conn }
+
+func (unclosed) Close() error { return nil }
+
+// TestNothingIsLeftOfATenantOnAConnection for whoever uses it next without a scope: the setting
+// ends with each statement and each transaction, also one that fails.
+func TestNothingIsLeftOfATenantOnAConnection(t *testing.T) {
+	w := attacks.NewPostgres(t)
+	opened, err := stdlib.GetDefaultDriver().Open(w.App())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = opened.Close() })
+	c := onOne{opened.(*stdlib.Conn)}
+	scoped, bare := scopedPool(t, c, w.Signer), one(t, sql.OpenDB(c))
+	ctx := in(t, attacks.Attacker)
+	left := func(after string) {
+		t.Helper()
+		var setting sql.NullString
+		if err := bare.QueryRowContext(t.Context(), "SELECT current_setting('reeve.context', true)").Scan(&setting); err != nil || setting.String != "" {
+			t.Errorf("after %s the connection has %q, %v", after, setting.String, err)
+		}
+		if _, err := bare.ExecContext(t.Context(), "SELECT * FROM note"); err == nil || !strings.Contains(err.Error(), "no tenant") {
+			t.Errorf("after %s notes are read: %v", after, err)
+		}
+	}
+	left("nothing")
+	for _, text := range []string{"SELECT * FROM note", "UPDATE note SET votes = 2", "SELECT 1/0", "SAVEPOINT s"} {
+		_, _ = scoped.ExecContext(ctx, text)
+		left(text)
+	}
+	tx, err := scoped.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM note").Scan(&n); err != nil || n != 3 {
+		t.Errorf("%d notes, %v", n, err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Error(err)
+	}
+	left("a transaction")
 }
 
 // TestAPoolIsCleanAfterAnything: tenants share two connections, and their statements are
