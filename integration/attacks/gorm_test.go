@@ -265,6 +265,7 @@ func (s *gormStack) Cases() []attacks.Case {
 	return []attacks.Case{
 		c("Unscoped", true, func(db *gorm.DB) *gorm.DB { return db.Unscoped() }),
 		c("Or", true, func(db *gorm.DB) *gorm.DB { return db.Where("id = ?", "a-n1").Or("1 = 1") }),
+		c("OR between tabs, which GORM does not see", true, func(db *gorm.DB) *gorm.DB { return db.Where("1 = 1\tOR\tid = 'a-n1'") }),
 		c("Or first", true, func(db *gorm.DB) *gorm.DB { return db.Or("1 = 1").Where("id = ?", "a-n1") }),
 		c("Not", true, func(db *gorm.DB) *gorm.DB { return db.Not("id = ?", "a-n1") }),
 		c("a group", true, func(db *gorm.DB) *gorm.DB { return db.Where(s.db.Where("1 = 1").Or("2 = 2")) }),
