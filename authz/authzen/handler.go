@@ -28,7 +28,7 @@ const maxRequestID = 256
 // Handler is a policy decision point. It is immutable and safe for concurrent use.
 type Handler struct {
 	cfg      Config
-	metadata []byte
+	metadata string // the document, "" for none
 }
 
 // NewHandler returns a Handler. The error names every invalid field of cfg.
@@ -68,7 +68,7 @@ func (h *Handler) paths() []string {
 	if _, lists := h.cfg.Policy.(ruleLister); lists {
 		paths = append(paths, PathSearchAction)
 	}
-	if h.metadata != nil {
+	if h.metadata != "" {
 		paths = append(paths, PathMetadata)
 	}
 	return paths
@@ -113,7 +113,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (any, error) {
 	switch {
 	case !ok:
 		return nil, authz.ErrNoCaller
-	case r.URL.Path == PathMetadata && h.metadata != nil && r.Method == http.MethodGet:
+	case r.URL.Path == PathMetadata && h.metadata != "" && r.Method == http.MethodGet:
 		return json.RawMessage(h.metadata), nil
 	case caller.IsAnonymous() || caller.Tenant().IsZero():
 		return nil, middleware.ErrAuthenticationRequired

@@ -15,7 +15,7 @@ func (h *Handler) describe() error {
 	for _, path := range h.paths() {
 		document[names[path]] = h.cfg.Identifier + path
 	}
-	var err error
-	h.metadata, err = json.Marshal(document)
+	text, err := json.Marshal(document)
+	h.metadata = string(text)
 	return err
 }
