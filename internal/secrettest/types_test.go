@@ -12,6 +12,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/authz/policy/lint"
+	"github.com/reevehq/reeve/authz/policy/impact"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/middleware"
@@ -205,6 +206,20 @@ var types = []reflect.Type{
 	reflect.TypeFor[filepolicy.Config](),
 	reflect.TypeFor[filepolicy.Stats](),
 	reflect.TypeFor[filepolicy.Follower](),
+	reflect.TypeFor[impact.Access](),
+	reflect.TypeFor[impact.Assertion](),
+	reflect.TypeFor[impact.Callers](),
+	reflect.TypeFor[impact.Cell](),
+	reflect.TypeFor[impact.Column](),
+	reflect.TypeFor[impact.Direction](),
+	reflect.TypeFor[impact.Failure](),
+	reflect.TypeFor[impact.Matrix](),
+	reflect.TypeFor[impact.Pattern](),
+	reflect.TypeFor[impact.Policy](),
+	reflect.TypeFor[impact.Question](),
+	reflect.TypeFor[impact.Report](),
+	reflect.TypeFor[impact.Set](),
+	reflect.TypeFor[impact.Who](),
 	reflect.TypeFor[policytest.Case](),
 	reflect.TypeFor[policytest.Cover](),
 	reflect.TypeFor[policytest.Mutant](),
