@@ -112,7 +112,7 @@ func (c Cell) Contains(r policy.Request) bool {
 	if !c.Object.has(r.Object) || !c.Who.has(r.Subject.ID == "", c.pair.names(r.Subject, dom)) {
 		return false
 	}
-	return c.guard.holds(c.pair, lookupOf(&r))
+	return c.May || c.guard.holds(c.pair, lookupOf(&r))
 }
 
 // lookupOf returns what conditions know of a request.

@@ -152,6 +152,9 @@ func (p *pair) witness(w Who, g guard, m member) (policy.Request, verdict) {
 	}
 	s := p.newSearch(g, append(named[:len(named):len(named)], p.freshUser(nil)), ids)
 	defer func() { p.budget -= min(s.tries, p.budget) }()
+	if s.d.foreign {
+		return policy.Request{}, maybe
+	}
 	result := never
 	users := append([]string{p.freshUser(nil), ""}, s.d.users...)
 	if w.Callers == Anonymous || w.Callers == Everyone && len(w.None) == 0 {

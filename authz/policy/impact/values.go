@@ -31,6 +31,7 @@ type domain struct {
 	ids      []string // of objects, likewise
 	complete bool     // whether the values are all that there is to try
 	monotone bool     // whether what is known stays when more is known
+	foreign  bool     // whether an attribute follows from what is no value of the request
 }
 
 // component is attributes that are compared with each other, near or far, and the constants that
@@ -72,6 +73,7 @@ func (p *pair) domain(numbers []int32, users, ids []string) *domain {
 			}
 			d.vars, parent = append(d.vars, v), append(parent, i)
 		}
+		d.foreign = d.foreign || a.Kind > condition.KindStrings || a.Part() == condition.PartSubject && a.Name == "roles" || a.Via != nil || a.Relation != nil
 		if d.vars[i].attr.Kind != a.Kind {
 			d.complete = false
 		}
