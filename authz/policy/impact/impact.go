@@ -92,7 +92,7 @@ func New(b *policy.Bundle) (*Policy, error) {
 	p.rules, p.rows = make([]rule, len(rows)), make(map[row]int32, len(rows))
 	for i, r := range rows {
 		t := targetOf(r.Object)
-		id, bad := conditions.Compile(r.Condition, t.typ())
+		id, bad := conditions.Compile(r.Condition, t.conditions())
 		if bad != nil {
 			return nil, fmt.Errorf("impact: %s:%d: %w", r.File, r.Line, bad)
 		}

@@ -43,6 +43,7 @@ func TestACellSaysWhoWhereAndWhat(t *testing.T) {
 		{"allowed here and denied there", []string{"p, role:authenticated, *, /x/y, *, true, allow", "p, role:b, *, /x/y, *, true, deny"},
 			[]string{"p, role:authenticated, *, /x/y, *, true, allow", "p, role:b, *, /x/y, *, true, deny", "p, user:bob, *, /x/*, *, true, allow", "g, user:bob, role:b, *"},
 			[]string{"wider: user:bob in *: * /x/* but /x/y", "narrower: user:bob, without role:b in *: * /x/y"}},
+		{"a parameter of a route", []string{base}, []string{base, "p, role:authenticated, *, /users/:id, GET, r.obj.id == r.sub.id, allow"}, []string{"wider: everyone signed in in *: GET /users/:id when r.obj.id == r.sub.id"}},
 		{"the order of rows", []string{base, "p, role:b, *, doc, read, true, allow"}, []string{"p, role:b, *, doc, read, true, allow", base}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

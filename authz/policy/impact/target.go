@@ -56,6 +56,14 @@ func (t target) typ() string {
 	return typ
 }
 
+// conditions returns what conditions of a rule are about: a type, or one route and its parameters.
+func (t target) conditions() string {
+	if t.isRoute() && t.kind == targetOne {
+		return t.text
+	}
+	return t.typ()
+}
+
 // String returns the target as a rule writes it.
 func (t target) String() string {
 	switch {

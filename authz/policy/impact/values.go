@@ -68,12 +68,12 @@ func (p *pair) domain(numbers []int32, users, ids []string) *domain {
 			i = len(d.vars)
 			byRef[ref] = i
 			v := variable{attr: a}
-			if a.Name == "id" && (a.Part() == condition.PartSubject || a.Part() == condition.PartObject && a.Type != "") {
+			if a.Name == "id" && (a.Part() == condition.PartSubject || a.Part() == condition.PartObject && a.Type != "" && a.Type[0] != '/') {
 				v.id = a.Part()
 			}
 			d.vars, parent = append(d.vars, v), append(parent, i)
 		}
-		d.foreign = d.foreign || a.Kind > condition.KindStrings || a.Part() == condition.PartSubject && a.Name == "roles" || a.Via != nil || a.Relation != nil
+		d.foreign = d.foreign || a.Kind > condition.KindStrings || a.Part() == condition.PartSubject && a.Name == "roles" || a.Null == condition.NullValue || a.Via != nil || a.Relation != nil
 		if d.vars[i].attr.Kind != a.Kind {
 			d.complete = false
 		}
