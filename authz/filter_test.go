@@ -1,0 +1,87 @@
+package authz_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/middleware"
+)
+
+const listRules = rules + `
+p, role:viewer, *, field:note/title, read, true, allow
+p, role:editor, *, field:note/*, update, true, allow
+`
+
+const listAttributes = attributes + `
+note, id,  string, no, id
+note, org, tenant, no, tenant_id
+`
+
+func TestAListIsOfWhatCheckAllows(t *testing.T) {
+	w := newWorld(t)
+	files := policyFiles(listRules)
+	files["attributes.csv"].Data = []byte(listAttributes)
+	if err := w.engine.Reload(files); err != nil {
+		t.Fatal(err)
+	}
+	editor, _ := w.login(acme, alice, "editor")
+	w.inside(editor, func(ctx context.Context) {
+		for _, action := range []authz.Action{"read", "update"} {
+			p, err := authz.Filter(ctx, action, "note")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, owner := range []string{"alice", "bob"} {
+				for _, id := range []string{"1", "13"} {
+					o := note(owner)
+					o.ID = id
+					if p.Match(o) != authz.Can(ctx, action, o) {
+						t.Errorf("%s note:%s of %s: the list says %t", action, id, owner, p.Match(o))
+					}
+					if o.Tenant = globex; p.Match(o) {
+						t.Error("another tenant's note is listed")
+					}
+				}
+			}
+		}
+		if got := authz.Allowed(ctx, note("bob"), "update", "read", "delete"); !slices.Equal(got, []authz.Action{"read"}) {
+			t.Errorf("what is allowed is %v", got)
+		}
+		if p, err := authz.Filter(ctx, "delete", "note"); err != nil || !p.None() {
+			t.Errorf("an action without a rule: %v", err)
+		}
+		for typ, want := range map[string]error{"memo": middleware.ErrMisused, "field": policy.ErrNotListed} {
+			if p, err := authz.Filter(ctx, "read", typ); !errors.Is(err, want) || !errors.Is(err, middleware.ErrMisused) || !p.None() {
+				t.Errorf("%s: %v", typ, err)
+			}
+		}
+		m, err := authz.Fields(ctx, "read", "note")
+		if err != nil || !m.Has("title") || m.Has("body") {
+			t.Errorf("the fields to read: %v", err)
+		}
+		if m, err := authz.Fields(ctx, "update", "note"); err != nil || !m.Has("body") {
+			t.Errorf("the fields to write: %v", err)
+		}
+	})
+}
+
+func TestNobodyHasNoList(t *testing.T) {
+	if p, err := authz.Filter(t.Context(), "read", "note"); !errors.Is(err, authz.ErrNoCaller) || !p.None() {
+		t.Errorf("without a caller: %v", err)
+	}
+	if m, err := authz.Fields(t.Context(), "read", "note"); !errors.Is(err, authz.ErrNoCaller) || m.Has("title") {
+		t.Errorf("without a caller: %v", err)
+	}
+	w := newWorld(t)
+	w.inside("", func(ctx context.Context) {
+		p, err := authz.Filter(ctx, "read", "note")
+		if problem, ok := middleware.FromError(err); !ok || problem.Status != http.StatusUnauthorized || !p.None() {
+			t.Errorf("an anonymous caller: %v", err)
+		}
+	})
+}
