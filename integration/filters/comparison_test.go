@@ -1,0 +1,125 @@
+//go:build unix
+
+package filters_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/reevehq/reeve/authz/policy"
+)
+
+// selects holds a condition about doc, for alice, against the rows in every database.
+func selects(t *testing.T, dbs []database, docs []doc, text string) []string {
+	t.Helper()
+	e, err := load(t, "p, role:authenticated, *, doc, read, "+csvQuote(text)+", allow"+grants, attributes)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: policy.Values{
+		"dept": "é", "level": int64(1), "ratio": 1.5, "staff": true, "regions": []string{"alice", "é"}}}, Action: "read", Object: policy.Object{Type: "doc"}, Env: policy.Values{"ip": "z", "hour": 2}}
+	p, err := e.Filter(t.Context(), r)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	want := []string{}
+	for _, d := range docs {
+		if r.Object = d.object(); r.Object.Tenant != acme {
+			continue
+		}
+		if got, err := e.Decide(t.Context(), r); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		} else if got.Allowed() {
+			want = append(want, d.id)
+		}
+	}
+	slices.Sort(want)
+	for _, db := range dbs {
+		if got, err := db.ids(t, p); err != nil || !slices.Equal(got, want) {
+			where, _, _ := p.SQL(db.dialect, "d")
+			t.Errorf("%s, %s:\n got %q %v\nwant %q\n%s", db.name, text, got, err, want, where)
+		}
+	}
+	return want
+}
+
+// Each form of comparison, and its opposite, on every row. What a guard keeps out is met by each.
+func TestEachComparisonSelectsWhatIsAllowed(t *testing.T) {
+	docs := rows(rand.New(rand.NewPCG(1, 2)), 48)
+	dbs := databases(t, docs)
+	var all []string
+	for _, text := range byHand {
+		all = append(all, text, "!("+text+")")
+	}
+	for seed := uint64(0); len(all) < 400; seed++ {
+		text := gen{rand.New(rand.NewPCG(seed, 11))}.leaf()
+		if e, err := load(t, "p, role:authenticated, *, doc, read, "+csvQuote(text)+", allow", attributes); err != nil || slices.Contains(all, text) || text == "has(r.obj, 'score')" {
+			_ = e // no database can be asked it, or it was
+			continue
+		}
+		all = append(all, text, "!("+text+")")
+	}
+	for _, text := range all {
+		selects(t, dbs, docs, text)
+	}
+}
+
+// byHand are the comparisons that a guard is there for.
+var byHand = []string{
+	"r.obj.owner < 'b'", "r.obj.reviewer >= 'Z'", // byte order
+	"r.obj.size == r.obj.parts", "r.obj.size > r.obj.parts", "r.obj.size != 1", "r.obj.size < 2", "r.obj.size > 2", // beyond 2⁵³
+	"r.obj.score < 1.5", "r.obj.score > 1.5", "r.obj.score != 1.5", "r.obj.score == r.obj.score", "r.obj.score >= r.obj.size", // not finite
+	"r.obj.due < '2026-11-22T22:00:00Z'", "r.obj.due > '2026-11-22T22:00:00Z'", "r.obj.due != r.obj.made", // beyond the years
+	"r.obj.owner == r.obj.reviewer", "startsWith(r.obj.owner, r.obj.reviewer)", // longer than 4 KiB
+	"r.obj.owner in r.obj.tags", "'alice' in r.obj.tags", "'x' in r.obj.tags", "containsAny(r.obj.tags, ('alice', 'x'))", "containsAll(r.sub.regions, r.obj.tags)", // NULL, and too many
+	"'alice' in r.obj.members", "'x' in r.obj.members", "r.obj.owner in r.obj.members", "'lead' in r.obj.leads",
+	"r.obj.project.owner == 'alice'", "r.obj.project.owner != 'x'", "has(r.obj, 'project')", "'alice' in r.obj.project.members", // of another tenant
+	"r.obj.reviewer != 'alice'", "r.obj.reviewer == r.obj.project.status", "r.obj.locked == true", "r.obj.public == r.obj.locked",
+}
+
+// NULL <> ALL('{}') is true in Postgres, and NULL NOT IN () in SQLite.
+func TestNullIsNotOutsideAnEmptyList(t *testing.T) {
+	docs := []doc{
+		{id: "null and none", tenant: "acme", status: "s", tags: []string{}},
+		{id: "text and none", tenant: "acme", status: "s", owner: "alice", tags: []string{}},
+		{id: "null and null", tenant: "acme", status: "s"},
+		{id: "text and null", tenant: "acme", status: "s", owner: "alice"},
+	}
+	dbs := databases(t, docs)
+	for text, want := range map[string][]string{
+		"!(r.obj.owner in r.obj.tags)":    {"text and none"},
+		"!(r.obj.reviewer in r.obj.tags)": {"null and none", "text and none"}, // to which NULL is a value
+		"!(r.obj.owner in r.obj.members)": {"text and none", "text and null"},
+		"!('x' in r.obj.tags)":            {"null and none", "text and none"},
+	} {
+		if got := selects(t, dbs, docs, text); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// In SQLite a column may hold a value of any type, which is none of the attribute's.
+func TestAValueOfAnotherTypeIsNotSelected(t *testing.T) {
+	docs := []doc{{id: "right", tenant: "acme", status: "s", owner: "b", size: int64(5), public: true, score: 1.5, tags: []string{"a"}, code: "6ba7b810-9dad-11d1-80b4-00c04fd430c8"}}
+	lite := databases(t, docs)[1]
+	lite.exec(t, `INSERT INTO doc (id, tenant_id, status, owner, size, public, score, tags, code) VALUES
+		('wrong', 'acme', 's', X'62', 'many', 2, 'x', 'no json', 'no uuid'), ('list', 'acme', 's', X'7a', X'05', 'true', X'00', '["a", 1]', ''), ('object', 'acme', 's', X'00', '5x', -1, '', '{"a":"a"}', 'ABCDEF00-0000-0000-0000-000000000000')`)
+	for _, text := range []string{
+		"r.obj.owner != 'a'", "r.obj.owner > 'a'", "r.obj.size > 1", "r.obj.size != 1", "r.obj.public", "r.obj.public != false", "r.obj.score > 0", "r.obj.score != 0",
+		"'a' in r.obj.tags", "!('b' in r.obj.tags)", "r.obj.code != '00000000-0000-0000-0000-000000000000'", "has(r.obj, 'code')", "has(r.obj, 'owner')", "has(r.obj, 'public')",
+		"startsWith(r.obj.owner, '')", "r.obj.owner in ('b', 'z')", "!(r.obj.owner in ('x', 'y'))", "!(r.obj.size in (1, 2))",
+	} {
+		e, err := load(t, "p, role:authenticated, *, doc, read, "+csvQuote(text)+", allow", attributes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := e.Filter(t.Context(), policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice"}, Action: "read", Object: policy.Object{Type: "doc"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := lite.ids(t, p); err != nil || !slices.Equal(got, []string{"right"}) {
+			t.Errorf("%s: %q, %v", text, got, err)
+		}
+	}
+}
