@@ -139,8 +139,12 @@ func TestTheMistakesOfServicesFindNothingBehindTheWall(t *testing.T) {
 			if err := errors.Join(err, tx.Rollback(t.Context())); err != nil || !foreign(without) {
 				t.Fatalf("it does no harm without the wall: %q, %v", without, err)
 			}
-			behind, err := texts(scoped.Query(ctx, statement))
-			if err != nil || len(behind) == 0 || foreign(behind) {
+			own, err := scoped.Begin(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			behind, err := texts(own.Query(ctx, statement))
+			if err := errors.Join(err, own.Rollback(ctx)); err != nil || len(behind) == 0 || foreign(behind) {
 				t.Errorf("%q, %v", behind, err)
 			}
 		})
