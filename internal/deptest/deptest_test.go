@@ -119,8 +119,6 @@ var leaves = []struct {
 	{"authz/policy/redispolicy", []string{"authz/policy", "session", "internal/redisaccess"}, "a follower moves a policy and decides nothing"},
 	{"authz/policy/policyrls", []string{"authz/policy", "authz/policy/condition", "tenant/rls"}, "it stands between two packages that know nothing of each other"},
 	{"authz/policy/policytest", []string{"authz/policy", "tenant", "internal/hint", "internal/policycsv"}, "it asks the engine as a service does"},
-	{"authz/policy/policyrls", []string{"authz/policy", "tenant/rls"}, "it stands between two packages that know nothing of each other"},
-	{"authz/policy/policytest", []string{"authz/policy", "tenant", "internal/hint"}, "it asks the engine as a service does"},
 	{"authz/policy/impact", []string{"authz/policy", "authz/policy/condition", "tenant", "internal/policycsv"}, "it asks about all requests, and the engine decides each"},
 	{"authz/policy/lint", []string{"authz/policy", "authz/policy/casbinindex", "authz/policy/condition", "authz/policy/policytest", "internal/policycsv"}, "it reads what the engine reads, and decides nothing"},
 	{"internal/policycsv", []string{"internal/hint"}, "it reads rows and knows no policy"},

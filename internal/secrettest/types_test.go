@@ -11,8 +11,8 @@ import (
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
 	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
-	"github.com/reevehq/reeve/authz/policy/lint"
 	"github.com/reevehq/reeve/authz/policy/impact"
+	"github.com/reevehq/reeve/authz/policy/lint"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/middleware"
@@ -37,6 +37,9 @@ import (
 // types are all exported types of the root module, but for those of internal packages.
 // TestEveryExportedTypeIsWalked says which are missing.
 var types = []reflect.Type{
+	reflect.TypeFor[policy.Mask](),
+	reflect.TypeFor[policy.Where](),
+	reflect.TypeFor[policy.Predicate](),
 	reflect.TypeFor[lint.Route](),
 	reflect.TypeFor[lint.Options](),
 	reflect.TypeFor[lint.Fix](),
@@ -192,15 +195,12 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.Request](),
 	reflect.TypeFor[policy.RoleNames](),
 	reflect.TypeFor[policy.Roles](),
-	reflect.TypeFor[policy.Routes](),
 	reflect.TypeFor[policy.Rule](),
 	reflect.TypeFor[policy.Severity](),
 	reflect.TypeFor[policy.Stats](),
 	reflect.TypeFor[policy.RoleStep](),
 	reflect.TypeFor[policy.Subject](),
 	reflect.TypeFor[policy.TenantErrors](),
-	reflect.TypeFor[policy.Severity](),
-	reflect.TypeFor[policy.Code](),
 	reflect.TypeFor[policy.Values](),
 	reflect.TypeFor[policy.Via](),
 	reflect.TypeFor[filepolicy.Config](),
@@ -314,7 +314,6 @@ var types = []reflect.Type{
 	reflect.TypeFor[redisstore.LoadStats](),
 	reflect.TypeFor[introspect.Client](),
 	reflect.TypeFor[introspect.Config](),
-	reflect.TypeFor[session.Stranger](),
 	reflect.TypeFor[token.Algorithm](),
 	reflect.TypeFor[token.Foreign](),
 	reflect.TypeFor[token.Form](),

@@ -17,7 +17,7 @@ var ruleOfCode = map[policy.Code]string{
 	policy.CodeRuleSubject: "RV009", policy.CodeGrantSubject: "RV009", policy.CodeGrantRole: "RV009",
 	policy.CodeRuleTenant: "RV010", policy.CodeGrantTenant: "RV010",
 	policy.CodeRuleObject: "RV011", policy.CodeRuleRoute: "RV011", policy.CodeRuleAction: "RV012",
-	policy.CodeRuleCondition: "RV116", policy.CodeRuleEffect: "RV101",
+	policy.CodeRuleCondition: "RV116", policy.CodeRuleFilter: "RV116", policy.CodeRuleEffect: "RV101",
 	policy.CodeRoleCycle: "RV107", policy.CodeRoleChain: "RV124", policy.CodeRolesTooMany: "RV014",
 	policy.CodeAttributeType: "RV013", policy.CodeAttributeName: "RV013", policy.CodeAttributeKind: "RV013",
 	policy.CodeAttributeNullable: "RV013", policy.CodeAttributeColumn: "RV013", policy.CodeAttributeDuplicate: "RV013", policy.CodeAttributeRelation: "RV013",
