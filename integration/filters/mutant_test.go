@@ -1,0 +1,44 @@
+//go:build unix
+
+package filters_test
+
+import (
+	"testing"
+
+	"github.com/reevehq/reeve/integration/internal/mutant"
+	"github.com/reevehq/reeve/internal/testneed"
+)
+
+// Each guard of the texts is there for rows that a test has.
+func TestEachGuardIsNeeded(t *testing.T) {
+	if !testneed.Soak() {
+		t.Skip("each mutant takes a minute: set REEVE_SOAK=1")
+	}
+	mutant.Run(t, mutant.Config{Source: "../../authz/policy/internal/sqltext", Package: ".", Tests: "Comparison|Null|AnotherType"}, guards)
+}
+
+var guards = []mutant.Mutant{
+	{Name: "the tenant is left out", File: "query.go", Old: "all := []string{w.inTenant(q.Alias, q.Column)}", New: "all := []string{}"},
+	{Name: "texts are ordered by a language", File: "literal.go", Old: "case isOrder(o):\n\t\treturn w.bytes(col)", New: "case isOrder(o):\n\t\treturn col"},
+	{Name: "whole numbers have no end", File: "domain.go", Old: `return ">= " + strconv.Itoa(-condition.MaxInt), "<= " + strconv.Itoa(condition.MaxInt)`, New: `return "", strconv.Itoa(0)[:0]`},
+	{Name: "numbers of Postgres need not be finite", File: "domain.go", Old: `return "> '-Infinity'::double precision", "< 'Infinity'::double precision"`, New: `return "", ""`},
+	{Name: "numbers of SQLite need not be finite", File: "domain.go", Old: `return "> -9e999", "< 9e999"`, New: `return "", ""`},
+	{Name: "times of Postgres have no end", File: "domain.go", Old: `return ">= '0001-01-01 00:00:00+00'::timestamptz", "<= '9999-12-31 23:59:59.999999+00'::timestamptz"`, New: `return "", ""`},
+	{Name: "a value of SQLite is of any type", File: "domain.go", Old: "parts = append(parts, typeIs(a.Kind, col))", New: "_ = typeIs"},
+	{Name: "a number is a bool", File: "domain.go", Old: `return col + " IN (0, 1)"`, New: `return "typeof(" + col + ") = 'integer'"`},
+	{Name: "any text is a uuid", File: "domain.go", Old: `col+" GLOB '"+uuidPattern+"'"`, New: `col+" GLOB '*'"+uuidPattern[:0]`},
+	{Name: "texts have any length", File: "domain.go", Old: "if most == 0 {", New: "if most >= 0 {"},
+	{Name: "NULL is outside every list", File: "list.go", Old: `out := and(append([]string{in(text), col + " IS NOT NULL"}`, New: "out := and(append([]string{in(text)}"},
+	{Name: "a list may hold NULL", File: "list.go", Old: `"array_position(" + col + ", NULL) IS NULL"`, New: `col + " IS NOT NULL"`},
+	{Name: "a list of Postgres has any length", File: "list.go", Old: `parts = append(parts, "cardinality("+col+") <= "+strconv.Itoa(most))`, New: "_ = most"},
+	{Name: "a list of SQLite has any length", File: "list.go", Old: `parts = append(parts, "(SELECT count(*) FROM "+each(col)+") <= "+strconv.Itoa(most))`, New: "_ = most"},
+	{Name: "a list of SQLite holds anything", File: "list.go", Old: `"NOT EXISTS (SELECT 1 FROM " + each(col) + " WHERE type <> 'text')"`, New: `"json_valid(" + col + ")"`},
+	{Name: "an object of JSON is a list", File: "list.go", Old: `"substr(ltrim(" + col + ", char(32, 9, 10, 13)), 1, 1) = '['"`, New: `"json_valid(" + col + ")"`},
+	{Name: "members are of any tenant", File: "relation.go", Old: "in := m.w.inTenant(alias, m.w.Column)", New: "in := always"},
+	{Name: "members count whatever they are", File: "relation.go", Old: `if m.list.Relation.Only == "" {`, New: "if alias != \"\" {"},
+	{Name: "members are any number", File: "relation.go", Old: "if m.most == 0 {", New: "if m.most >= 0 {"},
+	{Name: "a parent is of any tenant", File: "relation.go", Old: `return and(column(alias, a.Relation.Key)+" = "+s.of(a), w.inTenant(alias, w.tenantOf(a)))`, New: `return column(alias, a.Relation.Key) + " = " + s.of(a)`},
+	{Name: "NULL that is a value is none", File: "literal.go", Old: "if a.Null != condition.NullValue {\n\t\treturn text", New: "if a != nil {\n\t\treturn text"},
+	{Name: "NULL equals no NULL", File: "literal.go", Old: "if nullA && nullB {", New: "if nullA && nullB && a == nil {"},
+	{Name: "a beginning of nothing is NULL", File: "text.go", Old: `out = "instr(CAST(" + text(0, &l.A) + " AS BLOB), CAST(" + text(1, &l.B) + " AS BLOB))" + op`, New: `out = "instr(" + text(0, &l.A) + ", " + text(1, &l.B) + ") = 9" + op[:0]`},
+}
