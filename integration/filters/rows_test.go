@@ -14,10 +14,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-var (
-	acme   = tenant.MustParse("acme")
-	globex = tenant.MustParse("globex")
-)
+var acme = tenant.MustParse("acme")
 
 // attributes declares a type of every kind, in each meaning of NULL.
 const attributes = `
