@@ -81,7 +81,7 @@ func TestADatabaseSelectsWhatIsAllowed(t *testing.T) {
 		}
 	}
 	t.Logf("%d filters of %d decisions, %d of nothing, %d of everything; %d policies are refused", filters, decisions, none, all, refused)
-	if none+all > filters/3 {
+	if none+all > filters/2 { // a test of filters that tell nothing apart tests nothing
 		t.Errorf("of %d filters %d are of nothing and %d of everything", filters, none, all)
 	}
 }
