@@ -37,6 +37,7 @@ var exported = map[string]error{
 	"middleware.ErrInvalidRequest":             middleware.ErrInvalidRequest,
 	"middleware.ErrInvalidCredential":          middleware.ErrInvalidCredential,
 	"middleware.ErrInvalidValue":               middleware.ErrInvalidValue,
+	"authz.ErrNotFiltered":                     authz.ErrNotFiltered,
 	"middleware.ErrMisused":                    middleware.ErrMisused,
 	"middleware.ErrNotFound":                   middleware.ErrNotFound,
 	"middleware.ErrUnavailable":                middleware.ErrUnavailable,

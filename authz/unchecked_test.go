@@ -149,8 +149,11 @@ func TestAConnectionThatIsTakenOverUncheckedIsReported(t *testing.T) {
 		for _, asks := range []bool{false, true} {
 			*told = nil
 			w.echo.GET("/notes/:id", hijack(asks))
-			server := httptest.NewUnstartedServer(w.echo)
-			server.Start()
+			served := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				defer close(served) // a connection that was taken over outlives the server's Close
+				w.echo.ServeHTTP(rw, r)
+			}))
 			conn, err := net.Dial("tcp", server.Listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
@@ -164,6 +167,7 @@ func TestAConnectionThatIsTakenOverUncheckedIsReported(t *testing.T) {
 				t.Fatalf("%q, %v", status, err)
 			}
 			_ = conn.Close()
+			<-served
 			server.Close()
 			if asks != (len(*told) == 0) || !asks && (*told)[0].Status != http.StatusSwitchingProtocols {
 				t.Errorf("upgrade %q, asked %v: told %v", upgrade, asks, *told)

@@ -225,7 +225,7 @@ func TestTheMatrixIsWhatTheEngineDecides(t *testing.T) {
 			}
 		}
 	}
-	if compared < 100 {
+	if compared < testneed.Scale(60, 100) {
 		t.Errorf("only %d compared", compared)
 	}
 }

@@ -76,9 +76,12 @@ local function sorted(members)
   return live, dead
 end
 
--- The place of the oldest session, or that of the new one where it is the only one.
+-- The place of the oldest session, or that of the new one where that is lower: of two sign-ins at
+-- once the first to be stored may have the later place.
 local function oldest()
-  return redis.call('ZRANGE', KEYS[6], 0, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2] or ARGV[12]
+  local place = redis.call('ZRANGE', KEYS[6], 0, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
+  if not place or tonumber(place) > tonumber(ARGV[12]) then return ARGV[12] end
+  return place
 end
 
 local acting = sorted(redis.call('ZRANGE', KEYS[6], '-inf', '(0', 'BYSCORE', 'LIMIT', 0, 100))
