@@ -200,6 +200,31 @@ func TestSignInsAtOnceAtALoweredLimitKeepIt(t *testing.T) {
 	f.are(t, append(all, made[0]), made[1], len(all))
 }
 
+// The sign-in that began first is stored last: what it ends is older than it, and not all that is
+// older than the other.
+func TestTheEarlierOfTwoSignInsAtOnceAtALoweredLimitLives(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	var hook between
+	slow := hooked(t, f.server.Addr(), f.opts, &hook)
+	all := f.legacy(350)
+	var other session.Session
+	var failed error
+	overtake := func() { other, failed = lowered(t.Context(), f.store) }
+	first := func() { hook.do.Store(&overtake) }
+	hook.do.Store(&first)
+	last, err := lowered(t.Context(), slow)
+	if err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	for _, s := range []session.Session{other, last} {
+		if _, err := slow.Load(t.Context(), s.Ref()); err != nil {
+			t.Errorf("%v where the first of them was signed in", err)
+		}
+	}
+	f.are(t, append(all, other), last, len(all))
+}
+
 // Redis may lose the order of a user's sessions alone, by an eviction: a sign-in at a limit does
 // not know then who is the oldest, and keeps to it.
 func TestALimitIsKeptWhereTheOrderOfTheSessionsIsLost(t *testing.T) {
