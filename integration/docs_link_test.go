@@ -103,7 +103,7 @@ func TestEverySymbolOfThePagesExists(t *testing.T) {
 	for _, dir := range []string{
 		"authz", "authz/authztest", "authz/httpauthz", "authz/policy", "authz/policy/casbinindex", "authz/policy/condition", "authz/policy/filepolicy", "authz/policy/policytest", "authz/policy/redispolicy", "middleware",
 		"session", "session/cachestore", "session/memstore", "session/redisstore", "session/sessiontest", "session/token", "session/token/jwks", "tenant",
-		"authz/policy/lint", "authz/policy/policyfmt", "authz/policy/policyrls", "tenant/crosstenant", "tenant/gormscope", "tenant/job", "tenant/pgxscope", "tenant/redisscope", "tenant/rls", "tenant/sqlscope", "tenant/sqlscope/sqlitescope", "tenant/tenanttest",
+		"authz/authzen", "authz/policy/impact", "session/erasure", "authz/policy/lint", "authz/policy/policyfmt", "authz/policy/policyrls", "tenant/crosstenant", "tenant/gormscope", "tenant/job", "tenant/pgxscope", "tenant/redisscope", "tenant/rls", "tenant/sqlscope", "tenant/sqlscope/sqlitescope", "tenant/tenanttest",
 	} {
 		folders[path.Base(dir)] = dir
 	}
