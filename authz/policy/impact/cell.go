@@ -102,8 +102,9 @@ func (c Cell) String() string {
 }
 
 // Contains reports whether a request is in the cell. Of the time, the hour and the weekday it
-// knows what the request says. A cell that May change contains every request whose decision
-// may.
+// knows what the request says. A cell that May change contains every request of its callers,
+// tenants, actions and objects, whatever its condition says: some of them may be in a cell of
+// those that do change, too.
 func (c Cell) Contains(r policy.Request) bool {
 	dom := r.Tenant.String()
 	if !c.Tenants.Has(dom) || !c.Actions.Has(string(r.Action)) {
