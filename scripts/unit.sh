@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs modules' tests. The root module and the examples run with the race detector. Under
-# it tests that only compute repeat less (testneed.Scale), so the packages that have such tests
+# Runs modules' tests. The root module and those of tenant run with the race detector. Under it tests that only compute repeat less (testneed.Scale), so the packages that have such tests
 # run once more without it, in full. Integration mostly waits for servers: it runs in full
 # without the detector, and what has many goroutines of ours in it once more with it; make soak
 # has all of it with it. What failed is told once more at the end, since the output is long.
@@ -34,7 +33,8 @@ for module in "$@"; do
     run integration -race -timeout 20m -run "$concurrent" .
     run integration -race -timeout 20m -run '^TestNoTenantMeetsAnotherInChaos$' ./pgxscope
     ;;
-  *) run "$module" -race -timeout 20m ./... ;;
+  tenant/*) run "$module" -race -timeout 20m ./... ;;
+  *) run "$module" -timeout 20m ./... ;;
   esac
 done
 [ $failed -eq 0 ] && exit 0
