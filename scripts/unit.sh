@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs modules' tests. The root module and those of tenant run with the race detector. Under it tests that only compute repeat less (testneed.Scale), so the packages that have such tests
-# run once more without it, in full. Integration mostly waits for servers: it runs in full
+# Runs modules' tests. The root module and those of tenant run with the race detector. Under it
+# tests that only compute repeat less (testneed.Scale), so the packages that have such tests run
+# once more without it, in full. Integration mostly waits for servers: it runs in full
 # without the detector, and what has many goroutines of ours in it once more with it; make soak
 # has all of it with it. What failed is told once more at the end, since the output is long.
 #
