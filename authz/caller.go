@@ -46,7 +46,7 @@ func (c *Caller) status(err error) int {
 	if err == nil {
 		return 0
 	}
-	if p, ok := middleware.FromError(err); ok {
+	if p, ok := problemOf(err); ok {
 		return p.Status
 	}
 	if c.exchange == nil {

@@ -3,9 +3,13 @@ package authz_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/policy"
@@ -68,6 +72,37 @@ func TestAListIsOfWhatCheckAllows(t *testing.T) {
 			t.Errorf("the fields to write: %v", err)
 		}
 	})
+}
+
+// Handlers hand the error on, as they do that of Check.
+func TestAFieldThatIsNotTheCallersIsForbidden(t *testing.T) {
+	w := newWorld(t)
+	files := policyFiles(listRules)
+	files["attributes.csv"].Data = []byte(listAttributes)
+	if err := w.engine.Reload(files); err != nil {
+		t.Fatal(err)
+	}
+	viewer, _ := w.login(acme, alice, "viewer")
+	var got error
+	w.echo.GET("/me", func(c echo.Context) error {
+		m, err := authz.Fields(c.Request().Context(), "read", "note")
+		if err != nil {
+			return err
+		}
+		var in struct {
+			Title string `json:"title"`
+			Owner string `json:"owner"`
+		}
+		if err := m.Bind([]byte(`{"title": "x"}`), &in); err != nil {
+			return err
+		}
+		got = m.Bind([]byte(`{"title": "x", "owner": "alice"}`), &in)
+		return fmt.Errorf("bind: %w", got)
+	})
+	rec := w.do("GET", "/me", viewer)
+	if rec.Code != http.StatusForbidden || !errors.Is(got, policy.ErrField) || strings.Contains(rec.Body.String(), "owner") {
+		t.Errorf("%d %s of %v", rec.Code, rec.Body, got)
+	}
 }
 
 func TestNobodyHasNoList(t *testing.T) {

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -278,9 +279,19 @@ func (g *Guard) reject(x Exchange, err error) error {
 	return g.answer(x, err)
 }
 
+// problemOf is middleware.FromError, with the error of package policy that handlers hand on: a field
+// in a body that the caller may not write.
+func problemOf(err error) (middleware.Problem, bool) {
+	p, ours := middleware.FromError(err)
+	if !ours && errors.Is(err, policy.ErrField) {
+		return middleware.FromError(middleware.ErrForbidden)
+	}
+	return p, ours
+}
+
 // answer turns an error into a response: Reeve's own by the table, others by the door.
 func (g *Guard) answer(x Exchange, err error) error {
-	problem, ours := middleware.FromError(err)
+	problem, ours := problemOf(err)
 	if !ours {
 		return err
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/reevehq/reeve/authz/policy/condition"
 )
 
-// ErrField means that a client sent a field that the caller may not write, or that is none.
+// ErrField means that a client sent a field that the caller may not write, or that is none. A
+// handler hands it on: the middleware answers it 403.
 var ErrField = errors.New("policy: a field that is not the caller's to write")
 
 // Mask is the fields of a type's objects that a caller may do an action to. The zero Mask is of no
@@ -129,10 +130,10 @@ func (m Mask) object(text []byte) (json.RawMessage, error) {
 	return json.Marshal(fields)
 }
 
-// Bind reads a client's JSON object into the struct that v points to. An object within is one field. A field that is not in the
-// mask is an error that wraps [ErrField], and so is one that stands twice, or whose name is not
-// that of a field of v in every letter: package json would take "Owner" for "owner". Beside an
-// error v is as it was.
+// Bind reads a client's JSON object into the struct that v points to. An object within is one
+// field. A field that is not in the mask is an error that wraps [ErrField], and so is one that
+// stands twice, or whose name is not that of a field of v in every letter: package json would take
+// "Owner" for "owner". Beside an error v is as it was.
 func (m Mask) Bind(data []byte, v any) error {
 	to := reflect.ValueOf(v)
 	if to.Kind() != reflect.Pointer || to.IsNil() || to.Elem().Kind() != reflect.Struct {

@@ -32,12 +32,6 @@ func asksOwn(l *condition.Leaf) bool {
 func (w *writer) below(l condition.Leaf, via *condition.Attribute, s scope, conjunct bool) string {
 	within := scope{own: s.own, parent: w.alias()}
 	key, fk := column(within.parent, via.Relation.Key), s.of(via)
-	if l.Op == condition.OpHasNot { // also where there is no parent
-		l.Op = condition.OpHas
-		return "NOT " + w.exists(via.Relation.Table, within.parent, func() string {
-			return and(key+" = "+fk, w.inTenant(within.parent, w.tenantOf(via)), w.literal(l, within, true))
-		})
-	}
 	if conjunct || asksOwn(&l) {
 		return w.exists(via.Relation.Table, within.parent, func() string {
 			return and(key+" = "+fk, w.inTenant(within.parent, w.tenantOf(via)), w.literal(l, within, true))
