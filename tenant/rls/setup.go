@@ -89,10 +89,10 @@ func dollar(text string) string { return "$reeve$" + text + "$reeve$" }
 // functionBody is also what the audit compares the database's function with.
 //
 // The parts of a context are checked before its key is looked up, their lengths apart from their
-// letters: a regular expression with bounded repeats takes longer than all the rest. The
-// signature is compared by digests of both, so that the time of a comparison tells nothing. What expires is the moment at which
-// a transaction may begin: a long one ends in peace, and whoever keeps one open could have
-// read before. The error is one for all that is wrong.
+// letters: a regular expression with bounded repeats takes longer than all the rest. The signature
+// is compared by digests of both, so that the time of a comparison tells nothing. What expires is
+// the moment at which a transaction may begin: a long one ends in peace, and whoever keeps one open
+// could have read before. The error is one for all that is wrong.
 func functionBody(cfg Config) string {
 	missing := `RAISE EXCEPTION 'reeve: no tenant for this statement' USING ERRCODE = '42501';`
 	if cfg.NoRows {
