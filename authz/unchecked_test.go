@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -278,7 +279,11 @@ func TestAnUncheckedThatHasNothingToSayAllocatesNothing(t *testing.T) {
 		r := httptest.NewRequest("GET", "/notes/7", nil)
 		r.Header.Set("Authorization", "Bearer "+editor)
 		rec := discard{http.Header{}}
-		return testing.AllocsPerRun(200, func() { w.echo.ServeHTTP(rec, r) })
+		least := math.Inf(1) // a pool gives back less under the race detector, at random
+		for range 10 {
+			least = min(least, testing.AllocsPerRun(50, func() { w.echo.ServeHTTP(rec, r) }))
+		}
+		return least
 	}
 	if without, with := measure(nil), measure(authz.NewUnchecked(authz.UncheckedConfig{})); with > without {
 		t.Errorf("%v allocations, and %v without", with, without)

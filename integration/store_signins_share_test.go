@@ -37,7 +37,6 @@ func TestASignInOverTheShareStaysEndedWhenRedisForgetsIt(t *testing.T) {
 		eventually(t, "a sign-in", func() (err error) { s, err = acting.Adopt(ctx, adoption(one(n))); return err })
 		eventually(t, "its end", func() error { return acting.Revoke(ctx, s.Ref()) })
 	}
-	time.Sleep(200 * time.Millisecond)
 	b.crash()
 
 	refreshed := func(n int) session.Adoption {

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Runs modules' tests. The root module and those of tenant run with the race detector. Under it
-# tests that only compute repeat less (testneed.Scale), so the packages that have such tests run
-# once more without it, in full. Integration mostly waits for servers: it runs in full
-# without the detector, and what has many goroutines of ours in it once more with it; make soak
-# has all of it with it. What failed is told once more at the end, since the output is long.
+# Runs modules' tests. Packages of the root module that share something between goroutines, and the
+# modules of tenant, run with the race detector; the others of the root module run without it. Under
+# it tests that only compute repeat less (testneed.Scale), so the packages that have such tests run
+# once more without it, in full. Integration mostly waits for servers: it runs in full without the
+# detector, and what has many goroutines of ours in it once more with it. make soak has everything
+# with it. go vet has a target of its own and does not run once more. What failed is told once more
+# at the end, since the output is long.
 #
 # Usage: scripts/unit.sh module…
 set -euo pipefail
@@ -16,8 +18,8 @@ failed=0
 run() {
   local module=$1
   shift
-  echo "go test $* in $module"
-  (cd "$module" && go test "$@") 2>&1 | tee -a "$log" || failed=1
+  echo "go test in $module: ${*/#$PWD/.}"
+  (cd "$module" && go test -vet=off "$@") 2>&1 | tee -a "$log" || failed=1
 }
 
 concurrent='^(TestCacheConformance|TestReplayConformance|TestDecisionsDuringPublicationsAreEachOnePolicys|TestOpenStreamsEndWithWhatLetThemIn|TestNoFloodRefusesAnotherTenantOrIsAllowedMore|TestSealKeysRotateUnderLoadWithoutALostSession|TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem|TestRevocationReaches.*|TestNothingIsAllowedByAnOlderState)$'
@@ -25,9 +27,17 @@ concurrent='^(TestCacheConformance|TestReplayConformance|TestDecisionsDuringPubl
 for module in "$@"; do
   case $module in
   .)
-    run . -race -timeout 20m ./...
-    mapfile -t scaled < <(grep -rl --include='*_test.go' 'testneed\.Scale(' authz middleware session tenant internal | xargs -n1 dirname | sort -u)
-    run . -timeout 20m "${scaled[@]/#/./}"
+    concurrent_packages=() plain_packages=()
+    while read -r dir; do
+      if grep -qE '"sync(/atomic)?"|testing/synctest|\bgo func|\.Go\(' "$dir"/*.go; then
+        concurrent_packages+=("$dir")
+        ! grep -qsE 'testneed\.Scale\(' "$dir"/*_test.go || plain_packages+=("$dir")
+      else
+        plain_packages+=("$dir")
+      fi
+    done < <(go list -f '{{.Dir}}' ./...)
+    run . -race -timeout 20m "${concurrent_packages[@]}"
+    run . -timeout 20m "${plain_packages[@]}"
     ;;
   integration)
     run integration -timeout 20m ./...
