@@ -5,6 +5,7 @@ SHELL := bash
 
 # The modules are those of go.work.
 MODULES := $(patsubst ./%,%,$(shell awk '$$1 ~ /^\./ { print $$1 }' go.work))
+PACKAGES := $(MODULES:%=./%/...)
 BIN := $(CURDIR)/.bin
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(BIN)/staticcheck-$(STATICCHECK_VERSION)
@@ -27,7 +28,7 @@ fmt: ## refuse files that gofmt would change
 	if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
 
 vet: ## go vet in every module
-	@for m in $(MODULES); do echo "go vet $$m"; (cd $$m && go vet ./...); done
+	@go vet $(PACKAGES)
 
 $(STATICCHECK):
 	@mkdir -p $(BIN)
@@ -35,7 +36,7 @@ $(STATICCHECK):
 	@mv $(BIN)/staticcheck $@
 
 staticcheck: $(STATICCHECK) ## staticcheck in every module
-	@for m in $(MODULES); do echo "staticcheck $$m"; (cd $$m && $< ./...); done
+	@$< $(PACKAGES)
 
 quick: ## the tests of the root module and the examples, without the race detector
 	@for m in . examples; do echo "go test $$m"; (cd $$m && go test -short ./...); done

@@ -194,8 +194,11 @@ func TestWatchOptionsAreChecked(t *testing.T) {
 // nothing is left.
 func TestStreamsNeedNoGoroutinesOfOurs(t *testing.T) {
 	n := 1500
-	if testneed.Soak() {
+	switch {
+	case testneed.Soak():
 		n = 10_000
+	case testneed.Race: // each login and stream takes ten times as long
+		n = 300
 	}
 	before := runtime.NumGoroutine()
 	s := newStreams(t, authz.StreamGuardConfig{})

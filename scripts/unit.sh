@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs modules' tests. Packages of the root module that share something between goroutines, and the
-# modules of tenant, run with the race detector; the others of the root module run without it. Under
-# it tests that only compute repeat less (testneed.Scale), so the packages that have such tests run
-# once more without it, in full. Integration mostly waits for servers: it runs in full without the
+# modules of tenant, run with the race detector; the others of the root module run without it. A
+# package that has tests which only compute (testneed.Scale) runs in full without it, and with it
+# once more the tests of those files that start goroutines. Integration mostly waits for servers: it runs in full without the
 # detector, and what has many goroutines of ours in it once more with it. make soak has everything
 # with it. go vet has a target of its own and does not run once more. What failed is told once more
 # at the end, since the output is long.
@@ -27,16 +27,23 @@ concurrent='^(TestCacheConformance|TestReplayConformance|TestDecisionsDuringPubl
 for module in "$@"; do
   case $module in
   .)
-    concurrent_packages=() plain_packages=()
+    concurrent_packages=() mixed_packages=() mixed_tests=() plain_packages=()
+    shares='"sync(/atomic)?"|testing/synctest|\bgo func|\.Go\('
     while read -r dir; do
-      if grep -qE '"sync(/atomic)?"|testing/synctest|\bgo func|\.Go\(' "$dir"/*.go; then
+      if ! grep -qE "$shares" "$dir"/*.go; then
+        plain_packages+=("$dir")
+      elif ! grep -qsE 'testneed\.Scale\(' "$dir"/*_test.go; then
         concurrent_packages+=("$dir")
-        ! grep -qsE 'testneed\.Scale\(' "$dir"/*_test.go || plain_packages+=("$dir")
       else
         plain_packages+=("$dir")
+        mapfile -t files < <(grep -lE "$shares" "$dir"/*_test.go)
+        [ ${#files[@]} -gt 0 ] || continue
+        mixed_packages+=("$dir")
+        mapfile -t -O ${#mixed_tests[@]} mixed_tests < <(sed -nE 's/^func (Test[A-Za-z0-9_]+)\(.*/\1/p' "${files[@]}")
       fi
     done < <(go list -f '{{.Dir}}' ./...)
     run . -race -timeout 20m "${concurrent_packages[@]}"
+    run . -race -timeout 20m -run "^($(IFS='|'; echo "${mixed_tests[*]}"))\$" "${mixed_packages[@]}"
     run . -timeout 20m "${plain_packages[@]}"
     ;;
   integration)
