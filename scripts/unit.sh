@@ -2,9 +2,9 @@
 # Runs modules' tests. Packages of the root module that share something between goroutines, and the
 # modules of tenant, run with the race detector; the others of the root module run without it. A
 # package that has tests which only compute (testneed.Scale) runs in full without it, and with it
-# once more the tests of those files that start goroutines. Integration mostly waits for servers: it runs in full without the
-# detector, and what has many goroutines of ours in it once more with it. make soak has everything
-# with it. go vet has a target of its own and does not run once more. What failed is told once more
+# once more the tests of those files that start goroutines. Integration mostly waits for servers:
+# it runs without the detector, but for the tests that have many goroutines of ours in them.
+# make soak has everything both ways. go vet has a target of its own. What failed is told once more
 # at the end, since the output is long.
 #
 # Usage: scripts/unit.sh module…
@@ -47,10 +47,10 @@ for module in "$@"; do
     run . -timeout 20m "${plain_packages[@]}"
     ;;
   integration)
-    run integration -timeout 20m ./...
-    run integration -race -timeout 20m -run "$concurrent" .
-    run integration -race -timeout 20m -run '^TestNoTenantMeetsAnotherInChaos$' ./pgxscope
+    run integration -timeout 20m -skip "$concurrent" ./...
+    run integration -race -timeout 20m -run "$concurrent|^TestNoTenantMeetsAnotherInChaos\$" . ./pgxscope
     ;;
+  tenant/sqlscope/sqlitescope) run "$module" -timeout 20m ./... ;; # SQLite in Go takes a minute to build with the detector
   tenant/*) run "$module" -race -timeout 20m ./... ;;
   *) run "$module" -timeout 20m ./... ;;
   esac
