@@ -104,7 +104,7 @@ func (f *fake) serve(conn net.Conn) {
 
 // soundCheck is the answer to check.lua of a server that has lost nothing.
 func soundCheck(nonce string) string {
-	return fmt.Sprintf("*2\r\n$%d\r\n%s\r\n*6\r\n+1700000000000000\r\n+id\r\n$-1\r\n$0\r\n\r\n+noeviction\r\n+0\r\n", len(nonce), nonce)
+	return fmt.Sprintf("*2\r\n$%d\r\n%s\r\n*7\r\n+1700000000000000\r\n+id\r\n$-1\r\n$0\r\n\r\n+noeviction\r\n+0\r\n+0a\r\n", len(nonce), nonce)
 }
 
 func readCommand(r *bufio.Reader) ([]string, error) {
@@ -297,7 +297,7 @@ func TestAConnectionOutOfStepIsClosed(t *testing.T) {
 				if answers.Add(1) == nth {
 					return foreign
 				}
-				return withNonce("*2\r\n$2\r\nok\r\n$1\r\n1\r\n")
+				return withNonce("*5\r\n$2\r\nok\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$0\r\n\r\n")
 			})
 			store := openFake(t, addr)
 			ref := session.Ref{Tenant: acme, User: alice, ID: session.NewID()}

@@ -95,32 +95,49 @@ func okNumber(v any) (uint64, error) {
 func (s *Store) ended(ctx context.Context, user userKeys, members []string) {
 	for len(members) > 0 {
 		n := min(len(members), maxDiscard)
-		keys := []string{user.epoch, user.last}
+		keys := []string{user.epoch, user.last, user.ends}
 		for _, m := range members[:n] {
 			k := user.member(m)
 			keys = append(keys, k.record, k.seen, k.refresh)
 		}
-		var change uint64
+		endings := make([]ending, n)
 		if v, err := s.run(ctx, discardScript, keys); err == nil {
-			change, _ = okNumber(v)
+			if read, err := discarded(v, n); err == nil {
+				endings = read
+			}
 		}
-		for _, m := range members[:n] {
-			s.memory.made.raise(user, user.member(m).record, stamp{gone: true}, change)
+		for i, m := range members[:n] {
+			s.memory.endSession(user, user.member(m).record, endings[i])
 		}
 		members = members[n:]
 	}
+}
+
+// discarded reads an answer of discard.lua about so many sessions.
+func discarded(answer any, n int) ([]ending, error) {
+	r, err := outcome(answer, 3+n)
+	if err != nil {
+		return nil, err
+	}
+	all := ending{change: r.mustNumber(), signIns: r.change()}
+	endings := make([]ending, n)
+	for i := range endings {
+		link, _ := r.text()
+		endings[i] = all.of(link)
+	}
+	return endings, r.err
 }
 
 // countChange makes what was just done to a user a change of theirs, and remembers it for the
 // user as a whole: a Redis that does not know of it is behind. Failing that, this instance alone
 // denies what it has ended.
 func (s *Store) countChange(ctx context.Context, user userKeys) {
-	v, err := s.run(ctx, discardScript, []string{user.epoch, user.last})
+	v, err := s.run(ctx, discardScript, []string{user.epoch, user.last, user.ends})
 	if err != nil {
 		return
 	}
-	if change, err := okNumber(v); err == nil {
-		s.memory.made.changed(user.base, change)
+	if r, err := outcome(v, 3); err == nil {
+		s.memory.made.changed(user.base, r.mustNumber())
 	}
 }
 
@@ -134,11 +151,13 @@ func (s *Store) outdated(ctx context.Context, user userKeys, keys sessionKeys, r
 	if !row.found || !before.outdates(row.version, row.sealed) && !s.memory.beyondLimit(user, found) {
 		return false
 	}
-	var change uint64
+	var e ending
 	if v, err := s.run(ctx, revokeScript, revokeKeys(user, keys), keys.member, "", string(session.EventStoreBehind), 0); err == nil {
-		change, _ = okNumber(v)
+		if read, _, err := revoked(v); err == nil {
+			e = read
+		}
 	}
-	s.memory.endSession(user, keys.record, change)
+	s.memory.endSession(user, keys.record, e)
 	return true
 }
 

@@ -57,11 +57,11 @@ func (s *Store) retire(ctx context.Context, ref session.Ref, version uint64, to 
 		if err != nil {
 			return err
 		}
-		r, err := outcome(w.answer, 2)
+		r, err := outcome(w.answer, 4)
 		if err != nil {
 			return err
 		}
-		s.memory.retireSession(l.user, l.keys.record, stampOf(left.Version, string(sealed)), r.change())
+		s.memory.retireSession(l.user, l.keys.record, stampOf(left.Version, string(sealed)), r.ending())
 		return errors.Join(r.err, w.short)
 	})
 }

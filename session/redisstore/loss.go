@@ -191,28 +191,65 @@ func (s *Store) checked(ctx context.Context, key string) error {
 }
 
 func (s *Store) check(ctx context.Context, c *canary, limit time.Duration) error {
-	l := s.losses
-	l.mu.Lock()
-	if c.fresh(time.Now(), limit) {
-		l.mu.Unlock()
-		return nil
-	}
-	f := c.flight
+	f, err := s.checking(c, limit)
 	if f == nil {
-		if l.ctx.Err() != nil {
-			l.mu.Unlock()
-			return fmt.Errorf("%w: the store is closed", session.ErrUnavailable)
-		}
-		f = &checking{done: make(chan struct{})}
-		c.flight = f
-		l.running.Go(func() { s.ask(c, f) })
+		return err
 	}
-	l.mu.Unlock()
 	select {
 	case <-f.done:
 		return f.err
 	case <-ctx.Done():
 		return failed(context.Cause(ctx))
+	}
+}
+
+// checking returns the check of a server that is under way or begins, and nil where its last answer
+// is younger than limit.
+func (s *Store) checking(c *canary, limit time.Duration) (*checking, error) {
+	l := s.losses
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.fresh(time.Now(), limit) {
+		return nil, nil
+	}
+	if c.flight == nil {
+		if l.ctx.Err() != nil {
+			return nil, fmt.Errorf("%w: the store is closed", session.ErrUnavailable)
+		}
+		f := &checking{done: make(chan struct{})}
+		c.flight = f
+		l.running.Go(func() { s.ask(c, f) })
+	}
+	return c.flight, nil
+}
+
+// look is a check of the server by a load of a key, once in a second: a call that goes with it, or
+// on a cluster, whose canary is in another slot, one of its own that nobody waits for.
+type look struct {
+	canary *canary
+	asked  time.Time
+}
+
+// lookBy returns the call that goes with a load, and nil where none does. One that does is heeded.
+func (s *Store) lookBy(ctx context.Context, eval bool, l *look, key string) *call {
+	if !s.reassert.one {
+		return primaryScript.call(ctx, eval, []string{key})
+	}
+	l.canary, l.asked = s.losses.at(s.names.canary(0)), time.Now()
+	return s.checkCall(ctx, eval, l.canary)
+}
+
+// looked takes the answer to what lookBy returned.
+func (s *Store) looked(ctx context.Context, l look, key string, answer any) {
+	if l.canary == nil {
+		s.meet(answer)
+		if c, err := s.canaryOf(ctx, key); err == nil {
+			_, _ = s.checking(c, checkInterval)
+		}
+		return
+	}
+	if data, err := s.heed(l.canary, l.asked, answer); err == nil {
+		s.meet(data)
 	}
 }
 
@@ -227,7 +264,7 @@ func (s *Store) ask(c *canary, f *checking) {
 	if err != nil {
 		f.err = failed(err)
 	} else {
-		f.err = s.heed(c, asked, answers[0])
+		_, f.err = s.heed(c, asked, answers[0])
 	}
 	s.losses.mu.Lock()
 	c.flight = nil
@@ -242,54 +279,70 @@ func (s *Store) checkCall(ctx context.Context, eval bool, c *canary) *call {
 	return checkScript.call(ctx, eval, []string{c.key}, known, rand.Text())
 }
 
-// heed takes an answer of check.lua.
-func (s *Store) heed(c *canary, asked time.Time, answer any) error {
+// heed takes an answer of check.lua, and returns the id of the server's replication.
+func (s *Store) heed(c *canary, asked time.Time, answer any) (data string, err error) {
 	if answer == "denied" {
-		return fmt.Errorf("%w: %w: the user of Redis lacks +info, without which no loss of keys is seen", session.ErrUnavailable, ErrMisconfigured)
+		return "", fmt.Errorf("%w: %w: the user of Redis lacks +info, without which no loss of keys is seen", session.ErrUnavailable, ErrMisconfigured)
 	}
-	r := newReply(answer, 6)
+	r := newReply(answer, 7)
 	now := r.mustNumber()
 	id := r.must()
 	loss, _ := r.number()
 	why, policy := r.must(), r.must()
 	limit, err := strconv.ParseUint(r.must(), 10, 64)
+	data = r.must()
 	if r.err == nil && (err != nil || id == "" || policy == "") {
 		r.corrupt("check")
 	}
 	if r.err != nil {
-		return r.err
+		return "", r.err
 	}
+	s.note(c, asked, finding{id: id, now: now, loss: loss, why: why, policy: policy, limit: limit})
+	s.reassert.settle(time.Now(), s.putBack)
+	return data, nil
+}
+
+// finding is what check.lua says of a server.
+type finding struct {
+	id          string // of the canary
+	now, loss   uint64 // µs by the server
+	why, policy string
+	limit       uint64 // bytes
+}
+
+// note takes a finding, unless a later one was here first, which says more.
+func (s *Store) note(c *canary, asked time.Time, f finding) {
 	received := time.Now()
-	age := max(0, time.Duration(int64(now)-int64(loss))*time.Microsecond) // both by the server's clock
+	age := max(0, time.Duration(int64(f.now)-int64(f.loss))*time.Microsecond) // both by the server's clock
 	l := s.losses
 	l.mu.Lock()
 	if c.id != "" && !asked.After(c.asked) {
 		l.mu.Unlock()
-		return nil // a later answer was here first, and says more
+		return
 	}
-	first, news := c.id == "", loss != 0 && loss != c.loss
+	first, news := c.id == "", f.loss != 0 && f.loss != c.loss
 	before := l.server
-	c.id, c.asked, c.loss = id, asked, loss
-	l.server.CheckedAt, l.server.MaxMemoryPolicy, l.server.MaxMemory = received, policy, limit
+	c.id, c.asked, c.loss = f.id, asked, f.loss
+	l.server.CheckedAt, l.server.MaxMemoryPolicy, l.server.MaxMemory = received, f.policy, f.limit
 	if news {
 		if at := received.Add(-age); at.After(l.lost) {
-			l.lost, l.server.LostAt, l.server.LastLoss = at, fromMicros(int64(loss)), why
+			l.lost, l.server.LostAt, l.server.LastLoss = at, fromMicros(int64(f.loss)), f.why
 		}
 		l.server.Losses++
 	}
 	after, hears := l.server, slices.Collect(maps.Values(l.listeners))
 	l.mu.Unlock()
 	if news {
+		s.reassert.owe()
 		for _, lost := range hears {
 			lost()
 		}
 		if !first || age < longAgo {
 			s.logger.Warn("redis has lost keys: what is used once is refused for as long as it may live, and caches start anew",
-				slog.String("cause", why), slog.Time("lost_at", fromMicros(int64(loss))))
+				slog.String("cause", f.why), slog.Time("lost_at", fromMicros(int64(f.loss))))
 		}
 	}
 	s.report(before, after)
-	return nil
 }
 
 // checkAll asks every server that was not asked lately, and returns when to ask again, so that

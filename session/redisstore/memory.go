@@ -101,14 +101,17 @@ func (m *memory) setStatus(key string, n status) {
 	}
 }
 
-// endSession remembers that a session was ended by a change, and so its sign-in at a provider, if
-// there is one.
-func (m *memory) endSession(user userKeys, record string, change uint64) {
-	m.retireSession(user, record, stamp{gone: true}, change)
+// endSession remembers that a session was ended, and so its sign-in at a provider, if there is one.
+func (m *memory) endSession(user userKeys, record string, e ending) {
+	m.retireSession(user, record, stamp{gone: true}, e)
 }
 
 // retireSession is endSession of a session of which something is left that loads.
-func (m *memory) retireSession(user userKeys, record string, left stamp, change uint64) {
-	m.made.raise(user, record, left, change)
-	m.signIns.endOf(record, change)
+func (m *memory) retireSession(user userKeys, record string, left stamp, e ending) {
+	m.made.raise(user, record, left, e.change)
+	if e.as != 0 {
+		m.signIns.end(user.ends+":"+e.digest, e.as, e.change, e.signIns)
+		return
+	}
+	m.signIns.endOf(record, e.change)
 }

@@ -145,7 +145,7 @@ func (n names) person(issuer string, u session.UserID) string {
 // sessionKeys are the names of the keys of one session.
 type sessionKeys struct {
 	member  string // of the index
-	record  string // hash: v version, d sealed record, i idle timeout in µs, x expiry in ms, g refresh steps
+	record  string // hash: v version, d sealed record, i idle timeout in µs, x expiry in ms, g refresh steps, l link of a sign-in at a provider, see ending
 	seen    string // µs of the last recorded use; ends with the idle timeout
 	refresh string // hash: cur, prev, salt, at, by, which call made the last step, n steps as of na, behind since
 }

@@ -31,12 +31,13 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	before := s.knownOf(user, ref.Tenant)
 	before.stamp = s.memory.ofSession(keys.record)
 	whose := s.reassert.due(time.Now())
+	var look look
 	answers, err := s.loads.batch(ctx, ref.Tenant, func(eval bool) []*call {
 		calls := append([]*call{
 			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index, user.last, user.grants}, keys.member),
 		}, s.readShared(ctx, eval, ref.Tenant)...)
 		if whose {
-			calls = append(calls, primaryScript.call(ctx, eval, []string{user.epoch}))
+			calls = append(calls, s.lookBy(ctx, eval, &look, user.epoch))
 		}
 		return calls
 	})
@@ -44,7 +45,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 		return live{}, failed(err)
 	}
 	if whose {
-		s.meet(answers[3])
+		s.looked(ctx, look, user.epoch, answers[3])
 	}
 	current, state, err := parseShared(answers[1], answers[2])
 	if err != nil {

@@ -22,6 +22,9 @@ const (
 	// keepServers is how many servers are remembered that were met: a cluster has one for
 	// each master, and a failover adds one.
 	keepServers = 1 << 10
+
+	// pushRest is how many times as long as a push for a loss took none begins for another.
+	pushRest = 9
 )
 
 // reassertion puts what an instance remembers back into a Redis that it has not met. A
@@ -36,8 +39,10 @@ type reassertion struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	mu   sync.Mutex // guards busy, and the start of running against close
-	busy bool
+	mu     sync.Mutex // guards what follows, and the start of running against close
+	busy   bool
+	owed   bool      // keys were lost since the last push began that succeeded
+	rested time.Time // before which no push begins for a loss
 }
 
 // due reports whether a read is to ask whose data the server has, once in meetInterval.
@@ -52,22 +57,50 @@ func (r *reassertion) due(now time.Time) bool {
 func (r *reassertion) begin(id string, push func(ctx context.Context) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.spawn(push, func() {
+		if r.one { // one that was met before it may come back, older than this one
+			r.met.only(id, 1)
+		} else {
+			r.met.max(id, 1)
+		}
+	})
+}
+
+// owe notes that keys were lost, of a server that may be the one that was met.
+func (r *reassertion) owe() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.owed = true
+}
+
+// settle runs push in the background when keys were lost since the last one. It is called after
+// each check of a server. Where keys are lost all the time, pushes take a tenth of it at most.
+func (r *reassertion) settle(now time.Time, push func(ctx context.Context) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.owed && !now.Before(r.rested) {
+		r.spawn(push, func() { r.rested = time.Now().Add(pushRest * time.Since(now)) })
+	}
+}
+
+// spawn runs push in the background unless one runs, and done after one that succeeded. The caller
+// holds mu.
+func (r *reassertion) spawn(push func(ctx context.Context) error, done func()) {
 	if r.busy || r.ctx.Err() != nil {
 		return
 	}
-	r.busy = true
+	owed := r.owed
+	r.busy, r.owed = true, false
 	r.running.Go(func() {
 		err := push(r.ctx)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.busy = false
-		switch {
-		case err != nil:
-		case r.one: // one that was met before it may come back, older than this one
-			r.met.only(id, 1)
-		default:
-			r.met.max(id, 1)
+		if err != nil {
+			r.owed = r.owed || owed
+			return
 		}
+		done()
 	})
 }
 

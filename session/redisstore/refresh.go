@@ -57,9 +57,9 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 	if err != nil {
 		return none, err
 	}
-	if ended, change, err := refreshEnded(w.answer); err != nil {
+	if ended, e, err := refreshEnded(w.answer); err != nil {
 		if ended {
-			s.memory.endSession(l.user, l.keys.record, change)
+			s.memory.endSession(l.user, l.keys.record, e)
 		}
 		return none, err
 	}
@@ -92,23 +92,23 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 }
 
 // refreshEnded reads the answers of refresh.lua that are no step: the session has ended, and
-// with which change, or nothing can be told while Redis is behind.
-func refreshEnded(answer any) (ended bool, change uint64, err error) {
+// how, or nothing can be told while Redis is behind.
+func refreshEnded(answer any) (ended bool, e ending, err error) {
 	list, _ := answer.([]any)
 	if len(list) == 1 && list[0] == "behind" {
-		return false, 0, fmt.Errorf("%w: the store is behind: it knows of fewer steps than were taken", session.ErrUnavailable)
+		return false, ending{}, fmt.Errorf("%w: the store is behind: it knows of fewer steps than were taken", session.ErrUnavailable)
 	}
-	if len(list) != 2 || list[0] != "reused" && list[0] != "ended" {
-		return false, 0, nil
+	if len(list) == 0 || list[0] != "reused" && list[0] != "ended" {
+		return false, ending{}, nil
 	}
-	r := newReply(list, 2)
+	r := newReply(list, 4)
 	kind := r.must()
-	change = r.mustNumber()
+	e = r.ending()
 	switch {
 	case r.err != nil:
-		return false, 0, r.err
+		return false, ending{}, r.err
 	case kind == "reused":
-		return true, change, session.ErrRefreshReused
+		return true, e, session.ErrRefreshReused
 	}
-	return true, change, fmt.Errorf("%w: the store stayed behind the steps that were taken", session.ErrNotFound)
+	return true, e, fmt.Errorf("%w: the store stayed behind the steps that were taken", session.ErrNotFound)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -31,6 +32,34 @@ func failed(err error) error {
 type reply struct {
 	rest []any
 	err  error
+}
+
+// ending is what a script says of a session that it has ended: the user's last change and, of one
+// that a sign-in at a provider had, that sign-in, which an instance may not know.
+type ending struct {
+	change  uint64
+	as      uint64 // linkedNamed or linkedUnnamed, 0 for a session of no sign-in
+	digest  string // of the sign-in
+	signIns uint64 // changes of sign-ins of the user
+}
+
+// ending reads the change, the link and the changes of sign-ins.
+func (r *reply) ending() ending {
+	e := ending{change: r.mustNumber()}
+	link, _ := r.text()
+	e.signIns = r.change()
+	return e.of(link)
+}
+
+// of returns e with what the record of a session says of its link, "" for none.
+func (e ending) of(link string) ending {
+	switch {
+	case strings.HasPrefix(link, "n"):
+		e.as, e.digest = linkedNamed, link[1:]
+	case strings.HasPrefix(link, "u"):
+		e.as, e.digest = linkedUnnamed, link[1:]
+	}
+	return e
 }
 
 func newReply(v any, elements int) *reply {

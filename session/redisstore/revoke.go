@@ -33,29 +33,36 @@ func (s *Store) revokeOne(ctx context.Context, ref session.Ref) error {
 
 // revokeMember ends one session, by an actor of the request that is sealed.
 func (s *Store) revokeMember(ctx context.Context, user userKeys, keys sessionKeys, by []byte) error {
-	names, elements := revokeKeys(user, keys), 2
+	names := revokeKeys(user, keys)
 	link := s.memory.signIns.bonds.get(keys.record)
 	if link != "" {
-		names, elements = append(names, link), 3
+		names = append(names, link)
 	}
 	w, err := s.timely(ctx, revokeScript, names, keys.member, by, string(session.EventRevoked))
 	if err != nil {
 		return err
 	}
-	r, err := outcome(w.answer, elements)
+	e, elsewhere, err := revoked(w.answer)
 	if err != nil {
 		return err
 	}
-	change := r.mustNumber()
-	elsewhere := link != "" && r.must() == "elsewhere"
-	if r.err != nil {
-		return r.err
-	}
 	if elsewhere { // another instance rotated it: what ends here is the old id
 		s.memory.signIns.bonds.forget(keys.record)
+		e = ending{change: e.change}
 	}
-	s.memory.endSession(user, keys.record, change)
+	s.memory.endSession(user, keys.record, e)
 	return w.short
+}
+
+// revoked reads an answer of revoke.lua.
+func revoked(answer any) (e ending, elsewhere bool, err error) {
+	r, err := outcome(answer, 5)
+	if err != nil {
+		return ending{}, false, err
+	}
+	e = r.ending()
+	elsewhere = r.must() == "elsewhere"
+	return e, elsewhere, r.err
 }
 
 // End implements [session.Store].
@@ -84,11 +91,11 @@ func (s *Store) end(ctx context.Context, ref session.Ref, version uint64) error 
 		if err != nil {
 			return err
 		}
-		r, err := outcome(w.answer, 2)
+		r, err := outcome(w.answer, 4)
 		if err != nil {
 			return err
 		}
-		s.memory.endSession(l.user, l.keys.record, r.change())
+		s.memory.endSession(l.user, l.keys.record, r.ending())
 		return errors.Join(r.err, w.short)
 	})
 }

@@ -163,7 +163,7 @@ func (s *Store) examine(ctx context.Context, server plain, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.heed(c, asked, answers[0]); err != nil {
+	if _, err := s.heed(c, asked, answers[0]); err != nil {
 		return err
 	}
 	return s.refusal(s.Server())

@@ -22,14 +22,14 @@ func TestNoUserPushesOutTheSignInsOfOthers(t *testing.T) {
 	for i := range 70_000 {
 		number := strconv.Itoa(i)
 		m.signIns.bind(linkOfUser("mallory", i), linkedNamed, session.NewID(), "mallory's "+number, uint64(i+1))
-		m.endSession(user("mallory"), "mallory's "+number, uint64(i+1))
+		m.endSession(user("mallory"), "mallory's "+number, ending{change: uint64(i + 1)})
 		m.cuts.maxNamed(user("mallory").base, "mallory's "+number+":{n-", 5)
 		m.cuts.maxNamed("", "nobody's "+number+":{n-", 5)
 	}
 	if got := m.signIns.get(linkOfUser("bob", 0)); got.id != id || got.as != linkedNamed {
 		t.Errorf("the sign-in of another user is remembered as %+v", got)
 	}
-	if m.endSession(user("bob"), "bob's", 9); m.signIns.get(linkOfUser("bob", 0)).ended != 9 {
+	if m.endSession(user("bob"), "bob's", ending{change: 9}); m.signIns.get(linkOfUser("bob", 0)).ended != 9 {
 		t.Error("the session of another user's sign-in is forgotten")
 	}
 	if m.signIns.get(linkOfUser("carol", 0)).ended != 7 {

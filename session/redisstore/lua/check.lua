@@ -6,7 +6,8 @@
 -- KEYS: canary
 -- ARGV: id of the canary that the caller knows or '', id of one that is made now
 -- Returns {now in µs, id of the canary, when in µs keys were last lost or nil, why or '', policy
---         of the memory, its limit in bytes}, or denied when an access list forbids INFO.
+--         of the memory, its limit in bytes, id of the replication}, or denied when an access list
+--         forbids INFO.
 local info = redis.pcall('INFO', 'server', 'replication', 'stats', 'memory')
 if type(info) ~= 'string' then return 'denied' end
 local function of(name) return string.match(info, '\n' .. name .. ':([^\r\n]*)') or '' end
@@ -32,4 +33,4 @@ if lost then loss, why = now, lost end
 if lost or not canary[1] or canary[7] ~= data then
   redis.call('HSET', KEYS[1], 'id', id, 'server', server, 'data', data, 'evicted', evicted, 'born', born, 'loss', loss or '', 'why', why)
 end
-return {now, id, loss ~= '' and loss, why, of('maxmemory_policy'), of('maxmemory')}
+return {now, id, loss ~= '' and loss, why, of('maxmemory_policy'), of('maxmemory'), data}

@@ -140,6 +140,10 @@ if together then
 end
 local idle_end = string.format('%.0f', math.min(math.ceil((ARGV[6] + ARGV[4]) / 1000), tonumber(ARGV[5])))
 redis.call('HSET', KEYS[1], 'v', ARGV[2], 'd', ARGV[3], 'i', ARGV[4], 'x', ARGV[5])
+if KEYS[12] then -- whoever ends the session learns of the sign-in
+  local link = string.sub(ARGV[20], 1, 1) .. string.match(KEYS[12], '}:n:(.+)$')
+  redis.call('HSET', KEYS[1], 'l', link)
+end
 redis.call('PEXPIREAT', KEYS[1], ARGV[5])
 redis.call('SET', KEYS[2], ARGV[6], 'PXAT', idle_end)
 redis.call('DEL', KEYS[3])

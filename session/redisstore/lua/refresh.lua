@@ -13,9 +13,9 @@
 --       presented digest, steps that are remembered
 -- Returns {'ok' or 'repeated', now in µs, last use in µs, version, sealed record, salt,
 --         steps taken or nil, last change of the user or nil}, {'gone'}, {'moved'} when the user
---         has another epoch, {'behind'}, {'reused', last change of the user} or
---         {'ended', last change of the user} for a family that stayed behind.
-local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'i', 'x', 'p')
+--         has another epoch, {'behind'}, or {'reused' or, for a family that stayed behind, 'ended',
+--         last change of the user, link of the session or nil, changes of sign-ins of the user or nil}.
+local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'i', 'x', 'p', 'l')
 local last = redis.call('GET', KEYS[2])
 if not row[1] or not last or row[5] then return {'gone'} end -- p: the user acts as another
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'moved'} end
@@ -81,4 +81,4 @@ if redis.call('HGET', KEYS[10], ARGV[6]) == '0' then redis.call('HSET', KEYS[10]
 redis.call('SET', KEYS[9], change)
 if left > 0 then redis.call('PEXPIRE', KEYS[9], left) end
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
-return {answer, change}
+return {answer, change, row[6], redis.call('HGET', KEYS[10], 'n')}

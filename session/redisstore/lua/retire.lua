@@ -5,10 +5,11 @@
 --       ends
 -- ARGV: member of the index, user epoch, version read, sealed actor of the request or '',
 --       next version, sealed record, end of the grace in ms
--- Returns {'ok', last change of the user}, {'gone'}, {'moved'} when the user has another epoch,
+-- Returns {'ok', last change of the user, link of the session or nil, changes of sign-ins of the
+-- user or nil}, {'gone'}, {'moved'} when the user has another epoch,
 -- or {'conflict'}.
-local row = redis.call('HMGET', KEYS[1], 'v', 'd')
-if row[1] and row[2] == ARGV[6] then return {'ok', redis.call('GET', KEYS[9])} end -- by this very call
+local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'l')
+if row[1] and row[2] == ARGV[6] then return {'ok', redis.call('GET', KEYS[9]), row[3], redis.call('HGET', KEYS[10], 'n')} end -- by this very call
 if not row[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {'gone'} end
 if redis.call('GET', KEYS[8]) ~= ARGV[2] then return {'moved'} end
 if not redis.call('ZSCORE', KEYS[4], ARGV[1]) then return {'gone'} end
@@ -32,4 +33,4 @@ redis.call('SET', KEYS[9], change)
 if redis.call('HGET', KEYS[10], ARGV[1]) == '0' then redis.call('HSET', KEYS[10], ARGV[1], change) end
 local left = redis.call('PTTL', KEYS[8])
 if left > 0 then redis.call('PEXPIRE', KEYS[9], left) end
-return {'ok', change}
+return {'ok', change, row[3], redis.call('HGET', KEYS[10], 'n')}

@@ -5,12 +5,14 @@
 --       and of a provider's sign-in that had the session what it is linked to
 -- ARGV: member of the index, sealed actor of the request or '', kind of event,
 --       deadline in µs or 0
--- Returns {'ok', last change of the user} or {'late', now in µs}, and with a link a third element:
--- 'elsewhere' when the sign-in has another session by now, which a rotation made, or ''.
+-- Returns {'ok', last change of the user, link that the session says it has or nil, changes of
+-- sign-ins of the user or nil, 'elsewhere' when the sign-in has another session by now, which a
+-- rotation made, or ''} or {'late', now in µs}. Only of a session that was there is told the link.
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 if ARGV[4] ~= '0' and us > tonumber(ARGV[4]) then return {'late', string.format('%.0f', us)} end
 local used = redis.call('EXISTS', KEYS[2])
+local says = redis.call('HGET', KEYS[1], 'l')
 local listed = redis.call('ZREM', KEYS[4], ARGV[1])
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 redis.call('ZREM', KEYS[5], ARGV[1])
@@ -24,10 +26,10 @@ redis.call('HDEL', KEYS[7], ARGV[1])
 redis.call('PUBLISH', string.match(KEYS[1], '^[^:]*') .. ':changes', KEYS[1])
 local change = string.format('%.0f', math.max((tonumber(redis.call('GET', KEYS[9])) or 0) + 1, us))
 if redis.call('HGET', KEYS[10], ARGV[1]) == '0' then redis.call('HSET', KEYS[10], ARGV[1], change) end
-local answer = {'ok', change}
+local answer = {'ok', change, used + listed == 2 and says, redis.call('HGET', KEYS[10], 'n'), ''}
 if KEYS[11] then
   local linked = redis.call('HGET', KEYS[11], 'm')
-  answer[3] = linked and linked ~= ARGV[1] and 'elsewhere' or ''
+  if linked and linked ~= ARGV[1] then answer[5] = 'elsewhere' end
 end
 local left = redis.call('PTTL', KEYS[8])
 if left == -2 then return answer end -- without an epoch nothing of the user is live

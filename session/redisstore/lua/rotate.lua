@@ -27,12 +27,14 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local idle_end = string.format('%.0f', math.min(math.ceil((now + ARGV[5]) / 1000), tonumber(ARGV[6])))
 now = string.format('%.0f', now)
+local link = redis.call('HGET', KEYS[3], 'l')
 local created = redis.call('ZSCORE', KEYS[9], ARGV[8]) or now
 redis.call('DEL', KEYS[5], KEYS[8])
 if ARGV[14] == '' then
   redis.call('DEL', KEYS[3], KEYS[4])
 else
   redis.call('HSET', KEYS[3], 'v', ARGV[15], 'd', ARGV[14], 'x', ARGV[16], 'm', 1)
+  redis.call('HDEL', KEYS[3], 'l') -- its end is no end of the sign-in
   redis.call('PEXPIREAT', KEYS[3], ARGV[16])
   redis.call('SET', KEYS[4], now, 'PXAT', ARGV[16])
 end
@@ -46,6 +48,7 @@ if redis.call('HGET', KEYS[13], ARGV[8]) then
   redis.call('HSET', KEYS[13], ARGV[9], '0')
 end
 redis.call('HSET', KEYS[6], 'v', ARGV[3], 'd', ARGV[4], 'i', ARGV[5], 'x', ARGV[6])
+if link then redis.call('HSET', KEYS[6], 'l', link) end
 redis.call('PEXPIREAT', KEYS[6], ARGV[6])
 redis.call('SET', KEYS[7], now, 'PXAT', idle_end)
 if ARGV[7] ~= '' then

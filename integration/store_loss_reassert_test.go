@@ -1,0 +1,98 @@
+//go:build unix
+
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/internal/testwait"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// What an instance knows comes back also when the same server loses its keys, within the second in
+// which that is seen: others, that know of nothing, let nobody in whom it has shut out. It is seen
+// by a feed, and without one by whatever else is loaded.
+func TestWhatAFlushTakesIsPutBackForThoseWhoKnowOfNothing(t *testing.T) {
+	t.Parallel()
+	sees := map[string]func(t *testing.T, store *redisstore.Store, bystander session.Ref){
+		"by its feed": func(t *testing.T, store *redisstore.Store, _ session.Ref) {
+			ctx, stop := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			go func() { defer close(done); redisstore.NewFeed(store).Listen(ctx, nobody{}) }()
+			t.Cleanup(func() { stop(); <-done })
+		},
+		"by loads of another user": func(t *testing.T, store *redisstore.Store, bystander session.Ref) {
+			ctx, stop := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for ctx.Err() == nil {
+					_, _ = store.Load(ctx, bystander)
+					select {
+					case <-ctx.Done():
+					case <-time.After(20 * time.Millisecond):
+					}
+				}
+			}()
+			t.Cleanup(func() { stop(); <-done })
+		},
+	}
+	who := session.Stranger{Issuer: provider, Name: "sso", Tenant: acme, User: alice}
+	for what, c := range map[string]struct {
+		end  func(ctx context.Context, store session.Store, s session.Session) error
+		want error
+		back string // the key by which it is back
+	}{
+		"a block": {func(ctx context.Context, store session.Store, s session.Session) error {
+			return store.Block(ctx, s.Tenant, s.User)
+		}, session.ErrBlocked, "*}:b"},
+		"the end of a session that it has not adopted": {func(ctx context.Context, store session.Store, s session.Session) error {
+			return store.Revoke(ctx, s.Ref())
+		}, session.ErrSignedOut, "*}:n:*"},
+		"an adoption, whose session nobody has ended": {nil, session.ErrSignedOut, "*}:n:*"},
+	} {
+		for how, see := range sees {
+			t.Run(what+", seen "+how, func(t *testing.T) {
+				t.Parallel()
+				f := newFixture(t, 5*time.Second)
+				adopting, knowing, other := f.instance(), f.instance(), f.instance()
+				who := who
+				who.IssuedAt = time.Now()
+				s, err := adopting.Adopt(t.Context(), adoption(who))
+				if err != nil {
+					t.Fatal(err)
+				}
+				bystander := f.create()
+				if c.end == nil {
+					knowing = adopting
+				} else if err := c.end(t.Context(), knowing, s); err != nil {
+					t.Fatal(err)
+				}
+				see(t, knowing, bystander.Ref())
+				testwait.Until(t, "the server was seen", func() bool { return !knowing.Server().CheckedAt.IsZero() })
+				lost := knowing.Server().Losses
+				keys := f.raw.Keys(t.Context(), c.back).Val()
+				if len(keys) != 1 {
+					t.Fatalf("%d keys are %s", len(keys), c.back)
+				}
+				f.do("flushall")
+				if err := other.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil { // as an operator does
+					t.Fatal(err)
+				}
+				began := time.Now()
+				testwait.Until(t, "the loss is seen", func() bool { return knowing.Server().Losses > lost })
+				testwait.Until(t, "what the instance knows is back", func() bool { return f.raw.Exists(t.Context(), keys...).Val() > 0 })
+				t.Logf("it is back %v after the flush", time.Since(began).Round(time.Millisecond))
+				who.IssuedAt = time.Now()
+				if got, err := other.Adopt(t.Context(), adoption(who)); !errors.Is(err, c.want) {
+					t.Errorf("one that knows of nothing: %v, %v; want %v", got.ID, err, c.want)
+				}
+			})
+		}
+	}
+}
