@@ -116,8 +116,12 @@ func (p *person) liveGranted(g *front, h *login, holding int) {
 		p.end(g, h, history.Revoke)
 	case n < 92:
 		p.end(g, h, history.RevokeOthers)
-	case n < 94:
+	case n < 93:
 		p.end(g, h, history.RevokeUser)
+	case n < 95:
+		p.revokePerson(g)
+	case n < 97:
+		p.endSignIn(g)
 	default:
 		p.block(g, h)
 	}
@@ -151,12 +155,22 @@ func (p *person) signInGranted(g *front, h *login) {
 func (p *person) signInElsewhere(g *front, h *login) {
 	now := time.Now().Add(aheadOfUs).Truncate(time.Millisecond) // no token is finer
 	who := session.Stranger{Issuer: provider, Tenant: p.somewhere(h), User: p.user, IssuedAt: now}
-	if rand.N(3) == 0 {
+	before := p.someSignIn()
+	switch n := rand.N(6); {
+	case n < 2:
 		who.Issuer, who.AuthTime = provider+"/timed", now
-	} else {
-		who.Name = fmt.Sprintf("sso-%d", now.UnixMilli())
+	case n == 2 && before != nil && before.who.Name != "": // of the same session there, in some tenant
+		who.Name = before.who.Name
+	default:
+		who.Name = fmt.Sprintf("sso-%s-%d", p.user, now.UnixMilli())
 	}
-	in := &providerSignIn{who: who, issued: p.log.Now(), key: fmt.Sprintf("%s %s %s %d", p.user, who.Tenant, who.Issuer, now.UnixMilli())}
+	in := &providerSignIn{who: who, issued: p.log.Now(), key: fmt.Sprintf("%s %s %s %s", p.user, who.Tenant, who.Issuer, who.Name)}
+	if who.Name == "" {
+		in.key += fmt.Sprint(now.UnixMilli())
+	}
+	if who.Name != "" && rand.N(20) == 0 { // the provider tells of the end before it shows a token
+		p.endThe(g, in)
+	}
 	p.mu.Lock()
 	p.signIns = append(p.signIns, in)
 	p.signIns = slices.Clone(p.signIns[max(0, len(p.signIns)-keepSignIns):])
@@ -190,6 +204,7 @@ func (p *person) presentTo(g *front, in *providerSignIn) (session.Session, histo
 	var adopted session.Session
 	c := history.Call{
 		Kind: history.Adopt, By: g.name, Tenant: in.who.Tenant.String(), User: p.user.String(), SignIn: in.key, Issued: in.issued,
+		Issuer: in.who.Issuer, Name: in.who.Name,
 	}
 	c = p.log.Call(c, func(c *history.Call) {
 		s, err := g.manager.Adopt(context.Background(), in.who)
@@ -228,6 +243,32 @@ func (p *person) regrant(g *front, h *login) {
 		}
 		roles, attributes := stateOf(c.Made)
 		c.Answer = p.answer(g.manager.UpdateUser(context.Background(), t, p.user, session.UserChange{Roles: &roles, Attributes: &attributes}))
+	})
+}
+
+// endSignIn is the provider's logout of a session there.
+func (p *person) endSignIn(g *front) {
+	if in := p.someSignIn(); in != nil && in.who.Name != "" {
+		p.endThe(g, in)
+	}
+}
+
+func (p *person) endThe(g *front, in *providerSignIn) {
+	c := history.Call{Kind: history.EndSignIn, By: g.name, User: p.user.String(), Issuer: in.who.Issuer, Name: in.who.Name}
+	p.log.Call(c, func(c *history.Call) {
+		c.Answer = p.answer(g.manager.EndSignIn(context.Background(), in.who.Issuer, in.who.Name))
+	})
+}
+
+// revokePerson ends what a provider's user has in all tenants.
+func (p *person) revokePerson(g *front) {
+	issuer := provider
+	if rand.N(2) == 0 {
+		issuer += "/timed"
+	}
+	c := history.Call{Kind: history.RevokePerson, By: g.name, User: p.user.String(), Issuer: issuer}
+	p.log.Call(c, func(c *history.Call) {
+		c.Answer = p.answer(g.manager.RevokePerson(context.Background(), issuer, p.user))
 	})
 }
 

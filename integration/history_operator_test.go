@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/integration/history"
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -37,6 +38,8 @@ func (o *operator) do() {
 	defer o.doing.Unlock()
 	g := o.anyFront()
 	switch n := rand.N(20); {
+	case o.roles == ofService && n > 16:
+		o.makeStale(g)
 	case o == o.operators[0] && n == 0:
 		o.end(g, history.RevokeAll)
 	case o == o.operators[0] && n > 1: // there is always one that is served
@@ -86,6 +89,21 @@ func (o *operator) set(g *front, status tenant.Status) history.Answer {
 	return o.log.Call(history.Call{Kind: kind, By: g.name, Tenant: o.tenant.String()}, func(c *history.Call) {
 		c.Answer = o.answer(g.manager.SetTenantStatus(context.Background(), o.tenant, status))
 	}).Answer
+}
+
+// makeStale gives every user of the tenant the next step, in the book and then in all sessions.
+func (o *operator) makeStale(g *front) {
+	c := history.Call{Kind: history.StaleTenant, By: g.name, Tenant: o.tenant.String(), Invoked: o.log.Now()}
+	steps := map[string]int{}
+	for _, p := range o.people {
+		steps[p.user.String()] = o.book.change(o.tenant, p.user)
+	}
+	c.Answer = o.answer(g.manager.Stale(context.Background(), o.tenant, session.UserID{}))
+	c.Returned = o.log.Now()
+	for user, step := range steps {
+		c.User, c.Made, c.Role = user, step, writes(step)
+		o.log.Add(c)
+	}
 }
 
 func (o *operator) end(g *front, kind history.Kind) {

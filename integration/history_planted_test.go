@@ -55,6 +55,11 @@ func TestTheHistoryCheckerFindsWhatIsPlanted(t *testing.T) {
 		"a user's change reaches no session":       {func(s *planted) { s.deaf[history.Regrant] = true }, "role", ofUser},
 		"a blocked user signs in":                  {func(s *planted) { s.deaf[history.Block] = true }, "blocked", ofUser},
 		"an unblocking that failed lands later":    {func(s *planted) { s.late = 300 * time.Millisecond }, "blocked", ofUser},
+		"a tenant's grants are not asked for anew": {func(s *planted) { s.deaf[history.StaleTenant] = true }, "role", ofService},
+		"a logout of the provider is not heard":    {func(s *planted) { s.deaf[history.EndSignIn] = true }, "adopted", ofService},
+		"a logout leaves the session that it ends": {func(s *planted) { s.adopted = map[string][]session.Ref{} }, "revoked", ofService},
+		"a person's sessions outlive the person":   {func(s *planted) { s.deaf[history.RevokePerson] = true }, "revoked", ofService},
+		"a person's sign-ins outlive the person":   {func(s *planted) { s.deaf[history.RevokePerson] = true }, "adopted", ofService},
 		"an ended sign-in is adopted again":        {func(s *planted) { s.deaf[history.Adopt] = true }, "adopted", ofService},
 		"a former id outlives its grace":           {func(s *planted) { s.deaf[history.Move] = true }, "revoked", ofService},
 		"a former id outlives its successor":       {func(s *planted) { s.successors = map[session.ID]session.Session{} }, "revoked", ofUser},
@@ -110,6 +115,8 @@ type planted struct {
 	refuses int                   // one load of so many
 
 	successors map[session.ID]session.Session // which are live for ever to those whom they replaced
+
+	adopted map[string][]session.Ref // by the provider's session, whose logout leaves them to this instance
 
 	mu    sync.Mutex
 	loads int
@@ -231,7 +238,7 @@ func (s *planted) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids [
 }
 
 func (s *planted) Stale(ctx context.Context, t tenant.ID, u session.UserID) error {
-	if s.deaf[history.Regrant] {
+	if s.deaf[history.Regrant] && !u.IsZero() || s.deaf[history.StaleTenant] && u.IsZero() {
 		return nil
 	}
 	return s.Store.Stale(ctx, t, u)
@@ -259,9 +266,35 @@ func (s *planted) Unblock(ctx context.Context, t tenant.ID, u session.UserID) er
 	return s.Store.Unblock(ctx, t, u)
 }
 
+func (s *planted) EndSignIn(ctx context.Context, issuer, name string) error {
+	if s.deaf[history.EndSignIn] {
+		return nil
+	}
+	s.mu.Lock()
+	for _, ref := range s.adopted[name] {
+		if loaded, err := s.Store.Load(ctx, ref); err == nil {
+			s.kept[ref] = keptSession{loaded, time.Now().Add(time.Hour)}
+		}
+	}
+	s.mu.Unlock()
+	return s.Store.EndSignIn(ctx, issuer, name)
+}
+
+func (s *planted) RevokePerson(ctx context.Context, issuer string, u session.UserID) error {
+	if s.deaf[history.RevokePerson] {
+		return nil
+	}
+	return s.Store.RevokePerson(ctx, issuer, u)
+}
+
 // Adopt takes a sign-in that was ended for another one.
 func (s *planted) Adopt(ctx context.Context, a session.Adoption) (session.Session, error) {
 	adopted, err := s.Store.Adopt(ctx, a)
+	if err == nil && s.adopted != nil {
+		s.mu.Lock()
+		s.adopted[a.Stranger.Name] = append(s.adopted[a.Stranger.Name], adopted.Ref())
+		s.mu.Unlock()
+	}
 	if s.deaf[history.Adopt] && errors.Is(err, session.ErrSignedOut) {
 		a.Stranger.Name += "again"
 		return s.Store.Adopt(ctx, a)

@@ -233,7 +233,10 @@ func (w *world) lacking() history.Kind {
 	case ofSession:
 		kinds = append(kinds, history.Update)
 	case ofService:
-		kinds = append(kinds, history.Adopt)
+		kinds = append(kinds, history.Adopt, history.EndSignIn, history.RevokePerson)
+		if w.log.Count(history.Done, history.StaleTenant) < 3*len(w.people) {
+			return history.StaleTenant
+		}
 		fallthrough
 	default:
 		kinds = append(kinds, history.Regrant, history.Block, history.Unblock)

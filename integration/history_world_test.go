@@ -51,7 +51,7 @@ func newWorld(t *testing.T, roles authority, lease time.Duration, stores ...sess
 	t.Helper()
 	w := &world{tb: t, log: history.New(), signer: newSigner(t), done: make(chan struct{}), stalls: watchStalls(t), pace: 400 * time.Millisecond, roles: roles, book: newBook()}
 	w.rules = history.Rules{
-		Lease: lease, Window: time.Second, Grace: refreshGrace, Late: 10 * time.Second, Share: 32,
+		Lease: lease, Window: time.Second, Loss: 3 * time.Second, Grace: refreshGrace, Late: 10 * time.Second, Share: 32,
 		RotateGrace: rotateGrace, Granted: roles != ofSession,
 	}
 	for i, store := range stores {

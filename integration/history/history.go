@@ -36,9 +36,12 @@ const (
 	RevokeAll    Kind = "revoke-all"
 	Suspend      Kind = "suspend"
 	Activate     Kind = "activate"
-	Adopt        Kind = "adopt"   // of SignIn at a provider; Session is the one that it has
-	Regrant      Kind = "regrant" // all sessions of the user have a new step: see Rules.Granted
-	Block        Kind = "block"   // of the user; it ends what RevokeUser does
+	Adopt        Kind = "adopt"         // of SignIn at a provider; Session is the one that it has
+	Regrant      Kind = "regrant"       // all sessions of the user have a new step: see Rules.Granted
+	StaleTenant  Kind = "stale-tenant"  // of all users of a tenant: a Regrant of each, made at once
+	EndSignIn    Kind = "end-sign-in"   // of the provider's session Name, in every tenant and for ever
+	RevokePerson Kind = "revoke-person" // RevokeUser in every tenant where the Issuer has signed the User in
+	Block        Kind = "block"         // of the user; it ends what RevokeUser does
 	Unblock      Kind = "unblock"
 )
 
@@ -71,6 +74,8 @@ type Call struct {
 	Graced  bool   // of a Move: requests by Session go on for Rules.RotateGrace
 
 	SignIn string        // of an Adopt, the same for all tokens of one sign-in
+	Issuer string        // of an Adopt and a RevokePerson
+	Name   string        // of an Adopt and an EndSignIn: of the provider's session, "" for none
 	Issued time.Duration // of an Adopt: an end that began before may count as one before the sign-in
 
 	// The states of a session are counted in steps, in the order in which its user made
@@ -170,7 +175,7 @@ func (l *Log) Count(answer Answer, kinds ...Kind) (n int) {
 }
 
 // Changes are the kinds of call that change something but for Create.
-var Changes = []Kind{Update, Move, Refresh, Revoke, RevokeOthers, RevokeUser, RevokeTenant, RevokeAll, Suspend, Activate, Regrant, Block, Unblock}
+var Changes = []Kind{Update, Move, Refresh, Revoke, RevokeOthers, RevokeUser, RevokeTenant, RevokeAll, Suspend, Activate, Regrant, StaleTenant, EndSignIn, RevokePerson, Block, Unblock}
 
 // Summary returns how many calls of each kind had each answer.
 func (l *Log) Summary() map[Kind]map[Answer]int {

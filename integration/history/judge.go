@@ -145,7 +145,7 @@ func (j *judge) latest(l *life, c Call) *Wrong {
 		}
 	}
 	for _, end := range l.ending {
-		if !l.ends(end) {
+		if !j.ends(l, end) {
 			continue
 		}
 		if end.Kind == Move && end.Graced && c.Kind == Act {
@@ -155,7 +155,7 @@ func (j *judge) latest(l *life, c Call) *Wrong {
 	}
 	if l.next != nil {
 		for _, end := range l.next.ending {
-			if end.Kind != Move && l.next.ends(end) {
+			if end.Kind != Move && j.ends(l.next, end) {
 				consider(end, end.By) // with the successor
 			}
 		}
@@ -182,12 +182,7 @@ func (j *judge) over(c Call) *Wrong {
 			return // a matter of the call that made the session
 		}
 		late, window := j.late(end, by, false, c)
-		// An instance that has not adopted the sign-in knows of its session alone that it has ended.
-		// Of one that has, nobody else may know in time.
-		at, knows := s.seen[by]
-		if knows = knows && at <= end.Invoked; !knows || by != c.By {
-			window = window || j.swept(end, c) || !knows && j.undone(end, c)
-		}
+		window = window || by != c.By && j.sweptOfLate(end, c) // nobody whom it asks knows
 		w := &Wrong{What: "adopted", Call: c, Ending: end, Late: late}
 		switch {
 		case late < 0:
@@ -206,14 +201,19 @@ func (j *judge) over(c Call) *Wrong {
 			if end.Kind == Revoke && (j.undone(born, end) || j.swept(born, end)) {
 				continue // of a session that may have been lost, which ends nothing else
 			}
-			if l.ends(end) {
+			if j.ends(l, end) {
 				consider(end, end.By)
 			}
 		}
 	}
-	for _, group := range [][]Call{j.users[owner{c.Tenant, c.User}], j.tenants[c.Tenant], j.everyone} {
+	for _, end := range j.named[s.name] {
+		if s.name != "" && end.Answer == Done {
+			consider(end, end.By) // at whatever time
+		}
+	}
+	for _, group := range [][]Call{j.users[owner{c.Tenant, c.User}], j.persons[s.person], j.tenants[c.Tenant], j.everyone} {
 		for _, end := range group {
-			if end.Kind != RevokeOthers && end.Answer == Done && end.Invoked >= s.issued {
+			if end.Kind != RevokeOthers && end.Answer == Done && end.Invoked >= c.Issued {
 				consider(end, end.By)
 			}
 		}
@@ -227,6 +227,21 @@ func (j *judge) over(c Call) *Wrong {
 		j.verdict.Window = append(j.verdict.Window, *excused)
 	}
 	return found
+}
+
+// ends reports whether a call that may have ended a session has. One of a person does in the tenants
+// of which the store knows that the provider has signed the user in.
+func (j *judge) ends(l *life, c Call) bool {
+	return l.ends(c) && (c.Kind != RevokePerson || slices.ContainsFunc(l.claims[c.Issuer], func(claim Call) bool {
+		return claim.Returned <= c.Invoked && !j.undone(claim, c) && !j.swept(claim, c)
+	}))
+}
+
+// sweptOfLate is swept while those who know may not have seen it.
+func (j *judge) sweptOfLate(change, then Call) bool {
+	return slices.ContainsFunc(j.losses, func(l Loss) bool {
+		return change.Invoked <= l.Till && then.Returned >= l.At && then.Invoked <= l.Till+j.Loss+j.Slack
+	})
 }
 
 // swept reports whether what a call has changed may have been lost without a trace before another

@@ -11,8 +11,33 @@ func adopt(t time.Duration, by, id string) history.Call {
 	return at(t, history.Call{Kind: history.Adopt, By: by, Session: id, SignIn: "sso", Issued: 5 * ms, Saw: 1})
 }
 
+// signedIn is adopt of a provider's session in a tenant.
+func signedIn(t time.Duration, by, id, tenant string) history.Call {
+	c := adopt(t, by, id)
+	c.Tenant, c.User, c.SignIn, c.Issuer, c.Name = tenant, "alice", "sso in "+tenant, "id.example", "sso"
+	return c
+}
+
+func logout(t time.Duration) history.Call {
+	return at(t, history.Call{Kind: history.EndSignIn, Name: "sso"})
+}
+
+func revokePerson(t time.Duration, issuer string) history.Call {
+	return at(t, history.Call{Kind: history.RevokePerson, Tenant: "-", User: "alice", Issuer: issuer})
+}
+
+func staleTenant(t time.Duration, made int) history.Call {
+	c := regrant(t, made)
+	c.Kind = history.StaleTenant
+	return c
+}
+
 func regrant(t time.Duration, made int) history.Call {
 	return at(t, history.Call{Kind: history.Regrant, Made: made, Role: made%2 == 1})
+}
+
+func activate(tenant string) history.Call {
+	return at(0, history.Call{Kind: history.Activate, Tenant: tenant, User: "-"})
 }
 
 func stepUp(t time.Duration) history.Call {
@@ -42,6 +67,19 @@ func TestTheJudgeFindsWhatGrantsBlocksAndGracesDoNotAllow(t *testing.T) {
 		"one that was issued before a revocation":       {[]history.Call{change(8*ms, history.RevokeUser, ""), adopt(30*ms, "b", "s")}, "adopted"},
 		"one that was issued after it":                  {[]history.Call{change(1*ms, history.RevokeUser, ""), adopt(30*ms, "b", "s")}, ""},
 		"one that was said to be over":                  {[]history.Call{answered(adopt(10*ms, "a", ""), history.Ended), adopt(30*ms, "b", "s")}, "adopted"},
+		"the grants before a change of the tenant's":    {[]history.Call{born(10*ms, "s"), staleTenant(20*ms, 2), act(30*ms, "b", "s", 1)}, "role"},
+		"the grants after it, and one of the user's":    {[]history.Call{born(10*ms, "s"), staleTenant(20*ms, 2), regrant(24*ms, 3), act(30*ms, "b", "s", 3)}, ""},
+		"a request after the provider's logout":         {[]history.Call{signedIn(10*ms, "a", "s", "acme"), logout(20 * ms), act(30*ms, "b", "s", 1)}, "revoked"},
+		"one of a session that has moved":               {[]history.Call{signedIn(10*ms, "a", "s", "acme"), at(14*ms, moved), logout(20 * ms), act(30*ms, "b", "n", 1)}, "revoked"},
+		"a token after the provider's logout":           {[]history.Call{signedIn(10*ms, "a", "s", "acme"), logout(20 * ms), signedIn(30*ms, "b", "o", "acme")}, "adopted"},
+		"a first token after it":                        {[]history.Call{logout(1 * ms), signedIn(30*ms, "b", "o", "acme")}, "adopted"},
+		"a first token in another tenant after it":      {[]history.Call{activate("globex"), signedIn(10*ms, "a", "s", "acme"), logout(20 * ms), signedIn(30*ms, "b", "o", "globex")}, "adopted"},
+		"a token of another session there":              {[]history.Call{logout(1 * ms), adopt(30*ms, "b", "o")}, ""},
+		"a session of a person who was revoked":         {[]history.Call{signedIn(10*ms, "a", "s", "acme"), revokePerson(20*ms, "id.example"), act(30*ms, "b", "s", 1)}, "revoked"},
+		"one beside it, in the same tenant":             {[]history.Call{signedIn(10*ms, "a", "s", "acme"), born(14*ms, "o"), revokePerson(20*ms, "id.example"), act(30*ms, "b", "o", 1)}, "revoked"},
+		"one that no provider has signed in":            {[]history.Call{born(14*ms, "o"), revokePerson(20*ms, "id.example"), act(30*ms, "b", "o", 1)}, ""},
+		"one of another provider's person":              {[]history.Call{signedIn(10*ms, "a", "s", "acme"), revokePerson(20*ms, "other.example"), act(30*ms, "b", "s", 1)}, ""},
+		"a person's token of before, in another tenant": {[]history.Call{activate("globex"), revokePerson(20*ms, "id.example"), signedIn(30*ms, "b", "o", "globex")}, "adopted"},
 		"a former id in its grace":                      {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), act(60*ms, "b", "s", 1)}, ""},
 		"a former id after it":                          {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), act(80*ms, "b", "s", 1)}, "revoked"},
 		"a former id whose successor has ended":         {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), change(30*ms, history.Revoke, "n"), act(40*ms, "b", "s", 1)}, "revoked"},

@@ -15,18 +15,23 @@ type model struct {
 	everyone []Call            // RevokeAll
 	statuses map[string][]Call // Suspend and Activate of each tenant, which come one after the other
 	blocks   map[owner][]Call  // Block and Unblock of each user, likewise
-	grants   map[owner][]Call  // Regrant, likewise
+	grants   map[owner][]Call  // Regrant and StaleTenant, likewise
 	signIns  map[string]*signIn
-	granted  bool // see Rules
+	named    map[string][]Call // EndSignIn, by the provider's session
+	persons  map[person][]Call // RevokePerson
+	granted  bool              // see Rules
 }
 
 // signIn is one at a provider.
 type signIn struct {
 	from   time.Duration // when it was first presented
-	issued time.Duration
-	lives  []*life                  // those that it has had, by whatever id
-	seen   map[string]time.Duration // by instance, since when it knows the sign-in
+	person person
+	name   string  // of the provider's session, "" for none
+	lives  []*life // those that it has had, by whatever id
 }
+
+// person is a user of a provider, in whatever tenant.
+type person struct{ issuer, user string }
 
 // owner is a user of a tenant.
 type owner struct{ tenant, user string }
@@ -49,6 +54,7 @@ type life struct {
 	ending    []Call                // the calls that may have ended it, each with any outcome
 	states    map[int]Call          // the calls that made its steps
 	sightings map[string][]sighting // by instance, in the order of their return
+	claims    map[string][]Call     // by issuer, the adoptions that made a session of the owner's
 }
 
 // sighting is the highest step that an instance has seen by a time.
@@ -63,6 +69,7 @@ func newModel(calls []Call, granted bool) *model {
 	m := &model{
 		sessions: map[string]*life{}, users: map[owner][]Call{}, tenants: map[string][]Call{}, statuses: map[string][]Call{},
 		blocks: map[owner][]Call{}, grants: map[owner][]Call{}, signIns: map[string]*signIn{}, granted: granted,
+		named: map[string][]Call{}, persons: map[person][]Call{},
 	}
 	for _, c := range calls { // births first: a session is used by others before its Create is added
 		switch {
@@ -85,8 +92,26 @@ func newModel(calls []Call, granted bool) *model {
 	for _, c := range calls {
 		m.take(c)
 	}
+	claims := map[owner]map[string][]Call{}
 	for _, l := range m.sessions {
+		if l.born.Kind != Adopt {
+			continue
+		}
+		if claims[l.owner] == nil {
+			claims[l.owner] = map[string][]Call{}
+		}
+		claims[l.owner][l.born.Issuer] = append(claims[l.owner][l.born.Issuer], l.born)
+	}
+	for _, l := range m.sessions {
+		l.claims = claims[l.owner]
 		l.prepare(m)
+	}
+	for _, s := range m.signIns {
+		for _, l := range s.lives {
+			for ; l != nil; l = l.rotated {
+				l.ending = append(l.ending, m.named[s.name]...)
+			}
+		}
 	}
 	return m
 }
@@ -123,14 +148,11 @@ func (m *model) succeed(c Call) {
 func (m *model) adopt(c Call) {
 	s := m.signIns[c.SignIn]
 	if s == nil {
-		s = &signIn{from: c.Invoked, issued: c.Issued, seen: map[string]time.Duration{}}
+		s = &signIn{from: c.Invoked, person: person{c.Issuer, c.User}, name: c.Name}
 		m.signIns[c.SignIn] = s
 	}
 	if c.Answer != Done {
 		return
-	}
-	if at, known := s.seen[c.By]; !known || at > c.Returned {
-		s.seen[c.By] = c.Returned
 	}
 	l := m.sessions[c.Session]
 	if l == nil {
@@ -153,8 +175,13 @@ func (m *model) take(c Call) {
 		m.blocks[of] = append(m.blocks[of], c)
 	case Unblock:
 		m.blocks[of] = append(m.blocks[of], c)
-	case Regrant:
+	case Regrant, StaleTenant:
 		m.grants[of] = append(m.grants[of], c)
+	case EndSignIn:
+		m.named[c.Name] = append(m.named[c.Name], c)
+	case RevokePerson:
+		of := person{c.Issuer, c.User}
+		m.persons[of] = append(m.persons[of], c)
 	case RevokeTenant:
 		m.tenants[c.Tenant] = append(m.tenants[c.Tenant], c)
 	case RevokeAll:
@@ -207,6 +234,9 @@ func (l *life) prepare(m *model) {
 				l.ending = append(l.ending, c)
 			}
 		}
+	}
+	for issuer := range l.claims {
+		l.ending = append(l.ending, m.persons[person{issuer, l.owner.user}]...)
 	}
 	for _, seen := range l.sightings {
 		slices.SortFunc(seen, func(a, b sighting) int { return cmp.Compare(a.at, b.at) })

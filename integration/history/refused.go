@@ -72,13 +72,14 @@ func (j *judge) refused(c Call) {
 // before returns what was last done, by the end of a call, that might bear on a session.
 func (j *judge) before(l *life, c Call) []Call {
 	all := slices.Clone(j.everyone)
-	for _, group := range [][]Call{{l.born}, l.calls, j.users[l.owner], j.blocks[l.owner], j.grants[l.owner], j.tenants[l.owner.tenant], j.statuses[l.owner.tenant]} {
+	for _, group := range [][]Call{{l.born}, l.calls, l.ending, j.users[l.owner], j.blocks[l.owner], j.grants[l.owner], j.tenants[l.owner.tenant], j.statuses[l.owner.tenant]} {
 		all = append(all, group...)
 	}
 	all = slices.DeleteFunc(all, func(other Call) bool {
 		return other.Invoked > c.Returned || other.Answer == Done && (other.Kind == Act || other.Kind == List)
 	})
 	slices.SortStableFunc(all, func(a, b Call) int { return cmp.Compare(a.Invoked, b.Invoked) })
+	all = slices.Compact(all)
 	return all[max(0, len(all)-20):]
 }
 
@@ -165,14 +166,17 @@ func (l *life) role(m *model, c Call, lease time.Duration) (has, known bool) {
 	}
 	known = true
 	for _, u := range changes {
-		if u.Kind != Update && u.Kind != Regrant || u.Invoked >= c.Returned {
+		if u.Kind != Update && u.Kind != Regrant && u.Kind != StaleTenant || u.Invoked >= c.Returned {
 			continue
 		}
 		switch {
 		case u.Answer == Unknown:
 			known = false
 		case u.Answer == Done && u.Returned+lease <= c.Invoked:
-			state, known = u, true
+			if u.Made > state.Made { // the operator and the user may be at it at once
+				state = u
+			}
+			known = true
 		case u.Answer == Done:
 			return false, false // at the same time
 		}

@@ -15,6 +15,11 @@ type Rules struct {
 	// answer as the older state does: until one that knows has met the server.
 	Window time.Duration
 
+	// Loss is for how long after a loss without a trace an instance that does not know of a block,
+	// or of the end of a sign-in at a provider, may answer as if there were none: until one that
+	// knows has seen the loss.
+	Loss time.Duration
+
 	// Grace is how long a refresh token may be repeated.
 	Grace time.Duration
 
