@@ -94,6 +94,15 @@ func (m *Mux) Routes() []authz.Route {
 	return slices.Clone(m.routes)
 }
 
+// Route returns the object of the pattern that serves r, as rules name it, and "" for none.
+func (m *Mux) Route(r *http.Request) string {
+	h, _ := m.mux.Handler(r)
+	if of, ours := h.(*route); ours && r.Method != http.MethodConnect {
+		return of.object
+	}
+	return ""
+}
+
 // ServeHTTP implements [http.Handler].
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p := probed(r); p != nil {

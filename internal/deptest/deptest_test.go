@@ -51,7 +51,7 @@ var rules = []struct {
 	{module + "/internal/testproc", []string{testsOnly}, "no service starts processes"},
 	{module + "/internal/testwait", []string{testsOnly}, "it links package testing"},
 	{module + "/authz/policy/internal/conditiontest", []string{"tests"}, "it links package testing"},
-	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/authzen", "authz/authztest", "session", "session/token/jwks", "session/token/introspect", "tenant/tenanttest"},
+	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/forwardauth", "authz/authzen", "authz/authztest", "session", "session/token/jwks", "session/token/introspect", "tenant/tenanttest"},
 		"tokens, tenants and policies are decided without a server; keys come from one, and a device from a request"},
 }
 
@@ -86,6 +86,7 @@ var standardOnly = []struct{ dir, but, because string }{
 var standardImports = []struct{ dir, because string }{
 	{"middleware", "it needs a request and a response, and no router"},
 	{"authz/httpauthz", "a service on net/http needs nothing else"},
+	{"authz/forwardauth", "a proxy is answered by net/http"},
 }
 
 // leaves lists folders that link no other folder of this module but the ones given, whether
@@ -133,6 +134,7 @@ var leaves = []struct {
 	{"internal/fairlimit", nil, "it shares slots among parties of any kind"},
 	{"middleware", []string{"tenant", "session", "session/token", "internal/fairlimit", "internal/hint", "internal/reqctx"}, "who asks is established for any router, and by no policy"},
 	{"authz/httpauthz", []string{"authz", "authz/policy", "middleware", "tenant/crosstenant"}, "a door names routes and decides nothing"},
+	{"authz/forwardauth", []string{"authz", "authz/httpauthz", "middleware", "internal/configerr"}, "it stands behind the door of net/http and decides nothing"},
 	{"authz/authzen", []string{"authz", "authz/policy", "middleware", "tenant", "tenant/crosstenant", "internal/configerr"}, "it asks the engine as a service does, and stands behind any door"},
 	{"session/redisstore", []string{"session", "tenant", "internal/configerr", "internal/redisaccess"}, "a store knows the contract alone"},
 	{"tenant/redisscope", []string{"tenant", "internal/configerr"}, "a scope knows the tenant alone"},
