@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that what the tests need is here: redis-server, PostgreSQL, pgbouncer, curl and jq
+# Makes sure that what the tests need is here: redis-server, PostgreSQL, pgbouncer, nginx, curl and jq
 # for the README's transcript, and a C compiler for the race detector. On Debian as root it installs what is
 # missing; elsewhere it says what to install.
 set -euo pipefail
@@ -10,9 +10,10 @@ for program in "${!package[@]}"; do
   # shellcheck disable=SC2206 # a program may need several packages
   command -v "$program" >/dev/null 2>&1 || missing+=(${package[$program]})
 done
-# Debian keeps PostgreSQL's programs off the PATH, and pgbouncer where only root finds it.
+# Debian keeps PostgreSQL's programs off the PATH, and pgbouncer and nginx where only root finds them.
 [ -n "$(command -v initdb)" ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 [ -n "$(command -v pgbouncer)" ] || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
+[ -n "$(command -v nginx)" ] || [ -x /usr/sbin/nginx ] || missing+=(nginx)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -30,5 +31,5 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
   exit 0
 fi
 
-echo "make test needs ${missing[*]}: please install (for example: sudo apt-get install ${missing[*]}, or: brew install redis postgresql pgbouncer curl jq)" >&2
+echo "make test needs ${missing[*]}: please install (for example: sudo apt-get install ${missing[*]}, or: brew install redis postgresql pgbouncer nginx curl jq)" >&2
 exit 1

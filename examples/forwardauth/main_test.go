@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/reevehq/reeve/authz/forwardauth"
+	"github.com/reevehq/reeve/internal/testwait"
+)
+
+// output is what a program prints while it runs.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestTheProgramServesUntilItIsStopped(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	var out output
+	addr, app := freeAddr(t), freeAddr(t)
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, []string{"-proxy", "envoy", "-addr", addr, "-app", app, "-grpc", freeAddr(t)}, &out, io.Discard)
+	}()
+	get := func(url, token string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return 0, ""
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body)
+	}
+	testwait.Until(t, "the program answers", func() bool {
+		asked, _ := get("http://"+addr+"/", "")
+		shown, _ := get("http://"+app+"/", "")
+		return asked == 200 && shown == 200
+	})
+	_, token, _ := strings.Cut(strings.TrimSpace(out.String()), "TOKEN=")
+	for path, want := range map[string]int{"/notes/1": 200, "/admin": 403} {
+		if got, _ := get("http://"+addr+path, token); got != want {
+			t.Errorf("%s is %d for alice, want %d", path, got, want)
+		}
+	}
+	if _, body := get("http://"+app+"/x", ""); !strings.Contains(body, forwardauth.UserHeader) {
+		t.Errorf("the program shows %q", body)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheProgramRefusesToStart(t *testing.T) {
+	routes := filepath.Join(t.TempDir(), "routes")
+	if err := os.WriteFile(routes, []byte("GET /unruled\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		args []string
+		want string
+	}{
+		"an unknown proxy":        {[]string{"-proxy", "apache"}, "apache"},
+		"routes without rules":    {[]string{"-routes", routes}, "/unruled"},
+		"a policy that is gone":   {[]string{"-policies", "nowhere"}, "model.conf"},
+		"Redis without keys":      {[]string{"-redis", "redis://127.0.0.1:1"}, "-keys"},
+		"an address that is none": {[]string{"-addr", "127.0.0.1:-1"}, "127.0.0.1:-1"},
+	} {
+		if err := run(t.Context(), row.args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), row.want) && name != "an address that is none" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := run(t.Context(), []string{"-nothing"}, io.Discard, io.Discard); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("an unknown flag: %v", err)
+	}
+}
+
+// TestEveryProxysFileSetsEachHeader: a header that is left out is the client's.
+func TestEveryProxysFileSetsEachHeader(t *testing.T) {
+	for file, form := range map[string]func(string) string{
+		"nginx/nginx.conf":     func(name string) string { return "proxy_set_header " + name },
+		"traefik/dynamic.yaml": func(name string) string { return "- " + name },
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range forwardauth.Headers() {
+			if !strings.Contains(string(text), form(name)) {
+				t.Errorf("%s leaves out %s", file, name)
+			}
+		}
+	}
+}
