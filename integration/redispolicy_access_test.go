@@ -59,6 +59,36 @@ func TestEachMissingPermissionOfAPolicysUserIsNamed(t *testing.T) {
 	}
 	sync := func(client *redis.Client) error { return follower(client).Sync(t.Context()) }
 
+	read := func(client *redis.Client) error {
+		r, err := redispolicy.NewReader(redispolicy.ReaderConfig{Client: client, Name: "shop", Keys: []ed25519.PublicKey{f.public}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := r.Head(t.Context())
+		if err != nil && !errors.Is(err, redispolicy.ErrUnknown) {
+			return err
+		}
+		_, err = r.History(t.Context())
+		if err == nil {
+			_, err = r.Files(t.Context(), head)
+		}
+		return err
+	}
+	reader, err := redispolicy.NewReader(redispolicy.ReaderConfig{Client: f.client, Name: "shop", Keys: []ed25519.PublicKey{f.public}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A reader asks for nothing but what it reads, so the list names each thing that may lack.
+	for _, rule := range strings.Fields(reader.AccessList("policy"))[6:] {
+		if rule == "+hget" { // nothing is there to be read yet
+			continue
+		}
+		left := strings.Replace(reader.AccessList("policy")+" ", " "+rule+" ", " ", 1)
+		if err := read(as(left)); !errors.Is(err, redispolicy.ErrMisconfigured) || !strings.Contains(err.Error(), reader.AccessList("<user>")) {
+			t.Errorf("a reader without %s: %v", rule, err)
+		}
+	}
+
 	lists := map[string]struct {
 		list string
 		use  func(*redis.Client) error
@@ -85,6 +115,9 @@ func TestEachMissingPermissionOfAPolicysUserIsNamed(t *testing.T) {
 	eventuallyPublished := publish(as(lists["publisher"].list))
 	if eventuallyPublished != nil {
 		t.Fatalf("Publish with the printed list: %v", eventuallyPublished)
+	}
+	if err := read(as(reader.AccessList("policy"))); err != nil {
+		t.Errorf("read with the printed list: %v", err)
 	}
 	live := follower(as(lists["follower"].list))
 	if err := live.Start(t.Context()); err != nil {

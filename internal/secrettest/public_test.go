@@ -6,6 +6,7 @@ var public = map[string]string{
 	"authz/policy/condition.Relation.Key":              "the name of a column",
 	"authz/policy/casbinindex.Plan.Keys":               "names of positions in a rule",
 	"authz/policy/redispolicy.FollowerConfig.Keys":     "public halves",
+	"authz/policy/redispolicy.ReaderConfig.Keys":       "public halves",
 	"authz/policy/redispolicy.Publisher.trusted":       "public halves",
 	"authz/policy/redispolicy.PublisherConfig.Trusted": "public halves",
 	"session/cachestore.Store.count.hitsOf._":          "padding",

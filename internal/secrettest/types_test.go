@@ -15,6 +15,9 @@ import (
 	"github.com/reevehq/reeve/authz/policy/lint"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
+	"github.com/reevehq/reeve/authz/policy/release"
+	"github.com/reevehq/reeve/authz/policy/review"
+	"github.com/reevehq/reeve/fleet"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
@@ -230,6 +233,21 @@ var types = []reflect.Type{
 	reflect.TypeFor[redispolicy.PublisherConfig](),
 	reflect.TypeFor[redispolicy.Publisher](),
 	reflect.TypeFor[redispolicy.Publication](),
+	reflect.TypeFor[redispolicy.ReaderConfig](),
+	reflect.TypeFor[redispolicy.Reader](),
+	reflect.TypeFor[impact.Grant](),
+	reflect.TypeFor[release.Checked](),
+	reflect.TypeFor[review.Entry](),
+	reflect.TypeFor[review.Grant](),
+	reflect.TypeFor[review.Input](),
+	reflect.TypeFor[review.Published](),
+	reflect.TypeFor[review.Review](),
+	reflect.TypeFor[review.Since](),
+	reflect.TypeFor[fleet.Config](),
+	reflect.TypeFor[fleet.Member](),
+	reflect.TypeFor[fleet.Instance](),
+	reflect.TypeFor[fleet.Decision](),
+	reflect.TypeFor[fleet.Stats](),
 	reflect.TypeFor[redispolicy.Stats](),
 	reflect.TypeFor[redisstore.Stats](),
 	reflect.TypeFor[redisstore.Feed](),

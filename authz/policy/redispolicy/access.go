@@ -23,15 +23,27 @@ func (p *Publisher) AccessList(user string) string { return p.access().Line(user
 func (f *Follower) AccessList(user string) string { return f.access().Line(user) }
 
 func (p *Publisher) access() redisaccess.List {
-	return p.keys.access(p.client, append(redisaccess.Commands(publishSource), "get", "hget", "lrange"))
+	return p.keys.access(p.client, append(append(redisaccess.Commands(publishSource), readerCommands...), "eval", "evalsha"))
 }
 
+// AccessList returns the command that gives a user of Redis the permissions which this reader
+// needs, as that of a [Publisher] does. They allow no change.
+func (r *Reader) AccessList(user string) string { return r.access().Line(user) }
+
+func readerAccess(k keys, client redis.UniversalClient) redisaccess.List {
+	l := k.access(client, slices.Clone(readerCommands))
+	l.Channels, l.SampleChannels = nil, nil
+	return l
+}
+
+// readerCommands are those of a [Reader], which runs no script.
+var readerCommands = []string{"get", "hget", "hstrlen", "lrange"}
+
 func (f *Follower) access() redisaccess.List {
-	return f.keys.access(f.client, append(redisaccess.Commands(fetchSource), "subscribe", "ping"))
+	return f.keys.access(f.client, append(redisaccess.Commands(fetchSource), "subscribe", "ping", "eval", "evalsha"))
 }
 
 func (k keys) access(client redis.UniversalClient, commands []string) redisaccess.List {
-	commands = append(commands, "eval", "evalsha")
 	switch c := client.(type) {
 	case *redis.Client:
 		if c.Options().DB != 0 {

@@ -17,10 +17,10 @@ import (
 // does not load is refused, and so is one that changes while it is read.
 func pack(fsys fs.FS) (data []byte, id string, err error) {
 	b, err := policy.ReadBundle(fsys)
-	if err == nil {
-		_, err = policy.LoadBundle(b, policy.Options{})
-	}
 	if err != nil {
+		return nil, "", err
+	}
+	if data, id, err = packBundle(b); err != nil {
 		return nil, "", err
 	}
 	again, err := policy.ReadBundle(fsys)
@@ -29,6 +29,16 @@ func pack(fsys fs.FS) (data []byte, id string, err error) {
 	}
 	if again.Revision() != b.Revision() {
 		return nil, "", errors.New("redispolicy: the files changed while they were read")
+	}
+	return data, id, nil
+}
+
+func packBundle(b *policy.Bundle) (data []byte, id string, err error) {
+	if b == nil {
+		return nil, "", errors.New("redispolicy: no bundle")
+	}
+	if _, err := policy.LoadBundle(b, policy.Options{}); err != nil {
+		return nil, "", err
 	}
 	data, err = zipOf(b)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/authz/policy"
 )
 
 // Publisher publishes policies. Its methods are safe for concurrent use, also with other
@@ -19,6 +21,7 @@ type Publisher struct {
 	config  PublisherConfig
 	keys    keys
 	trusted []ed25519.PublicKey
+	reader  *Reader
 }
 
 // NewPublisher returns a publisher. The error names every field of the config that is wrong.
@@ -28,12 +31,14 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 		return nil, err
 	}
 	public, _ := private.Public().(ed25519.PublicKey)
-	return &Publisher{
-		client:  cfg.Client,
-		config:  cfg,
-		keys:    newKeys(cfg.Name),
-		trusted: append([]ed25519.PublicKey{public}, cfg.Trusted...),
-	}, nil
+	trusted := append([]ed25519.PublicKey{public}, cfg.Trusted...)
+	reader, err := NewReader(ReaderConfig{Client: cfg.Client, Name: cfg.Name, Keys: trusted, Timeout: cfg.Timeout, MaxSize: cfg.MaxSize})
+	if err != nil {
+		return nil, err
+	}
+	p := &Publisher{client: cfg.Client, config: cfg, keys: newKeys(cfg.Name), trusted: trusted, reader: reader}
+	reader.access = p.access
+	return p, nil
 }
 
 // Publish makes the policy in fsys the one that followers take. A policy that does not load
@@ -42,6 +47,16 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 // publishing it again does no harm.
 func (p *Publisher) Publish(ctx context.Context, fsys fs.FS) (Publication, error) {
 	data, id, err := pack(fsys)
+	if err != nil {
+		return Publication{}, err
+	}
+	return p.publish(ctx, data, id)
+}
+
+// PublishBundle is [Publisher.Publish] of files that were read already, such as those that were
+// just checked.
+func (p *Publisher) PublishBundle(ctx context.Context, b *policy.Bundle) (Publication, error) {
+	data, id, err := packBundle(b)
 	if err != nil {
 		return Publication{}, err
 	}
@@ -59,7 +74,7 @@ func (p *Publisher) Rollback(ctx context.Context, id string) (Publication, error
 		if r.ID != id {
 			continue
 		}
-		data, err := p.bundle(ctx, r)
+		data, err := p.reader.bundle(ctx, r)
 		if err != nil {
 			return Publication{}, err
 		}
@@ -75,33 +90,7 @@ func (p *Publisher) Rollback(ctx context.Context, id string) (Publication, error
 // History returns what was published, newest first, at most [HistoryLength]. Records that
 // no trusted key signed are left out, and the error then wraps [ErrUntrusted].
 func (p *Publisher) History(ctx context.Context) ([]Publication, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
-	defer cancel()
-	texts, err := p.client.LRange(ctx, p.keys.history, 0, HistoryLength-1).Result()
-	if err != nil {
-		return nil, unanswered(err, p.access())
-	}
-	var history []Publication
-	var untrusted error
-	for _, text := range texts {
-		r, err := parseRecord(p.config.Name, text, p.trusted)
-		if err != nil {
-			untrusted = err
-			continue
-		}
-		history = append(history, r.Publication)
-	}
-	return history, untrusted
-}
-
-func (p *Publisher) bundle(ctx context.Context, r Publication) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
-	defer cancel()
-	data, err := p.client.HGet(ctx, p.keys.bundles, r.Hash).Bytes()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, unanswered(err, p.access())
-	}
-	return data, r.check(data)
+	return p.reader.History(ctx)
 }
 
 func (p *Publisher) publish(ctx context.Context, data []byte, id string) (Publication, error) {

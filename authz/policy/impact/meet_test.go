@@ -1,0 +1,70 @@
+package impact_test
+
+import (
+	"testing"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/impact"
+	"github.com/reevehq/reeve/internal/testneed"
+)
+
+// Two cells with a request in common meet, whatever else is true of them: of a request that the
+// policy allows now and denied before, the cell of those that it allows meets the cell of the change.
+func TestCellsWithARequestInCommonMeet(t *testing.T) {
+	t.Parallel()
+	common, apart := 0, 0
+	for seed := range uint64(testneed.Scale(200, 20)) {
+		g := newGen(seed)
+		rows := g.rows()
+		before, after := of(t, rows...), of(t, g.edited(rows)...)
+		changed := diff(t, before, after)
+		now, err := after.WhoCan(impact.Question{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(r policy.Request) {
+			for _, c := range now {
+				if !c.Contains(r) {
+					continue
+				}
+				for _, o := range changed {
+					if !o.Contains(r) {
+						continue
+					}
+					common++
+					if !c.Meets(o) {
+						t.Fatalf("seed %d: %+v is in both\n%s\n%s", seed, r, c, o)
+					}
+				}
+			}
+		}
+		for range 4 {
+			s := g.session()
+			for range 15 {
+				check(g.request(s))
+			}
+		}
+		for _, o := range changed {
+			if !o.May {
+				check(o.Witness)
+			}
+			for _, c := range now {
+				if !c.Meets(o) {
+					apart++
+				}
+			}
+		}
+	}
+	if common < 100 || apart < 100 {
+		t.Errorf("%d requests in common, %d pairs of cells apart: the generator does not exercise both answers", common, apart)
+	}
+}
+
+func TestGrantsAreTheRowsOfAllFiles(t *testing.T) {
+	p := of(t, "p, role:a, *, invoice, read, true, allow", "g, user:bob, role:a, acme", "g, user:alice, role:a, *")
+	got := p.Grants()
+	want := []impact.Grant{{Who: "user:alice", Role: "role:a", Tenant: "*"}, {Who: "user:bob", Role: "role:a", Tenant: "acme"}}
+	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("%v", got)
+	}
+}

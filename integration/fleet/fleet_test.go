@@ -1,0 +1,190 @@
+//go:build unix
+
+// Package fleet_test holds the instances of a service against a real Redis.
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+
+	"github.com/reevehq/reeve/fleet"
+	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
+)
+
+func TestMain(m *testing.M) {
+	logging.Disable() // of connections that are refused, which is what is tested
+	os.Exit(m.Run())
+}
+
+const fleetKeys = "reeve:fleet:{shop}:"
+
+func member(t *testing.T, client redis.UniversalClient, cfg fleet.Config) *fleet.Member {
+	t.Helper()
+	cfg.Client, cfg.Name = client, "shop"
+	m, err := fleet.NewMember(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	return m
+}
+
+func instances(t *testing.T, client redis.UniversalClient) []fleet.Instance {
+	t.Helper()
+	list, err := fleet.List(t.Context(), client, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// the returns the instance of an id.
+func the(t *testing.T, client redis.UniversalClient, id string) fleet.Instance {
+	t.Helper()
+	for _, i := range instances(t, client) {
+		if i.ID == id {
+			return i
+		}
+	}
+	t.Fatalf("%s is not listed", id)
+	return fleet.Instance{}
+}
+
+func TestInstancesAppearAndLeaveOnStopAndOnDeath(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t, "--appendonly", "no")
+	client, lost := server.Client(), server.Client()
+	defer client.Close()
+	var revision atomic.Value
+	revision.Store("r1")
+	stays := member(t, client, fleet.Config{ID: "stays", Host: "web-1", Version: "1.2.0", Beat: fleet.MaxBeat,
+		State: func() string { return "running" }, Revision: func() string { return revision.Load().(string) }})
+	stops := member(t, client, fleet.Config{ID: "stops", Beat: fleet.MaxBeat})
+	dies := member(t, lost, fleet.Config{ID: "dies", Beat: fleet.MinBeat})
+	testwait.Until(t, "three are there", func() bool { return len(instances(t, client)) == 3 })
+
+	before := the(t, client, "stays")
+	if before.ID != "stays" || before.Host != "web-1" || before.Version != "1.2.0" || before.State != "running" || before.Revision != "r1" || time.Since(before.SeenAt).Abs() > time.Minute {
+		t.Errorf("%+v", before)
+	}
+	revision.Store("r2")
+	stays.Wake()
+	testwait.Until(t, "the revision is told", func() bool { return the(t, client, "stays").Revision == "r2" })
+	if after := the(t, client, "stays"); after.RevisionSince.Before(before.RevisionSince) || after.StartedAt != before.StartedAt {
+		t.Errorf("%+v, before %+v", after, before)
+	}
+
+	if err := stops.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lost.Close() // as a process that is killed: it beats no more and says nothing
+	testwait.Until(t, "one is left", func() bool { return len(instances(t, client)) == 1 })
+	if err := dies.Close(); err == nil || dies.Stats().Err == nil {
+		t.Errorf("Close %v, %+v", err, dies.Stats())
+	}
+	// The next beat of any other forgets it.
+	stays.Wake()
+	testwait.Until(t, "Redis holds one", func() bool {
+		return client.HLen(t.Context(), fleetKeys+"records").Val() == 1 && client.ZCard(t.Context(), fleetKeys+"ends").Val() == 1
+	})
+	if ttl := client.PTTL(t.Context(), fleetKeys+"records").Val(); ttl <= 0 {
+		t.Errorf("the records have no end: %v", ttl)
+	}
+}
+
+func TestInstancesAreBoundedAndComeBackAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t, "--appendonly", "no")
+	client := server.Client()
+	defer client.Close()
+	m := member(t, client, fleet.Config{ID: "mine", Beat: fleet.MinBeat})
+	testwait.Until(t, "it is listed", func() bool { return len(instances(t, client)) == 1 })
+	server.Kill()
+	testwait.Until(t, "beats fail", func() bool { return errors.Is(m.Stats().Err, fleet.ErrUnavailable) })
+	server.Restart()
+	testwait.Until(t, "it is listed again", func() bool { return m.Stats().Err == nil && len(instances(t, client)) == 1 })
+
+	// Somebody fills the list with entries of every kind.
+	far := float64(time.Now().Add(24 * time.Hour).UnixMilli())
+	pipe := client.Pipeline()
+	for i := range fleet.MaxInstances {
+		id := "x" + strings.Repeat("0", i%60) + string(rune('a'+i%26)) + time.Duration(i).String()
+		pipe.ZAdd(t.Context(), fleetKeys+"ends", redis.Z{Score: far, Member: id})
+		pipe.HSet(t.Context(), fleetKeys+"records", id, "\x1b[2J")
+	}
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := member(t, client, fleet.Config{ID: "late", Beat: fleet.MinBeat})
+	testwait.Until(t, "another is refused", func() bool { return errors.Is(other.Stats().Err, fleet.ErrFull) })
+	if list := instances(t, client); len(list) != 1 || list[0].ID != "mine" {
+		t.Errorf("%+v", list)
+	}
+	if n := client.ZCard(t.Context(), fleetKeys+"ends").Val(); n > fleet.MaxInstances+1 {
+		t.Errorf("%d entries", n)
+	}
+}
+
+func TestTheAccessListsOfInstancesAreEnoughAndNamed(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t, "--appendonly", "no")
+	raw := server.Client()
+	defer raw.Close()
+	m, err := fleet.NewMember(fleet.Config{Client: raw, Name: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(list string) *redis.Client {
+		user := strings.Fields(list)[2]
+		for _, line := range []string{"ACL SETUSER " + user + " on >secret", list} {
+			var words []any
+			for _, word := range strings.Fields(line) {
+				words = append(words, word)
+			}
+			if err := raw.Do(t.Context(), words...).Err(); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+		}
+		client := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: user, Password: "secret", ContextTimeoutEnabled: true, MaxRetries: -1, DisableIdentity: true})
+		t.Cleanup(func() { client.Close() })
+		return client
+	}
+	reader := as(fleet.AccessList(raw, "shop", "reader"))
+	mine := member(t, as(m.AccessList("member")), fleet.Config{ID: "mine"})
+	testwait.Until(t, "it is listed", func() bool { return mine.Stats().Beats > 0 })
+	if list := instances(t, reader); len(list) != 1 {
+		t.Errorf("%+v", list)
+	}
+	lists := map[string]func(*redis.Client) error{
+		fleet.AccessList(raw, "shop", "reader"): func(c *redis.Client) error { _, err := fleet.List(context.Background(), c, "shop"); return err },
+	}
+	for list, use := range lists {
+		for _, rule := range strings.Fields(list)[6:] {
+			if rule == "+eval" { // the script is known to Redis by now
+				continue
+			}
+			left := strings.Replace(list+" ", " "+rule+" ", " ", 1)
+			if err := use(as(left)); !errors.Is(err, fleet.ErrMisconfigured) || !strings.Contains(err.Error(), "ACL SETUSER") {
+				t.Errorf("without %s: %v", rule, err)
+			}
+		}
+	}
+	if err := mine.Close(); err != nil {
+		t.Errorf("Close with the printed list: %v", err)
+	}
+	// A reader cannot put an instance there.
+	forged := member(t, reader, fleet.Config{ID: "forged"})
+	testwait.Until(t, "a reader's beat is refused", func() bool { return errors.Is(forged.Stats().Err, fleet.ErrMisconfigured) })
+}
