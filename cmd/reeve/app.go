@@ -43,10 +43,11 @@ type app struct {
 	in               io.Reader
 	out, diagnostics io.Writer
 	color            bool
+	env              func(string) string
 }
 
 func newApp(in io.Reader, out, diagnostics io.Writer, env func(string) string) *app {
-	a := &app{in: in, out: out, diagnostics: diagnostics}
+	a := &app{in: in, out: out, diagnostics: diagnostics, env: env}
 	if f, ok := out.(*os.File); ok {
 		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 			a.color = env("NO_COLOR") == "" && env("TERM") != "dumb"

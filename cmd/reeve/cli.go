@@ -21,9 +21,18 @@ type grammar struct {
 	Matrix  matrixCommand  `cmd:"" help:"Print roles, objects and actions as a table or a picture."`
 	Routes  routesCommand  `cmd:"" help:"Hold a service's routes against the rules."`
 	Init    initCommand    `cmd:"" help:"Write a policy to start from."`
+
+	Publish   publishCommand   `cmd:"" help:"Publish a policy to every instance, by way of Redis."`
+	Rollback  rollbackCommand  `cmd:"" help:"Publish an older policy again."`
+	History   historyCommand   `cmd:"" help:"Print what was published, and by which policy instances decide."`
+	Instances instancesCommand `cmd:"" help:"Print the instances of a service that run."`
+	Sessions  sessionsCommand  `cmd:"" help:"Print and end sessions."`
+	Tenants   tenantsCommand   `cmd:"" help:"Print, suspend and resume tenants."`
+	Review    reviewCommand    `cmd:"" help:"Say who may do what and since when, signed, for an access review."`
+	Db        dbCommand        `cmd:"" name:"db" help:"Ask a database what undoes the wall between tenants."`
 }
 
-const description = `For the people who edit policy files.
+const description = `For the people who edit policy files, and for operators.
 
 Exit codes: 0 fine, 1 findings or denied, 2 usage, 3 the policy cannot be loaded, 4 tests failed.
 

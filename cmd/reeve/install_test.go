@@ -17,7 +17,7 @@ import (
 	"golang.org/x/mod/module"
 )
 
-const release = "v0.0.0"
+const strangersRelease = "v0.0.0"
 
 // A stranger has neither this tree nor its workspace: what they install comes from a module proxy,
 // as a module of its own.
@@ -54,7 +54,7 @@ func TestAStrangerInstallsReeveAndImportsEachModule(t *testing.T) {
 	}
 	command("go", "mod", "init", "example.com/stranger")
 	for dir, mod := range modules {
-		command("go", "get", mod+"@"+release)
+		command("go", "get", mod+"@"+strangersRelease)
 		command("go", "list", "-deps", mod+"/...")
 		if dir == "." {
 			use := "package stranger\n\nimport _ \"" + mod + "/authz/policy/lint\"\n"
@@ -64,7 +64,7 @@ func TestAStrangerInstallsReeveAndImportsEachModule(t *testing.T) {
 			command("go", "build", ".")
 		}
 	}
-	command("go", "install", modules["cmd/reeve"]+"@"+release)
+	command("go", "install", modules["cmd/reeve"]+"@"+strangersRelease)
 	policies, err := filepath.Abs(filepath.Join(root, "policies"))
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func serve(t *testing.T, root, dir, mod, proxy string) {
 		}
 		files = append(files, treeFile{name, at})
 	}
-	v := module.Version{Path: mod, Version: release}
+	v := module.Version{Path: mod, Version: strangersRelease}
 	var b bytes.Buffer
 	if err := modzip.Create(&b, v, files); err != nil {
 		t.Fatal(err)
@@ -170,7 +170,7 @@ func serve(t *testing.T, root, dir, mod, proxy string) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string][]byte{
-		"list": []byte(release + "\n"), release + ".info": []byte(`{"Version":"` + release + `"}`), release + ".mod": gomod, release + ".zip": b.Bytes(),
+		"list": []byte(strangersRelease + "\n"), strangersRelease + ".info": []byte(`{"Version":"` + strangersRelease + `"}`), strangersRelease + ".mod": gomod, strangersRelease + ".zip": b.Bytes(),
 	} {
 		if err := os.WriteFile(filepath.Join(to, name), content, 0o644); err != nil {
 			t.Fatal(err)

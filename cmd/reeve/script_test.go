@@ -22,8 +22,12 @@ func TestMain(m *testing.M) {
 // Each script is a command as people call it, with what it prints. The folder policies is the
 // standard policy.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:           filepath.Join("testdata", "script"),
+	testscript.Run(t, scripts(filepath.Join("testdata", "script")))
+}
+
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:           dir,
 		UpdateScripts: os.Getenv("REEVE_UPDATE") != "",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
@@ -45,7 +49,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exitCode, "append": appendTo, "bytes": writeBytes,
 		},
-	})
+	}
 }
 
 // exitCode is: code N reeve …: the command ends with that code.

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/impact"
+	"github.com/reevehq/reeve/authz/policy/redispolicy"
+	"github.com/reevehq/reeve/authz/policy/release"
+)
+
+type publishCommand struct {
+	policyFlags
+	Dir    string `arg:"" optional:"" help:"The folder of the policy. Default: policies, or the current folder."`
+	DryRun bool   `help:"Check, and print what would change, and publish nothing."`
+}
+
+func (*publishCommand) Help() string {
+	return `Examples:
+
+  reeve publish policies --name billing --dry-run
+  reeve publish policies --name billing --env production.env
+
+It looks at the policy with lint and runs its tables first: a policy with an error of lint, or of which a case fails, is not published. Then it prints the requests that are decided differently from now on, as reeve diff does.
+
+Needs REDIS_URL and PUBLISH_KEY, an Ed25519 key in PEM. PUBLISH_KEYS are the public halves of further keys that are trusted. ` + environmentHelp + `
+
+Exit codes: 0 published or in force already, 1 lint found an error, 2 usage, 3 the policy cannot be loaded or Redis does not answer, 4 a case fails.`
+}
+
+func (c *publishCommand) Run(a *app) error {
+	dir, err := folderOf(c.Dir)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	checked, err := release.Check(ctx, os.DirFS(dir))
+	if err != nil {
+		return &exitError{codeLoad, inFolder(dir, err)}
+	}
+	if err := a.refusal(dir, checked); err != nil {
+		return err
+	}
+	next, err := impact.New(checked.Bundle)
+	if err != nil {
+		return &exitError{codeLoad, inFolder(dir, err)}
+	}
+	p, e, err := c.open(a)
+	if err != nil {
+		return err
+	}
+	defer p.client.Close()
+	publisher, err := p.publisher(e)
+	if err != nil {
+		return err
+	}
+	id := checked.Bundle.Revision()
+	head, err := p.reader.Head(ctx)
+	switch {
+	case errors.Is(err, redispolicy.ErrUnknown):
+		a.printf("nothing was published as %s before\n", p.name)
+	case err != nil:
+		return &exitError{codeLoad, err}
+	case head.ID == id:
+		a.printf("%s is in force as %s since %s\n", short(id), p.name, stamp(head.PublishedAt))
+		return nil
+	default:
+		if err := a.changes(ctx, p, head, next); err != nil {
+			return err
+		}
+	}
+	if c.DryRun {
+		a.printf("%s would be published as %s\n", short(id), p.name)
+		return nil
+	}
+	done, err := publisher.PublishBundle(ctx, checked.Bundle)
+	if err != nil {
+		return &exitError{codeLoad, err}
+	}
+	a.printf("published %s as %s, sequence %d\n", short(done.ID), p.name, done.Sequence)
+	return nil
+}
+
+// refusal prints why a policy is not published.
+func (a *app) refusal(dir string, checked *release.Checked) error {
+	refused := checked.Refusal()
+	if refused == nil {
+		if len(checked.Results) == 0 {
+			fmt.Fprintln(a.diagnostics, "reeve: no table of requests was run: "+inDir(dir, policy.TestFile)+" is not there")
+		}
+		return nil
+	}
+	code := codeTests
+	for _, f := range checked.Errors() {
+		f.File = inDir(dir, f.File)
+		fmt.Fprintf(a.diagnostics, "%s: %s %s %s\n", f.Position(), f.Severity, f.Rule.ID, printableLine(f.Message))
+		if f.Code != "" {
+			code = codeLoad
+		} else if code != codeLoad {
+			code = codeFindings
+		}
+	}
+	for _, r := range checked.Failed() {
+		fmt.Fprintf(a.diagnostics, "%s:%d: %s: %v\n", inDir(dir, r.Case.File), r.Case.Line, describe(r.Case), r.Failure())
+	}
+	return &exitError{code, errors.New("not published: " + strings.TrimPrefix(refused.Error(), "release: refused: "))}
+}
+
+// changes prints what is decided differently once next is in force in place of what is.
+func (a *app) changes(ctx context.Context, p published, head redispolicy.Publication, next *impact.Policy) error {
+	before, err := p.policy(ctx, head)
+	if err != nil {
+		fmt.Fprintf(a.diagnostics, "reeve: what changes cannot be told: %v\n", err)
+		return nil
+	}
+	report, err := impact.Diff(before, next)
+	if err != nil {
+		return &exitError{codeLoad, err}
+	}
+	return a.report(report)
+}
+
+// report prints what changes, and how much of it.
+func (a *app) report(report impact.Report) error {
+	if len(report.Cells) == 0 {
+		a.printf("no decision changes\n")
+		return nil
+	}
+	if err := a.cells(report.Cells, "pretty", true); err != nil {
+		return err
+	}
+	wider := 0
+	for _, x := range report.Cells {
+		if x.Direction == impact.Wider {
+			wider++
+		}
+	}
+	a.printf("\n%d wider, %d narrower\n", wider, len(report.Cells)-wider)
+	return nil
+}
+
+// policy returns a publication for questions about all requests.
+func (p published) policy(ctx context.Context, of redispolicy.Publication) (*impact.Policy, error) {
+	files, err := p.reader.Files(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := policy.ReadBundle(files)
+	if err != nil {
+		return nil, err
+	}
+	return impact.New(bundle)
+}
+
+// short is a revision as people say it.
+func short(id string) string { return id[:min(len(id), 12)] }
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/reevehq/reeve/authz/policy/redispolicy"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/redisstore"
+)
+
+// redis returns a client of the server that REDIS_URL names. Errors hold no part of the URL, which
+// may have a password.
+func (e environment) redis() (*redis.Client, error) {
+	url, err := e.need("REDIS_URL", "such as redis://user:password@host:6379/0")
+	if err != nil {
+		return nil, err
+	}
+	options, err := redis.ParseURL(url)
+	if err != nil || !strings.HasPrefix(url, "redis://") && !strings.HasPrefix(url, "rediss://") {
+		return nil, e.bad("REDIS_URL", errors.New("malformed: write redis://user:password@host:6379/0, or rediss:// for TLS"))
+	}
+	logging.Disable() // what fails is told as an error
+	options.ContextTimeoutEnabled = true
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = time.Second, time.Second, time.Second, time.Second
+	options.DialerRetries, options.MaxRetries = 1, 1
+	options.DisableIdentity = true
+	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClient(options), nil
+}
+
+// policyFlags name a policy that is published.
+type policyFlags struct {
+	environmentFlags
+	Name string `help:"The name under which the policy is published. Default: POLICY_NAME." placeholder:"NAME"`
+}
+
+func (f policyFlags) name(e environment) (string, error) {
+	if f.Name != "" {
+		return f.Name, nil
+	}
+	return e.need("POLICY_NAME", "the name under which the policy is published, or give --name")
+}
+
+// published is a policy in Redis.
+type published struct {
+	name   string
+	client *redis.Client
+	reader *redispolicy.Reader
+	keys   []ed25519.PublicKey
+}
+
+// open returns a reader of what is published, which trusts PUBLISH_KEYS, and of PUBLISH_KEY the
+// public half.
+func (f policyFlags) open(a *app) (published, environment, error) {
+	e, err := f.environmentFlags.open(a)
+	if err != nil {
+		return published{}, e, err
+	}
+	p, err := f.openIn(e)
+	return p, e, err
+}
+
+func (f policyFlags) openIn(e environment) (p published, err error) {
+	if p.name, err = f.name(e); err != nil {
+		return published{}, err
+	}
+	if p.keys, err = e.public("PUBLISH_KEYS"); err != nil {
+		return published{}, err
+	}
+	own, err := e.value("PUBLISH_KEY")
+	if err != nil {
+		return published{}, err
+	}
+	if own != "" {
+		_, public, err := e.private("PUBLISH_KEY")
+		if err != nil {
+			return published{}, err
+		}
+		p.keys = append(p.keys, public)
+	}
+	if len(p.keys) == 0 {
+		return published{}, usage("PUBLISH_KEYS is not set: the public keys that may publish, in PEM: openssl pkey -pubout")
+	}
+	if p.client, err = e.redis(); err != nil {
+		return published{}, err
+	}
+	if p.reader, err = redispolicy.NewReader(redispolicy.ReaderConfig{Client: p.client, Name: p.name, Keys: p.keys}); err != nil {
+		return published{}, errors.Join(usage("%w", err), p.client.Close())
+	}
+	return p, nil
+}
+
+func (p published) publisher(e environment) (*redispolicy.Publisher, error) {
+	key, _, err := e.private("PUBLISH_KEY")
+	if err != nil {
+		return nil, err
+	}
+	publisher, err := redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: p.client, Name: p.name, Key: key, Trusted: p.keys})
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return publisher, nil
+}
+
+// sessions returns a manager of the sessions in Redis. It can make none: the key of refresh tokens
+// is no key of the service.
+func (f environmentFlags) sessions(a *app) (*session.Manager, func() error, error) {
+	e, err := f.open(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := redisstore.Config{Timeout: 5 * time.Second}
+	if cfg.NameKey, err = e.secret("NAME_KEY", "the key of names in Redis, that of the service"); err != nil {
+		return nil, nil, err
+	}
+	seals, err := e.need("SEAL_KEY", "the keys that seal sessions in Redis, those of the service, with commas between")
+	if err != nil {
+		return nil, nil, err
+	}
+	for text := range strings.SplitSeq(seals, ",") {
+		key, err := session.ParseSecretKey(text)
+		if err != nil {
+			return nil, nil, e.bad("SEAL_KEY", err)
+		}
+		cfg.SealKeys = append(cfg.SealKeys, key)
+	}
+	if cfg.Prefix, err = e.value("REDIS_PREFIX"); err != nil {
+		return nil, nil, err
+	}
+	client, err := e.redis()
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := redisstore.New(client, cfg)
+	if err != nil {
+		return nil, nil, errors.Join(&exitError{codeLoad, err}, client.Close())
+	}
+	var random [session.MinKeyLength]byte
+	rand.Read(random[:])
+	manager, err := session.NewManager(store, session.Config{Key: session.NewSecretKey(random[:])})
+	if err != nil {
+		return nil, nil, errors.Join(&exitError{codeLoad, err}, store.Close(), client.Close())
+	}
+	return manager, func() error { return errors.Join(store.Close(), client.Close()) }, nil
+}
