@@ -40,6 +40,7 @@ const (
 	CodeGrantSubject Code = "grant-subject"
 	CodeGrantRole    Code = "grant-role"
 	CodeGrantTenant  Code = "grant-tenant"
+	CodeGrantTime    Code = "grant-time"     // a start or an end that is none, or that the model has no place for
 	CodeRoleCycle    Code = "role-cycle"     // a role that has itself
 	CodeRoleChain    Code = "role-chain"     // more g rows in a row than Casbin follows
 	CodeRolesTooMany Code = "roles-too-many" // more roles of all names than can be listed
@@ -86,6 +87,7 @@ var summaries = map[Code]string{
 	CodeGrantSubject:       "The first name of a g row is no user and no role.",
 	CodeGrantRole:          "The second name of a g row is no role that can be granted.",
 	CodeGrantTenant:        "The tenant of a g row is none, or another than the file's.",
+	CodeGrantTime:          "The start or the end of a g row is no time, or the row does not stand alone.",
 	CodeRoleCycle:          "A role has itself, directly or through others.",
 	CodeRoleChain:          "A chain of roles is longer than Casbin follows.",
 	CodeRolesTooMany:       "The roles of all names are too many to list.",
@@ -134,7 +136,7 @@ func (s Severity) String() string {
 // The codes of mistakes in the values of a row, by the place of the value.
 var (
 	ruleCodes      = [...]Code{CodeRowSection, CodeRuleSubject, CodeRuleTenant, CodeRuleObject, CodeRuleAction, CodeRuleCondition, CodeRuleEffect}
-	grantCodes     = [...]Code{CodeRowSection, CodeGrantSubject, CodeGrantRole, CodeGrantTenant}
+	grantCodes     = [...]Code{CodeRowSection, CodeGrantSubject, CodeGrantRole, CodeGrantTenant, CodeGrantTime, CodeGrantTime}
 	attributeCodes = [...]Code{CodeAttributeType, CodeAttributeName, CodeAttributeKind, CodeAttributeNullable, CodeAttributeColumn,
 		CodeAttributeRelation, CodeAttributeRelation, CodeAttributeRelation, CodeAttributeRelation, CodeAttributeRelation}
 )

@@ -45,6 +45,7 @@ var mistakes = map[policy.Code]map[string]string{
 	policy.CodeGrantSubject:       {"policy.csv": fine + "\ng, alice, role:a, *"},
 	policy.CodeGrantRole:          {"policy.csv": fine + "\ng, user:alice, user:bob, *"},
 	policy.CodeGrantTenant:        {"policy.csv": fine + "\ng, user:alice, role:a, acme.eu"},
+	policy.CodeGrantTime:          {"policy.csv": fine + "\ng, user:alice, role:a, *, _, 2026-12-31 18:00:00"},
 	policy.CodeRoleCycle:          {"policy.csv": fine + "\ng, role:x, role:y, *\ng, role:y, role:x, *"},
 	policy.CodeRoleChain:          {"policy.csv": fine + "\n" + chainOf(11)},
 	policy.CodeAttributeType:      {"attributes.csv": "Doc, owner, string, no,"},

@@ -160,6 +160,9 @@ func (s *snapshot) caller(ids []uint32, r *Request, q *query) caller {
 
 // expandRoles appends a name and every role that it has, near or far.
 func (s *snapshot) expandRoles(ids []uint32, id uint32, r *Request, tenant uint32) []uint32 {
+	if s.ending.has(id) {
+		return append(append(ids, id), s.ending.of(s, tenant, id, r.now.tick())...)
+	}
 	return append(append(ids, id), s.closures.Of(r.Tenant.String(), tenant, id)...)
 }
 

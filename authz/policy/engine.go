@@ -63,9 +63,9 @@ type Options struct {
 	// Logger gets one record for each policy that is loaded or refused. Nil logs nothing.
 	Logger *slog.Logger
 
-	// Clock tells the time for r.env.time, r.env.hour and r.env.weekday when a request does
-	// not. It is asked once for each decision of a policy that uses one of them. Default:
-	// time.Now.
+	// Clock tells the time for r.env.time, r.env.hour, r.env.weekday and g rows with times when
+	// a request does not. It is asked once for each decision of a policy that uses one of them.
+	// Default: time.Now.
 	Clock func() time.Time
 
 	// TenantErrors says what [Load] does when a tenant's own file does not load: by default
@@ -229,9 +229,12 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, query, err
 	}
 	q := s.hash(r)
 	s.prefetch(&q)
-	if s.timed {
+	if s.timed || s.ending != nil {
 		if err := e.setClock(r); err != nil {
 			return s, query{}, err
+		}
+		if s.ending != nil && !r.now.known {
+			return s, query{}, fmt.Errorf("%w: a time out of range, and roles that have an end", ErrRequest)
 		}
 	}
 	s.resolve(&q, r)

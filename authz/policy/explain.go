@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/tenant"
@@ -28,6 +29,10 @@ type Explanation struct {
 
 	// Matches are the rules that decided, in the order of Decision.Reasons.
 	Matches []Match
+
+	// Lapsed are the g rows by which the caller would have further roles at another time, nearest
+	// first: rows that have ended, or not begun.
+	Lapsed []Lapse
 
 	// NearMisses are the allow rules that came nearest, best first, when no rule decided.
 	// Rows in another tenant's own file are never among them.
@@ -60,6 +65,17 @@ type RoleStep struct {
 	Via  Via
 	File string // of the g row, for ViaGrant
 	Line int    // likewise, from 1
+
+	Ends time.Time // of the g row, zero for one without an end
+}
+
+// Lapse is a g row that does not hold at the time of a decision.
+type Lapse struct {
+	Member, Role string // "user:alice", "role:editor"
+	File         string
+	Line         int       // from 1
+	Start, End   time.Time // zero for none
+	Ended        bool      // whether it has ended; otherwise it has not begun
 }
 
 // Via says how a caller comes by a name.
@@ -139,6 +155,7 @@ func (s *snapshot) explain(r *Request, q *query) (Explanation, error) {
 		Object: r.Object.name(),
 		Names:  paths.names,
 		Held:   s.holds(r.Tenant),
+		Lapsed: paths.lapsed,
 	}
 	marks := s.candidates(nil, nil, r, q)
 	x.Decision = s.combine(marks, r) // which sorts them

@@ -27,6 +27,9 @@ func (x Explanation) String() string {
 	if x.Held {
 		root.add("the tenant's own file does not load: its last good rows decide")
 	}
+	for _, l := range x.Lapsed {
+		root.add(l.String())
+	}
 	if x.Unruled != "" {
 		root.add(x.Unruled)
 	}
@@ -43,6 +46,15 @@ func (x Explanation) String() string {
 
 // String returns "file:line: row".
 func (r Reason) String() string { return r.File + ":" + strconv.Itoa(r.Line) + ": " + r.Rule }
+
+// String returns "role:editor of user:alice ended at 2026-12-31 18:00:00 (policy.csv:12)".
+func (l Lapse) String() string {
+	when := "begins after " + l.Start.Format(timeLayout)
+	if l.Ended {
+		when = "ended at " + l.End.Format(timeLayout)
+	}
+	return fmt.Sprintf("%s of %s %s (%s:%d)", l.Role, shown(l.Member), when, l.File, l.Line)
+}
 
 // String returns the part and why it is not true.
 func (p ConditionPart) String() string {
@@ -84,7 +96,11 @@ func pathText(path []RoleStep) string {
 		case ViaSession:
 			b.WriteString(" (session)")
 		case ViaGrant:
-			fmt.Fprintf(&b, " (%s:%d)", s.File, s.Line)
+			fmt.Fprintf(&b, " (%s:%d", s.File, s.Line)
+			if !s.Ends.IsZero() {
+				_, _ = b.WriteString(", ends at " + s.Ends.Format(timeLayout))
+			}
+			b.WriteByte(')')
 		}
 	}
 	return b.String()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/reevehq/reeve/internal/lookup"
 
@@ -44,7 +45,11 @@ func (e *Engine) Filter(ctx context.Context, r Request) (Predicate, error) {
 	if err != nil {
 		return Predicate{}, err
 	}
-	return Predicate{tenant: r.Tenant, kind: r.Object.Type, table: t, tables: s.listed, form: form, revision: s.revision}, nil
+	var until time.Time
+	if s.ending != nil {
+		until = s.rolesUntil(&r, &q)
+	}
+	return Predicate{tenant: r.Tenant, kind: r.Object.Type, table: t, tables: s.listed, form: form, revision: s.revision, until: until}, nil
 }
 
 // filter returns where a request is allowed, by the attributes of the object.

@@ -11,12 +11,13 @@ import (
 
 // The values of a row, for errors.
 var (
-	ruleValues      = []string{"p", "who", "tenant", "object", "action", "condition", "effect"}
-	grantValues     = []string{"g", "who", "role", "tenant"}
-	attributeValues = []string{"object type", "attribute", "kind", "nullable", "column"}
-	parentValues    = []string{"object type", "attribute", "kind", "nullable", "column", "type of the parent", "table", "key"}
-	membersValues   = []string{"object type", "attribute", "kind", "nullable", "column", "table", "key", "value"}
-	onlyValues      = []string{"object type", "attribute", "kind", "nullable", "column", "table", "key", "value", "filter column", "filter text"}
+	ruleValues       = []string{"p", "who", "tenant", "object", "action", "condition", "effect"}
+	grantValues      = []string{"g", "who", "role", "tenant"}
+	timedGrantValues = []string{"g", "who", "role", "tenant", "start", "end"}
+	attributeValues  = []string{"object type", "attribute", "kind", "nullable", "column"}
+	parentValues     = []string{"object type", "attribute", "kind", "nullable", "column", "type of the parent", "table", "key"}
+	membersValues    = []string{"object type", "attribute", "kind", "nullable", "column", "table", "key", "value"}
+	onlyValues       = []string{"object type", "attribute", "kind", "nullable", "column", "table", "key", "value", "filter column", "filter text"}
 )
 
 const ownLine = "a comment stands on a line of its own and begins with #"
@@ -200,10 +201,10 @@ func comment(s string) int {
 	return -1
 }
 
-// emptyValue says what value i of a row of n, which is empty, should be.
-func emptyValue(section string, n, i int) string {
+// emptyValue says what value i of a row of n, which is empty, should be, by the names of its values.
+func emptyValue(values []string, n, i int) string {
 	want := ""
-	if values := valuesIn(section); len(values) == n {
+	if len(values) == n {
 		want = values[i]
 	}
 	switch want {
@@ -217,6 +218,8 @@ func emptyValue(section string, n, i int) string {
 		return "an empty value: write a route, a type, or * for everything"
 	case "action":
 		return "an empty value: write a method or a word, or * for every action"
+	case "start", "end":
+		return "an empty value: write 2026-12-31 18:00:00, in UTC, or _ for none"
 	case "effect":
 		return "an empty value: write allow or deny"
 	}

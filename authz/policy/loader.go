@@ -16,9 +16,12 @@ type loader struct {
 	conds   *condition.Compiler
 	names   *names
 	files   []string
+	owners  []tenant.ID // whose own file each is, zero for none's
 	rules   []rule
 	reasons []Reason
 	links   []link
+	ends    bool // whether the model has times on g rows
+	periods []period
 	own     map[string]tenant.ID // the tenants with a file of their own
 	seed    maphash.Seed
 	seen    map[uint64]place
@@ -34,26 +37,28 @@ type place struct {
 }
 
 func newLoader(s *condition.Schema, tables listed, p *problems) *loader {
-	return &loader{schema: s, listed: tables, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, seen: map[uint64]place{}, twins: twins{}, p: p}
+	return &loader{schema: s, listed: tables, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, periods: []period{always}, seen: map[uint64]place{}, twins: twins{}, p: p}
 }
 
 func (l *loader) read(file string, only tenant.ID, content string) {
-	l.files = append(l.files, file)
+	l.files, l.owners = append(l.files, file), append(l.owners, only)
 	for r := range rowsOf(file, content, l.p) {
-		values := valuesIn(r.Fields[0].Text)
+		values := l.valuesIn(r.Fields[0].Text, len(r.Fields))
 		switch {
 		case values == nil:
 			at, why := unknownSection(r.Fields[0].Text)
 			l.p.add(CodeRowSection, file, r.Number, r.Column(r.Fields[0], at), "%s", why)
+		case !l.ends && len(r.Fields) > len(grantValues) && r.Fields[0].Text == "g" && looksTimed(r.Fields[4].Text):
+			l.p.add(CodeGrantTime, file, r.Number, r.Fields[4].Col, "the model has no times on g rows: write g = _, _, _, (_, _) in "+ModelFile)
 		case len(r.Fields) != len(values):
 			miscounted(file, r, values, l.p, func(i int) (at int, why string) {
-				if len(values) == len(grantValues) {
+				if values[0] == "g" {
 					return grantFault(r.Fields, i, only)
 				}
 				return ruleFault(r.Fields, i, only)
 			})
 		case !l.usable(file, r):
-		case len(values) == len(grantValues):
+		case values[0] == "g":
 			l.readGrant(file, only, r)
 		default:
 			l.readRule(file, only, r)
@@ -61,8 +66,11 @@ func (l *loader) read(file string, only tenant.ID, content string) {
 	}
 }
 
-// valuesIn returns what the values of a section's rows are, nil for an unknown section.
-func valuesIn(section string) []string {
+// valuesIn returns what the values of a section's row of n are, nil for an unknown section.
+func (l *loader) valuesIn(section string, n int) []string {
+	if section == "g" && l.ends && n > len(grantValues) {
+		return timedGrantValues
+	}
 	switch section {
 	case "p":
 		return ruleValues
@@ -77,8 +85,8 @@ func (l *loader) usable(file string, r *policycsv.Line) bool {
 	var h maphash.Hash
 	h.SetSeed(l.seed)
 	for i, f := range r.Fields {
-		if f.Text == "" && i != 5 { // an empty condition has an error of its own
-			l.p.add(CodeRowEmpty, file, r.Number, f.Col, "%s", emptyValue(r.Fields[0].Text, len(r.Fields), i))
+		if f.Text == "" && (i != 5 || r.Fields[0].Text == "g") { // an empty condition has an error of its own
+			l.p.add(CodeRowEmpty, file, r.Number, f.Col, "%s", emptyValue(l.valuesIn(r.Fields[0].Text, len(r.Fields)), len(r.Fields), i))
 			return false
 		}
 		_, _ = h.WriteString(f.Text)

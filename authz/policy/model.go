@@ -32,6 +32,14 @@ e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
 m = (p.dom == "*" || r.dom == p.dom) && (p.act == "*" || r.act == p.act) && (r.obj.Type == p.obj || keyMatch(r.obj.Name, p.obj) || (r.obj.Type == "" && p.obj == "route:" + r.obj.Name)) && (p.sub == "role:anyone" || (p.sub == "role:authenticated" && r.sub.Name != "anonymous") || g(r.sub.Name, p.sub, r.dom)) && eval(p.cond)
 `
 
+// The two definitions of roles. By the second, a g row may end in a start and an end, each of
+// them a time as in 2026-12-31 18:00:00 (UTC) or _ for none, as Casbin's TimeMatch reads them.
+// Casbin then asks of each row what it is told to; see docs/policy.md.
+const (
+	plainRoles = "g = _, _, _"
+	timedRole  = "g = _, _, _, (_, _)"
+)
+
 // namedRoute is the clause by which a rule names one route. Copies of the model from before it
 // load, and decide every policy without a route:… alike.
 const namedRoute = ` || (r.obj.Type == "" && p.obj == "route:" + r.obj.Name)`
@@ -47,27 +55,27 @@ var sections = [...]struct{ key, name string }{
 // checkModel reports every section of a model.conf that does not mean what the standard
 // model says there. Casbin's own parser reads the file, so that what is compared is what
 // Casbin would decide by; it takes unknown sections and further definitions in silence.
-// older is whether the matcher is one that knows no route:….
-func checkModel(file, content string, p *problems) (older bool) {
+// older is whether the matcher is one that knows no route:…, and ends whether g rows may have times.
+func checkModel(file, content string, p *problems) (older, ends bool) {
 	before := len(p.list)
 	lines := sectionLines(file, content, p)
 	if len(p.list) > before {
-		return false
+		return false, false
 	}
 	got, err := model.NewModelFromString(content)
 	if err != nil {
 		p.add(CodeModelSyntax, file, 1, 1, "not a Casbin model: %s", quoteless(err.Error()))
-		return false
+		return false, false
 	}
 	want, err := model.NewModelFromString(standardModel)
 	if err != nil {
 		p.add(CodeModelSyntax, file, 0, 0, "the standard model does not parse: %v", err)
-		return false
+		return false, false
 	}
-	first, err := model.NewModelFromString(strings.Replace(standardModel, namedRoute, "", 1))
+	first, err := model.NewModelFromString(strings.NewReplacer(namedRoute, "", plainRoles+"\n", timedRole+"\n").Replace(standardModel))
 	if err != nil {
 		p.add(CodeModelSyntax, file, 0, 0, "the standard model does not parse: %v", err)
-		return false
+		return false, false
 	}
 	for _, s := range sections {
 		if len(got[s.key]) == 1 && got[s.key][s.key] != nil {
@@ -75,8 +83,8 @@ func checkModel(file, content string, p *problems) (older bool) {
 			if sameClause(s.key, value, want[s.key][s.key].Value) {
 				continue
 			}
-			if s.key == "m" && sameClause(s.key, value, first[s.key][s.key].Value) {
-				older = true
+			if sameClause(s.key, value, first[s.key][s.key].Value) {
+				older, ends = older || s.key == "m", ends || s.key == "g"
 				continue
 			}
 		}
@@ -86,7 +94,7 @@ func checkModel(file, content string, p *problems) (older bool) {
 		}
 		p.add(CodeModelDefinition, file, line, col, "[%s] is not the standard model's: %s", s.name, why)
 	}
-	return older
+	return older, ends
 }
 
 // sectionLines returns the line of each section.

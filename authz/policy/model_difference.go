@@ -14,11 +14,16 @@ type modelWord struct {
 
 // difference returns the first word of a section in which it differs from the standard
 // model's, and what is expected there. It returns "" when the words are the same. A copy of the
-// matcher from before routes were named is held against the matcher of then.
+// matcher from before routes were named is held against the matcher of then, and roles with times
+// against those.
 func difference(content, section, key string) (line, col int, why string) {
 	got := definition(content, section)
 	want := append([]string{key, "="}, words(clause(key))...)
-	before := append([]string{key, "="}, words(strings.Replace(clause(key), namedRoute, "", 1))...)
+	other := strings.Replace(clause(key), namedRoute, "", 1)
+	if key == "g" {
+		_, other, _ = strings.Cut(timedRole, " = ")
+	}
+	before := append([]string{key, "="}, words(other)...)
 	if alikeFor(got, before) > alikeFor(got, want) {
 		want = before
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/internal/sqltext"
@@ -19,6 +20,7 @@ type Predicate struct {
 	tables   listed
 	form     condition.Form
 	revision string
+	until    time.Time
 }
 
 // Dialect is the language of a database. The zero Dialect is none.
@@ -56,6 +58,10 @@ func (p Predicate) Tenant() tenant.ID { return p.tenant }
 
 // Revision returns the revision of the policy that made the Predicate.
 func (p Predicate) Revision() string { return p.revision }
+
+// Until returns the moment at which a role of the caller next begins or ends, by a g row with
+// times: the Predicate holds until then at most. It is zero when none does.
+func (p Predicate) Until() time.Time { return p.until }
 
 // Match reports whether the Predicate selects an object. It is what [Engine.Decide] says of it at
 // the time of [Engine.Filter], but for an object of which the engine has an error: no such is

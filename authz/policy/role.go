@@ -19,6 +19,7 @@ type link struct {
 	who, role uint32
 	file      uint32 // of the snapshot's files
 	line, col uint32
+	times     uint32 // of the snapshot's periods: 0 is always
 }
 
 // edgesOf returns links as closures are computed of them.
@@ -30,7 +31,7 @@ func edgesOf(links []link) []lookup.Edge {
 	return edges
 }
 
-// readGrant reads a g row; only is as in readRule.
+// readGrant reads a g row, with times or without; only is as in readRule.
 func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 	before := len(l.p.list)
 	for i := 1; i < len(r.Fields); i++ {
@@ -45,9 +46,16 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 		return
 	}
 	who, role := r.Fields[1].Text, r.Fields[2].Text
+	times := uint32(0)
+	if len(r.Fields) == len(timedGrantValues) {
+		if p := periodOf(r.Fields[4].Text, r.Fields[5].Text); p != always {
+			l.periods = append(l.periods, p)
+			times = uint32(len(l.periods) - 1)
+		}
+	}
 	l.links = append(l.links, link{
 		place: l.names.addTenant(r.Fields[3].Text), who: l.names.addWho(who), role: l.names.addWho(role),
-		file: uint32(len(l.files) - 1), line: uint32(r.Number), col: uint32(r.Fields[1].Col),
+		file: uint32(len(l.files) - 1), line: uint32(r.Number), col: uint32(r.Fields[1].Col), times: times,
 	})
 }
 
@@ -69,6 +77,8 @@ func grantFault(f []policycsv.Field, i int, only tenant.ID) (at int, why string)
 		if why = checkTenant(text, only); why != "" {
 			return tenantHint(text, why)
 		}
+	case 4, 5:
+		return 0, timeFault(text)
 	}
 	return 0, ""
 }

@@ -11,6 +11,8 @@ type rolePaths struct {
 	step  map[string]RoleStep
 	from  map[string]string // the name before
 	has   map[uint32]bool   // the numbers of those that the policy mentions
+
+	lapsed []Lapse
 }
 
 // rolePaths follows the session's roles and the g rows for the request's tenant, breadth first.
@@ -25,6 +27,7 @@ func (s *snapshot) rolePaths(r *Request) *rolePaths {
 			}
 		}
 	}
+	now := r.now.tick()
 	own := s.names.tenants.Find(r.Tenant.String())
 	for i := 0; i < len(w.names) && r.Subject.ID != ""; i++ {
 		name := w.names[i]
@@ -32,15 +35,16 @@ func (s *snapshot) rolePaths(r *Request) *rolePaths {
 		if id == 0 {
 			continue
 		}
-		s.follow(w, name, linksOf(s.links, 0, id))
+		s.follow(w, name, linksOf(s.links, 0, id), now)
 		if own != 0 {
-			s.follow(w, name, linksOf(s.links, own, id))
+			s.follow(w, name, linksOf(s.links, own, id), now)
 		}
 	}
 	if r.Subject.ID != "" {
 		w.add(caller, RoleStep{Name: authenticated, Via: ViaBuiltIn})
 	}
 	w.add(caller, RoleStep{Name: anyone, Via: ViaBuiltIn})
+	w.lapsed = slices.DeleteFunc(w.lapsed, func(l Lapse) bool { _, found := w.step[l.Role]; return found })
 	for _, name := range w.names {
 		w.has[s.names.find(name)] = true
 	}
@@ -55,9 +59,15 @@ func (w *rolePaths) add(from string, to RoleStep) {
 	w.step[to.Name], w.from[to.Name] = to, from
 }
 
-func (s *snapshot) follow(w *rolePaths, from string, links []link) {
+// follow adds the roles that links give at a tick, and notes those that they do not give then.
+func (s *snapshot) follow(w *rolePaths, from string, links []link, now int64) {
 	for _, l := range links {
-		w.add(from, RoleStep{Name: s.names.name(l.role), Via: ViaGrant, File: s.files[l.file], Line: int(l.line)})
+		p, role := s.periods[l.times], s.names.name(l.role)
+		if p.holds(now) {
+			w.add(from, RoleStep{Name: role, Via: ViaGrant, File: s.files[l.file], Line: int(l.line), Ends: p.end()})
+			continue
+		}
+		w.lapsed = append(w.lapsed, Lapse{Member: from, Role: role, File: s.files[l.file], Line: int(l.line), Start: p.start(), End: p.end(), Ended: p.until <= now})
 	}
 }
 

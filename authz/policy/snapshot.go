@@ -34,6 +34,8 @@ type snapshot struct {
 	lengths    lengths
 	closures   *lookup.Closures
 	links      []link // for explanations; closures decide
+	periods    []period
+	ending     *timedRoles // nil unless some g row has times
 	files      []string
 }
 
@@ -48,10 +50,11 @@ func (s *snapshot) id() string {
 // build loads a policy, or reports everything that is wrong with it.
 func build(b *Bundle) (*snapshot, problems) {
 	var p problems
-	older := checkModel(ModelFile, b.model, &p)
+	older, ends := checkModel(ModelFile, b.model, &p)
 
 	schema, tables := readSchema(AttributesFile, b.attributes, &p)
 	l := newLoader(schema, tables, &p)
+	l.ends = ends
 	l.read(PolicyFile, tenant.ID{}, b.policy)
 	if len(l.rules) == 0 && len(p.list) == 0 {
 		p.add(CodePolicyEmpty, PolicyFile, 0, 0, "no rule: a policy without a p row denies everything and is refused as a mistake")
@@ -90,6 +93,7 @@ func build(b *Bundle) (*snapshot, problems) {
 		names:      l.names,
 		closures:   closures,
 		links:      l.links,
+		periods:    slices.Clip(l.periods),
 		files:      l.files,
 	}
 	s.types, s.ruled = l.types(), newRuled(s.rules)
@@ -102,6 +106,7 @@ func build(b *Bundle) (*snapshot, problems) {
 			s.lengths.add(len(s.names.objects.Text(r.rest)))
 		}
 	}
+	s.ending = newTimedRoles(s)
 	s.shared = newRuleTable(s, func(r *rule) bool { return r.tenant == 0 })
 	s.own = newRuleTable(s, func(r *rule) bool { return r.tenant != 0 })
 	return s, problems{}
@@ -193,4 +198,5 @@ func (l *loader) number() {
 		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.who, b.who))
 	})
 	checkRoleCycles(l.names, l.files, l.links, l.own, l.p)
+	l.checkTimes()
 }

@@ -1,0 +1,38 @@
+package policy
+
+import "time"
+
+// Grant is one g row of a policy: a member has a role in a tenant.
+type Grant struct {
+	Member string // "user:alice", "role:admin"
+	Role   string // "role:editor"
+	Tenant string // a tenant's id, or "*" for all
+
+	// Start and End are when the row holds: after the one and before the other. Zero is none.
+	Start, End time.Time
+
+	File string
+	Line int
+}
+
+// HoldsAt reports whether the row holds at a time.
+func (g Grant) HoldsAt(now time.Time) bool {
+	return (g.Start.IsZero() || now.After(g.Start)) && (g.End.IsZero() || now.Before(g.End))
+}
+
+// Grants returns every g row, those for all tenants first. The slice is the caller's.
+func (e *Engine) Grants() []Grant {
+	s := e.snapshot()
+	if s == nil {
+		return nil
+	}
+	grants := make([]Grant, len(s.links))
+	for i, l := range s.links {
+		p := s.periods[l.times]
+		grants[i] = Grant{
+			Member: s.names.name(l.who), Role: s.names.name(l.role), Tenant: orEverything(s.names.tenants, l.place),
+			Start: p.start(), End: p.end(), File: s.files[l.file], Line: int(l.line),
+		}
+	}
+	return grants
+}
