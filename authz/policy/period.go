@@ -27,7 +27,7 @@ func (p period) start() time.Time {
 	if p.from == always.from {
 		return time.Time{}
 	}
-	return time.Unix((p.from-1)/2, 0).UTC()
+	return nonZero(time.Unix((p.from-1)/2, 0).UTC())
 }
 
 // end returns the moment at which the period is over, zero for none.
@@ -35,7 +35,15 @@ func (p period) end() time.Time {
 	if p.until == always.until {
 		return time.Time{}
 	}
-	return time.Unix(p.until>>1, 0).UTC()
+	return nonZero(time.Unix(p.until>>1, 0).UTC())
+}
+
+// nonZero moves the one time that would mean none.
+func nonZero(t time.Time) time.Time {
+	if t.IsZero() {
+		return t.Add(1)
+	}
+	return t
 }
 
 // periodOf returns the period of two values of a g row that timeFault finds nothing wrong with.

@@ -78,6 +78,12 @@ func (p *pair) changedTenants() (named []string, others bool) {
 			}
 			delete(set, everything)
 		}
+		for _, of := range p.sides {
+			for name := range of.ends {
+				set[name] = true // there a name may have other roles for a time
+			}
+		}
+		delete(set, everything)
 	}
 	maps.DeleteFunc(set, func(_ string, is bool) bool { return !is })
 	return slices.Sorted(maps.Keys(set)), others

@@ -72,13 +72,15 @@ func (x *expander) number(a atom) int {
 	return i
 }
 
-// bitsOf returns what rules say, of one side or of both.
-func (x *expander) bitsOf(into *bits, rules []pairRule, in side) {
+// bitsOf returns what rules say, of one side or of both, to those whom they are for in a period.
+func (x *expander) bitsOf(into *bits, rules []pairRule, in side, during period) {
 	for i := range rules {
 		r := &rules[i]
 		for _, s := range [...]side{before, after} {
 			if r.in&s&in&x.known != 0 {
-				into.add(x.number(atom{s, r.deny, r.cond}))
+				cond, ok := x.p.during(r.cond, during)
+				x.overflow = x.overflow || !ok
+				into.add(x.number(atom{s, r.deny, cond}))
 			}
 		}
 	}
@@ -88,6 +90,7 @@ func (x *expander) bitsOf(into *bits, rules []pairRule, in side) {
 // object and action, and turned the names whose g rows there differ.
 func (p *pair) expand(tenant string, rules []pairRule, turned []string, known side) []cube {
 	x := &expander{p: p, numbers: map[atom]int{}, known: known, single: p.old == nil}
+	turned = p.ending(tenant, turned)
 	bySubject := map[string][]pairRule{}
 	for _, r := range rules {
 		bySubject[r.sub] = append(bySubject[r.sub], r)
@@ -106,13 +109,20 @@ func (p *pair) expand(tenant string, rules []pairRule, turned []string, known si
 	byBits := map[bits]int{}
 	for _, n := range names {
 		var b bits
-		x.bitsOf(&b, bySubject[n], both)
+		x.bitsOf(&b, bySubject[n], both, always)
 		if slices.Contains(turned, n) {
 			common := p.closure(tenant, n, both)
 			for _, s := range [...]side{before, after} {
-				for _, role := range p.closure(tenant, n, s) {
-					if !slices.Contains(common, role) {
-						x.bitsOf(&b, bySubject[role], s)
+				if s == before && p.old == nil {
+					continue
+				}
+				ways, all := p.ways(tenant, n, s)
+				x.overflow = x.overflow || !all
+				for role, periods := range ways {
+					for _, during := range periods {
+						if !slices.Contains(common, role) {
+							x.bitsOf(&b, bySubject[role], s, during)
+						}
 					}
 				}
 			}

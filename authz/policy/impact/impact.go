@@ -19,12 +19,11 @@ package impact
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/condition"
-	"github.com/reevehq/reeve/internal/policycsv"
 )
 
 const (
@@ -41,7 +40,9 @@ type Policy struct {
 	rows       map[row]int32                  // number of the rule
 	places     map[string]*place              // by tenant, * for all
 	grants     []grant
-	granted    map[at][]string // roles
+	granted    map[at][]held
+	ends       map[string][]string // who has a role by a row with times, by tenant
+	schema     *condition.Schema
 
 	subjects                          map[string][]int32 // rules
 	types, tenants, actions, grantees map[string]bool    // that rows name
@@ -63,7 +64,16 @@ func rowOf(r *policy.Rule) row {
 }
 
 // grant is a g row.
-type grant struct{ who, role, tenant string }
+type grant struct {
+	who, role, tenant string
+	during            period
+}
+
+// held is a role, and when a row gives it.
+type held struct {
+	role   string
+	during period
+}
 
 // at is a name in a tenant.
 type at struct{ tenant, name string }
@@ -74,7 +84,7 @@ func New(b *policy.Bundle) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{engine: engine, attributes: map[string]condition.Attribute{}, places: map[string]*place{everything: newPlace()}, granted: map[at][]string{},
+	p := &Policy{engine: engine, attributes: map[string]condition.Attribute{}, places: map[string]*place{everything: newPlace()}, granted: map[at][]held{}, ends: map[string][]string{},
 		types: map[string]bool{}, tenants: map[string]bool{}, subjects: map[string][]int32{}, actions: map[string]bool{}, grantees: map[string]bool{}}
 	declared := engine.Attributes()
 	for _, a := range declared {
@@ -87,6 +97,7 @@ func New(b *policy.Bundle) (*Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("impact: %w", err)
 	}
+	p.schema = schema
 	conditions := condition.NewCompiler(schema)
 	rows := engine.Rules()
 	p.rules, p.rows = make([]rule, len(rows)), make(map[row]int32, len(rows))
@@ -114,21 +125,14 @@ func New(b *policy.Bundle) (*Policy, error) {
 	for i := range p.rules {
 		p.rules[i].expr = exprs[p.rules[i].cond]
 	}
-	for _, name := range b.Files() {
-		if name == policy.ModelFile || name == policy.AttributesFile {
-			continue
-		}
-		content, _ := b.Content(name)
-		if !strings.Contains(content, "g") {
-			continue
-		}
-		for _, line := range policycsv.Parse(content).Lines() {
-			if f := line.Fields; line.Kind == policycsv.Row && len(f) == 4 && f[0].Text == "g" {
-				g := grant{f[1].Text, f[2].Text, f[3].Text}
-				p.grants = append(p.grants, g)
-				p.tenants[g.tenant], p.grantees[g.who] = true, true
-				p.granted[at{g.tenant, g.who}] = append(p.granted[at{g.tenant, g.who}], g.role)
-			}
+	for _, row := range engine.Grants() {
+		g := grant{row.Member, row.Role, row.Tenant, periodOf(row)}
+		p.grants = append(p.grants, g)
+		p.tenants[g.tenant], p.grantees[g.who] = true, true
+		here := at{g.tenant, g.who}
+		p.granted[here] = append(p.granted[here], held{g.role, g.during})
+		if g.during != always && !slices.Contains(p.ends[g.tenant], g.who) {
+			p.ends[g.tenant] = append(p.ends[g.tenant], g.who)
 		}
 	}
 	return p, nil

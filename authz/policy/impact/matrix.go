@@ -67,7 +67,7 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 	m.Columns = slices.SortedFunc(maps.Keys(columns), func(a, b Column) int {
 		return cmp.Or(cmp.Compare(isTyped(a), isTyped(b)), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Action, b.Action))
 	})
-	known := make([]map[string]bool, len(m.Roles))
+	known, ends := make([]map[string]bool, len(m.Roles)), make([]map[string][]period, len(m.Roles))
 	for i, role := range m.Roles {
 		known[i] = map[string]bool{anyone: true}
 		if i > 0 {
@@ -77,6 +77,7 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 			for _, n := range pair.closure(tenant, role, both) {
 				known[i][n] = true
 			}
+			ends[i], _ = pair.ways(tenant, role, after)
 		}
 	}
 	m.Access = make([][]Access, len(m.Columns))
@@ -91,7 +92,7 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 		}
 		m.Access[i] = make([]Access, len(m.Roles))
 		for j := range m.Roles {
-			m.Access[i][j] = pair.access(rules, known[j])
+			m.Access[i][j] = pair.access(pair.rulesFor(rules, known[j], ends[j]))
 		}
 	}
 	return m, nil
@@ -104,12 +105,32 @@ func isTyped(c Column) int {
 	return 1
 }
 
-// access returns what some rules let a caller do who has some names.
-func (p *pair) access(rules []pairRule, names map[string]bool) Access {
+// rulesFor returns the rules that are for a caller who has some names, and some roles for a time:
+// a rule for one of these asks for the time.
+func (p *pair) rulesFor(rules []pairRule, names map[string]bool, ends map[string][]period) (own []pairRule) {
+	for _, r := range rules {
+		if names[r.sub] {
+			own = append(own, r)
+			continue
+		}
+		for _, during := range ends[r.sub] {
+			cond, ok := p.during(r.cond, during)
+			if !ok && !r.deny {
+				continue
+			}
+			timed := r
+			timed.cond = cond
+			own = append(own, timed)
+		}
+	}
+	return own
+}
+
+// access returns what some rules let a caller do.
+func (p *pair) access(rules []pairRule) Access {
 	var s state
 	for _, r := range rules {
 		switch {
-		case !names[r.sub]:
 		case r.deny && r.cond == 0:
 			return Access{}
 		case r.deny:

@@ -32,6 +32,8 @@ type pair struct {
 
 	// inverse asks where the new policy denies instead of where it allows, when old is nil.
 	inverse bool
+
+	timed map[duringKey]int32
 }
 
 // pairRule is a rule of one of the policies, or of both.
@@ -46,8 +48,10 @@ type pairRule struct {
 type cond struct {
 	expr condition.Expr
 	text string
-	wrap bool // whether parentheses stand around it in a larger one
-	open bool // whether its attributes have other kinds on the other side
+	wrap bool   // whether parentheses stand around it in a larger one
+	open bool   // whether its attributes have other kinds on the other side
+	of   int    // the number of a side that has it
+	typ  string // of which objects it may ask attributes
 }
 
 // maxWork bounds the search for values of conditions over a whole report. Beyond, cells say May.
@@ -55,7 +59,7 @@ const maxWork = 20_000_000
 
 func newPair(old, new *Policy) *pair {
 	p := &pair{old: old, new: new, sides: [2]*Policy{old, new}, types: map[string]side{}, turned: map[string][]string{},
-		changed: map[string][]target{}, conds: make([]cond, 1), numbers: map[string]int32{}, budget: maxWork}
+		changed: map[string][]target{}, conds: make([]cond, 1), numbers: map[string]int32{}, timed: map[duringKey]int32{}, budget: maxWork}
 	for i, of := range p.sides {
 		if of == nil {
 			continue
@@ -113,7 +117,7 @@ func (p *pair) compareGrants() {
 	for i, of := range p.sides {
 		other := p.sides[1-i]
 		for _, g := range of.grants {
-			if !slices.Contains(other.granted[at{g.tenant, g.who}], g.role) && !slices.Contains(p.turned[g.tenant], g.who) {
+			if !slices.Contains(other.granted[at{g.tenant, g.who}], held{g.role, g.during}) && !slices.Contains(p.turned[g.tenant], g.who) {
 				p.turned[g.tenant] = append(p.turned[g.tenant], g.who)
 			}
 		}
@@ -171,24 +175,29 @@ func (p *pair) number(i int, r *rule) int32 {
 	if *memo != 0 {
 		return *memo
 	}
-	text := r.expr.String()
+	n := p.numberOf(r.expr, i, r.target.conditions())
+	*memo = n
+	return n
+}
+
+func (p *pair) numberOf(e condition.Expr, i int, typ string) int32 {
+	text := e.String()
 	key := text
-	for a := range r.expr.Attributes() {
+	for a := range e.Attributes() {
 		key += "\x00" + a.Type + "." + a.Name + ":" + a.Kind.String()
 	}
 	n, there := p.numbers[key]
 	if !there {
 		n = int32(len(p.conds))
-		op := r.expr.Op()
-		p.conds = append(p.conds, cond{expr: r.expr, text: text, wrap: op == condition.OpOr || op == condition.OpAnd, open: p.redefined(r.expr)})
+		op := e.Op()
+		p.conds = append(p.conds, cond{expr: e, text: text, wrap: op == condition.OpOr || op == condition.OpAnd, open: p.redefined(e), of: i, typ: typ})
 		p.numbers[key] = n
 	}
-	*memo = n
 	return n
 }
 
-// closure returns a name and all roles that it has in a tenant by the rows of a policy, or by
-// those that both have.
+// closure returns a name and all roles that it has in a tenant by the rows of a policy, at any
+// time, or at all times by those that both have.
 func (p *pair) closure(tenant, name string, in side) []string {
 	names := []string{name}
 	for i := 0; i < len(names); i++ {
@@ -198,11 +207,11 @@ func (p *pair) closure(tenant, name string, in side) []string {
 			if in == before {
 				of = p.old
 			}
-			for _, role := range of.granted[here] {
-				if slices.Contains(names, role) || in == both && p.old != nil && !slices.Contains(p.old.granted[here], role) {
+			for _, h := range of.granted[here] {
+				if slices.Contains(names, h.role) || in == both && (h.during != always || p.old != nil && !slices.Contains(p.old.granted[here], h)) {
 					continue
 				}
-				names = append(names, role)
+				names = append(names, h.role)
 			}
 			if tenant == "" {
 				break
