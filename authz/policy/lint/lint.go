@@ -19,6 +19,7 @@ import (
 
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/internal/policycsv"
@@ -37,6 +38,10 @@ type Options struct {
 	// Before is the folder of the policy as it was. With it, a policy that has lost deny rules or
 	// many others is a finding. Default: not compared.
 	Before fs.FS
+
+	// Now is when the policy is looked at: roles that have ended by then are findings. Default:
+	// the time.
+	Now time.Time
 
 	// Disable are rules, by id or by name, that are not looked for. Mistakes for which a policy
 	// does not load cannot be disabled.
@@ -105,6 +110,7 @@ func Folder(fsys fs.FS, opts Options) ([]Finding, error) {
 // linter gathers the findings of one policy.
 type linter struct {
 	opts     Options
+	now      time.Time
 	fsys     fs.FS
 	bundle   *policy.Bundle
 	found    []Finding
@@ -123,6 +129,9 @@ type linter struct {
 
 func (l *linter) standard() {
 	l.files = map[string]*policycsv.File{}
+	if l.now = l.opts.Now; l.now.IsZero() {
+		l.now = time.Now()
+	}
 	engine, err := policy.LoadBundle(l.bundle, policy.Options{Clock: noon})
 	if err != nil {
 		l.loadErrors(err)
@@ -135,6 +144,7 @@ func (l *linter) standard() {
 	l.lookAtCover()
 	l.lookAtWildcards()
 	l.lookAtRoles()
+	l.lookAtTimes()
 	l.lookAtTenants()
 	l.lookAtNames()
 	l.lookAtConditions()

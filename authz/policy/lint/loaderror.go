@@ -14,7 +14,7 @@ var ruleOfCode = map[policy.Code]string{
 	policy.CodeEncoding: "RV001", policy.CodeLineTooLong: "RV001", policy.CodeCSVSeparator: "RV001", policy.CodeCSVQuotes: "RV001",
 	policy.CodeCSVSpace:   "RV006",
 	policy.CodeRowSection: "RV003", policy.CodeRowLength: "RV002", policy.CodeRowEmpty: "RV002", policy.CodeRowDuplicate: "RV108",
-	policy.CodeRuleSubject: "RV009", policy.CodeGrantSubject: "RV009", policy.CodeGrantRole: "RV009",
+	policy.CodeRuleSubject: "RV009", policy.CodeGrantSubject: "RV009", policy.CodeGrantRole: "RV009", policy.CodeGrantTime: "RV143",
 	policy.CodeRuleTenant: "RV010", policy.CodeGrantTenant: "RV010",
 	policy.CodeRuleObject: "RV011", policy.CodeRuleRoute: "RV011", policy.CodeRuleAction: "RV012",
 	policy.CodeRuleCondition: "RV116", policy.CodeRuleFilter: "RV116", policy.CodeRuleEffect: "RV101",

@@ -71,6 +71,9 @@ var all = []Rule{
 	{"RV137", "wildcard-everything", "A rule allows every action on everything."},
 	{"RV139", "swapped-values", "Two values of a rule seem to have changed places."},
 	{"RV140", "route-spelling", "A route is spelled otherwise than the one that other rules name."},
+	{"RV141", "role-ended", "A g row has ended, and grants nothing any more."},
+	{"RV142", "end-before-start", "A g row ends before it begins, and never grants anything."},
+	{"RV143", "invalid-grant-time", "The start or the end of a g row is no time, or a second row says otherwise."},
 }
 
 // Rules returns every rule, in the order of their ids.

@@ -61,7 +61,11 @@ func (r *ruleRow) at() string    { return r.place() }
 type grantRow struct {
 	row
 	who, role, dom string
+	start, end     time.Time // zero for none
 }
+
+// grantTime is how a g row writes a time.
+const grantTime = "2006-01-02 15:04:05"
 
 const (
 	everything    = "*"
@@ -99,12 +103,16 @@ func (l *linter) read() {
 				if own != "" {
 					r.own = r.dom
 				}
-				if id, bad := conditions.Compile(r.cond, r.target.typ); bad == nil {
+				if id, bad := conditions.Compile(r.cond, r.target.conditions()); bad == nil {
 					r.expr = conditions.Exprs()[id]
 				}
 				l.rules = append(l.rules, r)
-			case f[0].Text == "g" && len(f) == 4:
-				g := &grantRow{row{name, own, x}, f[1].Text, f[2].Text, f[3].Text}
+			case f[0].Text == "g" && (len(f) == 4 || len(f) == 6):
+				g := &grantRow{row: row{name, own, x}, who: f[1].Text, role: f[2].Text, dom: f[3].Text}
+				if len(f) == 6 {
+					g.start, _ = time.Parse(grantTime, f[4].Text) // none stays zero
+					g.end, _ = time.Parse(grantTime, f[5].Text)
+				}
 				if own != "" {
 					g.own = g.dom
 				}
@@ -113,7 +121,13 @@ func (l *linter) read() {
 		}
 	}
 	l.allowed, l.denied = newTargets(l.rules, true), newTargets(l.rules, false)
-	l.closures = closuresOf(l.grants)
+	var lasting []*grantRow
+	for _, g := range l.grants {
+		if !g.over(l.now) {
+			lasting = append(lasting, g)
+		}
+	}
+	l.closures = closuresOf(lasting)
 }
 
 func (l *linter) file(name string) *policycsv.File {

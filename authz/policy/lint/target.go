@@ -44,6 +44,15 @@ func targetOf(object string) target {
 	return target{typ: typ, exact: object, prefix: object + ":", many: true}
 }
 
+// conditions says of which objects a condition may ask attributes: those of the type, or the
+// parameters of the one route.
+func (t target) conditions() string {
+	if t.route && !t.many {
+		return t.exact
+	}
+	return t.typ
+}
+
 func (t target) isAll() bool { return t.many && t.prefix == "" }
 
 // covers reports whether u lies within t.

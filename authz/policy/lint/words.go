@@ -62,7 +62,7 @@ func (l *linter) readTables() {
 		for _, of := range []struct {
 			typ  string
 			from policy.AttributeSource
-		}{{c.Request.Object.Type, c.Request.Object.Attributes}, {"sub", c.Request.Subject.Attributes}, {"env", c.Request.Env}} {
+		}{{c.Request.Object.Type + c.Request.Object.Route, c.Request.Object.Attributes}, {"sub", c.Request.Subject.Attributes}, {"env", c.Request.Env}} {
 			values, _ := of.from.(policy.Values)
 			for name, v := range values {
 				if s, ok := v.(string); ok {

@@ -46,10 +46,14 @@ func mutantsOf(name, content string) []Mutant {
 			}
 		}
 		add("the row is gone", func(f *policycsv.File) error { return f.Delete(l.Number) })
+		if l.Fields[0].Text == "g" && len(l.Fields) == 6 {
+			set(4, "_", "it has no start")
+			set(5, "_", "it has no end")
+		}
 		switch kind := l.Fields[0].Text; {
 		case kind == "p" && len(l.Fields) == 7:
 			mutateRule(l, set)
-		case kind == "g" && len(l.Fields) == 4 && strings.HasPrefix(l.Fields[1].Text, "role:"):
+		case kind == "g" && len(l.Fields) >= 4 && strings.HasPrefix(l.Fields[1].Text, "role:"):
 			add("the roles are swapped", func(f *policycsv.File) error {
 				if err := f.SetField(l.Number, 1, l.Fields[2].Text); err != nil {
 					return err
