@@ -52,7 +52,7 @@ var injected = map[string][]string{
 // row of tenant b, and whether each ended in an error.
 func (w *rlsWorld) inject(t *testing.T, c rls.Context, setting, value string) (leaks []string, failed int) {
 	t.Helper()
-	name, own, err := c.Setting(tenant.MustParse("a"))
+	name, own, err := c.Setting(t.Context(), tenant.MustParse("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,16 +78,16 @@ func TestInjectedSQLForgesNoSignedContext(t *testing.T) {
 	w := newRLSWorld(t, nil)
 	w.allowTemporary()
 	b := tenant.MustParse("b")
-	_, ofB, err := w.signer.Setting(b)
+	_, ofB, err := w.signer.Setting(t.Context(), b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, ofA, err := w.signer.Setting(tenant.MustParse("a"))
+	_, ofA, err := w.signer.Setting(t.Context(), tenant.MustParse("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	value := func(cfg rls.SignerConfig) string {
-		_, v, err := w.newSigner(cfg).Setting(b)
+		_, v, err := w.newSigner(cfg).Setting(t.Context(), b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,8 +101,8 @@ func TestInjectedSQLForgesNoSignedContext(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, ofOther, _ := other.Setting(b)
-	_, ofRole, _ := bound.Setting(b)
+	_, ofOther, _ := other.Setting(t.Context(), b)
+	_, ofRole, _ := bound.Setting(t.Context(), b)
 	parts := strings.Split(ofB, ".")
 	join := func(i int, part string) string {
 		p := append([]string{}, parts...)
@@ -186,7 +186,7 @@ func TestInjectedSQLTurnsThePlainSetting(t *testing.T) {
 func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 	w := newRLSWorld(t, nil)
 	w.allowTemporary()
-	name, own, err := w.signer.Setting(tenant.MustParse("a"))
+	name, own, err := w.signer.Setting(t.Context(), tenant.MustParse("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +326,7 @@ func TestAContextIsForTransactionsThatBeginSoon(t *testing.T) {
 	ctx := context.Background()
 	w := newRLSWorld(t, nil)
 	short := w.newSigner(rls.SignerConfig{Lifetime: rls.MinLifetime})
-	name, value, err := short.Setting(tenant.MustParse("a"))
+	name, value, err := short.Setting(t.Context(), tenant.MustParse("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +355,7 @@ func TestAnotherConnectionDoesNotShowItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	name, value, err := w.signer.Setting(tenant.MustParse("b"))
+	name, value, err := w.signer.Setting(t.Context(), tenant.MustParse("b"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func (w *rlsWorld) audit() rls.Findings {
 // as returns the rows of a query of the application under a context, and its error.
 func (w *rlsWorld) as(c rls.Context, id string, query string) (string, error) {
 	w.t.Helper()
-	name, value, err := c.Setting(tenant.MustParse(id))
+	name, value, err := c.Setting(w.t.Context(), tenant.MustParse(id))
 	if err != nil {
 		w.t.Fatal(err)
 	}

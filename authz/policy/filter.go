@@ -39,7 +39,7 @@ func (e *Engine) Filter(ctx context.Context, r Request) (Predicate, error) {
 	}
 	t := s.listed[r.Object.Type]
 	if t == nil {
-		return Predicate{}, fmt.Errorf("%w: add a row such as %s, tenant, tenant, no, tenant_id to %s", ErrNotListed, r.Object.Type, AttributesFile)
+		return Predicate{}, notListed(r.Object.Type)
 	}
 	form, err := s.filter(&r, &q, t.id)
 	if err != nil {
@@ -50,6 +50,10 @@ func (e *Engine) Filter(ctx context.Context, r Request) (Predicate, error) {
 		until = s.rolesUntil(&r, &q)
 	}
 	return Predicate{tenant: r.Tenant, kind: r.Object.Type, table: t, tables: s.listed, form: form, revision: s.revision, until: until}, nil
+}
+
+func notListed(typ string) error {
+	return fmt.Errorf("%w: add a row such as %s, tenant, tenant, no, tenant_id to %s", ErrNotListed, typ, AttributesFile)
 }
 
 // filter returns where a request is allowed, by the attributes of the object.
@@ -141,6 +145,13 @@ func (s *snapshot) reduce(when uint32, want bool, r *Request) (condition.Form, e
 	if r.misfit.of == nil {
 		return form, nil
 	}
+	r.callerMisfits(e)
+	return condition.Form{}, r.misfit.err(r)
+}
+
+// callerMisfits notes the attributes of a condition that are of another type than declared, but
+// for those of the object.
+func (r *Request) callerMisfits(e condition.Expr) {
 	for a := range e.Attributes() {
 		if a.Part() == condition.PartObject {
 			continue
@@ -149,7 +160,6 @@ func (s *snapshot) reduce(when uint32, want bool, r *Request) (condition.Form, e
 			r.misfit.note(a, x)
 		}
 	}
-	return condition.Form{}, r.misfit.err(r)
 }
 
 // part is the rules of one effect and one condition.

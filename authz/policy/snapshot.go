@@ -9,7 +9,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// snapshot is one loaded policy. Nothing in it changes after build.
+// snapshot is one loaded policy. Nothing in it changes after build, but for plans that are made when
+// they are asked for.
 //
 // It stands on the structures of [Index]: texts number what it mentions, groups find its
 // rules, and roleClosures list what each name has.
@@ -37,6 +38,7 @@ type snapshot struct {
 	periods    []period
 	ending     *timedRoles // nil unless some g row has times
 	files      []string
+	plans      rlsPlans
 }
 
 // id returns the revision, and "" for no policy.

@@ -102,7 +102,7 @@ func (b *bare) Tx(ctx context.Context, fn func(attacks.Runner) error) error {
 	if err != nil {
 		return err
 	}
-	name, value, err := b.context.Setting(id)
+	name, value, err := b.context.Setting(ctx, id)
 	if err != nil {
 		return err
 	}

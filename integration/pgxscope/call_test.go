@@ -3,6 +3,7 @@
 package pgxscope_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strconv"
@@ -288,7 +289,9 @@ func TestAnErrorOfTheScopeWins(t *testing.T) {
 // setting is a context of one setting.
 type setting struct{ name, value string }
 
-func (s setting) Setting(tenant.ID) (name, value string, err error) { return s.name, s.value, nil }
+func (s setting) Setting(context.Context, tenant.ID) (name, value string, err error) {
+	return s.name, s.value, nil
+}
 
 // What is deferred to the end of the transaction fails when the call ends.
 func TestADeferredConstraintFailsTheCall(t *testing.T) {

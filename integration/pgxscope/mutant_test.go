@@ -59,7 +59,7 @@ var onPostgres = []mutant.Mutant{
 var withoutServer = []mutant.Mutant{
 	{Name: "a context needs no tenant", File: "scope.go", Old: "id, err := tenant.Require(ctx)\n\tif err != nil {", New: "id, err := tenant.Require(ctx)\n\tif err != nil && false {"},
 	{Name: "the status is not asked", File: "scope.go", Old: "tenant.Bind(ctx, id, db.statuses); err", New: "tenant.BindUnchecked(ctx, id); err"},
-	{Name: "an error of the context is ignored", File: "scope.go", Old: "db.context.Setting(id)\n\tif err != nil {", New: "db.context.Setting(id)\n\tif false {"},
+	{Name: "an error of the context is ignored", File: "scope.go", Old: "db.context.Setting(ctx, id)\n\tif err != nil {", New: "db.context.Setting(ctx, id)\n\tif false {"},
 	{Name: "a context may have no name", File: "scope.go", Old: `name == "" || value == ""`, New: `value == ""`},
 	{Name: "a context may have no value", File: "scope.go", Old: `name == "" || value == ""`, New: `name == ""`},
 	{Name: "a config needs no context", File: "config.go", Old: "if cfg.Context == nil {", New: "if false {"},

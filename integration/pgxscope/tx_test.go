@@ -210,7 +210,7 @@ func TestATransactionThatFailsIsRolledBack(t *testing.T) {
 // numbered is a context whose values differ and tell how many there were.
 type numbered struct{ n atomic.Int64 }
 
-func (c *numbered) Setting(id tenant.ID) (name, value string, err error) {
+func (c *numbered) Setting(_ context.Context, id tenant.ID) (name, value string, err error) {
 	return "reeve.tenant", fmt.Sprintf("%s.%d", id, c.n.Add(1)), nil
 }
 
@@ -377,6 +377,6 @@ end $$`)
 // expiring is a context that lives so long.
 type expiring time.Duration
 
-func (e expiring) Setting(id tenant.ID) (name, value string, err error) {
+func (e expiring) Setting(_ context.Context, id tenant.ID) (name, value string, err error) {
 	return rls.PlainSetting, id.String() + "@" + time.Now().Add(time.Duration(e)).Format(time.RFC3339Nano), nil
 }

@@ -122,7 +122,9 @@ type broken struct {
 	err         error
 }
 
-func (b broken) Setting(tenant.ID) (name, value string, err error) { return b.name, b.value, b.err }
+func (b broken) Setting(context.Context, tenant.ID) (name, value string, err error) {
+	return b.name, b.value, b.err
+}
 
 func TestWithoutATenantThatMayBeServedNothingIsSent(t *testing.T) {
 	acme, globex := tenant.MustParse("acme"), tenant.MustParse("globex")

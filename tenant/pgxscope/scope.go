@@ -30,11 +30,11 @@ func (db *DB) scope(ctx context.Context) (scope, error) {
 	if _, err := tenant.Bind(ctx, id, db.statuses); err != nil {
 		return scope{}, err
 	}
-	return db.setting(id)
+	return db.setting(ctx, id)
 }
 
-func (db *DB) setting(id tenant.ID) (scope, error) {
-	name, value, err := db.context.Setting(id)
+func (db *DB) setting(ctx context.Context, id tenant.ID) (scope, error) {
+	name, value, err := db.context.Setting(ctx, id)
 	if err != nil {
 		return scope{}, fmt.Errorf("pgxscope: the context of %s: %w", id, err)
 	}

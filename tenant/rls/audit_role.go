@@ -2,6 +2,7 @@ package rls
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -72,22 +73,32 @@ func (a *audit) auditContext() {
 	if a.cfg.HandWritten {
 		return
 	}
-	for _, f := range a.functions {
-		if f.signature != "reeve.tenant()" {
-			continue
-		}
-		switch {
-		case f.owner == a.app.name:
-			a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the application owns the function that tells the tenant, and may replace it",
-				Mend: fmt.Sprintf("ALTER FUNCTION reeve.tenant() OWNER TO %s;\n", ident(a.cfg.Owner)) + runSQL(a.cfg), phase: phaseFunction})
-		case f.body != functionBody(a.cfg) || f.definer == a.cfg.Plain || !f.path || f.volatile:
-			a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the function that tells the tenant is not that of this version and configuration: it may believe what any SQL can set",
-				Mend: functionSQL(a.cfg), phase: phaseFunction})
-		case f.public || !f.appRuns:
-			a.add(Finding{Rule: "context-function", Severity: Warning, Object: f.signature, Gain: "it is not the application alone that may ask for the tenant",
-				Mend: runSQL(a.cfg), phase: phaseFunction})
-		}
+	for _, want := range contextFunctions(a.cfg) {
+		a.auditContextFunction(want)
+	}
+}
+
+// isContextFunction reports whether a function is looked at by auditContextFunction.
+func (a *audit) isContextFunction(f function) bool {
+	return slices.ContainsFunc(contextFunctions(a.cfg), func(c contextFunction) bool { return c.signature == f.signature })
+}
+
+// auditContextFunction holds a function that policies call against that of this version.
+func (a *audit) auditContextFunction(want contextFunction) {
+	i := slices.IndexFunc(a.functions, func(f function) bool { return f.signature == want.signature })
+	if i < 0 {
+		a.add(Finding{Rule: "context-function", Severity: Error, Object: want.signature, Gain: "there is no such function, which tells policies for whom a statement is: nothing bounds it", Mend: setupSQL(a.cfg), phase: phaseFunction})
 		return
 	}
-	a.add(Finding{Rule: "context-function", Severity: Error, Object: "reeve.tenant()", Gain: "there is no function that tells the tenant: nothing bounds a statement", Mend: setupSQL(a.cfg), phase: phaseFunction})
+	switch f := a.functions[i]; {
+	case f.owner == a.app.name:
+		a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the application owns the function that tells for whom a statement is, and may replace it",
+			Mend: fmt.Sprintf("ALTER FUNCTION %s OWNER TO %s;\n", f.signature, ident(a.cfg.Owner)) + runSQL(a.cfg), phase: phaseFunction})
+	case f.body != want.body || f.definer != want.definer || !f.path || f.volatile:
+		a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the function that tells for whom a statement is is not that of this version and configuration: it may believe what any SQL can set",
+			Mend: functionSQL(a.cfg), phase: phaseFunction})
+	case f.public || !f.appRuns:
+		a.add(Finding{Rule: "context-function", Severity: Warning, Object: f.signature, Gain: "it is not the application alone that may ask for whom a statement is",
+			Mend: runSQL(a.cfg), phase: phaseFunction})
+	}
 }

@@ -1,6 +1,7 @@
 package rls
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/reevehq/reeve/tenant"
@@ -10,10 +11,11 @@ import (
 // each statement, by set_config($1, $2, true), so that it ends with the transaction; the
 // policies read it through reeve.tenant(). Implementations are safe for concurrent use.
 type Context interface {
-	// Setting returns the name of a setting and its value for a tenant. The zero ID is an
-	// error that wraps [tenant.ErrNoScope]. A value is for one transaction, which begins soon:
-	// it is asked for anew each time and kept nowhere.
-	Setting(id tenant.ID) (name, value string, err error)
+	// Setting returns the name of a setting and its value for a tenant, and for the caller of
+	// ctx where policies ask who that is. The zero ID is an error that wraps
+	// [tenant.ErrNoScope]. A value is for one transaction, which begins soon: it is asked for
+	// anew each time and kept nowhere.
+	Setting(ctx context.Context, id tenant.ID) (name, value string, err error)
 }
 
 // The settings that reeve.tenant() reads.
@@ -29,7 +31,7 @@ func Plain() Context { return plain{} }
 
 type plain struct{}
 
-func (plain) Setting(id tenant.ID) (name, value string, err error) {
+func (plain) Setting(_ context.Context, id tenant.ID) (name, value string, err error) {
 	if id.IsZero() {
 		return "", "", noScope()
 	}

@@ -33,7 +33,7 @@ func signer(t testing.TB, cfg rls.SignerConfig) *rls.Signer {
 }
 
 func TestAPlainContextIsTheTenant(t *testing.T) {
-	name, value, err := rls.Plain().Setting(tenant.MustParse("acme"))
+	name, value, err := rls.Plain().Setting(t.Context(), tenant.MustParse("acme"))
 	if name != "reeve.tenant" || value != "acme" || err != nil {
 		t.Errorf("%q, %q, %v", name, value, err)
 	}
@@ -41,7 +41,7 @@ func TestAPlainContextIsTheTenant(t *testing.T) {
 
 func TestNoTenantHasNoContext(t *testing.T) {
 	for _, c := range []rls.Context{rls.Plain(), signer(t, rls.SignerConfig{})} {
-		if name, value, err := c.Setting(tenant.ID{}); name != "" || value != "" || !errors.Is(err, tenant.ErrNoScope) {
+		if name, value, err := c.Setting(t.Context(), tenant.ID{}); name != "" || value != "" || !errors.Is(err, tenant.ErrNoScope) {
 			t.Errorf("%T: %q, %q, %v", c, name, value, err)
 		}
 	}
@@ -51,7 +51,7 @@ func TestNoTenantHasNoContext(t *testing.T) {
 func TestASignedContextHasItsForm(t *testing.T) {
 	now := time.UnixMilli(1_700_000_000_123)
 	s := signer(t, rls.SignerConfig{Database: "shop", Role: "app", Lifetime: 5 * time.Second, Now: func() time.Time { return now }})
-	name, value, err := s.Setting(tenant.MustParse("Acme-1"))
+	name, value, err := s.Setting(t.Context(), tenant.MustParse("Acme-1"))
 	if name != "reeve.context" || err != nil {
 		t.Fatalf("%q, %v", name, err)
 	}
@@ -76,7 +76,7 @@ func TestContextsOfTwoSignersDiffer(t *testing.T) {
 		"shifted": {Database: "aa"}, "key": {Key: session.NewSecretKey([]byte(strings.Repeat("ab", 20)))}, "key id": {KeyID: "k2"},
 	} {
 		cfg.Now = now
-		_, value, _ := signer(t, cfg).Setting(tenant.MustParse("acme"))
+		_, value, _ := signer(t, cfg).Setting(t.Context(), tenant.MustParse("acme"))
 		mac := value[strings.LastIndexByte(value, '.'):]
 		if other, ok := seen[mac]; ok {
 			t.Errorf("%s and %s sign alike", name, other)
@@ -111,8 +111,8 @@ func TestASignedContextCostsLittle(t *testing.T) {
 	}
 	s := signer(t, rls.SignerConfig{})
 	id := tenant.MustParse("acme")
-	_, _, _ = s.Setting(id)
-	if n := testing.AllocsPerRun(100, func() { _, _, _ = s.Setting(id) }); n > 3 {
+	_, _, _ = s.Setting(t.Context(), id)
+	if n := testing.AllocsPerRun(100, func() { _, _, _ = s.Setting(t.Context(), id) }); n > 3 {
 		t.Errorf("%v allocations", n)
 	}
 }

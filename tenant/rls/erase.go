@@ -108,7 +108,7 @@ func Erase(ctx context.Context, db *sql.DB, cfg Config, c Context, id tenant.ID)
 	if c == nil {
 		return errors.New("rls: erase: a context is required, such as Plain()")
 	}
-	name, value, err := c.Setting(id)
+	name, value, err := c.Setting(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,9 @@ func ExampleNewSigner() {
 	if err != nil {
 		panic(err)
 	}
-	name, value, err := signer.Setting(tenant.MustParse("acme"))
+	name, value, err := signer.Setting(context.Background(), tenant.MustParse("acme"))
 	fmt.Println(name, value[:strings.LastIndexByte(value, '.')], err)
-	_, _, err = signer.Setting(tenant.ID{})
+	_, _, err = signer.Setting(context.Background(), tenant.ID{})
 	fmt.Println(errors.Is(err, tenant.ErrNoScope))
 	// Output:
 	// reeve.context v1.2026-01.acme.1800000015000 <nil>
@@ -32,7 +32,7 @@ func ExampleNewSigner() {
 }
 
 func ExamplePlain() {
-	fmt.Println(rls.Plain().Setting(tenant.MustParse("acme")))
+	fmt.Println(rls.Plain().Setting(context.Background(), tenant.MustParse("acme")))
 	// Output: reeve.tenant acme <nil>
 }
 

@@ -37,8 +37,8 @@ END`, literal(cfg.App))))
 	return b.String()
 }
 
-// SetupSQL returns the statements that create the schema reeve: the function reeve.tenant(),
-// which policies call, and the table of keys, which the application cannot read. The owner
+// SetupSQL returns the statements that create the schema reeve: the functions reeve.tenant() and,
+// for signed contexts, reeve.argument(), which policies call, and the table of keys, which the application cannot read. The owner
 // runs them; they may create schemas in the database. Running them again changes nothing,
 // and after an upgrade of this package it brings the function up to date.
 func SetupSQL(cfg Config) (string, error) {
@@ -66,73 +66,122 @@ REVOKE ALL ON reeve.context_key FROM PUBLIC, %[1]s;
 	return b.String()
 }
 
-// functionSQL is the function that policies call. Its search_path is fixed, so that nobody
-// puts an operator or a table of their own in place of the system's.
-func functionSQL(cfg Config) string {
-	security := "SECURITY DEFINER"
-	if cfg.Plain {
-		security = "SECURITY INVOKER"
-	}
-	return fmt.Sprintf(`CREATE OR REPLACE FUNCTION reeve.tenant() RETURNS text
-  LANGUAGE plpgsql STABLE PARALLEL SAFE %s SET search_path = pg_catalog, pg_temp
-AS %s;
-`, security, dollar(functionBody(cfg)))
+// contextFunction is one that policies call.
+type contextFunction struct {
+	signature, body string
+	definer         bool
 }
 
-// runSQL lets the application and the owner alone ask for the tenant.
+// functions are those of a configuration: the tenant, and with signed contexts what policies of
+// package policy ask of the caller.
+func contextFunctions(cfg Config) []contextFunction {
+	if cfg.Plain {
+		return []contextFunction{{"reeve.tenant()", plainBody(cfg), false}}
+	}
+	return []contextFunction{
+		{"reeve.tenant()", signedBody(cfg, "", "RETURN part[3];"), true},
+		{"reeve.argument(text,text,integer)", signedBody(cfg, "  entry json;\n", argumentFound), true},
+	}
+}
+
+// functionSQL creates the functions. Their search_path is fixed, so that nobody puts an operator or
+// a table of their own in place of the system's.
+func functionSQL(cfg Config) string {
+	var b strings.Builder
+	for _, f := range contextFunctions(cfg) {
+		security := "SECURITY INVOKER"
+		if f.definer {
+			security = "SECURITY DEFINER"
+		}
+		fmt.Fprintf(&b, `CREATE OR REPLACE FUNCTION %s RETURNS text
+  LANGUAGE plpgsql STABLE PARALLEL SAFE %s SET search_path = pg_catalog, pg_temp
+AS %s;
+`, f.signature, security, dollar(f.body))
+	}
+	return b.String()
+}
+
+// runSQL lets the application and the owner alone ask.
 func runSQL(cfg Config) string {
-	return fmt.Sprintf("REVOKE ALL ON FUNCTION reeve.tenant() FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION reeve.tenant() TO %s;\n", ident(cfg.App))
+	var b strings.Builder
+	for _, f := range contextFunctions(cfg) {
+		fmt.Fprintf(&b, "REVOKE ALL ON FUNCTION %[1]s FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION %[1]s TO %[2]s;\n", f.signature, ident(cfg.App))
+	}
+	return b.String()
 }
 
 func dollar(text string) string { return "$reeve$" + text + "$reeve$" }
 
-// functionBody is also what the audit compares the database's function with.
+// missing is what a statement without a context gets.
+func missing(cfg Config) string {
+	if cfg.NoRows {
+		return `RETURN NULL;`
+	}
+	return `RAISE EXCEPTION 'reeve: no tenant for this statement' USING ERRCODE = '42501';`
+}
+
+// plainBody believes the setting of [Plain].
+func plainBody(cfg Config) string {
+	return `
+DECLARE
+  context text := current_setting('` + PlainSetting + `', true);
+BEGIN
+  IF context IS NULL OR context = '' THEN -- it stays empty after the first transaction that had one
+    ` + missing(cfg) + `
+  END IF;
+  RETURN context;
+END`
+}
+
+// signedBody verifies the context and does what found says. It is also what the audit compares the
+// database's functions with.
 //
 // The parts of a context are checked before its key is looked up, their lengths apart from their
 // letters: a regular expression with bounded repeats takes longer than all the rest. The signature
 // is compared by digests of both, so that the time of a comparison tells nothing. What expires is
 // the moment at which a transaction may begin: a long one ends in peace, and whoever keeps one open
-// could have read before. The error is one for all that is wrong.
-func functionBody(cfg Config) string {
-	missing := `RAISE EXCEPTION 'reeve: no tenant for this statement' USING ERRCODE = '42501';`
-	if cfg.NoRows {
-		missing = `RETURN NULL;`
-	}
-	if cfg.Plain {
-		return `
-DECLARE
-  context text := current_setting('` + PlainSetting + `', true);
-BEGIN
-  IF context IS NULL OR context = '' THEN -- it stays empty after the first transaction that had one
-    ` + missing + `
-  END IF;
-  RETURN context;
-END`
-	}
+// could have read before. The error is one for all that is wrong. Nothing is remembered from one
+// call to the next: a statement may change the setting between two of its own.
+func signedBody(cfg Config, variables, found string) string {
+	const name = `[0-9A-Za-z][0-9A-Za-z_-]*`
+	const head = name + `\.` + name + `\.[0-9]+`
 	return `
 DECLARE
   context text := current_setting('` + SignedSetting + `', true);
   part text[];
   inside bytea;
   outside bytea;
-BEGIN
+` + variables + `BEGIN
   IF context IS NULL OR context = '' THEN -- it stays empty after the first transaction that had one
-    ` + missing + `
+    ` + missing(cfg) + `
   END IF;
   part := string_to_array(context, '.');
-  IF context ~ '^v1\.[0-9A-Za-z][0-9A-Za-z_-]*\.[0-9A-Za-z][0-9A-Za-z_-]*\.[0-9]+\.[0-9a-f]+$'
-    AND length(part[2]) <= ` + fmt.Sprint(tenant.MaxIDLength) + ` AND length(part[3]) <= ` + fmt.Sprint(tenant.MaxIDLength) + ` AND length(part[4]) <= 15 AND length(part[5]) = 64
+  IF context ~ '^(v1\.` + head + `|v2\.` + head + `\.\{.*\})\.[0-9a-f]+$'
+    AND length(part[2]) <= ` + fmt.Sprint(tenant.MaxIDLength) + ` AND length(part[3]) <= ` + fmt.Sprint(tenant.MaxIDLength) + ` AND length(part[4]) <= 15
+    AND length(part[cardinality(part)]) = 64 AND octet_length(context) <= ` + fmt.Sprint(MaxContextLength) + `
   THEN
     SELECT inner_pad, outer_pad INTO inside, outside FROM reeve.context_key
       WHERE id || '' = part[2] AND database IN ('', current_database()) AND role IN ('', session_user); -- no index: there are one or two
-    IF FOUND AND sha256(outside || sha256(outside || sha256(inside || left(context, -65)::bytea))) = sha256(outside || decode(part[5], 'hex')) THEN
+    IF FOUND AND sha256(outside || sha256(outside || sha256(inside || convert_to(left(context, -65), 'UTF8')))) = sha256(outside || decode(right(context, 64), 'hex')) THEN
       IF part[4]::bigint > date_part('epoch', now()) * 1000
         AND part[4]::bigint <= date_part('epoch', clock_timestamp()) * 1000 + ` + fmt.Sprint(2*MaxLifetime.Milliseconds()) + `
       THEN
-        RETURN part[3];
+        ` + found + `
       END IF;
     END IF;
   END IF;
   RAISE EXCEPTION 'reeve: the context of this statement is not valid' USING ERRCODE = '42501';
 END`
 }
+
+// argumentFound returns value $3 of the caller, for the policies of type $1 in revision $2.
+const argumentFound = `IF part[1] = 'v2' THEN
+          entry := substr(left(context, -65), length(part[2] || part[3] || part[4]) + 7)::json -> $1;
+        END IF;
+        IF entry IS NULL THEN
+          RAISE EXCEPTION 'reeve: no caller for this statement, of whom the policies of % ask', $1 USING ERRCODE = '42501';
+        END IF;
+        IF entry ->> 0 IS DISTINCT FROM $2 THEN
+          RAISE EXCEPTION 'reeve: the context of this statement is of another revision than the policies of %', $1 USING ERRCODE = '` + CodeRevision + `';
+        END IF;
+        RETURN entry ->> $3;`

@@ -1,10 +1,12 @@
 package rls
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
 	"strconv"
 	"strings"
@@ -21,6 +23,32 @@ var ErrUnsafe = errors.New("rls: the database does not keep tenants apart")
 // ErrInvalid is wrapped by the errors for descriptions and configurations that do not hold
 // together.
 var ErrInvalid = errors.New("rls: invalid")
+
+// ErrContextTooLong means that what policies ask of a caller is more than a context holds: the
+// caller has too many roles, grants of single objects or attributes.
+var ErrContextTooLong = errors.New("rls: the context is too long")
+
+// ErrRevision means that the policies of the database are of another revision than the context of
+// the statement, which found nothing: one of the two was brought up to date and the other was not.
+// See [AsRevision].
+var ErrRevision = errors.New("rls: the context is of another revision than the policies")
+
+// CodeRevision is the SQLSTATE of the error that [AsRevision] knows.
+const CodeRevision = "RLS01"
+
+// AsRevision returns [ErrRevision], which wraps err, where err is the database's word that the
+// context of a statement is of another revision than the policies, and err otherwise.
+func AsRevision(err error) error {
+	var coded interface{ SQLState() string }
+	if errors.As(err, &coded) && coded.SQLState() == CodeRevision {
+		return fmt.Errorf("%w: %w", ErrRevision, err)
+	}
+	return err
+}
+
+// MaxContextLength is the length of the longest context, in bytes. The database refuses longer ones,
+// whoever signed them.
+const MaxContextLength = 2 << 10
 
 // MinKeyLength is the least length of a key in bytes.
 const MinKeyLength = 32
@@ -128,20 +156,41 @@ func derive(key []byte, parts ...string) []byte {
 // KeyID returns the id of the key.
 func (s *Signer) KeyID() string { return s.keyID }
 
-// Setting implements [Context]. The value is a secret for as long as it lives: it is sent as a
-// parameter, never within the text of a statement, which other connections of the same role
-// may read in pg_stat_activity.
-func (s *Signer) Setting(id tenant.ID) (name, value string, err error) {
+// Setting implements [Context]: the context is of the tenant alone. The value is a secret for as
+// long as it lives: it is sent as a parameter, never within the text of a statement, which other
+// connections of the same role may read in pg_stat_activity.
+func (s *Signer) Setting(_ context.Context, id tenant.ID) (name, value string, err error) {
+	return s.sign("v1.", id, "")
+}
+
+// CallerSetting is [Signer.Setting] with what policies ask of the caller besides: an object of
+// JSON, as policy.Engine.RLSContext returns it. The error is [ErrContextTooLong] where the value
+// would be longer than [MaxContextLength]. Package policyrls puts it behind a [Context].
+func (s *Signer) CallerSetting(id tenant.ID, caller string) (name, value string, err error) {
+	if !strings.HasPrefix(caller, "{") || !strings.HasSuffix(caller, "}") {
+		return "", "", fmt.Errorf("%w: what is said of the caller is no object of JSON", ErrInvalid)
+	}
+	return s.sign("v2.", id, caller)
+}
+
+func (s *Signer) sign(version string, id tenant.ID, caller string) (name, value string, err error) {
 	if id.IsZero() {
 		return "", "", noScope()
 	}
-	signed := make([]byte, 0, 192)
-	signed = append(signed, "v1."...)
+	signed := make([]byte, 0, 192+len(caller))
+	signed = append(signed, version...)
 	signed = append(signed, s.keyID...)
 	signed = append(signed, '.')
 	signed = append(signed, id.String()...)
 	signed = append(signed, '.')
 	signed = strconv.AppendInt(signed, s.now().Add(s.lifetime).UnixMilli(), 10)
+	if caller != "" {
+		signed = append(signed, '.')
+		signed = append(signed, caller...)
+		if n := len(signed) + 1 + 2*sha256.Size; n > MaxContextLength {
+			return "", "", fmt.Errorf("%w: %d bytes, at most %d", ErrContextTooLong, n, MaxContextLength)
+		}
+	}
 	mac := s.macs.Get().(hash.Hash)
 	mac.Reset()
 	mac.Write(signed)

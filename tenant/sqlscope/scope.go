@@ -44,7 +44,7 @@ func (c *conn) scope(ctx context.Context) (scope, error) {
 	if err != nil {
 		return scope{}, err
 	}
-	name, value, err := c.cfg.Context.Setting(id)
+	name, value, err := c.cfg.Context.Setting(ctx, id)
 	if err != nil {
 		return scope{}, fmt.Errorf("sqlscope: the context of %s: %w", id, err)
 	}

@@ -301,7 +301,9 @@ type odd struct {
 	err         error
 }
 
-func (o odd) Setting(tenant.ID) (name, value string, err error) { return o.name, o.value, o.err }
+func (o odd) Setting(context.Context, tenant.ID) (name, value string, err error) {
+	return o.name, o.value, o.err
+}
 
 func TestAContextThatSaysNothingIsAnError(t *testing.T) {
 	for _, o := range []odd{{"", "x", nil}, {"x", "", nil}, {"x", "y", errOutage}} {

@@ -13,7 +13,7 @@ func (w *writer) list(l condition.Leaf, a *condition.Attribute, s scope) string 
 	col := s.of(a)
 	switch l.Op {
 	case condition.OpHas:
-		return w.listKnown(col, 0)
+		return w.listKnown(col, "")
 	case condition.OpHasNot:
 		return col + " IS NULL"
 	}
@@ -23,22 +23,35 @@ func (w *writer) list(l condition.Leaf, a *condition.Attribute, s scope) string 
 	} else {
 		text = w.json(&l, col, s)
 	}
-	return and(text, w.listKnown(col, l.Guard().Elements))
+	return and(text, w.listKnown(col, w.elements(&l)))
 }
 
-// listKnown writes that a list is there, is one, and has at most so many texts, 0 for any number.
-func (w *writer) listKnown(col string, most int) string {
+// elements writes how many texts a list of the object may have, "" for any number. They share a
+// limit with those of the caller's.
+func (w *writer) elements(l *condition.Leaf) string {
+	most := l.Guard().Elements
+	switch {
+	case most == 0:
+		return ""
+	case w.slot != nil && w.slot.list:
+		return w.asked(strconv.Itoa(most) + " / greatest(cardinality(" + w.rows.Argument(w.slot.n) + "::text[]), 1)")
+	}
+	return strconv.Itoa(most)
+}
+
+// listKnown writes that a list is there, is one, and has at most so many texts, "" for any number.
+func (w *writer) listKnown(col, most string) string {
 	if w.postgres() {
 		parts := []string{col + " IS NOT NULL", "array_position(" + col + ", NULL) IS NULL"}
-		if most > 0 {
-			parts = append(parts, "cardinality("+col+") <= "+strconv.Itoa(most))
+		if most != "" {
+			parts = append(parts, "cardinality("+col+") <= "+most)
 		}
 		return and(parts...)
 	}
 	parts := []string{"typeof(" + col + ") = 'text'", "json_valid(" + col + ")", "NOT EXISTS (SELECT 1 FROM " + each(col) + " WHERE type <> 'text')",
 		"substr(ltrim(" + col + ", char(32, 9, 10, 13)), 1, 1) = '['"}
-	if most > 0 {
-		parts = append(parts, "(SELECT count(*) FROM "+each(col)+") <= "+strconv.Itoa(most))
+	if most != "" {
+		parts = append(parts, "(SELECT count(*) FROM "+each(col)+") <= "+most)
 	}
 	return and(parts...)
 }

@@ -96,6 +96,9 @@ func (w *writer) constant(l *condition.Leaf, s scope) string {
 	if a.Kind == condition.KindBool {
 		return w.constantBool(l, col)
 	}
+	if w.slot != nil && a.Kind == condition.KindUUID { // beside a text that may be no uuid
+		return w.orNullUnless(l, a, col, w.asText(col, a)+" "+symbols[l.Op]+" "+w.value(c, condition.KindString))
+	}
 	if w.postgres() && !holdable(c) {
 		switch l.Op {
 		case condition.OpEqual:
@@ -108,13 +111,21 @@ func (w *writer) constant(l *condition.Leaf, s scope) string {
 	text := w.ordered(col, a, l.Op) + " " + symbols[l.Op] + " " + w.value(c, a.Kind)
 	g := l.Guard()
 	text = and(append([]string{text}, w.domain(a, col, g.Low, g.High, l.Op == condition.OpNotEqual)...)...)
-	if l.Op == condition.OpNotEqual {
-		return w.orNull(a, col, text)
+	return w.orNullUnless(l, a, col, text)
+}
+
+// orNullUnless is orNull for !=, and leaves others as they are.
+func (w *writer) orNullUnless(l *condition.Leaf, a *condition.Attribute, col, text string) string {
+	if l.Op != condition.OpNotEqual {
+		return text
 	}
-	return text
+	return w.orNull(a, col, text)
 }
 
 func (w *writer) constantBool(l *condition.Leaf, col string) string {
+	if w.slot != nil {
+		return w.orNullUnless(l, l.A.Attr, col, col+" "+symbols[l.Op]+" "+w.value(l.B.Value, condition.KindBool))
+	}
 	is := l.B.Value.Bool()
 	switch l.Op {
 	case condition.OpEqual:
@@ -153,6 +164,9 @@ func (w *writer) oneOf(l *condition.Leaf, s scope, list []condition.Value) strin
 		return never
 	}
 	text := w.ordered(col, a, condition.OpEqual) + " " + w.among(kept, a.Kind, negative)
+	if w.slot != nil && w.slot.leaf != nil && a.Kind == condition.KindUUID { // texts that may be no uuids
+		text = w.asText(col, a) + " " + w.among(kept, condition.KindString, negative)
+	}
 	if !negative {
 		return and(append([]string{text}, w.domain(a, col, false, false, false)...)...)
 	}
@@ -183,6 +197,12 @@ func (w *writer) oneOfBools(a *condition.Attribute, col string, list []condition
 
 // among writes that what stands before is, or is not, among constants.
 func (w *writer) among(list []condition.Value, k condition.Kind, negative bool) string {
+	if w.slot != nil && !w.slot.list {
+		if negative {
+			return "<> " + w.value(condition.Value{}, k)
+		}
+		return "= " + w.value(condition.Value{}, k)
+	}
 	if w.postgres() {
 		if negative {
 			return "<> ALL(" + w.array(list, k) + ")"

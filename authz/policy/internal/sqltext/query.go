@@ -94,6 +94,10 @@ type writer struct {
 	args    []any
 	aliases int
 	err     error
+
+	rows   *Rows // of row-level security, which has no arguments; nil elsewhere
+	branch int
+	slot   *slot // that stands for the constant of the literal, nil for none
 }
 
 func (w *writer) postgres() bool { return w.Dialect == Postgres }
@@ -108,6 +112,9 @@ func (w *writer) fail(err error) string {
 // arg writes an argument. Postgres is told its type, so that it is the column that is compared,
 // and not one cast to another type.
 func (w *writer) arg(v any, typ string) string {
+	if w.rows != nil {
+		return inline(v, typ)
+	}
 	w.args = append(w.args, v)
 	mark := "?"
 	if w.postgres() && !w.Plain {
@@ -130,6 +137,9 @@ func quoted(name string) string { return `"` + name + `"` }
 func column(alias, name string) string { return quoted(alias) + "." + quoted(name) }
 
 func (w *writer) inTenant(alias, name string) string {
+	if w.rows != nil {
+		return column(alias, name) + " = " + w.rows.Tenant
+	}
 	return w.exact(column(alias, name)) + " = " + w.arg(w.Tenant, "text")
 }
 

@@ -79,7 +79,7 @@ func (w *writer) parent(o condition.Op, a *condition.Attribute, s scope) string 
 // known: they are counted per list that is found, and not per object, where the comparison finds
 // lists.
 func (w *writer) members(l condition.Leaf, list *condition.Attribute, s scope, conjunct bool) string {
-	m := members{w: w, list: list, alias: w.alias(), most: l.Guard().Elements}
+	m := members{w: w, list: list, alias: w.alias(), most: w.elements(&l)}
 	m.own = column(s.alias(list), list.Column)
 	texts := func(list []string, negative bool) func() string {
 		return func() string {
@@ -119,7 +119,15 @@ func (w *writer) members(l condition.Leaf, list *condition.Attribute, s scope, c
 		operator = " = "
 	}
 	count := "(SELECT count(DISTINCT " + m.value() + ") " + m.from() + and(m.key()+" = "+m.own, m.counted(m.alias), texts(l.B.Texts, false)()) + ")"
-	return and(count+operator+strconv.Itoa(len(values)), m.few(m.own))
+	return and(count+operator+w.distinct(values), m.few(m.own))
+}
+
+// distinct writes how many texts a list of constants has, each counted once.
+func (w *writer) distinct(values []condition.Value) string {
+	if w.slot != nil {
+		return w.asked("count(DISTINCT v) FROM unnest(" + w.rows.Argument(w.slot.n) + "::text[]) AS v")
+	}
+	return strconv.Itoa(len(values))
 }
 
 // members are the rows of one list.
@@ -128,7 +136,7 @@ type members struct {
 	list  *condition.Attribute
 	alias string
 	own   string // the column of the object that the rows hold
-	most  int    // rows that may count
+	most  string // rows that may count, "" for any number
 }
 
 func (m *members) key() string { return column(m.alias, m.list.Relation.Key) }
@@ -169,12 +177,12 @@ func (m *members) found(where func() string, positive, conjunct bool) string {
 
 // few writes that the list whose key is given has no more rows than a condition looks into.
 func (m *members) few(key string) string {
-	if m.most == 0 {
+	if m.most == "" {
 		return always
 	}
 	n := m.w.alias()
 	return "(SELECT count(*) FROM (SELECT 1 FROM " + quoted(m.list.Relation.Table) + " AS " + quoted(n) + " WHERE " +
-		and(column(n, m.list.Relation.Key)+" = "+key, m.counted(n)) + " LIMIT " + strconv.Itoa(m.most+1) + ") AS " + quoted(n+"n") + ") <= " + strconv.Itoa(m.most)
+		and(column(n, m.list.Relation.Key)+" = "+key, m.counted(n)) + " LIMIT 1 + " + m.most + ") AS " + quoted(n+"n") + ") <= " + m.most
 }
 
 // columnIn writes that a column of texts is in the list, or not in it.

@@ -15,6 +15,9 @@ var types = map[condition.Kind]string{
 
 // value writes a constant of a kind as an argument.
 func (w *writer) value(v condition.Value, k condition.Kind) string {
+	if w.slot != nil {
+		return w.slotText(w.slot, types[k])
+	}
 	return w.arg(w.bound(v), types[k])
 }
 
@@ -46,6 +49,12 @@ func (w *writer) bound(v condition.Value) any {
 // array writes constants as one argument of Postgres: an array in its own spelling, which every
 // driver takes as a text.
 func (w *writer) array(list []condition.Value, k condition.Kind) string {
+	switch {
+	case w.slot != nil && w.slot.list:
+		return w.slotText(w.slot, types[k])
+	case w.slot != nil:
+		return "ARRAY[" + w.slotText(w.slot, types[k]) + "]"
+	}
 	var b strings.Builder
 	b.WriteByte('{')
 	for i, v := range list {
@@ -58,7 +67,7 @@ func (w *writer) array(list []condition.Value, k condition.Kind) string {
 		case condition.KindFloat:
 			b.WriteString(strconv.FormatFloat(v.Float(), 'g', -1, 64))
 		case condition.KindTime:
-			b.WriteString(`"` + v.Time().Format("2006-01-02 15:04:05.999999Z07:00") + `"`)
+			b.WriteString(`"` + v.Time().Format(timeLayout) + `"`)
 		default:
 			b.WriteByte('"')
 			b.WriteString(inArray.Replace(v.Text()))
@@ -67,6 +76,23 @@ func (w *writer) array(list []condition.Value, k condition.Kind) string {
 	}
 	b.WriteByte('}')
 	return w.arg(b.String(), types[k]+"[]")
+}
+
+// timeLayout is how Postgres takes a time of the years 1 to 9999.
+const timeLayout = "2006-01-02 15:04:05.999999Z07:00"
+
+// Array returns texts as an array of Postgres in its own spelling.
+func Array(texts []string) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, text := range texts {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(`"` + inArray.Replace(text) + `"`)
+	}
+	b.WriteByte('}')
+	return b.String()
 }
 
 var inArray = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

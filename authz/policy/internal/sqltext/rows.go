@@ -1,0 +1,299 @@
+package sqltext
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/reevehq/reeve/authz/policy/condition"
+)
+
+// Rows writes the conditions of row-level security of Postgres, which are the same for every
+// caller: what is of the caller is a slot, by number, whose value the context of a statement has.
+// A slot that is NULL makes its comparison not hold.
+type Rows struct {
+	Alias    string              // of the table of the objects, which is its name in a policy
+	Column   string              // of the tenant, in the tables of members
+	Parent   func(string) string // the column of the tenant in the table of a parent, by its type
+	Tenant   string              // the expression that is the tenant of the statement
+	Argument func(n int) string  // the expression that is the value of a slot, as text
+
+	slots []Slot
+}
+
+// Slot is a value of the caller that a text asks for.
+type Slot struct {
+	Kind   SlotKind
+	Branch int            // of the call of [Rows.Write]
+	Holds  condition.Form // of SlotHolds: what has to hold of the caller alone
+	Value  condition.Leaf // of SlotValue: the comparison; see [Slot.Of]
+}
+
+// SlotKind is what the value of a slot says. Each is a bool, a list or a value in the spelling of
+// Postgres.
+type SlotKind uint8
+
+// The kinds of slots.
+const (
+	SlotOn       SlotKind = iota + 1 // the branch allows, or it denies nothing
+	SlotIDs                          // the ids that the branch is about
+	SlotPrefixes                     // how the ids begin that the branch is about
+	SlotHolds                        // Holds holds of the caller
+	SlotValue                        // the value of the caller's attribute in Value
+)
+
+// Cover says which objects a branch is about.
+type Cover uint8
+
+// What branches are about.
+const (
+	CoverAll Cover = iota
+	CoverIDs
+	CoverPrefixes
+)
+
+// Branch is what rules of one effect say whose conditions ask the same of the object. One that
+// allows selects the objects of which Rest holds; one that denies leaves these.
+type Branch struct {
+	Allow bool
+	Cover Cover
+	ID    *condition.Attribute
+	Rest  condition.Form // with attributes of the caller in it
+}
+
+// Slots returns the slots of all texts so far. The number of the first is 1.
+func (r *Rows) Slots() []Slot { return r.slots }
+
+// Write returns the text of some branches: the rows that one of them allows and none denies.
+func (r *Rows) Write(branches []Branch) (string, error) {
+	if !IsName(r.Alias) {
+		return "", ErrAlias
+	}
+	w := &writer{Query: Query{Dialect: Postgres, Alias: r.Alias, Column: r.Column, Parent: r.Parent}, rows: r}
+	allows, all := []string{}, []string{""}
+	for i, b := range branches {
+		w.branch = i
+		if text := w.branchText(b); b.Allow {
+			allows = append(allows, text)
+		} else {
+			all = append(all, text)
+		}
+	}
+	all[0] = or(allows...)
+	return and(all...), w.err
+}
+
+func (w *writer) branchText(b Branch) string {
+	switch {
+	case b.Cover == CoverAll && b.Allow:
+		return and(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, true))
+	case b.Cover == CoverAll:
+		return or(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, false))
+	}
+	covered := ""
+	if b.Cover == CoverIDs {
+		w.slot = w.take(Slot{Kind: SlotIDs})
+		l := condition.Leaf{Op: condition.OpOneOf, A: condition.Term{Attr: b.ID}, List: []condition.Value{condition.String("")}}
+		if !b.Allow {
+			l.Op = condition.OpNoneOf
+		}
+		w.slot.list = true
+		covered = w.oneOf(&l, scope{own: w.Alias}, l.List)
+		w.slot = nil
+	} else {
+		n := w.take(Slot{Kind: SlotPrefixes})
+		n.list = true
+		covered = is(column(w.Alias, b.ID.Column)+" ^@ ANY("+w.slotText(n, "text")+")", b.Allow)
+	}
+	if b.Allow {
+		return and(covered, w.rowForm(b.Rest, true))
+	}
+	return or(covered, w.rowForm(b.Rest, false))
+}
+
+// slot is the slot that stands for the constant of the comparison that is written.
+type slot struct {
+	n    int
+	list bool
+	leaf *condition.Leaf
+}
+
+func (w *writer) take(s Slot) *slot {
+	s.Branch = w.branch
+	w.rows.slots = append(w.rows.slots, s)
+	return &slot{n: len(w.rows.slots)}
+}
+
+// asked writes an expression over the value of a slot, which is asked for once per statement.
+func (w *writer) asked(expression string) string { return "(SELECT " + expression + ")" }
+
+func (w *writer) flag(s Slot) string {
+	return w.asked(w.rows.Argument(w.take(s).n) + "::boolean")
+}
+
+// slotText writes the value of a slot. A list is cast once more, since ANY would take what stands
+// in it for rows.
+func (w *writer) slotText(s *slot, typ string) string {
+	if s.list {
+		return w.asked(w.rows.Argument(s.n)+"::"+typ+"[]") + "::" + typ + "[]"
+	}
+	return w.asked(w.rows.Argument(s.n) + "::" + typ)
+}
+
+// rowForm is form for what may ask for attributes of the caller. What asks for these alone is one
+// slot.
+func (w *writer) rowForm(f condition.Form, conjunct bool) string {
+	switch f.Kind() {
+	case condition.FormAlways:
+		return always
+	case condition.FormLiteral:
+		l := f.Literal()
+		switch caller, row := Sides(l); {
+		case caller == nil:
+			return w.literal(l, scope{own: w.Alias}, conjunct)
+		case !row:
+			return w.flag(Slot{Kind: SlotHolds, Holds: f})
+		default:
+			return w.mixed(l, caller, conjunct)
+		}
+	case condition.FormAll, condition.FormAny:
+		isAll := f.Kind() == condition.FormAll
+		var own []condition.Form
+		var parts []string
+		for p := range f.Parts() {
+			if OfCaller(p) {
+				own = append(own, p)
+			}
+		}
+		if len(own) > 0 {
+			joined := condition.Any(own...)
+			if isAll {
+				joined = condition.All(own...)
+			}
+			parts = append(parts, w.flag(Slot{Kind: SlotHolds, Holds: joined}))
+		}
+		for p := range f.Parts() {
+			if !OfCaller(p) {
+				parts = append(parts, w.rowForm(p, conjunct && isAll))
+			}
+		}
+		if isAll {
+			return and(parts...)
+		}
+		return or(parts...)
+	}
+	return never
+}
+
+// mixed writes a comparison of an attribute of the object with one of the caller.
+func (w *writer) mixed(l condition.Leaf, caller *condition.Attribute, conjunct bool) string {
+	s := w.take(Slot{Kind: SlotValue, Value: l})
+	s.list, s.leaf = caller.Kind == condition.KindStrings, &l
+	constant := condition.Term{Value: condition.String("")}
+	if s.list {
+		constant = condition.Term{Value: condition.Strings(), Texts: []string{""}}
+	}
+	w.slot = s
+	text := w.literal(With(l, constant), scope{own: w.Alias}, conjunct && caller.Null != condition.NullValue)
+	w.slot = nil
+	if w.holdsOfNull(l) {
+		text = and(w.asked(w.rows.Argument(s.n)+" IS NOT NULL"), text)
+	}
+	if caller.Null != condition.NullValue {
+		return text
+	}
+	isNull := condition.Literal(condition.Leaf{Op: condition.OpIsNull, A: condition.Term{Attr: caller}})
+	beside := w.form(condition.Literal(With(l, condition.Term{Value: condition.NullOf()})), false)
+	if beside == never {
+		return text
+	}
+	return or(text, and(w.flag(Slot{Kind: SlotHolds, Holds: isNull}), beside))
+}
+
+// holdsOfNull reports whether the text of a comparison could be true beside NULL, which then says
+// that the caller has no such value: it is not in any list, and an object has no NULL in common
+// with it.
+func (w *writer) holdsOfNull(l condition.Leaf) bool {
+	negative := false
+	switch l.Op {
+	case condition.OpNotEqual, condition.OpNotIn, condition.OpNotContainsAny, condition.OpNotContainsAll, condition.OpNotStartsWith:
+		negative = true
+	}
+	for _, a := range []*condition.Attribute{l.A.Attr, l.B.Attr} {
+		if !isColumn(a) {
+			continue
+		}
+		if a.Kind == condition.KindStrings && (negative || a.Relation.Many()) || negative && a.Null == condition.NullValue {
+			return true
+		}
+	}
+	return false
+}
+
+// Sides returns the attribute of the caller in a literal, nil for none, and whether the object has
+// one in it too. Of two attributes of the caller it is either.
+func Sides(l condition.Leaf) (caller *condition.Attribute, row bool) {
+	for _, a := range []*condition.Attribute{l.A.Attr, l.B.Attr} {
+		switch {
+		case isColumn(a):
+			row = true
+		case a != nil:
+			caller = a
+		}
+	}
+	return caller, row
+}
+
+// OfCaller reports whether a form asks for attributes of the caller, and for none of the object.
+func OfCaller(f condition.Form) bool {
+	switch f.Kind() {
+	case condition.FormLiteral:
+		caller, row := Sides(f.Literal())
+		return caller != nil && !row
+	case condition.FormAll, condition.FormAny:
+		for p := range f.Parts() {
+			if !OfCaller(p) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// With returns a literal with a constant in the place of the caller's attribute.
+func With(l condition.Leaf, constant condition.Term) condition.Leaf {
+	if l.A.Attr != nil && !isColumn(l.A.Attr) {
+		l.A = constant
+	} else {
+		l.B = constant
+	}
+	return l
+}
+
+// inline writes a constant of the policy into the text: a policy of a table has no arguments.
+func inline(v any, typ string) string {
+	text := ""
+	switch v := v.(type) {
+	case bool:
+		return truth(v)
+	case string:
+		text = v
+	case int64:
+		text = strconv.FormatInt(v, 10)
+	case float64:
+		text = strconv.FormatFloat(v, 'g', -1, 64)
+	case time.Time:
+		text = v.Format(timeLayout)
+	}
+	return literalText(text) + "::" + typ
+}
+
+// literalText quotes a text, whether or not standard_conforming_strings is on.
+func literalText(text string) string {
+	text = strings.ReplaceAll(text, "'", "''")
+	if !strings.Contains(text, `\`) {
+		return "'" + text + "'"
+	}
+	return "E'" + strings.ReplaceAll(text, `\`, `\\`) + "'"
+}
