@@ -38,29 +38,31 @@ type database struct {
 	db      *sql.DB
 }
 
+// kinds are how Postgres and SQLite call the types of the columns.
+var kinds = [...]*strings.Replacer{
+	strings.NewReplacer("{int}", "bigint", "{float}", "double precision", "{bool}", "boolean", "{list}", "text[]", "{time}", "timestamptz", "{uuid}", "uuid"),
+	strings.NewReplacer("{int}", "INTEGER", "{float}", "REAL", "{bool}", "INTEGER", "{list}", "TEXT", "{time}", "INTEGER", "{uuid}", "TEXT"),
+}
+
+func open(t testing.TB, driver, url string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
 func databases(t *testing.T, docs []doc) []database {
 	t.Helper()
 	pg := pgserver.New(t).Database(t)
-	open := func(driver, url string) *sql.DB {
-		db, err := sql.Open(driver, url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = db.Close() })
-		return db
-	}
-	types := func(of ...string) *strings.Replacer { return strings.NewReplacer(of...) }
-	lite := open("sqlite", filepath.Join(t.TempDir(), "loose.db"))
 	list := []database{
-		{"postgres", policy.Postgres, open("pgx", pg.Owner()+"&default_query_exec_mode=exec")},
-		{"sqlite", policy.SQLite, lite},
-	}
-	all := [...]*strings.Replacer{
-		types("{int}", "bigint", "{float}", "double precision", "{bool}", "boolean", "{list}", "text[]", "{time}", "timestamptz", "{uuid}", "uuid"),
-		types("{int}", "INTEGER", "{float}", "REAL", "{bool}", "INTEGER", "{list}", "TEXT", "{time}", "INTEGER", "{uuid}", "TEXT"),
+		{"postgres", policy.Postgres, open(t, "pgx", pg.Owner()+"&default_query_exec_mode=exec")},
+		{"sqlite", policy.SQLite, open(t, "sqlite", filepath.Join(t.TempDir(), "loose.db"))},
 	}
 	for i, d := range list {
-		for _, statement := range strings.Split(all[i].Replace(tables), ";\n") {
+		for _, statement := range strings.Split(kinds[i].Replace(tables), ";\n") {
 			if strings.TrimSpace(statement) != "" {
 				d.exec(t, statement)
 			}
@@ -70,7 +72,7 @@ func databases(t *testing.T, docs []doc) []database {
 	return list
 }
 
-func (d database) exec(t *testing.T, text string, args ...any) {
+func (d database) exec(t testing.TB, text string, args ...any) {
 	t.Helper()
 	if d.dialect == policy.SQLite {
 		for i, x := range args {
@@ -114,7 +116,7 @@ func marks(n int) string {
 	return b.String()
 }
 
-func (d database) fill(t *testing.T, docs []doc) {
+func (d database) fill(t testing.TB, docs []doc) {
 	t.Helper()
 	for _, p := range projects {
 		d.exec(t, "INSERT INTO project VALUES ("+marks(5)+")", p.id, p.tenant, p.owner, p.status, p.size)
