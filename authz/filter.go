@@ -14,6 +14,9 @@ import (
 type (
 	Predicate = policy.Predicate
 	Mask      = policy.Mask
+	List      = policy.List
+	Page      = policy.Page
+	Sort      = policy.Sort
 )
 
 // ErrNotFiltered means that [Config].Policy is a Decider that cannot say which objects it allows.
@@ -41,9 +44,13 @@ type filterer interface {
 // cannot be decided is an outage. Beside an error the Predicate selects nothing.
 func Filter(ctx context.Context, action Action, objectType string) (Predicate, error) {
 	var p Predicate
-	err := filtered(ctx, action, objectType, func(f filterer, r policy.Request) (err error) {
+	err := filtered(ctx, ListDecision, action, objectType, func(f filterer, r policy.Request) (d Decision, err error) {
 		p, err = f.Filter(ctx, r)
-		return err
+		if err == nil && !p.None() {
+			d.Effect = policy.Allow
+		}
+		d.Revision = p.Revision()
+		return d, err
 	})
 	if err != nil {
 		return Predicate{}, &refusal{err, action, objectType, Decision{}}
@@ -56,9 +63,12 @@ func Filter(ctx context.Context, action Action, objectType string) (Predicate, e
 // those of [Filter]; beside one, no field is in the Mask.
 func Fields(ctx context.Context, action Action, objectType string) (Mask, error) {
 	var m Mask
-	err := filtered(ctx, action, objectType, func(f filterer, r policy.Request) (err error) {
-		m, err = f.Fields(ctx, r)
-		return err
+	err := filtered(ctx, FieldsDecision, action, objectType, func(f filterer, r policy.Request) (d Decision, err error) {
+		if m, err = f.Fields(ctx, r); err == nil && !m.None() {
+			d.Effect = policy.Allow
+		}
+		d.Revision = m.Revision()
+		return d, err
 	})
 	if err != nil {
 		return Mask{}, &refusal{err, action, objectType, Decision{}}
@@ -66,46 +76,44 @@ func Fields(ctx context.Context, action Action, objectType string) (Mask, error)
 	return m, nil
 }
 
-func filtered(ctx context.Context, action Action, objectType string, ask func(filterer, policy.Request) error) error {
+// filtered asks for a filter or a mask, and tells the Observer.
+func filtered(ctx context.Context, kind DecisionKind, action Action, objectType string, ask func(filterer, policy.Request) (Decision, error)) error {
 	caller, ok := FromContext(ctx)
 	if !ok || caller.guard == nil {
 		return ErrNoCaller
 	}
 	caller.noteAsked()
-	obj := Object{Type: objectType}
 	start := time.Now()
-	err := caller.filter(action, obj, ask)
-	if err != nil {
-		caller.guard.observe(ctx, Event{Kind: ObjectDecision, Action: action, Object: objectName(obj), Err: err, Elapsed: time.Since(start)}, caller)
-	}
+	decision, err := caller.filter(action, Object{Type: objectType}, ask)
+	caller.guard.observe(ctx, Event{Kind: kind, Action: action, Object: objectType, Decision: decision, Err: err, Elapsed: time.Since(start)}, caller)
 	return err
 }
 
-func (c *Caller) filter(action Action, obj Object, ask func(filterer, policy.Request) error) (err error) {
+func (c *Caller) filter(action Action, obj Object, ask func(filterer, policy.Request) (Decision, error)) (d Decision, err error) {
 	if c.IsAnonymous() {
-		return fmt.Errorf("%w: an anonymous caller has no tenant to list", middleware.ErrAuthenticationRequired)
+		return Decision{}, fmt.Errorf("%w: an anonymous caller has no tenant to list", middleware.ErrAuthenticationRequired)
 	}
 	f, ok := c.guard.policy.(filterer)
 	if !ok {
-		return ErrNotFiltered
+		return Decision{}, ErrNotFiltered
 	}
 	done := false
 	defer func() {
 		if !done {
-			err = fmt.Errorf("%w: %w", middleware.ErrUnavailable, panicked(recover()))
+			d, err = Decision{}, fmt.Errorf("%w: %w", middleware.ErrUnavailable, panicked(recover()))
 		}
 	}()
-	err = ask(f, c.request(action, obj))
+	d, err = ask(f, c.request(action, obj))
 	done = true
 	switch {
 	case err == nil:
-		return nil
+		return d, nil
 	case errors.Is(err, policy.ErrMisused):
-		return fmt.Errorf("%w: %w", middleware.ErrMisused, err)
+		return Decision{}, fmt.Errorf("%w: %w", middleware.ErrMisused, err)
 	case errors.Is(err, policy.ErrRequest): // an attribute of the session, or the service's action
-		return fmt.Errorf("%w: %w", ErrDenied, err)
+		return Decision{}, fmt.Errorf("%w: %w", ErrDenied, err)
 	}
-	return fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
+	return Decision{}, fmt.Errorf("%w: %w", middleware.ErrUnavailable, err)
 }
 
 // Allowed returns those of the actions that the caller of ctx may do to obj, in their order: what a

@@ -120,3 +120,87 @@ func TestNobodyHasNoList(t *testing.T) {
 		}
 	})
 }
+
+// An observer learns of lists and masks as it does of other decisions, and of each of Allowed.
+func TestTheObserverIsToldOfLists(t *testing.T) {
+	w := newWorld(t)
+	files := policyFiles(listRules)
+	files["attributes.csv"].Data = []byte(listAttributes)
+	if err := w.engine.Reload(files); err != nil {
+		t.Fatal(err)
+	}
+	editor, _ := w.login(acme, alice, "editor")
+	for _, row := range []struct {
+		do      func(ctx context.Context)
+		kind    authz.DecisionKind
+		object  string
+		effect  policy.Effect
+		outcome string
+	}{
+		{func(ctx context.Context) { _, _ = authz.Filter(ctx, "read", "note") }, authz.ListDecision, "note", policy.Allow, "allow"},
+		{func(ctx context.Context) { _, _ = authz.Filter(ctx, "delete", "note") }, authz.ListDecision, "note", policy.Deny, "allow"},
+		{func(ctx context.Context) { _, _ = authz.Filter(ctx, "read", "memo") }, authz.ListDecision, "memo", policy.Deny, "error"},
+		{func(ctx context.Context) { _, _ = authz.Fields(ctx, "read", "note") }, authz.FieldsDecision, "note", policy.Allow, "allow"},
+		{func(ctx context.Context) { _, _ = authz.Fields(ctx, "delete", "note") }, authz.FieldsDecision, "note", policy.Deny, "allow"},
+		{func(ctx context.Context) { authz.Allowed(ctx, note("bob"), "read") }, authz.ObjectDecision, "note:1", policy.Allow, "allow"},
+		{func(ctx context.Context) { authz.Allowed(ctx, note("bob"), "update") }, authz.ObjectDecision, "note:1", policy.Deny, "deny"},
+	} {
+		w.inside(editor, func(ctx context.Context) {
+			before := len(w.events)
+			row.do(ctx)
+			if len(w.events) != before+1 {
+				t.Fatalf("%s %s: %d events", row.kind, row.object, len(w.events)-before)
+			}
+			e := w.events[before]
+			if e.Kind != row.kind || e.Object != row.object || e.Decision.Effect != row.effect || e.Outcome() != row.outcome || e.User != alice || e.Tenant != acme {
+				t.Errorf("%+v, want %+v", e, row)
+			}
+			if want := e.Outcome() != "error" && e.Err == nil; want && e.Decision.Revision != w.engine.Revision() {
+				t.Errorf("%s %s: of the revision %q", row.kind, row.object, e.Decision.Revision)
+			}
+		})
+	}
+}
+
+// What a client sent of a list is 400, and what the service asks for in vain is 500.
+func TestACursorAndAnOrderThatAreNoneAreTheClients(t *testing.T) {
+	for name, row := range map[string]struct {
+		list   func(c echo.Context) (authz.List, error)
+		status int
+	}{
+		"a cursor": {func(c echo.Context) (authz.List, error) { return authz.List{Cursor: "' OR 1=1 --"}, nil }, 400},
+		"an order": {func(c echo.Context) (l authz.List, err error) {
+			l.Sort, err = policy.ParseSort("secret", "id")
+			return l, err
+		}, 400},
+		"an order that never can be": {func(c echo.Context) (authz.List, error) {
+			return authz.List{Sort: []authz.Sort{{Attribute: "nope"}}}, nil
+		}, 500},
+		"nothing": {func(c echo.Context) (authz.List, error) { return authz.List{}, nil }, 204},
+	} {
+		w := newWorld(t)
+		files := policyFiles(listRules)
+		files["attributes.csv"].Data = []byte(listAttributes)
+		if err := w.engine.Reload(files); err != nil {
+			t.Fatal(err)
+		}
+		editor, _ := w.login(acme, alice, "editor")
+		w.echo.GET("/me", func(c echo.Context) error {
+			list, err := row.list(c)
+			if err != nil {
+				return fmt.Errorf("notes: %w", err)
+			}
+			may, err := authz.Filter(c.Request().Context(), "read", "note")
+			if err != nil {
+				return err
+			}
+			if _, err := may.Page(list); err != nil {
+				return fmt.Errorf("notes: %w", err)
+			}
+			return c.NoContent(http.StatusNoContent)
+		})
+		if rec := w.do("GET", "/me", editor); rec.Code != row.status || strings.Contains(rec.Body.String(), "OR 1") {
+			t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
+		}
+	}
+}

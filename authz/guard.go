@@ -279,14 +279,21 @@ func (g *Guard) reject(x Exchange, err error) error {
 	return g.answer(x, err)
 }
 
-// problemOf is middleware.FromError, with the error of package policy that handlers hand on: a field
-// in a body that the caller may not write.
+// problemOf is middleware.FromError, with the errors of package policy that handlers hand on: a field
+// in a body that the caller may not write, and a cursor or an order of a list that is none.
 func problemOf(err error) (middleware.Problem, bool) {
 	p, ours := middleware.FromError(err)
-	if !ours && errors.Is(err, policy.ErrField) {
+	switch {
+	case ours:
+		return p, true
+	case errors.Is(err, policy.ErrMisused):
+		return middleware.FromError(middleware.ErrMisused)
+	case errors.Is(err, policy.ErrField):
 		return middleware.FromError(middleware.ErrForbidden)
+	case errors.Is(err, policy.ErrCursor) || errors.Is(err, policy.ErrSort):
+		return middleware.FromError(middleware.ErrInvalidValue)
 	}
-	return p, ours
+	return middleware.Problem{}, false
 }
 
 // answer turns an error into a response: Reeve's own by the table, others by the door.

@@ -22,9 +22,11 @@ const (
 	ObjectDecision
 	SignInDecision
 	StreamDecision
+	ListDecision
+	FieldsDecision
 )
 
-// String returns "route", "object", "sign-in" or "stream".
+// String returns "route", "object", "sign-in", "stream", "list" or "fields".
 func (k DecisionKind) String() string {
 	switch k {
 	case ObjectDecision:
@@ -33,6 +35,10 @@ func (k DecisionKind) String() string {
 		return "sign-in"
 	case StreamDecision:
 		return "stream"
+	case ListDecision:
+		return "list"
+	case FieldsDecision:
+		return "fields"
 	}
 	return "route"
 }

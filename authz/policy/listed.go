@@ -20,6 +20,7 @@ type listed map[string]*table
 // table is where the objects of a type are.
 type table struct {
 	id     *condition.Attribute
+	schema *condition.Schema
 	tenant string // the column
 	line   int    // of the row that says so
 }
@@ -57,7 +58,7 @@ func (l listed) read(file string, r *policycsv.Line, p *problems) {
 // complete finds the columns of the ids, once all rows are read.
 func (l listed) complete(file string, s *condition.Schema, p *problems) {
 	for typ, t := range l {
-		t.id = s.Object(typ, "id")
+		t.id, t.schema = s.Object(typ, "id"), s
 		if t.id == nil || t.id.Column == "" {
 			p.add(CodeAttributeColumn, file, t.line, 1, "objects of %s are listed and their id has no column: add the row %s, id, string, no, id", typ, typ)
 		}

@@ -33,9 +33,10 @@ var ErrField = errors.New("policy: a field that is not the caller's to write")
 // object: its conditions ask of the caller and the environment, and r.obj.id is the field's name.
 // Which objects these are is the business of [Engine.Filter] and Decide.
 type Mask struct {
-	request Request
-	kind    string
-	form    condition.Form
+	request  Request
+	kind     string
+	form     condition.Form
+	revision string
 }
 
 // Fields returns the [Mask] of r.Object.Type for the subject and the action. r is as in
@@ -65,12 +66,18 @@ func (e *Engine) Fields(ctx context.Context, r Request) (Mask, error) {
 	if err != nil {
 		return Mask{}, err
 	}
-	return Mask{Request{Tenant: r.Tenant, Object: Object{Type: fieldType, Tenant: r.Tenant}}, kind, form}, nil
+	return Mask{Request{Tenant: r.Tenant, Object: Object{Type: fieldType, Tenant: r.Tenant}}, kind, form, s.revision}, nil
 }
+
+// None reports whether no rule lets a field of any name be in the mask.
+func (m Mask) None() bool { return m.form.Kind() == condition.FormNever }
+
+// Revision returns the revision of the policy that made the Mask, "" of the zero Mask.
+func (m Mask) Revision() string { return m.revision }
 
 // Has reports whether a field is in the mask.
 func (m Mask) Has(field string) bool {
-	if m.form.Kind() == condition.FormNever || field == "" {
+	if m.None() || field == "" {
 		return false
 	}
 	r := m.request

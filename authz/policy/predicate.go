@@ -130,13 +130,18 @@ func (c Where) SQL(alias string) (text string, args []any, err error) {
 }
 
 func (p Predicate) write(q sqltext.Query) (string, []any, error) {
-	q.Tenant, q.Parent = p.tenant.String(), p.tables.tenantOf
-	if p.table != nil {
-		q.Column = p.table.tenant
-	}
-	text, args, err := sqltext.Write(p.form, q)
+	text, args, err := sqltext.Write(p.form, p.query(q))
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: %w", ErrPredicate, err)
 	}
 	return text, args, nil
+}
+
+// query adds to q what the Predicate is of.
+func (p Predicate) query(q sqltext.Query) sqltext.Query {
+	q.Tenant, q.Parent = p.tenant.String(), p.tables.tenantOf
+	if p.table != nil {
+		q.Column = p.table.tenant
+	}
+	return q
 }

@@ -41,6 +41,11 @@ import (
 // TestEveryExportedTypeIsWalked says which are missing.
 var types = []reflect.Type{
 	reflect.TypeFor[policy.Mask](),
+	reflect.TypeFor[policy.List](),
+	reflect.TypeFor[policy.Page](),
+	reflect.TypeFor[policy.PageIn](),
+	reflect.TypeFor[policy.Select](),
+	reflect.TypeFor[policy.Sort](),
 	reflect.TypeFor[policy.Where](),
 	reflect.TypeFor[policy.Predicate](),
 	reflect.TypeFor[lint.Route](),

@@ -37,6 +37,7 @@ type Query struct {
 	Dialect Dialect
 	Alias   string // of the table of the objects
 	Plain   bool   // whether an argument is written ?, as always in SQLite, and not $1
+	Numbers bool   // whether an argument of SQLite is written ?1, so that a text may stand there twice
 	After   int    // arguments before those of the text: the first is After+1
 	Tenant  string
 	Column  string              // of the tenant, in the table of the objects and in those of members
@@ -117,8 +118,11 @@ func (w *writer) arg(v any, typ string) string {
 	}
 	w.args = append(w.args, v)
 	mark := "?"
-	if w.postgres() && !w.Plain {
+	switch {
+	case w.postgres() && !w.Plain:
 		mark = "$" + strconv.Itoa(w.After+len(w.args))
+	case w.Numbers && !w.Plain:
+		mark = "?" + strconv.Itoa(w.After+len(w.args))
 	}
 	if w.postgres() {
 		mark += "::" + typ
