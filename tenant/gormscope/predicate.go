@@ -15,6 +15,11 @@ type Predicate interface {
 	SQL(alias string) (text string, args []any, err error)
 }
 
+// Page selects a page of the rows of a table, in an order: where it begins is part of the text.
+type Page interface {
+	SQL(alias string) (where, order string, limit int, args []any, err error)
+}
+
 // Where returns a scope that selects the rows of a predicate, see [gorm.DB.Scopes]:
 //
 //	db.WithContext(ctx).Scopes(gormscope.Where(may)).Find(&notes)
@@ -23,24 +28,86 @@ type Predicate interface {
 func Where(p Predicate) func(*gorm.DB) *gorm.DB {
 	return func(db *gorm.DB) *gorm.DB {
 		if p == nil {
-			_ = db.AddError(errors.New("gormscope: no predicate"))
-			return db
+			return failed(db, errors.New("gormscope: no predicate"))
 		}
 		table, err := tableOf(db)
 		if err != nil {
-			_ = db.AddError(err)
-			return db
+			return failed(db, err)
 		}
 		text, args, err := p.SQL(table)
 		if err == nil && text == "" {
 			err = errors.New("gormscope: a predicate without a text selects nothing")
 		}
 		if err != nil {
-			_ = db.AddError(err)
-			return db
+			return failed(db, err)
 		}
-		return db.Where(all{[]clause.Expression{clause.Expr{SQL: text, Vars: args}}})
+		return pin(db, text, args)
 	}
+}
+
+// InPage returns a scope that reads the rows of a page, in its order, and one row more where another
+// page follows:
+//
+//	db.WithContext(ctx).Scopes(gormscope.InPage(page.In(policy.Postgres))).Find(&notes)
+//
+// The order and the limit are the page's: those that the query has besides are left out. To count
+// the whole list, use [Where] with the predicate of the page, in one transaction that is repeatable
+// read, so that both are of one moment. An error of the page is the query's.
+func InPage(p Page) func(*gorm.DB) *gorm.DB {
+	return func(db *gorm.DB) *gorm.DB {
+		if p == nil {
+			return failed(db, errors.New("gormscope: no page"))
+		}
+		table, err := tableOf(db)
+		if err != nil {
+			return failed(db, err)
+		}
+		text, order, limit, args, err := p.SQL(table)
+		if err == nil && (text == "" || order == "" || limit <= 0) {
+			err = errors.New("gormscope: a page without a text, an order or a limit selects nothing")
+		}
+		if err != nil {
+			return failed(db, err)
+		}
+		return pin(db, text, args).Offset(-1).Limit(limit).Clauses(clause.OrderBy{Expression: clause.Expr{SQL: order}})
+	}
+}
+
+// pinned is a condition that holds for each row that a query reads: an OR beside it stands in
+// parentheses. Conditions that were there are put into some at once, and those that come later by
+// [Plugin].
+type pinned struct{ all }
+
+func pin(db *gorm.DB, text string, args []any) *gorm.DB {
+	if conditions := where(db.Statement, "WHERE"); len(conditions) > 0 {
+		c := db.Statement.Clauses["WHERE"]
+		c.Expression = clause.Where{Exprs: []clause.Expression{all{conditions}}}
+		db.Statement.Clauses["WHERE"] = c
+	}
+	return db.Where(pinned{all{[]clause.Expression{clause.Expr{SQL: text, Vars: args}}}})
+}
+
+// unpin puts what stands beside the pinned conditions of a statement into parentheses.
+func unpin(stmt *gorm.Statement) {
+	var pins, others []clause.Expression
+	for _, e := range where(stmt, "WHERE") {
+		if _, is := e.(pinned); is {
+			pins = append(pins, e)
+		} else {
+			others = append(others, e)
+		}
+	}
+	if len(pins) == 0 || len(others) == 0 {
+		return
+	}
+	c := stmt.Clauses["WHERE"]
+	c.Expression = clause.Where{Exprs: append([]clause.Expression{all{others}}, pins...)}
+	stmt.Clauses["WHERE"] = c
+}
+
+func failed(db *gorm.DB, err error) *gorm.DB {
+	_ = db.AddError(err)
+	return db
 }
 
 func tableOf(db *gorm.DB) (string, error) {

@@ -39,6 +39,7 @@ func (p *Plugin) enter(db *gorm.DB) (tenant.ID, bool) {
 		_ = db.AddError(err)
 		return tenant.ID{}, false
 	}
+	unpin(stmt)
 	switch p.tables[stmt.Schema.Table] {
 	case scoped:
 		return id, true

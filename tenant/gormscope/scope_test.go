@@ -77,6 +77,51 @@ func TestQueriesAreWithinTheTenant(t *testing.T) {
 	}
 }
 
+// An OR reaches past no predicate and no page, wherever it stands, and neither do an order and a
+// limit of the query's own.
+func TestAPredicateIsBesideNoOr(t *testing.T) {
+	db := open(t)
+	rows, plans := []note{}, []plan{}
+	may, page := gormscope.Where(text{"may", nil, nil}), gormscope.InPage(pageText{"may", "x DESC", 3, nil})
+	or := func(db *gorm.DB) *gorm.DB { return db.Or("b") }
+	for want, got := range map[string]*gorm.DB{
+		"SELECT * FROM `notes` WHERE (((a OR b)) AND (may)) AND `notes`.`tenant_id` = ?":                       db.Where("a").Or("b").Scopes(may).Find(&rows),
+		"SELECT * FROM `notes` WHERE (((a) OR b) AND (may)) AND `notes`.`tenant_id` = ?":                       db.Where("a").Scopes(may, or).Find(&rows),
+		"SELECT * FROM `notes` WHERE (((b OR c)) AND (may)) AND `notes`.`tenant_id` = ?":                       db.Scopes(may).Where("b").Or("c").Find(&rows),
+		"SELECT * FROM `notes` WHERE (((c)) AND (may)) AND `notes`.`tenant_id` = ?":                            db.Scopes(may).Find(&rows, "c"),
+		"SELECT * FROM `plans` WHERE ((a) OR b) AND (may)":                                                     db.Where("a").Scopes(may, or).Find(&plans),
+		"SELECT count(*) FROM `notes` WHERE (((a OR b)) AND (may)) AND `notes`.`tenant_id` = ?":                db.Model(&note{}).Where("a").Or("b").Scopes(may).Count(new(int64)),
+		"SELECT * FROM `notes` WHERE (((a OR b)) AND (may)) AND `notes`.`tenant_id` = ? ORDER BY x DESC LIMIT": db.Where("a").Or("b").Scopes(page).Find(&rows),
+		"SELECT * FROM `notes` WHERE ((may)) AND `notes`.`tenant_id` = ? ORDER BY x DESC LIMIT":                db.Order("title").Limit(1000).Offset(7).Scopes(page).Find(&rows),
+		"SELECT `id`,`title` FROM `notes` WHERE ((may)) AND `notes`.`tenant_id` = ? ORDER BY x DESC LIMIT":     db.Select("id", "title").Scopes(page).Find(&rows),
+	} {
+		if got.Error != nil {
+			t.Errorf("%s: %v", want, got.Error)
+		}
+		text := strings.TrimSpace(got.Statement.SQL.String())
+		if !strings.HasPrefix(text, want) || strings.Contains(want, "LIMIT") && (strings.Contains(text, "OFFSET") || got.Statement.Vars[len(got.Statement.Vars)-1] != 3) {
+			t.Errorf("got  %s %v\nwant %s", text, got.Statement.Vars, want)
+		}
+	}
+	broken := errors.New("broken")
+	for name, p := range map[string]gormscope.Page{"none": nil, "without a text": pageText{"", "x", 1, nil}, "without an order": pageText{"may", "", 1, nil}, "without a limit": pageText{"may", "x", 0, nil}, "broken": pageText{"may", "x", 1, broken}} {
+		if err := db.Scopes(gormscope.InPage(p)).Find(&rows).Error; err == nil || name == "broken" && !errors.Is(err, broken) {
+			t.Errorf("a page %s: %v", name, err)
+		}
+	}
+}
+
+// pageText is a page.
+type pageText struct {
+	where, order string
+	limit        int
+	err          error
+}
+
+func (p pageText) SQL(string) (string, string, int, []any, error) {
+	return p.where, p.order, p.limit, nil, p.err
+}
+
 // text is a predicate.
 type text struct {
 	text string
