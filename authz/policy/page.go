@@ -173,11 +173,11 @@ func (p Page) writeAfter(q sqltext.Query) (after, order string, args []any, err 
 }
 
 // Cut returns the objects of the page among the rows that a query of it has found, and the cursor
-// of the page that follows, "" where none does. Object says what a row is to the policy, as a
+// of the page that follows, "" where none does. Object says what a row is to the policy, as that of a
 // [Mapper] does: its id, its tenant and the attributes that the list is in the order of. A row of
 // another type or tenant, or one more than LIMIT allows, is a mistake of the query: [ErrMisused],
 // and no row is handed out.
-func Cut[T any](p Page, rows []T, object func(*T) Object) (page []T, next string, err error) {
+func Cut[T any](p Page, rows []T, object func(row *T, columns ...string) Object) (page []T, next string, err error) {
 	if p.size == 0 || len(rows) > p.size+1 {
 		return nil, "", fmt.Errorf("%w: %d rows of a page of %d", ErrMisused, len(rows), p.size)
 	}

@@ -52,7 +52,7 @@ func listed(id string) policy.Object {
 	}}
 }
 
-func itself(o *policy.Object) policy.Object { return *o }
+func itself(o *policy.Object, _ ...string) policy.Object { return *o }
 
 func TestAPageIsWhatThePredicateSelectsInAnOrder(t *testing.T) {
 	p := paged(t, "r.obj.owner == r.sub.id")

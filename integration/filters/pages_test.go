@@ -90,7 +90,7 @@ func (d database) add(t *testing.T, x item) {
 	d.exec(t, "INSERT INTO item VALUES ("+marks(9)+")", x.id, x.tenant, x.title, x.size, x.score, x.made, x.public, x.code, owner)
 }
 
-func (x *item) object() policy.Object {
+func (x *item) object(...string) policy.Object {
 	return policy.Object{Type: "item", ID: x.id, Tenant: tenant.MustParse(x.tenant), Attributes: policy.Values{
 		"title": x.title, "size": x.size, "score": x.score, "made": x.made, "public": x.public, "code": x.code, "owner": x.owner,
 	}}
@@ -357,7 +357,7 @@ func TestARowThatHasNoPlaceInTheOrderIsAnError(t *testing.T) {
 	if err := found.Err(); err != nil || len(rows) != 4 {
 		t.Fatal(len(rows), err)
 	}
-	kept, next, err := policy.Cut(page, rows, func(o *policy.Object) policy.Object { return *o })
+	kept, next, err := policy.Cut(page, rows, func(o *policy.Object, _ ...string) policy.Object { return *o })
 	if !errors.Is(err, policy.ErrMisused) || kept != nil || next != "" || !strings.Contains(err.Error(), "size") {
 		t.Errorf("%v, %q, %v", kept, next, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"embed"
 	"errors"
+
+	"github.com/reevehq/reeve/authz/policy"
 )
 
 // database runs SQL in the tenant of the context. There is one for SQLite, with a file for each
@@ -12,6 +14,9 @@ import (
 type database interface {
 	// exec runs a statement and returns how many rows it changed.
 	exec(ctx context.Context, statement string, args ...any) (int64, error)
+
+	// dialect is what lists are written in.
+	dialect() policy.Dialect
 
 	// query calls each for every row.
 	query(ctx context.Context, statement string, args []any, each func(scan) error) error

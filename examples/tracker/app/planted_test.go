@@ -124,7 +124,7 @@ func tenantOfHeader(a *App, c echo.Context) error {
 	if named, err := tenant.Parse(c.Request().Header.Get("X-Tenant-Id")); err == nil {
 		id = named
 	}
-	rows, err := all(ctx, a.store.database, listProjects, []any{id}, (*project).fields)
+	rows, err := all(ctx, a.store.database, `SELECT `+projectColumns+` FROM projects p WHERE p.tenant_id = $1`, []any{id}, (*project).fields)
 	if err != nil {
 		return err
 	}

@@ -154,6 +154,8 @@ func (d *postgresDB) inTx(ctx context.Context, do func(database) error) error {
 	return d.scoped.InTx(ctx, pgx.TxOptions{}, func(tx pgx.Tx) error { return do(&postgresDB{postgresQueries: tx}) })
 }
 
+func (d *postgresDB) dialect() policy.Dialect { return policy.Postgres }
+
 func (d *postgresDB) close() error {
 	d.pool.Close()
 	return nil

@@ -20,18 +20,7 @@ func (a *App) loadProject(ctx context.Context, action authz.Action, id string) (
 }
 
 func (a *App) listProjects(c echo.Context) error {
-	ctx := c.Request().Context()
-	rows, err := list(ctx, a.store, listProjects, nil, (*project).fields)
-	if err != nil {
-		return err
-	}
-	readable := []project{}
-	for _, p := range rows {
-		if authz.Can(ctx, "read", projects.Object(&p)) {
-			readable = append(readable, p)
-		}
-	}
-	return c.JSON(http.StatusOK, readable)
+	return projectList.answer(c, a.store, "")
 }
 
 // createProject asks about the type: there is no object yet, and so no tenant but the caller's.

@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session/token"
 )
@@ -77,6 +79,20 @@ func readBody(c echo.Context, dest any) error {
 	decoder := json.NewDecoder(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(dest); err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, "the body is not as the README shows it")
+	}
+	return nil
+}
+
+// bindBody is readBody of the fields that the caller may write.
+func bindBody(c echo.Context, fields authz.Mask, dest any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, "the body is too long")
+	}
+	if err := fields.Bind(body, dest); errors.Is(err, policy.ErrField) {
+		return err
+	} else if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, "the body is not as the README shows it")
 	}
 	return nil

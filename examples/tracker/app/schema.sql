@@ -29,7 +29,10 @@ CREATE TABLE IF NOT EXISTS tasks (
 	PRIMARY KEY (tenant_id, id),
 	FOREIGN KEY (tenant_id, project_id) REFERENCES projects (tenant_id, id)
 );
-CREATE INDEX IF NOT EXISTS tasks_of_project ON tasks (tenant_id, project_id);
+-- A list is one range of an index: of a project, of those that are open to all, in an order.
+CREATE INDEX IF NOT EXISTS tasks_of_project ON tasks (tenant_id, project_id, private, id);
+CREATE INDEX IF NOT EXISTS tasks_by_title ON tasks (tenant_id, project_id, private, title, id);
+CREATE INDEX IF NOT EXISTS tasks_of_owner ON tasks (tenant_id, owner);
 CREATE TABLE IF NOT EXISTS comments (
 	tenant_id TEXT NOT NULL,
 	id TEXT NOT NULL,

@@ -61,8 +61,8 @@ func (a *App) seed(ctx context.Context) error {
 			return err
 		}
 		var name string
-		var projects, tasks int
-		if err := a.store.read(bound, getSummary, nil, &name, &projects, &tasks); !errors.Is(err, errNoRow) {
+		var projects int
+		if err := a.store.read(bound, getSummary, nil, &name, &projects); !errors.Is(err, errNoRow) {
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/sqlscope/sqlitescope"
 )
@@ -79,5 +80,7 @@ func (d *sqliteDB) inTx(ctx context.Context, do func(database) error) error {
 	}
 	return tx.Commit()
 }
+
+func (d *sqliteDB) dialect() policy.Dialect { return policy.SQLite }
 
 func (d *sqliteDB) close() error { return d.owner.Close() }

@@ -14,14 +14,14 @@ import (
 type project struct {
 	ID     string    `json:"id" authz:"id"`
 	Tenant tenant.ID `json:"-" authz:"tenant"`
-	Name   string    `json:"name"`
+	Name   string    `json:"name" authz:"name,selected"`
 }
 
 type task struct {
 	ID      string    `json:"id" authz:"id"`
 	Tenant  tenant.ID `json:"-" authz:"tenant"`
 	Project string    `json:"project"`
-	Title   string    `json:"title"`
+	Title   string    `json:"title" authz:"title,selected"`
 	Body    string    `json:"body"`
 	Owner   *string   `json:"owner" authz:"owner"`
 	Private *bool     `json:"private" authz:"private"`
@@ -62,12 +62,8 @@ const (
 	projectColumns = `p.id, p.tenant_id, p.name`
 	taskColumns    = `t.id, t.tenant_id, t.project_id, t.title, t.body, t.owner, t.private`
 
-	listProjects     = `SELECT ` + projectColumns + ` FROM projects p WHERE p.tenant_id = $1 ORDER BY p.id`
 	getProject       = `SELECT ` + projectColumns + ` FROM projects p WHERE p.tenant_id = $1 AND p.id = $2`
 	insertProject    = `INSERT INTO projects (tenant_id, id, name) VALUES ($1, $2, $3)`
-	listTasks        = `SELECT ` + taskColumns + ` FROM tasks t WHERE t.tenant_id = $1 AND t.project_id = $2 ORDER BY t.id`
-	allTasks         = `SELECT ` + taskColumns + ` FROM tasks t WHERE t.tenant_id = $1 ORDER BY t.id`
-	searchTasks      = `SELECT ` + taskColumns + ` FROM tasks t WHERE t.tenant_id = $1 AND (t.title LIKE $2 OR t.body LIKE $2) ORDER BY t.id`
 	getTask          = `SELECT ` + taskColumns + ` FROM tasks t WHERE t.tenant_id = $1 AND t.id = $2`
 	insertTask       = `INSERT INTO tasks (tenant_id, id, project_id, title, body, owner, private) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	updateTask       = `UPDATE tasks SET project_id = $3, title = $4, body = $5, private = $6 WHERE tenant_id = $1 AND id = $2`
@@ -81,7 +77,7 @@ const (
 	insertExport     = `INSERT INTO exports (tenant_id, id, requested_by, status, content) VALUES ($1, $2, $3, 'waiting', '')`
 	finishExport     = `UPDATE exports SET status = $3, content = $4 WHERE tenant_id = $1 AND id = $2`
 	getRole          = `SELECT m.role FROM members m WHERE m.tenant_id = $1 AND m.user_id = $2`
-	getSummary       = `SELECT o.name, (SELECT count(*) FROM projects p WHERE p.tenant_id = o.tenant_id), (SELECT count(*) FROM tasks t WHERE t.tenant_id = o.tenant_id) FROM organisations o WHERE o.tenant_id = $1`
+	getSummary       = `SELECT o.name, (SELECT count(*) FROM projects p WHERE p.tenant_id = o.tenant_id) FROM organisations o WHERE o.tenant_id = $1`
 )
 
 func (p *project) fields() []any { return []any{&p.ID, &p.Tenant, &p.Name} }
