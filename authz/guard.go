@@ -279,21 +279,28 @@ func (g *Guard) reject(x Exchange, err error) error {
 	return g.answer(x, err)
 }
 
-// problemOf is middleware.FromError, with the errors of package policy that handlers hand on: a field
-// in a body that the caller may not write, and a cursor or an order of a list that is none.
+// problemOf is middleware.FromError, with the errors of package policy that handlers hand on.
 func problemOf(err error) (middleware.Problem, bool) {
 	p, ours := middleware.FromError(err)
-	switch {
-	case ours:
+	if ours {
 		return p, true
-	case errors.Is(err, policy.ErrMisused):
-		return middleware.FromError(middleware.ErrMisused)
-	case errors.Is(err, policy.ErrField):
-		return middleware.FromError(middleware.ErrForbidden)
-	case errors.Is(err, policy.ErrCursor) || errors.Is(err, policy.ErrSort):
-		return middleware.FromError(middleware.ErrInvalidValue)
+	}
+	for _, row := range handedOn {
+		if errors.Is(err, row.err) {
+			return middleware.FromError(row.answer)
+		}
 	}
 	return middleware.Problem{}, false
+}
+
+// handedOn are errors of package policy that handlers hand on, and the errors by which they are
+// answered; the first row that matches wins. They are a mistake of the service, a field in a body
+// that the caller may not write, and a cursor or an order of a list that is none.
+var handedOn = []struct{ err, answer error }{
+	{policy.ErrMisused, middleware.ErrMisused},
+	{policy.ErrField, middleware.ErrForbidden},
+	{policy.ErrCursor, middleware.ErrInvalidValue},
+	{policy.ErrSort, middleware.ErrInvalidValue},
 }
 
 // answer turns an error into a response: Reeve's own by the table, others by the door.

@@ -116,6 +116,14 @@ func (r *refusal) why() string {
 // table answers.
 func cause(err error) string {
 	known := middleware.Cause(err)
+	for i := 0; known == nil && i < len(handedOn); i++ {
+		if errors.Is(err, handedOn[i].err) {
+			known = handedOn[i].err
+		}
+	}
+	if known == nil {
+		return "an error that has no row in the table"
+	}
 	var (
 		decided *refusal
 		staged  *stageError

@@ -1,6 +1,8 @@
 package authz
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,4 +25,17 @@ func TestWhatIsQuotedIsCutOutWhole(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTheCauseOfAnErrorOfThePolicyIsLogged: a handler that handed one on ended in a panic of the log.
+func TestTheCauseOfAnErrorOfThePolicyIsLogged(t *testing.T) {
+	for _, row := range handedOn {
+		got := cause(fmt.Errorf("%w: %q of invoice", row.err, "secret"))
+		if got != row.err.Error() {
+			t.Errorf("%v: %q", row.err, got)
+		}
+	}
+	if got := cause(errors.New("secret")); got == "" || strings.Contains(got, "secret") {
+		t.Errorf("an error of the handler's own: %q", got)
+	}
 }
