@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy/internal/sqltext"
 )
@@ -172,20 +173,24 @@ func quotedIdent(name string) string { return `"` + strings.ReplaceAll(name, `"`
 // the revision of the policies, and the values that they ask for. r is a request of the caller
 // whose Action and Object are not looked at; its Tenant is required. rls.Signer signs it.
 //
-// Errors are those of [Engine.Filter]; beside one there is no context.
-func (e *Engine) RLSContext(ctx context.Context, r Request, types ...RLSConfig) (string, error) {
+// It holds until a role of the caller next begins or ends by a g row with times, which until says;
+// zero is never. Errors are those of [Engine.Filter]; beside one there is no context.
+func (e *Engine) RLSContext(ctx context.Context, r Request, types ...RLSConfig) (caller string, until time.Time, err error) {
 	if r.Tenant.IsZero() {
-		return "", fmt.Errorf("%w: a context without a tenant", ErrRequest)
+		return "", time.Time{}, fmt.Errorf("%w: a context without a tenant", ErrRequest)
 	}
 	out := []byte{'{'}
 	for i, cfg := range types {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		var err error
-		if out, err = e.rlsEntry(ctx, r, cfg, out); err != nil {
-			return "", err
+		var end time.Time
+		if out, end, err = e.rlsEntry(ctx, r, cfg, out); err != nil {
+			return "", time.Time{}, err
+		}
+		if until.IsZero() || !end.IsZero() && end.Before(until) {
+			until = end
 		}
 	}
-	return string(append(out, '}')), nil
+	return string(append(out, '}')), until, nil
 }

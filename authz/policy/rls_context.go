@@ -20,19 +20,19 @@ import (
 // errReloaded means that policies took effect faster than they could be asked.
 var errReloaded = errors.New("policy: reloaded too often to be asked")
 
-// rlsEntry appends the entry of one type to a context.
-func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []byte) ([]byte, error) {
+// rlsEntry appends the entry of one type to a context, and says until when it holds.
+func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []byte) ([]byte, time.Time, error) {
 	for range 8 {
 		s := e.snapshot()
 		if s == nil {
-			return nil, ErrNotLoaded
+			return nil, time.Time{}, ErrNotLoaded
 		}
 		plan, err := s.rls(cfg)
 		if err != nil {
-			return nil, err
+			return nil, time.Time{}, err
 		}
 		a := rlsAsked{plan: plan, values: make([]any, len(plan.slots))}
-		same := true
+		same, until := true, time.Time{}
 		for i := range plan.commands {
 			if plan.commands[i].action == "" {
 				continue
@@ -41,20 +41,24 @@ func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []b
 			asked.Action, asked.Object = plan.commands[i].action, Object{Type: cfg.Type}
 			now, q, err := e.prepare(ctx, &asked)
 			if err != nil {
-				return nil, err
+				return nil, time.Time{}, err
 			}
 			if same = now == s; !same {
 				break
 			}
+			if s.ending != nil {
+				until = s.rolesUntil(&asked, &q)
+			}
 			if err := a.command(s, &plan.commands[i], &asked, &q); err != nil {
-				return nil, err
+				return nil, time.Time{}, err
 			}
 		}
 		if same {
-			return a.appendTo(out, cfg.Type)
+			out, err := a.appendTo(out, cfg.Type)
+			return out, until, err
 		}
 	}
-	return nil, errReloaded
+	return nil, time.Time{}, errReloaded
 }
 
 // rlsAsked is what the policies of one type ask of one caller.

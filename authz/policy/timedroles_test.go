@@ -552,6 +552,7 @@ func TestAFilterIsOfTheRolesOfItsTimeAndSaysUntilWhen(t *testing.T) {
 	engine := loadAt(t, fsys, c)
 	list := guest
 	list.Object = policy.Object{Type: "doc"}
+	seen := map[bool]map[string]bool{} // the contexts for row-level security, by whether all may be read
 	for _, step := range []struct {
 		at, until string
 		all       bool
@@ -572,6 +573,20 @@ func TestAFilterIsOfTheRolesOfItsTimeAndSaysUntilWhen(t *testing.T) {
 		}
 		if may.Match(guest.Object) != step.all {
 			t.Errorf("%s: the filter and the object differ", step.at)
+		}
+		security := policy.RLSConfig{Type: "doc", Table: "doc", App: "app", Select: "read"}
+		said, until, err := engine.RLSContext(t.Context(), list, security)
+		if err != nil || !until.Equal(may.Until()) {
+			t.Errorf("%s: the signed context is until %v, the filter until %v, %v", step.at, until, may.Until(), err)
+		}
+		if seen[step.all] == nil {
+			seen[step.all] = map[string]bool{}
+		}
+		seen[step.all][said] = true
+	}
+	for said := range seen[true] {
+		if len(seen[true]) != 1 || len(seen[false]) != 1 || seen[false][said] {
+			t.Errorf("contexts of the one who may: %v, and who may not: %v", seen[true], seen[false])
 		}
 	}
 	list.Subject.ID = "bob"

@@ -67,6 +67,23 @@ func TestASignedContextHasItsForm(t *testing.T) {
 	}
 }
 
+// A caller whose role ends has a context until then, and nobody has a longer one.
+func TestAContextOfACallerEndsWithTheirRole(t *testing.T) {
+	now := time.UnixMilli(1_700_000_000_000)
+	s := signer(t, rls.SignerConfig{Lifetime: 5 * time.Second, Now: func() time.Time { return now }})
+	for until, want := range map[time.Time]string{
+		{}:                        "1700000005000",
+		now.Add(time.Hour):        "1700000005000",
+		now.Add(2 * time.Second):  "1700000002000",
+		now.Add(-2 * time.Second): "1699999998000",
+	} {
+		_, value, err := s.CallerSetting(tenant.MustParse("acme"), "{}", until)
+		if parts := strings.Split(value, "."); err != nil || len(parts) != 6 || parts[3] != want {
+			t.Errorf("until %v: %q, %v, want %s", until, value, err, want)
+		}
+	}
+}
+
 // Whatever a signer is bound to changes what it signs.
 func TestContextsOfTwoSignersDiffer(t *testing.T) {
 	now := func() time.Time { return time.UnixMilli(1) }

@@ -160,22 +160,27 @@ func (s *Signer) KeyID() string { return s.keyID }
 // long as it lives: it is sent as a parameter, never within the text of a statement, which other
 // connections of the same role may read in pg_stat_activity.
 func (s *Signer) Setting(_ context.Context, id tenant.ID) (name, value string, err error) {
-	return s.sign("v1.", id, "")
+	return s.sign("v1.", id, "", time.Time{})
 }
 
 // CallerSetting is [Signer.Setting] with what policies ask of the caller besides: an object of
-// JSON, as policy.Engine.RLSContext returns it. The error is [ErrContextTooLong] where the value
-// would be longer than [MaxContextLength]. Package policyrls puts it behind a [Context].
-func (s *Signer) CallerSetting(id tenant.ID, caller string) (name, value string, err error) {
+// JSON, as policy.Engine.RLSContext returns it. until is when that no longer holds, zero for
+// never: a transaction begins with the value before then. The error is [ErrContextTooLong] where
+// the value would be longer than [MaxContextLength]. Package policyrls puts it behind a [Context].
+func (s *Signer) CallerSetting(id tenant.ID, caller string, until time.Time) (name, value string, err error) {
 	if !strings.HasPrefix(caller, "{") || !strings.HasSuffix(caller, "}") {
 		return "", "", fmt.Errorf("%w: what is said of the caller is no object of JSON", ErrInvalid)
 	}
-	return s.sign("v2.", id, caller)
+	return s.sign("v2.", id, caller, until)
 }
 
-func (s *Signer) sign(version string, id tenant.ID, caller string) (name, value string, err error) {
+func (s *Signer) sign(version string, id tenant.ID, caller string, until time.Time) (name, value string, err error) {
 	if id.IsZero() {
 		return "", "", noScope()
+	}
+	expires := s.now().Add(s.lifetime)
+	if !until.IsZero() && until.Before(expires) {
+		expires = until
 	}
 	signed := make([]byte, 0, 192+len(caller))
 	signed = append(signed, version...)
@@ -183,7 +188,7 @@ func (s *Signer) sign(version string, id tenant.ID, caller string) (name, value 
 	signed = append(signed, '.')
 	signed = append(signed, id.String()...)
 	signed = append(signed, '.')
-	signed = strconv.AppendInt(signed, s.now().Add(s.lifetime).UnixMilli(), 10)
+	signed = strconv.AppendInt(signed, expires.UnixMilli(), 10)
 	if caller != "" {
 		signed = append(signed, '.')
 		signed = append(signed, caller...)

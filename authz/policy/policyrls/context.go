@@ -73,11 +73,11 @@ func (c *Context) Setting(ctx context.Context, id tenant.ID) (name, value string
 	if r.Tenant != id {
 		return "", "", fmt.Errorf("policyrls: the caller is of another tenant than the statement: %w", tenant.ErrMismatch)
 	}
-	caller, err := c.cfg.Engine.RLSContext(ctx, r, c.cfg.Types...)
+	caller, until, err := c.cfg.Engine.RLSContext(ctx, r, c.cfg.Types...)
 	if err != nil {
 		return "", "", err
 	}
-	return c.cfg.Signer.CallerSetting(id, caller)
+	return c.cfg.Signer.CallerSetting(id, caller, until)
 }
 
 // SQL returns the statements that create the row-level security of types by the policy of an
