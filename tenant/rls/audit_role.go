@@ -94,7 +94,7 @@ func (a *audit) auditContextFunction(want contextFunction) {
 	case f.owner == a.app.name:
 		a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the application owns the function that tells for whom a statement is, and may replace it",
 			Mend: fmt.Sprintf("ALTER FUNCTION %s OWNER TO %s;\n", f.signature, ident(a.cfg.Owner)) + runSQL(a.cfg), phase: phaseFunction})
-	case f.body != want.body || f.definer != want.definer || !f.path || f.volatile:
+	case f.body != want.body || f.definer != want.definer || f.volatile:
 		a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the function that tells for whom a statement is is not that of this version and configuration: it may believe what any SQL can set",
 			Mend: functionSQL(a.cfg), phase: phaseFunction})
 	case f.public || !f.appRuns:

@@ -35,7 +35,7 @@ type SlotKind uint8
 
 // The kinds of slots.
 const (
-	SlotOn       SlotKind = iota + 1 // the branch allows, or it denies nothing
+	SlotOn       SlotKind = iota + 1 // the branch allows, or it denies nothing; others are NULL where it does not allow
 	SlotIDs                          // the ids that the branch is about
 	SlotPrefixes                     // how the ids begin that the branch is about
 	SlotHolds                        // Holds holds of the caller
@@ -85,6 +85,8 @@ func (r *Rows) Write(branches []Branch) (string, error) {
 
 func (w *writer) branchText(b Branch) string {
 	switch {
+	case b.Cover == CoverAll && b.Allow && asksCaller(b.Rest):
+		return w.rowForm(b.Rest, true)
 	case b.Cover == CoverAll && b.Allow:
 		return and(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, true))
 	case b.Cover == CoverAll:
@@ -109,6 +111,27 @@ func (w *writer) branchText(b Branch) string {
 		return and(covered, w.rowForm(b.Rest, true))
 	}
 	return or(covered, w.rowForm(b.Rest, false))
+}
+
+// asksCaller reports whether a form holds of no object where its slots are NULL, so that a branch
+// needs no slot of its own to be off: each slot costs as much as all rows of a page.
+func asksCaller(f condition.Form) bool {
+	switch f.Kind() {
+	case condition.FormLiteral:
+		caller, _ := Sides(f.Literal())
+		return caller != nil
+	case condition.FormAll, condition.FormAny:
+		all := true
+		for p := range f.Parts() {
+			asks := asksCaller(p)
+			if asks && f.Kind() == condition.FormAll {
+				return true
+			}
+			all = all && asks
+		}
+		return all && f.Kind() == condition.FormAny
+	}
+	return false
 }
 
 // slot is the slot that stands for the constant of the comparison that is written.
