@@ -55,6 +55,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[lint.Rule](),
 	reflect.TypeFor[tenanttest.Service](),
 	reflect.TypeFor[tenanttest.Tenant](),
+	reflect.TypeFor[tenanttest.User](),
 	reflect.TypeFor[tenanttest.Kind](),
 	reflect.TypeFor[tenanttest.Request](),
 	reflect.TypeFor[tenanttest.Finding](),

@@ -16,5 +16,10 @@
 // might look for one; with SQL in place of values; and while the other tenant works. After each
 // it looks for the other tenant's secrets in the answer and for changes in its rows.
 //
+// As each further user of a tenant it looks for what that user may not read, and it holds each list
+// against the objects that it shows: a handler that forgets to ask, that asks with a zero in place
+// of a column that its query did not select, and a list that is chosen beside the policy are found
+// so. See [User] and [Request].
+//
 // [Check] returns the findings in place of failing a test.
 package tenanttest

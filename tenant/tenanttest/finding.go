@@ -14,6 +14,8 @@ const (
 	TellsExistence Kind = "tells-existence" // an answer tells an object of the other tenant from none
 	SeesWork       Kind = "sees-work"       // an answer changes by what the other tenant does
 	LetsAnyoneIn   Kind = "lets-anyone-in"  // an answer is given without a credential
+	ReadsHidden    Kind = "reads-hidden"    // an answer holds what the user of the tenant may not read
+	ListsHidden    Kind = "lists-hidden"    // a list shows an object that the user is refused by itself
 	Refused        Kind = "refused"         // the tenant's own request fails: nothing was tested
 )
 

@@ -39,6 +39,9 @@ func Check(ctx context.Context, s Service) ([]Finding, error) {
 		if err := c.apart(); err != nil {
 			return nil, err
 		}
+		if err := c.within(); err != nil {
+			return nil, err
+		}
 		for _, r := range s.Requests {
 			for _, probe := range probes {
 				if err := probe(c, r); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +39,12 @@ var leaks = []struct {
 	{"name exists once for all", "POST /items", tenanttest.SeesWork},
 	{"no credential asked for", "GET /items", tenanttest.LetsAnyoneIn},
 	{"tenant in a variable", "GET /items", tenanttest.ReadsForeign},
+	{"list beside the policy", "GET /items", tenanttest.ReadsHidden},
+	{"list beside the policy", "GET /items", tenanttest.ListsHidden},
+	{"an object that nobody asked about", "GET /items/{item}", tenanttest.ReadsHidden},
+	{"a column that was not selected", "GET /items/{item}", tenanttest.ReadsHidden},
+	{"neither asks", "GET /items", tenanttest.ReadsHidden},
+	{"neither asks", "GET /items/{item}", tenanttest.ReadsHidden},
 }
 
 func findings(t *testing.T, leak string) []tenanttest.Finding {
@@ -77,9 +84,15 @@ func TestAnIncompleteDescriptionIsAnError(t *testing.T) {
 		"stands in the row": func(s *tenanttest.Service) {
 			s.Tenants[0].Secrets, s.Tenants[1].Secrets = []string{"globe of"}, []string{"anvil of"}
 		},
-		"a secret of both":     func(s *tenanttest.Service) { s.Tenants[1].Secrets = s.Tenants[0].Secrets },
-		"needs a method":       func(s *tenanttest.Service) { s.Requests[0].Path = "items" },
-		"{item} needs a value": func(s *tenanttest.Service) { s.Tenants[1].Values["item"] = "item-1001" },
+		"a secret of both":            func(s *tenanttest.Service) { s.Tenants[1].Secrets = s.Tenants[0].Secrets },
+		"needs Name, Sign and Hidden": func(s *tenanttest.Service) { s.Tenants[1].Users[0].Hidden = nil },
+		"the hidden text \"x\"":       func(s *tenanttest.Service) { s.Tenants[1].Users[0].Hidden = []string{"x"} },
+		"stands in no row":            func(s *tenanttest.Service) { s.Tenants[1].Users[0].Hidden = []string{"no such text"} },
+		"it needs Objects":            func(s *tenanttest.Service) { s.Tenants[1].Objects = nil },
+		"a request that Reads one":    func(s *tenanttest.Service) { s.Requests[3].Reads = "" },
+		"which is no value of it":     func(s *tenanttest.Service) { s.Requests[0].Reads = "item" },
+		"needs a method":              func(s *tenanttest.Service) { s.Requests[0].Path = "items" },
+		"{item} needs a value":        func(s *tenanttest.Service) { s.Tenants[1].Values["item"] = "item-1001" },
 		"Rows: broken": func(s *tenanttest.Service) {
 			s.Rows = func(context.Context, string) ([]string, error) { return nil, errors.New("broken") }
 		},
@@ -104,6 +117,28 @@ func TestARequestThatNeverSucceedsIsAFinding(t *testing.T) {
 	s.Requests = []tenanttest.Request{{Method: "GET", Path: "/items/none"}}
 	list, err := tenanttest.Check(t.Context(), s)
 	if err != nil || len(list) != 1 || list[0].Kind != tenanttest.Refused {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+// A user to whom everything is refused reads nothing that is hidden, and shows nothing.
+func TestAUserWhoIsRefusedEverywhereIsAFinding(t *testing.T) {
+	s := service(&shop{})
+	s.Tenants[0].Users[0].Sign = func(*http.Request) {}
+	list, err := tenanttest.Check(t.Context(), s)
+	if err != nil || len(list) != 1 || list[0].Kind != tenanttest.Refused || !strings.Contains(list[0].Probe, "a guest") {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+// A list that hides less than its objects do is found without anybody having said what is hidden.
+func TestAListThatAgreesWithNoObjectIsFoundForTheTenantsOwnUser(t *testing.T) {
+	s := service(&shop{leak: "list beside the policy"})
+	for i := range s.Tenants {
+		s.Tenants[i].Sign, s.Tenants[i].Users = s.Tenants[i].Users[0].Sign, nil
+	}
+	list, err := tenanttest.Check(t.Context(), s)
+	if err != nil || !slices.ContainsFunc(list, func(f tenanttest.Finding) bool { return f.Kind == tenanttest.ListsHidden && f.Request == "GET /items" }) {
 		t.Errorf("%v, %v", list, err)
 	}
 }

@@ -56,6 +56,15 @@ type Tenant struct {
 	// Secrets are texts that stand in the tenant's rows and nowhere else, at least one for
 	// each type of object. Ids are none unless nobody can guess them.
 	Secrets []string
+
+	// Users are further users of the tenant, each of whom may read less of it. Without them
+	// nothing is tested within a tenant but that lists agree with their objects.
+	Users []User
+
+	// Objects are objects of the tenant that lists may show: a text of each, by the name that
+	// requests use and by its id, such as {"task": {"t-1": "Paint the fence"}}. See
+	// [Request.Lists].
+	Objects map[string]map[string]string
 }
 
 // Request is a request that the service serves. {name} in Path and Body stands for a value of
@@ -69,6 +78,13 @@ type Request struct {
 
 	// Public says that anyone may send the request, without a credential.
 	Public bool
+
+	// Lists is the name of the objects that the answer lists, "task" of "/projects/{project}/tasks":
+	// whatever it shows of [Tenant.Objects], the request that Reads one shows too.
+	Lists string
+
+	// Reads is the name of the one object that the request reads, "task" of "/tasks/{task}".
+	Reads string
 
 	// Absent are ids that nobody has, by name, where the default is not of the service's form.
 	// The default is the value with its last letters or digits replaced.
@@ -141,6 +157,31 @@ func (s Service) validate() error {
 			if len(secret) < 6 {
 				wrong("Tenants: the secret %q of %s is too short to be told from other text", secret, t.Name)
 			}
+		}
+	}
+	for _, t := range s.Tenants {
+		for _, u := range t.Users {
+			if u.Name == "" || u.Sign == nil || len(u.Hidden) == 0 {
+				wrong("Tenants: %q of %s needs Name, Sign and Hidden", u.Name, t.Name)
+			}
+			for _, text := range u.Hidden {
+				if len(text) < 6 {
+					wrong("Tenants: the hidden text %q of %s is too short to be told from other text", text, u.Name)
+				}
+			}
+		}
+	}
+	for _, r := range s.Requests {
+		if r.Lists == "" {
+			continue
+		}
+		if len(a.Objects[r.Lists]) == 0 || len(b.Objects[r.Lists]) == 0 || !slices.ContainsFunc(s.Requests, func(one Request) bool { return one.Reads == r.Lists }) {
+			wrong("Requests: %s lists %q: it needs Objects of that name in each tenant, and a request that Reads one", r, r.Lists)
+		}
+	}
+	for _, r := range s.Requests {
+		if r.Reads != "" && !slices.Contains(r.names(), r.Reads) {
+			wrong("Requests: %s reads %q, which is no value of it", r, r.Reads)
 		}
 	}
 	for _, secret := range a.Secrets {

@@ -26,7 +26,10 @@ type shop struct {
 	jobs    []func()
 }
 
-type item struct{ ID, Tenant, Name, Note, Shelf string }
+type item struct {
+	ID, Tenant, Name, Note, Shelf string
+	Private                       bool // not for guests
+}
 
 func (s *shop) reset(context.Context) error {
 	s.mu.Lock()
@@ -34,8 +37,10 @@ func (s *shop) reset(context.Context) error {
 	s.next, s.cache, s.jobs = 100, map[string]string{}, nil
 	s.shelves = map[string]string{"shelf-71": "acme", "shelf-82": "globex"}
 	s.items = map[string]item{
-		"item-1001": {"item-1001", "acme", "anvil of acme", "acme-secret-note", "shelf-71"},
-		"item-2002": {"item-2002", "globex", "globe of globex", "globex <secret> note", "shelf-82"},
+		"item-1001": {"item-1001", "acme", "anvil of acme", "acme-secret-note", "shelf-71", false},
+		"item-2002": {"item-2002", "globex", "globe of globex", "globex <secret> note", "shelf-82", false},
+		"item-1003": {"item-1003", "acme", "ledger of acme", "acme-private-note", "shelf-71", true},
+		"item-2004": {"item-2004", "globex", "ledger of globex", "globex-private-note", "shelf-82", true},
 	}
 	return nil
 }
@@ -90,27 +95,31 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			tenant = s.last
 		}
 	}
+	tenant, guest := strings.CutSuffix(tenant, "/guest")
 	var in item
 	json.NewDecoder(r.Body).Decode(&in)
 	id := strings.TrimPrefix(r.URL.Path, "/items/")
 	switch {
 	case r.URL.Path == "/items" && r.Method == http.MethodGet:
-		s.list(w, tenant, r.URL.Query().Get("q"))
+		s.list(w, tenant, guest, r.URL.Query().Get("q"))
 	case r.URL.Path == "/items":
 		s.create(w, tenant, in)
 	case r.URL.Path == "/exports":
 		s.jobs = append(s.jobs, func() { s.export(tenant) })
 		w.WriteHeader(http.StatusAccepted)
 	default:
-		s.one(w, r, tenant, id, in)
+		s.one(w, r, tenant, guest, id, in)
 	}
 }
 
-func (s *shop) list(w http.ResponseWriter, tenant, q string) {
+func (s *shop) list(w http.ResponseWriter, tenant string, guest bool, q string) {
 	var names []string
 	total := 0
 	for _, id := range slices.Sorted(mapKeys(s.items)) {
 		i := s.items[id]
+		if guest && i.Private && s.leak != "list beside the policy" && s.leak != "neither asks" {
+			continue
+		}
 		mine := i.Tenant == tenant || s.leak == "list without the tenant"
 		if s.leak == "search by OR" && q != "" {
 			mine = mine || strings.Contains(i.Name, strings.Trim(q, "%"))
@@ -126,7 +135,7 @@ func (s *shop) list(w http.ResponseWriter, tenant, q string) {
 		}
 	}
 	text, _ := json.Marshal(map[string]any{"names": names, "total": total})
-	if key := "list " + tenant + " " + q; s.leak == "count without the tenant, in a cache" {
+	if key := fmt.Sprint("list ", tenant, guest, q); s.leak == "count without the tenant, in a cache" {
 		if _, ok := s.cache[key]; !ok {
 			s.cache[key] = string(text)
 		}
@@ -151,7 +160,7 @@ func (s *shop) create(w http.ResponseWriter, tenant string, in item) {
 	}
 	s.next++
 	id := "item-" + strconv.Itoa(s.next) + tenant
-	s.items[id] = item{id, tenant, in.Name, "", in.Shelf}
+	s.items[id] = item{id, tenant, in.Name, "", in.Shelf, false}
 	w.WriteHeader(http.StatusCreated)
 }
 
@@ -161,7 +170,7 @@ func (s *shop) export(tenant string) {
 		for _, i := range s.items {
 			all += i.Note
 		}
-		s.items["item-copy-"+tenant] = item{"item-copy-" + tenant, tenant, "copy", all, ""}
+		s.items["item-copy-"+tenant] = item{"item-copy-" + tenant, tenant, "copy", all, "", false}
 	}
 	for id, i := range s.items {
 		if i.Tenant == tenant || s.leak == "job without the tenant" {
@@ -171,8 +180,8 @@ func (s *shop) export(tenant string) {
 	}
 }
 
-func (s *shop) one(w http.ResponseWriter, r *http.Request, tenant, id string, in item) {
-	key := tenant + r.URL.Path
+func (s *shop) one(w http.ResponseWriter, r *http.Request, tenant string, guest bool, id string, in item) {
+	key := fmt.Sprint(tenant, guest, r.URL.Path)
 	if s.leak == "cache without the tenant" {
 		key = r.URL.Path
 		if strings.HasPrefix(id, "latest") {
@@ -185,13 +194,21 @@ func (s *shop) one(w http.ResponseWriter, r *http.Request, tenant, id string, in
 	}
 	if id == "latest" {
 		for _, i := range s.items {
-			if i.Tenant == tenant {
+			if i.Tenant == tenant && !i.Private {
 				id = i.ID
 			}
 		}
 	}
 	i, ok := s.items[id]
 	foreign := ok && i.Tenant != tenant
+	asked := i
+	if s.leak == "a column that was not selected" {
+		asked.Private = false
+	}
+	if guest && asked.Private && s.leak != "an object that nobody asked about" && s.leak != "neither asks" {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
 	if foreign && s.leak == "forbidden in place of not found" {
 		w.WriteHeader(http.StatusForbidden)
 		return
@@ -233,25 +250,30 @@ func mapKeys[V any](m map[string]V) func(func(string) bool) {
 
 // service describes the shop.
 func service(s *shop) tenanttest.Service {
-	member := func(name, item, shelf string, secrets ...string) tenanttest.Tenant {
+	member := func(name, item, private, shelf string, secrets ...string) tenanttest.Tenant {
 		return tenanttest.Tenant{
 			Name: name, Secrets: secrets,
-			Sign:   func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+name) },
-			Values: map[string]string{"item": item, "shelf": shelf},
+			Sign:    func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+name) },
+			Values:  map[string]string{"item": item, "shelf": shelf},
+			Objects: map[string]map[string]string{"item": {item: secrets[0], private: "ledger of " + name}},
+			Users: []tenanttest.User{{
+				Name: "a guest", Hidden: []string{"ledger of " + name, name + "-private-note"}, Values: map[string]string{"item": private},
+				Sign: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+name+"/guest") },
+			}},
 		}
 	}
 	return tenanttest.Service{
 		Handler: s, Rows: s.rows, Reset: s.reset, Settle: s.settle,
 		TenantNames: []string{"Tenant"},
 		Tenants: [2]tenanttest.Tenant{
-			member("acme", "item-1001", "shelf-71", "anvil of acme", "acme-secret-note"),
-			member("globex", "item-2002", "shelf-82", "globe of globex", "globex <secret> note"),
+			member("acme", "item-1001", "item-1003", "shelf-71", "anvil of acme", "acme-secret-note"),
+			member("globex", "item-2002", "item-2004", "shelf-82", "globe of globex", "globex <secret> note"),
 		},
 		Requests: []tenanttest.Request{
-			{Method: "GET", Path: "/items"},
-			{Method: "GET", Path: "/items?q=o"},
+			{Method: "GET", Path: "/items", Lists: "item"},
+			{Method: "GET", Path: "/items?q=o", Lists: "item"},
 			{Method: "GET", Path: "/items/latest"},
-			{Method: "GET", Path: "/items/{item}"},
+			{Method: "GET", Path: "/items/{item}", Reads: "item"},
 			{Method: "PUT", Path: "/items/{item}", Body: `{"Note":"new"}`},
 			{Method: "POST", Path: "/items", Body: `{"Name":"hammer","Shelf":"{shelf}"}`},
 			{Method: "POST", Path: "/exports"},
