@@ -108,7 +108,7 @@ func misplaced(dir, name string, isDir bool) string {
 	looks := strings.HasSuffix(lower, csvSuffix) || strings.HasSuffix(lower, confSuffix)
 	switch {
 	case looks && isDir:
-		return "a folder by the name of a policy's file: is it " + likely(lower) + "?"
+		return "a folder by the name of a policy's file: name it otherwise, or put the file in its place"
 	case isDir:
 		return "" // what it holds is looked at
 	case dir == "." && lower == TenantsFolder:

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,7 +135,7 @@ func (c *dbAuditCommand) print(a *app, findings rls.Findings) error {
 	return nil
 }
 
-// withoutSecrets returns an error without the URL, which may hold a password.
+// withoutSecrets returns an error on one line, without the URL, which may hold a password.
 func withoutSecrets(err error, url string) error {
 	text := err.Error()
 	if strings.Contains(text, url) {
@@ -147,5 +148,11 @@ func withoutSecrets(err error, url string) error {
 			}
 		}
 	}
-	return errors.New(text)
+	var lines []string // the driver tries an address more than once
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return errors.New(strings.Join(lines, " "))
 }

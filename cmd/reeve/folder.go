@@ -37,7 +37,11 @@ func folderOf(given string) (string, error) {
 		return "", &exitError{codeLoad, fmt.Errorf("%s:1:1: a policy is a folder that holds %s and %s", given, policy.ModelFile, policy.PolicyFile)}
 	}
 	for _, name := range []string{policy.ModelFile, policy.PolicyFile} {
-		if _, err := os.Stat(filepath.Join(given, name)); err != nil {
+		info, err := os.Stat(filepath.Join(given, name))
+		if err == nil && info.IsDir() {
+			return "", &exitError{codeLoad, fmt.Errorf("%s:1:1: a folder: a file is needed", filepath.Join(given, name))}
+		}
+		if err != nil {
 			return "", &exitError{codeLoad, fmt.Errorf("%s:1:1: no such file: a policy is a folder that holds %s and %s", filepath.Join(given, name), policy.ModelFile, policy.PolicyFile)}
 		}
 	}
@@ -80,8 +84,13 @@ func readFile(path string) (string, error) {
 		return "", &exitError{codeLoad, tooLarge(path, info.Size())}
 	}
 	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("%s:1:1: no such file", path)
+	case info != nil && info.IsDir():
+		err = fmt.Errorf("%s:1:1: a folder: a file is needed", path)
+	case err != nil:
+		err = fmt.Errorf("%s:1:1: cannot be read: %w", path, errors.Unwrap(err))
 	}
 	if err != nil {
 		return "", &exitError{codeLoad, err}

@@ -105,7 +105,8 @@ func (c *lintCommand) options() (opts lint.Options, err error) {
 		}
 	}
 	if c.Before != "" {
-		dir, err := folderOf(c.Before)
+		// With a policy that does not load nothing can be compared.
+		_, dir, err := load(c.Before)
 		if err != nil {
 			return opts, err
 		}

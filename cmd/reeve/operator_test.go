@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +68,7 @@ func TestOperatorScripts(t *testing.T) {
 		return nil
 	}
 	p.Cmds["redis"] = func(ts *testscript.TestScript, neg bool, args []string) { startRedis(ts, program) }
-	p.Cmds["seed"], p.Cmds["instance"], p.Cmds["shape"], p.Cmds["raw"], p.Cmds["tamper"], p.Cmds["revision"] = seed, instance, sameShape, raw, tamper, revisionOf
+	p.Cmds["seed"], p.Cmds["instance"], p.Cmds["shape"], p.Cmds["raw"], p.Cmds["tamper"], p.Cmds["revision"], p.Cmds["dump"] = seed, instance, sameShape, raw, tamper, revisionOf, dump
 	testscript.Run(t, p)
 }
 
@@ -184,6 +186,28 @@ func revisionOf(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no revision", args[0])
 	}
 	ts.Setenv(args[1], revision)
+}
+
+// dump is: dump FILE: every key and what it holds, as digests, and whether it ends.
+func dump(ts *testscript.TestScript, neg bool, args []string) {
+	client := connect(ts)
+	defer client.Close()
+	ctx := context.Background()
+	keys, err := client.Keys(ctx, "*").Result()
+	ts.Check(err)
+	slices.Sort(keys)
+	var text strings.Builder
+	for _, k := range keys {
+		data, err := client.Dump(ctx, k).Result()
+		ts.Check(err)
+		ttl, err := client.PTTL(ctx, k).Result()
+		ts.Check(err)
+		fmt.Fprintf(&text, "%s %x %t\n", k, sha256.Sum256([]byte(data)), ttl > 0)
+	}
+	if len(keys) < 10 {
+		ts.Fatalf("%d keys", len(keys))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text.String()), 0o600))
 }
 
 // tamper is: tamper FILE OLD NEW: the file with the first OLD replaced.

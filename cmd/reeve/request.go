@@ -114,8 +114,8 @@ func (f *requestFlags) casbin() (enforcer, int, error) {
 		return guarded{e}, n, nil
 	}
 	ix, err := casbinindex.Load(f.Model, f.Policy, casbinindex.Config{})
-	if err != nil {
-		return nil, 0, &exitError{codeLoad, err}
+	if err != nil { // the position comes first
+		return nil, 0, &exitError{codeLoad, errors.New(strings.TrimPrefix(err.Error(), casbinindex.ErrInvalid.Error()+": "))}
 	}
 	return ix, n, nil
 }

@@ -42,18 +42,19 @@ type Checked struct {
 }
 
 // Check reads the policy in a folder once, looks at it with lint and runs its tables. The error is
-// about the folder: what is wrong with the policy is in the result.
+// about the folder, or about a table that cannot be read, and begins with its position: what is
+// wrong with the policy is in the result.
 func Check(ctx context.Context, fsys fs.FS) (*Checked, error) {
 	bundle, _ := policy.ReadBundle(fsys) // lint says what is wrong
 	c := &Checked{Bundle: bundle}
 	var err error
 	if c.Findings, err = lint.Folder(fsys, lint.Options{}); err != nil {
-		return nil, fmt.Errorf("release: %w", err)
+		return nil, err // with its position
 	}
 	engine, err := policy.LoadBundle(bundle, policy.Options{Clock: noon})
 	if err != nil {
 		if c.Refusal() == nil { // another model, or other files by now
-			return nil, fmt.Errorf("release: %w", err)
+			return nil, err // with its position
 		}
 		return c, nil
 	}
@@ -61,7 +62,7 @@ func Check(ctx context.Context, fsys fs.FS) (*Checked, error) {
 	for _, name := range bundle.Tables() {
 		more, err := policytest.Load(fsys, name, engine.Attributes())
 		if err != nil {
-			return nil, fmt.Errorf("release: %w", err)
+			return nil, err // with its position
 		}
 		cases = append(cases, more...)
 	}
