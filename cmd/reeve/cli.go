@@ -51,10 +51,7 @@ func (a *app) run(args []string) (code int) {
 			panic(e)
 		}
 	}()
-	var g grammar
-	parser, err := kong.New(&g, kong.Name("reeve"), kong.Description(description), kong.Writers(a.out, a.diagnostics),
-		kong.Exit(func(code int) { panic(exit(code)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Bind(a))
+	parser, err := a.parser()
 	if err != nil {
 		return a.fail(codeUsage, err)
 	}
@@ -69,6 +66,12 @@ func (a *app) run(args []string) (code int) {
 		return codeUsage
 	}
 	return a.end(ctx.Run(a))
+}
+
+func (a *app) parser() (*kong.Kong, error) {
+	return kong.New(&grammar{}, kong.Name("reeve"), kong.Description(description), kong.Writers(a.out, a.diagnostics),
+		kong.Exit(func(code int) { panic(exit(code)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Bind(a))
 }
 
 // end turns the error of a command into an exit code.

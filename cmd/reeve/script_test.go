@@ -16,6 +16,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("REEVE_AS_COMMAND") != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"reeve": main})
 }
 
