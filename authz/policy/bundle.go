@@ -18,6 +18,10 @@ const (
 	AttributesFile = "attributes.csv" // may be missing
 	TenantsFolder  = "tenants"        // may be missing
 
+	// CeilingFile says the most that tenants' own files may grant, and may be missing: then their
+	// files, which are part of the policy, may grant anything in their tenants.
+	CeilingFile = "ceiling.csv"
+
 	// TestFile is the usual name of the table of requests beside a policy, which package
 	// policytest runs. Every name that ends in _test.csv is one of such a table. None of them
 	// is part of the policy: no decision and no revision depends on it.
@@ -31,16 +35,22 @@ func TenantFile(id tenant.ID) string { return TenantsFolder + "/" + id.String() 
 // changes, so that several readers may share it. [ReadBundle] makes one.
 type Bundle struct {
 	model, policy, attributes string
-	declares                  bool         // whether there is an attributes.csv
+	declares                  bool // whether there is an attributes.csv
+	ceiling                   string
+	bounded                   bool         // whether there is a ceiling.csv
 	tenants                   []tenantFile // sorted by name
 	tables                    []string     // sorted
 	revision                  string
 	found                     problems
+
+	delegated map[tenant.ID]TenantRows // nil for what an engine has
+	from      *Bundle                  // the folder's, of a bundle with delegated rows
 }
 
 type tenantFile struct {
 	id            tenant.ID
 	name, content string
+	delegated     bool // whether it is none of the folder's
 }
 
 // ReadBundle reads the policy in a folder. The error says everything that is wrong with the
@@ -66,6 +76,10 @@ func ReadBundle(fsys fs.FS) (*Bundle, error) {
 	b.model, _ = read(ModelFile, false)
 	b.policy, _ = read(PolicyFile, false)
 	b.attributes, b.declares = read(AttributesFile, true)
+	if _, err := fs.Stat(fsys, CeilingFile); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		b.ceiling, b.bounded = read(CeilingFile, false)
+		b.bounded = true // also when it cannot be read, which refuses the whole
+	}
 	before := len(b.found.list)
 	b.tenants, b.tables = listFolder(fsys, &b.found)
 	for _, stray := range b.found.list[before:] {
@@ -87,11 +101,15 @@ func ReadBundle(fsys fs.FS) (*Bundle, error) {
 func (b *Bundle) Revision() string { return b.revision }
 
 // Files returns the names of the policy's files in the order in which they are read:
-// model.conf, policy.csv, attributes.csv when it is there, and the tenants' files, sorted.
+// model.conf, policy.csv, attributes.csv and ceiling.csv when they are there, and the tenants'
+// files, sorted.
 func (b *Bundle) Files() []string {
 	names := []string{ModelFile, PolicyFile}
 	if b.declares {
 		names = append(names, AttributesFile)
+	}
+	if b.bounded {
+		names = append(names, CeilingFile)
 	}
 	for _, f := range b.tenants {
 		names = append(names, f.name)
@@ -108,6 +126,8 @@ func (b *Bundle) Content(name string) (string, bool) {
 		return b.policy, true
 	case AttributesFile:
 		return b.attributes, b.declares
+	case CeilingFile:
+		return b.ceiling, b.bounded
 	}
 	for _, f := range b.tenants {
 		if f.name == name {

@@ -60,6 +60,9 @@ const (
 	CodePolicyEmpty    Code = "policy-empty"     // no rule at all
 	CodePolicyTooLarge Code = "policy-too-large" // more rules or names than fit
 	CodeTenantEmpty    Code = "tenant-empty"     // a tenant's file without a row
+
+	CodeCeilingRow   Code = "ceiling-row"   // a row of ceiling.csv that is none
+	CodeCeilingAbove Code = "ceiling-above" // a tenant's file grants more than ceiling.csv allows
 )
 
 // summaries say what the codes mean.
@@ -104,6 +107,8 @@ var summaries = map[Code]string{
 	CodePolicyEmpty:        "The policy has no rule.",
 	CodePolicyTooLarge:     "The policy has more rules or names than fit.",
 	CodeTenantEmpty:        "A tenant's file has no row.",
+	CodeCeilingRow:         "A row of ceiling.csv is not valid.",
+	CodeCeilingAbove:       "A tenant's file grants more than ceiling.csv allows.",
 }
 
 // Codes returns every code, sorted.

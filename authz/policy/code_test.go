@@ -59,6 +59,8 @@ var mistakes = map[policy.Code]map[string]string{
 	policy.CodeModelSection:       {"model.conf": string(folder(nil)["model.conf"].Data) + "\n[matcher]\nm = true\n"},
 	policy.CodeModelDefinition:    {"model.conf": strings.Replace(string(folder(nil)["model.conf"].Data), "some(where (p.eft == allow)) && ", "", 1)},
 	policy.CodePolicyEmpty:        {"policy.csv": "# nothing\n"},
+	policy.CodeCeilingRow:         {"ceiling.csv": "p, role:a, *, doc, read, true, allow"},
+	policy.CodeCeilingAbove:       {"ceiling.csv": "# nothing", "tenants/acme.csv": "p, role:a, acme, thing, read, true, allow"},
 	policy.CodeTenantEmpty:        {"tenants/acme.csv": "# nothing\n"},
 	policy.CodeRuleRoute: {
 		"policy.csv": "p, role:a, *, route:/*, GET, true, allow",

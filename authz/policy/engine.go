@@ -81,6 +81,8 @@ type Engine struct {
 	reload  sync.Mutex // policies take effect in the order of the calls
 	log     *slog.Logger
 	clock   func() time.Time
+	bundle  *Bundle // that decides, guarded by reload
+	folder  *Bundle // of which it was made, without the rows that tenants were given since
 
 	loads, refused atomic.Int64 // written by reloads alone: deciding writes to nothing that is shared
 }
@@ -174,6 +176,13 @@ func (e *Engine) ReloadBundle(b *Bundle) error {
 // install makes a bundle the policy, also when it has to hold tenants, if it isolates them.
 // The caller holds e.reload.
 func (e *Engine) install(b *Bundle, isolate bool) error {
+	folder := b
+	switch {
+	case b.delegated != nil:
+		folder = b.from
+	case e.bundle != nil && len(e.bundle.delegated) > 0:
+		b = b.WithTenants(e.bundle.delegated)
+	}
 	s, err := assemble(b, e.current.Load(), isolate)
 	if err != nil {
 		e.refused.Add(1)
@@ -181,6 +190,7 @@ func (e *Engine) install(b *Bundle, isolate bool) error {
 		return err
 	}
 	e.current.Store(s)
+	e.bundle, e.folder = b, folder
 	e.loads.Add(1)
 	e.log.Info("policy loaded", "revision", s.revision, "rules", len(s.rules))
 	for _, t := range s.held {

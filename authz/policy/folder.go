@@ -121,7 +121,7 @@ func misplaced(dir, name string, isDir bool) string {
 		return "is not read: " + intention(dir, lower)
 	}
 	switch name {
-	case ModelFile, PolicyFile, AttributesFile:
+	case ModelFile, PolicyFile, AttributesFile, CeilingFile:
 		return ""
 	}
 	if strings.HasSuffix(name, tableSuffix) {
@@ -190,6 +190,8 @@ func likely(lower string) string {
 		return "do you mean " + PolicyFile + "?"
 	case stem("attributes", "attribute"):
 		return "do you mean " + AttributesFile + "?"
+	case stem("ceiling", "ceilings"):
+		return "do you mean " + CeilingFile + "?"
 	case stem("model", "models"):
 		return "do you mean " + ModelFile + "?"
 	case stem("tenants", "tenant"):

@@ -46,6 +46,11 @@ type HeldTenant struct {
 //   - for any tenant's file, unless isolate.
 func assemble(b *Bundle, before *snapshot, isolate bool) (*snapshot, error) {
 	h := keeper{before: before, held: map[tenant.ID]*heldTenant{}}
+	for id, rows := range b.delegated {
+		if rows.Err != nil {
+			h.held[id] = &heldTenant{err: rows.Err, closed: true}
+		}
+	}
 	var s *snapshot
 	found := b.found.clone()
 	if len(found.list) == 0 {
@@ -69,6 +74,7 @@ type keeper struct {
 
 type heldTenant struct {
 	problems []problem
+	err      error  // why the rows are not known
 	content  string // that decides, unless closed
 	closed   bool
 }
@@ -121,7 +127,7 @@ func (h *keeper) limit(b *Bundle, found problems) bool {
 // blameless reports whether a tenant's file decides as it is.
 func (h *keeper) blameless(b *Bundle, id tenant.ID) bool {
 	content, ok := h.good(id)
-	if !ok || h.before.holds(id) {
+	if _, delegated := b.delegated[id]; delegated || !ok || h.before.holds(id) {
 		return false
 	}
 	return slices.ContainsFunc(b.tenants, func(f tenantFile) bool { return f.id == id && f.content == content })
@@ -171,12 +177,13 @@ func (h *keeper) note(s *snapshot, b *Bundle) {
 			s.good[f.id] = content
 		}
 	}
+	s.closed = map[tenant.ID]error{}
+	defer h.await(s, b)
 	if len(h.held) == 0 {
 		return
 	}
-	s.closed = map[tenant.ID]error{}
 	for id, t := range h.held {
-		err := joined(t.problems)
+		err := errors.Join(t.err, joined(t.problems))
 		s.held = append(s.held, HeldTenant{id, t.closed, err})
 		if t.closed {
 			s.closed[id] = fmt.Errorf("%w: %s: %w", ErrTenantClosed, id, err)
@@ -193,6 +200,22 @@ func (h *keeper) note(s *snapshot, b *Bundle) {
 		fmt.Fprintf(hash, "%s %t %d\n%s\n", t.Tenant, t.Closed, len(content), content)
 	}
 	s.revision = hex.EncodeToString(hash.Sum(nil)[:16])
+}
+
+// await closes the tenants that have a key in ceiling.csv, and of which nothing is published that
+// it signed. That is no mistake in any file, and the revision is that of the files.
+func (h *keeper) await(s *snapshot, b *Bundle) {
+	for id := range b.TenantKeys() {
+		if _, there := b.delegated[id]; there {
+			continue
+		}
+		s.closed[id] = fmt.Errorf("%w: %s: it has a key in %s, and nothing is published by it", ErrTenantClosed, id, CeilingFile)
+		s.held = append(s.held, HeldTenant{id, true, s.closed[id]})
+	}
+	slices.SortFunc(s.held, func(a, b HeldTenant) int { return cmp.Compare(a.Tenant.String(), b.Tenant.String()) })
+	if len(s.closed) == 0 {
+		s.closed = nil
+	}
 }
 
 // holds reports whether a tenant is held.

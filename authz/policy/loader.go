@@ -20,7 +20,8 @@ type loader struct {
 	rules   []rule
 	reasons []Reason
 	links   []link
-	ends    bool // whether the model has times on g rows
+	ceiling *ceiling // nil for none
+	ends    bool     // whether the model has times on g rows
 	periods []period
 	own     map[string]tenant.ID // the tenants with a file of their own
 	seed    maphash.Seed

@@ -39,6 +39,11 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 			l.p.add(grantCodes[i], file, r.Number, r.Column(r.Fields[i], at), "%s", why)
 		}
 	}
+	if len(l.p.list) == before && l.ceiling != nil && !only.IsZero() {
+		if why := l.ceiling.roleAbove(only, r.Fields[2].Text); why != "" {
+			l.p.add(CodeCeilingAbove, file, r.Number, r.Fields[2].Col, "%s", why)
+		}
+	}
 	if len(l.p.list) == before {
 		l.distinct(CodeGrantTenant, file, r, 3)
 	}

@@ -97,6 +97,11 @@ func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
 			l.p.add(CodeRuleCondition, file, r.Number, r.Column(f[5], broken.At), "%s", broken.Msg)
 		}
 	}
+	if len(l.p.list) == before && effect == Allow && l.ceiling != nil && !only.IsZero() {
+		if i, why := l.ceiling.ruleAbove(only, f[1].Text, goal, f[4].Text); i != 0 {
+			l.p.add(CodeCeilingAbove, file, r.Number, f[i].Col, "%s", why)
+		}
+	}
 	if why := l.unlisted(goal.typ, when); why != "" {
 		l.p.add(CodeRuleFilter, file, r.Number, r.Column(f[5], 0), "%s", why)
 	}

@@ -58,12 +58,18 @@ func build(b *Bundle) (*snapshot, problems) {
 	l := newLoader(schema, tables, &p)
 	l.ends = ends
 	l.read(PolicyFile, tenant.ID{}, b.policy)
+	if b.bounded {
+		l.ceiling = readCeiling(b.ceiling, b.ownFiles(), &p)
+	}
 	if len(l.rules) == 0 && len(p.list) == 0 {
 		p.add(CodePolicyEmpty, PolicyFile, 0, 0, "no rule: a policy without a p row denies everything and is refused as a mistake")
 	}
 	for _, f := range b.tenants {
 		before := len(l.rules) + len(l.links) + len(p.list)
 		l.own[f.id.String()], p.about = f.id, f.id
+		if f.delegated && l.ceiling == nil {
+			p.add(CodeCeilingAbove, f.name, 0, 0, "the policy has no %s, so that this file may grant nothing", CeilingFile)
+		}
 		l.distinctFile(f.name, f.id)
 		l.read(f.name, f.id, f.content)
 		if len(l.rules)+len(l.links)+len(p.list) == before {

@@ -99,7 +99,7 @@ func (c *fmtCommand) files() (files []string, err error) {
 			continue
 		}
 		var found []string
-		for _, pattern := range []string{policy.PolicyFile, policy.AttributesFile, policy.TenantsFolder + "/*.csv"} {
+		for _, pattern := range []string{policy.PolicyFile, policy.AttributesFile, policy.CeilingFile, policy.TenantsFolder + "/*.csv"} {
 			names, err := filepath.Glob(filepath.Join(p, pattern))
 			if err != nil {
 				return nil, usage("%s: %w", p, err)

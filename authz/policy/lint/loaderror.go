@@ -23,6 +23,7 @@ var ruleOfCode = map[policy.Code]string{
 	policy.CodeAttributeNullable: "RV013", policy.CodeAttributeColumn: "RV013", policy.CodeAttributeDuplicate: "RV013", policy.CodeAttributeRelation: "RV013",
 	policy.CodeModelSyntax: "RV008", policy.CodeModelDefinition: "RV008", policy.CodeModelSection: "RV003",
 	policy.CodePolicyEmpty: "RV014", policy.CodePolicyTooLarge: "RV014", policy.CodeTenantEmpty: "RV014",
+	policy.CodeCeilingAbove: "RV144", policy.CodeCeilingRow: "RV145",
 }
 
 // loadErrors notes everything for which the policy does not load.

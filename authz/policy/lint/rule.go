@@ -74,6 +74,8 @@ var all = []Rule{
 	{"RV141", "role-ended", "A g row has ended, and grants nothing any more."},
 	{"RV142", "end-before-start", "A g row ends before it begins, and never grants anything."},
 	{"RV143", "invalid-grant-time", "The start or the end of a g row is no time, or a second row says otherwise."},
+	{"RV144", "above-ceiling", "A tenant's file grants more than ceiling.csv allows."},
+	{"RV145", "invalid-ceiling", "A row of ceiling.csv is not valid."},
 }
 
 // Rules returns every rule, in the order of their ids.

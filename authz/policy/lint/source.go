@@ -83,7 +83,7 @@ func (l *linter) read() {
 	}
 	conditions := condition.NewCompiler(schema)
 	for _, name := range l.bundle.Files() {
-		if name == policy.ModelFile || name == policy.AttributesFile {
+		if name == policy.ModelFile || name == policy.AttributesFile || name == policy.CeilingFile {
 			continue
 		}
 		own := ""

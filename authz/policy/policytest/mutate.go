@@ -72,7 +72,7 @@ func Mutate(ctx context.Context, fsys fs.FS, cases []Case) (Mutation, error) {
 		}
 	}
 	for _, name := range bundle.Files() {
-		if name == policy.ModelFile || name == policy.AttributesFile {
+		if name == policy.ModelFile || name == policy.AttributesFile || name == policy.CeilingFile {
 			continue
 		}
 		content, _ := bundle.Content(name)
