@@ -52,6 +52,7 @@ var rules = []struct {
 	{module + "/internal/testwait", []string{testsOnly}, "it links package testing"},
 	{module + "/authz/policy/internal/conditiontest", []string{"tests"}, "it links package testing"},
 	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/forwardauth", "authz/authzen", "authz/authztest", "session", "session/token/jwks", "session/token/introspect", "tenant/tenanttest"},
+	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/authzen", "authz/authztest", "session", "session/token/jwks", "session/token/introspect", "tenant/tenanttest", "service"},
 		"tokens, tenants and policies are decided without a server; keys come from one, and a device from a request"},
 }
 
@@ -79,6 +80,7 @@ var standardOnly = []struct{ dir, but, because string }{
 	{"session/cachestore", "github.com/maypok86/otter/v2", "memory is bounded by this one"},
 	{"session/memstore", "", "it is the reference model: small enough to be believed"},
 	{"session/sessiontest", "", "any store's tests may import it"},
+	{"service", "", "any service may stand on it"},
 }
 
 // standardImports lists folders whose own files import the standard library and this module
@@ -143,6 +145,7 @@ var leaves = []struct {
 	{"tenant/redisscope", []string{"tenant", "internal/configerr"}, "a scope knows the tenant alone"},
 	{"session/sessiontest", []string{"session", "tenant"}, "the suite knows the contract alone"},
 	{"policies", nil, "it is data"},
+	{"service", []string{"internal/configerr"}, "the life of a service knows no session and no policy: those are parts like others"},
 }
 
 // filesOnly are the imports that may appear only in files of some names, each with its reason.

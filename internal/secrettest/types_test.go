@@ -19,6 +19,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/review"
 	"github.com/reevehq/reeve/fleet"
 	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/service"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/erasure"
@@ -360,4 +361,18 @@ var types = []reflect.Type{
 	reflect.TypeFor[token.Verified](),
 	reflect.TypeFor[token.VerifierConfig](),
 	reflect.TypeFor[token.Verifier](),
+	reflect.TypeFor[service.Check](),
+	reflect.TypeFor[service.CheckStats](),
+	reflect.TypeFor[service.Config](),
+	reflect.TypeFor[service.Group](),
+	reflect.TypeFor[service.Health](),
+	reflect.TypeFor[service.HealthConfig](),
+	reflect.TypeFor[service.Lifecycle](),
+	reflect.TypeFor[service.MoveError](),
+	reflect.TypeFor[service.Part](),
+	reflect.TypeFor[service.PartStats](),
+	reflect.TypeFor[service.Server](),
+	reflect.TypeFor[service.ServerConfig](),
+	reflect.TypeFor[service.ServerStats](),
+	reflect.TypeFor[service.State](),
 }

@@ -42,6 +42,21 @@ type Config struct {
 	// PostgreSQL has the data in place of SQLite where its URL is set.
 	PostgreSQL PostgreSQL
 
+	// Store keeps the sessions, such as in Redis, where several instances share them. Default: nil,
+	// they are in the process, under random keys.
+	Store session.Store
+
+	// SessionKey authenticates refresh tokens and SigningKey signs access tokens (HS256), on every
+	// instance the same. Required with Store.
+	SessionKey, SigningKey session.SecretKey
+
+	// Policy decides, loaded of [PolicyFiles] or of a folder that somebody edits. Default: one of
+	// PolicyFiles.
+	Policy *policy.Engine
+
+	// Observer is told of every decision. Default: none.
+	Observer authz.Observer
+
 	// Unchecked is told of handlers that forget authz.Check. Default: one that logs.
 	Unchecked *authz.Unchecked
 
@@ -79,12 +94,11 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 }
 
 func (a *App) open(ctx context.Context) error {
-	files, err := fs.Sub(policyFiles, "policy")
-	if err != nil {
-		return err
-	}
-	if a.engine, err = policy.Load(files, policy.Options{}); err != nil {
-		return fmt.Errorf("the policy does not load:\n%w", err)
+	var err error
+	if a.engine = a.cfg.Policy; a.engine == nil {
+		if a.engine, err = policy.Load(PolicyFiles(), policy.Options{}); err != nil {
+			return fmt.Errorf("the policy does not load:\n%w", err)
+		}
 	}
 	if a.signIns, err = middleware.NewSignInLimit(middleware.SignInConfig{}); err != nil {
 		return err
@@ -109,11 +123,23 @@ func (a *App) open(ctx context.Context) error {
 	return a.worker.start(a.guard)
 }
 
-// openSessions keeps sessions and the status of tenants in the process. A service has them in
-// Redis, as the quickstart shows.
+// PolicyFiles returns the policy that comes with the program.
+func PolicyFiles() fs.FS {
+	files, err := fs.Sub(policyFiles, "policy")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return files
+}
+
+// openSessions keeps sessions and the status of tenants in the process, or where the config says.
 func (a *App) openSessions(ctx context.Context) error {
+	if a.cfg.Store != nil {
+		return a.openShared()
+	}
+	a.cfg.SessionKey, a.cfg.SigningKey = randomKey(), randomKey()
 	var err error
-	if a.sessions, err = session.NewManager(memstore.New(), session.Config{Key: randomKey()}); err != nil {
+	if a.sessions, err = session.NewManager(memstore.New(), session.Config{Key: a.cfg.SessionKey}); err != nil {
 		return err
 	}
 	for _, o := range organisations {
@@ -121,7 +147,25 @@ func (a *App) openSessions(ctx context.Context) error {
 			return err
 		}
 	}
-	a.signer, err = token.NewSigner(token.SignerConfig{Issuer: issuer, Audience: audience, KeyID: "1", Algorithm: token.HS256, Key: randomKey(), Lifetime: tokenLifetime})
+	return a.openSigner()
+}
+
+// openShared keeps sessions in a store that other instances use as well. The organisations are known
+// from the program, so that no instance has to set them up; one that was suspended in the store is.
+func (a *App) openShared() error {
+	var tenants []tenant.ID
+	for _, o := range organisations {
+		tenants = append(tenants, o.id)
+	}
+	var err error
+	if a.sessions, err = session.NewManager(a.cfg.Store, session.Config{Key: a.cfg.SessionKey, Tenants: session.ActiveTenants(tenants...)}); err != nil {
+		return err
+	}
+	return a.openSigner()
+}
+
+func (a *App) openSigner() (err error) {
+	a.signer, err = token.NewSigner(token.SignerConfig{Issuer: issuer, Audience: audience, KeyID: "1", Algorithm: token.HS256, Key: a.cfg.SigningKey, Lifetime: tokenLifetime})
 	return err
 }
 

@@ -53,6 +53,7 @@ func (a *App) openRoutes() error {
 		Policy:        a.engine,
 		HideExistence: authz.HideUnless("read"), // whoever may not read a task is not told that there is one
 		Unchecked:     a.cfg.Unchecked,
+		Observer:      a.cfg.Observer,
 		Realm:         "tracker",
 		Logger:        a.cfg.Logger,
 	}

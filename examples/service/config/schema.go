@@ -1,0 +1,166 @@
+package config
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// Schema is the JSON Schema of the whole configuration.
+//
+//go:embed schema.json
+var Schema []byte
+
+// leaf is a setting, as the schema has it.
+type leaf struct {
+	kind   string // "string" or "integer"
+	secret bool
+}
+
+// leaves returns the settings by their paths. Each is in a section.
+var leaves = sync.OnceValue(func() map[string]leaf {
+	all := map[string]leaf{}
+	root, _ := schemaValue().(map[string]any)
+	sections, _ := root["properties"].(map[string]any)
+	for section, s := range sections {
+		settings, _ := s.(map[string]any)["properties"].(map[string]any)
+		for name, v := range settings {
+			properties, _ := v.(map[string]any)
+			kind, _ := properties["type"].(string)
+			secret, _ := properties["x-secret"].(bool)
+			all[section+"."+name] = leaf{kind, secret}
+		}
+	}
+	return all
+})
+
+func schemaValue() any {
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return v
+}
+
+var schema = sync.OnceValue(func() *jsonschema.Schema {
+	c := jsonschema.NewCompiler()
+	c.RegisterFormat(&jsonschema.Format{Name: "go-duration", Validate: duration(0)})
+	c.RegisterFormat(&jsonschema.Format{Name: "positive-go-duration", Validate: duration(time.Millisecond)})
+	c.RegisterFormat(&jsonschema.Format{Name: "address", Validate: address})
+	c.AssertFormat()
+	if err := c.AddResource("schema.json", schemaValue()); err != nil {
+		panic(err)
+	}
+	return c.MustCompile("schema.json")
+})
+
+func duration(least time.Duration) func(any) error {
+	return func(v any) error {
+		text, is := v.(string)
+		if !is {
+			return nil // which the type refuses
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return errors.New("write it as 500ms, 10s or 1h30m")
+		}
+		if d < least || d > 24*time.Hour {
+			return fmt.Errorf("it is not between %v and 24h", least)
+		}
+		return nil
+	}
+}
+
+func address(v any) error {
+	text, is := v.(string)
+	if !is {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return errors.New("write it as host:port")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil || strings.ContainsAny(host, " \t") {
+		return errors.New("write it as host:port")
+	}
+	return nil
+}
+
+// validate returns every problem of the whole, each with its place.
+func validate(whole map[string]any, places map[string]string) error {
+	err := schema().Validate(whole)
+	var invalid *jsonschema.ValidationError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	var problems []string
+	collect(invalid, places, &problems)
+	slices.Sort(problems)
+	var all []error
+	for _, p := range slices.Compact(problems) {
+		all = append(all, errors.New(p))
+	}
+	return errors.Join(all...)
+}
+
+var english = message.NewPrinter(language.English)
+
+// collect walks to the innermost errors.
+func collect(e *jsonschema.ValidationError, places map[string]string, problems *[]string) {
+	if len(e.Causes) > 0 {
+		for _, c := range e.Causes {
+			collect(c, places, problems)
+		}
+		return
+	}
+	path := strings.Join(e.InstanceLocation, ".")
+	switch k := e.ErrorKind.(type) {
+	case *kind.AdditionalProperties:
+		for _, name := range k.Properties {
+			*problems = append(*problems, at(strings.TrimPrefix(path+"."+name, "."), places, "there is no such setting"))
+		}
+	case *kind.Required:
+		for _, name := range k.Missing {
+			*problems = append(*problems, at(path, places, name+" is missing"))
+		}
+	case *kind.MinLength:
+		// Only what another setting asks for has a least length: that one is where to look.
+		asks := "redis.url"
+		if strings.HasPrefix(path, "database.") {
+			asks = "database.url"
+		}
+		*problems = append(*problems, at(asks, places, path+" is missing, which it needs"))
+	default:
+		why := e.ErrorKind.LocalizedString(english)
+		if leaves()[path].secret { // whose value must not be repeated
+			why = "it is not written as default.yaml shows it"
+		}
+		*problems = append(*problems, at(path, places, why))
+	}
+}
+
+// at names the place of a path, or of the section around it.
+func at(path string, places map[string]string, why string) string {
+	for p := path; ; {
+		if place, known := places[p]; known {
+			return fmt.Sprintf("%s: %s: %s", place, path, why)
+		}
+		i := strings.LastIndex(p, ".")
+		if i < 0 {
+			return fmt.Sprintf("%s: %s", path, why)
+		}
+		p = p[:i]
+	}
+}

@@ -1,0 +1,99 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/knadh/koanf/v2"
+
+	"github.com/reevehq/reeve/session"
+)
+
+// Secret is a text that no printer shows, such as a URL with a password.
+type Secret string
+
+// hidden stands for a secret.
+const hidden = "(secret)"
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return string(s) }
+
+// String returns "(secret)", or "" for none.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return hidden
+}
+
+// GoString is String.
+func (s Secret) GoString() string { return s.String() }
+
+// Format is String, whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// LogValue is String.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText is String.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// fileMark begins a secret that is in a file.
+const fileMark = "file:"
+
+// readSecrets reads the secrets that are in files, and the keys.
+func (c *Config) readSecrets(merged *koanf.Koanf, places map[string]string, folder string) error {
+	var problems []error
+	text := func(path string) string {
+		value, err := secret(merged.String(path), folder)
+		if err != nil {
+			problems = append(problems, errors.New(at(path, places, err.Error())))
+		}
+		return value
+	}
+	key := func(path string) session.SecretKey {
+		value := text(path)
+		if value == "" {
+			return session.SecretKey{}
+		}
+		k, err := session.ParseSecretKey(value)
+		if err != nil {
+			problems = append(problems, errors.New(at(path, places, err.Error())))
+		}
+		return k
+	}
+	c.Redis.URL, c.Database.URL, c.Database.OwnerURL = Secret(text("redis.url")), Secret(text("database.url")), Secret(text("database.owner_url"))
+	if c.Redis.URL != "" {
+		c.Keys = Keys{key("keys.session"), key("keys.signing"), key("keys.redis_name"), key("keys.redis_seal")}
+	}
+	if c.Database.URL != "" {
+		c.TenantKey = key("database.tenant_key")
+	}
+	return errors.Join(problems...)
+}
+
+// secret returns what a setting says, or the content of the file that it names.
+func secret(value, folder string) (string, error) {
+	name, is := strings.CutPrefix(value, fileMark)
+	if !is {
+		return value, nil
+	}
+	if !filepath.IsAbs(name) {
+		if folder == "" {
+			return "", fmt.Errorf("%s is relative to the folder of credentials, and there is none", value)
+		}
+		name = filepath.Join(folder, name)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("%s cannot be read: %w", name, cause(err))
+	}
+	if len(strings.TrimSpace(string(text))) == 0 {
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	return strings.TrimSpace(string(text)), nil
+}

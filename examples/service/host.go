@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/reevehq/reeve/examples/service/config"
+	"github.com/reevehq/reeve/service"
+)
+
+// runHost serves until SIGTERM, Ctrl-C or a stop of the service manager, which take one path, or
+// until a part fails.
+func runHost(w *world, cfg *config.Config) error {
+	t, err := newTracker(cfg, w.load, w.stdout)
+	if err != nil {
+		return err
+	}
+	if cfg.Log.File == "" && w.cli.Platform == "console" {
+		var once sync.Once
+		t.lifecycle.Observe(func(_, to service.State) {
+			if to == service.Running {
+				once.Do(func() { fmt.Fprint(w.stdout, banner(t)) })
+			}
+		})
+	}
+	return errors.Join(t.run(w), t.log.Close())
+}
+
+// runProgram serves as a program: at a terminal, in a container, or as a unit of systemd.
+func (t *tracker) runProgram(w *world) error {
+	ctx, stop := service.StopContext(w.ctx, t.log.Logger, w.exit)
+	defer stop()
+	defer onHangup(t.reload)()
+	defer notifySystemd(t)()
+	return t.group.Run(ctx)
+}
+
+func banner(t *tracker) string {
+	return fmt.Sprintf(`reeve tracker, as a service
+  API     http://%[1]s     users alice, sam, gus (acme), carol, sam, gil (globex), password demo
+  health  http://%[2]s/readyz  /livez  /startupz  /metrics
+try it
+  TOKEN=$(curl -s %[1]s/login -d tenant=acme -d user=gus -d password=demo | jq -r .access_token)
+  curl -i %[1]s/tasks/task-1001 -H "Authorization: Bearer $TOKEN"   # 200
+  curl -s %[2]s/readyz
+`, t.api.Addr(), t.ops.Addr())
+}
