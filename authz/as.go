@@ -61,8 +61,9 @@ func (g *Guard) As(ctx context.Context, p Principal) (context.Context, error) {
 		return nil, err
 	}
 	caller := &Caller{
-		guard: g, principal: true, within: within,
-		session: session.Session{Tenant: p.Tenant, User: p.User, Roles: p.Roles, Attributes: p.Attributes},
+		guard: g, within: within,
+		session: &session.Session{Tenant: p.Tenant, User: p.User, Roles: p.Roles, Attributes: p.Attributes},
 	}
+	caller.life.principal = true
 	return &reqctx.Node{Context: bound, Tenant: &caller.session.Tenant, Caller: caller, Share: ctx.Value(reqctx.ShareKey)}, nil
 }

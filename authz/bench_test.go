@@ -64,10 +64,10 @@ func TestRequestsStayFrugal(t *testing.T) {
 		target, bearer string
 		limit          float64
 	}{
-		"nobody":     {"/public", "", 6},
-		"signed in":  {"/me", bearer, 9},
-		"bad token":  {"/me", bearer + "x", 18},
-		"long token": {"/me", strings.Repeat("a", 100_000), 16},
+		"nobody":     {"/public", "", 4},
+		"signed in":  {"/me", bearer, 6},
+		"bad token":  {"/me", bearer + "x", 16},
+		"long token": {"/me", strings.Repeat("a", 100_000), 13},
 	} {
 		r := httptest.NewRequest("GET", tt.target, nil)
 		if tt.bearer != "" {

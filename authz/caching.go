@@ -3,6 +3,7 @@ package authz
 import (
 	"bufio"
 	"io"
+	"math"
 	"net"
 	"net/http"
 
@@ -24,8 +25,13 @@ func (g *Guard) keepFromCaches(h http.Header, private bool) {
 // guardHeaders keeps the answer to x from caches: now, and once more when it is written, after
 // the handler has set headers of its own. w is that of the answer, and the caller's.
 func (g *Guard) guardHeaders(x Exchange, w *keptWriter, private bool) {
-	g.keepFromCaches(x.Response().Header(), private)
-	*w = keptWriter{ResponseWriter: x.Writer(), guard: g, private: private}
+	w.ResponseWriter, w.guard, w.private = x.Writer(), g, private
+	h := x.Response().Header()
+	if _, set := h["Cache-Control"]; private && !set {
+		w.value[0] = middleware.PrivateNoStore // in memory of this answer, which the handler may write to
+		h["Cache-Control"] = w.value[:]
+	}
+	g.keepFromCaches(h, private)
 	x.SetWriter(w)
 }
 
@@ -37,14 +43,15 @@ type keptWriter struct {
 	guard   *Guard // nil where there is nothing to complete
 	private bool
 	written bool
-	status  int // of the answer, 0 until it is known
+	status  int16 // of the answer, 0 until it is known
+	value   [1]string
 }
 
 // begin notes that the answer begins.
 func (w *keptWriter) begin(status int) {
 	w.complete()
 	if !w.written {
-		w.written, w.status = true, status
+		w.written, w.status = true, int16(min(status, math.MaxInt16))
 	}
 }
 

@@ -9,36 +9,62 @@ import (
 	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
 )
 
 // Caller is the user that a request comes from, or an anonymous one. It is safe for concurrent use. The zero Caller is
 // anonymous and may do nothing.
 type Caller struct {
-	session    session.Session
-	thumbprint string // of the key that the request was proved with
-	adopted    bool   // whether the session is that of another provider's token
-	exchange   Exchange
-	env        environment
-	params     params
-	guard      *Guard
-	life       lifetime
-	answer     keptWriter
-	asked      atomic.Bool // whether the handler has asked about an object
-	principal  bool        // whether Guard.As made the caller, who has no session
-	within     *Caller     // that of the request in which Guard.As made the caller
+	guard     *Guard
+	exchange  Exchange
+	session   *session.Session // without its ID, and shared: it is only read; nil is nobody's
+	id        session.ID       // of the session
+	token     *token.Verified  // nil without a credential
+	tokenEnds int64            // Unix time
+	within    *Caller          // that of the request in which Guard.As made the caller
+	original  *http.Request    // without the caller in its context; nil where there is no request
+	action    policy.Action    // of the route
+	route     string           // as rules name it
+	params    params
+	client    atomic.Pointer[string] // their address, "" for none; nil until it is asked for
+	life      lifetime
+	answer    keptWriter
+	handed    http.Request // the one that the handler has
 }
 
+// nobody is the session of who has none.
+var nobody session.Session
+
 // begin makes c the caller of a request, before it is decided what they may do.
-func (c *Caller) begin(g *Guard, x Exchange, r *http.Request, route string, who *middleware.Identity) {
-	c.guard, c.exchange, c.session, c.thumbprint, c.adopted = g, x, who.Session, who.Thumbprint(), who.Adopted
-	c.env.begin(r, x, who.Session)
-	c.params.read(route, x)
-	object := policy.Route(route)
-	object.Attributes = &c.params
-	c.life.begin(c, who.Token.ExpiresAt(), policy.Request{
-		Tenant: c.Tenant(), Action: routeAction(r.Method), Object: object, Env: &c.env,
-	})
+func (c *Caller) begin(x Exchange, r *http.Request, route string, who *middleware.Identity) {
+	shared, id := who.Shared()
+	c.exchange, c.session, c.id, c.token, c.life.adopted = x, reqctx.Read(shared), id, who.Token, who.Adopted
+	c.tokenEnds = who.Token.ExpiresAt().Unix() // which is to the second
+	c.original, c.action, c.route = r, routeAction(r.Method), route
+	c.life.known = c.params.read(route, x)
+	c.life.caller = c
+}
+
+// loaded is the session as it was loaded for the request, without its ID.
+func (c *Caller) loaded() *session.Session {
+	if c.session == nil {
+		return &nobody
+	}
+	return c.session
+}
+
+// ref finds the caller's session.
+func (c *Caller) ref() session.Ref {
+	s := c.loaded()
+	return session.Ref{Tenant: s.Tenant, User: s.User, ID: c.id}
+}
+
+// routeRequest is what the policy is asked about the route.
+func (c *Caller) routeRequest() policy.Request {
+	object := policy.Route(c.route)
+	object.Attributes = (*routeParams)(c)
+	return policy.Request{Tenant: c.Tenant(), Subject: c.subject(), Action: c.action, Object: object, Env: (*requestEnv)(c)}
 }
 
 // status is the HTTP status that err is answered with, 0 for nil.
@@ -63,26 +89,28 @@ func FromContext(ctx context.Context) (*Caller, bool) {
 }
 
 // IsAnonymous reports whether nobody is signed in. A [Principal] is somebody.
-func (c *Caller) IsAnonymous() bool { return c.session.ID.IsZero() && !c.principal }
+func (c *Caller) IsAnonymous() bool { return c.id.IsZero() && !c.life.principal }
 
 // Tenant returns the caller's tenant, zero for an anonymous caller.
-func (c *Caller) Tenant() tenant.ID { return c.session.Tenant }
+func (c *Caller) Tenant() tenant.ID { return c.loaded().Tenant }
 
 // User returns the caller's user id, zero for an anonymous caller.
-func (c *Caller) User() session.UserID { return c.session.User }
+func (c *Caller) User() session.UserID { return c.loaded().User }
 
 // Session returns the caller's session as it was loaded for this request, and false for
 // an anonymous caller and for a [Principal].
 func (c *Caller) Session() (session.Session, bool) {
-	if c.principal {
+	if c == nil || c.id.IsZero() {
 		return session.Session{}, false
 	}
-	return c.session, !c.IsAnonymous()
+	s := *c.loaded()
+	s.ID = c.id
+	return s, true
 }
 
 // Thumbprint returns the RFC 7638 thumbprint of the key proven on this request (RFC 9449), and ""
 // for a bearer token, a cookie and an anonymous caller.
-func (c *Caller) Thumbprint() string { return c.thumbprint }
+func (c *Caller) Thumbprint() string { return c.token.Thumbprint() }
 
 // subject is the caller as policies see it.
 func (c *Caller) subject() policy.Subject {
@@ -90,8 +118,17 @@ func (c *Caller) subject() policy.Subject {
 		return policy.Subject{}
 	}
 	s := c.current()
-	return policy.Subject{ID: s.User.String(), Roles: s.Roles, Attributes: s.Attributes}
+	return policy.Subject{ID: s.User.String(), Roles: rolesOf{s}, Attributes: s.Attributes}
 }
+
+// rolesOf are the roles of a session, without memory of their own.
+type rolesOf struct{ of *session.Session }
+
+// Len implements [policy.Roles].
+func (r rolesOf) Len() int { return r.of.Roles.Len() }
+
+// At implements [policy.Roles].
+func (r rolesOf) At(i int) string { return r.of.Roles.At(i) }
 
 // current is the session as it is last known: a stream may have seen it change since it
 // was loaded.
@@ -99,17 +136,5 @@ func (c *Caller) current() *session.Session {
 	if s := c.life.latest.Load(); s != nil {
 		return s
 	}
-	return &c.session
-}
-
-// bind returns a context that answers tenant, session and caller. An anonymous caller has
-// neither tenant nor session, and inherits none.
-func (c *Caller) bind(ctx context.Context) context.Context {
-	node := &reqctx.Node{Context: ctx, Caller: c, Share: c.guard.authenticator}
-	if !c.IsAnonymous() {
-		node.Tenant, node.Session = &c.session.Tenant, &c.session
-		c.life.bind(ctx)
-		node.Context = &c.life
-	}
-	return node
+	return c.loaded()
 }

@@ -109,7 +109,7 @@ func (c *Caller) foreign(obj Object) bool { return !obj.Tenant.IsZero() && obj.T
 
 // request is what the policy is asked about an object.
 func (c *Caller) request(action Action, obj Object) policy.Request {
-	return policy.Request{Tenant: c.where(obj), Subject: c.subject(), Action: action, Object: obj, Env: &c.env}
+	return policy.Request{Tenant: c.where(obj), Subject: c.subject(), Action: action, Object: obj, Env: (*requestEnv)(c)}
 }
 
 // asOutage returns the error for what the policy could not decide, and nil for what it

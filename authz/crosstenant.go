@@ -31,7 +31,7 @@ func (crossTenantGrants) CrossTenant(ctx context.Context, target tenant.ID) (str
 	if !ok {
 		return "", ErrNoCaller
 	}
-	if caller.session.Actors.Len() > 0 {
+	if caller.loaded().Actors.Len() > 0 {
 		return "", session.ErrImpersonating
 	}
 	if _, err := Check(ctx, crossTenantAction, Object{Type: crossTenantType, ID: target.String(), Tenant: caller.Tenant()}); err != nil {

@@ -39,7 +39,7 @@ func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 			if p := probed(c); p != nil {
 				return p.met(g, c)
 			}
-			return g.Serve(&echoExchange{c: c, echo: c.Echo(), next: next, proxies: g.proxies})
+			return g.Serve(&echoExchange{c: c, echo: c.Echo(), next: next})
 		}
 	}, nil
 }
@@ -48,10 +48,9 @@ func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 // stream, asks it for the client's address alone: Echo uses its contexts again.
 type echoExchange struct {
 	Passage
-	c       echo.Context
-	echo    *echo.Echo
-	next    echo.HandlerFunc
-	proxies *middleware.Proxies
+	c    echo.Context
+	echo *echo.Echo
+	next echo.HandlerFunc
 }
 
 func (x *echoExchange) Request() *http.Request          { return x.c.Request() }
@@ -87,9 +86,10 @@ func (x *echoExchange) Canonical(r *http.Request) (*http.Request, error) {
 // ClientIP implements [middleware.Match]. It never asks Echo's RealIP, which without an
 // extractor believes X-Forwarded-For from anyone.
 func (x *echoExchange) ClientIP(r *http.Request) netip.Addr {
+	g := x.caller.guard
 	switch {
-	case x.proxies != nil:
-		return x.proxies.ClientIP(r)
+	case g != nil && g.proxies != nil:
+		return g.proxies.ClientIP(r)
 	case x.echo == nil || x.echo.IPExtractor == nil:
 		return middleware.ConnectionIP(r)
 	}

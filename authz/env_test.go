@@ -18,6 +18,13 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
+// environmentOf is the environment of a request that comes through Echo.
+func environmentOf(r *http.Request, e *echo.Echo, proxies *middleware.Proxies, s session.Session) *requestEnv {
+	x := &echoExchange{echo: e}
+	x.caller.guard, x.caller.exchange, x.caller.session, x.caller.original = &Guard{proxies: proxies}, x, &s, r
+	return (*requestEnv)(&x.caller)
+}
+
 func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
 	proxies, err := middleware.NewProxies("X-Forwarded-For", netip.MustParsePrefix("10.0.0.9/32"))
 	if err != nil {
@@ -53,17 +60,16 @@ func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
 			for k, v := range c.header {
 				r.Header.Set(k, v)
 			}
-			var env environment
-			env.begin(r, &echoExchange{echo: e}, session.Session{})
+			env := environmentOf(r, e, nil, session.Session{})
 			if got, ok := env.Get(policy.EnvIP); ok != (c.want != nil) || ok && got != c.want {
 				t.Errorf("got %v %t", got, ok)
 			}
 			if !strings.Contains(name, "our proxy") && name != "a neighbour's is not" {
 				return
 			}
-			var configured environment // by Config.Proxies, which is before an extractor
+			// By Config.Proxies, which is before an extractor.
 			e.IPExtractor = func(*http.Request) string { return "203.0.113.66" }
-			configured.begin(r, &echoExchange{echo: e, proxies: proxies}, session.Session{})
+			configured := environmentOf(r, e, proxies, session.Session{})
 			if got, ok := configured.Get(policy.EnvIP); ok != (c.want != nil) || ok && got != c.want {
 				t.Errorf("by Config.Proxies: got %v %t", got, ok)
 			}
@@ -71,12 +77,11 @@ func TestTheAddressIsTheConnectionsUnlessEchoIsToldWhomToTrust(t *testing.T) {
 	}
 	e := echo.New()
 	e.IPExtractor = func(_ *http.Request) string { return "unknown" }
-	var env environment
-	env.begin(httptest.NewRequest("GET", "/", nil), &echoExchange{echo: e}, session.Session{})
+	env := environmentOf(httptest.NewRequest("GET", "/", nil), e, nil, session.Session{})
 	if got, ok := env.Get(policy.EnvIP); ok {
 		t.Errorf("what is no address is one: %v", got)
 	}
-	var zero environment
+	var zero requestEnv
 	if _, ok := zero.Get(policy.EnvIP); ok {
 		t.Error("the zero environment has an address")
 	}
@@ -91,13 +96,12 @@ func TestMFAIsWhatTheSessionBeganWith(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var env environment
-		env.begin(httptest.NewRequest("GET", "/", nil), &echoExchange{}, session.Session{AMR: methods})
+		env := environmentOf(httptest.NewRequest("GET", "/", nil), nil, nil, session.Session{AMR: methods})
 		if got, ok := env.Get(policy.EnvMFA); !ok || got != c.want {
 			t.Errorf("%v: %v", c.methods, got)
 		}
 	}
-	var zero environment
+	var zero requestEnv
 	if got, ok := zero.Get(policy.EnvMFA); !ok || got != false {
 		t.Error("an anonymous caller has factors")
 	}
@@ -128,9 +132,8 @@ func TestThePolicyDecidesByTheEnvironment(t *testing.T) {
 	}{{"192.0.2.1:1", mfa, true}, {"192.0.2.1:1", session.Methods{}, false}, {"198.51.100.1:1", mfa, false}, {"", mfa, false}} {
 		r := httptest.NewRequest("GET", "/x", nil)
 		r.RemoteAddr = c.remote
-		var env environment
-		env.begin(r, &echoExchange{}, session.Session{AMR: c.amr})
-		d, err := e.Decide(t.Context(), policy.Request{Action: "GET", Object: policy.Route("/x"), Env: &env})
+		env := environmentOf(r, nil, nil, session.Session{AMR: c.amr})
+		d, err := e.Decide(t.Context(), policy.Request{Action: "GET", Object: policy.Route("/x"), Env: env})
 		if err != nil || d.Allowed() != c.want {
 			t.Errorf("%+v: %s %v", c, d.Effect, err)
 		}
@@ -141,8 +144,7 @@ func TestThePolicyDecidesByTheEnvironment(t *testing.T) {
 func TestTheAddressOfARequestIsLookedForOnce(t *testing.T) {
 	e, calls := echo.New(), 0
 	e.IPExtractor = func(*http.Request) string { calls++; return "192.0.2.1" }
-	var env environment
-	env.begin(httptest.NewRequest("GET", "/", nil), &echoExchange{echo: e}, session.Session{})
+	env := environmentOf(httptest.NewRequest("GET", "/", nil), e, nil, session.Session{})
 	if env.Get(policy.EnvMFA); calls != 0 {
 		t.Error("the address is looked for although nobody asks")
 	}

@@ -37,10 +37,8 @@ func Explain(ctx context.Context, action Action, obj Object) (policy.Explanation
 // refuses, unless it is not known who asks. A [Principal] has used no route: [ErrNoCaller].
 func ExplainRoute(ctx context.Context) (policy.Explanation, error) {
 	caller, ok := FromContext(ctx)
-	if !ok || caller.guard == nil || caller.principal {
+	if !ok || caller.guard == nil || caller.life.principal {
 		return policy.Explanation{}, ErrNoCaller
 	}
-	request := caller.life.route
-	request.Subject = caller.subject()
-	return caller.guard.explain(ctx, request)
+	return caller.guard.explain(ctx, caller.routeRequest())
 }

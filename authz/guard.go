@@ -126,12 +126,12 @@ func (g *Guard) Serve(x Exchange) error {
 	}
 	g.cors.SetHeaders(x.Response().Header(), x.Request())
 	caller := &x.passage().caller
+	caller.guard = g
 	r, err := g.admit(x, caller)
 	if err != nil {
 		g.guardHeaders(x, &caller.answer, true)
 		return g.reject(x, err)
 	}
-	caller.life.writer = x.Writer()
 	g.guardHeaders(x, &caller.answer, !caller.IsAnonymous())
 	defer caller.life.finish()
 	finished := false
@@ -177,41 +177,37 @@ func (g *Guard) admit(x Exchange, caller *Caller) (*http.Request, error) {
 		r = identity.Request
 	}
 	route := x.Route()
-	caller.begin(g, x, r, route, &identity)
+	caller.begin(x, r, route, &identity)
 	var decision policy.Decision
 	ctx := r.Context()
 	if err == nil {
-		ctx = caller.bind(ctx)
-		decision, err = g.decideRoute(r.Context(), x, route, caller, identity.Ignored)
+		caller.life.bind(ctx, start)
+		ctx = &caller.life
+		// A copy, so that middleware in front keeps its own, within the caller's memory.
+		caller.handed = *r.WithContext(ctx)
+		decision, err = g.decideRoute(r.Context(), x, caller, identity.Ignored)
 	}
-	event := Event{
-		Kind:     RouteDecision,
-		Action:   caller.life.route.Action,
-		Object:   route,
-		Decision: decision,
-		Err:      err,
-		Elapsed:  time.Since(start),
+	if g.observer != nil {
+		event := Event{Kind: RouteDecision, Action: caller.action, Object: route, Decision: decision, Err: err, Elapsed: time.Since(start)}
+		if err != nil {
+			event.by(identity.Refused, identity.Actors)
+		}
+		g.observe(ctx, event, caller)
 	}
-	if err != nil {
-		event.by(identity.Refused, identity.Actors)
-	}
-	g.observe(ctx, event, caller)
 	if err != nil {
 		caller.life.finish()
 		return nil, err
 	}
-	return r.WithContext(ctx), nil
+	return &caller.handed, nil
 }
 
 // decideRoute asks the policy for the matched route template and the method; never for
 // the URL, of which there are many for one route.
-func (g *Guard) decideRoute(ctx context.Context, x Exchange, route string, caller *Caller, ignored error) (policy.Decision, error) {
-	if route == "" {
+func (g *Guard) decideRoute(ctx context.Context, x Exchange, caller *Caller, ignored error) (policy.Decision, error) {
+	if caller.route == "" {
 		return policy.Decision{}, unrouted(caller, x.Unserved(x.Response().Header()))
 	}
-	request := caller.life.route
-	request.Subject = caller.subject()
-	decision, err := g.decide(ctx, middleware.TraceStart{Stage: middleware.StageDecide, Route: route}, request)
+	decision, err := g.decide(ctx, middleware.TraceStart{Stage: middleware.StageDecide, Route: caller.route}, caller.routeRequest())
 	if err == nil && decision.Allowed() {
 		return decision, nil
 	}
@@ -265,8 +261,8 @@ func (g *Guard) observe(ctx context.Context, e Event, caller *Caller) {
 	if g.observer == nil {
 		return
 	}
-	e.by(caller.session.Ref(), caller.session.Actors)
-	e.Adopted, e.Principal = caller.adopted, caller.principal
+	e.by(caller.ref(), caller.loaded().Actors)
+	e.Adopted, e.Principal = caller.life.adopted, caller.life.principal
 	e.Status = caller.status(e.Err)
 	g.observer(ctx, e)
 }

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 )
@@ -23,8 +23,9 @@ const streamAfter = 5 * time.Second
 // the other side. Then its connection is cut off.
 const cutTime = 400 * time.Millisecond
 
-// lifetime is the context of a signed-in request. From the moment it is followed it ends
-// with the token, the session and the rule that let the request in.
+// lifetime is the context of a request. It answers tenant, session and caller; for an anonymous
+// caller nothing of the context around it, who has neither. From the moment that a signed-in
+// request is followed, it ends with the token, the session and the rule that let the request in.
 //
 // It allocates nothing until somebody asks when it ends, and takes no part in the watch
 // until it is followed: most requests do neither.
@@ -32,27 +33,26 @@ type lifetime struct {
 	context.Context // of the request as the server made it
 
 	caller *Caller
-	writer http.ResponseWriter
-	route  policy.Request // decided again for streams, with the subject of that moment
-	token  time.Time      // the token's expiry
-	since  time.Time      // when the session was loaded
+	since  time.Time // when the request came, before its session was loaded
 
 	latest atomic.Pointer[session.Session] // as the watch saw it, nil before
 	ending atomic.Pointer[ending]
 
 	mu    sync.Mutex
 	state lifeState
+
+	// Of the caller, here because they take no memory so.
+	adopted   bool        // whether the session is that of another provider's token
+	principal bool        // whether Guard.As made the caller, who has no session
+	known     uint8       // which of the first parameters of the route there are
+	asked     atomic.Bool // whether the handler has asked about an object
+
 	timer *time.Timer
 	conn  *hijacked // that the handler took over, until it is closed
 }
 
-// begin prepares l for a request, before it is decided on. route is decided again for streams.
-func (l *lifetime) begin(c *Caller, token time.Time, route policy.Request) {
-	l.caller, l.token, l.route = c, token, route
-}
-
-// bind makes l the context of a request whose session has just been loaded.
-func (l *lifetime) bind(ctx context.Context) { l.Context, l.since = ctx, time.Now() }
+// bind makes l the context of a request that came at a time.
+func (l *lifetime) bind(ctx context.Context, since time.Time) { l.Context, l.since = ctx, since }
 
 // ending is the context that ends, made when it is first asked for.
 type ending struct {
@@ -61,18 +61,47 @@ type ending struct {
 }
 
 // Done implements [context.Context].
-func (l *lifetime) Done() <-chan struct{} { return l.ends().Done() }
+func (l *lifetime) Done() <-chan struct{} {
+	if l.caller.IsAnonymous() {
+		return l.Context.Done()
+	}
+	return l.ends().Done()
+}
 
 // Err implements [context.Context].
-func (l *lifetime) Err() error { return l.ends().Err() }
+func (l *lifetime) Err() error {
+	if l.caller.IsAnonymous() {
+		return l.Context.Err()
+	}
+	return l.ends().Err()
+}
 
 // Value implements [context.Context]. Asking the ending context, once there is one, lets
 // package context find it: its children then need no goroutine, and Cause is answered.
 func (l *lifetime) Value(key any) any {
+	if k, ok := key.(reqctx.Key); ok {
+		return l.caller.value(k)
+	}
 	if e := l.ending.Load(); e != nil {
 		return e.Value(key)
 	}
 	return l.Context.Value(key)
+}
+
+// value answers the keys. An anonymous caller has neither tenant nor session, and inherits none.
+func (c *Caller) value(k reqctx.Key) any {
+	switch {
+	case k == reqctx.CallerKey:
+		return c
+	case k == reqctx.ShareKey:
+		return c.guard.authenticator
+	case c.IsAnonymous():
+	case k == reqctx.TenantKey:
+		return &c.loaded().Tenant
+	case k == reqctx.SessionKey:
+		return c
+	}
+	return nil
 }
 
 // ends returns the context that ends, and on the first call starts to count the time after
@@ -118,9 +147,9 @@ func (l *lifetime) follow() error {
 	if !l.step(eventFollow) {
 		return context.Cause(e)
 	}
-	at, cause := l.caller.session.ExpiresAt, ErrSessionExpired
-	if l.token.Before(at) {
-		at, cause = l.token, ErrTokenExpired
+	at, cause := l.caller.loaded().ExpiresAt, ErrSessionExpired
+	if expires := time.Unix(l.caller.tokenEnds, 0); expires.Before(at) {
+		at, cause = expires, ErrTokenExpired
 	}
 	left := time.Until(at)
 	if left <= 0 {
@@ -152,8 +181,8 @@ func (l *lifetime) end(cause error) {
 	}
 	l.caller.guard.observe(l.Context, Event{
 		Kind:    StreamDecision,
-		Action:  l.route.Action,
-		Object:  l.route.Object.Route,
+		Action:  l.caller.action,
+		Object:  l.caller.route,
 		Err:     cause,
 		Elapsed: time.Since(l.since),
 	}, l.caller)
@@ -198,9 +227,9 @@ func (l *lifetime) cutOff() net.Conn {
 	if l.conn != nil {
 		return l.conn
 	}
-	if l.writer != nil {
+	if writer := l.caller.answer.ResponseWriter; writer != nil {
 		past := time.Unix(1, 0)
-		connection := http.NewResponseController(l.writer)
+		connection := http.NewResponseController(writer)
 		_ = connection.SetReadDeadline(past) // not every writer has a connection to cut
 		_ = connection.SetWriteDeadline(past)
 	}
@@ -254,9 +283,7 @@ func (l *lifetime) explain(err error) error {
 // does.
 func (l *lifetime) decideAgain(ctx context.Context, now *session.Session) error {
 	l.latest.Store(now)
-	request := l.route
-	request.Subject = l.caller.subject()
-	decision, err := l.caller.guard.ask(ctx, request)
+	decision, err := l.caller.guard.ask(ctx, l.caller.routeRequest())
 	if failure := asOutage(err); failure != nil {
 		return failure
 	}

@@ -45,7 +45,7 @@ func (l *lifetime) happen(t *testing.T, e lifeEvent) {
 func reached(t *testing.T, s lifeState) *lifetime {
 	t.Helper()
 	l := follower(nil, "acme")
-	l.writer = httptest.NewRecorder()
+	l.caller.answer.ResponseWriter = httptest.NewRecorder()
 	for _, e := range into[s] {
 		l.happen(t, e)
 	}
@@ -97,7 +97,7 @@ func TestALifetimeThatIsOverHasNoTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // no timer goes off by itself
 		for s, events := range into {
 			l := follower(nil, "acme")
-			l.writer = httptest.NewRecorder()
+			l.caller.answer.ResponseWriter = httptest.NewRecorder()
 			_ = l.Done()
 			for _, e := range events {
 				l.happen(t, e)

@@ -19,7 +19,7 @@ func (c *Caller) own(err error) error {
 	}
 	var ended *session.GoneError
 	switch {
-	case errors.As(err, &ended) && ended.Ref == c.session.Ref():
+	case errors.As(err, &ended) && ended.Ref == c.ref():
 		return fmt.Errorf("%w: %w", middleware.ErrInvalidCredential, err)
 	case errors.Is(err, ErrTokenExpired), errors.Is(err, middleware.ErrInvalidCredential):
 		return err

@@ -97,7 +97,7 @@ func signInRequirement(refusal error, enough func(session.Session) bool) Require
 		caller.guard.observe(r.Context(), Event{
 			Kind:    SignInDecision,
 			Action:  routeAction(r.Method),
-			Object:  caller.life.route.Object.Route,
+			Object:  caller.route,
 			Err:     err,
 			Elapsed: time.Since(start),
 		}, caller)

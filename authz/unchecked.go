@@ -93,25 +93,24 @@ func NoObject(ctx context.Context) {
 // noteAsked notes that the handler has asked about an object.
 func (c *Caller) noteAsked() {
 	for ; c != nil; c = c.within {
-		c.asked.Store(true)
+		c.life.asked.Store(true)
 	}
 }
 
 // returned is called when the handler of x has returned err, or has panicked where it has not
 // finished.
 func (u *Unchecked) returned(x Exchange, caller *Caller, finished bool, err error) {
-	if caller.asked.Load() {
+	if caller.life.asked.Load() {
 		return
 	}
 	status := answered(x, caller, finished, err)
 	if status/100 != 2 && status != http.StatusSwitchingProtocols {
 		return
 	}
-	route := caller.life.route
-	if !u.aboutObjects(route.Object.Route) {
+	if !u.aboutObjects(caller.route) {
 		return
 	}
-	a := UncheckedAnswer{Method: string(route.Action), Route: route.Object.Route, Status: status}
+	a := UncheckedAnswer{Method: string(caller.action), Route: caller.route, Status: status}
 	if ctx := x.Request().Context(); u.count(a) {
 		logger := u.logger
 		if logger == nil {
@@ -141,7 +140,7 @@ func (u *Unchecked) count(a UncheckedAnswer) (first bool) {
 func answered(x Exchange, caller *Caller, finished bool, err error) int {
 	switch {
 	case caller.answer.status != 0:
-		return caller.answer.status
+		return int(caller.answer.status)
 	case !finished:
 		return 0
 	case err != nil:

@@ -145,7 +145,7 @@ func (g *StreamGuard) check(running context.Context, u *watched, streams []*life
 	u.checked = asked
 	g.mu.Unlock()
 	for _, l := range streams {
-		now, live := sessions[l.caller.session.ID]
+		now, live := sessions[l.caller.id]
 		if cause := verdict(running, l, status, now, live); cause != nil {
 			l.end(cause)
 		}
@@ -158,7 +158,7 @@ func (g *StreamGuard) peek(ctx context.Context, of owner, streams []*lifetime) (
 	sessions := make(map[session.ID]session.Session, len(streams))
 	var ids []session.ID
 	for _, l := range streams {
-		id := l.caller.session.ID
+		id := l.caller.id
 		if _, asked := sessions[id]; !asked {
 			sessions[id] = session.Session{}
 			ids = append(ids, id)
@@ -254,7 +254,7 @@ func (g *StreamGuard) overdue(u *watched, l *lifetime, now time.Time) error {
 		checked = l.since
 	}
 	switch {
-	case !now.Round(0).Before(l.token): // by the wall clock, which timers do not follow
+	case !now.Round(0).Before(time.Unix(l.caller.tokenEnds, 0)): // by the wall clock, which timers do not follow
 		return ErrTokenExpired
 	case now.Sub(checked) > g.cfg.Grace:
 		return withCause(errUnknown, u.err)

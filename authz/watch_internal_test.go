@@ -46,14 +46,15 @@ func started(t *testing.T) *StreamGuard {
 // follower is the lifetime of a request of a session of one hour with a token of a minute.
 func follower(w *StreamGuard, of string) *lifetime {
 	caller := &Caller{
-		session: session.Session{
-			ID: session.NewID(), Tenant: tenant.MustParse(of), User: session.MustParseUserID("alice"),
+		id: session.NewID(), tokenEnds: time.Now().Add(time.Minute).Unix(),
+		session: &session.Session{
+			Tenant: tenant.MustParse(of), User: session.MustParseUserID("alice"),
 			ExpiresAt: time.Now().Add(time.Hour),
 		},
 		guard: &Guard{streams: w, policy: &policy.Engine{}, authenticator: &middleware.Authenticator{}},
 	}
-	caller.life.begin(caller, time.Now().Add(time.Minute), policy.Request{})
-	caller.bind(context.Background())
+	caller.life.caller = caller
+	caller.life.bind(context.Background(), time.Now())
 	return &caller.life
 }
 
@@ -141,7 +142,7 @@ func TestALongRequestIsCutOffWhoseTokenIsOverWhenItSettles(t *testing.T) {
 		change func(*lifetime, *StreamGuard)
 		want   error
 	}{
-		"the token has expired": {func(l *lifetime, _ *StreamGuard) { l.token = time.Now().Add(2 * time.Second) }, ErrTokenExpired},
+		"the token has expired": {func(l *lifetime, _ *StreamGuard) { l.caller.tokenEnds = time.Now().Add(2 * time.Second).Unix() }, ErrTokenExpired},
 		"the guard is closed":   {func(_ *lifetime, w *StreamGuard) { w.Close() }, ErrStreamGuardClosed},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,7 +151,7 @@ func TestALongRequestIsCutOffWhoseTokenIsOverWhenItSettles(t *testing.T) {
 				defer w.Close()
 				l, response := follower(w, "acme"), &cutting{}
 				var seen []error
-				l.writer, l.caller.guard.observer = response, func(_ context.Context, e Event) { seen = append(seen, e.Err) }
+				l.caller.answer.ResponseWriter, l.caller.guard.observer = response, func(_ context.Context, e Event) { seen = append(seen, e.Err) }
 				row.change(l, w)
 				_ = l.Done()
 				time.Sleep(streamAfter)

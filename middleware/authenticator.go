@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
@@ -21,7 +22,8 @@ type Authenticator struct {
 	cached   cachedVerifier // tokens again, nil where it remembers none
 	headers  headerVerifier // tokens again, nil where they come as bearer tokens alone
 	sessions Loader
-	adopter  Adopter // sessions again, nil where it adopts nobody
+	manager  *session.Manager // sessions again, nil where it is another Loader, which may load otherwise
+	adopter  Adopter          // sessions again, nil where it adopts nobody
 	tenant   []Locator
 	cookie   string
 	dpop     *DPoP
@@ -115,6 +117,9 @@ func (a *Authenticator) identify(x *exchange, found credential) (Identity, error
 	if a.limits == nil {
 		return Identity{}, fmt.Errorf("%w: the Authenticator is not made by NewAuthenticator", ErrUnavailable)
 	}
+	if identity, err, ok := a.recognize(x, found); ok {
+		return identity, err
+	}
 	ctx := newDeadline(x.r.Context(), a.timeout)
 	defer ctx.end()
 	verified, err := a.verify(ctx, x.client(), found)
@@ -133,17 +138,49 @@ func (a *Authenticator) identify(x *exchange, found credential) (Identity, error
 	if err != nil {
 		return refused, err
 	}
-	refused.Refused, refused.Actors = s.Ref(), s.Actors
-	if key := s.BoundKey(); key != "" && key != verified.Thumbprint() {
-		return refused, fmt.Errorf("%w: the session is bound to a key, and the token is not bound to it", token.ErrInvalid)
+	id := s.ID
+	s.ID = session.ID{}
+	return a.admit(ctx, x, Identity{Token: verified, Adopted: adopted, session: reqctx.Share(&s), id: id})
+}
+
+// recognize is identify of a request whose token and session are both in memory, as most are. It
+// asks nobody and waits for nothing, so it needs neither a deadline nor a slot, and checks what
+// identify checks, in the same order. False says nothing; identify does.
+func (a *Authenticator) recognize(x *exchange, found credential) (identity Identity, err error, ok bool) {
+	if a.manager == nil || a.tracer != nil || found.dpop || x.r.Context().Err() != nil {
+		return Identity{}, nil, false
 	}
-	err = trace(ctx, a.tracer, StageTenant, func(context.Context) error {
+	verified, ok := a.recall(found)
+	if !ok || verified.Thumbprint() != "" || a.dpop != nil && a.dpop.Always {
+		return Identity{}, nil, false
+	}
+	ref := verified.Ref() // zero for a stranger
+	shared, ok := a.manager.Recall(ref)
+	if !ok {
+		return Identity{}, nil, false
+	}
+	identity, err = a.admit(x.r.Context(), x, Identity{Token: verified, session: shared, id: ref.ID})
+	return identity, err, true
+}
+
+// admit returns the identity of a request whose token and session are known, unless one of them is
+// not for it.
+func (a *Authenticator) admit(ctx context.Context, x *exchange, i Identity) (Identity, error) {
+	s := reqctx.Read(i.session)
+	refused := func() Identity {
+		return Identity{Refused: session.Ref{Tenant: s.Tenant, User: s.User, ID: i.id}, Actors: s.Actors}
+	}
+	if key := s.BoundKey(); key != "" && key != i.Token.Thumbprint() {
+		return refused(), fmt.Errorf("%w: the session is bound to a key, and the token is not bound to it", token.ErrInvalid)
+	}
+	err := trace(ctx, a.tracer, StageTenant, func(context.Context) error {
 		return confirmTenant(x.r, x.match, a.tenant, s.Tenant)
 	})
 	if err != nil {
-		return refused, err
+		return refused(), err
 	}
-	return Identity{Request: x.r, Session: s, Token: verified, Adopted: adopted}, nil
+	i.Request = x.r
+	return i, nil
 }
 
 // named is whom a token names: a session, or a stranger's tenant and user.

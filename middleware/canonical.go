@@ -24,14 +24,32 @@ func CheckTarget(r *http.Request) error {
 			return fmt.Errorf("%w: two hosts", ErrAmbiguousRequest)
 		}
 	}
-	if err := checkPath(r.URL.EscapedPath()); err != nil {
+	path := r.URL.Path
+	if r.URL.RawPath != "" || !isPlain(path) {
+		path = r.URL.EscapedPath()
+	}
+	if err := checkPath(path); err != nil {
 		return err
 	}
 	sent, ok := sentPath(r)
 	if !ok {
 		return fmt.Errorf("%w: the target is not a path", ErrAmbiguousRequest)
 	}
+	if sent == path { // as most are
+		return nil
+	}
 	return checkPath(sent)
+}
+
+// isPlain reports whether checkPath judges a path and what EscapedPath makes of it alike: each of
+// its bytes may stand for itself, and where it is escaped all the same, that is no needless escape.
+func isPlain(path string) bool {
+	for i := range len(path) {
+		if !inSegment[path[i]] && path[i] != '/' {
+			return false
+		}
+	}
+	return true
 }
 
 // sentPath returns the path of the request line. A request made inside the process has
@@ -40,6 +58,10 @@ func sentPath(r *http.Request) (string, bool) {
 	target := r.RequestURI
 	if target == "" {
 		return r.URL.EscapedPath(), true
+	}
+	if target[0] == '/' {
+		path, _, _ := strings.Cut(target, "?")
+		return path, true
 	}
 	// The absolute form, which servers must accept (RFC 9112 §3.2.2). User information in it
 	// only hides which host is meant (RFC 9110 §4.2.4).
@@ -81,7 +103,7 @@ func checkPath(p string) error {
 			i += 2
 		case c == ';' || c == '\\':
 			return fmt.Errorf("%w: %q in the path, which servers read in different ways: no path may hold it", ErrAmbiguousRequest, c)
-		case !segmentByte(c):
+		case !inSegment[c]:
 			return fmt.Errorf("%w: %s stands unescaped in the path, which servers read in different ways: a client sends %%%02X", ErrAmbiguousRequest, hint.Rune(p[i:i+1]), c)
 		}
 	}
@@ -119,6 +141,14 @@ func checkEscape(s string) error {
 	}
 	return nil
 }
+
+// inSegment is segmentByte of each byte.
+var inSegment = func() (table [256]bool) {
+	for b := range table {
+		table[b] = segmentByte(byte(b))
+	}
+	return table
+}()
 
 // segmentByte reports whether b may stand for itself: pchar of RFC 3986 §3.3 without ';',
 // which some servers take for the start of path parameters.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/reevehq/reeve/session"
 )
 
 // defaultTimeout is how long it may take to find out who asks.
@@ -97,6 +99,7 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	}
 	a.cached, _ = cfg.Tokens.(cachedVerifier)
 	a.headers, _ = cfg.Tokens.(headerVerifier)
+	a.manager, _ = cfg.Sessions.(*session.Manager)
 	a.adopter, _ = cfg.Sessions.(Adopter)
 	return a, nil
 }

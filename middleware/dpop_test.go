@@ -39,7 +39,7 @@ func TestHalfADPoPAcceptsNothing(t *testing.T) {
 		r.Header.Set("Authorization", "DPoP x")
 		r.Header.Set("DPoP", "x")
 		if got, err := a.Identify(httptest.NewRecorder(), r, nil); !errors.Is(err, middleware.ErrUnavailable) || !got.IsAnonymous() {
-			t.Errorf("%s: %v, %v", name, got.Session, err)
+			t.Errorf("%s: %v, %v", name, got.Session(), err)
 		}
 		if got, err := d.Bind(httptest.NewRecorder(), r); got != "" || !errors.Is(err, middleware.ErrUnavailable) {
 			t.Errorf("%s: bound to %q, %v", name, got, err)

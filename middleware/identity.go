@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 )
@@ -28,10 +29,9 @@ type Identity struct {
 	// two spellings of a path are the same request. It is nil where the target was refused.
 	Request *http.Request
 
-	Session session.Session
-	Token   *token.Verified
+	Token *token.Verified
 
-	// Adopted says that the token is another identity provider's and names no session: Session
+	// Adopted says that the token is another identity provider's and names no session: that
 	// was found by the sign-in there, or made at its first token.
 	Adopted bool
 
@@ -49,10 +49,28 @@ type Identity struct {
 	// Actors are those who act as the user of Refused, where the session was loaded before
 	// the request was refused.
 	Actors session.Actors
+
+	session reqctx.Shared[session.Session] // without its ID
+	id      session.ID
 }
 
 // IsAnonymous reports whether nobody is signed in.
-func (i *Identity) IsAnonymous() bool { return i.Session.ID.IsZero() }
+func (i *Identity) IsAnonymous() bool { return i.id.IsZero() }
+
+// Session returns the session of the request, the zero Session for an anonymous one.
+func (i *Identity) Session() session.Session {
+	shared := reqctx.Read(i.session)
+	if shared == nil || i.id.IsZero() {
+		return session.Session{}
+	}
+	s := *shared
+	s.ID = i.id
+	return s
+}
+
+// Shared returns the session of the request without its ID, which other requests may share, and
+// the ID. It is for package authz.
+func (i *Identity) Shared() (reqctx.Shared[session.Session], session.ID) { return i.session, i.id }
 
 // Thumbprint returns the RFC 7638 thumbprint of the key proven on this request (RFC 9449), ""
 // for every other request.

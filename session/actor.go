@@ -25,7 +25,7 @@ type Actor struct {
 // Actors is an immutable chain of those who act as the user of a session, as in the act
 // claim of RFC 8693 §4.1: the first acts now, each further one acted as the one before.
 // The zero Actors is empty, as it is for a user who signed in.
-type Actors struct{ chain []Actor }
+type Actors struct{ chain *[]Actor } // nil for none, which takes the least memory
 
 // NewActors returns the chain, or an error wrapping [ErrInvalid] for more than [MaxActors],
 // an actor without a user, or a reason that is empty or shows nothing, is over [MaxReasonLength] bytes, not
@@ -45,21 +45,32 @@ func NewActors(chain ...Actor) (Actors, error) {
 			return Actors{}, err
 		}
 	}
-	return Actors{slices.Clone(chain)}, nil
+	if len(chain) == 0 {
+		return Actors{}, nil
+	}
+	chain = slices.Clone(chain)
+	return Actors{&chain}, nil
 }
 
 // Len returns the number of actors.
-func (a Actors) Len() int { return len(a.chain) }
+func (a Actors) Len() int { return len(a.list()) }
+
+func (a Actors) list() []Actor {
+	if a.chain == nil {
+		return nil
+	}
+	return *a.chain
+}
 
 // All iterates over the chain, the current actor first.
-func (a Actors) All() iter.Seq[Actor] { return slices.Values(a.chain) }
+func (a Actors) All() iter.Seq[Actor] { return slices.Values(a.list()) }
 
 // Current returns who acts now, and false when the user does.
 func (a Actors) Current() (Actor, bool) {
-	if len(a.chain) == 0 {
+	if a.Len() == 0 {
 		return Actor{}, false
 	}
-	return a.chain[0], true
+	return a.list()[0], true
 }
 
 // actorKey is what a context is asked for who acts.

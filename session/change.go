@@ -103,7 +103,7 @@ func (m *Manager) checkChange(before, after Session) error {
 		return fmt.Errorf("%w: a change keeps the session's id, tenant and user", ErrInvalid)
 	case !after.CreatedAt.Equal(before.CreatedAt), !after.ExpiresAt.Equal(before.ExpiresAt), !after.LastSeenAt.Equal(before.LastSeenAt):
 		return fmt.Errorf("%w: a change keeps CreatedAt, ExpiresAt and LastSeenAt", ErrInvalid)
-	case after.UserAgent != before.UserAgent, after.Address != before.Address, !slices.Equal(after.Actors.chain, before.Actors.chain),
+	case after.UserAgent != before.UserAgent, after.Address != before.Address, !slices.Equal(after.Actors.list(), before.Actors.list()),
 		after.Origin != before.Origin, after.Acting != before.Acting, after.MovedTo != before.MovedTo:
 		return fmt.Errorf("%w: a change keeps the device and the actors", ErrInvalid)
 	case after.Provider != before.Provider:

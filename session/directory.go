@@ -91,11 +91,8 @@ func (d *directory) find(ctx context.Context, t tenant.ID) *answer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	if a := d.known[t]; a != nil {
-		age, wall := now.Sub(a.asked), now.Round(0).Sub(a.asked.Round(0))
-		if age >= 0 && age < TenantsAge && wall >= 0 && wall < TenantsAge {
-			return a
-		}
+	if a := d.known[t]; a.counts(now) {
+		return a
 	}
 	if len(d.known) >= maxTenants {
 		clear(d.known)
@@ -104,6 +101,31 @@ func (d *directory) find(ctx context.Context, t tenant.ID) *answer {
 	d.known[t] = a
 	go d.fill(context.WithoutCancel(ctx), t, a)
 	return a
+}
+
+// counts reports whether an answer is young enough. It is measured by both of the system's clocks.
+func (a *answer) counts(now time.Time) bool {
+	if a == nil {
+		return false
+	}
+	age, wall := now.Sub(a.asked), now.Round(0).Sub(a.asked.Round(0))
+	return age >= 0 && age < TenantsAge && wall >= 0 && wall < TenantsAge
+}
+
+// serves reports whether the directory has said that a tenant is Active, and asks nobody.
+func (d *directory) serves(t tenant.ID) bool {
+	d.mu.Lock()
+	a := d.known[t]
+	d.mu.Unlock()
+	if !a.counts(time.Now()) {
+		return false
+	}
+	select {
+	case <-a.done:
+		return a.err == nil && a.status.Err() == nil
+	default:
+		return false
+	}
 }
 
 // askLimit ends a question to a directory that has no limit of its own.

@@ -52,7 +52,7 @@ func (m *Manager) Impersonate(ctx context.Context, ref Ref, as Impersonation) (S
 		return Session{}, err
 	}
 	return m.replaceSession(ctx, ref, func(old Session) (Session, CreateOptions, error) {
-		actors, err := NewActors(append([]Actor{{old.User, as.Reason}}, old.Actors.chain...)...)
+		actors, err := NewActors(append([]Actor{{old.User, as.Reason}}, old.Actors.list()...)...)
 		if err != nil {
 			return Session{}, CreateOptions{}, err
 		}
@@ -184,7 +184,7 @@ func (m *Manager) origin(ctx context.Context, s Session) (Session, error) {
 // actsOutOf reports whether own is the origin of s, unchanged.
 func (s Session) actsOutOf(own Session) bool {
 	return own.Ref() == s.originRef() && !own.Stale && own.Acting.User() == s.User && own.Version == s.Origin.Version() &&
-		slices.Equal(own.Actors.chain, s.Actors.chain[1:])
+		slices.Equal(own.Actors.list(), s.Actors.list()[1:])
 }
 
 // checkOrigins returns nil when every session out of which somebody acts by s stands. Each has

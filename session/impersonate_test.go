@@ -90,7 +90,7 @@ func TestSigningOutWhileImpersonatingLeavesNothing(t *testing.T) {
 		acted := mustImpersonate(t, m, mustImpersonate(t, m, own.Ref(), bob).Ref(), carol)
 		ctx := t.Context()
 		if inRequest {
-			ctx = &reqctx.Node{Context: ctx, Session: &acted}
+			ctx = &reqctx.Node{Context: ctx, Session: &holder{acted}}
 		}
 		if err := m.Revoke(ctx, acted.Ref()); err != nil {
 			t.Fatal(err)

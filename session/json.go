@@ -66,7 +66,7 @@ func (m *Methods) UnmarshalJSON(data []byte) error {
 }
 
 // MarshalJSON implements [json.Marshaler]: a list, the current actor first.
-func (a Actors) MarshalJSON() ([]byte, error) { return json.Marshal(append([]Actor{}, a.chain...)) }
+func (a Actors) MarshalJSON() ([]byte, error) { return json.Marshal(append([]Actor{}, a.list()...)) }
 
 // UnmarshalJSON implements [json.Unmarshaler] with the rules of [NewActors].
 func (a *Actors) UnmarshalJSON(data []byte) error {

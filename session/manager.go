@@ -18,6 +18,7 @@ import (
 // comes the zero Session and no token.
 type Manager struct {
 	store   Store
+	recall  recaller // store again, nil where it remembers nothing
 	cfg     Config
 	keys    []*refreshKey // the current one first
 	tenants *directory    // nil without Config.Tenants
@@ -39,7 +40,7 @@ func NewManager(store Store, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	cfg.Key, cfg.PreviousKeys = SecretKey{}, nil
-	return &Manager{store: store, cfg: cfg, keys: keys, tenants: newDirectory(cfg), flights: &flights{}}, nil
+	return &Manager{store: store, recall: recallerOf(store), cfg: cfg, keys: keys, tenants: newDirectory(cfg), flights: &flights{}}, nil
 }
 
 // SignIn says who signs in. Tenant and User are required.

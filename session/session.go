@@ -107,9 +107,13 @@ func (s Session) Validate() error {
 // FromContext returns the session of the request that ctx belongs to. For an anonymous
 // request, and outside one, it returns the zero Session and false.
 func FromContext(ctx context.Context) (Session, bool) {
-	s, ok := ctx.Value(reqctx.SessionKey).(*Session)
-	if !ok || s == nil || s.ID.IsZero() {
+	of, ok := ctx.Value(reqctx.SessionKey).(interface{ Session() (Session, bool) })
+	if !ok {
 		return Session{}, false
 	}
-	return *s, true
+	s, ok := of.Session()
+	if !ok || s.ID.IsZero() {
+		return Session{}, false
+	}
+	return s, true
 }

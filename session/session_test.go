@@ -122,20 +122,30 @@ func TestAttributesThatCannotBeComparedAreRefused(t *testing.T) {
 	wantErr(t, "too many attributes", err, session.ErrInvalid)
 }
 
+// holder answers for a session as the caller of a request does.
+type holder struct{ s session.Session }
+
+func (h *holder) Session() (session.Session, bool) {
+	if h == nil {
+		return session.Session{}, false
+	}
+	return h.s, true
+}
+
 func TestFromContextReturnsTheSessionOfTheRequestAndNobodyElse(t *testing.T) {
 	s := session.Session{ID: session.NewID(), Tenant: acme, User: alice}
-	request := &reqctx.Node{Context: t.Context(), Session: &s}
+	request := &reqctx.Node{Context: t.Context(), Session: &holder{s}}
 	if got, ok := session.FromContext(request); !ok || got.Ref() != s.Ref() {
 		t.Errorf("%v, %v", got, ok)
 	}
-	var typedNil *session.Session
+	var typedNil *holder
 	for name, ctx := range map[string]context.Context{
 		"outside a request":                      t.Context(),
 		"anonymous":                              &reqctx.Node{Context: t.Context()},
 		"anonymous within a request of somebody": &reqctx.Node{Context: request},
 		"typed nil":                              &reqctx.Node{Context: t.Context(), Session: typedNil},
-		"zero session":                           &reqctx.Node{Context: t.Context(), Session: &session.Session{Tenant: acme, User: alice}},
-		"another type":                           &reqctx.Node{Context: t.Context(), Session: s},
+		"zero session":                           &reqctx.Node{Context: t.Context(), Session: &holder{session.Session{Tenant: acme, User: alice}}},
+		"another type":                           &reqctx.Node{Context: t.Context(), Session: &s},
 		"a caller's own key":                     context.WithValue(t.Context(), otherKey(2), &s),
 	} {
 		if got, ok := session.FromContext(ctx); ok || !got.ID.IsZero() || !got.Tenant.IsZero() {

@@ -71,6 +71,12 @@ var twins = map[string]struct {
 		_, err := m.Load(ctx, ref)
 		return err
 	}, session.ErrNotFound},
+	"Recall": {func(_ context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
+		if _, ok := m.Recall(ref); !ok {
+			return session.ErrNotFound
+		}
+		return nil
+	}, session.ErrNotFound},
 	"Update": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
 		_, err := m.Update(ctx, ref, func(s *session.Session) error { s.Roles = admin; return nil })
 		return err

@@ -128,7 +128,7 @@ var leaves = []struct {
 	{"authz/policy/lint", []string{"authz/policy", "authz/policy/casbinindex", "authz/policy/condition", "authz/policy/policytest", "internal/policycsv"}, "it reads what the engine reads, and decides nothing"},
 	{"internal/policycsv", []string{"internal/hint"}, "it reads rows and knows no policy"},
 	{"session", []string{"tenant", "internal/configerr", "internal/reqctx", "internal/invisible"}, "a session knows no token and no store"},
-	{"session/cachestore", []string{"session", "tenant", "internal/configerr"}, "a store knows the contract alone"},
+	{"session/cachestore", []string{"session", "tenant", "internal/configerr", "internal/reqctx"}, "a store knows the contract alone"},
 	{"session/token", []string{"session", "tenant", "internal/configerr"}, "a token names a session and does not load it"},
 	{"session/token/jwks", []string{"session/token", "internal/configerr"}, "it finds keys and decides nothing"},
 	{"session/token/introspect", []string{"session", "internal/configerr"}, "it asks and decides nothing"},

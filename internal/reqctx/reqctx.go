@@ -10,16 +10,16 @@ import "context"
 // Key selects what a context is asked for.
 type Key uint8
 
-// The keys. Each is answered with a pointer to the type that its package owns.
+// The keys. Each is answered with what its package asks for.
 const (
 	TenantKey  Key = iota + 1 // *tenant.ID
-	SessionKey                // *session.Session
+	SessionKey                // interface{ Session() (session.Session, bool) }
 	CallerKey                 // *authz.Caller
 	ShareKey                  // session.Share
 )
 
-// Node is the context of one request. The fields hold typed pointers, or nil where
-// the request has none; they are set before the node is shared and never after.
+// Node is a context that answers the keys. The fields hold typed pointers, or nil where
+// there is none; they are set before the node is shared and never after.
 // A nil field hides the same key of the parent: an anonymous request inherits nobody.
 type Node struct {
 	context.Context

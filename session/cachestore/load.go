@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -32,7 +33,7 @@ const (
 
 // entry is a session as it was read. It is shared by everyone and never changed.
 type entry struct {
-	session body
+	session session.Session // but for its ID, whose handle takes as much memory as the rest
 	place   packedPlace
 	stamp   uint64        // of place, before the store was asked
 	readAt  uint32        // ticks since the cache began, before the store was asked
@@ -47,9 +48,17 @@ func keyOf(id session.ID) (key entryKey) {
 	return key
 }
 
-// of returns the session to whoever asked for it by ref.
+// of returns the session to whoever asked for it by ref, and so has the ID.
 func (e *entry) of(ref session.Ref) session.Session {
-	return e.session.of(ref.ID)
+	s := e.session
+	s.ID = ref.ID
+	return s
+}
+
+// entryOf returns the entry of a session as it was read.
+func entryOf(s session.Session, at place, stamp uint64, readAt uint32) *entry {
+	s.ID = session.ID{}
+	return &entry{session: s, readAt: readAt, place: at.pack(), stamp: stamp}
 }
 
 // read is one read of the store that several loads wait for.
@@ -92,6 +101,21 @@ func (c *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 	}
 }
 
+// Recall returns what [Store.Load] would return without asking the store or recording a use, for
+// a session.Manager. It is without the ID.
+func (c *Store) Recall(ref session.Ref) (reqctx.Shared[session.Session], bool) {
+	now := time.Now()
+	e := c.hit(ref, now)
+	if e == nil || c.lateUse(e, now) {
+		return reqctx.Shared[session.Session]{}, false
+	}
+	c.count.hit(e.place.unpack().session)
+	return reqctx.Share(&e.session), true
+}
+
+// Recalls reports whether s is c itself, and not a store that embeds it.
+func (c *Store) Recalls(s session.Store) bool { return s == session.Store(c) }
+
 // hit returns the entry of ref if it may be served at now, and nil otherwise. The lease is
 // looked at before the stamp: a change that the lease vouches for is in the stamp.
 func (c *Store) hit(ref session.Ref, now time.Time) *entry {
@@ -116,12 +140,17 @@ func (c *Store) hit(ref session.Ref, now time.Time) *entry {
 // renewalDue reports whether the caller is to read the session of an entry again, which
 // records the use. One of all callers is told so.
 func (c *Store) renewalDue(e *entry, now time.Time) bool {
-	l := c.lease.Load()
-	if l == nil || l.latest(now).Sub(e.session.LastSeenAt) < session.TouchInterval {
+	if !c.lateUse(e, now) {
 		return false
 	}
 	at, due := ticks(now.Sub(c.began)), e.renewAt.Load()
 	return at >= due && e.renewAt.CompareAndSwap(due, at+ticks(renewPause))
+}
+
+// lateUse reports whether a use of the session is to be recorded.
+func (c *Store) lateUse(e *entry, now time.Time) bool {
+	l := c.lease.Load()
+	return l != nil && l.latest(now).Sub(e.session.LastSeenAt) >= session.TouchInterval
 }
 
 // tick is the unit of the times of an entry, which takes less memory so. They are rounded down: an
@@ -207,7 +236,7 @@ func (c *Store) fetch(ctx context.Context, ref session.Ref, f *read) {
 		readAt := ticks(time.Since(c.began))
 		c.count.reads.Add(1)
 		f.session, f.err = c.store.Load(ctx, ref)
-		e = &entry{session: bodyOf(&f.session), readAt: readAt, place: f.place.pack(), stamp: stamp}
+		e = entryOf(f.session, f.place, stamp, readAt)
 		current := c.stamps.stamp(f.place)
 		if f.err != nil || current == stamp {
 			break

@@ -9,8 +9,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// A field of a session that a body leaves out would be gone from every session of the cache.
-func TestABodyKeepsEveryFieldOfASession(t *testing.T) {
+// A field of a session that an entry leaves out would be gone from every session of the cache.
+func TestAnEntryKeepsEveryFieldOfASession(t *testing.T) {
 	ref := session.Ref{Tenant: tenant.MustParse("acme"), User: session.MustParseUserID("alice"), ID: session.NewID()}
 	actors, err := session.NewActors(session.Actor{User: session.MustParseUserID("bob"), Reason: "a ticket"})
 	if err != nil {
@@ -43,8 +43,11 @@ func TestABodyKeepsEveryFieldOfASession(t *testing.T) {
 			t.Errorf("the test leaves %s zero", v.Type().Field(i).Name)
 		}
 	}
-	kept := bodyOf(&s)
-	if got := kept.of(s.ID); !reflect.DeepEqual(got, s) {
+	kept := entryOf(s, place{}, 0, 0)
+	if !kept.session.ID.IsZero() {
+		t.Error("the handle of the ID is kept")
+	}
+	if got := kept.of(ref); !reflect.DeepEqual(got, s) {
 		t.Errorf("got %+v, want %+v", got, s)
 	}
 }

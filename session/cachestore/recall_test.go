@@ -1,0 +1,114 @@
+package cachestore_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/reevehq/reeve/internal/reqctx"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/cachestore"
+)
+
+var asBob = session.Impersonation{User: bob, Reason: "a ticket", MaxAge: time.Minute}
+
+// dimmed is a store that embeds a cache and refuses every load.
+type dimmed struct{ *cachestore.Store }
+
+func (dimmed) Load(context.Context, session.Ref) (session.Session, error) {
+	return session.Session{}, session.ErrNotFound
+}
+
+// TestAManagerRecallsWhatLoadReturnsAtOnce: only what Load would return for the asking, and
+// nothing that has to be looked at once more.
+func TestAManagerRecallsWhatLoadReturnsAtOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		cfg           session.Config
+		wrap          func(*cachestore.Store) session.Store
+		change        func(t *testing.T, m *session.Manager, s session.Session) session.Ref
+		cold, another bool // not loaded; by another manager
+		want          bool
+	}{
+		"in memory":  {want: true},
+		"not loaded": {cold: true},
+		"of a store that embeds the cache and may load otherwise": {wrap: func(c *cachestore.Store) session.Store { return dimmed{c} }},
+		"of another user": {change: func(_ *testing.T, _ *session.Manager, s session.Session) session.Ref {
+			return session.Ref{Tenant: s.Tenant, User: bob, ID: s.ID}
+		}},
+		"of another tenant": {change: func(_ *testing.T, _ *session.Manager, s session.Session) session.Ref {
+			return session.Ref{Tenant: globex, User: s.User, ID: s.ID}
+		}},
+		"no session": {change: func(*testing.T, *session.Manager, session.Session) session.Ref { return session.Ref{} }},
+		"revoked": {change: func(t *testing.T, m *session.Manager, s session.Session) session.Ref {
+			if err := m.Revoke(t.Context(), s.Ref()); err != nil {
+				t.Fatal(err)
+			}
+			return s.Ref()
+		}},
+		"of a tenant whose sessions have ended": {change: func(t *testing.T, m *session.Manager, s session.Session) session.Ref {
+			if err := m.RevokeTenant(t.Context(), s.Tenant); err != nil {
+				t.Fatal(err)
+			}
+			return s.Ref()
+		}},
+		"of a user who acts as another": {change: func(t *testing.T, m *session.Manager, s session.Session) session.Ref {
+			if _, err := m.Impersonate(t.Context(), s.Ref(), asBob); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = m.Load(t.Context(), s.Ref())
+			return s.Ref()
+		}},
+		"of somebody as whom another acts": {change: func(t *testing.T, m *session.Manager, s session.Session) session.Ref {
+			acted, err := m.Impersonate(t.Context(), s.Ref(), asBob)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if _, err := m.Load(t.Context(), acted.Ref()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return acted.Ref()
+		}},
+		"in a tenant of the directory":                       {cfg: session.Config{Tenants: session.ActiveTenants(acme)}, want: true},
+		"in a tenant that the directory was not asked about": {cfg: session.Config{Tenants: session.ActiveTenants(acme)}, another: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mem := newStore(t)
+			c := startCache(t, mem, &wire{})
+			var store session.Store = c
+			if tt.wrap != nil {
+				store = tt.wrap(c)
+			}
+			m := newManager(t, store, tt.cfg)
+			s, _ := signIn(t, m)
+			ref := s.Ref()
+			if !tt.cold {
+				for range 2 {
+					_, _ = c.Load(t.Context(), ref)
+				}
+			}
+			if tt.change != nil {
+				ref = tt.change(t, m, s)
+			}
+			if tt.another {
+				m = newManager(t, store, tt.cfg)
+			}
+			shared, got := m.Recall(ref)
+			if got != tt.want || (reqctx.Read(shared) != nil) != tt.want {
+				t.Fatalf("recalled: %t", got)
+			}
+			if !got {
+				return
+			}
+			loaded, err := m.Load(t.Context(), ref)
+			recalled := *reqctx.Read(shared)
+			if !recalled.ID.IsZero() {
+				t.Error("the entry keeps the id")
+			}
+			if recalled.ID = ref.ID; err != nil || recalled.Ref() != loaded.Ref() || recalled.Version != loaded.Version {
+				t.Errorf("recalled %v, loaded %v, %v", recalled, loaded, err)
+			}
+		})
+	}
+}
