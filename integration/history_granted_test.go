@@ -118,7 +118,7 @@ func (p *person) liveGranted(g *front, h *login, holding int) {
 		p.end(g, h, history.RevokeOthers)
 	case n < 93:
 		p.end(g, h, history.RevokeUser)
-	case n < 95:
+	case n < 94:
 		p.revokePerson(g)
 	case n < 97:
 		p.endSignIn(g)
@@ -246,9 +246,18 @@ func (p *person) regrant(g *front, h *login) {
 	})
 }
 
-// endSignIn is the provider's logout of a session there.
+// endSignIn is the provider's logout of a session there: of the last one as often as not, which has
+// a session here rather.
 func (p *person) endSignIn(g *front) {
-	if in := p.someSignIn(); in != nil && in.who.Name != "" {
+	in := p.someSignIn()
+	p.mu.Lock()
+	for _, one := range p.signIns {
+		if one.who.Name != "" && (in == nil || in.who.Name == "" || rand.N(2) == 0) {
+			in = one
+		}
+	}
+	p.mu.Unlock()
+	if in != nil && in.who.Name != "" {
 		p.endThe(g, in)
 	}
 }

@@ -273,6 +273,7 @@ func (s *planted) EndSignIn(ctx context.Context, issuer, name string) error {
 	s.mu.Lock()
 	for _, ref := range s.adopted[name] {
 		if loaded, err := s.Store.Load(ctx, ref); err == nil {
+			loaded.Stale = false // nobody could ask for the grants of one that has ended
 			s.kept[ref] = keptSession{loaded, time.Now().Add(time.Hour)}
 		}
 	}
