@@ -51,8 +51,7 @@ var rules = []struct {
 	{module + "/internal/testproc", []string{testsOnly}, "no service starts processes"},
 	{module + "/internal/testwait", []string{testsOnly}, "it links package testing"},
 	{module + "/authz/policy/internal/conditiontest", []string{"tests"}, "it links package testing"},
-	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/forwardauth", "authz/authzen", "authz/authztest", "session", "session/token/jwks", "session/token/introspect", "tenant/tenanttest"},
-	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/authzen", "authz/authztest", "session", "session/token/jwks", "session/token/introspect", "tenant/tenanttest", "service"},
+	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/forwardauth", "authz/authzen", "authz/authztest", "session", "session/token/jwks", "session/token/introspect", "tenant/tenanttest", "service"},
 		"tokens, tenants and policies are decided without a server; keys come from one, and a device from a request"},
 }
 
@@ -120,7 +119,7 @@ var leaves = []struct {
 	{"authz/policy", []string{"authz/policy/casbinindex", "authz/policy/condition", "authz/policy/internal/sqltext", "tenant", "internal/ascii", "internal/hint", "internal/invisible", "internal/lookup", "internal/policycsv"}, "a decision needs facts, not sessions or servers"},
 	{"authz/policy/filepolicy", []string{"authz/policy"}, "a follower moves a policy and decides nothing"},
 	{"authz/policy/redispolicy", []string{"authz/policy", "session", "internal/redisaccess"}, "a follower moves a policy and decides nothing"},
-	{"authz/policy/policyrls", []string{"authz/policy", "authz/policy/condition", "tenant/rls"}, "it stands between two packages that know nothing of each other"},
+	{"authz/policy/policyrls", []string{"authz/policy", "authz/policy/condition", "tenant", "tenant/rls"}, "it stands between two packages that know nothing of each other"},
 	{"authz/policy/policytest", []string{"authz/policy", "tenant", "internal/hint", "internal/policycsv"}, "it asks the engine as a service does"},
 	{"authz/policy/impact", []string{"authz/policy", "authz/policy/condition", "tenant", "internal/policycsv"}, "it asks about all requests, and the engine decides each"},
 	{"authz/policy/release", []string{"authz/policy", "authz/policy/lint", "authz/policy/policytest"}, "it puts questions together and asks none of its own"},
