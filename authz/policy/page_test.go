@@ -361,13 +361,19 @@ func TestASelectIsOfThePredicateWhateverTheServiceSays(t *testing.T) {
 	if err != nil || text != want || !slices.Equal(args, []any{"x", "acme", "alice"}) {
 		t.Errorf("%s\n%v, %v\nwant %s", text, args, err, want)
 	}
+	// In SQLite $1 would be a name that takes the first number which is free.
+	if text, _, err := p.Select(policy.SQLite, policy.Select{Table: "docs", Columns: "id", Where: `title = $1 OR title = '$2 ?' OR "a$3" = $1`, Args: []any{"x"}}); err != nil || !strings.Contains(text, `"docs"."tenant_id" COLLATE BINARY = ?2 `) || !strings.Contains(text, `WHERE (title = ?1 OR title = '$2 ?' OR "a$3" = ?1) AND`) {
+		t.Errorf("%s, %v", text, err)
+	}
 	text, _, err = p.Select(policy.SQLite, policy.Select{Table: "docs", Columns: "docs.id", Join: "JOIN x ON x.id = docs.id"})
 	if want := `SELECT docs.id FROM (SELECT * FROM "docs" AS "docs" WHERE ("docs"."tenant_id" COLLATE BINARY = ?1 AND ("docs"."owner" COLLATE BINARY = ?2 AND typeof("docs"."owner") = 'text'))) AS "docs" JOIN x ON x.id = docs.id WHERE TRUE ORDER BY "docs"."id" LIMIT 11`; err != nil || text != want {
 		t.Errorf("%s\n%v\nwant %s", text, err, want)
 	}
 	for name, s := range map[string]policy.Select{
 		"no table": {Columns: "id"}, "no columns": {Table: "docs"}, "a table that is a text": {Table: "docs d", Columns: "id"},
-		"an alias that is a text": {Table: "docs", As: "d, e", Columns: "id"}, "a count below": {Table: "docs", Columns: "id", Count: -1}, "a count beyond": {Table: "docs", Columns: "id", Count: policy.MaxCount + 1},
+		"an alias that is a text": {Table: "docs", As: "d, e", Columns: "id"}, "an argument of ours": {Table: "docs", Columns: "id", Where: "id = $2", Args: []any{1}}, "an argument of no number": {Table: "docs", Columns: "id", Where: "id = ?", Args: []any{1}},
+		"an argument by SQLite's name": {Table: "docs", Columns: "id", Where: "id = ?1", Args: []any{1}}, "no argument": {Table: "docs", Columns: "id", Where: "id = $0", Args: []any{1}}, "a comment": {Table: "docs", Columns: "id", Where: "TRUE --"}, "a comment of another form": {Table: "docs", Columns: "id", Join: "/*"},
+		"an open quote": {Table: "docs", Columns: "id", Where: "title = 'x"}, "a count below": {Table: "docs", Columns: "id", Count: -1}, "a count beyond": {Table: "docs", Columns: "id", Count: policy.MaxCount + 1},
 	} {
 		if text, _, err := p.Select(policy.SQLite, s); !errors.Is(err, policy.ErrPredicate) || text != "" {
 			t.Errorf("%s: %s, %v", name, text, err)

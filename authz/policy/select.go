@@ -22,8 +22,8 @@ type Select struct {
 	Join string
 
 	// Where, if set, is a further condition of the service. It chooses among the objects that the
-	// Predicate selects, and an OR in it adds none to them. Args are its arguments, which it and
-	// Join call $1, $2 in Postgres, and ?1, ?2 in SQLite, where modernc.org/sqlite knows $1 too.
+	// Predicate selects, and an OR in it adds none to them. Args are the arguments of all texts,
+	// which call them $1, $2 in every dialect. The texts have no comments.
 	Where string
 	Args  []any
 
@@ -52,6 +52,11 @@ func (p Page) Select(d Dialect, s Select) (text string, args []any, err error) {
 	}
 	if p.size == 0 {
 		return "", nil, fmt.Errorf("%w: it is the zero Page", ErrPredicate)
+	}
+	for _, text := range []*string{&s.Columns, &s.Join, &s.Where} {
+		if *text, err = sqltext.Numbered(*text, d, len(s.Args)); err != nil {
+			return "", nil, fmt.Errorf("%w: %w", ErrPredicate, err)
+		}
 	}
 	q := p.predicate.query(sqltext.Query{Dialect: d, Alias: s.As, Numbers: true, After: len(s.Args)})
 	may, mayArgs, err := sqltext.Write(p.predicate.form, q)

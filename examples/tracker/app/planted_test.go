@@ -282,3 +282,70 @@ func TestAHandlerThatAsksAboutNoObjectIsReported(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// leaksWithin are mistakes that show a user of the tenant what they may not read. No wall between
+// tenants is in their way.
+var leaksWithin = []planted{
+	{name: "a handler that never asks", request: "GET /tasks/{task}", kind: tenanttest.ReadsHidden, handler: func(a *App, c echo.Context) error {
+		var t task
+		if err := found(a.store.read(c.Request().Context(), getTask, []any{c.Param("task")}, t.fields()...)); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, t)
+	}},
+	{name: "an attribute whose column was not selected", request: "GET /tasks/{task}", kind: tenanttest.ReadsHidden, handler: func(a *App, c echo.Context) error {
+		ctx := c.Request().Context()
+		row := struct {
+			task
+			Private bool // and false where the query has no such column
+		}{}
+		if err := found(a.store.read(ctx, `SELECT t.id, t.tenant_id, t.title, t.owner FROM tasks t WHERE t.tenant_id = $1 AND t.id = $2`, []any{c.Param("task")}, &row.ID, &row.Tenant, &row.Title, &row.Owner)); err != nil {
+			return err
+		}
+		object := authz.Object{Type: "task", ID: row.ID, Tenant: row.Tenant, Attributes: authz.Values{"owner": *row.Owner, "private": row.Private}}
+		if _, err := authz.Check(ctx, "read", object); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, row)
+	}},
+	{name: "a list beside the policy", request: "GET /projects/{project}/tasks", kind: tenanttest.ListsHidden, with: []string{"GET /tasks/{task}"}, handler: listByHand("")},
+	{name: "a list with a condition like the policy's", request: "GET /projects/{project}/tasks", kind: tenanttest.ReadsHidden, handler: listByHand(" AND (NOT t.private OR t.owner <> '')")},
+}
+
+// listByHand answers with the tasks of a project that a condition of the handler's own chooses.
+func listByHand(condition string) func(*App, echo.Context) error {
+	return func(a *App, c echo.Context) error {
+		ctx := c.Request().Context()
+		p, err := a.loadProject(ctx, "read", c.Param("project"))
+		if err != nil {
+			return err
+		}
+		rows, err := list(ctx, a.store, `SELECT `+taskColumns+` FROM tasks t WHERE t.tenant_id = $1 AND t.project_id = $2`+condition, []any{p.ID}, (*task).fields)
+		if err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, rows)
+	}
+}
+
+func TestEachLeakWithinATenantIsFound(t *testing.T) {
+	for _, p := range leaksWithin {
+		t.Run(p.name, func(t *testing.T) {
+			list := p.findings(t, newApp(t, Config{}))
+			if !slices.ContainsFunc(list, func(f tenanttest.Finding) bool { return f.Kind == p.kind && f.Request == p.request }) {
+				t.Errorf("no %s at %s in %v", p.kind, p.request, list)
+			}
+		})
+	}
+}
+
+// A column that the query forgets is not there, and no zero: the service's own mapper denies.
+func TestAColumnThatIsNotSelectedShowsNothing(t *testing.T) {
+	a := newApp(t, Config{})
+	p := planted{request: "GET /tasks/{task}", from: getTask, to: `SELECT t.id, t.tenant_id, t.project_id, t.title, t.body, t.owner, NULL FROM tasks t WHERE t.tenant_id = $1 AND t.id = $2`}
+	for _, f := range p.findings(t, a) {
+		if f.Kind != tenanttest.Refused {
+			t.Error(f)
+		}
+	}
+}

@@ -34,12 +34,13 @@ func Token(t testing.TB, h http.Handler, tenant, user string) string {
 // Requests are all that the tracker serves to those who are signed in.
 var Requests = []tenanttest.Request{
 	{Method: "GET", Path: "/organisation"},
-	{Method: "GET", Path: "/search?q=t"},
+	{Method: "GET", Path: "/search?q=t", Lists: "task"},
 	{Method: "GET", Path: "/projects"},
 	{Method: "POST", Path: "/projects", Body: `{"name":"Fence"}`},
-	{Method: "GET", Path: "/projects/{project}/tasks"},
+	{Method: "GET", Path: "/projects/{project}/tasks", Lists: "task"},
+	{Method: "GET", Path: "/projects/{project}/tasks?sort=-title&size=2", Lists: "task"},
 	{Method: "POST", Path: "/projects/{project}/tasks", Body: `{"title":"Paint the fence","body":"in green"}`},
-	{Method: "GET", Path: "/tasks/{task}"},
+	{Method: "GET", Path: "/tasks/{task}", Reads: "task"},
 	{Method: "PUT", Path: "/tasks/{task}", Body: `{"project":"{project}","title":"Paint","body":"the fence","private":true}`},
 	{Method: "DELETE", Path: "/tasks/{task}"},
 	{Method: "GET", Path: "/tasks/{task}/comments"},
@@ -70,11 +71,21 @@ func Service(t testing.TB, a Tracker, rows func(ctx context.Context, tenant stri
 				Name: "acme", Sign: bearer(Token(t, a, "acme", "alice")),
 				Values:  map[string]string{"project": "project-1001", "task": "task-1001", "attachment": "attachment-1001", "export": "export-1001"},
 				Secrets: []string{"Acme Anvils", "Sam of Acme", "Anvil delivery", "the anvil", "drawing of an anvil", `"requested_by":"alice"`},
+				Objects: map[string]map[string]string{"task": {"task-1001": "Polish the anvil", "task-1002": "Raise for the anvil smith", "task-1003": "Count the anvil stock"}},
+				Users: []tenanttest.User{
+					{Name: "gus", Sign: bearer(Token(t, a, "acme", "gus")), Values: map[string]string{"task": "task-1002"}, Hidden: []string{"Raise for the anvil smith", "anvil salaries", "Count the anvil stock"}},
+					{Name: "sam", Sign: bearer(Token(t, a, "acme", "sam")), Values: map[string]string{"task": "task-1002"}, Hidden: []string{"Raise for the anvil smith", "anvil salaries"}},
+				},
 			},
 			{
 				Name: "globex", Sign: bearer(Token(t, a, "globex", "carol")),
 				Values:  map[string]string{"project": "project-2002", "task": "task-2001", "attachment": "attachment-2001", "export": "export-2001"},
 				Secrets: []string{"Globex Globes", "Sam of Globex", "Globe delivery", "the globe", "drawing of a globe", `"requested_by":"carol"`},
+				Objects: map[string]map[string]string{"task": {"task-2001": "Paint the globe", "task-2002": "Raise for the globe painter", "task-2003": "Count the globe stock"}},
+				Users: []tenanttest.User{
+					{Name: "gil", Sign: bearer(Token(t, a, "globex", "gil")), Values: map[string]string{"task": "task-2002"}, Hidden: []string{"Raise for the globe painter", "globe salaries", "Count the globe stock"}},
+					{Name: "sam", Sign: bearer(Token(t, a, "globex", "sam")), Values: map[string]string{"task": "task-2002"}, Hidden: []string{"Raise for the globe painter", "globe salaries"}},
+				},
 			},
 		},
 	}
@@ -84,16 +95,24 @@ func bearer(token string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 }
 
-// Only returns some of the requests, by their names.
+// Only returns some of the requests, by their names. A list among them is held against its objects
+// where the request that reads one is among them too.
 func Only(names ...string) []tenanttest.Request {
 	var some []tenanttest.Request
+	reads := false
 	for _, r := range Requests {
 		if slices.Contains(names, r.String()) {
 			some = append(some, r)
+			reads = reads || r.Reads != ""
 		}
 	}
 	if len(some) != len(names) {
 		panic("trackertest: there is no such request")
+	}
+	for i := range some {
+		if !reads {
+			some[i].Lists = ""
+		}
 	}
 	return some
 }
