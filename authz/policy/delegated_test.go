@@ -156,3 +156,23 @@ func TestATenantWithAKeyIsClosedUntilItsRowsAreThere(t *testing.T) {
 		t.Errorf("%v", keys)
 	}
 }
+
+// A tenant that writes down what another tenant's file says is wrong itself. It once held the other,
+// whose row then stood there for the second time.
+func TestARowThatStandsInAnotherTenantsFileIsNobodyElsesMistake(t *testing.T) {
+	const row = "p, user:alice, globex, doc, read, true, allow\n"
+	fsys := with("p, role:admin, *, doc, write, true, allow")
+	fsys["tenants/acme.csv"] = &mapFile{Data: []byte("p, user:alice, acme, doc, read, true, allow\n")}
+	fsys["tenants/globex.csv"] = &mapFile{Data: []byte(row)}
+	engine := mustLoad(t, fsys)
+	fsys["tenants/acme.csv"].Data = []byte(row)
+	if err := engine.Reload(fsys); !errors.Is(err, policy.ErrTenantHeld) || strings.Contains(err.Error(), "globex.csv") {
+		t.Error(err)
+	}
+	if held := engine.Stats().Held; len(held) != 1 || held[0].Tenant != acme {
+		t.Errorf("held are %+v", held)
+	}
+	if !decide(t, engine, in(globex)).Allowed() || !decide(t, engine, in(acme)).Allowed() {
+		t.Error("the last good rows do not decide")
+	}
+}

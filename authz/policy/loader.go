@@ -35,6 +35,7 @@ type place struct {
 	file string
 	line int
 	text string
+	own  tenant.ID // whose own file it stands in, zero for none's
 }
 
 func newLoader(s *condition.Schema, tables listed, p *problems) *loader {
@@ -58,7 +59,7 @@ func (l *loader) read(file string, only tenant.ID, content string) {
 				}
 				return ruleFault(r.Fields, i, only)
 			})
-		case !l.usable(file, r):
+		case !l.usable(file, only, r):
 		case values[0] == "g":
 			l.readGrant(file, only, r)
 		default:
@@ -81,8 +82,9 @@ func (l *loader) valuesIn(section string, n int) []string {
 	return nil
 }
 
-// usable reports whether a row has no empty value and stands there for the first time.
-func (l *loader) usable(file string, r *policycsv.Line) bool {
+// usable reports whether a row has no empty value and stands there for the first time. A row of
+// another tenant's own file is none that counts: it cannot be right in both, and is wrong there.
+func (l *loader) usable(file string, only tenant.ID, r *policycsv.Line) bool {
 	var h maphash.Hash
 	h.SetSeed(l.seed)
 	for i, f := range r.Fields {
@@ -98,10 +100,10 @@ func (l *loader) usable(file string, r *policycsv.Line) bool {
 	for ; ; key++ {
 		first, taken := l.seen[key]
 		if !taken {
-			l.seen[key] = place{file, r.Number, r.Text}
+			l.seen[key] = place{file, r.Number, r.Text, only}
 			return true
 		}
-		if first.same(r) {
+		if (first.own.IsZero() || first.own == only) && first.same(r) {
 			l.p.add(CodeRowDuplicate, file, r.Number, r.Fields[0].Col, "the same row stands in %s, line %d", first.file, first.line)
 			return false
 		}

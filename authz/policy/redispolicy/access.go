@@ -40,7 +40,7 @@ func readerAccess(k keys, client redis.UniversalClient) redisaccess.List {
 var readerCommands = []string{"get", "hget", "hstrlen", "lrange"}
 
 func (f *Follower) access() redisaccess.List {
-	return f.keys.access(f.client, append(redisaccess.Commands(fetchSource), "subscribe", "ping", "eval", "evalsha"))
+	return f.keys.access(f.client, append(redisaccess.Commands(fetchSource, fetchTenantsSource), "subscribe", "ping", "eval", "evalsha"))
 }
 
 func (k keys) access(client redis.UniversalClient, commands []string) redisaccess.List {

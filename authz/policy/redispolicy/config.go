@@ -46,6 +46,9 @@ type FollowerConfig struct {
 	// MaxSize is the largest bundle in bytes. Default: 8 MiB.
 	MaxSize int
 
+	// MaxTenantSize is the largest rows of one tenant in bytes. Default: 256 KiB.
+	MaxTenantSize int
+
 	// Logger gets a record when looks begin to fail, when one is refused and when all is
 	// well again. The engine logs what it loads. Default: no log.
 	Logger *slog.Logger
@@ -100,6 +103,7 @@ func (c FollowerConfig) withDefaults() (FollowerConfig, error) {
 	orDefault(&p, "Pause", &c.Pause, defaultPause)
 	orDefault(&p, "Timeout", &c.Timeout, defaultTimeout)
 	orDefault(&p, "MaxSize", &c.MaxSize, defaultMaxSize)
+	orDefault(&p, "MaxTenantSize", &c.MaxTenantSize, defaultMaxTenantSize)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

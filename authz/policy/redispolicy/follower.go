@@ -2,6 +2,7 @@ package redispolicy
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"math/rand/v2"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Stats are what a [Follower] has done, for metrics and readiness.
@@ -30,6 +32,9 @@ type Stats struct {
 	// all is well. It wraps [policy.ErrTenantHeld] when everything decides but some tenants'
 	// own files.
 	Err error
+
+	// Tenants are those that publish their own rows by keys of their own, sorted.
+	Tenants []TenantStats
 }
 
 // Follower keeps an engine at the published policy. Its methods are safe for concurrent use.
@@ -47,7 +52,11 @@ type Follower struct {
 	holds   record     // zero before the first
 	held    error      // what of it is not in effect: some tenants' own files
 	failed  brokenBundle
-	allowed bool // whether the user of Redis was found to lack nothing
+	bundle  *policy.Bundle                                                       // that the record names, nil before the first
+	trusted map[tenant.ID][]ed25519.PublicKey                                    // of tenants, by the bundle
+	tenants map[tenant.ID]tenantState                                            // also of those that are not trusted any more
+	ask     func(known map[tenant.ID]string) (map[tenant.ID]tenantAnswer, error) // of Redis, during a look
+	allowed bool                                                                 // whether the user of Redis was found to lack nothing
 
 	mu      sync.Mutex
 	started bool

@@ -17,12 +17,21 @@
 // every few seconds besides, and take a bundle as a whole or not at all: one that is
 // forged, replayed, damaged or does not load changes nothing.
 //
+// A tenant to which ceiling.csv gives a key publishes its own rows by a [TenantPublisher], under a
+// record of its own, and they take effect beside the policy. Such a key signs nothing else that
+// counts: no other tenant's rows, not the common policy, and nothing above the ceiling. Until the
+// first rows are there the tenant is closed.
+//
 // An attacker with write access to Redis can keep a new policy from arriving. They cannot make
 // an instance take a policy that the key's holder did not publish, nor go back to an older one.
 // Only an instance that has just started, and has seen no newer record, can be given an old one.
 package redispolicy
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/reevehq/reeve/tenant"
+)
 
 // Errors of this package. The policy that was loaded before keeps deciding on each.
 var (
@@ -61,9 +70,12 @@ const HistoryLength = 20
 
 // keys are where Redis keeps a policy. They share a slot, so that one script may touch
 // them all on a cluster.
-type keys struct{ head, history, bundles, channel string }
+type keys struct{ head, history, bundles, channel, tenants string }
 
 func newKeys(name string) keys {
 	p := "reeve:policy:{" + name + "}:"
-	return keys{head: p + "head", history: p + "history", bundles: p + "bundles", channel: p + "announce"}
+	return keys{tenants: p + "tenant:", head: p + "head", history: p + "history", bundles: p + "bundles", channel: p + "announce"}
 }
+
+// tenant is where Redis keeps the rows that a tenant publishes.
+func (k keys) tenant(id tenant.ID) string { return k.tenants + id.String() }

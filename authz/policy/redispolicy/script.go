@@ -15,12 +15,19 @@ var (
 	publishSource string
 	//go:embed lua/fetch.lua
 	fetchSource string
+	//go:embed lua/publish_tenant.lua
+	publishTenantSource string
+	//go:embed lua/fetch_tenants.lua
+	fetchTenantsSource string
 	//go:embed lua/access.lua
 	accessSource string
 
 	publishScript = redis.NewScript(publishSource)
 	fetchScript   = redis.NewScript(fetchSource)
 	accessScript  = redis.NewScript(accessSource)
+
+	publishTenantScript = redis.NewScript(publishTenantSource)
+	fetchTenantsScript  = redis.NewScript(fetchTenantsSource)
 )
 
 // answer is what Redis holds.

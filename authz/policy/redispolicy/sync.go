@@ -1,6 +1,7 @@
 package redispolicy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,12 +9,13 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/internal/redisaccess"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Sync looks at Redis now and takes the published policy if it is newer. A nil error means
 // that the engine decides by what is published, or that nothing is. An error that wraps
-// [policy.ErrTenantHeld] says the same for all but the tenants whose own files do not load in
-// this program. On any other error the policy that was loaded keeps deciding: the error wraps
+// [policy.ErrTenantHeld] says the same for all but some tenants: their own files do not load in
+// this program, or what they published by keys of their own is refused, see [Stats].Tenants. On any other error the policy that was loaded keeps deciding: the error wraps
 // [ErrUnavailable], or [ErrMisconfigured] when the user of Redis may not ask, or says why the
 // published policy was refused.
 func (f *Follower) Sync(ctx context.Context) error {
@@ -34,6 +36,9 @@ func (f *Follower) Sync(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("redispolicy: %w", ctx.Err()) // nobody waits, so nothing failed
 	}
+	f.ask = func(known map[tenant.ID]string) (map[tenant.ID]tenantAnswer, error) {
+		return f.keys.fetchTenants(limited, f.client, known, f.config.MaxTenantSize)
+	}
 	return f.heed(a, err)
 }
 
@@ -47,7 +52,10 @@ func (f *Follower) heed(a answer, err error) error {
 		err = f.take(a)
 		reload = err == nil || errors.Is(err, policy.ErrTenantHeld)
 	} else if err == nil {
-		err = f.held // as long as the record holds
+		reload, err = f.followTenants()
+	}
+	if err == nil || errors.Is(err, policy.ErrTenantHeld) {
+		err = joined(f.held, f.tenantsErr()) // as long as the records hold
 	}
 	f.note(a, reload, err)
 	return err
@@ -75,15 +83,31 @@ func (f *Follower) take(a answer) error {
 		return f.failed.err
 	}
 	fsys, err := unpack(data)
-	if err == nil {
-		err = f.engine.Reload(fsys)
+	if err != nil {
+		f.failed = brokenBundle{r.Hash, err}
+		return err
 	}
+	b, _ := policy.ReadBundle(fsys) // the engine says what is wrong, and may only hold a tenant for it
+	trusted := b.TenantKeys()
+	tenants, _, err := f.lookAtTenants(trusted) // before the policy counts, which may close them
+	if err != nil {
+		return err
+	}
+	err = f.install(b, tenants, trusted)
 	if err != nil && !errors.Is(err, policy.ErrTenantHeld) {
 		f.failed = brokenBundle{r.Hash, err}
 		return err
 	}
-	f.holds, f.held = r, err
+	f.holds = r
 	return err
+}
+
+// joined joins two errors, of which either may be nil.
+func joined(a, b error) error {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	return errors.Join(a, b)
 }
 
 // note keeps account of a look. What was refused is reported once, and not at every look.
@@ -92,7 +116,7 @@ func (f *Follower) note(a answer, reloaded bool, err error) {
 	defer f.mu.Unlock()
 	before := f.stats.Err
 	f.stats.Checks++
-	f.stats.Err = err
+	f.stats.Err, f.stats.Tenants = err, f.tenantStats()
 	if errors.Is(err, ErrUnavailable) {
 		f.stats.Failures++
 		if !errors.Is(before, ErrUnavailable) {
