@@ -131,7 +131,7 @@ func isContext(e ast.Expr) bool {
 		return e.Name == "ctx"
 	case *ast.CallExpr:
 		f, ok := e.Fun.(*ast.SelectorExpr)
-		return ok && (f.Sel.Name == "Background" || f.Sel.Name == "Context")
+		return ok && (f.Sel.Name == "Background" || f.Sel.Name == "Context" || f.Sel.Name == "WithoutCancel")
 	}
 	return false
 }
