@@ -69,6 +69,7 @@ type App struct {
 	cfg       Config
 	engine    *policy.Engine
 	sessions  *session.Manager
+	tenants   tenant.Statuses
 	signer    *token.Signer
 	guard     authz.Config
 	signIns   *middleware.SignInLimit
@@ -142,6 +143,7 @@ func (a *App) openSessions(ctx context.Context) error {
 	if a.sessions, err = session.NewManager(memstore.New(), session.Config{Key: a.cfg.SessionKey}); err != nil {
 		return err
 	}
+	a.tenants = a.sessions
 	for _, o := range organisations {
 		if err := a.sessions.SetTenantStatus(ctx, o.id, tenant.Active); err != nil {
 			return err
@@ -150,17 +152,17 @@ func (a *App) openSessions(ctx context.Context) error {
 	return a.openSigner()
 }
 
-// openShared keeps sessions in a store that other instances use as well. The organisations are known
-// from the program, so that no instance has to set them up; one that was suspended in the store is.
+// openShared keeps sessions in a store that other instances use as well.
 func (a *App) openShared() error {
-	var tenants []tenant.ID
+	var known []tenant.ID
 	for _, o := range organisations {
-		tenants = append(tenants, o.id)
+		known = append(known, o.id)
 	}
 	var err error
-	if a.sessions, err = session.NewManager(a.cfg.Store, session.Config{Key: a.cfg.SessionKey, Tenants: session.ActiveTenants(tenants...)}); err != nil {
+	if a.sessions, err = session.NewManager(a.cfg.Store, session.Config{Key: a.cfg.SessionKey, Tenants: session.ActiveTenants(known...)}); err != nil {
 		return err
 	}
+	a.tenants = tenants{a.sessions}
 	return a.openSigner()
 }
 
@@ -178,7 +180,7 @@ func randomKey() session.SecretKey {
 
 func (a *App) openStore(ctx context.Context) error {
 	if a.cfg.PostgreSQL.URL != "" {
-		db, err := openPostgreSQL(ctx, a.cfg.PostgreSQL, a.engine.Attributes(), a.sessions)
+		db, err := openPostgreSQL(ctx, a.cfg.PostgreSQL, a.engine.Attributes(), a.tenants)
 		if err != nil {
 			return err
 		}
@@ -196,7 +198,7 @@ func (a *App) openStore(ctx context.Context) error {
 	} else if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	db, err := openSQLite(dir, a.sessions)
+	db, err := openSQLite(dir, a.tenants)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 // rolesOf returns the roles that a user has now, and the context in which they were read, which
 // is bound to the organisation. A suspended organisation has no roles to give.
 func (a *App) rolesOf(ctx context.Context, id tenant.ID, user session.UserID) (session.Roles, context.Context, error) {
-	ctx, err := tenant.Bind(ctx, id, a.sessions)
+	ctx, err := tenant.Bind(ctx, id, a.tenants)
 	if err != nil {
 		return session.Roles{}, nil, err
 	}

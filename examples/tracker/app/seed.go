@@ -56,7 +56,7 @@ var organisations = []organisation{
 // seed stores the example data of the tenants that have none.
 func (a *App) seed(ctx context.Context) error {
 	for _, o := range organisations {
-		bound, err := tenant.Bind(ctx, o.id, a.sessions)
+		bound, err := tenant.Bind(ctx, o.id, a.tenants)
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ var tableNames = []string{"exports", "attachments", "comments", "tasks", "projec
 func (a *App) Reset(ctx context.Context) error {
 	a.worker.open.Wait()
 	for _, o := range organisations {
-		bound, err := tenant.Bind(ctx, o.id, a.sessions)
+		bound, err := tenant.Bind(ctx, o.id, a.tenants)
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func newWorker(a *App) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := job.NewSealer(job.Config{Queue: "exports", Keys: []job.Key{key}, Lifetime: time.Hour, Statuses: a.sessions})
+	sealer, err := job.NewSealer(job.Config{Queue: "exports", Keys: []job.Key{key}, Lifetime: time.Hour, Statuses: a.tenants})
 	if err != nil {
 		return nil, err
 	}
