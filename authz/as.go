@@ -64,6 +64,6 @@ func (g *Guard) As(ctx context.Context, p Principal) (context.Context, error) {
 		guard: g, within: within,
 		session: &session.Session{Tenant: p.Tenant, User: p.User, Roles: p.Roles, Attributes: p.Attributes},
 	}
-	caller.life.principal = true
+	caller.life.origin = fromPrincipal
 	return &reqctx.Node{Context: bound, Tenant: &caller.session.Tenant, Caller: caller, Share: ctx.Value(reqctx.ShareKey)}, nil
 }

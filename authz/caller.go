@@ -33,13 +33,29 @@ type Caller struct {
 	handed    http.Request // the one that the handler has
 }
 
+// origin is where a caller's session comes from.
+type origin uint8
+
+const (
+	fromStore     origin = iota // it was loaded, or there is none
+	fromAdoption                // it is that of another provider's token
+	fromPrincipal               // Guard.As made the caller, who has none
+	fromEdge                    // it was not asked for, in an outage
+)
+
 // nobody is the session of who has none.
 var nobody session.Session
 
 // begin makes c the caller of a request, before it is decided what they may do.
 func (c *Caller) begin(x Exchange, r *http.Request, route string, who *middleware.Identity) {
 	shared, id := who.Shared()
-	c.exchange, c.session, c.id, c.token, c.life.adopted = x, reqctx.Read(shared), id, who.Token, who.Adopted
+	c.exchange, c.session, c.id, c.token = x, reqctx.Read(shared), id, who.Token
+	switch {
+	case who.Edge:
+		c.life.origin = fromEdge
+	case who.Adopted:
+		c.life.origin = fromAdoption
+	}
 	c.tokenEnds = who.Token.ExpiresAt().Unix() // which is to the second
 	c.original, c.action, c.route = r, routeAction(r.Method), route
 	c.life.known = c.params.read(route, x)
@@ -89,7 +105,7 @@ func FromContext(ctx context.Context) (*Caller, bool) {
 }
 
 // IsAnonymous reports whether nobody is signed in. A [Principal] is somebody.
-func (c *Caller) IsAnonymous() bool { return c.id.IsZero() && !c.life.principal }
+func (c *Caller) IsAnonymous() bool { return c.id.IsZero() && c.life.origin != fromPrincipal }
 
 // Tenant returns the caller's tenant, zero for an anonymous caller.
 func (c *Caller) Tenant() tenant.ID { return c.loaded().Tenant }

@@ -81,7 +81,7 @@ func (c *Caller) check(ctx context.Context, action Action, obj Object) (Decision
 	if c.foreign(obj) {
 		return Decision{}, ErrHidden
 	}
-	decision, err := c.guard.decide(ctx, middleware.TraceStart{Stage: middleware.StageCheck, Action: string(action), ObjectType: obj.Type}, c.request(action, obj))
+	decision, err := c.guard.decide(ctx, c, middleware.TraceStart{Stage: middleware.StageCheck, Action: string(action), ObjectType: obj.Type}, c.request(action, obj))
 	if err == nil && decision.Allowed() {
 		return decision, nil
 	}

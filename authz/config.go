@@ -111,6 +111,12 @@ type Config struct {
 	// four for each processor, and at least eight; no more than MaxLoads.
 	MaxTenantLoads int
 
+	// InsecureEdge has listed routes decided in an outage of Sessions, for a minute at most, where
+	// the answer is otherwise 503: see package insecureedge. Each such answer has the header
+	// X-Reeve-Edge, and its [Event] has Edge set. [Verify] refuses it unless
+	// [InsecureEdgeRoutes] names its routes. Default: nil, an outage is 503.
+	InsecureEdge Edge
+
 	// Observer is told of every decision, after it is made and before it takes effect.
 	// It runs in the request, or for the end of a stream in the StreamGuard, and must be quick
 	// and safe for concurrent use; it cannot change the decision. Default: nobody.
@@ -150,12 +156,15 @@ func (cfg Config) validate() (*middleware.Authenticator, error) {
 	authenticator, invalid := middleware.NewAuthenticator(middleware.AuthenticatorConfig{
 		Tokens: cfg.Tokens, Sessions: cfg.Sessions, Tenant: cfg.Tenant, Cookie: cfg.Cookie, DPoP: cfg.DPoP, CORS: cfg.CORS,
 		Timeout: cfg.Timeout, MaxVerifications: cfg.MaxVerifications, MaxLoads: cfg.MaxLoads, MaxTenantLoads: cfg.MaxTenantLoads,
-		Tracer: cfg.Tracer,
+		Tracer: cfg.Tracer, InsecureEdge: edgeOf(cfg.InsecureEdge),
 	})
 	problems := []error{errors.Unwrap(invalid)} // without the name of that package
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if isNil(cfg.Policy) {
 		add("Policy: required, for example policy.Load(…)")
+	}
+	if err := validEdge(cfg.InsecureEdge); err != nil {
+		add("%w", err)
 	}
 	if err := cfg.HideExistence.validate(); err != nil {
 		add("HideExistence: %w", err)

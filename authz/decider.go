@@ -53,12 +53,12 @@ var ErrNotExplained = fmt.Errorf("authz: the policy cannot explain its decisions
 var errDecider = errors.New("authz: the policy panicked")
 
 // decide asks the policy as a stage. Beside an error the decision denies.
-func (g *Guard) decide(ctx context.Context, data middleware.TraceStart, r policy.Request) (policy.Decision, error) {
+func (g *Guard) decide(ctx context.Context, caller *Caller, data middleware.TraceStart, r policy.Request) (policy.Decision, error) {
 	if g.tracer == nil {
-		return g.ask(ctx, r)
+		return g.askFor(ctx, caller, r)
 	}
 	ctx = g.tracer.StageStart(ctx, data)
-	decision, err := g.ask(ctx, r)
+	decision, err := g.askFor(ctx, caller, r)
 	g.tracer.StageEnd(ctx, middleware.TraceEnd{
 		Stage: data.Stage, Err: middleware.TraceError(denial(decision, err)), Revision: decision.Revision,
 	})
@@ -77,6 +77,15 @@ func denial(decision policy.Decision, err error) error {
 		return failure
 	}
 	return ErrDenied
+}
+
+// askFor asks the policy and, for a caller whose session was not asked for, the edge's too.
+func (g *Guard) askFor(ctx context.Context, caller *Caller, r policy.Request) (policy.Decision, error) {
+	decision, err := g.ask(ctx, r)
+	if caller.life.origin == fromEdge {
+		return g.decideEdge(ctx, r, decision, err)
+	}
+	return decision, err
 }
 
 // ask is the one call of Decide.

@@ -37,7 +37,7 @@ func Explain(ctx context.Context, action Action, obj Object) (policy.Explanation
 // refuses, unless it is not known who asks. A [Principal] has used no route: [ErrNoCaller].
 func ExplainRoute(ctx context.Context) (policy.Explanation, error) {
 	caller, ok := FromContext(ctx)
-	if !ok || caller.guard == nil || caller.life.principal {
+	if !ok || caller.guard == nil || caller.life.origin == fromPrincipal {
 		return policy.Explanation{}, ErrNoCaller
 	}
 	return caller.guard.explain(ctx, caller.routeRequest())

@@ -93,6 +93,9 @@ func (c *Caller) filter(action Action, obj Object, ask func(filterer, policy.Req
 	if c.IsAnonymous() {
 		return Decision{}, fmt.Errorf("%w: an anonymous caller has no tenant to list", middleware.ErrAuthenticationRequired)
 	}
+	if c.life.origin == fromEdge {
+		return Decision{}, fmt.Errorf("%w: lists are not filtered", errEdge)
+	}
 	f, ok := c.guard.policy.(filterer)
 	if !ok {
 		return Decision{}, ErrNotFiltered

@@ -29,6 +29,7 @@ type Guard struct {
 	log           refusalLog
 	streams       *StreamGuard
 	unchecked     *Unchecked // nil where nobody is told
+	edge          Edge       // nil where an outage is 503
 	cors          *middleware.CORS
 	proxies       *middleware.Proxies
 	realm         string
@@ -97,6 +98,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 		log:           refusalLog{logger: cfg.Logger},
 		streams:       cfg.Streams,
 		unchecked:     cfg.Unchecked,
+		edge:          cfg.InsecureEdge,
 		cors:          authenticator.CORS(),
 		proxies:       cfg.Proxies,
 		realm:         cfg.Realm,
@@ -107,7 +109,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 }
 
 // DecidesBy reports whether d is what the guard asks.
-func (g *Guard) DecidesBy(d Decider) bool { return sameDecider(g.policy, d) }
+func (g *Guard) DecidesBy(d Decider) bool { return sameDecider(g.policy, g.meets(d)) }
 
 // ClientIP returns the address that a request comes from by [Config].Proxies, and without them
 // that of the connection.
@@ -178,6 +180,9 @@ func (g *Guard) admit(x Exchange, caller *Caller) (*http.Request, error) {
 	}
 	route := x.Route()
 	caller.begin(x, r, route, &identity)
+	if caller.life.origin == fromEdge {
+		x.Response().Header().Set(EdgeHeader, "1")
+	}
 	var decision policy.Decision
 	ctx := r.Context()
 	if err == nil {
@@ -204,10 +209,13 @@ func (g *Guard) admit(x Exchange, caller *Caller) (*http.Request, error) {
 // decideRoute asks the policy for the matched route template and the method; never for
 // the URL, of which there are many for one route.
 func (g *Guard) decideRoute(ctx context.Context, x Exchange, caller *Caller, ignored error) (policy.Decision, error) {
+	if err := g.admitEdge(x.Request(), caller.route, caller); err != nil {
+		return policy.Decision{}, err
+	}
 	if caller.route == "" {
 		return policy.Decision{}, unrouted(caller, x.Unserved(x.Response().Header()))
 	}
-	decision, err := g.decide(ctx, middleware.TraceStart{Stage: middleware.StageDecide, Route: caller.route}, caller.routeRequest())
+	decision, err := g.decide(ctx, caller, middleware.TraceStart{Stage: middleware.StageDecide, Route: caller.route}, caller.routeRequest())
 	if err == nil && decision.Allowed() {
 		return decision, nil
 	}
@@ -262,7 +270,7 @@ func (g *Guard) observe(ctx context.Context, e Event, caller *Caller) {
 		return
 	}
 	e.by(caller.ref(), caller.loaded().Actors)
-	e.Adopted, e.Principal = caller.life.adopted, caller.life.principal
+	e.Adopted, e.Principal, e.Edge = caller.life.origin == fromAdoption, caller.life.origin == fromPrincipal, caller.life.origin == fromEdge
 	e.Status = caller.status(e.Err)
 	g.observer(ctx, e)
 }

@@ -58,7 +58,7 @@ func (c *Caller) refuse(ctx context.Context, action Action, obj Object) error {
 	case hiding.unless == "" || hiding.unless == action:
 		return ErrHidden
 	}
-	shown, err := c.guard.decide(ctx, middleware.TraceStart{Stage: middleware.StageCheck, Action: string(hiding.unless), ObjectType: obj.Type}, c.request(hiding.unless, obj))
+	shown, err := c.guard.decide(ctx, c, middleware.TraceStart{Stage: middleware.StageCheck, Action: string(hiding.unless), ObjectType: obj.Type}, c.request(hiding.unless, obj))
 	if failure := asOutage(err); failure != nil {
 		return failure
 	}

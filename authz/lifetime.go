@@ -42,10 +42,9 @@ type lifetime struct {
 	state lifeState
 
 	// Of the caller, here because they take no memory so.
-	adopted   bool        // whether the session is that of another provider's token
-	principal bool        // whether Guard.As made the caller, who has no session
-	known     uint8       // which of the first parameters of the route there are
-	asked     atomic.Bool // whether the handler has asked about an object
+	origin origin
+	known  uint8       // which of the first parameters of the route there are
+	asked  atomic.Bool // whether the handler has asked about an object
 
 	timer *time.Timer
 	conn  *hijacked // that the handler took over, until it is closed

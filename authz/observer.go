@@ -64,6 +64,10 @@ type Event struct {
 	// Principal says that the caller is one of [Guard.As]: a job or a webhook, without a session.
 	Principal bool
 
+	// Edge says that the session was not asked for, because that was not possible, and that the
+	// request is decided by what the node remembers: see [Config].InsecureEdge.
+	Edge bool
+
 	// Actors are those who act as User, the current one first, and none where nobody does. Of
 	// a request that was refused before its session was loaded, nothing is known of them.
 	Actors session.Actors
@@ -112,6 +116,9 @@ func (e Event) LogValue() slog.Value {
 	}
 	if e.Adopted {
 		attrs = append(attrs, slog.Bool("adopted", true))
+	}
+	if e.Edge {
+		attrs = append(attrs, slog.Bool("edge", true))
 	}
 	if e.Principal {
 		attrs = append(attrs, slog.Bool("principal", true))

@@ -24,5 +24,8 @@ func RequestOf(ctx context.Context) (policy.Request, error) {
 	if caller.IsAnonymous() {
 		return policy.Request{}, fmt.Errorf("%w: an anonymous caller has no tenant", middleware.ErrAuthenticationRequired)
 	}
+	if caller.life.origin == fromEdge {
+		return policy.Request{}, fmt.Errorf("%w: lists are not filtered", errEdge)
+	}
 	return caller.request("", Object{}), nil
 }

@@ -82,6 +82,8 @@ func signInRequirement(refusal error, enough func(session.Session) bool) Require
 		switch {
 		case !signedIn:
 			return middleware.ErrAuthenticationRequired
+		case caller.life.origin == fromEdge:
+			return fmt.Errorf("%w: how the user signed in counts", errEdge)
 		case !enough(s):
 			return refusal
 		}

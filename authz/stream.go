@@ -40,7 +40,7 @@ var (
 func Streaming() Requirement {
 	return func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, error) {
 		caller, ok := FromContext(r.Context())
-		if !ok || caller.guard == nil || caller.life.principal {
+		if !ok || caller.guard == nil || caller.life.origin == fromPrincipal {
 			return w, ErrNoCaller
 		}
 		liftTimeouts(w, r)

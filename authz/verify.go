@@ -35,8 +35,10 @@ func VerifyService(s Service, decider Decider, options ...VerifyOption) error {
 		return err
 	}
 	v.heading = "the service is not guarded"
-	v.Unguarded = s.Unguarded(decider)
+	met := &asked{Decider: decider}
+	v.Unguarded = s.Unguarded(met)
 	v.verifyRoutes(s, decider)
+	v.verifyEdges(met.guards, s.Routes())
 	return v.orNil()
 }
 
@@ -66,6 +68,8 @@ type verification struct {
 	warns bool
 	open  []string
 	opens bool
+	edge  []string
+	edges bool
 }
 
 func newVerification(name string, s Service, decider Decider, options []VerifyOption) (*verification, error) {

@@ -15,6 +15,7 @@ type VerifyError struct {
 	Unrouted  []policy.Rule // rules for routes that the service does not have, with file and line
 	Unopened  []string      // entries of OpenRoutes that are no routes of the service
 	Exposed   []Exposed     // routes that a prefix opens to more callers than their own rule
+	Edge      []EdgeRoute   // routes that are decided in an outage, or named so, and not both
 
 	heading string
 }
@@ -58,12 +59,15 @@ func (e *VerifyError) Error() string {
 	for _, x := range e.Exposed {
 		b.WriteString("\n" + x.Reason)
 	}
+	for _, r := range e.Edge {
+		b.WriteString("\n" + r.Route + " " + r.Reason)
+	}
 	return b.String()
 }
 
 // orNil returns nil when nothing was found.
 func (e *VerifyError) orNil() error {
-	if len(e.Unguarded)+len(e.Unruled)+len(e.Unrouted)+len(e.Unopened)+len(e.Exposed) == 0 {
+	if len(e.Unguarded)+len(e.Unruled)+len(e.Unrouted)+len(e.Unopened)+len(e.Exposed)+len(e.Edge) == 0 {
 		return nil
 	}
 	return e

@@ -30,6 +30,7 @@ type Authenticator struct {
 	cors     *CORS
 	timeout  time.Duration
 	tracer   Tracer
+	edge     Edge // nil where an outage is one
 	limits   *limits
 }
 
@@ -87,6 +88,7 @@ func (a *Authenticator) Identify(w http.ResponseWriter, r *http.Request, match M
 	}
 	nobody := Identity{Request: r, Refused: identity.Refused, Actors: identity.Actors}
 	if !found.cookie || IsOutage(err) || errors.Is(err, ErrMisused) {
+		nobody.Edge = identity.Edge
 		return nobody, err
 	}
 	nobody.Ignored = err
@@ -112,7 +114,7 @@ func (a *Authenticator) extract(r *http.Request) (credential, error) {
 }
 
 // identify is Identify for a request with a credential. Of what it returns with an error
-// only Refused and Actors have a meaning.
+// only Refused, Actors and Edge have a meaning.
 func (a *Authenticator) identify(x *exchange, found credential) (Identity, error) {
 	if a.limits == nil {
 		return Identity{}, fmt.Errorf("%w: the Authenticator is not made by NewAuthenticator", ErrUnavailable)
@@ -134,20 +136,20 @@ func (a *Authenticator) identify(x *exchange, found credential) (Identity, error
 		return refused, err
 	}
 	refused.Refused = named(verified)
-	s, adopted, err := a.session(ctx, verified)
+	s, how, err := a.session(ctx, verified)
 	if err != nil {
 		return refused, err
 	}
 	id := s.ID
 	s.ID = session.ID{}
-	return a.admit(ctx, x, Identity{Token: verified, Adopted: adopted, session: reqctx.Share(&s), id: id})
+	return a.admit(ctx, x, Identity{Token: verified, Adopted: how.adopted, Edge: how.remembered, session: reqctx.Share(&s), id: id})
 }
 
 // recognize is identify of a request whose token and session are both in memory, as most are. It
 // asks nobody and waits for nothing, so it needs neither a deadline nor a slot, and checks what
 // identify checks, in the same order. False says nothing; identify does.
 func (a *Authenticator) recognize(x *exchange, found credential) (identity Identity, err error, ok bool) {
-	if a.manager == nil || a.tracer != nil || found.dpop || x.r.Context().Err() != nil {
+	if a.manager == nil || a.edge != nil || a.tracer != nil || found.dpop || x.r.Context().Err() != nil {
 		return Identity{}, nil, false
 	}
 	verified, ok := a.recall(found)
@@ -168,7 +170,10 @@ func (a *Authenticator) recognize(x *exchange, found credential) (identity Ident
 func (a *Authenticator) admit(ctx context.Context, x *exchange, i Identity) (Identity, error) {
 	s := reqctx.Read(i.session)
 	refused := func() Identity {
-		return Identity{Refused: session.Ref{Tenant: s.Tenant, User: s.User, ID: i.id}, Actors: s.Actors}
+		return Identity{Refused: session.Ref{Tenant: s.Tenant, User: s.User, ID: i.id}, Actors: s.Actors, Edge: i.Edge}
+	}
+	if i.Edge && i.Token.Thumbprint() != "" {
+		return refused(), fmt.Errorf("%w: a bound token in an outage", ErrUnavailable)
 	}
 	if key := s.BoundKey(); key != "" && key != i.Token.Thumbprint() {
 		return refused(), fmt.Errorf("%w: the session is bound to a key, and the token is not bound to it", token.ErrInvalid)
@@ -183,6 +188,9 @@ func (a *Authenticator) admit(ctx context.Context, x *exchange, i Identity) (Ide
 	return i, nil
 }
 
+// provenance says where a session comes from that was not simply loaded.
+type provenance struct{ adopted, remembered bool }
+
 // named is whom a token names: a session, or a stranger's tenant and user.
 func named(verified *token.Verified) session.Ref {
 	if who, ok := verified.Stranger(); ok {
@@ -192,24 +200,24 @@ func named(verified *token.Verified) session.Ref {
 }
 
 // session returns the session of a token: that of a stranger is adopted, any other is loaded.
-func (a *Authenticator) session(ctx context.Context, verified *token.Verified) (s session.Session, adopted bool, err error) {
+func (a *Authenticator) session(ctx context.Context, verified *token.Verified) (s session.Session, how provenance, err error) {
 	if who, ok := verified.Stranger(); ok {
 		if s, err = a.adopt(ctx, who); err != nil {
-			return session.Session{}, false, notAdopted(err)
+			return session.Session{}, how, notAdopted(err)
 		}
-		return s, true, nil
+		return s, provenance{adopted: true}, nil
 	}
 	ref := verified.Ref()
 	if err := ref.Validate(); err != nil {
-		return session.Session{}, false, ended(err)
+		return session.Session{}, how, ended(err)
 	}
-	if s, err = a.Load(ctx, ref); err != nil {
-		return session.Session{}, false, ended(err)
+	if s, how.remembered, err = a.loadThrough(ctx, ref); err != nil {
+		return session.Session{}, provenance{}, ended(err)
 	}
 	if s.Ref() != ref {
-		return session.Session{}, false, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
+		return session.Session{}, provenance{}, fmt.Errorf("%w: another session than the one asked for", session.ErrCorrupt)
 	}
-	return s, false, nil
+	return s, how, nil
 }
 
 // ended classifies an error about the request's own session: there is no such session, or its

@@ -83,6 +83,10 @@ type AuthenticatorConfig struct {
 
 	// Tracer is told when each stage begins and ends. Default: nil, which costs nothing.
 	Tracer Tracer
+
+	// InsecureEdge may stand in for Sessions in an outage; whoever decides has to ask
+	// [Identity].Edge. Default: nil, an outage is one.
+	InsecureEdge Edge
 }
 
 // NewAuthenticator returns the Authenticator that cfg describes. The error names every invalid
@@ -94,7 +98,7 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	}
 	a := &Authenticator{
 		tokens: cfg.Tokens, sessions: cfg.Sessions, tenant: slices.Clone(cfg.Tenant), cookie: cfg.Cookie,
-		dpop: cfg.DPoP.clone(), cors: cfg.CORS.clone(), timeout: cfg.Timeout, tracer: cfg.Tracer,
+		dpop: cfg.DPoP.clone(), cors: cfg.CORS.clone(), timeout: cfg.Timeout, tracer: cfg.Tracer, edge: cfg.InsecureEdge,
 		limits: newLimits(cfg.MaxVerifications, cfg.MaxLoads, cfg.MaxTenantLoads),
 	}
 	a.cached, _ = cfg.Tokens.(cachedVerifier)

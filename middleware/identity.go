@@ -35,6 +35,10 @@ type Identity struct {
 	// was found by the sign-in there, or made at its first token.
 	Adopted bool
 
+	// Edge says that Session was not asked for, because that was not possible, and is one that
+	// [AuthenticatorConfig].InsecureEdge remembers.
+	Edge bool
+
 	// Ignored is why a cookie was not believed. A bad cookie leaves its caller anonymous,
 	// because browsers send stale ones unasked; where a caller is needed, this is the
 	// reason to log.

@@ -3,6 +3,8 @@ package secrettest
 // public are the fields that hold bytes, or text with the name of a secret, and may be shown,
 // each with its reason.
 var public = map[string]string{
+	"authz/forwardauth.Answer.Body":                    "a problem document, for the client",
+	"authz/insecureedge.NodeConfig.Keys":               "public keys",
 	"authz/policy/condition.Relation.Key":              "the name of a column",
 	"authz/policy/casbinindex.Plan.Keys":               "names of positions in a rule",
 	"authz/policy/redispolicy.FollowerConfig.Keys":     "public halves",

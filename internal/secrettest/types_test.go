@@ -6,7 +6,9 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authzen"
 	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/authz/forwardauth"
 	"github.com/reevehq/reeve/authz/httpauthz"
+	"github.com/reevehq/reeve/authz/insecureedge"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
 	"github.com/reevehq/reeve/authz/policy/condition"
@@ -49,6 +51,20 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.Sort](),
 	reflect.TypeFor[policy.Where](),
 	reflect.TypeFor[policy.Predicate](),
+	reflect.TypeFor[authz.Edge](),
+	reflect.TypeFor[authz.EdgeRoute](),
+	reflect.TypeFor[middleware.Edge](),
+	reflect.TypeFor[forwardauth.Answer](),
+	reflect.TypeFor[forwardauth.Config](),
+	reflect.TypeFor[forwardauth.Proxy](),
+	reflect.TypeFor[forwardauth.Request](),
+	reflect.TypeFor[forwardauth.Server](),
+	reflect.TypeFor[forwardauth.Stats](),
+	reflect.TypeFor[insecureedge.Node](),
+	reflect.TypeFor[insecureedge.NodeConfig](),
+	reflect.TypeFor[insecureedge.Publisher](),
+	reflect.TypeFor[insecureedge.PublisherConfig](),
+	reflect.TypeFor[insecureedge.Stats](),
 	reflect.TypeFor[lint.Route](),
 	reflect.TypeFor[lint.Options](),
 	reflect.TypeFor[lint.Fix](),

@@ -1,0 +1,203 @@
+package insecureedge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/reevehq/reeve/internal/configerr"
+	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session"
+)
+
+// PublisherConfig configures a [Publisher]. Feed and Key are required.
+type PublisherConfig struct {
+	// Feed reports what changes in the store. Required: a redisstore.Feed.
+	Feed session.Feed
+
+	// Key signs lists. Required: an Ed25519 key, which no node has.
+	Key session.SecretKey
+
+	// Lifetime is how long a list is good. From 5 s to [MaxListLifetime]. Default: 60 s.
+	Lifetime time.Duration
+
+	// Horizon is how long a change stays in the lists: nodes decide about no session that they
+	// loaded earlier. From one minute to one day. Default: 15 minutes.
+	Horizon time.Duration
+
+	// MaxChanges is how many changes a list has. With more, the oldest go, and with them the
+	// sessions that were loaded before. From 100 to 1,000,000. Default: 100,000.
+	MaxChanges int
+}
+
+func (cfg PublisherConfig) withDefaults() (PublisherConfig, error) {
+	var problems configerr.Problems
+	if cfg.Feed == nil {
+		problems.Add("Feed", "required, for example redisstore.NewFeed(…)")
+	}
+	if err := validKey(cfg.Key); err != nil {
+		problems.Add("Key", "%w", err)
+	}
+	if cfg.Lifetime == 0 {
+		cfg.Lifetime = MaxListLifetime
+	}
+	if cfg.Lifetime < 5*time.Second || cfg.Lifetime > MaxListLifetime {
+		problems.Add("Lifetime", "%v is not between 5s and %v", cfg.Lifetime, MaxListLifetime)
+	}
+	if cfg.Horizon == 0 {
+		cfg.Horizon = 15 * time.Minute
+	}
+	if cfg.Horizon < time.Minute || cfg.Horizon > 24*time.Hour {
+		problems.Add("Horizon", "%v is not between 1m and 24h", cfg.Horizon)
+	}
+	if cfg.MaxChanges == 0 {
+		cfg.MaxChanges = 100_000
+	}
+	if cfg.MaxChanges < 100 || cfg.MaxChanges > 1_000_000 {
+		problems.Add("MaxChanges", "%d is not between 100 and 1,000,000", cfg.MaxChanges)
+	}
+	return cfg, problems.Err("insecureedge", nil)
+}
+
+// Publisher hears what changes in the store and signs lists of it. Its methods are safe for
+// concurrent use.
+type Publisher struct {
+	cfg  PublisherConfig
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	changes map[topic]time.Time
+	all     time.Time
+	since   time.Time // from when on changes are complete, zero for not known
+	heard   time.Time // every change before it was heard
+}
+
+// ErrStarted means that a publisher was started twice, or after Close.
+var ErrStarted = fmt.Errorf("insecureedge: started before: %w", middleware.ErrMisused)
+
+// NewPublisher returns a publisher that is not started. The error names every invalid field.
+func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Publisher{cfg: cfg, changes: map[topic]time.Time{}}, nil
+}
+
+// Start begins to listen, until Close is called or ctx is over.
+func (p *Publisher) Start(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stop != nil || p.closed {
+		return ErrStarted
+	}
+	ctx, p.stop = context.WithCancel(ctx)
+	p.done.Go(func() { p.cfg.Feed.Listen(ctx, listener{p}) })
+	return nil
+}
+
+// Close stops listening. It returns when no goroutine of the publisher is left, and always nil.
+func (p *Publisher) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	if p.stop != nil {
+		p.stop()
+	}
+	p.mu.Unlock()
+	p.done.Wait()
+	return nil
+}
+
+// heardWithin is how old the last proof may be that all changes were heard.
+const heardWithin = 2 * time.Second
+
+// Revocations returns a signed list of what has changed, as of the last moment at which every
+// change was heard. While changes are not heard, the error is [ErrNotHeard].
+func (p *Publisher) Revocations() ([]byte, error) {
+	now := time.Now()
+	p.mu.Lock()
+	if p.closed || p.since.IsZero() || p.heard.Before(p.since) || now.Sub(p.heard) >= heardWithin || now.Round(0).Sub(p.heard.Round(0)) >= heardWithin {
+		p.mu.Unlock()
+		return nil, ErrNotHeard
+	}
+	p.forget(now)
+	text := listText{Store: storeOf(p.cfg.Feed), Since: p.since.Round(0).UTC(), Issued: p.heard.Round(0).UTC(), Expires: p.heard.Round(0).Add(p.cfg.Lifetime).UTC(), All: p.all.Round(0).UTC()}
+	for t, at := range p.changes {
+		text.Changes = append(text.Changes, change{t.scope, t.name, at.Round(0).UTC()})
+	}
+	p.mu.Unlock()
+	slices.SortFunc(text.Changes, func(a, b change) int { return strings.Compare(a.Topic, b.Topic) })
+	return sign(p.cfg.Key, kindRevocations, text)
+}
+
+// forget drops changes beyond the horizon, and the oldest where there are too many.
+func (p *Publisher) forget(now time.Time) {
+	after := now.Add(-p.cfg.Horizon)
+	if n := len(p.changes) - p.cfg.MaxChanges; n > 0 {
+		var times []time.Time
+		for _, at := range p.changes {
+			times = append(times, at)
+		}
+		slices.SortFunc(times, time.Time.Compare)
+		if oldest := times[n-1]; oldest.After(after) {
+			after = oldest
+		}
+	}
+	if !after.After(p.since) {
+		return
+	}
+	p.since = after.Add(time.Nanosecond)
+	for t, at := range p.changes {
+		if !at.After(after) {
+			delete(p.changes, t)
+		}
+	}
+}
+
+// listener is what the feed reports to.
+type listener struct{ of *Publisher }
+
+var _ session.Listener = listener{}
+
+// Reset implements [session.Listener]: what was heard is no longer all.
+func (l listener) Reset() {
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	clear(l.of.changes)
+	l.of.since, l.of.heard, l.of.all = time.Time{}, time.Time{}, time.Time{}
+}
+
+// Changed implements [session.Listener].
+func (l listener) Changed(scope session.Scope, name string) {
+	p, now := l.of, time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch scope {
+	case session.ScopeSession, session.ScopeUser, session.ScopeTenant:
+		p.changes[topic{scope, name}] = now
+	default:
+		p.all = now
+	}
+	if len(p.changes) > 2*p.cfg.MaxChanges {
+		p.forget(now)
+	}
+}
+
+// Heartbeat implements [session.Listener]. The first one after a reset says from when on all
+// changes are heard.
+func (l listener) Heartbeat(sent, _ time.Time) {
+	p := l.of
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.since.IsZero() {
+		p.since = sent
+	}
+	if sent.After(p.heard) {
+		p.heard = sent
+	}
+}
