@@ -14,6 +14,8 @@ import (
 	"github.com/reevehq/reeve/session"
 	sessiontoken "github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
+	"github.com/reevehq/reeve/tenant/crosstenant"
+	"github.com/reevehq/reeve/tenant/job"
 )
 
 // exported lists every exported error of the packages whose errors can reach a handler.
@@ -60,6 +62,12 @@ var exported = map[string]error{
 	"session.ErrTooManySessions":               session.ErrTooManySessions,
 	"session.ErrImpersonating":                 session.ErrImpersonating,
 	"session.ErrUnavailable":                   session.ErrUnavailable,
+	"crosstenant.ErrInvalid":                   crosstenant.ErrInvalid,
+	"crosstenant.ErrNotRecorded":               crosstenant.ErrNotRecorded,
+	"crosstenant.ErrOver":                      crosstenant.ErrOver,
+	"job.ErrExpired":                           job.ErrExpired,
+	"job.ErrForged":                            job.ErrForged,
+	"job.ErrInvalid":                           job.ErrInvalid,
 	"tenant.ErrInvalidID":                      tenant.ErrInvalidID,
 	"tenant.ErrMismatch":                       tenant.ErrMismatch,
 	"tenant.ErrNoScope":                        tenant.ErrNoScope,
@@ -74,7 +82,7 @@ var exported = map[string]error{
 
 func TestEveryExportedErrorHasAnAnswer(t *testing.T) {
 	declared := map[string]bool{}
-	for _, dir := range []string{".", "../middleware", "../session", "../session/token", "../tenant"} {
+	for _, dir := range []string{".", "../middleware", "../session", "../session/token", "../tenant", "../tenant/job", "../tenant/crosstenant"} {
 		for name := range exportedErrors(t, dir) {
 			declared[name] = true
 			err, listed := exported[name]

@@ -16,6 +16,8 @@ import (
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/tenant"
+	"github.com/reevehq/reeve/tenant/crosstenant"
+	"github.com/reevehq/reeve/tenant/job"
 )
 
 // Errors of the stages. authz wraps its own around these.
@@ -108,6 +110,7 @@ var table = []struct {
 	{session.ErrCorrupt, unavailable},
 	{token.ErrUnavailable, unavailable},
 	{ErrUnavailable, unavailable},
+	{crosstenant.ErrNotRecorded, unavailable},
 
 	{ErrMisused, internalError},
 	{tenant.ErrNoScope, internalError},
@@ -138,6 +141,11 @@ var table = []struct {
 	{session.ErrInvalid, invalidValue},
 	{session.ErrInvalidID, invalidValue},
 	{tenant.ErrInvalidID, invalidValue},
+	{job.ErrForged, invalidValue},
+	{job.ErrExpired, invalidValue},
+	{job.ErrInvalid, invalidValue},
+	{crosstenant.ErrInvalid, invalidValue},
+	{crosstenant.ErrOver, forbidden},
 	{ErrForbidden, forbidden},
 	{session.ErrNotSuspended, conflict},
 	{session.ErrConflict, conflict},

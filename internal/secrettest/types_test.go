@@ -15,6 +15,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/authz/policy/impact"
 	"github.com/reevehq/reeve/authz/policy/lint"
+	"github.com/reevehq/reeve/authz/policy/policyrls"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/authz/policy/release"
@@ -65,6 +66,10 @@ var types = []reflect.Type{
 	reflect.TypeFor[insecureedge.Publisher](),
 	reflect.TypeFor[insecureedge.PublisherConfig](),
 	reflect.TypeFor[insecureedge.Stats](),
+	reflect.TypeFor[policy.RLS](),
+	reflect.TypeFor[policy.RLSConfig](),
+	reflect.TypeFor[policyrls.Config](),
+	reflect.TypeFor[policyrls.Context](),
 	reflect.TypeFor[lint.Route](),
 	reflect.TypeFor[lint.Options](),
 	reflect.TypeFor[lint.Fix](),

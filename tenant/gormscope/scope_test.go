@@ -72,6 +72,10 @@ func TestQueriesAreWithinTheTenant(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", text, want)
 		}
 	}
+	upsert := db.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.AssignmentColumns([]string{"title"})}).Create(&note{ID: "x"})
+	if text := upsert.Statement.SQL.String(); upsert.Error != nil || !strings.Contains(text, "DO UPDATE SET") || !strings.Contains(text, "WHERE `notes`.`tenant_id` = ?") {
+		t.Errorf("an upsert: %s, %v", text, upsert.Error)
+	}
 	if joined := db.Joins("Parent").Find(&rows).Statement.SQL.String(); !strings.Contains(joined, "AND `Parent`.`tenant_id` = ?") {
 		t.Errorf("a join: %s", joined)
 	}
