@@ -113,10 +113,22 @@ END$reeve$;
 		if c.check {
 			b.WriteString(" WITH CHECK (" + text + ")")
 		}
-		b.WriteString(";\n")
+		fmt.Fprintf(&b, `;
+DO $reeve$DECLARE path text := pg_catalog.current_setting('search_path');
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true); -- what is printed depends on it
+  EXECUTE pg_catalog.format('COMMENT ON POLICY reeve_%[1]s ON %%s IS %%L', '%[2]s'::pg_catalog.regclass, '%[3]s' || (SELECT pg_catalog.md5(coalesce(pg_catalog.pg_get_expr(polqual, polrelid), '') || ' ' || coalesce(pg_catalog.pg_get_expr(polwithcheck, polrelid), ''))
+    FROM pg_catalog.pg_policy WHERE polrelid = '%[2]s'::pg_catalog.regclass AND polname = 'reeve_%[1]s'));
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END$reeve$;
+`, c.name, strings.ReplaceAll(table, "'", "''"), r.Comment())
 	}
 	return b.String()
 }
+
+// Comment returns how the comment on each of the policies begins, which a digest of its expression
+// follows: package policyrls looks for it.
+func (r RLS) Comment() string { return "reeve " + r.Revision() + " " }
 
 // rlsCommands are the commands of PostgreSQL that a policy is for.
 var rlsCommands = [...]struct {

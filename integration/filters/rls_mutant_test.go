@@ -1,0 +1,52 @@
+//go:build unix
+
+package filters_test
+
+import (
+	"testing"
+
+	"github.com/reevehq/reeve/integration/internal/mutant"
+	"github.com/reevehq/reeve/internal/testneed"
+)
+
+// Each guard of row-level security is there for a statement, a row or a caller that a test has: of
+// the texts, of what is said of a caller, and of the functions of the database.
+func TestEachGuardOfRowLevelSecurityIsNeeded(t *testing.T) {
+	if !testneed.Soak() {
+		t.Skip("each mutant takes a minute: set REEVE_SOAK=1")
+	}
+	const comparisons, functions = "Comparison|Null|Database|Written", "Forge|Verifying|Bounds|Revision|Without"
+	mutant.Run(t, mutant.Config{Source: "../../authz/policy/internal/sqltext", Package: ".", Tests: comparisons}, []mutant.Mutant{
+		{Name: "a branch that allows is always on", File: "rows.go", Old: "return caller != nil\n\tcase condition.FormAll, condition.FormAny:\n\t\tall := true", New: "return true || caller != nil\n\tcase condition.FormAll, condition.FormAny:\n\t\tall := true"},
+		{Name: "a branch that denies is always off", File: "rows.go", Old: "return or(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, false))", New: "return or(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, false), always)"},
+		{Name: "NULL is no list that a text is outside of", File: "rows.go", Old: "if w.holdsOfNull(l) {", New: "if false && w.holdsOfNull(l) {"},
+		{Name: "NULL of a caller is none", File: "rows.go", Old: "return or(text, and(w.flag(Slot{Kind: SlotHolds, Holds: isNull}), beside))", New: "return or(text, beside)"},
+		{Name: "prefixes are allowed for denied", File: "rows.go", Old: `"text")+")", b.Allow)`, New: `"text")+")", true)`},
+		{Name: "denied ids are allowed", File: "rows.go", Old: "l.Op = condition.OpNoneOf", New: "l.Op = condition.OpOneOf"},
+		{Name: "what is asked of the caller alone is not", File: "rows.go", Old: "if len(own) > 0 {", New: "if len(own) > 0 && isAll == false {"},
+		{Name: "apostrophes end a text", File: "rows.go", Old: `text = strings.ReplaceAll(text, "'", "''")`, New: ""},
+		{Name: "backslashes begin an escape", File: "rows.go", Old: "strings.ReplaceAll(text, `\\`, `\\\\`)", New: "text"},
+		{Name: "a list of the caller has no share of the limit", File: "list.go", Old: ` / greatest(cardinality(" + w.rows.Argument(w.slot.n) + "::text[]), 1)`, New: ``},
+		{Name: "rows of another tenant are members", File: "query.go", Old: `return column(alias, name) + " = " + w.rows.Tenant`, New: `return always`},
+		{Name: "a text of the caller is a uuid", File: "literal.go", Old: "if w.slot != nil && a.Kind == condition.KindUUID { // beside", New: "if w.slot != nil && a == nil { // beside"},
+	})
+	mutant.Run(t, mutant.Config{Source: "../../authz/policy", Package: ".", Tests: comparisons}, []mutant.Mutant{
+		{Name: "a rule whose caller is another applies", File: "rls_context.go", Old: "if holds != (effect == Allow) {", New: "if holds != (effect == Allow) && effect == Deny {"},
+		{Name: "a rule that denies is left out", File: "rls_context.go", Old: "b.applies, b.on = true, effect == Allow", New: "b.applies, b.on = true, true"},
+		{Name: "a fraction is cut off", File: "rls_context.go", Old: "f = math.Ceil(f)", New: "f = math.Floor(f)"},
+		{Name: "a fraction equals a whole number", File: "rls_context.go", Old: "if !whole || f > most", New: "if f > most"},
+		{Name: "an action has the rules of others", File: "rls_plan.go", Old: "r.action != 0 && (r.action != action || action == 0) || ", New: ""},
+		{Name: "rules of two effects are one branch", File: "rls_plan.go", Old: `key.WriteString("\x00allow")`, New: ""},
+		{Name: "two attributes of a caller are one", File: "rls_plan.go", Old: "describeLeaf(&key, slot.Value)", New: ""},
+		{Name: "what is asked of two callers is one", File: "rls_plan.go", Old: "describe(&key, slot.Holds)", New: ""},
+		{Name: "a table may have no wall of tenants", File: "rls.go", Old: "RAISE EXCEPTION 'reeve: %% has", New: "RAISE NOTICE 'reeve: %% has", Tests: functions},
+		{Name: "the database is not looked at", File: "policyrls/check.go", Old: "if n != 4 {", New: "if n > 4 {", Tests: functions},
+	})
+	mutant.Run(t, mutant.Config{Source: "../../tenant/rls", Package: ".", Tests: functions}, []mutant.Mutant{
+		{Name: "the signature is not compared", File: "setup.go", Old: ") {=} 0\n    THEN", New: ") {>=} 0\n    THEN"},
+		{Name: "a caller may be as long as they like", File: "setup.go", Old: "pg_catalog.octet_length(context) {<=} `+fmt.Sprint(MaxContextLength)", New: "pg_catalog.octet_length(context) {<=} 100 * `+fmt.Sprint(MaxContextLength)"},
+		{Name: "any revision will do", File: "setup.go", Old: "IF ((entry {->>} 0) {=} $2) IS NOT TRUE THEN", New: "IF false THEN"},
+		{Name: "no revision is any", File: "setup.go", Old: "{=} $2) IS NOT TRUE THEN", New: "{=} $2) IS FALSE THEN"},
+		{Name: "nobody is somebody", File: "setup.go", Old: "IF entry IS NULL THEN", New: "IF false THEN"},
+	})
+}
