@@ -44,9 +44,9 @@ func (g gen) richLeaf() string {
 	case 2:
 		return "isNull(r.obj, '" + pick(g, "note", "rank") + "')"
 	case 3:
-		return "startsWith(" + text() + ", " + pick(g, "''", "'al'", "'pa'", `"\""`, "'\\''", text()) + ")"
+		return pick(g, "startsWith", "endsWith", "contains") + "(" + text() + ", " + pick(g, "''", "'al'", "'pa'", `"\""`, "'\\''", text()) + ")"
 	case 4:
-		return "startsWith('alice', " + text() + ")"
+		return pick(g, "startsWith", "endsWith", "contains") + "('alice', " + text() + ")"
 	case 5:
 		return "containsAny(" + list() + ", " + pick(g, list(), list(), "('eu')", "('paid', 'editor')", "('O\\'Neil', '\\\\', 'alice')") + ")"
 	case 6:

@@ -103,10 +103,11 @@ func TestEachComparisonSelectsWhatIsAllowed(t *testing.T) {
 // byHand are the comparisons that a guard is there for.
 var byHand = []string{
 	"r.obj.owner < 'b'", "r.obj.reviewer >= 'Z'", // byte order
+	"endsWith(r.obj.owner, '')", "endsWith(r.obj.owner, 'bb')", "endsWith('xalice', r.obj.owner)", "contains(r.obj.owner, '')", "contains(r.obj.owner, '%')", "contains('x_alice', r.obj.owner)", "endsWith(r.obj.owner, 'E')", // bytes, and no patterns
 	"r.obj.size == r.obj.parts", "r.obj.size > r.obj.parts", "r.obj.size != 1", "r.obj.size < 2", "r.obj.size > 2", // beyond 2⁵³
 	"r.obj.score < 1.5", "r.obj.score > 1.5", "r.obj.score != 1.5", "r.obj.score == r.obj.score", "r.obj.score >= r.obj.size", // not finite
 	"r.obj.due < '2026-11-22T22:00:00Z'", "r.obj.due > '2026-11-22T22:00:00Z'", "r.obj.due != r.obj.made", // beyond the years
-	"r.obj.owner == r.obj.reviewer", "startsWith(r.obj.owner, r.obj.reviewer)", // longer than 4 KiB
+	"r.obj.owner == r.obj.reviewer", "startsWith(r.obj.owner, r.obj.reviewer)", "endsWith(r.obj.owner, r.obj.reviewer)", "contains(r.obj.owner, r.obj.reviewer)", // longer than 4 KiB
 	"r.obj.owner in r.obj.tags", "'alice' in r.obj.tags", "'x' in r.obj.tags", "containsAny(r.obj.tags, ('alice', 'x'))", "containsAll(r.sub.regions, r.obj.tags)", // NULL, and too many
 	"'alice' in r.obj.members", "'x' in r.obj.members", "r.obj.owner in r.obj.members", "'lead' in r.obj.leads",
 	"r.obj.project.owner == 'alice'", "r.obj.project.owner != 'x'", "has(r.obj, 'project')", "'alice' in r.obj.project.members", // of another tenant

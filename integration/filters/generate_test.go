@@ -26,6 +26,9 @@ var (
 	ownTime = []string{"r.obj.due", "r.obj.made"}
 )
 
+// function is one that looks into a text for another.
+func (g gen) function() string { return pick(g, "startsWith", "endsWith", "contains") }
+
 func (g gen) literal() string {
 	return pick(g, "'alice'", "'bob'", "'draft'", "'Draft'", "'paid'", "''", "'é'", "'ß'", "'a/'", "'z'", "'Z'", `'\''`, `'\"'`, `'\\'`, "'%'", "'$1'", "'ä'", "'a'", "'editor'")
 }
@@ -88,9 +91,9 @@ func (g gen) leaf() string {
 		}
 		return "containsAll(" + list + ", " + pick(g, "r.sub.roles", "r.sub.regions", "('alice', 'bob')") + ")"
 	case 16:
-		return "startsWith(" + text + ", " + pick(g, g.literal(), pick(g, subText...)) + ")"
+		return g.function() + "(" + text + ", " + pick(g, g.literal(), pick(g, subText...)) + ")"
 	case 17:
-		return "startsWith(" + pick(g, g.literal(), "r.sub.id", pick(g, "r.obj.owner", "r.obj.status")) + ", " + pick(g, "r.obj.owner", "r.obj.reviewer") + ")"
+		return g.function() + "(" + pick(g, g.literal(), "r.sub.id", pick(g, "r.obj.owner", "r.obj.status")) + ", " + pick(g, "r.obj.owner", "r.obj.reviewer") + ")"
 	case 18:
 		return pick(g, ownTime...) + op + pick(g, g.when(), g.when(), "r.sub.since", "r.env.time", pick(g, ownTime...))
 	case 19:

@@ -40,5 +40,7 @@ var guards = []mutant.Mutant{
 	{Name: "a parent is of any tenant", File: "relation.go", Old: `return and(column(alias, a.Relation.Key)+" = "+s.of(a), w.inTenant(alias, w.tenantOf(a)))`, New: `return column(alias, a.Relation.Key) + " = " + s.of(a)`},
 	{Name: "NULL that is a value is none", File: "literal.go", Old: "if a.Null != condition.NullValue {\n\t\treturn text", New: "if a != nil {\n\t\treturn text"},
 	{Name: "NULL equals no NULL", File: "literal.go", Old: "if nullA && nullB {", New: "if nullA && nullB && a == nil {"},
-	{Name: "a beginning of nothing is NULL", File: "text.go", Old: `out = "instr(CAST(" + text(0, &l.A) + " AS BLOB), CAST(" + text(1, &l.B) + " AS BLOB))" + op`, New: `out = "instr(" + text(0, &l.A) + ", " + text(1, &l.B) + ") = 9" + op[:0]`},
+	{Name: "a beginning of nothing is NULL", File: "text.go", Old: `return "instr(" + blob(text) + ", " + blob(part) + ")" + equals(o == condition.OpStartsWith) + "1"`, New: `return "substr(" + blob(text) + ", 1, length(" + blob(part) + "))" + equals(o == condition.OpStartsWith) + blob(part)`},
+	{Name: "an end of nothing is NULL", File: "text.go", Old: `"(length(" + blob(part) + ") = 0 OR (length("`, New: `"(length(" + blob(part) + ") < 0 OR (length("`},
+	{Name: "an end may be longer than its text", File: "text.go", Old: `") >= length(" + blob(part) + ") AND substr("`, New: `") >= 0 * length(" + blob(part) + ") AND substr("`},
 }

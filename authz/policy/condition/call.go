@@ -12,7 +12,11 @@ func (p *parser) call() (uint16, *Error) {
 	var err *Error
 	switch t.of(p.text) {
 	case FunctionStartsWith:
-		leaf, err = p.startsWith()
+		leaf, err = p.twoTexts(OpStartsWith)
+	case FunctionEndsWith:
+		leaf, err = p.twoTexts(OpEndsWith)
+	case FunctionContains:
+		leaf, err = p.twoTexts(OpContains)
 	case FunctionContainsAny:
 		leaf, err = p.contains(OpContainsAny)
 	case FunctionContainsAll:
@@ -67,14 +71,18 @@ func (p *parser) ipMatch() (Leaf, *Error) {
 	return Leaf{Op: OpIPMatch, A: a.Term, B: b.Term, net: network}, nil
 }
 
-// startsWith parses (text, text), of which one is an attribute.
-func (p *parser) startsWith() (Leaf, *Error) {
+// twoTexts parses (text, text), of which one is an attribute.
+func (p *parser) twoTexts(op Op) (Leaf, *Error) {
 	a, err := p.operand()
 	if err != nil {
 		return Leaf{}, err
 	}
 	if a.kind() != KindString {
-		return Leaf{}, a.wrong("startsWith is about texts, and not about " + a.what())
+		hint := ""
+		if op == OpContains && a.kind() == KindStrings {
+			hint = ": write 'x' in " + a.Attr.Ref()
+		}
+		return Leaf{}, a.wrong(op.String() + " is about texts, and not about " + a.what() + hint)
 	}
 	if err := p.comma(); err != nil {
 		return Leaf{}, err
@@ -84,12 +92,12 @@ func (p *parser) startsWith() (Leaf, *Error) {
 		return Leaf{}, err
 	}
 	if b.kind() != KindString {
-		return Leaf{}, b.wrong("startsWith is about texts, and not about " + b.what())
+		return Leaf{}, b.wrong(op.String() + " is about texts, and not about " + b.what())
 	}
 	if a.Attr == nil && b.Attr == nil {
 		return Leaf{}, a.wrong("both sides are constants: one of them is an attribute")
 	}
-	return Leaf{Op: OpStartsWith, A: a.Term, B: b.Term}, nil
+	return Leaf{Op: op, A: a.Term, B: b.Term}, nil
 }
 
 // contains parses (list, list), of which the second may be a constant.

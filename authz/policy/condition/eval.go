@@ -103,12 +103,13 @@ func (l *Leaf) call(a Value, at Lookup) Truth {
 		return True
 	case OpHasNot, OpIsNull:
 		return False
-	case OpStartsWith, OpNotStartsWith:
+	}
+	if l.Op.isText() {
 		b, ok := l.B.get(at)
 		if !ok || min(len(a.text), len(b.text)) > maxText {
 			return Unknown
 		}
-		return truthOf(strings.HasPrefix(a.text, b.text) == (l.Op == OpStartsWith))
+		return l.Op.stands(a.text, b.text)
 	}
 	list, _ := l.A.getList(at)
 	other, ok := l.B.getList(at)
@@ -126,6 +127,17 @@ func (l *Leaf) call(a Value, at Lookup) Truth {
 		return containsAll(list, other, l.most).Not()
 	}
 	return Unknown
+}
+
+// stands looks into a text for another.
+func (o Op) stands(text, part string) Truth {
+	switch o {
+	case OpStartsWith, OpNotStartsWith:
+		return truthOf(strings.HasPrefix(text, part) == (o == OpStartsWith))
+	case OpEndsWith, OpNotEndsWith:
+		return truthOf(strings.HasSuffix(text, part) == (o == OpEndsWith))
+	}
+	return truthOf(strings.Contains(text, part) == (o == OpContains))
 }
 
 // holds compares two values of one kind, or two numbers.

@@ -1,6 +1,9 @@
 package condition
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // The functions that conditions may call.
 const (
@@ -12,6 +15,14 @@ const (
 	// FunctionStartsWith is startsWith(r.obj.path, 'drafts/'): whether a text begins with another,
 	// byte by byte.
 	FunctionStartsWith = "startsWith"
+
+	// FunctionEndsWith is endsWith(r.obj.file, '.pdf'): whether a text ends with another, byte by
+	// byte.
+	FunctionEndsWith = "endsWith"
+
+	// FunctionContains is contains(r.obj.title, 'draft'): whether a text stands in another, byte by
+	// byte. No character is a pattern. Whether a text is one of a list, the operator in says.
+	FunctionContains = "contains"
 
 	// FunctionContainsAny is containsAny(r.obj.readers, r.sub.roles): whether two lists have a text
 	// in common. The second may be a constant: containsAny(r.obj.tags, ('a', 'b')).
@@ -33,7 +44,7 @@ const (
 // isFunction reports whether conditions may call a function.
 func isFunction(name string) bool {
 	switch name {
-	case FunctionIPMatch, FunctionStartsWith, FunctionContainsAny, FunctionContainsAll, FunctionHas, FunctionIsNull:
+	case FunctionIPMatch, FunctionStartsWith, FunctionEndsWith, FunctionContains, FunctionContainsAny, FunctionContainsAll, FunctionHas, FunctionIsNull:
 		return true
 	}
 	return false
@@ -47,7 +58,9 @@ func takesPart(name string) bool { return name == FunctionHas || name == Functio
 // the parts of a request are maps from names to values.
 func Functions() map[string]func(args ...any) (any, error) {
 	return map[string]func(args ...any) (any, error){
-		FunctionStartsWith:  casbinStartsWith,
+		FunctionStartsWith:  casbinTexts(strings.HasPrefix),
+		FunctionEndsWith:    casbinTexts(strings.HasSuffix),
+		FunctionContains:    casbinTexts(strings.Contains),
 		FunctionContainsAny: func(args ...any) (any, error) { return casbinLists(args, false) },
 		FunctionContainsAll: func(args ...any) (any, error) { return casbinLists(args, true) },
 		FunctionHas:         casbinHas,
@@ -57,16 +70,19 @@ func Functions() map[string]func(args ...any) (any, error) {
 
 var errArguments = errors.New("condition: other arguments are needed")
 
-func casbinStartsWith(args ...any) (any, error) {
-	if len(args) != 2 {
-		return nil, errArguments
+// casbinTexts is a function of two texts.
+func casbinTexts(holds func(text, part string) bool) func(args ...any) (any, error) {
+	return func(args ...any) (any, error) {
+		if len(args) != 2 {
+			return nil, errArguments
+		}
+		text, ok := args[0].(string)
+		part, ok2 := args[1].(string)
+		if !ok || !ok2 {
+			return nil, errArguments
+		}
+		return holds(text, part), nil
 	}
-	text, ok := args[0].(string)
-	begin, ok2 := args[1].(string)
-	if !ok || !ok2 {
-		return nil, errArguments
-	}
-	return len(text) >= len(begin) && text[:len(begin)] == begin, nil
 }
 
 // casbinLists compares two lists. Casbin hands the texts of the first one over one by one, and

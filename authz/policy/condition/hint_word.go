@@ -45,13 +45,17 @@ func habit(word string) string {
 		return "write >"
 	case "ge", "gte":
 		return "write >="
-	case "like", "ilike", "rlike", "regexp", "regex", "match", "matches", "similar", "endswith", "glob":
+	case "like", "ilike", "rlike", "regexp", "regex", "match", "matches", "similar", "glob":
 		return "there are no patterns of texts: compare with == or in"
 	case "startswith", "beginswith", "begins", "hasprefix", "prefix":
 		return "write startsWith(r.obj.x, 'y')"
+	case "endswith", "hassuffix", "suffix":
+		return "write endsWith(r.obj.x, 'y')"
 	case "has":
 		return "write has(r.obj, 'name') for an attribute that is there, 'x' in r.obj.list for a text in a list"
-	case "contains", "includes", "any", "containsany", "hasany":
+	case "contains", "includes":
+		return "write 'x' in r.obj.list, for an attribute of kind strings, and contains(r.obj.x, 'y') for a text"
+	case "any", "containsany", "hasany":
 		return "write 'x' in r.obj.list, for an attribute of kind strings"
 	case "between":
 		return "write r.obj.x >= 1 && r.obj.x <= 9"
@@ -206,20 +210,22 @@ func callHint(name string) string {
 	case small == "now" || small == "time" || small == "date" || small == "today" || small == "currenttimestamp":
 		return "; the time is r.env.time, r.env.hour and r.env.weekday"
 	case small == "contains" || small == "includes":
-		return "; write 'x' in r.obj.list, for an attribute of kind strings"
+		return "; write 'x' in r.obj.list, for an attribute of kind strings, and contains(r.obj.x, 'y') for a text"
 	case small == "any" || small == "containsany" || small == "hasany" || small == "intersects" || small == "overlaps":
 		return "; write containsAny(r.obj.list, r.sub.list), for attributes of kind strings"
 	case small == "all" || small == "containsall" || small == "hasall" || small == "superset":
 		return "; write containsAll(r.obj.list, r.sub.list), for attributes of kind strings"
 	case small == "startswith" || small == "beginswith" || small == "hasprefix":
 		return "; write startsWith(r.obj.x, 'y')"
+	case strings.HasPrefix(small, "endswith") || small == "hassuffix":
+		return "; write endsWith(r.obj.x, 'y')"
 	case small == "has" || small == "exists" || small == "isset" || small == "defined":
 		return "; write has(r.obj, 'name')"
 	case small == "isnull":
 		return "; write isNull(r.obj, 'name')"
 	case small == "g" || small == "hasrole" || small == "inrole" || small == "isinrole" || small == "isgranted":
 		return "; a role is who the rule is for, the row's second value"
-	case strings.Contains(small, "match") || strings.HasPrefix(small, "endswith") || small == "like":
+	case strings.Contains(small, "match") || small == "like":
 		return "; there are no patterns of texts: compare with == or in"
 	case small == "lower" || small == "upper" || small == "tolower" || small == "toupper" || small == "trim" || small == "len" || small == "length" || small == "size" || small == "count":
 		return "; hand what it returns over as an attribute"

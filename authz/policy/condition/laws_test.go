@@ -94,7 +94,7 @@ func compared() []string {
 	leaves := []string{
 		"r.obj.n == 1", "2 != r.obj.n", "r.obj.n < 1.5", "r.obj.n <= r.obj.m", "1 > r.obj.m", "r.obj.m >= 2", "r.obj.n in (1, 1.5)",
 		"r.obj.s == 'x'", "'y' <= r.obj.s", "r.obj.s in ('x', 'z')", "r.obj.s in r.obj.l", "'x' in r.obj.l", "ipMatch(r.obj.s, '::/0')", "r.obj.a == r.obj.b", "r.obj.a",
-		"startsWith(r.obj.s, 'x')", "startsWith('xy', r.obj.s)", "containsAny(r.obj.l, ('x', 'q'))", "containsAll(r.obj.l, r.obj.k)", "has(r.obj, 'n')",
+		"startsWith(r.obj.s, 'x')", "startsWith('xy', r.obj.s)", "endsWith(r.obj.s, 'x')", "contains('axb', r.obj.s)", "containsAny(r.obj.l, ('x', 'q'))", "containsAll(r.obj.l, r.obj.k)", "has(r.obj, 'n')",
 		"r.obj.t < '1970-01-01T00:00:01Z'", "r.obj.t >= r.obj.n", "r.obj.u == '" + aUUID + "'", "r.obj.u == r.obj.s", "r.obj.u in r.obj.l",
 		"r.obj.v == 'x'", "r.obj.v != r.obj.s", "isNull(r.obj, 'w')", "r.obj.w in (1, 2.5)", "r.obj.w == 2.5", "r.obj.w in (0.5, 2.5)", "has(r.obj, 'w')", "has(r.obj, 'u')", "r.obj.w < 2.5", "r.obj.v in r.obj.l", "has(r.obj, 'v')", "r.obj.n == 1.5", "1.5 > r.obj.n",
 	}

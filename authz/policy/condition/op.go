@@ -24,6 +24,8 @@ const (
 	OpIn           // A is one of the texts of B, of kind strings
 	OpIPMatch      // A is an address in the network B
 	OpStartsWith   // the text A begins with the text B
+	OpEndsWith     // the text A ends with the text B
+	OpContains     // the text B stands in the text A
 	OpContainsAny  // the lists A and B have a text in common
 	OpContainsAll  // every text of the list B is one of the list A
 	OpHas          // A is there, and not NULL; unknown only of what is there and cannot be compared
@@ -34,6 +36,8 @@ const (
 	OpNotIn
 	OpNotIPMatch
 	OpNotStartsWith
+	OpNotEndsWith
+	OpNotContains
 	OpNotContainsAny
 	OpNotContainsAll
 	OpHasNot
@@ -74,6 +78,15 @@ func (o Op) Complement() Op {
 
 // isOrder reports whether the operator compares two values of one kind.
 func (o Op) isOrder() bool { return o >= OpEqual && o <= OpGreaterEqual }
+
+// isText reports whether the operator looks into a text for another.
+func (o Op) isText() bool {
+	switch o {
+	case OpStartsWith, OpEndsWith, OpContains, OpNotStartsWith, OpNotEndsWith, OpNotContains:
+		return true
+	}
+	return false
+}
 
 // isUnary reports whether the operator has no B.
 func (o Op) isUnary() bool {

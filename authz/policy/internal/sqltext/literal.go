@@ -43,8 +43,8 @@ func (w *writer) literal(l condition.Leaf, s scope, conjunct bool) string {
 			list = append(list, condition.String(text))
 		}
 		return w.oneOf(&l, s, list)
-	case condition.OpStartsWith, condition.OpNotStartsWith:
-		return w.startsWith(&l, s)
+	case condition.OpStartsWith, condition.OpNotStartsWith, condition.OpEndsWith, condition.OpNotEndsWith, condition.OpContains, condition.OpNotContains:
+		return w.inText(&l, s)
 	}
 	if l.B.Attr != nil {
 		return w.columns(&l, s)

@@ -4,13 +4,12 @@ import (
 	"github.com/reevehq/reeve/authz/policy/condition"
 )
 
-// startsWith writes that a text begins, or does not begin, with another, byte by byte. What ends
-// in / or : is a range, which an index by bytes serves.
-func (w *writer) startsWith(l *condition.Leaf, s scope) string {
-	is := l.Op == condition.OpStartsWith
-	if l.A.Attr != nil && l.B.Attr == nil {
+// inText writes that a text begins with another, ends with it or has it within, or does not, byte by
+// byte. A beginning that ends in / or : is a range, which an index by bytes serves.
+func (w *writer) inText(l *condition.Leaf, s scope) string {
+	if l.A.Attr != nil && l.B.Attr == nil && (l.Op == condition.OpStartsWith || l.Op == condition.OpNotStartsWith) {
 		if prefix := l.B.Value.Text(); prefix != "" && (prefix[len(prefix)-1] == '/' || prefix[len(prefix)-1] == ':') {
-			return w.inRange(l, s, prefix, is)
+			return w.inRange(l, s, prefix, l.Op == condition.OpStartsWith)
 		}
 	}
 	var texts, guards []string
@@ -35,19 +34,46 @@ func (w *writer) startsWith(l *condition.Leaf, s scope) string {
 		}
 		return texts[i]
 	}
-	out := ""
-	if w.postgres() {
-		out = "starts_with(" + text(0, &l.A) + ", " + text(1, &l.B) + ") = " + truth(is)
-	} else {
-		op := " <> 1"
-		if is {
-			op = " = 1"
-		}
-		// A BLOB is compared by its bytes. Of substr, an empty one would be NULL.
-		out = "instr(CAST(" + text(0, &l.A) + " AS BLOB), CAST(" + text(1, &l.B) + " AS BLOB))" + op
-	}
-	parts := append([]string{out}, guards...)
+	parts := []string{w.stands(l.Op, func() string { return text(0, &l.A) }, func() string { return text(1, &l.B) })}
+	parts = append(parts, guards...)
 	return and(append(parts, w.shorter(l, s))...)
+}
+
+// stands writes the comparison of two texts, each of which it writes as often as it needs. SQLite
+// compares BLOBs by their bytes; of an empty one substr is NULL.
+func (w *writer) stands(o condition.Op, text, part func() string) string {
+	blob := func(text func() string) string { return "CAST(" + text() + " AS BLOB)" }
+	switch o {
+	case condition.OpStartsWith, condition.OpNotStartsWith:
+		if w.postgres() {
+			return "starts_with(" + text() + ", " + part() + ") = " + truth(o == condition.OpStartsWith)
+		}
+		return "instr(" + blob(text) + ", " + blob(part) + ")" + equals(o == condition.OpStartsWith) + "1"
+	case condition.OpEndsWith, condition.OpNotEndsWith:
+		if w.postgres() {
+			return "right(" + text() + ", length(" + part() + "))" + equals(o == condition.OpEndsWith) + w.bytes(part())
+		}
+		ends := "(length(" + blob(part) + ") = 0 OR (length(" + blob(text) + ") >= length(" + blob(part) + ") AND substr(" + blob(text) + ", 1 + length(" + blob(text) + ") - length(" + blob(part) + ")) = " + blob(part) + "))"
+		if o == condition.OpEndsWith {
+			return ends
+		}
+		return "NOT " + ends
+	}
+	operator := " = 0"
+	if o == condition.OpContains {
+		operator = " > 0"
+	}
+	if w.postgres() {
+		return "strpos(" + w.bytes(text()) + ", " + part() + ")" + operator
+	}
+	return "instr(" + blob(text) + ", " + blob(part) + ")" + operator
+}
+
+func equals(is bool) string {
+	if is {
+		return " = "
+	}
+	return " <> "
 }
 
 func truth(is bool) string {
