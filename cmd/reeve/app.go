@@ -62,7 +62,8 @@ func newApp(in io.Reader, out, diagnostics io.Writer, env func(string) string) *
 // fail prints what is wrong and returns the code.
 func (a *app) fail(code int, err error) int {
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(a.diagnostics, "reeve: "+strings.TrimSuffix(line, "\n"))
+		// A server's words may be somebody else's.
+		fmt.Fprintln(a.diagnostics, "reeve: "+printableLine(strings.TrimSuffix(line, "\n")))
 	}
 	return code
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -138,8 +137,8 @@ func (c *dbAuditCommand) print(a *app, findings rls.Findings) error {
 // withoutSecrets returns an error on one line, without the URL, which may hold a password.
 func withoutSecrets(err error, url string) error {
 	text := err.Error()
-	if strings.Contains(text, url) {
-		return fmt.Errorf("the database's URL is malformed: write postgres://role@host:5432/database")
+	if strings.Contains(text, url) || strings.Contains(text, "cannot parse") {
+		return errors.New("the database's URL is malformed: write postgres://role@host:5432/database")
 	}
 	if _, rest, ok := strings.Cut(url, "://"); ok {
 		if user, _, ok := strings.Cut(rest, "@"); ok {

@@ -64,6 +64,8 @@ func (c *publishCommand) Run(a *app) error {
 	switch {
 	case errors.Is(err, redispolicy.ErrUnknown):
 		a.printf("nothing was published as %s before\n", p.name)
+	case errors.Is(err, redispolicy.ErrUntrusted):
+		fmt.Fprintln(a.diagnostics, "reeve: what Redis holds as "+p.name+" is signed by no key of PUBLISH_KEYS: no instance that trusts the same keys takes it, and it is replaced")
 	case err != nil:
 		return &exitError{codeLoad, err}
 	case head.ID == id:

@@ -184,8 +184,9 @@ type sessionsRevokeCommand struct {
 	Tenant   string   `arg:"" optional:"" help:"The tenant."`
 	User     string   `arg:"" optional:"" help:"The user's id."`
 	Digest   []string `arg:"" optional:"" help:"Digests of reeve sessions list."`
-	All      bool     `help:"All sessions of the user, or of the tenant where no user is given."`
-	Everyone bool     `help:"All sessions of every tenant."`
+	All      bool     `help:"All sessions of the user."`
+	Users    bool     `name:"every-user" help:"All sessions of the tenant."`
+	Tenants  bool     `name:"every-tenant" help:"All sessions that there are."`
 	Operator string   `help:"Who does it: the actor in the events." placeholder:"ID"`
 }
 
@@ -194,8 +195,8 @@ func (*sessionsRevokeCommand) Help() string {
 
   reeve sessions revoke acme alice 5f2c09d1a7be
   reeve sessions revoke acme alice --all --operator carol
-  reeve sessions revoke acme --all
-  reeve sessions revoke --everyone
+  reeve sessions revoke acme --every-user
+  reeve sessions revoke --every-tenant
 
 What is revoked is refused by every instance at once, and is an event, as where the service does it.
 
@@ -206,18 +207,23 @@ Exit codes: 0 revoked, 1 a digest is of no session, 2 usage, 3 Redis does not an
 
 func (c *sessionsRevokeCommand) Run(a *app) error {
 	kinds := 0
-	for _, is := range []bool{c.Everyone, c.All, len(c.Digest) > 0} {
+	for _, is := range []bool{c.Tenants, c.Users, c.All, len(c.Digest) > 0} {
 		if is {
 			kinds++
 		}
 	}
+	// A variable of a shell that is empty must not end the sessions of more people.
 	switch {
 	case kinds != 1:
-		return usage("give digests of the user's sessions, --all or --everyone: one of them")
-	case c.Everyone && c.Tenant != "":
-		return usage("--everyone stands without a tenant")
-	case !c.Everyone && c.Tenant == "":
+		return usage("give digests of the user's sessions, --all, --every-user or --every-tenant: one of them")
+	case c.Tenants && c.Tenant != "":
+		return usage("--every-tenant stands without a tenant")
+	case !c.Tenants && c.Tenant == "":
 		return usage("in which tenant?")
+	case c.Users && c.User != "":
+		return usage("--every-user stands without a user")
+	case c.All && c.User == "":
+		return usage("of which user? --every-user ends all sessions of %s", c.Tenant)
 	}
 	ctx := context.Background()
 	if c.Operator != "" {
@@ -231,8 +237,8 @@ func (c *sessionsRevokeCommand) Run(a *app) error {
 	var u session.UserID
 	var err error
 	switch {
-	case c.Everyone:
-	case c.User == "":
+	case c.Tenants:
+	case c.Users:
 		t, err = tenantOf(c.Tenant)
 	default:
 		t, u, err = ownerArgs{c.Tenant, c.User}.parse()
@@ -247,11 +253,11 @@ func (c *sessionsRevokeCommand) Run(a *app) error {
 	defer closed()
 	what := ""
 	switch {
-	case c.Everyone:
+	case c.Tenants:
 		what, err = "every session", m.RevokeAll(ctx)
 	case len(c.Digest) > 0:
 		return c.some(ctx, a, m, t, u)
-	case c.User == "":
+	case c.Users:
 		what, err = "every session of "+t.String(), m.RevokeTenant(ctx, t)
 	default:
 		what, err = fmt.Sprintf("every session of %s in %s", u, t), m.RevokeUser(ctx, t, u)
