@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // What external tests need of the inside.
@@ -14,7 +15,7 @@ func ParsedRows(content string) (p, g [][]string, err error) {
 	schema, tables := readSchema(AttributesFile, "", &problems)
 	l := newLoader(schema, tables, &problems)
 	for r := range rowsOf(PolicyFile, content, &problems) {
-		if !l.usable(PolicyFile, r) {
+		if !l.usable(PolicyFile, tenant.ID{}, r) {
 			continue
 		}
 		var texts []string

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/internal/policycsv"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Whether a row stands there already is decided by its values. A hash that two rows share
@@ -19,16 +20,16 @@ func TestRowsOfOneHashAreNotTheSame(t *testing.T) {
 		return nil
 	}
 	one, other := "p, role:a, *, doc, read, true, allow", "p, role:b, *, doc, read, true, allow"
-	if !l.usable(PolicyFile, row(one)) {
+	if !l.usable(PolicyFile, tenant.ID{}, row(one)) {
 		t.Fatal(p.err())
 	}
 	for key := range l.seen { // as if other had the hash of one
-		l.seen[key] = place{PolicyFile, 1, other}
+		l.seen[key] = place{PolicyFile, 1, other, tenant.ID{}}
 	}
-	if !l.usable(PolicyFile, row(one)) || len(l.seen) != 2 {
+	if !l.usable(PolicyFile, tenant.ID{}, row(one)) || len(l.seen) != 2 {
 		t.Error("taken for another row of its hash:", p.err())
 	}
-	if l.usable(PolicyFile, row("p, role:a,*,doc, read,  true, allow")) || len(p.list) != 1 {
+	if l.usable(PolicyFile, tenant.ID{}, row("p, role:a,*,doc, read,  true, allow")) || len(p.list) != 1 {
 		t.Error("a repetition is not found behind another row of its hash")
 	}
 }
