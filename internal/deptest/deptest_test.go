@@ -122,6 +122,8 @@ var leaves = []struct {
 	{"authz/policy/filepolicy", []string{"authz/policy"}, "a follower moves a policy and decides nothing"},
 	{"authz/policy/redispolicy", []string{"authz/policy", "session", "internal/redisaccess"}, "a follower moves a policy and decides nothing"},
 	{"authz/policy/policyrls", []string{"authz/policy", "authz/policy/condition", "tenant", "tenant/rls"}, "it stands between two packages that know nothing of each other"},
+	{"authz/policy/redispolicy", []string{"authz/policy", "session", "tenant", "internal/redisaccess"}, "a follower moves a policy and decides nothing"},
+	{"authz/policy/policyrls", []string{"authz/policy", "authz/policy/condition", "tenant/rls"}, "it stands between two packages that know nothing of each other"},
 	{"authz/policy/policytest", []string{"authz/policy", "tenant", "internal/hint", "internal/policycsv"}, "it asks the engine as a service does"},
 	{"authz/policy/impact", []string{"authz/policy", "authz/policy/condition", "tenant", "internal/policycsv"}, "it asks about all requests, and the engine decides each"},
 	{"authz/policy/release", []string{"authz/policy", "authz/policy/lint", "authz/policy/policytest"}, "it puts questions together and asks none of its own"},

@@ -16,6 +16,7 @@ import (
 	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/session/token"
+	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/rls"
 )
 
@@ -44,7 +45,7 @@ func TestNoExportedTypeShowsAConfiguredKey(t *testing.T) {
 	holders := checkPrinters(t, types)
 	// The walk fills what the services fill.
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[session.SecretKey](), reflect.TypeFor[session.Config](), reflect.TypeFor[redisstore.Config](), reflect.TypeFor[redispolicy.PublisherConfig](),
+		reflect.TypeFor[session.SecretKey](), reflect.TypeFor[session.Config](), reflect.TypeFor[redisstore.Config](), reflect.TypeFor[redispolicy.PublisherConfig](), reflect.TypeFor[redispolicy.TenantPublisherConfig](),
 		reflect.TypeFor[token.SignerConfig](), reflect.TypeFor[token.DPoPConfig](),
 	} {
 		if !holders[typ.String()] {
@@ -76,17 +77,18 @@ func TestNothingThatWasMadeOfAKeyShowsIt(t *testing.T) {
 		"session.Manager, more": *must(session.NewManager(store, session.Config{Key: session.NewSecretKey([]byte(strings.ToUpper(canary))), PreviousKeys: []session.SecretKey{secret}})).(*session.Manager),
 		"token.Signer of HMAC":  *sign(token.HS256, secret), "token.Signer of Ed25519": *sign(token.EdDSA, private),
 		"token.Key": must(token.NewKey("k", token.HS512, secret)), "token.Issuer": sign(token.HS256, secret).Issuer(),
-		"token.KeySet":              *must(token.NewKeySet(sign(token.HS256, secret).Key())).(*token.KeySet),
-		"token.DPoPVerifier":        *must(token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}, NonceKey: secret})).(*token.DPoPVerifier),
-		"redispolicy.Publisher":     *must(redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: client, Name: "shop", Key: private})).(*redispolicy.Publisher),
-		"rls.Signer":                *must(rls.NewSigner(rls.SignerConfig{Key: secret, KeyID: "k"})).(*rls.Signer),
-		"rls.SignerConfig":          rls.SignerConfig{Key: secret, KeyID: "k"},
-		"pointer to redisstore":     store,
-		"a slice of SecretKey":      []session.SecretKey{secret, private},
-		"a map of SecretKey":        map[string]session.SecretKey{"k": secret},
-		"a map keyed by SecretKey":  map[session.SecretKey]int{secret: 1},
-		"a channel's worth":         struct{ k, l session.SecretKey }{secret, private},
-		"an error that holds a key": fmt.Errorf("key %v: %+v", secret, private),
+		"token.KeySet":                *must(token.NewKeySet(sign(token.HS256, secret).Key())).(*token.KeySet),
+		"token.DPoPVerifier":          *must(token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}, NonceKey: secret})).(*token.DPoPVerifier),
+		"redispolicy.TenantPublisher": *must(redispolicy.NewTenantPublisher(redispolicy.TenantPublisherConfig{Client: client, Name: "shop", Tenant: tenant.MustParse("acme"), Key: private})).(*redispolicy.TenantPublisher),
+		"redispolicy.Publisher":       *must(redispolicy.NewPublisher(redispolicy.PublisherConfig{Client: client, Name: "shop", Key: private})).(*redispolicy.Publisher),
+		"rls.Signer":                  *must(rls.NewSigner(rls.SignerConfig{Key: secret, KeyID: "k"})).(*rls.Signer),
+		"rls.SignerConfig":            rls.SignerConfig{Key: secret, KeyID: "k"},
+		"pointer to redisstore":       store,
+		"a slice of SecretKey":        []session.SecretKey{secret, private},
+		"a map of SecretKey":          map[string]session.SecretKey{"k": secret},
+		"a map keyed by SecretKey":    map[session.SecretKey]int{secret: 1},
+		"a channel's worth":           struct{ k, l session.SecretKey }{secret, private},
+		"an error that holds a key":   fmt.Errorf("key %v: %+v", secret, private),
 	} {
 		if how := shows(printed(v)); how != "" {
 			t.Errorf("%s shows a key %s", name, how)
