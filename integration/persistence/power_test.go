@@ -58,6 +58,18 @@ func (p power) synced() map[uint64]int64 {
 // bytes that takes away. What was never brought there is empty.
 func (p power) lose(dir string) (lost int64) {
 	p.t.Helper()
+	return p.each(dir, func(file string, size int64) error { return os.Truncate(file, size) })
+}
+
+// unsynced returns how many bytes are not on the disk.
+func (p power) unsynced(dir string) int64 {
+	p.t.Helper()
+	return p.each(dir, func(string, int64) error { return nil })
+}
+
+// each calls f for every file of which something is not on the disk, with the size that is.
+func (p power) each(dir string, f func(file string, size int64) error) (missing int64) {
+	p.t.Helper()
 	sizes := p.synced()
 	files, err := filepath.Glob(filepath.Join(dir, "appendonlydir", "*.incr.aof"))
 	if err != nil {
@@ -70,11 +82,11 @@ func (p power) lose(dir string) (lost int64) {
 		}
 		stat, _ := info.Sys().(*syscall.Stat_t)
 		if size := sizes[stat.Ino]; size < info.Size() {
-			lost += info.Size() - size
-			if err := os.Truncate(file, size); err != nil {
+			missing += info.Size() - size
+			if err := f(file, size); err != nil {
 				p.t.Fatal(err)
 			}
 		}
 	}
-	return lost
+	return missing
 }
