@@ -6,6 +6,7 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/authzen"
 	"github.com/reevehq/reeve/authz/authztest"
+	"github.com/reevehq/reeve/authz/detect"
 	"github.com/reevehq/reeve/authz/forwardauth"
 	"github.com/reevehq/reeve/authz/httpauthz"
 	"github.com/reevehq/reeve/authz/insecureedge"
@@ -53,6 +54,11 @@ var types = []reflect.Type{
 	reflect.TypeFor[policy.Where](),
 	reflect.TypeFor[policy.Predicate](),
 	reflect.TypeFor[authz.Edge](),
+	reflect.TypeFor[detect.Alert](),
+	reflect.TypeFor[detect.Config](),
+	reflect.TypeFor[detect.Detector](),
+	reflect.TypeFor[detect.Kind](),
+	reflect.TypeFor[detect.Stats](),
 	reflect.TypeFor[authz.EdgeRoute](),
 	reflect.TypeFor[middleware.Edge](),
 	reflect.TypeFor[forwardauth.Answer](),

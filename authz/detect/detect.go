@@ -1,0 +1,260 @@
+// Package detect watches the decisions of a service for what no rule can see: bursts of denials, a
+// session that comes from many addresses, refresh tokens that are used again, and users in a tenant
+// where they were never seen.
+//
+//	detector, err := detect.New(detect.Config{Alert: func(a detect.Alert) { logger.Warn("alert", "alert", a) }})
+//	e.Use(authz.Middleware(authz.Config{…, Observer: detector.Observe}))
+//	…
+//	s, refresh, err := manager.Refresh(ctx, presented)
+//	detector.Refreshed(ctx, err)
+//
+// It tells and counts, and refuses nobody: what follows from an alert is the service's decision. It
+// knows this process alone, forgets the longest unused where it knows too many, and begins anew
+// with each start.
+package detect
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/internal/configerr"
+	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
+)
+
+// Kind is what an alert is about.
+type Kind uint8
+
+// The kinds of alert.
+const (
+	Denials       Kind = iota + 1 // a user, or an address without one, was refused often
+	Addresses                     // a session came from many addresses
+	RefreshReplay                 // a refresh token was used again, and its session is ended
+	NewTenant                     // a user who is known came for a tenant where they were never seen
+)
+
+// kinds is how many there are, and the zero Kind.
+const kinds = int(NewTenant) + 1
+
+var kindNames = [kinds]string{"none", "denials", "addresses", "refresh-replay", "new-tenant"}
+
+// String returns the kind in lower case, for logs and metrics.
+func (k Kind) String() string {
+	if int(k) < kinds {
+		return kindNames[k]
+	}
+	return kindNames[0]
+}
+
+// Kinds returns all of them, for metrics.
+func Kinds() []Kind { return []Kind{Denials, Addresses, RefreshReplay, NewTenant} }
+
+// Alert is what was noticed. It holds no secret and nothing that a client wrote but the ids of a
+// verified token, so it can be logged as it is.
+type Alert struct {
+	Kind    Kind
+	Tenant  tenant.ID      // zero where nobody is known
+	User    session.UserID // likewise
+	Session string         // the digest of the session's id, of Addresses alone
+	Address netip.Addr     // that the last request came from, where there is one
+	Count   int            // of denials, of addresses, or of tenants with this one
+}
+
+// LogValue returns the alert as a group of attributes.
+func (a Alert) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("kind", a.Kind.String()), slog.String("tenant", a.Tenant.String()), slog.String("user", a.User.String()),
+		slog.String("session", a.Session), slog.String("address", text(a.Address)), slog.Int("count", a.Count),
+	)
+}
+
+func text(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// Config configures a [Detector]. Alert is required.
+type Config struct {
+	// Alert is told of what was noticed, in the request: it must be quick and safe for
+	// concurrent use. Its panics are swallowed. Required.
+	Alert func(Alert)
+
+	// MaxDenials is how many denials within Window are an alert. From 2 to 1000. Default: 30.
+	MaxDenials int
+
+	// MaxAddresses is how many addresses of one session within Window are an alert; those of
+	// one /64 of IPv6 are one. From 2 to 100. Default: 5.
+	MaxAddresses int
+
+	// Window is how long denials and addresses count. From 1 s to 24 h. Default: 5 minutes.
+	Window time.Duration
+
+	// Quiet is how long there is no second alert of a kind about the same user, session or
+	// address. From 0 to 24 h. Default: 10 minutes.
+	Quiet time.Duration
+
+	// MaxTracked is how many users, sessions and addresses are known of each kind. From 10 to
+	// 1,000,000. Default: 10,000, which is 20 MB at most.
+	MaxTracked int
+}
+
+func (cfg Config) withDefaults() (Config, error) {
+	var problems configerr.Problems
+	if cfg.Alert == nil {
+		problems.Add("Alert", "required")
+	}
+	number := func(field string, value *int, standard, least, most int) {
+		if *value == 0 {
+			*value = standard
+		}
+		if *value < least || *value > most {
+			problems.Add(field, "%d is not between %d and %d", *value, least, most)
+		}
+	}
+	number("MaxDenials", &cfg.MaxDenials, 30, 2, 1000)
+	number("MaxAddresses", &cfg.MaxAddresses, 5, 2, 100)
+	number("MaxTracked", &cfg.MaxTracked, 10_000, 10, 1_000_000)
+	if cfg.Window == 0 {
+		cfg.Window = 5 * time.Minute
+	}
+	if cfg.Window < time.Second || cfg.Window > 24*time.Hour {
+		problems.Add("Window", "%v is not between 1s and 24h", cfg.Window)
+	}
+	if cfg.Quiet == 0 {
+		cfg.Quiet = 10 * time.Minute
+	}
+	if cfg.Quiet < 0 || cfg.Quiet > 24*time.Hour {
+		problems.Add("Quiet", "%v is not between 0 and 24h", cfg.Quiet)
+	}
+	return cfg, problems.Err("detect", nil)
+}
+
+// Detector notices. It starts no goroutine, and its methods are safe for concurrent use.
+type Detector struct {
+	cfg Config
+
+	mu       sync.Mutex
+	denials  *lru[who, *recent]
+	sessions *lru[string, *addresses]
+	users    *lru[session.UserID, *tenants]
+	alerts   [kinds]uint64
+}
+
+// who is a user of a tenant, or an address of somebody unknown.
+type who struct {
+	tenant tenant.ID
+	user   session.UserID
+	from   netip.Prefix
+}
+
+// Stats are those of a [Detector].
+type Stats struct {
+	Alerts    map[Kind]uint64 // since it was made, of each kind
+	Tracked   int             // users, sessions and addresses that are known now
+	Forgotten uint64          // that gave way to others, since it was made
+}
+
+// New returns a detector that knows nobody. The error names every invalid field.
+func New(cfg Config) (*Detector, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Detector{
+		cfg:      cfg,
+		denials:  newLRU[who, *recent](cfg.MaxTracked),
+		sessions: newLRU[string, *addresses](cfg.MaxTracked),
+		users:    newLRU[session.UserID, *tenants](cfg.MaxTracked),
+	}, nil
+}
+
+// Stats returns the counts. It may be called at any time.
+func (d *Detector) Stats() Stats {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := Stats{
+		Alerts:    map[Kind]uint64{},
+		Tracked:   d.denials.len() + d.sessions.len() + d.users.len(),
+		Forgotten: d.denials.forgotten + d.sessions.forgotten + d.users.forgotten,
+	}
+	for _, k := range Kinds() {
+		s.Alerts[k] = d.alerts[k]
+	}
+	return s
+}
+
+// Observe is an [authz.Observer]. A service that has another one calls both.
+func (d *Detector) Observe(ctx context.Context, e authz.Event) {
+	var from netip.Addr
+	if caller, ok := authz.FromContext(ctx); ok {
+		from = caller.Address()
+	}
+	d.note(e, from, time.Now())
+}
+
+// Refreshed is told what came of a refresh token: the error of session.Manager.Refresh.
+func (d *Detector) Refreshed(ctx context.Context, err error) {
+	if !errors.Is(err, session.ErrRefreshReused) {
+		return
+	}
+	a := Alert{Kind: RefreshReplay, Count: 1}
+	if caller, ok := authz.FromContext(ctx); ok {
+		a.Address = caller.Address()
+	}
+	d.mu.Lock()
+	d.alerts[RefreshReplay]++
+	d.mu.Unlock()
+	d.tell([]Alert{a})
+}
+
+// note is Observe with its surroundings as parameters.
+func (d *Detector) note(e authz.Event, from netip.Addr, now time.Time) {
+	d.mu.Lock()
+	alerts := d.notice(e, from, now)
+	for _, a := range alerts {
+		d.alerts[a.Kind]++
+	}
+	d.mu.Unlock()
+	d.tell(alerts)
+}
+
+// notice returns the alerts that an event is cause for. The lock is held.
+func (d *Detector) notice(e authz.Event, from netip.Addr, now time.Time) (alerts []Alert) {
+	about := Alert{Tenant: e.Tenant, User: e.User, Address: from}
+	if e.Outcome() == "deny" {
+		about.Kind = Denials
+		if n := d.denied(e, from, now); n > 0 {
+			about.Count = n
+			alerts = append(alerts, about)
+		}
+	}
+	if e.Kind != authz.RouteDecision || e.User.IsZero() || e.Principal {
+		return alerts
+	}
+	if n := d.seenFrom(e.Session, from, now); n > 0 {
+		about.Kind, about.Session, about.Count = Addresses, e.Session, n
+		alerts = append(alerts, about)
+	}
+	if n := d.seenIn(e.User, e.Tenant, now); n > 0 {
+		about.Kind, about.Session, about.Count = NewTenant, "", n
+		alerts = append(alerts, about)
+	}
+	return alerts
+}
+
+// tell calls Alert, without the lock.
+func (d *Detector) tell(alerts []Alert) {
+	for _, a := range alerts {
+		func() {
+			defer func() { _ = recover() }() // an alert that fails refuses nobody
+			d.cfg.Alert(a)
+		}()
+	}
+}
