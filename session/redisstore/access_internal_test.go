@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/internal/redisaccess"
+	"github.com/reevehq/reeve/session"
 )
 
 // What the access list allows is what the scripts and the package's own calls use: a command
@@ -50,7 +51,11 @@ func TestTheAccessListIsThatOfTheScripts(t *testing.T) {
 
 // Every key and channel of ours is in a pattern of the access list.
 func TestEveryKeyIsInThePatternOfTheAccessList(t *testing.T) {
-	s := &Store{client: &breakerClient{}, names: names{prefix: "reeve"}}
+	own, err := newNames("reeve", session.NewSecretKey([]byte(strings.Repeat("k-", 16))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Store{client: &breakerClient{}, names: own}
 	l := s.access()
 	for i := range 3 {
 		l.SampleKeys = append(l.SampleKeys, s.names.canary(i))

@@ -68,6 +68,9 @@ const maxMovePause = 20 * time.Millisecond
 // isResharding reports whether a call was refused because a slot moves. A client of a cluster
 // follows redirections; an error is what is left of several in a row.
 func (g *breakerClient) isResharding(err error) bool {
+	if err == nil {
+		return false
+	}
 	if redis.HasErrorPrefix(err, "TRYAGAIN") {
 		return true
 	}

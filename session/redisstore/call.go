@@ -33,7 +33,10 @@ type call struct {
 
 // nonce returns a text unlike all others. It need not be secret: who chooses answers needs
 // no connection out of step.
-func nonce() string { return strconv.FormatUint(rand.Uint64(), 36) }
+func nonce() string {
+	var text [13]byte
+	return string(strconv.AppendUint(text[:0], rand.Uint64(), 36))
+}
 
 // call makes the EVALSHA of a script, or its EVAL for a server that does not know it.
 func (s script) call(ctx context.Context, eval bool, keys []string, args ...any) *call {

@@ -1,4 +1,4 @@
 package redisstore
 
 // CheckSHA names check.lua, which a fake server answers as a sound one does.
-var CheckSHA = checkScript.sha
+var CheckSHA = checkScript.sha.(string)

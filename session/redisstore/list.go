@@ -227,7 +227,7 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 		args[i] = m
 	}
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
-		return append([]*call{listScript.call(ctx, eval, names, args...)}, s.readShared(ctx, eval, t)...)
+		return append([]*call{listScript.call(ctx, eval, names, args...)}, s.readShared(ctx, eval, s.names.tenant(t))...)
 	})
 	if err != nil {
 		return nil, nil, failed(err)

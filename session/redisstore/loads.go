@@ -87,7 +87,7 @@ func (l *loads) batch(ctx context.Context, t tenant.ID, build func(eval bool) []
 	}
 	l.counted.Add(1)
 	answers, err := l.exec(ctx, t, build(false))
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
 		answers, err = l.exec(ctx, t, build(true))
 	}
 	return answers, err

@@ -24,12 +24,13 @@ const digestBytes = 16
 // and no id can bring a brace of its own and choose another slot.
 type names struct {
 	prefix string
+	all    string     // of everyone's epoch
 	macs   *sync.Pool // of *macer: to set one up costs as much as the digest of an id
 }
 
 func newNames(prefix string, nameKey session.SecretKey) (names, error) {
 	key, err := hkdf.Key(sha256.New, nameKey.Bytes(), nil, "reeve redisstore key names v1", sha256.Size)
-	return names{prefix, &sync.Pool{New: func() any { return &macer{mac: hmac.New(sha256.New, key)} }}}, err
+	return names{prefix, prefix + ":{g}", &sync.Pool{New: func() any { return &macer{mac: hmac.New(sha256.New, key)} }}}, err
 }
 
 // macer computes keyed digests, one at a time.
@@ -89,7 +90,7 @@ func (n names) shown(member string) (string, bool) {
 }
 
 // global is the key of everyone's epoch.
-func (n names) global() string { return n.prefix + ":{g}" }
+func (n names) global() string { return n.all }
 
 // tenant is the key of a tenant's status and epoch.
 func (n names) tenant(t tenant.ID) string {
@@ -117,7 +118,11 @@ func (n names) user(t tenant.ID, u session.UserID) userKeys {
 }
 
 func (n names) userAt(base string) userKeys {
-	return userKeys{names: n, base: base, epoch: base + "e", index: base + "i", order: base + "o", acts: base + "w", events: base + "l", last: base + "q", ends: base + "n", block: base + "b", grants: base + "g"}
+	// All names are parts of one text, so that nine cost the memory of one.
+	each := len(base) + 1
+	all := base + "e" + base + "i" + base + "o" + base + "w" + base + "l" + base + "q" + base + "n" + base + "b" + base + "g"
+	at := func(i int) string { return all[i*each : (i+1)*each] }
+	return userKeys{names: n, base: base, epoch: at(0), index: at(1), order: at(2), acts: at(3), events: at(4), last: at(5), ends: at(6), block: at(7), grants: at(8)}
 }
 
 // signIn is the key of what a sign-in at a provider is linked to. The sign-in without a name is the
@@ -155,7 +160,9 @@ func (k userKeys) session(id session.ID) sessionKeys {
 }
 
 func (k userKeys) member(m string) sessionKeys {
-	return sessionKeys{member: m, record: k.base + "s:" + m, seen: k.base + "a:" + m, refresh: k.base + "r:" + m}
+	each := len(k.base) + len("s:") + len(m)
+	all := k.base + "s:" + m + k.base + "a:" + m + k.base + "r:" + m
+	return sessionKeys{member: m, record: all[:each], seen: all[each : 2*each], refresh: all[2*each:]}
 }
 
 // ofRecord returns the keys of the session whose record has that name.

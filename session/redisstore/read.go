@@ -28,14 +28,15 @@ type live struct {
 // call began is seen.
 func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	user, keys := s.names.ref(ref)
-	before := s.knownOf(user, ref.Tenant)
+	ofTenant := s.names.tenant(ref.Tenant)
+	before := s.memory.ofUser(s.memory.ofTenant(s.names.global(), ofTenant), user)
 	before.stamp = s.memory.ofSession(keys.record)
 	whose := s.reassert.due(time.Now())
 	var look look
 	answers, err := s.loads.batch(ctx, ref.Tenant, func(eval bool) []*call {
 		calls := append([]*call{
 			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index, user.last, user.grants}, keys.member),
-		}, s.readShared(ctx, eval, ref.Tenant)...)
+		}, s.readShared(ctx, eval, ofTenant)...)
 		if whose {
 			calls = append(calls, s.lookBy(ctx, eval, &look, user.epoch))
 		}
@@ -132,8 +133,8 @@ func (s *Store) unmovedOrReplaced(ctx context.Context, ref session.Ref, change f
 }
 
 // readShared reads what is not of one user: the tenant's state and the global epoch.
-func (s *Store) readShared(ctx context.Context, eval bool, t tenant.ID) []*call {
-	ofTenant, global := s.names.tenant(t), s.names.global()
+func (s *Store) readShared(ctx context.Context, eval bool, ofTenant string) []*call {
+	global := s.names.global()
 	shared := []*call{
 		tenantReadScript.call(ctx, eval, []string{ofTenant}),
 		epochReadScript.call(ctx, eval, []string{global}),

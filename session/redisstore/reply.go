@@ -62,8 +62,9 @@ func (e ending) of(link string) ending {
 	return e
 }
 
-func newReply(v any, elements int) *reply {
-	r := &reply{}
+func newReply(v any, elements int) *reply { return new(reply).of(v, elements) }
+
+func (r *reply) of(v any, elements int) *reply {
 	list, ok := v.([]any)
 	if !ok || len(list) != elements {
 		r.corrupt("unexpected answer")
@@ -143,8 +144,8 @@ func (r *reply) list() []any {
 // parseNumber accepts one spelling of each number: epochs are compared as text by the
 // scripts and as numbers here.
 func parseNumber(s string) (uint64, bool) {
-	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil || n == 0 || n > 1<<53 || strconv.FormatUint(n, 10) != s {
+	n, err := strconv.ParseUint(s, 10, 64) // which takes no sign and no underscore
+	if err != nil || n == 0 || n > 1<<53 || s[0] == '0' {
 		return 0, false
 	}
 	return n, true

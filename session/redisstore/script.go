@@ -19,7 +19,10 @@ import (
 var sources embed.FS
 
 // script is one of them. SHA-1 is only how Redis names a script in EVALSHA.
-type script struct{ source, sha string }
+type script struct {
+	source string
+	sha    any // a string, as the client takes words
+}
 
 func mustScript(name string) script {
 	file, err := sources.ReadFile("lua/" + name + ".lua")
@@ -108,7 +111,7 @@ func run(ctx context.Context, client executor, s script, keys []string, args ...
 	// It did not run. But an error bears no nonce and may be the answer to another call; so
 	// may MOVED, by which a cluster client sends a script elsewhere. Each script that must
 	// not run twice knows what it has done by this call, and answers as it did then.
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
 		answers, err = try(true)
 	}
 	if err != nil {
@@ -124,7 +127,7 @@ func batch(ctx context.Context, client executor, build func(eval bool) []*call) 
 		return nil, err
 	}
 	answers, err := client.exec(ctx, build(false))
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
 		answers, err = client.exec(ctx, build(true))
 	}
 	return answers, err

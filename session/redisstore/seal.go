@@ -100,6 +100,8 @@ func (s sealer) open(name string, version uint64, sealed []byte) ([]byte, error)
 
 // boundTo is the additional data: everything of fixed length, then the name.
 func boundTo(header []byte, name string, version uint64) []byte {
-	aad := append([]byte("reeve session record\x00"), header...)
+	const what = "reeve session record\x00"
+	aad := make([]byte, 0, len(what)+len(header)+8+len(name))
+	aad = append(append(aad, what...), header...)
 	return append(binary.BigEndian.AppendUint64(aad, version), name...)
 }
