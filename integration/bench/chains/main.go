@@ -1,0 +1,249 @@
+//go:build unix
+
+// Command chains measures a service behind Reeve beside what would stand there instead, through
+// the whole HTTP path: net/http alone, Echo alone, Reeve, and Echo with echo-jwt, sessions of scs
+// in Redis and Casbin, plain and cached. "make bench" runs it.
+//
+// Each service and the load generator are processes of their own. All chains of a size run before
+// the first one runs again, so that what the machine does besides meets them alike, and what is
+// compared are ratios of one round.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// settings are what a run measures.
+type settings struct {
+	tenants, conns, procs []int
+	chains                []string
+	rounds                int
+	each                  time.Duration
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		exit(serveMain(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "load" {
+		exit(loadMain(os.Args[2:]))
+	}
+	exit(runMain(os.Args[1:]))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chains:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// runMain measures, prints the table and compares it with what is committed.
+func runMain(args []string) error {
+	flags := flag.NewFlagSet("chains", flag.ExitOnError)
+	tenants := flags.String("tenants", "10,100,1000", "numbers of tenants, of 100 rules and ten users each")
+	conns := flags.String("conns", "64", "numbers of connections")
+	procs := flags.String("procs", "2", "numbers of processors of a service, as GOMAXPROCS counts them")
+	chains := flags.String("chains", strings.Join(chainNames, ","), "what is measured")
+	rounds := flags.Int("rounds", 3, "rounds")
+	each := flags.Duration("each", 5*time.Second, "time of one measurement")
+	svg := flags.String("svg", "", "file for a picture of the table")
+	check := flags.String("check", "", "file of ratios: fail where one has lost more than a quarter")
+	write := flags.String("write", "", "file to write the ratios to")
+	_ = flags.Parse(args)
+	set := settings{rounds: *rounds, each: *each, chains: strings.Split(*chains, ",")}
+	var errs [3]error
+	set.tenants, errs[0] = numbers(*tenants)
+	set.conns, errs[1] = numbers(*conns)
+	set.procs, errs[2] = numbers(*procs)
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
+	}
+	t, err := measureAll(set)
+	if err != nil {
+		return err
+	}
+	fmt.Println(t.markdown())
+	if *svg != "" {
+		if err := os.WriteFile(*svg, []byte(t.svg()), 0o644); err != nil {
+			return err
+		}
+	}
+	if *write != "" {
+		if err := writeRatios(*write, t.ratios()); err != nil {
+			return err
+		}
+	}
+	if *check == "" {
+		return nil
+	}
+	return checkRatios(*check, t.ratios())
+}
+
+func numbers(list string) ([]int, error) {
+	var all []int
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%q is not a number of 1 or more", text)
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
+// measureAll measures everything that set names.
+func measureAll(set settings) (*table, error) {
+	dir, err := os.MkdirTemp("", "chains")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	url, err := startRedis(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{}
+	for _, tenants := range set.tenants {
+		for _, procs := range set.procs {
+			if err := measureSize(ctx, set, t, dir, url, tenants, procs); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t, nil
+}
+
+// measureSize measures the chains of one size, round by round.
+func measureSize(ctx context.Context, set settings, t *table, dir, url string, tenants, procs int) error {
+	services := map[string]*service{}
+	defer func() {
+		for _, s := range services {
+			s.stop()
+		}
+	}()
+	for _, name := range set.chains {
+		if slow[name] && tenants > 100 {
+			continue // a denial of Casbin's takes 60 ms there, and each user's first request as long
+		}
+		s, err := startService(ctx, name, url, dir, tenants, procs)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		services[name] = s
+	}
+	for round := range set.rounds {
+		for _, conns := range set.conns {
+			for _, name := range set.chains {
+				if services[name] == nil {
+					continue
+				}
+				m, err := measureOne(ctx, services[name], conns, set.each)
+				if err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				m.Chain, m.Tenants, m.Conns, m.Procs, m.Round = name, tenants, conns, procs, round
+				t.add(m)
+			}
+		}
+	}
+	return nil
+}
+
+// service is a chain in a process of its own.
+type service struct {
+	cmd   *exec.Cmd
+	in    io.Closer // which the process reads: it ends with it
+	addr  string
+	asked string // file of its requests
+}
+
+func startService(ctx context.Context, name, url, dir string, tenants, procs int) (*service, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	s := &service{asked: filepath.Join(dir, fmt.Sprintf("%s-%d-%d", name, tenants, procs))}
+	s.cmd = exec.CommandContext(ctx, self, "serve", "-chain", name, "-redis", url, "-tenants", strconv.Itoa(tenants), "-requests", s.asked)
+	s.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(procs))
+	s.cmd.Stderr = os.Stderr
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		s.stop()
+		return nil, fmt.Errorf("it did not begin to serve: %w", err)
+	}
+	s.addr = strings.TrimSpace(line)
+	return s, nil
+}
+
+func (s *service) stop() {
+	_ = s.in.Close()
+	_ = s.cmd.Wait()
+}
+
+// measureOne asks a service for a while, after as long a warm-up as it needs for each request.
+func measureOne(ctx context.Context, s *service, conns int, each time.Duration) (measured, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return measured{}, err
+	}
+	cmd := exec.CommandContext(ctx, self, "load", "-addr", s.addr, "-requests", s.asked, "-conns", strconv.Itoa(conns), "-for", each.String())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return measured{}, err
+	}
+	var m measured
+	return m, json.Unmarshal(out, &m)
+}
+
+// startRedis starts a Redis in memory until ctx is done.
+func startRedis(ctx context.Context, dir string) (url string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return "", err
+	}
+	_, port, _ := strings.Cut(addr, ":")
+	cmd := exec.CommandContext(ctx, "redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "no")
+	if err := cmd.Start(); err != nil {
+		return "", fmt.Errorf("redis-server: %w (Debian: apt-get install redis-server)", err)
+	}
+	go func() { _ = cmd.Wait() }()
+	for range 500 {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			return "redis://" + addr, c.Close()
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return "", errors.New("redis-server does not answer")
+}
