@@ -64,7 +64,8 @@ func (s *snapshot) filter(r *Request, q *query, id *condition.Attribute) (condit
 	sortMarks(marks)
 	marks = slices.Compact(marks)
 
-	var parts [2][]part // by effect
+	var partRoom [2][8]part
+	parts := [2][]part{partRoom[Deny][:0], partRoom[Allow][:0]}
 	for _, m := range marks {
 		rule := &s.rules[m>>markBits]
 		effect := s.reasons[m>>markBits].Effect
@@ -75,7 +76,8 @@ func (s *snapshot) filter(r *Request, q *query, id *condition.Attribute) (condit
 		}
 		parts[effect][at].cover(s, rule)
 	}
-	var allows []condition.Form
+	var formRoom [2][8]condition.Form
+	allows, all := formRoom[0][:0], formRoom[1][:0]
 	for i := range parts[Allow] {
 		p := &parts[Allow][i]
 		when, err := s.reduce(p.when, true, r)
@@ -84,7 +86,7 @@ func (s *snapshot) filter(r *Request, q *query, id *condition.Attribute) (condit
 		}
 		allows = append(allows, condition.All(p.covered(id, true), when))
 	}
-	all := []condition.Form{condition.Any(allows...)}
+	all = append(all, condition.Any(allows...))
 	for i := range parts[Deny] {
 		p := &parts[Deny][i]
 		when, err := s.reduce(p.when, false, r)
@@ -188,9 +190,10 @@ func (p *part) covered(id *condition.Attribute, want bool) condition.Form {
 	if p.all {
 		return fixed(want)
 	}
-	var forms []condition.Form
+	var room [4]condition.Form
+	forms := room[:0]
 	if len(p.ids) > 0 {
-		var list []condition.Value
+		list := make([]condition.Value, 0, len(p.ids))
 		for _, text := range p.ids {
 			if v := idOf(id.Kind, text); v.Kind() == id.Kind {
 				list = append(list, v)

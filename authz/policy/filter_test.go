@@ -240,7 +240,7 @@ func TestAFilterReadsTheRulesOfTheCallerAlone(t *testing.T) {
 			t.Errorf("%d rules: %d are read, 20 are the caller's", n, read)
 		}
 		allocs := testing.AllocsPerRun(20, func() { filter(t, e, aboutMe) })
-		if before != 0 && allocs > before+1 || allocs > 250 {
+		if before != 0 && allocs > before+1 || allocs > 80 {
 			t.Errorf("%d rules: %v allocations, %v at a hundredth of them", n, allocs, before)
 		}
 		before = allocs

@@ -45,7 +45,7 @@ func TestASlipInAConditionSaysWhatToWrite(t *testing.T) {
 		{"r.obj.owner matches 'x'", 12, `"matches" means nothing: there are no patterns of texts: compare with == or in`},
 		{"r.obj.size between 1 and 5", 11, `"between" means nothing: write r.obj.x >= 1 && r.obj.x <= 9`},
 		{"r.obj.owner eq 'a'", 12, `"eq" means nothing: write ==`},
-		{"r.obj.tags contains 'x'", 11, `"contains" means nothing: write 'x' in r.obj.list, for an attribute of kind strings`},
+		{"r.obj.tags contains 'x'", 11, `"contains" means nothing: write 'x' in r.obj.list, for an attribute of kind strings, and contains(r.obj.x, 'y') for a text`},
 		{"r.obj.public ? true : false", 13, `"?" is not an operator: a condition is one expression: write && and ||, or a row for each case`},
 		{"if r.obj.public then true", 0, `"if" means nothing: a condition is one expression: write && and ||, or a row for each case`},
 		{"r.obj.size + 1 > 5", 11, `"+" is not an operator: there is no arithmetic: hand the result over as an attribute`},

@@ -16,8 +16,8 @@ import (
 	"github.com/reevehq/reeve/tenant/gormscope"
 )
 
-// model is an item to GORM.
-type model struct {
+// itemModel is an item to GORM.
+type itemModel struct {
 	ID       string
 	TenantID string
 	Title    string
@@ -29,7 +29,7 @@ type model struct {
 	Owner    *string
 }
 
-func (model) TableName() string { return "item" }
+func (itemModel) TableName() string { return "item" }
 
 // GORM reads the same pages and counts the same list, with an OR of the service's own beside both.
 func TestGORMReadsThePagesOfAList(t *testing.T) {
@@ -39,7 +39,7 @@ func TestGORMReadsThePagesOfAList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scope, err := gormscope.New(gormscope.Config{Scoped: []any{&model{}}, InsecureUnscopedPool: true})
+	scope, err := gormscope.New(gormscope.Config{Scoped: []any{&itemModel{}}, InsecureUnscopedPool: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestGORMReadsThePagesOfAList(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var models []model
+		var models []itemModel
 		if err := db.WithContext(ctx).Where("public").Or("NOT public").Order("code").Scopes(gormscope.InPage(page.In(policy.Postgres))).Find(&models).Error; err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func TestGORMReadsThePagesOfAList(t *testing.T) {
 		}
 		rows, count := pg.items(t, true, text, args...)
 		var counted int64
-		if err := db.WithContext(ctx).Model(&model{}).Where("public").Or("NOT public").Scopes(gormscope.Where(may.In(policy.Postgres))).Count(&counted).Error; err != nil || int(counted) != count {
+		if err := db.WithContext(ctx).Model(&itemModel{}).Where("public").Or("NOT public").Scopes(gormscope.Where(may.In(policy.Postgres))).Count(&counted).Error; err != nil || int(counted) != count {
 			t.Fatalf("GORM counts %d of %d, %v", counted, count, err)
 		}
 		ids := make([]string, len(models))

@@ -37,12 +37,32 @@ func Any(parts ...Form) Form { return join(FormAny, FormNever, FormAlways, parts
 // join makes one Form of parts: it drops those that change nothing, and a part that stands
 // there twice, and takes the parts of parts of its own kind as its own.
 func join(kind, neutral, decides FormKind, parts []Form) Form {
-	out := Form{kind: kind}
+	n := 0
+	for i := range parts {
+		switch parts[i].kind {
+		case neutral:
+		case decides:
+			return parts[i]
+		case kind:
+			n += len(parts[i].parts)
+		default:
+			n++
+		}
+	}
+	if n == 0 {
+		return Form{kind: neutral}
+	}
+	if n == 1 { // which is none of kind: these have two parts or more
+		for _, p := range parts {
+			if p.kind != neutral {
+				return p
+			}
+		}
+	}
+	out := Form{kind: kind, parts: make([]Form, 0, n)}
 	for _, p := range parts {
 		switch p.kind {
 		case neutral:
-		case decides:
-			return p
 		case kind:
 			for _, q := range p.parts {
 				out.add(q)
@@ -51,10 +71,7 @@ func join(kind, neutral, decides FormKind, parts []Form) Form {
 			out.add(p)
 		}
 	}
-	switch {
-	case len(out.parts) == 0:
-		return Form{kind: neutral}
-	case len(out.parts) == 1:
+	if len(out.parts) == 1 {
 		return out.parts[0]
 	}
 	return out

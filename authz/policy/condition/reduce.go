@@ -27,7 +27,8 @@ func (c *compiled) reduce(i uint16, want bool, at Lookup) Form {
 	case OpNot:
 		return c.reduce(n.first, !want, at)
 	case OpAnd, OpOr:
-		var parts []Form
+		var room [8]Form
+		parts := room[:0]
 		for i := n.first; i != none; i = c.nodes[i].next {
 			parts = append(parts, c.reduce(i, want, at))
 		}
