@@ -106,45 +106,60 @@ func TestASignInStaysEndedByAnInstanceThatHasNotAdoptedIt(t *testing.T) {
 	}
 }
 
-// The end of a session that a sign-in had before is no end of the one that it has.
+// The end of a session that a sign-in had before is no end of the one that it has: neither of a
+// former id, nor of a session that ended before, alone or with others, and was followed by a later
+// sign-in of the user.
 func TestTheEndOfAFormerSessionIsNoEndOfTheSignIn(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, 5*time.Second)
-	other := open(t, f.server.URL(), f.opts)
-	who := session.Stranger{Issuer: provider, Tenant: acme, User: alice, AuthTime: time.Now().Add(-time.Hour), IssuedAt: time.Now()}
-	former, err := f.store.Adopt(t.Context(), adoption(who))
-	if err != nil {
-		t.Fatal(err)
-	}
-	next := former
-	next.ID = session.NewID()
-	next, err = f.store.RotateWithGrace(t.Context(), former.Ref(), next, digest("first"), 10*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := other.Revoke(t.Context(), former.Ref()); err != nil {
-		t.Fatal(err)
-	}
-	for name, store := range map[string]session.Store{"the instance that ended the former id": other, "the one that adopted": f.store} {
-		if got, err := store.Adopt(t.Context(), adoption(who)); err != nil || got.ID != next.ID {
-			t.Errorf("%s: the sign-in has %v, %v; want %v", name, got.ID, err, next.ID)
-		}
-	}
-	// A later sign-in of the user has a session of its own, and the end of the one before it is over.
-	if err := f.store.Revoke(t.Context(), next.Ref()); err != nil {
-		t.Fatal(err)
-	}
-	who.AuthTime, who.IssuedAt = time.Now().Add(session.MaxSkew-20*time.Millisecond), time.Now()
-	var later session.Session
-	testwait.Until(t, "the user signs in later", func() bool {
-		who.AuthTime = time.Now().Add(session.MaxSkew - 20*time.Millisecond)
-		later, err = f.store.Adopt(t.Context(), adoption(who))
-		return err == nil
-	})
-	if err := other.Revoke(t.Context(), next.Ref()); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := other.Adopt(t.Context(), adoption(who)); err != nil || got.ID != later.ID {
-		t.Errorf("the later sign-in has %v, %v; want %v", got.ID, err, later.ID)
+	for what, end := range map[string]func(ctx context.Context, store session.Store, s session.Session) error{
+		"alone": func(ctx context.Context, store session.Store, s session.Session) error {
+			return store.Revoke(ctx, s.Ref())
+		},
+		"with the tenant": func(ctx context.Context, store session.Store, s session.Session) error {
+			return store.RevokeTenant(ctx, s.Tenant)
+		},
+		"with everyone": func(ctx context.Context, store session.Store, _ session.Session) error { return store.RevokeAll(ctx) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, 5*time.Second)
+			other := open(t, f.server.URL(), f.opts)
+			who := session.Stranger{Issuer: provider, Tenant: acme, User: alice, AuthTime: time.Now().Add(-time.Hour), IssuedAt: time.Now()}
+			former, err := f.store.Adopt(t.Context(), adoption(who))
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := former
+			next.ID = session.NewID()
+			next, err = f.store.RotateWithGrace(t.Context(), former.Ref(), next, digest("first"), 10*time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := other.Revoke(t.Context(), former.Ref()); err != nil {
+				t.Fatal(err)
+			}
+			for name, store := range map[string]session.Store{"the instance that ended the former id": other, "the one that adopted": f.store} {
+				if got, err := store.Adopt(t.Context(), adoption(who)); err != nil || got.ID != next.ID {
+					t.Errorf("%s: the sign-in has %v, %v; want %v", name, got.ID, err, next.ID)
+				}
+			}
+			if err := end(t.Context(), f.store, next); err != nil {
+				t.Fatal(err)
+			}
+			var later session.Session
+			testwait.Until(t, "the user signs in later", func() bool {
+				who.AuthTime = time.Now().Add(session.MaxSkew - 20*time.Millisecond)
+				who.IssuedAt = who.AuthTime
+				later, err = f.store.Adopt(t.Context(), adoption(who))
+				return err == nil
+			})
+			third := open(t, f.server.URL(), f.opts) // which has read none of it
+			if err := third.Revoke(t.Context(), next.Ref()); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := third.Adopt(t.Context(), adoption(who)); err != nil || got.ID != later.ID {
+				t.Errorf("the later sign-in has %v, %v; want %v", got.ID, err, later.ID)
+			}
+		})
 	}
 }

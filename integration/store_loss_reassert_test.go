@@ -96,3 +96,46 @@ func TestWhatAFlushTakesIsPutBackForThoseWhoKnowOfNothing(t *testing.T) {
 		}
 	}
 }
+
+// A list is of what is live: where the order of a user's sessions was evicted, those are found by what
+// else lists them, so that nobody misses the session of a thief.
+func TestAListHasTheSessionsWhoseOrderWasEvicted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	want := map[session.ID]bool{}
+	for range 3 {
+		want[f.create().ID] = true
+	}
+	lists := func(when string) {
+		t.Helper()
+		listed, err := f.store.List(t.Context(), acme, alice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range listed {
+			if !want[s.ID] {
+				t.Errorf("%s: %v is listed", when, s.ID)
+			}
+		}
+		if len(listed) != len(want) {
+			t.Errorf("%s: %d sessions are listed, want %d", when, len(listed), len(want))
+		}
+	}
+	lists("before")
+	for _, key := range f.raw.Keys(t.Context(), "*}:o").Val() {
+		f.do("del", key)
+	}
+	lists("without the order")
+	for id := range want {
+		if _, err := f.store.Load(t.Context(), session.Ref{Tenant: acme, User: alice, ID: id}); err != nil {
+			t.Errorf("what is listed is not live: %v", err)
+		}
+	}
+	want[f.create().ID] = true
+	lists("with an order of the last one alone")
+	last := f.create()
+	if err := f.store.Revoke(t.Context(), last.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	lists("after one of them has ended")
+}

@@ -182,7 +182,9 @@ func (j *judge) over(c Call) *Wrong {
 			return // a matter of the call that made the session
 		}
 		late, window := j.late(end, by, false, c)
-		window = window || by != c.By && j.sweptOfLate(end, c) // nobody whom it asks knows
+		if since, swept := j.sweptOfLate(end, c); swept && late >= 0 && by != c.By { // nobody whom it asks knows
+			late, window = since, true
+		}
 		w := &Wrong{What: "adopted", Call: c, Ending: end, Late: late}
 		switch {
 		case late < 0:
@@ -237,11 +239,14 @@ func (j *judge) ends(l *life, c Call) bool {
 	}))
 }
 
-// sweptOfLate is swept while those who know may not have seen it.
-func (j *judge) sweptOfLate(change, then Call) bool {
-	return slices.ContainsFunc(j.losses, func(l Loss) bool {
-		return change.Invoked <= l.Till && then.Returned >= l.At && then.Invoked <= l.Till+j.Loss+j.Slack
-	})
+// sweptOfLate is swept while those who know may not have seen it, and how long after the loss that is.
+func (j *judge) sweptOfLate(change, then Call) (since time.Duration, swept bool) {
+	for _, l := range j.losses {
+		if change.Invoked <= l.Till && then.Returned >= l.At && then.Invoked <= l.Till+j.Loss+j.Slack {
+			return max(0, then.Invoked-l.Till), true
+		}
+	}
+	return 0, false
 }
 
 // swept reports whether what a call has changed may have been lost without a trace before another

@@ -40,6 +40,40 @@ func activate(tenant string) history.Call {
 	return at(0, history.Call{Kind: history.Activate, Tenant: tenant, User: "-"})
 }
 
+// A loss excuses an instance that does not know of a block, or of the end of a sign-in, while those
+// that know may not have seen it; it excuses none that knows.
+func TestTheJudgeKnowsWhatALossExcuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		calls         []history.Call
+		wrong, window int
+	}{
+		"a block, by an instance that does not know":           {[]history.Call{change(20*ms, history.Block, ""), bornBy(60*ms, "b")}, 0, 1},
+		"the same, too late":                                   {[]history.Call{change(20*ms, history.Block, ""), bornBy(200*ms, "b")}, 1, 0},
+		"the instance that blocked":                            {[]history.Call{change(20*ms, history.Block, ""), bornBy(60*ms, "a")}, 1, 0},
+		"a block after the loss":                               {[]history.Call{change(55*ms, history.Block, ""), bornBy(60*ms, "b")}, 1, 0},
+		"the end of a sign-in, by one that does not know":      {[]history.Call{adopt(10*ms, "a", "s"), change(20*ms, history.Revoke, "s"), adopt(60*ms, "b", "o")}, 0, 1},
+		"the same, later":                                      {[]history.Call{adopt(10*ms, "a", "s"), change(20*ms, history.Revoke, "s"), adopt(200*ms, "b", "o")}, 1, 0},
+		"by the one that ended it, though it adopted it never": {[]history.Call{adopt(10*ms, "b", "s"), change(20*ms, history.Revoke, "s"), adopt(60*ms, "a", "o")}, 1, 0},
+		"the provider's logout, later":                         {[]history.Call{signedIn(10*ms, "a", "s", "acme"), logout(20 * ms), signedIn(200*ms, "b", "o", "acme")}, 1, 0},
+	} {
+		log := history.New()
+		for _, call := range append(c.calls, activate("acme")) {
+			log.Add(call)
+		}
+		log.AddLoss(history.Loss{At: 40 * ms, Till: 50 * ms})
+		verdict := log.Judge(history.Rules{Loss: 100 * ms, Granted: true})
+		if len(verdict.Wrong) != c.wrong || len(verdict.Window) != c.window {
+			t.Errorf("%s: wrong %v, in the window %v", name, verdict.Wrong, verdict.Window)
+		}
+	}
+}
+
+func bornBy(t time.Duration, by string) history.Call {
+	c := born(t, "s")
+	c.By = by
+	return c
+}
+
 func stepUp(t time.Duration) history.Call {
 	return at(t, history.Call{Kind: history.Move, Session: "s", Next: "n", Graced: true, Saw: 1})
 }

@@ -31,7 +31,9 @@ func (j *judge) stopped(what string, stop Kind, last, witnesses []Call, c Call) 
 			return w.By == c.By && w.Invoked >= s.Invoked && w.Returned < c.Invoked
 		})
 		late, window := j.late(s, s.By, saw, c)
-		window = window || stop == Block && s.By != c.By && !saw && j.sweptOfLate(s, c) // nobody whom it asks knows
+		if since, swept := j.sweptOfLate(s, c); swept && late >= 0 && stop == Block && s.By != c.By && !saw { // likewise
+			late, window = since, true
+		}
 		w := Wrong{What: what, Call: c, Ending: s, Late: late}
 		switch {
 		case late < 0:

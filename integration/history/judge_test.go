@@ -141,6 +141,7 @@ func TestTheJudgeExplainsRefusals(t *testing.T) {
 		"of a tenant that is active":          {[]history.Call{born(10*ms, "s"), answered(gone, history.Inactive)}, history.Unexplained},
 		"of a tenant that was, late":          {[]history.Call{born(10*ms, "s"), answered(change(20*ms, history.Suspend, ""), history.Unknown), change(24*ms, history.Activate, ""), answered(gone, history.Inactive)}, history.Unexplained},
 		"of a role that it has":               {[]history.Call{born(10*ms, "s"), answered(gone, history.Forbidden)}, history.Unexplained},
+		"after a revocation of the person":    {[]history.Call{born(10*ms, "s"), answered(at(12*ms, history.Call{Kind: history.Adopt, SignIn: "sso", Issuer: "id.example"}), history.Blocked), revokePerson(20*ms, "id.example"), gone}, ""},
 		"as theft of the newest token":        {[]history.Call{born(10*ms, "s"), answered(change(40*ms, history.Refresh, "s"), history.Reused)}, history.Unexplained},
 		"as theft of a token that was used":   {[]history.Call{born(10*ms, "s"), change(20*ms, history.Refresh, "s"), answered(change(80*ms, history.Refresh, "s"), history.Reused)}, ""},
 		"as theft after an unknown refresh":   {[]history.Call{born(10*ms, "s"), answered(change(20*ms, history.Refresh, "s"), history.Unknown), answered(change(80*ms, history.Refresh, "s"), history.Reused)}, history.OutcomeUnknown},

@@ -54,7 +54,7 @@ type life struct {
 	ending    []Call                // the calls that may have ended it, each with any outcome
 	states    map[int]Call          // the calls that made its steps
 	sightings map[string][]sighting // by instance, in the order of their return
-	claims    map[string][]Call     // by issuer, the adoptions that made a session of the owner's
+	claims    map[string][]Call     // by issuer, the adoptions that made a session of the owner's, and none where others were tried
 }
 
 // sighting is the highest step that an instance has seen by a time.
@@ -93,14 +93,18 @@ func newModel(calls []Call, granted bool) *model {
 		m.take(c)
 	}
 	claims := map[owner]map[string][]Call{}
+	for _, c := range calls {
+		if of := (owner{c.Tenant, c.User}); c.Kind == Adopt { // one that is refused may be noted as well
+			if claims[of] == nil {
+				claims[of] = map[string][]Call{}
+			}
+			claims[of][c.Issuer] = nil
+		}
+	}
 	for _, l := range m.sessions {
-		if l.born.Kind != Adopt {
-			continue
+		if l.born.Kind == Adopt {
+			claims[l.owner][l.born.Issuer] = append(claims[l.owner][l.born.Issuer], l.born)
 		}
-		if claims[l.owner] == nil {
-			claims[l.owner] = map[string][]Call{}
-		}
-		claims[l.owner][l.born.Issuer] = append(claims[l.owner][l.born.Issuer], l.born)
 	}
 	for _, l := range m.sessions {
 		l.claims = claims[l.owner]

@@ -130,8 +130,12 @@ type page struct {
 }
 
 func (s *Store) page(ctx context.Context, user userKeys, first, from, to string) (page, error) {
+	keys := []string{user.order}
+	if first == youngestFirst && from == "+inf" && to == "-inf" { // all of them
+		keys = append(keys, user.index)
+	}
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
-		return []*call{indexScript.call(ctx, eval, []string{user.order}, from, to, first)}
+		return []*call{indexScript.call(ctx, eval, keys, from, to, first)}
 	})
 	if err != nil {
 		return page{}, failed(err)

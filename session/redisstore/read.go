@@ -31,7 +31,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	ofTenant := s.names.tenant(ref.Tenant)
 	before := s.memory.ofUser(s.memory.ofTenant(s.names.global(), ofTenant), user)
 	before.stamp = s.memory.ofSession(keys.record)
-	whose := s.reassert.due(time.Now())
+	whose := s.due(ctx, user.epoch)
 	var look look
 	answers, err := s.loads.batch(ctx, ref.Tenant, func(eval bool) []*call {
 		calls := append([]*call{

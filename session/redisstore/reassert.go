@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/session"
 )
@@ -31,9 +32,9 @@ const (
 // failover that lost a revocation is so undone for instances that never heard of it, without
 // waiting until somebody who has asks for that very user.
 type reassertion struct {
-	asked atomic.Int64 // when a read last asked, in ns since 1970
-	met   generations  // ids of replications that have everything remembered before
-	one   bool         // there is one server at a time, and met is the last one
+	asked recent[int64] // when a read last asked a server, in ns since 1970; of a cluster each master is one
+	met   generations   // ids of replications that have everything remembered before
+	one   bool          // there is one server at a time, and met is the last one
 
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
@@ -45,11 +46,36 @@ type reassertion struct {
 	rested time.Time // before which no push begins for a loss
 }
 
-// due reports whether a read is to ask whose data the server has, once in meetInterval.
-func (r *reassertion) due(now time.Time) bool {
-	last := r.asked.Load()
-	since := now.UnixNano() - last
-	return (since < 0 || since >= int64(meetInterval)) && r.asked.CompareAndSwap(last, now.UnixNano())
+// due reports whether a read is to ask whose data a server has, once in meetInterval.
+func (r *reassertion) due(server string, now time.Time) bool {
+	late := func(last int64) bool {
+		since := now.UnixNano() - last
+		return since < 0 || since >= int64(meetInterval)
+	}
+	if !late(r.asked.get(server)) {
+		return false
+	}
+	due := false
+	r.asked.update(server, func(last int64) int64 {
+		if due = late(last); due { // of several reads at once one asks
+			return now.UnixNano()
+		}
+		return last
+	})
+	return due
+}
+
+// due reports whether a load of a key is to ask whose data the server has that has it.
+func (s *Store) due(ctx context.Context, key string) bool {
+	if s.reassert.one {
+		return s.reassert.due("", time.Now())
+	}
+	cluster, ok := s.client.UniversalClient.(*redis.ClusterClient)
+	if !ok {
+		return false
+	}
+	master, err := cluster.MasterForKey(ctx, key)
+	return err == nil && s.reassert.due(master.Options().Addr, time.Now())
 }
 
 // begin runs push in the background, one at a time. A push that fails is begun again when

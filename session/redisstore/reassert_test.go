@@ -14,7 +14,7 @@ import (
 
 func newReassertion() *reassertion {
 	r := &reassertion{}
-	r.met.limit = keepServers
+	r.met.limit, r.asked.limit = keepServers, keepServers
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -47,6 +47,65 @@ func TestAPushIsRepeatedUntilItSucceeds(t *testing.T) {
 	})
 }
 
+// A loss of keys is a reason to tell the server everything again, once; where keys are lost all the
+// time, pushes take a tenth of it, and one for a server that was not met waits for nothing.
+func TestALossIsAnsweredByAPush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReassertion()
+		defer r.close()
+		var pushes atomic.Int32
+		push := func(context.Context) error { pushes.Add(1); time.Sleep(100 * time.Millisecond); return nil }
+		want := func(n int32, what string) {
+			t.Helper()
+			if got := pushes.Load(); got != n {
+				t.Errorf("%s: %d pushes, want %d", what, got, n)
+			}
+		}
+		r.settle(time.Now(), push)
+		time.Sleep(time.Second)
+		want(0, "nothing was lost")
+		r.owe()
+		r.settle(time.Now(), push)
+		time.Sleep(10 * time.Millisecond)
+		r.owe() // while the first is under way, which may have passed what is lost
+		r.settle(time.Now(), push)
+		time.Sleep(200 * time.Millisecond)
+		want(1, "two losses at once")
+		r.settle(time.Now(), push)
+		want(1, "too soon after the first")
+		time.Sleep(pushRest * 100 * time.Millisecond)
+		r.settle(time.Now(), push)
+		time.Sleep(200 * time.Millisecond)
+		want(2, "after the rest")
+		r.settle(time.Now(), push)
+		time.Sleep(time.Second)
+		want(2, "nothing more was lost")
+		began := time.Now()
+		for time.Since(began) < 100*time.Second {
+			r.owe()
+			r.settle(time.Now(), push)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := pushes.Load() - 2; n < 90 || n > 101 {
+			t.Errorf("%d pushes in 100 s of losses, want one a second", n)
+		}
+		r.begin("a", push)
+		time.Sleep(200 * time.Millisecond)
+		if r.met.get("a") == 0 {
+			t.Error("a server that was not met waits")
+		}
+		failing := func(context.Context) error { pushes.Add(1); return errors.New("gone again") }
+		time.Sleep(2 * time.Second)
+		pushes.Store(0)
+		r.owe()
+		r.settle(time.Now(), failing)
+		synctest.Wait()
+		r.settle(time.Now(), push)
+		synctest.Wait()
+		want(2, "one that fails is made again")
+	})
+}
+
 // Close waits for a push, and no push begins after it.
 func TestCloseEndsAPush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -62,17 +121,20 @@ func TestCloseEndsAPush(t *testing.T) {
 	})
 }
 
+// Of a cluster each master is asked, however few of the reads it has.
 func TestAReadAsksOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReassertion()
 		defer r.close()
 		for second := range 3 {
-			if !r.due(time.Now()) || r.due(time.Now()) || r.due(time.Now().Add(meetInterval-1)) {
-				t.Errorf("second %d: a read does not ask once", second)
+			for _, server := range []string{"", "another master"} {
+				if !r.due(server, time.Now()) || r.due(server, time.Now()) || r.due(server, time.Now().Add(meetInterval-1)) {
+					t.Errorf("second %d: a read does not ask %q once", second, server)
+				}
 			}
 			time.Sleep(meetInterval)
 		}
-		if !r.due(time.Now().Add(-time.Hour)) {
+		if !r.due("", time.Now().Add(-time.Hour)) {
 			t.Error("a clock that was set back keeps reads from asking")
 		}
 	})

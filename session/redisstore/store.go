@@ -160,7 +160,7 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 	}
 	s.clock.began = time.Now()
 	s.loads = newLoads(s.client, cfg.Timeout)
-	s.reassert.met.limit = keepServers
+	s.reassert.met.limit, s.reassert.asked.limit = keepServers, keepServers
 	_, cluster := client.(*redis.ClusterClient)
 	s.reassert.one = !cluster
 	s.losses, s.allowEviction, s.logger = newLosses(), cfg.InsecureAllowEviction, cfg.Logger
