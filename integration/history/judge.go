@@ -221,6 +221,9 @@ func (j *judge) over(c Call) *Wrong {
 		}
 	}
 	for _, end := range j.signedOut[c.SignIn] {
+		if c.Issued > end.Issued { // a later token, of which more may be said unless there was a session
+			continue
+		}
 		if !j.undone(end, c) && !j.swept(end, c) {
 			consider(end, "")
 		}

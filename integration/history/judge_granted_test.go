@@ -68,6 +68,12 @@ func TestTheJudgeKnowsWhatALossExcuses(t *testing.T) {
 	}
 }
 
+// later is of a token that the provider has issued later.
+func later(c history.Call) history.Call {
+	c.Issued += 20 * ms
+	return c
+}
+
 func bornBy(t time.Duration, by string) history.Call {
 	c := born(t, "s")
 	c.By = by
@@ -114,6 +120,7 @@ func TestTheJudgeFindsWhatGrantsBlocksAndGracesDoNotAllow(t *testing.T) {
 		"one that no provider has signed in":            {[]history.Call{born(14*ms, "o"), revokePerson(20*ms, "id.example"), act(30*ms, "b", "o", 1)}, ""},
 		"one of another provider's person":              {[]history.Call{signedIn(10*ms, "a", "s", "acme"), revokePerson(20*ms, "other.example"), act(30*ms, "b", "s", 1)}, ""},
 		"a person's token of before, in another tenant": {[]history.Call{activate("globex"), revokePerson(20*ms, "id.example"), signedIn(30*ms, "b", "o", "globex")}, "adopted"},
+		"a later token of one that never was":           {[]history.Call{answered(adopt(10*ms, "a", ""), history.Ended), later(adopt(30*ms, "b", "s"))}, ""},
 		"a former id in its grace":                      {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), act(60*ms, "b", "s", 1)}, ""},
 		"a former id after it":                          {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), act(80*ms, "b", "s", 1)}, "revoked"},
 		"a former id whose successor has ended":         {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), change(30*ms, history.Revoke, "n"), act(40*ms, "b", "s", 1)}, "revoked"},
