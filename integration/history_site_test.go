@@ -211,6 +211,9 @@ func (f trial) run(t *testing.T, roles authority, cached bool, requests int) his
 	s.end()
 	t.Logf("%v", s.log.Summary())
 	row := s.row(f.name, storeName(roles, cached))
+	if len(row.Verdict.Wrong)+len(row.Verdict.Unexplained()) > 0 {
+		t.Log(s.log.Disturbances())
+	}
 	for _, r := range row.Verdict.Unexplained() {
 		of, user := tenant.MustParse(r.Call.Tenant), session.MustParseUserID(r.Call.User)
 		events, err := s.fronts[0].manager.Events(context.Background(), of, user)

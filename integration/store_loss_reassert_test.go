@@ -139,3 +139,51 @@ func TestAListHasTheSessionsWhoseOrderWasEvicted(t *testing.T) {
 	}
 	lists("after one of them has ended")
 }
+
+// Whoever was told that a user is blocked knows it: when Redis loses the block, that instance lets
+// nobody in, and puts it back.
+func TestABlockThatWasSeenHoldsWhenRedisForgetsIt(t *testing.T) {
+	t.Parallel()
+	who := session.Stranger{Issuer: provider, Name: "sso", Tenant: acme, User: alice, IssuedAt: time.Now()}
+	for how, signIn := range map[string]func(ctx context.Context, store session.Store) error{
+		"Create": func(ctx context.Context, store session.Store) error {
+			_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour})
+			return err
+		},
+		"Adopt": func(ctx context.Context, store session.Store) error {
+			_, err := store.Adopt(ctx, adoption(who))
+			return err
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, 5*time.Second)
+			blocking, told := f.store, open(t, f.server.URL(), f.opts)
+			if err := blocking.Block(t.Context(), acme, alice); err != nil {
+				t.Fatal(err)
+			}
+			if err := signIn(t.Context(), told); !errors.Is(err, session.ErrBlocked) {
+				t.Fatalf("before: %v", err)
+			}
+			keys := f.raw.Keys(t.Context(), "*}:b").Val()
+			if len(keys) != 1 {
+				t.Fatalf("%d blocks", len(keys))
+			}
+			f.do("del", keys[0])
+			if err := signIn(t.Context(), told); !errors.Is(err, session.ErrBlocked) {
+				t.Errorf("without the block: %v", err)
+			}
+			if f.raw.Exists(t.Context(), keys[0]).Val() != 1 {
+				t.Error("the block is not put back")
+			}
+			if err := blocking.Unblock(t.Context(), acme, alice); err != nil {
+				t.Fatal(err)
+			}
+			if how == "Create" { // the provider's sign-in is from before the block
+				if err := signIn(t.Context(), told); err != nil {
+					t.Errorf("after it was lifted: %v", err)
+				}
+			}
+		})
+	}
+}

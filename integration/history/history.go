@@ -14,6 +14,7 @@
 package history
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -158,6 +159,13 @@ func (l *Log) add(what func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	what()
+}
+
+// Disturbances tells what was done to the store, and when.
+func (l *Log) Disturbances() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprintf("rollbacks %v, losses %v, cuts %v", l.rollbacks, l.losses, l.cuts)
 }
 
 // Count returns how many calls of the kinds had an answer, all calls of them for "".

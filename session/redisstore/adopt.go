@@ -213,7 +213,7 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	in.now = fromMicros(int64(r.mustNumber()))
 	in.issued = epochs{user: r.mustNumber(), tenant: state.epoch}
 	last := r.change()
-	_, blocked := r.text()
+	blocked, _ := r.number()
 	in.member, _ = r.text()
 	in.sealed, _ = r.text()
 	_, in.ended = r.number()
@@ -253,8 +253,8 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	if in.issued.user == 0 {
 		return signIn{}, fmt.Errorf("%w: the store was behind on the user, whose sessions were just ended", session.ErrUnavailable)
 	}
-	if blocked {
-		return signIn{}, session.ErrBlocked
+	if blocked != 0 {
+		return signIn{}, s.sawBlock(user, blocked)
 	}
 	if in.cut, err = s.holdCuts(ctx, cuts); err != nil {
 		return signIn{}, err

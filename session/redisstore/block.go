@@ -109,6 +109,12 @@ func (s *Store) checkBlock(ctx context.Context, user userKeys) error {
 	return nil
 }
 
+// sawBlock remembers a block that Redis tells of, and returns session.ErrBlocked.
+func (s *Store) sawBlock(user userKeys, version uint64) error {
+	s.memory.blocks.update(user.block, func(held block) block { return held.newer(block{true, version}) })
+	return session.ErrBlocked
+}
+
 func restoreArgs(known block) []any {
 	return []any{bit(known.on), known.version, 0, "", endsKept, 0}
 }

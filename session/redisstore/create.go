@@ -206,6 +206,11 @@ func (s *Store) storeDraft(ctx context.Context, user userKeys, keys sessionKeys,
 			}
 			continue
 		}
+		if len(list) == 2 && list[0] == "blocked" {
+			r := newReply(list[1:], 1)
+			version := r.mustNumber()
+			return 0, firstOf(r.err, s.sawBlock(user, version))
+		}
 		if len(list) > 1 {
 			return s.madeRoom(ctx, user, list)
 		}
@@ -233,8 +238,6 @@ func refusedCreate(answer []any, of link, strict bool) (full bool, err error) {
 	switch answer[0] {
 	case "exists":
 		return false, session.ErrExists
-	case "blocked":
-		return false, session.ErrBlocked
 	case "moved":
 		return false, errMoved
 	case "late":

@@ -28,9 +28,9 @@ const (
 	pushRest = 9
 )
 
-// reassertion puts what an instance remembers back into a Redis that it has not met. A
-// failover that lost a revocation is so undone for instances that never heard of it, without
-// waiting until somebody who has asks for that very user.
+// reassertion puts what an instance remembers back into a Redis that it has not met, or that has
+// lost keys. A failover that lost a revocation is so undone for instances that never heard of it,
+// without waiting until somebody who has asks for that very user.
 type reassertion struct {
 	asked recent[int64] // when a read last asked a server, in ns since 1970; of a cluster each master is one
 	met   generations   // ids of replications that have everything remembered before

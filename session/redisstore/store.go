@@ -36,8 +36,8 @@
 // What concerns one user is put back when the user's sessions are next read, and all of it as
 // soon as the Store meets a server whose replication has another id, as a promoted replica and a
 // restarted server have: at the next heartbeat of its [Feed], or within a second while it loads
-// sessions. One instance that knows is enough for all; until then those that know nothing answer
-// as Redis does.
+// sessions. After a loss of keys, see below, it does so again. One instance that knows is enough for
+// all; until then those that know nothing answer as Redis does.
 //
 // What is remembered is bounded: the latest 8,192 tenants, 16,384 revoked users, 16,384 other
 // users, 32,768 sessions that the instance has changed or ended and 16,384 that it has read after
@@ -63,7 +63,8 @@
 // asks its server, at most once in a second and at the latest when something is decided by it,
 // whether it was flushed, has restarted, gave way to a replica, or evicted keys (INFO, and a key
 // of our own that is gone with the others). After such a loss a [Replay] fails with
-// session.ErrUnavailable for as long as a proof lives, caches start anew within the second, and
+// session.ErrUnavailable for as long as a proof lives, caches start anew within the second, what the
+// Store remembers of revocations, suspensions, blocks and sign-ins at providers is put back, and
 // [Config].Logger and [Store.Server] tell. The loss is noted in Redis by its clock, and so known to
 // instances that start later. On a cluster each master is asked, and a loss of one counts for all.
 // What remains: the second until it is seen; keys of ours that somebody deletes one by one; and a

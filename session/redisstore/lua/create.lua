@@ -22,7 +22,7 @@
 -- or '', changes of sign-ins at providers that the user has had with this one, or '', member that
 -- made room...}, {'more', that place, or '' where it ended none that were live} of a run before,
 -- {'exists'}, {'revoked'}, {'full'} or {'late'} when the network delivers it long after the epoch was
--- read, {'blocked'}, or {'moved'} when the sign-in is linked to another session.
+-- read, {'blocked', version of the block}, or {'moved'} when the sign-in is linked to another session.
 local time = redis.call('TIME')
 if time[1] * 1000000 + time[2] > ARGV[6] + 5000000 then return {'late'} end
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -31,7 +31,8 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   end
   return {'exists'}
 end
-if redis.call('HGET', KEYS[10], 'b') == '1' then return {'blocked'} end
+local block = redis.call('HMGET', KEYS[10], 'b', 'v')
+if block[1] == '1' then return {'blocked', block[2]} end
 local epoch = redis.call('GET', KEYS[5])
 if epoch ~= ARGV[1] then
   local carried = redis.call('HMGET', KEYS[11], 'at', 'floor')
