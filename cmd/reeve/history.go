@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/fleet"
 )
 
@@ -50,14 +48,9 @@ func (c *historyCommand) Run(a *app) error {
 	}
 	defer p.client.Close()
 	ctx := context.Background()
-	history, err := p.reader.History(ctx)
-	untrusted := errors.Is(err, redispolicy.ErrUntrusted)
-	if err != nil && !untrusted {
-		return &exitError{codeLoad, err}
-	}
-	head, headErr := p.reader.Head(ctx)
-	if headErr != nil && !errors.Is(headErr, redispolicy.ErrUnknown) && !errors.Is(headErr, redispolicy.ErrUntrusted) {
-		return &exitError{codeLoad, headErr}
+	now, err := p.state(ctx)
+	if err != nil {
+		return err
 	}
 	service, err := serviceName(c.Service, p.name, e)
 	if err != nil {
@@ -70,10 +63,10 @@ func (c *historyCommand) Run(a *app) error {
 	deciding := fleet.Deciding(running)
 	lines := []publication{}
 	known := map[string]bool{}
-	for i, r := range history {
-		line := publication{Sequence: r.Sequence, Revision: r.ID, Size: r.Size, Since: r.PublishedAt.UTC(), InForce: headErr == nil && r.Sequence == head.Sequence}
+	for i, r := range now.history {
+		line := publication{Sequence: r.Sequence, Revision: r.ID, Size: r.Size, Since: r.PublishedAt.UTC(), InForce: r.Sequence == now.head.Sequence}
 		if i > 0 {
-			until := history[i-1].PublishedAt.UTC()
+			until := now.history[i-1].PublishedAt.UTC()
 			line.Until = &until
 		}
 		if !known[r.ID] { // of a revision that was published twice the newest counts
@@ -96,8 +89,8 @@ func (c *historyCommand) Run(a *app) error {
 		return err
 	}
 	switch {
-	case untrusted, errors.Is(headErr, redispolicy.ErrUntrusted):
-		return &exitError{codeLoad, errors.New("Redis holds records that no trusted key signed: they are left out, and no instance takes them")}
+	case now.bad != nil:
+		return &exitError{codeLoad, now.bad}
 	case len(lines) == 0:
 		return ends(codeFindings)
 	}

@@ -68,7 +68,7 @@ func TestOperatorScripts(t *testing.T) {
 		return nil
 	}
 	p.Cmds["redis"] = func(ts *testscript.TestScript, neg bool, args []string) { startRedis(ts, program) }
-	p.Cmds["seed"], p.Cmds["instance"], p.Cmds["shape"], p.Cmds["raw"], p.Cmds["tamper"], p.Cmds["revision"], p.Cmds["dump"] = seed, instance, sameShape, raw, tamper, revisionOf, dump
+	p.Cmds["seed"], p.Cmds["instance"], p.Cmds["shape"], p.Cmds["raw"], p.Cmds["tamper"], p.Cmds["revision"], p.Cmds["dump"], p.Cmds["setback"] = seed, instance, sameShape, raw, tamper, revisionOf, dump, setBack
 	testscript.Run(t, p)
 }
 
@@ -186,6 +186,16 @@ func revisionOf(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no revision", args[0])
 	}
 	ts.Setenv(args[1], revision)
+}
+
+// setBack is: setback: the head is the oldest record of the history again, which is genuine.
+func setBack(ts *testscript.TestScript, neg bool, args []string) {
+	client := connect(ts)
+	defer client.Close()
+	ctx := context.Background()
+	record, err := client.LIndex(ctx, "reeve:policy:{billing}:history", -1).Result()
+	ts.Check(err)
+	ts.Check(client.Set(ctx, "reeve:policy:{billing}:head", record, 0).Err())
 }
 
 // dump is: dump FILE: every key and what it holds, as digests, and whether it ends.

@@ -60,31 +60,19 @@ func (c *publishCommand) Run(a *app) error {
 		return err
 	}
 	id := checked.Bundle.Revision()
-	head, err := p.reader.Head(ctx)
-	switch {
-	case errors.Is(err, redispolicy.ErrUnknown):
-		a.printf("nothing was published as %s before\n", p.name)
-	case errors.Is(err, redispolicy.ErrUntrusted):
-		fmt.Fprintln(a.diagnostics, "reeve: what Redis holds as "+p.name+" is signed by no key of PUBLISH_KEYS: no instance that trusts the same keys takes it, and it is replaced")
-	case err != nil:
-		return &exitError{codeLoad, err}
-	case head.ID == id:
-		a.printf("%s is in force as %s since %s\n", short(id), p.name, stamp(head.PublishedAt))
-		return nil
-	default:
-		if err := a.changes(ctx, p, head, next); err != nil {
-			return err
-		}
+	done, err := a.before(ctx, p, id, next)
+	if err != nil || done {
+		return err
 	}
 	if c.DryRun {
 		a.printf("%s would be published as %s\n", short(id), p.name)
 		return nil
 	}
-	done, err := publisher.PublishBundle(ctx, checked.Bundle)
+	publication, err := publisher.PublishBundle(ctx, checked.Bundle)
 	if err != nil {
 		return &exitError{codeLoad, err}
 	}
-	a.printf("published %s as %s, sequence %d\n", short(done.ID), p.name, done.Sequence)
+	a.printf("published %s as %s, sequence %d\n", short(publication.ID), p.name, publication.Sequence)
 	return nil
 }
 
@@ -111,6 +99,26 @@ func (a *app) refusal(dir string, checked *release.Checked) error {
 		fmt.Fprintf(a.diagnostics, "%s:%d: %s: %v\n", inDir(dir, r.Case.File), r.Case.Line, describe(r.Case), r.Failure())
 	}
 	return &exitError{code, errors.New("not published: " + strings.TrimPrefix(refused.Error(), "release: refused: "))}
+}
+
+// before prints what is decided differently once next, of a revision, is published. It reports
+// whether that is in force already.
+func (a *app) before(ctx context.Context, p published, id string, next *impact.Policy) (inForce bool, err error) {
+	now, err := p.state(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case now.bad != nil:
+		fmt.Fprintf(a.diagnostics, "reeve: %v\n", now.bad)
+	case now.head.ID == id:
+		a.printf("%s is in force as %s since %s\n", short(id), p.name, stamp(now.head.PublishedAt))
+		return true, nil
+	}
+	if len(now.history) == 0 {
+		a.printf("nothing was published as %s before\n", p.name)
+		return false, nil
+	}
+	return false, a.changes(ctx, p, now.history[0], next)
 }
 
 // changes prints what is decided differently once next is in force in place of what is.

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +100,38 @@ func (f policyFlags) openIn(e environment) (p published, err error) {
 		return published{}, errors.Join(usage("%w", err), p.client.Close())
 	}
 	return p, nil
+}
+
+// state is what Redis says of a policy.
+type state struct {
+	history []redispolicy.Publication // newest first; nothing that no trusted key signed
+	head    redispolicy.Publication   // in force, zero when nothing is
+	bad     error                     // what is wrong with it, for people
+}
+
+// state returns what is published and what was. Whoever can write to Redis can leave publications
+// out, and can set the head back to one of before; the latter is told.
+func (p published) state(ctx context.Context) (s state, err error) {
+	if s.history, err = p.reader.History(ctx); err != nil && !errors.Is(err, redispolicy.ErrUntrusted) {
+		return state{}, &exitError{codeLoad, err}
+	}
+	untrusted := err != nil
+	slices.SortFunc(s.history, func(a, b redispolicy.Publication) int { return cmp.Compare(b.Sequence, a.Sequence) })
+	s.history = slices.CompactFunc(s.history, func(a, b redispolicy.Publication) bool { return a.Sequence == b.Sequence })
+	s.head, err = p.reader.Head(ctx)
+	switch {
+	case errors.Is(err, redispolicy.ErrUntrusted):
+		untrusted = true
+	case err != nil && !errors.Is(err, redispolicy.ErrUnknown):
+		return state{}, &exitError{codeLoad, err}
+	}
+	switch {
+	case untrusted:
+		s.bad = errors.New("Redis holds records that no trusted key signed: they are left out, and no instance takes them")
+	case len(s.history) > 0 && s.head.Sequence < s.history[0].Sequence:
+		s.bad = fmt.Errorf("what Redis says is in force is older than sequence %d of its history: somebody has set it back, or it has lost what was published. Publish again", s.history[0].Sequence)
+	}
+	return s, nil
 }
 
 func (p published) publisher(e environment) (*redispolicy.Publisher, error) {

@@ -97,19 +97,17 @@ func (c *reviewCommand) input(a *app, e environment) (review.Input, error) {
 	}
 	defer p.client.Close()
 	ctx := context.Background()
-	head, err := p.reader.Head(ctx)
-	if err != nil {
-		return in, &exitError{codeLoad, err}
-	}
-	history, err := p.reader.History(ctx)
-	if err != nil && !errors.Is(err, redispolicy.ErrUntrusted) {
-		return in, &exitError{codeLoad, err}
+	now, err := p.state(ctx)
+	switch {
+	case err != nil:
+		return in, err
+	case now.bad != nil:
+		return in, &exitError{codeLoad, now.bad}
+	case len(now.history) == 0:
+		return in, &exitError{codeLoad, errors.New("nothing is published as " + p.name)}
 	}
 	in.Name = p.name
-	for _, r := range history {
-		if len(in.History) == 0 && r.Sequence != head.Sequence {
-			continue // it is not in force, whoever put it there
-		}
+	for _, r := range now.history {
 		old, err := p.policy(ctx, r)
 		if err != nil {
 			if errors.Is(err, redispolicy.ErrUnavailable) || len(in.History) == 0 {
@@ -122,9 +120,6 @@ func (c *reviewCommand) input(a *app, e environment) (review.Input, error) {
 	}
 	if c.Policies != "" {
 		return in, nil
-	}
-	if len(in.History) == 0 {
-		return in, &exitError{codeLoad, errors.New("the policy in force is not in the history: publish it again")}
 	}
 	in.Policy, in.Revision = in.History[0].Policy, in.History[0].Revision
 	return in, nil

@@ -41,12 +41,12 @@ func (c *rollbackCommand) Run(a *app) error {
 		return err
 	}
 	ctx := context.Background()
-	history, err := p.reader.History(ctx)
-	if err != nil && !errors.Is(err, redispolicy.ErrUntrusted) {
-		return &exitError{codeLoad, err}
+	now, err := p.state(ctx)
+	if err != nil {
+		return err
 	}
 	var found redispolicy.Publication
-	for _, r := range history {
+	for _, r := range now.history {
 		if !strings.HasPrefix(r.ID, c.Revision) {
 			continue
 		}
@@ -60,21 +60,13 @@ func (c *rollbackCommand) Run(a *app) error {
 	if found.ID == "" {
 		return &exitError{codeFindings, errors.New("the history holds no revision that begins with " + printableLine(c.Revision) + ": reeve history lists it")}
 	}
-	head, err := p.reader.Head(ctx)
-	switch {
-	case err == nil && head.ID == found.ID:
-		a.printf("%s is in force as %s since %s\n", short(head.ID), p.name, stamp(head.PublishedAt))
-		return nil
-	case err == nil:
-		next, err := p.policy(ctx, found)
-		if err != nil {
-			return &exitError{codeLoad, err}
-		}
-		if err := a.changes(ctx, p, head, next); err != nil {
-			return err
-		}
-	case !errors.Is(err, redispolicy.ErrUnknown) && !errors.Is(err, redispolicy.ErrUntrusted):
+	next, err := p.policy(ctx, found)
+	if err != nil {
 		return &exitError{codeLoad, err}
+	}
+	inForce, err := a.before(ctx, p, found.ID, next)
+	if err != nil || inForce {
+		return err
 	}
 	if c.DryRun {
 		a.printf("%s would be published again as %s\n", short(found.ID), p.name)
