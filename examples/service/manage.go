@@ -120,6 +120,10 @@ func place(stdout io.Writer) error {
 		}
 		fmt.Fprintf(stdout, "wrote %s\n", installed.program)
 	}
+	// The service reads its configuration as a user of its own, and is given the keys by systemd.
+	if err := errors.Join(os.MkdirAll(installed.folder, 0o755), os.Chmod(installed.folder, 0o755)); err != nil {
+		return err
+	}
 	if err := writeKeys(stdout, filepath.Join(installed.folder, "keys")); err != nil {
 		return err
 	}
@@ -193,7 +197,7 @@ func writeNew(path string, text []byte, mode fs.FileMode) error {
 		return err
 	}
 	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	return errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 }
 
 type (

@@ -137,3 +137,17 @@ func TestInstallingKeepsKeysAndConfiguration(t *testing.T) {
 		t.Error(stderr)
 	}
 }
+
+// The service runs as another user than the one who installs it: that user can read the configuration,
+// and no key.
+func TestTheServicesUserCanReadTheConfigurationAndNoKey(t *testing.T) {
+	managed(t, "linux-systemd")
+	if code, _, stderr := invoke(t, "install"); code != exitFine {
+		t.Fatal(stderr)
+	}
+	for name, want := range map[string]os.FileMode{"": 0o755, "config.yaml": 0o644, "keys": 0o700, "keys/session_key": 0o600} {
+		if info, err := os.Stat(filepath.Join(installed.folder, name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%q: %v %v, want %v", name, info.Mode().Perm(), err, want)
+		}
+	}
+}

@@ -274,7 +274,12 @@ func (m machine) hangs() {
 		m.t.Errorf("a service that lives was restarted %s times", n)
 	}
 	m.do("kill", "-STOP", pid)
-	testwait.Until(m.t, "it is started again", func() bool { return m.show("NRestarts") == "1" && m.show("ActiveState") == "active" })
+	m.t.Cleanup(func() {
+		if m.t.Failed() {
+			m.t.Log(m.show("NRestarts"), m.show("ActiveState"), m.show("WatchdogUSec"), m.do("journalctl", "--no-pager", "-n", "40", "-u", unitName))
+		}
+	})
+	testwait.Until(m.t, "it is started again", func() bool { return m.show("NRestarts") != "0" && m.show("ActiveState") == "active" })
 	if now := m.show("MainPID"); now == pid || !strings.Contains(m.do("journalctl", "--no-pager", "-u", unitName), "Watchdog timeout") {
 		m.t.Errorf("process %s, was %s", now, pid)
 	}
