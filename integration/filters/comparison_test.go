@@ -3,6 +3,7 @@
 package filters_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -156,6 +157,34 @@ func TestAValueOfAnotherTypeIsNotSelected(t *testing.T) {
 		}
 		if got, err := lite.ids(t, p); err != nil || !slices.Equal(got, []string{"right"}) {
 			t.Errorf("%s: %q, %v", text, got, err)
+		}
+	}
+}
+
+// SQLite has no NaN: it stores NULL in its place, so that the attribute is not there. Postgres has
+// one, which is there and compares with nothing.
+func TestNaNIsNullInSQLite(t *testing.T) {
+	dbs := databases(t, []doc{{id: "nan", tenant: "acme", status: "s", score: math.NaN()}, {id: "one", tenant: "acme", status: "s", score: 1.0}})
+	for text, want := range map[string][2][]string{
+		"r.obj.score == r.obj.score": {{"one"}, {"one"}},
+		"r.obj.score > 0":            {{"one"}, {"one"}},
+		"r.obj.score != 1":           {{}, {}},
+		"!(r.obj.score == 1)":        {{}, {}},
+		"has(r.obj, 'score')":        {{"one"}, {"one"}},
+		"!(has(r.obj, 'score'))":     {{}, {"nan"}},
+	} {
+		e, err := load(t, "p, role:authenticated, *, doc, read, "+csvQuote(text)+", allow", attributes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := e.Filter(t.Context(), policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice"}, Action: "read", Object: policy.Object{Type: "doc"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, db := range dbs {
+			if got, err := db.ids(t, p); err != nil || !slices.Equal(got, want[i]) {
+				t.Errorf("%s: %s: %q, want %q, %v", db.name, text, got, want[i], err)
+			}
 		}
 	}
 }
