@@ -23,6 +23,8 @@ type measured struct {
 	Tenants, Conns, Procs, Round int
 	PerSecond                    float64
 	P50, P99                     time.Duration
+	Requests                     int           // with those of the warm-up
+	CPU                          time.Duration // of the service for one of them, 0 where it is not known
 }
 
 // loadMain sends the requests of a file in turn on so many connections, and prints what it
@@ -55,7 +57,8 @@ func loadMain(args []string) error {
 
 // load asks each request once, to warm what is cached, and then measures.
 func load(addr string, wires [][]byte, conns int, length time.Duration) (measured, error) {
-	if _, err := run(addr, wires, conns, func(n int, _ time.Time) bool { return n >= (len(wires)+conns-1)/conns }); err != nil {
+	first, err := run(addr, wires, conns, func(n int, _ time.Time) bool { return n >= (len(wires)+conns-1)/conns })
+	if err != nil {
 		return measured{}, err
 	}
 	began := time.Now()
@@ -67,6 +70,7 @@ func load(addr string, wires [][]byte, conns int, length time.Duration) (measure
 	slices.Sort(took)
 	return measured{
 		PerSecond: float64(len(took)) / elapsed.Seconds(), P50: took[len(took)/2], P99: took[len(took)*99/100],
+		Requests: len(first) + len(took),
 	}, nil
 }
 
