@@ -97,7 +97,8 @@ type Config struct {
 	// processor, as GOMAXPROCS counts them, and at least 128.
 	MaxVerifications int
 
-	// MaxLoads is how many sessions are loaded at once, shared fairly among tenants. The others
+	// MaxLoads is how many sessions are loaded at once, shared fairly among tenants. One that a
+	// session.Manager has in memory takes no slot, since it waits for nothing. Further ones
 	// wait until Timeout and get 503. Loads that wait in a redisstore share round trips, so this
 	// is more than the store's connections; for a store without that, set it to the number of
 	// its connections. Default: 64 for each processor, and at least 256.

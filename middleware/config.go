@@ -69,7 +69,8 @@ type AuthenticatorConfig struct {
 	// counts them, and at least 128.
 	MaxVerifications int
 
-	// MaxLoads is how many sessions are loaded at once, shared fairly among tenants. The others
+	// MaxLoads is how many sessions are loaded at once, shared fairly among tenants. One that a
+	// session.Manager has in memory takes no slot, since it waits for nothing. Further ones
 	// wait for a slot until the queue timeout and fail with [ErrOverloaded]. A load with less
 	// time left than loads have taken lately fails as well, rather than take the slot of
 	// another. A DPoP proof that is marked as used counts as a load. Default: 64 for each
