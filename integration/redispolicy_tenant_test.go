@@ -151,4 +151,15 @@ func TestATenantPublishesItsOwnRowsToAFleet(t *testing.T) {
 	}
 	says(acme, "allow")
 	says(globex, "deny")
+
+	// A place of one tenant that holds anything else stops no publication.
+	if err := f.client.Set(t.Context(), "reeve:policy:{shop}:tenant:acme", "x", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	files["policy.csv"].Data = []byte("p, user:alice, globex, doc, read, true, allow\n")
+	if _, err := f.publisher.Publish(t.Context(), files); err != nil {
+		t.Fatal(err)
+	}
+	says(globex, "allow")
+	says(acme, "allow")
 }

@@ -30,9 +30,7 @@ type TenantRows struct {
 // made by WithTenants, which has all there are. Its revision is another one than that of the
 // folder, and tells the rows apart.
 func (b *Bundle) WithTenants(rows map[tenant.ID]TenantRows) *Bundle {
-	if b.from != nil {
-		b = b.from
-	}
+	b = b.folder()
 	c := *b
 	c.from, c.delegated = b, map[tenant.ID]TenantRows{}
 	maps.Copy(c.delegated, rows)
@@ -54,13 +52,18 @@ func (b *Bundle) WithTenants(rows map[tenant.ID]TenantRows) *Bundle {
 	return &c
 }
 
+// folder returns the bundle of the folder alone.
+func (b *Bundle) folder() *Bundle {
+	if b.from != nil {
+		return b.from
+	}
+	return b
+}
+
 // ownFiles returns the names of the tenants' files that the folder has.
 func (b *Bundle) ownFiles() map[tenant.ID]string {
 	files := map[tenant.ID]string{}
-	if b.from != nil {
-		b = b.from
-	}
-	for _, f := range b.tenants {
+	for _, f := range b.folder().tenants {
 		files[f.id] = f.name
 	}
 	return files
@@ -102,7 +105,7 @@ func (e *Engine) changeTenants(about map[tenant.ID]TenantRows, change func(all m
 	all := map[tenant.ID]TenantRows{}
 	maps.Copy(all, e.bundle.delegated)
 	change(all)
-	err := e.install(e.folder.WithTenants(all), true)
+	err := e.install(e.bundle.WithTenants(all), true)
 	if err != nil && !errors.Is(err, ErrTenantHeld) {
 		return err
 	}

@@ -35,8 +35,8 @@ func TestOneTenantsRowsAreSetAndClearedAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	allowed("set", true)
-	if engine.Revision() == first {
-		t.Error("the revision is that of the folder")
+	if engine.Revision() == first || engine.Stats().Source != first {
+		t.Errorf("the revision is %s, of %s, and the folder's %s", engine.Revision(), engine.Stats().Source, first)
 	}
 	if err := engine.SetTenant(acme, bad); !errors.Is(err, policy.ErrTenantHeld) || !strings.Contains(err.Error(), `tenants/acme.csv:1:39: unknown effect "alow"`) {
 		t.Error(err)

@@ -82,7 +82,6 @@ type Engine struct {
 	log     *slog.Logger
 	clock   func() time.Time
 	bundle  *Bundle // that decides, guarded by reload
-	folder  *Bundle // of which it was made, without the rows that tenants were given since
 
 	loads, refused atomic.Int64 // written by reloads alone: deciding writes to nothing that is shared
 }
@@ -90,7 +89,7 @@ type Engine struct {
 // Stats are what an [Engine] has done, for metrics.
 type Stats struct {
 	Revision string // of what decides now
-	Source   string // [Bundle.Revision] of the files that it was loaded from; the same unless tenants are held
+	Source   string // [Bundle.Revision] of the folder that it was loaded from; the same unless tenants are held, or were given rows
 	Rules    int    // of the policy that decides now
 	Loads    int64  // policies that took effect
 	Refused  int64  // policies that did not load, so that the one before stayed
@@ -176,11 +175,7 @@ func (e *Engine) ReloadBundle(b *Bundle) error {
 // install makes a bundle the policy, also when it has to hold tenants, if it isolates them.
 // The caller holds e.reload.
 func (e *Engine) install(b *Bundle, isolate bool) error {
-	folder := b
-	switch {
-	case b.delegated != nil:
-		folder = b.from
-	case e.bundle != nil && len(e.bundle.delegated) > 0:
+	if b.delegated == nil && e.bundle != nil && len(e.bundle.delegated) > 0 {
 		b = b.WithTenants(e.bundle.delegated)
 	}
 	s, err := assemble(b, e.current.Load(), isolate)
@@ -190,7 +185,7 @@ func (e *Engine) install(b *Bundle, isolate bool) error {
 		return err
 	}
 	e.current.Store(s)
-	e.bundle, e.folder = b, folder
+	e.bundle = b
 	e.loads.Add(1)
 	e.log.Info("policy loaded", "revision", s.revision, "rules", len(s.rules))
 	for _, t := range s.held {

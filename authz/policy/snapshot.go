@@ -92,7 +92,7 @@ func build(b *Bundle) (*snapshot, problems) {
 	}
 	s := &snapshot{
 		revision:   b.revision,
-		source:     b.revision,
+		source:     b.folder().revision,
 		schema:     schema,
 		listed:     tables,
 		rules:      slices.Clip(l.rules),

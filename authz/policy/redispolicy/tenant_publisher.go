@@ -55,7 +55,7 @@ type TenantPublisher struct {
 	client  redis.UniversalClient
 	config  TenantPublisherConfig
 	keys    keys
-	key     string
+	place   string // in Redis
 	trusted []ed25519.PublicKey
 }
 
@@ -80,7 +80,7 @@ func NewTenantPublisher(cfg TenantPublisherConfig) (*TenantPublisher, error) {
 	}
 	public, _ := private.Public().(ed25519.PublicKey)
 	k := newKeys(cfg.Name)
-	return &TenantPublisher{client: cfg.Client, config: cfg, keys: k, key: k.tenant(cfg.Tenant), trusted: append([]ed25519.PublicKey{public}, cfg.Trusted...)}, nil
+	return &TenantPublisher{client: cfg.Client, config: cfg, keys: k, place: k.tenant(cfg.Tenant), trusted: append([]ed25519.PublicKey{public}, cfg.Trusted...)}, nil
 }
 
 // PublishTenant makes rows the tenant's own file, as tenants/<tenant>.csv would hold them: one
@@ -122,7 +122,7 @@ func (p *TenantPublisher) examine(ctx context.Context) error {
 func (p *TenantPublisher) attempt(ctx context.Context, rows string, r TenantPublication) (TenantPublication, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
-	now, err := p.client.HGet(ctx, p.key, "record").Result()
+	now, err := p.client.HGet(ctx, p.place, "record").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return TenantPublication{}, false, unanswered(err, p.access())
 	}
@@ -136,7 +136,7 @@ func (p *TenantPublisher) attempt(ctx context.Context, rows string, r TenantPubl
 	if err != nil {
 		return TenantPublication{}, false, err
 	}
-	done, err := publishTenantScript.Run(ctx, p.client, []string{p.key}, now, next.text, rows, p.keys.channel).Bool()
+	done, err := publishTenantScript.Run(ctx, p.client, []string{p.place}, now, next.text, rows, p.keys.channel).Bool()
 	if err != nil {
 		return TenantPublication{}, false, unanswered(err, p.access())
 	}
@@ -149,6 +149,6 @@ func (p *TenantPublisher) AccessList(user string) string { return p.access().Lin
 
 func (p *TenantPublisher) access() redisaccess.List {
 	l := p.keys.access(p.client, append(redisaccess.Commands(publishTenantSource), "hget", "eval", "evalsha"))
-	l.Keys, l.SampleKeys = p.key, []string{p.key}
+	l.Keys, l.SampleKeys = p.place, []string{p.place}
 	return l
 }

@@ -5,8 +5,8 @@
 --         no record, {record, size} when the rows are too large, and otherwise {record, size, rows}.
 local all = {}
 for i = 1, #KEYS do
-  local record = redis.call('HGET', KEYS[i], 'record')
-  if not record then
+  local record = redis.pcall('HGET', KEYS[i], 'record')
+  if type(record) ~= 'string' then -- none, or a key of another type, which is one tenant's trouble
     all[i] = {}
   elseif record == ARGV[i + 1] or #record > 1024 then
     all[i] = {string.sub(record, 1, 1024)}
