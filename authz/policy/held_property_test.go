@@ -17,7 +17,7 @@ import (
 func TestATenantIsNeverDecidedByTheRulesForAllAloneBecauseItsOwnDoNotLoad(t *testing.T) {
 	names := []string{"acme", "globex", "initech"}
 	var held, closed, whole, denied int
-	for seed := range uint64(testneed.Scale(150, 20)) {
+	for seed := range uint64(testneed.Scale(240, 13)) {
 		g := newGen(seed)
 		common := func() string { return strings.Join(g.rows(), "\n") }
 		own := func(name string) string {
