@@ -42,11 +42,21 @@ func TestTheUnitIsHardened(t *testing.T) {
 	}
 }
 
+// A process that panics exits with 2, as one that the watchdog ends, and 2 is also a wrong configuration:
+// the unit once started none of them again.
+func TestTheUnitStartsAPanicAgain(t *testing.T) {
+	for _, never := range []string{"RestartPreventExitStatus", "SuccessExitStatus"} {
+		if strings.Contains(unit, never) {
+			t.Errorf("the unit has %s", never)
+		}
+	}
+}
+
 // What must not get lost from the unit, whatever systemd says of it.
 func TestTheUnitKeepsItsPromises(t *testing.T) {
 	for _, line := range []string{
 		"Type=notify", "WatchdogSec=30", "DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "SystemCallFilter=@system-service",
-		"CapabilityBoundingSet=", "MemoryDenyWriteExecute=yes", "Restart=on-failure", "RestartPreventExitStatus=" + fmt.Sprint(exitUsage),
+		"CapabilityBoundingSet=", "MemoryDenyWriteExecute=yes", "Restart=on-failure", "StartLimitBurst=5",
 	} {
 		if !strings.Contains(unit, "\n"+line+"\n") {
 			t.Errorf("no line %s", line)
