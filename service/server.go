@@ -193,8 +193,10 @@ func (s *Server) drain(ctx context.Context) error {
 	}
 	left := s.inFlight.Load()
 	s.cutOff.Add(left)
+	// In this order: a handler that ends because its context does must not answer 200 with half of it.
+	closed := s.server.Close()
 	s.cancel()
-	return errors.Join(fmt.Errorf("%d requests were cut off: %w", left, context.Cause(ctx)), s.server.Close())
+	return errors.Join(fmt.Errorf("%d requests were cut off: %w", left, context.Cause(ctx)), closed)
 }
 
 // unavailable is the body of refusals (RFC 9457).
