@@ -123,7 +123,7 @@ func (m *Manager) load(ctx context.Context, ref Ref) (Session, error) {
 	}
 	if !s.MovedTo.IsZero() {
 		if s, err = m.inGrace(ctx, s); err != nil {
-			return Session{}, gone(ref, err)
+			return Session{}, &answered{gone(ref, err)}
 		}
 	}
 	if s.Stale {
@@ -131,12 +131,12 @@ func (m *Manager) load(ctx context.Context, ref Ref) (Session, error) {
 			again, err := m.store.Load(ctx, ref)
 			return checkAnswer(ref, again, err)
 		}); err != nil {
-			return Session{}, gone(ref, err)
+			return Session{}, &answered{gone(ref, err)}
 		}
 	}
 	if s.Actors.Len() > 0 {
 		if err := m.checkOrigins(ctx, s); err != nil {
-			return Session{}, gone(ref, err)
+			return Session{}, &answered{gone(ref, err)}
 		}
 	}
 	return s, nil

@@ -3,6 +3,7 @@ package insecureedge_test
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -285,5 +286,39 @@ func TestVerifyRefusesAnEdgeThatNobodyNames(t *testing.T) {
 				t.Errorf("%s: %s: %v", door, name, err)
 			}
 		}
+	}
+}
+
+// TestAStaleSessionIsNotDecidedOnByItsRolesFromBefore: the store answers, and who says which roles
+// the user has does not.
+func TestAStaleSessionIsNotDecidedOnByItsRolesFromBefore(t *testing.T) {
+	sv := newService(t)
+	asked := session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}
+	asked.Grants = func(context.Context, tenant.ID, session.UserID) (session.Grants, error) {
+		return session.Grants{}, errors.New("the directory is down")
+	}
+	manager, err := session.NewManager(sv.store, asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sv.cfg.Sessions = manager
+	if sv.mux, err = httpauthz.NewMux(sv.cfg); err != nil {
+		t.Fatal(err)
+	}
+	sv.mux.HandleFunc("GET /notes/{id}", func(http.ResponseWriter, *http.Request) error { return nil })
+	sv.lose()
+	if rec := sv.ask("GET", "/notes/1"); rec.Code != 200 {
+		t.Fatalf("%d", rec.Code)
+	}
+	sv.store.lost.Store(false)
+	if err := manager.Stale(t.Context(), acme, alice); err != nil {
+		t.Fatal(err)
+	}
+	if rec := sv.ask("GET", "/notes/1"); rec.Code != 503 || rec.Header().Get(authz.EdgeHeader) != "" {
+		t.Errorf("the directory is down, and a stale session is answered %d", rec.Code)
+	}
+	sv.store.lost.Store(true)
+	if rec := sv.ask("GET", "/notes/1"); rec.Code != 503 {
+		t.Errorf("the store is lost too, and a session that is known to be stale is answered %d", rec.Code)
 	}
 }

@@ -83,7 +83,6 @@ type world struct {
 	clock *insecureedge.Clock
 	node  *insecureedge.Node
 	s     session.Session
-	err   error // of the store
 }
 
 func newWorld(t testing.TB) *world {

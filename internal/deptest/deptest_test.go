@@ -143,7 +143,7 @@ var leaves = []struct {
 	{"authz/httpauthz", []string{"authz", "authz/policy", "middleware", "tenant/crosstenant"}, "a door names routes and decides nothing"},
 	{"authz/forwardauth", []string{"authz", "authz/httpauthz", "middleware", "internal/configerr"}, "it stands behind the door of net/http and decides nothing"},
 	{"authz/insecureedge", []string{"authz", "authz/policy", "middleware", "session", "tenant", "tenant/crosstenant", "internal/configerr"}, "what weakens stands by itself, and only who imports it has it"},
-	{"authz/detect", []string{"authz", "session", "tenant", "internal/configerr"}, "it is told of decisions and makes none"},
+	{"authz/detect", []string{"authz", "authz/policy", "middleware", "session", "tenant", "tenant/crosstenant", "internal/configerr"}, "it is told of decisions and makes none"},
 	{"authz/authzen", []string{"authz", "authz/policy", "middleware", "tenant", "tenant/crosstenant", "internal/configerr"}, "it asks the engine as a service does, and stands behind any door"},
 	{"session/redisstore", []string{"session", "tenant", "internal/configerr", "internal/redisaccess"}, "a store knows the contract alone"},
 	{"fleet", []string{"internal/configerr", "internal/redisaccess"}, "instances are told of, and know no session and no policy"},
