@@ -40,7 +40,7 @@ func (a Answer) write(w http.ResponseWriter) {
 // answered returns those headers of the guard that are for the client of the proxy.
 func answered(h http.Header) http.Header {
 	kept := http.Header{}
-	for _, name := range []string{"Cache-Control", "Content-Type", "Retry-After", "Www-Authenticate", "Dpop-Nonce", "Vary"} {
+	for _, name := range []string{"Cache-Control", "Content-Type", "Retry-After", "Www-Authenticate", "Dpop-Nonce", "Vary", EdgeHeader} {
 		if values, ok := h[name]; ok {
 			kept[name] = values
 		}

@@ -1,6 +1,7 @@
 package forwardauth_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -8,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/forwardauth"
+	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 )
@@ -329,6 +332,50 @@ func TestATemplateIsTheObjectOfItsRoute(t *testing.T) {
 		rec := w.ask(method, target, with(token, "Host", host))
 		if rec.Header().Get("X-Reeve-Route") != template || len(w.events) != 1 || w.events[0].Object != template {
 			t.Errorf("%s: %d, the header has %q, the event %+v", text, rec.Code, rec.Header().Get("X-Reeve-Route"), w.events)
+		}
+	}
+}
+
+// edge remembers every session, and lets one route be decided.
+type edge struct{ w *world }
+
+func (edge) Routes() []string                  { return []string{"GET /notes/:id"} }
+func (edge) Permits(method, route string) bool { return method+" "+route == "GET /notes/:id" }
+
+func (e edge) Decide(ctx context.Context, r policy.Request) (policy.Decision, error) {
+	return e.w.cfg.Authz.Policy.Decide(ctx, r)
+}
+
+func (e edge) Load(ctx context.Context, ref session.Ref, load func(context.Context) (session.Session, error)) (session.Session, bool, error) {
+	s, err := load(ctx)
+	if err == nil {
+		return s, false, nil
+	}
+	s, err = e.w.store.Store.Load(ctx, ref)
+	return s, err == nil, err
+}
+
+func TestAProgramIsToldWhatWasDecidedInAnOutage(t *testing.T) {
+	w := newWorld(t, forwardauth.Envoy, func(cfg *forwardauth.Config) { cfg.Authz.InsecureEdge = &edge{} })
+	w.cfg.Authz.InsecureEdge.(*edge).w = w
+	if err := w.server.Verify(); err == nil {
+		t.Error("an edge that nobody names is verified")
+	}
+	if err := w.server.Verify(authz.InsecureEdgeRoutes("GET /notes/:id")); err != nil {
+		t.Error(err)
+	}
+	viewer := bearer(w.login("alice", "viewer"))
+	forged := with(viewer, forwardauth.EdgeHeader, "0")
+	if rec := w.ask("GET", "/notes/1", forged); rec.Code != 200 || !slices.Equal(rec.Header()[forwardauth.EdgeHeader], []string{""}) {
+		t.Errorf("%d %v", rec.Code, rec.Header())
+	}
+	w.store.fail.Store(true)
+	if rec := w.ask("GET", "/notes/1", forged); rec.Code != 200 || !slices.Equal(rec.Header()[forwardauth.EdgeHeader], []string{"1"}) {
+		t.Errorf("in an outage: %d %v", rec.Code, rec.Header())
+	}
+	for _, target := range []string{"/files/a", "/nowhere"} {
+		if rec := w.ask("GET", target, viewer); rec.Code != 503 {
+			t.Errorf("%s in an outage: %d", target, rec.Code)
 		}
 	}
 }

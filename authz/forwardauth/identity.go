@@ -18,11 +18,12 @@ const (
 	ActorHeader   = "X-Reeve-Actor"   // the one who acts as the caller, where somebody does
 	SessionHeader = "X-Reeve-Session" // a digest of the session's id, for logs
 	RouteHeader   = "X-Reeve-Route"   // the template that was decided on
+	EdgeHeader    = authz.EdgeHeader  // "1" where it was decided in an outage: see [authz.Config].InsecureEdge
 )
 
 // Headers returns the names of all of them. A proxy sets or removes each on every request.
 func Headers() []string {
-	return []string{TenantHeader, UserHeader, RolesHeader, ActorHeader, SessionHeader, RouteHeader}
+	return []string{TenantHeader, UserHeader, RolesHeader, ActorHeader, SessionHeader, RouteHeader, EdgeHeader}
 }
 
 // isHeader reports whether a name is one of [Headers] for some server: CGI and WSGI read '_' in
@@ -34,13 +35,16 @@ func isHeader(name string) bool {
 }
 
 // identity is who asks, and for which route.
-type identity struct{ tenant, user, roles, actor, session, route string }
+type identity struct{ tenant, user, roles, actor, session, route, edge string }
 
 func identityOf(c *authz.Caller, route string) identity {
 	who := identity{route: escape(route)}
 	s, signedIn := c.Session()
 	if !signedIn {
 		return who
+	}
+	if c.Edge() {
+		who.edge = "1"
 	}
 	who.tenant, who.user, who.session = escape(s.Tenant.String()), escape(s.User.String()), escape(s.ID.Fingerprint())
 	var roles []string
@@ -58,7 +62,7 @@ func identityOf(c *authz.Caller, route string) identity {
 func (i identity) header(of http.Header) http.Header {
 	h := http.Header{
 		TenantHeader: {i.tenant}, UserHeader: {i.user}, RolesHeader: {i.roles},
-		ActorHeader: {i.actor}, SessionHeader: {i.session}, RouteHeader: {i.route},
+		ActorHeader: {i.actor}, SessionHeader: {i.session}, RouteHeader: {i.route}, EdgeHeader: {i.edge},
 	}
 	if nonce, ok := of["Dpop-Nonce"]; ok {
 		h["Dpop-Nonce"] = nonce

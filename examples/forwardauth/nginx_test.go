@@ -132,11 +132,11 @@ func (s *site) send(t *testing.T, line string, headers ...string) (*http.Respons
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	before := s.reached.Load()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	if _, err := io.WriteString(conn, line+"\r\n"+strings.Join(append(headers, "Connection: close"), "\r\n")+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	before := s.reached.Load()
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return nil, nil // nginx may close the connection
