@@ -166,6 +166,9 @@ func TestInjectedSQLForgesNoSignedContext(t *testing.T) {
 		t.Errorf("%d of %d runs are errors: the statements do not reach the setting", failed, runs)
 	}
 	t.Logf("%d forged contexts × %d statements: %d errors, the others with rows of the caller's tenant", len(forged), len(injected), failed)
+	if _, ofB, err = w.signer.Setting(t.Context(), b); err != nil { // the first one is old on a busy machine
+		t.Fatal(err)
+	}
 	if got, err := w.with(rls.SignedSetting, ofB, slugs); got != "one,secret-of-b" {
 		t.Errorf("the right context of b: %q, %v", got, err)
 	}
@@ -225,6 +228,34 @@ func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 	} {
 		if out, err := w.with(name, own, queries...); err != nil || out != "one,two" {
 			t.Errorf("%q: %q, %v", queries, out, err)
+		}
+	}
+	// Nor is what stands in a schema of the attacker's before the system's.
+	w.asSuper(`CREATE SCHEMA mine; GRANT USAGE ON SCHEMA mine TO {app};
+		CREATE FUNCTION mine.yes(text, text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+		CREATE FUNCTION mine.yes(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+		CREATE FUNCTION mine.yes(bigint, float8) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+		CREATE FUNCTION mine.none(bit, bit) RETURNS bit LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+		CREATE OPERATOR mine.= (LEFTARG = text, RIGHTARG = text, FUNCTION = mine.yes); CREATE OPERATOR mine.~ (LEFTARG = text, RIGHTARG = text, FUNCTION = mine.yes);
+		CREATE OPERATOR mine.= (LEFTARG = int, RIGHTARG = int, FUNCTION = mine.yes); CREATE OPERATOR mine.<= (LEFTARG = int, RIGHTARG = int, FUNCTION = mine.yes);
+		CREATE OPERATOR mine.> (LEFTARG = bigint, RIGHTARG = float8, FUNCTION = mine.yes); CREATE OPERATOR mine.<= (LEFTARG = bigint, RIGHTARG = float8, FUNCTION = mine.yes);
+		CREATE OPERATOR mine.# (LEFTARG = bit, RIGHTARG = bit, FUNCTION = mine.none);
+		CREATE FUNCTION mine.bit_count(bit) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 0';
+		CREATE FUNCTION mine.sha256(bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+		CREATE FUNCTION mine.length(text) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 64';
+		CREATE FUNCTION mine.current_setting(text, bool) RETURNS text LANGUAGE sql AS $$SELECT 'v1.k1.b.9.0'$$;
+		CREATE FUNCTION mine.string_to_array(text, text) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$SELECT ARRAY['v1', 'k1', 'b', '9', '0']$$`)
+	const path = "SET LOCAL search_path = mine, pg_catalog, public"
+	_, own, err = w.signer.Setting(t.Context(), tenant.MustParse("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := w.with(name, own, path, slugs); err != nil || out != "one,two" {
+		t.Errorf("in another search_path: %q, %v", out, err)
+	}
+	for _, forged := range []string{strings.Replace(own, ".a.", ".b.", 1), own[:len(own)-64] + strings.Repeat("0", 64), "v1.k1.b.99999999999999." + strings.Repeat("0", 64)} {
+		if out, err := w.with(name, forged, path, slugs); err == nil || !strings.Contains(err.Error(), "42501") {
+			t.Errorf("%s in another search_path: %q, %v", forged, out, err)
 		}
 	}
 	if got := w.asSuper("SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%' || encode((SELECT inner_pad FROM reeve.context_key LIMIT 1), 'hex') || '%'"); got != "0" {

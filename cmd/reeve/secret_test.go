@@ -7,4 +7,6 @@ import (
 )
 
 // The command exports no type, and so none that could show a key.
-func TestNoExportedTypeShowsAKey(t *testing.T) { secrettest.Check(t, nil, nil) }
+func TestNoExportedTypeShowsAKey(t *testing.T) {
+	secrettest.Check(t, nil, nil)
+}

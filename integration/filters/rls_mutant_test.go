@@ -4,6 +4,7 @@ package filters_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/reevehq/reeve/integration/internal/mutant"
 	"github.com/reevehq/reeve/internal/testneed"
@@ -16,7 +17,7 @@ func TestEachGuardOfRowLevelSecurityIsNeeded(t *testing.T) {
 		t.Skip("each mutant takes a minute: set REEVE_SOAK=1")
 	}
 	const comparisons, functions = "Comparison|Null|Database|Written", "Forge|Verifying|Bounds|Revision|Without"
-	mutant.Run(t, mutant.Config{Source: "../../authz/policy/internal/sqltext", Package: ".", Tests: comparisons}, []mutant.Mutant{
+	mutant.Run(t, mutant.Config{Source: "../../authz/policy/internal/sqltext", Package: ".", Tests: comparisons, Timeout: 10 * time.Minute}, []mutant.Mutant{
 		{Name: "a branch that allows is always on", File: "rows.go", Old: "return caller != nil\n\tcase condition.FormAll, condition.FormAny:\n\t\tall := true", New: "return true || caller != nil\n\tcase condition.FormAll, condition.FormAny:\n\t\tall := true"},
 		{Name: "a branch that denies is always off", File: "rows.go", Old: "return or(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, false))", New: "return or(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, false), always)"},
 		{Name: "NULL is no list that a text is outside of", File: "rows.go", Old: "if w.holdsOfNull(l) {", New: "if false && w.holdsOfNull(l) {"},
@@ -30,7 +31,7 @@ func TestEachGuardOfRowLevelSecurityIsNeeded(t *testing.T) {
 		{Name: "rows of another tenant are members", File: "query.go", Old: `return column(alias, name) + " = " + w.rows.Tenant`, New: `return always`},
 		{Name: "a text of the caller is a uuid", File: "literal.go", Old: "if w.slot != nil && a.Kind == condition.KindUUID { // beside", New: "if w.slot != nil && a == nil { // beside"},
 	})
-	mutant.Run(t, mutant.Config{Source: "../../authz/policy", Package: ".", Tests: comparisons}, []mutant.Mutant{
+	mutant.Run(t, mutant.Config{Source: "../../authz/policy", Package: ".", Tests: comparisons, Timeout: 10 * time.Minute}, []mutant.Mutant{
 		{Name: "a rule whose caller is another applies", File: "rls_context.go", Old: "if holds != (effect == Allow) {", New: "if holds != (effect == Allow) && effect == Deny {"},
 		{Name: "a rule that denies is left out", File: "rls_context.go", Old: "b.applies, b.on = true, effect == Allow", New: "b.applies, b.on = true, true"},
 		{Name: "a fraction is cut off", File: "rls_context.go", Old: "f = math.Ceil(f)", New: "f = math.Floor(f)"},
@@ -42,7 +43,7 @@ func TestEachGuardOfRowLevelSecurityIsNeeded(t *testing.T) {
 		{Name: "a table may have no wall of tenants", File: "rls.go", Old: "RAISE EXCEPTION 'reeve: %% has", New: "RAISE NOTICE 'reeve: %% has", Tests: functions},
 		{Name: "the database is not looked at", File: "policyrls/check.go", Old: "if n != 4 {", New: "if n > 4 {", Tests: functions},
 	})
-	mutant.Run(t, mutant.Config{Source: "../../tenant/rls", Package: ".", Tests: functions}, []mutant.Mutant{
+	mutant.Run(t, mutant.Config{Source: "../../tenant/rls", Package: ".", Tests: functions, Timeout: 10 * time.Minute}, []mutant.Mutant{
 		{Name: "the signature is not compared", File: "setup.go", Old: ") {=} 0\n    THEN", New: ") {>=} 0\n    THEN"},
 		{Name: "a caller may be as long as they like", File: "setup.go", Old: "pg_catalog.octet_length(context) {<=} `+fmt.Sprint(MaxContextLength)", New: "pg_catalog.octet_length(context) {<=} 100 * `+fmt.Sprint(MaxContextLength)"},
 		{Name: "any revision will do", File: "setup.go", Old: "IF ((entry {->>} 0) {=} $2) IS NOT TRUE THEN", New: "IF false THEN"},

@@ -9,4 +9,6 @@ func TestEveryExportedTypeIsWalked(t *testing.T) {
 	}
 }
 
-func TestAFieldThatCouldHoldAKeyIsASecretKey(t *testing.T) { checkFields(t, types, public) }
+func TestAFieldThatCouldHoldAKeyIsASecretKey(t *testing.T) {
+	checkFields(t, types, public)
+}
