@@ -98,7 +98,7 @@ func BenchmarkPage(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					text, args, err := page.Select(d.dialect, policy.Select{Table: "big", As: "b", Columns: "b.id, b.made"})
+					text, args, err = page.Select(d.dialect, policy.Select{Table: "big", As: "b", Columns: "b.id, b.made"})
 					if err != nil {
 						b.Fatal(err)
 					}
