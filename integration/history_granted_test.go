@@ -114,11 +114,11 @@ func (p *person) liveGranted(g *front, h *login, holding int) {
 		p.list(g, h)
 	case n < 88:
 		p.end(g, h, history.Revoke)
-	case n < 92:
+	case n < 91:
 		p.end(g, h, history.RevokeOthers)
-	case n < 93:
+	case n < 92:
 		p.end(g, h, history.RevokeUser)
-	case n < 94:
+	case n < 95:
 		p.revokePerson(g)
 	case n < 97:
 		p.endSignIn(g)
