@@ -203,6 +203,9 @@ func (j *judge) over(c Call) *Wrong {
 			if end.Kind == Revoke && (j.undone(born, end) || j.swept(born, end)) {
 				continue // of a session that may have been lost, which ends nothing else
 			}
+			if end.Kind == Revoke && l.mayHaveMoved(end.Invoked) {
+				continue // of a former id, whose session goes on by one that nobody was told
+			}
 			if j.ends(l, end) {
 				consider(end, end.By)
 			}

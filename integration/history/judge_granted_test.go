@@ -104,6 +104,8 @@ func TestTheJudgeFindsWhatGrantsBlocksAndGracesDoNotAllow(t *testing.T) {
 		"one whose session was revoked":                 {[]history.Call{adopt(10*ms, "a", "s"), change(20*ms, history.Revoke, "s"), adopt(30*ms, "b", "o")}, "adopted"},
 		"one whose session has moved":                   {[]history.Call{adopt(10*ms, "a", "s"), at(20*ms, moved), adopt(30*ms, "b", "n")}, ""},
 		"one whose moved session was revoked":           {[]history.Call{adopt(10*ms, "a", "s"), at(20*ms, moved), change(24*ms, history.Revoke, "n"), adopt(30*ms, "b", "o")}, "adopted"},
+		"one whose session may have moved before":       {[]history.Call{adopt(10*ms, "a", "s"), answered(at(20*ms, moved), history.Unknown), change(24*ms, history.Revoke, "s"), adopt(30*ms, "b", "o")}, ""},
+		"one whose session may have moved later":        {[]history.Call{adopt(10*ms, "a", "s"), change(20*ms, history.Revoke, "s"), answered(at(24*ms, moved), history.Unknown), adopt(30*ms, "b", "o")}, "adopted"},
 		"one that was issued before a revocation":       {[]history.Call{change(8*ms, history.RevokeUser, ""), adopt(30*ms, "b", "s")}, "adopted"},
 		"one that was issued after it":                  {[]history.Call{change(1*ms, history.RevokeUser, ""), adopt(30*ms, "b", "s")}, ""},
 		"one that was said to be over":                  {[]history.Call{answered(adopt(10*ms, "a", ""), history.Ended), adopt(30*ms, "b", "s")}, "adopted"},

@@ -282,6 +282,11 @@ func (l *life) mayEnd(c Call, by, late time.Duration) bool {
 	return l.from <= c.Returned
 }
 
+// mayHaveMoved reports whether a move of the session without an answer was invoked before a time.
+func (l *life) mayHaveMoved(before time.Duration) bool {
+	return slices.ContainsFunc(l.calls, func(c Call) bool { return c.Kind == Move && c.Answer == Unknown && c.Invoked < before })
+}
+
 // highest returns the highest step that an instance had seen before a time.
 func (l *life) highest(by string, before time.Duration) int {
 	seen := l.sightings[by]
