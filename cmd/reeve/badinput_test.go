@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/policies"
 )
 
@@ -135,12 +137,25 @@ func TestABadFileIsToldWithItsPositionByEveryVerb(t *testing.T) {
 		kinds = append(kinds, kind)
 	}
 	used := map[int]bool{}
+	slices.Sort(kinds)
 	writeTree(t, dir)
-	for _, v := range verbs {
-		for _, kind := range kinds {
+	tried := map[string]bool{}
+	for n, v := range verbs {
+		for k, kind := range kinds {
 			if kind == "missing" && optional(v.bad) {
 				continue
 			}
+			may := false
+			for i, h := range harmless {
+				if h.bad == v.bad && h.kind == kind && strings.HasPrefix(v.args, h.args) {
+					may, used[i] = true, true
+				}
+			}
+			// Each file is bad in each way at least once; make soak has every verb for all of them.
+			if tried[v.bad+kind] && (n+k)%3 != 0 && !testneed.Soak() {
+				continue
+			}
+			tried[v.bad+kind] = true
 			path := filepath.FromSlash(v.bad)
 			whole, err := os.ReadFile(path)
 			was := err == nil
@@ -174,12 +189,6 @@ func TestABadFileIsToldWithItsPositionByEveryVerb(t *testing.T) {
 			}
 			if err != nil {
 				t.Fatal(err)
-			}
-			may := false
-			for i, h := range harmless {
-				if h.bad == v.bad && h.kind == kind && strings.HasPrefix(v.args, h.args) {
-					may, used[i] = true, true
-				}
 			}
 			said := diagnostics.String()
 			if args[0] == "lint" {

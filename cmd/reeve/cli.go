@@ -34,7 +34,7 @@ type grammar struct {
 
 const description = `For the people who edit policy files, and for operators.
 
-Exit codes: 0 fine, 1 findings or denied, 2 usage, 3 the policy cannot be loaded, 4 tests failed.
+Exit codes: 0 fine, 1 findings or denied, 2 usage, 3 the policy cannot be loaded or a server does not answer, 4 tests failed.
 
 Results are on standard output, diagnostics on standard error.`
 
