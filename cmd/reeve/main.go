@@ -1,8 +1,10 @@
 // Command reeve is for the people who edit policy files: it finds mistakes, runs tables of
-// requests, and says who may do what and why.
+// requests, and says who may do what and why. Operators publish policies by it, and look at
+// instances, sessions, tenants and databases.
 //
 //	reeve lint policies
 //	reeve can user:alice acme update invoice:1 --role editor --attr owner=alice
+//	reeve publish policies --name billing
 //	reeve help lint
 package main
 

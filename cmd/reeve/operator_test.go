@@ -253,13 +253,13 @@ func sameShape(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func TestTheShapesAreOfOneLength(t *testing.T) {
+func TestAShapeIsWrittenAsWhatItStandsFor(t *testing.T) {
 	for _, s := range shapes {
 		if !s.pattern.MatchString(s.text) {
 			t.Errorf("%s does not match its own text", s.pattern)
 		}
 	}
-	if fmt.Sprint(len(short(strings.Repeat("a", 32)))) != "12" {
+	if len(short(strings.Repeat("a", 32))) != 12 {
 		t.Error("a revision is shown at another length")
 	}
 }
