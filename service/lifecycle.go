@@ -13,7 +13,6 @@ type Lifecycle struct {
 	state   State
 	since   time.Time
 	ended   bool // it was started, and has stopped again
-	moved   int
 	told    sync.Mutex // held while observers are told, so that they hear of moves in their order
 	observe []func(from, to State)
 }
@@ -77,7 +76,6 @@ func (l *Lifecycle) step(to State, only *State) (State, []func(from, to State), 
 		return from, nil, &MoveError{from, to}
 	}
 	l.state, l.since = to, time.Now()
-	l.moved++
 	l.ended = to == Stopped
 	return from, l.observe, nil
 }

@@ -158,7 +158,7 @@ func (t *tracker) openRedis(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("Redis does not answer: %w", context.Cause(ctx))
+			return fmt.Errorf("redis does not answer: %w", context.Cause(ctx))
 		case <-time.After(redisPause):
 		}
 	}
