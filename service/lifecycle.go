@@ -12,7 +12,7 @@ type Lifecycle struct {
 	mu      sync.Mutex
 	state   State
 	since   time.Time
-	ended   bool // it was started, and has stopped again
+	ended   bool       // it was started, and has stopped again
 	told    sync.Mutex // held while observers are told, so that they hear of moves in their order
 	observe []func(from, to State)
 }
