@@ -108,7 +108,7 @@ func TestAConfigOfRowLevelSecuritySaysAllThatIsWrong(t *testing.T) {
 	if _, err := none.RLS(docRLS); !errors.Is(err, policy.ErrNotLoaded) {
 		t.Error(err)
 	}
-	if _, err := none.RLSContext(t.Context(), asks("alice", "read", doc("")), docRLS); !errors.Is(err, policy.ErrNotLoaded) {
+	if _, _, err := none.RLSContext(t.Context(), asks("alice", "read", doc("")), docRLS); !errors.Is(err, policy.ErrNotLoaded) {
 		t.Error(err)
 	}
 }
@@ -142,25 +142,25 @@ func TestAContextSaysWhatThePoliciesAsk(t *testing.T) {
 	} {
 		q := asks("alice", "", policy.Object{}, c.roles...)
 		q.Subject.Attributes = c.attributes
-		got, err := e.RLSContext(t.Context(), q, docRLS)
+		got, _, err := e.RLSContext(t.Context(), q, docRLS)
 		if err != nil || got != head+c.want {
 			t.Errorf("%s: %s, %v\nwant %s", name, got, err, head+c.want)
 		}
 	}
 	q := asks("alice", "", policy.Object{}, "a", "b")
 	q.Subject.Attributes = policy.Values{"level": "high"}
-	if got, err := e.RLSContext(t.Context(), q, docRLS); !errors.Is(err, policy.ErrRequest) || got != "" {
+	if got, _, err := e.RLSContext(t.Context(), q, docRLS); !errors.Is(err, policy.ErrRequest) || got != "" {
 		t.Errorf("an attribute of another type: %q, %v", got, err)
 	}
 	q.Subject.Attributes = policy.Values{"team": "a\x00b"}
-	if got, err := e.RLSContext(t.Context(), q, docRLS); !errors.Is(err, policy.ErrPredicate) || got != "" {
+	if got, _, err := e.RLSContext(t.Context(), q, docRLS); !errors.Is(err, policy.ErrPredicate) || got != "" {
 		t.Errorf("a text that the database cannot hold: %q, %v", got, err)
 	}
 	q.Subject.Attributes = policy.Values{"team": "a\xff"}
-	if got, err := e.RLSContext(t.Context(), q, docRLS); !errors.Is(err, policy.ErrPredicate) || got != "" {
+	if got, _, err := e.RLSContext(t.Context(), q, docRLS); !errors.Is(err, policy.ErrPredicate) || got != "" {
 		t.Errorf("a text that is no UTF-8: %q, %v", got, err)
 	}
-	if got, err := e.RLSContext(t.Context(), policy.Request{}, docRLS); !errors.Is(err, policy.ErrRequest) || got != "" {
+	if got, _, err := e.RLSContext(t.Context(), policy.Request{}, docRLS); !errors.Is(err, policy.ErrRequest) || got != "" {
 		t.Errorf("no tenant: %q, %v", got, err)
 	}
 }

@@ -142,7 +142,7 @@ func BenchmarkPage(b *testing.B) {
 			b.ReportMetric(float64(p.Microseconds()), "µs-by-policy")
 		})
 		b.Run(d.name+", BatchEnforce", func(b *testing.B) {
-			enforcer := stock(b)
+			enforcer := stockEnforcer(b)
 			for b.Loop() {
 				shown := 0
 				for after := [2]int64{-1, -1}; shown < 50; {
@@ -201,8 +201,8 @@ func (d database) pairs(b *testing.B, text string, args ...any) (out [][2]int64)
 	return out
 }
 
-// stock is Casbin with the standard model and the one rule.
-func stock(b *testing.B) *casbin.Enforcer {
+// stockEnforcer is Casbin with the standard model and the one rule.
+func stockEnforcer(b *testing.B) *casbin.Enforcer {
 	b.Helper()
 	text, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {
