@@ -5,6 +5,8 @@ package integration_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +36,24 @@ func keepLoading(t *testing.T, store session.Store, other session.Ref) {
 	t.Cleanup(func() { stop(); <-done })
 }
 
+// hasAsked waits until the instance that keeps loading has asked a server twice from now on whose
+// data it has, so that it has heard the first answer.
+func hasAsked(t *testing.T, server *redisserver.Server) {
+	t.Helper()
+	raw := server.Client()
+	defer raw.Close()
+	own := 0 // INFO of ours
+	asked := func() (n int) {
+		own++
+		for line := range strings.Lines(raw.Info(t.Context(), "commandstats").Val()) {
+			_, _ = fmt.Sscanf(line, "cmdstat_info:calls=%d,", &n)
+		}
+		return n - own
+	}
+	before := asked()
+	testwait.Until(t, "the server is asked whose data it has", func() bool { return asked() >= before+2 })
+}
+
 // An address leads to a promoted replica, and back to the former primary, which has gone on all
 // the time: the id of its replication is one that the instance has met, and it is older all the
 // same. It is told again.
@@ -53,7 +73,7 @@ func TestAServerThatComesBackOlderWithoutARestartIsToldAgain(t *testing.T) {
 		return err
 	})
 	keepLoading(t, knowing, other.Ref())
-	time.Sleep(1500 * time.Millisecond) // it has asked the primary whose data it has
+	hasAsked(t, p.primary)
 	p.inStep()
 	p.replica.Promote()
 	lead := func(from, to *redisserver.Server) {
@@ -66,7 +86,7 @@ func TestAServerThatComesBackOlderWithoutARestartIsToldAgain(t *testing.T) {
 	}
 	lead(p.primary, p.replica)
 	f.eventually("the user is revoked", func() error { return knowing.RevokeUser(t.Context(), s.Tenant, s.User) })
-	time.Sleep(1500 * time.Millisecond) // it has met the promoted replica
+	hasAsked(t, p.replica)
 	if _, err := open(t, p.replica.URL(), p.opts).Load(t.Context(), s.Ref()); !errors.Is(err, session.ErrNotFound) {
 		t.Fatalf("the promoted replica was not told of the revocation: %v", err)
 	}
