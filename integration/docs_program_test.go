@@ -32,8 +32,10 @@ import (
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
 	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
+	"github.com/reevehq/reeve/authz/policy/policyrls"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
+	"github.com/reevehq/reeve/fleet"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
@@ -64,6 +66,8 @@ var (
 	_ introspect.Config
 	_ jwks.Config
 	_ policytest.Case
+	_ policyrls.Config
+	_ fleet.Stats
 	_ condition.Op
 	_ crosstenant.Visit
 	_ job.Job
