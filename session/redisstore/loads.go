@@ -156,7 +156,7 @@ func (l *loads) leave(to *route, r *rider) riderState {
 	before := r.state
 	if before == queued {
 		r.state = gone
-		to.waiting--
+		to.drop(r)
 	}
 	return before
 }

@@ -34,6 +34,7 @@ type rider struct {
 	ctx   context.Context
 	calls []*call
 	line  *line
+	place *list.Element // in the riders of the line
 	state riderState
 
 	told    chan struct{} // closed when the rider is to go alone, or answers and err are there
@@ -96,12 +97,24 @@ func (to *route) line(t tenant.ID) *line {
 func (to *route) queue(ctx context.Context, t tenant.ID, calls []*call) *rider {
 	ln := to.line(t)
 	r := &rider{ctx: ctx, calls: calls, line: ln, told: make(chan struct{})}
-	ln.riders.PushBack(r)
+	r.place = ln.riders.PushBack(r)
 	if ln.turn == nil {
 		ln.turn = to.turns.PushBack(ln)
 	}
 	to.waiting++
 	return r
+}
+
+// drop takes a rider out of the queue. A line without riders has no turn: while it has one, the
+// tenant's next loads queue behind it, and only a trip that lands would have them go.
+func (to *route) drop(r *rider) {
+	to.waiting--
+	ln := r.line
+	ln.riders.Remove(r.place)
+	if ln.riders.Len() == 0 && ln.turn != nil {
+		to.turns.Remove(ln.turn)
+		ln.turn = nil
+	}
 }
 
 // depart begins a trip with loads of these lines.
@@ -121,7 +134,7 @@ func (to *route) land(lines []*line) {
 }
 
 // next takes at most n riders out of the queue, the tenants in turn, each rider in the order of
-// arrival. Tenants that have all their trips under way wait. It forgets those who have gone.
+// arrival. Tenants that have all their trips under way wait.
 func (to *route) next(n int) []*rider {
 	var riders []*rider
 	var full []*line // keep their place
@@ -132,10 +145,7 @@ func (to *route) next(n int) []*rider {
 			full = append(full, ln)
 			continue
 		}
-		r := ln.first()
-		if r == nil {
-			continue
-		}
+		r := ln.riders.Remove(ln.riders.Front()).(*rider)
 		to.waiting--
 		riders = append(riders, r)
 		if ln.riders.Len() > 0 {
@@ -148,15 +158,6 @@ func (to *route) next(n int) []*rider {
 	return riders
 }
 
-// first takes the first rider that has not gone out of the line, nil for none.
-func (ln *line) first() *rider {
-	for ln.riders.Len() > 0 {
-		if r := ln.riders.Remove(ln.riders.Front()).(*rider); r.state == queued {
-			return r
-		}
-	}
-	return nil
-}
 
 // linesOf returns the lines of riders, each once.
 func linesOf(riders []*rider) []*line {

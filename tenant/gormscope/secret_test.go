@@ -11,6 +11,7 @@ import (
 func TestNoExportedTypeShowsAKey(t *testing.T) {
 	secrettest.Check(t, []reflect.Type{
 		reflect.TypeFor[gormscope.Config](),
+		reflect.TypeFor[gormscope.Page](),
 		reflect.TypeFor[gormscope.Plugin](),
 		reflect.TypeFor[gormscope.Predicate](),
 	}, nil)
