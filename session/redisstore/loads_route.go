@@ -158,7 +158,6 @@ func (to *route) next(n int) []*rider {
 	return riders
 }
 
-
 // linesOf returns the lines of riders, each once.
 func linesOf(riders []*rider) []*line {
 	var lines []*line
