@@ -107,9 +107,10 @@ func (w *world) create(m *session.Manager, n int) []session.Ref {
 func (w *world) act(halfway func()) {
 	w.t.Helper()
 	m := w.manager(w.primary, w.cfg)
-	if err := m.SetTenantStatus(w.t.Context(), acme, tenant.Active); err != nil {
-		w.t.Fatal(err)
-	}
+	// A replica is in step only some time after it has started.
+	testwait.Until(w.t, "the tenant is set up, on the replica too", func() bool {
+		return m.SetTenantStatus(w.t.Context(), acme, tenant.Active) == nil
+	})
 	w.live = w.create(m, 40)
 	w.revoked = w.create(m, 40)
 	halfway()
