@@ -1,6 +1,8 @@
 package redisstore
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/reevehq/reeve/tenant"
@@ -51,5 +53,68 @@ func TestWhoeverGaveUpTakesNobodysPlace(t *testing.T) {
 	to.land([]*line{to.line(acme)})
 	if riders := to.next(tripLoads); len(riders) != 2 || riders[0] != second || riders[1] != third || to.waiting != 0 {
 		t.Errorf("%d riders, %d wait", len(riders), to.waiting)
+	}
+}
+
+// Whatever comes, gives up and lands in whatever order: whoever waits, waits for a trip that is
+// under way, and a tenant for whom nobody waits and nothing is under way has its next load go.
+func TestNobodyWaitsWithoutATripUnderWay(t *testing.T) {
+	tenants := []tenant.ID{tenant.MustParse("acme"), tenant.MustParse("globex"), tenant.MustParse("initech")}
+	for seed := range uint64(2000) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		l := &loads{most: 1 + random.IntN(6), routes: map[string]*route{}, closed: true} // each that waited goes alone
+		to := l.route("")
+		var flying []*line
+		var waiting []*rider
+		board := func() { // those who were told go
+			waiting = slices.DeleteFunc(waiting, func(r *rider) bool {
+				if r.state != solo {
+					return false
+				}
+				flying = append(flying, r.line)
+				return true
+			})
+		}
+		land := func() {
+			i := random.IntN(len(flying))
+			ln := flying[i]
+			flying = slices.Delete(flying, i, i+1)
+			l.back(to, ln)
+		}
+		for step := range 60 {
+			id := tenants[random.IntN(len(tenants))]
+			switch op := random.IntN(4); {
+			case op <= 1 && to.mayGo(id):
+				ln := to.line(id)
+				to.depart(ln)
+				flying = append(flying, ln)
+			case op <= 1:
+				waiting = append(waiting, to.queue(t.Context(), id, nil))
+			case op == 2 && len(waiting) > 0:
+				i := random.IntN(len(waiting))
+				l.leave(to, waiting[i])
+				waiting = slices.Delete(waiting, i, i+1)
+			case op == 3 && len(flying) > 0:
+				land()
+			}
+			board()
+			if to.waiting != len(waiting) || to.trips != len(flying) || len(waiting) > 0 && len(flying) == 0 {
+				t.Fatalf("seed %d, step %d: %d of %d wait, %d of %d trips", seed, step, to.waiting, len(waiting), to.trips, len(flying))
+			}
+			for id, ln := range to.lines {
+				if stands := slices.ContainsFunc(waiting, func(r *rider) bool { return r.line == ln }); stands != (ln.turn != nil) {
+					t.Fatalf("seed %d, step %d: somebody waits for %v: %t, it has a turn: %t", seed, step, id, stands, ln.turn != nil)
+				}
+			}
+		}
+		for len(flying) > 0 {
+			land()
+			board()
+		}
+		for _, id := range tenants {
+			if len(waiting) > 0 || !to.mayGo(id) {
+				t.Fatalf("seed %d: %d wait for nothing, a load of %v may go: %t", seed, len(waiting), id, to.mayGo(id))
+			}
+		}
 	}
 }
