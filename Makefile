@@ -17,7 +17,9 @@ help: ## list the targets
 
 check: fmt vet staticcheck quick ## the everyday: all but the race detector and real servers, in two minutes
 
-# vet comes first and alone: what it compiles the two lanes find in the cache.
+# vet comes first and alone: what it compiles the two lanes find in the cache. By -trimpath so do the
+# tests that build the tree in another folder.
+test: export GOFLAGS := $(strip $(shell go env GOFLAGS) -trimpath)
 test: setup fmt vet ## everything a change must pass
 	@scripts/lanes.sh "static unit" integration
 
@@ -46,7 +48,7 @@ static: $(STATICCHECK) ## staticcheck in the modules without drivers; make check
 quick: ## the tests of the root module and the examples, without the race detector
 	@for m in . examples; do echo "go test $$m"; (cd $$m && go test -short ./...); done
 
-unit: ## the tests of all modules but integration, with the race detector
+unit: ## the tests of all modules but integration, with the race detector where goroutines share
 	@scripts/unit.sh $(filter-out integration,$(MODULES))
 
 integration: ## the tests against real servers

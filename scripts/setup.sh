@@ -14,6 +14,7 @@ done
 [ -n "$(command -v initdb)" ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 [ -n "$(command -v pgbouncer)" ] || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
 [ -n "$(command -v nginx)" ] || [ -x /usr/sbin/nginx ] || missing+=(nginx)
+[ "$(uname)" != Linux ] || [ -n "$(command -v systemd-analyze)" ] || missing+=(systemd)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then

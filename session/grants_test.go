@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -371,7 +372,7 @@ func TestAPanicOfGrantsLeavesNobodyWaiting(t *testing.T) {
 // call that began after that.
 func TestNoSessionHasARoleThatWasTakenAwayWhereGrantsAreAsked(t *testing.T) {
 	rounds := 10_000
-	if testing.Short() {
+	if testing.Short() || testneed.Race && !testneed.Soak() { // it runs in full without the detector, too
 		rounds = 1000
 	}
 	d := newMembers()

@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/reevehq/reeve/examples/service/config"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 // The unit is one that systemd reads without a complaint, and exposes the machine little.
@@ -23,11 +24,7 @@ func TestTheUnitIsHardened(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("systemd is Linux's")
 	}
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		// A container of CI has no systemd. What the unit says is looked at below all the same.
-		t.Skip("systemd-analyze is not on the PATH (Debian: apt-get install systemd)")
-	}
+	analyze := testneed.Program(t, "systemd-analyze", "apt-get install systemd")
 	path := filepath.Join(t.TempDir(), name+".service")
 	text := strings.ReplaceAll(unit, installed.program, "/bin/true") // which is there
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
