@@ -35,7 +35,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/policyrls"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
-	"github.com/reevehq/reeve/fleet"
+	"github.com/reevehq/reeve/service/fleet"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"

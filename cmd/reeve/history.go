@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/reevehq/reeve/fleet"
+	"github.com/reevehq/reeve/service/fleet"
 )
 
 type historyCommand struct {

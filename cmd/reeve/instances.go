@@ -6,7 +6,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"github.com/reevehq/reeve/fleet"
+	"github.com/reevehq/reeve/service/fleet"
 )
 
 type instancesCommand struct {

@@ -15,9 +15,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 
-	"github.com/reevehq/reeve/fleet"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testwait"
+	"github.com/reevehq/reeve/service/fleet"
 )
 
 func TestMain(m *testing.M) {

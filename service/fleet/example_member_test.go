@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/reevehq/reeve/fleet"
+	"github.com/reevehq/reeve/service/fleet"
 )
 
 // A service says that it is there for as long as it runs, and prints who else is.
