@@ -62,6 +62,9 @@ func TestD26APolicyArrivesWithoutItsAnnouncement(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 3, onlyPolled)
 	f.subscribed()
+	for _, i := range f.instances { // the first look also asks what the user may do
+		testwait.Until(t, "it has looked", func() bool { return i.follower.Stats().Checks > 0 })
+	}
 	// The instances are cut off and may subscribe no more; the publisher may announce.
 	acl := func(words ...any) {
 		t.Helper()

@@ -76,13 +76,16 @@ func TestAServerThatComesBackOlderWithoutARestartIsToldAgain(t *testing.T) {
 	hasAsked(t, p.primary)
 	p.inStep()
 	p.replica.Promote()
-	lead := func(from, to *redisserver.Server) {
-		p.current.Store(to)
+	cut := func(from *redisserver.Server) {
 		raw := from.Client()
 		defer raw.Close()
 		if err := raw.ClientKillByFilter(t.Context(), "TYPE", "normal").Err(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	lead := func(from, to *redisserver.Server) {
+		p.current.Store(to)
+		cut(from)
 	}
 	lead(p.primary, p.replica)
 	f.eventually("the user is revoked", func() error { return knowing.RevokeUser(t.Context(), s.Tenant, s.User) })
@@ -92,6 +95,7 @@ func TestAServerThatComesBackOlderWithoutARestartIsToldAgain(t *testing.T) {
 	}
 	lead(p.replica, p.primary)
 	testwait.Until(t, "who never heard of the revocation denies", func() bool {
+		cut(p.replica) // also what was being dialled when the address changed
 		_, err := stranger.Load(context.Background(), s.Ref())
 		return errors.Is(err, session.ErrNotFound)
 	})

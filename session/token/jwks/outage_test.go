@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/session/token/jwks"
 )
@@ -31,7 +32,7 @@ var broken = map[string]func(*provider){
 func TestAProviderThatIsDownAtStartStopsItsIssuerAlone(t *testing.T) {
 	for name, spoil := range broken {
 		// The moment of the return falls between two fetches, into one, and into two.
-		for moment := range 12 {
+		for moment := range testneed.Scale(12, 1) {
 			t.Run(fmt.Sprint(name, moment), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t, 3)
@@ -296,7 +297,8 @@ func TestAnUnchangedSetIsNotSentAgain(t *testing.T) {
 // TestProvidersThatHangDelayNobody: 999 of 1,000 do, from the start.
 func TestProvidersThatHangDelayNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const bad, all = 999, 1000
+		bad := testneed.Scale(999, 1)
+		all := bad + 1
 		w := newWorld(t, all, func(e *jwks.Endpoint) { e.MaxAge = time.Minute })
 		for n := range bad {
 			w.providers[host(n)].set(0, "")

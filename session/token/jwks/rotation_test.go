@@ -35,7 +35,7 @@ func TestARotationIsAcceptedWithin35sDuringAFloodOfRandomKids(t *testing.T) {
 		{"a provider that fails once", "max-age=86400", 0, []int{500}},
 		{"a provider that takes 3 s and fails once", "no-store", 2990 * time.Millisecond, []int{500}},
 	} {
-		perSecond, before := 200, 2*time.Minute
+		perSecond, before := testneed.Scale(200, 1), 2*time.Minute
 		if testneed.Soak() && n == 0 {
 			perSecond, before = 10_000, 0
 		}
