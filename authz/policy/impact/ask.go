@@ -77,7 +77,7 @@ func (p *pair) only(s policy.Subject) Who {
 	if s.ID == "" {
 		return Who{Callers: Anonymous}
 	}
-	w := Who{Callers: SignedIn, Any: [][]string{{"user:" + s.ID}}}
+	w := Who{Callers: SignedIn, Any: [][]string{{"user:" + s.ID}}, exact: &policy.Subject{ID: s.ID, Roles: s.Roles}}
 	if s.Roles != nil {
 		for i := range s.Roles.Len() {
 			w.Any = append(w.Any, []string{"role:" + s.Roles.At(i)})

@@ -271,7 +271,7 @@ func (p *pair) meant(a Assertion, tenant string, c *cube) bool {
 				s.ID = strings.TrimPrefix(n, "user:")
 			}
 			if c.who.has(false, p.names(s, tenant)) {
-				c.who = Who{Callers: SignedIn, Any: [][]string{{n}}, None: c.who.None}
+				c.who = Who{Callers: SignedIn, Any: [][]string{{n}}, None: c.who.None, exact: &s}
 				return true
 			}
 		}

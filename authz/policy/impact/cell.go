@@ -113,7 +113,18 @@ func (c Cell) Contains(r policy.Request) bool {
 	if !c.Object.has(r.Object) || !c.Who.has(r.Subject.ID == "", c.pair.names(r.Subject, dom)) {
 		return false
 	}
-	return c.May || c.guard.holds(c.pair, lookupOf(&r))
+	return c.May || c.guard.holds(c.pair, lookupOf(&r), func(in side) ([]string, bool) { return c.pair.rolesAt(r.Subject, dom, in, timeOf(&r)), true })
+}
+
+// timeOf returns when a request is decided.
+func timeOf(r *policy.Request) int64 {
+	if r.Env != nil {
+		if x, there := r.Env.Get(condition.EnvTime); there {
+			v, _ := condition.ValueOf(condition.KindInt, x)
+			return v.Int()
+		}
+	}
+	return noon().Unix()
 }
 
 // lookupOf returns what conditions know of a request.
@@ -123,18 +134,22 @@ func lookupOf(r *policy.Request) condition.Lookup {
 		switch a.Part() {
 		case condition.PartSubject:
 			if a.Name == "id" {
-				return textOf(r.Subject.ID)
+				return idOf(a.Kind, r.Subject.ID).v, nil
 			}
 			from = r.Subject.Attributes
 		case condition.PartObject:
-			if a.Name == "id" && r.Object.Route == "" {
-				return textOf(r.Object.ID)
+			if a.Name == "id" && a.Via == nil && r.Object.Route == "" {
+				return idOf(a.Kind, r.Object.ID).v, nil
 			}
 			from = r.Object.Attributes
+			if a.Via != nil && from != nil {
+				x, _ := from.Get(a.Via.Name)
+				from, _ = x.(policy.AttributeSource)
+			}
 		}
 		if from != nil {
 			if x, there := from.Get(a.Name); there {
-				return condition.ValueOf(a.Kind, x)
+				return a.ValueOf(x)
 			}
 		}
 		if a.Part() == condition.PartEnv && a.Name == condition.EnvActor {
@@ -142,11 +157,4 @@ func lookupOf(r *policy.Request) condition.Lookup {
 		}
 		return condition.Value{}, nil
 	}
-}
-
-func textOf(s string) (condition.Value, []string) {
-	if s == "" {
-		return condition.Value{}, nil
-	}
-	return condition.String(s), nil
 }

@@ -51,9 +51,12 @@ func TestTheCellsAreTheRequestsThatCasbinDecidesDifferently(t *testing.T) {
 	requests, changed, witnesses, unsure, failed := 0, 0, 0, 0, 0
 	for seed := range pairs() {
 		g := newGen(seed)
+		if seed%3 == 2 {
+			g.rich = casbinKinds
+		}
 		rows := g.rows()
 		edited := g.edited(rows)
-		before, after := of(t, rows...), of(t, edited...)
+		before, after := g.of(t, rows), g.of(t, edited)
 		cells := diff(t, before, after)
 		old, new := newOracle(t, rows), newOracle(t, edited)
 		ask := func(r policy.Request, n int, next func() policy.Request, check func(policy.Request, bool, bool)) {
@@ -112,8 +115,8 @@ func TestTheCellsAreTheRequestsThatCasbinDecidesDifferently(t *testing.T) {
 		}
 	}
 	t.Logf("%d pairs, %d requests, %d changed, %d witnesses, %d cells undecided, %d without an answer from Casbin", pairs(), requests, changed, witnesses, unsure, failed)
-	if changed < requests/100 || witnesses < int(pairs()) || unsure > witnesses/20 {
-		t.Errorf("the generator does not exercise both answers")
+	if changed < requests/100 || witnesses < int(pairs()) || unsure > witnesses/1000 {
+		t.Errorf("the generator does not exercise both answers, or too much is left undecided")
 	}
 }
 
@@ -123,15 +126,16 @@ func TestEveryRequestThatChangesIsInExactlyOneCell(t *testing.T) {
 	requests, changed := 0, 0
 	for seed := range pairs() {
 		g := newGen(seed + 1<<32)
+		g.rich = richness(seed % 3)
 		rows := g.rows()
 		edited := g.edited(rows)
-		before, after := of(t, rows...), of(t, edited...)
+		before, after := g.of(t, rows), g.of(t, edited)
 		cells := diff(t, before, after)
 		for range 250 {
 			r := g.request(g.session())
 			for _, a := range []policy.AttributeSource{r.Subject.Attributes, r.Object.Attributes, r.Env} {
 				if values, ok := a.(policy.Values); ok && g.IntN(8) == 0 {
-					delete(values, pick(g, "level", "dept", "owner", "status", "mfa", "ip", "size"))
+					delete(values, pick(g, "level", "dept", "owner", "status", "mfa", "ip", "size", "readers", "made", "boss"))
 				}
 			}
 			was, is := allowed(before, r), allowed(after, r)

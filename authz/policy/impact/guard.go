@@ -38,17 +38,17 @@ func (g guard) conds() []int32 {
 	return slices.Compact(all)
 }
 
-func (g guard) holds(p *pair, at condition.Lookup) bool {
-	return g.open || g.allows.holds(p, at) && !g.denies.holds(p, at)
+func (g guard) holds(p *pair, at condition.Lookup, roles rolesOf) bool {
+	return g.open || g.allows.holds(p, at, roles) && !g.denies.holds(p, at, roles)
 }
 
-func (s state) holds(p *pair, at condition.Lookup) bool {
+func (s state) holds(p *pair, at condition.Lookup, roles rolesOf) bool {
 	allowed := s.always
 	for _, n := range s.allow {
-		allowed = allowed || condition.Eval(p.conds[n].expr, at) == condition.True
+		allowed = allowed || p.eval(n, at, roles) == condition.True
 	}
 	for _, n := range s.deny {
-		allowed = allowed && condition.Eval(p.conds[n].expr, at) == condition.False
+		allowed = allowed && p.eval(n, at, roles) == condition.False
 	}
 	return allowed
 }

@@ -20,6 +20,7 @@ package impact
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
@@ -43,6 +44,9 @@ type Policy struct {
 	granted    map[at][]held
 	ends       map[string][]string // who has a role by a row with times, by tenant
 	schema     *condition.Schema
+
+	reverse sync.Once
+	members map[at][]string // who has a role by a row
 
 	subjects                          map[string][]int32 // rules
 	types, tenants, actions, grantees map[string]bool    // that rows name

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/casbin/casbin/v2"
 	"github.com/casbin/casbin/v2/model"
@@ -17,6 +18,7 @@ import (
 	casbinutil "github.com/casbin/casbin/v2/util"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/impact"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/tenant"
@@ -32,6 +34,19 @@ doc, size,    int,     no,
 doc, score,   float,   no,
 doc, public,  bool,    no,
 note, title,  string,  no,
+`
+
+// richAttributes are those of the kinds that testAttributes has none of.
+const richAttributes = testAttributes + `
+doc, readers, members, no,    id, doc_readers, doc, role
+doc, tags,    strings, no,
+doc, folder,  parent,  yes,   folder_id, folder, folders, id
+doc, made,    time,    no,
+doc, due,     int,     no,
+doc, ref,     uuid,    no,
+doc, boss,    string,  value,
+folder, owner, string, no,
+folder, level, int,    no,
 `
 
 func modelText() string {
@@ -84,9 +99,52 @@ func allowed(p *impact.Policy, r policy.Request) bool {
 }
 
 // gen makes random policies and requests over few names, so that they meet.
-type gen struct{ *rand.Rand }
+type gen struct {
+	*rand.Rand
+	rich richness
+}
 
-func newGen(seed uint64) gen { return gen{rand.New(rand.NewPCG(seed, 15))} }
+// richness says which conditions there are.
+type richness uint8
+
+const (
+	plainKinds richness = iota
+	casbinKinds
+	everyKind // of which Casbin knows some otherwise
+)
+
+func newGen(seed uint64) gen { return gen{Rand: rand.New(rand.NewPCG(seed, 15))} }
+
+// of loads a policy of the attributes that the generator's conditions ask for.
+func (g gen) of(t testing.TB, rows []string) *impact.Policy {
+	t.Helper()
+	if g.rich == plainKinds {
+		return of(t, rows...)
+	}
+	return load(t, files(rows, richAttributes))
+}
+
+const uuid1, uuid2 = "6b1f0c9e-0000-4000-8000-000000000001", "6b1f0c9e-0000-4000-8000-000000000002"
+
+// richLeaf is a comparison of what is no value of the request, or not one of the usual kinds.
+func (g gen) richLeaf(typ string) string {
+	op := pick(g, " == ", " != ", " < ", " >= ")
+	eq := pick(g, " == ", " != ")
+	role := "'" + pick(g, "a", "b", "c", "d", "e") + "'"
+	forms := []string{role + " in r.sub.roles", role + " in r.sub.roles", "r.sub.dept in r.sub.roles", "containsAny(r.sub.roles, ('a', 'c'))", "containsAll(r.sub.roles, (" + role + "))"}
+	if g.rich == everyKind {
+		forms = append(forms, "has(r.sub, 'level')", "startsWith(r.sub.dept, 'e')", "has(r.env, 'actor')")
+	}
+	if typ == "doc" {
+		forms = append(forms, "containsAny(r.obj.readers, r.sub.roles)", role+" in r.obj.readers", "r.sub.dept in r.obj.readers", "containsAll(r.obj.tags, ('eu', 'us'))", "r.obj.folder.owner"+eq+"r.sub.id", "r.obj.folder.level"+op+"1",
+			"r.obj.status in r.sub.roles")
+		if g.rich == everyKind {
+			forms = append(forms, "has(r.obj, 'folder')", "has(r.obj, 'size')", "r.obj.made"+op+"'2026-01-01T00:00:00Z'", "r.obj.made"+op+"r.obj.due", "r.obj.made < r.env.time", "r.obj.ref"+eq+"'"+uuid1+"'",
+				"isNull(r.obj, 'boss')", "r.obj.boss"+eq+"r.sub.id", "r.obj.boss in ('alice', 'bob')", "endsWith(r.obj.owner, 'b')", "contains(r.obj.status, 'ai')")
+		}
+	}
+	return pick(g, forms...)
+}
 
 func pick[T any](g gen, of ...T) T { return of[g.IntN(len(of))] }
 
@@ -104,6 +162,9 @@ func (g gen) leaf(typ string) string {
 	if typ == "doc" {
 		forms = append(forms, "r.obj.owner"+eq+"r.sub.id", "r.obj.status"+eq+"'paid'", "r.obj.status in ('paid', 'draft')", "r.obj.size"+op+pick(g, "1", "2"),
 			"r.obj.score"+op+"1.5", "r.obj.public", "r.obj.id"+eq+"'1'", "r.obj.size"+op+"r.sub.level", "r.obj.owner"+op+"'m'")
+	}
+	if g.rich != plainKinds && g.IntN(2) == 0 {
+		return g.richLeaf(typ)
 	}
 	return pick(g, forms...)
 }
@@ -192,6 +253,35 @@ func unique(rows []string) []string {
 	return out
 }
 
+// enrich gives a document the attributes of richAttributes, some of them not there.
+func (g gen) enrich(r *policy.Request) {
+	values := r.Object.Attributes.(policy.Values)
+	list := func(from ...string) []string {
+		out := []string{}
+		for _, s := range from {
+			if g.IntN(3) == 0 {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	values["readers"], values["tags"] = list("a", "b", "c", "eu", "stranger"), list("eu", "us", "xx")
+	values["folder"] = policy.Values{"owner": pick(g, "alice", "bob", "zoe"), "level": int64(g.IntN(3))}
+	if g.rich != everyKind {
+		return
+	}
+	at := time.Date(2026, 1, 1, 0, 0, g.IntN(3)-1, 1000*pick(g, 0, 0, 1, 999_999), time.UTC)
+	values["made"], values["due"], values["ref"] = at, at.Unix()+int64(g.IntN(3)-1), pick(g, uuid1, uuid2)
+	r.Env.(policy.Values)["time"] = at.Unix() + int64(g.IntN(3)-1)
+	values["boss"] = pick[any](g, "alice", "zoe", nil)
+	switch g.IntN(4) {
+	case 0:
+		values["folder"] = policy.Values{}
+	case 1:
+		delete(values, "folder")
+	}
+}
+
 var routes = []string{"/x", "/x/:id", "/x/y/z", "/y", "//h.test/x", "//i.test/x", "/x/*"}
 
 // session returns a caller, and request one of theirs.
@@ -222,6 +312,9 @@ func (g gen) request(r policy.Request) policy.Request {
 	r.Object = policy.Object{Type: pick(g, "doc", "doc", "doc", "note"), ID: pick(g, "", "1", "2", "k/1", "k/2", "k/"), Attributes: policy.Values{
 		"owner": pick(g, "alice", "bob", "zoe"), "status": pick(g, "paid", "draft", "sent"), "size": int64(g.IntN(4)), "score": pick(g, 1.0, 1.5, 2.0), "public": g.IntN(2) == 0, "title": "t",
 	}}
+	if g.rich != plainKinds && r.Object.Type == "doc" {
+		g.enrich(&r)
+	}
 	if r.Tenant.IsZero() {
 		r.Object.ID = ""
 	}
@@ -232,8 +325,15 @@ func (g gen) request(r policy.Request) policy.Request {
 }
 
 // oracle is stock Casbin with the same rows.
-type oracle struct{ *casbin.Enforcer }
+type oracle struct {
+	*casbin.Enforcer
+	asks bool // whether conditions ask for r.sub.roles
+}
 
+// allRoles are those that callers may have.
+var allRoles = []string{"a", "b", "c", "d", "e", "eu", "us", "xx", "paid", "draft", "sent", "stranger", "other", "other2", "other3"}
+
+// r.sub.roles is what Casbin's role manager says.
 func newOracle(t testing.TB, rows []string) oracle {
 	t.Helper()
 	m, err := model.NewModelFromString(modelText())
@@ -248,12 +348,15 @@ func newOracle(t testing.TB, rows []string) oracle {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for name, f := range condition.Functions() {
+		e.AddFunction(name, f)
+	}
 	e.EnableAutoSave(false)
 	e.AddNamedDomainMatchingFunc("g", "", casbinutil.KeyMatch)
 	if err := e.BuildRoleLinks(); err != nil {
 		t.Fatal(err)
 	}
-	return oracle{e}
+	return oracle{e, strings.Contains(strings.Join(rows, "\n"), "r.sub.roles")}
 }
 
 // as runs f with the roles of a request's session as g rows.
@@ -303,6 +406,16 @@ func (o oracle) allows(r policy.Request) (allowed bool, err error) {
 	if r.Object.ID != "" {
 		obj["Name"], obj["id"] = r.Object.Type+":"+r.Object.ID, r.Object.ID
 	}
+	roles, ask := []any{}, []string(nil)
+	if o.asks {
+		ask = allRoles
+	}
+	for _, role := range ask {
+		if linked, err := o.GetRoleManager().HasLink("user:"+r.Subject.ID, "role:"+role, r.Tenant.String()); err == nil && linked && r.Subject.ID != "" {
+			roles = append(roles, role)
+		}
+	}
+	sub["roles"] = roles
 	if _, there := env["actor"]; !there {
 		env["actor"] = ""
 	}
@@ -313,6 +426,9 @@ func plain(a policy.AttributeSource) map[string]any {
 	out := map[string]any{}
 	values, _ := a.(policy.Values)
 	for name, v := range values {
+		if inner, ok := v.(policy.Values); ok {
+			v = plain(inner)
+		}
 		if list, ok := v.([]string); ok {
 			anys := make([]any, len(list))
 			for i, s := range list {

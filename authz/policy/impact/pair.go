@@ -3,6 +3,7 @@ package impact
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/condition"
@@ -22,6 +23,7 @@ type pair struct {
 	old, new *Policy             // old may be nil: it denies everything
 	sides    [2]*Policy          // before and after
 	unique   [2][]bool           // by rule: whether the other policy lacks it
+	asking   [2][]bool           // by rule: whether it has it, and other g rows of which the condition asks
 	types    map[string]side     // that are known
 	turned   map[string][]string // who has a changed g row, by tenant
 	changed  map[string][]target // of changed rules, by tenant
@@ -46,12 +48,14 @@ type pairRule struct {
 
 // cond is a distinct condition.
 type cond struct {
-	expr condition.Expr
-	text string
-	wrap bool   // whether parentheses stand around it in a larger one
-	open bool   // whether its attributes have other kinds on the other side
-	of   int    // the number of a side that has it
-	typ  string // of which objects it may ask attributes
+	expr  condition.Expr
+	text  string
+	wrap  bool   // whether parentheses stand around it in a larger one
+	roles bool   // whether it asks for r.sub.roles
+	in    side   // by whose g rows, 0 where they are alike
+	open  bool   // whether its attributes have other kinds on the other side
+	of    int    // the number of a side that has it
+	typ   string // of which objects it may ask attributes
 }
 
 // maxWork bounds the search for values of conditions over a whole report. Beyond, cells say May.
@@ -72,8 +76,8 @@ func newPair(old, new *Policy) *pair {
 	if old == nil {
 		return p
 	}
-	p.compareRules()
 	p.compareGrants()
+	p.compareRules()
 	for _, typ := range slices.Sorted(maps.Keys(p.types)) {
 		if p.types[typ] != both { // the other engine refuses every request about it
 			p.changed[everything] = append(p.changed[everything], target{targetType, typ})
@@ -85,15 +89,32 @@ func newPair(old, new *Policy) *pair {
 func (p *pair) compareRules() {
 	for i, of := range p.sides {
 		other := p.sides[1-i]
-		p.unique[i] = make([]bool, len(of.rules))
+		p.unique[i], p.asking[i] = make([]bool, len(of.rules)), make([]bool, len(of.rules))
 		for n := range of.rules {
 			r := &of.rules[n]
 			if _, there := other.rows[rowOf(&r.Rule)]; there && !p.redefined(r.expr) {
+				if len(p.turned) > 0 && asksRoles(r.expr) {
+					p.asking[i][n] = true
+					p.changedWhereTurned(r)
+				}
 				continue
 			}
 			p.unique[i][n] = true
 			p.changed[r.Tenant] = append(p.changed[r.Tenant], r.target)
 		}
+	}
+}
+
+// changedWhereTurned notes that a rule which asks for roles decides otherwise where g rows differ.
+func (p *pair) changedWhereTurned(r *rule) {
+	if len(p.turned[everything]) > 0 || r.Tenant != everything {
+		if p.turnedAt(r.Tenant) {
+			p.changed[r.Tenant] = append(p.changed[r.Tenant], r.target)
+		}
+		return
+	}
+	for tenant := range p.turned {
+		p.changed[tenant] = append(p.changed[tenant], r.target)
 	}
 }
 
@@ -133,7 +154,7 @@ func (p *pair) rulesAt(list []pairRule, tenant string, t target) []pairRule {
 		for _, at := range of.placesOf(tenant) {
 			for _, n := range at.rules[t] {
 				in := side(1) << i
-				if p.old != nil && !p.unique[i][n] {
+				if p.old != nil && !p.unique[i][n] && !(p.asking[i][n] && p.turnedAt(tenant)) {
 					if i == 0 {
 						continue // the other policy has it
 					}
@@ -186,11 +207,19 @@ func (p *pair) numberOf(e condition.Expr, i int, typ string) int32 {
 	for a := range e.Attributes() {
 		key += "\x00" + a.Type + "." + a.Name + ":" + a.Kind.String()
 	}
+	roles, in := asksRoles(e), side(0)
+	if roles && len(p.turned) > 0 {
+		in = side(1) << i
+		key += "\x00" + strconv.Itoa(i)
+		if in == before {
+			text += " by the g rows before"
+		}
+	}
 	n, there := p.numbers[key]
 	if !there {
 		n = int32(len(p.conds))
 		op := e.Op()
-		p.conds = append(p.conds, cond{expr: e, text: text, wrap: op == condition.OpOr || op == condition.OpAnd, open: p.redefined(e), of: i, typ: typ})
+		p.conds = append(p.conds, cond{expr: e, text: text, wrap: op == condition.OpOr || op == condition.OpAnd, open: p.redefined(e), of: i, typ: typ, roles: roles, in: in})
 		p.numbers[key] = n
 	}
 	return n

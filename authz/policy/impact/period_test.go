@@ -14,7 +14,7 @@ import (
 // timedPolicy is a policy of the model whose g rows may have times.
 func timedPolicy(t testing.TB, rows ...string) *impact.Policy {
 	t.Helper()
-	fsys := files(rows, testAttributes)
+	fsys := files(rows, richAttributes)
 	fsys[policy.ModelFile].Data = []byte(strings.Replace(modelText(), "g = _, _, _\n", "g = _, _, _, (_, _)\n", 1))
 	return load(t, fsys)
 }
@@ -52,6 +52,7 @@ func TestTheCellsAreTheRequestsThatChangeAtAnyTime(t *testing.T) {
 	changed, unsure, byTime := 0, 0, 0
 	for seed := range uint64(testneed.Scale(160, 8)) {
 		g := newGen(seed + 1000)
+		g.rich = richness(seed % 2)
 		rows := g.withTimes(g.rows())
 		edited := g.withTimes(g.edited(rows))
 		before, after := timedPolicy(t, rows...), timedPolicy(t, edited...)
@@ -84,6 +85,36 @@ func TestTheCellsAreTheRequestsThatChangeAtAnyTime(t *testing.T) {
 	t.Logf("%d changed, %d of them in cells that may, %d requests change at one time and not at another", changed, unsure, byTime)
 	if changed < testneed.Scale(160, 1) || byTime < testneed.Scale(5, 1) && !testneed.Race || unsure > changed/4 {
 		t.Errorf("%d changed, %d by the time, %d unsure", changed, byTime, unsure)
+	}
+}
+
+// r.sub.roles is of the rows of the time, and so is every condition that asks for it.
+func TestARoleThatEndsIsAConditionThatAsksForRoles(t *testing.T) {
+	rule := "p, role:authenticated, *, doc, write, 'admin' in r.sub.roles, allow"
+	before := timedPolicy(t, rule, "g, user:bob, role:admin, acme, _, 2026-11-01 00:00:00")
+	after := timedPolicy(t, rule, "g, user:bob, role:admin, acme, _, 2026-12-01 00:00:00")
+	cells := diff(t, before, after)
+	if len(cells) != 1 || cells[0].Direction != impact.Wider || cells[0].May || cells[0].Witness.Subject.ID != "bob" || cells[0].Tenants.String() != "acme" {
+		t.Fatalf("%v", cells)
+	}
+	for at, want := range map[string]bool{"2026-10-31T00:00:00Z": false, "2026-11-01T00:00:00Z": true, "2026-11-30T23:59:59Z": true, "2026-12-01T00:00:00Z": false} {
+		r := cells[0].Witness
+		moment, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Env = policy.Values{"time": moment.Unix()}
+		if cells[0].Contains(r) != want || allowed(before, r) == allowed(after, r) == want {
+			t.Errorf("%s: contained %t, want %t", at, cells[0].Contains(r), want)
+		}
+	}
+	who, err := after.WhoCan(impact.Question{Tenant: "acme"})
+	if err != nil || len(who) != 1 || who[0].May || !allowed(after, who[0].Witness) {
+		t.Errorf("%v %v", who, err)
+	}
+	what, err := after.WhatCan(policy.Subject{ID: "bob"}, impact.Question{Tenant: "acme"})
+	if err != nil || len(what) != 1 || what[0].May || !allowed(after, what[0].Witness) || what[0].Witness.Subject.Roles != nil {
+		t.Errorf("%v %v", what, err)
 	}
 }
 

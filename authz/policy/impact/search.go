@@ -20,7 +20,7 @@ const (
 )
 
 // maxTries bounds the search for one cell.
-const maxTries = 20_000
+const maxTries = 100_000
 
 // search looks for values for which a guard holds.
 type search struct {
@@ -31,15 +31,46 @@ type search struct {
 	now   []value
 	depth int
 	tries int
+
+	tenant string
+	caller policy.Subject
+	roles  map[rolesKey][]string
 }
 
-func (p *pair) newSearch(g guard, users, ids []string) *search {
-	s := &search{p: p, g: g, d: p.domain(g.conds(), users, ids), last: map[int32]int{}}
+// rolesKey is by whose rows and when.
+type rolesKey struct {
+	in   side
+	unix int64
+}
+
+// rolesNow returns what r.sub.roles is of the caller, if it does not depend on a time that is not
+// tried yet.
+func (s *search) rolesNow(in side) ([]string, bool) {
+	key := rolesKey{in, noonUnix}
+	if s.d.time >= 0 {
+		if s.depth <= s.d.time {
+			return nil, false
+		}
+		key.unix = s.now[s.d.time].v.Int()
+	}
+	list, there := s.roles[key]
+	if !there {
+		list = s.p.rolesAt(s.caller, s.tenant, in, key.unix)
+		s.roles[key] = list
+	}
+	return list, true
+}
+
+func (p *pair) newSearch(g guard, w Who, m member, users, ids []string) *search {
+	s := &search{p: p, g: g, d: p.domain(g.conds(), w, m, users, ids), tenant: m.tenant, last: map[int32]int{}}
 	s.now = make([]value, len(s.d.vars))
 	for _, n := range g.conds() {
 		s.last[n] = -1
 		for a := range p.conds[n].expr.Attributes() {
 			s.last[n] = max(s.last[n], s.d.index[a])
+		}
+		if p.conds[n].roles {
+			s.last[n] = max(s.last[n], s.d.time)
 		}
 	}
 	return s
@@ -50,6 +81,9 @@ func (s *search) at(a *condition.Attribute) (condition.Value, []string) {
 	i, known := s.d.index[a]
 	if !known || i >= s.depth {
 		return condition.Value{}, nil
+	}
+	if up := s.d.vars[i].parent; up >= 0 && s.now[up].x == nil {
+		return condition.Value{}, nil // of no parent
 	}
 	return s.now[i].v, s.now[i].list
 }
@@ -78,7 +112,7 @@ func (s *search) allowed(t state) (may, does bool) {
 
 // truth returns the value of a condition, and whether it stays.
 func (s *search) truth(n int32) (condition.Truth, bool) {
-	truth := condition.Eval(s.p.conds[n].expr, s.at)
+	truth := s.p.eval(n, s.at, s.rolesNow)
 	return truth, s.last[n] < s.depth || s.d.monotone && truth != condition.Unknown
 }
 
@@ -101,9 +135,12 @@ func (s *search) try(user, object string) verdict {
 	values := v.values
 	switch v.id {
 	case condition.PartSubject:
-		values = []value{idOf(user)}
+		values = []value{idOf(v.attr.Kind, user)}
 	case condition.PartObject:
-		values = []value{idOf(object)}
+		values = []value{idOf(v.attr.Kind, object)}
+	}
+	if v.parent >= 0 && s.now[v.parent].x == nil {
+		values = []value{{}}
 	}
 	for _, x := range values {
 		s.now[i], s.depth = x, i+1
@@ -118,11 +155,25 @@ func (s *search) try(user, object string) verdict {
 	return result
 }
 
-func idOf(id string) value {
+// idOf returns an id as a value of a kind. A number is written in one way.
+func idOf(k condition.Kind, id string) value {
 	if id == "" {
 		return value{}
 	}
-	return value{id, condition.String(id), nil}
+	v := condition.Unusable()
+	switch k {
+	case condition.KindUUID:
+		if u := condition.UUID(id); u.Kind() != 0 {
+			v = u
+		}
+	case condition.KindInt:
+		if n, err := strconv.ParseInt(id, 10, 64); err == nil && strconv.FormatInt(n, 10) == id && condition.Int(n).Kind() != 0 {
+			v = condition.Int(n)
+		}
+	default:
+		v = condition.String(id)
+	}
+	return value{id, v, nil}
 }
 
 // member is a part of a cell: one tenant, one action, objects with one pattern above them.
@@ -150,40 +201,76 @@ func (p *pair) witness(w Who, g guard, m member) (policy.Request, verdict) {
 			ids = append(ids, o.ID)
 		}
 	}
-	s := p.newSearch(g, append(named[:len(named):len(named)], p.freshUser(nil)), ids)
+	s := p.newSearch(g, w, m, append(named[:len(named):len(named)], p.freshUser(nil)), ids)
 	defer func() { p.budget -= min(s.tries, p.budget) }()
-	if s.d.foreign {
-		return policy.Request{}, maybe
-	}
 	result := never
 	users := append([]string{p.freshUser(nil), ""}, s.d.users...)
 	if w.Callers == Anonymous || w.Callers == Everyone && len(w.None) == 0 {
 		users = append([]string{""}, users...)
 	}
-	users = append(users, named...)
+	users = append(append(users, named...), s.d.callers.users...)
 	objects := m.object.objects(s.d.ids)
-	for _, id := range distinct(users) {
-		roles, ok := p.session(w, id, m.tenant)
-		if !ok {
-			continue
-		}
+	sessions := p.sessions(w, distinct(users), m.tenant, s.d)
+	for _, caller := range sessions {
+		s.caller, s.roles = caller, map[rolesKey][]string{}
 		for _, o := range objects {
 			s.depth = 0
-			got := s.try(id, o.ID)
+			got := s.try(caller.ID, o.ID)
 			if got == found {
-				r := s.request(id, roles, m, o)
+				r := s.request(caller, m, o)
 				if p.replay(r, g) {
 					return r, found
 				}
 				got = maybe
 			}
-			if got == never && !s.d.complete {
-				got = maybe
-			}
 			result = max(result, got)
 		}
 	}
+	all := s.d.complete || len(sessions)*len(objects) == 0
+	if s.d.asks {
+		all = all && s.d.callers.all
+	}
+	if result == never && !all {
+		result = maybe
+	}
 	return policy.Request{}, result
+}
+
+// sessions returns callers who are some of w: one for each user, and where conditions ask for roles
+// one for each set of roles that tells them apart.
+func (p *pair) sessions(w Who, users []string, tenant string, d *domain) (list []policy.Subject) {
+	if w.exact != nil {
+		return []policy.Subject{*w.exact}
+	}
+	for _, id := range users {
+		roles, ok := p.session(w, id, tenant)
+		if !ok {
+			continue
+		}
+		list = append(list, subjectOf(id, roles))
+	}
+	if !d.asks {
+		return list
+	}
+	for _, roles := range d.callers.sets() {
+		for _, id := range users {
+			if id == "" && len(roles) > 0 {
+				continue
+			}
+			if s := subjectOf(id, roles); w.has(id == "", p.names(s, tenant)) {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+func subjectOf(id string, roles policy.RoleNames) policy.Subject {
+	s := policy.Subject{ID: id}
+	if len(roles) > 0 {
+		s.Roles = roles
+	}
+	return s
 }
 
 func (p *pair) freshUser(taken []string) string {
@@ -206,26 +293,35 @@ func fresh(word string, taken func(string) bool) string {
 	return s
 }
 
-func (s *search) request(id string, roles policy.RoleNames, m member, o policy.Object) policy.Request {
+func (s *search) request(caller policy.Subject, m member, o policy.Object) policy.Request {
 	sub, obj, env := policy.Values{}, policy.Values{}, policy.Values{}
 	for i, v := range s.d.vars {
 		if i >= s.depth || s.now[i].x == nil || v.id != 0 && !(v.id == condition.PartObject && o.Route != "") {
 			continue
 		}
+		into, x := env, s.now[i].x
 		switch v.attr.Part() {
 		case condition.PartSubject:
-			sub[v.attr.Name] = s.now[i].x
+			into = sub
 		case condition.PartObject:
-			obj[v.attr.Name] = s.now[i].x
-		default:
-			env[v.attr.Name] = s.now[i].x
+			into = obj
 		}
+		if v.parent >= 0 {
+			if into, _ = obj[v.attr.Via.Name].(policy.Values); into == nil {
+				continue
+			}
+		}
+		switch x.(type) {
+		case null:
+			x = nil
+		case policy.Values: // of this request alone
+			x = policy.Values{}
+		}
+		into[v.attr.Name] = x
 	}
 	o.Attributes = obj
-	r := policy.Request{Tenant: s.p.tenantOf(m.tenant), Subject: policy.Subject{ID: id, Attributes: sub}, Object: o, Env: env, Action: policy.Action(m.action)}
-	if len(roles) > 0 {
-		r.Subject.Roles = roles
-	}
+	caller.Attributes = sub
+	r := policy.Request{Tenant: s.p.tenantOf(m.tenant), Subject: caller, Object: o, Env: env, Action: policy.Action(m.action)}
 	if o.ID != "" {
 		r.Object.Tenant = r.Tenant
 	}

@@ -23,6 +23,8 @@ type Who struct {
 	Callers Callers
 	Any     [][]string // of each list at least one
 	None    []string   // none of these
+
+	exact *policy.Subject // the one session that is meant, nil for each that fits
 }
 
 // String says it in words: "role:editor or role:author, unless role:guest".

@@ -57,17 +57,7 @@ func Load(fsys fs.FS, name string, declared []policy.Attribute) ([]Case, error) 
 	r.Comment = '#'
 	r.TrimLeadingSpace = true
 	r.FieldsPerRecord = -1
-	kinds := map[[2]string]policy.AttributeKind{}
-	for _, a := range slices.Concat(policy.EnvAttributes(), declared) {
-		kinds[[2]string{a.Type, a.Name}] = a.Kind
-	}
-	for _, a := range declared { // those of a parent, as project.owner
-		for _, b := range declared {
-			if a.Kind == policy.KindParent && b.Type == a.Relation.Target && b.Kind != policy.KindParent {
-				kinds[[2]string{a.Type, a.Name + "." + b.Name}] = b.Kind
-			}
-		}
-	}
+	kinds := declaredKinds(declared)
 	var cases []Case
 	var bad []error
 	for {
@@ -96,6 +86,27 @@ func Load(fsys fs.FS, name string, declared []policy.Attribute) ([]Case, error) 
 		bad = append(bad, fmt.Errorf("%s: no cases", name))
 	}
 	return cases, errors.Join(bad...)
+}
+
+// declaredKinds returns the kinds of attributes by type and name; those of a parent stand behind its
+// name, as project.owner.
+func declaredKinds(declared []policy.Attribute) map[[2]string]policy.AttributeKind {
+	kinds := map[[2]string]policy.AttributeKind{}
+	for _, a := range slices.Concat(policy.EnvAttributes(), declared) {
+		kinds[[2]string{a.Type, a.Name}] = a.Kind
+	}
+	for _, a := range declared {
+		if a.Kind != policy.KindParent {
+			continue
+		}
+		kinds[[2]string{a.Type, a.Name + ".id"}] = policy.KindString
+		for _, b := range declared {
+			if b.Type == a.Relation.Target && b.Kind != policy.KindParent {
+				kinds[[2]string{a.Type, a.Name + "." + b.Name}] = b.Kind
+			}
+		}
+	}
+	return kinds
 }
 
 func parse(f []string, kinds map[[2]string]policy.AttributeKind) (c Case, err error) {
