@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -151,6 +152,21 @@ func (c *reviewCommand) verify(a *app, e environment) error {
 	return a.review(r, format)
 }
 
+// periodOf says when a role is given.
+func periodOf(g review.Grant) string {
+	var parts []string
+	if !g.Start.IsZero() {
+		parts = append(parts, "after "+stamp(g.Start))
+	}
+	if !g.End.IsZero() {
+		parts = append(parts, "before "+stamp(g.End))
+	}
+	if parts == nil {
+		return "always"
+	}
+	return strings.Join(parts, " and ")
+}
+
 // review prints a review for people.
 func (a *app) review(r review.Review, format string) error {
 	entries := [][]string{{"who", "tenants", "actions", "objects", "when", "since"}}
@@ -164,9 +180,9 @@ func (a *app) review(r review.Review, format string) error {
 		}
 		entries = append(entries, []string{e.Who, e.Tenants, e.Actions, e.Objects, when, e.Since.String()})
 	}
-	grants := [][]string{{"who", "role", "tenant", "since"}}
+	grants := [][]string{{"who", "role", "tenant", "when", "since"}}
 	for _, g := range r.Grants {
-		grants = append(grants, []string{g.Who, g.Role, g.Tenant, g.Since.String()})
+		grants = append(grants, []string{g.Who, g.Role, g.Tenant, periodOf(g), g.Since.String()})
 	}
 	if format == "csv" {
 		w := csv.NewWriter(a.out)
@@ -175,7 +191,7 @@ func (a *app) review(r review.Review, format string) error {
 			rows = append(rows, append([]string{"allowed"}, e...))
 		}
 		for _, g := range grants[1:] {
-			rows = append(rows, []string{"role", g[0], g[2], "", g[1], "", g[3]})
+			rows = append(rows, []string{"role", g[0], g[2], "", g[1], g[3], g[4]})
 		}
 		if err := w.WriteAll(rows); err != nil {
 			return &exitError{codeLoad, err}
@@ -205,7 +221,7 @@ func (a *app) review(r review.Review, format string) error {
 			for _, row := range rows[1:] {
 				cells := table.Row{}
 				for j, v := range row {
-					if rows[0][j] == "objects" || rows[0][j] == "when" && v != "always" {
+					if rows[0][j] == "objects" || i == 0 && rows[0][j] == "when" && v != "always" {
 						v = markdownCode(v)
 					}
 					cells = append(cells, v)

@@ -50,9 +50,21 @@ func scripts(dir string) testscript.Params {
 			})
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitCode, "append": appendTo, "bytes": writeBytes,
+			"code": exitCode, "append": appendTo, "bytes": writeBytes, "replace": replaceIn,
 		},
 	}
+}
+
+// replaceIn is: replace FILE OLD NEW, of a text that is there.
+func replaceIn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace file old new")
+	}
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s has no %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
 }
 
 // exitCode is: code N reeve …: the command ends with that code.

@@ -2,6 +2,7 @@ package impact_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/impact"
@@ -66,5 +67,28 @@ func TestGrantsAreTheRowsOfAllFiles(t *testing.T) {
 	want := []impact.Grant{{Who: "user:alice", Role: "role:a", Tenant: "*"}, {Who: "user:bob", Role: "role:a", Tenant: "acme"}}
 	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestAGrantHasItsTimesAndCoversWhatEndsSooner(t *testing.T) {
+	rules := "p, role:a, *, doc, read, true, allow"
+	grant := func(times string) impact.Grant {
+		list := timedPolicy(t, rules, "g, user:bob, role:a, acme"+times).Grants()
+		if len(list) != 1 {
+			t.Fatal(list)
+		}
+		return list[0]
+	}
+	ever, jan, feb := grant(""), grant(", _, 2026-01-01 00:00:00"), grant(", 2025-12-01 00:00:00, 2026-02-01 00:00:00")
+	if !feb.Start.Equal(time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC)) || !feb.End.Equal(time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)) || !jan.Start.IsZero() || !ever.End.IsZero() {
+		t.Errorf("%+v %+v %+v", ever, jan, feb)
+	}
+	for _, c := range []struct {
+		a, b impact.Grant
+		want bool
+	}{{ever, jan, true}, {ever, feb, true}, {jan, ever, false}, {jan, feb, false}, {feb, jan, false}, {feb, feb, true}, {jan, jan, true}, {ever, impact.Grant{Who: "user:eve", Role: "role:a", Tenant: "acme"}, false}} {
+		if c.a.Covers(c.b) != c.want {
+			t.Errorf("%+v covers %+v: want %t", c.a, c.b, c.want)
+		}
 	}
 }

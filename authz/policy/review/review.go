@@ -104,7 +104,12 @@ type Grant struct {
 	Who    string `json:"who"`
 	Role   string `json:"role"`
 	Tenant string `json:"tenant"`
-	Since  Since  `json:"since"`
+
+	// Start and End are when the row begins and ends to hold; zero for none.
+	Start time.Time `json:"start,omitzero"`
+	End   time.Time `json:"end,omitzero"`
+
+	Since Since `json:"since"`
 }
 
 // New returns the review of a policy.
@@ -135,7 +140,7 @@ func New(in Input) (Review, error) {
 	}
 	for _, g := range in.Policy.Grants() {
 		if in.Tenant == "" || g.Tenant == in.Tenant || g.Tenant == "*" {
-			r.Grants = append(r.Grants, Grant{g.Who, g.Role, g.Tenant, grantSince(g, history)})
+			r.Grants = append(r.Grants, Grant{g.Who, g.Role, g.Tenant, g.Start, g.End, grantSince(g, history)})
 		}
 	}
 	return r, nil
@@ -175,12 +180,13 @@ func cellsSince(cells []impact.Cell, now *impact.Policy, history []Published) ([
 	return since, nil
 }
 
+// grantSince is when a row was published that gave all of it: one that was made longer is new.
 func grantSince(g impact.Grant, history []Published) Since {
 	if len(history) == 0 {
 		return Since{}
 	}
 	for i, p := range history[1:] {
-		if !slices.Contains(p.Policy.Grants(), g) {
+		if !slices.ContainsFunc(p.Policy.Grants(), func(old impact.Grant) bool { return old.Covers(g) }) {
 			return Since{At: at(history[i]), Revision: history[i].Revision}
 		}
 	}

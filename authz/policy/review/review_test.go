@@ -31,6 +31,9 @@ func published(t *testing.T, n int, rows ...string) review.Published {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if strings.Contains(strings.Join(rows, "\n"), ", _,") {
+		model = []byte(strings.Replace(string(model), "g = _, _, _\n", "g = _, _, _, (_, _)\n", 1))
+	}
 	bundle, err := policy.ReadBundle(fstest.MapFS{
 		policy.ModelFile:      {Data: model},
 		policy.PolicyFile:     {Data: []byte(strings.Join(rows, "\n") + "\n")},
@@ -103,6 +106,26 @@ func TestSinceIsThePublicationThatAllowedTheLastPartOfAnEntry(t *testing.T) {
 	}
 	if got := since(t, r, "role:viewer", "read"); got != "2026-01-07T08:00:00Z or before" {
 		t.Errorf("what a new member has nothing to do with: %s", got)
+	}
+}
+
+// A role with an end is a line with its time, and what it allows says until when.
+func TestARoleWithAnEndSaysWhenItIsGiven(t *testing.T) {
+	until := func(n int, end string) review.Published {
+		return published(t, n, editor, "g, user:alice, role:editor, acme, _, "+end)
+	}
+	r := of(t, "acme", until(9, "2026-03-01 00:00:00"), until(7, "2026-02-01 00:00:00"), until(5, "2026-04-01 00:00:00"))
+	march := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	if len(r.Grants) != 1 || !r.Grants[0].Start.IsZero() || !r.Grants[0].End.Equal(march) || r.Grants[0].Since.String() != "2026-01-09T08:00:00Z" {
+		t.Errorf("a role that lasts longer: %+v", r.Grants)
+	}
+	i := slices.IndexFunc(r.Entries, func(e review.Entry) bool { return strings.HasPrefix(e.Who, "user:alice") })
+	if i < 0 || r.Entries[i].When != "r.env.time < '2026-03-01T00:00:00Z'" || r.Entries[i].Undecided || r.Entries[i].Since.String() != "2026-01-09T08:00:00Z" {
+		t.Errorf("what it allows: %+v", r.Entries)
+	}
+	r = of(t, "", until(9, "2026-02-01 00:00:00"), until(7, "2026-03-01 00:00:00"))
+	if r.Grants[0].Since.String() != "2026-01-07T08:00:00Z or before" {
+		t.Errorf("a role that ends sooner is not new: %+v", r.Grants)
 	}
 }
 
