@@ -28,6 +28,9 @@ func nameHint(s, why string) (at int, better string) {
 		}
 		return i, why + ": " + hint.Rune(s[i:]) + more
 	}
+	if _, bad := parseEffect(strings.ToLower(s)); bad == "" {
+		return 0, why + ": the effect stands last: p, who, tenant, object, action, condition, effect"
+	}
 	if !found {
 		return 0, why + ": " + unprefixed(s)
 	}

@@ -205,9 +205,11 @@ func effectHint(condition, effect, why string) (at int, better string) {
 		return 0, why + "; the condition stands before the effect"
 	}
 	switch strings.ToLower(effect) {
-	case "permit", "grant", "accept", "yes", "true", "1":
+	case "true", "false":
+		return 0, why + ": " + effect + " is a condition, which stands before the effect"
+	case "permit", "grant", "accept", "yes", "1":
 		return 0, why + "; did you mean allow?"
-	case "forbid", "reject", "refuse", "block", "no", "false", "0":
+	case "forbid", "reject", "refuse", "block", "no", "0":
 		return 0, why + "; did you mean deny?"
 	}
 	if near := hint.Nearest(effect, []string{"allow", "deny"}); near != "" {

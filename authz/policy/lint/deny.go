@@ -36,6 +36,9 @@ func (l *linter) meetsAllow(r *ruleRow, action, dom bool) bool {
 
 // otherActions names the actions that are allowed on what r is about.
 func (l *linter) otherActions(r *ruleRow) string {
+	if isEvery(r.act) {
+		return ": every action is *"
+	}
 	words := map[string]int{}
 	l.allowed.overlap(r.target, func(a *ruleRow) bool {
 		if a.act != everything && policy.IsMethod(a.act) == policy.IsMethod(r.act) {
@@ -55,7 +58,11 @@ func (l *linter) otherActions(r *ruleRow) string {
 // otherObjects names what r was probably meant to be about.
 func (l *linter) otherObjects(r *ruleRow) string {
 	if r.isRoute() {
-		if meant := l.routeLike(r.obj); meant != "" {
+		meant := l.routeLike(r.obj)
+		if meant == "" {
+			meant = l.routeNear(r.obj)
+		}
+		if meant != "" {
 			return ": did you mean " + meant + "?"
 		}
 		return ""

@@ -124,6 +124,7 @@ type linter struct {
 	denied   *targets
 	routes   map[string]map[string]int // by shape, how often each stands there
 	types    *near                     // of allow rules
+	paths    *near                     // likewise
 	first    map[string]int            // where each route stands first
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/internal/hint"
 )
 
 var methods = map[string]int{"GET": 1, "POST": 1, "PUT": 1, "PATCH": 1, "DELETE": 1, "OPTIONS": 1, "TRACE": 1, "CONNECT": 1, "PROPFIND": 1, "PROPPATCH": 1, "MKCOL": 1, "COPY": 1, "MOVE": 1, "LOCK": 1, "UNLOCK": 1, "REPORT": 1, "SEARCH": 1, "QUERY": 1, "M-SEARCH": 1, "NOTIFY": 1, "SUBSCRIBE": 1}
@@ -14,7 +15,7 @@ func (l *linter) lookAtNames() {
 	roles, users, types := map[string]int{}, map[string]int{}, map[string]int{}
 	sureRole, sureUser, sureType := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	actions, sureAction := map[string]map[string]int{}, map[string]bool{}
-	first := map[string]int{}
+	first, tabled := map[string]int{}, map[string]bool{} // tabled are the actions that requests of tables are allowed
 	count := func(name string) {
 		if _, there := first[name]; !there {
 			first[name] = len(first)
@@ -65,7 +66,7 @@ func (l *linter) lookAtNames() {
 				actions[o.Type] = map[string]int{}
 			}
 			actions[o.Type][string(c.Request.Action)]++
-			sureAction[o.Type+" "+string(c.Request.Action)] = true
+			sureAction[o.Type+" "+string(c.Request.Action)], tabled[o.Type+" "+string(c.Request.Action)] = true, true
 		}
 	}
 	nearRole, nearUser, nearType := newNear(roles, true), newNear(users, false), newNear(types, true)
@@ -75,7 +76,13 @@ func (l *linter) lookAtNames() {
 		nearAction[typ] = newNear(words, true)
 	}
 	const help = "spell it as the others do"
+	ids := looksOf(users)
+	sureID := func(name string) bool { return l.words.users[name] || users[name] > 1 }
 	for _, r := range l.rules {
+		l.lookAtEvery(r, func(act string) bool { return tabled[r.target.typ+" "+act] })
+		if strings.HasPrefix(r.sub, "user:") {
+			l.lookAtUser(&r.row, atSubject, r.sub, ids, sureID)
+		}
 		switch builtIn := builtInFor(r.sub); {
 		case builtIn != "" && !sureRole[r.sub]:
 			l.at("RV128", policy.SeverityWarning, &r.row, atSubject, "write "+builtIn+", or grant the role in a g row", "nobody is known to have %s: the built-in role is %s", r.sub, builtIn)
@@ -86,8 +93,14 @@ func (l *linter) lookAtNames() {
 		}
 		switch {
 		case r.isRoute():
-			if r.act != everything && methods[r.act] == 0 {
-				l.nearName(&r.row, atAction, help, r.act, nearMethod.of(r.act, func(string) bool { return true }))
+			if r.act != everything && methods[r.act] == 0 && !isEvery(r.act) {
+				meant := nearMethod.of(r.act, func(string) bool { return true })
+				if meant == "" {
+					meant = hint.Nearest(r.act, commonMethods)
+				}
+				if meant != "" {
+					l.at("RV128", policy.SeverityWarning, &r.row, atAction, "write "+meant, "HTTP has no method %s: did you mean %s?", r.act, meant)
+				}
 			}
 		case r.target.typ != "":
 			typ := r.target.typ
@@ -98,7 +111,31 @@ func (l *linter) lookAtNames() {
 			}
 		}
 	}
+	l.lookAtMembers(nearRole, ids, sureID)
+	l.lookAtNamesInConditions(nearRole, func(name string) bool { return sureRole[name] || roles[name] > 1 })
 	l.lookAtValues()
+}
+
+var commonMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// lookAtMembers finds members of roles whose names differ a little from known ones.
+func (l *linter) lookAtMembers(roles *near, ids looks, sureID func(string) bool) {
+	known := map[string]bool{}
+	for _, r := range l.rules {
+		known[r.sub] = true
+	}
+	for _, g := range l.grants {
+		known[g.role] = true
+	}
+	sure := func(name string) bool { return known[name] || l.words.roles[name] }
+	for _, g := range l.grants {
+		switch {
+		case strings.HasPrefix(g.who, "user:"):
+			l.lookAtUser(&g.row, 1, g.who, ids, sureID)
+		case !sure(g.who):
+			l.nearName(&g.row, 1, "spell it as the others do", g.who, roles.of(g.who, sure))
+		}
+	}
 }
 
 func (l *linter) nearName(r *row, i int, help, name, meant string) {
@@ -143,20 +180,27 @@ func (l *linter) lookAtValues() {
 		}
 		counts[key][t.s]++
 	}
-	index := map[[2]string]*near{}
+	index, views := map[[2]string]*near{}, map[[2]string]looks{}
 	for _, t := range texts {
 		if t.attr.Name == "id" {
 			continue
 		}
 		key := [2]string{t.attr.Type, t.attr.Name}
 		if index[key] == nil {
-			index[key] = newNear(counts[key], true)
+			index[key], views[key] = newNear(counts[key], true), looksOf(counts[key])
 		}
 		known := l.words.values[key]
 		if known[t.s] {
 			continue
 		}
-		if meant := index[key].of(t.s, func(c string) bool { return known[c] || strings.EqualFold(c, t.s) }); meant != "" {
+		meant := index[key].of(t.s, func(c string) bool { return known[c] || strings.EqualFold(c, t.s) })
+		if meant == "" {
+			meant = views[key].like(t.s, func(c string) bool { return known[c] || counts[key][c] > counts[key][t.s] || seen(c) == c })
+		}
+		if c := foreignIn(t.s); meant == "" && c != "" {
+			l.at("RV128", policy.SeverityWarning, &t.r.row, atCondition, "write it in one script", "the text '%s' has letters of two scripts:%s", t.s, c)
+		}
+		if meant != "" {
 			l.at("RV128", policy.SeverityWarning, &t.r.row, atCondition, "spell the value as the others do: texts are compared byte by byte", "%s is compared with '%s', and elsewhere it is '%s'", t.attr.Ref(), t.s, meant)
 		}
 	}

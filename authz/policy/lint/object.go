@@ -2,6 +2,7 @@ package lint
 
 import (
 	"context"
+	"net/url"
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
@@ -63,7 +64,7 @@ func (l *linter) lookAtRoute(r *ruleRow) {
 		return
 	}
 	path := strings.TrimSuffix(r.obj, everything)
-	if strings.ContainsAny(path, "[]()|+^$") {
+	if strings.ContainsAny(strings.ReplaceAll(path, "/$", "/"), "[]()|+^$") {
 		l.at("RV126", policy.SeverityWarning, &r.row, atObject, "write each route, or a prefix that ends in /*; route:… names a route that has such signs", "%s is compared as it stands: no sign of regular expressions means anything in it", r.obj)
 		return
 	}
@@ -111,7 +112,11 @@ func (l *linter) routeLike(route string) string {
 		}
 	}
 	best := ""
-	for _, shape := range []string{shapeOf(route), concrete(route)} {
+	shapes := []string{shapeOf(route), concrete(route)}
+	if plain := plainPath(route); plain != route {
+		shapes = append(shapes, shapeOf(plain))
+	}
+	for _, shape := range shapes {
 		for other, n := range l.routes[shape] {
 			if other == route || n < l.routes[shape][route] || n == l.routes[shape][route] && l.first[other] > l.first[route] {
 				continue
@@ -136,6 +141,32 @@ func shapeOf(route string) string {
 		}
 	}
 	return strings.Join(parts, "/")
+}
+
+// plainPath returns a route with one slash for several, decoded, and with a colon for what else
+// begins a parameter.
+func plainPath(route string) string {
+	if decoded, err := url.PathUnescape(route); err == nil {
+		route = decoded
+	}
+	for strings.Contains(route, "//") {
+		route = strings.ReplaceAll(route, "//", "/")
+	}
+	return strings.NewReplacer("/$", "/:", "/@", "/:").Replace(route)
+}
+
+// routeNear returns the route of allow rules that differs from one in a letter.
+func (l *linter) routeNear(route string) string {
+	if l.paths == nil {
+		words := map[string]int{}
+		for _, r := range l.allowed.rules {
+			if r.isRoute() && !r.target.many {
+				words[r.obj]++
+			}
+		}
+		l.paths = newNear(words, true)
+	}
+	return l.paths.of(route, func(string) bool { return true })
 }
 
 // concrete returns the shape of a route whose last segment is a number, as of /invoices/42.

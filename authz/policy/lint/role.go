@@ -212,6 +212,10 @@ func (l *linter) lookAtTenants() {
 		if dom == everything || r.own != "" || l.words.tenants[dom] {
 			return
 		}
+		if isEvery(dom) {
+			l.at("RV113", policy.SeverityWarning, r, i, "write *", "%s is a tenant of that name, and every tenant is *", dom)
+			return
+		}
 		const severity, help = policy.SeverityWarning, "spell the tenant as its file and the tables of requests do, or name it there"
 		if meant := names.of(dom, sure); meant != "" {
 			l.at("RV113", severity, r, i, help, "other rows and files say %s: is the tenant %s misspelt?", meant, dom)
