@@ -96,6 +96,9 @@ func TestTheCellsAreTheRequestsThatCasbinDecidesDifferently(t *testing.T) {
 		for _, c := range cells {
 			if c.May {
 				unsure++
+				if g.rich == plainKinds {
+					t.Errorf("seed %d: undecided: %s", seed, c)
+				}
 				continue
 			}
 			r := c.Witness
@@ -115,7 +118,7 @@ func TestTheCellsAreTheRequestsThatCasbinDecidesDifferently(t *testing.T) {
 		}
 	}
 	t.Logf("%d pairs, %d requests, %d changed, %d witnesses, %d cells undecided, %d without an answer from Casbin", pairs(), requests, changed, witnesses, unsure, failed)
-	if changed < requests/100 || witnesses < int(pairs()) || unsure > witnesses/1000 {
+	if changed < requests/100 || witnesses < int(pairs()) || unsure > witnesses/50 {
 		t.Errorf("the generator does not exercise both answers, or too much is left undecided")
 	}
 }
