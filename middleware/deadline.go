@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/reevehq/reeve/internal/reqctx"
 )
 
 // deadline is a context that ends at a time, like that of [context.WithDeadline], whose
@@ -19,6 +21,8 @@ type deadline struct {
 	ended  bool
 }
 
+var _ reqctx.Untimed = (*deadline)(nil)
+
 func newDeadline(parent context.Context, timeout time.Duration) *deadline {
 	at := time.Now().Add(timeout)
 	if earlier, ok := parent.Deadline(); ok && earlier.Before(at) {
@@ -29,6 +33,9 @@ func newDeadline(parent context.Context, timeout time.Duration) *deadline {
 
 // Deadline implements [context.Context].
 func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
+
+// Untimed implements [reqctx.Untimed].
+func (d *deadline) Untimed() context.Context { return d.Context }
 
 // Done implements [context.Context].
 func (d *deadline) Done() <-chan struct{} {

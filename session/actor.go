@@ -48,8 +48,8 @@ func NewActors(chain ...Actor) (Actors, error) {
 	if len(chain) == 0 {
 		return Actors{}, nil
 	}
-	chain = slices.Clone(chain)
-	return Actors{&chain}, nil
+	kept := slices.Clone(chain)
+	return Actors{&kept}, nil
 }
 
 // Len returns the number of actors.

@@ -27,6 +27,9 @@ func NewAttributes(values map[string]any) (Attributes, error) {
 	if len(values) > MaxAttributes {
 		return Attributes{}, fmt.Errorf("%w: %d attributes, at most %d are allowed", ErrInvalid, len(values), MaxAttributes)
 	}
+	if len(values) == 0 {
+		return Attributes{}, nil
+	}
 	set := make(map[string]any, len(values))
 	for name, v := range values {
 		if err := checkName("attribute", name); err != nil {

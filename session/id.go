@@ -84,8 +84,11 @@ func (id ID) Fingerprint() string {
 	if id.IsZero() {
 		return "none"
 	}
-	sum := sha256.Sum256(append([]byte("reeve session digest\x00"), id.Bytes()...))
-	return hex.EncodeToString(sum[:6])
+	var text [64]byte
+	sum := sha256.Sum256(append(append(text[:0], "reeve session digest\x00"...), id.handle.Value()...))
+	var shown [12]byte
+	hex.Encode(shown[:], sum[:6])
+	return string(shown[:])
 }
 
 const redacted = "[redacted]"

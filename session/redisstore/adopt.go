@@ -187,8 +187,8 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	if err != nil {
 		return signIn{}, err
 	}
-	in := signIn{before: s.knownOf(user, who.Tenant)}
 	tenantKey, globalKey := s.names.tenant(who.Tenant), s.names.globalCut()
+	in := signIn{before: s.knownOf(user, tenantKey)}
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
 		keep := micros(a.Create.Lifetime+epochSlack) / 1000
 		return []*call{
@@ -206,7 +206,7 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	if err != nil {
 		return signIn{}, err
 	}
-	if err := s.holdTenant(ctx, who.Tenant, state, in.before.status).status.Err(); err != nil {
+	if err := s.holdTenant(ctx, tenantKey, state, in.before.status).status.Err(); err != nil {
 		return signIn{}, err
 	}
 	r := newReply(answers[0], 14)
@@ -244,7 +244,7 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 		return signIn{}, err
 	}
 	s.clock.heard(uint64(in.now.UnixMicro()))
-	if in.issued, err = s.hold(ctx, user, who.Tenant, in.issued, in.before); err != nil {
+	if in.issued, err = s.hold(ctx, user, s.names.tenant(who.Tenant), in.issued, in.before); err != nil {
 		return signIn{}, err
 	}
 	if in.issued.user, err = s.holdUser(ctx, user, in.issued.user, last, in.before); err != nil {

@@ -290,19 +290,30 @@ func TestTheAnswerToAnotherCallIsBelievedByNobody(t *testing.T) {
 // A connection that has answered another call is not asked again, whichever answer of
 // several it was.
 func TestAConnectionOutOfStepIsClosed(t *testing.T) {
-	for _, foreign := range []string{"*2\r\n$1\r\nx\r\n$2\r\nok\r\n", "+OK\r\n"} {
-		for nth := int32(1); nth <= 3; nth++ {
+	ref := session.Ref{Tenant: acme, User: alice, ID: session.NewID()}
+	load := func(s *redisstore.Store) error { _, err := s.Load(context.Background(), ref); return err }
+	peek := func(s *redisstore.Store) error {
+		_, err := s.Peek(context.Background(), acme, alice, []session.ID{ref.ID})
+		return err
+	}
+	for _, foreign := range []string{"*2\r\n$1\r\nx\r\n$2\r\nok\r\n", "+OK\r\n", "$5\r\nx:1:1\r\n"} {
+		for name, c := range map[string]struct {
+			do  func(*redisstore.Store) error
+			nth int32 // answer of its trip
+		}{"Load": {load, 1}, "Peek, first": {peek, 1}, "Peek, second": {peek, 2}, "Peek, third": {peek, 3}} {
 			var answers atomic.Int32
 			f, addr := startFake(t, func(string) string {
-				if answers.Add(1) == nth {
+				if answers.Add(1) == c.nth {
 					return foreign
 				}
 				return withNonce("*5\r\n$2\r\nok\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$0\r\n\r\n")
 			})
 			store := openFake(t, addr)
-			ref := session.Ref{Tenant: acme, User: alice, ID: session.NewID()}
-			if _, err := store.Load(t.Context(), ref); !errors.Is(err, session.ErrCorrupt) {
-				t.Errorf("%q: Load: %v", foreign, err)
+			if err := c.do(store); !errors.Is(err, session.ErrCorrupt) {
+				t.Errorf("%q: %s: %v", foreign, name, err)
+			}
+			if answers.Load() < c.nth {
+				t.Errorf("%s: %d answers were asked for", name, answers.Load())
 			}
 			for range 3 {
 				if err := store.Revoke(t.Context(), ref); err != nil {
@@ -311,7 +322,7 @@ func TestAConnectionOutOfStepIsClosed(t *testing.T) {
 			}
 			f.mu.Lock()
 			if f.conns != 2 {
-				t.Errorf("%q as answer %d: %d connections were made, want a second one after the first was out of step", foreign, nth, f.conns)
+				t.Errorf("%q as answer of %s: %d connections were made, want a second one after the first was out of step", foreign, name, f.conns)
 			}
 			f.mu.Unlock()
 		}

@@ -23,8 +23,10 @@ var errForeign = errors.New("the answer to another call")
 type call struct {
 	*redis.Cmd
 	nonce string
-	once  bool  // no client sends it a second time
-	first *call // of a pipeline on one connection, otherwise nil
+	key   string // the first, by which a client of a cluster finds the slot; "" for none
+	text  bool   // the answer is one text
+	once  bool   // no client sends it a second time
+	first *call  // of a pipeline on one connection, otherwise nil
 
 	// same is equal in calls that ask the same and change nothing, of which one is sent for
 	// all that share a round trip. It is "" for every other call.
@@ -50,7 +52,10 @@ func (s script) call(ctx context.Context, eval bool, keys []string, args ...any)
 	for _, key := range keys {
 		words = append(words, key)
 	}
-	c := &call{nonce: nonce()}
+	c := &call{nonce: nonce(), text: s.text}
+	if len(keys) > 0 {
+		c.key = keys[0]
+	}
 	c.Cmd = redis.NewCmd(ctx, append(append(words, args...), c.nonce)...)
 	c.SetFirstKeyPos(3) // where a cluster client finds the slot
 	return c
@@ -64,27 +69,47 @@ func withoutNonce(ctx context.Context, words ...any) *call {
 
 // result returns the result of the script.
 func (c *call) result() (any, error) {
-	if err := c.Err(); err != nil && (c.nonce == "" || !errors.Is(err, redis.Nil)) {
+	if err := c.problem(); err != nil {
 		return nil, err
 	}
 	if c.nonce == "" {
 		return c.Val(), nil
 	}
-	answer, ok := c.answer()
-	if !ok {
-		return nil, errForeign
-	}
+	answer, _ := c.answer()
 	return answer, nil
+}
+
+// problem returns why the call has no result, or nil.
+func (c *call) problem() error {
+	if err := c.Err(); err != nil && (c.nonce == "" || !errors.Is(err, redis.Nil)) {
+		return err
+	}
+	if c.nonce != "" && !c.ours() {
+		return errForeign
+	}
+	return nil
 }
 
 // answer returns the result of the script if it came back with the nonce, whatever became of the
 // connection after it.
 func (c *call) answer() (any, bool) {
-	list, ok := c.Val().([]any)
-	if !ok || len(list) != 2 || list[0] != c.nonce {
+	if !c.ours() {
 		return nil, false
 	}
-	return list[1], true
+	if c.text {
+		return c.Val().(string)[len(c.nonce)+1:], true
+	}
+	return c.Val().([]any)[1], true
+}
+
+// ours reports whether what came back bears the nonce.
+func (c *call) ours() bool {
+	if c.text {
+		all, ok := c.Val().(string)
+		return ok && len(all) > len(c.nonce) && all[:len(c.nonce)] == c.nonce && all[len(c.nonce)] == ':'
+	}
+	list, ok := c.Val().([]any)
+	return ok && len(list) == 2 && list[0] == c.nonce
 }
 
 // NoRetry implements [redis.Cmder].
@@ -100,7 +125,7 @@ func (c *call) SetErr(err error) {
 	if err == nil && c.Val() == nil || err != nil && !errors.Is(err, redis.Nil) {
 		return
 	}
-	if _, err := c.result(); err != nil {
+	if err := c.problem(); err != nil {
 		c.Cmd.SetErr(err)
 		if c.first != nil {
 			c.first.Cmd.SetErr(err)

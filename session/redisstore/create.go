@@ -70,12 +70,13 @@ type issue struct {
 // issue reads the epochs for a session that may live for lifetime. They are at least as new as
 // what this instance knows, or the call fails.
 func (s *Store) issue(ctx context.Context, user userKeys, t tenant.ID, lifetime time.Duration) (issue, error) {
-	before := s.knownOf(user, t)
+	ofTenant := s.names.tenant(t)
+	before := s.knownOf(user, ofTenant)
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
 		keep := micros(lifetime+epochSlack) / 1000
 		return []*call{
 			ensureScript.call(ctx, eval, []string{user.epoch, user.last}, keep),
-			tenantReadScript.call(ctx, eval, []string{s.names.tenant(t)}),
+			tenantReadScript.call(ctx, eval, []string{ofTenant}),
 			ensureScript.call(ctx, eval, []string{s.names.global()}, 0),
 		}
 	})
@@ -86,7 +87,7 @@ func (s *Store) issue(ctx context.Context, user userKeys, t tenant.ID, lifetime 
 	if err != nil {
 		return issue{}, err
 	}
-	if err := s.holdTenant(ctx, t, state, before.status).status.Err(); err != nil {
+	if err := s.holdTenant(ctx, ofTenant, state, before.status).status.Err(); err != nil {
 		return issue{}, err
 	}
 	userReply := newReply(answers[0], 3)
@@ -103,7 +104,7 @@ func (s *Store) issue(ctx context.Context, user userKeys, t tenant.ID, lifetime 
 	}
 
 	s.clock.heard(uint64(now.UnixMicro()))
-	if read, err = s.hold(ctx, user, t, read, before); err != nil {
+	if read, err = s.hold(ctx, user, ofTenant, read, before); err != nil {
 		return issue{}, err
 	}
 	if read.user, err = s.holdUser(ctx, user, read.user, last, before); err != nil {

@@ -5,14 +5,13 @@ import (
 	"fmt"
 
 	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/tenant"
 )
 
 // hold returns the epochs that count: those that were read or, where this instance knew of
 // a higher one before it asked, that one, which it puts back. A replica that was promoted
 // before it heard of a revocation then revives nothing that an instance knows to be revoked.
 // The error is of putting back; the epochs are right all the same, and what they end is dead.
-func (s *Store) hold(ctx context.Context, user userKeys, t tenant.ID, read epochs, before known) (epochs, error) {
+func (s *Store) hold(ctx context.Context, user userKeys, ofTenant string, read epochs, before known) (epochs, error) {
 	held := read
 	var problem error
 	raise := func(sc script, epoch uint64, key string) {
@@ -20,7 +19,7 @@ func (s *Store) hold(ctx context.Context, user userKeys, t tenant.ID, read epoch
 			problem = err
 		}
 	}
-	global, key := s.names.global(), s.names.tenant(t)
+	global, key := s.names.global(), ofTenant
 	s.memory.shared.max(global, read.global)
 	s.memory.shared.max(key, read.tenant)
 	s.memory.readUser(user.epoch, read.user)

@@ -42,7 +42,10 @@ func (st standing) has(issued epochs) bool {
 
 // grants reads what is stored of the grants of a user.
 func (r *reply) grants() userGrants {
-	part := newReply(r.next(), 4)
+	part := r
+	if !r.packed {
+		part = newReply(r.next(), 4)
+	}
 	var g userGrants
 	g.at, _ = part.number()
 	g.floor, _ = part.number()
@@ -257,7 +260,7 @@ func (s *Store) updateUser(ctx context.Context, t tenant.ID, u session.UserID, c
 
 // changeUser is one attempt of updateUser, over the epoch that it reads.
 func (s *Store) changeUser(ctx context.Context, t tenant.ID, user userKeys, change session.UserChange, by []byte) error {
-	before := s.knownOf(user, t)
+	before := s.knownOf(user, s.names.tenant(t))
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
 		return []*call{grantsScript.call(ctx, eval, []string{user.epoch, user.grants})}
 	})

@@ -220,7 +220,8 @@ func sessionsOf(read []listed) []session.Session {
 // listMembers returns the live sessions among at most pageSize members, in their order, and
 // the members that the user had at that instant, none for more than pageSize.
 func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, user userKeys, members []string) ([]listed, []string, error) {
-	before := s.knownOf(user, t)
+	ofTenant := s.names.tenant(t)
+	before := s.knownOf(user, ofTenant)
 	known := make([]stamp, len(members))
 	names := []string{user.epoch, user.index, user.order, user.last, user.grants}
 	args := make([]any, len(members))
@@ -231,7 +232,7 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 		args[i] = m
 	}
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
-		return append([]*call{listScript.call(ctx, eval, names, args...)}, s.readShared(ctx, eval, s.names.tenant(t))...)
+		return append([]*call{listScript.call(ctx, eval, names, args...)}, s.readShared(ctx, eval, ofTenant)...)
 	})
 	if err != nil {
 		return nil, nil, failed(err)
@@ -250,7 +251,7 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 	if err := errors.Join(r.err, err); err != nil {
 		return nil, nil, err
 	}
-	epochs, _ = s.hold(ctx, user, t, epochs, before) // they are right all the same
+	epochs, _ = s.hold(ctx, user, ofTenant, epochs, before) // they are right all the same
 	epochs.user, _ = s.holdUser(ctx, user, epochs.user, last, before)
 	if len(rows) != len(members) {
 		return nil, nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)

@@ -271,8 +271,7 @@ func (l *loads) masters(ctx context.Context, calls []*call) string {
 	}
 	var name string
 	for _, c := range calls {
-		key, _ := c.Args()[3].(string)
-		master, err := cluster.MasterForKey(ctx, key)
+		master, err := cluster.MasterForKey(ctx, c.key)
 		if err != nil {
 			return "" // the call itself will say why
 		}

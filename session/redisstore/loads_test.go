@@ -147,7 +147,7 @@ func (s *Store) loadOf(ctx context.Context, t tenant.ID, name string) error {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	answers, err := s.loads.batch(ctx, t, func(eval bool) []*call {
-		own := loadScript.call(ctx, eval, []string{name})
+		own := lookScript.call(ctx, eval, []string{name})
 		return append([]*call{own}, s.readShared(ctx, eval, s.names.tenant(t))...)
 	})
 	if err != nil {

@@ -46,6 +46,15 @@ func (n names) digest(what string, parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:digestBytes])
 }
 
+// appendDigest appends a digest to the beginning of a name.
+func (n names) appendDigest(b []byte, what string, parts ...string) []byte {
+	sum := n.mac(what, parts...)
+	return base64.RawURLEncoding.AppendEncode(b, sum[:digestBytes])
+}
+
+// shortName is longer than the name of any key of a user or a tenant.
+const shortName = 96
+
 func (n names) mac(what string, parts ...string) [sha256.Size]byte {
 	m := n.macs.Get().(*macer)
 	defer n.macs.Put(m)
@@ -64,14 +73,25 @@ func (n names) mac(what string, parts ...string) [sha256.Size]byte {
 // bytes of the digest that logs show. Scripts write members into events, and who has the
 // key reads from them which session they are of; see [names.shown].
 func (n names) memberOf(id session.ID) string {
+	var room [memberBytes]byte
+	return string(n.appendMember(room[:0], id))
+}
+
+// shownBytes is the length of the digest that logs show, and memberBytes that of a member.
+const (
+	shownBytes  = 6
+	memberBytes = (digestBytes+shownBytes)*4/3 + 1
+)
+
+func (n names) appendMember(b []byte, id session.ID) []byte {
 	sum := n.mac("session", string(id.Bytes()))
-	member := sum[:digestBytes]
-	shown, _ := hex.DecodeString(id.Fingerprint())
-	pad := n.mac("session digest", string(member))
-	for i := range shown {
+	pad := n.mac("session digest", string(sum[:digestBytes]))
+	var shown [2 * shownBytes]byte
+	size, _ := hex.Decode(shown[:], append(shown[:0], id.Fingerprint()...))
+	for i := range size {
 		shown[i] ^= pad[i]
 	}
-	return base64.RawURLEncoding.EncodeToString(append(member, shown...))
+	return base64.RawURLEncoding.AppendEncode(b, append(sum[:digestBytes], shown[:size]...))
 }
 
 // shown returns the ID.Digest of the session that a member names, and false for text that
@@ -94,7 +114,9 @@ func (n names) global() string { return n.all }
 
 // tenant is the key of a tenant's status and epoch.
 func (n names) tenant(t tenant.ID) string {
-	return n.prefix + ":{t-" + n.digest("tenant", t.String()) + "}"
+	var room [shortName]byte
+	b := append(append(room[:0], n.prefix...), ":{t-"...)
+	return string(append(n.appendDigest(b, "tenant", t.String()), '}'))
 }
 
 // userKeys are the names of the keys of one user of one tenant. They share a hash tag and
@@ -114,15 +136,25 @@ type userKeys struct {
 }
 
 func (n names) user(t tenant.ID, u session.UserID) userKeys {
-	return n.userAt(n.prefix + ":{u-" + n.digest("user", t.String(), u.String()) + "}:")
+	var room [shortName]byte
+	b := append(append(room[:0], n.prefix...), ":{u-"...)
+	return n.userKeys(append(n.appendDigest(b, "user", t.String(), u.String()), "}:"...))
 }
 
-func (n names) userAt(base string) userKeys {
-	// All names are parts of one text, so that nine cost the memory of one.
-	each := len(base) + 1
-	all := base + "e" + base + "i" + base + "o" + base + "w" + base + "l" + base + "q" + base + "n" + base + "b" + base + "g"
+func (n names) userAt(base string) userKeys { return n.userKeys([]byte(base)) }
+
+func (n names) userKeys(base []byte) userKeys {
+	// All names are parts of one text, so that nine cost the memory of one. The base is not: it is
+	// remembered without them.
+	const letters = "eiowlqnbg"
+	var room [len(letters) * shortName]byte
+	b := room[:0]
+	for _, letter := range []byte(letters) {
+		b = append(append(b, base...), letter)
+	}
+	all, each := string(b), len(base)+1
 	at := func(i int) string { return all[i*each : (i+1)*each] }
-	return userKeys{names: n, base: base, epoch: at(0), index: at(1), order: at(2), acts: at(3), events: at(4), last: at(5), ends: at(6), block: at(7), grants: at(8)}
+	return userKeys{names: n, base: string(base), epoch: at(0), index: at(1), order: at(2), acts: at(3), events: at(4), last: at(5), ends: at(6), block: at(7), grants: at(8)}
 }
 
 // signIn is the key of what a sign-in at a provider is linked to. The sign-in without a name is the
@@ -156,13 +188,21 @@ type sessionKeys struct {
 }
 
 func (k userKeys) session(id session.ID) sessionKeys {
-	return k.member(k.memberOf(id))
+	var room [memberBytes]byte
+	return k.sessionKeys(k.appendMember(room[:0], id))
 }
 
-func (k userKeys) member(m string) sessionKeys {
-	each := len(k.base) + len("s:") + len(m)
-	all := k.base + "s:" + m + k.base + "a:" + m + k.base + "r:" + m
-	return sessionKeys{member: m, record: all[:each], seen: all[each : 2*each], refresh: all[2*each:]}
+func (k userKeys) member(m string) sessionKeys { return k.sessionKeys([]byte(m)) }
+
+func (k userKeys) sessionKeys(member []byte) sessionKeys {
+	const letters = "sar"
+	var room [len(letters) * 2 * shortName]byte
+	b := room[:0]
+	for _, letter := range []byte(letters) {
+		b = append(append(append(b, k.base...), letter, ':'), member...)
+	}
+	all, each := string(b), len(k.base)+len("s:")+len(member)
+	return sessionKeys{member: all[each-len(member) : each], record: all[:each], seen: all[each : 2*each], refresh: all[2*each:]}
 }
 
 // ofRecord returns the keys of the session whose record has that name.

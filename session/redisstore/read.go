@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -29,44 +31,22 @@ type live struct {
 func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	user, keys := s.names.ref(ref)
 	ofTenant := s.names.tenant(ref.Tenant)
-	before := s.memory.ofUser(s.memory.ofTenant(s.names.global(), ofTenant), user)
+	before := s.knownOf(user, ofTenant)
 	before.stamp = s.memory.ofSession(keys.record)
-	whose := s.due(ctx, user.epoch)
-	var look look
-	answers, err := s.loads.batch(ctx, ref.Tenant, func(eval bool) []*call {
-		calls := append([]*call{
-			loadScript.call(ctx, eval, []string{keys.record, keys.seen, user.epoch, user.index, user.last, user.grants}, keys.member),
-		}, s.readShared(ctx, eval, ofTenant)...)
-		if whose {
-			calls = append(calls, s.lookBy(ctx, eval, &look, user.epoch))
-		}
-		return calls
-	})
-	if err != nil {
-		return live{}, failed(err)
-	}
-	if whose {
-		s.looked(ctx, look, user.epoch, answers[3])
-	}
-	current, state, err := parseShared(answers[1], answers[2])
+	answer, err := s.askFor(ctx, ref.Tenant, ofTenant, user, keys)
 	if err != nil {
 		return live{}, err
 	}
-	if err := s.holdTenant(ctx, ref.Tenant, state, before.status).status.Err(); err != nil {
+	state, current := answer.tenant, answer.epochs
+	if err := s.holdTenant(ctx, ofTenant, state, before.status).status.Err(); err != nil {
 		return live{}, err
 	}
-	r := newReply(answers[0], 8)
-	now := r.mustNumber()
-	row := r.row()
-	current.user, _ = r.number()
-	last := r.change()
-	steps, _ := r.number()
-	grants := r.grants()
-	if r.err != nil {
-		return live{}, r.err
+	if answer.err != nil {
+		return live{}, answer.err
 	}
+	now, row, last, steps, grants := answer.now, answer.row, answer.last, answer.steps, answer.grants
 	s.clock.heard(now)
-	current, _ = s.hold(ctx, user, ref.Tenant, current, before) // the epochs are right all the same
+	current, _ = s.hold(ctx, user, ofTenant, current, before) // the epochs are right all the same
 	current.user, _ = s.holdUser(ctx, user, current.user, last, before)
 	standing := standing{current, grants, state.carried}
 	rec, err := s.judge(row, user, keys, now, standing, ref.Tenant, ref.User)
@@ -85,9 +65,78 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	return live{rec, user, keys, fromMicros(int64(now)), standing, max(steps, before.stamp.steps)}, nil
 }
 
+// loadAnswer is what Redis says of a session, its user and its tenant, and of everyone.
+type loadAnswer struct {
+	tenant tenantState
+	epochs epochs
+
+	err    error // of what follows and of the user's epoch
+	now    uint64
+	row    row
+	last   uint64
+	steps  uint64
+	grants userGrants
+}
+
+// askFor asks Redis about a session, by one script that reads everything, or where the tenant and
+// everyone may be on other servers, by three.
+func (s *Store) askFor(ctx context.Context, t tenant.ID, ofTenant string, user userKeys, keys sessionKeys) (loadAnswer, error) {
+	whole := !s.apart.Load()
+	whose := s.due(ctx, user.epoch)
+	var look look
+	answers, err := s.loads.batch(ctx, t, func(eval bool) []*call {
+		names := []string{keys.record, keys.seen, user.epoch, user.index, user.last, user.grants, ofTenant, s.names.global()}
+		if !whole {
+			names = names[:6]
+		}
+		calls := make([]*call, 1, 4)
+		calls[0] = loadScript.call(ctx, eval, names, keys.member)
+		if !whole {
+			calls = append(calls, s.readShared(ctx, eval, ofTenant)...)
+		}
+		if whose {
+			calls = append(calls, s.lookBy(ctx, eval, &look, user.epoch))
+		}
+		return calls
+	})
+	if whole && err != nil && redis.HasErrorPrefix(err, "CROSSSLOT") {
+		// A server of a cluster, or a proxy before one, behind a client of one server.
+		s.apart.Store(true)
+		return s.askFor(ctx, t, ofTenant, user, keys)
+	}
+	if err != nil {
+		return loadAnswer{}, failed(err)
+	}
+	if whose {
+		s.looked(ctx, look, user.epoch, answers[len(answers)-1])
+	}
+	var a loadAnswer
+	r := unpack(answers[0])
+	if whole {
+		a.tenant, err = r.tenant()
+		a.epochs.tenant = a.tenant.epoch
+		a.epochs.global, _ = r.number()
+		err = errors.Join(err, r.err)
+	} else {
+		a.epochs, a.tenant, err = parseShared(answers[1], answers[2])
+	}
+	if err != nil {
+		return loadAnswer{}, err
+	}
+	a.now = r.mustNumber()
+	a.row = r.row()
+	a.epochs.user, _ = r.number()
+	a.last = r.change()
+	a.steps, _ = r.number()
+	a.grants = r.grants()
+	r.end()
+	a.err = r.err
+	return a, nil
+}
+
 // knownOf returns what this instance knows of a user and the tenant. It is asked before Redis.
-func (s *Store) knownOf(user userKeys, t tenant.ID) known {
-	return s.memory.ofUser(s.memory.ofTenant(s.names.global(), s.names.tenant(t)), user)
+func (s *Store) knownOf(user userKeys, ofTenant string) known {
+	return s.memory.ofUser(s.memory.ofTenant(s.names.global(), ofTenant), user)
 }
 
 // movedAttempts is how often a change of a session begins again when the user's epoch moves
@@ -161,11 +210,7 @@ func (s *Store) judge(row row, user userKeys, keys sessionKeys, now uint64, curr
 	if !row.found {
 		return record{}, session.ErrNotFound
 	}
-	plain, err := s.sealer.open(keys.record, row.version, []byte(row.sealed))
-	if err != nil {
-		return record{}, err
-	}
-	rec, err := decodeRecord(plain)
+	rec, err := s.sealer.openRecord(keys.record, row.version, row.sealed)
 	if err != nil {
 		return record{}, err
 	}

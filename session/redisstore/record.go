@@ -153,7 +153,7 @@ func decodeRecord(b []byte) (record, error) {
 		return record{}, fmt.Errorf("%w: unknown format of record", session.ErrCorrupt)
 	}
 	s := &r.session
-	var problems [10]error
+	var problems [11]error
 	s.ID, problems[0] = session.IDFromBytes(d.take(32))
 	s.Tenant, problems[1] = tenant.Parse(d.text())
 	s.User, problems[2] = session.ParseUserID(d.text())
@@ -182,7 +182,8 @@ func decodeRecord(b []byte) (record, error) {
 	if d.err == nil {
 		problems[7] = s.Validate()
 	}
-	if err := errors.Join(append(problems[:], d.err)...); err != nil {
+	problems[10] = d.err
+	if err := errors.Join(problems[:]...); err != nil {
 		return record{}, fmt.Errorf("%w: %v", session.ErrCorrupt, err)
 	}
 	if len(d.rest) > 0 || s.IdleTimeout <= 0 {
@@ -340,6 +341,9 @@ func (d *decoder) moved(s *session.Session) error {
 
 func (d *decoder) attributes() map[string]any {
 	n := d.count()
+	if n == 0 {
+		return nil
+	}
 	set := make(map[string]any, n)
 	for range n {
 		name := d.text()

@@ -30,8 +30,44 @@ func failed(err error) error {
 // what the script's header says, err wraps session.ErrCorrupt and all further ones are
 // empty.
 type reply struct {
-	rest []any
-	err  error
+	rest   []any
+	packed bool   // the elements are parts of one text
+	parts  string // those that are left of it
+	err    error
+}
+
+// unpack reads an answer that is one text.
+func unpack(v any) reply {
+	r := reply{packed: true}
+	text, ok := v.(string)
+	if !ok {
+		r.corrupt("unexpected answer")
+	}
+	r.parts = text
+	return r
+}
+
+// part is text of an answer that is one text.
+func (r *reply) part() (string, bool) {
+	if strings.HasPrefix(r.parts, "-") {
+		r.parts = r.parts[1:]
+		return "", false
+	}
+	digits, rest, ok := strings.Cut(r.parts, ":")
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if !ok || err != nil || digits[0] == '0' && len(digits) > 1 || n > uint64(len(rest)) {
+		r.corrupt("not a part")
+		return "", false
+	}
+	r.parts = rest[n:]
+	return rest[:n], true
+}
+
+// end notes that something is left where nothing should be.
+func (r *reply) end() {
+	if r.err == nil && (len(r.rest) > 0 || r.parts != "") {
+		r.corrupt("answer too long")
+	}
 }
 
 // ending is what a script says of a session that it has ended: the user's last change and, of one
@@ -78,7 +114,7 @@ func (r *reply) corrupt(what string) {
 	if r.err == nil {
 		r.err = fmt.Errorf("%w: %s", session.ErrCorrupt, what)
 	}
-	r.rest = nil
+	r.rest, r.parts = nil, ""
 }
 
 func (r *reply) next() any {
@@ -93,6 +129,9 @@ func (r *reply) next() any {
 
 // text returns a string, and false when the element is nil.
 func (r *reply) text() (string, bool) {
+	if r.packed {
+		return r.part()
+	}
 	switch v := r.next().(type) {
 	case string:
 		return v, true
@@ -182,8 +221,10 @@ type tenantState struct {
 	carried carried
 }
 
-func parseTenant(v any) (tenantState, error) {
-	r := newReply(v, 6)
+func parseTenant(v any) (tenantState, error) { return newReply(v, 6).tenant() }
+
+// tenant reads the state of a tenant.
+func (r *reply) tenant() (tenantState, error) {
 	text, known := r.text()
 	epoch, _ := r.number()
 	version, _ := r.number()

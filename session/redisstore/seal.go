@@ -8,7 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
+	"slices"
+	"sync"
 
 	"github.com/reevehq/reeve/session"
 )
@@ -29,11 +30,11 @@ const keyIDBytes = 4
 // records a service writes under one key.
 type sealer struct{ keys []sealKey }
 
-// sealKey is derived from one key. The master is in a function, of which a printer shows no
-// more than the address.
+// sealKey is derived from one key. The master is in a pool, of which a printer shows no more than
+// the address.
 type sealKey struct {
-	id  [keyIDBytes]byte
-	mac func() hash.Hash // by the master
+	id   [keyIDBytes]byte
+	macs *sync.Pool // of *macer, by the master
 }
 
 func newSealer(keys ...session.SecretKey) (sealer, error) {
@@ -48,16 +49,20 @@ func newSealer(keys ...session.SecretKey) (sealer, error) {
 		if err != nil {
 			return sealer{}, err
 		}
-		s.keys = append(s.keys, sealKey{[keyIDBytes]byte(id), func() hash.Hash { return hmac.New(sha256.New, master) }})
+		s.keys = append(s.keys, sealKey{[keyIDBytes]byte(id), &sync.Pool{New: func() any { return &macer{mac: hmac.New(sha256.New, master)} }}})
 	}
 	return s, nil
 }
 
 // aead returns the cipher of one key name.
 func (k sealKey) aead(name string) (cipher.AEAD, error) {
-	mac := k.mac()
-	mac.Write([]byte(name))
-	block, err := aes.NewCipher(mac.Sum(nil))
+	m := k.macs.Get().(*macer)
+	defer k.macs.Put(m)
+	m.text = append(m.text[:0], name...)
+	m.mac.Reset()
+	m.mac.Write(m.text)
+	block, err := aes.NewCipher(m.mac.Sum(m.sum[:0]))
+	clear(m.sum[:]) // the key is not left behind
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +76,48 @@ func (s sealer) seal(name string, version uint64, plain []byte) ([]byte, error) 
 		return nil, err
 	}
 	header := append([]byte{sealFormat}, key.id[:]...)
-	return aead.Seal(header, nil, plain, boundTo(header, name, version)), nil
+	return aead.Seal(header, nil, plain, appendBound(nil, header, name, version)), nil
 }
 
 // open returns what was sealed for name and version, or an error wrapping
 // session.ErrCorrupt.
 func (s sealer) open(name string, version uint64, sealed []byte) ([]byte, error) {
+	return s.openWith(&opening{}, name, version, sealed)
+}
+
+// opening is the memory that it takes to open a record, as a part of its own each.
+type opening struct{ sealed, plain, bound []byte }
+
+var openings = sync.Pool{New: func() any { return new(opening) }}
+
+// maxOpening is how much memory is kept for the next opening.
+const maxOpening = 1 << 13
+
+// openRecord returns the record that was sealed for name and version, or an error wrapping
+// session.ErrCorrupt.
+func (s sealer) openRecord(name string, version uint64, sealed string) (record, error) {
+	o := openings.Get().(*opening)
+	defer o.done()
+	o.sealed = append(o.sealed[:0], sealed...)
+	plain, err := s.openWith(o, name, version, o.sealed)
+	if err != nil {
+		return record{}, err
+	}
+	return decodeRecord(plain) // which keeps none of it
+}
+
+// done gives o back, without what was read.
+func (o *opening) done() {
+	if cap(o.sealed) > maxOpening {
+		return
+	}
+	clear(o.plain)
+	o.plain = o.plain[:0]
+	openings.Put(o)
+}
+
+// openWith is open in the memory of o.
+func (s sealer) openWith(o *opening, name string, version uint64, sealed []byte) ([]byte, error) {
 	const headerBytes = 1 + keyIDBytes
 	if len(sealed) < headerBytes || sealed[0] != sealFormat {
 		return nil, fmt.Errorf("%w: not a sealed record", session.ErrCorrupt)
@@ -90,18 +131,20 @@ func (s sealer) open(name string, version uint64, sealed []byte) ([]byte, error)
 		if err != nil {
 			return nil, err
 		}
-		plain, err := aead.Open(nil, nil, sealed[headerBytes:], boundTo(header, name, version))
+		o.bound = appendBound(o.bound[:0], header, name, version)
+		plain, err := aead.Open(o.plain[:0], nil, sealed[headerBytes:], o.bound)
 		if err == nil {
+			o.plain = plain
 			return plain, nil
 		}
 	}
 	return nil, fmt.Errorf("%w: the record does not authenticate", session.ErrCorrupt)
 }
 
-// boundTo is the additional data: everything of fixed length, then the name.
-func boundTo(header []byte, name string, version uint64) []byte {
+// appendBound appends the additional data: everything of fixed length, then the name.
+func appendBound(aad, header []byte, name string, version uint64) []byte {
 	const what = "reeve session record\x00"
-	aad := make([]byte, 0, len(what)+len(header)+8+len(name))
+	aad = slices.Grow(aad, len(what)+len(header)+8+len(name))
 	aad = append(append(aad, what...), header...)
 	return append(binary.BigEndian.AppendUint64(aad, version), name...)
 }

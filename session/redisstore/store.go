@@ -101,10 +101,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -124,6 +126,7 @@ type Store struct {
 	timeout time.Duration
 	memory  *memory
 	loads   *loads
+	apart   atomic.Bool // a script sees only the keys of one slot
 
 	reassert reassertion
 	clock    clock
@@ -164,6 +167,7 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 	s.reassert.met.limit, s.reassert.asked.limit = keepServers, keepServers
 	_, cluster := client.(*redis.ClusterClient)
 	s.reassert.one = !cluster
+	s.apart.Store(cluster)
 	s.losses, s.allowEviction, s.logger = newLosses(), cfg.InsecureAllowEviction, cfg.Logger
 	s.reassert.ctx, s.reassert.cancel = context.WithCancel(context.Background())
 	return s, nil
@@ -211,7 +215,13 @@ var errBudget = errors.New("the budget of the call is spent")
 
 // within bounds a call by the budget.
 func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, s.timeout, errBudget)
+	at := time.Now().Add(s.timeout)
+	if u, ok := ctx.(reqctx.Untimed); ok && ctx.Err() == nil {
+		if latest, ok := u.Deadline(); ok && at.Before(latest) {
+			ctx = u.Untimed()
+		}
+	}
+	return context.WithDeadlineCause(ctx, at, errBudget)
 }
 
 // wrap says what the store was doing.

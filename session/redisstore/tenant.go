@@ -12,8 +12,7 @@ import (
 // instance knew of a newer status before it asked, that status, which it puts back. A status
 // that an instance of an earlier version has set gets a version here, and a suspension by one
 // counts whatever is known. Both are best effort: the state is right all the same.
-func (s *Store) holdTenant(ctx context.Context, t tenant.ID, read tenantState, before status) tenantState {
-	key := s.names.tenant(t)
+func (s *Store) holdTenant(ctx context.Context, key string, read tenantState, before status) tenantState {
 	held := before.newer(status{read.status, read.version})
 	switch {
 	case read.status == tenant.Unknown && before.status != tenant.Suspended:
@@ -94,12 +93,13 @@ func (s *Store) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, e
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	before := s.memory.statuses.get(s.names.tenant(t))
+	key := s.names.tenant(t)
+	before := s.memory.statuses.get(key)
 	state, err := s.readTenant(ctx, t)
 	if err != nil {
 		return tenant.Unknown, wrap(op, err)
 	}
-	return s.holdTenant(ctx, t, state, before).status, nil
+	return s.holdTenant(ctx, key, state, before).status, nil
 }
 
 // statusAttempts is how often SetTenantStatus begins again when others set it meanwhile.
@@ -152,7 +152,7 @@ func (s *Store) AddTenant(ctx context.Context, t tenant.ID) error {
 		if err != nil {
 			return wrap(op, err)
 		}
-		if s.holdTenant(ctx, t, read, before).status != tenant.Unknown {
+		if s.holdTenant(ctx, key, read, before).status != tenant.Unknown {
 			return nil
 		}
 		version, conflict, err := s.writeStatus(ctx, key, tenant.Active, read, max(before.version, read.version))
