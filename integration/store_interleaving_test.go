@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,10 +37,10 @@ type gateKey struct{}
 // gates is a hook that stops each call that brings a gate in its context.
 type gates struct{ between }
 
-// ProcessPipelineHook knows a write by that it is sent alone.
+// ProcessPipelineHook stops writes.
 func (*gates) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if g, ok := ctx.Value(gateKey{}).(*gate); ok && len(cmds) == 1 && strings.HasPrefix(cmds[0].Name(), "eval") {
+		if g, ok := ctx.Value(gateKey{}).(*gate); ok && isWrite(cmds) {
 			g.once.Do(func() {
 				close(g.arrived)
 				<-g.open

@@ -29,10 +29,10 @@ func (b *between) DialHook(next redis.DialHook) redis.DialHook {
 
 func (b *between) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
-// ProcessPipelineHook knows a write by that it is sent alone; what is read is three calls.
+// ProcessPipelineHook runs it before a write.
 func (b *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if len(cmds) == 1 && strings.HasPrefix(cmds[0].Name(), "eval") {
+		if isWrite(cmds) {
 			if do := b.do.Swap(nil); do != nil {
 				(*do)()
 			}
@@ -147,7 +147,7 @@ func (noScript) RedisError()   {}
 func (m *misled) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
-		if err == nil && m.on.Load() && len(cmds) == 1 && cmds[0].Name() == "evalsha" {
+		if err == nil && m.on.Load() && isWrite(cmds) && cmds[0].Name() == "evalsha" {
 			m.lies.Add(1)
 			cmds[0].SetErr(noScript{})
 			return noScript{}
