@@ -119,14 +119,16 @@ func (a *Authenticator) identify(x *exchange, found credential) (Identity, error
 	if a.limits == nil {
 		return Identity{}, fmt.Errorf("%w: the Authenticator is not made by NewAuthenticator", ErrUnavailable)
 	}
-	if identity, err, ok := a.recognize(x, found); ok {
+	identity, verified, err := a.recognize(x, found)
+	if err != nil || identity.Token != nil {
 		return identity, err
 	}
 	ctx := newDeadline(x.r.Context(), a.timeout)
 	defer ctx.end()
-	verified, err := a.verify(ctx, x.client(), found)
-	if err != nil {
-		return Identity{}, asOutage(err)
+	if verified == nil { // it is not remembered
+		if verified, err = a.verify(ctx, x.client(), found); err != nil {
+			return Identity{}, asOutage(err)
+		}
 	}
 	if verified == nil {
 		return Identity{}, fmt.Errorf("%w: the verifier returned nothing", ErrUnavailable)
@@ -147,22 +149,23 @@ func (a *Authenticator) identify(x *exchange, found credential) (Identity, error
 
 // recognize is identify of a request whose token and session are both in memory, as most are. It
 // asks nobody and waits for nothing, so it needs neither a deadline nor a slot, and checks what
-// identify checks, in the same order. False says nothing; identify does.
-func (a *Authenticator) recognize(x *exchange, found credential) (identity Identity, err error, ok bool) {
+// identify checks, in the same order. An Identity without a Token and no error says nothing;
+// identify does, of the token if that is in memory.
+func (a *Authenticator) recognize(x *exchange, found credential) (Identity, *token.Verified, error) {
 	if a.manager == nil || a.edge != nil || a.tracer != nil || found.dpop || x.r.Context().Err() != nil {
-		return Identity{}, nil, false
+		return Identity{}, nil, nil
 	}
 	verified, ok := a.recall(found)
 	if !ok || verified.Thumbprint() != "" || a.dpop != nil && a.dpop.Always {
-		return Identity{}, nil, false
+		return Identity{}, nil, nil
 	}
 	ref := verified.Ref() // zero for a stranger
 	shared, ok := a.manager.Recall(ref)
 	if !ok {
-		return Identity{}, nil, false
+		return Identity{}, verified, nil
 	}
-	identity, err = a.admit(x.r.Context(), x, Identity{Token: verified, session: shared, id: ref.ID})
-	return identity, err, true
+	identity, err := a.admit(x.r.Context(), x, Identity{Token: verified, session: shared, id: ref.ID})
+	return identity, verified, err
 }
 
 // admit returns the identity of a request whose token and session are known, unless one of them is

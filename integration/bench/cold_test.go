@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -26,6 +27,7 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/policies"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -35,12 +37,12 @@ import (
 
 // coldWorld is a service whose sessions are in Redis alone.
 type coldWorld struct {
-	echo, plain *echo.Echo // plain has the same route, and nothing else
-	key         *ecdsa.PrivateKey
-	signer      *token.Signer
-	session     session.Session
-	client      *redis.Client // set up as that of the store
-	sent        *sentCommands
+	echo    *echo.Echo
+	key     *ecdsa.PrivateKey
+	signer  *token.Signer
+	session session.Session
+	client  *redis.Client // set up as that of the store
+	sent    *sentCommands
 }
 
 // sentCommands keeps the commands of the last pipeline that was sent for a context with its mark.
@@ -84,7 +86,7 @@ func newColdWorld(tb testing.TB) *coldWorld {
 		tb.Cleanup(func() { c.Close() })
 		return c
 	}
-	w := &coldWorld{echo: echo.New(), plain: echo.New(), client: open(), sent: &sentCommands{}}
+	w := &coldWorld{echo: echo.New(), client: open(), sent: &sentCommands{}}
 	secret := session.NewSecretKey([]byte(strings.Repeat("k-", 16)))
 	prefix := "cold-" + session.NewID().Fingerprint()
 	store := func(c *redis.Client) *redisstore.Store {
@@ -125,10 +127,8 @@ func newColdWorld(tb testing.TB) *coldWorld {
 		tb.Fatal(err)
 	}
 	w.echo.Use(authz.Middleware(authz.Config{Tokens: verifier, Sessions: manager, Policy: engine, Timeout: 20 * time.Second, Logger: slog.New(slog.DiscardHandler)}))
-	for _, e := range []*echo.Echo{w.echo, w.plain} {
-		e.GET("/documents/:id", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
-	}
-	ctx := tb.Context()
+	w.echo.GET("/documents/:id", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	ctx := tb.Confmt.Sprint()
 	acme := tenant.MustParse("acme")
 	if err := manager.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
 		tb.Fatal(err)
@@ -175,29 +175,23 @@ func (w *coldWorld) request(tb testing.TB) *http.Request {
 // answers with the same record.
 func (w *coldWorld) evalsha(tb testing.TB) func() {
 	tb.Helper()
-	text := func(v any) string {
-		if p, ok := v.(*string); ok {
-			return *p
-		}
-		return fmt.Sprint(v)
-	}
 	w.sent.mu.Lock()
 	words := w.sent.words[0]
 	w.sent.mu.Unlock()
 	var n int
-	if _, err := fmt.Sscan(text(words[2]), &n); err != nil || text(words[0]) != "evalsha" {
+	if _, err := fmt.Sscan(fmt.Sprint(words[2]), &n); err != nil || fmt.Sprint(words[0]) != "evalsha" {
 		tb.Fatalf("a load sends %v", words)
 	}
-	sha := text(words[1])
+	sha := fmt.Sprint(words[1])
 	var keys []string
 	for _, k := range words[3 : 3+n] {
-		keys = append(keys, text(k))
+		keys = append(keys, fmt.Sprint(k))
 	}
 	var args []any
 	for _, a := range words[3+n:] {
-		args = append(args, text(a))
+		args = append(args, fmt.Sprint(a))
 	}
-	ctx := tb.Context()
+	ctx := tb.Confmt.Sprint()
 	return func() {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		v, err := w.client.EvalSha(ctx, sha, keys, args...).Result()
@@ -208,45 +202,72 @@ func (w *coldWorld) evalsha(tb testing.TB) func() {
 	}
 }
 
-// TestARequestThatAsksRedisStaysWithinItsBudget: of a token that was seen before, whose session
-// no memory has.
-func TestARequestThatAsksRedisStaysWithinItsBudget(t *testing.T) {
-	w := newColdWorld(t)
-	r, rec := w.request(t), nothing{http.Header{}}
-	evalsha := w.evalsha(t)
-	client := testing.AllocsPerRun(500, evalsha)
-	plain := testing.AllocsPerRun(500, func() { w.plain.ServeHTTP(rec, r) })
-	whole := testing.AllocsPerRun(500, func() { w.echo.ServeHTTP(rec, r) })
-	t.Logf("%v allocations, of which Echo alone makes %v and go-redis for the script alone %v; %d commands", whole, plain, client, len(w.sent.words))
+// allocations returns those of a request whose token was seen before, and of the script alone.
+func (w *coldWorld) allocations(tb testing.TB) (whole, script float64) {
+	tb.Helper()
+	r, rec := w.request(tb), nothing{http.Header{}}
+	return testing.AllocsPerRun(500, func() { w.echo.ServeHTTP(rec, r) }), testing.AllocsPerRun(500, w.evalsha(tb))
 }
 
-// BenchmarkColdRequest compares in one run, in turns: the script of go-redis' own that answers with the
-// same record, a whole request whose token was seen before, one whose token was not, and the
-// signature of that alone.
+// TestARequestThatAsksRedisStaysWithinItsBudget: one command and 52 allocations for a token that
+// was seen before and a session that no memory has. Under the race detector pools forget at random.
+func TestARequestThatAsksRedisStaysWithinItsBudget(t *testing.T) {
+	w := newColdWorld(t)
+	if n := len(w.sent.words); n != 1 {
+		t.Errorf("a load sends %d commands", n)
+	}
+	whole, script := w.allocations(t)
+	t.Logf("%v allocations, of which go-redis makes %v for the script alone", whole, script)
+	if limit := 52.0; whole > limit && !testneed.Race || whole > 2*limit {
+		t.Errorf("%v allocations, at most %v", whole, limit)
+	}
+}
+
+// BenchmarkColdRequest compares, in turns within one run: go-redis' own EVALSHA of the same script, which
+// answers with the same record; a whole request whose token was seen before; the verification of
+// a signature alone; and a whole request whose token was not seen. Times are medians.
 func BenchmarkColdRequest(b *testing.B) {
 	w := newColdWorld(b)
-	r, rec := w.request(b), nothing{http.Header{}}
+	remembered, rec := w.request(b), nothing{http.Header{}}
 	evalsha := w.evalsha(b)
-	signed := []byte(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
-	cut := strings.LastIndexByte(string(signed), '.')
-	signature, err := base64.RawURLEncoding.DecodeString(string(signed[cut+1:]))
-	if err != nil {
-		b.Fatal(err)
+	signed := strings.TrimPrefix(remembered.Header.Get("Authorization"), "Bearer ")
+	cut := strings.LastIndexByte(signed, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(signed[cut+1:])
+	if err != nil || len(signature) != 64 {
+		b.Fatal(signature, err)
 	}
-	var asn1 [2]struct{}
-	_ = asn1
-	_ = signature
-	_ = sha256.Sum256
-	b.Run("evalsha of go-redis", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			evalsha()
-		}
-	})
-	b.Run("remembered token", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			w.echo.ServeHTTP(rec, r)
-		}
-	})
+	half1, half2 := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
+	var took [4][]float64
+	measure := func(i int, do func()) {
+		began := time.Now()
+		do()
+		took[i] = append(took[i], float64(time.Since(began)))
+	}
+	for b.Loop() {
+		unseen := w.request(b)
+		measure(0, evalsha)
+		measure(1, func() { w.echo.ServeHTTP(rec, remembered) })
+		measure(2, func() {
+			digest := sha256.Sum256([]byte(signed[:cut]))
+			if !ecdsa.Verify(&w.key.PublicKey, digest[:], half1, half2) {
+				panic("the signature is wrong")
+			}
+		})
+		measure(3, func() { w.echo.ServeHTTP(rec, unseen) })
+	}
+	var median [4]float64
+	for i := range took {
+		slices.Sort(took[i])
+		median[i] = took[i][len(took[i])/2] / 1e3
+	}
+	whole, script := w.allocations(b)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median[0], "evalsha-µs")
+	b.ReportMetric(median[1], "remembered-µs")
+	b.ReportMetric(median[1]/median[0], "remembered/evalsha")
+	b.ReportMetric(median[2], "signature-µs")
+	b.ReportMetric(median[3], "first-sight-µs")
+	b.ReportMetric(median[3]-median[2]-median[0], "first-sight-more-µs")
+	b.ReportMetric(whole, "remembered-allocs")
+	b.ReportMetric(script, "evalsha-allocs")
 }
