@@ -5,6 +5,7 @@ package integration_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/integration/redisserver"
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 	"github.com/reevehq/reeve/tenant"
@@ -140,5 +142,50 @@ func TestARevocationThatWaitsForReplicasFollowsItsSlot(t *testing.T) {
 		if _, err := f.store.Load(t.Context(), s.Ref()); !errors.Is(err, session.ErrNotFound) {
 			t.Errorf("Load after Revoke: %v", err)
 		}
+	}
+}
+
+// TestAClientOfOneServerLoadsFromAServerOfACluster: such a server runs no script whose keys are in
+// several slots, so that tenant and user are asked for apart. It refuses one load's script, once.
+func TestAClientOfOneServerLoadsFromAServerOfACluster(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t, "--cluster-enabled", "yes")
+	raw := server.Client()
+	defer raw.Close()
+	if err := raw.Do(t.Context(), "cluster", "addslotsrange", 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	testwait.Until(t, "the server has all slots", func() bool {
+		info, err := raw.ClusterInfo(t.Context()).Result()
+		return err == nil && strings.Contains(info, "cluster_state:ok")
+	})
+	var m meter
+	store := hooked(t, server.Addr(), storeOptions(), &m)
+	if err := store.SetTenantStatus(t.Context(), acme, tenant.Active); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Create(t.Context(), draft(), session.CreateOptions{Lifetime: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if got, err := store.Load(t.Context(), s.Ref()); err != nil || got.Ref() != s.Ref() {
+			t.Fatalf("Load: %v, %v", got.Ref(), err)
+		}
+	}
+	whole := 0
+	for _, trip := range m.take() {
+		if slices.Contains(trip, "load") {
+			whole++
+		}
+	}
+	if whole > 2 { // with EVALSHA of a script that is not known, and then with EVAL
+		t.Errorf("the script of all keys was sent %d times", whole)
+	}
+	if err := store.RevokeUser(t.Context(), acme, alice); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Load(t.Context(), s.Ref()); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("a session that was revoked: %v", err)
 	}
 }

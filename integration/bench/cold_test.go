@@ -128,7 +128,7 @@ func newColdWorld(tb testing.TB) *coldWorld {
 	}
 	w.echo.Use(authz.Middleware(authz.Config{Tokens: verifier, Sessions: manager, Policy: engine, Timeout: 20 * time.Second, Logger: slog.New(slog.DiscardHandler)}))
 	w.echo.GET("/documents/:id", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
-	ctx := tb.Confmt.Sprint()
+	ctx := tb.Context()
 	acme := tenant.MustParse("acme")
 	if err := manager.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
 		tb.Fatal(err)
@@ -191,7 +191,7 @@ func (w *coldWorld) evalsha(tb testing.TB) func() {
 	for _, a := range words[3+n:] {
 		args = append(args, fmt.Sprint(a))
 	}
-	ctx := tb.Confmt.Sprint()
+	ctx := tb.Context()
 	return func() {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		v, err := w.client.EvalSha(ctx, sha, keys, args...).Result()
