@@ -283,6 +283,7 @@ doc, project, parent, yes, project_id, project, projects, id
 doc, team, parent, yes, team_id, project, projects, id
 project, owner, string, no, owner
 project, secret, string, no,
+project, notes, strings, no,
 `
 	for text, want := range map[string]string{
 		"r.obj.hidden == 'x'":                        "r.obj.hidden has no column",
@@ -292,6 +293,8 @@ project, secret, string, no,
 		"ipMatch(r.env.ip, '10.0.0.0/8')":            "",
 		"containsAny(r.obj.tags, r.obj.seen)":        "two lists of the object",
 		"containsAny(r.obj.tags, r.sub.roles)":       "",
+		"size(r.obj.tags) > 1":                       "",
+		"size(r.obj.project.notes) == 0":             "has no column",
 		"r.obj.due < r.obj.size":                     "of kind time and r.obj.size of kind int",
 		"r.obj.due < r.env.time":                     "",
 		"r.obj.project.owner == r.obj.team.owner":    "of two parents",

@@ -36,7 +36,7 @@ func (g gen) richLeaf() string {
 	}
 	moment := pick(g, "'2026-01-01T00:00:00Z'", "'2026-01-01T02:00:00+02:00'", "'2025-12-31T18:30:00-05:30'", "r.env.time", "r.obj.begins")
 	order := pick(g, "<", "<=", ">", ">=", "==", "!=")
-	switch g.IntN(14) {
+	switch g.IntN(15) {
 	case 0:
 		return "has(r.obj, '" + pick(g, "owner", "ends", "note", "tags", "project", "id") + "')"
 	case 1:
@@ -61,6 +61,12 @@ func (g gen) richLeaf() string {
 		return pick(g, "r.obj.ref", "r.obj.project.ref") + pick(g, " == ", " != ") + pick(g, "'"+someUUID+"'", "r.obj.project.ref", "r.obj.owner", "r.obj.ref")
 	case 11:
 		return "r.obj.ref in " + pick(g, "('"+someUUID+"')", "('"+someUUID+"', '"+otherUUID+"')", list())
+	case 13:
+		size, n := "size("+list()+")", pick(g, "1", "2", "0.5", "1.5", "3")
+		if order == "==" || order == "!=" {
+			n = pick(g, "0", "1", "2")
+		}
+		return pick(g, size+" "+order+" "+n, n+" "+order+" "+size)
 	case 12:
 		return pick(g, "r.obj.project.open", "!r.obj.project.open", "r.obj.project.owner == r.sub.id", "r.obj.project.owner != r.obj.note")
 	}

@@ -111,6 +111,7 @@ var byHand = []string{
 	"r.obj.owner == r.obj.reviewer", "startsWith(r.obj.owner, r.obj.reviewer)", "endsWith(r.obj.owner, r.obj.reviewer)", "contains(r.obj.owner, r.obj.reviewer)", // longer than 4 KiB
 	"r.obj.owner in r.obj.tags", "'alice' in r.obj.tags", "'x' in r.obj.tags", "containsAny(r.obj.tags, ('alice', 'x'))", "containsAll(r.sub.regions, r.obj.tags)", // NULL, and too many
 	"'alice' in r.obj.members", "'x' in r.obj.members", "r.obj.owner in r.obj.members", "'lead' in r.obj.leads",
+	"size(r.obj.tags) > 0", "size(r.obj.tags) == 1", "size(r.obj.tags) <= 4096", "size(r.obj.members) > 0", "size(r.obj.members) == 0", "size(r.obj.members) >= 2", "size(r.obj.members) == 4096", "size(r.obj.members) > 4096", "size(r.obj.leads) == 1", "size(r.obj.project.members) < 2", "size(r.obj.project.members) == 0", "r.obj.public || size(r.obj.members) > 0", "r.obj.public || size(r.obj.leads) < 2", // of any length
 	"r.obj.project.owner == 'alice'", "r.obj.project.owner != 'x'", "has(r.obj, 'project')", "'alice' in r.obj.project.members", // of another tenant
 	"r.obj.reviewer != 'alice'", "r.obj.reviewer == r.obj.project.status", "r.obj.locked == true", "r.obj.public == r.obj.locked",
 }

@@ -54,7 +54,7 @@ func (g gen) leaf() string {
 	op := pick(g, " == ", " != ", " < ", " <= ", " > ", " >= ")
 	eq := pick(g, " == ", " != ")
 	text, num, list := pick(g, ownText...), pick(g, ownNum...), pick(g, ownList...)
-	switch g.IntN(21) {
+	switch g.IntN(22) {
 	case 0:
 		return text + op + g.literal()
 	case 1:
@@ -96,6 +96,9 @@ func (g gen) leaf() string {
 		return g.function() + "(" + pick(g, g.literal(), "r.sub.id", pick(g, "r.obj.owner", "r.obj.status")) + ", " + pick(g, "r.obj.owner", "r.obj.reviewer") + ")"
 	case 18:
 		return pick(g, ownTime...) + op + pick(g, g.when(), g.when(), "r.sub.since", "r.env.time", pick(g, ownTime...))
+	case 20:
+		size, n, order := "size("+list+")", pick(g, "1", "2", "0.5", "1.5", "3"), pick(g, " < ", " <= ", " > ", " >= ")
+		return pick(g, size+eq+pick(g, "0", "1", "2"), size+order+n, n+order+size)
 	case 19:
 		return "has(" + pick(g, "r.obj, 'owner'", "r.obj, 'size'", "r.obj, 'score'", "r.obj, 'due'", "r.obj, 'project'", "r.obj, 'public'", "r.obj, 'code'") + ")"
 	}

@@ -77,27 +77,41 @@ resource, owner,           string,  value, a_optional_string
 resource, coOwner,         string,  value, scope
 resource, tagNames,        members, no,    id, tag, resource_id, name
 resource, subNames,        members, no,    id, resource_sub, resource_id, name
+resource, tagIds,          members, no,    id, tag, resource_id, tag_id
+resource, publicTags,      members, no,    id, tag, resource_id, tag_id, name, public
 resource, labels,          members, no,    id, resource_label, resource_id, name
 resource, parent,          parent,  yes,   id, parent, parent, resource_id
 resource, inner,           parent,  yes,   id, parent, resource_inner, resource_id
 resource, someTag,         parent,  yes,   id, tag, tag, resource_id
 resource, namelessTag,     parent,  yes,   id, tag, nameless_tag, resource_id
+resource, mirroredTags,    members, no,    id, mirrored_tag, resource_id, tag_id
+resource, alikeTags,       members, no,    id, alike_tag, resource_id, tag_id
+resource, subsNotGold,     members, no,    id, category_not_gold, resource_id, id
+resource, computed,        parent,  yes,   id, computed, computed, resource_id
 resource, mainCategory,    parent,  yes,   id, category, category, resource_id
-resource, someSub,         parent,  yes,   id, category, resource_sub, resource_id
 
 parent,   aBool,   bool,   no, a_bool
 parent,   aNumber, int,    no, a_number
 parent,   aString, string, no, a_string
 tag,      name,    string, yes, name
+computed, named,   string, no, named
+computed, rest,    int,    no, rest
 category, name,    string, no, name
+category, subs,    members, no, id, sub_category, category_id, id
 `
 
-// planViews are relations of more than one step, as one table each.
+// planViews are relations of more than one step, as one table each, and below them those that say a
+// part of a condition themselves: rows that compare two columns of their own or of two tables, and
+// columns that are computed. planByView counts what needs one of these.
 const planViews = `
 CREATE VIEW resource_sub AS SELECT c.tenant_id, c.resource_id, s.name FROM category c JOIN sub_category s ON s.category_id = c.id;
 CREATE VIEW resource_label AS SELECT c.tenant_id, c.resource_id, l.name FROM category c JOIN sub_category s ON s.category_id = c.id JOIN label l ON l.sub_category_id = s.id;
 CREATE VIEW resource_inner AS SELECT p.tenant_id, p.resource_id, i.a_bool, i.a_number, i.a_string FROM parent p JOIN "inner" i ON i.parent_id = p.id;
-CREATE VIEW nameless_tag AS SELECT * FROM tag WHERE name IS NULL`
+CREATE VIEW nameless_tag AS SELECT * FROM tag WHERE name IS NULL;
+CREATE VIEW mirrored_tag AS SELECT * FROM tag WHERE tag_id = name;
+CREATE VIEW alike_tag AS SELECT t.* FROM tag t JOIN resource r ON r.tenant_id = t.tenant_id AND r.id = t.resource_id WHERE r.a_string = '' AND t.name IS NOT NULL OR replace(t.name, r.a_string, '') <> t.name;
+CREATE VIEW category_not_gold AS SELECT c.tenant_id, c.resource_id, s.id FROM category c JOIN sub_category s ON s.category_id = c.id WHERE NOT EXISTS (SELECT 1 FROM label l WHERE l.sub_category_id = s.id AND l.name = 'gold');
+CREATE VIEW computed AS SELECT tenant_id, id AS resource_id, 'prefix:' || id AS named, a_number % 2 AS rest FROM resource`
 
 // planTypes are the columns that are no texts.
 var planTypes = map[string]map[policy.Dialect]string{
@@ -169,7 +183,7 @@ func TestThePublishedQueryPlans(t *testing.T) {
 		db.exec(t, `DROP TABLE doc`)
 		db.fillPlan(t, tables)
 	}
-	exact, refused := map[string]int{}, map[string]int{}
+	exact, byView, refused := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, c := range cases {
 		text, said := planConditions[c.ID]
 		why := planUnsaid[c.ID]
@@ -212,14 +226,27 @@ func TestThePublishedQueryPlans(t *testing.T) {
 				t.Errorf("%s decided: %s\n got %v\nwant %v", c.ID, text, got, want)
 			}
 		}
+		if planByView(text) {
+			byView[c.Class]++
+		}
 		exact[c.Class]++
 	}
-	t.Logf("exact: %v; refused: %v", exact, refused)
-	for class, least := range map[string]int{"scalar": 40, "scalar+principal-list": 3, "function": 40, "relation": 31, "relation+function": 7} {
+	t.Logf("exact: %v, of which by a view that says a part of it: %v; refused: %v", exact, byView, refused)
+	for class, least := range map[string]int{"scalar": 40, "scalar+principal-list": 3, "function": 42, "relation": 34, "relation+function": 12} {
 		if exact[class] < least {
 			t.Errorf("%d of class %s are exact, %d were", exact[class], class, least)
 		}
 	}
+}
+
+// planByView reports whether a view says a part of what a condition asks.
+func planByView(text string) bool {
+	for _, name := range []string{"namelessTag", "mirroredTags", "alikeTags", "subsNotGold", "computed"} {
+		if strings.Contains(text, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // planDecided returns the ids of the rows that Decide allows.
@@ -309,6 +336,7 @@ var planConditions = map[string]string{
 	"ternary-null-cond": "r.obj.aOptionalString != 'x' && r.obj.aNumber > 1", "arith-vf": "r.obj.aNumber > 1", "arith-sub": "r.obj.aNumber <= 3", "arith-mult-neg": "r.obj.aNumber > -1.5", "arith-div": "r.obj.aNumber == 2", "arith-both": "r.obj.aNumber < 1",
 	"arith-add-ne-frac": "has(r.obj, 'aDouble')", "concat-f2f": oneset(), "p-startswith-concat": "startsWith(r.obj.aString, '100%')", "p-double-frac": "", "cast-string-double": "r.obj.aDouble == -0.6", "cast-string-bool": "r.obj.aBool",
 	"cr-startswith-concat": "startsWith('xaXby-tail', r.obj.aString)", "cr-div-zero": "r.obj.aNumber != 0", "cr-div-zero-ne": "r.obj.aNumber == 0", "cr-div-zero-eq-neg": "r.obj.aNumber == 0", "cr-div-neg-zero": "r.obj.aNumber < 0",
+	"arith-mod": "r.obj.computed.rest == 1", "id-concat": "r.obj.aOptionalString == r.obj.computed.named",
 	"cr-div-then-add": "r.obj.aNumber != 0", "cr-div-then-add-ne": "r.obj.aNumber == 0", "size-huge-gt": "", "size-huge-lt": "has(r.obj, 'aString')", "nan-ord-ternary": "r.obj.aBool", "nan-ord-ternary-vf": "r.obj.aBool", "nan-ord-le": "", "nan-ord-inf": "r.obj.aBool",
 	"hier-ancestor-ff": "r.obj.scope in ('dept', 'dept.eng')", "hier-ancestor-cf": "startsWith(r.obj.scope, 'dept.eng.')", "hier-descendent-cf": "r.obj.scope in ('dept', 'dept.eng')", "hier-overlaps-ff": "r.obj.scope in ('dept', 'dept.eng') || startsWith(r.obj.scope, 'dept.eng.')",
 	"hier-meta-like": "startsWith(r.obj.scope, '50%:a_b:')", "hier-overlaps-meta": "r.obj.scope in ('50%', '50%:a_b') || startsWith(r.obj.scope, '50%:a_b:')", "hier-bracket": "startsWith(r.obj.scope, '[env]:prod:')",
@@ -320,10 +348,12 @@ var planConditions = map[string]string{
 	"w1-not-in-chain": "has(r.obj, 'mainCategory') && !('finance' in r.obj.subNames)", "w1-not-hasint-chain": "has(r.obj, 'mainCategory') && !(containsAny(r.obj.subNames, ('finance')))",
 	"rel-eq-num-hop": "r.obj.parent.aNumber == 2", "rel-lt-hop": "r.obj.parent.aNumber < 2", "rel-gt-hop": "r.obj.parent.aNumber > 2", "rel-ge-hop": "r.obj.parent.aNumber >= 2", "rel-range-hop": "r.obj.parent.aNumber > 2 && r.obj.parent.aNumber < 12",
 	"rel-not-bool-hop": "!r.obj.parent.aBool", "rel-contains-hop": "contains(r.obj.parent.aString, 'done')", "rel-bool-hop2": "r.obj.inner.aBool == true", "rel-startswith-hop2": "startsWith(r.obj.inner.aString, '100')", "rel-hop-and-root": "r.obj.aBool == true && contains(r.obj.parent.aString, 're')",
+	"p-lambda-inner-f2f": "size(r.obj.mirroredTags) > 0", "p-lambda-f2f-like": "size(r.obj.alikeTags) > 0", "macro-depth3-all": "has(r.obj, 'mainCategory') && size(r.obj.subsNotGold) == 0",
 	"in-null-elem-rel": "has(r.obj, 'namelessTag')", "in-null-elem-rel-neg": "!(has(r.obj, 'namelessTag'))", "in-var-var-neg": "!(r.obj.owner in r.obj.tagNames) && !(isNull(r.obj, 'owner') && has(r.obj, 'namelessTag'))", "macro-depth3-exists": "'gold' in r.obj.labels",
 	"or-eq-exists": "r.obj.aBool || 'public' in r.obj.tagNames", "or-eq-in": "r.obj.aBool || 'public' in r.obj.tagNames", "vf-hasint": "containsAny(r.obj.tagNames, ('public', 'other'))",
 
-	"not-empty": "has(r.obj, 'someTag')", "vf-size": "has(r.obj, 'someTag')", "p-arith-in-lambda": "'public' in r.obj.tagNames && r.obj.aNumber > 1", "w1-size-chain": "has(r.obj, 'someSub')", "w1-size-zero-chain": "has(r.obj, 'mainCategory') && !(has(r.obj, 'someSub'))",
+	"not-empty": "!(size(r.obj.tagIds) == 0)", "vf-size": "0 < size(r.obj.tagIds)", "size-threshold": "size(r.obj.tagIds) > 1", "size-filter-count": "size(r.obj.publicTags) == 1 && !(has(r.obj, 'namelessTag'))", "w2-outer-relation": "size(r.obj.mainCategory.subs) == 1 && size(r.obj.publicTags) > 0",
+	"w1-size-frac-chain": "size(r.obj.mainCategory.subs) >= 1.5", "w1-size-frac-le-chain": "size(r.obj.mainCategory.subs) <= 1.5", "p-arith-in-lambda": "'public' in r.obj.tagNames && r.obj.aNumber > 1", "w1-size-chain": "size(r.obj.mainCategory.subs) > 0", "w1-size-zero-chain": "size(r.obj.mainCategory.subs) == 0",
 	"p-deep-nest":           "!(r.obj.aBool && (r.obj.aNumber > 1 || startsWith(r.obj.aString, '100%')) || !r.obj.aBool && ('public' in r.obj.tagNames || r.obj.aString in r.obj.tagNames)) && (r.obj.aBool || !(has(r.obj, 'namelessTag')))",
 	"w1-ternary-chain-cond": "has(r.obj, 'mainCategory') && ('finance' in r.obj.subNames && r.obj.aBool || !('finance' in r.obj.subNames) && !r.obj.aBool)",
 }
@@ -333,10 +363,8 @@ var planUnsaid = map[string]string{
 	"null-eq-missing": "an attribute that is missing is no NULL, and isNull of it does not load",
 
 	"p-timestamp": "a time in a column of texts is none: declare a column of times", "cast-int-double": "no kind is cast into another", "cast-double-string": "no kind is cast into another",
-	"arith-mod": "there is no arithmetic over a column: hand its outcome over as a column", "id-concat": "no text is made of two: hand it over as a column",
 
-	"p-lambda-inner-f2f": "two columns of a related row are not compared", "p-lambda-f2f-like": "a related text is compared for equality alone", "map-as-condition": "a list is no truth", "macro-depth3-all": "of each related row at two depths nothing is asked", "map-eq-list": "related rows have no order",
+	"map-as-condition": "a list is no truth", "map-eq-list": "related rows have no order",
 
-	"size-threshold": "related rows are not counted", "size-filter-count": "related rows are not counted", "p-index": "related rows have no first one", "index-scalar-list": "related rows have no first one",
-	"w2-outer-relation": "related rows are not counted", "w1-size-frac-chain": "related rows are not counted", "w1-size-frac-le-chain": "related rows are not counted",
+	"p-index": "related rows have no first one", "index-scalar-list": "related rows have no first one",
 }

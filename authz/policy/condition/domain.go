@@ -28,6 +28,8 @@ var operatorsOf = [...]struct {
 	OpContains:       {FunctionContains, OpNotContains, OpAlways},
 	OpContainsAny:    {FunctionContainsAny, OpNotContainsAny, OpContainsAny},
 	OpContainsAll:    {FunctionContainsAll, OpNotContainsAll, OpAlways},
+	OpSizeAbove:      {FunctionSize + " >", OpSizeNotAbove, OpAlways},
+	OpSizeIs:         {FunctionSize + " ==", OpSizeIsNot, OpAlways},
 	OpHas:            {FunctionHas, OpHasNot, OpAlways},
 	OpIsNull:         {FunctionIsNull, OpIsNotNull, OpAlways},
 	OpNotIs:          {"is not", OpIs, OpAlways},
@@ -39,6 +41,8 @@ var operatorsOf = [...]struct {
 	OpNotContains:    {"not " + FunctionContains, OpContains, OpAlways},
 	OpNotContainsAny: {"not " + FunctionContainsAny, OpContainsAny, OpNotContainsAny},
 	OpNotContainsAll: {"not " + FunctionContainsAll, OpContainsAll, OpAlways},
+	OpSizeNotAbove:   {FunctionSize + " <=", OpSizeAbove, OpAlways},
+	OpSizeIsNot:      {FunctionSize + " !=", OpSizeIs, OpAlways},
 	OpHasNot:         {"not " + FunctionHas, OpHas, OpAlways},
 	OpIsNotNull:      {"not " + FunctionIsNull, OpIsNull, OpAlways},
 }

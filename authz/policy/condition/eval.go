@@ -112,6 +112,9 @@ func (l *Leaf) call(a Value, at Lookup) Truth {
 		return l.Op.stands(a.text, b.text)
 	}
 	list, _ := l.A.getList(at)
+	if l.Op.isSize() {
+		return l.Op.counts(int64(len(list)), l.B.Value.Int())
+	}
 	other, ok := l.B.getList(at)
 	if !ok {
 		return Unknown
@@ -127,6 +130,19 @@ func (l *Leaf) call(a Value, at Lookup) Truth {
 		return containsAll(list, other, l.most).Not()
 	}
 	return Unknown
+}
+
+// counts compares how many texts a list has with a number.
+func (o Op) counts(size, n int64) Truth {
+	switch o {
+	case OpSizeAbove:
+		return truthOf(size > n)
+	case OpSizeNotAbove:
+		return truthOf(size <= n)
+	case OpSizeIs:
+		return truthOf(size == n)
+	}
+	return truthOf(size != n)
 }
 
 // stands looks into a text for another.

@@ -32,6 +32,10 @@ const (
 	// second list is one of the first. It is true of an empty second list.
 	FunctionContainsAll = "containsAll"
 
+	// FunctionSize is size(r.obj.approvers) >= 2: how many texts a list has, each as often as it is
+	// there, beside a constant number.
+	FunctionSize = "size"
+
 	// FunctionHas is has(r.obj, 'ends'): whether an attribute is there, and not NULL. It is unknown
 	// only of a value that is of another type than the attribute's kind, or out of range.
 	FunctionHas = "has"
@@ -44,7 +48,7 @@ const (
 // isFunction reports whether conditions may call a function.
 func isFunction(name string) bool {
 	switch name {
-	case FunctionIPMatch, FunctionStartsWith, FunctionEndsWith, FunctionContains, FunctionContainsAny, FunctionContainsAll, FunctionHas, FunctionIsNull:
+	case FunctionIPMatch, FunctionStartsWith, FunctionEndsWith, FunctionContains, FunctionContainsAny, FunctionContainsAll, FunctionSize, FunctionHas, FunctionIsNull:
 		return true
 	}
 	return false
@@ -63,6 +67,7 @@ func Functions() map[string]func(args ...any) (any, error) {
 		FunctionContains:    casbinTexts(strings.Contains),
 		FunctionContainsAny: func(args ...any) (any, error) { return casbinLists(args, false) },
 		FunctionContainsAll: func(args ...any) (any, error) { return casbinLists(args, true) },
+		FunctionSize:        casbinSize,
 		FunctionHas:         casbinHas,
 		FunctionIsNull:      casbinIsNull,
 	}
@@ -117,6 +122,16 @@ func casbinLists(args []any, all bool) (any, error) {
 		}
 	}
 	return all, nil
+}
+
+// casbinSize counts a list, whose texts Casbin hands over one by one.
+func casbinSize(args ...any) (any, error) {
+	for _, x := range args {
+		if _, ok := x.(string); !ok {
+			return nil, errArguments
+		}
+	}
+	return float64(len(args)), nil
 }
 
 func casbinHas(args ...any) (any, error) {

@@ -117,7 +117,9 @@ func (p *parser) comparator(t token) (Op, bool) {
 }
 
 func (p *parser) comparison() (uint16, *Error) {
-	if p.peek().kind == tokenFunction {
+	if t := p.peek(); t.kind == tokenFunction && t.of(p.text) == FunctionSize {
+		return p.sizeFirst()
+	} else if t.kind == tokenFunction {
 		return p.call()
 	}
 	a, err := p.operand()
@@ -134,6 +136,9 @@ func (p *parser) comparison() (uint16, *Error) {
 		return p.truth(a)
 	}
 	p.next()
+	if n := p.peek(); n.kind == tokenFunction && n.of(p.text) == FunctionSize {
+		return p.sizeLast(&a, op)
+	}
 	b, err := p.operand()
 	if err != nil {
 		return none, err

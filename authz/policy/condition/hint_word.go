@@ -221,13 +221,15 @@ func callHint(name string) string {
 		return "; write endsWith(r.obj.x, 'y')"
 	case small == "has" || small == "exists" || small == "isset" || small == "defined":
 		return "; write has(r.obj, 'name')"
+	case small == "len" || small == "length" || small == "size" || small == "count" || small == "cardinality":
+		return "; write size(r.obj.list) > 1, for an attribute of kind strings"
 	case small == "isnull":
 		return "; write isNull(r.obj, 'name')"
 	case small == "g" || small == "hasrole" || small == "inrole" || small == "isinrole" || small == "isgranted":
 		return "; a role is who the rule is for, the row's second value"
 	case strings.Contains(small, "match") || small == "like":
 		return "; there are no patterns of texts: compare with == or in"
-	case small == "lower" || small == "upper" || small == "tolower" || small == "toupper" || small == "trim" || small == "len" || small == "length" || small == "size" || small == "count":
+	case small == "lower" || small == "upper" || small == "tolower" || small == "toupper" || small == "trim":
 		return "; hand what it returns over as an attribute"
 	}
 	return ""

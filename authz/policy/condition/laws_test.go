@@ -95,6 +95,7 @@ func compared() []string {
 		"r.obj.n == 1", "2 != r.obj.n", "r.obj.n < 1.5", "r.obj.n <= r.obj.m", "1 > r.obj.m", "r.obj.m >= 2", "r.obj.n in (1, 1.5)",
 		"r.obj.s == 'x'", "'y' <= r.obj.s", "r.obj.s in ('x', 'z')", "r.obj.s in r.obj.l", "'x' in r.obj.l", "ipMatch(r.obj.s, '::/0')", "r.obj.a == r.obj.b", "r.obj.a",
 		"startsWith(r.obj.s, 'x')", "startsWith('xy', r.obj.s)", "endsWith(r.obj.s, 'x')", "contains('axb', r.obj.s)", "containsAny(r.obj.l, ('x', 'q'))", "containsAll(r.obj.l, r.obj.k)", "has(r.obj, 'n')",
+		"size(r.obj.l) > 1", "size(r.obj.l) == 0", "2 != size(r.obj.l)", "1.5 > size(r.obj.k)", "size(r.obj.k) <= 0",
 		"r.obj.t < '1970-01-01T00:00:01Z'", "r.obj.t >= r.obj.n", "r.obj.u == '" + aUUID + "'", "r.obj.u == r.obj.s", "r.obj.u in r.obj.l",
 		"r.obj.v == 'x'", "r.obj.v != r.obj.s", "isNull(r.obj, 'w')", "r.obj.w in (1, 2.5)", "r.obj.w == 2.5", "r.obj.w in (0.5, 2.5)", "has(r.obj, 'w')", "has(r.obj, 'u')", "r.obj.w < 2.5", "r.obj.v in r.obj.l", "has(r.obj, 'v')", "r.obj.n == 1.5", "1.5 > r.obj.n",
 	}
@@ -133,7 +134,7 @@ func comparedWorlds() (all []world) {
 	}
 	micro := time.UnixMicro
 	domains := [][]world{
-		of("n", 1, int64(2), gone, 1<<60), of("m", 0, 2, gone), of("s", "x", "::1", aUUID, gone), of("l", []string{"x"}, []string{"y", aUUID}, []string{}, gone),
+		of("n", 1, int64(2), gone, 1<<60), of("m", 0, 2, gone), of("s", "x", "::1", aUUID, gone), of("l", []string{"x"}, []string{"y", aUUID}, []string{}, gone, 5),
 		of("k", []string{"x"}, []string{}, gone), of("t", micro(1), micro(1_000_001), gone), of("u", aUUID, "ABC", gone), of("v", "x", nil, gone), of("w", 2, nil, gone), of("a", true, gone),
 	}
 	// All pairs of values of two attributes, with the first values and with none of the others.

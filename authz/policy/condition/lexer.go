@@ -206,7 +206,7 @@ func lexWord(text string, at int) (token, *Error) {
 		return newToken(tokenFunction, word, at), nil
 	}
 	if habit(word) == "" && called {
-		return token{}, &Error{at, hint.Quote(word) + ": functions and methods cannot be called, but for ipMatch, startsWith, endsWith, contains, containsAny, containsAll, has and isNull" + callHint(word)}
+		return token{}, &Error{at, hint.Quote(word) + ": functions and methods cannot be called, but for ipMatch, startsWith, endsWith, contains, containsAny, containsAll, size, has and isNull" + callHint(word)}
 	}
 	part, name, ok := splitAttribute(word)
 	if !ok || !isPath(part, name) || part != ofSubject && part != ofObject && part != ofEnv {

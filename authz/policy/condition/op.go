@@ -4,8 +4,8 @@ package condition
 // holds.
 type Op uint8
 
-// The operators. Those of a [Form]'s literals are complete under complement; the ones named
-// OpNot… below, OpNoneOf, OpHasNot and OpIsNotNull, stand in literals only, since a condition
+// The operators. Those of a [Form]'s literals are complete under complement; the ones from OpNotIs
+// on stand in literals only, since a condition
 // writes ! for them.
 const (
 	OpAlways Op = iota
@@ -28,6 +28,8 @@ const (
 	OpContains     // the text B stands in the text A
 	OpContainsAny  // the lists A and B have a text in common
 	OpContainsAll  // every text of the list B is one of the list A
+	OpSizeAbove    // the list A has more texts than B, a whole number from 0
+	OpSizeIs       // the list A has as many texts as B, a whole number from 0
 	OpHas          // A is there, and not NULL; unknown only of what is there and cannot be compared
 	OpIsNull       // A is NULL, of an attribute to which NULL is a value
 
@@ -40,6 +42,8 @@ const (
 	OpNotContains
 	OpNotContainsAny
 	OpNotContainsAll
+	OpSizeNotAbove
+	OpSizeIsNot
 	OpHasNot
 	OpIsNotNull
 )
@@ -83,6 +87,15 @@ func (o Op) isOrder() bool { return o >= OpEqual && o <= OpGreaterEqual }
 func (o Op) isText() bool {
 	switch o {
 	case OpStartsWith, OpEndsWith, OpContains, OpNotStartsWith, OpNotEndsWith, OpNotContains:
+		return true
+	}
+	return false
+}
+
+// isSize reports whether the operator counts a list.
+func (o Op) isSize() bool {
+	switch o {
+	case OpSizeAbove, OpSizeNotAbove, OpSizeIs, OpSizeIsNot:
 		return true
 	}
 	return false

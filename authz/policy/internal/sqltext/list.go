@@ -17,6 +17,9 @@ func (w *writer) list(l condition.Leaf, a *condition.Attribute, s scope) string 
 	case condition.OpHasNot:
 		return col + " IS NULL"
 	}
+	if isSize(l.Op) {
+		return and(w.cardinality(col)+sizes[l.Op]+w.number(&l, 0), w.listKnown(col, ""))
+	}
 	text := ""
 	if w.postgres() {
 		text = w.arrays(&l, col, s)

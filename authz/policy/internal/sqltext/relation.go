@@ -103,6 +103,9 @@ func (w *writer) members(l condition.Leaf, list *condition.Attribute, s scope, c
 	case condition.OpContainsAny, condition.OpNotContainsAny:
 		return m.found(texts(l.B.Texts, false), l.Op == condition.OpContainsAny, conjunct)
 	}
+	if isSize(l.Op) {
+		return m.size(&l, conjunct)
+	}
 	positive := l.Op == condition.OpContainsAll
 	if l.A.Attr == nil {
 		return m.found(texts(l.A.Texts, true), !positive, conjunct)
