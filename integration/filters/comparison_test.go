@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/reevehq/reeve/authz/policy"
@@ -133,6 +134,71 @@ func TestNullIsNotOutsideAnEmptyList(t *testing.T) {
 	} {
 		if got := selects(t, a, docs, text); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Of a caller NULL may be a value too: an object is equal to it where its column is NULL, and to a
+// caller who has another value, or none, it is not.
+func TestNullOfACallerIsAValue(t *testing.T) {
+	docs := []doc{
+		{id: "null", tenant: "acme", status: "s"},
+		{id: "bob's", tenant: "acme", status: "s", reviewer: "bob", owner: "bob"},
+		{id: "alice's", tenant: "acme", status: "s", reviewer: "alice", owner: "alice"},
+	}
+	a := everybody(t, docs)
+	all := []string{"alice's", "bob's", "null"}
+	for _, c := range []struct {
+		rule              string
+		null, bob, nobody []string
+	}{
+		{"r.obj.reviewer == r.sub.nick, allow", []string{"null"}, []string{"bob's"}, nil},
+		{"r.obj.reviewer != r.sub.nick, allow", []string{"alice's", "bob's"}, []string{"alice's", "null"}, nil},
+		{"r.obj.owner == r.sub.nick, allow", nil, []string{"bob's"}, nil},
+		{"r.obj.owner != r.sub.nick, allow", []string{"alice's", "bob's"}, []string{"alice's"}, nil},
+		{"r.obj.reviewer == r.sub.nick, deny", []string{"alice's", "bob's"}, []string{"alice's", "null"}, nil},
+		{"r.obj.reviewer != r.sub.nick, deny", []string{"null"}, []string{"bob's"}, nil},
+		{"isNull(r.sub, 'nick') || r.obj.owner == r.sub.nick, allow", all, []string{"bob's"}, nil},
+	} {
+		at := strings.LastIndex(c.rule, ", ")
+		condition, effect := c.rule[:at], c.rule[at+2:]
+		rules := "p, role:authenticated, *, doc, read, " + csvQuote(condition) + ", " + effect
+		if effect == "deny" {
+			rules += "\np, role:authenticated, *, doc, read, true, allow"
+		}
+		e, err := load(t, rules, attributes+"\nsub, nick, string, value,\n")
+		if err != nil {
+			t.Fatalf("%s: %v", rules, err)
+		}
+		for i, who := range []policy.Values{{"nick": nil}, {"nick": "bob"}, {}} {
+			want := append([]string{}, [][]string{c.null, c.bob, c.nobody}[i]...)
+			slices.Sort(want)
+			r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: who}, Action: "read", Object: policy.Object{Type: "doc"}}
+			decided := []string{}
+			for _, d := range docs {
+				asked := r
+				asked.Object = d.object()
+				got, err := e.Decide(t.Context(), asked)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Allowed() {
+					decided = append(decided, d.id)
+				}
+			}
+			if slices.Sort(decided); !slices.Equal(decided, want) {
+				t.Errorf("%s of %v: decided %q, want %q", c.rule, who, decided, want)
+			}
+			p, err := e.Filter(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, db := range a.dbs {
+				if got, err := db.ids(t, p); err != nil || !slices.Equal(got, want) {
+					t.Errorf("%s, %s of %v: %q %v, want %q", db.name, c.rule, who, got, err, want)
+				}
+			}
+			a.walled.same(t, e, r, want, c.rule)
 		}
 	}
 }
