@@ -23,7 +23,7 @@ var peers = []struct {
 	{"Decide", reeve, 1_000_000},
 	{"Index", index, 1_000_000},
 	{"casbin", stock, 100_000},
-	{"cedar-go", cedarGo, 10_000},
+	{"cedar-go", cedarGo, cedarMost},
 }
 
 // answers are of the requests that are measured apart.

@@ -2,13 +2,10 @@ package bench
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/casbin/casbin/v2"
 	"github.com/casbin/casbin/v2/model"
-	"github.com/cedar-policy/cedar-go"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
@@ -79,31 +76,4 @@ func enforcer(b *testing.B, w world) *casbin.Enforcer {
 		b.Fatal(err)
 	}
 	return e
-}
-
-func cedarGo(b *testing.B, w world) decider {
-	var text strings.Builder
-	entities := cedar.EntityMap{}
-	for i := range w.rules {
-		t, r, d := parts(i)
-		fmt.Fprintf(&text, "permit(principal in Role::\"t%d/r%d\", action == Action::\"read\", resource == Doc::\"t%d/d%d-%d\");\n", t, r, t, r, d)
-		if d == 0 {
-			user := cedar.NewEntityUID("User", cedar.String(fmt.Sprintf("t%d/u%d-%d", t, t, r)))
-			role := cedar.NewEntityUID("Role", cedar.String(fmt.Sprintf("t%d/r%d", t, r)))
-			entities[user] = cedar.Entity{UID: user, Parents: cedar.NewEntityUIDSet(role)}
-		}
-	}
-	set, err := cedar.NewPolicySetFromBytes("bench.cedar", []byte(text.String()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	action := cedar.NewEntityUID("Action", "read")
-	return func(q *question) bool {
-		decision, _ := cedar.Authorize(set, entities, cedar.Request{
-			Principal: cedar.NewEntityUID("User", cedar.String(q.tenant+"/"+q.user)),
-			Action:    action,
-			Resource:  cedar.NewEntityUID("Doc", cedar.String(q.tenant+"/"+q.object)),
-		})
-		return decision == cedar.Allow
-	}
 }
