@@ -46,3 +46,6 @@ func ListOf(signed []byte, keys ...[]byte) (l List) {
 	}
 	return List{}
 }
+
+// SetNow has h read a clock of tests.
+func SetNow(h *Handler, now func() time.Time) { h.now = now }

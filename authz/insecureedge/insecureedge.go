@@ -18,6 +18,12 @@
 //	err = node.AcceptPolicy(signed)
 //	err = node.AcceptRevocations(signed) // each time that there is a new one
 //
+// By HTTP a [Handler] serves both beside the publisher, and a [Fetcher] beside the node polls it:
+//
+//	handler, err := insecureedge.NewHandler(insecureedge.HandlerConfig{Publisher: publisher, Policy: newest})
+//	fetcher, err := insecureedge.NewFetcher(insecureedge.FetcherConfig{Node: node, URL: "https://publisher.internal/edge", Client: client})
+//	err = fetcher.Start(ctx)
+//
 // A session is decided on in an outage only when this node has loaded it before, after the time
 // from which the list is complete; when no revocation, change or sign-out that the list or this
 // node knows of came later; when it is neither bound to a key, nor stepped up, nor an

@@ -53,7 +53,7 @@ var rules = []struct {
 	{module + "/internal/testproc", []string{testsOnly}, "no service starts processes"},
 	{module + "/internal/testwait", []string{testsOnly}, "it links package testing"},
 	{module + "/authz/policy/internal/conditiontest", []string{"tests"}, "it links package testing"},
-	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/forwardauth", "authz/authzen", "authz/authztest", "session", "session/token/jwks", "session/token/introspect", "tenant/tenanttest", "service"},
+	{"net/http", []string{"authz", "middleware", "authz/httpauthz", "authz/forwardauth", "authz/insecureedge", "authz/authzen", "authz/authztest", "session", "session/token/jwks", "session/token/introspect", "tenant/tenanttest", "service"},
 		"tokens, tenants and policies are decided without a server; keys come from one, and a device from a request"},
 }
 
