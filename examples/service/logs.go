@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/DeRuina/timberjack"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/reevehq/reeve/examples/service/config"
@@ -22,12 +22,39 @@ type logs struct {
 	*slog.Logger
 	level slog.LevelVar
 	file  *timberjack.Logger // nil for standard output
+	out   *lastWrite
+}
+
+// lastWrite keeps the error of the last write, which slog drops.
+type lastWrite struct {
+	io.Writer
+	failed atomic.Pointer[error]
+}
+
+// Write implements [io.Writer].
+func (w *lastWrite) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil {
+		w.failed.Store(&err)
+	} else if w.failed.Load() != nil {
+		w.failed.Store(nil)
+	}
+	return n, err
+}
+
+// Err returns why the last line was not written, such as a disk that is full. Nobody but a check can
+// tell, since the log cannot.
+func (l *logs) Err() error {
+	if err := l.out.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func newLogs(cfg *config.Config, stdout io.Writer) (*logs, error) {
 	l := &logs{}
 	l.setLevel(cfg)
-	out := stdout
+	l.out = &lastWrite{Writer: stdout}
 	if cfg.Log.File != "" {
 		if err := writable(cfg.Log.File); err != nil {
 			return nil, err
@@ -35,12 +62,12 @@ func newLogs(cfg *config.Config, stdout io.Writer) (*logs, error) {
 		l.file = &timberjack.Logger{
 			Filename: cfg.Log.File, MaxSize: cfg.Log.SizeMB, MaxAge: cfg.Log.Days, MaxBackups: cfg.Log.Files, FileMode: 0o600,
 		}
-		out = l.file
+		l.out.Writer = l.file
 	}
 	options := &slog.HandlerOptions{Level: &l.level}
-	var handler slog.Handler = slog.NewTextHandler(out, options)
+	var handler slog.Handler = slog.NewTextHandler(l.out, options)
 	if cfg.Log.Format == "json" {
-		handler = slog.NewJSONHandler(out, options)
+		handler = slog.NewJSONHandler(l.out, options)
 	}
 	l.Logger = slog.New(withTrace{handler})
 	return l, nil
@@ -95,19 +122,17 @@ func (h withTrace) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements [slog.Handler].
 func (h withTrace) WithGroup(name string) slog.Handler { return withTrace{h.Handler.WithGroup(name)} }
 
-// traced takes the trace of a request from its header (W3C Trace Context) and logs the request: at
-// debug, and at warn when the answer is 5xx. Neither the path nor a header is logged.
-func traced(next http.Handler, logger *slog.Logger) http.Handler {
-	var header propagation.TraceContext
+// logged logs a request: at debug, and at warn when the answer is 5xx. Neither the path nor a header is
+// logged.
+func logged(next http.Handler, logger *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := header.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 		began, seen := time.Now(), &statusWriter{ResponseWriter: w}
-		next.ServeHTTP(seen, r.WithContext(ctx))
+		next.ServeHTTP(seen, r)
 		level := slog.LevelDebug
 		if seen.status >= http.StatusInternalServerError {
 			level = slog.LevelWarn
 		}
-		logger.LogAttrs(ctx, level, "request", slog.String("method", r.Method), slog.Int("status", seen.status), slog.Duration("took", time.Since(began)))
+		logger.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.Int("status", seen.status), slog.Duration("took", time.Since(began)))
 	})
 }
 

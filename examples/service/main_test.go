@@ -163,7 +163,7 @@ func TestTheServiceServesAndStopsInOrder(t *testing.T) {
 			closed = append(closed, strings.Trim(part, `"`))
 		}
 	}
-	want := "listener, requests, jobs, health, policy, audit, database, redis, telemetry listener, telemetry requests"
+	want := "listener, requests, jobs, health, policy, issuers, audit, database, instances, redis, telemetry listener, telemetry requests, traces"
 	if got := strings.Join(closed, ", "); got != want {
 		t.Errorf("closed %s\nwant   %s", got, want)
 	}

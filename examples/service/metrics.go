@@ -39,6 +39,10 @@ func newMetrics(t *tracker) *metrics {
 		m.gauge("tracker_redis_breaker_open", "1 while Redis is not asked, because it does not answer.", nil, func() float64 { return truth(t.store.Stats().BreakerOpen) })
 		m.counter("tracker_redis_losses_total", "Times that Redis was seen to have lost keys.", nil, func() float64 { return float64(t.store.Server().Losses) })
 	}
+	if t.member != nil {
+		m.counter("tracker_beats_total", "Times that the instance said that it is there.", prometheus.Labels{"result": "heard"}, func() float64 { return float64(t.member.Stats().Beats) })
+		m.counter("tracker_beats_total", "Times that the instance said that it is there.", prometheus.Labels{"result": "failed"}, func() float64 { return float64(t.member.Stats().Failures) })
+	}
 	for i, c := range t.checks() {
 		m.counter("tracker_check_failures_total", "Answers of checks that were errors.", prometheus.Labels{"check": c.Name}, func() float64 { return float64(t.health.Stats()[i].Failures) })
 	}

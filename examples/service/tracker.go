@@ -16,8 +16,7 @@ import (
 	"github.com/reevehq/reeve/examples/service/config"
 	"github.com/reevehq/reeve/examples/tracker/app"
 	"github.com/reevehq/reeve/service"
-	"github.com/reevehq/reeve/session"
-	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/service/fleet"
 )
 
 // tracker is the service: the application and the life around it.
@@ -32,9 +31,12 @@ type tracker struct {
 	metrics   *metrics
 	audit     *audit
 	engine    *policy.Engine
-	follower  *filepolicy.Follower // nil for the policy of the program
-	store     *redisstore.Store    // nil for sessions in the process
+	follower  *filepolicy.Follower // nil for a policy that is in no folder
+	issuers   *issuers
+	traces    *traces
 	app       atomic.Pointer[app.App]
+	onMove    atomic.Pointer[fleet.Member] // is told of moves
+	shared
 }
 
 // newTracker builds everything and opens nothing but the log.
@@ -51,13 +53,20 @@ func newTracker(cfg *config.Config, load func() (*config.Config, error), stdout 
 	if err = t.loadPolicy(); err != nil {
 		return nil, usageError{err}
 	}
-	if url := cfg.Redis.URL.Reveal(); url != "" {
-		if t.store, err = redisstore.Open(url, redisstore.Config{
-			NameKey: cfg.Keys.RedisName, SealKeys: []session.SecretKey{cfg.Keys.RedisSeal}, Prefix: cfg.Redis.Prefix, Logger: t.log.Logger,
-		}); err != nil {
-			return nil, usageError{err}
-		}
+	if err = t.openShared(); err != nil {
+		return nil, usageError{err}
 	}
+	if t.issuers, err = newIssuers(cfg.Issuers.File, cfg.Issuers.Poll, t.log.Logger); err != nil {
+		return nil, usageError{err}
+	}
+	if t.traces, err = newTraces(cfg, t.log.Logger); err != nil {
+		return nil, usageError{err}
+	}
+	t.lifecycle.Observe(func(_, _ service.State) {
+		if m := t.onMove.Load(); m != nil {
+			m.Wake()
+		}
+	})
 	t.audit = newAudit(cfg.Audit.File, cfg.Audit.Queue, t.log.Logger)
 	t.metrics = newMetrics(t)
 	if err = t.buildServers(); err != nil {
@@ -94,7 +103,7 @@ func (t *tracker) buildServers() (err error) {
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { t.app.Load().ServeHTTP(w, r) })
 	t.api, err = service.NewServer(service.ServerConfig{
-		Addr: t.cfg.HTTP.Addr, Handler: traced(handler, t.log.Logger), Lifecycle: t.lifecycle, Drain: t.cfg.HTTP.Drain, Logger: t.log.Logger,
+		Addr: t.cfg.HTTP.Addr, Handler: t.traces.span(logged(handler, t.log.Logger)), Lifecycle: t.lifecycle, Drain: t.cfg.HTTP.Drain, Logger: t.log.Logger,
 	})
 	return err
 }
@@ -102,30 +111,46 @@ func (t *tracker) buildServers() (err error) {
 // checks are what /readyz is about, besides the state.
 func (t *tracker) checks() []service.Check {
 	checks := []service.Check{{Name: "policy", Ask: func(context.Context) error {
-		if t.follower == nil {
-			return nil
+		switch {
+		case t.follower != nil:
+			return t.follower.Stats().Err
+		case t.published != nil:
+			return t.published.Stats().Err
 		}
-		return t.follower.Stats().Err
-	}}, {Name: "audit", Optional: true, Ask: func(context.Context) error { return t.audit.Err() }}}
+		return nil
+	}},
+		{Name: "audit", Optional: true, Ask: func(context.Context) error { return t.audit.Err() }},
+		{Name: "log", Optional: true, Ask: func(context.Context) error { return t.log.Err() }},
+		{Name: "issuers", Optional: true, Ask: func(context.Context) error { return t.issuers.Err() }},
+	}
 	if t.store != nil {
-		checks = append(checks, service.Check{Name: "redis", Ask: t.store.Ping})
+		checks = append(checks, service.Check{Name: "redis", Ask: t.store.Ping},
+			service.Check{Name: "instances", Optional: true, Ask: func(context.Context) error { return t.member.Stats().Err }})
 	}
 	return checks
 }
 
 // parts are opened in this order and closed in the reverse one: the listener, the requests in flight,
-// the jobs that they have asked for, the probes of health, the follower of the policy, the audit log,
-// the database, Redis, and last what tells of all this.
+// the jobs that they have asked for, the probes of health, the follower of the policy, the issuers with
+// their keys, the audit log, the database, the place among the instances, Redis, and last what tells of
+// all this.
 func (t *tracker) parts() []service.Part {
-	return append(append(t.ops.Parts(),
+	parts := append([]service.Part{{Name: "traces", Close: t.traces.close, CloseTimeout: tracesTimeout}}, t.ops.Parts("traces")...)
+	parts = append(parts,
 		service.Part{Name: "redis", Needs: []string{"telemetry listener"}, Open: t.openRedis, Close: t.closeRedis, OpenTimeout: t.patience()},
-		service.Part{Name: "database", Needs: []string{"redis"}, Open: t.openApp, Close: t.closeApp},
+		service.Part{Name: "instances", Needs: []string{"redis"}, Open: t.openInstances, Close: t.closeInstances},
+		service.Part{Name: "database", Needs: []string{"redis", "instances"}, Open: t.openApp, Close: t.closeApp},
 		service.Part{Name: "audit", Needs: []string{"database"}, Open: t.audit.open, Close: t.audit.close},
-		service.Part{Name: "policy", Needs: []string{"audit"}, Open: t.openPolicy, Close: t.closePolicy},
+		service.Part{Name: "issuers", Needs: []string{"database", "audit"}, Open: t.openIssuers, Close: t.issuers.close},
+		service.Part{Name: "policy", Needs: []string{"audit", "issuers"}, Open: t.openPolicy, Close: t.closePolicy},
 		service.Part{Name: "health", Needs: []string{"redis", "policy"}, Open: t.openHealth, Close: func(context.Context) error { return t.health.Close() }},
 		service.Part{Name: "jobs", Needs: []string{"database", "audit", "policy"}, Close: t.waitForJobs, CloseTimeout: t.cfg.HTTP.Drain},
-	), t.api.Parts("jobs", "health")...)
+	)
+	return append(parts, t.api.Parts("jobs", "health")...)
 }
+
+// tracesTimeout is for a collector that takes the last spans.
+const tracesTimeout = 3 * time.Second
 
 // patience is how long the start waits for Redis.
 func (t *tracker) patience() time.Duration {
@@ -135,45 +160,9 @@ func (t *tracker) patience() time.Duration {
 	return -1
 }
 
-const (
-	redisPause    = 100 * time.Millisecond // between two questions whether Redis is there
-	redisReminder = 10 * time.Second       // between two lines that say that it is not
-)
-
-// openRedis waits until Redis answers. One that is set up so that it can lose revocations is refused,
-// since no waiting mends that.
-func (t *tracker) openRedis(ctx context.Context) error {
-	if t.store == nil {
-		return nil
-	}
-	var said time.Time
-	for {
-		err := t.store.Ping(ctx)
-		if err == nil || errors.Is(err, redisstore.ErrMisconfigured) {
-			return err
-		}
-		if time.Since(said) > redisReminder {
-			t.log.Warn("the start waits for Redis", slog.String("error", err.Error()))
-			said = time.Now()
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("redis does not answer: %w", context.Cause(ctx))
-		case <-time.After(redisPause):
-		}
-	}
-}
-
-func (t *tracker) closeRedis(context.Context) error {
-	if t.store == nil {
-		return nil
-	}
-	return t.store.Close()
-}
-
 func (t *tracker) openApp(ctx context.Context) error {
 	cfg := app.Config{
-		Data: t.cfg.Data.Dir, Policy: t.engine, Observer: t.observe, Logger: t.log.Logger,
+		Data: t.cfg.Data.Dir, Policy: t.engine, Observer: t.observe, Tracer: t.traces.stages, Logger: t.log.Logger,
 		PostgreSQL: app.PostgreSQL{URL: t.cfg.Database.URL.Reveal(), OwnerURL: t.cfg.Database.OwnerURL.Reveal(), Key: t.cfg.TenantKey},
 		SessionKey: t.cfg.Keys.Session, SigningKey: t.cfg.Keys.Signing,
 	}
@@ -197,18 +186,28 @@ func (t *tracker) waitForJobs(context.Context) error {
 	return nil
 }
 
+func (t *tracker) openIssuers(ctx context.Context) error {
+	return t.issuers.open(ctx, t.app.Load().Tokens())
+}
+
 func (t *tracker) openPolicy(ctx context.Context) error {
-	if t.follower == nil {
-		return nil
+	switch ctx = context.WithoutCancel(ctx); {
+	case t.follower != nil:
+		return t.follower.Start(ctx)
+	case t.published != nil:
+		return t.published.Start(ctx)
 	}
-	return t.follower.Start(context.WithoutCancel(ctx))
+	return nil
 }
 
 func (t *tracker) closePolicy(context.Context) error {
-	if t.follower == nil {
-		return nil
+	switch {
+	case t.follower != nil:
+		return t.follower.Close()
+	case t.published != nil:
+		return t.published.Close()
 	}
-	return t.follower.Close()
+	return nil
 }
 
 func (t *tracker) openHealth(ctx context.Context) error {
@@ -224,6 +223,7 @@ func (t *tracker) reload() {
 		return
 	}
 	t.log.reload(cfg)
+	_ = t.issuers.sync() // which says itself what is wrong
 	t.audit.reopen()
 	changed := []string{}
 	for i, v := range cfg.Values() {

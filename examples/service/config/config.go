@@ -4,6 +4,7 @@
 package config
 
 import (
+	"crypto/ed25519"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -48,6 +49,7 @@ type Config struct {
 		URL          Secret        `koanf:"url"`
 		Prefix       string        `koanf:"prefix"`
 		StartTimeout time.Duration `koanf:"start_timeout"`
+		Beat         time.Duration `koanf:"beat"`
 	} `koanf:"redis"`
 	Data struct {
 		Dir string `koanf:"dir"`
@@ -57,8 +59,19 @@ type Config struct {
 		OwnerURL Secret `koanf:"owner_url"`
 	} `koanf:"database"`
 	Policy struct {
-		Dir string `koanf:"dir"`
+		Dir   string        `koanf:"dir"`
+		Redis string        `koanf:"redis"`
+		Poll  time.Duration `koanf:"poll"`
 	} `koanf:"policy"`
+	Issuers struct {
+		File string        `koanf:"file"`
+		Poll time.Duration `koanf:"poll"`
+	} `koanf:"issuers"`
+	Traces struct {
+		URL           string `koanf:"url"`
+		Authorization Secret `koanf:"authorization"`
+		OneIn         int    `koanf:"one_in"`
+	} `koanf:"traces"`
 	Log struct {
 		Level  string `koanf:"level"`
 		Format string `koanf:"format"`
@@ -72,9 +85,11 @@ type Config struct {
 		Queue int    `koanf:"queue"`
 	} `koanf:"audit"`
 
-	// Keys are those of redis.url, and zero without it. TenantKey is that of database.url.
-	Keys      Keys              `koanf:"-"`
-	TenantKey session.SecretKey `koanf:"-"`
+	// Keys are those of redis.url, and zero without it. TenantKey is that of database.url, and
+	// Publishers are those of policy.redis.
+	Keys       Keys                `koanf:"-"`
+	TenantKey  session.SecretKey   `koanf:"-"`
+	Publishers []ed25519.PublicKey `koanf:"-"`
 
 	values []Value
 }

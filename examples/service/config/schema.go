@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
+
+	"github.com/reevehq/reeve/service/fleet"
 )
 
 // Schema is the JSON Schema of the whole configuration.
@@ -56,8 +59,10 @@ func schemaValue() any {
 
 var schema = sync.OnceValue(func() *jsonschema.Schema {
 	c := jsonschema.NewCompiler()
-	c.RegisterFormat(&jsonschema.Format{Name: "go-duration", Validate: duration(0)})
-	c.RegisterFormat(&jsonschema.Format{Name: "positive-go-duration", Validate: duration(time.Millisecond)})
+	c.RegisterFormat(&jsonschema.Format{Name: "go-duration", Validate: duration(0, 24*time.Hour)})
+	c.RegisterFormat(&jsonschema.Format{Name: "positive-go-duration", Validate: duration(time.Millisecond, 24*time.Hour)})
+	c.RegisterFormat(&jsonschema.Format{Name: "beat", Validate: duration(fleet.MinBeat, fleet.MaxBeat)})
+	c.RegisterFormat(&jsonschema.Format{Name: "web-address", Validate: webAddress})
 	c.RegisterFormat(&jsonschema.Format{Name: "address", Validate: address})
 	c.AssertFormat()
 	if err := c.AddResource("schema.json", schemaValue()); err != nil {
@@ -66,7 +71,7 @@ var schema = sync.OnceValue(func() *jsonschema.Schema {
 	return c.MustCompile("schema.json")
 })
 
-func duration(least time.Duration) func(any) error {
+func duration(least, most time.Duration) func(any) error {
 	return func(v any) error {
 		text, is := v.(string)
 		if !is {
@@ -76,11 +81,23 @@ func duration(least time.Duration) func(any) error {
 		if err != nil {
 			return errors.New("write it as 500ms, 10s or 1h30m")
 		}
-		if d < least || d > 24*time.Hour {
-			return fmt.Errorf("it is not between %v and 24h", least)
+		if d < least || d > most {
+			return fmt.Errorf("it is not between %v and %v", least, most)
 		}
 		return nil
 	}
+}
+
+func webAddress(v any) error {
+	text, is := v.(string)
+	if !is || text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("write it as http://host:port/path, without a password")
+	}
+	return nil
 }
 
 func address(v any) error {
@@ -138,10 +155,15 @@ func collect(e *jsonschema.ValidationError, places map[string]string, problems *
 	case *kind.MinLength:
 		// Only what another setting asks for has a least length: that one is where to look.
 		asks := "redis.url"
-		if strings.HasPrefix(path, "database.") {
+		switch {
+		case strings.HasPrefix(path, "database."):
 			asks = "database.url"
+		case path == "redis.url" || strings.HasPrefix(path, "policy."):
+			asks = "policy.redis"
 		}
 		*problems = append(*problems, at(asks, places, path+" is missing, which it needs"))
+	case *kind.MaxLength:
+		*problems = append(*problems, at(path, places, "it stands beside policy.redis, which is another policy"))
 	default:
 		why := e.ErrorKind.LocalizedString(english)
 		if leaves()[path].secret { // whose value must not be repeated

@@ -70,6 +70,16 @@ func (c *Config) readSecrets(merged *koanf.Koanf, places map[string]string, fold
 	if c.Redis.URL != "" {
 		c.Keys = Keys{key("keys.session"), key("keys.signing"), key("keys.redis_name"), key("keys.redis_seal")}
 	}
+	c.Traces.Authorization = Secret(text("traces.authorization"))
+	if c.Policy.Redis != "" {
+		if value := text("policy.keys"); value != "" {
+			keys, err := publicKeys(value)
+			if err != nil {
+				problems = append(problems, errors.New(at("policy.keys", places, err.Error())))
+			}
+			c.Publishers = keys
+		}
+	}
 	if c.Database.URL != "" {
 		c.TenantKey = key("database.tenant_key")
 	}

@@ -57,6 +57,9 @@ type Config struct {
 	// Observer is told of every decision. Default: none.
 	Observer authz.Observer
 
+	// Tracer is told of the stages of each request. Default: none.
+	Tracer middleware.Tracer
+
 	// Unchecked is told of handlers that forget authz.Check. Default: one that logs.
 	Unchecked *authz.Unchecked
 
@@ -71,6 +74,7 @@ type App struct {
 	sessions  *session.Manager
 	tenants   tenant.Statuses
 	signer    *token.Signer
+	tokens    *token.Verifier
 	guard     authz.Config
 	signIns   *middleware.SignInLimit
 	store     store
@@ -208,6 +212,10 @@ func (a *App) openStore(ctx context.Context) error {
 
 // ServeHTTP serves the API.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes.ServeHTTP(w, r) }
+
+// Tokens is what access tokens are verified by. Issuers of others may be added to it and removed
+// while the App serves: their users get sessions by their tokens.
+func (a *App) Tokens() *token.Verifier { return a.tokens }
 
 // Close ends the worker and closes what New opened.
 func (a *App) Close() error {

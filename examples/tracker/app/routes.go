@@ -43,17 +43,18 @@ func (a *App) listHandlers() map[string]echo.HandlerFunc {
 
 // openRoutes puts Reeve in front of every handler.
 func (a *App) openRoutes() error {
-	verifier, err := token.NewVerifier(a.signer.Issuer())
-	if err != nil {
+	var err error
+	if a.tokens, err = token.NewVerifier(a.signer.Issuer()); err != nil {
 		return err
 	}
 	a.guard = authz.Config{
-		Tokens:        verifier,
+		Tokens:        a.tokens,
 		Sessions:      a.sessions,
 		Policy:        a.engine,
 		HideExistence: authz.HideUnless("read"), // whoever may not read a task is not told that there is one
 		Unchecked:     a.cfg.Unchecked,
 		Observer:      a.cfg.Observer,
+		Tracer:        a.cfg.Tracer,
 		Realm:         "tracker",
 		Logger:        a.cfg.Logger,
 	}
