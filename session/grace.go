@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 	"unique"
@@ -67,6 +68,28 @@ func (m *Manager) endSuccessor(ctx context.Context, s Session) error {
 		return nil
 	}
 	return classify(m.store.Revoke(ctx, s.MovedTo.Ref()))
+}
+
+// revokeWithSuccessor is Revoke where a session may be MovedTo another one: what a request has loaded
+// does not tell. It ends one that has not moved as of the version that it has read, so that none moves
+// between the two.
+func (m *Manager) revokeWithSuccessor(ctx context.Context, ref Ref) error {
+	for attempt := 0; ; attempt++ {
+		s, err := m.store.Load(ctx, ref)
+		if err != nil || !s.MovedTo.IsZero() || s.Ref() != ref {
+			return m.end(ctx, ref, s) // what cannot be read is ended all the same
+		}
+		err = m.store.End(ctx, ref, s.Version)
+		switch {
+		case err == nil:
+			return m.endOrigins(ctx, s)
+		case errors.Is(err, ErrUnavailable), !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNotFound), attempt == maxAttempts-1:
+			return m.end(ctx, ref, s)
+		}
+		if err := backOff(ctx, attempt); err != nil {
+			return m.end(ctx, ref, s)
+		}
+	}
 }
 
 // rotate moves a session to a new id. The old one is dead, or loads for the grace.

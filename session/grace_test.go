@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -153,5 +154,63 @@ func TestThereIsNoGraceByDefaultAndAtASignIn(t *testing.T) {
 	for _, grace := range []time.Duration{-1, session.MaxRotateGrace + 1} {
 		_, err := session.NewManager(newStore(t), session.Config{Key: key('k'), RotateGrace: grace})
 		wantErr(t, "a grace of "+grace.String(), err, session.ErrInvalid)
+	}
+}
+
+// movesBetween moves a session when it was loaded, before anything else is done.
+type movesBetween struct {
+	session.Store
+	move func()
+}
+
+func (s *movesBetween) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
+	loaded, err := s.Store.Load(ctx, ref)
+	if move := s.move; move != nil {
+		s.move = nil
+		move()
+	}
+	return loaded, err
+}
+
+// A logout ends whatever the session has become since the request was let in, also what it becomes
+// while it is ended.
+func TestALogoutEndsTheSessionThatHasMovedSinceTheRequestBegan(t *testing.T) {
+	for _, how := range movers {
+		for when, between := range map[string]bool{"before the logout": false, "during the logout": true} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				store := &movesBetween{Store: newStore(t)}
+				config := session.Config{RotateGrace: session.MaxRotateGrace}
+				m, elsewhere := newManager(t, store, config), newManager(t, store.Store, config)
+				old, _ := signIn(t, m)
+				var moved session.Session
+				move := func() {
+					var err error
+					if how == "StepUp" {
+						moved, _, err = elsewhere.StepUp(ctx, old.Ref(), otp)
+					} else {
+						moved, _, err = elsewhere.SwitchTenant(ctx, old.Ref(), globex, admin, session.Attributes{})
+					}
+					if err != nil {
+						t.Errorf("%s %s: %v", how, when, err)
+					}
+				}
+				if between {
+					store.move = move
+				} else {
+					move()
+				}
+				if err := m.Revoke(&reqctx.Node{Context: ctx, Session: &holder{old}}, old.Ref()); err != nil {
+					t.Errorf("%s %s: Revoke: %v", how, when, err)
+				}
+				if moved.ID.IsZero() {
+					t.Fatalf("%s %s: nothing has moved: this test proves nothing", how, when)
+				}
+				for which, ref := range map[string]session.Ref{"the old id": old.Ref(), "the new session": moved.Ref()} {
+					_, err := m.Load(ctx, ref)
+					wantErr(t, how+" "+when+": "+which, err, session.ErrNotFound)
+				}
+			})
+		}
 	}
 }
