@@ -17,13 +17,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/reevehq/reeve/integration/bench/internal/redisproc"
 )
 
 // settings are what a run measures.
@@ -115,7 +116,7 @@ func measureAll(set settings) (*table, error) {
 	defer os.RemoveAll(dir)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	url, err := startRedis(ctx, dir)
+	url, err := redisproc.Start(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -247,29 +248,4 @@ func cpuOf(pid int) time.Duration {
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * 10 * time.Millisecond
-}
-
-// startRedis starts a Redis in memory until ctx is done.
-func startRedis(ctx context.Context, dir string) (url string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return "", err
-	}
-	_, port, _ := strings.Cut(addr, ":")
-	cmd := exec.CommandContext(ctx, "redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "no")
-	if err := cmd.Start(); err != nil {
-		return "", fmt.Errorf("redis-server: %w (Debian: apt-get install redis-server)", err)
-	}
-	go func() { _ = cmd.Wait() }()
-	for range 500 {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			return "redis://" + addr, c.Close()
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return "", errors.New("redis-server does not answer")
 }

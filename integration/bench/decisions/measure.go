@@ -34,7 +34,8 @@ func measure(w *workload.Workload, who []engine, set settings) (all map[string]*
 			return nil, 0, fmt.Errorf("%s, seed %d: %s: %w", w.Name, w.Seed, e.name, err)
 		}
 	}
-	if allowed, err = agree(w, who, deciders); err != nil {
+	allowed, took, err := agree(w, who, deciders)
+	if err != nil {
 		return nil, 0, err
 	}
 	all = map[string]*measured{}
@@ -43,11 +44,10 @@ func measure(w *workload.Workload, who []engine, set settings) (all map[string]*
 		m := &measured{asked: len(w.Requests)}
 		all[e.name] = m
 		// One that is too slow for all is asked the first ones, which are drawn like the others.
-		one := pass(deciders[i], m.asked)
-		if one > set.each {
-			m.asked = max(least, int(int64(m.asked)*int64(set.each)/int64(one)))
-			one = pass(deciders[i], m.asked)
+		if took[i] > set.each {
+			m.asked = max(least, int(int64(m.asked)*int64(set.each)/int64(took[i])))
 		}
+		one := pass(deciders[i], m.asked)
 		passes[i] = max(1, int(set.each/max(one, 1)))
 		m.allocs = allocations(deciders[i], m.asked)
 	}
@@ -65,27 +65,31 @@ func measure(w *workload.Workload, who []engine, set settings) (all map[string]*
 	return all, allowed, nil
 }
 
-// agree has each engine decide each request, and is an error where one says something else.
-func agree(w *workload.Workload, who []engine, deciders []decider) (allowed int, err error) {
-	for i := range w.Requests {
-		var first bool
-		for k, decide := range deciders {
+// agree has each engine decide each request, and is an error where one says something else. It
+// returns how many are allowed, and what each engine took for all.
+func agree(w *workload.Workload, who []engine, deciders []decider) (allowed int, took []time.Duration, err error) {
+	var first []bool
+	took = make([]time.Duration, len(who))
+	for k, decide := range deciders {
+		began := time.Now()
+		for i := range w.Requests {
 			got, err := decide(i)
 			if err != nil {
-				return 0, fmt.Errorf("%s, seed %d: %s: %v: %w", w.Name, w.Seed, who[k].name, w.Requests[i].Cedar, err)
+				return 0, nil, fmt.Errorf("%s, seed %d: %s: %v: %w", w.Name, w.Seed, who[k].name, w.Requests[i].Cedar, err)
 			}
 			if k == 0 {
-				first = got
+				first = append(first, got)
+				if got {
+					allowed++
+				}
 			}
-			if got != first {
-				return 0, fmt.Errorf("%s, seed %d: %v: %s says %v and %s %v", w.Name, w.Seed, w.Requests[i].Cedar, who[0].name, first, who[k].name, got)
+			if got != first[i] {
+				return 0, nil, fmt.Errorf("%s, seed %d: %v: %s says %v and %s %v", w.Name, w.Seed, w.Requests[i].Cedar, who[0].name, first[i], who[k].name, got)
 			}
 		}
-		if first {
-			allowed++
-		}
+		took[k] = time.Since(began)
 	}
-	return allowed, nil
+	return allowed, took, nil
 }
 
 func pass(decide decider, asked int) time.Duration {
