@@ -87,8 +87,12 @@ func measureAll(ctx context.Context, url string, all []store, set settings) (*fi
 			}
 		}
 	}
+	besides, err := resting(ctx, client, set.each)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i, s := range all {
-		if costs[i], err = alone(ctx, client, made[i], z, min(20_000, 2*set.size)); err != nil {
+		if costs[i], err = alone(ctx, client, besides, made[i], z, min(20_000, 2*set.size)); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}

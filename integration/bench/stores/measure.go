@@ -79,9 +79,25 @@ func errIf(is bool, text string) error {
 // cost is what a load takes that nothing else disturbs.
 type cost struct{ allocs, bytes, trips, commands float64 }
 
+// idle is what Redis reads and runs in a second while nobody loads: the heartbeat of Reeve's feed.
+type idle struct{ reads, commands float64 }
+
+// resting measures it.
+func resting(ctx context.Context, client *redis.Client, length time.Duration) (idle, error) {
+	reads, commands, err := counts(ctx, client)
+	if err != nil {
+		return idle{}, err
+	}
+	began := time.Now()
+	time.Sleep(length)
+	readsNow, commandsNow, err := counts(ctx, client)
+	took := time.Since(began).Seconds()
+	return idle{(readsNow - reads - 1) / took, (commandsNow - commands - 1) / took}, err
+}
+
 // alone loads sessions one after the other. Trips are what Redis read from its clients, and commands
-// what it ran, those within scripts too; the heartbeat of Reeve's feed is among both.
-func alone(ctx context.Context, client *redis.Client, k *kept, z zipf, loads int) (cost, error) {
+// what it ran, those within scripts too, both without what it does besides.
+func alone(ctx context.Context, client *redis.Client, besides idle, k *kept, z zipf, loads int) (cost, error) {
 	random := rand.New(rand.NewPCG(5, 5))
 	drawn := make([]int, loads)
 	for i := range drawn {
@@ -96,6 +112,7 @@ func alone(ctx context.Context, client *redis.Client, k *kept, z zipf, loads int
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	began := time.Now()
 	for _, i := range drawn {
 		if err := k.load(ctx, i); err != nil {
 			return cost{}, err
@@ -106,10 +123,10 @@ func alone(ctx context.Context, client *redis.Client, k *kept, z zipf, loads int
 	if err != nil {
 		return cost{}, err
 	}
-	n := float64(loads)
+	n, took := float64(loads), time.Since(began).Seconds()
 	// One of each is the second question for the counts.
 	return cost{float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n,
-		max(0, readsNow-reads-1) / n, max(0, commandsNow-commands-1) / n}, nil
+		max(0, readsNow-reads-1-took*besides.reads) / n, max(0, commandsNow-commands-1-took*besides.commands) / n}, nil
 }
 
 // counts asks Redis what it has read and run.
