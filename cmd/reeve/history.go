@@ -22,7 +22,7 @@ func (*historyCommand) Help() string {
 
 It prints what was published, newest first: since when each revision is in force, until when it was, and how many instances decide by it now.
 
-Needs REDIS_URL and PUBLISH_KEYS, the public keys that may publish. Instances are those of reeve instances. ` + environmentHelp + `
+Needs REDIS_URL and PUBLISH_KEYS, the public keys that may publish. Instances are those of reeve instances. ` + redisHelp + `
 
 Exit codes: 0 fine, 1 nothing is published, 2 usage, 3 Redis does not answer or holds what no trusted key signed.`
 }

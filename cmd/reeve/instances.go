@@ -23,7 +23,7 @@ func (*instancesCommand) Help() string {
 
 It prints the instances of a service that run, as they say of themselves by package fleet: an instance is there until it stops, or for three of its heartbeats after it died.
 
-Needs REDIS_URL. ` + environmentHelp + `
+Needs REDIS_URL. ` + redisHelp + `
 
 Exit codes: 0 some run, 1 none does, 2 usage, 3 Redis does not answer.`
 }

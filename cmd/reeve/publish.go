@@ -28,7 +28,7 @@ func (*publishCommand) Help() string {
 
 It looks at the policy with lint and runs its tables first: a policy with an error of lint, or of which a case fails, is not published. Then it prints the requests that are decided differently from now on, as reeve diff does.
 
-Needs REDIS_URL and PUBLISH_KEY, an Ed25519 key in PEM. PUBLISH_KEYS are the public halves of further keys that are trusted. ` + environmentHelp + `
+Needs REDIS_URL and PUBLISH_KEY, an Ed25519 key in PEM. PUBLISH_KEYS are the public halves of further keys that are trusted. ` + redisHelp + `
 
 Exit codes: 0 published or in force already, 1 lint found an error, 2 usage, 3 the policy cannot be loaded or Redis does not answer, 4 a case fails.`
 }

@@ -12,33 +12,11 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
 )
-
-// redis returns a client of the server that REDIS_URL names. Errors hold no part of the URL, which
-// may have a password.
-func (e environment) redis() (*redis.Client, error) {
-	url, err := e.need("REDIS_URL", "such as redis://user:password@host:6379/0")
-	if err != nil {
-		return nil, err
-	}
-	options, err := redis.ParseURL(url)
-	if err != nil || !strings.HasPrefix(url, "redis://") && !strings.HasPrefix(url, "rediss://") {
-		return nil, e.bad("REDIS_URL", errors.New("malformed: write redis://user:password@host:6379/0, or rediss:// for TLS"))
-	}
-	logging.Disable() // what fails is told as an error
-	options.ContextTimeoutEnabled = true
-	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = time.Second, time.Second, time.Second, time.Second
-	options.DialerRetries, options.MaxRetries = 1, 1
-	options.DisableIdentity = true
-	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewClient(options), nil
-}
 
 // policyFlags name a policy that is published.
 type policyFlags struct {
@@ -56,7 +34,7 @@ func (f policyFlags) name(e environment) (string, error) {
 // published is a policy in Redis.
 type published struct {
 	name   string
-	client *redis.Client
+	client redis.UniversalClient
 	reader *redispolicy.Reader
 	keys   []ed25519.PublicKey
 }

@@ -36,7 +36,7 @@ func (*reviewCommand) Help() string {
 
 It prints every set of requests that the policy allows, since which publication all of the set is allowed, and the roles that the policy gives to users. Roles that the service gives to sessions are not in a policy. The history of Redis reaches back 20 publications: what was so at the oldest says "or before", and without a history the time is unknown.
 
-A signed review needs REVIEW_KEY, an Ed25519 key in PEM, and --verify needs REVIEW_KEYS, the public halves. A published policy needs REDIS_URL and PUBLISH_KEYS. ` + environmentHelp + `
+A signed review needs REVIEW_KEY, an Ed25519 key in PEM, and --verify needs REVIEW_KEYS, the public halves. A published policy needs REDIS_URL and PUBLISH_KEYS. ` + redisHelp + `
 
 Exit codes: 0 fine, 1 --verify: no trusted key signed the file as it is, 2 usage, 3 it cannot be loaded or Redis does not answer.`
 }

@@ -22,7 +22,7 @@ func (*rollbackCommand) Help() string {
 
 It publishes an older policy again, under a new sequence, and prints what changes. Neither lint nor tables hold it up: it was in force before.
 
-Needs REDIS_URL and PUBLISH_KEY, as reeve publish does. ` + environmentHelp + `
+Needs REDIS_URL and PUBLISH_KEY, as reeve publish does. ` + redisHelp + `
 
 Exit codes: 0 published or in force already, 1 the history holds no such revision, 2 usage, 3 it cannot be loaded or Redis does not answer.`
 }

@@ -18,7 +18,7 @@ type sessionsCommand struct {
 	Revoke sessionsRevokeCommand `cmd:"" help:"End sessions: some of a user, all of a user, of a tenant, or of everyone."`
 }
 
-const sessionsHelp = `Needs REDIS_URL, NAME_KEY and SEAL_KEY, those of the service, and REDIS_PREFIX where it has one. ` + environmentHelp
+const sessionsHelp = `Needs REDIS_URL, NAME_KEY and SEAL_KEY, those of the service, and REDIS_PREFIX where it has one. ` + redisHelp
 
 // ownerArgs are a user in a tenant.
 type ownerArgs struct {
