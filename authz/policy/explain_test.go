@@ -35,7 +35,7 @@ func (g gen) spoiled() policy.Request {
 }
 
 func TestAnExplanationIsOfTheDecisionAndHoldsAgainstTheFiles(t *testing.T) {
-	allowed, denied, missed, unknown, refused, policies := 0, 0, 0, 0, 0, testneed.Scale(200, 1)
+	allowed, denied, missed, unknown, refused, policies := 0, 0, 0, 0, 0, testneed.Scale(200, 10)
 	for seed := range uint64(policies) {
 		g := newGen(seed)
 		rows := g.rows()
