@@ -25,9 +25,9 @@ type live struct {
 }
 
 // read reads the session of ref and everything that decides whether it is live, in one
-// round trip. The tenant and the global epoch are in slots of their own and so of another
-// instant than the rest, but of one within the call: a revocation that returned before the
-// call began is seen.
+// round trip. On a cluster the tenant and the global epoch are in slots of their own and so of
+// another instant than the rest, but of one within the call: a revocation that returned before
+// the call began is seen.
 func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	user, keys := s.names.ref(ref)
 	ofTenant := s.names.tenant(ref.Tenant)

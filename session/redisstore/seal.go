@@ -85,7 +85,7 @@ func (s sealer) open(name string, version uint64, sealed []byte) ([]byte, error)
 	return s.openWith(&opening{}, name, version, sealed)
 }
 
-// opening is the memory that it takes to open a record, as a part of its own each.
+// opening is the memory that it takes to open a record.
 type opening struct{ sealed, plain, bound []byte }
 
 var openings = sync.Pool{New: func() any { return new(opening) }}
@@ -108,12 +108,11 @@ func (s sealer) openRecord(name string, version uint64, sealed string) (record, 
 
 // done gives o back, without what was read.
 func (o *opening) done() {
-	if cap(o.sealed) > maxOpening {
-		return
-	}
 	clear(o.plain)
 	o.plain = o.plain[:0]
-	openings.Put(o)
+	if cap(o.sealed) <= maxOpening {
+		openings.Put(o)
+	}
 }
 
 // openWith is open in the memory of o.

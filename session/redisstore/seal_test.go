@@ -3,6 +3,7 @@ package redisstore
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -115,4 +116,37 @@ func TestARecordIsNeverSealedTheSameTwice(t *testing.T) {
 		}
 		seen[string(sealed)] = true
 	}
+}
+
+// TestARecordKeepsNothingOfTheMemoryItWasReadFrom, which the next one is read into.
+func TestARecordKeepsNothingOfTheMemoryItWasReadFrom(t *testing.T) {
+	s := testSealer(t, 1)
+	rapid.Check(t, func(t *rapid.T) {
+		var sealed [2]string
+		for i := range sealed {
+			plain, err := drawSignIn(t, drawRecord(t)).encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := s.seal("name", uint64(i+1), plain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sealed[i] = string(b)
+		}
+		first, err := s.openRecord("name", 1, sealed[0])
+		if err != nil {
+			t.Skip(err) // a record that encode makes and nobody stores
+		}
+		before := fmt.Sprintf("%+v %q", first, first.session.ID.Reveal())
+		for range 4 { // the pool gives the same memory
+			_, _ = s.openRecord("name", 2, sealed[1])
+			if _, err := s.openRecord("name", 1, sealed[1]); !errors.Is(err, session.ErrCorrupt) {
+				t.Fatalf("a record opens at another version: %v", err)
+			}
+		}
+		if after := fmt.Sprintf("%+v %q", first, first.session.ID.Reveal()); after != before {
+			t.Errorf("a record has changed: %s became %s", before, after)
+		}
+	})
 }
