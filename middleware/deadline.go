@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/reevehq/reeve/internal/reqctx"
 )
 
 // deadline is a context that ends at a time, like that of [context.WithDeadline], whose
@@ -21,8 +19,6 @@ type deadline struct {
 	ended  bool
 }
 
-var _ reqctx.Untimed = (*deadline)(nil)
-
 func newDeadline(parent context.Context, timeout time.Duration) *deadline {
 	at := time.Now().Add(timeout)
 	if earlier, ok := parent.Deadline(); ok && earlier.Before(at) {
@@ -34,7 +30,9 @@ func newDeadline(parent context.Context, timeout time.Duration) *deadline {
 // Deadline implements [context.Context].
 func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
 
-// Untimed implements [reqctx.Untimed].
+// Untimed returns the context that this one ends with, but for the deadline. Who derives from this
+// one a context with an earlier deadline may derive it from that: it ends at the same time, and
+// the timer of this one is not needed. Package redisstore does.
 func (d *deadline) Untimed() context.Context { return d.Context }
 
 // Done implements [context.Context].

@@ -18,14 +18,6 @@ const (
 	ShareKey                  // session.Share
 )
 
-// Untimed is a context that ends like another, its parent, or at its own deadline. Who derives
-// from it a context with an earlier deadline may derive it from the parent: it ends at the same
-// time, and the timer of this one is not needed.
-type Untimed interface {
-	context.Context
-	Untimed() context.Context
-}
-
 // Node is a context that answers the keys. The fields hold typed pointers, or nil where
 // there is none; they are set before the node is shared and never after.
 // A nil field hides the same key of the parent: an anonymous request inherits nobody.

@@ -6,20 +6,16 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/reevehq/reeve/internal/reqctx"
 )
 
-// untimed is a context with a deadline that some other timer keeps.
-type untimed struct {
+// timedElsewhere is a context with a deadline that some other timer keeps.
+type timedElsewhere struct {
 	context.Context
 	at time.Time
 }
 
-func (u untimed) Deadline() (time.Time, bool) { return u.at, true }
-func (u untimed) Untimed() context.Context    { return u.Context }
-
-var _ reqctx.Untimed = untimed{}
+func (u timedElsewhere) Deadline() (time.Time, bool) { return u.at, true }
+func (u timedElsewhere) Untimed() context.Context    { return u.Context }
 
 // TestABudgetEndsWithTheFirstOfAllThatBoundIt: the budget, the deadline of the request, and the
 // request. Which one it was decides whether Redis is at fault.
@@ -33,7 +29,7 @@ func TestABudgetEndsWithTheFirstOfAllThatBoundIt(t *testing.T) {
 			began := time.Now()
 			timed, cancel := context.WithTimeout(request, deadline)
 			defer cancel()
-			ctx, done := s.within(untimed{timed, began.Add(deadline)})
+			ctx, done := s.within(timedElsewhere{timed, began.Add(deadline)})
 			defer done()
 			if ctx.Value(key{}) != "kept" {
 				t.Error("a value of the request is lost")
@@ -51,7 +47,7 @@ func TestABudgetEndsWithTheFirstOfAllThatBoundIt(t *testing.T) {
 		if after, cause := end(time.Second); after != 10*time.Millisecond || !errors.Is(cause, context.Canceled) {
 			t.Errorf("the end of the request ends it after %v: %v", after, cause)
 		}
-		over, done := s.within(untimed{request, time.Now().Add(time.Hour)})
+		over, done := s.within(timedElsewhere{request, time.Now().Add(time.Hour)})
 		defer done()
 		if over.Err() == nil {
 			t.Error("a call of a request that is over may begin")

@@ -106,7 +106,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -213,11 +212,15 @@ func (s *Store) Close() error {
 // errBudget is the cause of a context that ended with the budget of its call.
 var errBudget = errors.New("the budget of the call is spent")
 
+// untimed is a context that ends like another one, or at its own deadline. That of a request is
+// one. Where the budget ends earlier, its timer is not needed.
+type untimed interface{ Untimed() context.Context }
+
 // within bounds a call by the budget.
 func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	at := time.Now().Add(s.timeout)
-	if u, ok := ctx.(reqctx.Untimed); ok && ctx.Err() == nil {
-		if latest, ok := u.Deadline(); ok && at.Before(latest) {
+	if u, ok := ctx.(untimed); ok && ctx.Err() == nil {
+		if latest, ok := ctx.Deadline(); ok && at.Before(latest) {
 			ctx = u.Untimed()
 		}
 	}
