@@ -4,6 +4,7 @@ package secrettest
 // each with its reason.
 var public = map[string]string{
 	"authz/forwardauth.Answer.Body":                          "a problem document, for the client",
+	"authz/insecureedge.Handler.list":                        "a signed list, which is served",
 	"authz/insecureedge.NodeConfig.Keys":                     "public keys",
 	"authz/policy/condition.Relation.Key":                    "the name of a column",
 	"authz/policy/casbinindex.Plan.Keys":                     "names of positions in a rule",
