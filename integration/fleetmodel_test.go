@@ -391,8 +391,9 @@ func processor() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestFleetConstantsOfTime measures processor time, which other processes hardly change. It is asserted
-// within a factor of two and a half, since machines differ.
+// TestFleetConstantsOfTime measures processor time, which other processes hardly change. Bounds are
+// at two and a half times the constant, and a fifth of it: machines differ, and the constants are of a
+// busy one.
 func TestFleetConstantsOfTime(t *testing.T) {
 	if !testneed.Soak() {
 		t.Skip("measures time: set REEVE_SOAK=1; the other TestFleetConstants prove what does not depend on the machine")
@@ -430,7 +431,7 @@ func TestFleetConstantsOfTime(t *testing.T) {
 	check := func(what string, got, want time.Duration) {
 		t.Helper()
 		t.Logf("%-60s %8v, the model has %v", what, got, want)
-		if ratio := got.Seconds() / want.Seconds(); ratio > 2.5 || ratio < 0.4 {
+		if ratio := got.Seconds() / want.Seconds(); ratio > 2.5 || ratio < 0.2 {
 			t.Errorf("%s takes %v, the model has %v", what, got, want)
 		}
 	}

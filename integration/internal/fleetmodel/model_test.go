@@ -169,13 +169,21 @@ func TestTheTableOfTheModel(t *testing.T) {
 			return fmt.Sprintf("%.2f", p.Use(fleetmodel.Measured, fleetmodel.DefaultLimits)[choice])
 		})
 		// As many masters as the processor time of all but the busiest needs, and three at least.
-		at, err := fleetmodel.Point(choice, func(r float64) fleetmodel.Fleet {
-			return fleetmodel.Of(r, max(3, int(math.Ceil(r/4000))))
-		}, fleetmodel.Measured, fleetmodel.DefaultLimits)
-		if err != nil {
-			t.Fatal(err)
+		anywhere := func(r float64) fleetmodel.Fleet { return fleetmodel.Of(r, max(3, int(math.Ceil(r/4000)))) }
+		one := func(r float64) fleetmodel.Fleet { return sticky(fleetmodel.Of(r, max(3, int(math.Ceil(r/8000))))) }
+		var points []string
+		for _, of := range []func(float64) fleetmodel.Fleet{anywhere, one} {
+			at, err := fleetmodel.Point(choice, of, fleetmodel.Measured, fleetmodel.DefaultLimits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at == 0 {
+				points = append(points, "no number of requests/s")
+			} else {
+				points = append(points, grouped(at)+" requests/s")
+			}
 		}
-		t.Logf("%s has to change at %s requests/s", choice, grouped(at))
+		t.Logf("%s has to change at %s, and with one instance for a session at %s", choice, points[0], points[1])
 	}
 }
 
