@@ -110,8 +110,8 @@ func (w *writer) constant(l *condition.Leaf, s scope) string {
 	}
 	text := w.ordered(col, a, l.Op) + " " + symbols[l.Op] + " " + w.value(c, a.Kind)
 	g := l.Guard()
-	text = and(append([]string{text}, w.domain(a, col, g.Low, g.High, l.Op == condition.OpNotEqual)...)...)
-	return w.orNullUnless(l, a, col, text)
+	parts := append([]string{text}, w.domain(a, col, g.Low, g.High, l.Op == condition.OpNotEqual)...)
+	return w.orNullUnless(l, a, col, and(append(parts, w.shorter(l, s))...))
 }
 
 // orNullUnless is orNull for !=, and leaves others as they are.
