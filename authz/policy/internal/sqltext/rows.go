@@ -1,6 +1,7 @@
 package sqltext
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,26 +72,40 @@ func (r *Rows) Write(branches []Branch) (string, error) {
 	}
 	w := &writer{Query: Query{Dialect: Postgres, Alias: r.Alias, Column: r.Column, Parent: r.Parent}, rows: r}
 	allows, all := []string{}, []string{""}
-	for i, b := range branches {
+	// What asks a slot of every row is first, so that a context that is not for these policies is an
+	// error and not a list of nothing.
+	order := make([]int, len(branches))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return branches[i].rank() - branches[j].rank() })
+	for _, i := range order {
+		b := branches[i]
 		w.branch = i
-		if text := w.branchText(b); b.Allow {
-			allows = append(allows, text)
+		if b.Allow {
+			allows = append(allows, w.branchText(b, len(allows) == 0))
 		} else {
-			all = append(all, text)
+			all = append(all, w.branchText(b, false))
 		}
 	}
 	all[0] = or(allows...)
 	return and(all...), w.err
 }
 
-func (w *writer) branchText(b Branch) string {
+// branchText writes a branch. The first one asks its slot before the row, and others after it.
+func (w *writer) branchText(b Branch, first bool) string {
 	switch {
 	case b.Cover == CoverAll && b.Allow && asksCaller(b.Rest):
 		return w.rowForm(b.Rest, true)
 	case b.Cover == CoverAll && b.Allow:
-		return and(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, true))
+		if first {
+			return and(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, true))
+		}
+		rest := w.rowForm(b.Rest, true)
+		return and(rest, w.flag(Slot{Kind: SlotOn}))
 	case b.Cover == CoverAll:
-		return or(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, false))
+		rest := w.rowForm(b.Rest, false)
+		return or(rest, w.flag(Slot{Kind: SlotOn}))
 	}
 	covered := ""
 	if b.Cover == CoverIDs {
@@ -132,6 +147,35 @@ func asksCaller(f condition.Form) bool {
 		return all && f.Kind() == condition.FormAny
 	}
 	return false
+}
+
+// begins reports whether a form can be written so that rows are asked before any slot is. Postgres
+// asks the operands of AND and OR from left to right, and a slot when it comes to one: each is a
+// context that is verified once more, which takes longer than to look at a row.
+func begins(f condition.Form) bool {
+	switch f.Kind() {
+	case condition.FormLiteral:
+		caller, _ := Sides(f.Literal())
+		return caller == nil
+	case condition.FormAll, condition.FormAny:
+		for p := range f.Parts() {
+			if begins(p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// rank is when a branch is asked among others.
+func (b *Branch) rank() int {
+	switch {
+	case b.Cover != CoverAll || !begins(b.Rest):
+		return 0 // it asks a slot of every row
+	case !asksCaller(b.Rest):
+		return 1 // it has a slot that can be asked first
+	}
+	return 2
 }
 
 // slot is the slot that stands for the constant of the comparison that is written.
@@ -188,17 +232,25 @@ func (w *writer) rowForm(f condition.Form, conjunct bool) string {
 				own = append(own, p)
 			}
 		}
+		others := slices.DeleteFunc(slices.Collect(f.Parts()), OfCaller)
+		slices.SortStableFunc(others, func(f, g condition.Form) int {
+			switch begin, begin2 := begins(f), begins(g); {
+			case begin == begin2:
+				return 0
+			case begin:
+				return -1
+			}
+			return 1
+		})
+		for _, p := range others {
+			parts = append(parts, w.rowForm(p, conjunct && isAll))
+		}
 		if len(own) > 0 {
 			joined := condition.Any(own...)
 			if isAll {
 				joined = condition.All(own...)
 			}
 			parts = append(parts, w.flag(Slot{Kind: SlotHolds, Holds: joined}))
-		}
-		for p := range f.Parts() {
-			if !OfCaller(p) {
-				parts = append(parts, w.rowForm(p, conjunct && isAll))
-			}
 		}
 		if isAll {
 			return and(parts...)
