@@ -252,6 +252,34 @@ func TestComparisonOfTwoLongTextsIsUnknown(t *testing.T) {
 	}
 }
 
+// What a condition asks of the caller alone decides beside what it asks of the object, wherever it
+// stands: alice is staff, and of level 1.
+func TestComparisonOfTheCallerAloneDecides(t *testing.T) {
+	docs := []doc{
+		{id: "public", tenant: "acme", status: "s", public: true, owner: "x"},
+		{id: "private", tenant: "acme", status: "s", public: false, owner: "x"},
+		{id: "bob's", tenant: "acme", status: "s", public: false, owner: "bob"},
+		{id: "nobody's", tenant: "acme", status: "s"},
+	}
+	a := everybody(t, docs)
+	for text, want := range map[string][]string{
+		"r.sub.staff && r.obj.public || r.obj.owner == 'bob'":               {"bob's", "public"},
+		"r.sub.level > 5 && r.obj.public || r.obj.owner == 'bob'":           {"bob's"},
+		"(r.sub.level > 5 || r.obj.public) && r.obj.owner == 'x'":           {"public"},
+		"(r.sub.staff || r.obj.public) && r.obj.owner == 'x'":               {"private", "public"},
+		"!(r.sub.level > 5 || r.obj.public) || r.obj.owner == 'bob'":        {"bob's", "private"},
+		"!(r.sub.staff || r.obj.public) || r.obj.owner == 'bob'":            {"bob's"},
+		"!(r.sub.staff && r.obj.public) && r.obj.owner == 'x'":              {"private"},
+		"!(r.sub.level > 5 && r.obj.public) && (r.obj.owner != 'bob')":      {"private", "public"},
+		"r.sub.id == 'alice' && r.sub.level < 2 && r.obj.public":            {"public"},
+		"(r.sub.id == 'bob' && r.sub.staff && r.obj.public) || r.sub.staff": {"bob's", "nobody's", "private", "public"},
+	} {
+		if got := selects(t, a, docs, text); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // In SQLite a column may hold a value of any type, which is none of the attribute's.
 func TestAValueOfAnotherTypeIsNotSelected(t *testing.T) {
 	docs := []doc{{id: "right", tenant: "acme", status: "s", owner: "b", size: int64(5), public: true, score: 1.5, tags: []string{"a"}, code: "6ba7b810-9dad-11d1-80b4-00c04fd430c8"}}
