@@ -280,6 +280,33 @@ func TestComparisonOfTheCallerAloneDecides(t *testing.T) {
 	}
 }
 
+// A row whose text is NULL is none of a list, and is not counted; nor is one of another tenant.
+func TestNullIsNotCounted(t *testing.T) {
+	dbs := databases(t, []doc{{id: "1", tenant: "acme", status: "s"}, {id: "2", tenant: "acme", status: "s"}, {id: "3", tenant: "acme", status: "s"}})
+	for _, db := range dbs {
+		db.exec(t, "CREATE TABLE doc_note (doc_id text, tenant_id text, note text)")
+		db.exec(t, "INSERT INTO doc_note VALUES ('1', 'acme', NULL), ('1', 'acme', NULL), ('2', 'acme', 'a'), ('2', 'acme', NULL), ('2', 'acme', 'a'), ('3', 'acme', 'b'), ('3', 'globex', 'c'), (NULL, 'acme', 'd')")
+	}
+	for text, want := range map[string][]string{
+		"size(r.obj.notes) == 0": {"1"}, "size(r.obj.notes) > 0": {"2", "3"}, "size(r.obj.notes) == 1": {"3"}, "size(r.obj.notes) == 2": {"2"}, "size(r.obj.notes) >= 2": {"2"},
+		"!(size(r.obj.notes) >= 2)": {"1", "3"}, "size(r.obj.notes) != 2": {"1", "3"}, "r.obj.public || size(r.obj.notes) > 0": {"2", "3"}, "size(r.obj.notes) <= 1 || r.obj.public": {"1", "3"},
+	} {
+		e, err := load(t, "p, role:authenticated, *, doc, read, "+csvQuote(text)+", allow", attributes+"doc, notes, members, no, id, doc_note, doc_id, note\n")
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		p, err := e.Filter(t.Context(), policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice"}, Action: "read", Object: policy.Object{Type: "doc"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, db := range dbs {
+			if got, err := db.ids(t, p); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s: %s: %q, want %q, %v", db.name, text, got, want, err)
+			}
+		}
+	}
+}
+
 // In SQLite a column may hold a value of any type, which is none of the attribute's.
 func TestAValueOfAnotherTypeIsNotSelected(t *testing.T) {
 	docs := []doc{{id: "right", tenant: "acme", status: "s", owner: "b", size: int64(5), public: true, score: 1.5, tags: []string{"a"}, code: "6ba7b810-9dad-11d1-80b4-00c04fd430c8"}}
