@@ -272,7 +272,7 @@ func TestComparisonOfTheCallerAloneDecides(t *testing.T) {
 		"!(r.sub.staff && r.obj.public) && r.obj.owner == 'x'":              {"private"},
 		"!(r.sub.level > 5 && r.obj.public) && (r.obj.owner != 'bob')":      {"private", "public"},
 		"r.sub.id == 'alice' && r.sub.level < 2 && r.obj.public":            {"public"},
-		"r.obj.code == r.sub.dept || r.obj.public":                          {"public"}, // a text that is no uuid
+		"r.obj.code != r.sub.dept || r.obj.public":                          {"public"}, // a text that is no uuid
 		"(r.sub.id == 'bob' && r.sub.staff && r.obj.public) || r.sub.staff": {"bob's", "nobody's", "private", "public"},
 	} {
 		if got := selects(t, a, docs, text); !slices.Equal(got, want) {
