@@ -80,7 +80,7 @@ func TestNoRequestInFlightIsDroppedBySIGTERM(t *testing.T) {
 	if code := <-i.ended; code != 0 {
 		t.Errorf("exit %d", code)
 	}
-	const want = "listener, requests, jobs, health, policy, audit, database, redis, telemetry listener, telemetry requests"
+	const want = "listener, requests, jobs, health, policy, issuers, audit, database, instances, redis, telemetry listener, telemetry requests, traces"
 	if got := i.closed(); got != want {
 		t.Errorf("closed %s\nwant   %s\n%s", got, want, i.out)
 	}
@@ -111,7 +111,7 @@ func TestAListenerThatCannotBindExits(t *testing.T) {
 	}
 	defer taken.Close()
 	i := startAt(t, taken.Addr().String(), freeAddr(t))
-	if code := <-i.ended; code != 1 || !strings.Contains(i.out.String(), `part "listener": open: listen tcp`) || !strings.HasSuffix(i.closed(), "redis, telemetry listener, telemetry requests") {
+	if code := <-i.ended; code != 1 || !strings.Contains(i.out.String(), `part "listener": open: listen tcp`) || !strings.HasSuffix(i.closed(), "redis, telemetry listener, telemetry requests, traces") {
 		t.Errorf("exit %d\n%s", code, i.out)
 	}
 }

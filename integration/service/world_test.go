@@ -87,11 +87,17 @@ func start(t *testing.T, settings ...string) *instance {
 
 func startAt(t *testing.T, api, ops string, settings ...string) *instance {
 	t.Helper()
+	return startWith(t, nil, api, ops, settings...)
+}
+
+// startWith starts it with further flags.
+func startWith(t *testing.T, flags []string, api, ops string, settings ...string) *instance {
+	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"run"}
+	args := append([]string{"run"}, flags...)
 	for _, s := range append([]string{"http.addr=" + api, "ops.addr=" + ops}, settings...) {
 		args = append(args, "--set", s)
 	}

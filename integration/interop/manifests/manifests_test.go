@@ -1,0 +1,182 @@
+// Package manifests_test reads the files of the examples by the types, schemas and parsers of the
+// programs that they are for: Kubernetes, Compose and Prometheus. None of these is run.
+package manifests_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/schema"
+	"github.com/prometheus/prometheus/promql/parser"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+func read(t *testing.T, elements ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{"..", "..", "..", "examples"}, elements...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// kinds are the types of what the manifests may have.
+func kinds() map[string]any {
+	return map[string]any{
+		"apps/v1 Deployment": &appsv1.Deployment{}, "v1 Service": &corev1.Service{}, "policy/v1 PodDisruptionBudget": &policyv1.PodDisruptionBudget{},
+	}
+}
+
+// manifest reads one object by its type. A field that the type has not, one that is there twice and a
+// value of another type are errors.
+func manifest(text string) (string, any, error) {
+	var meta metav1.TypeMeta
+	if err := yaml.Unmarshal([]byte(text), &meta); err != nil {
+		return "", nil, err
+	}
+	kind := meta.APIVersion + " " + meta.Kind
+	object := kinds()[kind]
+	return kind, object, yaml.UnmarshalStrict([]byte(text), object)
+}
+
+func TestTheKubernetesManifestsAreOfItsTypes(t *testing.T) {
+	left := kinds()
+	for text := range strings.SplitSeq(read(t, "service", "deploy", "kubernetes.yaml"), "\n---\n") {
+		kind, object, err := manifest(text)
+		if err != nil {
+			t.Errorf("%s: %v", kind, err)
+			continue
+		}
+		delete(left, kind)
+		if d, is := object.(*appsv1.Deployment); is {
+			if c := d.Spec.Template.Spec.Containers; len(c) != 1 || c[0].ReadinessProbe == nil || c[0].Resources.Limits.Memory().IsZero() || c[0].Resources.Limits.Cpu().IsZero() {
+				t.Error("the container has no probe or no limits")
+			}
+		}
+	}
+	if len(left) > 0 {
+		t.Errorf("no %v", slices.Sorted(maps.Keys(left)))
+	}
+}
+
+// The types notice what is wrong: the test above can fail.
+func TestAWrongManifestIsNoticed(t *testing.T) {
+	text := read(t, "service", "deploy", "kubernetes.yaml")
+	deployment, _, _ := strings.Cut(text, "\n---\n")
+	for _, change := range [][2]string{
+		{"readinessProbe:", "readynessProbe:"}, {"replicas: 2", "replicas: two"}, {"cpu: \"1\"", "cpu: one"}, {"runAsUser: 65532", "runAsUser: nobody"},
+		{"replicas: 2", "replicas: 2\n  replicas: 3"}, {"periodSeconds: 10", "periodSeconds: 10s"}, {"sizeLimit: 64Mi", "sizeLimit: 64MiB"}, {"automountServiceAccountToken: false", "automountServiceAccountToken: none"},
+	} {
+		wrong := strings.Replace(deployment, change[0], change[1], 1)
+		if wrong == deployment {
+			t.Errorf("no %q in the manifest", change[0])
+		}
+		if _, _, err := manifest(wrong); err == nil {
+			t.Errorf("%q is not noticed", change[1])
+		}
+	}
+}
+
+func composeFile(text string) error {
+	file := map[string]any{}
+	if err := yaml.UnmarshalStrict([]byte(text), &file); err != nil {
+		return err
+	}
+	return schema.Validate(file)
+}
+
+func TestTheComposeFileIsOfTheSchema(t *testing.T) {
+	text := read(t, "service", "deploy", "compose.yaml")
+	if err := composeFile(text); err != nil {
+		t.Error(err)
+	}
+	for _, change := range [][2]string{
+		{"read_only: true", "read_only: [true]"}, {"mem_limit:", "memory_limit:"}, {"ports:", "ports: 8080\n    expose:"}, {"security_opt: [", "security_opt: no\n    x-y: ["}, {"secrets:\n  session_key:", "keys:\n  session_key:"},
+	} {
+		wrong := strings.Replace(text, change[0], change[1], 1)
+		if wrong == text || composeFile(wrong) == nil {
+			t.Errorf("%q is not noticed", change[1])
+		}
+	}
+}
+
+// rules are the expressions of a file of rules of Prometheus.
+func rules(t *testing.T) (exprs []string) {
+	t.Helper()
+	var file struct {
+		Groups []struct {
+			Name  string `json:"name"`
+			Rules []struct {
+				Record      string            `json:"record,omitempty"`
+				Alert       string            `json:"alert,omitempty"`
+				Expr        string            `json:"expr"`
+				For         string            `json:"for,omitempty"`
+				Labels      map[string]string `json:"labels,omitempty"`
+				Annotations map[string]string `json:"annotations,omitempty"`
+			} `json:"rules"`
+		} `json:"groups"`
+	}
+	if err := yaml.UnmarshalStrict([]byte(read(t, "observability", "rules.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			if (r.Record == "") == (r.Alert == "") || r.Record != "" && r.For != "" {
+				t.Errorf("%q %q is neither a recording nor an alert", r.Record, r.Alert)
+			}
+			exprs = append(exprs, r.Expr)
+		}
+	}
+	return exprs
+}
+
+// dashboards are the expressions of the dashboard, its variables replaced as Grafana does.
+func dashboards(t *testing.T) (exprs []string) {
+	t.Helper()
+	var file struct {
+		Panels []struct {
+			Targets []struct {
+				Expr string `json:"expr"`
+			} `json:"targets"`
+		} `json:"panels"`
+	}
+	if err := json.NewDecoder(bytes.NewReader([]byte(read(t, "observability", "dashboard.json")))).Decode(&file); err != nil {
+		t.Fatal(err)
+	}
+	variable := regexp.MustCompile(`\$__[a-z_]+`)
+	for _, p := range file.Panels {
+		for _, target := range p.Targets {
+			exprs = append(exprs, variable.ReplaceAllString(target.Expr, "5m"))
+		}
+	}
+	return exprs
+}
+
+func TestEveryExpressionIsPromQL(t *testing.T) {
+	p := parser.NewParser(parser.Options{})
+	all := append(rules(t), dashboards(t)...)
+	if len(all) < 15 {
+		t.Fatalf("%d expressions", len(all))
+	}
+	for _, expr := range all {
+		if _, err := p.ParseExpr(expr); err != nil {
+			t.Errorf("%s: %v", expr, err)
+		}
+	}
+	for _, wrong := range []string{"sum(rate(reeve_decisions_total[5m])", "rate(reeve_decisions_total)", "sum by outcome (x)", "histogram_quantile(x)"} {
+		if _, err := p.ParseExpr(wrong); err == nil {
+			t.Errorf("%s is not noticed", wrong)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+//go:build unix
+
+package service_test
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/reevehq/reeve/internal/testwait"
+)
+
+// Each mistake in a file of configuration is named by the file and the line, and the program exits with
+// 2 before it opens anything.
+func TestEachInvalidConfigurationIsNamedByFileAndLine(t *testing.T) {
+	t.Parallel()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		text string
+		line string
+		says string
+	}{
+		"a setting that another needs is missing": {"log:\n  level: info\nredis:\n  url: redis://u:hunter2@h:1\n", "4", "redis.url: keys.session is missing"},
+		"a key of publishers is missing":          {"policy:\n  redis: tracker\n", "2", "policy.redis: policy.keys is missing"},
+		"a policy in Redis without Redis":         {"policy:\n  redis: tracker\n  keys: x\n", "2", "policy.redis: redis.url is missing"},
+		"two policies":                            {"policy:\n  dir: /p\n  redis: tracker\n  keys: x\n", "2", "policy.dir: it stands beside policy.redis"},
+		"a list for a number":                     {"log:\n  max_files: [1]\n", "2", "log.max_files: "},
+		"a text for a number":                     {"audit:\n  queue: many\n", "2", "audit.queue: "},
+		"a number for a text":                     {"\n\nlog:\n  file: 7\n", "4", "log.file: "},
+		"a text for a section":                    {"http: fast\n", "1", "http: "},
+		"an unknown setting":                      {"http:\n  adr: 127.0.0.1:1\n", "2", "http.adr: there is no such setting"},
+		"an unknown section":                      {"htp:\n  addr: 127.0.0.1:1\n", "1", "htp: there is no such setting"},
+		"a duration without a unit":               {"http:\n  drain: 20\n", "2", "http.drain: "},
+		"a duration that is none":                 {"http:\n  wait: soon\n", "2", "http.wait: "},
+		"a duration below zero":                   {"redis:\n  start_timeout: -1s\n", "2", "redis.start_timeout: "},
+		"a beat that is too fast":                 {"redis:\n  beat: 1ms\n", "2", "redis.beat: "},
+		"an address without a port":               {"ops:\n  addr: localhost\n", "2", "ops.addr: "},
+		"a collector that is no address":          {"traces:\n  url: collector:4318\n", "2", "traces.url: "},
+		"a collector with a password":             {"traces:\n  url: https://u:hunter2@c/v1/traces\n", "2", "traces.url: "},
+		"a level that there is not":               {"log:\n  level: loud\n", "2", "log.level: "},
+		"a secret of another form":                {"redis:\n  url: http://u:hunter2@h\n", "2", "redis.url: "},
+		"a secret whose file cannot be read":      {"redis:\n  url: file:/nowhere/url\n", "2", "redis.url: /nowhere/url cannot be read"},
+		"a key twice":                             {"log:\n  level: info\n  level: warn\n", "3", "level"},
+		"no YAML":                                 {"log:\n  level: \"info\n", "", ""},
+		"a tab":                                   {"log:\n\tlevel: info\n", "2", ""},
+		"a second document":                       {"log: {level: info}\n---\nlog: {level: warn}\n", "2", "a second document"},
+	} {
+		file := filepath.Join(t.TempDir(), "tracker.yaml")
+		if err := os.WriteFile(file, []byte(row.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, out := runs(t, path, file)
+		if code != 2 || !strings.Contains(out, file+":"+row.line) || !strings.Contains(out, row.says) || strings.Contains(out, "hunter2") || strings.Contains(out, "service: opened") {
+			t.Errorf("%s: exit %d\n%s", name, code, out)
+		}
+	}
+	folder := t.TempDir()
+	big := filepath.Join(folder, "big.yaml")
+	if err := os.WriteFile(big, make([]byte, 2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string]string{
+		"a file that is not there": filepath.Join(folder, "gone.yaml"), "a folder": folder, "a file that never ends": "/dev/zero", "a file of 2 MiB": big,
+	} {
+		if code, out := runs(t, path, file); code != 2 || !strings.Contains(out, file+":1: it ") {
+			t.Errorf("%s: exit %d\n%s", name, code, out)
+		}
+	}
+}
+
+func runs(t *testing.T, path, file string) (int, string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), path, "run", "--config", file, "--set", "http.addr=127.0.0.1:0", "--set", "ops.addr=127.0.0.1:0")
+	cmd.Env = []string{"TMPDIR=" + t.TempDir()}
+	out, _ := cmd.CombinedOutput() // the exit code is what counts
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// A reload with a file that is wrong, or is gone, changes nothing and ends nothing.
+func TestAReloadWithAWrongFileChangesNothing(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "tracker.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("log: {level: info}\n")
+	i := startWith(t, []string{"--config", file}, freeAddr(t), freeAddr(t)).ready()
+	reload := func(says string, times int) {
+		t.Helper()
+		i.signal(syscall.SIGHUP)
+		testwait.Until(t, "it says "+says, func() bool { return strings.Count(i.out.String(), says) >= times })
+	}
+	write("log: {level: loud}\n")
+	reload("reload: nothing has changed", 1)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	reload("reload: nothing has changed", 2)
+	if code := i.get(i.login("gus"), "/tasks/task-1001"); code != http.StatusOK || i.probe("/readyz") != http.StatusOK {
+		t.Errorf("%d\n%s", code, i.out)
+	}
+	write("log: {level: debug}\n")
+	reload("msg=request", 0)
+	testwait.Until(t, "the level holds", func() bool {
+		i.get("", "/tasks/task-1001")
+		return strings.Contains(i.out.String(), "level=DEBUG msg=request")
+	})
+	if code := i.stop(); code != 0 {
+		t.Errorf("exit %d\n%s", code, i.out)
+	}
+}
+
+// An audit log on a disk that is full stops no request: decisions are counted as dropped, a check says
+// so, and the end is a failure, since some are lost.
+func TestAFullDiskStopsNoRequest(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full stands for a disk that is full here")
+	}
+	i := start(t, "audit.file=/dev/full").ready()
+	token := i.login("gus")
+	for range 3 {
+		if code := i.get(token, "/tasks/task-1001"); code != http.StatusOK {
+			t.Errorf("%d", code)
+		}
+	}
+	testwait.Until(t, "the check says so", func() bool {
+		return strings.Contains(i.text("/readyz"), `"name":"audit","ok":false,"optional":true`) && i.probe("/readyz") == http.StatusOK
+	})
+	if text := i.text("/metrics"); strings.Contains(text, "tracker_audit_dropped_total 0\n") || !strings.Contains(text, `tracker_state{state="degraded"} 1`) {
+		t.Error(text)
+	}
+	if code := i.stop(); code != 1 || !strings.Contains(i.out.String(), "no space left on device") {
+		t.Errorf("exit %d\n%s", code, i.out)
+	}
+}
+
+// A log that cannot be written is a mistake of the configuration.
+func TestALogThatCannotBeWrittenIsAMistake(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, log := range []string{filepath.Dir(file), filepath.Join(file, "log", "tracker.log")} {
+		i := start(t, "log.file="+log)
+		if code := <-i.ended; code != 2 || !strings.Contains(i.out.String(), log) && !strings.Contains(i.out.String(), file) {
+			t.Errorf("%s: exit %d\n%s", log, code, i.out)
+		}
+	}
+}
