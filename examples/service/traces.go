@@ -33,8 +33,8 @@ type traces struct {
 // newTraces connects to nobody yet.
 func newTraces(cfg *config.Config, logger *slog.Logger) (*traces, error) {
 	t := &traces{provider: nooptrace.NewTracerProvider(), logger: logger}
-	if cfg.Traces.URL != "" {
-		options := []otlptracehttp.Option{otlptracehttp.WithEndpointURL(cfg.Traces.URL)}
+	if url := cfg.Traces.URL.Reveal(); url != "" {
+		options := []otlptracehttp.Option{otlptracehttp.WithEndpointURL(url)}
 		if value := cfg.Traces.Authorization.Reveal(); value != "" {
 			options = append(options, otlptracehttp.WithHeaders(map[string]string{"Authorization": value}))
 		}

@@ -3,6 +3,7 @@
 package service_test
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"os/exec"
@@ -46,7 +47,7 @@ func TestEachInvalidConfigurationIsNamedByFileAndLine(t *testing.T) {
 		"a collector with a password":             {"traces:\n  url: https://u:hunter2@c/v1/traces\n", "2", "traces.url: "},
 		"a level that there is not":               {"log:\n  level: loud\n", "2", "log.level: "},
 		"a secret of another form":                {"redis:\n  url: http://u:hunter2@h\n", "2", "redis.url: "},
-		"a secret whose file cannot be read":      {"redis:\n  url: file:/nowhere/url\n", "2", "redis.url: /nowhere/url cannot be read"},
+		"a secret whose file cannot be read":      {"traces:\n  authorization: file:/nowhere/a\n", "2", "traces.authorization: /nowhere/a cannot be read"},
 		"a key twice":                             {"log:\n  level: info\n  level: warn\n", "3", "level"},
 		"no YAML":                                 {"log:\n  level: \"info\n", "", ""},
 		"a tab":                                   {"log:\n\tlevel: info\n", "2", ""},
@@ -77,7 +78,9 @@ func TestEachInvalidConfigurationIsNamedByFileAndLine(t *testing.T) {
 
 func runs(t *testing.T, path, file string) (int, string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), path, "run", "--config", file, "--set", "http.addr=127.0.0.1:0", "--set", "ops.addr=127.0.0.1:0")
+	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit) // one that is not refused would serve
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "run", "--config", file, "--set", "http.addr=127.0.0.1:0", "--set", "ops.addr=127.0.0.1:0")
 	cmd.Env = []string{"TMPDIR=" + t.TempDir()}
 	out, _ := cmd.CombinedOutput() // the exit code is what counts
 	return cmd.ProcessState.ExitCode(), string(out)

@@ -68,7 +68,7 @@ type Config struct {
 		Poll time.Duration `koanf:"poll"`
 	} `koanf:"issuers"`
 	Traces struct {
-		URL           string `koanf:"url"`
+		URL           Secret `koanf:"url"`
 		Authorization Secret `koanf:"authorization"`
 		OneIn         int    `koanf:"one_in"`
 	} `koanf:"traces"`

@@ -90,7 +90,7 @@ func duration(least, most time.Duration) func(any) error {
 
 func webAddress(v any) error {
 	text, is := v.(string)
-	if !is || text == "" {
+	if !is || text == "" || strings.HasPrefix(text, fileMark) {
 		return nil
 	}
 	u, err := url.Parse(text)

@@ -70,7 +70,7 @@ func (c *Config) readSecrets(merged *koanf.Koanf, places map[string]string, fold
 	if c.Redis.URL != "" {
 		c.Keys = Keys{key("keys.session"), key("keys.signing"), key("keys.redis_name"), key("keys.redis_seal")}
 	}
-	c.Traces.Authorization = Secret(text("traces.authorization"))
+	c.Traces.URL, c.Traces.Authorization = Secret(text("traces.url")), Secret(text("traces.authorization"))
 	if c.Policy.Redis != "" {
 		if value := text("policy.keys"); value != "" {
 			keys, err := publicKeys(value)
