@@ -54,7 +54,7 @@ func (g *Group) Lifecycle() *Lifecycle { return g.cfg.Lifecycle }
 // exits with 0, and otherwise not. A ctx that is over before everything is open is no error.
 func (g *Group) Run(ctx context.Context) error {
 	if err := g.Start(ctx); err != nil {
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 			return g.Close()
 		}
 		return err

@@ -326,3 +326,23 @@ func TestAGroupStartsOnce(t *testing.T) {
 		t.Error("a group that was closed starts")
 	}
 }
+
+// A part that says why its ctx is over, by the cause, is no failure: a signal during the start was once
+// exit 1 for a part that waits for a server.
+func TestAStopDuringTheStartIsNoFailureWhateverThePartSays(t *testing.T) {
+	told := errors.New("told to stop")
+	for _, say := range []func(context.Context) error{context.Context.Err, context.Cause} {
+		ctx, stop := context.WithCancelCause(t.Context())
+		g, err := service.NewGroup(service.Config{Logger: quiet(), Parts: []service.Part{{Name: "waits", OpenTimeout: -1, Open: func(ctx context.Context) error {
+			stop(told)
+			<-ctx.Done()
+			return say(ctx)
+		}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -80,7 +80,7 @@ func runs(t *testing.T, path, file string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit) // one that is not refused would serve
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "run", "--config", file, "--set", "http.addr=127.0.0.1:0", "--set", "ops.addr=127.0.0.1:0")
+	cmd := exec.CommandContext(ctx, path, "run", "--config", file)
 	cmd.Env = []string{"TMPDIR=" + t.TempDir()}
 	out, _ := cmd.CombinedOutput() // the exit code is what counts
 	return cmd.ProcessState.ExitCode(), string(out)
