@@ -170,6 +170,13 @@ func (s Stranger) CheckUnknown(now, end time.Time) error {
 	return s.Later(end)
 }
 
+// EndedByName reports whether a sign-in without a session, of which CheckUnknown has returned err, is
+// over by its name: its token says that it was before an end, and no later one will, since the tokens
+// name the session at the provider and not when the user signed in.
+func (s Stranger) EndedByName(err error) bool {
+	return s.Name != "" && s.AuthTime.IsZero() && errors.Is(err, ErrSignedOut)
+}
+
 // EventKind is the kind of event that the adoption of s is.
 func (s Stranger) EventKind() EventKind {
 	if s.Name == "" && s.AuthTime.IsZero() {
@@ -224,7 +231,9 @@ func (r Roles) common(other Roles) Roles {
 //
 // What was ended stays ended for that sign-in, by whatever the session ended: a revocation, the
 // limit, its expiry. Where the tokens name the provider's session, none of that session is
-// adopted again. Where they do not, the session is that of the user at the issuer, and the user has
+// adopted again; where they do not say by auth_time when the user signed in, that holds also for a
+// session at the provider of which a token was refused, and one that was never seen is taken to begin
+// with the first token that is. Where they name none, the session is that of the user at the issuer, and the user has
 // to sign in there after the end: the token says so by auth_time. Where it has neither, a revocation holds until
 // the provider's next token, and [Manager.Block] until it is lifted.
 //

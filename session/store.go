@@ -80,7 +80,8 @@ type Store interface {
 	//     allow it for the sign-in that session was of, and Later for the end of the session too, which is when it was revoked or evicted, moved by nobody, or expired.
 	//     That time is its Provider.Since;
 	//   - never for a Name that EndSignIn has ended, before or after its first session, nor
-	//     for one whose session has ended: ErrSignedOut.
+	//     for one whose session has ended, nor for one that was refused once as EndedByName says:
+	//     ErrSignedOut.
 	//
 	// ErrBlocked for a user whom Block keeps out. A store that does not know when a
 	// session ended takes the time at which it noticed. Ends are known for [EndsKept] at least.

@@ -39,6 +39,10 @@ func (st *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session
 		return st.found(ctx, r, a, now)
 	}
 	if err := st.mayBegin(in, who, now); err != nil {
+		if who.EndedByName(err) {
+			in.refused = true
+			st.signIns.known[key] = in
+		}
 		return session.Session{}, err
 	}
 	if err := a.CheckTicket(); err != nil {
@@ -101,7 +105,7 @@ func (st *Store) mayBegin(in *signIn, who session.Stranger, now time.Time) error
 			st.signIns.ended[of] = now // it is kept from the last of its tokens on
 			return session.ErrSignedOut
 		}
-		if !in.session.IsZero() {
+		if !in.session.IsZero() || in.refused {
 			return session.ErrSignedOut
 		}
 	}

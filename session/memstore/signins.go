@@ -25,6 +25,7 @@ type signIn struct {
 	end     time.Time  // of that session, where it was ended alone or has expired
 	at      time.Time  // when the user signed in whose session it is, by its first token
 	kind    session.EventKind
+	refused bool      // one of its tokens was of before an end: see session.Stranger.EndedByName
 	seen    time.Time // when a token of it was last presented
 }
 

@@ -333,7 +333,7 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 		end = in.end
 	}
 	if err := who.CheckUnknown(in.now, end); err != nil {
-		return session.Session{}, err
+		return session.Session{}, firstOf(s.noteRefused(ctx, who, user, key, in, err), err)
 	}
 	if err := a.CheckTicket(); err != nil {
 		return session.Session{}, err
@@ -356,6 +356,16 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 	}
 	s.memory.signIns.bind(of.key, linkedAs(who.Name), n.ID, keys.record, number)
 	return d.session, nil
+}
+
+// noteRefused notes of a named sign-in that it was before an end, where no later token of it would say
+// so: it has ended for ever.
+func (s *Store) noteRefused(ctx context.Context, who session.Stranger, user userKeys, key string, in signIn, refused error) error {
+	if !who.EndedByName(refused) || in.member != "" {
+		return nil
+	}
+	_, err := s.noteLost(ctx, user, key, linkedNamed, "")
+	return err
 }
 
 // heedFloor finds out whether Redis is behind on the sign-ins of a user that are not remembered one by
@@ -390,10 +400,11 @@ func (s *Store) noteLost(ctx context.Context, user userKeys, link string, as uin
 		return time.Time{}, r.err
 	case end == 0:
 		return time.Time{}, errMoved
-	case w.short != nil:
-		return time.Time{}, w.short
 	}
 	s.memory.signIns.end(link, as, end, number)
+	if w.short != nil {
+		return time.Time{}, w.short
+	}
 	return fromMicros(int64(end)), nil
 }
 

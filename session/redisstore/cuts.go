@@ -161,12 +161,22 @@ func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) 
 		return cuts{}, err
 	}
 	if !ended.IsZero() {
-		return cuts{}, session.ErrSignedOut
+		return cuts{}, firstOf(s.finishEnd(ctx, who, user), session.ErrSignedOut)
 	}
 	return cuts{of.keys[:1], of.read[:1]}, nil
 }
 
-// cutAll makes a cut and returns those in whose slots it has to be made as well.
+// finishEnd ends a sign-in that is refused by its cut in the slot of the user, where this instance has
+// not: whoever made the cut may have come no further, and then the session would be let in by others.
+func (s *Store) finishEnd(ctx context.Context, who session.Stranger, user userKeys) error {
+	if s.memory.signIns.get(user.signIn(who.Issuer, who.Name)).ended != 0 {
+		return nil
+	}
+	return s.endSignInOf(ctx, session.Ref{Tenant: who.Tenant, User: who.User}, who.Issuer, who.Name)
+}
+
+// cutAll makes a cut and returns those in whose slots it has to be made as well, also with the error of
+// a cut that too few replicas have: it is made there all the same.
 func (s *Store) cutAll(ctx context.Context, key string, remember func(owners []session.Ref, cut uint64)) ([]session.Ref, error) {
 	w, err := s.timely(ctx, cutScript, []string{key}, endsKept)
 	if err != nil {
@@ -227,20 +237,18 @@ func (s *Store) EndSignIn(ctx context.Context, issuer, name string) error {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	key := s.names.namedSignIn(issuer, name)
-	owners, err := s.cutAll(ctx, key, func(owners []session.Ref, cut uint64) {
+	owners, problem := s.cutAll(ctx, key, func(owners []session.Ref, cut uint64) {
 		user := ""
 		if len(owners) > 0 {
 			user = s.names.user(owners[0].Tenant, owners[0].User).base
 		}
 		s.memory.cuts.maxNamed(user, key, cut)
 	})
-	if err != nil {
-		return wrap(op, err)
+	for _, owner := range owners { // each for itself: one that cannot be reached keeps no other alive
+		problem = firstOf(problem, s.endSignInOf(after(ctx, problem), owner, issuer, name))
 	}
-	for _, owner := range owners {
-		if err := s.endSignInOf(ctx, owner, issuer, name); err != nil {
-			return wrap(op, err)
-		}
+	if problem != nil {
+		return wrap(op, problem)
 	}
 	return nil
 }
@@ -258,19 +266,20 @@ func (s *Store) endSignInOf(ctx context.Context, owner session.Ref, issuer, name
 	r.must()
 	member, linked := r.text()
 	number := r.change()
+	if r.err != nil {
+		return r.err
+	}
+	if linked {
+		by, err := s.sealActor(ctx, user.events)
+		if err != nil {
+			return err
+		}
+		if err := s.revokeMember(after(ctx, w.short), user, user.member(member), by); err != nil {
+			return err
+		}
+	}
 	s.memory.signIns.end(link, linkedNamed, uint64(time.Now().UnixMicro()), number) // whatever the time, a named one stays ended
-	if r.err != nil || w.short != nil {
-		return firstOf(r.err, w.short)
-	}
-	if !linked {
-		return nil
-	}
-	keys := user.member(member)
-	by, err := s.sealActor(ctx, user.events)
-	if err != nil {
-		return err
-	}
-	return s.revokeMember(ctx, user, keys, by)
+	return w.short
 }
 
 func firstOf(errs ...error) error {
@@ -294,15 +303,12 @@ func (s *Store) RevokePerson(ctx context.Context, issuer string, u session.UserI
 	bounded, cancel := s.within(ctx)
 	defer cancel()
 	key := s.names.person(issuer, u)
-	owners, err := s.cutAll(bounded, key, func(_ []session.Ref, cut uint64) { s.memory.cuts.max(key, cut) })
-	if err != nil {
-		return wrap(op, err)
-	}
-	var problem error
+	owners, problem := s.cutAll(bounded, key, func(_ []session.Ref, cut uint64) { s.memory.cuts.max(key, cut) })
 	for _, owner := range owners { // each for itself: one that cannot be reached keeps no other alive
-		if err := s.RevokeUser(ctx, owner.Tenant, owner.User); err != nil {
-			problem = err
-		}
+		problem = firstOf(problem, s.RevokeUser(after(ctx, problem), owner.Tenant, owner.User))
 	}
-	return problem
+	if problem != nil {
+		return wrap(op, problem)
+	}
+	return nil
 }

@@ -24,7 +24,7 @@ type written struct {
 // so the two go in one pipeline to the server of the first key. WAIT cannot run in a script and
 // so bears no nonce; it stands between two calls that do.
 func (s *Store) write(ctx context.Context, sc script, keys []string, args ...any) (written, error) {
-	if s.replicas == 0 {
+	if s.replicas == 0 || ctx.Value(failingKey{}) != nil {
 		v, err := s.run(ctx, sc, keys, args...)
 		return written{answer: v}, err
 	}
@@ -57,6 +57,19 @@ func (s *Store) write(ctx context.Context, sc script, keys []string, args ...any
 		w.short = fmt.Errorf("%w: changed, and on %d of %d replicas after %v", session.ErrUnavailable, reached, s.replicas, time.Since(began).Round(time.Millisecond))
 	}
 	return w, nil
+}
+
+// failingKey is the key of a context in which no change waits for replicas.
+type failingKey struct{}
+
+// after returns the context of the steps that follow one which has come to err. The call is an outage
+// then whatever they come to, and they are made all the same: so they wait for no replicas, each of
+// which would take half of what the call has.
+func after(ctx context.Context, err error) context.Context {
+	if err == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, failingKey{}, true)
 }
 
 // waitFor is how long a change waits for replicas: half of what its call has, and half of

@@ -87,9 +87,10 @@ func endedUnseen(k *kit, e ending) {
 	for i, p := range providers {
 		who := unseen[i]
 		k.notAdopted(p.kind+", the token of before", who, session.ErrSignedOut)
-		if p.timed {
+		if p.named || p.timed {
 			who.IssuedAt = later
 			k.notAdopted(p.kind+", refreshed", who, session.ErrSignedOut)
+			k.notAdopted(p.kind+", refreshed, again", who, session.ErrSignedOut)
 		}
 		who = p.token("new", later, later)
 		who.User = unseen[i].User
