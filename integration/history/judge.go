@@ -224,7 +224,7 @@ func (j *judge) over(c Call) *Wrong {
 		}
 	}
 	for _, end := range j.signedOut[c.SignIn] {
-		if c.Issued > end.Issued { // a later token, of which more may be said unless there was a session
+		if s.name == "" && c.Issued > end.Issued { // a later token, which says when the user has signed in
 			continue
 		}
 		if !j.undone(end, c) && !j.swept(end, c) {

@@ -122,6 +122,7 @@ func TestTheJudgeFindsWhatGrantsBlocksAndGracesDoNotAllow(t *testing.T) {
 		"one that no provider has signed in":            {[]history.Call{born(14*ms, "o"), revokePerson(20*ms, "id.example"), act(30*ms, "b", "o", 1)}, ""},
 		"one of another provider's person":              {[]history.Call{signedIn(10*ms, "a", "s", "acme"), revokePerson(20*ms, "other.example"), act(30*ms, "b", "s", 1)}, ""},
 		"a person's token of before, in another tenant": {[]history.Call{activate("globex"), revokePerson(20*ms, "id.example"), signedIn(30*ms, "b", "o", "globex")}, "adopted"},
+		"a later token of a named one that never was":   {[]history.Call{answered(signedIn(10*ms, "a", "", "acme"), history.Ended), later(signedIn(30*ms, "b", "s", "acme"))}, "adopted"},
 		"a later token of one that never was":           {[]history.Call{answered(adopt(10*ms, "a", ""), history.Ended), later(adopt(30*ms, "b", "s"))}, ""},
 		"a former id in its grace":                      {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), act(60*ms, "b", "s", 1)}, ""},
 		"a former id after it":                          {[]history.Call{born(10*ms, "s"), stepUp(20 * ms), act(80*ms, "b", "s", 1)}, "revoked"},
