@@ -10,7 +10,7 @@ BIN := $(CURDIR)/.bin
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(BIN)/staticcheck-$(STATICCHECK_VERSION)
 
-.PHONY: help check test setup fmt vet staticcheck static quick unit integration soak bench bench-check bench-ratios fuzz interop
+.PHONY: help check test setup fmt vet staticcheck static quick unit integration soak bench bench-rivals bench-check bench-ratios fuzz interop
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -50,32 +50,41 @@ quick: ## the tests of the root module and the examples, without the race detect
 	@for m in . examples; do echo "go test $$m"; (cd $$m && go test -short ./...); done
 
 unit: ## the tests of all modules but integration, with the race detector where goroutines share
-	@scripts/unit.sh $(filter-out integration,$(MODULES))
+	@scripts/unit.sh $(filter-out integration integration/bench,$(MODULES))
 
 integration: ## the tests against real servers
-	@scripts/unit.sh integration
+	@scripts/unit.sh integration integration/bench
 
 # Without the race detector first, since many bounds are of time; then every test with it.
 soak: setup staticcheck ## the long proofs, about an hour
 	@for m in $(MODULES); do (cd $$m && REEVE_SOAK=1 go test -timeout 60m ./...); done
 	@for m in $(MODULES); do (cd $$m && go test -race -timeout 60m ./...); done
+	@cd integration/bench && go vet -tags rivals ./... && go test -tags rivals -timeout 20m ./decisions ./stores
 
 interop: ## providers and a client of others, unmodified: node-oidc-provider, Ory Hydra, openid-client
 	@scripts/interop.sh
 
-# The chains' own processes and a picture for docs, beside the benchmarks of each package.
-CHAINS := cd integration && go run ./bench/chains
+# What is measured beside others stands in a module of its own. Pictures for docs stand beside the
+# commands. Heavy rivals are compiled here alone, by the tag.
+BENCH := cd integration/bench && go run -tags rivals
+CHAINS := cd integration/bench && go run ./chains
 CHECKED := -tenants 10 -chains echo,reeve -rounds 5 -each 2s
 
-bench: ## benchmarks, with allocations, and the whole HTTP path beside others'
-	@for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchmem ./...); done
-	@$(CHAINS) -svg bench/chains/chains.svg
+bench: bench-rivals ## benchmarks of each package, with allocations, and what bench-rivals measures
+	@for m in $(MODULES); do (cd $$m && go test -tags rivals -run '^$$' -bench . -benchmem ./...); done
+
+bench-rivals: ## tables and pictures beside others: the HTTP path, decisions, sessions, growth; 10 minutes
+	@$(BENCH) ./decisions -svg decisions/decisions.svg
+	@$(BENCH) ./stores -svg stores/stores.svg
+	@$(BENCH) ./growth -svg growth/growth.svg
+	@$(CHAINS) -each 3s -svg chains/chains.svg
+	@$(CHAINS) -tenants 10 -chains echo,reeve -conns 1,8,64,256,1000 -procs 1,2 -each 2s
 
 bench-check: ## fail where Reeve has lost a quarter of what it was beside Echo alone
-	@$(CHAINS) $(CHECKED) -check bench/chains/ratios.json
+	@$(CHAINS) $(CHECKED) -check chains/ratios.json
 
 bench-ratios: ## measure what bench-check compares with, on a quiet machine
-	@$(CHAINS) $(CHECKED) -write bench/chains/ratios.json
+	@$(CHAINS) $(CHECKED) -write chains/ratios.json
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz.sh $(or $(FUZZTIME),30s)
