@@ -173,20 +173,25 @@ func TestFleetConstantsOfFeeds(t *testing.T) {
 	for range instances {
 		store := storeOn(t, clusterClient(t, addrs), opts)
 		eventually(t, "the tenant is set up", func() error { return store.SetTenantStatus(t.Context(), acme, tenant.Active) })
-		stores, caches = append(stores, store), append(caches, startCache(t, store))
+		stores = append(stores, store)
+	}
+	for _, store := range stores {
+		caches = append(caches, startCache(t, store))
 	}
 	s, err := stores[0].Create(t.Context(), draft(), session.CreateOptions{Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
+	heard := make([]uint64, instances)
 	for i, cache := range caches {
-		testwait.Until(t, "the cache has settled", func() bool { return cache.Stats().Fresh })
-		before := cache.Stats().Changes
-		if err := stores[0].Revoke(t.Context(), s.Ref()); err != nil {
-			t.Fatal(err)
-		}
-		testwait.Until(t, "each master's announcement is heard", func() bool { return cache.Stats().Changes-before >= masters })
-		if got := cache.Stats().Changes - before; got != masters {
+		heard[i] = cache.Stats().Changes
+	}
+	if err := stores[0].Revoke(t.Context(), s.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	for i, cache := range caches {
+		testwait.Until(t, "each master's announcement is heard", func() bool { return cache.Stats().Changes-heard[i] >= masters })
+		if got := cache.Stats().Changes - heard[i]; got != masters {
 			t.Errorf("instance %d heard a change %d times, the model has one of each of %d masters", i, got, masters)
 		}
 	}
@@ -211,19 +216,32 @@ func TestFleetConstantsOfFeeds(t *testing.T) {
 			t.Errorf("master %d has %d connections of feeds, the model has %v", i, feeds, want)
 		}
 	}
-	seconds := 2.0
-	testwait.Until(t, "two seconds are over", func() bool { return time.Since(began).Seconds() >= seconds })
-	for i, node := range nodes {
-		now, took := ownCommands(t, node), time.Since(began).Seconds()
-		for command, want := range map[string]float64{
-			"publish": fleetmodel.Measured.Heartbeats,
-			"evalsha": fleetmodel.Measured.Heartbeats + fleetmodel.Measured.Checks,
-		} {
-			got := float64(now[command]-before[i][command]) / took / instances
-			// Two seconds hold 8 of 4 a second, and one more or less at each edge.
-			if math.Abs(got-want) > 2.2/took {
-				t.Errorf("master %d ran %s %.2f times a second for each idle instance, the model has %v", i, command, got, want)
+	// A machine that is too busy beats late. The third time this is a fault.
+	for attempt := 1; ; attempt++ {
+		testwait.Until(t, "two seconds are over", func() bool { return time.Since(began).Seconds() >= 2 })
+		var wrong []string
+		for i, node := range nodes {
+			now, took := ownCommands(t, node), time.Since(began).Seconds()
+			for command, want := range map[string]float64{
+				"publish": fleetmodel.Measured.Heartbeats,
+				"evalsha": fleetmodel.Measured.Heartbeats + fleetmodel.Measured.Checks,
+			} {
+				got := float64(now[command]-before[i][command]) / took / instances
+				// Two seconds hold 8 of 4 a second, and one more or less at each edge.
+				if math.Abs(got-want) > 2.2/took {
+					wrong = append(wrong, fmt.Sprintf("master %d ran %s %.2f times a second for each idle instance, the model has %v", i, command, got, want))
+				}
 			}
+		}
+		if len(wrong) == 0 {
+			return
+		}
+		if attempt == 3 {
+			t.Fatal(strings.Join(wrong, "\n"))
+		}
+		began = time.Now()
+		for i, node := range nodes {
+			before[i] = ownCommands(t, node)
 		}
 	}
 }
