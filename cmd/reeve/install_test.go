@@ -35,9 +35,9 @@ func TestAStrangerInstallsReeveAndImportsEachModule(t *testing.T) {
 	}
 	bin, home := t.TempDir(), t.TempDir()
 	// What is downloaded already is not asked for again, and what make test has compiled is not compiled
-	// again: by -trimpath it is the same in any folder.
+	// again: by -trimpath and the same flags it is the same in any folder.
 	cache := goEnv(t, "GOMODCACHE")
-	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod -modcacherw -buildvcs=false -trimpath", "GOSUMDB=off", "GONOSUMDB=*", "GOBIN="+bin, "GOMODCACHE="+filepath.Join(home, "mod"),
+	env := append(os.Environ(), "GOWORK=off", "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=mod -modcacherw -buildvcs=false -trimpath", "GOSUMDB=off", "GONOSUMDB=*", "GOBIN="+bin, "GOMODCACHE="+filepath.Join(home, "mod"),
 		"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(filepath.Join(cache, "cache", "download"))+","+goEnv(t, "GOPROXY"))
 	stranger := filepath.Join(home, "stranger")
 	if err := os.Mkdir(stranger, 0o755); err != nil {

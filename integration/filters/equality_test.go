@@ -22,7 +22,7 @@ func TestADatabaseSelectsWhatIsAllowed(t *testing.T) {
 	for i, d := range docs {
 		objects[i] = d.object()
 	}
-	wanted := testneed.Scale(400, 50)
+	wanted := testneed.Scale(250, 80)
 	filters, none, all, refused, decisions, agreed, unwalled := 0, 0, 0, 0, 0, 0, 0
 	for seed := uint64(0); filters < wanted; seed++ {
 		g := gen{rand.New(rand.NewPCG(seed, 3))}
