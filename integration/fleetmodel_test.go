@@ -72,14 +72,37 @@ func (c *slotCounts) take() (user, tenant, everyone int) {
 	return user, tenant, everyone
 }
 
+// The calls are those of a cluster. What is announced is counted on one server, which hears of it in
+// the order in which it was done.
 func TestFleetConstantsOfCommands(t *testing.T) {
 	t.Parallel()
-	server := redisserver.Start(t)
-	raw := server.Client()
-	defer raw.Close()
-	var counts slotCounts
-	opts := storeOptions()
-	store := hooked(t, server.Addr(), opts, &counts)
+	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
+		var counts slotCounts
+		client := clusterClient(t, redisserver.StartCluster(t))
+		client.AddHook(&counts)
+		store := storeOn(t, client, storeOptions())
+		meet(store)
+		fleetCommands(t, store, func() fleetmodel.Calls {
+			user, tenant, everyone := counts.take()
+			return fleetmodel.Calls{User: float64(user), Tenant: float64(tenant), Everyone: float64(everyone)}
+		}, func(c fleetmodel.Calls) fleetmodel.Calls { c.Changes = 0; return c })
+	})
+	t.Run("one server", func(t *testing.T) {
+		t.Parallel()
+		server := redisserver.Start(t)
+		raw := server.Client()
+		defer raw.Close()
+		opts := storeOptions()
+		heard := subscribed(t, raw, opts.Prefix+":changes")
+		fleetCommands(t, hooked(t, server.Addr(), opts, &slotCounts{}), func() fleetmodel.Calls {
+			return fleetmodel.Calls{Changes: float64(heard())}
+		}, func(c fleetmodel.Calls) fleetmodel.Calls { return fleetmodel.Calls{Changes: c.Changes} })
+	})
+}
+
+// fleetCommands holds what each call costs against the model, of which seen is what take counts.
+func fleetCommands(t *testing.T, store *redisstore.Store, take func() fleetmodel.Calls, seen func(fleetmodel.Calls) fleetmodel.Calls) {
 	ctx := t.Context()
 	if err := store.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
 		t.Fatal(err)
@@ -104,7 +127,6 @@ func TestFleetConstantsOfCommands(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	heard := subscribed(t, raw, opts.Prefix+":changes")
 	s := create()
 	read := fleetmodel.Measured.Load
 	for _, op := range []struct {
@@ -119,15 +141,12 @@ func TestFleetConstantsOfCommands(t *testing.T) {
 		{"a revocation", func() error { return store.Revoke(ctx, s.Ref()) }, fleetmodel.Measured.Revoke},
 		{"a revocation of a user", func() error { return store.RevokeUser(ctx, acme, alice) }, fleetmodel.Measured.Revoke},
 	} {
-		counts.take()
-		heard()
+		take()
 		if err := op.do(); err != nil {
 			t.Fatalf("%s: %v", op.name, err)
 		}
-		user, tenant, everyone := counts.take()
-		got := fleetmodel.Calls{User: float64(user), Tenant: float64(tenant), Everyone: float64(everyone), Changes: float64(heard())}
-		if got != op.want {
-			t.Errorf("%s: %+v, the model has %+v", op.name, got, op.want)
+		if got := take(); got != seen(op.want) {
+			t.Errorf("%s: %+v, the model has %+v", op.name, got, seen(op.want))
 		}
 	}
 }

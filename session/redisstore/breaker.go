@@ -167,7 +167,7 @@ func (b *breaker) stats() Stats {
 // silent are the errors by which a server says that it answers nothing for now. Others,
 // such as a lack of memory or of permission for one command, are answers: reads and
 // revocations may work all the same.
-var silent = []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOAUTH", "WRONGPASS", "max number of clients"}
+var silent = []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOAUTH", "WRONGPASS", "Protocol error: unauthenticated", "max number of clients"}
 
 // isSilence reports whether an error means that Redis did not answer.
 func isSilence(err error) bool {

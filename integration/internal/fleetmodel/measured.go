@@ -15,7 +15,7 @@ var Measured = Constants{
 	Heartbeats: 4, Checks: 1, Questions: 1,
 	FeedConnections: 1,
 
-	UserBytes: 5025, SessionBytes: 1340, UserBytesSmall: 1550,
+	UserBytes: 5025, SessionBytes: 1340, UserBytesSmall: 1750,
 	ChangeBytes: 109, BusBytes: 2370,
 	EntryBytes: 600,
 
