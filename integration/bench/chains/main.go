@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reevehq/reeve/integration/bench/internal/numbers"
 	"github.com/reevehq/reeve/integration/bench/internal/redisproc"
 )
 
@@ -68,9 +69,9 @@ func runMain(args []string) error {
 	_ = flags.Parse(args)
 	set := settings{rounds: *rounds, each: *each, chains: strings.Split(*chains, ",")}
 	var errs [3]error
-	set.tenants, errs[0] = numbers(*tenants)
-	set.conns, errs[1] = numbers(*conns)
-	set.procs, errs[2] = numbers(*procs)
+	set.tenants, errs[0] = numbers.Parse(*tenants)
+	set.conns, errs[1] = numbers.Parse(*conns)
+	set.procs, errs[2] = numbers.Parse(*procs)
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
@@ -95,40 +96,19 @@ func runMain(args []string) error {
 	return checkRatios(*check, t.ratios())
 }
 
-func numbers(list string) ([]int, error) {
-	var all []int
-	for text := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("%q is not a number of 1 or more", text)
-		}
-		all = append(all, n)
-	}
-	return all, nil
-}
-
 // measureAll measures everything that set names.
 func measureAll(set settings) (*table, error) {
-	dir, err := os.MkdirTemp("", "chains")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	url, err := redisproc.Start(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
 	t := &table{}
-	for _, tenants := range set.tenants {
-		for _, procs := range set.procs {
-			if err := measureSize(ctx, set, t, dir, url, tenants, procs); err != nil {
-				return nil, err
+	return t, redisproc.With(func(ctx context.Context, url, dir string) error {
+		for _, tenants := range set.tenants {
+			for _, procs := range set.procs {
+				if err := measureSize(ctx, set, t, dir, url, tenants, procs); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	return t, nil
+		return nil
+	})
 }
 
 // measureSize measures the chains of one size, round by round.

@@ -10,11 +10,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/reevehq/reeve/integration/bench/internal/figure"
+	"github.com/reevehq/reeve/integration/bench/internal/numbers"
 	"github.com/reevehq/reeve/integration/bench/internal/redisproc"
 )
 
@@ -36,9 +35,9 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("growth", flag.ExitOnError)
 	at := sizes{spread: 100_000}
 	list := func(name, fallback, what string, into *[]int) {
-		*into, _ = numbers(fallback)
+		*into, _ = numbers.Parse(fallback)
 		flags.Func(name, what+" (default "+fallback+")", func(text string) (err error) {
-			*into, err = numbers(text)
+			*into, err = numbers.Parse(text)
 			return err
 		})
 	}
@@ -52,38 +51,17 @@ func run(args []string) error {
 	flags.DurationVar(&set.each, "each", 200*time.Millisecond, "time of a point in a round")
 	svg := flags.String("svg", "", "file for a picture of the curves")
 	_ = flags.Parse(args)
-	dir, err := os.MkdirTemp("", "growth")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	url, err := redisproc.Start(ctx, dir)
-	if err != nil {
-		return err
-	}
-	table, charts, err := measureAll(ctx, url, at, set)
-	if err != nil {
-		return err
-	}
-	fmt.Println(table)
-	if *svg == "" {
-		return nil
-	}
-	return os.WriteFile(*svg, []byte(figure.Charts(charts)), 0o644)
-}
-
-func numbers(list string) ([]int, error) {
-	var all []int
-	for text := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("%q is not a number of 1 or more", text)
+	return redisproc.With(func(ctx context.Context, url, _ string) error {
+		table, charts, err := measureAll(ctx, url, at, set)
+		if err != nil {
+			return err
 		}
-		all = append(all, n)
-	}
-	return all, nil
+		fmt.Println(table)
+		if *svg == "" {
+			return nil
+		}
+		return os.WriteFile(*svg, []byte(figure.Charts(charts)), 0o644)
+	})
 }
 
 // measureAll measures every curve.

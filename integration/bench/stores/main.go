@@ -36,26 +36,17 @@ func run(args []string) error {
 	flags.Float64Var(&set.changes, "changes", 0.2, "part of the uses that change the session")
 	svg := flags.String("svg", "", "file for a picture of the table")
 	_ = flags.Parse(args)
-	dir, err := os.MkdirTemp("", "stores")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	url, err := redisproc.Start(ctx, dir)
-	if err != nil {
-		return err
-	}
-	table, bars, err := measureAll(ctx, url, stores(), set)
-	if err != nil {
-		return err
-	}
-	fmt.Println(table)
-	if *svg == "" {
-		return nil
-	}
-	return os.WriteFile(*svg, []byte(figure.Bars("loads a second beside changes", bars)), 0o644)
+	return redisproc.With(func(ctx context.Context, url, _ string) error {
+		table, bars, err := measureAll(ctx, url, stores(), set)
+		if err != nil {
+			return err
+		}
+		fmt.Println(table)
+		if *svg == "" {
+			return nil
+		}
+		return os.WriteFile(*svg, []byte(figure.Bars("loads a second beside changes", bars)), 0o644)
+	})
 }
 
 // measureAll measures the stores, all in each round, after one round that nobody counts.

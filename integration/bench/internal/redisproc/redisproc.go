@@ -6,13 +6,29 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
 )
 
-// Start starts a Redis in memory until ctx is done, and returns its URL.
-func Start(ctx context.Context, dir string) (url string, err error) {
+// With does something with a Redis in memory, which has a URL and a folder of its own and ends with it.
+func With(do func(ctx context.Context, url, dir string) error) error {
+	dir, err := os.MkdirTemp("", "reeve-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	url, err := start(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return do(ctx, url, dir)
+}
+
+func start(ctx context.Context, dir string) (url string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
