@@ -15,13 +15,11 @@ package cachestore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
+	"github.com/reevehq/reeve/internal/nearcache"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -49,8 +47,8 @@ type Store struct {
 	store   session.Store
 	feed    session.Feed
 	limit   time.Duration // of the lease
-	entries *otter.Cache[entryKey, *entry]
-	signIns *otter.Cache[signInKey, session.ID]
+	entries nearcache.Cache[entryKey, *entry]
+	signIns nearcache.Cache[signInKey, session.ID]
 	stamps  *stamps
 	lease   atomic.Pointer[lease]
 	count   counters
@@ -76,23 +74,12 @@ func New(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := otter.New(&otter.Options[entryKey, *entry]{
-		MaximumSize: cfg.MaxEntries,
-		Executor:    func(task func()) { task() }, // no goroutine that Close does not end
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cachestore: invalid config: MaxEntries: %w", err)
-	}
-	signIns, err := otter.New(&otter.Options[signInKey, session.ID]{
-		MaximumSize: cfg.MaxEntries,
-		Executor:    func(task func()) { task() },
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cachestore: invalid config: MaxEntries: %w", err)
-	}
 	c := &Store{
-		store: cfg.Store, feed: cfg.Feed, limit: cfg.Lease, entries: entries, signIns: signIns, stamps: newStamps(cfg.MaxEntries),
-		reads: map[session.Ref]*read{}, jobs: make(chan job), began: time.Now(),
+		store: cfg.Store, feed: cfg.Feed, limit: cfg.Lease,
+		entries: nearcache.New[entryKey, *entry](cfg.MaxEntries),
+		signIns: nearcache.New[signInKey, session.ID](cfg.MaxEntries),
+		stamps:  newStamps(cfg.MaxEntries),
+		reads:   map[session.Ref]*read{}, jobs: make(chan job), began: time.Now(),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil

@@ -27,7 +27,7 @@ func (s *Store) commands() []string {
 	if s.replicas > 0 {
 		all = append(all, "wait")
 	}
-	switch c := s.client.UniversalClient.(type) {
+	switch c := s.client.raw.(type) {
 	case *redis.Client:
 		if c.Options().DB != 0 {
 			all = append(all, "select")

@@ -7,10 +7,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// breakerClient is a client whose calls a breaker watches and, while it is open, refuses. Only
-// the methods that are here are guarded; those of the embedded client are not.
+// breakerClient is a client whose calls a breaker watches and, while it is open, refuses. What goes
+// by raw is not watched.
 type breakerClient struct {
-	redis.UniversalClient
+	raw     redis.UniversalClient
 	breaker *breaker
 }
 
@@ -39,7 +39,7 @@ func (g *breakerClient) exec(ctx context.Context, calls []*call) ([]any, error) 
 			return err
 		}
 		began := time.Now()
-		answers, err = plain{g.UniversalClient}.exec(ctx, calls)
+		answers, err = plain{g.raw}.exec(ctx, calls)
 		g.breaker.report(ctx, err, time.Since(began))
 		return err
 	})
@@ -74,7 +74,7 @@ func (g *breakerClient) isResharding(err error) bool {
 	if redis.HasErrorPrefix(err, "TRYAGAIN") {
 		return true
 	}
-	_, cluster := g.UniversalClient.(*redis.ClusterClient)
+	_, cluster := g.raw.(*redis.ClusterClient)
 	return cluster && isRedirection(err)
 }
 

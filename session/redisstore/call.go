@@ -139,7 +139,7 @@ type executor interface {
 }
 
 // plain is a client that no breaker watches.
-type plain struct{ redis.UniversalClient }
+type plain struct{ raw redis.UniversalClient }
 
 func (p plain) exec(ctx context.Context, calls []*call) ([]any, error) {
 	// An error that is not of one call, such as of signing in, may leave no trace in any.
@@ -159,8 +159,8 @@ func (p plain) exec(ctx context.Context, calls []*call) ([]any, error) {
 
 // send makes the round trip and leaves the answers in the calls. The error is the first.
 func (p plain) send(ctx context.Context, calls []*call) error {
-	pipe := p.Pipeline()
-	_, several := p.UniversalClient.(*redis.ClusterClient)
+	pipe := p.raw.Pipeline()
+	_, several := p.raw.(*redis.ClusterClient)
 	for _, c := range calls {
 		c.Cmd.SetErr(nil) // of an attempt before, which an error of this one would not replace
 		if !several {

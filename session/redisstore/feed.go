@@ -92,9 +92,9 @@ func (f *Feed) Listen(ctx context.Context, l session.Listener) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watching.Go(func() { f.watch(ctx) })
-	cluster, ok := f.store.client.UniversalClient.(*redis.ClusterClient)
+	cluster, ok := f.store.client.raw.(*redis.ClusterClient)
 	if !ok {
-		client, _ := f.store.client.UniversalClient.(*redis.Client)
+		client, _ := f.store.client.raw.(*redis.Client)
 		h.follow([]*redis.Client{client}, func(e *subscriber) { f.subscribe(ctx, e) })
 		<-ctx.Done()
 		return

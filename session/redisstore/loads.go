@@ -61,7 +61,7 @@ type loads struct {
 
 func newLoads(client *breakerClient, budget time.Duration) *loads {
 	pool := 0
-	switch c := client.UniversalClient.(type) {
+	switch c := client.raw.(type) {
 	case *redis.Client:
 		pool = c.Options().PoolSize
 	case *redis.ClusterClient:
@@ -210,7 +210,7 @@ func (l *loads) fly(riders []*rider) {
 	l.trips.Add(1)
 	began := time.Now()
 	sent, sentFor := manifest(riders)
-	err := plain{l.client.UniversalClient}.send(ctx, sent)
+	err := plain{l.client.raw}.send(ctx, sent)
 	silent := err
 	for _, r := range riders {
 		r.answers, r.err = answersOf(r.calls, sentFor, err)
@@ -265,7 +265,7 @@ func answersOf(calls []*call, sentFor map[string]*call, err error) ([]any, error
 
 // masters names the masters that calls go to, "" where there is but one.
 func (l *loads) masters(ctx context.Context, calls []*call) string {
-	cluster, ok := l.client.UniversalClient.(*redis.ClusterClient)
+	cluster, ok := l.client.raw.(*redis.ClusterClient)
 	if !ok {
 		return ""
 	}

@@ -114,7 +114,7 @@ func (c *canary) fresh(now time.Time, limit time.Duration) bool {
 
 // canaryOf returns the canary of the server that has a key.
 func (s *Store) canaryOf(ctx context.Context, key string) (*canary, error) {
-	cluster, ok := s.client.UniversalClient.(*redis.ClusterClient)
+	cluster, ok := s.client.raw.(*redis.ClusterClient)
 	if !ok {
 		return s.losses.at(s.names.canary(0)), nil
 	}
@@ -366,7 +366,7 @@ func (s *Store) checkAll(ctx context.Context) (wait time.Duration) {
 		defer mu.Unlock()
 		wait = min(wait, max(next, checkInterval/20))
 	}
-	cluster, ok := s.client.UniversalClient.(*redis.ClusterClient)
+	cluster, ok := s.client.raw.(*redis.ClusterClient)
 	if !ok {
 		look(s.names.canary(0))
 		return wait

@@ -70,7 +70,7 @@ func (s *Store) due(ctx context.Context, key string) bool {
 	if s.reassert.one {
 		return s.reassert.due("", time.Now())
 	}
-	cluster, ok := s.client.UniversalClient.(*redis.ClusterClient)
+	cluster, ok := s.client.raw.(*redis.ClusterClient)
 	if !ok {
 		return false
 	}

@@ -83,9 +83,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return wrap("ping", failed(err))
 	}
-	cluster, ok := s.client.UniversalClient.(*redis.ClusterClient)
+	cluster, ok := s.client.raw.(*redis.ClusterClient)
 	if !ok {
-		return s.pinged(s.examine(ctx, plain{s.client.UniversalClient}, s.names.canary(0)))
+		return s.pinged(s.examine(ctx, plain{s.client.raw}, s.names.canary(0)))
 	}
 	var mu sync.Mutex
 	var answered bool

@@ -206,7 +206,7 @@ func (s *Store) Close() error {
 	if !s.owned {
 		return nil
 	}
-	return s.client.UniversalClient.Close()
+	return s.client.raw.Close()
 }
 
 // errBudget is the cause of a context that ended with the budget of its call.

@@ -88,14 +88,14 @@ func waitFor(client redis.UniversalClient, timeout time.Duration) time.Duration 
 // onItsMaster runs a script on the server that has a key, and tells the client of a cluster
 // when that is another one than it thought.
 func (s *Store) onItsMaster(ctx context.Context, key string, run func(node *breakerClient, eval bool) ([]any, error)) ([]any, error) {
-	node := &breakerClient{s.client.UniversalClient, s.client.breaker}
-	cluster, ok := node.UniversalClient.(*redis.ClusterClient)
+	node := &breakerClient{s.client.raw, s.client.breaker}
+	cluster, ok := node.raw.(*redis.ClusterClient)
 	if ok {
 		master, err := cluster.MasterForKey(ctx, key)
 		if err != nil {
 			return nil, err
 		}
-		node.UniversalClient = master
+		node.raw = master
 	}
 	answers, err := run(node, false)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"time"
 
-	"github.com/maypok86/otter/v2"
+	"github.com/reevehq/reeve/internal/nearcache"
 )
 
 // cache holds accepted tokens by the SHA-256 of their whole text, and nothing of what
@@ -14,7 +14,7 @@ import (
 // key themselves, so there is no revision of them that somebody could forget to count. The
 // nil cache is empty.
 type cache struct {
-	tokens *otter.Cache[digest, *accepted]
+	tokens nearcache.Cache[digest, *accepted]
 }
 
 type digest [sha256.Size]byte
@@ -27,12 +27,7 @@ type accepted struct {
 	times    times
 }
 
-func newCache(size int) *cache {
-	return &cache{otter.Must(&otter.Options[digest, *accepted]{
-		MaximumSize: size,
-		Executor:    func(f func()) { f() }, // so that the cache has no goroutine that nobody stops
-	})}
-}
+func newCache(size int) *cache { return &cache{nearcache.New[digest, *accepted](size)} }
 
 func (m *cache) digest(raw string) digest {
 	if m == nil {

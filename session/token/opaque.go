@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
 	"github.com/reevehq/reeve/internal/configerr"
+	"github.com/reevehq/reeve/internal/nearcache"
 )
 
 // Limits and defaults of an [IntrospectorConfig].
@@ -154,7 +153,7 @@ type introspection struct {
 	form    Form
 	ask     func(ctx context.Context, token string) ([]byte, error)
 	slots   chan struct{}
-	answers *otter.Cache[digest, *opinion]
+	answers nearcache.Cache[digest, *opinion]
 
 	mu      sync.Mutex
 	flights map[digest]*inquiry
@@ -209,7 +208,7 @@ func NewIntrospector(cfg IntrospectorConfig) (*Introspector, error) {
 	return &Introspector{sealed: seal(&introspection{
 		form: cfg.Form, ask: cfg.Ask, slots: make(chan struct{}, cfg.MaxAtOnce), flights: map[digest]*inquiry{},
 		budget: float64(cfg.PerSecond), rate: float64(cfg.PerSecond), last: time.Now(),
-		answers: otter.Must(&otter.Options[digest, *opinion]{MaximumSize: cfg.CacheSize, Executor: func(f func()) { f() }}),
+		answers: nearcache.New[digest, *opinion](cfg.CacheSize),
 	})}, nil
 }
 

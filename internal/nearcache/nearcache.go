@@ -1,0 +1,30 @@
+// Package nearcache keeps what was used lately in memory, by a library. What a struct holds of it
+// is an interface, which spares each package that imports the struct the compilation of a
+// thousand functions of the library's generic types.
+package nearcache
+
+import "github.com/maypok86/otter/v2"
+
+// Cache holds at most as many entries as it was made for, those that are used most. It is safe
+// for concurrent use.
+type Cache[K comparable, V any] interface {
+	// GetIfPresent returns the value of a key, and whether there is one.
+	GetIfPresent(key K) (V, bool)
+	// Set keeps a value, and returns the former one, or the value itself where there was none.
+	Set(key K, value V) (V, bool)
+	// Invalidate forgets a key, and returns what it held.
+	Invalidate(key K) (V, bool)
+	// InvalidateAll forgets all keys.
+	InvalidateAll()
+	// EstimatedSize returns about how many entries there are.
+	EstimatedSize() int
+}
+
+// New returns an empty cache of at most size entries, at least one. It has no goroutine that
+// somebody has to stop.
+func New[K comparable, V any](size int) Cache[K, V] {
+	return otter.Must(&otter.Options[K, V]{
+		MaximumSize: max(1, size), // none is no bound to the library
+		Executor:    func(task func()) { task() },
+	})
+}
