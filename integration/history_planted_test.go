@@ -54,7 +54,7 @@ func TestTheHistoryCheckerFindsWhatIsPlanted(t *testing.T) {
 		"grants are not asked for anew":            {func(s *planted) { s.deaf[history.Regrant] = true }, "role", ofService},
 		"a user's change reaches no session":       {func(s *planted) { s.deaf[history.Regrant] = true }, "role", ofUser},
 		"a blocked user signs in":                  {func(s *planted) { s.deaf[history.Block] = true }, "blocked", ofUser},
-		"an unblocking that failed lands later":    {func(s *planted) { s.late = 300 * time.Millisecond }, "blocked", ofUser},
+		"an unblocking that failed lands later":    {func(s *planted) { s.overtaken = map[userOf]bool{} }, "blocked", ofUser},
 		"a tenant's grants are not asked for anew": {func(s *planted) { s.deaf[history.StaleTenant] = true }, "role", ofService},
 		"a logout of the provider is not heard":    {func(s *planted) { s.deaf[history.EndSignIn] = true }, "adopted", ofService},
 		"a logout leaves the session that it ends": {func(s *planted) { s.adopted = map[string][]session.Ref{} }, "revoked", ofService},
@@ -114,6 +114,8 @@ type planted struct {
 	stale   time.Duration         // for which a session is served as it was read
 	refuses int                   // one load of so many
 
+	overtaken map[userOf]bool // whose unblocking is without an answer, and arrives behind the next block
+
 	successors map[session.ID]session.Session // which are live for ever to those whom they replaced
 
 	adopted map[string][]session.Ref // by the provider's session, whose logout leaves them to this instance
@@ -121,6 +123,12 @@ type planted struct {
 	mu    sync.Mutex
 	loads int
 	kept  map[session.Ref]keptSession
+}
+
+// userOf is a user of a tenant.
+type userOf struct {
+	tenant tenant.ID
+	user   session.UserID
 }
 
 type keptSession struct {
@@ -255,12 +263,23 @@ func (s *planted) Block(ctx context.Context, t tenant.ID, u session.UserID) erro
 	if s.deaf[history.Block] {
 		return nil
 	}
-	return s.Store.Block(ctx, t, u)
+	if err := s.Store.Block(ctx, t, u); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.overtaken[userOf{t, u}] {
+		delete(s.overtaken, userOf{t, u})
+		_ = s.Store.Unblock(ctx, t, u)
+	}
+	return nil
 }
 
 func (s *planted) Unblock(ctx context.Context, t tenant.ID, u session.UserID) error {
-	if s.late > 0 {
-		time.AfterFunc(s.late, func() { _ = s.Store.Unblock(context.Background(), t, u) })
+	if s.overtaken != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.overtaken[userOf{t, u}] = true
 		return session.ErrUnavailable
 	}
 	return s.Store.Unblock(ctx, t, u)
