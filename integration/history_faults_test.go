@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -110,7 +111,21 @@ func oldFile(s *site, n, round int) {
 	}
 	s.stir(2)
 	s.goOn(time.Second)
-	s.fallBack(from, round%2 == 0, func() { s.servers[n].Kill(); s.servers[n].Restart() })
+	s.fallBack(from, round%2 == 0, func() { s.servers[n].Kill(); s.servers[n].Restart(); s.serves(n) })
+}
+
+// serves waits until a master of a cluster that was restarted serves its slots again, which is later
+// than it answers.
+func (s *site) serves(n int) {
+	if len(s.servers) == 1 {
+		return
+	}
+	client := s.servers[n].Client()
+	defer client.Close()
+	testwait.Until(s.tb, "the master serves", func() bool {
+		info, err := client.ClusterInfo(context.Background()).Result()
+		return err == nil && strings.Contains(info, "cluster_state:ok")
+	})
 }
 
 func oldAOF(s *site, round int) {

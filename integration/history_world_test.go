@@ -50,8 +50,12 @@ const clientPause = 4 * time.Millisecond
 func newWorld(t *testing.T, roles authority, lease time.Duration, stores ...session.Store) *world {
 	t.Helper()
 	w := &world{tb: t, log: history.New(), signer: newSigner(t), done: make(chan struct{}), stalls: watchStalls(t), pace: 400 * time.Millisecond, roles: roles, book: newBook()}
+	window := time.Second
+	if lease == 0 {
+		window += 300 * time.Millisecond // without a feed a load asks once a second, and puts back then
+	}
 	w.rules = history.Rules{
-		Lease: lease, Window: time.Second, Loss: 3 * time.Second, Grace: refreshGrace, Late: 10 * time.Second, Share: 32,
+		Lease: lease, Window: window, Loss: 3 * time.Second, Grace: refreshGrace, Late: 10 * time.Second, Share: 32,
 		RotateGrace: rotateGrace, Granted: roles != ofSession,
 	}
 	for i, store := range stores {

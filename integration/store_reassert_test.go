@@ -132,6 +132,27 @@ func TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem(t *testing.T) {
 	}
 }
 
+// A question that found no answer is asked again by the next load, not a second later: whoever
+// knows nothing is let in for as long as nobody who knows has asked.
+func TestAQuestionWithoutAnAnswerIsAskedByTheNextLoad(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	s := f.create()
+	for range 3 {
+		<-time.After(1100 * time.Millisecond) // so that the next load is to ask
+		f.server.Kill()
+		if _, err := f.store.Load(t.Context(), s.Ref()); !errors.Is(err, session.ErrUnavailable) {
+			t.Fatalf("without Redis: %v", err)
+		}
+		f.server.Restart()
+		before := served(t, f.raw, "info")
+		f.eventually("the session is loaded", func() error { _, err := f.store.Load(t.Context(), s.Ref()); return err })
+		if asked := served(t, f.raw, "info") - before - 1; asked < 1 { // one question was this test's own
+			t.Error("the first load after an outage does not ask whose data the server has")
+		}
+	}
+}
+
 // A server that cannot be asked whose data it has, or that was met before, is sent nothing
 // more than one question a second.
 func TestMeetingTheSameServerCostsOneQuestionASecond(t *testing.T) {

@@ -82,7 +82,7 @@ type loadAnswer struct {
 // everyone may be on other servers, by three.
 func (s *Store) askFor(ctx context.Context, t tenant.ID, ofTenant string, user userKeys, keys sessionKeys) (loadAnswer, error) {
 	whole := !s.apart.Load()
-	whose := s.due(ctx, user.epoch)
+	question, whose := s.due(ctx, user.epoch)
 	var look look
 	answers, err := s.loads.batch(ctx, t, func(eval bool) []*call {
 		names := []string{keys.record, keys.seen, user.epoch, user.index, user.last, user.grants, ofTenant, s.names.global()}
@@ -99,6 +99,9 @@ func (s *Store) askFor(ctx context.Context, t tenant.ID, ofTenant string, user u
 		}
 		return calls
 	})
+	if err != nil {
+		question.unanswered()
+	}
 	if whole && err != nil && redis.HasErrorPrefix(err, "CROSSSLOT") {
 		// A server of a cluster, or a proxy before one, behind a client of one server.
 		s.apart.Store(true)

@@ -65,17 +65,37 @@ func (r *reassertion) due(server string, now time.Time) bool {
 	return due
 }
 
-// due reports whether a load of a key is to ask whose data the server has that has it.
-func (s *Store) due(ctx context.Context, key string) bool {
-	if s.reassert.one {
-		return s.reassert.due("", time.Now())
+// question is that of a load to a server whose data it has. The zero question is asked of none.
+type question struct {
+	reassert *reassertion
+	server   string
+}
+
+// unanswered has the next load ask: one that found no answer must not be what others wait for.
+func (q question) unanswered() {
+	if q.reassert != nil {
+		q.reassert.asked.forget(q.server)
 	}
-	cluster, ok := s.client.raw.(*redis.ClusterClient)
-	if !ok {
-		return false
+}
+
+// due returns the question that a load of a key is to ask the server that has it, if any.
+func (s *Store) due(ctx context.Context, key string) (question, bool) {
+	q := question{reassert: &s.reassert}
+	if !s.reassert.one {
+		cluster, ok := s.client.raw.(*redis.ClusterClient)
+		if !ok {
+			return question{}, false
+		}
+		master, err := cluster.MasterForKey(ctx, key)
+		if err != nil {
+			return question{}, false
+		}
+		q.server = master.Options().Addr
 	}
-	master, err := cluster.MasterForKey(ctx, key)
-	return err == nil && s.reassert.due(master.Options().Addr, time.Now())
+	if !s.reassert.due(q.server, time.Now()) {
+		return question{}, false
+	}
+	return q, true
 }
 
 // begin runs push in the background, one at a time. A push that fails is begun again when
