@@ -137,10 +137,12 @@ func oldAOF(s *site, round int) {
 	s.fallBack(from, round%2 == 0, func() { s.servers[0].Kill(); putBack(); s.servers[0].Restart() })
 }
 
-// failover is to a replica that was cut off for a while.
+// failover is to a replica that was cut off for a while. After the fault before, it may have been
+// behind for longer.
 func failover(s *site, round int) {
 	s.stir(4)
 	s.goOn(500 * time.Millisecond)
+	s.replica.CatchUp(s.servers[0])
 	from := s.log.Now()
 	s.replica.Promote() // it hears of nothing from here on
 	s.stir(2)

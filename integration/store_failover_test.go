@@ -69,14 +69,7 @@ func (p *pair) create(store *redisstore.Store, limit session.SessionLimit) sessi
 // inStep waits until the replica has everything.
 func (p *pair) inStep() {
 	p.Helper()
-	client := p.primary.Client()
-	defer client.Close()
-	if err := client.Set(p.Context(), "in-step", p.Name(), 0).Err(); err != nil {
-		p.Fatal(err)
-	}
-	replica := p.replica.Client()
-	defer replica.Close()
-	testwait.Until(p, "the replica is in step", func() bool { return replica.Get(p.Context(), "in-step").Val() == p.Name() })
+	p.replica.CatchUp(p.primary)
 }
 
 // A replica that was cut off, and is promoted, has every session that was revoked since.

@@ -5,8 +5,11 @@ package redisserver
 import (
 	"context"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/internal/testwait"
 )
@@ -50,6 +53,32 @@ func (s *Server) Follow(primary *Server) {
 		info, err := client.Info(ctx, "replication").Result()
 		return err == nil && strings.Contains(info, "master_link_status:up")
 	})
+}
+
+// CatchUp waits until a replica has all that its primary had when it was called.
+func (s *Server) CatchUp(primary *Server) {
+	s.tb.Helper()
+	from, client := primary.Client(), s.Client()
+	defer from.Close()
+	defer client.Close()
+	wanted, _, err := replication(from, "master_repl_offset")
+	if err != nil {
+		s.tb.Fatalf("redisserver: %v", err)
+	}
+	testwait.Until(s.tb, "the replica has caught up", func() bool {
+		offset, info, err := replication(client, "slave_repl_offset")
+		return err == nil && strings.Contains(info, "master_link_status:up") && offset >= wanted
+	})
+}
+
+// replication returns a number of what a server says of its replication, and all of it.
+func replication(client *redis.Client, field string) (value int64, info string, err error) {
+	if info, err = client.Info(context.Background(), "replication").Result(); err != nil {
+		return 0, "", err
+	}
+	_, rest, _ := strings.Cut(info, field+":")
+	value, err = strconv.ParseInt(rest[:max(0, strings.IndexByte(rest, '\r'))], 10, 64)
+	return value, info, err
 }
 
 // Promote makes a replica a primary of what it has. It hears nothing of its former one.
