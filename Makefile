@@ -10,7 +10,7 @@ BIN := $(CURDIR)/.bin
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(BIN)/staticcheck-$(STATICCHECK_VERSION)
 
-.PHONY: help check test setup fmt vet staticcheck static quick unit integration soak bench bench-rivals bench-check bench-ratios fuzz interop
+.PHONY: help check test setup fmt vet staticcheck quick unit integration soak bench bench-rivals bench-check bench-ratios fuzz interop
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -22,7 +22,7 @@ check: fmt vet staticcheck quick ## the everyday: all but the race detector and 
 # compilation takes a tenth less.
 test: export GOFLAGS := $(strip $(shell go env GOFLAGS) -trimpath -gcflags=all=-dwarf=false)
 test: setup fmt vet ## everything a change must pass
-	@scripts/lanes.sh "static unit" integration
+	@scripts/lanes.sh unit integration
 
 setup: ## install what the tests need, or say what is missing
 	@scripts/setup.sh
@@ -39,12 +39,10 @@ $(STATICCHECK):
 	@GOBIN=$(BIN) GOWORK=off go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(BIN)/staticcheck $@
 
+# It is compiled from source and reads the source of all that is depended on: a tenth of make test from
+# cold caches, so it stands in make check and make soak.
 staticcheck: $(STATICCHECK) ## staticcheck in every module
 	@$< $(PACKAGES)
-
-# It reads the source of all that a module depends on, which takes minutes for drivers of databases.
-static: $(STATICCHECK) ## staticcheck in the root module; make check has it in all
-	@$< ./...
 
 quick: ## the tests of the root module and the examples, without the race detector
 	@for m in . examples; do echo "go test $$m"; (cd $$m && go test -short ./...); done

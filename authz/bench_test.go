@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/internal/testneed"
 )
 
 // discard is a response that costs nothing.
@@ -55,6 +56,7 @@ func BenchmarkRequest(b *testing.B) {
 // detector pools forget at random. Nobody's costs the least, and a bad token no more than it
 // needs to be refused.
 func TestRequestsStayFrugal(t *testing.T) {
+	testneed.Optimized(t)
 	w := newWorld(t, func(c *authz.Config) { c.Observer = nil })
 	bearer, _ := w.login(acme, alice, "viewer")
 	empty := func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }

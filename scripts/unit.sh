@@ -3,9 +3,13 @@
 # modules of tenant, run with the race detector; the others of the root module run without it. A
 # package that has tests which only compute (testneed.Scale) runs in full without it, and with it
 # once more the tests of those files that start goroutines. Integration mostly waits for servers:
-# it runs without the detector, but for the tests that have many goroutines of ours in them.
+# it runs without the detector, but for a few tests that have many goroutines of ours in them.
 # make soak has everything both ways. go vet has a target of its own. What failed is told once more
 # at the end, since the output is long.
+#
+# What the detector is compiled into is compiled for it alone. Without inlining that takes half as
+# long, which is more than the tests lose by it; tests that count allocations (testneed.Optimized) run
+# without the detector.
 #
 # Usage: scripts/unit.sh module…
 set -euo pipefail
@@ -22,18 +26,21 @@ run() {
   (cd "$module" && go test -vet=off "$@") 2>&1 | tee -a "$log" || failed=1
 }
 
-concurrent='^(TestCacheConformance|TestReplayConformance|TestDecisionsDuringPublicationsAreEachOnePolicys|TestOpenStreamsEndWithWhatLetThemIn|TestNoFloodRefusesAnotherTenantOrIsAllowedMore|TestSealKeysRotateUnderLoadWithoutALostSession|TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem|TestRevocationReaches.*|TestNothingIsAllowedByAnOlderState)$'
+race=(-race '-gcflags=all=-dwarf=false -l')
+concurrent='^(TestReplayConformance|TestDecisionsDuringPublicationsAreEachOnePolicys|TestOpenStreamsEndWithWhatLetThemIn|TestSealKeysRotateUnderLoadWithoutALostSession|TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem|TestRevocationReachesEveryInstance|TestRevocationReachesAnInstanceThatIsCutOff)$'
 
 for module in "$@"; do
   case $module in
   .)
-    concurrent_packages=() mixed_packages=() mixed_tests=() plain_packages=()
+    concurrent_packages=() mixed_packages=() mixed_tests=() plain_packages=() counting_packages=() counting_tests=()
     shares='"sync(/atomic)?"|testing/synctest|\bgo func|\.Go\('
     while read -r dir; do
       if ! grep -qE "$shares" "$dir"/*.go; then
         plain_packages+=("$dir")
       elif ! grep -qsE 'testneed\.Scale\(' "$dir"/*_test.go; then
         concurrent_packages+=("$dir")
+        mapfile -t counting < <(awk '/^func Test/ { name = $2; sub(/\(.*/, "", name) } /testneed\.Optimized\(/ { print name }' "$dir"/*_test.go)
+        [ ${#counting[@]} -eq 0 ] || { counting_packages+=("$dir"); counting_tests+=("${counting[@]}"); }
       else
         plain_packages+=("$dir")
         mapfile -t files < <(grep -lE "$shares" "$dir"/*_test.go)
@@ -42,16 +49,17 @@ for module in "$@"; do
         mapfile -t -O ${#mixed_tests[@]} mixed_tests < <(sed -nE 's/^func (Test[A-Za-z0-9_]+)\(.*/\1/p' "${files[@]}")
       fi
     done < <(go list -f '{{.Dir}}' ./...)
-    run . -race -timeout 20m "${concurrent_packages[@]}"
-    run . -race -timeout 20m -run "^($(IFS='|'; echo "${mixed_tests[*]}"))\$" "${mixed_packages[@]}"
+    run . "${race[@]}" -timeout 20m "${concurrent_packages[@]}"
+    run . "${race[@]}" -timeout 20m -run "^($(IFS='|'; echo "${mixed_tests[*]}"))\$" "${mixed_packages[@]}"
     run . -timeout 20m "${plain_packages[@]}"
+    run . -timeout 20m -run "^($(IFS='|'; echo "${counting_tests[*]}"))\$" "${counting_packages[@]}"
     ;;
   integration)
     run integration -timeout 20m -skip "$concurrent" ./...
-    run integration -race -timeout 20m -run "$concurrent|^TestNoTenantMeetsAnotherInChaos\$" . ./pgxscope
+    run integration "${race[@]}" -timeout 20m -run "$concurrent" .
     ;;
   tenant/sqlscope/sqlitescope) run "$module" -timeout 20m ./... ;; # SQLite in Go takes a minute to build with the detector
-  tenant/*) run "$module" -race -timeout 20m ./... ;;
+  tenant/*) run "$module" "${race[@]}" -timeout 20m ./... ;;
   *) run "$module" -timeout 20m ./... ;;
   esac
 done

@@ -667,6 +667,7 @@ func TestManyDecideWhileRolesEnd(t *testing.T) {
 }
 
 func TestRolesWithTimesAreDecidedWithoutAllocating(t *testing.T) {
+	testneed.Optimized(t)
 	c := &clock{}
 	c.set("2026-01-15 00:00:00")
 	engine := loadAt(t, timed(with("p, role:editor, *, doc, read, true, allow", "g, user:alice, role:senior, acme, _, 2026-02-01 00:00:00", "g, role:senior, role:editor, *")), c)

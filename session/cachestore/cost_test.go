@@ -49,6 +49,7 @@ func warm(tb testing.TB) (*cachestore.Store, session.Ref) {
 }
 
 func TestAWarmLoadAllocatesNothing(t *testing.T) {
+	testneed.Optimized(t)
 	c, ref := warm(t)
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(1000, func() {

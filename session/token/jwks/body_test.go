@@ -40,6 +40,7 @@ func (b *hoarded) Close() error {
 // TestBodiesThatAreHoardedTakeBoundedMemory: many providers send what they can and hold on,
 // and one sends 20 KiB of keys, slowly.
 func TestBodiesThatAreHoardedTakeBoundedMemory(t *testing.T) {
+	testneed.Optimized(t)
 	n, sizes := 149, []int{20 << 10, 400 << 10}
 	if testneed.Soak() {
 		n, sizes = 399, []int{60 << 10, 1 << 20}

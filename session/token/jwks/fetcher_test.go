@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/session/token/jwks"
 )
@@ -242,6 +243,7 @@ func TestIssuersComeAndGoWhileTokensAreVerified(t *testing.T) {
 }
 
 func TestAThousandIssuersTakeLittleMemoryAndNoGoroutine(t *testing.T) {
+	testneed.Optimized(t)
 	const n = 1000
 	before, goroutines := heapInUse(), runtime.NumGoroutine()
 	f, err := jwks.New(jwks.Config{})

@@ -142,8 +142,8 @@ func TestProvidersThatHangOnTheWireDelayNobody(t *testing.T) {
 		n    int
 		gone func(*wire)
 	}{
-		{"they accept and never answer", 999, (*wire).hang},
-		{"they send half of a large body", 99, func(w *wire) {
+		{"they accept and never answer", testneed.Scale(999, 1), (*wire).hang},
+		{"they send half of a large body", testneed.Scale(99, 1), func(w *wire) {
 			w.serve(func(w http.ResponseWriter, r *http.Request) {
 				w.Write(half)
 				w.(http.Flusher).Flush()
