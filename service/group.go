@@ -183,7 +183,8 @@ func (g *Group) closeAll(wait time.Duration) error {
 	return errors.Join(err, g.cfg.Lifecycle.Move(Stopped))
 }
 
-// Pause has new requests refused until Resume, without a change of anything else.
+// Pause has new requests refused until Resume, or to the end where Close comes first, without a change
+// of anything else. It is refused while the group is not Running or Degraded.
 func (g *Group) Pause() error { return g.cfg.Lifecycle.Move(Paused) }
 
 // Resume ends a Pause.

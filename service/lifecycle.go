@@ -12,6 +12,7 @@ type Lifecycle struct {
 	mu      sync.Mutex
 	state   State
 	since   time.Time
+	serves  bool       // new requests are served
 	ended   bool       // it was started, and has stopped again
 	told    sync.Mutex // held while observers are told, so that they hear of moves in their order
 	observe []func(from, to State)
@@ -38,6 +39,14 @@ func (l *Lifecycle) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state
+}
+
+// Serves reports whether new requests are served now: as [State.Serves] says, but for a Draining that
+// follows a Paused or a Starting. What an operator has paused is not resumed by its stop.
+func (l *Lifecycle) Serves() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.serves
 }
 
 // Since returns when the state of now began, and zero before the first move.
@@ -76,6 +85,7 @@ func (l *Lifecycle) step(to State, only *State) (State, []func(from, to State), 
 		return from, nil, &MoveError{from, to}
 	}
 	l.state, l.since = to, time.Now()
+	l.serves = to.Serves() && (to != Draining || from.Serves())
 	l.ended = to == Stopped
 	return from, l.observe, nil
 }

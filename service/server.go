@@ -32,9 +32,9 @@ type ServerConfig struct {
 	// Handler serves. Required.
 	Handler http.Handler
 
-	// Lifecycle is that of the group: while it is Starting or Paused requests are refused with 503,
-	// and while it is Draining clients are told to ask elsewhere next time. Default: nil, every
-	// request is served, as those of health and metrics must be.
+	// Lifecycle is that of the group: while it does not serve, as in Starting and Paused, requests
+	// are refused with 503, and while it is Draining clients are told to ask elsewhere next time.
+	// Default: nil, every request is served, as those of health and metrics must be.
 	Lifecycle *Lifecycle
 
 	// Name begins the names of the parts: "ops" makes "ops listener" and "ops requests". Default: "".
@@ -207,19 +207,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	if l := s.cfg.Lifecycle; l != nil {
-		state := l.State()
-		if !state.Serves() {
+		h := w.Header()
+		if l.State() == Draining {
+			h.Set("Connection", "close")
+		}
+		if !l.Serves() {
 			s.refused.Add(1)
-			h := w.Header()
 			h.Set("Content-Type", "application/problem+json")
 			h.Set("Cache-Control", "no-store")
 			h.Set("Retry-After", "1")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = w.Write([]byte(unavailable))
 			return
-		}
-		if state == Draining {
-			w.Header().Set("Connection", "close")
 		}
 	}
 	defer s.served.Add(1)

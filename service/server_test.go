@@ -132,7 +132,7 @@ func TestRequestsAreServedByState(t *testing.T) {
 		close  bool
 	}{
 		{service.Stopped, 503, false}, {service.Starting, 503, false}, {service.Degraded, 200, false}, {service.Running, 200, false},
-		{service.Paused, 503, false}, {service.Draining, 200, true}, {service.Stopped, 503, false},
+		{service.Paused, 503, false}, {service.Running, 200, false}, {service.Draining, 200, true}, {service.Stopped, 503, false},
 	} {
 		if l.State() != c.state {
 			if err := l.Move(c.state); err != nil {
@@ -142,6 +142,29 @@ func TestRequestsAreServedByState(t *testing.T) {
 		r := ask()
 		if r.StatusCode != c.status || (r.Header.Get("Connection") == "close") != c.close || (r.Header.Get("Retry-After") != "") != (c.status == 503) {
 			t.Errorf("%v: %d %v", c.state, r.StatusCode, r.Header)
+		}
+	}
+}
+
+// What an operator has paused is not served again while it is stopped, for as long as Config.Wait and
+// the requests in flight may be; nor is what never came to run.
+func TestAPauseHoldsToTheEnd(t *testing.T) {
+	for name, moves := range map[string][]service.State{
+		"paused":           {service.Starting, service.Running, service.Paused, service.Draining},
+		"paused, degraded": {service.Starting, service.Degraded, service.Paused, service.Draining},
+		"starting":         {service.Starting, service.Draining},
+	} {
+		l := &service.Lifecycle{}
+		s := newServer(t, service.ServerConfig{Lifecycle: l, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Errorf("%s: it is served", name) })})
+		for _, to := range moves {
+			if err := l.Move(to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Connection") != "close" || l.Serves() || s.Stats().Refused != 1 {
+			t.Errorf("%s: %d %v, %t", name, w.Code, w.Header(), l.Serves())
 		}
 	}
 }

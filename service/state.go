@@ -40,7 +40,8 @@ func (s State) CanMove(to State) bool {
 }
 
 // Serves reports whether new requests are served: in Running, in Degraded, and in Draining, while
-// clients have not yet heard that they should ask elsewhere.
+// clients have not yet heard that they should ask elsewhere. See [Lifecycle.Serves] for a Draining that
+// follows a state in which they are not.
 func (s State) Serves() bool { return s == Running || s == Degraded || s == Draining }
 
 // String returns the name in lower case. What is no state is "unknown".

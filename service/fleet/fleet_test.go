@@ -75,7 +75,7 @@ func TestWhatNoMemberWroteIsLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i, ok := parseInstance("a", text, 5000); !ok || i.Host != "web-1" || i.SeenAt.UnixMilli() != 4000 || !i.RevisionSince.IsZero() {
+	if i, ok := parseInstance("a", text, 5000, 1000); !ok || i.Host != "web-1" || i.SeenAt.UnixMilli() != 4000 || !i.RevisionSince.IsZero() {
 		t.Fatalf("%+v, %v", i, ok)
 	}
 	for name, change := range map[string]func(*record){
@@ -92,14 +92,17 @@ func TestWhatNoMemberWroteIsLeftOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := parseInstance("a", string(data), 5000); ok {
+		if _, ok := parseInstance("a", string(data), 5000, 1000); ok {
 			t.Errorf("%s is listed", name)
 		}
 	}
 	for id, text := range map[string]string{"A": text, "": text, "a": "{", "b": `{"host":1}`, "c": strings.Repeat(" ", maxRecord+1)} {
-		if _, ok := parseInstance(id, text, 5000); ok {
+		if _, ok := parseInstance(id, text, 5000, 1000); ok {
 			t.Errorf("%q %q is listed", id, text)
 		}
+	}
+	if _, ok := parseInstance("a", text, 5000, 1001); ok {
+		t.Error("one whose lease ends later than it can is listed")
 	}
 	bad := good
 	bad.State = "\x07"

@@ -68,10 +68,11 @@ func (r record) text() (string, error) {
 	return string(data), err
 }
 
-// parseInstance returns what Redis holds of an instance, and false for what no Member wrote.
-func parseInstance(id, text string, end int64) (Instance, bool) {
+// parseInstance returns what Redis holds of an instance, and false for what no Member wrote. More of a
+// lease is left than it has when the clock of Redis was set back: the instance beats again, or is gone.
+func parseInstance(id, text string, end, left int64) (Instance, bool) {
 	var r record
-	if !validName(id) || len(text) > maxRecord || json.Unmarshal([]byte(text), &r) != nil || r.Lease <= 0 || r.Lease > leases*MaxBeat.Milliseconds() {
+	if !validName(id) || len(text) > maxRecord || json.Unmarshal([]byte(text), &r) != nil || r.Lease <= 0 || r.Lease > leases*MaxBeat.Milliseconds() || left > r.Lease {
 		return Instance{}, false
 	}
 	for _, s := range []string{r.Host, r.Version, r.State, r.Revision} {

@@ -30,17 +30,19 @@ func List(ctx context.Context, client redis.UniversalClient, name string) ([]Ins
 	var list []Instance
 	for _, row := range rows {
 		fields, ok := row.([]any)
-		if !ok || len(fields) != 3 {
+		if !ok || len(fields) != 4 {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, errForm)
 		}
 		id, _ := fields[0].(string)
 		end, _ := fields[1].(string)
 		text, _ := fields[2].(string)
-		at, err := strconv.ParseInt(end, 10, 64)
-		if err != nil {
+		rest, _ := fields[3].(string)
+		at, err1 := strconv.ParseInt(end, 10, 64)
+		left, err2 := strconv.ParseInt(rest, 10, 64)
+		if err1 != nil || err2 != nil {
 			continue
 		}
-		if i, ok := parseInstance(id, text, at); ok {
+		if i, ok := parseInstance(id, text, at, left); ok {
 			list = append(list, i)
 		}
 	}
