@@ -48,14 +48,14 @@ var (
 // is bound to it: a service that shows what tenants publish asks the session manager's
 // TenantStatus.
 func Check(ctx context.Context, action Action, obj Object) (Decision, error) {
-	decision, err := check(ctx, action, obj)
+	decision, err := check(ctx, action, obj, false)
 	if err != nil {
 		err = &refusal{err, action, obj.Type, decision}
 	}
 	return decision, err
 }
 
-func check(ctx context.Context, action Action, obj Object) (Decision, error) {
+func check(ctx context.Context, action Action, obj Object, advisory bool) (Decision, error) {
 	caller, ok := FromContext(ctx)
 	if !ok || caller.guard == nil {
 		return Decision{}, ErrNoCaller
@@ -65,6 +65,7 @@ func check(ctx context.Context, action Action, obj Object) (Decision, error) {
 	decision, err := caller.check(ctx, action, obj)
 	caller.guard.observe(ctx, Event{
 		Kind:     ObjectDecision,
+		Advisory: advisory,
 		Action:   action,
 		Object:   objectName(obj),
 		Decision: decision,
@@ -136,6 +137,6 @@ func withCause(refusal, cause error) error {
 
 // Can is [Check] for templates and menus: whether the caller may. Every error is a no.
 func Can(ctx context.Context, action Action, obj Object) bool {
-	_, err := check(ctx, action, obj)
+	_, err := check(ctx, action, obj, true)
 	return err == nil
 }

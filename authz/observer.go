@@ -68,6 +68,10 @@ type Event struct {
 	// request is decided by what the node remembers: see [Config].InsecureEdge.
 	Edge bool
 
+	// Advisory says that the decision was asked for by [Can] or [Allowed], for a menu: where it is a
+	// denial, nothing was attempted and nothing refused.
+	Advisory bool
+
 	// Actors are those who act as User, the current one first, and none where nobody does. Of
 	// a request that was refused before its session was loaded, nothing is known of them.
 	Actors session.Actors
@@ -119,6 +123,9 @@ func (e Event) LogValue() slog.Value {
 	}
 	if e.Edge {
 		attrs = append(attrs, slog.Bool("edge", true))
+	}
+	if e.Advisory {
+		attrs = append(attrs, slog.Bool("advisory", true))
 	}
 	if e.Principal {
 		attrs = append(attrs, slog.Bool("principal", true))

@@ -10,7 +10,8 @@
 //
 // It tells and counts, and refuses nobody: what follows from an alert is the service's decision. It
 // knows this process alone, forgets the longest unused where it knows too many, and begins anew
-// with each start.
+// with each start. Decisions that were asked for a menu ([authz.Can]) do not count. Whoever has many
+// networks of IPv6 stays below what is noticed of addresses; of users and sessions that hides nothing.
 package detect
 
 import (
@@ -60,6 +61,7 @@ type Alert struct {
 	Kind    Kind
 	Tenant  tenant.ID      // zero where nobody is known
 	User    session.UserID // likewise
+	Actor   session.UserID // who acts as the user, zero where nobody does
 	Session string         // the digest of the session's id, of Addresses alone
 	Address netip.Addr     // that the last request came from, where there is one
 	Count   int            // of denials, of addresses, or of tenants with this one
@@ -68,7 +70,7 @@ type Alert struct {
 // LogValue returns the alert as a group of attributes.
 func (a Alert) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("kind", a.Kind.String()), slog.String("tenant", a.Tenant.String()), slog.String("user", a.User.String()),
+		slog.String("kind", a.Kind.String()), slog.String("tenant", a.Tenant.String()), slog.String("user", a.User.String()), slog.String("actor", a.Actor.String()),
 		slog.String("session", a.Session), slog.String("address", text(a.Address)), slog.Int("count", a.Count),
 	)
 }
@@ -100,8 +102,13 @@ type Config struct {
 	// address. From 0 to 24 h. Default: 10 minutes.
 	Quiet time.Duration
 
+	// MaxAlerts is how many alerts of a kind Alert is told within a minute. Those beyond are
+	// counted alone: who can cause alerts about many users cannot flood whoever reads them. From
+	// 1 to 10,000. Default: 60.
+	MaxAlerts int
+
 	// MaxTracked is how many users, sessions and addresses are known of each kind. From 10 to
-	// 1,000,000. Default: 10,000, which is 20 MB at most.
+	// 1,000,000. Default: 10,000, which is 40 MB at most.
 	MaxTracked int
 }
 
@@ -120,6 +127,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	number("MaxDenials", &cfg.MaxDenials, 30, 2, 1000)
 	number("MaxAddresses", &cfg.MaxAddresses, 5, 2, 100)
+	number("MaxAlerts", &cfg.MaxAlerts, 60, 1, 10_000)
 	number("MaxTracked", &cfg.MaxTracked, 10_000, 10, 1_000_000)
 	if cfg.Window == 0 {
 		cfg.Window = 5 * time.Minute
@@ -142,21 +150,39 @@ type Detector struct {
 
 	mu       sync.Mutex
 	denials  *lru[who, *recent]
+	unknown  *lru[netip.Prefix, *recent] // denials of nobody, who pushes out no user
 	sessions *lru[string, *addresses]
 	users    *lru[session.UserID, *tenants]
 	alerts   [kinds]uint64
+	untold   uint64
+	paces    [kinds]pace
 }
 
-// who is a user of a tenant, or an address of somebody unknown.
+// who is a user of a tenant.
 type who struct {
 	tenant tenant.ID
 	user   session.UserID
-	from   netip.Prefix
+}
+
+// pace counts the alerts of a kind that were told within a minute.
+type pace struct {
+	began time.Time
+	told  int
+}
+
+// may reports whether there may be one more, and counts it.
+func (p *pace) may(now time.Time, most int) bool {
+	if p.began.IsZero() || now.Sub(p.began) >= time.Minute {
+		*p = pace{began: now}
+	}
+	p.told++
+	return p.told <= most
 }
 
 // Stats are those of a [Detector].
 type Stats struct {
-	Alerts    map[Kind]uint64 // since it was made, of each kind
+	Alerts    map[Kind]uint64 // since it was made, of each kind, told or not
+	Untold    uint64          // those of them beyond Config.MaxAlerts
 	Tracked   int             // users, sessions and addresses that are known now
 	Forgotten uint64          // that gave way to others, since it was made
 }
@@ -170,6 +196,7 @@ func New(cfg Config) (*Detector, error) {
 	return &Detector{
 		cfg:      cfg,
 		denials:  newLRU[who, *recent](cfg.MaxTracked),
+		unknown:  newLRU[netip.Prefix, *recent](cfg.MaxTracked),
 		sessions: newLRU[string, *addresses](cfg.MaxTracked),
 		users:    newLRU[session.UserID, *tenants](cfg.MaxTracked),
 	}, nil
@@ -181,8 +208,9 @@ func (d *Detector) Stats() Stats {
 	defer d.mu.Unlock()
 	s := Stats{
 		Alerts:    map[Kind]uint64{},
-		Tracked:   d.denials.len() + d.sessions.len() + d.users.len(),
-		Forgotten: d.denials.forgotten + d.sessions.forgotten + d.users.forgotten,
+		Untold:    d.untold,
+		Tracked:   d.denials.len() + d.unknown.len() + d.sessions.len() + d.users.len(),
+		Forgotten: d.denials.forgotten + d.unknown.forgotten + d.sessions.forgotten + d.users.forgotten,
 	}
 	for _, k := range Kinds() {
 		s.Alerts[k] = d.alerts[k]
@@ -208,27 +236,43 @@ func (d *Detector) Refreshed(ctx context.Context, err error) {
 	if caller, ok := authz.FromContext(ctx); ok {
 		a.Address = caller.Address()
 	}
+	d.tell(d.counted([]Alert{a}, time.Now()))
+}
+
+// counted counts alerts, and returns those that are to be told.
+func (d *Detector) counted(alerts []Alert, now time.Time) []Alert {
+	if len(alerts) == 0 {
+		return nil
+	}
 	d.mu.Lock()
-	d.alerts[RefreshReplay]++
-	d.mu.Unlock()
-	d.tell([]Alert{a})
+	defer d.mu.Unlock()
+	var told []Alert
+	for _, a := range alerts {
+		d.alerts[a.Kind]++
+		if d.paces[a.Kind].may(now, d.cfg.MaxAlerts) {
+			told = append(told, a)
+		} else {
+			d.untold++
+		}
+	}
+	return told
 }
 
 // note is Observe with its surroundings as parameters.
 func (d *Detector) note(e authz.Event, from netip.Addr, now time.Time) {
 	d.mu.Lock()
 	alerts := d.notice(e, from, now)
-	for _, a := range alerts {
-		d.alerts[a.Kind]++
-	}
 	d.mu.Unlock()
-	d.tell(alerts)
+	d.tell(d.counted(alerts, now))
 }
 
 // notice returns the alerts that an event is cause for. The lock is held.
 func (d *Detector) notice(e authz.Event, from netip.Addr, now time.Time) (alerts []Alert) {
 	about := Alert{Tenant: e.Tenant, User: e.User, Address: from}
-	if e.Outcome() == "deny" {
+	if actor, acts := e.Actors.Current(); acts {
+		about.Actor = actor.User
+	}
+	if e.Outcome() == "deny" && !e.Advisory {
 		about.Kind = Denials
 		if n := d.denied(e, from, now); n > 0 {
 			about.Count = n

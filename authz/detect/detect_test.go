@@ -3,6 +3,7 @@ package detect_test
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,137 @@ func TestARefreshReplayIsAnAlert(t *testing.T) {
 	}
 }
 
+// What a page asks for its menu is no attempt: a page with many actions that its reader may not take is
+// none either.
+func TestADecisionForAMenuIsNoDenial(t *testing.T) {
+	w := newWorld(t, detect.Config{MaxDenials: 2})
+	menu := denied(event("acme", "alice", "s"))
+	menu.Kind, menu.Advisory = authz.ObjectDecision, true
+	for range 100 {
+		if got := w.note(menu, "192.0.2.1"); len(got) > 0 {
+			t.Fatal(got)
+		}
+	}
+	menu.Advisory = false
+	w.note(menu, "192.0.2.1")
+	if got := w.note(menu, "192.0.2.1"); len(got) != 1 {
+		t.Errorf("two attempts: %v", got)
+	}
+}
+
+// Somebody with a network of IPv6 sends requests without credentials from as many addresses as they like:
+// what is known of a user's denials stays.
+func TestAFloodOfAddressesHidesNoUser(t *testing.T) {
+	w := newWorld(t, detect.Config{MaxDenials: 3, MaxTracked: 10})
+	mallory, nobody := denied(event("acme", "mallory", "s")), denied(event("", "", ""))
+	for n := range 3 {
+		got := w.note(mallory, "192.0.2.1")
+		if want := n == 2; (len(got) == 1 && got[0].Kind == detect.Denials) != want {
+			t.Errorf("denial %d: %v", n+1, got)
+		}
+		for i := range 100 {
+			w.note(nobody, fmt.Sprintf("2001:db8:%x:%x::1", n, i))
+		}
+	}
+}
+
+// Whoever can make a user of that name in a tenant of their own causes an alert, and in the ten quiet
+// minutes after it the user comes for a third tenant: that is told as soon as there may be an alert.
+func TestATenantThatWasSeenInQuietIsToldLater(t *testing.T) {
+	w := newWorld(t, detect.Config{})
+	w.note(event("acme", "alice", "s"), "")
+	if got := w.note(event("mallorys", "alice", "m"), ""); len(got) != 1 {
+		t.Fatalf("the decoy: %v", got)
+	}
+	w.now = w.now.Add(time.Minute)
+	if got := w.note(event("globex", "alice", "s2"), ""); len(got) > 0 {
+		t.Fatalf("a second alert within Quiet: %v", got)
+	}
+	w.now = w.now.Add(10 * time.Minute)
+	if got := w.note(event("globex", "alice", "s2"), ""); len(got) != 1 || got[0].Kind != detect.NewTenant || got[0].Tenant.String() != "globex" {
+		t.Errorf("after Quiet: %v", got)
+	}
+}
+
+// Who can cause alerts about ten thousand addresses causes as many as MaxAlerts in a minute. All are
+// counted, and those of another kind are told.
+func TestAFloodOfAlertsIsBounded(t *testing.T) {
+	w := newWorld(t, detect.Config{MaxDenials: 2, MaxAlerts: 5})
+	nobody, told := denied(event("", "", "")), 0
+	for n := range 10_000 {
+		for range 2 {
+			told += len(w.note(nobody, fmt.Sprintf("10.%d.%d.1", n/250, n%250)))
+		}
+	}
+	s := w.detector.Stats()
+	if told != 5 || s.Alerts[detect.Denials] != 10_000 || s.Untold != 9_995 {
+		t.Errorf("%d are told, %+v", told, s)
+	}
+	w.note(event("acme", "alice", "s"), "")
+	if got := w.note(event("globex", "alice", "s"), ""); len(got) != 1 {
+		t.Errorf("another kind: %v", got)
+	}
+	w.now = w.now.Add(time.Minute)
+	for range 2 {
+		told += len(w.note(nobody, "192.0.2.1"))
+	}
+	if told != 6 {
+		t.Errorf("%d are told after a minute", told)
+	}
+}
+
+// An alert about a user names who acts as them.
+func TestAnAlertNamesWhoActs(t *testing.T) {
+	w := newWorld(t, detect.Config{MaxDenials: 2})
+	e := denied(event("acme", "alice", "s"))
+	actors, err := session.NewActors(session.Actor{User: session.MustParseUserID("helpdesk"), Reason: "ticket 7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Actors = actors
+	w.note(e, "")
+	if got := w.note(e, ""); len(got) != 1 || got[0].Actor.String() != "helpdesk" || got[0].User.String() != "alice" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What is known of users, sessions and addresses who do all that they can is as small as MaxTracked says:
+// a tenth of the default here.
+func TestMemoryIsBoundedWhateverClientsDo(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	w := newWorld(t, detect.Config{MaxTracked: 1000})
+	before := heap()
+	tenants := make([]tenant.ID, 16)
+	for i := range tenants {
+		tenants[i] = tenant.MustParse(fmt.Sprintf("%s%02d", strings.Repeat("t", 61), i))
+	}
+	for n := range 1200 { // more than are tracked
+		e := denied(authz.Event{Kind: authz.RouteDecision, User: session.MustParseUserID(fmt.Sprintf("%0255d", n)), Session: fmt.Sprintf("%064d", n)})
+		for i := range 30 {
+			e.Tenant = tenants[0]
+			if n%10 == 0 { // a tenth of them in every tenant
+				e.Tenant = tenants[i%16]
+			}
+			w.note(e, fmt.Sprintf("10.%d.0.1", i))
+			w.now = w.now.Add(11 * time.Minute / 30)
+		}
+		for range 30 {
+			w.note(denied(event("", "", "")), fmt.Sprintf("2001:db8:%x:1::1", n))
+		}
+	}
+	used, s := int64(heap())-int64(before), w.detector.Stats()
+	t.Logf("%d KiB for %d that are tracked", used>>10, s.Tracked)
+	if used > 4<<20 || s.Tracked != 4000 || s.Forgotten == 0 {
+		t.Errorf("%+v", s)
+	}
+	runtime.KeepAlive(w)
+}
+
 func TestAnAlertThatPanicsRefusesNobody(t *testing.T) {
 	d, err := detect.New(detect.Config{Alert: func(detect.Alert) { panic("no pager") }})
 	if err != nil {
@@ -200,7 +332,7 @@ func TestAlertsAreThoseOfAModelAndMemoryIsBounded(t *testing.T) {
 			if !want && len(got) > 0 { // what is forgotten is no alert either
 				rt.Fatalf("an alert out of nothing: %v", got)
 			}
-			if n := w.detector.Stats().Tracked; n > 30 {
+			if n := w.detector.Stats().Tracked; n > 40 {
 				rt.Fatalf("%d are tracked", n)
 			}
 		}
@@ -221,7 +353,7 @@ func FuzzDetector(f *testing.F) {
 				e.User, e.Tenant, e.Session = session.UserID{}, tenant.ID{}, ""
 			}
 			alerts := w.note(e, netip.AddrFrom4([4]byte{b, byte(i), 0, 0}).String())
-			if len(alerts) > 3 || w.detector.Stats().Tracked > 30 {
+			if len(alerts) > 3 || w.detector.Stats().Tracked > 40 {
 				t.Fatalf("%v %+v", alerts, w.detector.Stats())
 			}
 			for _, a := range alerts {
@@ -234,8 +366,8 @@ func FuzzDetector(f *testing.F) {
 }
 
 func TestAnInvalidConfigIsNamedByItsFields(t *testing.T) {
-	_, err := detect.New(detect.Config{MaxDenials: 1, MaxAddresses: 101, Window: time.Millisecond, Quiet: -1, MaxTracked: 9})
-	for _, field := range []string{"Alert", "MaxDenials", "MaxAddresses", "Window", "Quiet", "MaxTracked"} {
+	_, err := detect.New(detect.Config{MaxDenials: 1, MaxAddresses: 101, Window: time.Millisecond, Quiet: -1, MaxTracked: 9, MaxAlerts: -1})
+	for _, field := range []string{"Alert", "MaxDenials", "MaxAddresses", "Window", "Quiet", "MaxAlerts", "MaxTracked"} {
 		if err == nil || !strings.Contains(err.Error(), field+": ") || !strings.HasPrefix(err.Error(), "detect: invalid config: ") {
 			t.Errorf("%s: %v", field, err)
 		}

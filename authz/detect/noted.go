@@ -34,17 +34,14 @@ type recent struct {
 
 // denied notes a denial and returns how many there were, where these are an alert.
 func (d *Detector) denied(e authz.Event, from netip.Addr, now time.Time) int {
-	key := who{tenant: e.Tenant, user: e.User}
-	if e.User.IsZero() {
-		if !from.IsValid() {
-			return 0 // nobody to tell apart
-		}
-		key.from = network(from)
-	}
-	r, ok := d.denials.get(key)
-	if !ok {
-		r = &recent{}
-		d.denials.put(key, r)
+	var r *recent
+	switch {
+	case !e.User.IsZero():
+		r = kept(d.denials, who{e.Tenant, e.User})
+	case from.IsValid():
+		r = kept(d.unknown, network(from))
+	default:
+		return 0 // nobody to tell apart
 	}
 	if len(r.times) < d.cfg.MaxDenials {
 		r.times = append(r.times, now)
@@ -56,6 +53,16 @@ func (d *Detector) denied(e authz.Event, from netip.Addr, now time.Time) int {
 		return 0
 	}
 	return len(r.times)
+}
+
+// kept is what is known of a key, or an empty one that is kept from now on.
+func kept[K comparable](l *lru[K, *recent], key K) *recent {
+	r, ok := l.get(key)
+	if !ok {
+		r = &recent{}
+		l.put(key, r)
+	}
+	return r
 }
 
 // addresses holds where a session came from, and when last.
@@ -116,13 +123,13 @@ func (d *Detector) seenIn(u session.UserID, t tenant.ID, now time.Time) int {
 	if slices.Contains(of.seen, t) {
 		return 0
 	}
+	if !of.may(now, d.cfg.Quiet) {
+		return 0 // and not seen: what nobody is told now is told when there may be an alert again
+	}
 	if len(of.seen) == maxTenants {
 		of.seen = slices.Delete(of.seen, 0, 1)
 	}
 	of.seen = append(of.seen, t)
-	if !of.may(now, d.cfg.Quiet) {
-		return 0
-	}
 	return len(of.seen)
 }
 
