@@ -19,6 +19,20 @@ func (c *Clock) Pass(d time.Duration) { c.Wall, c.Mono = c.Wall.Add(d), c.Mono+d
 // SetClock has n read c.
 func SetClock(n *Node, c *Clock) { n.clock = func() instant { return instant{c.Wall, c.Mono} } }
 
+// SetPublisherClock has p read c, and returns what a heartbeat of now does.
+func SetPublisherClock(p *Publisher, c *Clock) (beat func()) {
+	p.clock = func() instant { return instant{c.Wall, c.Mono} }
+	return func() {
+		listener{p}.Heartbeat(p.start.Add(c.Mono), time.Time{})
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.wall = c.Wall // which a time.Time cannot have apart from its monotonic clock
+	}
+}
+
+// Heard has p hear of a change of a user.
+func Heard(p *Publisher, user string) { listener{p}.Changed(session.ScopeUser, user) }
+
 // Change is one change of a list.
 type Change = change
 

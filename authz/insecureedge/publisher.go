@@ -69,12 +69,18 @@ type Publisher struct {
 	stop context.CancelFunc
 	done sync.WaitGroup
 
+	clock func() instant
+	start time.Time // from which its monotonic clock counts
+
+	// The times are those of a clock that began right at start and that nobody has set since: a
+	// change that was heard while the system's was wrong is not before those that came earlier.
 	mu      sync.Mutex
 	closed  bool
 	changes map[topic]time.Time
 	all     time.Time
 	since   time.Time // from when on changes are complete, zero for not known
 	heard   time.Time // every change before it was heard
+	wall    time.Time // of heard, by the system's clock
 }
 
 // ErrStarted means that a publisher was started twice, or after Close.
@@ -86,7 +92,12 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{cfg: cfg, changes: map[topic]time.Time{}}, nil
+	p := &Publisher{cfg: cfg, start: time.Now(), changes: map[topic]time.Time{}}
+	p.clock = func() instant {
+		now := time.Now()
+		return instant{now.Round(0), now.Sub(p.start)}
+	}
+	return p, nil
 }
 
 // Start begins to listen, until Close is called or ctx is over.
@@ -119,21 +130,31 @@ const heardWithin = 2 * time.Second
 // Revocations returns a signed list of what has changed, as of the last moment at which every
 // change was heard. While changes are not heard, the error is [ErrNotHeard].
 func (p *Publisher) Revocations() ([]byte, error) {
-	now := time.Now()
+	clock := p.clock()
+	now := p.at(clock)
 	p.mu.Lock()
-	if p.closed || p.since.IsZero() || p.heard.Before(p.since) || now.Sub(p.heard) >= heardWithin || now.Round(0).Sub(p.heard.Round(0)) >= heardWithin {
+	if p.closed || p.since.IsZero() || p.heard.Before(p.since) || now.Sub(p.heard) >= heardWithin || clock.wall.Sub(p.wall).Abs() >= heardWithin {
 		p.mu.Unlock()
 		return nil, ErrNotHeard
 	}
 	p.forget(now)
-	text := listText{Store: storeOf(p.cfg.Feed), Since: p.since.Round(0).UTC(), Issued: p.heard.Round(0).UTC(), Expires: p.heard.Round(0).Add(p.cfg.Lifetime).UTC(), All: p.all.Round(0).UTC()}
+	tell := func(at time.Time) time.Time { // by the system's clock as it is now
+		if at.IsZero() {
+			return at
+		}
+		return clock.wall.Add(at.Sub(now)).UTC()
+	}
+	text := listText{Store: storeOf(p.cfg.Feed), Since: tell(p.since), Issued: tell(p.heard), Expires: tell(p.heard).Add(p.cfg.Lifetime), All: tell(p.all)}
 	for t, at := range p.changes {
-		text.Changes = append(text.Changes, change{t.scope, t.name, at.Round(0).UTC()})
+		text.Changes = append(text.Changes, change{t.scope, t.name, tell(at)})
 	}
 	p.mu.Unlock()
 	slices.SortFunc(text.Changes, func(a, b change) int { return strings.Compare(a.Topic, b.Topic) })
 	return sign(p.cfg.Key, kindRevocations, text)
 }
+
+// at is the time of a moment, by the clock that nobody sets.
+func (p *Publisher) at(i instant) time.Time { return p.start.Round(0).Add(i.mono) }
 
 // forget drops changes beyond the horizon, and the oldest where there are too many.
 func (p *Publisher) forget(now time.Time) {
@@ -169,12 +190,13 @@ func (l listener) Reset() {
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
 	clear(l.of.changes)
-	l.of.since, l.of.heard, l.of.all = time.Time{}, time.Time{}, time.Time{}
+	l.of.since, l.of.heard, l.of.wall, l.of.all = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 }
 
 // Changed implements [session.Listener].
 func (l listener) Changed(scope session.Scope, name string) {
-	p, now := l.of, time.Now()
+	p := l.of
+	now := p.at(p.clock())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch scope {
@@ -192,12 +214,13 @@ func (l listener) Changed(scope session.Scope, name string) {
 // changes are heard.
 func (l listener) Heartbeat(sent, _ time.Time) {
 	p := l.of
+	at := p.at(instant{mono: sent.Sub(p.start)})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.since.IsZero() {
-		p.since = sent
+		p.since = at
 	}
-	if sent.After(p.heard) {
-		p.heard = sent
+	if at.After(p.heard) {
+		p.heard, p.wall = at, sent.Round(0)
 	}
 }

@@ -97,3 +97,63 @@ func TestAPublisherSignsWhatItHeardAndNothingWhileItHearsNothing(t *testing.T) {
 		}
 	})
 }
+
+// A publisher's clock is set back, somebody is signed out, and the clock is set right again: by the times
+// of the list the end comes after everything that a node had loaded before it, so the node does not decide
+// about that user. While the clock is wrong, no list is good.
+func TestAnEndThatWasHeardByAWrongClockIsNotBeforeTheLoads(t *testing.T) {
+	for name, row := range map[string]struct {
+		jump  time.Duration
+		ended bool
+	}{
+		"set back": {-time.Hour, true}, "set forward": {time.Hour, true}, "set back, nobody signed out": {-time.Hour, false},
+	} {
+		jump := row.jump
+		w := newWorld(t)
+		p, err := insecureedge.NewPublisher(insecureedge.PublisherConfig{Feed: w.feed, Key: w.key, Horizon: 24 * time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock := *w.clock
+		clock.Mono = 0
+		beat := insecureedge.SetPublisherClock(p, &clock)
+		pass := func(d time.Duration) { clock.Pass(d); w.clock.Pass(d) }
+		take := func() error {
+			signed, err := p.Revocations()
+			if err != nil {
+				return err
+			}
+			return w.node.AcceptRevocations(signed)
+		}
+		beat()
+		pass(time.Minute)
+		w.see()
+		pass(time.Minute)
+		beat()
+		if err := take(); err != nil || !w.remembered() {
+			t.Fatalf("%s: by a right clock: %v", name, err)
+		}
+		clock.Wall = clock.Wall.Add(jump)
+		if err := take(); !errors.Is(err, insecureedge.ErrNotHeard) {
+			t.Errorf("%s: before a heartbeat by the new clock: %v", name, err)
+		}
+		pass(time.Second)
+		if row.ended {
+			insecureedge.Heard(p, w.feed.Topics(w.s.Ref()).User)
+		}
+		pass(time.Second)
+		beat()
+		if err := take(); err == nil {
+			t.Errorf("%s: a list by a wrong clock is taken", name)
+		}
+		clock.Wall = clock.Wall.Add(-jump)
+		pass(time.Second)
+		beat()
+		if err := take(); err != nil {
+			t.Fatalf("%s: by a clock that is right again: %v", name, err)
+		}
+		if w.remembered() == row.ended {
+			t.Errorf("%s: decided on: %t, ended: %t", name, !row.ended, row.ended)
+		}
+	}
+}
