@@ -35,8 +35,11 @@ type numbered struct {
 }
 
 // floor is the number of the last change of which a user's key was pushed out, 0 for none, and
-// the local time of that in µs.
-type floor struct{ number, at uint64 }
+// the local time of that, with the monotonic clock: one that is set forward must not outdate it.
+type floor struct {
+	number uint64
+	at     time.Time
+}
 
 func (p *portions[V]) get(key string) V { return p.values.get(key) }
 
@@ -62,7 +65,7 @@ func (p *portions[V]) update(user, key string, number uint64, next func(held V) 
 		oldest := own.held[0]
 		own.held = append(own.held[:0], own.held[1:]...)
 		if oldest.number > own.floor.number {
-			own.floor = floor{oldest.number, uint64(time.Now().UnixMicro())}
+			own.floor = floor{oldest.number, time.Now()}
 		}
 		if value := p.values.get(oldest.key); pushed != nil {
 			pushed(oldest.key, value)
@@ -85,7 +88,7 @@ func (p *portions[V]) floorOf(user string) uint64 {
 func (p *portion) lowest() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if uint64(time.Now().UnixMicro())-p.floor.at > uint64(micros(session.EndsKept-time.Hour)) {
+	if time.Since(p.floor.at) > session.EndsKept-time.Hour {
 		return 0
 	}
 	return p.floor.number

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/reevehq/reeve/session"
 )
@@ -65,5 +66,26 @@ func TestASignInIsPushedOutWithItsHighestNumber(t *testing.T) {
 	}
 	if floor := m.links.floorOf(user("alice").base); floor != 1000 {
 		t.Errorf("the floor is %d, want that of the adoption", floor)
+	}
+}
+
+// A clock that was ahead when a key was pushed out, and is right now, does not outdate the floor: by it
+// a Redis that is behind is noticed.
+func TestAClockThatIsSetBackForgetsNoFloor(t *testing.T) {
+	m := newSignIns(100)
+	for i := range signInShare + 1 {
+		m.end(linkOfUser("alice", i), linkedNamed, 1, uint64(i+1))
+	}
+	own := m.links.users.get(user("alice").base)
+	if floor := own.lowest(); floor != 1 {
+		t.Fatalf("the floor is %d", floor)
+	}
+	own.floor.at = own.floor.at.Add(time.Minute)
+	if floor := own.lowest(); floor != 1 {
+		t.Errorf("a minute before it came about the floor is %d", floor)
+	}
+	own.floor.at = time.Now().Add(time.Hour - session.EndsKept - time.Second)
+	if floor := own.lowest(); floor != 0 {
+		t.Errorf("when Redis need not know of it the floor is %d", floor)
 	}
 }
