@@ -148,7 +148,7 @@ func serve(ctx context.Context, f flags, server *forwardauth.Server) error {
 		}
 		g := grpc.NewServer()
 		register(g, server)
-		stops = append(stops, g.Stop)
+		stops = append(stops, func() { stopGRPC(g) })
 		go func() { cancel(g.Serve(listener)) }()
 	}
 	<-ctx.Done()
@@ -161,10 +161,19 @@ func serve(ctx context.Context, f flags, server *forwardauth.Server) error {
 	return nil
 }
 
+// stopLimit is how long questions in flight may take: a proxy refuses those that are not answered.
+const stopLimit = 5 * time.Second
+
 func stop(s *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
 	_ = s.Shutdown(ctx)
+}
+
+func stopGRPC(g *grpc.Server) {
+	late := time.AfterFunc(stopLimit, g.Stop) // which ends GracefulStop as well
+	defer late.Stop()
+	g.GracefulStop()
 }
 
 // show is a program behind the proxy: it believes the headers, and nothing else.

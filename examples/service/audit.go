@@ -1,9 +1,10 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ type audit struct {
 	path    string
 	logger  *slog.Logger
 	queue   chan slog.Record
-	again   atomic.Bool // the file is to be opened anew
+	again   chan struct{} // the file is to be opened anew; has room for one
 	dropped atomic.Int64
 	written atomic.Int64
 	failed  atomic.Pointer[error] // of the last write
@@ -29,12 +30,12 @@ type audit struct {
 	mu     sync.RWMutex
 	opened bool
 	ended  chan struct{}
-	file   *os.File
-	buffer *bufio.Writer
+	file   *os.File // nil when it could not be opened anew
+	torn   bool     // the file ends within a line
 }
 
 func newAudit(path string, queue int, logger *slog.Logger) *audit {
-	return &audit{path: path, logger: logger, queue: make(chan slog.Record, queue), ended: make(chan struct{})}
+	return &audit{path: path, logger: logger, queue: make(chan slog.Record, queue), ended: make(chan struct{}), again: make(chan struct{}, 1)}
 }
 
 // observe queues a decision.
@@ -63,9 +64,6 @@ func (a *audit) open(context.Context) error {
 		close(a.ended)
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
-		return err
-	}
 	if err := a.openFile(); err != nil {
 		return err
 	}
@@ -77,43 +75,91 @@ func (a *audit) open(context.Context) error {
 }
 
 func (a *audit) openFile() (err error) {
-	if a.file, err = os.OpenFile(a.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+	if err := os.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
 		return err
 	}
-	a.buffer = bufio.NewWriter(a.file)
-	return nil
+	a.file, err = os.OpenFile(a.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	return err
 }
 
-// write writes what is queued, and flushes whenever the queue is empty.
+// maxLines is how much is written at once, in bytes.
+const maxLines = 64 << 10
+
+// write writes what is queued, all at once where there is more than one.
 func (a *audit) write() {
 	defer close(a.ended)
-	lines := slog.NewJSONHandler(writerFunc(func(p []byte) (int, error) { return a.buffer.Write(p) }), nil)
-	for r := range a.queue {
-		if a.again.Swap(false) {
-			a.note(errors.Join(a.closeFile(), a.openFile()))
-		}
-		err := lines.Handle(context.Background(), r)
-		if len(a.queue) == 0 {
-			err = errors.Join(err, a.buffer.Flush())
-		}
-		a.note(err)
-		if err == nil {
-			a.written.Add(1)
-		} else {
-			a.buffer.Reset(a.file) // which would fail for ever
-			a.dropped.Add(1)
+	var lines bytes.Buffer
+	handler := slog.NewJSONHandler(&lines, nil)
+	for {
+		select {
+		case <-a.again:
+			a.note(a.openAnew())
+		case r, more := <-a.queue:
+			if !more {
+				if err := a.closeFile(); err != nil {
+					a.note(err)
+				}
+				return
+			}
+			_ = handler.Handle(context.Background(), r) // into memory
+			if len(a.queue) == 0 || lines.Len() >= maxLines {
+				a.note(a.append(lines.Bytes()))
+				lines.Reset()
+			}
 		}
 	}
-	a.note(a.closeFile())
 }
 
-type writerFunc func(p []byte) (int, error)
+// openAnew opens the file by its name again.
+func (a *audit) openAnew() error {
+	a.torn = false
+	return errors.Join(a.closeFile(), a.openFile())
+}
 
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+// append adds lines to the file. Those that are not in it as a whole are counted as dropped.
+func (a *audit) append(lines []byte) error {
+	all := int64(bytes.Count(lines, newline))
+	anew := a.file == nil // since the last opening failed
+	select {
+	case <-a.again:
+		anew = true
+	default:
+	}
+	if anew {
+		if err := a.openAnew(); err != nil {
+			a.dropped.Add(all)
+			return err
+		}
+	}
+	if a.torn { // a part of a line is the last one
+		if _, err := a.file.Write(newline); err != nil {
+			a.dropped.Add(all)
+			return err
+		}
+		a.torn = false
+	}
+	n, err := a.file.Write(lines)
+	whole := int64(bytes.Count(lines[:n], newline))
+	a.torn = n > 0 && lines[n-1] != '\n'
+	a.written.Add(whole)
+	a.dropped.Add(all - whole)
+	return err
+}
 
-// closeFile brings to the disk what was written.
+var newline = []byte("\n")
+
+// closeFile brings to the disk what was written. What is no file, such as a pipe, has no disk.
 func (a *audit) closeFile() error {
-	return errors.Join(a.buffer.Flush(), a.file.Sync(), a.file.Close())
+	if a.file == nil {
+		return nil
+	}
+	info, err := a.file.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = a.file.Sync()
+	}
+	err = errors.Join(err, a.file.Close())
+	a.file = nil
+	return err
 }
 
 func (a *audit) note(err error) {
@@ -125,7 +171,12 @@ func (a *audit) note(err error) {
 }
 
 // reopen has the file opened anew before the next line, for those who have moved it away.
-func (a *audit) reopen() { a.again.Store(true) }
+func (a *audit) reopen() {
+	select {
+	case a.again <- struct{}{}:
+	default:
+	}
+}
 
 // close writes what is queued and closes the file.
 func (a *audit) close(ctx context.Context) error {
@@ -149,8 +200,18 @@ func (a *audit) close(ctx context.Context) error {
 
 var errDropped = errors.New("decisions were dropped: the queue is full or the file cannot be written")
 
-// Err returns what is wrong: decisions were dropped since the last call, or a write has failed.
+// Err returns what is wrong: decisions were dropped since the last call, a write has failed, or the
+// file is gone, which is then begun anew.
 func (a *audit) Err() error {
+	a.mu.RLock()
+	opened := a.opened
+	a.mu.RUnlock()
+	if opened {
+		if _, err := os.Stat(a.path); err != nil {
+			a.reopen()
+			return fmt.Errorf("the file of the audit log is gone, and is to be begun anew: %w", err)
+		}
+	}
 	if err := a.failed.Load(); err != nil {
 		return *err
 	}

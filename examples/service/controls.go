@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/reevehq/reeve/service"
 )
@@ -19,39 +21,78 @@ const (
 
 // controls runs a group as a service manager with Pause and Continue asks, and reports each state,
 // the last one being Stopped. It returns as [service.Group.Run] does, for the same reasons: a stop
-// takes the path of a signal.
+// takes the path of a signal. reload must return at once.
 func controls(g *service.Group, reload func(), commands <-chan command, report func(service.State)) error {
-	states := make(chan service.State, 16)
-	g.Lifecycle().Observe(func(_, to service.State) { states <- to })
+	moved := newMoves(g.Lifecycle())
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	ran := make(chan error, 1)
 	go func() { ran <- g.Run(ctx) }()
+	pending := time.NewTicker(extendEvery)
+	defer pending.Stop()
 	for {
 		select {
-		case s := <-states:
-			report(s)
-		case err := <-ran:
-			for len(states) > 0 {
-				report(<-states)
+		case <-moved.told:
+			moved.each(report)
+		case <-pending.C: // or the manager takes a long start, or a long end, for one that hangs
+			if s := g.Lifecycle().State(); s == service.Starting || s == service.Draining {
+				moved.each(report)
+				report(s)
 			}
+		case err := <-ran:
+			moved.each(report)
 			return err
 		case c := <-commands:
 			switch c {
 			case commandStop:
 				stop()
+				continue
 			case commandPause:
 				_ = g.Pause() // a state that cannot be paused refuses, and the answer is the state
-				report(g.Lifecycle().State())
 			case commandContinue:
 				_ = g.Resume()
-				report(g.Lifecycle().State())
 			case commandReload:
 				reload()
-				report(g.Lifecycle().State())
 			case commandInterrogate:
-				report(g.Lifecycle().State())
+			default:
+				continue
 			}
+			moved.each(report)
+			report(g.Lifecycle().State())
 		}
+	}
+}
+
+// moves are those that were not reported yet. Whoever moves the state does not wait for a manager that
+// is slow to listen: it may be the one that asked for the move.
+type moves struct {
+	told chan struct{} // has room for one
+
+	mu     sync.Mutex
+	states []service.State
+}
+
+func newMoves(l *service.Lifecycle) *moves {
+	m := &moves{told: make(chan struct{}, 1)}
+	l.Observe(func(_, to service.State) {
+		m.mu.Lock()
+		m.states = append(m.states, to)
+		m.mu.Unlock()
+		select {
+		case m.told <- struct{}{}:
+		default:
+		}
+	})
+	return m
+}
+
+// each reports them in their order.
+func (m *moves) each(report func(service.State)) {
+	m.mu.Lock()
+	states := m.states
+	m.states = nil
+	m.mu.Unlock()
+	for _, s := range states {
+		report(s)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/reevehq/reeve/examples/service/config"
@@ -124,5 +125,115 @@ func TestTheManagerHearsOfFailures(t *testing.T) {
 		}
 	case <-time.After(testwait.Limit):
 		t.Error("it does not end")
+	}
+}
+
+// A state that flaps while the manager is slow to listen, and the moves that it then asks for itself,
+// block nobody: the one that reports is the one that moves.
+func TestAManagerThatIsSlowBlocksNoMove(t *testing.T) {
+	g := group(t, service.Part{Name: "one"})
+	commands, ended := make(chan command), make(chan error, 1)
+	listens := make(chan struct{})
+	var told []service.State
+	go func() {
+		ended <- controls(g, func() {}, commands, func(s service.State) {
+			<-listens
+			told = append(told, s)
+		})
+	}()
+	testwait.Until(t, "it runs", func() bool { return g.Lifecycle().State() == service.Running })
+	for range 50 {
+		for _, to := range []service.State{service.Degraded, service.Running} {
+			if err := g.Lifecycle().Move(to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	close(listens)
+	for _, c := range []command{commandPause, commandContinue, commandPause, commandStop} {
+		select {
+		case commands <- c:
+		case <-time.After(testwait.Limit):
+			t.Fatal("the manager is not heard")
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if len(told) < 100 || told[len(told)-1] != service.Stopped || told[len(told)-2] != service.Draining {
+		t.Errorf("told %d states, the last %v", len(told), told[max(0, len(told)-3):])
+	}
+}
+
+// A start and an end that take long are told again and again, or the manager takes them for hung.
+func TestALongStartAndEndAreToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long := func(context.Context) error { time.Sleep(time.Minute); return nil }
+		m := newStub(group(t, service.Part{Name: "long", OpenTimeout: -1, Open: long, Close: long, CloseTimeout: time.Hour}), func() {})
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		m.commands <- commandStop
+		if err := <-m.ended; err != nil {
+			t.Fatal(err)
+		}
+		count := map[service.State]int{}
+		for _, s := range m.told() {
+			count[s]++
+		}
+		if count[service.Starting] < 12 || count[service.Draining] < 12 || count[service.Running] != 1 || count[service.Stopped] != 1 {
+			t.Errorf("told %v", count)
+		}
+	})
+}
+
+// A pause that comes during the start is refused, and told so: the service runs when it is open.
+func TestAPauseDuringTheStartIsRefused(t *testing.T) {
+	release := make(chan struct{})
+	m := newStub(group(t, service.Part{Name: "slow", Open: func(context.Context) error { <-release; return nil }}), func() {})
+	m.await(t, service.Starting)
+	m.commands <- commandPause
+	m.commands <- commandContinue
+	m.commands <- commandInterrogate
+	if told := slices.Compact(m.told()); len(told) != 1 || told[0] != service.Starting {
+		t.Errorf("told %v", told)
+	}
+	close(release)
+	m.await(t, service.Running)
+	m.commands <- commandStop
+	if err := <-m.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// A reload that hangs, as of a file on a server that is gone, delays neither a stop nor the end.
+func TestAReloadThatHangsDelaysNoStop(t *testing.T) {
+	hangs, began := make(chan struct{}), make(chan struct{})
+	defer close(hangs)
+	calls := 0
+	reload, ended := background(func() { calls++; close(began); <-hangs }) // a second call would panic
+	m := newStub(group(t, service.Part{Name: "one"}), reload)
+	m.await(t, service.Running)
+	for range 5 {
+		m.commands <- commandReload
+	}
+	<-began
+	m.commands <- commandStop
+	select {
+	case err := <-m.ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(testwait.Limit):
+		t.Fatal("the stop waits for the reload")
+	}
+	over := make(chan struct{})
+	go func() { defer close(over); ended() }()
+	select {
+	case <-over:
+	case <-time.After(testwait.Limit):
+		t.Error("the end waits for the reload")
+	}
+	if calls != 1 {
+		t.Errorf("%d calls at once", calls)
 	}
 }

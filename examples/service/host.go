@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/reevehq/reeve/examples/service/config"
 	"github.com/reevehq/reeve/service"
@@ -31,9 +32,51 @@ func runHost(w *world, cfg *config.Config) error {
 func (t *tracker) runProgram(w *world) error {
 	ctx, stop := service.StopContext(w.ctx, t.log.Logger, w.exit)
 	defer stop()
-	defer onHangup(t.reload)()
+	outliveReaders()
+	reload, ended := background(t.reload)
+	defer ended()
+	defer onHangup(reload)()
 	defer notifySystemd(t)()
 	return t.group.Run(ctx)
+}
+
+// reloadLimit is how long the end waits for a reload that is under way.
+const reloadLimit = 2 * time.Second
+
+// background returns a function that has f called soon, by one goroutine, and returns at once: who
+// asks for a stop does not wait for a file that cannot be read. What is asked for while f waits to be
+// called is one call. ended ends the goroutine, and waits for f.
+func background(f func()) (ask, ended func()) {
+	asked, over, idle := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(idle)
+		for {
+			select {
+			case <-over:
+				return
+			case <-asked:
+				select {
+				case <-over: // of both, this one counts
+					return
+				default:
+					f()
+				}
+			}
+		}
+	}()
+	ask = func() {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+	}
+	return ask, func() {
+		close(over)
+		select {
+		case <-idle:
+		case <-time.After(reloadLimit):
+		}
+	}
 }
 
 func banner(t *tracker) string {

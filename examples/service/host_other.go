@@ -10,6 +10,10 @@ import (
 
 func (t *tracker) run(w *world) error { return t.runProgram(w) }
 
+// outliveReaders has writes to a standard output that nobody reads any more fail, as those to a file
+// do, where they would end the process with its requests in flight. The check of the log tells.
+func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
+
 // onHangup calls f at each SIGHUP, until the returned function is called.
 func onHangup(f func()) (stop func()) {
 	hangups := make(chan os.Signal, 1)

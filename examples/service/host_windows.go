@@ -1,13 +1,21 @@
 package main
 
 import (
+	"time"
+
 	"golang.org/x/sys/windows/svc"
 
 	"github.com/reevehq/reeve/service"
 )
 
+// waitHint is within what time the manager is told again that a start or an end goes on.
+const waitHint = 4 * extendEvery
+
 // onHangup does nothing: Windows has no SIGHUP, and sends ParamChange.
 func onHangup(func()) (stop func()) { return func() {} }
+
+// outliveReaders does nothing: on Windows a pipe that nobody reads ends no process.
+func outliveReaders() {}
 
 // run serves as a service of Windows where its manager has started the process, and otherwise as a
 // program.
@@ -35,24 +43,32 @@ type handler struct {
 // Execute implements [svc.Handler].
 func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status) (bool, uint32) {
 	commands := make(chan command)
-	ended := make(chan struct{})
-	defer close(ended)
+	over := make(chan struct{})
+	defer close(over)
 	go func() {
 		for {
 			select {
-			case <-ended:
+			case <-over:
 				return
 			case r := <-requests:
 				select {
-				case <-ended:
+				case <-over:
 					return
 				case commands <- ofWindows[r.Cmd]:
 				}
 			}
 		}
 	}()
-	h.err = controls(h.tracker.group, h.tracker.reload, commands, func(s service.State) {
-		status <- svc.Status{State: toWindows[s], Accepts: accepts(s)}
+	reload, ended := background(h.tracker.reload)
+	defer ended()
+	var step uint32
+	h.err = controls(h.tracker.group, reload, commands, func(s service.State) {
+		now := svc.Status{State: toWindows[s], Accepts: accepts(s)}
+		if s == service.Starting || s == service.Draining {
+			step++
+			now.CheckPoint, now.WaitHint = step, uint32(waitHint/time.Millisecond)
+		}
+		status <- now
 	})
 	if h.err != nil {
 		return true, exitFailed
@@ -61,7 +77,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 }
 
 var ofWindows = map[svc.Cmd]command{
-	svc.Stop: commandStop, svc.Shutdown: commandStop, svc.Pause: commandPause, svc.Continue: commandContinue,
+	svc.Stop: commandStop, svc.PreShutdown: commandStop, svc.Shutdown: commandStop, svc.Pause: commandPause, svc.Continue: commandContinue,
 	svc.ParamChange: commandReload, svc.Interrogate: commandInterrogate,
 }
 
@@ -72,7 +88,8 @@ var toWindows = map[service.State]svc.State{
 
 func accepts(s service.State) svc.Accepted {
 	if s == service.Running || s == service.Degraded || s == service.Paused {
-		return svc.AcceptStop | svc.AcceptShutdown | svc.AcceptPauseAndContinue | svc.AcceptParamChange
+		// Before a shutdown there is more time than at it, which is five seconds.
+		return svc.AcceptStop | svc.AcceptPreShutdown | svc.AcceptShutdown | svc.AcceptPauseAndContinue | svc.AcceptParamChange
 	}
 	return 0
 }

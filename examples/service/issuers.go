@@ -238,11 +238,15 @@ func (s *issuers) add(i issuer) error {
 	return err
 }
 
+// close ends the following. A reload that comes later finds nothing to bring up to date.
 func (s *issuers) close(context.Context) error {
 	if s.cancel == nil {
 		return nil
 	}
 	s.cancel()
+	s.mu.Lock()
+	s.verifier = nil
+	s.mu.Unlock()
 	s.work.Wait()
 	return s.keys.Close()
 }

@@ -1,88 +1,52 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
-	"sync/atomic"
 	"time"
 
-	"github.com/DeRuina/timberjack"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/reevehq/reeve/examples/service/config"
 )
 
-// logs is the log of the service: a level that can change while it runs, and a file that is put aside
-// by its size and removed by its age, or standard output, of which somebody else takes care.
+// logs is the log of the service: lines that go to a [sink], by a level that can change while it runs.
 type logs struct {
 	*slog.Logger
 	level slog.LevelVar
-	file  *timberjack.Logger // nil for standard output
-	out   *lastWrite
+	out   *sink
+	lines func(io.Writer) slog.Handler // in the format of the configuration
 }
 
-// lastWrite keeps the error of the last write, which slog drops.
-type lastWrite struct {
-	io.Writer
-	failed atomic.Pointer[error]
-}
-
-// Write implements [io.Writer].
-func (w *lastWrite) Write(p []byte) (int, error) {
-	n, err := w.Writer.Write(p)
-	if err != nil {
-		w.failed.Store(&err)
-	} else if w.failed.Load() != nil {
-		w.failed.Store(nil)
-	}
-	return n, err
-}
-
-// Err returns why the last line was not written, such as a disk that is full. Nobody but a check can
-// tell, since the log cannot.
-func (l *logs) Err() error {
-	if err := l.out.failed.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func newLogs(cfg *config.Config, stdout io.Writer) (*logs, error) {
+func newLogs(cfg *config.Config, stdout io.Writer) (_ *logs, err error) {
 	l := &logs{}
 	l.setLevel(cfg)
-	l.out = &lastWrite{Writer: stdout}
-	if cfg.Log.File != "" {
-		if err := writable(cfg.Log.File); err != nil {
-			return nil, err
-		}
-		l.file = &timberjack.Logger{
-			Filename: cfg.Log.File, MaxSize: cfg.Log.SizeMB, MaxAge: cfg.Log.Days, MaxBackups: cfg.Log.Files, FileMode: 0o600,
-		}
-		l.out.Writer = l.file
+	if l.out, err = newSink(cfg, stdout); err != nil {
+		return nil, err
 	}
-	options := &slog.HandlerOptions{Level: &l.level}
-	var handler slog.Handler = slog.NewTextHandler(l.out, options)
-	if cfg.Log.Format == "json" {
-		handler = slog.NewJSONHandler(l.out, options)
+	l.lines = func(to io.Writer) slog.Handler {
+		options := &slog.HandlerOptions{Level: &l.level}
+		if cfg.Log.Format == "json" {
+			return slog.NewJSONHandler(to, options)
+		}
+		return slog.NewTextHandler(to, options)
 	}
-	l.Logger = slog.New(withTrace{handler})
+	l.Logger = slog.New(withTrace{l.lines(l.out)})
 	return l, nil
 }
 
-// writable refuses what is no file that can be written. The library would put a folder aside.
-func writable(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
+// Err returns why lines are not written. Nobody but a check can tell, since the log cannot.
+func (l *logs) Err() error {
+	return l.out.check(func(lines int) []byte {
+		var line bytes.Buffer
+		r := slog.NewRecord(time.Now(), slog.LevelError, "log: lines are missing here", 0)
+		r.AddAttrs(slog.Int("lines", lines))
+		_ = l.lines(&line).Handle(context.Background(), r) // into memory
+		return line.Bytes()
+	})
 }
 
 func (l *logs) setLevel(cfg *config.Config) {
@@ -92,16 +56,14 @@ func (l *logs) setLevel(cfg *config.Config) {
 	}
 }
 
-// reload takes the level of another configuration.
-func (l *logs) reload(cfg *config.Config) { l.setLevel(cfg) }
+// reload takes the level of another configuration, and opens the file anew.
+func (l *logs) reload(cfg *config.Config) error {
+	l.setLevel(cfg)
+	return l.out.reopen()
+}
 
 // Close closes the file.
-func (l *logs) Close() error {
-	if l.file == nil {
-		return nil
-	}
-	return l.file.Close()
-}
+func (l *logs) Close() error { return l.out.Close() }
 
 // withTrace adds the id of the trace that the context belongs to.
 type withTrace struct{ slog.Handler }

@@ -34,6 +34,7 @@ type commands struct {
 	Platform string            `help:"Whose defaults hold: ${enum}." enum:"console,systemd,windows,container" default:"console"`
 	Config   string            `help:"Configuration file over the platform's." placeholder:"FILE"`
 	Set      map[string]string `help:"A setting over all others, such as log.level=debug." placeholder:"PATH=VALUE"`
+	Version  kong.VersionFlag  `help:"Print the version."`
 
 	Run       runCommand       `cmd:"" default:"1" help:"Serve until SIGTERM, Ctrl-C or a stop of the service manager."`
 	Show      configCommands   `cmd:"" name:"config" help:"The configuration."`
@@ -82,13 +83,13 @@ func (e usageError) Unwrap() error { return e.error }
 func run(w *world, args []string) (code int) {
 	w.cli = &commands{}
 	ended := -1
-	parser, err := kong.New(w.cli, kong.Name(name), kong.Writers(w.stdout, w.stderr), kong.Exit(func(code int) { ended = code }), kong.UsageOnError())
+	parser, err := kong.New(w.cli, kong.Name(name), kong.Writers(w.stdout, w.stderr), kong.Exit(func(code int) { ended = code }), kong.UsageOnError(), kong.Vars{"version": version()})
 	if err != nil {
 		fmt.Fprintf(w.stderr, "%s: %v\n", name, err)
 		return exitFailed
 	}
 	parsed, err := parser.Parse(args)
-	if ended >= 0 { // of --help
+	if ended >= 0 { // of --help and --version
 		return ended
 	}
 	if err == nil {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -115,6 +117,21 @@ func (p *process) login(user string) string {
 	return body.AccessToken
 }
 
+// order is that in which the parts are closed.
+const order = "listener, requests, jobs, health, policy, issuers, audit, database, instances, redis, telemetry listener, telemetry requests, traces"
+
+// closed are the parts in the order in which they were closed, as the log has them.
+func closed(out *output) string {
+	var parts []string
+	for line := range strings.Lines(out.String()) {
+		if _, rest, found := strings.Cut(line, `msg="service: closed" part=`); found {
+			part, _, _ := strings.Cut(rest, " took=")
+			parts = append(parts, strings.Trim(part, `"`))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // The program of the README's first line: it serves, says how it is, writes an audit log, and closes its
 // parts in the order that the README lists.
 func TestTheServiceServesAndStopsInOrder(t *testing.T) {
@@ -156,20 +173,12 @@ func TestTheServiceServesAndStopsInOrder(t *testing.T) {
 	if text, err := os.ReadFile(audit); err != nil || strings.Count(string(text), "\n") < 3 || !strings.Contains(string(text), `"object":"/tasks/:task"`) {
 		t.Errorf("%v\n%s", err, text)
 	}
-	var closed []string
-	for line := range strings.Lines(p.out.String()) {
-		if _, rest, found := strings.Cut(line, `msg="service: closed" part=`); found {
-			part, _, _ := strings.Cut(rest, " took=")
-			closed = append(closed, strings.Trim(part, `"`))
-		}
-	}
-	want := "listener, requests, jobs, health, policy, issuers, audit, database, instances, redis, telemetry listener, telemetry requests, traces"
-	if got := strings.Join(closed, ", "); got != want {
-		t.Errorf("closed %s\nwant   %s", got, want)
+	if got := closed(p.out); got != order {
+		t.Errorf("closed %s\nwant   %s", got, order)
 	}
 	readme, err := os.ReadFile("README.md")
-	if err != nil || !strings.Contains(string(readme), want) {
-		t.Errorf("the README does not list %s: %v", want, err)
+	if err != nil || !strings.Contains(string(readme), order) {
+		t.Errorf("the README does not list %s: %v", order, err)
 	}
 }
 
@@ -209,6 +218,134 @@ func TestAPausedServiceRefusesAndResumes(t *testing.T) {
 	}
 }
 
+// A service that is stopped while it is paused refuses to the end, lets the request finish that was in
+// flight before, and closes its parts in the order of every other end.
+func TestAStopDuringAPauseClosesInOrder(t *testing.T) {
+	out := &output{}
+	cfg := loaded(t, map[string]string{"http.addr": "127.0.0.1:0", "ops.addr": "127.0.0.1:0", "http.wait": "200ms"})
+	tr, err := newTracker(cfg, nil, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newStub(tr.group, func() {})
+	m.await(t, service.Running)
+	p := &process{t: t, api: "http://" + tr.api.Addr()}
+	token := p.login("gus")
+	body, sends := io.Pipe()
+	slow, err := http.NewRequest(http.MethodPost, p.api+"/tasks/task-1001/comments", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow.Header.Set("Authorization", "Bearer "+token)
+	slow.Header.Set("Content-Type", "application/json")
+	answered := make(chan int, 1)
+	go func() {
+		resp, err := http.DefaultClient.Do(slow)
+		if err != nil {
+			t.Error(err)
+			answered <- 0
+			return
+		}
+		resp.Body.Close()
+		answered <- resp.StatusCode
+	}()
+	testwait.Until(t, "it is in flight", func() bool { return tr.api.Stats().InFlight == 1 })
+	m.commands <- commandPause
+	m.await(t, service.Paused)
+	m.commands <- commandStop
+	m.await(t, service.Draining)
+	for refused := tr.api.Stats().Refused; ; { // until nothing is accepted any more
+		resp, err := http.Get(p.api + "/tasks/task-1001")
+		if err != nil {
+			if tr.api.Stats().Refused == refused {
+				t.Error("no request came while it waited")
+			}
+			break
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			t.Fatalf("a request after the stop of a paused service: %d", resp.StatusCode)
+		}
+	}
+	if _, err := io.WriteString(sends, `{"body":"a word"}`); err != nil {
+		t.Error(err)
+	}
+	sends.Close()
+	if status := <-answered; status != http.StatusCreated {
+		t.Errorf("the request in flight: %d", status)
+	}
+	if err := <-m.ended; err != nil {
+		t.Error(err)
+	}
+	if got := closed(out); got != order {
+		t.Errorf("closed %s\nwant   %s", got, order)
+	}
+}
+
+// No client adds a series, whatever it sends, and what it sends is in no label.
+func TestNoClientAddsASeries(t *testing.T) {
+	cfg := loaded(t, map[string]string{"http.addr": "127.0.0.1:0", "ops.addr": "127.0.0.1:0"})
+	tr, err := newTracker(cfg, nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.group.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, api: "http://" + tr.api.Addr(), ops: "http://" + tr.ops.Addr()}
+	token := p.login("gus")
+	series := func() (names []string, text string) {
+		code, text := p.get(p.ops + "/metrics")
+		if code != http.StatusOK {
+			t.Fatal(code)
+		}
+		for line := range strings.Lines(text) {
+			if name, _, _ := strings.Cut(line, " "); strings.HasPrefix(name, "tracker_") {
+				names = append(names, name)
+			}
+		}
+		return names, text
+	}
+	ask := func(method, target, authorization string) {
+		r, err := http.NewRequest(http.MethodGet, p.api+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Method, r.URL.Opaque = method, target
+		r.Header.Set("Authorization", authorization)
+		r.Header.Set("Traceparent", "00-"+strings.Repeat("a", 32)+"-"+strings.Repeat("b", 16)+"-01")
+		r.Header.Set("X-Tenant", `hostile"} 1`)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	round := func(n int) {
+		for _, authorization := range []string{"", "Bearer " + token, "Bearer hostile", fmt.Sprint("Bearer x", n)} {
+			for _, method := range []string{"GET", "POST", fmt.Sprint("HOSTILE", n)} {
+				for _, target := range []string{"/tasks/task-1001", fmt.Sprint("/tasks/hostile", n), "/%22%7D%20hostile%0A", fmt.Sprint("/hostile", n)} {
+					ask(method, target, authorization)
+				}
+			}
+		}
+		_, _ = p.get(p.ops + fmt.Sprint("/hostile", n))
+	}
+	round(0)
+	before, _ := series()
+	round(1)
+	after, text := series()
+	if !slices.Equal(before, after) || len(after) > 60 {
+		t.Errorf("%d series, then %d\n%v\n%v", len(before), len(after), before, after)
+	}
+	if strings.Contains(strings.ToLower(text), "hostile") || strings.Contains(text, "acme") || strings.Contains(text, "gus") {
+		t.Error(text)
+	}
+	if err := tr.group.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A wrong configuration and a wrong command line exit with 2, a part that cannot be opened with 1.
 func TestExitCodesTellMistakesFromFailures(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tracker.yaml")
@@ -235,6 +372,7 @@ func TestExitCodesTellMistakesFromFailures(t *testing.T) {
 		{[]string{"serve"}, exitUsage, "unexpected argument serve"},
 		{[]string{"run", "--platform", "toaster"}, exitUsage, "toaster"},
 		{[]string{"--help"}, exitFine, ""},
+		{[]string{"--version"}, exitFine, ""},
 	} {
 		code, _, stderr := invoke(t, c.args...)
 		if code != c.code || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "hunter2") {

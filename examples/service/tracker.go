@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,7 @@ type tracker struct {
 	issuers   *issuers
 	traces    *traces
 	app       atomic.Pointer[app.App]
+	reloading sync.Mutex
 	onMove    atomic.Pointer[fleet.Member] // is told of moves
 	shared
 }
@@ -214,15 +216,20 @@ func (t *tracker) openHealth(ctx context.Context) error {
 	return t.health.Start(context.WithoutCancel(ctx))
 }
 
-// reload reads the configuration again. The level of the log holds at once; a file that was moved
-// away is opened anew. A configuration that is wrong changes nothing.
+// reload reads the configuration again. The level of the log holds at once; files of logs that were
+// moved away are opened anew. A configuration that is wrong changes nothing. Of two calls at once the
+// second waits.
 func (t *tracker) reload() {
+	t.reloading.Lock()
+	defer t.reloading.Unlock()
 	cfg, err := t.load()
 	if err != nil {
 		t.log.Error("reload: nothing has changed", slog.String("error", err.Error()))
 		return
 	}
-	t.log.reload(cfg)
+	if err := t.log.reload(cfg); err != nil {
+		t.log.Error("reload: the log is not opened anew", slog.String("error", err.Error()))
+	}
 	_ = t.issuers.sync() // which says itself what is wrong
 	t.audit.reopen()
 	changed := []string{}
