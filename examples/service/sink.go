@@ -101,9 +101,8 @@ func (s *sink) reopen() error {
 }
 
 // check returns why lines are not written: a disk that is full, a folder that is gone, an output that
-// nobody reads. A file that is gone is begun anew, which is told once. Where the last write has failed, the line that
-// missing makes of the number of those that were lost is tried, so that a log which can be written
-// again says so.
+// nobody reads. A file that is gone is begun anew, which is told once. Where lines were lost, a line of
+// missing is tried, which says how many, so that a log which can be written again says so.
 func (s *sink) check(missing func(lines int) []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +115,7 @@ func (s *sink) check(missing func(lines int) []byte) error {
 			return fmt.Errorf("the file of the log was gone, and is begun anew: %w", err)
 		}
 	}
-	if s.failed == nil {
+	if s.failed == nil && s.lost == 0 {
 		return nil
 	}
 	if err := s.write(missing(s.lost)); err != nil {

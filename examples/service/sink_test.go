@@ -32,6 +32,23 @@ func (d *disk) Write(p []byte) (int, error) {
 	return n, syscall.ENOSPC
 }
 
+// A line that is written before the check asks does not hide that others are missing.
+func TestALineAfterAFullDiskDoesNotHideWhatIsMissing(t *testing.T) {
+	l, err := newLogs(loaded(t, map[string]string{"log.file": filepath.Join(t.TempDir(), "tracker.log")}), &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	d := &disk{full: true}
+	l.out.to = d
+	l.Info("lost")
+	d.full = false
+	l.Info("kept")
+	if err := l.Err(); err != nil || !strings.Contains(d.text.String(), "lines are missing here\" lines=1") {
+		t.Errorf("%v\n%s", err, d.text.String())
+	}
+}
+
 // While the disk is full lines go to standard output and the check of the log fails. Once it has room,
 // the check passes, the log says how many lines are missing, and no line is joined to a part of another.
 func TestALogWhoseDiskIsFullSaysWhatIsMissing(t *testing.T) {

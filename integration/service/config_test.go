@@ -4,6 +4,8 @@ package service_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/reevehq/reeve/internal/testproc"
 	"github.com/reevehq/reeve/internal/testwait"
 )
 
@@ -160,5 +163,92 @@ func TestALogThatCannotBeWrittenIsAMistake(t *testing.T) {
 		if code := <-i.ended; code != 2 || !strings.Contains(i.out.String(), log) && !strings.Contains(i.out.String(), file) {
 			t.Errorf("%s: exit %d\n%s", log, code, i.out)
 		}
+	}
+}
+
+// A log whose disk is full while the service runs stops no request. The service is degraded and stays
+// ready, /readyz and /metrics name the check, lines go to standard output, and once there is room the log
+// says how many are missing. SIGHUP opens the file anew, by which the test fills the disk and empties it.
+func TestALogOnAFullDiskStopsNoRequest(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full stands for a disk that is full here")
+	}
+	log := filepath.Join(t.TempDir(), "tracker.log")
+	i := start(t, "log.file="+log, "log.level=debug").ready()
+	token := i.login("gus")
+	if err := errors.Join(os.Rename(log, log+".1"), os.Symlink("/dev/full", log)); err != nil {
+		t.Fatal(err)
+	}
+	i.signal(syscall.SIGHUP)
+	testwait.Until(t, "the check says so", func() bool {
+		code := i.get(token, "/tasks/task-1001")
+		return code == http.StatusOK && strings.Contains(i.text("/readyz"), `"name":"log","ok":false,"optional":true`)
+	})
+	if code := i.probe("/readyz"); code != http.StatusOK {
+		t.Errorf("/readyz %d", code)
+	}
+	testwait.Until(t, "metrics say so", func() bool {
+		text := i.text("/metrics")
+		return strings.Contains(text, `tracker_state{state="degraded"} 1`) && !strings.Contains(text, `tracker_check_failures_total{check="log"} 0`)
+	})
+	if text := i.out.String(); !strings.Contains(text, "msg=request") || !strings.Contains(text, "no space left on device") {
+		t.Errorf("standard output has\n%s", text)
+	}
+	beside := log + ".next"
+	if err := errors.Join(os.WriteFile(beside, nil, 0o600), os.Rename(beside, log)); err != nil {
+		t.Fatal(err)
+	}
+	i.signal(syscall.SIGHUP)
+	testwait.Until(t, "the log says what is missing", func() bool {
+		text, err := os.ReadFile(log)
+		return err == nil && strings.Contains(string(text), `msg="log: lines are missing here" lines=`) && strings.Contains(i.text("/readyz"), `"name":"log","ok":true`)
+	})
+	if code := i.stop(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// A standard output that nobody reads any more, as of a pipe whose reader has ended, ends no request and no
+// process: the check of the log tells.
+func TestAnOutputThatNobodyReadsEndsNothing(t *testing.T) {
+	t.Parallel()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, ops := freeAddr(t), freeAddr(t)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &instance{t: t, out: &output{}, api: "http://" + api, ops: "http://" + ops, ended: make(chan int, 1)}
+	cmd := exec.Command(path, "run", "--set", "http.addr="+api, "--set", "ops.addr="+ops, "--set", "log.level=debug")
+	cmd.Stdout, cmd.Env = writer, []string{"TMPDIR=" + t.TempDir()}
+	if i.process, err = testproc.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = i.process.Wait()
+		i.ended <- cmd.ProcessState.ExitCode()
+	}()
+	t.Cleanup(func() { _ = i.process.Kill() })
+	read := make(chan struct{})
+	go func() { defer close(read); _, _ = io.Copy(i.out, reader) }()
+	i.ready()
+	token := i.login("gus")
+	if err := errors.Join(writer.Close(), reader.Close()); err != nil {
+		t.Fatal(err)
+	}
+	<-read
+	testwait.Until(t, "the check says so", func() bool {
+		if len(i.ended) > 0 {
+			t.Fatal("it has ended")
+		}
+		code := i.get(token, "/tasks/task-1001")
+		return code == http.StatusOK && strings.Contains(i.text("/readyz"), `"name":"log","ok":false,"optional":true`)
+	})
+	if code := i.stop(); code != 0 {
+		t.Errorf("exit %d", code)
 	}
 }
