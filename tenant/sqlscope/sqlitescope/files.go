@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/reevehq/reeve/tenant"
 )
@@ -110,8 +111,16 @@ func (f *folder) ready(id tenant.ID) error {
 
 // source returns the name by which the driver opens the file, which must be there.
 func (f *folder) source(id tenant.ID) string {
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(f.path, fileName(id)))}
-	return u.String() + "?mode=rw&_defensive=1&_dqs=0&_txlock=immediate"
+	return uri(filepath.ToSlash(filepath.Join(f.path, fileName(id)))) + "?mode=rw&_defensive=1&_dqs=0&_txlock=immediate"
+}
+
+// uri returns the name of a file as SQLite reads it. The letter of a drive is no host: file:///C:/a.db.
+func uri(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	u := url.URL{Scheme: "file", Path: path}
+	return u.String()
 }
 
 // remove deletes a tenant's files. Those that are not there are deleted.
