@@ -3,8 +3,8 @@
 # with openid-client (integration/interop/node/package-lock.json) and Ory Hydra
 # (integration/interop/hydra/go.mod). They are installed under .bin/interop. The first run needs npm,
 # a C compiler and the registries of npm and of Go, and takes about ten minutes, most of them for
-# Hydra. Before that it reads the files of the examples by the libraries of Kubernetes, Compose and
-# Prometheus (integration/interop/manifests).
+# Hydra. Before that it reads the files of the examples by the libraries of Kubernetes, Compose, BuildKit
+# and Prometheus (integration/interop/manifests).
 #
 # Where something is missing it says what to do, with an error in CI, and otherwise skips what
 # needs it.
@@ -22,7 +22,7 @@ missing() {
   [ -z "${CI:-}" ] || exit 1
 }
 
-# Read by the types and parsers of Kubernetes, Compose and Prometheus, whose versions are not ours.
+# Read by the types and parsers of Kubernetes, Compose, BuildKit and Prometheus, whose versions are not ours.
 (cd "$source/manifests" && GOWORK=off go test -count=1 -v .)
 
 if ! command -v npm >/dev/null && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -117,7 +118,7 @@ func TestInstancesAreBoundedAndComeBackAfterAnOutage(t *testing.T) {
 	testwait.Until(t, "it is listed again", func() bool { return m.Stats().Err == nil && len(instances(t, client)) == 1 })
 
 	// Somebody fills the list with entries of every kind.
-	far := float64(time.Now().Add(24 * time.Hour).UnixMilli())
+	far := float64(time.Now().Add(2 * time.Minute).UnixMilli()) // a lease may be as long
 	pipe := client.Pipeline()
 	for i := range fleet.MaxInstances {
 		id := "x" + strings.Repeat("0", i%60) + string(rune('a'+i%26)) + time.Duration(i).String()
@@ -134,6 +135,65 @@ func TestInstancesAreBoundedAndComeBackAfterAnOutage(t *testing.T) {
 	}
 	if n := client.ZCard(t.Context(), fleetKeys+"ends").Val(); n > fleet.MaxInstances+1 {
 		t.Errorf("%d entries", n)
+	}
+}
+
+// The clock of Redis was an hour ahead when an instance beat for the last time, and is right now: who is
+// gone is not listed for that hour, and takes nobody's place. One that goes on is listed as before.
+func TestAClockOfRedisThatIsSetBackListsNobodyWhoIsGone(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t, "--appendonly", "no")
+	client := server.Client()
+	defer client.Close()
+	m := member(t, client, fleet.Config{ID: "goes-on", Beat: fleet.MinBeat})
+	ahead := func(id string) {
+		t.Helper()
+		record := `{"started":1,"lease":15000}`
+		end := float64(time.Now().Add(time.Hour + 15*time.Second).UnixMilli())
+		if err := errors.Join(client.ZAdd(t.Context(), fleetKeys+"ends", redis.Z{Score: end, Member: id}).Err(), client.HSet(t.Context(), fleetKeys+"records", id, record).Err()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testwait.Until(t, "it is listed", func() bool { return len(instances(t, client)) == 1 })
+	ahead("gone")
+	ahead("goes-on")
+	for _, i := range instances(t, client) {
+		if i.ID == "gone" || i.SeenAt.After(time.Now().Add(time.Minute)) {
+			t.Errorf("%+v", i)
+		}
+	}
+	beats := m.Stats().Beats
+	testwait.Until(t, "it has beaten twice more", func() bool { return m.Stats().Beats > beats+1 })
+	if list := instances(t, client); len(list) != 1 || list[0].ID != "goes-on" {
+		t.Errorf("%+v", list)
+	}
+	if n := client.ZCard(t.Context(), fleetKeys+"ends").Val() + client.HLen(t.Context(), fleetKeys+"records").Val(); n != 2 {
+		t.Errorf("%d entries are left", n)
+	}
+}
+
+// Two instances that were given one ID are one to who lists them. Neither ends the other: when one leaves,
+// the other is there again at its next beat.
+func TestTwoInstancesOfOneIDDisturbNobodyElse(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t, "--appendonly", "no")
+	client := server.Client()
+	defer client.Close()
+	member(t, client, fleet.Config{ID: "other", Beat: fleet.MinBeat})
+	first := member(t, client, fleet.Config{ID: "twin", Host: "web-1", Beat: fleet.MinBeat})
+	second := member(t, client, fleet.Config{ID: "twin", Host: "web-2", Beat: fleet.MinBeat})
+	testwait.Until(t, "both have beaten", func() bool { return first.Stats().Beats > 0 && second.Stats().Beats > 0 })
+	if list := instances(t, client); len(list) != 2 {
+		t.Errorf("%+v", list)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	testwait.Until(t, "the second is listed", func() bool {
+		return slices.ContainsFunc(instances(t, client), func(i fleet.Instance) bool { return i.ID == "twin" && i.Host == "web-2" })
+	})
+	if first.Stats().Err != nil || second.Stats().Err != nil || the(t, client, "other").ID != "other" {
+		t.Errorf("%v %v", first.Stats().Err, second.Stats().Err)
 	}
 }
 

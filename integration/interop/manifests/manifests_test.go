@@ -1,5 +1,5 @@
 // Package manifests_test reads the files of the examples by the types, schemas and parsers of the
-// programs that they are for: Kubernetes, Compose and Prometheus. None of these is run.
+// programs that they are for: Kubernetes, Compose, BuildKit and Prometheus. None of these is run.
 package manifests_test
 
 import (
@@ -14,7 +14,9 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/schema"
-	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	promql "github.com/prometheus/prometheus/promql/parser"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -111,6 +113,66 @@ func TestTheComposeFileIsOfTheSchema(t *testing.T) {
 	}
 }
 
+// image reads a Dockerfile as BuildKit does: its instructions by their arguments, and its stages.
+func image(text string) ([]instructions.Stage, error) {
+	file, err := parser.Parse(strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	stages, _, err := instructions.Parse(file.AST, nil)
+	return stages, err
+}
+
+// The Dockerfile is one for BuildKit, and its last stage has no command that is run, as a distroless one
+// has no shell: it copies, sets the user and says what to start.
+func TestTheDockerfileIsOneForBuildKit(t *testing.T) {
+	text := read(t, "service", "deploy", "Dockerfile")
+	stages, err := image(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(stages) != 2 || stages[0].Name != "build" {
+		t.Fatalf("%d stages", len(stages))
+	}
+	kinds := map[string]int{}
+	for _, c := range stages[1].Commands {
+		kinds[c.Name()]++
+		switch c := c.(type) {
+		case *instructions.CopyCommand:
+			if c.From != "build" {
+				t.Errorf("%s copies from %q", c, c.From)
+			}
+		case *instructions.UserCommand:
+			if c.User != "65532:65532" {
+				t.Errorf("it runs as %s", c.User)
+			}
+		case *instructions.EntrypointCommand:
+			if c.PrependShell || len(c.CmdLine) == 0 || c.CmdLine[0] != "/reeve-tracker" {
+				t.Errorf("it starts %v, by a shell: %t", c.CmdLine, c.PrependShell)
+			}
+		case *instructions.CmdCommand:
+			if c.PrependShell {
+				t.Errorf("it starts %v by a shell", c.CmdLine)
+			}
+		}
+	}
+	if kinds["RUN"]+kinds["run"] > 0 || kinds["USER"]+kinds["user"] != 1 || kinds["ENTRYPOINT"]+kinds["entrypoint"] != 1 {
+		t.Errorf("the last stage has %v", kinds)
+	}
+	for _, change := range [][2]string{
+		{"USER 65532:65532", "USR 65532:65532"}, {"COPY --from=build /reeve", "COPY --form=build /reeve"}, {"EXPOSE 8080 8081", "EXPOSE"},
+		{"FROM golang:1.26 AS build", "FROM golang:1.26 AS"}, {"VOLUME /data", "VOLUME"},
+	} {
+		wrong := strings.Replace(text, change[0], change[1], 1)
+		if wrong == text {
+			t.Errorf("no %q in the Dockerfile", change[0])
+		}
+		if _, err := image(wrong); err == nil {
+			t.Errorf("%q is not noticed", change[1])
+		}
+	}
+}
+
 // rules are the expressions of a file of rules of Prometheus.
 func rules(t *testing.T) (exprs []string) {
 	t.Helper()
@@ -164,7 +226,7 @@ func dashboards(t *testing.T) (exprs []string) {
 }
 
 func TestEveryExpressionIsPromQL(t *testing.T) {
-	p := parser.NewParser(parser.Options{})
+	p := promql.NewParser(promql.Options{})
 	all := append(rules(t), dashboards(t)...)
 	if len(all) < 15 {
 		t.Fatalf("%d expressions", len(all))
