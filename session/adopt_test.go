@@ -148,6 +148,11 @@ func TestADirectoryOfTenantsNeedsNoSetUp(t *testing.T) {
 		_, err = m.Load(ctx, s.Ref())
 		wantErr(t, "suspended in the store", err, tenant.ErrSuspended)
 		wantErr(t, "suspended in the store: Create", create(), tenant.ErrSuspended)
+		// What the directory has said is its own to tell; the store tells what was written to it.
+		events, err := m.Events(ctx, shop, session.UserID{})
+		if err != nil || len(events) != 2 || events[0].Kind != session.EventTenantSetUp || events[1].Kind != session.EventTenantSuspended {
+			t.Errorf("the events of the tenant: %v, %v", events, err)
+		}
 	})
 }
 

@@ -80,5 +80,13 @@ const (
 
 	EventTenantRevoked EventKind = "tenant-revoked" // in the events of the tenant
 	EventTenantStale   EventKind = "tenant-stale"   // likewise, as EventUserStale
-	EventAllRevoked    EventKind = "all-revoked"    // in the events of everyone
+
+	// In the events of the tenant: its status has changed, by [Manager.SetTenantStatus], or by a
+	// sign-in where [Config].Tenants has a tenant that the store does not know. One that is set to the
+	// status that it has is no event, nor is a status that a store has put back which was set back.
+	EventTenantSetUp     EventKind = "tenant-set-up" // it is active, and its status was unknown
+	EventTenantActivated EventKind = "tenant-activated"
+	EventTenantSuspended EventKind = "tenant-suspended"
+
+	EventAllRevoked EventKind = "all-revoked" // in the events of everyone
 )

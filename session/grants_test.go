@@ -135,7 +135,7 @@ func TestGrantsAreAskedAtEachSignInRefreshAndSwitchAndWhenStale(t *testing.T) {
 		t.Errorf("events of the user: %v, %v", events, err)
 	}
 	events, err = m.Events(t.Context(), globex, session.UserID{})
-	if err != nil || len(events) != 1 || events[0].Kind != session.EventTenantStale {
+	if err != nil || len(events) != 2 || events[1].Kind != session.EventTenantStale {
 		t.Errorf("events of the tenant: %v, %v", events, err)
 	}
 }

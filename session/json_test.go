@@ -98,7 +98,7 @@ func TestDevicesRolesActorsAndMethodsGoThroughJSON(t *testing.T) {
 }
 
 func TestEventsGoThroughJSON(t *testing.T) {
-	kinds := rapid.SampledFrom([]session.EventKind{session.EventCreated, session.EventRotated, session.EventImpersonated, session.EventUserRevoked, session.EventTenantRevoked})
+	kinds := rapid.SampledFrom([]session.EventKind{session.EventCreated, session.EventRotated, session.EventImpersonated, session.EventUserRevoked, session.EventTenantRevoked, session.EventTenantSuspended})
 	nobody := rapid.OneOf(someUser, rapid.Just(session.UserID{}))
 	digest := rapid.OneOf(rapid.Just(""), rapid.StringMatching(`[0-9a-f]{12}`))
 	snake := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)

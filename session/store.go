@@ -118,7 +118,8 @@ type Store interface {
 	EraseUser(ctx context.Context, t tenant.ID, u UserID) error
 
 	// EraseTenant is RevokeTenant, and EraseUser for each of the users, but without a Block, and
-	// it deletes the events of the tenant. ErrNotSuspended, and nothing is erased, in any other
+	// it deletes the events of the tenant, also the one of its suspension, last and in one step with a
+	// look at the status. ErrNotSuspended, and nothing is erased, in any other
 	// status; the same error for one that is no longer suspended stops it where it is. The status
 	// stays Suspended. An error that users yields stops it too and is returned. Nil users are none.
 	//
@@ -226,11 +227,13 @@ type Store interface {
 	// TenantStatus returns the status of the tenant; Unknown is no error.
 	TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error)
 
-	// AddTenant makes a tenant Active whose status is Unknown, and leaves any other as it is.
+	// AddTenant makes a tenant Active whose status is Unknown, and leaves any other as it is. It is an
+	// event of the tenant where it does.
 	AddTenant(ctx context.Context, t tenant.ID) error
 
 	// SetTenantStatus sets it to Active or Suspended; ErrInvalid otherwise. It ends no
-	// session: a tenant that is active again finds its sessions as they were.
+	// session: a tenant that is active again finds its sessions as they were. A status that differs
+	// from the one before is an event of the tenant, in the same step.
 	//
 	// It replaces the status that it has read. A call that failed may be made later, by a
 	// network that was dead, but never after another one that has returned.

@@ -66,6 +66,7 @@ var verbs = []struct {
 	{"instances shop --env FILE", "bad.env"},
 	{"sessions list acme alice --env FILE", "bad.env"},
 	{"sessions events acme alice --env FILE", "bad.env"},
+	{"tenants events acme --env FILE", "bad.env"},
 	{"sessions revoke acme alice --all --env FILE", "bad.env"},
 	{"tenants status acme --env FILE", "bad.env"},
 	{"tenants suspend acme --env FILE", "bad.env"},

@@ -148,7 +148,12 @@ func (c *sessionsEventsCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	m, closed, err := c.sessions(a)
+	return c.printEvents(a, t, u, c.Format)
+}
+
+// printEvents prints the events of a user, or of a tenant as a whole for the zero user.
+func (f environmentFlags) printEvents(a *app, t tenant.ID, u session.UserID, format string) error {
+	m, closed, err := f.sessions(a)
 	if err != nil {
 		return err
 	}
@@ -157,7 +162,7 @@ func (c *sessionsEventsCommand) Run(a *app) error {
 	if err != nil {
 		return &exitError{codeLoad, err}
 	}
-	if c.Format == "json" {
+	if format == "json" {
 		if events == nil {
 			events = []session.Event{}
 		}
@@ -181,13 +186,32 @@ func (c *sessionsEventsCommand) Run(a *app) error {
 
 type sessionsRevokeCommand struct {
 	environmentFlags
-	Tenant   string   `arg:"" optional:"" help:"The tenant."`
-	User     string   `arg:"" optional:"" help:"The user's id."`
-	Digest   []string `arg:"" optional:"" help:"Digests of reeve sessions list."`
-	All      bool     `help:"All sessions of the user."`
-	Users    bool     `name:"every-user" help:"All sessions of the tenant."`
-	Tenants  bool     `name:"every-tenant" help:"All sessions that there are."`
-	Operator string   `help:"Who does it: the actor in the events." placeholder:"ID"`
+	Tenant  string   `arg:"" optional:"" help:"The tenant."`
+	User    string   `arg:"" optional:"" help:"The user's id."`
+	Digest  []string `arg:"" optional:"" help:"Digests of reeve sessions list."`
+	All     bool     `help:"All sessions of the user."`
+	Users   bool     `name:"every-user" help:"All sessions of the tenant."`
+	Tenants bool     `name:"every-tenant" help:"All sessions that there are."`
+	operatorFlag
+}
+
+// operatorFlag says who changes something.
+type operatorFlag struct {
+	Operator *string `help:"Who does it: the actor in the events." placeholder:"ID"`
+}
+
+// operating returns the context of a change, whose events name the operator. One that is empty,
+// as of a variable of a shell, is no operator.
+func (o operatorFlag) operating() (context.Context, error) {
+	ctx := context.Background()
+	if o.Operator == nil {
+		return ctx, nil
+	}
+	operator, err := session.ParseUserID(*o.Operator)
+	if err != nil {
+		return nil, usage("--operator: %w", err)
+	}
+	return session.WithActor(ctx, session.Actor{User: operator}), nil
 }
 
 func (*sessionsRevokeCommand) Help() string {
@@ -225,17 +249,12 @@ func (c *sessionsRevokeCommand) Run(a *app) error {
 	case c.All && c.User == "":
 		return usage("of which user? --every-user ends all sessions of %s", c.Tenant)
 	}
-	ctx := context.Background()
-	if c.Operator != "" {
-		operator, err := session.ParseUserID(c.Operator)
-		if err != nil {
-			return usage("--operator: %w", err)
-		}
-		ctx = session.WithActor(ctx, session.Actor{User: operator})
+	ctx, err := c.operating()
+	if err != nil {
+		return err
 	}
 	var t tenant.ID
 	var u session.UserID
-	var err error
 	switch {
 	case c.Tenants:
 	case c.Users:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -12,6 +13,7 @@ type tenantsCommand struct {
 	Status  tenantsStatusCommand  `cmd:"" help:"Print whether tenants are active."`
 	Suspend tenantsSuspendCommand `cmd:"" help:"Refuse a tenant until it is resumed."`
 	Resume  tenantsResumeCommand  `cmd:"" help:"Serve a suspended tenant again."`
+	Events  tenantsEventsCommand  `cmd:"" help:"Print what happened to a tenant as a whole."`
 }
 
 type tenantsStatusCommand struct {
@@ -74,8 +76,36 @@ func (c *tenantsStatusCommand) Run(a *app) error {
 	return ends(code)
 }
 
+type tenantsEventsCommand struct {
+	environmentFlags
+	Tenant string `arg:"" help:"The tenant."`
+	Format string `help:"pretty or json." enum:"pretty,json" default:"pretty"`
+}
+
+func (*tenantsEventsCommand) Help() string {
+	return `Examples:
+
+  reeve tenants events acme
+  reeve tenants events acme --format json
+
+That is when it was set up, suspended and activated, and when all of its sessions were ended, with the actor where one is known. Events are kept for a bounded time and number, and not beyond the erasure of the tenant.
+
+` + sessionsHelp + `
+
+Exit codes: 0 there are some, 1 there is none, 2 usage, 3 Redis does not answer.`
+}
+
+func (c *tenantsEventsCommand) Run(a *app) error {
+	t, err := tenantOf(c.Tenant)
+	if err != nil {
+		return err
+	}
+	return c.printEvents(a, t, session.UserID{}, c.Format)
+}
+
 type tenantsSuspendCommand struct {
 	environmentFlags
+	operatorFlag
 	Tenant  string `arg:"" help:"The tenant."`
 	Unknown bool   `help:"Also one that Redis does not know, such as one nobody ever signed in to."`
 }
@@ -83,10 +113,10 @@ type tenantsSuspendCommand struct {
 func (*tenantsSuspendCommand) Help() string {
 	return `Examples:
 
-  reeve tenants suspend acme
+  reeve tenants suspend acme --operator carol
   reeve tenants suspend newcomer --unknown
 
-Every instance refuses its requests at once, open streams included, until reeve tenants resume. Its sessions stay: end them with reeve sessions revoke acme --all.
+Every instance refuses its requests at once, open streams included, until reeve tenants resume. Its sessions stay: end them with reeve sessions revoke acme --every-user. The change is an event of the tenant: reeve tenants events.
 
 ` + sessionsHelp + `
 
@@ -94,7 +124,7 @@ Exit codes: 0 suspended, 1 the tenant is unknown, 2 usage, 3 Redis does not answ
 }
 
 func (c *tenantsSuspendCommand) Run(a *app) error {
-	return c.set(a, c.Tenant, tenant.Suspended, func(t tenant.ID, status tenant.Status) error {
+	return c.set(a, c.operatorFlag, c.Tenant, tenant.Suspended, func(t tenant.ID, status tenant.Status) error {
 		if status == tenant.Unknown && !c.Unknown {
 			return fmt.Errorf("%s is unknown to Redis, so nothing is changed: is it spelled as the service does? --unknown suspends it all the same", t)
 		}
@@ -104,6 +134,7 @@ func (c *tenantsSuspendCommand) Run(a *app) error {
 
 type tenantsResumeCommand struct {
 	environmentFlags
+	operatorFlag
 	Tenant string `arg:"" help:"The tenant."`
 }
 
@@ -111,8 +142,9 @@ func (*tenantsResumeCommand) Help() string {
 	return `Examples:
 
   reeve tenants resume acme
+  reeve tenants resume acme --operator carol
 
-Only a suspended tenant is resumed: setting up a new one is for the service.
+Only a suspended tenant is resumed: setting up a new one is for the service. The change is an event of the tenant: reeve tenants events.
 
 ` + sessionsHelp + `
 
@@ -120,7 +152,7 @@ Exit codes: 0 active, 1 the tenant is unknown, 2 usage, 3 Redis does not answer.
 }
 
 func (c *tenantsResumeCommand) Run(a *app) error {
-	return c.set(a, c.Tenant, tenant.Active, func(t tenant.ID, status tenant.Status) error {
+	return c.set(a, c.operatorFlag, c.Tenant, tenant.Active, func(t tenant.ID, status tenant.Status) error {
 		if status == tenant.Unknown {
 			return fmt.Errorf("%s is unknown to Redis, so nothing is changed: a tenant is set up by its service", t)
 		}
@@ -129,8 +161,12 @@ func (c *tenantsResumeCommand) Run(a *app) error {
 }
 
 // set changes the status of a tenant that may have it.
-func (f environmentFlags) set(a *app, text string, to tenant.Status, refuse func(tenant.ID, tenant.Status) error) error {
+func (f environmentFlags) set(a *app, by operatorFlag, text string, to tenant.Status, refuse func(tenant.ID, tenant.Status) error) error {
 	t, err := tenantOf(text)
+	if err != nil {
+		return err
+	}
+	ctx, err := by.operating()
 	if err != nil {
 		return err
 	}
@@ -139,7 +175,6 @@ func (f environmentFlags) set(a *app, text string, to tenant.Status, refuse func
 		return err
 	}
 	defer closed()
-	ctx := context.Background()
 	before, err := m.TenantStatus(ctx, t)
 	if err != nil {
 		return &exitError{codeLoad, err}

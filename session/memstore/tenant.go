@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
@@ -36,12 +37,29 @@ func (st *Store) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant
 		return err
 	}
 	defer st.mu.Unlock()
-	if state, ok := st.tenants[t]; ok {
-		state.status = status
-		return nil
-	}
-	st.tenants[t] = &tenantState{status: status, users: map[session.UserID]map[session.ID]*record{}}
+	st.setStatus(ctx, t, status)
 	return nil
+}
+
+// setStatus sets a status, and logs it where it differs.
+func (st *Store) setStatus(ctx context.Context, t tenant.ID, status tenant.Status) {
+	state, known := st.tenants[t]
+	kind := session.EventTenantSuspended
+	switch {
+	case known && state.status == status:
+		return
+	case status != tenant.Active:
+	case known:
+		kind = session.EventTenantActivated
+	default:
+		kind = session.EventTenantSetUp
+	}
+	if known {
+		state.status = status
+	} else {
+		st.tenants[t] = &tenantState{status: status, users: map[session.UserID]map[session.ID]*record{}}
+	}
+	st.log(t, session.UserID{}, session.Event{Kind: kind, At: time.Now(), Actor: actorOf(ctx)})
 }
 
 // AddTenant implements [session.Store].
@@ -54,7 +72,7 @@ func (st *Store) AddTenant(ctx context.Context, t tenant.ID) error {
 	}
 	defer st.mu.Unlock()
 	if _, known := st.tenants[t]; !known {
-		st.tenants[t] = &tenantState{status: tenant.Active, users: map[session.UserID]map[session.ID]*record{}}
+		st.setStatus(ctx, t, tenant.Active)
 	}
 	return nil
 }

@@ -96,7 +96,9 @@ func (s *Store) EraseTenant(ctx context.Context, t tenant.ID, users iter.Seq2[se
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	if err := s.eraseStep(ctx, eraseEventsScript, []string{s.names.tenantEvents(t)}); err != nil {
+	// Last, and while it is suspended: what closed it has been written before, and there is no
+	// later event but of a change that was made after the erasure.
+	if err := s.eraseStep(ctx, eraseEventsScript, []string{s.names.tenant(t), s.names.tenantEvents(t)}); err != nil {
 		return wrap(op, err)
 	}
 	return nil
@@ -229,6 +231,8 @@ func (s *Store) eraseStep(ctx context.Context, sc script, keys []string, args ..
 	switch list, _ := w.answer.([]any); {
 	case len(list) == 1 && list[0] == "unblocked":
 		return fmt.Errorf("%w: the user was unblocked meanwhile", session.ErrConflict)
+	case len(list) == 1 && list[0] == "served":
+		return fmt.Errorf("%w: the tenant was opened meanwhile", session.ErrNotSuspended)
 	case len(list) != 1 || list[0] != "ok":
 		return fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 	}

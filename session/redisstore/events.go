@@ -73,9 +73,12 @@ func (s *Store) readEvents(ctx context.Context, t tenant.ID, u session.UserID) (
 // more than 1000.
 const maxEventsRead = 4000
 
-func (n names) tenantEvents(t tenant.ID) string { return n.tenant(t) + ":l" }
+// eventsOf returns the stream of a tenant or of everyone, by the key of either.
+func eventsOf(key string) string { return key + ":l" }
 
-func (n names) globalEvents() string { return n.global() + ":l" }
+func (n names) tenantEvents(t tenant.ID) string { return eventsOf(n.tenant(t)) }
+
+func (n names) globalEvents() string { return eventsOf(n.global()) }
 
 // What events keep of somebody who acts as another is sealed, under a name and a number of its
 // own for each kind of text, so that it opens in no other event and as nothing else.

@@ -30,9 +30,10 @@ func (s *Store) holdTenant(ctx context.Context, key string, read tenantState, be
 	return read
 }
 
-// adopt gives a version to a status that has none.
+// adopt gives a version to a status that has none. Nobody is the actor of it: the request that
+// came upon the status has not set it.
 func (s *Store) adopt(ctx context.Context, key string, read tenantState, before status) {
-	version, _, _ := s.writeStatus(ctx, key, read.status, read, before.version)
+	version, _, _ := s.writeStatus(ctx, key, read.status, read, before.version, nil)
 	s.memory.setStatus(key, status{read.status, version})
 }
 
@@ -45,9 +46,9 @@ func (s *Store) restore(ctx context.Context, key string, known status) error {
 }
 
 // writeStatus sets the status of a tenant that is still as it was read, and returns its
-// version.
-func (s *Store) writeStatus(ctx context.Context, key string, next tenant.Status, read tenantState, floor uint64) (version uint64, conflict bool, err error) {
-	w, err := s.write(ctx, tenantStatusScript, []string{key}, statusArgs(next, read, floor)...)
+// version. A change is an event, by the sealed actor.
+func (s *Store) writeStatus(ctx context.Context, key string, next tenant.Status, read tenantState, floor uint64, by []byte) (version uint64, conflict bool, err error) {
+	w, err := s.write(ctx, tenantStatusScript, []string{key, eventsOf(key)}, statusArgs(next, read, floor, by)...)
 	if err != nil {
 		return 0, false, err
 	}
@@ -63,7 +64,7 @@ func (s *Store) writeStatus(ctx context.Context, key string, next tenant.Status,
 	return version, false, w.short // with short the version counts here all the same
 }
 
-func statusArgs(next tenant.Status, read tenantState, floor uint64) []any {
+func statusArgs(next tenant.Status, read tenantState, floor uint64, by []byte) []any {
 	was, version := "", ""
 	if read.status != tenant.Unknown {
 		was = read.status.String()
@@ -71,7 +72,7 @@ func statusArgs(next tenant.Status, read tenantState, floor uint64) []any {
 	if read.version != 0 {
 		version = fmt.Sprint(read.version)
 	}
-	return []any{next.String(), was, version, floor}
+	return []any{next.String(), was, version, floor, by}
 }
 
 // readTenant reads the state of a tenant, without what this instance knows of it.
@@ -114,16 +115,20 @@ func (s *Store) SetTenantStatus(ctx context.Context, t tenant.ID, next tenant.St
 	if next != tenant.Active && next != tenant.Suspended {
 		return wrap(op, fmt.Errorf("%w: status %v, only active and suspended can be set", session.ErrInvalid, next))
 	}
+	key := s.names.tenant(t)
+	by, err := s.sealActor(ctx, eventsOf(key))
+	if err != nil {
+		return wrap(op, err)
+	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	key := s.names.tenant(t)
 	for range statusAttempts {
 		before := s.memory.statuses.get(key)
 		read, err := s.readTenant(ctx, t)
 		if err != nil {
 			return wrap(op, err)
 		}
-		version, conflict, err := s.writeStatus(ctx, key, next, read, max(before.version, read.version))
+		version, conflict, err := s.writeStatus(ctx, key, next, read, max(before.version, read.version), by)
 		if version != 0 {
 			s.memory.setStatus(key, status{next, version})
 		}
@@ -143,9 +148,13 @@ func (s *Store) AddTenant(ctx context.Context, t tenant.ID) error {
 	if err := checkTenant(t); err != nil {
 		return wrap(op, err)
 	}
+	key := s.names.tenant(t)
+	by, err := s.sealActor(ctx, eventsOf(key))
+	if err != nil {
+		return wrap(op, err)
+	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	key := s.names.tenant(t)
 	for range statusAttempts {
 		before := s.memory.statuses.get(key)
 		read, err := s.readTenant(ctx, t)
@@ -155,7 +164,7 @@ func (s *Store) AddTenant(ctx context.Context, t tenant.ID) error {
 		if s.holdTenant(ctx, key, read, before).status != tenant.Unknown {
 			return nil
 		}
-		version, conflict, err := s.writeStatus(ctx, key, tenant.Active, read, max(before.version, read.version))
+		version, conflict, err := s.writeStatus(ctx, key, tenant.Active, read, max(before.version, read.version), by)
 		if version != 0 {
 			s.memory.setStatus(key, status{tenant.Active, version})
 		}

@@ -164,8 +164,15 @@ func tenantErased(k *kit) {
 	k.refused("EraseTenant of an unknown one", k.Store.EraseTenant(k.ctx, nowhere, nil), session.ErrNotSuspended)
 	k.refused("EraseTenant of none", k.Store.EraseTenant(k.ctx, tenant.ID{}, nil), session.ErrInvalidID)
 	k.setStatus(acme, tenant.Suspended)
+	if events := k.happened(acme, session.UserID{}); len(events) != 2 || events[1].Kind != session.EventTenantSuspended {
+		k.Errorf("the events of the tenant before: %v", events)
+	}
 	for range 2 {
 		k.ok("EraseTenant", k.Store.EraseTenant(k.ctx, acme, these(nil, alice, bob)))
+		k.sameEvents("of the tenant that is erased", k.happened(acme, session.UserID{}), nil)
+		k.setStatus(acme, tenant.Suspended) // as whoever begins an erasure again closes it first
+		k.ok("AddTenant", k.Store.AddTenant(k.ctx, acme))
+		k.sameEvents("of the tenant that is closed again", k.happened(acme, session.UserID{}), nil)
 	}
 	if status, err := k.Store.TenantStatus(k.ctx, acme); err != nil || status != tenant.Suspended {
 		k.Errorf("status %v, %v", status, err)
@@ -177,9 +184,7 @@ func tenantErased(k *kit) {
 	k.setStatus(acme, tenant.Active)
 	k.forgotten("erased", acme, alice, a.Ref())
 	k.forgotten("erased", acme, bob, b.Ref())
-	if events, err := k.Store.Events(k.ctx, acme, session.UserID{}); err != nil || len(events) != 0 {
-		k.Errorf("%d events of the tenant, %v", len(events), err)
-	}
+	k.sameEvents("of the tenant that is opened again", k.happened(acme, session.UserID{}), []session.Event{{Kind: session.EventTenantActivated}})
 	k.live("a tenant that is opened again", k.create(acme, alice).Ref())
 }
 

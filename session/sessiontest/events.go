@@ -1,6 +1,7 @@
 package sessiontest
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,8 @@ func events() []scene {
 		{name: "the events of an impersonation say who and why", play: eventOfImpersonation},
 		{name: "what was refused is no event", play: eventOfNone},
 		{name: "events of one user are seen under no other", play: eventsIsolated},
+		{name: "each change of a tenant's status is an event of the tenant, and who made it", play: eventOfStatus},
+		{name: "of statuses that are set at once the events tell how each became the next", play: eventsOfStatusRace},
 	}
 }
 
@@ -88,7 +91,9 @@ func eventOfEach(k *kit) {
 	k.ok("RevokeTenant", k.Store.RevokeTenant(k.ctx, acme))
 	k.ok("RevokeAll", k.Store.RevokeAll(k.ctx))
 	k.sameEvents("of the user", k.happened(acme, alice), want)
-	k.sameEvents("of the tenant", k.happened(acme, session.UserID{}), []session.Event{{Kind: session.EventTenantRevoked}})
+	k.sameEvents("of the tenant", k.happened(acme, session.UserID{}), []session.Event{
+		{Kind: session.EventTenantSetUp}, {Kind: session.EventTenantRevoked},
+	})
 	k.sameEvents("of everyone", k.happened(tenant.ID{}, session.UserID{}), []session.Event{{Kind: session.EventAllRevoked}})
 }
 
@@ -138,9 +143,82 @@ func eventOfNone(k *kit) {
 
 func eventsIsolated(k *kit) {
 	k.create(acme, alice)
-	for _, other := range []session.Ref{{Tenant: globex, User: alice}, {Tenant: acme, User: bob}, {Tenant: acme}, {Tenant: globex}, {}} {
+	for _, other := range []session.Ref{{Tenant: globex, User: alice}, {Tenant: acme, User: bob}, {}} {
 		k.sameEvents("of another", k.happened(other.Tenant, other.User), nil)
+	}
+	for _, of := range []tenant.ID{acme, globex} {
+		k.sameEvents("of a tenant", k.happened(of, session.UserID{}), []session.Event{{Kind: session.EventTenantSetUp}})
 	}
 	_, err := k.Store.Events(k.ctx, tenant.ID{}, alice)
 	k.refused("Events of a user of no tenant", err, session.ErrInvalidID)
+}
+
+// An operator who asks since when a tenant is refused, and by whom, finds each change once: a
+// status that is set again, as by a call whose answer was lost, is none.
+func eventOfStatus(k *kit) {
+	by := session.WithActor(k.ctx, session.Actor{User: bob})
+	changes := map[string]func(ctx context.Context, t tenant.ID) error{
+		"add":     k.Store.AddTenant,
+		"active":  func(ctx context.Context, t tenant.ID) error { return k.Store.SetTenantStatus(ctx, t, tenant.Active) },
+		"suspend": func(ctx context.Context, t tenant.ID) error { return k.Store.SetTenantStatus(ctx, t, tenant.Suspended) },
+	}
+	for first, steps := range map[string][]struct {
+		change string
+		kind   session.EventKind
+	}{
+		"added":     {{"add", session.EventTenantSetUp}, {"suspend", session.EventTenantSuspended}, {"add", ""}, {"active", session.EventTenantActivated}, {"add", ""}},
+		"set-up":    {{"active", session.EventTenantSetUp}, {"add", ""}, {"suspend", session.EventTenantSuspended}, {"active", session.EventTenantActivated}},
+		"suspended": {{"suspend", session.EventTenantSuspended}, {"add", ""}, {"active", session.EventTenantActivated}, {"suspend", session.EventTenantSuspended}},
+	} {
+		t := tenant.MustParse(first)
+		want := []session.Event{}
+		k.sameEvents(first+": of a tenant that is not known", k.happened(t, session.UserID{}), want)
+		for i, step := range steps {
+			ctx, actor := k.ctx, session.UserID{}
+			if i%2 == 0 {
+				ctx, actor = by, bob
+			}
+			for range 2 { // the second is a repetition
+				k.ok(step.change, changes[step.change](ctx, t))
+			}
+			if step.kind != "" {
+				want = append(want, session.Event{Kind: step.kind, Actor: actor})
+			}
+			k.sameEvents(first+": "+step.change, k.happened(t, session.UserID{}), want)
+		}
+		k.refused("a status that is none", k.Store.SetTenantStatus(by, t, tenant.Suspended+1), session.ErrInvalid)
+		k.sameEvents(first+": refused", k.happened(t, session.UserID{}), want)
+		k.sameEvents(first+": of its users", k.happened(t, bob), nil)
+	}
+	k.sameEvents("of everyone", k.happened(tenant.ID{}, session.UserID{}), nil)
+	k.sameEvents("of another tenant", k.happened(acme, session.UserID{}), []session.Event{{Kind: session.EventTenantSetUp}})
+}
+
+func eventsOfStatusRace(k *kit) {
+	for round := range k.rounds(10, 60) {
+		var fs []func()
+		for i := range 4 {
+			status := []tenant.Status{tenant.Active, tenant.Suspended}[i%2]
+			fs = append(fs, func() { k.ok("SetTenantStatus", k.Store.SetTenantStatus(k.ctx, acme, status)) })
+		}
+		together(fs...)
+		status, err := k.Store.TenantStatus(k.ctx, acme)
+		k.ok("TenantStatus", err)
+		told := tenant.Unknown
+		for i, e := range k.happened(acme, session.UserID{}) {
+			before := told
+			switch e.Kind {
+			case session.EventTenantSetUp, session.EventTenantActivated:
+				told = tenant.Active
+			case session.EventTenantSuspended:
+				told = tenant.Suspended
+			}
+			if told == before || (e.Kind == session.EventTenantSetUp) != (i == 0) {
+				k.Fatalf("round %d: event %d is %s, and the tenant was %v", round, i, e.Kind, before)
+			}
+		}
+		if told != status {
+			k.Fatalf("round %d: the tenant is %v, and %v by its events", round, status, told)
+		}
+	}
 }

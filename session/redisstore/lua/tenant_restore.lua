@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Puts back the status of a tenant that Redis has in an earlier version, and announces it. Of
 -- a tenant that is not there it puts back a suspension alone: an epoch made now ends nothing
--- and lets nobody in. A suspension by an instance of an earlier version stays.
+-- and lets nobody in. A suspension by an instance of an earlier version stays. It is no event:
+-- the change that it puts back was made before, and an erasure has deleted what told of it.
 -- KEYS: tenant
 -- ARGV: active or suspended, its version
 -- Returns {'ok', version or nil}.
