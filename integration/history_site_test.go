@@ -210,6 +210,7 @@ func (f trial) run(t *testing.T, roles authority, cached bool, requests int) his
 	s.goOn(300 * time.Millisecond)
 	s.end()
 	t.Logf("%v", s.log.Summary())
+	s.tellsOfTenants()
 	row := s.row(f.name, storeName(roles, cached))
 	if len(row.Verdict.Wrong)+len(row.Verdict.Unexplained()) > 0 {
 		t.Log(s.log.Disturbances())
@@ -226,6 +227,34 @@ func (f trial) run(t *testing.T, roles authority, cached bool, requests int) his
 		t.Errorf("too few changes of kind %s were acknowledged to prove anything", kind)
 	}
 	return row
+}
+
+// tellsOfTenants holds the events of each tenant against the calls that set its status, where
+// nothing may have been lost.
+func (w *world) tellsOfTenants() {
+	w.tb.Helper()
+	if !w.log.Whole() {
+		return
+	}
+	for _, o := range w.operators {
+		events, err := w.fronts[0].manager.Events(context.Background(), o.tenant, session.UserID{})
+		if err != nil {
+			w.tb.Errorf("the events of %v: %v", o.tenant, err)
+			continue
+		}
+		var told []history.Kind
+		for _, e := range events {
+			switch e.Kind {
+			case session.EventTenantSetUp, session.EventTenantActivated:
+				told = append(told, history.Activate)
+			case session.EventTenantSuspended:
+				told = append(told, history.Suspend)
+			}
+		}
+		if len(events) < 1000 && !w.log.Explains(o.tenant.String(), told) {
+			w.tb.Errorf("no outcome of the calls explains the %d events of %v: %v", len(events), o.tenant, told)
+		}
+	}
 }
 
 // lacking returns a kind of change of which there were too few to prove anything, "" when there

@@ -307,6 +307,19 @@ func TestAfterAnErasureOfATenantAnOperatorFindsNothingOfItsUsers(t *testing.T) {
 	if err := acting.EraseTenant(ctx, acme, users); !errors.Is(err, session.ErrNotSuspended) {
 		t.Fatalf("an active tenant: %v", err)
 	}
+	kinds := func(store session.Store) (all []session.EventKind) {
+		t.Helper()
+		eventually(t, "the events of the tenant are read", func() error {
+			events, err := store.Events(ctx, acme, session.UserID{})
+			all = nil
+			for _, e := range events {
+				all = append(all, e.Kind)
+			}
+			return err
+		})
+		return all
+	}
+	before := kinds(acting)
 	eventually(t, "the tenant is suspended", func() error { return acting.SetTenantStatus(ctx, acme, tenant.Suspended) })
 	if err := acting.EraseTenant(ctx, acme, users); err != nil {
 		t.Fatal(err)
@@ -317,6 +330,9 @@ func TestAfterAnErasureOfATenantAnOperatorFindsNothingOfItsUsers(t *testing.T) {
 			t.Errorf("the events of the tenant are left: %s", key)
 		}
 	}
+	if told := kinds(acting); len(told) > 0 {
+		t.Errorf("the events of the tenant are told: %v", told)
+	}
 	b.crash()
 	for _, ref := range refs {
 		testwait.Until(t, "the tenant is suspended after the restart", func() bool {
@@ -326,6 +342,54 @@ func TestAfterAnErasureOfATenantAnOperatorFindsNothingOfItsUsers(t *testing.T) {
 			}
 			return errors.Is(err, tenant.ErrSuspended)
 		})
+	}
+	// The suspension is put back and is no event; what the snapshot had is erased again.
+	if told := kinds(b.instance(false)); !slices.Equal(told, before) {
+		t.Errorf("after the restart the events of the tenant are %v, and %v in the snapshot", told, before)
+	}
+	eventually(t, "the tenant is erased again", func() error { return acting.EraseTenant(ctx, acme, users) })
+	erasedOf(t, raw, base)
+	if told := kinds(b.instance(false)); len(told) > 0 {
+		t.Errorf("erased again, the events of the tenant are told: %v", told)
+	}
+}
+
+// Whoever opens a tenant at the last moment of its erasure is told of in its events, and the
+// erasure is refused: it deletes none but of a tenant that is suspended, in one step.
+func TestTheOpeningOfATenantBesideItsErasureKeepsItsEvent(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 5*time.Second)
+	ctx := t.Context()
+	hook := &nth{do: func() {
+		if err := f.store.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
+			t.Error(err)
+		}
+	}}
+	slow := hooked(t, f.server.Addr(), f.opts, hook)
+	erased := func(store session.Store) {
+		t.Helper()
+		if err := errors.Join(f.store.SetTenantStatus(ctx, acme, tenant.Suspended), store.EraseTenant(ctx, acme, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	erased(slow) // which has the server know the scripts
+	for trip := int32(1); ; trip++ {
+		erased(f.store)
+		hook.left.Store(trip)
+		err := slow.EraseTenant(ctx, acme, nil)
+		if hook.left.Load() > 0 { // it was over before
+			if err != nil || trip < 4 {
+				t.Errorf("%d round trips: %v", trip-1, err)
+			}
+			return
+		}
+		if !errors.Is(err, session.ErrNotSuspended) {
+			t.Errorf("opened before round trip %d: %v", trip, err)
+		}
+		events, err := f.store.Events(ctx, acme, session.UserID{})
+		if err != nil || !slices.ContainsFunc(events, func(e session.Event) bool { return e.Kind == session.EventTenantActivated }) {
+			t.Errorf("opened before round trip %d, the events are %v, %v", trip, events, err)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/redisstore"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // churn does random changes to the sessions of one user until ctx is done or n are done.
@@ -177,6 +178,76 @@ func TestEventsEqualTheStateAfterACrash(t *testing.T) {
 		}
 	}
 	if total < 100 {
+		t.Errorf("only %d events were compared", total)
+	}
+}
+
+// Likewise of tenants: each status has become the next one by an event, and the last one tells
+// what the tenant is. Nothing that an instance remembers takes part: each crash ends those before.
+func TestEventsOfTenantsEqualTheirStatusesAfterACrash(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, time.Second)
+	tenants := make([]tenant.ID, 6)
+	for i := range tenants {
+		tenants[i] = tenant.MustParse(fmt.Sprint("tenant-", i))
+	}
+	statuses := []tenant.Status{tenant.Active, tenant.Suspended}
+	total := 0
+	for round := 0; round < scale(3, 30) || total < 60 && round < 100; round++ {
+		var writers sync.WaitGroup
+		ctx, cancel := context.WithCancel(context.Background())
+		for _, id := range tenants {
+			for range 2 {
+				store := open(t, f.server.URL(), f.opts)
+				writers.Go(func() {
+					for range scale(40, 10) {
+						if rand.N(4) == 0 {
+							_ = store.AddTenant(ctx, id)
+						} else {
+							_ = store.SetTenantStatus(ctx, id, statuses[rand.N(2)])
+						}
+					}
+				})
+			}
+		}
+		time.AfterFunc(time.Duration(20+rand.N(150))*time.Millisecond, cancel)
+		<-ctx.Done()
+		f.server.Kill()
+		writers.Wait()
+		f.server.Restart()
+		f.eventually("Redis answers after the restart", func() error { return f.store.Ping(context.Background()) })
+		stranger := open(t, f.server.URL(), f.opts)
+		for _, id := range tenants {
+			var events []session.Event
+			f.eventually("the events are read", func() (err error) {
+				events, err = stranger.Events(context.Background(), id, session.UserID{})
+				return err
+			})
+			var status tenant.Status
+			f.eventually("the status is read", func() (err error) {
+				status, err = stranger.TenantStatus(context.Background(), id)
+				return err
+			})
+			if len(events) >= 1000 {
+				t.Fatalf("round %d: %d events, some of which may have been trimmed", round, len(events))
+			}
+			total += len(events)
+			told := tenant.Unknown
+			for i, e := range events {
+				before := told
+				told = map[session.EventKind]tenant.Status{
+					session.EventTenantSetUp: tenant.Active, session.EventTenantActivated: tenant.Active, session.EventTenantSuspended: tenant.Suspended,
+				}[e.Kind]
+				if told == before || told == tenant.Unknown || (e.Kind == session.EventTenantSetUp) && i > 0 {
+					t.Errorf("round %d, %v: event %d is %s, and the tenant was %v", round, id, i, e.Kind, before)
+				}
+			}
+			if told != status {
+				t.Errorf("round %d, %v: the tenant is %v, and %v by its events", round, id, status, told)
+			}
+		}
+	}
+	if total < 60 {
 		t.Errorf("only %d events were compared", total)
 	}
 }

@@ -65,6 +65,7 @@ func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing
 				if status, err := store.TenantStatus(ctx, acme); err != nil || status != tenant.Suspended {
 					t.Errorf("the suspension that was acknowledged last is undone: %v, %v", status, err)
 				}
+				tellsLast(t, store, session.EventTenantSuspended)
 			}},
 		{"a suspension, after an activation", 2, time.Second,
 			func(store *redisstore.Store, _ session.Session) error {
@@ -72,7 +73,11 @@ func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing
 			},
 			func(store *redisstore.Store, _ session.Session) error {
 				return store.SetTenantStatus(ctx, acme, tenant.Active)
-			}, isLoaded},
+			},
+			func(t *testing.T, store *redisstore.Store, s session.Session) {
+				isLoaded(t, store, s)
+				tellsLast(t, store, session.EventTenantRevoked)
+			}},
 		{"the end of a user's sessions, after a sign-in", 1, 2 * time.Second,
 			func(store *redisstore.Store, _ session.Session) error { return store.RevokeUser(ctx, acme, alice) }, nil, isLoaded},
 		{"the end of a tenant's sessions, after a sign-in", 1, 2 * time.Second,
@@ -177,4 +182,16 @@ func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing
 
 func isLoaded(t *testing.T, store *redisstore.Store, s session.Session) {
 	eventually(t, "a session that nobody ended since", func() error { _, err := store.Load(context.Background(), s.Ref()); return err })
+}
+
+// tellsLast fails the test unless the last event of the tenant is of a kind: what came too late is none.
+func tellsLast(t *testing.T, store *redisstore.Store, kind session.EventKind) {
+	t.Helper()
+	eventually(t, "the events of the tenant are read", func() error {
+		events, err := store.Events(context.Background(), acme, session.UserID{})
+		if err == nil && (len(events) == 0 || events[len(events)-1].Kind != kind) {
+			t.Errorf("the last of the tenant's events is not %s: %v", kind, events)
+		}
+		return err
+	})
 }

@@ -76,9 +76,7 @@ func newModel(t *testing.T, seed uint64, stores []session.Store) *model {
 func (m *model) run(calls int) bool {
 	m.Helper()
 	for _, t := range m.tenants {
-		m.both("SetTenantStatus active", func(s session.Store) (string, error) {
-			return "", s.SetTenantStatus(m.Context(), t, tenant.Active)
-		})
+		m.both("AddTenant", func(s session.Store) (string, error) { return "", s.AddTenant(m.Context(), t) })
 	}
 	for range calls {
 		if !m.call() {
@@ -86,7 +84,25 @@ func (m *model) run(calls int) bool {
 			return false
 		}
 	}
+	for _, t := range m.tenants {
+		if !m.eventsOf(t) {
+			m.Errorf("seed %d: the calls were\n%s", m.seed, strings.Join(m.said, "\n"))
+			return false
+		}
+	}
 	return true
+}
+
+// eventsOf compares what happened to a tenant as a whole.
+func (m *model) eventsOf(t tenant.ID) bool {
+	return m.both(fmt.Sprint("Events of tenant ", slices.Index(m.tenants, t)), func(s session.Store) (string, error) {
+		events, err := s.Events(m.Context(), t, session.UserID{})
+		var kinds []string
+		for _, e := range events {
+			kinds = append(kinds, string(e.Kind))
+		}
+		return strings.Join(kinds, " "), err
+	})
 }
 
 // pick returns the store that is asked this time.
@@ -188,6 +204,11 @@ func (m *model) call() bool {
 			return m.both("Stale of the tenant "+name, func(s session.Store) (string, error) { return "", s.Stale(ctx, t, session.UserID{}) })
 		}
 		return m.both("Stale "+name, func(s session.Store) (string, error) { return "", s.Stale(ctx, t, u) })
+	case 10:
+		if m.rand.IntN(2) == 0 {
+			return m.eventsOf(t)
+		}
+		return m.both("AddTenant "+name, func(s session.Store) (string, error) { return "", s.AddTenant(ctx, t) })
 	case 11:
 		return m.both("Block "+name, func(s session.Store) (string, error) { return "", s.Block(ctx, t, u) }) && m.load(ref, any)
 	case 12, 13:

@@ -195,6 +195,13 @@ func TestSecretsAreNotInMonitorLogsAndPanics(t *testing.T) {
 	if _, err := m.Events(ctx, home, user); err != nil {
 		t.Fatal(err)
 	}
+	operator := session.WithActor(ctx, session.Actor{User: session.MustParseUserID("canary-operator")})
+	if err := errors.Join(m.SetTenantStatus(operator, home, tenant.Suspended), m.SetTenantStatus(operator, home, tenant.Active)); err != nil {
+		t.Fatal(err)
+	}
+	if events, err := m.Events(ctx, home, session.UserID{}); err != nil || len(events) != 3 || events[1].Actor.String() != "canary-operator" {
+		t.Fatalf("the events of the tenant: %v, %v", events, err)
+	}
 	if err := errors.Join(m.RevokeOthers(ctx, s.Ref()), m.RevokeUser(ctx, home, user), m.RevokeTenant(ctx, away), m.RevokeAll(ctx)); err != nil {
 		t.Fatal(err)
 	}

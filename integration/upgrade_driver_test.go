@@ -79,6 +79,7 @@ type driverReply struct {
 	Error, Text, Tenant, User, ID, Token string
 	Step                                 int
 	Listed                               map[string]int
+	Kinds                                []string
 }
 
 // drive starts an instance that ends with the test.

@@ -25,6 +25,7 @@ func TestInstancesOfTheFormerCommitAndThisOneShareOneRedis(t *testing.T) {
 		})
 	}
 	t.Run("the former one lets nobody in who acts as another", func(t *testing.T) { actsAsAnother(t, former, present) })
+	t.Run("both tell the events of a tenant", func(t *testing.T) { tellsOfTenants(t, former, present) })
 }
 
 func newUpgrade(t *testing.T, former, present string, cached bool) *upgrade {
@@ -302,5 +303,47 @@ func actsAsAnother(t *testing.T, formerProgram, presentProgram string) {
 	must(former, driverRequest{Do: "revoke", Tenant: "acme", User: "alice", ID: own.ID})
 	if reply := present.do(driverRequest{Do: "load", Tenant: "acme", User: "bob", ID: acting.ID}); reply.Error != "not-found" {
 		t.Errorf("its own session was ended by the former commit, and it answers %q", reply.Error)
+	}
+}
+
+// The former commit writes no event of a tenant's status and reads those of this one. What it has
+// set is an event, once, when this one has come upon it; a status from before the deploy is none.
+func tellsOfTenants(t *testing.T, formerProgram, presentProgram string) {
+	server := redisserver.Start(t)
+	prefix := storeOptions().Prefix
+	former := drive(t, "former", formerProgram, server.URL(), prefix, false)
+	present := drive(t, "present", presentProgram, server.URL(), prefix, false)
+	var want []string
+	for _, step := range []struct {
+		by    *driven
+		do    string
+		error string
+		told  []string
+	}{
+		{former, "activate", "", nil},
+		{former, "sign-in", "", nil},
+		{present, "sign-in", "", nil},
+		{present, "suspend", "", []string{"tenant-suspended"}},
+		{present, "suspend", "", nil},
+		{former, "suspend", "", nil},
+		{present, "sign-in", "suspended", nil},
+		{former, "activate", "", nil},
+		{present, "sign-in", "", []string{"tenant-activated"}},
+		{present, "sign-in", "", nil},
+		{former, "suspend", "", nil},
+		{present, "activate", "", []string{"tenant-activated"}},
+		{former, "revoke-tenant", "", []string{"tenant-revoked"}},
+		{former, "suspend", "", nil},
+		{present, "suspend", "", []string{"tenant-suspended"}},
+	} {
+		if reply := step.by.do(driverRequest{Do: step.do, Tenant: "acme", User: "alice", Step: 1}); reply.Error != step.error {
+			t.Fatalf("%s by the %s commit: %q, %s", step.do, step.by.name, reply.Error, reply.Text)
+		}
+		want = append(want, step.told...)
+		for _, d := range []*driven{former, present} {
+			if reply := d.do(driverRequest{Do: "tenant-events", Tenant: "acme"}); reply.Error != "" || !slices.Equal(reply.Kinds, want) {
+				t.Fatalf("after %s by the %s commit the %s one tells of %v, %s; want %v", step.do, step.by.name, d.name, reply.Kinds, reply.Text, want)
+			}
+		}
 	}
 }

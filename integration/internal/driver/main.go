@@ -35,6 +35,7 @@ type Reply struct {
 	ID, Token string
 	Step      int
 	Listed    map[string]int // the steps of sessions by id
+	Kinds     []string       // of events, the latest last
 }
 
 const step = "step"
@@ -117,6 +118,12 @@ func (d driver) do(r Request) (reply Reply, err error) {
 		return reply, d.manager.SetTenantStatus(ctx, t, tenant.Suspended)
 	case "revoke-tenant":
 		return reply, d.manager.RevokeTenant(ctx, t)
+	case "tenant-events":
+		events, err := d.manager.Events(ctx, t, session.UserID{})
+		for _, e := range events {
+			reply.Kinds = append(reply.Kinds, string(e.Kind))
+		}
+		return reply, err
 	}
 	u, err := session.ParseUserID(r.User)
 	if err != nil {
