@@ -19,7 +19,7 @@ type File struct {
 
 // Parse reads a file. It accepts every text: what is wrong stands in the lines' faults.
 func Parse(content string) *File {
-	f := &File{}
+	f := &File{lines: make([]Line, 0, strings.Count(content, "\n")+1)}
 	for l := range Lines(content) {
 		line := *l
 		line.Fields = slices.Clone(l.Fields)

@@ -28,10 +28,14 @@ func (l *linter) lookAtDenies() {
 // meetsAllow reports whether some allow rule has an object in common with r, and the action and
 // the tenant if these are asked for.
 func (l *linter) meetsAllow(r *ruleRow, action, dom bool) bool {
-	return l.allowed.overlap(r.target, func(a *ruleRow) bool {
-		kind := a.act == everything || r.act == everything || policy.IsMethod(a.act) == policy.IsMethod(r.act)
-		return kind && (!action || meet(a.act, r.act)) && (!dom || meet(a.dom, r.dom))
-	})
+	acts, doms := r.actsLike(action), r.domsLike(dom)
+	return l.allowed.offers(r.target, func(o *offer) bool { return o.meets(acts, doms) })
+}
+
+// allowedActions are the actions of one kind that are allowed on an object.
+type allowedActions struct {
+	near *near
+	list string
 }
 
 // otherActions names the actions that are allowed on what r is about.
@@ -39,20 +43,28 @@ func (l *linter) otherActions(r *ruleRow) string {
 	if isEvery(r.act) {
 		return ": every action is *"
 	}
-	words := map[string]int{}
-	l.allowed.overlap(r.target, func(a *ruleRow) bool {
-		if a.act != everything && policy.IsMethod(a.act) == policy.IsMethod(r.act) {
-			words[a.act]++
-		}
-		return len(words) > 20
-	})
-	if meant := newNear(words, true).of(r.act, func(string) bool { return true }); meant != "" {
+	key := [2]string{r.obj, anyOf(r.act)}
+	of, there := l.actions[key]
+	if !there {
+		words := map[string]int{}
+		l.allowed.offers(r.target, func(o *offer) bool {
+			for act, n := range o.acts {
+				if act != everything && anyOf(act) == key[1] {
+					words[act] += n
+				}
+			}
+			return false
+		})
+		of = allowedActions{newNear(words, true), listOf(words)}
+		l.actions[key] = of
+	}
+	if meant := of.near.of(r.act, func(string) bool { return true }); meant != "" {
 		return ": did you mean " + meant + "?"
 	}
-	if len(words) == 0 {
+	if of.list == "" {
 		return ""
 	}
-	return ": allowed are " + listOf(words)
+	return ": allowed are " + of.list
 }
 
 // otherObjects names what r was probably meant to be about.
@@ -84,40 +96,89 @@ func (l *linter) otherObjects(r *ruleRow) string {
 
 // coverKey is under what a rule is found that may cover others.
 type coverKey struct {
-	allow          bool
+	allow, many    bool // many where the name is a prefix
 	act, sub, name string
+}
+
+// cover is the rules of one key, in order.
+type cover struct {
+	rules []*ruleRow
+	by    map[[2]string][]*ruleRow // by tenant and condition, where there are many
+}
+
+// manyRules is from how many on the rules of a key are found by tenant and condition.
+const manyRules = 16
+
+// that returns those of the rules that may be for all that r is for in a tenant and by a condition.
+func (c *cover) that(dom, cond string) []*ruleRow {
+	if c.by == nil {
+		c.by = map[[2]string][]*ruleRow{}
+		for _, s := range c.rules {
+			key := [2]string{s.dom, s.cond}
+			c.by[key] = append(c.by[key], s)
+		}
+	}
+	return c.by[[2]string{dom, cond}]
+}
+
+// over returns the first rule that covers r, nil for none.
+func (c *cover) over(r *ruleRow, allow bool) *ruleRow {
+	if c == nil {
+		return nil
+	}
+	first := func(rules []*ruleRow) *ruleRow {
+		for _, s := range rules {
+			if s != r && within(r.dom, s.dom) && (s.always() || s.cond == r.cond) && s.target.covers(r.target) {
+				same := allow == r.allow && s.sub == r.sub && s.dom == r.dom && s.act == r.act && s.cond == r.cond && r.target.covers(s.target)
+				if !same || s.order < r.order {
+					return s
+				}
+			}
+		}
+		return nil
+	}
+	if len(c.rules) < manyRules {
+		return first(c.rules)
+	}
+	var best *ruleRow
+	for _, dom := range [...]string{r.dom, everything} {
+		for _, cond := range [...]string{r.cond, "true"} {
+			if s := first(c.that(dom, cond)); s != nil && (best == nil || s.order < best.order) {
+				best = s
+			}
+		}
+	}
+	return best
 }
 
 // lookAtCover finds rules that another covers wholly: one of the same effect says nothing, and an
 // allow rule below a deny rule never allows.
 func (l *linter) lookAtCover() {
-	index, names := map[coverKey][]*ruleRow{}, map[string]bool{}
+	index, names := map[coverKey]*cover{}, map[coverName]bool{}
 	for _, r := range l.rules {
-		name := r.target.exact
+		name := coverName{r.target.exact, false}
 		if r.target.many {
-			name = r.target.prefix + everything
+			name = coverName{r.target.prefix, true}
 		}
 		names[name] = true
-		key := coverKey{r.allow, r.act, r.sub, name}
-		index[key] = append(index[key], r)
+		key := coverKey{r.allow, name.many, r.act, r.sub, name.text}
+		c := index[key]
+		if c == nil {
+			c = &cover{}
+			index[key] = c
+		}
+		c.rules = append(c.rules, r)
 	}
-	order := map[*ruleRow]int{}
-	for i, r := range l.rules {
-		order[r] = i
-	}
+	var above []coverName
 	for _, r := range l.rules {
-		above := namesAbove(r.target, names)
+		above = namesAbove(above[:0], r.target, names)
+		subjects := l.subjects(r.sub, r.dom)
 		find := func(allow bool) *ruleRow {
-			for _, sub := range l.subjects(r.sub, r.dom) {
+			for _, sub := range subjects {
 				for _, act := range [...]string{r.act, everything} {
 					for _, name := range above {
-						for _, s := range index[coverKey{allow, act, sub, name}] {
-							if s != r && within(r.dom, s.dom) && s.target.covers(r.target) && (s.always() || s.cond == r.cond) {
-								same := allow == r.allow && s.sub == r.sub && s.dom == r.dom && s.act == r.act && s.cond == r.cond && r.target.covers(s.target)
-								if !same || order[s] < order[r] {
-									return s
-								}
-							}
+						if s := index[coverKey{allow, name.many, act, sub, name.text}].over(r, allow); s != nil {
+							return s
 						}
 					}
 					if r.act == everything {
@@ -140,20 +201,25 @@ func (l *linter) lookAtCover() {
 
 func (r *ruleRow) text() string { return strings.TrimLeft(r.line.Text, " \t") }
 
-// namesAbove returns the names under which rules stand that may cover a target.
-func namesAbove(t target, names map[string]bool) []string {
-	var list []string
-	add := func(name string) {
+// coverName is a name, or how names begin.
+type coverName struct {
+	text string
+	many bool
+}
+
+// namesAbove appends the names under which rules stand that may cover a target.
+func namesAbove(list []coverName, t target, names map[coverName]bool) []coverName {
+	add := func(name coverName) {
 		if names[name] {
 			list = append(list, name)
 		}
 	}
-	add(everything)
+	add(coverName{"", true})
 	if t.isAll() {
 		return list
 	}
 	if t.exact != "" && !t.many {
-		add(t.exact)
+		add(coverName{t.exact, false})
 	}
 	name := t.exact
 	if t.many {
@@ -161,7 +227,7 @@ func namesAbove(t target, names map[string]bool) []string {
 	}
 	for i := range len(name) {
 		if name[i] == '/' || name[i] == ':' {
-			add(name[:i+1] + everything)
+			add(coverName{name[:i+1], true})
 		}
 	}
 	return list

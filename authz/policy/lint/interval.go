@@ -16,6 +16,8 @@ type possible struct {
 	someTexts         bool
 	notTexts          []string
 	notNumbers        []float64
+	numbers           []float64 // nil for all
+	someNumbers       bool
 	yes, no           bool // whether true and false are ruled out
 }
 
@@ -118,22 +120,21 @@ func (p *possible) narrow(op condition.Op, v condition.Value, list []condition.V
 
 func (p *possible) oneOf(list []condition.Value) {
 	var texts []string
-	low, high := math.Inf(1), math.Inf(-1)
+	var numbers []float64
 	for _, v := range list {
 		switch {
 		case v.Kind() == condition.KindString:
 			texts = append(texts, v.Text())
 		case v.Kind().IsNumber():
-			low, high = min(low, v.Float()), max(high, v.Float())
+			numbers = append(numbers, v.Float())
 		default:
 			return
 		}
 	}
 	if len(texts) == len(list) {
 		p.only(texts)
-	} else if low <= high {
-		p.number(condition.OpGreaterEqual, low)
-		p.number(condition.OpLessEqual, high)
+	} else if len(numbers) == len(list) {
+		p.onlyNumbers(numbers)
 	}
 }
 
@@ -143,6 +144,19 @@ func (p *possible) only(texts []string) {
 		return
 	}
 	p.texts = slices.DeleteFunc(slices.Clone(p.texts), func(s string) bool { return !slices.Contains(texts, s) })
+}
+
+func (p *possible) onlyNumbers(numbers []float64) {
+	if !p.someNumbers {
+		p.someNumbers, p.numbers = true, numbers
+		return
+	}
+	p.numbers = slices.DeleteFunc(slices.Clone(p.numbers), func(n float64) bool { return !slices.Contains(numbers, n) })
+}
+
+// within reports whether a number is one of those that bounds leave.
+func (p *possible) within(n float64) bool {
+	return (n > p.low || n == p.low && !p.lowOpen) && (n < p.high || n == p.high && !p.highOpen) && !(p.whole && n != math.Trunc(n)) && !slices.Contains(p.notNumbers, n)
 }
 
 func (p *possible) number(op condition.Op, n float64) {
@@ -177,6 +191,9 @@ func (p *possible) any() bool {
 		return false
 	}
 	if p.someTexts && !slices.ContainsFunc(p.texts, func(s string) bool { return !slices.Contains(p.notTexts, s) }) {
+		return false
+	}
+	if p.someNumbers && !slices.ContainsFunc(p.numbers, p.within) {
 		return false
 	}
 	low, high := p.low, p.high

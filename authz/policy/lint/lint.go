@@ -126,10 +126,12 @@ type linter struct {
 	types    *near                     // of allow rules
 	paths    *near                     // likewise
 	first    map[string]int            // where each route stands first
+	actions  map[[2]string]allowedActions
+	colons   *bool // whether a route has a parameter that begins with a colon
 }
 
 func (l *linter) standard() {
-	l.files = map[string]*policycsv.File{}
+	l.files, l.actions = map[string]*policycsv.File{}, map[[2]string]allowedActions{}
 	if l.now = l.opts.Now; l.now.IsZero() {
 		l.now = time.Now()
 	}

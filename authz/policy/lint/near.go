@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"iter"
+	mathbits "math/bits"
 	"slices"
 	"strings"
 )
@@ -8,21 +10,20 @@ import (
 // near finds words that differ from one in case or in one letter, in time that does not grow
 // with the words.
 type near struct {
-	words   map[string]int      // how often each stands there
-	folded  map[string][]string // by the word in small letters
-	without map[string][]string // by the word without one of its letters, and by itself
-	letters bool                // whether one letter may differ
+	counts  map[string]int // how often each word stands there
+	words   []string
+	folded  map[string][]int32 // by the word in small letters, what differs from it
+	letters bool               // whether one letter may differ
+	without *lacking           // nil until it is asked
 }
 
 func newNear(words map[string]int, letters bool) *near {
-	n := &near{words: words, folded: map[string][]string{}, without: map[string][]string{}, letters: letters}
+	n := &near{counts: words, words: make([]string, 0, len(words)), folded: map[string][]int32{}, letters: letters}
 	for w := range words {
-		n.folded[strings.ToLower(w)] = append(n.folded[strings.ToLower(w)], w)
-		if letters && len(w) >= 4 && len(w) <= 64 {
-			for _, d := range deletions(w) {
-				n.without[d] = append(n.without[d], w)
-			}
+		if lower := strings.ToLower(w); lower != w {
+			n.folded[lower] = append(n.folded[lower], int32(len(n.words)))
 		}
+		n.words = append(n.words, w)
 	}
 	return n
 }
@@ -30,39 +31,106 @@ func newNear(words map[string]int, letters bool) *near {
 // of returns the word that w was probably meant to be, "" for none: one that stands there more
 // often, or as often and is sure to be there.
 func (n *near) of(w string, sure func(string) bool) string {
-	best := ""
+	best, most := "", 0
+	mine := n.counts[w]
 	better := func(c string) {
-		if c == w || n.words[c] < n.words[w] || n.words[c] == n.words[w] && !sure(c) {
+		if c == w {
 			return
 		}
-		if best == "" || n.words[c] > n.words[best] || n.words[c] == n.words[best] && c < best {
-			best = c
+		count := n.counts[c]
+		if count < mine || count == mine && !sure(c) {
+			return
+		}
+		if best == "" || count > most || count == most && c < best {
+			best, most = c, count
 		}
 	}
-	for _, c := range n.folded[strings.ToLower(w)] {
-		better(c)
+	lower := strings.ToLower(w)
+	if n.counts[lower] > 0 {
+		better(lower)
 	}
-	if best != "" || !n.letters || len(w) < 4 || len(w) > 64 {
+	for _, i := range n.folded[lower] {
+		better(n.words[i])
+	}
+	if best != "" || !n.letters || !slipLength(w) {
 		return best
 	}
-	for _, d := range deletions(w) {
-		for _, c := range n.without[d] {
-			if oneLetter(w, c) {
-				better(c)
+	if n.without == nil {
+		n.without = newLacking(n.words)
+	}
+	for h := range lackingOne(w) {
+		for i := n.without.heads[h>>n.without.shift]; i != 0; i = n.without.entries[i-1].next {
+			if e := n.without.entries[i-1]; e.hash == h && oneLetter(w, n.words[e.word]) {
+				better(n.words[e.word])
 			}
 		}
 	}
 	return best
 }
 
-// deletions returns a word, and the word without each of its letters.
-func deletions(w string) []string {
-	list := make([]string, 0, len(w)+1)
-	list = append(list, w)
-	for i := range len(w) {
-		list = append(list, w[:i]+w[i+1:])
+// slipLength reports whether a word is of a length at which one letter may be a slip.
+func slipLength(w string) bool { return len(w) >= 4 && len(w) <= 64 }
+
+// lacking finds words by what they are without one of their letters. Two words that differ in one
+// letter, or in two that have changed places, are alike without one.
+type lacking struct {
+	heads   []int32 // by the high bits of a hash, one more than the index of an entry
+	entries []lackingEntry
+	shift   uint
+}
+
+type lackingEntry struct {
+	hash       uint64
+	word, next int32
+}
+
+func newLacking(words []string) *lacking {
+	n := 1
+	for _, w := range words {
+		if slipLength(w) {
+			n += len(w)
+		}
 	}
-	return list
+	bits := uint(mathbits.Len(uint(n)))
+	l := &lacking{heads: make([]int32, 1<<bits), shift: 64 - bits, entries: make([]lackingEntry, 0, n)}
+	for i, w := range words {
+		if !slipLength(w) {
+			continue
+		}
+		for h := range lackingOne(w) {
+			head := &l.heads[h>>l.shift]
+			l.entries = append(l.entries, lackingEntry{h, int32(i), *head})
+			*head = int32(len(l.entries))
+		}
+	}
+	return l
+}
+
+// lackingOne yields a hash of a word, and of the word without each letter that may differ: not
+// the first one, and no digit. See oneLetter.
+func lackingOne(w string) iter.Seq[uint64] {
+	const base = 0x9E3779B97F4A7C15
+	return func(yield func(uint64) bool) {
+		var before [65]uint64 // hashes of what stands before each byte
+		for i := range len(w) {
+			before[i+1] = before[i]*base + uint64(w[i]) + 1
+		}
+		// Multiplied once more, so that all bytes count in the high bits.
+		mix := func(h uint64) uint64 { h ^= h >> 29; return h * base }
+		all := before[len(w)]
+		if !yield(mix(all)) {
+			return
+		}
+		power := uint64(1) // base to the number of bytes behind i
+		for i := len(w) - 1; i > 0; i-- {
+			if w[i] < '0' || w[i] > '9' {
+				if !yield(mix(before[i]*power + all - before[i+1]*power)) {
+					return
+				}
+			}
+			power *= base
+		}
+	}
 }
 
 // oneLetter reports whether two words that begin alike differ in one letter, which no digit is,

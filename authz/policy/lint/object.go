@@ -3,6 +3,7 @@ package lint
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
@@ -81,12 +82,11 @@ func (l *linter) lookAtRoute(r *ruleRow) {
 }
 
 func (l *linter) hasColons() bool {
-	for _, r := range l.rules {
-		if r.isRoute() && strings.Contains(r.obj, "/:") {
-			return true
-		}
+	if l.colons == nil {
+		has := slices.ContainsFunc(l.rules, func(r *ruleRow) bool { return r.isRoute() && strings.Contains(r.obj, "/:") })
+		l.colons = &has
 	}
-	return false
+	return *l.colons
 }
 
 // routeLike returns the route of other rules that differs from one in its parameters' names, in
@@ -134,6 +134,9 @@ func (l *linter) routeLike(route string) string {
 
 // shapeOf returns a route without what people spell in two ways.
 func shapeOf(route string) string {
+	if !strings.ContainsAny(route, ":{<") {
+		return strings.TrimSuffix(strings.ToLower(route), "/")
+	}
 	parts := strings.Split(strings.TrimSuffix(strings.ToLower(route), "/"), "/")
 	for i, p := range parts {
 		if strings.HasPrefix(p, ":") || strings.HasPrefix(p, "{") && strings.HasSuffix(p, "}") || strings.HasPrefix(p, "<") && strings.HasSuffix(p, ">") {
@@ -146,13 +149,18 @@ func shapeOf(route string) string {
 // plainPath returns a route with one slash for several, decoded, and with a colon for what else
 // begins a parameter.
 func plainPath(route string) string {
-	if decoded, err := url.PathUnescape(route); err == nil {
-		route = decoded
+	if strings.Contains(route, "%") {
+		if decoded, err := url.PathUnescape(route); err == nil {
+			route = decoded
+		}
 	}
 	for strings.Contains(route, "//") {
 		route = strings.ReplaceAll(route, "//", "/")
 	}
-	return strings.NewReplacer("/$", "/:", "/@", "/:").Replace(route)
+	if !strings.ContainsAny(route, "$@") {
+		return route
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(route, "/$", "/:"), "/@", "/:")
 }
 
 // routeNear returns the route of allow rules that differs from one in a letter.
@@ -171,6 +179,9 @@ func (l *linter) routeNear(route string) string {
 
 // concrete returns the shape of a route whose last segment is a number, as of /invoices/42.
 func concrete(route string) string {
+	if !strings.ContainsAny(route, "0123456789") {
+		return "\x00"
+	}
 	parts := strings.Split(route, "/")
 	changed := false
 	for i, p := range parts {

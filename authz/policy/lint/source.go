@@ -48,6 +48,7 @@ type ruleRow struct {
 	row
 	sub, dom, obj, act, cond string
 	allow                    bool
+	order                    int // among the rules of all files
 	target                   target
 	expr                     condition.Expr
 }
@@ -100,6 +101,7 @@ func (l *linter) read() {
 			switch {
 			case f[0].Text == "p" && len(f) == 7:
 				r := &ruleRow{row: row{name, own, x}, sub: f[1].Text, dom: f[2].Text, obj: f[3].Text, act: f[4].Text, cond: f[5].Text, allow: f[6].Text == "allow", target: targetOf(f[3].Text)}
+				r.order = len(l.rules)
 				if own != "" {
 					r.own = r.dom
 				}

@@ -2,7 +2,6 @@ package lint
 
 import (
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 )
@@ -70,12 +69,14 @@ func (t target) coversName(name string, none bool) bool {
 // targets finds rules of one effect by what they cover.
 type targets struct {
 	rules  []*ruleRow
-	byName map[string][]int // by exact and by prefix + "*"
-	sorted []string         // the keys of byName, without the star
+	byName map[string][]int  // by exact and by prefix + "*"
+	sorted []string          // the keys of byName, without the star
+	at     map[string]*offer // of byName
+	below  map[string]*offer // of all names that begin so
 }
 
 func newTargets(rules []*ruleRow, allow bool) *targets {
-	t := &targets{byName: map[string][]int{}}
+	t := &targets{byName: map[string][]int{}, at: map[string]*offer{}, below: map[string]*offer{}}
 	for _, r := range rules {
 		if r.allow != allow {
 			continue
@@ -94,48 +95,17 @@ func newTargets(rules []*ruleRow, allow bool) *targets {
 		t.sorted = append(t.sorted, strings.TrimSuffix(key, everything))
 	}
 	slices.Sort(t.sorted)
+	t.sorted = slices.Compact(t.sorted)
 	return t
 }
 
 // above calls f with every rule that covers some name of u and is not below u, until it returns
 // true.
 func (t *targets) above(u target, f func(*ruleRow) bool) bool {
-	try := func(key string) bool {
+	for _, key := range namesOver(u) {
 		for _, i := range t.byName[key] {
 			if f(t.rules[i]) {
 				return true
-			}
-		}
-		return false
-	}
-	if try(everything) || u.exact != "" && try(u.exact) {
-		return true
-	}
-	for _, name := range []string{u.exact, u.prefix} {
-		for i := range len(name) {
-			if (name[i] == '/' || name[i] == ':') && try(name[:i+1]+everything) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// overlap calls f with every rule that covers a name which u covers, some more than once, until
-// it returns true.
-func (t *targets) overlap(u target, f func(*ruleRow) bool) bool {
-	if t.above(u, f) {
-		return true
-	}
-	if !u.many {
-		return false
-	}
-	for i := sort.SearchStrings(t.sorted, u.prefix); i < len(t.sorted) && strings.HasPrefix(t.sorted[i], u.prefix); i++ {
-		for _, key := range [...]string{t.sorted[i], t.sorted[i] + everything} {
-			for _, j := range t.byName[key] {
-				if f(t.rules[j]) {
-					return true
-				}
 			}
 		}
 	}
