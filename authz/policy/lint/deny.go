@@ -96,8 +96,20 @@ func (l *linter) otherObjects(r *ruleRow) string {
 
 // coverKey is under what a rule is found that may cover others.
 type coverKey struct {
-	allow, many    bool // many where the name is a prefix
-	act, sub, name string
+	allow, many    bool  // many where the name is a prefix
+	act, sub, name int32 // by their numbers
+}
+
+// numbers numbers texts from 1. 0 is none of them.
+type numbers map[string]int32
+
+func (n numbers) add(text string) int32 {
+	i, there := n[text]
+	if !there {
+		i = int32(len(n) + 1)
+		n[text] = i
+	}
+	return i
 }
 
 // cover is the rules of one key, in order.
@@ -154,14 +166,15 @@ func (c *cover) over(r *ruleRow, allow bool) *ruleRow {
 // lookAtCover finds rules that another covers wholly: one of the same effect says nothing, and an
 // allow rule below a deny rule never allows.
 func (l *linter) lookAtCover() {
-	index, names := map[coverKey]*cover{}, map[coverName]bool{}
+	index := make(map[coverKey]*cover, len(l.rules))
+	exact, prefixes, words := numbers{}, numbers{}, numbers{}
 	for _, r := range l.rules {
-		name := coverName{r.target.exact, false}
+		key := coverKey{r.allow, r.target.many, words.add(r.act), words.add(r.sub), 0}
 		if r.target.many {
-			name = coverName{r.target.prefix, true}
+			key.name = prefixes.add(r.target.prefix)
+		} else {
+			key.name = exact.add(r.target.exact)
 		}
-		names[name] = true
-		key := coverKey{r.allow, name.many, r.act, r.sub, name.text}
 		c := index[key]
 		if c == nil {
 			c = &cover{}
@@ -170,19 +183,25 @@ func (l *linter) lookAtCover() {
 		c.rules = append(c.rules, r)
 	}
 	var above []coverName
+	var subjects []int32
 	for _, r := range l.rules {
-		above = namesAbove(above[:0], r.target, names)
-		subjects := l.subjects(r.sub, r.dom)
+		above, subjects = namesAbove(above[:0], r.target, exact, prefixes), subjects[:0]
+		for _, sub := range l.subjects(r.sub, r.dom) {
+			if n := words[sub]; n != 0 {
+				subjects = append(subjects, n)
+			}
+		}
+		acts := [...]int32{words[r.act], words[everything]}
 		find := func(allow bool) *ruleRow {
 			for _, sub := range subjects {
-				for _, act := range [...]string{r.act, everything} {
+				for i, act := range acts {
+					if act == 0 || i > 0 && act == acts[0] {
+						continue
+					}
 					for _, name := range above {
-						if s := index[coverKey{allow, name.many, act, sub, name.text}].over(r, allow); s != nil {
+						if s := index[coverKey{allow, name.many, act, sub, name.number}].over(r, allow); s != nil {
 							return s
 						}
-					}
-					if r.act == everything {
-						break
 					}
 				}
 			}
@@ -203,23 +222,23 @@ func (r *ruleRow) text() string { return strings.TrimLeft(r.line.Text, " \t") }
 
 // coverName is a name, or how names begin.
 type coverName struct {
-	text string
-	many bool
+	many   bool
+	number int32
 }
 
 // namesAbove appends the names under which rules stand that may cover a target.
-func namesAbove(list []coverName, t target, names map[coverName]bool) []coverName {
-	add := func(name coverName) {
-		if names[name] {
-			list = append(list, name)
+func namesAbove(list []coverName, t target, exact, prefixes numbers) []coverName {
+	add := func(many bool, number int32) {
+		if number != 0 {
+			list = append(list, coverName{many, number})
 		}
 	}
-	add(coverName{"", true})
+	add(true, prefixes[""])
 	if t.isAll() {
 		return list
 	}
 	if t.exact != "" && !t.many {
-		add(coverName{t.exact, false})
+		add(false, exact[t.exact])
 	}
 	name := t.exact
 	if t.many {
@@ -227,7 +246,7 @@ func namesAbove(list []coverName, t target, names map[coverName]bool) []coverNam
 	}
 	for i := range len(name) {
 		if name[i] == '/' || name[i] == ':' {
-			add(coverName{name[:i+1], true})
+			add(true, prefixes[name[:i+1]])
 		}
 	}
 	return list

@@ -24,7 +24,11 @@ type possible struct {
 // consistent reports whether comparisons can all be true of the same values. Those of two
 // attributes, and of networks and lists, are taken to be possible.
 func consistent(all []condition.Leaf) bool {
-	of := map[[2]string]*possible{}
+	type named struct {
+		typ, name string
+		possible
+	}
+	of := make([]named, 0, 4)
 	for _, f := range all {
 		a, b, op := f.A, f.B, f.Op
 		if a.Attr == nil && b.Attr != nil && orders(op) {
@@ -36,24 +40,22 @@ func consistent(all []condition.Leaf) bool {
 			}
 			continue
 		}
-		key := [2]string{a.Attr.Type, a.Attr.Name}
-		p := of[key]
-		if p == nil {
-			p = newPossible(a.Attr)
-			of[key] = p
+		i := slices.IndexFunc(of, func(n named) bool { return n.name == a.Attr.Name && n.typ == a.Attr.Type })
+		if i < 0 {
+			i, of = len(of), append(of, named{a.Attr.Type, a.Attr.Name, newPossible(a.Attr)})
 		}
-		p.narrow(op, b.Value, f.List)
+		of[i].narrow(op, b.Value, f.List)
 	}
-	for _, p := range of {
-		if !p.any() {
+	for i := range of {
+		if !of[i].any() {
 			return false
 		}
 	}
 	return true
 }
 
-func newPossible(a *condition.Attribute) *possible {
-	p := &possible{low: math.Inf(-1), high: math.Inf(1), whole: a.Kind == condition.KindInt}
+func newPossible(a *condition.Attribute) possible {
+	p := possible{low: math.Inf(-1), high: math.Inf(1), whole: a.Kind == condition.KindInt}
 	if a.Part() == condition.PartEnv {
 		switch a.Name {
 		case condition.EnvHour:
