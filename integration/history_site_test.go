@@ -237,11 +237,12 @@ func (w *world) tellsOfTenants() {
 		return
 	}
 	for _, o := range w.operators {
-		events, err := w.fronts[0].manager.Events(context.Background(), o.tenant, session.UserID{})
-		if err != nil {
-			w.tb.Errorf("the events of %v: %v", o.tenant, err)
-			continue
-		}
+		var events []session.Event
+		testwait.Until(w.tb, "the events of a tenant are read", func() bool {
+			var err error
+			events, err = w.fronts[0].manager.Events(context.Background(), o.tenant, session.UserID{})
+			return err == nil
+		})
 		var told []history.Kind
 		for _, e := range events {
 			switch e.Kind {
