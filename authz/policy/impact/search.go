@@ -2,6 +2,7 @@ package impact
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,7 @@ type search struct {
 	now   []value
 	depth int
 	tries int
+	cut   bool // whether not all lists were tried
 
 	tenant string
 	caller policy.Subject
@@ -139,8 +141,11 @@ func (s *search) try(user, object string) verdict {
 	case condition.PartObject:
 		values = []value{idOf(v.attr.Kind, object)}
 	}
-	if v.parent >= 0 && s.now[v.parent].x == nil {
+	switch {
+	case v.parent >= 0 && s.now[v.parent].x == nil:
 		values = []value{{}}
+	case v.late:
+		values = slices.Concat(s.listsNow(v), values)
 	}
 	for _, x := range values {
 		s.now[i], s.depth = x, i+1
@@ -226,7 +231,7 @@ func (p *pair) witness(w Who, g guard, m member) (policy.Request, verdict) {
 			result = max(result, got)
 		}
 	}
-	all := s.d.complete || len(sessions)*len(objects) == 0
+	all := s.d.complete && !s.cut || len(sessions)*len(objects) == 0
 	if s.d.asks {
 		all = all && s.d.callers.all
 	}

@@ -16,6 +16,13 @@ type variable struct {
 	values []value
 	id     condition.Part // of r.sub.id and r.obj.id, which the caller and the object say
 	parent int            // of an attribute of a parent, the variable of the parent; else -1
+
+	// Of a list that is compared with no other but r.sub.roles: what it is compared with, and
+	// whether it counts that it has a text which that has not. Its values are made of what is
+	// tried of these; see listsNow.
+	beside []condition.Term
+	beyond bool
+	late   bool
 }
 
 // null is the value NULL, of an attribute to which it is one.
@@ -48,6 +55,7 @@ type component struct {
 	moments []int64 // in microseconds since 1970
 	nets    []string
 	vars    int
+	late    int // of vars, the lists whose values are made of the others'
 	pairs   bool
 	ordered bool
 	starts  []string // texts that are looked for at the beginning of others, at the end and within
@@ -110,24 +118,29 @@ func (p *pair) domain(numbers []int32, w Who, m member, users, ids []string) *do
 		for arg := range e.Args() {
 			walk(arg)
 		}
-		if !e.Op().IsLeaf() {
-			return
+		if e.Op().IsLeaf() {
+			leaves = append(leaves, e)
 		}
-		l := e.Leaf()
-		add(l.A.Attr)
-		add(l.B.Attr)
-		for a := range e.Attributes() {
-			add(a)
-		}
-		if l.A.Attr != nil && l.B.Attr != nil {
-			parent[find(d.index[l.A.Attr])] = find(d.index[l.B.Attr])
-		}
-		leaves = append(leaves, e)
 	}
 	for _, n := range numbers {
 		walk(p.conds[n].expr)
 		d.complete = d.complete && !p.conds[n].open
 	}
+	for _, lists := range [...]bool{false, true} { // these last, when what they are compared with is known
+		for _, e := range leaves {
+			for a := range e.Attributes() {
+				if isList(a) == lists {
+					add(a)
+				}
+			}
+		}
+	}
+	for _, e := range leaves {
+		if l := e.Leaf(); l.A.Attr != nil && l.B.Attr != nil {
+			parent[find(d.index[l.A.Attr])] = find(d.index[l.B.Attr])
+		}
+	}
+	d.findLate(leaves)
 	comps := map[int]*component{}
 	for i := range d.vars {
 		c := comps[find(i)]
@@ -136,6 +149,9 @@ func (p *pair) domain(numbers []int32, w Who, m member, users, ids []string) *do
 			comps[find(i)] = c
 		}
 		c.vars++
+		if d.vars[i].late {
+			c.late++
+		}
 		c.uuids = c.uuids || d.vars[i].attr.Kind == condition.KindUUID
 		c.times = c.times || d.vars[i].attr.Kind == condition.KindTime
 		if i == d.time {
@@ -264,7 +280,9 @@ func (d *domain) fill(v *variable, c *component, within Pattern) {
 	case condition.KindInt, condition.KindFloat:
 		all = d.numbersOf(a, c)
 	case condition.KindStrings:
-		all = d.listsOf(c)
+		if !v.late {
+			all = d.listsOf(c)
+		}
 	case condition.KindTime:
 		all = d.timesOf(c)
 	case condition.KindParent:

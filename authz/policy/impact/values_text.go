@@ -27,8 +27,8 @@ func (d *domain) textsOf(c *component) []string {
 	list = slices.Compact(list)
 	constants, most := len(list), 1
 	if c.pairs {
-		most = min(c.vars, 3)
-		d.complete = d.complete && c.vars <= 3
+		most = min(c.vars-c.late, 3)
+		d.complete = d.complete && c.vars-c.late <= 3
 	}
 	if c.ordered {
 		// As many texts between two constants as there are attributes to compare. None has a
