@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,6 +27,28 @@ var endings = map[string]func(ctx context.Context, m *session.Manager, own sessi
 	"RevokeAll": func(ctx context.Context, m *session.Manager, _ session.Session) error { return m.RevokeAll(ctx) },
 	"Revoke": func(ctx context.Context, m *session.Manager, own session.Session) error {
 		return m.Revoke(ctx, own.Ref())
+	},
+	"End": func(ctx context.Context, m *session.Manager, own session.Session) error {
+		_, err := m.End(ctx, own.Ref())
+		return err
+	},
+	"Block": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		return m.Block(ctx, acme, alice)
+	},
+	"Block and Unblock": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		if err := m.Block(ctx, acme, alice); err != nil {
+			return err
+		}
+		return m.Unblock(ctx, acme, alice)
+	},
+	"EraseUser": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		return m.EraseUser(ctx, acme, alice)
+	},
+	"UpdateUser": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		return m.UpdateUser(ctx, acme, alice, session.UserChange{Roles: &session.Roles{}})
+	},
+	"UpdateUser of attributes": func(ctx context.Context, m *session.Manager, _ session.Session) error {
+		return m.UpdateUser(ctx, acme, alice, session.UserChange{Attributes: &session.Attributes{}})
 	},
 	"suspending the tenant": func(ctx context.Context, m *session.Manager, _ session.Session) error {
 		return m.SetTenantStatus(ctx, acme, tenant.Suspended)
@@ -254,8 +277,8 @@ func TestAnImpersonationWithoutItsOriginIsDead(t *testing.T) {
 func TestARevocationOfTheActorWinsInEveryInterleaving(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(endings)) {
 		if name == "suspending the tenant" || name == "fewer roles" || name == "another attribute" || name == "RevokeDevice from another device" ||
-			name == "fewer roles in all that are listed" || name == "the limit of sessions" || name == "Revoke" {
-			continue // what they find changed or moved already they do not end
+			name == "fewer roles in all that are listed" || name == "the limit of sessions" || name == "Revoke" || name == "End" || strings.HasPrefix(name, "UpdateUser") {
+			continue // what they find changed or moved already they do not end, and a change of all ends no session of alice's own
 		}
 		for range 200 {
 			m := newManager(t, newStore(t), session.Config{})
@@ -321,5 +344,47 @@ func TestOfConcurrentImpersonationsOneWins(t *testing.T) {
 		if got := live(t, m); len(got) != 1 || got[0] != back.Ref() {
 			t.Fatalf("%d sessions are live", len(got))
 		}
+	}
+}
+
+// An actor whom a provider has signed in acts as nobody once that sign-in has ended, by whatever
+// ends it, and the provider's token that is still there signs them in to nothing beside it.
+func TestWhatEndsASignInAtAProviderEndsWhatItsUserDoesAsOthers(t *testing.T) {
+	for name, end := range map[string]func(ctx context.Context, m *session.Manager, who session.Stranger) error{
+		"EndSignIn": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
+			return m.EndSignIn(ctx, who.Issuer, who.Name)
+		},
+		"RevokePerson": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
+			return m.RevokePerson(ctx, who.Issuer, who.User)
+		},
+		"RevokePerson in the tenant": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
+			return m.RevokePerson(ctx, who.Issuer, who.User, who.Tenant)
+		},
+		"Block": func(ctx context.Context, m *session.Manager, who session.Stranger) error { return m.Block(ctx, who.Tenant, who.User) },
+		"RevokeUser": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
+			return m.RevokeUser(ctx, who.Tenant, who.User)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			m, _ := withDirectory(t, session.ActiveTenants(shop))
+			who := stranger(time.Now())
+			own, err := m.Adopt(ctx, who)
+			wantErr(t, "Adopt", err, nil)
+			acted, err := m.Impersonate(ctx, own.Ref(), session.Impersonation{User: alice, Reason: "ticket 7", MaxAge: time.Minute})
+			wantErr(t, "Impersonate", err, nil)
+			_, err = m.Adopt(ctx, who)
+			wantErr(t, "the provider's token while its user acts", err, session.ErrNotFound)
+			_, err = m.Load(ctx, acted.Ref())
+			wantErr(t, "before", err, nil)
+			wantErr(t, name, end(ctx, m, who), nil)
+			_, err = m.Load(ctx, acted.Ref())
+			wantErr(t, "after", err, session.ErrNotFound)
+			_, _, err = m.StopImpersonating(ctx, acted.Ref(), grants("editor"))
+			wantErr(t, "StopImpersonating", err, session.ErrNotFound)
+			if s, err := m.Adopt(ctx, who); err == nil {
+				t.Errorf("the provider's token signs its user in again: %v", s.ID)
+			}
+		})
 	}
 }
