@@ -360,7 +360,9 @@ func TestWhatEndsASignInAtAProviderEndsWhatItsUserDoesAsOthers(t *testing.T) {
 		"RevokePerson in the tenant": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
 			return m.RevokePerson(ctx, who.Issuer, who.User, who.Tenant)
 		},
-		"Block": func(ctx context.Context, m *session.Manager, who session.Stranger) error { return m.Block(ctx, who.Tenant, who.User) },
+		"Block": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
+			return m.Block(ctx, who.Tenant, who.User)
+		},
 		"RevokeUser": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
 			return m.RevokeUser(ctx, who.Tenant, who.User)
 		},
