@@ -34,9 +34,14 @@ func TestGuaranteesNameTestsThatExist(t *testing.T) {
 			if source == "" {
 				t.Errorf("%s: there is no %s in %s", strings.TrimSpace(cells[1]), name, dir)
 			}
-			// A row that only the long proof shows says so.
-			if longProof.MatchString(source) && !strings.Contains(line, "`"+name+"` (`make soak`)") {
-				t.Errorf("%s: %s is skipped by make test; write (`make soak`) behind it", strings.TrimSpace(cells[1]), name)
+			// A row that make test does not show, or only where files of others are, says so.
+			for _, s := range skipsOf(t, dir, name) {
+				switch mark := "`" + name + "` (`make soak`)"; {
+				case s.soak && !strings.Contains(line, mark):
+					t.Errorf("%s: %s is skipped by make test; write (`make soak`) behind it", strings.TrimSpace(cells[1]), name)
+				case strings.Contains(s.why, "REEVE_VECTORS") && !strings.Contains(line, "skipped without REEVE_VECTORS"):
+					t.Errorf("%s: %s is skipped where REEVE_VECTORS does not lead; write (skipped without REEVE_VECTORS) into the row", strings.TrimSpace(cells[1]), name)
+				}
 			}
 		}
 		if dir == "" {
@@ -47,9 +52,6 @@ func TestGuaranteesNameTestsThatExist(t *testing.T) {
 		t.Errorf("the tables have %d rows", rows)
 	}
 }
-
-// longProof finds a test that make test skips.
-var longProof = regexp.MustCompile(`if !testneed\.Soak\(\) \{\n\t\tt\.Skip`)
 
 // declared returns the source of a test of the name, or of those that begin with it where it
 // ends in "…", in the folder, or for a suite in the folders that run it. It returns "" where there is none.

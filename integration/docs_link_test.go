@@ -112,6 +112,17 @@ func TestEverySymbolOfThePagesExists(t *testing.T) {
 		for _, m := range codeSpan.FindAllStringSubmatch(p.prose, -1) {
 			s := symbolSpan.FindStringSubmatch(m[1])
 			if s == nil || folders[s[1]] == "" {
+				if s := memberSpan.FindStringSubmatch(m[1]); s != nil {
+					if of := variables[s[1]]; of != "" {
+						s[1] = of
+					}
+					if is, member := isMember(t, folders, s[1], s[2]); is {
+						found++
+						if !member {
+							t.Errorf("%s: there is no %s", p.name, m[1])
+						}
+					}
+				}
 				continue
 			}
 			found++
@@ -120,9 +131,32 @@ func TestEverySymbolOfThePagesExists(t *testing.T) {
 			}
 		}
 	}
-	if found < 60 {
+	if found < 150 {
 		t.Errorf("found %d names", found)
 	}
+}
+
+// memberSpan is Type.Member or variable.Member, with or without arguments.
+var memberSpan = regexp.MustCompile(`^([A-Za-z]\w*)\.([A-Z]\w*)`)
+
+// variables are the usual names in the pages of values of some types.
+var variables = map[string]string{
+	"store": "Store", "fetcher": "Fetcher", "engine": "Engine", "sessions": "Manager", "cache": "Store", "signer": "Signer",
+	"publisher": "Publisher", "follower": "Follower", "reader": "Reader", "member": "Member", "guard": "Guard", "streams": "StreamGuard", "limit": "SignInLimit",
+}
+
+// isMember reports whether some package has a type of the name, and whether one of these has such
+// a field or method.
+func isMember(t *testing.T, folders map[string]string, typ, member string) (is, has bool) {
+	t.Helper()
+	if !ast.IsExported(typ) {
+		return false, false
+	}
+	for _, dir := range folders {
+		names := symbols(t, dir)
+		is, has = is || names[typ], has || names[typ+"."+member]
+	}
+	return is, has
 }
 
 var symbolsRead = map[string]map[string]bool{}
