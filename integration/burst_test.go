@@ -102,14 +102,16 @@ func (m *morning) burst(addr string, users int, timeout time.Duration) *came {
 	defer end()
 	c := &came{statuses: map[int]int{}}
 	var mu sync.Mutex
-	var all sync.WaitGroup
+	var all, ready sync.WaitGroup
 	start := make(chan struct{})
 	come := func(bearers []string, times *[]time.Duration) {
 		for _, bearer := range bearers {
+			ready.Add(1)
 			all.Go(func() {
 				r := httptest.NewRequest("GET", "/me", nil)
 				r.Header.Set("Authorization", "Bearer "+bearer)
 				rec := httptest.NewRecorder()
+				ready.Done()
 				<-start
 				began := time.Now()
 				e.ServeHTTP(rec, r)
@@ -123,7 +125,7 @@ func (m *morning) burst(addr string, users int, timeout time.Duration) *came {
 	}
 	come(m.bearers[acme][:users], &c.many)
 	come(m.bearers[globex], &c.few)
-	time.Sleep(50 * time.Millisecond)
+	ready.Wait()
 	before := processorTime()
 	close(start)
 	all.Wait()

@@ -41,11 +41,12 @@ type dpopService struct {
 	signer   *token.Signer
 	manager  *session.Manager
 	key, idp ed25519.PrivateKey
+	retries  *retries
 }
 
 func newDPoPService(t *testing.T) *dpopService {
 	t.Helper()
-	d := &dpopService{fixture: newFixture(t, 2*time.Second)}
+	d := &dpopService{fixture: newFixture(t, 2*time.Second), retries: newRetries(t)}
 	_, private, _ := ed25519.GenerateKey(nil)
 	_, d.key, _ = ed25519.GenerateKey(nil)
 	_, d.idp, _ = ed25519.GenerateKey(nil)
@@ -150,13 +151,25 @@ func (d *dpopService) ask(replica int, bound, proof string) (int, string) {
 func (d *dpopService) good(replica int, bound string) {
 	d.Helper()
 	status := 0
-	testwait.Until(d, fmt.Sprintf("replica %d serves", replica), func() bool {
+	d.retries.ask(d, fmt.Sprintf("a good request to replica %d", replica), func() bool {
 		status, _ = d.ask(replica, bound, d.proof(bound))
-		return status != 503
+		return status == 503
 	})
 	if status != 200 {
 		d.Fatalf("a good request to replica %d gets %d", replica, status)
 	}
+}
+
+// back waits until a replica serves again after an outage.
+func (d *dpopService) back(replica int, bound string) {
+	d.Helper()
+	testwait.Until(d, fmt.Sprintf("replica %d serves again", replica), func() bool {
+		status, _ := d.ask(replica, bound, d.proof(bound))
+		if status != 200 && status != 503 {
+			d.Fatalf("a good request to replica %d gets %d", replica, status)
+		}
+		return status == 200
+	})
 }
 
 // A proof that one replica has accepted is refused by the other, also when both see it at
@@ -232,8 +245,8 @@ func TestDPoPWithoutRedisIs503(t *testing.T) {
 	}
 	refused("frozen", used)
 	d.server.Thaw()
-	d.good(0, bound)
-	d.good(1, bound)
+	d.back(0, bound)
+	d.back(1, bound)
 
 	// After a restart Redis may have lost which proofs were used, so none is believed for as long
 	// as a proof lives, although Redis answers.

@@ -39,6 +39,7 @@ type signInService struct {
 	foreign  *token.Foreign
 	replicas [2]*httptest.Server
 	managers [2]*session.Manager
+	retries  *retries
 }
 
 // providerKinds are what access tokens may say of a sign-in: what was ended can be told from a new
@@ -55,7 +56,7 @@ var providerKinds = []struct {
 func newSignInService(t *testing.T, cfg idpserver.Config) *signInService {
 	t.Helper()
 	cfg.Tenant = "acme"
-	s := &signInService{TB: t, idp: idpserver.Start(t, cfg)}
+	s := &signInService{TB: t, idp: idpserver.Start(t, cfg), retries: newRetries(t)}
 	s.foreign = token.Zitadel(idpserver.KindClaim, idpserver.KindAccess, map[string]string{"writer": "editor"})
 	s.foreign.ACR = "acr"
 	if cfg.NamesSessions {
@@ -160,10 +161,10 @@ func (s *signInService) once(replica int, method, path string, with proofer) (a 
 	return a
 }
 
-// ask is a request that is made again while the answer is an outage, as on a busy machine.
+// ask is a request to one replica, which is out at no time.
 func (s *signInService) ask(replica int, method, path string, with proofer) (a signInAnswer) {
 	s.Helper()
-	testwait.Until(s, path+" is answered", func() bool { a = s.once(replica, method, path, with); return a.status != 503 })
+	s.retries.ask(s, path, func() bool { a = s.once(replica, method, path, with); return a.status == 503 })
 	return a
 }
 

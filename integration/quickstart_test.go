@@ -69,8 +69,7 @@ type quickstart struct {
 	process *testproc.Process
 	logs    *syncBuffer
 
-	stalls   *stalls
-	repeated int
+	retries *retries
 }
 
 type syncBuffer struct {
@@ -93,7 +92,7 @@ func (b *syncBuffer) String() string {
 // startQuickstart starts an instance on a free port and waits for its banner.
 func startQuickstart(t *testing.T, args ...string) *quickstart {
 	t.Helper()
-	q := &quickstart{t: t, logs: &syncBuffer{}, stalls: watchStalls(t)}
+	q := &quickstart{t: t, logs: &syncBuffer{}, retries: newRetries(t)}
 	cmd := exec.Command(program(t, "./examples/quickstart"), append([]string{"-addr", "127.0.0.1:0"}, args...)...)
 	cmd.Stderr = q.logs
 	out, err := cmd.StdoutPipe()
@@ -169,20 +168,14 @@ func (q *quickstart) send(method, path, token, body string, headers ...string) a
 	return answer{resp.StatusCode, resp.Header, string(text), time.Since(start)}
 }
 
-// want sends a request and wants that status. A 503 that nobody wants is a failure, but for
-// one case: this machine did not run us for so long that the service's time budget was lost
-// to it. Then the request is sent once more, and a test may need that three times.
-func (q *quickstart) want(status int, method, path, token, body string, headers ...string) answer {
+// want sends a request and wants that status. A 503 that nobody wants is a failure, but for what
+// [retries] says.
+func (q *quickstart) want(status int, method, path, token, body string, headers ...string) (a answer) {
 	q.t.Helper()
-	q.stalls.take()
-	a := q.send(method, path, token, body, headers...)
-	if a.status == http.StatusServiceUnavailable && a.status != status {
-		if stalled := q.stalls.take(); stalled > 20*time.Millisecond && q.repeated < 3 {
-			q.repeated++
-			q.t.Logf("%s %s: 503 while the machine stalled for %v, sent again", method, path, stalled)
-			a = q.send(method, path, token, body, headers...)
-		}
-	}
+	q.retries.ask(q.t, method+" "+path, func() bool {
+		a = q.send(method, path, token, body, headers...)
+		return a.status == http.StatusServiceUnavailable && a.status != status
+	})
 	if a.status != status {
 		q.t.Errorf("%s %s: got %d %s, want %d", method, path, a.status, a.body, status)
 	}

@@ -148,7 +148,7 @@ func TestReadmeProgram(t *testing.T) {
 			t.Logf("log of the program:\n%s", logs)
 		}
 	})
-	q := &quickstart{t: t, base: "http://" + addr, logs: logs, stalls: watchStalls(t)}
+	q := &quickstart{t: t, base: "http://" + addr, logs: logs, retries: newRetries(t)}
 	testwait.Until(t, "the program listens", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {

@@ -54,3 +54,31 @@ func (s *stalls) slack() time.Duration {
 	defer s.mu.Unlock()
 	return 2 * s.worst
 }
+
+// retries is how often a test may ask again because this machine did not run us for so long that
+// the time of the service was lost: three times in all. Any other outage that nobody wants is a
+// failure, and no test asks until it gets another answer.
+type retries struct {
+	stalls *stalls
+	used   int
+}
+
+func newRetries(t *testing.T) *retries {
+	t.Helper()
+	return &retries{stalls: watchStalls(t)}
+}
+
+// ask calls do, which reports whether it was answered by an outage, and once more where that may
+// be the machine's. what says who asks. It is not for concurrent use.
+func (r *retries) ask(tb testing.TB, what string, do func() (outage bool)) {
+	tb.Helper()
+	r.stalls.take()
+	if !do() {
+		return
+	}
+	if stalled := r.stalls.take(); stalled > 20*time.Millisecond && r.used < 3 {
+		r.used++
+		tb.Logf("%s: an outage while the machine stalled for %v, asked again", what, stalled)
+		do()
+	}
+}

@@ -118,7 +118,7 @@ func endedStays(t *testing.T, end func(context.Context, session.Store, session.S
 		return next
 	}
 	if unasked { // nobody asks the instance that knows: it meets the server while it loads sessions
-		for range 60 {
+		for range 60 { // for longer than a second, which what it was told of the server may be old
 			_, _ = acting.Load(ctx, bystander.Ref())
 			time.Sleep(25 * time.Millisecond)
 		}

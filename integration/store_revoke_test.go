@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,12 +26,13 @@ func TestRevokingATenantCostsTheSameForManySessions(t *testing.T) {
 	f.do("config", "set", "save", "")
 	total := scale(10_000, 1_000_000)
 	var wg sync.WaitGroup
+	var outages atomic.Int64
 	const workers = 16
 	samples := make([]session.Ref, workers)
 	for w := range workers {
 		wg.Go(func() {
 			for n := range total / workers {
-				for deadline := time.Now().Add(time.Minute); ; <-time.After(time.Millisecond) { // the machine may be busy
+				for ; ; <-time.After(time.Millisecond) {
 					s := draft()
 					s.User = session.MustParseUserID(fmt.Sprintf("user-%d-%d", w, n%1000))
 					_, err := f.store.Create(context.Background(), s, session.CreateOptions{Lifetime: 12 * time.Hour, Refresh: digest("first")})
@@ -38,8 +40,9 @@ func TestRevokingATenantCostsTheSameForManySessions(t *testing.T) {
 						samples[w] = s.Ref()
 						break
 					}
-					if !errors.Is(err, session.ErrUnavailable) || time.Now().After(deadline) {
-						t.Error(err)
+					// On a busy machine the time of one in a hundred may be lost.
+					if lost := outages.Add(1); !errors.Is(err, session.ErrUnavailable) || lost > int64(total/100) {
+						t.Errorf("a sign-in, after %d outages: %v", lost, err)
 						return
 					}
 				}

@@ -87,11 +87,7 @@ func TestSealKeysRotateUnderLoadWithoutALostSession(t *testing.T) {
 	for _, keys := range [][]session.SecretKey{{old, young}, {young, old}} {
 		for i := range instances {
 			before := done.Load()
-			for deadline := time.Now().Add(testwait.Limit); done.Load() < before+int64(100) && !t.Failed(); time.Sleep(time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Error("the instances are not used")
-				}
-			}
+			testwait.Until(t, "the instances are used", func() bool { return done.Load() >= before+100 || t.Failed() })
 			instances[i].Store(instance(keys...))
 		}
 	}

@@ -109,22 +109,15 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 				t.Errorf("%d of %d upgraded connections were told why", told, len(open.clients)/2)
 			}
 			// A client sees its socket close an instant before the service has forgotten it.
-			for deadline := time.Now().Add(testwait.Limit); tt.spares && s.watch.Stats().Streams > 1 && time.Now().Before(deadline); {
-				time.Sleep(time.Millisecond)
-			}
-			if n := s.watch.Stats().Streams; tt.spares && n != 1 {
-				t.Errorf("%d streams are left, want that of the other tenant", n)
+			if tt.spares {
+				testwait.Until(t, "the stream of the other tenant is the one that is left", func() bool { return s.watch.Stats().Streams == 1 })
 			}
 			if tt.heal != nil {
 				tt.heal(redis) // or its client goes on trying
 			}
 			others.clients[0].conn.Close()
 			others.wait(t, start)
-			for deadline := time.Now().Add(testwait.Limit); runtime.NumGoroutine() > before || s.watch.Stats().Streams > 0; time.Sleep(5 * time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatalf("%d goroutines more than before, %d streams", runtime.NumGoroutine()-before, s.watch.Stats().Streams)
-				}
-			}
+			testwait.Until(t, "no goroutine and no stream is left", func() bool { return runtime.NumGoroutine() <= before && s.watch.Stats().Streams == 0 })
 		})
 	}
 }

@@ -125,7 +125,7 @@ func TestWhatTakesLongerThanASignedContextLivesGoesOn(t *testing.T) {
 		if err := tx.QueryRow(ctx, "fetch 1 from c").Scan(&first); err != nil {
 			return err
 		}
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(1500 * time.Millisecond) // longer than the context of the transaction lives, by PostgreSQL's clock
 		sees(t, ctx, tx, acme)
 		if err := tx.QueryRow(ctx, "fetch last from c").Scan(&last); err != nil {
 			return err

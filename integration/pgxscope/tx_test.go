@@ -354,7 +354,7 @@ end $$`)
 	db, ctx := configured(t, pgxscope.Config{Pool: pool, Context: expiring(100 * time.Millisecond)}), in(t, acme)
 	err := db.InTx(ctx, pgx.TxOptions{}, func(tx pgx.Tx) error {
 		sees(t, ctx, tx, acme)
-		time.Sleep(150 * time.Millisecond)
+		time.Sleep(150 * time.Millisecond) // longer than a context lives, by PostgreSQL's clock
 		sees(t, ctx, tx, acme)
 		// A statement that takes longer reads what it began to read.
 		rows, err := tx.Query(ctx, "select body, slow(0.06) from note order by body")

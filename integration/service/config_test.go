@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/internal/testproc"
 	"github.com/reevehq/reeve/internal/testwait"
 )
@@ -131,7 +132,7 @@ func TestAReloadWithAWrongFileChangesNothing(t *testing.T) {
 func TestAFullDiskStopsNoRequest(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no /dev/full stands for a disk that is full here")
+		testneed.Missing(t, "no /dev/full stands for a disk that is full here")
 	}
 	i := start(t, "audit.file=/dev/full").ready()
 	token := i.login("gus")
