@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/internal/testwait"
 )
 
 // sockets is a service whose route /socket takes connections over and gives them to serve.
@@ -82,11 +83,7 @@ func (s *sockets) open(target, headers, bearer string) (net.Conn, *bufio.Reader)
 // forgotten waits until nothing is watched any more.
 func (s *sockets) forgotten() {
 	s.t.Helper()
-	for start := time.Now(); s.watch.Stats().Streams > 0; time.Sleep(time.Millisecond) {
-		if time.Since(start) > 20*time.Second {
-			s.t.Fatalf("%d streams are watched whose connections are closed", s.watch.Stats().Streams)
-		}
-	}
+	testwait.Until(s.t, "no stream is watched whose connection is closed", func() bool { return s.watch.Stats().Streams == 0 })
 }
 
 // echoing answers each line with itself and, as servers of WebSockets do, sets deadlines of

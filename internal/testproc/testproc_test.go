@@ -111,14 +111,10 @@ func TestNobodyIsKilledForAProcessThatHasEnded(t *testing.T) {
 	defer watch.Close()
 
 	p.release() // as if it had ended: here it has its own process id still
-	for deadline := time.Now().Add(testwait.Limit); ; time.Sleep(time.Millisecond) {
-		if _, err := watch.WriteString(" "); errors.Is(err, syscall.EPIPE) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the watch does not end")
-		}
-	}
+	testwait.Until(t, "the watch ends", func() bool {
+		_, err := watch.WriteString(" ")
+		return errors.Is(err, syscall.EPIPE)
+	})
 	if _, err := io.WriteString(in, "alive\n"); err != nil {
 		t.Fatal(err)
 	}

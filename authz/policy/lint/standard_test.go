@@ -32,10 +32,17 @@ func TestTheBaseOfTheTableHasNoFindingButNotes(t *testing.T) {
 func TestCasbinPoliciesOfOthersHaveNoError(t *testing.T) {
 	dir := os.Getenv("REEVE_VECTORS")
 	if dir == "" {
-		t.Skip("no Casbin policies here: set REEVE_VECTORS to a folder that holds casbin-real/*/model.conf")
+		root, err := filepath.Abs("../../..")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir = filepath.Join(root, "..", "shared", "vectors")
 	}
 	models, err := filepath.Glob(filepath.Join(dir, "casbin-real", "*", "model.conf"))
-	if err != nil || len(models) < 10 {
+	switch {
+	case err == nil && len(models) == 0:
+		t.Skip("no Casbin policies here: set REEVE_VECTORS to a folder that holds casbin-real/*/model.conf")
+	case err != nil || len(models) < 10:
 		t.Fatalf("%d models, %v", len(models), err)
 	}
 	for _, m := range models {

@@ -41,8 +41,6 @@ func TestWithoutATenantThatMayBeServedNothingIsOpened(t *testing.T) {
 	for name, call := range calls {
 		w := newWorld(t)
 		w.statuses.set(odd, 77)
-		w.statuses.set(globex, tenant.Suspended)
-		time.Sleep(2 * time.Millisecond)
 		for what, row := range map[string]struct {
 			ctx  context.Context
 			want error

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/sqlscope/sqlitescope"
 )
@@ -248,17 +249,13 @@ func TestEraseWaitsForCallsUnderWayAndLetsNoneIn(t *testing.T) {
 	}
 	erased := make(chan error)
 	go func() { erased <- w.Erase(t.Context(), acme) }()
-	deadline := time.Now().Add(10 * time.Second)
-	for { // until it has begun
+	testwait.Until(t, "the erasure has begun", func() bool {
 		_, err := w.DB().ExecContext(in(t, acme), `SELECT 1`)
-		if errors.Is(err, sqlitescope.ErrErasing) {
-			break
-		}
-		if !errors.Is(err, tenant.ErrSuspended) || time.Now().After(deadline) {
+		if !errors.Is(err, sqlitescope.ErrErasing) && !errors.Is(err, tenant.ErrSuspended) {
 			t.Fatalf("a call came in: %v", err)
 		}
-		time.Sleep(time.Millisecond)
-	}
+		return errors.Is(err, sqlitescope.ErrErasing)
+	})
 	if err := w.Erase(t.Context(), acme); !errors.Is(err, sqlitescope.ErrErasing) {
 		t.Errorf("a second one meanwhile: %v", err)
 	}
