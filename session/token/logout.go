@@ -137,7 +137,8 @@ func (l *LogoutToken) User() session.UserID { return l.claims().user }
 func (l *LogoutToken) Subject() string { return l.claims().subject }
 
 // IssuerSessionID returns the sid claim, by which the issuer names one of its sessions, and ""
-// when there is none. The result may be a secret.
+// when there is none, or one that is not 1 to 255 bytes of printable ASCII: such a token, which
+// has a sub, is about all sessions of its user. The result may be a secret.
 func (l *LogoutToken) IssuerSessionID() string { return l.claims().sessionName }
 
 // Session returns the session that a token of an issuer with OwnSessions names in the claim

@@ -19,6 +19,7 @@ type logoutClaims struct {
 	user, tenantID       string
 	sid, sessionID       string
 	hasUser, hasTenantID bool
+	oddSID               bool // there is a sid that nothing here can be known by
 }
 
 // readLogoutClaims reads an authenticated payload under the names its issuer uses.
@@ -39,7 +40,7 @@ func readLogoutClaims(payload []byte, i *Issuer) (logoutClaims, error) {
 			c.hasUser = true
 			c.user, err = r.string()
 		case "sid":
-			c.sid, err = readID(r)
+			c.sid, c.oddSID, err = readSID(r)
 		case i.SessionClaim: // another than sid
 			c.sessionID, err = readID(r)
 		case i.TenantClaim:
@@ -65,6 +66,22 @@ func readLogoutClaims(payload []byte, i *Issuer) (logoutClaims, error) {
 		c.sessionID = c.sid
 	}
 	return c, nil
+}
+
+// readSID reads the sid claim, any text of the issuer's that is not empty. What [readID] refuses
+// is odd: no access token names such a session, and no look-up is made by it, but beside a sub
+// it is no reason to keep the user signed in.
+func readSID(r reader) (sid string, odd bool, err error) {
+	s, err := r.string()
+	switch {
+	case err != nil:
+		return "", false, err
+	case s == "":
+		return "", false, malformed("empty")
+	case !printable(s, maxText):
+		return "", true, nil
+	}
+	return s, false, nil
 }
 
 // readEvents reads the events claim, which has the logout as a member, an object, and may
@@ -96,6 +113,8 @@ func (c *logoutClaims) accept(i *Issuer, iss string, now time.Time) (*LogoutToke
 		return nil, refusal("claims: jti is missing")
 	case !c.event:
 		return nil, refusal("claims: events is missing or has no back-channel logout")
+	case !c.hasUser && c.oddSID:
+		return nil, refusal("claims: sid is not 1 to 255 printable bytes, and there is no sub")
 	case !c.hasUser && c.sid == "" && c.sessionID == "":
 		return nil, refusal("claims: neither sub nor sid")
 	}
