@@ -128,7 +128,7 @@ func checkSegment(rest string) error {
 // checkEscape judges the escape that s begins with.
 func checkEscape(s string) error {
 	if len(s) < 3 || !isHex(s[1]) || !isHex(s[2]) {
-		return fmt.Errorf("%w: a broken escape in the path: a client sends %% as %%25", ErrAmbiguousRequest)
+		return fmt.Errorf("%w: a broken escape in the path: a %% and two hexadecimal digits are one, and no segment may hold a %% itself", ErrAmbiguousRequest)
 	}
 	b := unhex(s[1])<<4 | unhex(s[2])
 	switch {
