@@ -80,7 +80,9 @@ func TestRowsThatDoNotLoad(t *testing.T) {
 		{"roles without a rule", "g, user:a, role:b, *", "policy.csv: no rule"},
 		{"a role that has itself", fine + "g, role:a, role:a, *", "policy.csv:2:4: a role cycle"},
 		{"a role cycle", fine + "g, role:a, role:b, *\ng, role:b, role:c, *\ng, role:c, role:a, *", "policy.csv:4:4: a role cycle: role:c has role:a"},
-		{"a role cycle through one tenant", fine + "g, role:a, role:b, *\ng, role:b, role:a, acme", "policy.csv:2:4: a role cycle"},
+		{"a role cycle through one tenant", fine + "g, role:a, role:b, *\ng, role:b, role:a, acme", "policy.csv:3:4: a role cycle: role:b has role:a, which has it already, through policy.csv:2"},
+		{"a role cycle through one tenant, begun by it", fine + "g, role:b, role:a, acme\ng, role:a, role:b, *", "policy.csv:2:4: a role cycle: role:b has role:a"},
+		{"a long role cycle through one tenant", fine + "g, role:a, role:b, *\ng, role:b, role:c, *\ng, role:d, role:a, *\ng, role:c, role:d, acme", "policy.csv:5:4: a role cycle: role:c has role:d"},
 	})
 }
 
@@ -223,7 +225,7 @@ func TestConditionsThatDoNotLoad(t *testing.T) {
 		"r.obj.size == 1.":                       "14: \"1.\" is not a number",
 		"r.obj.size in (1, 'a')":                 "18: string in a list for int",
 		"r.obj.size in (1, -1)":                  "18: a list holds no negative numbers",
-		"r.obj.size in ()":                       "15: an attribute or a constant is missing before )",
+		"r.obj.size in ()":                       "15: an empty list, in which nothing is: write a value, as in ('x')",
 		"r.obj.size in (r.sub.level)":            "15: a list holds constants only",
 		"r.obj.size in (1":                       "16: a , or ) is missing before end",
 		"r.obj.size in [1]":                      "14: \"[\" means nothing here: a list stands in parentheses",

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -19,6 +20,7 @@ type roleCycles struct {
 	own    reversed
 	place  uint32
 	active map[uint32]bool // names on the way here
+	way    []link          // the links of it
 	depth  map[uint32]int  // of the names that are done
 }
 
@@ -113,7 +115,12 @@ func (c *roleCycles) visit(id uint32, level int) int {
 	}
 	for _, l := range out {
 		if c.active[l.role] {
-			c.bad(CodeRoleCycle, l, "a role cycle: %s has %s, which has it already", c.names.name(l.who), c.names.name(l.role))
+			through := ""
+			if own := c.ownOf(l); own != l {
+				own, l = l, own
+				through = fmt.Sprintf(", through %s:%d", c.files[own.file], own.line)
+			}
+			c.bad(CodeRoleCycle, l, "a role cycle: %s has %s, which has it already%s", c.names.name(l.who), c.names.name(l.role), through)
 			continue
 		}
 		limit := maxDepth
@@ -123,7 +130,9 @@ func (c *roleCycles) visit(id uint32, level int) int {
 		if level > maxDepth {
 			continue // the chain is reported on the way back
 		}
+		c.way = append(c.way, l)
 		next := c.visit(l.role, level+1)
+		c.way = c.way[:len(c.way)-1]
 		depth = max(depth, next+1)
 		if next == limit {
 			c.bad(CodeRoleChain, l, "a role chain of more than %d links, which Casbin does not follow", maxDepth)
@@ -131,6 +140,20 @@ func (c *roleCycles) visit(id uint32, level int) int {
 	}
 	c.depth[id] = depth
 	return depth
+}
+
+// ownOf returns the link of a cycle, which last closes, that is of the place itself: the links of
+// all are no cycle, so that whoever wrote a tenant's rows finds the mistake in them.
+func (c *roleCycles) ownOf(last link) link {
+	for i := len(c.way) - 1; last.place != c.place && i >= 0; i-- {
+		if last.role == c.way[i].role {
+			break // it is no part of the cycle, nor is what is before
+		}
+		if c.way[i].place == c.place {
+			return c.way[i]
+		}
+	}
+	return last
 }
 
 func (c *roleCycles) bad(code Code, l link, format string, args ...any) {

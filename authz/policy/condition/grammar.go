@@ -205,6 +205,14 @@ func neverUUID(a, c *operand) *Error {
 	return c.wrong(why)
 }
 
+// inMeant says what to write instead of a in b, where b is no list.
+func inMeant(a, b *operand) string {
+	if b.Attr == nil || b.kind() != KindString || a.kind() != KindString {
+		return ""
+	}
+	return ": write " + b.text + " == " + hint.Text(a.text) + ", or contains(" + b.text + ", " + hint.Text(a.text) + ") for a part of it"
+}
+
 func (p *parser) in(a operand) (uint16, *Error) {
 	t := p.peek()
 	if t.kind == tokenAttribute {
@@ -213,13 +221,17 @@ func (p *parser) in(a operand) (uint16, *Error) {
 			return none, err
 		}
 		if b.kind() != KindStrings || !a.kind().isText() {
-			return none, &Error{int(t.at), "in an attribute: the left side is a string and the attribute of kind strings, not " + a.what() + " and " + b.what()}
+			return none, &Error{int(t.at), "in an attribute: the left side is a string and the attribute of kind strings, not " + a.what() + " and " + b.what() + inMeant(&a, &b)}
 		}
 		p.lookups++
 		return p.compare(Leaf{Op: OpIn, A: a.Term, B: b.Term}, a.at), nil
 	}
 	if a.Attr == nil || a.kind() == KindStrings || a.kind() == KindParent {
-		return none, a.wrong("before in and a list stands an attribute that is no list")
+		why := "before in and a list stands an attribute that is no list"
+		if a.Attr != nil && a.kind() == KindStrings {
+			why += ": write containsAny(" + a.text + ", ('x', 'y'))"
+		}
+		return none, a.wrong(why)
 	}
 	list, err := p.list(a)
 	if err != nil {
@@ -231,6 +243,9 @@ func (p *parser) in(a operand) (uint16, *Error) {
 func (p *parser) list(a operand) ([]Value, *Error) {
 	if !p.accept(tokenOpen) {
 		return nil, p.wrong("after in stands a list in parentheses, as in ('x', 'y'), or an attribute of kind strings")
+	}
+	if p.peek().kind == tokenClose {
+		return nil, p.wrong("an empty list, in which nothing is: write a value, as in ('x')")
 	}
 	list := p.values[:0]
 	for {
@@ -296,6 +311,9 @@ func (p *parser) operand() (operand, *Error) {
 		o.Value = Bool(o.text == "true")
 	default:
 		n := p.peek()
+		if t.kind == tokenOpen {
+			return operand{}, o.wrong("no value stands in parentheses by itself: write it without, and a list after in, as in r.obj.x in ('a', 'b')")
+		}
 		if t.kind != tokenMinus || n.kind != tokenNumber {
 			return operand{}, o.wrong("an attribute or a constant is missing before " + hint.Text(t.describe(p.text)))
 		}

@@ -48,8 +48,10 @@ func symbolHint(symbol string) string {
 		return hint.Quote(symbol) + " means nothing here: " + ownLine
 	case strings.HasPrefix(symbol, "{"), strings.HasPrefix(symbol, "}"):
 		return hint.Quote(symbol[:1]) + " means nothing here: a list stands in parentheses: ('x', 'y')"
-	case strings.HasPrefix(symbol, "$"), strings.HasPrefix(symbol, "@"), strings.HasPrefix(symbol, `\`), strings.HasPrefix(symbol, ";"), strings.HasPrefix(symbol, "_"):
+	case strings.HasPrefix(symbol, "$"), strings.HasPrefix(symbol, "@"), strings.HasPrefix(symbol, `\`), strings.HasPrefix(symbol, "_"):
 		return hint.Quote(symbol[:1]) + " means nothing here: attributes are r.sub.…, r.obj.… and r.env.…, texts are quoted"
+	case strings.HasPrefix(symbol, ";"):
+		return hint.Quote(symbol[:1]) + " means nothing here: values of a list are separated by commas, and && or || stands between two conditions"
 	case strings.HasPrefix(symbol, "."):
 		return hint.Quote(symbol[:1]) + " means nothing here: a number begins with a digit, as in 0.5, and an attribute with r."
 	}

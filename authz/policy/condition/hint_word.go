@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -67,6 +68,11 @@ func habit(word string) string {
 	return ""
 }
 
+// absent are the words for nothing of other languages.
+var absent = map[string]bool{"null": true, "nil": true, "none": true, "undefined": true, "nothing": true, "void": true}
+
+var besideActor = regexp.MustCompile(`r\.env\.actor *[!=]=+ *$`)
+
 // partMeant returns which part of the request a name of another system means, "" for none.
 func partMeant(name string) string {
 	switch strings.ToLower(name) {
@@ -92,7 +98,18 @@ func (p *parser) wordAt(at int) *Error {
 	}
 	first, rest, dotted := strings.Cut(word, ".")
 	if h := habit(word); h != "" && !dotted {
+		if absent[strings.ToLower(word)] && besideActor.MatchString(text[:at]) {
+			h = "r.env.actor is never missing: write '' for nobody"
+		}
 		return bad(0, h)
+	}
+	if id := ascii.TakeWhile(strings.TrimPrefix(text[at+len(word):], ":"), ascii.IsIdent); id != "" && strings.HasPrefix(text[at+len(word):], ":") {
+		switch word {
+		case "user":
+			return bad(0, "a text is quoted, and an id stands without user: before it: write '"+hint.Text(id)+"'")
+		case "role":
+			return bad(0, "a text is quoted, and a role stands without role: before it: write '"+hint.Text(id)+"' in r.sub.roles")
+		}
 	}
 	if at > 0 && (text[at-1] == '\'' || text[at-1] == '"') {
 		return &Error{at - 1, apostrophe}
@@ -166,7 +183,11 @@ func (p *parser) attributeHint(part, name string, dotted bool) (at int, why stri
 	name, below, deeper := strings.Cut(name, ".")
 	switch {
 	case !dotted:
-		return len(prefix) - 2, "the name of an attribute is missing: write " + prefix + "id or another"
+		example := "id"
+		if part == ofEnv {
+			example = EnvIP
+		}
+		return len(prefix) - 2, "the name of an attribute is missing: write " + prefix + example + " or another"
 	case name == "":
 		return len(prefix) - 1, "the name of an attribute is missing after the point"
 	case deeper && below == "":

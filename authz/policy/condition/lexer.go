@@ -182,7 +182,11 @@ func lexNumber(text string, at int) (token, *Error) {
 	word := ascii.TakeWhile(text[at:], func(b byte) bool { return ascii.IsIdent(b) || b == '.' })
 	whole := len(ascii.TakeWhile(word, ascii.IsDigit))
 	if part := word[whole:]; part != "" && (part[0] != '.' || len(part) == 1 || !ascii.All(part[1:], ascii.IsDigit)) {
-		return token{}, &Error{at, hint.Quote(word) + " is not a number: write digits, and digits after a point"}
+		why := hint.Quote(word) + " is not a number: write digits, and digits after a point"
+		if strings.Contains(word, "..") {
+			why = hint.Quote(word) + " is not a number, and there are no ranges: write r.obj.x >= 1 && r.obj.x <= 9"
+		}
+		return token{}, &Error{at, why}
 	}
 	number, err := strconv.ParseFloat(word, 64)
 	if err != nil || number >= MaxInt {

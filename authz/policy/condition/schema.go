@@ -156,8 +156,15 @@ func (s *Schema) find(part, name, typ string) (a *Attribute, why string) {
 	if part == ofSubject && (name == "role" || name == "roles" || name == "groups") {
 		why += "; a role is who the rule is for, the row's second value"
 	}
-	if part == ofSubject && (name == "tenant" || name == "tenants") {
-		why += "; a tenant is the row's third value"
+	switch small := strings.ToLower(name); {
+	case (part == ofSubject || part == ofObject) && (small == "tenant" || small == "tenants" || small == "tenant_id" || small == "org"):
+		why += "; a tenant is the row's third value, and nobody reaches an object of another"
+	case part == ofObject && (small == "type" || small == "kind"):
+		why += "; a type is the row's fourth value"
+	case part == ofEnv && (small == "now" || small == "date" || small == "minute" || small == "timestamp"):
+		why += "; the time is r.env.time, r.env.hour and r.env.weekday"
+	case part == ofSubject && (small == "user_id" || small == "uid" || small == "userid" || small == "username" || small == "sub"):
+		why += "; the caller's id is r.sub.id"
 	}
 	return nil, why
 }
