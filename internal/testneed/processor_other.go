@@ -1,0 +1,13 @@
+//go:build !unix
+
+package testneed
+
+import (
+	"testing"
+	"time"
+)
+
+var began = time.Now()
+
+// ProcessorTime returns how long this process has run: what it has used is not told here.
+func ProcessorTime(testing.TB) time.Duration { return time.Since(began) }
