@@ -360,11 +360,7 @@ func TestTheLongestHostileTextCostsLittle(t *testing.T) {
 		n := testing.AllocsPerRun(50, func() { v.Verify(ctx, raw) })
 		runtime.ReadMemStats(&after)
 		bytes := (after.TotalAlloc - before.TotalAlloc) / 51
-		limit := 100.0
-		if name == "many members" {
-			limit = 1500 // two for each name, to find one that occurs twice
-		}
-		if n > limit || bytes > 128<<10 {
+		if limit := 50.0; n > limit || bytes > 128<<10 {
 			t.Errorf("%s: %v allocations and %d bytes, at most %v and 128 KiB are allowed", name, n, bytes, limit)
 		}
 	}

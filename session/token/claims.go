@@ -35,105 +35,152 @@ type times struct{ expires, issued, notBefore int64 }
 
 const absent = -1
 
-// peekIssuer returns the iss claim of a payload that is not yet authenticated. It checks
-// the whole payload strictly and keeps nothing else.
-func peekIssuer(payload []byte) (string, error) {
-	var issuer string
-	err := readObject(payload, func(r reader, name string) (err error) {
-		if name != "iss" {
-			return r.skip()
-		}
-		issuer, err = r.string()
-		return err
-	})
-	if err != nil {
-		return "", refusal("claims: " + err.Error())
-	}
-	if issuer == "" {
-		return "", refusal("claims: iss is missing")
-	}
-	return issuer, nil
+// place is where the value of a member stands in an object that was read to its end.
+type place struct {
+	name string
+	at   int
 }
 
-// readClaims reads an authenticated payload under the names its issuer uses; iss is known
-// from the same bytes. Names are exact: "TENANT" and "ſub" are claims that nobody reads.
-func readClaims(payload []byte, i *Issuer) (claims, error) {
+// peekIssuer returns the iss claim of a payload that is not yet authenticated, a part of it. It
+// checks the whole payload strictly. It also returns where the payload's members stand, so that
+// whoever believes them need not read all of it again: nil where there are more than places has
+// room for.
+func peekIssuer(payload string, places []place) (string, []place, error) {
+	var issuer string
+	all := true
+	r := readerOf(payload)
+	for r.open('{'); r.next(); {
+		if all = all && len(places) < cap(places); all {
+			places = append(places, place{r.name, r.at})
+		}
+		if r.name == "iss" {
+			issuer = r.view()
+		} else {
+			r.skip()
+		}
+	}
+	if err := r.end(); err != nil {
+		return "", nil, refusal("claims: " + err.Error())
+	}
+	if issuer == "" {
+		return "", nil, refusal("claims: iss is missing")
+	}
+	if !all {
+		places = nil
+	}
+	return issuer, places, nil
+}
+
+// readClaims reads an authenticated payload under the names its issuer uses; iss is known from the
+// same bytes. places are those that peekIssuer has found.
+func readClaims(payload string, places []place, i *Issuer) (claims, error) {
 	c := claims{times: times{absent, absent, absent}}
-	err := readObject(payload, func(r reader, name string) (err error) {
-		switch name {
-		case "sub":
-			c.user, err = r.string()
-		case "aud":
-			c.audience, err = readAudience(r, i.Audience)
-		case "exp", "iat", "nbf":
-			err = c.times.read(r, name)
-		case "jti":
-			c.tokenID, err = readID(r)
-		case "client_id":
-			c.clientID, err = readID(r)
-		case "cnf":
-			c.thumbprint, err = readConfirmation(r)
-		case i.TenantClaim:
-			c.hasTenantID = true
-			c.tenantID, err = r.string()
-		case i.SessionClaim:
-			c.sessionID, err = r.string()
-		default:
-			if slices.Contains(foreignClaims, name) {
-				return malformed("not an access token")
+	r := readerOf(payload)
+	if places == nil {
+		for r.open('{'); r.next(); {
+			if !c.member(&r, r.name, i) {
+				r.skip()
 			}
-			return r.skip()
 		}
-		if err != nil {
-			return malformed(name + ": " + err.Error()) // one of the names above, so ours
+	}
+	r.depth = 1 // within the object
+	for _, p := range places {
+		if r.at = p.at; r.err == nil {
+			c.member(&r, p.name, i)
 		}
-		return nil
-	})
-	if err != nil {
-		return claims{}, refusal("claims: " + err.Error())
+	}
+	if r.err != nil {
+		return claims{}, refusal("claims: " + r.err.Error())
 	}
 	return c, nil
 }
 
-// readAudience reads a string or an array of strings (RFC 7519 §4.1.3).
-func readAudience(r reader, want string) (bool, error) {
-	if r.dec.PeekKind() != '[' {
-		s, err := r.string()
-		return s == want, err
+// member reads the claim of that name, and reports whether it is one that is read. Names are exact:
+// "TENANT" and "ſub" are claims that nobody reads.
+func (c *claims) member(r *reader, name string, i *Issuer) bool {
+	switch name {
+	case "sub":
+		c.user = r.view()
+	case "aud":
+		c.audience = r.audience(i.Audience)
+	case "exp", "iat", "nbf":
+		c.times.read(r, name)
+	case "jti":
+		c.tokenID = r.id()
+	case "client_id":
+		c.clientID = r.id()
+	case "cnf":
+		c.thumbprint = r.confirmation()
+	case i.TenantClaim:
+		c.hasTenantID = true
+		c.tenantID = r.view()
+	case i.SessionClaim:
+		c.sessionID = r.view()
+	default:
+		if slices.Contains(foreignClaims, name) {
+			r.fail(malformed("not an access token"))
+		}
+		return false
 	}
-	found := false
-	err := r.strings(func(s string) { found = found || s == want })
-	return found, err
+	r.failIn(name) // one of the names above, so ours
+	return true
+}
+
+// keep moves what a Verified holds of the claims out of the payload, into memory that is as long as
+// they are.
+func (c *claims) keep() {
+	all := c.user + c.tenantID + c.tokenID + c.clientID + c.thumbprint
+	for _, text := range []*string{&c.user, &c.tenantID, &c.tokenID, &c.clientID, &c.thumbprint} {
+		n := len(*text)
+		*text, all = all[:n], all[n:]
+	}
+}
+
+// audience reads a string or an array of strings (RFC 7519 §4.1.3), and reports whether one is the
+// wanted.
+func (r *reader) audience(want string) (found bool) {
+	if r.kind() != '[' {
+		return r.view() == want
+	}
+	for r.open('['); r.next(); {
+		if r.view() == want {
+			found = true
+		}
+	}
+	return found
 }
 
 // read reads the time of that name.
-func (t *times) read(r reader, name string) (err error) {
+func (t *times) read(r *reader, name string) {
 	switch name {
 	case "exp":
-		t.expires, err = readDate(r)
+		t.expires = r.date()
 	case "iat":
-		t.issued, err = readDate(r)
+		t.issued = r.date()
 	case "nbf":
-		t.notBefore, err = readDate(r)
+		t.notBefore = r.date()
 	}
-	return err
 }
 
-// readDate reads a NumericDate: seconds since 1970, with a fraction at most, which is cut
-// off. A sign is refused, that of -0 too.
-func readDate(r reader) (int64, error) {
-	tok, err := r.token()
+// date reads a NumericDate: seconds since 1970, with a fraction at most, which is cut off. A
+// sign is refused, that of -0 too.
+func (r *reader) date() int64 {
+	text := r.number()
+	if r.err != nil {
+		return absent
+	}
+	seconds, err := parseDate(text)
 	if err != nil {
-		return absent, err
+		r.fail(err)
 	}
-	if tok.Kind() != '0' {
-		return absent, notNumber
-	}
-	return parseDate(tok.String())
+	return seconds
 }
 
-// parseDate is readDate for a number as it is written.
+// parseDate is date for a number as it is written.
 func parseDate(text string) (int64, error) {
+	if seconds, ok := plainSeconds(text); ok {
+		return seconds, nil
+	}
 	seconds, err := strconv.ParseFloat(text, 64)
 	if err != nil || strings.HasPrefix(text, "-") || seconds > lastSecond {
 		return absent, tooLarge
@@ -141,16 +188,28 @@ func parseDate(text string) (int64, error) {
 	return int64(math.Floor(seconds)), nil
 }
 
-// readID reads an identifier that may end in a log or be compared with others.
-func readID(r reader) (string, error) {
-	s, err := r.string()
-	if err != nil {
-		return "", err
+// plainSeconds is parseDate for most: digits alone, of a time that a float64 holds exactly.
+func plainSeconds(text string) (seconds int64, ok bool) {
+	if text == "" || len(text) > 11 {
+		return 0, false
 	}
-	if !printable(s, maxText) {
-		return "", malformed("not 1 to 255 printable bytes")
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return 0, false
+		}
+		seconds = 10*seconds + int64(text[i]-'0')
 	}
-	return s, nil
+	return seconds, true
+}
+
+// id reads an identifier that may end in a log or be compared with others, as a part of the text
+// where that is possible.
+func (r *reader) id() string {
+	s := r.view()
+	if r.err == nil && !printable(s, maxText) {
+		r.fail(malformed("not 1 to 255 printable bytes"))
+	}
+	return s
 }
 
 // check holds the claims against the issuer's entry and the clock. typ is the accepted

@@ -29,8 +29,9 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 
 // compact is a JWS in compact serialization (RFC 7515 §3.1), decoded but not believed.
 type compact struct {
-	header, payload, signature []byte
-	signed                     string // what the signature is over
+	header, payload string
+	signature       []byte
+	signed          string // what the signature is over
 }
 
 func splitCompact(raw string, limit int) (compact, error) {
@@ -42,7 +43,7 @@ func splitCompact(raw string, limit int) (compact, error) {
 	}
 	// Go's base64 decoder skips CR and LF, strict or not, so the alphabet is checked here.
 	for i := range len(raw) {
-		if !inAlphabet(raw[i]) {
+		if !inAlphabet[raw[i]] {
 			return compact{}, refusal("a byte outside base64url and dots")
 		}
 	}
@@ -53,23 +54,32 @@ func splitCompact(raw string, limit int) (compact, error) {
 		return compact{}, refusal("not three segments")
 	}
 	c := compact{signed: raw[:len(header)+1+len(payload)]}
-	for _, segment := range []struct {
-		text string
-		data *[]byte
-	}{{header, &c.header}, {payload, &c.payload}, {signature, &c.signature}} {
-		data, err := strictBase64.DecodeString(segment.text)
-		if err != nil {
-			return compact{}, refusal("a segment is not base64url")
-		}
-		*segment.data = data
+	var okHeader, okPayload bool
+	c.header, okHeader = decodeText(header)
+	c.payload, okPayload = decodeText(payload)
+	data, err := strictBase64.DecodeString(signature)
+	if err != nil || !okHeader || !okPayload {
+		return compact{}, refusal("a segment is not base64url")
 	}
+	c.signature = data
 	return c, nil
 }
 
-func inAlphabet(b byte) bool {
-	switch {
-	case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
-		return true
+// decodeText decodes a segment that is text, in one piece of memory as long as the text.
+func decodeText(segment string) (string, bool) {
+	var near [1 << 10]byte // most are shorter
+	data := near[:]
+	if n := strictBase64.DecodedLen(len(segment)); n > len(near) {
+		data = make([]byte, n)
 	}
-	return b == '-' || b == '_' || b == '.'
+	n, err := strictBase64.Decode(data, []byte(segment))
+	return string(data[:n]), err == nil
 }
+
+// inAlphabet says of each byte whether it is of base64url or a dot.
+var inAlphabet = func() (in [256]bool) {
+	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") {
+		in[b] = true
+	}
+	return in
+}()

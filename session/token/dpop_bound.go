@@ -1,23 +1,19 @@
 package token
 
-// readConfirmation reads the cnf claim of a token that is bound to its sender's key (RFC
+// confirmation reads the cnf claim of a token that is bound to its sender's key (RFC
 // 7800, RFC 9449 §6.1): an object of the one member jkt. A binding of another kind is one
 // that we could not check, so the token is refused.
-func readConfirmation(r reader) (thumbprint string, err error) {
-	err = r.object(func(r reader, name string) error {
-		if name != "jkt" {
-			return malformed("a binding that is not accepted")
+func (r *reader) confirmation() (thumbprint string) {
+	for r.open('{'); r.next(); {
+		if r.name != "jkt" {
+			r.fail(malformed("a binding that is not accepted"))
 		}
-		thumbprint, err = r.string()
-		return err
-	})
-	if err != nil {
-		return "", err
+		thumbprint = r.view()
 	}
-	if !isThumbprint(thumbprint) {
-		return "", malformed("not a SHA-256 thumbprint")
+	if r.err == nil && !isThumbprint(thumbprint) {
+		r.fail(malformed("not a SHA-256 thumbprint"))
 	}
-	return thumbprint, nil
+	return thumbprint
 }
 
 // Thumbprint returns the thumbprint of the key that the token is bound to, its cnf.jkt

@@ -9,33 +9,33 @@ type proofClaims struct {
 
 // readProofClaims reads an authenticated payload strictly. Claims that RFC 9449 §4.2 does
 // not name are checked to be JSON of one reading and have no effect.
-func readProofClaims(payload []byte) (proofClaims, error) {
+func readProofClaims(payload string) (proofClaims, error) {
 	c := proofClaims{issued: absent}
-	err := readObject(payload, func(r reader, name string) (err error) {
+	r := readerOf(payload)
+	for r.open('{'); r.next(); {
+		name := r.name
 		switch name {
 		case "jti":
-			if c.tokenID, err = r.string(); err == nil && !printable(c.tokenID, maxProofID) {
-				err = malformed("not 1 to 128 printable bytes")
+			if c.tokenID = r.string(); !printable(c.tokenID, maxProofID) {
+				r.fail(malformed("not 1 to 128 printable bytes"))
 			}
 		case "htm":
-			c.method, err = r.string()
+			c.method = r.string()
 		case "htu":
-			c.uri, err = r.string()
+			c.uri = r.string()
 		case "iat":
-			c.issued, err = readDate(r)
+			c.issued = r.date()
 		case "ath":
-			c.tokenHash, err = r.string()
+			c.tokenHash = r.string()
 		case "nonce":
-			c.nonce, err = r.string()
+			c.nonce = r.string()
 		default:
-			return r.skip()
+			r.skip()
+			continue
 		}
-		if err != nil {
-			return malformed(name + ": " + err.Error()) // one of the names above, so ours
-		}
-		return nil
-	})
-	if err != nil {
+		r.failIn(name) // one of the names above, so ours
+	}
+	if err := r.end(); err != nil {
 		return proofClaims{}, proofRefusal("claims: " + err.Error())
 	}
 	return c, nil

@@ -24,33 +24,30 @@ const proofKeyID = "dpop"
 // it, which must fit one of the accepted algorithms. Members that it does not know are
 // ignored (RFC 9449 §4.2), but for those that a token's header must not have either; jwk is
 // the one exception. A kid, which some clients add, is never looked at.
-func readProofHeader(data []byte, accepted []Algorithm) (Key, error) {
+func readProofHeader(text string, accepted []Algorithm) (Key, error) {
 	var typ string
 	var alg Algorithm
 	var key jwk
 	hasKey := false
-	err := readObject(data, func(r reader, name string) error {
-		switch name {
-		case "typ":
-			s, err := r.string()
-			typ = asciiLower(s)
-			return err
-		case "alg":
-			s, err := r.string()
-			alg = Algorithm(s).canonical()
-			return err
-		case "jwk":
+	r := readerOf(text)
+	for r.open('{'); r.next(); {
+		switch {
+		case r.name == "typ":
+			typ = asciiLower(r.view())
+		case r.name == "alg":
+			alg = Algorithm(r.string()).canonical()
+		case r.name == "jwk":
 			hasKey = true
-			return r.object(key.member)
-		case "kid":
-			_, err := r.string()
-			return err
+			key.read(&r)
+		case r.name == "kid":
+			r.view()
+		case refusedMember(r.name):
+			r.fail(malformed("member " + r.name + " is not accepted"))
+		default:
+			r.skip()
 		}
-		if refusedMember(name) {
-			return malformed("member " + name + " is not accepted")
-		}
-		return r.skip()
-	})
+	}
+	err := r.end()
 	switch {
 	case err != nil:
 		return Key{}, proofRefusal("header: " + err.Error())

@@ -47,52 +47,47 @@ func unescape(s string) (string, bool) {
 // number is a JSON number as it was written.
 type number string
 
-// readTree reads one JSON object as strictly as readObject does. Values are nil, bool, string,
-// number, []any and map[string]any.
-func readTree(data []byte) (map[string]any, error) {
-	tree := map[string]any{}
-	err := readObject(data, func(r reader, name string) (err error) {
-		tree[name], err = r.value()
-		return err
-	})
-	if err != nil {
+// readTree reads one JSON object strictly. Values are nil, bool, string, number, []any and
+// map[string]any.
+func readTree(text string) (map[string]any, error) {
+	r := readerOf(text)
+	tree := r.tree()
+	if err := r.end(); err != nil {
 		return nil, err
 	}
 	return tree, nil
 }
 
+// tree reads an object.
+func (r *reader) tree() map[string]any {
+	members := map[string]any{}
+	for r.open('{'); r.next(); {
+		name := strings.Clone(r.name)
+		members[name] = r.value()
+	}
+	return members
+}
+
 // value reads one value of any kind.
-func (r reader) value() (any, error) {
-	switch r.dec.PeekKind() {
+func (r *reader) value() any {
+	switch c := r.kind(); c {
 	case '{':
-		members := map[string]any{}
-		err := r.object(func(r reader, name string) (err error) {
-			members[name], err = r.value()
-			return err
-		})
-		return members, err
+		return r.tree()
 	case '[':
 		elements := []any{}
-		err := r.array(func(r reader) error {
-			v, err := r.value()
-			elements = append(elements, v)
-			return err
-		})
-		return elements, err
-	}
-	tok, err := r.token()
-	if err != nil {
-		return nil, err
-	}
-	switch tok.Kind() {
+		for r.open('['); r.next(); {
+			elements = append(elements, r.value())
+		}
+		return elements
 	case '"':
-		return tok.String(), nil
-	case '0':
-		return number(tok.String()), nil
-	case 't', 'f':
-		return tok.Bool(), nil
+		return r.string()
+	case 't', 'f', 'n':
+		if r.skip(); c != 'n' {
+			return c == 't'
+		}
+		return nil
 	}
-	return nil, nil
+	return number(strings.Clone(r.digits()))
 }
 
 // at returns the value at a path, which is one that parsePath accepted. A null counts as none.

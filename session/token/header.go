@@ -4,7 +4,7 @@ package token
 type header struct {
 	algorithm Algorithm // canonical
 	keyID     string
-	typ       string // in lower case, "" when there is none
+	typ       string // in lower case, "" when there is none; it may be a part of the header's text
 	jku       bool   // there is one, which was skipped
 }
 
@@ -24,48 +24,44 @@ func refusedMember(name string) bool {
 // strict JSON all the same. A typ is not demanded here: which are accepted depends on the
 // kind of token and its issuer. With jku the member of that name is noted and left to the
 // issuer's entry.
-func readHeader(data []byte, jku bool) (header, error) {
-	h, err := parseHeader(data, jku)
-	switch {
-	case err != nil:
+func readHeader(text string, jku bool) (header, error) {
+	h, err := parseHeader(text, jku)
+	if err != nil {
 		return header{}, refusal("header: " + err.Error())
-	case !h.algorithm.known():
+	}
+	s := h.algorithm.scheme()
+	switch {
+	case s == nil:
 		return header{}, refusal("header: alg is not accepted")
 	case !printable(h.keyID, maxKeyID):
 		return header{}, refusal("header: kid is missing or not 1 to 128 printable bytes")
 	}
+	h.algorithm = s.name
 	return h, nil
 }
 
-func parseHeader(data []byte, jku bool) (h header, err error) {
-	err = readObject(data, func(r reader, name string) error {
-		switch name {
-		case "alg":
-			s, err := r.string()
-			h.algorithm = Algorithm(s).canonical()
-			return err
-		case "kid":
-			s, err := r.string()
-			h.keyID = s
-			return err
-		case "typ":
-			s, err := r.string()
-			h.typ = asciiLower(s)
-			if err == nil && s == "" {
-				return malformed("typ is missing: it is empty")
+func parseHeader(text string, jku bool) (h header, err error) {
+	r := readerOf(text)
+	for r.open('{'); r.next(); {
+		switch {
+		case r.name == "alg":
+			h.algorithm = Algorithm(r.view()).canonical()
+		case r.name == "kid":
+			h.keyID = r.string() // which a source of keys may keep
+		case r.name == "typ":
+			if h.typ = asciiLower(r.view()); h.typ == "" {
+				r.fail(malformed("typ is missing: it is empty"))
 			}
-			return err
-		}
-		if name == "jku" && jku {
+		case r.name == "jku" && jku:
 			h.jku = true
-			return r.skip()
+			r.skip()
+		case refusedMember(r.name):
+			r.fail(malformed("member " + r.name + " is not accepted"))
+		default:
+			r.skip()
 		}
-		if refusedMember(name) {
-			return malformed("member " + name + " is not accepted")
-		}
-		return r.skip()
-	})
-	return h, err
+	}
+	return h, r.end()
 }
 
 // asciiLower folds A to Z and nothing else: Unicode folding would take the Kelvin sign

@@ -30,40 +30,45 @@ func privateMember(name string) bool {
 	return false
 }
 
-func (j *jwk) member(r reader, name string) (err error) {
-	if privateMember(name) {
-		return errPublished
+// read reads the object of a key.
+func (j *jwk) read(r *reader) {
+	for r.open('{'); r.next(); {
+		j.member(r, r.name)
 	}
+}
+
+func (j *jwk) member(r *reader, name string) {
 	switch name {
 	case "kty":
-		j.kty, err = r.string()
+		j.kty = r.string()
 	case "crv":
-		j.crv, err = r.string()
+		j.crv = r.string()
 	case "kid":
-		j.kid, err = r.string()
+		j.kid = r.string()
 	case "alg":
-		j.alg, err = r.string()
+		j.alg = r.string()
 	case "use":
 		j.hasUse = true
-		j.use, err = r.string()
+		j.use = r.string()
 	case "key_ops":
 		j.hasOps = true
-		err = r.strings(func(op string) { j.ops = append(j.ops, op) })
+		r.strings(func(op string) { j.ops = append(j.ops, op) })
 	case "n":
-		j.n, err = r.string()
+		j.n = r.string()
 	case "e":
-		j.e, err = r.string()
+		j.e = r.string()
 	case "x":
-		j.x, err = r.string()
+		j.x = r.string()
 	case "y":
-		j.y, err = r.string()
+		j.y = r.string()
 	default:
-		return r.skip()
+		if privateMember(name) {
+			r.fail(errPublished)
+		}
+		r.skip()
+		return
 	}
-	if err != nil {
-		return malformed(name + ": " + err.Error()) // one of the names above, so ours
-	}
-	return nil
+	r.failIn(name) // one of the names above, so ours
 }
 
 func (j *jwk) key() (Key, error) {

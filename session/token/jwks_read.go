@@ -3,8 +3,6 @@ package token
 import (
 	"bytes"
 	"io"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -28,18 +26,18 @@ type jwkEntry struct {
 // entries are strict JSON; each entry is read by itself, so that what is wrong with one is
 // no reason to refuse another.
 func readKeySet(document []byte) (entries []jwkEntry, err error) {
-	r := lenient(document)
+	r := readLeniently(document)
 	members := map[string]bool{}
 	end := int64(0) // of what was read and checked
-	err = r.object(func(r reader, name string) error {
+	err = r.object(func(r lenient, name string) error {
 		if members[name] || !strict(document[end:r.dec.InputOffset()], "{,") {
 			return notStrict
 		}
 		members[name], end = true, r.dec.InputOffset()
-		read := reader.skip
+		read := lenient.skip
 		if name == "keys" {
-			read = func(r reader) error {
-				return r.array(func(r reader) (err error) {
+			read = func(r lenient) error {
+				return r.array(func(r lenient) (err error) {
 					entries, err = appendEntry(entries, r)
 					return err
 				})
@@ -68,7 +66,7 @@ func readKeySet(document []byte) (entries []jwkEntry, err error) {
 }
 
 // appendEntry reads one entry more. An error is one of the whole set.
-func appendEntry(entries []jwkEntry, r reader) ([]jwkEntry, error) {
+func appendEntry(entries []jwkEntry, r lenient) ([]jwkEntry, error) {
 	if len(entries) == maxJWKSKeys {
 		return nil, malformed("too many keys")
 	}
@@ -85,8 +83,9 @@ func appendEntry(entries []jwkEntry, r reader) ([]jwkEntry, error) {
 // readEntry reads one entry strictly. Of one that cannot be read it keeps the kid, when it
 // has one, for the log.
 func readEntry(text []byte) (e jwkEntry) {
-	e.err = readObject(text, e.member)
-	if e.err == notStrict {
+	r := readerOf(string(text))
+	e.jwk.read(&r)
+	if e.err = r.end(); e.err == notStrict {
 		e.err = notStrictEntry
 	}
 	if e.err != nil {
@@ -101,15 +100,15 @@ func publishes(text []byte, depth int) (found bool) {
 	if depth == 0 {
 		return false
 	}
-	r := lenient(text)
+	r := readLeniently(text)
 	switch r.dec.PeekKind() {
 	case '{':
-		_ = r.object(func(r reader, name string) error {
+		_ = r.object(func(r lenient, name string) error {
 			found = found || privateMember(name)
 			return r.dec.SkipValue()
 		})
 	case '[':
-		_ = r.array(func(r reader) error {
+		_ = r.array(func(r lenient) error {
 			inner, err := r.dec.ReadValue()
 			found = found || err == nil && publishes(inner, depth-1)
 			return err
@@ -120,7 +119,7 @@ func publishes(text []byte, depth int) (found bool) {
 
 // kidOf returns the first kid of an entry that is text, and "" when there is none.
 func kidOf(text []byte) (kid string) {
-	_ = lenient(text).object(func(r reader, name string) (err error) {
+	_ = readLeniently(text).object(func(r lenient, name string) (err error) {
 		if name != "kid" || kid != "" || r.dec.PeekKind() != '"' {
 			return r.dec.SkipValue()
 		}
@@ -130,20 +129,10 @@ func kidOf(text []byte) (kid string) {
 	return kid
 }
 
-// lenient reads JSON that may repeat names and hold text that is not UTF-8.
-func lenient(text []byte) reader {
-	return reader{jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
-}
-
 // strict reports whether a part of a document is one strict JSON value after the
 // punctuation before it.
 func strict(part []byte, punctuation string) bool {
-	d := decoders.Get().(*decoder)
-	defer d.release()
-	r := reader{d.open(bytes.TrimLeft(part, punctuation+" \t\r\n"))}
-	if r.skip() != nil {
-		return false
-	}
-	_, err := r.dec.ReadToken()
-	return err == io.EOF
+	r := readerOf(string(bytes.TrimLeft(part, punctuation+" \t\r\n")))
+	r.skip()
+	return r.end() == nil
 }

@@ -163,7 +163,7 @@ func (l *LogoutToken) ReplayTTL() time.Duration { return l.claims().remember }
 //
 // Whether the token was used before, only a [ReplayStore] knows.
 func (v *Verifier) VerifyLogout(ctx context.Context, raw string) (*LogoutToken, error) {
-	a, err := v.authenticate(ctx, raw, func(i *Issuer, typ string) error {
+	a, _, err := v.authenticate(ctx, raw, nil, func(i *Issuer, typ string) error {
 		switch {
 		case i.Logout == nil:
 			return refusal("issuer " + quote(i.Name) + " is not trusted to sign users out")

@@ -2,6 +2,7 @@ package token
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -23,43 +24,43 @@ type logoutClaims struct {
 }
 
 // readLogoutClaims reads an authenticated payload under the names its issuer uses.
-func readLogoutClaims(payload []byte, i *Issuer) (logoutClaims, error) {
+func readLogoutClaims(payload string, i *Issuer) (logoutClaims, error) {
 	if i.Foreign != nil {
 		i = i.logoutNames()
 	}
 	c := logoutClaims{times: times{absent, absent, absent}}
-	err := readObject(payload, func(r reader, name string) (err error) {
+	r := readerOf(payload)
+	for r.open('{'); r.next(); {
+		name := r.name
 		switch name {
 		case "aud":
-			c.audience, err = readAudience(r, i.Logout.Audience)
+			c.audience = r.audience(i.Logout.Audience)
 		case "exp", "iat", "nbf":
-			err = c.times.read(r, name)
+			c.times.read(&r, name)
 		case "jti":
-			c.tokenID, err = readID(r)
+			c.tokenID = strings.Clone(r.id())
 		case "sub":
 			c.hasUser = true
-			c.user, err = r.string()
+			c.user = r.string()
 		case "sid":
-			c.sid, c.oddSID, err = readSID(r)
+			c.sid, c.oddSID = r.sid()
 		case i.SessionClaim: // another than sid
-			c.sessionID, err = readID(r)
+			c.sessionID = strings.Clone(r.id())
 		case i.TenantClaim:
 			c.hasTenantID = true
-			c.tenantID, err = r.string()
+			c.tenantID = r.string()
 		case "events":
-			c.event, err = readEvents(r)
+			c.event = r.events()
 		default:
 			if name == "cnf" || slices.Contains(foreignClaims, name) {
-				return malformed("not a logout token")
+				r.fail(malformed("not a logout token"))
 			}
-			return r.skip()
+			r.skip()
+			continue
 		}
-		if err != nil {
-			return malformed(name + ": " + err.Error()) // one of the names above, so ours
-		}
-		return nil
-	})
-	if err != nil {
+		r.failIn(name) // one of the names above, so ours
+	}
+	if err := r.end(); err != nil {
 		return logoutClaims{}, refusal("claims: " + err.Error())
 	}
 	if i.SessionClaim == "sid" {
@@ -68,33 +69,37 @@ func readLogoutClaims(payload []byte, i *Issuer) (logoutClaims, error) {
 	return c, nil
 }
 
-// readSID reads the sid claim, any text of the issuer's that is not empty. What [readID] refuses
+// sid reads the sid claim, any text of the issuer's that is not empty. What [reader.id] refuses
 // is odd: no access token names such a session, and no look-up is made by it, but beside a sub
 // it is no reason to keep the user signed in.
-func readSID(r reader) (sid string, odd bool, err error) {
-	s, err := r.string()
-	switch {
-	case err != nil:
-		return "", false, err
+func (r *reader) sid() (sid string, odd bool) {
+	switch s := r.view(); {
+	case r.err != nil:
+		return "", false
 	case s == "":
-		return "", false, malformed("empty")
+		r.fail(malformed("empty"))
+		return "", false
 	case !printable(s, maxText):
-		return "", true, nil
+		return "", true
+	default:
+		return strings.Clone(s), false
 	}
-	return s, false, nil
 }
 
-// readEvents reads the events claim, which has the logout as a member, an object, and may
-// have others (§2.6: it "contains" the member).
-func readEvents(r reader) (found bool, err error) {
-	err = r.object(func(r reader, name string) error {
-		if name != logoutEvent {
-			return r.skip()
+// events reads the events claim, which has the logout as a member, an object, and may have
+// others (§2.6: it "contains" the member).
+func (r *reader) events() (found bool) {
+	for r.open('{'); r.next(); {
+		if r.name != logoutEvent {
+			r.skip()
+			continue
 		}
 		found = true
-		return r.object(func(r reader, _ string) error { return r.skip() })
-	})
-	return found, err
+		for r.open('{'); r.next(); {
+			r.skip()
+		}
+	}
+	return found
 }
 
 // accept holds the claims against the issuer's entry and the clock.

@@ -74,7 +74,7 @@ func isEncrypted(raw string) bool {
 		}
 	}
 	text, _ := base64.RawURLEncoding.Strict().DecodeString(parts[0])
-	header, err := readTree(text)
+	header, err := readTree(string(text))
 	if err != nil {
 		return false
 	}
@@ -372,7 +372,7 @@ func (o *introspection) question(ctx context.Context, i *Issuer, raw string) (sa
 	case len(answer) > maxAnswer:
 		return nil, outage("an answer of more than 64 KiB")
 	}
-	members, err := readTree(answer)
+	members, err := readTree(string(answer))
 	if err != nil {
 		return nil, outage("the answer: " + err.Error())
 	}

@@ -1,11 +1,9 @@
 package token
 
 import (
-	"bytes"
-	"io"
-	"sync"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // maxDepth is how deep objects and arrays may nest. The outermost object counts as one.
@@ -26,143 +24,300 @@ const (
 	notNumber = malformed("not a number")
 )
 
-// reader walks a JSON text token by token and refuses what two parsers could read in two
-// ways: a name that occurs twice in an object, at whatever depth, text that is not UTF-8,
-// half of a surrogate pair, a number beyond float64, more than [maxDepth] levels. What is
+// reader walks a JSON text once, without memory of its own, and refuses what two parsers could
+// read in two ways: a name that occurs twice in an object, at whatever depth, text that is not
+// UTF-8, half of a surrogate pair, a number beyond float64, more than [maxDepth] levels. What is
 // skipped is checked like what is read.
-type reader struct{ dec *jsontext.Decoder }
+//
+//	r := readerOf(text)
+//	for r.open('{'); r.next(); {
+//		switch r.name {
+//		case "sub":
+//			user = r.string()
+//		default:
+//			r.skip()
+//		}
+//	}
+//	err := r.end()
+//
+// The first error stays: after it next is false, and nothing that was read before counts.
+type reader struct {
+	text string
+	at   int
+	err  error
 
-// readObject reads data, which is one JSON object and nothing after it. member is called
-// for each name and reads or skips exactly one value. Names are passed as they are, once
-// unescaped: nothing is folded, so "TENANT" is not "tenant".
-func readObject(data []byte, member func(r reader, name string) error) error {
-	d := decoders.Get().(*decoder)
-	defer d.release()
-	r := reader{d.open(data)}
-	if err := r.object(member); err != nil {
-		return err
-	}
-	if _, err := r.dec.ReadToken(); err != io.EOF {
-		return notStrict
-	}
-	return nil
+	// name is that of the member that next went to, once unescaped. Nothing is folded, so
+	// "TENANT" is not "tenant".
+	name string
+
+	depth  int
+	levels [maxDepth + 1]level
+	seen   names
 }
 
-// decoder is a jsontext.Decoder that can be used again.
-type decoder struct {
-	jsontext.Decoder
-	input bytes.Buffer
-	large bool
+// level is an object or an array that was opened.
+type level struct {
+	end   byte // '}' or ']'
+	begun bool
+	nameScope
 }
 
-// decoders saves half of the allocations of a verification. What is in it holds no text.
-var decoders = sync.Pool{New: func() any { return new(decoder) }}
+func readerOf(text string) reader { return reader{text: text} }
 
-func (d *decoder) open(data []byte) *jsontext.Decoder {
-	d.large = len(data) > MaxLength
-	d.input = *bytes.NewBuffer(data)
-	d.Reset(&d.input)
-	return &d.Decoder
-}
-
-// release lets go of the text and gives the decoder back, but for one that a large text
-// may have made large.
-func (d *decoder) release() {
-	d.input = bytes.Buffer{}
-	d.Reset(&d.input)
-	if !d.large {
-		decoders.Put(d)
+// fail keeps the first error.
+func (r *reader) fail(err error) {
+	if r.err == nil {
+		r.err = err
 	}
 }
 
-func (r reader) token() (jsontext.Token, error) {
-	tok, err := r.dec.ReadToken()
-	if err != nil {
-		return tok, notStrict // the decoder's own error repeats names
+// failIn is fail of the member of that name, a name of ours, with what failed in its value.
+func (r *reader) failIn(name string) {
+	if r.err != nil {
+		r.err = malformed(name + ": " + r.err.Error())
 	}
-	if r.dec.StackDepth() > maxDepth {
-		return tok, tooDeep
-	}
-	if tok.Kind() == '0' {
-		if _, err := tok.Float(); err != nil {
-			return tok, tooLarge
+}
+
+// kind goes to the next byte that is no white space and returns it, 0 at the end.
+func (r *reader) kind() byte {
+	for ; r.at < len(r.text); r.at++ {
+		switch c := r.text[r.at]; c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c
 		}
 	}
-	return tok, nil
+	return 0
 }
 
-func (r reader) object(member func(r reader, name string) error) error {
-	tok, err := r.token()
-	if err != nil {
-		return err
+// take goes over one byte that has to come next.
+func (r *reader) take(c byte) bool {
+	if r.kind() != c {
+		r.fail(notStrict)
+		return false
 	}
-	if tok.Kind() != '{' {
-		return notObject
+	r.at++
+	return true
+}
+
+// open enters an object, '{', or an array, '['. A value of another kind is an error.
+func (r *reader) open(begin byte) {
+	end, another := byte('}'), notObject
+	if begin == '[' {
+		end, another = ']', notArray
 	}
-	for {
-		tok, err := r.token()
-		if err != nil {
-			return err
-		}
-		if tok.Kind() == '}' {
-			return nil
-		}
-		if err := member(r, tok.String()); err != nil {
-			return err
-		}
+	switch {
+	case r.kind() != begin:
+		r.mistaken(another)
+	case r.depth == maxDepth:
+		r.fail(tooDeep)
+	default:
+		r.at++
+		r.depth++
+		r.levels[r.depth] = level{end: end, nameScope: r.seen.open()}
 	}
 }
 
-// array calls element before each element, to read or skip it.
-func (r reader) array(element func(r reader) error) error {
-	tok, err := r.token()
-	if err != nil {
-		return err
+// next goes to the next member or element of what was opened last and is not closed. It is
+// false behind the end, which closes it, and after an error.
+func (r *reader) next() bool {
+	if r.err != nil {
+		return false
 	}
-	if tok.Kind() != '[' {
-		return notArray
+	l := &r.levels[r.depth]
+	if r.kind() == l.end {
+		r.at++
+		r.depth--
+		r.seen.close(l.nameScope)
+		return false
 	}
-	for r.dec.PeekKind() != ']' {
-		if err := element(r); err != nil {
-			return err
-		}
+	if l.begun && !r.take(',') {
+		return false
 	}
-	_, err = r.token()
-	return err
+	l.begun = true
+	return l.end == ']' || r.member(l)
 }
 
-func (r reader) string() (string, error) {
-	tok, err := r.token()
-	if err != nil {
-		return "", err
+// member reads the name of a member and goes to its value.
+func (r *reader) member(l *level) bool {
+	if r.kind() != '"' {
+		r.fail(notStrict)
+		return false
 	}
-	if tok.Kind() != '"' {
-		return "", notString
+	name := r.view()
+	if r.err == nil && !r.seen.add(l.nameScope, name) {
+		r.fail(notStrict)
 	}
-	return tok.String(), nil
+	r.name = name
+	return r.err == nil && r.take(':')
 }
 
-// strings reads an array of strings.
-func (r reader) strings(each func(s string)) error {
-	return r.array(func(r reader) error {
-		s, err := r.string()
-		if err != nil {
-			return err
-		}
-		each(s)
-		return nil
-	})
+// end returns the first error. Nothing but white space may follow.
+func (r *reader) end() error {
+	if r.kind() != 0 || r.at < len(r.text) {
+		r.fail(notStrict)
+	}
+	return r.err
 }
 
 // skip reads one value and keeps nothing of it.
-func (r reader) skip() error {
-	depth := r.dec.StackDepth()
-	for {
-		if _, err := r.token(); err != nil {
-			return err
+func (r *reader) skip() {
+	switch c := r.kind(); c {
+	case '{', '[':
+		for r.open(c); r.next(); {
+			r.skip()
 		}
-		if r.dec.StackDepth() == depth {
-			return nil
+	case '"':
+		r.raw()
+	case 't':
+		r.literal("true")
+	case 'f':
+		r.literal("false")
+	case 'n':
+		r.literal("null")
+	default:
+		r.digits()
+	}
+}
+
+// mistaken fails at a value of another kind than is wanted, which may not be strict either. What is
+// in an object or an array is not looked at.
+func (r *reader) mistaken(err error) {
+	switch c := r.kind(); {
+	case c != '{' && c != '[':
+		r.skip()
+	case r.depth == maxDepth:
+		r.fail(tooDeep)
+	}
+	r.fail(err)
+}
+
+// view reads a string. Most are a part of the text: what is kept for longer than the text comes
+// of string.
+func (r *reader) view() string {
+	if r.kind() != '"' {
+		r.mistaken(notString)
+		return ""
+	}
+	raw, escaped := r.raw()
+	if escaped {
+		return unescaped(raw)
+	}
+	return raw
+}
+
+// string reads a string.
+func (r *reader) string() string { return strings.Clone(r.view()) }
+
+// strings reads an array of strings.
+func (r *reader) strings(each func(s string)) {
+	for r.open('['); r.next(); {
+		if s := r.string(); r.err == nil {
+			each(s)
 		}
 	}
+}
+
+// number reads a number and returns it as it is written.
+func (r *reader) number() string {
+	switch c := r.kind(); {
+	case c == '-', '0' <= c && c <= '9':
+		return r.digits()
+	}
+	r.mistaken(notNumber)
+	return ""
+}
+
+func (r *reader) literal(word string) {
+	if !strings.HasPrefix(r.text[r.at:], word) {
+		r.fail(notStrict)
+		return
+	}
+	r.at += len(word)
+}
+
+// raw reads what stands between quotes, of which the first comes next, and reports whether
+// there are escape sequences in it.
+func (r *reader) raw() (raw string, escaped bool) {
+	text := r.text
+	from := r.at + 1
+	for at := from; at < len(text); {
+		switch c := text[at]; {
+		case c == '"':
+			r.at = at + 1
+			return text[from:at], escaped
+		case c == '\\':
+			_, n := escape(text[at:])
+			if n == 0 {
+				r.fail(notStrict)
+				return "", false
+			}
+			at += n
+			escaped = true
+		case c < ' ':
+			r.fail(notStrict)
+			return "", false
+		case c < utf8.RuneSelf:
+			at++
+		default:
+			_, n := utf8.DecodeRuneInString(text[at:])
+			if n == 1 {
+				r.fail(notStrict)
+				return "", false
+			}
+			at += n
+		}
+	}
+	r.fail(notStrict)
+	return "", false
+}
+
+// longestPlain is how many bytes of digits without an exponent cannot be beyond float64, whose
+// largest has 309.
+const longestPlain = 300
+
+// digits reads a number (RFC 8259 §6), or fails at what is no value at all.
+func (r *reader) digits() string {
+	text, from := r.text, r.at
+	at, ok := from, true
+	some := func() {
+		begin := at
+		for at < len(text) && '0' <= text[at] && text[at] <= '9' {
+			at++
+		}
+		ok = ok && at > begin
+	}
+	if at < len(text) && text[at] == '-' {
+		at++
+	}
+	if at < len(text) && text[at] == '0' {
+		at++
+	} else {
+		some()
+	}
+	if at < len(text) && text[at] == '.' {
+		at++
+		some()
+	}
+	plain := at-from <= longestPlain
+	if at < len(text) && (text[at] == 'e' || text[at] == 'E') {
+		plain = false
+		at++
+		if at < len(text) && (text[at] == '+' || text[at] == '-') {
+			at++
+		}
+		some()
+	}
+	if !ok {
+		r.fail(notStrict)
+		return ""
+	}
+	r.at = at
+	if !plain {
+		if _, err := strconv.ParseFloat(text[from:at], 64); err != nil {
+			r.fail(tooLarge)
+			return ""
+		}
+	}
+	return text[from:at]
 }

@@ -33,6 +33,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/reevehq/reeve/internal/configerr"
@@ -189,7 +190,8 @@ func (v *Verifier) verifyFrom(ctx context.Context, from, raw string) (*Verified,
 
 // verify does what Verify says, from the text on.
 func (v *Verifier) verify(ctx context.Context, from, raw string) (*accepted, error) {
-	a, err := v.authenticate(ctx, raw, func(i *Issuer, typ string) error {
+	var space [fewNames]place
+	a, places, err := v.authenticate(ctx, raw, space[:0], func(i *Issuer, typ string) error {
 		if i.Header != from {
 			return elsewhere
 		}
@@ -204,7 +206,7 @@ func (v *Verifier) verify(ctx context.Context, from, raw string) (*accepted, err
 	if err != nil {
 		return nil, err
 	}
-	verified, times, err := a.issuer.accept(&a, time.Now())
+	verified, times, err := a.issuer.accept(&a, places, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +218,7 @@ func (v *Verifier) issuer(ctx context.Context, iss string) (*Issuer, error) {
 	if i := v.issuers.load().find(iss); i != nil {
 		return i, nil
 	}
-	return v.resolver.find(ctx, v, iss)
+	return v.resolver.find(ctx, v, strings.Clone(iss)) // which is remembered
 }
 
 // trusts reports whether an entry is the one that counts now.
@@ -231,49 +233,54 @@ type authentic struct {
 	name               string // the iss claim, which is that of the entry or of its template
 	header             header
 	key                Key
-	rawHeader, payload []byte
+	rawHeader, payload string
 }
 
 // authenticate holds a text to what every kind of token has in common. kind refuses a typ
-// that is not of the kind that is wanted of the issuer.
-func (v *Verifier) authenticate(ctx context.Context, raw string, kind func(i *Issuer, typ string) error) (authentic, error) {
+// that is not of the kind that is wanted of the issuer. places has room for those of the payload's members.
+func (v *Verifier) authenticate(ctx context.Context, raw string, places []place, kind func(i *Issuer, typ string) error) (authentic, []place, error) {
 	issuers := v.issuers.load()
 	c, err := splitCompact(raw, issuers.limit())
 	if err != nil {
-		return authentic{}, err
+		return authentic{}, nil, err
 	}
 	h, err := readHeader(c.header, issuers != nil && issuers.jku || v.resolver != nil)
 	if err != nil {
-		return authentic{}, err
+		return authentic{}, nil, err
 	}
-	name, err := peekIssuer(c.payload)
+	name, places, err := peekIssuer(c.payload, places)
 	if err != nil {
-		return authentic{}, err
+		return authentic{}, nil, err
 	}
 	issuer, err := v.issuer(ctx, name)
 	if err != nil {
-		return authentic{}, err
+		return authentic{}, nil, err
 	}
 	if h.jku && (issuer.Foreign == nil || !issuer.Foreign.IgnoreJKU) {
-		return authentic{}, refusal("header: member jku is not accepted")
+		return authentic{}, nil, refusal("header: member jku is not accepted")
 	}
 	if len(raw) > issuer.MaxLength {
-		return authentic{}, refusal("longer than MaxLength of its issuer")
+		return authentic{}, nil, refusal("longer than MaxLength of its issuer")
 	}
 	if !slices.Contains(issuer.Algorithms, h.algorithm) {
-		return authentic{}, refusal("header: alg is not one of the issuer's")
+		return authentic{}, nil, refusal("header: alg is not one of the issuer's")
 	}
 	if err := kind(issuer, h.typ); err != nil {
-		return authentic{}, err
+		return authentic{}, nil, err
 	}
 	key, err := issuer.key(ctx, h)
 	if err != nil {
-		return authentic{}, err
+		return authentic{}, nil, err
 	}
 	if !key.verify(c.signed, c.signature) {
-		return authentic{}, refusal("the signature does not verify")
+		return authentic{}, nil, refusal("the signature does not verify")
 	}
-	return authentic{issuer, name, h, key, c.header, c.payload}, nil
+	if name == issuer.Name {
+		name = issuer.Name // which is no part of the payload
+	} else { // a template's
+		name = strings.Clone(name)
+	}
+	return authentic{issuer, name, h, key, c.header, c.payload}, places, nil
 }
 
 // key asks the issuer's source and does not take its word for it.
@@ -292,24 +299,25 @@ func (i *Issuer) key(ctx context.Context, h header) (Key, error) {
 }
 
 // accept reads a payload whose signature has been verified.
-func (i *Issuer) accept(a *authentic, now time.Time) (*Verified, times, error) {
+func (i *Issuer) accept(a *authentic, places []place, now time.Time) (*Verified, times, error) {
 	if i.Foreign != nil {
 		return i.acceptForeign(a, now)
 	}
-	c, err := readClaims(a.payload, i)
+	c, err := readClaims(a.payload, places, i)
 	if err != nil {
 		return nil, times{}, err
 	}
 	if err := c.check(i, a.header.typ, now); err != nil {
 		return nil, times{}, err
 	}
+	c.keep()
 	ref, err := c.ref(i)
 	if err != nil {
 		return nil, times{}, err
 	}
 	return &Verified{sealed: seal(&verified{
 		ref: ref, issuer: i.Name, tokenID: c.tokenID, clientID: c.clientID, thumbprint: c.thumbprint,
-		keyID: a.header.keyID, algorithm: a.header.algorithm,
+		keyID: a.key.ID(), algorithm: a.header.algorithm,
 		issued: time.Unix(c.issued, 0).UTC(), expires: time.Unix(c.expires, 0).UTC(),
 	})}, c.times, nil
 }
