@@ -36,9 +36,10 @@ type Authenticator struct {
 
 // exchange is a request with the response to it.
 type exchange struct {
-	w     http.ResponseWriter
-	r     *http.Request
-	match Match
+	w      http.ResponseWriter
+	r      *http.Request
+	match  Match
+	unseen bool // the token is not remembered, as far as recognize was told
 }
 
 // client is the one that counts for limits.
@@ -82,7 +83,7 @@ func (a *Authenticator) Identify(w http.ResponseWriter, r *http.Request, match M
 	if err != nil || found.IsZero() {
 		return Identity{Request: r}, err
 	}
-	identity, err := a.identify(&exchange{w, r, match}, found)
+	identity, err := a.identify(&exchange{w: w, r: r, match: match}, found)
 	if err == nil {
 		return identity, nil
 	}
@@ -126,7 +127,7 @@ func (a *Authenticator) identify(x *exchange, found credential) (Identity, error
 	ctx := newDeadline(x.r.Context(), a.timeout)
 	defer ctx.end()
 	if verified == nil { // it is not remembered
-		if verified, err = a.verify(ctx, x.client(), found); err != nil {
+		if verified, err = a.verify(ctx, x, found); err != nil {
 			return Identity{}, asOutage(err)
 		}
 	}
@@ -156,6 +157,7 @@ func (a *Authenticator) recognize(x *exchange, found credential) (Identity, *tok
 		return Identity{}, nil, nil
 	}
 	verified, ok := a.recall(found)
+	x.unseen = !ok
 	if !ok || verified.Thumbprint() != "" || a.dpop != nil && a.dpop.Always {
 		return Identity{}, nil, nil
 	}

@@ -3,7 +3,6 @@ package middleware
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -18,13 +17,16 @@ func LimitVerifier(v Verifier, n int) Verifier {
 	a := &Authenticator{tokens: v, limits: newLimits(n, 1, 1)}
 	a.cached, _ = v.(cachedVerifier)
 	a.headers, _ = v.(headerVerifier)
-	return verifierOf{a}
+	return verifierOf{a, &exchange{r: &http.Request{RemoteAddr: "192.0.2.1:1"}, match: unmatched{}}}
 }
 
-type verifierOf struct{ a *Authenticator }
+type verifierOf struct {
+	a *Authenticator
+	x *exchange
+}
 
 func (v verifierOf) Verify(ctx context.Context, raw string) (*token.Verified, error) {
-	return v.a.verify(ctx, netip.Prefix{}, credential{raw: raw})
+	return v.a.verify(ctx, v.x, credential{raw: raw})
 }
 
 // LimitLoader loads within the limits of an Authenticator.

@@ -76,20 +76,22 @@ type headerVerifier interface {
 var _ headerVerifier = (*token.Verifier)(nil)
 
 // verify verifies a token within the limits.
-func (a *Authenticator) verify(ctx context.Context, client netip.Prefix, found credential) (verified *token.Verified, err error) {
+func (a *Authenticator) verify(ctx context.Context, x *exchange, found credential) (verified *token.Verified, err error) {
 	err = trace(ctx, a.tracer, StageVerify, func(ctx context.Context) error {
-		verified, err = a.verifyLimited(ctx, client, found)
+		verified, err = a.verifyLimited(ctx, x, found)
 		return err
 	})
 	return verified, err
 }
 
-func (a *Authenticator) verifyLimited(ctx context.Context, client netip.Prefix, found credential) (*token.Verified, error) {
-	if verified, ok := a.recall(found); ok {
-		return verified, nil
+func (a *Authenticator) verifyLimited(ctx context.Context, x *exchange, found credential) (*token.Verified, error) {
+	if !x.unseen {
+		if verified, ok := a.recall(found); ok {
+			return verified, nil
+		}
 	}
 	l := a.limits
-	slot, err := l.tokens.Acquire(ctx, client)
+	slot, err := l.tokens.Acquire(ctx, x.client())
 	if err != nil {
 		l.refused.Delay(ctx)
 		return nil, limited(err)

@@ -27,6 +27,19 @@ type accepted struct {
 	times    times
 }
 
+// accept returns an accepted token in one piece of memory, in which a request finds all of it.
+func accept(i *Issuer, key Key, t times, claims verified) *accepted {
+	whole := &struct {
+		accepted
+		token  Verified
+		reveal func() *verified
+		claims verified
+	}{claims: claims}
+	whole.token.sealed = sealIn(&whole.reveal, &whole.claims)
+	whole.accepted = accepted{&whole.token, i, key, t}
+	return &whole.accepted
+}
+
 func newCache(size int) *cache { return &cache{nearcache.New[digest, *accepted](size)} }
 
 func (m *cache) digest(raw string) digest {

@@ -17,9 +17,12 @@ type redact struct{}
 // nothing.
 type sealed[T any] struct{ p *func() *T }
 
-func seal[T any](v *T) sealed[T] {
-	reveal := func() *T { return v }
-	return sealed[T]{&reveal}
+func seal[T any](v *T) sealed[T] { return sealIn(new(func() *T), v) }
+
+// sealIn is seal with the memory for the function.
+func sealIn[T any](reveal *func() *T, v *T) sealed[T] {
+	*reveal = func() *T { return v }
+	return sealed[T]{reveal}
 }
 
 // get returns the value, or nil when there is none.

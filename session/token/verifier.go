@@ -206,11 +206,7 @@ func (v *Verifier) verify(ctx context.Context, from, raw string) (*accepted, err
 	if err != nil {
 		return nil, err
 	}
-	verified, times, err := a.issuer.accept(&a, places, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	return &accepted{verified, a.issuer, a.key, times}, nil
+	return a.issuer.accept(&a, places, time.Now())
 }
 
 // issuer returns the entry for the iss claim of a token.
@@ -299,25 +295,29 @@ func (i *Issuer) key(ctx context.Context, h header) (Key, error) {
 }
 
 // accept reads a payload whose signature has been verified.
-func (i *Issuer) accept(a *authentic, places []place, now time.Time) (*Verified, times, error) {
+func (i *Issuer) accept(a *authentic, places []place, now time.Time) (*accepted, error) {
 	if i.Foreign != nil {
-		return i.acceptForeign(a, now)
+		verified, times, err := i.acceptForeign(a, now)
+		if err != nil {
+			return nil, err
+		}
+		return &accepted{verified, i, a.key, times}, nil
 	}
 	c, err := readClaims(a.payload, places, i)
 	if err != nil {
-		return nil, times{}, err
+		return nil, err
 	}
 	if err := c.check(i, a.header.typ, now); err != nil {
-		return nil, times{}, err
+		return nil, err
 	}
 	c.keep()
 	ref, err := c.ref(i)
 	if err != nil {
-		return nil, times{}, err
+		return nil, err
 	}
-	return &Verified{sealed: seal(&verified{
+	return accept(i, a.key, c.times, verified{
 		ref: ref, issuer: i.Name, tokenID: c.tokenID, clientID: c.clientID, thumbprint: c.thumbprint,
 		keyID: a.key.ID(), algorithm: a.header.algorithm,
 		issued: time.Unix(c.issued, 0).UTC(), expires: time.Unix(c.expires, 0).UTC(),
-	})}, c.times, nil
+	}), nil
 }
