@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/rls"
 )
@@ -243,6 +246,21 @@ func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 		CREATE FUNCTION mine.bit_count(bit) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 0';
 		CREATE FUNCTION mine.sha256(bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 		CREATE FUNCTION mine.length(text) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 64';
+		CREATE FUNCTION mine.yes(bytea, bytea) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+		CREATE FUNCTION mine.yes(text, name) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+		CREATE FUNCTION mine.yes(timestamptz, timestamptz) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+		CREATE FUNCTION mine.none(bytea, bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$SELECT ''::bytea$$;
+		CREATE FUNCTION mine.later(timestamptz, interval) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$SELECT 'infinity'::timestamptz$$;
+		CREATE FUNCTION mine.more(float8, int) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT 4e9::float8';
+		CREATE OPERATOR mine.= (LEFTARG = bytea, RIGHTARG = bytea, FUNCTION = mine.yes); CREATE OPERATOR mine.= (LEFTARG = text, RIGHTARG = name, FUNCTION = mine.yes);
+		CREATE OPERATOR mine.> (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = mine.yes); CREATE OPERATOR mine.|| (LEFTARG = bytea, RIGHTARG = bytea, FUNCTION = mine.none);
+		CREATE OPERATOR mine.+ (LEFTARG = timestamptz, RIGHTARG = interval, FUNCTION = mine.later); CREATE OPERATOR mine./ (LEFTARG = float8, RIGHTARG = int, FUNCTION = mine.more);
+		CREATE FUNCTION mine.decode(text, text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$SELECT ''::bytea$$;
+		CREATE FUNCTION mine.octet_length(text) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+		CREATE FUNCTION mine.split_part(text, text, int) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'b'$$;
+		CREATE FUNCTION mine.to_timestamp(float8) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$SELECT 'infinity'::timestamptz$$;
+		CREATE FUNCTION mine.clock_timestamp() RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$SELECT 'infinity'::timestamptz$$;
+		CREATE COLLATION mine."C" (provider = icu, locale = 'en-US'); CREATE DOMAIN mine.bytea AS pg_catalog.text; CREATE DOMAIN mine.interval AS pg_catalog.text;
 		CREATE FUNCTION mine.current_setting(text, bool) RETURNS text LANGUAGE sql AS $$SELECT 'v1.k1.b.9.0'$$;
 		CREATE FUNCTION mine.string_to_array(text, text) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$SELECT ARRAY['v1', 'k1', 'b', '9', '0']$$`)
 	const path = "SET LOCAL search_path = mine, pg_catalog, public"
@@ -258,8 +276,74 @@ func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 			t.Errorf("%s in another search_path: %q, %v", forged, out, err)
 		}
 	}
+	// Nor does a session whose settings read texts otherwise.
+	for _, set := range []string{"standard_conforming_strings = off", "IntervalStyle = 'sql_standard'", "DateStyle = 'SQL, DMY'", "TimeZone = 'Pacific/Kiritimati'", "bytea_output = 'escape'", "transform_null_equals = on", "extra_float_digits = -15", "client_encoding = 'LATIN1'"} {
+		db := openSQL(t, w.App()) // new, so that it compiles the functions under the setting
+		db.SetMaxOpenConns(1)
+		fresh := *w
+		fresh.app = db
+		_, own, err := w.signer.Setting(t.Context(), tenant.MustParse("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, forged := range []string{strings.Replace(own, ".a.", ".b.", 1), strings.Replace(own, ".", "-", 1), own[:len(own)-65] + "x" + own[len(own)-64:], own + `\n`} {
+			if got, err := fresh.with(name, forged, "SET LOCAL "+set, slugs); err == nil || !strings.Contains(err.Error(), "42501") {
+				t.Errorf("%s, %s: %q, %v", set, forged, got, err)
+			}
+		}
+		if got, err := fresh.with(name, own, "SET LOCAL "+set, slugs); err != nil || got != "one,two" {
+			t.Errorf("%s: %q, %v", set, got, err)
+		}
+		_ = db.Close()
+	}
 	if got := w.asSuper("SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%' || encode((SELECT inner_pad FROM reeve.context_key LIMIT 1), 'hex') || '%'"); got != "0" {
 		t.Error("the function holds the key")
+	}
+}
+
+// What a session may have the server tell of its plans and trees has no key in it.
+func TestNothingThatASessionIsToldShowsTheKey(t *testing.T) {
+	w := newRLSWorld(t, nil)
+	cfg, err := pgx.ParseConfig(w.App())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	cfg.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+		told.WriteString(n.Message + n.Detail + n.Where + n.InternalQuery)
+	}
+	conn, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	name, own, err := w.signer.Setting(t.Context(), tenant.MustParse("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{"SET client_min_messages = debug5", "SET debug_print_parse = on", "SET debug_print_rewritten = on", "SET debug_print_plan = on", "SET plan_cache_mode = force_custom_plan",
+		"SELECT set_config('" + name + "', '" + own + "', false)", "SELECT reeve.tenant()", slugs, "EXPLAIN (ANALYZE, VERBOSE) " + slugs} {
+		if _, err := conn.Exec(t.Context(), query); err != nil {
+			t.Fatal(query, err)
+		}
+	}
+	if !strings.Contains(told.String(), "PLANNEDSTMT") || !strings.Contains(told.String(), ":paramid") {
+		t.Fatalf("it is told no plan of the function: %d bytes", told.Len())
+	}
+	var inner, outer []byte
+	if err := w.owner.QueryRowContext(t.Context(), "SELECT inner_pad, outer_pad FROM reeve.context_key").Scan(&inner, &outer); err != nil {
+		t.Fatal(err)
+	}
+	for _, pad := range [][]byte{inner, outer} {
+		signed := make([]int8, 6)
+		for i := range signed {
+			signed[i] = int8(pad[i])
+		}
+		for _, form := range []string{strings.Trim(fmt.Sprint(pad[:6]), "[]"), strings.Trim(fmt.Sprint(signed), "[]"), hex.EncodeToString(pad[:6]), string(pad[:6])} { // bytes as trees print them
+			if strings.Contains(told.String(), form) {
+				t.Errorf("the key is there, as %q", form)
+			}
+		}
 	}
 }
 
@@ -307,9 +391,9 @@ func TestEachPartOfAContextHasItsBounds(t *testing.T) {
 		if s.ok && (err != nil || got != s.tenant) || !s.ok && (err == nil || !strings.Contains(err.Error(), "42501")) {
 			t.Errorf("%s: %q, %v", s.name, got, err)
 		}
-		for _, other := range []string{tag[:63], tag + "0", "", strings.ToUpper(tag), tag + "."} {
-			if got, err := w.with(rls.SignedSetting, signed+"."+other, "SELECT reeve.tenant()"); err == nil {
-				t.Errorf("%s, with the signature %q: %q", s.name, other, got)
+		for _, other := range []string{tag[:63], tag + "0", "", strings.ToUpper(tag), tag + ".", tag[:62], tag[2:], tag + "00", "00" + tag, tag + tag, tag[:62] + "0x", "x" + tag[1:]} {
+			if got, err := w.with(rls.SignedSetting, signed+"."+other, "SELECT reeve.tenant()"); err == nil || !strings.Contains(err.Error(), "42501") {
+				t.Errorf("%s, with the signature %q: %q, %v", s.name, other, got, err)
 			}
 		}
 	}

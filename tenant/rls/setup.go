@@ -80,7 +80,7 @@ func contextFunctions(cfg Config) []contextFunction {
 		return []contextFunction{{"reeve.tenant()", plainBody(cfg), false}}
 	}
 	return []contextFunction{
-		{"reeve.tenant()", signedBody(cfg, "", "RETURN part[3];"), true},
+		{"reeve.tenant()", signedBody(cfg, "", "RETURN pg_catalog.split_part(context, '.', 3);"), true},
 		{"reeve.argument(text,text,integer)", signedBody(cfg, "  entry pg_catalog.json;\n", argumentFound), true},
 	}
 }
@@ -145,58 +145,57 @@ END`)
 // signedBody verifies the context and does what found says. It is also what the audit compares the
 // database's functions with.
 //
-// The parts of a context are checked before its key is looked up, their lengths apart from their
-// letters: a regular expression with bounded repeats takes longer than all the rest. The bits in
-// which the signature differs are counted, so that the time of a comparison tells nothing. What
-// expires is the moment at which a transaction may begin: a long one ends in peace, and whoever
-// keeps one open could have read before. The error is one for all that is wrong. Nothing is
-// remembered from one call to the next: a statement may change the setting between two of its own.
+// In a transaction of one statement most of the time goes into making ready what is evaluated: each
+// function of the system once, and each statement of PL/pgSQL. So all that holds of a context is one
+// condition, of few functions. It is evaluated from left to right: the form, in letters and then in
+// lengths, since a regular expression with bounded repeats takes longer than all the rest, the
+// signature, and the expiry. Signatures are compared under one more hash with the key, so that the
+// time of a comparison tells nothing. What expires is the moment at which a transaction may begin: a
+// long one ends in peace, and whoever keeps one open could have read before. The error is one for
+// all that is wrong. Nothing is remembered from one call to the next: a statement may change the
+// setting between two of its own. No text has a backslash, which a setting of the session might
+// take for an escape.
 func signedBody(cfg Config, variables, found string) string {
 	const name = `[0-9A-Za-z][0-9A-Za-z_-]*`
-	const head = name + `\.` + name + `\.[0-9]+`
-	most := fmt.Sprint(tenant.MaxIDLength)
+	const head = name + `[.]` + name + `[.][0-9]+`
+	const form = `^(v1[.]` + head + `|v2[.]` + head + `[.][{].*[}])[.]([0-9a-f][0-9a-f])+$`
+	part := func(n int) string { return fmt.Sprintf("pg_catalog.split_part(context, '.', %d)", n) }
+	least := func(n, most int) string { return fmt.Sprintf("pg_catalog.octet_length(%s) {<=} %d", part(n), most) }
+	expires := `pg_catalog.to_timestamp((` + part(4) + `::pg_catalog.float8) {/} 1000)`
 	return operators(`
 DECLARE
   context pg_catalog.text := pg_catalog.current_setting('`+SignedSetting+`', true);
-  part pg_catalog.text[];
   inside pg_catalog.bytea;
   outside pg_catalog.bytea;
 `+variables+`BEGIN
-  IF context IS NULL OR context {=} '' THEN -- it stays empty after the first transaction that had one
-    `+missing(cfg)+`
-  END IF;
-  part := pg_catalog.string_to_array(context, '.');
-  IF context {~} '`) + `^(v1\.` + head + `|v2\.` + head + `\.\{.*\})\.[0-9a-f]+$` + operators(`'
-    AND pg_catalog.length(part[2]) {<=} `+most+` AND pg_catalog.length(part[3]) {<=} `+most+` AND pg_catalog.length(part[4]) {<=} 15
-    AND pg_catalog.length(part[pg_catalog.cardinality(part)]) {=} 64 AND pg_catalog.octet_length(context) {<=} `+fmt.Sprint(MaxContextLength)+`
+  SELECT inner_pad, outer_pad INTO inside, outside FROM reeve.context_key
+    WHERE id COLLATE pg_catalog."C" {=} `+part(2)+` -- no index: there are one or two
+      AND (database {=} '' OR database {=} current_catalog) AND (role {=} '' OR role {=} session_user);
+  IF context {~} '`) + form + operators(`'
+    AND `+least(2, tenant.MaxIDLength)+` AND `+least(3, tenant.MaxIDLength)+` AND `+least(4, 15)+`
+    AND pg_catalog.octet_length(context) {<=} `+fmt.Sprint(MaxContextLength)+`
+    AND pg_catalog.sha256(outside {||} pg_catalog.decode(`+part(-1)+`, 'hex'))
+      {=} pg_catalog.sha256(outside {||} pg_catalog.sha256(outside {||} pg_catalog.sha256(inside {||} pg_catalog.convert_to(pg_catalog.left(context, -65), 'UTF8'))))
+    AND `+expires+` {>} CURRENT_TIMESTAMP
+    AND (pg_catalog.clock_timestamp() {+} '`+fmt.Sprint((2*MaxLifetime).Seconds())+` s'::pg_catalog.interval) {>} `+expires+`
   THEN
-    SELECT inner_pad, outer_pad INTO inside, outside FROM reeve.context_key
-      WHERE (id {||} '') {=} part[2] -- no index: there are one or two
-        AND (database {=} '' OR database {=} pg_catalog.current_database()::pg_catalog.text) AND (role {=} '' OR role {=} session_user::pg_catalog.text);
-    IF FOUND AND pg_catalog.bit_count(
-        ('x' {||} pg_catalog.right(context, 64))::pg_catalog.bit(256)
-        {#} ('x' {||} pg_catalog.encode(pg_catalog.sha256(outside {||} pg_catalog.sha256(inside {||} pg_catalog.convert_to(pg_catalog.left(context, -65), 'UTF8'))), 'hex'))::pg_catalog.bit(256)
-      ) {=} 0
-    THEN
-      IF part[4]::pg_catalog.int8 {>} (pg_catalog.date_part('epoch', pg_catalog.now()) {*} 1000)
-        AND part[4]::pg_catalog.int8 {<=} ((pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) {*} 1000) {+} `+fmt.Sprint(2*MaxLifetime.Milliseconds())+`)
-      THEN
-        `+found+`
-      END IF;
-    END IF;
+    `+found+`
+  END IF;
+  IF (context {<>} '') IS NOT TRUE THEN -- it stays empty after the first transaction that had one
+    `+missing(cfg)+`
   END IF;
   RAISE EXCEPTION 'reeve: the context of this statement is not valid' USING ERRCODE = '42501';
 END`)
 }
 
 // argumentFound returns value $3 of the caller, for the policies of type $1 in revision $2.
-const argumentFound = `IF part[1] {=} 'v2' THEN
-          entry := pg_catalog.substr(pg_catalog.left(context, -65), pg_catalog.length(part[2] {||} part[3] {||} part[4]) {+} 7)::pg_catalog.json {->} $1;
-        END IF;
-        IF entry IS NULL THEN
-          RAISE EXCEPTION 'reeve: no caller for this statement, of whom the policies of % ask', $1 USING ERRCODE = '42501';
-        END IF;
-        IF ((entry {->>} 0) {=} $2) IS NOT TRUE THEN
-          RAISE EXCEPTION 'reeve: the context of this statement is of another revision than the policies of %', $1 USING ERRCODE = '` + CodeRevision + `';
-        END IF;
-        RETURN entry {->>} $3;`
+const argumentFound = `IF pg_catalog.left(context, 2) {=} 'v2' THEN
+      entry := pg_catalog.substr(pg_catalog.left(context, -65), pg_catalog.strpos(context, '.{') {+} 1)::pg_catalog.json {->} $1;
+    END IF;
+    IF entry IS NULL THEN
+      RAISE EXCEPTION 'reeve: no caller for this statement, of whom the policies of % ask', $1 USING ERRCODE = '42501';
+    END IF;
+    IF ((entry {->>} 0) {=} $2) IS NOT TRUE THEN
+      RAISE EXCEPTION 'reeve: the context of this statement is of another revision than the policies of %', $1 USING ERRCODE = '` + CodeRevision + `';
+    END IF;
+    RETURN entry {->>} $3;`
