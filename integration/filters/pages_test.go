@@ -49,6 +49,10 @@ var itemTypes = map[policy.Dialect][]any{
 	policy.SQLite:   {"TEXT COLLATE NOCASE", "REAL", "INTEGER", "INTEGER", "TEXT"},
 }
 
+func itemTable(d policy.Dialect) string {
+	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS item (id text NOT NULL PRIMARY KEY, tenant_id text NOT NULL, title %s NOT NULL, size bigint NOT NULL, score %s NOT NULL, made %s NOT NULL, public %s NOT NULL, code %s NOT NULL, owner text)", itemTypes[d]...)
+}
+
 // items fills each database with rows of which many are equal in a column.
 func items(t *testing.T, n int) ([]database, []item) {
 	t.Helper()
@@ -73,7 +77,7 @@ func items(t *testing.T, n int) ([]database, []item) {
 		all = append(all, x)
 	}
 	for _, db := range dbs {
-		db.exec(t, fmt.Sprintf("CREATE TABLE item (id text NOT NULL PRIMARY KEY, tenant_id text NOT NULL, title %s NOT NULL, size bigint NOT NULL, score %s NOT NULL, made %s NOT NULL, public %s NOT NULL, code %s NOT NULL, owner text)", itemTypes[db.dialect]...))
+		db.exec(t, itemTable(db.dialect))
 		for _, x := range all {
 			db.add(t, x)
 		}

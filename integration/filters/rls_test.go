@@ -27,16 +27,21 @@ type walled struct {
 	installed  string // the script that was run last
 }
 
-func newWalled(t testing.TB, docs []doc) *walled {
+// newWalled fills a database and puts walls around its tables but for those that are shared, by
+// "schema.table", which the application may read as they are.
+func newWalled(t testing.TB, docs []doc, shared ...string) *walled {
 	t.Helper()
 	pg := pgserver.New(t).Database(t)
 	w := &walled{Database: pg, owner: open(t, "pgx", pg.Owner()), app: open(t, "pgx", pg.App()+"&default_query_exec_mode=exec"),
 		config: policy.RLSConfig{Type: "doc", Table: "doc", App: pg.AppRole, Select: "read"}}
 	pg.Exec(pg.Owner(), kinds[0].Replace(tables))
 	database{"super", policy.Postgres, open(t, "pgx", pg.Super())}.fill(t, docs)
-	script, err := rls.Generate(t.Context(), w.owner, rls.Config{Owner: pg.OwnerRole, App: pg.AppRole})
+	script, err := rls.Generate(t.Context(), w.owner, rls.Config{Owner: pg.OwnerRole, App: pg.AppRole, Shared: shared})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, table := range shared {
+		script += "GRANT SELECT ON " + table + " TO " + pg.AppRole + ";\n"
 	}
 	pg.Exec(pg.Owner(), "BEGIN;\n"+script+"COMMIT;")
 	w.signer, err = rls.NewSigner(rls.SignerConfig{Key: session.NewSecretKey([]byte("a key of tests that has 32 bytes")), KeyID: "k1", Database: pg.Name, Role: pg.AppRole, Lifetime: rls.MaxLifetime})
@@ -191,5 +196,109 @@ func TestAContextOfAnotherRevisionFindsNothing(t *testing.T) {
 	}
 	if got, err := w.with(t.Context(), name, value, "SELECT id FROM doc"); err == nil || !strings.Contains(err.Error(), "42501") {
 		t.Errorf("without a caller: %q, %v", got, err)
+	}
+}
+
+// A table of members or of parents may have no wall of its own, as one that a directory fills for
+// all tenants: the policies ask for the tenant of its rows themselves.
+func TestRowsOfAnotherTenantCountNothingWithoutAWall(t *testing.T) {
+	w := newWalled(t, []doc{
+		{id: "1", tenant: "acme", status: "s", project: "p4"}, // a project of globex, and globex' members
+		{id: "2", tenant: "acme", status: "s", project: "p1", members: []string{"alice"}, leads: []string{"alice"}},
+		{id: "3", tenant: "globex", status: "s", project: "p4", members: []string{"alice"}, leads: []string{"alice"}},
+	}, "public.doc_member", "public.project", "public.project_member")
+	alice := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice"}}
+	if got := w.Exec(w.App(), "SELECT count(DISTINCT tenant_id) FROM doc_member"); got != "3" {
+		t.Fatalf("the application reads members of %s tenants: there is a wall", got)
+	}
+	for condition, want := range map[string][]string{
+		"'alice' in r.obj.members":                       {"2"},
+		"r.sub.id in r.obj.members":                      {"2"},
+		"!('alice' in r.obj.members)":                    {"1"},
+		"r.obj.status == 'x' || 'alice' in r.obj.leads":  {"2"},
+		"containsAny(r.obj.members, ('alice', 'bob'))":   {"2"},
+		"containsAll(r.sub.regions, r.obj.members)":      {"1", "2"},
+		"size(r.obj.members) == 0":                       {"1"},
+		"r.obj.status == 'x' || size(r.obj.leads) > 0":   {"2"},
+		"has(r.obj, 'project')":                          {"2"},
+		"!(has(r.obj, 'project'))":                       {"1"},
+		"r.obj.project.owner == r.sub.id":                {"2"},
+		"r.obj.status == 'x' || r.obj.project.size == 1": {"2"},
+		"'alice' in r.obj.project.members":               {"2"},
+	} {
+		e, err := load(t, "p, role:authenticated, *, doc, read, "+csvQuote(condition)+", allow"+grants, attributes)
+		if err != nil {
+			t.Fatalf("%s: %v", condition, err)
+		}
+		alice.Subject.Attributes = policy.Values{"regions": []string{"alice"}}
+		if got, err := w.ids(t, e, alice); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v, want %q", condition, got, err, want)
+		}
+	}
+}
+
+// No row hides that a context is of another revision: each asks something of the caller, also one
+// that a branch allows by itself, or that none could.
+func TestAContextOfAnotherRevisionIsAnErrorWhateverTheRow(t *testing.T) {
+	w := newWalled(t, nil)
+	super := database{"super", policy.Postgres, open(t, "pgx", w.Super())}
+	alice := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: policy.Values{"level": int64(1)}}}
+	setting := func(rules string) (name, value string) {
+		e, err := load(t, rules+grants, attributes)
+		if err != nil {
+			t.Fatalf("%s: %v", rules, err)
+		}
+		if name, value, err = w.setting(t, e, alice); err != nil {
+			t.Fatal(err)
+		}
+		return name, value
+	}
+	rows := []doc{
+		{id: "1", tenant: "acme", status: "s"},
+		{id: "2", tenant: "acme", status: "open", owner: "alice", reviewer: "alice", public: true, locked: true, size: int64(1), parts: int64(1)},
+		{id: "3", tenant: "acme", status: "open", owner: "bob", reviewer: "bob", public: false, locked: false, size: int64(5), parts: int64(9)},
+		{id: "4", tenant: "acme", status: "sealed", owner: "bob", public: false, size: int64(0)},
+	}
+	for _, rules := range [][]string{
+		{"r.obj.public"},
+		{"r.obj.public && r.obj.owner == r.sub.id"},
+		{"r.obj.public && (r.obj.owner == r.sub.id || r.obj.reviewer == r.sub.id)"},
+		{"r.obj.public || r.obj.owner == r.sub.id"},
+		{"(r.obj.public || r.obj.owner == r.sub.id) && r.obj.locked"},
+		{"r.obj.public && r.obj.locked && r.obj.size < r.sub.level", "r.obj.locked && r.obj.reviewer == r.sub.id"},
+		{"r.obj.public", "r.obj.owner == r.sub.id"},
+		{"r.obj.public", "r.obj.status == 'open' && r.obj.size < r.sub.level", "r.obj.locked"},
+		{"r.obj.public", "true"},
+		{"r.obj.owner == r.sub.id", "r.obj.public", "r.obj.status == 'open' && r.obj.size < r.sub.level", "deny r.obj.status == 'sealed'"},
+		{"r.obj.status == 'open' && r.obj.size < r.sub.level", "deny r.obj.status == 'sealed' && r.obj.owner == r.sub.id"},
+	} {
+		var all []string
+		for _, condition := range rules {
+			effect := "allow"
+			if deny, is := strings.CutPrefix(condition, "deny "); is {
+				condition, effect = deny, "deny"
+			}
+			all = append(all, "p, role:authenticated, *, doc, read, "+csvQuote(condition)+", "+effect)
+		}
+		text := strings.Join(all, "\n")
+		e, err := load(t, text+grants, attributes)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if err := w.install(t, e); err != nil {
+			t.Fatal(err)
+		}
+		name, other := setting("p, role:authenticated, *, doc, read, r.obj.owner == 'nobody', allow")
+		_, own := setting(text)
+		for _, row := range rows {
+			super.exec(t, "DELETE FROM doc")
+			super.exec(t, "INSERT INTO doc (id, tenant_id, status, owner, reviewer, public, locked, size, parts) VALUES ("+marks(9)+")", row.id, row.tenant, row.status, row.owner, row.reviewer, row.public, row.locked, row.size, row.parts)
+			if got, err := w.with(t.Context(), name, other, "SELECT id FROM doc"); !errors.Is(rls.AsRevision(err), rls.ErrRevision) {
+				t.Errorf("%s\nrow %s: %q, %v", text, row.id, got, err)
+			}
+			if _, err := w.with(t.Context(), name, own, "SELECT id FROM doc"); err != nil {
+				t.Errorf("%s\nrow %s: %v", text, row.id, err)
+			}
+		}
 	}
 }

@@ -71,31 +71,44 @@ func (r *Rows) Write(branches []Branch) (string, error) {
 		return "", ErrAlias
 	}
 	w := &writer{Query: Query{Dialect: Postgres, Alias: r.Alias, Column: r.Column, Parent: r.Parent}, rows: r}
-	allows, all := []string{}, []string{""}
-	// What asks a slot of every row is first, so that a context that is not for these policies is an
-	// error and not a list of nothing.
 	order := make([]int, len(branches))
-	for i := range order {
+	ofAllow, asksAll := 0, false
+	for i, b := range branches {
 		order[i] = i
+		if b.Allow {
+			ofAllow++
+			asksAll = asksAll || b.rank() >= asksSlot
+		}
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return branches[i].rank() - branches[j].rank() })
+	var allows, denies []string
 	for _, i := range order {
 		b := branches[i]
 		w.branch = i
 		if b.Allow {
-			allows = append(allows, w.branchText(b, len(allows) == 0))
+			allows = append(allows, w.branchText(b, ofAllow == 1 && !asksAll))
 		} else {
-			all = append(all, w.branchText(b, false))
+			denies = append(denies, w.branchText(b, false))
 		}
 	}
-	all[0] = or(allows...)
-	return and(all...), w.err
+	// Something is asked whatever the rows are, so that a context that is not for these policies is an
+	// error and not a list of nothing: a slot of each row that no other branch allows, which is last,
+	// that of the only branch, or the revision. It stands beside AND by itself, where the planner asks
+	// it once: of what some branches have in common it makes one condition.
+	all := []string{}
+	if ofAllow > 1 && !asksAll {
+		all = append(all, w.asked(r.Argument(0)+" IS NOT NULL"))
+	}
+	return and(append(append(all, or(allows...)), denies...)...), w.err
 }
 
-// branchText writes a branch. The first one asks its slot before the row, and others after it.
+// branchText writes a branch. With first it asks a slot of its own before the row.
 func (w *writer) branchText(b Branch, first bool) string {
 	switch {
 	case b.Cover == CoverAll && b.Allow && asksCaller(b.Rest):
+		if first {
+			return and(w.flag(Slot{Kind: SlotOn}), w.rowForm(b.Rest, true))
+		}
 		return w.rowForm(b.Rest, true)
 	case b.Cover == CoverAll && b.Allow:
 		if first {
@@ -167,15 +180,26 @@ func begins(f condition.Form) bool {
 	return false
 }
 
-// rank is when a branch is asked among others.
+// The ranks of branches: when each is asked among others.
+const (
+	asksRow  = iota // a row, and then a slot of its own, which can be asked first
+	asksBoth        // a row, and then a value of the caller
+	asksSlot        // a value of the caller, of every row
+	asksOn          // a slot of its own, of every row: most callers have no rule about all rows
+)
+
+// rank is when a branch is asked among others: a slot that a row need not be asked for is not
+// verified.
 func (b *Branch) rank() int {
 	switch {
+	case b.Rest.Kind() == condition.FormAlways && b.Cover == CoverAll:
+		return asksOn
 	case b.Cover != CoverAll || !begins(b.Rest):
-		return 0 // it asks a slot of every row
+		return asksSlot
 	case !asksCaller(b.Rest):
-		return 1 // it has a slot that can be asked first
+		return asksRow
 	}
-	return 2
+	return asksBoth
 }
 
 // slot is the slot that stands for the constant of the comparison that is written.
