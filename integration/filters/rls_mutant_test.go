@@ -29,6 +29,8 @@ func TestEachGuardOfRowLevelSecurityIsNeeded(t *testing.T) {
 		{Name: "backslashes begin an escape", File: "rows.go", Old: "strings.ReplaceAll(text, `\\`, `\\\\`)", New: "text"},
 		{Name: "a list of the caller has no share of the limit", File: "list.go", Old: ` / greatest(cardinality(" + w.rows.Argument(w.slot.n) + "::text[]), 1)`, New: ``},
 		{Name: "rows of another tenant are members", File: "query.go", Old: `return column(alias, name) + " = " + w.rows.Tenant`, New: `return always`, Tests: "WithoutAWall"},
+		{Name: "rows hide that a context is of another revision", File: "rows.go", Old: "if ofAllow > 1 && !asksAll {", New: "if false {", Tests: "WhateverTheRow"},
+		{Name: "the only branch asks its row first", File: "rows.go", Old: "ofAllow == 1 && !asksAll", New: "false", Tests: "WhateverTheRow"},
 		{Name: "a text of the caller is a uuid", File: "literal.go", Old: "if w.slot != nil && a.Kind == condition.KindUUID { // beside", New: "if w.slot != nil && a == nil { // beside"},
 	})
 	mutant.Run(t, mutant.Config{Source: "../../authz/policy", Package: ".", Tests: comparisons, Timeout: 10 * time.Minute}, []mutant.Mutant{
