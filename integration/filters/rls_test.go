@@ -302,3 +302,54 @@ func TestAContextOfAnotherRevisionIsAnErrorWhateverTheRow(t *testing.T) {
 		}
 	}
 }
+
+// Each value of the caller that a row is asked for is a context that is verified once more, so a row
+// is asked for no more than decides: one that a rule allows, whoever asks, not for its owner.
+func TestARowIsAskedForNoMoreOfTheCallerThanDecides(t *testing.T) {
+	w := newWalled(t, nil)
+	super := database{"super", policy.Postgres, open(t, "pgx", w.Super())}
+	w.Exec(w.Super(), "ALTER ROLE "+w.AppRole+" SET track_functions = 'all'")
+	w.app.SetMaxIdleConns(0) // calls are counted by connection
+	e, err := load(t, `p, role:authenticated, *, doc, read, r.obj.owner == r.sub.id, allow
+p, role:authenticated, *, doc, read, r.obj.public, allow
+p, role:authenticated, *, doc, read, r.obj.status == 'open' && r.obj.size < r.sub.level, allow
+p, role:authenticated, *, doc, read, r.obj.status == 'sealed', deny
+`+grants, attributes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.install(t, e); err != nil {
+		t.Fatal(err)
+	}
+	alice := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: policy.Values{"level": int64(3)}}}
+	for _, c := range []struct {
+		name string
+		row  doc
+		sees bool
+		most string
+	}{
+		{"public", doc{status: "done", owner: "bob", public: true}, true, "1"},
+		{"public and her own", doc{status: "done", owner: "alice", public: true}, true, "1"},
+		{"her own", doc{status: "done", owner: "alice", public: false}, true, "1"},
+		{"open and small", doc{status: "open", owner: "bob", public: false, size: int64(1)}, true, "1"},
+		{"of another", doc{status: "done", owner: "bob", public: false}, false, "1"},
+		{"open and large", doc{status: "open", owner: "bob", public: false, size: int64(9)}, false, "2"},
+		{"sealed and public", doc{status: "sealed", owner: "bob", public: true}, false, "2"},
+	} {
+		super.exec(t, "DELETE FROM doc")
+		super.exec(t, "INSERT INTO doc (id, tenant_id, status, owner, public, size) VALUES ('1', 'acme', $1, $2, $3, $4)", c.row.status, c.row.owner, c.row.public, c.row.size)
+		name, value, err := w.setting(t, e, alice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := w.with(t.Context(), name, value, "SELECT id FROM doc"); err != nil || (len(got) == 1) != c.sees {
+			t.Errorf("%s: %q, %v", c.name, got, err)
+		}
+		if got, err := w.with(t.Context(), name, value, "SELECT id FROM doc", "SELECT calls FROM pg_stat_xact_user_functions WHERE schemaname = 'reeve' AND funcname = 'argument'"); err != nil || len(got) != 1 || got[0] == "0" || got[0] > c.most {
+			t.Errorf("%s: asked %s times, of at most %s: %v", c.name, got, c.most, err)
+		}
+		if got, err := w.with(t.Context(), name, value, "SELECT id FROM doc", "SELECT calls FROM pg_stat_xact_user_functions WHERE schemaname = 'reeve' AND funcname = 'tenant'"); err != nil || !slices.Equal(got, []string{"1"}) {
+			t.Errorf("%s: the tenant is asked %s times: %v", c.name, got, err)
+		}
+	}
+}
