@@ -188,11 +188,20 @@ func (s Stranger) EventKind() EventKind {
 // Roll returns the live session s as the stranger's token leaves it, and whether anything has
 // changed: a token that is newer than all that were adopted says what roles there are, when and
 // how the user signed in. Of two of one second that name roles differently, the user has those
-// that both name. A stale session stays as it is until its roles were asked for.
+// that both name. A stale session stays as it is until its roles were asked for. One whose user acts
+// as somebody else is changed by a token that takes a role away, which ends what they do so.
 func (a Adoption) Roll(s Session) (Session, bool) {
-	if !s.Acting.IsZero() || s.Stale {
-		return s, false // a change would end what the user does as somebody else
+	if s.Stale {
+		return s, false
 	}
+	rolled, changed := a.roll(s)
+	if !s.Acting.IsZero() && rolled.Roles.common(s.Roles).Len() == s.Roles.Len() {
+		return s, false // nothing was taken, and a change would end what the user does as somebody else
+	}
+	return rolled, changed
+}
+
+func (a Adoption) roll(s Session) (Session, bool) {
 	n := a.Session
 	had, has := s.Provider.Claims(), n.Provider.Claims()
 	switch had.IssuedAt.Compare(a.Stranger.IssuedAt) {

@@ -347,6 +347,41 @@ func TestOfConcurrentImpersonationsOneWins(t *testing.T) {
 	}
 }
 
+// A newer token of the provider that takes a role away ends what its user does as somebody else,
+// though it signs them in to nothing meanwhile. One that takes none away ends nothing.
+func TestATokenThatTakesARoleAwayEndsWhatItsUserDoesAsOthers(t *testing.T) {
+	for name, row := range map[string]struct {
+		roles []string
+		after time.Duration
+		want  error
+	}{
+		"the same roles":                    {[]string{"admin", "support"}, time.Second, nil},
+		"a role more":                       {[]string{"admin", "support", "viewer"}, time.Second, nil},
+		"a role fewer":                      {[]string{"support"}, time.Second, session.ErrNotFound},
+		"a role for another":                {[]string{"support", "viewer"}, time.Second, session.ErrNotFound},
+		"no role":                           {nil, time.Second, session.ErrNotFound},
+		"a role fewer by an older token":    {[]string{"support"}, -time.Second, nil},
+		"a role fewer by one of the second": {[]string{"support"}, 0, session.ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			m, _ := withDirectory(t, session.ActiveTenants(shop))
+			who := stranger(time.Now())
+			who.Roles, who.RolesNamed = []string{"admin", "support"}, true
+			own, err := m.Adopt(ctx, who)
+			wantErr(t, "Adopt", err, nil)
+			acted, err := m.Impersonate(ctx, own.Ref(), session.Impersonation{User: alice, Reason: "ticket 7", MaxAge: time.Minute})
+			wantErr(t, "Impersonate", err, nil)
+			newer := who
+			newer.Roles, newer.IssuedAt = row.roles, who.IssuedAt.Add(row.after)
+			_, err = m.Adopt(ctx, newer)
+			wantErr(t, "the newer token", err, session.ErrNotFound)
+			_, err = m.Load(ctx, acted.Ref())
+			wantErr(t, "what they do as another", err, row.want)
+		})
+	}
+}
+
 // An actor whom a provider has signed in acts as nobody once that sign-in has ended, by whatever
 // ends it, and the provider's token that is still there signs them in to nothing beside it.
 func TestWhatEndsASignInAtAProviderEndsWhatItsUserDoesAsOthers(t *testing.T) {

@@ -21,7 +21,7 @@ func adoptions() []scene {
 		{name: "a sign-in is adopted within the limit, and what it evicts stays out", play: adoptLimits},
 		{name: "a sign-in is adopted in an active tenant only", play: adoptTenants},
 		{name: "a sign-in finds its session after a rotation", play: adoptRotated},
-		{name: "a user who acts as another is found as they are, and not changed", play: adoptActing},
+		{name: "a user who acts as another is found as they are, and changed by a token that takes a role away alone", play: adoptActing},
 		{name: "an adoption that is not whole is refused", play: adoptInvalid},
 		{name: "an adoption is an event, which says where a revocation holds no longer than a token", play: adoptEvents},
 		{name: "a tenant is added once, and never over a status", play: addTenant},
@@ -265,9 +265,14 @@ func adoptActing(k *kit) {
 	s.Acting = acting
 	s, err = k.Store.Update(k.ctx, s)
 	k.ok("Update", err)
+	who.IssuedAt, who.Roles = now.Add(-30*time.Second), []string{"admin", "viewer"}
+	k.same("acting, a role more", k.adopted("acting", who), s)
 	who.IssuedAt, who.Roles = now, nil
-	found := k.adopted("acting", who)
-	k.same("acting", found, s)
+	found := k.adopted("acting, a role fewer", who)
+	s.Version, s.Roles = s.Version+1, session.Roles{}
+	s.Provider, s.LastSeenAt = found.Provider, found.LastSeenAt
+	k.same("acting, a role fewer", found, s)
+	k.same("acting, loaded", k.live("acting, loaded", s.Ref()), s)
 }
 
 func adoptInvalid(k *kit) {
