@@ -125,20 +125,20 @@ func TestAContextSaysWhatThePoliciesAsk(t *testing.T) {
 		t.Fatal(err)
 	}
 	head := `{"doc":["` + r.Revision() + `"`
-	// The slots are, in the order of the text: the owner of role a, that of role b, the ids, and whether nothing is denied.
+	// The slots are, in the order of the text: whether nothing is denied, the owner of role a, that of role b, and the ids.
 	for name, c := range map[string]struct {
 		roles      []string
 		attributes policy.Values
 		want       string
 	}{
-		"nobody":               {nil, nil, `,null,null,"{}",true]}`},
-		"a, too low":           {[]string{"a"}, policy.Values{"level": 3}, `,null,null,"{}",false]}`},
-		"a":                    {[]string{"a"}, policy.Values{"level": 4}, `,"alice",null,"{}",false]}`},
-		"a, high":              {[]string{"a"}, policy.Values{"level": 9}, `,"alice",null,"{}",true]}`},
-		"a, of no level":       {[]string{"a"}, nil, `,null,null,"{}",false]}`},
-		"b, of no level":       {[]string{"b"}, policy.Values{"team": `"é<\`}, `,null,"\"é<\\","{\"7\"}",true]}`},
-		"both":                 {[]string{"a", "b"}, policy.Values{"team": "t", "level": 10}, `,"alice","t","{\"7\",\"8\"}",true]}`},
-		"a level out of range": {[]string{"a"}, policy.Values{"level": int64(1) << 60}, `,null,null,"{}",false]}`},
+		"nobody":               {nil, nil, `,true,null,null,"{}"]}`},
+		"a, too low":           {[]string{"a"}, policy.Values{"level": 3}, `,false,null,null,"{}"]}`},
+		"a":                    {[]string{"a"}, policy.Values{"level": 4}, `,false,"alice",null,"{}"]}`},
+		"a, high":              {[]string{"a"}, policy.Values{"level": 9}, `,true,"alice",null,"{}"]}`},
+		"a, of no level":       {[]string{"a"}, nil, `,false,null,null,"{}"]}`},
+		"b, of no level":       {[]string{"b"}, policy.Values{"team": `"é<\`}, `,true,null,"\"é<\\","{\"7\"}"]}`},
+		"both":                 {[]string{"a", "b"}, policy.Values{"team": "t", "level": 10}, `,true,"alice","t","{\"7\",\"8\"}"]}`},
+		"a level out of range": {[]string{"a"}, policy.Values{"level": int64(1) << 60}, `,false,null,null,"{}"]}`},
 	} {
 		q := asks("alice", "", policy.Object{}, c.roles...)
 		q.Subject.Attributes = c.attributes

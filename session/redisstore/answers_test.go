@@ -397,3 +397,22 @@ func TestAnUnknownScriptIsSentInFullOnce(t *testing.T) {
 		t.Errorf("EVALSHA %d times, EVAL %d times", f.count("evalsha"), f.count("eval"))
 	}
 }
+
+// A server counts as told when what was sent has reached it: a pool may have connections of before a
+// failover, which lead to another one.
+func TestAPushThatReachesAnotherServerHasNotToldIt(t *testing.T) {
+	f, addr := startFake(t, func(string) string { return withNonce("+0a\r\n") })
+	store := openFake(t, addr)
+	if err := store.PutBack(t.Context(), "0a"); err != nil {
+		t.Errorf("the server itself: %v", err)
+	}
+	if n := f.count("evalsha"); n != 2 {
+		t.Errorf("%d commands, want one that tells and one that asks who is told", n)
+	}
+	if err := store.PutBack(t.Context(), "0b"); !errors.Is(err, session.ErrUnavailable) || !strings.Contains(err.Error(), "another server") {
+		t.Errorf("another server: %v", err)
+	}
+	if err := store.PutBack(t.Context(), ""); err != nil {
+		t.Errorf("any server: %v", err)
+	}
+}

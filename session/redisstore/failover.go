@@ -66,11 +66,21 @@ func (s *Store) holdUser(ctx context.Context, user userKeys, epoch, last uint64,
 // setBack has the epoch of a user end everything, if Redis does not know of the user's last change,
 // or of so many changes of sign-ins, and returns the new epoch, 0 for none.
 func (s *Store) setBack(ctx context.Context, user userKeys, last, signIns uint64) (uint64, error) {
-	v, err := s.run(ctx, setBackScript, []string{user.epoch, user.last, user.events, user.index, user.order, user.acts, user.ends}, last, signIns)
+	c := setBackOf(user, last, signIns)
+	v, err := s.run(ctx, c.script, c.keys, c.args...)
 	if err != nil {
 		return 0, err
 	}
-	epoch, err := okNumber(v)
+	return s.heedSetBack(user, v)
+}
+
+func setBackOf(user userKeys, last, signIns uint64) pending {
+	return pending{setBackScript, []string{user.epoch, user.last, user.events, user.index, user.order, user.acts, user.ends}, []any{last, signIns}}
+}
+
+// heedSetBack remembers the answer of set_back.lua.
+func (s *Store) heedSetBack(user userKeys, answer any) (uint64, error) {
+	epoch, err := okNumber(answer)
 	if err == nil && epoch != 0 {
 		s.memory.revoked.max(user.epoch, epoch)
 		s.memory.cuts.max(user.ends, epoch)

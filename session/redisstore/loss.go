@@ -298,7 +298,7 @@ func (s *Store) heed(c *canary, asked time.Time, answer any) (data string, err e
 		return "", r.err
 	}
 	s.note(c, asked, finding{id: id, now: now, loss: loss, why: why, policy: policy, limit: limit})
-	s.reassert.settle(time.Now(), s.putBack)
+	s.reassert.settle(time.Now(), push{Store: s}.putBack)
 	return data, nil
 }
 

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -34,13 +35,14 @@ const (
 type reassertion struct {
 	asked recent[int64] // when a read last asked a server, in ns since 1970; of a cluster each master is one
 	met   generations   // ids of replications that have everything remembered before
-	one   bool          // there is one server at a time, and met is the last one
+	one   bool          // there is one server at a time, and only the one that was seen last is met
 
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
 	mu     sync.Mutex // guards what follows, and the start of running against close
+	last   string     // the id that was seen last, where there is one server at a time
 	busy   bool
 	owed   bool      // keys were lost since the last push began that succeeded
 	rested time.Time // before which no push begins for a loss
@@ -98,16 +100,30 @@ func (s *Store) due(ctx context.Context, key string) (question, bool) {
 	return q, true
 }
 
+// sees notes that a server was seen, and reports whether it is to be told what is remembered. Of one
+// server at a time, the one before may come back, older than what this one has acknowledged: it counts
+// as met no more, whether this one was told or not.
+func (r *reassertion) sees(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.one && r.last != id {
+		r.last = id
+		r.met.only(id, 0)
+	}
+	return r.met.get(id) == 0
+}
+
 // begin runs push in the background, one at a time. A push that fails is begun again when
 // the server is next met.
 func (r *reassertion) begin(id string, push func(ctx context.Context) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.spawn(push, func() {
-		if r.one { // one that was met before it may come back, older than this one
-			r.met.only(id, 1)
-		} else {
+		switch {
+		case !r.one:
 			r.met.max(id, 1)
+		case r.last == id:
+			r.met.only(id, 1)
 		}
 	})
 }
@@ -161,16 +177,30 @@ func (r *reassertion) close() {
 // that is remembered.
 func (s *Store) meet(answer any) {
 	id, _ := answer.(string)
-	if id == "" || s.reassert.met.get(id) != 0 {
+	if id == "" || !s.reassert.sees(id) {
 		return
 	}
-	s.reassert.begin(id, s.putBack)
+	p := push{Store: s}
+	if s.reassert.one {
+		p.server = id
+	}
+	s.reassert.begin(id, p.putBack)
 }
+
+// push tells a server what is remembered.
+type push struct {
+	*Store
+	server string // the id of the one server's replication; '' after a loss, and on a cluster, which routes calls
+}
+
+// errOtherServer means that a connection led to another server than the one that is told: a pool may
+// have some of before a failover.
+var errOtherServer = fmt.Errorf("%w: a connection leads to another server", session.ErrUnavailable)
 
 // putBack puts back everything that is behind what is remembered, what concerns most
 // sessions first: epochs and statuses are raised, and sessions that are older, or were ended
 // and are there again, are ended. What is not behind is not changed.
-func (s *Store) putBack(ctx context.Context) error {
+func (s push) putBack(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.shared) },
 		s.putBackStatuses,
@@ -191,7 +221,7 @@ func (s *Store) putBack(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) putBackEpochs(ctx context.Context, remembered *generations) error {
+func (s push) putBackEpochs(ctx context.Context, remembered *generations) error {
 	var raises []pending
 	for key, epoch := range remembered.all() {
 		sc := raiseScript
@@ -204,7 +234,7 @@ func (s *Store) putBackEpochs(ctx context.Context, remembered *generations) erro
 	return err
 }
 
-func (s *Store) putBackStatuses(ctx context.Context) error {
+func (s push) putBackStatuses(ctx context.Context) error {
 	var restores []pending
 	for key, known := range s.memory.statuses.all() {
 		restores = append(restores, pending{tenantRestoreScript, []string{key}, []any{known.status.String(), known.version}})
@@ -214,7 +244,7 @@ func (s *Store) putBackStatuses(ctx context.Context) error {
 }
 
 // putBackBlocks puts back blocks. That one was lifted is not: of two histories the stricter counts.
-func (s *Store) putBackBlocks(ctx context.Context) error {
+func (s push) putBackBlocks(ctx context.Context) error {
 	var blocks []pending
 	var users []userKeys
 	for key, known := range s.memory.blocks.all() {
@@ -236,7 +266,7 @@ func (s *Store) putBackBlocks(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) putBackCuts(ctx context.Context) error {
+func (s push) putBackCuts(ctx context.Context) error {
 	var raises []pending
 	for key, cut := range s.memory.cuts.all() {
 		raises = append(raises, pending{cutRaiseScript, []string{key}, []any{cut, s.cutKept(key)}})
@@ -246,14 +276,17 @@ func (s *Store) putBackCuts(ctx context.Context) error {
 }
 
 // putBackSignIns ends the sign-ins at a provider that have had a session and are not there.
-func (s *Store) putBackSignIns(ctx context.Context) error {
-	var notes []pending
+func (s push) putBackSignIns(ctx context.Context) error {
+	var notes, floors []pending
+	var users []userKeys
 	for user, own := range s.memory.signIns.links.users.all() {
 		if floor := own.lowest(); floor != 0 {
-			if _, err := s.setBack(ctx, s.names.userAt(user), 0, floor); err != nil {
-				return err
-			}
+			users = append(users, s.names.userAt(user))
+			floors = append(floors, setBackOf(users[len(users)-1], 0, floor))
 		}
+	}
+	if err := s.setUsersBack(ctx, users, floors); err != nil {
+		return err
 	}
 	for link, known := range s.memory.signIns.links.values.all() {
 		if known.as != 0 {
@@ -268,7 +301,7 @@ func (s *Store) putBackSignIns(ctx context.Context) error {
 
 // endSignInsAgain ends the named sign-ins that have ended, with the session that an instance which
 // knew of nothing has made of one meanwhile.
-func (s *Store) endSignInsAgain(ctx context.Context) error {
+func (s push) endSignInsAgain(ctx context.Context) error {
 	var links []string
 	var ends, revokes []pending
 	for link, known := range s.memory.signIns.links.values.all() {
@@ -301,19 +334,32 @@ func (s *Store) endSignInsAgain(ctx context.Context) error {
 
 // putBackUsers ends all sessions of the users that have changed more than is remembered one
 // by one, where Redis does not know of the last change.
-func (s *Store) putBackUsers(ctx context.Context, remembered *stamps) error {
+func (s push) putBackUsers(ctx context.Context, remembered *stamps) error {
+	var users []userKeys
+	var ends []pending
 	for base, share := range remembered.users.all() {
-		if share.last == 0 {
-			continue
+		if share.last != 0 {
+			users = append(users, s.names.userAt(base))
+			ends = append(ends, setBackOf(users[len(users)-1], share.last, 0))
 		}
-		if _, err := s.setBack(ctx, s.names.userAt(base), share.last, 0); err != nil {
+	}
+	return s.setUsersBack(ctx, users, ends)
+}
+
+func (s push) setUsersBack(ctx context.Context, users []userKeys, calls []pending) error {
+	answers, err := s.inChunks(ctx, calls)
+	if err != nil {
+		return err
+	}
+	for i, answer := range answers {
+		if _, err := s.heedSetBack(users[i], answer); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) putBackSessions(ctx context.Context, remembered *stamps) error {
+func (s push) putBackSessions(ctx context.Context, remembered *stamps) error {
 	var records []string
 	var known []stamp
 	var looks []pending
@@ -351,15 +397,18 @@ type pending struct {
 }
 
 // inChunks makes the calls, many in one round trip, and returns their answers in order. Each
-// chunk has the budget of a call.
-func (s *Store) inChunks(ctx context.Context, calls []pending) ([]any, error) {
+// chunk has the budget of a call, and says in the same round trip which server it has reached.
+func (s push) inChunks(ctx context.Context, calls []pending) ([]any, error) {
 	var all []any
 	for chunk := range slices.Chunk(calls, reassertChunk) {
 		bounded, cancel := s.within(ctx)
 		answers, err := batch(bounded, s.client, func(eval bool) []*call {
-			made := make([]*call, len(chunk))
+			made := make([]*call, len(chunk), len(chunk)+1)
 			for i, c := range chunk {
 				made[i] = c.call(bounded, eval, c.keys, c.args...)
+			}
+			if s.server != "" {
+				made = append(made, primaryScript.call(bounded, eval, []string{s.names.canary(0)}))
 			}
 			return made
 		})
@@ -367,7 +416,10 @@ func (s *Store) inChunks(ctx context.Context, calls []pending) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, answers...)
+		if s.server != "" && answers[len(chunk)] != any(s.server) {
+			return nil, errOtherServer
+		}
+		all = append(all, answers[:len(chunk)]...)
 	}
 	return all, nil
 }

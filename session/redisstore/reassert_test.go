@@ -47,6 +47,41 @@ func TestAPushIsRepeatedUntilItSucceeds(t *testing.T) {
 	})
 }
 
+// Of one server at a time, one that was told everything is to be told again after another was seen,
+// whether that one was told or not, and also where it was seen while this one was being told.
+func TestAServerIsToldAgainAfterAnotherWasSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReassertion()
+		defer r.close()
+		r.one = true
+		told := func(id string, err error) {
+			r.begin(id, func(context.Context) error { time.Sleep(time.Second); return err })
+		}
+		if !r.sees("a") {
+			t.Error("a server that nobody has told is not to be told")
+		}
+		told("a", nil)
+		time.Sleep(2 * time.Second)
+		if r.sees("a") {
+			t.Error("a server that was told is to be told again")
+		}
+		if !r.sees("b") {
+			t.Error("another server is not to be told")
+		}
+		told("b", errors.New("gone"))
+		time.Sleep(2 * time.Second)
+		if !r.sees("a") {
+			t.Error("one that comes back after another, which was not told, is not to be told")
+		}
+		told("a", nil)
+		r.sees("b")
+		time.Sleep(2 * time.Second)
+		if !r.sees("a") {
+			t.Error("one that was told while another was seen is not to be told")
+		}
+	})
+}
+
 // A loss of keys is a reason to tell the server everything again, once; where keys are lost all the
 // time, pushes take a tenth of it, and one for a server that was not met waits for nothing.
 func TestALossIsAnsweredByAPush(t *testing.T) {
