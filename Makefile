@@ -10,19 +10,19 @@ BIN := $(CURDIR)/.bin
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(BIN)/staticcheck-$(STATICCHECK_VERSION)
 
-.PHONY: help check test setup fmt vet staticcheck quick unit integration soak bench bench-rivals bench-check bench-ratios fuzz interop
+.PHONY: help check test setup fmt vet staticcheck quick unit raced plain integration soak bench bench-rivals bench-check bench-ratios fuzz interop
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 check: fmt vet staticcheck quick ## the everyday: all but the race detector and real servers, in two minutes
 
-# vet comes first and alone: what it compiles the two lanes find in the cache. By -trimpath so do the
+# vet comes first and alone: what it compiles the lanes find in the cache. By -trimpath so do the
 # tests that build the tree in another folder. Nobody debugs these binaries: without DWARF each
 # compilation takes a tenth less.
-test: export GOFLAGS := $(strip $(shell go env GOFLAGS) -trimpath -gcflags=all=-dwarf=false)
+test: export GOFLAGS := $(strip $(shell go env GOFLAGS) -trimpath -gcflags=all=-dwarf=false -ldflags=-w)
 test: setup fmt vet ## everything a change must pass
-	@scripts/lanes.sh unit integration
+	@scripts/lanes.sh raced plain integration
 
 setup: ## install what the tests need, or say what is missing
 	@scripts/setup.sh
@@ -32,7 +32,7 @@ fmt: ## refuse files that gofmt would change
 	if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
 
 vet: ## go vet in every module
-	@go vet $(PACKAGES)
+	@GOGC=400 go vet $(PACKAGES)
 
 $(STATICCHECK):
 	@mkdir -p $(BIN)
@@ -47,11 +47,16 @@ staticcheck: $(STATICCHECK) ## staticcheck in every module
 quick: ## the tests of the root module and the examples, without the race detector
 	@for m in . examples; do echo "go test $$m"; (cd $$m && go test -short ./...); done
 
-unit: ## the tests of all modules but integration, with the race detector where goroutines share
-	@scripts/unit.sh $(filter-out integration integration/bench,$(MODULES))
+unit: raced plain ## the tests of all modules but integration, with the race detector where goroutines share
+
+raced:
+	@scripts/unit.sh raced
+
+plain:
+	@scripts/unit.sh plain $(filter-out . integration,$(MODULES))
 
 integration: ## the tests against real servers
-	@scripts/unit.sh integration integration/bench
+	@scripts/unit.sh integration
 
 # Without the race detector first, since many bounds are of time; then every test with it.
 soak: setup staticcheck ## the long proofs, about an hour

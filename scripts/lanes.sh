@@ -1,21 +1,30 @@
 #!/usr/bin/env bash
-# Runs two lists of make's targets beside each other, since the first computes and the second
-# mostly waits for servers. What the second prints is shown when both have ended.
+# Runs make's targets beside each other, since some compute and some mostly wait for servers. What
+# the first prints is shown at once, what the others print when all have ended.
 #
-# Usage: scripts/lanes.sh "targets that compute" "targets that wait"
+# Usage: scripts/lanes.sh target…
 set -euo pipefail
 
-log=$(mktemp)
-# shellcheck disable=SC2086 # a lane is a list of targets
-${MAKE:-make} --no-print-directory -k $2 >"$log" 2>&1 &
-second=$!
-trap 'kill "$second" 2>/dev/null || true; rm -f "$log"' EXIT
+logs=$(mktemp -d)
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$logs"' EXIT
 
-failed=0 second_failed=0
-# shellcheck disable=SC2086
-${MAKE:-make} --no-print-directory -k $1 || failed=1
-wait "$second" || second_failed=1
-cat "$log"
-[ $failed -eq 0 ] || echo "failed, see above: make $1"
-[ $second_failed -eq 0 ] || echo "failed: make $2"
-[ $((failed + second_failed)) -eq 0 ]
+first=$1
+shift
+for target in "$@"; do
+  ${MAKE:-make} --no-print-directory "$target" >"$logs/$target" 2>&1 &
+  pids+=($!)
+done
+failed=()
+${MAKE:-make} --no-print-directory "$first" || failed+=("$first")
+i=0
+for target in "$@"; do
+  wait "${pids[$i]}" || failed+=("$target")
+  i=$((i + 1))
+done
+for target in "$@"; do
+  cat "$logs/$target"
+done
+[ ${#failed[@]} -eq 0 ] && exit 0
+echo "failed, see above: make ${failed[*]}"
+exit 1

@@ -11,7 +11,7 @@
 # long, which is more than the tests lose by it; tests that count allocations (testneed.Optimized) run
 # without the detector.
 #
-# Usage: scripts/unit.sh module…
+# Usage: scripts/unit.sh module…, where raced and plain are the two parts of the root module
 set -euo pipefail
 
 log=$(mktemp)
@@ -29,28 +29,37 @@ run() {
 race=(-race '-gcflags=all=-dwarf=false -l')
 concurrent='^(TestReplayConformance|TestDecisionsDuringPublicationsAreEachOnePolicys|TestOpenStreamsEndWithWhatLetThemIn|TestSealKeysRotateUnderLoadWithoutALostSession|TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem|TestRevocationReachesEveryInstance|TestRevocationReachesAnInstanceThatIsCutOff)$'
 
+concurrent_packages=() mixed_packages=() mixed_tests=() plain_packages=() counting_packages=() counting_tests=()
+
+# sort_packages tells the packages of the root module apart.
+sort_packages() {
+  shares='"sync(/atomic)?"|testing/synctest|\bgo func|\.Go\('
+  while read -r dir; do
+    if ! grep -qE "$shares" "$dir"/*.go; then
+      plain_packages+=("$dir")
+    elif ! grep -qsE 'testneed\.Scale\(' "$dir"/*_test.go; then
+      concurrent_packages+=("$dir")
+      mapfile -t counting < <(awk '/^func Test/ { name = $2; sub(/\(.*/, "", name) } /testneed\.Optimized\(/ { print name }' "$dir"/*_test.go)
+      [ ${#counting[@]} -eq 0 ] || { counting_packages+=("$dir"); counting_tests+=("${counting[@]}"); }
+    else
+      plain_packages+=("$dir")
+      mapfile -t files < <(grep -lE "$shares" "$dir"/*_test.go)
+      [ ${#files[@]} -gt 0 ] || continue
+      mixed_packages+=("$dir")
+      mapfile -t -O ${#mixed_tests[@]} mixed_tests < <(sed -nE 's/^func (Test[A-Za-z0-9_]+)\(.*/\1/p' "${files[@]}")
+    fi
+  done < <(go list -f '{{.Dir}}' ./...)
+}
+
 for module in "$@"; do
   case $module in
-  .)
-    concurrent_packages=() mixed_packages=() mixed_tests=() plain_packages=() counting_packages=() counting_tests=()
-    shares='"sync(/atomic)?"|testing/synctest|\bgo func|\.Go\('
-    while read -r dir; do
-      if ! grep -qE "$shares" "$dir"/*.go; then
-        plain_packages+=("$dir")
-      elif ! grep -qsE 'testneed\.Scale\(' "$dir"/*_test.go; then
-        concurrent_packages+=("$dir")
-        mapfile -t counting < <(awk '/^func Test/ { name = $2; sub(/\(.*/, "", name) } /testneed\.Optimized\(/ { print name }' "$dir"/*_test.go)
-        [ ${#counting[@]} -eq 0 ] || { counting_packages+=("$dir"); counting_tests+=("${counting[@]}"); }
-      else
-        plain_packages+=("$dir")
-        mapfile -t files < <(grep -lE "$shares" "$dir"/*_test.go)
-        [ ${#files[@]} -gt 0 ] || continue
-        mixed_packages+=("$dir")
-        mapfile -t -O ${#mixed_tests[@]} mixed_tests < <(sed -nE 's/^func (Test[A-Za-z0-9_]+)\(.*/\1/p' "${files[@]}")
-      fi
-    done < <(go list -f '{{.Dir}}' ./...)
+  raced)
+    sort_packages
     run . "${race[@]}" -timeout 20m "${concurrent_packages[@]}"
     run . "${race[@]}" -timeout 20m -run "^($(IFS='|'; echo "${mixed_tests[*]}"))\$" "${mixed_packages[@]}"
+    ;;
+  plain)
+    sort_packages
     run . -timeout 20m "${plain_packages[@]}"
     run . -timeout 20m -run "^($(IFS='|'; echo "${counting_tests[*]}"))\$" "${counting_packages[@]}"
     ;;
