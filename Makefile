@@ -22,7 +22,7 @@ check: fmt vet staticcheck quick ## the everyday: all but the race detector and 
 # compilation takes a tenth less.
 test: export GOFLAGS := $(strip $(shell go env GOFLAGS) -trimpath -gcflags=all=-dwarf=false -ldflags=-w)
 test: setup fmt vet ## everything a change must pass
-	@scripts/lanes.sh raced plain integration
+	@scripts/lanes.sh unit integration
 
 setup: ## install what the tests need, or say what is missing
 	@scripts/setup.sh
