@@ -132,9 +132,9 @@ func TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem(t *testing.T) {
 	}
 }
 
-// A question that found no answer is asked again by the next load, not a second later: whoever
+// A question that found no answer is asked again within a tenth of a second, not after a whole one: whoever
 // knows nothing is let in for as long as nobody who knows has asked.
-func TestAQuestionWithoutAnAnswerIsAskedByTheNextLoad(t *testing.T) {
+func TestAQuestionWithoutAnAnswerIsAskedAgainSoon(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
 	s := f.create()
@@ -145,6 +145,7 @@ func TestAQuestionWithoutAnAnswerIsAskedByTheNextLoad(t *testing.T) {
 			t.Fatalf("without Redis: %v", err)
 		}
 		f.server.Restart()
+		<-time.After(100 * time.Millisecond)
 		before := served(t, f.raw, "info")
 		f.eventually("the session is loaded", func() error { _, err := f.store.Load(t.Context(), s.Ref()); return err })
 		if asked := served(t, f.raw, "info") - before - 1; asked < 1 { // one question was this test's own

@@ -17,6 +17,9 @@ const (
 	// meetInterval is how often at most a read asks whose data the server has.
 	meetInterval = time.Second
 
+	// askAgain is when a question that found no answer is asked again.
+	askAgain = meetInterval / 10
+
 	// reassertChunk is how many scripts of a push are sent at once, so that Redis is kept
 	// from others for a few milliseconds at most.
 	reassertChunk = 100
@@ -73,10 +76,12 @@ type question struct {
 	server   string
 }
 
-// unanswered has the next load ask: one that found no answer must not be what others wait for.
+// unanswered has a load ask again soon: one that found no answer must not be what others wait for,
+// nor each load of an outage bring a question along.
 func (q question) unanswered() {
 	if q.reassert != nil {
-		q.reassert.asked.forget(q.server)
+		again := time.Now().Add(askAgain - meetInterval).UnixNano()
+		q.reassert.asked.update(q.server, func(int64) int64 { return again })
 	}
 }
 

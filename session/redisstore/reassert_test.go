@@ -156,6 +156,25 @@ func TestCloseEndsAPush(t *testing.T) {
 	})
 }
 
+// In an outage too, in which each question fails, there are few of them.
+func TestAQuestionWithoutAnAnswerIsAskedTenTimesASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReassertion()
+		defer r.close()
+		asked := 0
+		for range 1000 {
+			if r.due("", time.Now()) {
+				asked++
+				question{r, ""}.unanswered()
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if asked != 10 {
+			t.Errorf("%d questions in a second, want 10", asked)
+		}
+	})
+}
+
 // Of a cluster each master is asked, however few of the reads it has.
 func TestAReadAsksOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
