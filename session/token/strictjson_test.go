@@ -236,8 +236,13 @@ func TestClaimsAreThoseOfTheWholePayload(t *testing.T) {
 	accepted := 0
 	rapid.Check(t, func(t *rapid.T) {
 		texts := map[string]string{"iss": `"i"`}
+		usual := rapid.Bool().Draw(t, "usual")
 		for _, name := range []string{"sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "cnf", "tenant", "sid", "x", "nonce"} {
-			switch rapid.IntRange(0, 9).Draw(t, name) {
+			form := 3
+			if !usual {
+				form = rapid.IntRange(0, 9).Draw(t, name)
+			}
+			switch form {
 			case 0:
 				texts[name] = value(t, 1)
 			case 1, 2:
@@ -297,7 +302,7 @@ func TestClaimsAreThoseOfTheWholePayload(t *testing.T) {
 			t.Fatalf("%s: %+v, want %+v of %v", payload, c, want, slices.Sorted(maps.Keys(tree)))
 		}
 	})
-	if accepted == 0 {
+	if accepted == 0 && !testing.Short() { // a third of them are, of however many rapid draws
 		t.Error("no payload was read to its end")
 	}
 }
