@@ -14,7 +14,7 @@ import (
 func (s *snapshot) decide(r *Request, q *query) Decision {
 	var names [64]uint32
 	var marks [16]mark
-	return s.combine(s.candidates(names[:0], marks[:0], r, q), r)
+	return s.combine(s.candidates(names[:0], marks[:0], r, q), r, q)
 }
 
 // hash begins a query: it takes the hashes of what a valid request says.
@@ -92,7 +92,7 @@ func (s *snapshot) candidates(names []uint32, marks []mark, r *Request, q *query
 }
 
 // combine decides by the rules that are for this caller, action and object.
-func (s *snapshot) combine(marks []mark, r *Request) Decision {
+func (s *snapshot) combine(marks []mark, r *Request, q *query) Decision {
 	sortMarks(marks)
 	d := Decision{Revision: s.revision}
 	denied := false
@@ -103,7 +103,11 @@ func (s *snapshot) combine(marks []mark, r *Request) Decision {
 		}
 		holds := condition.True
 		if m&markWhen != 0 {
-			when := s.conditions[s.rules[m>>markBits].when]
+			number := s.rules[m>>markBits].when
+			if s.roled != nil && s.roled[number] {
+				s.tellRoles(r, q)
+			}
+			when := s.conditions[number]
 			if holds = condition.Eval(when, r.values()); r.misfit.of != nil {
 				r.settleMisfits(when)
 			}

@@ -94,6 +94,31 @@ func TestTheRolesOfACallerAreAllThatTheyHave(t *testing.T) {
 	}
 }
 
+// The list of a caller's roles is made once for a decision, of however many roles, and only where a
+// rule that is for this caller, action and object asks for it.
+func TestTheRolesOfACallerAreListedOnceWhereARuleAsks(t *testing.T) {
+	testneed.Optimized(t)
+	rows := []string{
+		"p, role:anyone, *, doc, read, r.obj.owner in r.sub.roles, allow", "p, role:anyone, *, doc, read, 'banned' in r.sub.roles, deny",
+		"p, role:anyone, *, doc, write, true, allow",
+	}
+	for i := range 40 {
+		rows = append(rows, fmt.Sprintf("g, user:alice, role:r%d, acme", i))
+	}
+	e := mustLoad(t, with(rows...))
+	for action, want := range map[policy.Action]float64{"write": 0, "read": 3} {
+		r := asks("alice", action, doc("1"), "b")
+		r.Object.Attributes = policy.Values{"owner": "r39"}
+		if n := testing.AllocsPerRun(100, func() {
+			if d, err := e.Decide(t.Context(), r); err != nil || !d.Allowed() {
+				t.Fatal(d, err)
+			}
+		}); n > want {
+			t.Errorf("%s: %v allocations, at most %v are needed", action, n, want)
+		}
+	}
+}
+
 // An id of kind int or uuid is written in one way: any other text is no id of the kind.
 func TestAnIDOfAnotherKindIsWrittenInOneWay(t *testing.T) {
 	e := mustLoad(t, folder(map[string]string{"attributes.csv": "doc, id, int, no, id\nnote, id, uuid, no, id", "policy.csv": strings.Join([]string{

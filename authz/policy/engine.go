@@ -246,11 +246,16 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, query, err
 	if r.Object.Route == "" && !s.types.has(q.typ.ID) {
 		return s, query{}, s.unknownType(r.Object.Type)
 	}
-	if s.roled {
-		roles := s.rolesOf(r, &q)
-		r.roles = &roles
-	}
 	return s, q, nil
+}
+
+// prepareAll is prepare for whoever evaluates more than the rules that match.
+func (e *Engine) prepareAll(ctx context.Context, r *Request) (*snapshot, query, error) {
+	s, q, err := e.prepare(ctx, r)
+	if err == nil && s.roled != nil {
+		s.tellRoles(r, &q)
+	}
+	return s, q, err
 }
 
 // Revision returns a digest of the loaded policy's files: equal files, equal revision. While

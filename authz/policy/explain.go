@@ -139,7 +139,7 @@ type ConditionPart struct {
 // Explain decides as [Engine.Decide] does, and says why. It reads every rule, so it is for
 // people who ask, and not for every request.
 func (e *Engine) Explain(ctx context.Context, r Request) (Explanation, error) {
-	s, q, err := e.prepare(ctx, &r)
+	s, q, err := e.prepareAll(ctx, &r)
 	if err != nil {
 		return Explanation{Decision: Decision{Revision: s.id()}}, err
 	}
@@ -158,7 +158,7 @@ func (s *snapshot) explain(r *Request, q *query) (Explanation, error) {
 		Lapsed: paths.lapsed,
 	}
 	marks := s.candidates(nil, nil, r, q)
-	x.Decision = s.combine(marks, r) // which sorts them
+	x.Decision = s.combine(marks, r, q) // which sorts them
 	if r.misfit.of != nil {
 		return Explanation{Decision: Decision{Revision: s.revision}}, r.misfit.err(r)
 	}

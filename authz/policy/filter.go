@@ -33,7 +33,7 @@ func (e *Engine) Filter(ctx context.Context, r Request) (Predicate, error) {
 	if r.Tenant.IsZero() {
 		return Predicate{}, fmt.Errorf("%w: a filter without a tenant", ErrRequest)
 	}
-	s, q, err := e.prepare(ctx, &r)
+	s, q, err := e.prepareAll(ctx, &r)
 	if err != nil {
 		return Predicate{}, err
 	}

@@ -54,7 +54,7 @@ func (e *Engine) Fields(ctx context.Context, r Request) (Mask, error) {
 		return Mask{}, err
 	}
 	r.Object.Type = fieldType
-	s, q, err := e.prepare(ctx, &r)
+	s, q, err := e.prepareAll(ctx, &r)
 	if err != nil {
 		return Mask{}, err
 	}

@@ -106,7 +106,7 @@ type Request struct {
 	Env     AttributeSource // of the environment, such as the client's address, see [EnvAttributes]; nil is none
 
 	now    instant   // when it is decided; set by the engine
-	roles  *[]string // what r.sub.roles is; set by the engine for policies that ask
+	roles  *[]string // what r.sub.roles is; set by the engine for conditions that ask
 	misfit misfit    // that left a condition unknown
 }
 

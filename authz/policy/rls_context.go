@@ -39,7 +39,7 @@ func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []b
 			}
 			asked := r
 			asked.Action, asked.Object = plan.commands[i].action, Object{Type: cfg.Type}
-			now, q, err := e.prepare(ctx, &asked)
+			now, q, err := e.prepareAll(ctx, &asked)
 			if err != nil {
 				return nil, time.Time{}, err
 			}

@@ -22,8 +22,8 @@ type snapshot struct {
 	good       map[tenant.ID]string // what each tenant's own file held when it last loaded
 	schema     *condition.Schema
 	listed     listed
-	timed      bool // whether some condition asks for the time
-	roled      bool // whether some condition asks for the caller's roles
+	timed      bool   // whether some condition asks for the time
+	roled      []bool // whether a condition asks for the caller's roles; nil where none does
 	rules      []rule
 	reasons    []Reason // by rule: the one that it can give, so that deciding makes none
 	conditions []condition.Expr
@@ -105,9 +105,14 @@ func build(b *Bundle) (*snapshot, problems) {
 		files:      l.files,
 	}
 	s.types, s.ruled = l.types(), newRuled(s.rules)
-	for _, c := range s.conditions[1:] {
+	for i, c := range s.conditions[1:] {
 		s.timed = s.timed || timed(c)
-		s.roled = s.roled || asksRoles(c)
+		if asksRoles(c) {
+			if s.roled == nil {
+				s.roled = make([]bool, len(s.conditions))
+			}
+			s.roled[1+i] = true
+		}
 	}
 	for i := range s.rules {
 		if r := &s.rules[i]; r.shape == coversPrefix {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// beatInterval is how often a feed proves that it hears, and silence how long it
+	// heartbeatInterval is how often a feed proves that it hears, and silence how long it
 	// hears nothing before it connects anew.
 	heartbeatInterval = 250 * time.Millisecond
 	silence           = 4 * heartbeatInterval
