@@ -27,11 +27,7 @@ Exit codes: 0 no decision changes, 1 some do, 2 usage, 3 a policy cannot be load
 }
 
 func (c *diffCommand) Run(a *app) error {
-	old, _, err := loadImpact(c.Old)
-	if err != nil {
-		return err
-	}
-	new, _, err := loadImpact(c.New)
+	old, new, err := loadBoth(c.Old, c.New)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/impact"
@@ -21,6 +23,16 @@ func loadImpact(dir string) (*impact.Policy, string, error) {
 		return nil, dir, &exitError{codeLoad, inFolder(dir, err)}
 	}
 	return p, dir, nil
+}
+
+// loadBoth loads two policies side by side. Where neither loads, the error is that of the old one.
+func loadBoth(oldDir, newDir string) (old, new *impact.Policy, err error) {
+	var oldErr, newErr error
+	var loading sync.WaitGroup
+	loading.Go(func() { old, _, oldErr = loadImpact(oldDir) })
+	new, _, newErr = loadImpact(newDir)
+	loading.Wait()
+	return old, new, cmp.Or(oldErr, newErr)
 }
 
 func (a *app) json(x any) error {
