@@ -19,35 +19,42 @@ func With(do func(ctx context.Context, url, dir string) error) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	url, err := start(ctx, dir)
+	url, stop, err := start(dir)
 	if err != nil {
 		return err
 	}
+	defer stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	return do(ctx, url, dir)
 }
 
-func start(ctx context.Context, dir string) (url string, err error) {
+// start returns the URL of a server, and what ends it and waits for its end: a program that ends first
+// would leave it behind.
+func start(dir string) (url string, stop func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	addr := l.Addr().String()
 	if err := l.Close(); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	_, port, _ := strings.Cut(addr, ":")
-	cmd := exec.CommandContext(ctx, "redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "no")
+	cmd := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "no")
 	if err := cmd.Start(); err != nil {
-		return "", fmt.Errorf("redis-server: %w (Debian: apt-get install redis-server)", err)
+		return "", nil, fmt.Errorf("redis-server: %w (Debian: apt-get install redis-server)", err)
 	}
-	go func() { _ = cmd.Wait() }()
+	stop = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
 	for range 500 {
 		if c, err := net.Dial("tcp", addr); err == nil {
-			return "redis://" + addr, c.Close()
+			return "redis://" + addr, stop, c.Close()
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return "", errors.New("redis-server does not answer")
+	stop()
+	return "", nil, errors.New("redis-server does not answer")
 }
