@@ -15,7 +15,7 @@ import (
 // TestEveryCurveHasItsPoints: each call is refused where it answers wrong.
 func TestEveryCurveHasItsPoints(t *testing.T) {
 	at := sizes{rules: []int{100, 1_000}, tenants: []int{1, 10}, sessions: []int{10, 50}, goroutines: []int{1, 20}, procs: []int{1, 2}, spread: 1_000}
-	table, charts, err := measureAll(t.Context(), redisserver.Shared(t), at, settings{1, time.Millisecond})
+	table, charts, err := measureAll(t.Context(), redisserver.Shared(t), at, settings{rounds: 1, each: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +49,10 @@ func TestWhatAnswersWrongIsNotMeasured(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err := inTurn([]call{bad}, settings{1, time.Minute}); !errors.Is(err, wrong) {
+	if _, err := inTurn([]call{bad}, settings{rounds: 1, each: time.Minute}); !errors.Is(err, wrong) {
 		t.Errorf("alone: %v", err)
 	}
-	if _, err := atOnce(bad, 3, settings{1, time.Minute}); !errors.Is(err, wrong) {
+	if _, err := atOnce(bad, 3, settings{rounds: 1, each: time.Minute}); !errors.Is(err, wrong) {
 		t.Errorf("at once: %v", err)
 	}
 }

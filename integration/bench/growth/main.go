@@ -128,6 +128,7 @@ func sessionCurves(ctx context.Context, t *figure.Table, url string, at sizes, s
 		return loads, rates, err
 	}
 	defer s.Close()
+	set.rest = s.rest
 	var took [2][][]float64
 	for _, n := range at.sessions {
 		if err := s.grow(ctx, n); err != nil {

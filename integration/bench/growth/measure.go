@@ -15,6 +15,7 @@ type call func(i int) error
 type settings struct {
 	rounds int
 	each   time.Duration // of a point in a round
+	rest   func()        // waits for what a measurement leaves to be done, where it leaves any
 }
 
 // inTurn measures what each call takes alone, all in each round, so that what else the machine does
@@ -38,6 +39,9 @@ func inTurn(calls []call, set settings) ([][]float64, error) {
 				}
 				n += 64
 				elapsed = time.Since(began)
+			}
+			if set.rest != nil {
+				set.rest()
 			}
 			if round > 0 { // the first is for caches
 				took[k] = append(took[k], float64(elapsed)/float64(n))

@@ -17,6 +17,7 @@ import (
 
 // sessions are those of one Redis, which only become more.
 type sessions struct {
+	store     *redisstore.Store
 	far, near *session.Manager // from Redis, and from the cache before it
 	refs      []session.Ref
 	close     []func() error
@@ -38,7 +39,7 @@ func newSessions(ctx context.Context, url string, most int) (*sessions, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.close = append(s.close, store.Close)
+	s.store, s.close = store, append(s.close, store.Close)
 	cache, err := cachestore.New(cachestore.Config{Store: store, Feed: redisstore.NewFeed(store), MaxEntries: max(2*most, 1<<16)})
 	if err != nil {
 		return nil, err
@@ -75,6 +76,19 @@ func (s *sessions) grow(ctx context.Context, size int) error {
 		}
 		return nil
 	})
+}
+
+// rest waits until the store is asked nothing. A load of a session that was last used more than
+// session.TouchInterval ago writes its use down, from the cache behind the caller's back.
+func (s *sessions) rest() {
+	for before := s.store.Loads().Loads; ; {
+		time.Sleep(20 * time.Millisecond)
+		now := s.store.Loads().Loads
+		if now == before {
+			return
+		}
+		before = now
+	}
 }
 
 // loads makes what loads sessions at random by a manager.
