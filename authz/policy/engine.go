@@ -249,11 +249,13 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, query, err
 	return s, q, nil
 }
 
-// prepareAll is prepare for whoever evaluates more than the rules that match.
+// prepareAll is prepare for whoever evaluates more than the rules that match. The caller's roles are
+// sorted, so that what is made of them is the same each time.
 func (e *Engine) prepareAll(ctx context.Context, r *Request) (*snapshot, query, error) {
 	s, q, err := e.prepare(ctx, r)
 	if err == nil && s.roled != nil {
 		s.tellRoles(r, &q)
+		slices.Sort(*r.roles)
 	}
 	return s, q, err
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"slices"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/tenant"
@@ -95,7 +96,9 @@ func RolesOf(t interface{ Fatal(...any) }, e *Engine, r Request) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.rolesOf(&r, &q)
+	roles := s.rolesOf(&r, &q)
+	slices.Sort(roles)
+	return roles
 }
 
 // RulesRead returns how many rules a filter looks at.
