@@ -34,6 +34,7 @@ type settings struct {
 	chains                []string
 	rounds                int
 	each                  time.Duration
+	profiles              string // folder for processor profiles of the services; "" for none
 }
 
 func main() {
@@ -63,11 +64,12 @@ func runMain(args []string) error {
 	chains := flags.String("chains", strings.Join(chainNames, ","), "what is measured")
 	rounds := flags.Int("rounds", 3, "rounds")
 	each := flags.Duration("each", 5*time.Second, "time of one measurement")
+	profiles := flags.String("profiles", "", "folder for a processor profile of each service, for go tool pprof")
 	svg := flags.String("svg", "", "file for a picture of the table")
 	check := flags.String("check", "", "file of ratios: fail where one has lost more than a quarter")
 	write := flags.String("write", "", "file to write the ratios to")
 	_ = flags.Parse(args)
-	set := settings{rounds: *rounds, each: *each, chains: strings.Split(*chains, ",")}
+	set := settings{rounds: *rounds, each: *each, chains: strings.Split(*chains, ","), profiles: *profiles}
 	var errs [3]error
 	set.tenants, errs[0] = numbers.Parse(*tenants)
 	set.conns, errs[1] = numbers.Parse(*conns)
@@ -123,7 +125,7 @@ func measureSize(ctx context.Context, set settings, t *table, dir, url string, t
 		if slow[name] && tenants > 100 {
 			continue // a denial of Casbin's takes 60 ms there, and each user's first request as long
 		}
-		s, err := startService(ctx, name, url, dir, tenants, procs)
+		s, err := startService(ctx, name, url, dir, set.profiles, tenants, procs)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -159,13 +161,17 @@ type service struct {
 	asked string // file of its requests
 }
 
-func startService(ctx context.Context, name, url, dir string, tenants, procs int) (*service, error) {
+func startService(ctx context.Context, name, url, dir, profiles string, tenants, procs int) (*service, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	s := &service{asked: filepath.Join(dir, fmt.Sprintf("%s-%d-%d", strings.ReplaceAll(name, "/", ""), tenants, procs))}
+	file := fmt.Sprintf("%s-%d-%d", strings.ReplaceAll(name, "/", ""), tenants, procs)
+	s := &service{asked: filepath.Join(dir, file)}
 	s.cmd = exec.CommandContext(ctx, self, "serve", "-chain", name, "-redis", url, "-tenants", strconv.Itoa(tenants), "-requests", s.asked)
+	if profiles != "" {
+		s.cmd.Args = append(s.cmd.Args, "-profile", filepath.Join(profiles, file+".prof"))
+	}
 	s.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(procs))
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()

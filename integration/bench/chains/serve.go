@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ func serveMain(args []string) error {
 	name := flags.String("chain", "", "which")
 	url := flags.String("redis", "", "of the Redis for sessions")
 	tenants := flags.Int("tenants", 10, "how many")
+	profile := flags.String("profile", "", "file for a processor profile of all that is served")
 	requests := flags.String("requests", "", "file to write what is to be asked to")
 	_ = flags.Parse(args)
 	b, err := build(context.Background(), *name, *url, world{*tenants})
@@ -43,6 +45,17 @@ func serveMain(args []string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	server := &http.Server{Handler: b.handler, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
