@@ -12,18 +12,19 @@ import (
 type near struct {
 	counts  map[string]int // how often each word stands there
 	words   []string
+	often   []int              // the counts of words
 	folded  map[string][]int32 // by the word in small letters, what differs from it
 	letters bool               // whether one letter may differ
 	without *lacking           // nil until it is asked
 }
 
 func newNear(words map[string]int, letters bool) *near {
-	n := &near{counts: words, words: make([]string, 0, len(words)), folded: map[string][]int32{}, letters: letters}
+	n := &near{counts: words, words: make([]string, 0, len(words)), often: make([]int, 0, len(words)), folded: map[string][]int32{}, letters: letters}
 	for w := range words {
 		if lower := strings.ToLower(w); lower != w {
 			n.folded[lower] = append(n.folded[lower], int32(len(n.words)))
 		}
-		n.words = append(n.words, w)
+		n.words, n.often = append(n.words, w), append(n.often, words[w])
 	}
 	return n
 }
@@ -33,24 +34,23 @@ func newNear(words map[string]int, letters bool) *near {
 func (n *near) of(w string, sure func(string) bool) string {
 	best, most := "", 0
 	mine := n.counts[w]
-	better := func(c string) {
-		if c == w {
+	// better takes what may be meant by w, cheap questions first: where all words are near one another, most
+	// are no better than what was found before.
+	better := func(c string, count int, near func(string) bool) {
+		if c == w || count < mine || best != "" && (count < most || count == most && c > best) {
 			return
 		}
-		count := n.counts[c]
-		if count < mine || count == mine && !sure(c) {
-			return
-		}
-		if best == "" || count > most || count == most && c < best {
+		if near(c) && (count > mine || sure(c)) {
 			best, most = c, count
 		}
 	}
+	always := func(string) bool { return true }
 	lower := strings.ToLower(w)
-	if n.counts[lower] > 0 {
-		better(lower)
+	if count := n.counts[lower]; count > 0 {
+		better(lower, count, always)
 	}
 	for _, i := range n.folded[lower] {
-		better(n.words[i])
+		better(n.words[i], n.often[i], always)
 	}
 	if best != "" || !n.letters || !slipLength(w) {
 		return best
@@ -58,10 +58,11 @@ func (n *near) of(w string, sure func(string) bool) string {
 	if n.without == nil {
 		n.without = newLacking(n.words)
 	}
+	slip := func(c string) bool { return oneLetter(w, c) }
 	for h := range lackingOne(w) {
 		for i := n.without.heads[h>>n.without.shift]; i != 0; i = n.without.entries[i-1].next {
-			if e := n.without.entries[i-1]; e.hash == h && oneLetter(w, n.words[e.word]) {
-				better(n.words[e.word])
+			if e := n.without.entries[i-1]; e.hash == h {
+				better(n.words[e.word], n.often[e.word], slip)
 			}
 		}
 	}
