@@ -59,7 +59,10 @@ func usableKeys(entries []jwkEntry) (*KeySet, error) {
 			continue
 		}
 		key, err := e.key()
-		if err != nil {
+		if err == nil && offCurve(key) {
+			err = errors.New("not a point of Ed25519")
+		}
+		if err != nil { // nor does it count beside another key of its kid
 			entries[i].err = err
 			continue
 		}
@@ -74,8 +77,6 @@ func usableKeys(entries []jwkEntry) (*KeySet, error) {
 			leave(i, entries[i].err)
 		case count[nameOf(key)] > 1:
 			leave(i, fmt.Errorf("one of %d different keys of this kid for %s", count[nameOf(key)], key.Algorithm()))
-		case offCurve(key):
-			leave(i, errors.New("not a point of Ed25519"))
 		default:
 			s.add(key)
 		}

@@ -147,6 +147,8 @@ func TestIdenticalEntriesCountOnceAndDifferentOnesOfOneNameNotAtAll(t *testing.T
 		{"two keys of one kid for two algorithms", []string{jwkOf(token.EdDSA), jwkOf(token.ES256)}, names{"k1 ES256", "k1 EdDSA"}, 0},
 		{"one key under two kids", []string{jwkOf(token.EdDSA), jwkOf(token.EdDSA, "kid", `"k2"`)}, names{"k1 EdDSA", "k2 EdDSA"}, 0},
 		{"a bad one of the same kid", []string{jwkOf(token.EdDSA), other("use", `"enc"`)}, names{"k1 EdDSA"}, 1},
+		{"a point off the curve of the same kid", []string{jwkOf(token.EdDSA), jwkOf(token.EdDSA, "x", `"`+b64("\x02"+string(make([]byte, 31)))+`"`)}, names{"k1 EdDSA"}, 1},
+		{"a key of an algorithm that it does not fit, of the same kid", []string{jwkOf(token.ES256), jwkOf(token.RS256, "alg", `"ES256"`)}, names{"k1 ES256"}, 1},
 		{"a bad one of the same kid, without alg", []string{jwkOf(token.EdDSA), other("y", "null")}, names{"k1 EdDSA"}, 1},
 	} {
 		set, err := token.ParseJWKS([]byte(setOf(append(row.entries, spare)...)))
