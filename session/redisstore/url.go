@@ -94,6 +94,9 @@ func checkHost(host string) error {
 		}
 		return errors.New("the host holds a character that no host has")
 	}
+	if u.Hostname() == "" {
+		return errors.New("a host is missing: write redis://host:6379/0")
+	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 			return errors.New("the port is not a number from 1 to 65535")

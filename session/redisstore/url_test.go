@@ -10,6 +10,7 @@ import (
 // A URL that cannot be used says why and what to write, and repeats none of the password.
 func TestASlipInAURLSaysWhatToWrite(t *testing.T) {
 	const escape = "a character of the user or the password is not escaped: write / as %2F, # as %23, ? as %3F, % as %25, @ as %40, ^ as %5E and a space as %20"
+	const none = "a host is missing: write redis://host:6379/0" // go-redis would take it for localhost
 	const others = ": for Sentinel and Cluster give a redis.UniversalClient to New"
 	for url, want := range map[string]string{
 		"":                                 "empty: write redis://host:6379/0",
@@ -47,6 +48,14 @@ func TestASlipInAURLSaysWhatToWrite(t *testing.T) {
 		"redis://:s3cret@::1:6379":         "an IPv6 address stands in brackets, as in redis://[::1]:6379/0",
 		"redis://:s3cret@[::1:6379":        "an IPv6 address stands in brackets, as in redis://[::1]:6379/0",
 		"redis://:s3cret@h h:6379":         "the host holds a character that no host has",
+		"redis://":                         none,
+		"rediss:///0":                      none,
+		"redis://:6379/0":                  none,
+		"redis://:s3cret@":                 none,
+		"redis://:s3cret@/0":               none,
+		"redis://:s3cret@:6379/0":          none,
+		"redis://:s3cret@:":                none,
+		"redis://:s3cret@[]:6379":          none,
 		"rediss://:s3cret@h?skip_verify=1": "no parameters are allowed: give a client to New instead",
 	} {
 		store, err := redisstore.Open(url, options())
