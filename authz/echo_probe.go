@@ -94,7 +94,7 @@ func withTestRouter(e *echo.Echo, f func(testRouter, []Route)) {
 	spare := spareHost()
 	routers[spare] = e.Router()
 	for _, host := range slices.Sorted(maps.Keys(routers)) {
-		name := host
+		name := hostName(host)
 		if host == spare {
 			name = ""
 		}

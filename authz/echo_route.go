@@ -22,10 +22,24 @@ func routeName(c echo.Context) string {
 	if _, own := routers[host]; !own {
 		return path
 	}
-	if strings.Contains(host, "/") {
-		return "" // its routes could be named as another host's; no server passes one on
+	if host == "" || strings.Contains(host, "/") {
+		// Its routes would have the names of those for every other host, or could have those of
+		// another host. No server passes on a host with a slash.
+		return ""
 	}
 	return Route{Host: host, Path: path}.Object()
+}
+
+// noHost names the router of e.Host(""), which serves requests without a Host. Of a host that is
+// never one no rule is, see [Route].
+const noHost = "/"
+
+// hostName is how the routes of the router for a host name it.
+func hostName(host string) string {
+	if host == "" {
+		return noHost
+	}
+	return host
 }
 
 // routesOf returns the routes of a router, without Echo's entries for unmatched paths:
@@ -64,7 +78,7 @@ func fallbacksOf(host string, router *echo.Router) []Route {
 func allFallbacks(e *echo.Echo) []Route {
 	fallbacks := fallbacksOf("", e.Router())
 	for host, router := range e.Routers() {
-		fallbacks = append(fallbacks, fallbacksOf(host, router)...)
+		fallbacks = append(fallbacks, fallbacksOf(hostName(host), router)...)
 	}
 	return sorted(fallbacks)
 }
@@ -73,7 +87,7 @@ func allFallbacks(e *echo.Echo) []Route {
 func allRoutes(e *echo.Echo) []Route {
 	routes := routesOf("", e.Router())
 	for host, router := range e.Routers() {
-		routes = append(routes, routesOf(host, router)...)
+		routes = append(routes, routesOf(hostName(host), router)...)
 	}
 	return sorted(routes)
 }

@@ -3,6 +3,7 @@ package authz_test
 import (
 	"context"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
@@ -50,6 +51,39 @@ func TestTheRuleOfAHostIsForThatHostAlone(t *testing.T) {
 				t.Errorf("rules of %s: a request to %q: %+v", name, host, events)
 			}
 		}
+	}
+}
+
+// A router for no host would have the routes of every other host by their names: a rule for one
+// would be a rule for the other.
+func TestARouterForNoHostIsRefused(t *testing.T) {
+	eng := engine(t, "p, role:anyone, *, /x, GET, true, allow\np, role:anyone, *, /*, POST, true, allow")
+	e := echo.New()
+	e.Use(guard(t, eng, func(c *authz.Config) { c.Observer = nil }))
+	e.GET("/x", nothing)
+	e.POST("/y", nothing)
+	if err := authz.Verify(e, eng); err != nil {
+		t.Fatal(err)
+	}
+	none := e.Host("")
+	none.GET("/x", func(echo.Context) error { t.Error("it runs"); return nil })
+	none.POST("/z", func(echo.Context) error { t.Error("it runs"); return nil })
+	for _, target := range []string{"GET /x", "HEAD /x", "POST /z"} {
+		method, path, _ := strings.Cut(target, " ")
+		r := httptest.NewRequest(method, path, nil)
+		r.Host = ""
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, r)
+		if rec.Code != 401 {
+			t.Errorf("%s without a Host: %d", target, rec.Code)
+		}
+	}
+	v := asVerifyError(t, authz.Verify(e, eng))
+	if len(v.Unruled) != 2 || len(v.Unguarded)+len(v.Unrouted)+len(v.Exposed) > 0 || !strings.Contains(v.Error(), `by e.Host("")`) {
+		t.Error(v)
+	}
+	if err := authz.VerifyRoutes(e, eng); err == nil || !strings.Contains(err.Error(), `by e.Host("")`) {
+		t.Errorf("VerifyRoutes: %v", err)
 	}
 }
 

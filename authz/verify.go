@@ -145,6 +145,9 @@ func unruled(s Service, r Route, rules policy.Routes) string {
 	if !policy.IsMethod(action) {
 		return "cannot be reached: no rule can name the method, and every request with it is refused; register it in upper case, of letters, digits and -, _ or ."
 	}
+	if r.Host == noHost {
+		return "cannot be reached: it is registered for requests without a Host, by e.Host(\"\"), which no rule tells apart; name the host, or register it for every other host"
+	}
 	if strings.Contains(r.Host, "/") {
 		return "cannot be reached: its host " + r.Host + " is none that a request can have"
 	}
