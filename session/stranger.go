@@ -13,8 +13,9 @@ import (
 //
 // The strings are the provider's own text.
 type Stranger struct {
-	// Issuer is the iss claim. Names of sessions and users are the issuer's own: two issuers
-	// may use one for different things.
+	// Issuer is the iss claim, or the other name of the same provider that its entry says in SameAs.
+	// Names of sessions and users are the issuer's own: two issuers may use one for different
+	// things.
 	Issuer string
 
 	// Name is the provider's name for the session, "" where its tokens name none. It may be a

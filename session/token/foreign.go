@@ -260,6 +260,9 @@ const maxPrefix = 64
 
 // conflict returns what is wrong with two foreign issuers beside one another, nil for nothing.
 func (i *Issuer) conflict(other *Issuer) error {
+	if i.sameProvider(other) && i.SameAs != "" && other.SameAs != "" {
+		return fmt.Errorf("SameAs: issuer %s has one too: name one issuer of the provider in the entries of all others, and none in its own", quote(other.Name))
+	}
 	if i.sameProvider(other) || i.Foreign == nil || other.Foreign == nil {
 		return nil
 	}
@@ -268,6 +271,21 @@ func (i *Issuer) conflict(other *Issuer) error {
 		return fmt.Errorf("UserPrefix: issuer %s can name users of %s too: give each a prefix, neither of which begins the other, or say with SameAs that they are one provider's", quote(other.Name), t)
 	}
 	return nil
+}
+
+// provider returns the name by which the provider is known that signed a token with the claim iss:
+// that of the issuer which SameAs names, so that what has ended for one of its two names has ended
+// for the other, and otherwise iss. Of two templates it is the other's for the tenant of iss; a
+// template beside one issuer is the provider of more than that.
+func (i *Issuer) provider(iss string) string {
+	segment, of := i.segment(iss)
+	switch templates := strings.Contains(i.SameAs, templateTenant); {
+	case i.SameAs == "" || of != templates:
+		return iss
+	case templates:
+		return strings.Replace(i.SameAs, templateTenant, segment, 1)
+	}
+	return i.SameAs
 }
 
 // sameProvider reports whether one of the two says that they are of one provider.

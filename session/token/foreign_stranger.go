@@ -11,7 +11,7 @@ import (
 // stranger reads who has signed in, without the times.
 func (c *foreignClaimsOf) stranger(iss string, now time.Time) (*session.Stranger, error) {
 	f := c.issuer.Foreign
-	s := &session.Stranger{Issuer: iss, RolesNamed: f.Roles != "", Machine: c.machine()}
+	s := &session.Stranger{Issuer: c.issuer.provider(iss), RolesNamed: f.Roles != "", Machine: c.machine()}
 	var err error
 	if s.User, err = c.user(); err != nil {
 		return nil, err

@@ -102,8 +102,9 @@ type Issuer struct {
 	UserPrefix string
 
 	// SameAs is the Name of another issuer of the same provider, such as those of versions 1 and
-	// 2 of Entra ID: the two may have one source of keys and have the same users. It is said
-	// in one of the two entries.
+	// 2 of Entra ID, or a domain of one's own beside the provider's: the two may have one source of
+	// keys and have the same users and sessions. It is said in one of the two entries, and both are
+	// one provider then: [session.Stranger].Issuer is that name for tokens of either.
 	SameAs string
 
 	// Opaque verifies the issuer's tokens that are no JWT, by asking it. Algorithms and Keys are

@@ -102,6 +102,7 @@ type LogoutToken struct {
 
 type logout struct {
 	issuer, tokenID, sessionName string
+	provider                     string // that a foreign issuer is known by, issuer where it has one name
 	subject                      string
 	tenant                       tenant.ID
 	user                         session.UserID

@@ -123,7 +123,7 @@ func (c *logoutClaims) accept(i *Issuer, iss string, now time.Time) (*LogoutToke
 	case !c.hasUser && c.sid == "" && c.sessionID == "":
 		return nil, refusal("claims: neither sub nor sid")
 	}
-	l := logout{issuer: iss, foreign: i.Foreign != nil, namesSession: i.Foreign != nil && i.Foreign.Session != "", tokenID: c.tokenID, sessionName: c.sid, subject: c.user}
+	l := logout{issuer: iss, provider: i.provider(iss), foreign: i.Foreign != nil, namesSession: i.Foreign != nil && i.Foreign.Session != "", tokenID: c.tokenID, sessionName: c.sid, subject: c.user}
 	var err error
 	if c.hasUser {
 		if l.user, err = i.logoutUser(c.user); err != nil && c.sid == "" {

@@ -3,7 +3,7 @@ package token
 import "github.com/reevehq/reeve/session"
 
 // Stranger returns whom a logout token of an issuer with Foreign is about, in the issuer's own
-// words: its name for the session, and the sub claim, "" for each that is not there. The name is
+// words: the provider as [session.Stranger].Issuer names it, its name for the session, and the sub claim, "" for each that is not there. The name is
 // that of a [session.Stranger] of the issuer, so it is "" too where [Foreign].Session is empty:
 // then no session is known by it. It is false for a token of every other issuer.
 func (l *LogoutToken) Stranger() (issuer, name, subject string, ok bool) {
@@ -14,7 +14,7 @@ func (l *LogoutToken) Stranger() (issuer, name, subject string, ok bool) {
 	if c.namesSession {
 		name = c.sessionName
 	}
-	return c.issuer, name, c.subject, true
+	return c.provider, name, c.subject, true
 }
 
 // logoutUser returns the user that the sub claim of a logout token is. It is zero where the
