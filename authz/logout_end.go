@@ -46,15 +46,78 @@ func (cfg LogoutConfig) endForeign(ctx context.Context, l *token.LogoutToken, is
 	}
 	switch {
 	case name != "":
-		if err := cfg.Sessions.EndSignIn(ctx, issuer, name); err != nil {
-			errs = append(errs, unavailable("sessions", err))
-		}
+		errs = append(errs, cfg.endSignIn(ctx, l, issuer, name, refs))
 	case !l.User().IsZero():
 		errs = append(errs, cfg.endPerson(ctx, l, issuer))
 	case len(refs) == 0:
 		return fmt.Errorf("%w: the issuer's access tokens name no session, and there is no sub that is a user id", token.ErrInvalid)
 	}
 	return errors.Join(errs...)
+}
+
+// endSignIn ends the sign-in of a name at a foreign issuer, and what of the user may be of that
+// sign-in without anybody knowing: everything where no token had the name and Find knows of nothing,
+// and otherwise what has no name.
+func (cfg LogoutConfig) endSignIn(ctx context.Context, l *token.LogoutToken, issuer, name string, found []session.Ref) error {
+	seen, err := cfg.Sessions.EndSignIn(ctx, issuer, name)
+	switch {
+	case err != nil:
+		return unavailable("sessions", err)
+	case l.User().IsZero():
+		return nil
+	case !seen && len(found) == 0:
+		return cfg.endPerson(ctx, l, issuer)
+	}
+	return cfg.endUnnamed(ctx, l, issuer, found)
+}
+
+// endUnnamed ends those sessions of the token's user of which nobody knows to what sign-in at the
+// issuer they belong: those that its tokens have made without naming them, and those of
+// Manager.Create, unless Find tells these apart. It knows the tenants that the token or Tenants
+// names, and those of what was found.
+func (cfg LogoutConfig) endUnnamed(ctx context.Context, l *token.LogoutToken, issuer string, found []session.Ref) error {
+	var tenants []tenant.ID
+	if cfg.knowsTenants(l) {
+		var err error
+		if tenants, err = cfg.tenants(ctx, l); err != nil {
+			return err
+		}
+	}
+	for _, ref := range found {
+		tenants = append(tenants, ref.Tenant)
+	}
+	unnamed := func(s session.Session) bool {
+		made := s.Provider.Claims().Issuer
+		return s.Actors.Len() == 0 && (made == issuer && !s.Provider.NamesSession() || made == "" && len(found) == 0)
+	}
+	for range maxRounds { // one may move meanwhile
+		left := false
+		for _, t := range distinct(tenants) {
+			sessions, err := cfg.Sessions.List(ctx, t, l.User())
+			if err != nil {
+				return unavailable("sessions", err)
+			}
+			for _, s := range sessions {
+				if !unnamed(s) {
+					continue
+				}
+				left = true
+				if _, err := cfg.endLive(ctx, s.Ref()); err != nil {
+					return err
+				}
+			}
+		}
+		if !left {
+			return nil
+		}
+	}
+	return unavailable("sessions", errors.New("the user's sessions move meanwhile"))
+}
+
+// knowsTenants reports whether it is known in which tenants the token's user may have sessions,
+// beside those that the issuer's tokens have made.
+func (cfg LogoutConfig) knowsTenants(l *token.LogoutToken) bool {
+	return !l.Tenant().IsZero() || cfg.Tenants != nil
 }
 
 // endPerson ends every session of an issuer's user, in the tenants where they were adopted, and
@@ -64,7 +127,7 @@ func (cfg LogoutConfig) endPerson(ctx context.Context, l *token.LogoutToken, iss
 	if err := cfg.Sessions.RevokePerson(ctx, issuer, l.User()); err != nil {
 		errs = append(errs, unavailable("sessions", err))
 	}
-	if !l.Tenant().IsZero() || cfg.Tenants != nil {
+	if cfg.knowsTenants(l) {
 		tenants, err := cfg.tenants(ctx, l)
 		if err != nil {
 			return errors.Join(append(errs, err)...)

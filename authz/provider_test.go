@@ -358,9 +358,9 @@ type halfOut struct {
 	err error
 }
 
-func (h *halfOut) EndSignIn(ctx context.Context, issuer, name string) error {
+func (h *halfOut) EndSignIn(ctx context.Context, issuer, name string) (bool, error) {
 	if h.err != nil {
-		return h.err
+		return false, h.err
 	}
 	return h.Manager.EndSignIn(ctx, issuer, name)
 }

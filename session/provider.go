@@ -31,10 +31,14 @@ func (p Provider) Claims() ProviderClaims {
 	return p.handle.Value()
 }
 
-// From returns p with another Since.
+// From returns p as that of a session which the provider's tokens do not name. since is when the
+// last one of the user ended, zero for never.
 func (p Provider) From(since time.Time) Provider {
 	c := p.Claims()
 	c.Since = since
+	if since.IsZero() {
+		c.Since = noEnd
+	}
 	return NewProvider(c)
 }
 
@@ -50,7 +54,8 @@ type ProviderClaims struct {
 	IssuedAt time.Time
 
 	// Since is when the user's last session of the provider ended, where its tokens name no
-	// session: a sign-in that is not later is none of this session.
+	// session, and 1970 where none has: a sign-in that is not later is none of this session. It is
+	// zero where they name the session.
 	Since time.Time
 
 	// NamesRoles says that the provider's tokens are the authority of Roles. [Manager.Update]
@@ -83,3 +88,10 @@ func (p Provider) Validate() error {
 	}
 	return nil
 }
+
+// noEnd is the Since of a session without a name before which none has ended.
+var noEnd = time.Unix(0, 0).UTC()
+
+// NamesSession reports whether the provider's tokens name the session: it is false for the zero
+// Provider.
+func (p Provider) NamesSession() bool { return !p.IsZero() && p.Claims().Since.IsZero() }

@@ -78,7 +78,7 @@ type Store interface {
 	//     counts from its own time, whether there was a session or not;
 	//   - when the session that it had has ended and the stranger has no Name: then Known has to
 	//     allow it for the sign-in that session was of, and Later for the end of the session too, which is when it was revoked or evicted, moved by nobody, or expired.
-	//     That time is its Provider.Since;
+	//     That time is its Provider.Since, which [Provider.From] sets;
 	//   - never for a Name that EndSignIn has ended, before or after its first session, nor
 	//     for one whose session has ended, nor for one that was refused once as EndedByName says:
 	//     ErrSignedOut.
@@ -92,8 +92,9 @@ type Store interface {
 	Adopt(ctx context.Context, a Adoption) (Session, error)
 
 	// EndSignIn ends the session of the provider's session of that name, in every tenant, and has
-	// Adopt refuse it from then on.
-	EndSignIn(ctx context.Context, issuer, name string) error
+	// Adopt refuse it from then on. It reports whether a token of that name may have had a session:
+	// false means that none had.
+	EndSignIn(ctx context.Context, issuer, name string) (seen bool, err error)
 
 	// RevokePerson is RevokeUser in every tenant where a sign-in of the issuer's user was
 	// adopted or may have been refused, and has Adopt take no sign-in before it in any other.

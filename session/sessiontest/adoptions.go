@@ -35,14 +35,14 @@ func adoptFinds(k *kit) {
 		who := p.token(fmt.Sprint("found-", i), signedIn, now.Add(-time.Minute))
 		who.User = session.MustParseUserID(fmt.Sprint("user-", i))
 		first := k.adopted(p.kind, who)
-		if s := k.live(p.kind, first.Ref()); s.Provider.Claims().Issuer != issuer || !s.AuthTime.Equal(who.SignIn()) {
+		if s := k.live(p.kind, first.Ref()); s.Provider.Claims().Issuer != issuer || s.Provider.NamesSession() != p.named || !s.AuthTime.Equal(who.SignIn()) {
 			k.Errorf("%s: Load of an adopted session: %+v", p.kind, s)
 		}
 		again := k.adopted(p.kind+", the same token", who)
 		k.same(p.kind+", the same token", again, first)
 		who.IssuedAt = now
 		refreshed := k.adopted(p.kind+", refreshed", who)
-		if refreshed.ID != first.ID || !refreshed.ExpiresAt.Equal(first.ExpiresAt) || !refreshed.CreatedAt.Equal(first.CreatedAt) {
+		if refreshed.ID != first.ID || refreshed.Provider.NamesSession() != p.named || !refreshed.ExpiresAt.Equal(first.ExpiresAt) || !refreshed.CreatedAt.Equal(first.CreatedAt) {
 			k.Errorf("%s: a refresh at the provider made another session", p.kind)
 		}
 		sessions, err := k.Store.List(k.ctx, who.Tenant, who.User)
@@ -101,10 +101,10 @@ func adoptIsolated(k *kit) {
 		}
 		k.ok("Revoke", k.Store.Revoke(k.ctx, other.Ref()))
 		if theirs.Name != "" {
-			k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, theirs.Issuer, theirs.Name+"x"))
+			k.endSignIn("another "+what, theirs.Issuer, theirs.Name+"x", false)
 		}
 		if theirs.Issuer != ours.Issuer {
-			k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, theirs.Issuer, theirs.Name))
+			k.endSignIn("of another issuer", theirs.Issuer, theirs.Name, true)
 		}
 		k.same(what, k.adopted("ours after another "+what, ours), s)
 	}
@@ -225,11 +225,11 @@ func adoptTenants(k *kit) {
 	s := k.adopted("active", who)
 	k.setStatus(acme, tenant.Suspended)
 	k.notAdopted("suspended, with a session", who, tenant.ErrSuspended)
-	k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, "other"))
+	k.endSignIn("suspended", issuer, "other", false)
 	k.setStatus(acme, tenant.Active)
 	k.same("active again", k.adopted("active again", who), s)
 	k.setStatus(acme, tenant.Suspended)
-	k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, "tenant"))
+	k.endSignIn("suspended", issuer, "tenant", true)
 	k.setStatus(acme, tenant.Active)
 	k.notAdopted("ended while suspended", who, session.ErrSignedOut)
 	k.dead("ended while suspended", s.Ref())
@@ -303,8 +303,10 @@ func adoptInvalid(k *kit) {
 			k.Errorf("%s: Adopt: %v", what, err)
 		}
 	}
-	k.refused("EndSignIn", k.Store.EndSignIn(k.ctx, "", "x"), session.ErrInvalid)
-	k.refused("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, ""), session.ErrInvalid)
+	for _, names := range [][2]string{{"", "x"}, {issuer, ""}} {
+		_, err := k.Store.EndSignIn(k.ctx, names[0], names[1])
+		k.refused("EndSignIn", err, session.ErrInvalid)
+	}
 	k.refused("RevokePerson", k.Store.RevokePerson(k.ctx, "", alice), session.ErrInvalid)
 	k.refused("RevokePerson", k.Store.RevokePerson(k.ctx, issuer, session.UserID{}), session.ErrInvalidID)
 	k.refused("Block", k.Store.Block(k.ctx, tenant.ID{}, alice), session.ErrInvalidID)
