@@ -294,6 +294,79 @@ func TestStepUpReadsWhatTheProviderSays(t *testing.T) {
 	}
 }
 
+// TestATokenHasTheStepUpOfNoOtherSignIn: where tokens name no session, all sign-ins of a user have
+// one. Somebody with the password alone holds a token from before the user's step-up, one of the same
+// second, and the next one.
+func TestATokenHasTheStepUpOfNoOtherSignIn(t *testing.T) {
+	for _, kind := range []kindOfProvider{named, timed, untimed} {
+		t.Run(string(kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newProvider(t, kind)
+				w := p.trusting()
+				ok := func(c echo.Context) error { return c.NoContent(http.StatusOK) }
+				w.echo.POST("/me", ok, authz.RequireMaxAge(time.Minute))
+				w.echo.PUT("/notes/:id", ok, authz.RequireACR("phr"))
+				w.echo.GET("/me", ok, authz.RequireAMR("otp"))
+				weak, none := map[string]any{"acr": "pwd", "amr": []string{"pwd"}}, map[string]any{"acr": nil, "amr": nil}
+				want := func(what, raw string, codes [3]int) {
+					t.Helper()
+					for i, route := range [][2]string{{"PUT", "/notes/1"}, {"GET", "/me"}, {"POST", "/me"}} {
+						if rec := w.do(route[0], route[1], raw); rec.Code != codes[i] {
+							t.Errorf("%s: %s %s: %d, want %d", what, route[0], route[1], rec.Code, codes[i])
+						}
+					}
+				}
+				recent := map[bool]int{true: 401, false: 200}[kind == untimed]
+				thief := p.signIn("editor")
+				before, bare := p.token(thief, weak), p.token(thief, none)
+				want("before the step-up", before, [3]int{401, 401, recent})
+				time.Sleep(2 * time.Minute)
+				user := p.signIn("editor")
+				stepped, twin := p.token(user), p.token(thief, weak)
+				want("the step-up", stepped, [3]int{200, 200, recent})
+				want("a token from before", before, [3]int{401, 401, 401})
+				want("a token from before that says nothing", bare, [3]int{401, 401, 401})
+				want("one of the same second", twin, [3]int{401, 401, 401})
+				time.Sleep(time.Second)
+				want("the next one", p.token(thief, weak), [3]int{401, 401, 401})
+				want("the next one that says nothing", p.token(thief, none), [3]int{401, 401, 401})
+				want("the step-up, after them", stepped, [3]int{200, 200, recent})
+			})
+		})
+	}
+}
+
+// TestAStepUpOfOurOwnCountsForAProvidersUser until a token tells of a later sign-in.
+func TestAStepUpOfOurOwnCountsForAProvidersUser(t *testing.T) {
+	for _, kind := range []kindOfProvider{named, timed, untimed} {
+		t.Run(string(kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newProvider(t, kind)
+				w := p.trusting()
+				ok := func(c echo.Context) error { return c.NoContent(http.StatusOK) }
+				w.echo.POST("/me", ok, authz.RequireMaxAge(time.Minute))
+				w.echo.PUT("/notes/:id", ok, authz.RequireAMR("hwk"))
+				raw := p.token(p.signIn("editor"))
+				s := w.sessionOf(raw)
+				time.Sleep(2 * time.Minute)
+				for _, route := range [][2]string{{"POST", "/me"}, {"PUT", "/notes/1"}} {
+					if rec := w.do(route[0], route[1], raw); rec.Code != 401 {
+						t.Errorf("before: %s: %d", route[1], rec.Code)
+					}
+				}
+				if _, _, err := w.manager.StepUp(t.Context(), s.Ref(), authz.Must(session.NewMethods("hwk"))); err != nil {
+					t.Fatal(err)
+				}
+				for _, route := range [][2]string{{"POST", "/me"}, {"PUT", "/notes/1"}} {
+					if rec := w.do(route[0], route[1], raw); rec.Code != 200 {
+						t.Errorf("after: %s: %d", route[1], rec.Code)
+					}
+				}
+			})
+		})
+	}
+}
+
 // TestAProvidersLogoutEndsTheSignInWithoutFind, known here or not.
 func TestAProvidersLogoutEndsTheSignInWithoutFind(t *testing.T) {
 	for _, kind := range []kindOfProvider{named, timed, untimed} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/reevehq/reeve/session"
 )
@@ -51,15 +50,33 @@ func (a *Authenticator) adoptLimited(ctx context.Context, who session.Stranger) 
 	if s.Tenant != who.Tenant || s.User != who.User || s.ID.IsZero() {
 		return session.Session{}, fmt.Errorf("%w: another session than the stranger's", session.ErrCorrupt)
 	}
-	return withoutSignIn(s, who), nil
+	return signedInBy(s, who), nil
 }
 
-// withoutSignIn leaves the AuthTime of a session zero, which no maximal age accepts, where the
-// provider does not say when the user signed in: then it is the time of a token, and a refresh
-// makes a token of an old sign-in. A step-up of our own, which is later than the session, counts.
-func withoutSignIn(s session.Session, who session.Stranger) session.Session {
-	if who.AuthTime.IsZero() && !s.AuthTime.After(s.CreatedAt.Add(session.MaxSkew)) {
-		s.AuthTime = time.Time{}
+// signedInBy returns a session with what may be said of the sign-in that the request's token is of.
+//
+// Where tokens name no session, all sign-ins of the user at the provider have this one: it says how
+// and when the latest was, and somebody who has the user's password alone has an older token, or the
+// next one. What counts is what the token itself says.
+//
+// Where the provider does not say when the user signed in, AuthTime is zero, which no maximal age
+// accepts: it would be the time of a token, and a refresh makes a token of an old sign-in.
+//
+// A step-up of our own counts in either case.
+func signedInBy(s session.Session, who session.Stranger) session.Session {
+	latest := s.CreatedAt.Add(session.MaxSkew)
+	if !who.AuthTime.IsZero() {
+		latest = s.Provider.Claims().IssuedAt // no sign-in that a token has told of is later
+	}
+	stepped := s.AuthTime.After(latest)
+	if who.Name == "" {
+		s.Provider = s.Provider.By(who.ACR)
+		if !stepped {
+			s.AMR = who.Methods()
+		}
+	}
+	if !stepped && (who.Name == "" || who.AuthTime.IsZero()) {
+		s.AuthTime = who.AuthTime
 	}
 	return s
 }

@@ -343,7 +343,7 @@ func (m *Manager) adoption(who Stranger) (Adoption, error) {
 		roles = Roles{}
 	}
 	s := Session{
-		ID: NewID(), Tenant: who.Tenant, User: who.User, Roles: roles, AMR: methodsOf(who.AMR),
+		ID: NewID(), Tenant: who.Tenant, User: who.User, Roles: roles, AMR: who.Methods(),
 		AuthTime: who.SignIn(), IdleTimeout: m.cfg.IdleTimeout,
 		Provider: NewProvider(ProviderClaims{
 			Issuer: who.Issuer, ACR: who.ACR, IssuedAt: who.IssuedAt, NamesRoles: who.RolesNamed, Machine: who.Machine,
@@ -353,11 +353,11 @@ func (m *Manager) adoption(who Stranger) (Adoption, error) {
 	return a, a.Validate()
 }
 
-// methodsOf returns those of a provider's methods that have a name of ours. They are a few; what
-// has no name proves nothing.
-func methodsOf(names []string) Methods {
+// Methods returns those of AMR that have a name of ours. They are a few; what has no name proves
+// nothing.
+func (s Stranger) Methods() Methods {
 	var known []string
-	for _, name := range names[:min(len(names), MaxRoles)] {
+	for _, name := range s.AMR[:min(len(s.AMR), MaxRoles)] {
 		if checkName("method", name) == nil {
 			known = append(known, name)
 		}

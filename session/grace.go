@@ -39,8 +39,8 @@ func (n Successor) String() string {
 }
 
 // inGrace returns the session s, which another one has replaced, while that one is live. The time
-// and the methods by which its user signed in are left out: nothing that asks for a recent
-// sign-in is satisfied by it.
+// and the methods by which its user signed in are left out, and the provider's word for them: nothing
+// that asks for a recent or a strong sign-in is satisfied by it.
 func (m *Manager) inGrace(ctx context.Context, s Session) (Session, error) {
 	to := s.MovedTo.Ref()
 	live, err := m.peek(ctx, to.Tenant, to.User, []ID{to.ID})
@@ -50,7 +50,7 @@ func (m *Manager) inGrace(ctx context.Context, s Session) (Session, error) {
 	if len(live) == 0 || live[0].Ref() != to {
 		return Session{}, fmt.Errorf("%w: the session that took its place has ended", ErrNotFound)
 	}
-	s.AuthTime, s.AMR = time.Time{}, Methods{}
+	s.AuthTime, s.AMR, s.Provider = time.Time{}, Methods{}, s.Provider.By("")
 	return s, nil
 }
 

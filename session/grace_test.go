@@ -9,6 +9,7 @@ import (
 
 	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -30,6 +31,31 @@ func graced(t *testing.T, m *session.Manager, how string) (old, moved session.Se
 }
 
 var movers = []string{"StepUp", "SwitchTenant"}
+
+// What the provider said of the sign-in is as little of a step-up in the grace as what we know of it.
+func TestTheOldIdOfAProvidersUserIsNoStrongSignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memstore.New(), session.Config{RotateGrace: session.MaxRotateGrace, Tenants: session.ActiveTenants(shop)})
+		old, err := m.Adopt(t.Context(), stranger(time.Now()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved, _, err := m.StepUp(t.Context(), old.Ref(), otp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := m.Load(t.Context(), old.Ref())
+		if c := s.Provider.Claims(); err != nil || s.MovedTo.Ref() != moved.Ref() || c.ACR != "" || !s.AuthTime.IsZero() || len(s.AMR.Names()) > 0 {
+			t.Errorf("the old id is of a sign-in by %q, %v, at %v: %v", c.ACR, s.AMR.Names(), s.AuthTime, err)
+		}
+		if c := s.Provider.Claims(); c.Issuer != old.Provider.Claims().Issuer || !c.NamesRoles {
+			t.Errorf("its provider is %+v", c)
+		}
+		if moved.Provider.Claims().ACR != "mfa" {
+			t.Errorf("the new one is of a sign-in by %q", moved.Provider.Claims().ACR)
+		}
+	})
+}
 
 func TestTheOldIdLoadsForTheGraceAndCanDoNothingElse(t *testing.T) {
 	for _, how := range movers {

@@ -42,6 +42,13 @@ func (p Provider) From(since time.Time) Provider {
 	return NewProvider(c)
 }
 
+// By returns p with another ACR.
+func (p Provider) By(acr string) Provider {
+	c := p.Claims()
+	c.ACR = acr
+	return NewProvider(c)
+}
+
 // ProviderClaims are what the tokens of a [Provider] have said of a session.
 type ProviderClaims struct {
 	// Issuer is the provider's iss claim.
