@@ -192,6 +192,11 @@ var defects = map[string]defect{
 			r.URL.RawQuery = ""
 		}
 	}), rows: []int{9}},
+	"a cookie before the query": {handler: change(func(r *http.Request) {
+		if r.Header.Get("Cookie") != "" && r.URL.Query().Has("access_token") {
+			r.URL.RawQuery = ""
+		}
+	}), rows: []int{10}},
 	"the last of two headers": {handler: change(func(r *http.Request) {
 		if h := r.Header["Authorization"]; len(h) > 1 {
 			r.Header["Authorization"] = h[len(h)-1:]

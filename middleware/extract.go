@@ -77,21 +77,21 @@ func extract(r *http.Request, cookie string, dpop bool, headers []string) (crede
 	if !own.IsZero() {
 		sent, ours = own, own
 	}
+	if cookie != "" {
+		value, err := cookieToken(r, cookie)
+		if err != nil {
+			return credential{}, err
+		}
+		if !sent.IsZero() && value != "" {
+			return credential{}, fmt.Errorf("%w: a token in the header and a cookie", ErrInvalidRequest)
+		}
+		if value != "" {
+			ours = credential{raw: value, cookie: true}
+			sent = ours
+		}
+	}
 	if !sent.IsZero() && tokenInQuery(r) {
-		return credential{}, fmt.Errorf("%w: a token in the header and one in the query", ErrInvalidRequest)
-	}
-	if cookie == "" {
-		return ours, nil
-	}
-	value, err := cookieToken(r, cookie)
-	if err != nil {
-		return credential{}, err
-	}
-	if !sent.IsZero() && value != "" {
-		return credential{}, fmt.Errorf("%w: a token in the header and a cookie", ErrInvalidRequest)
-	}
-	if value != "" {
-		return credential{raw: value, cookie: true}, nil
+		return credential{}, fmt.Errorf("%w: a token in the header or a cookie, and one in the query", ErrInvalidRequest)
 	}
 	return ours, nil
 }

@@ -57,6 +57,9 @@ func TestExtract(t *testing.T) {
 		"a scheme that is not ours is none":   {"/", headers{{"Authorization", "DPoP abc"}}, "no credential", nil},
 		"a cookie and that are refused":       {"/", headers{{"Cookie", cookieName + "=abc"}, {"Authorization", "DPoP abc"}}, "", middleware.ErrInvalidRequest},
 		"a cookie and a password are one":     {"/", headers{{"Cookie", cookieName + "=abc"}, {"Authorization", "Basic dTpw"}}, "cookie [redacted]", nil},
+		"a cookie and one in the query":       {"/?access_token=abc", headers{{"Cookie", cookieName + "=abc"}}, "", middleware.ErrInvalidRequest},
+		"another cookie and one in the query": {"/?access_token=abc", headers{{"Cookie", "session=abc"}}, "no credential", nil},
+		"a DPoP token and one in the query":   {"/?access_token=abc", headers{{"Authorization", "DPoP abc"}}, "", middleware.ErrInvalidRequest},
 		"a cookie and a bearer are refused":   {"/", headers{{"Cookie", cookieName + "=abc"}, {"Authorization", "Bearer abc"}}, "", middleware.ErrInvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {

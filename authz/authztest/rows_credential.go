@@ -45,6 +45,7 @@ var credentialRows = []row{
 	{10, "a cookie and a bearer token", aCookie, func(a *attack) {
 		a.expect(badRequest, "both", bearer(a.token).with("Cookie", a.options.Cookie+"="+a.service.Token()),
 			bearer("junk").with("Cookie", a.options.Cookie+"="+a.token))
+		a.expect(badRequest, "a cookie and one in the query", request{target: a.service.Path + "?access_token=" + url.QueryEscape(a.token)}.with("Cookie", a.options.Cookie+"="+a.token))
 	}},
 	{11, "two cookies of one name", aCookie, func(a *attack) {
 		name := a.options.Cookie
