@@ -68,6 +68,7 @@ var exported = map[string]error{
 	"job.ErrExpired":                           job.ErrExpired,
 	"job.ErrForged":                            job.ErrForged,
 	"job.ErrInvalid":                           job.ErrInvalid,
+	"tenant.ErrAlike":                          tenant.ErrAlike,
 	"tenant.ErrInvalidID":                      tenant.ErrInvalidID,
 	"tenant.ErrMismatch":                       tenant.ErrMismatch,
 	"tenant.ErrNoScope":                        tenant.ErrNoScope,

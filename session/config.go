@@ -103,6 +103,9 @@ func (cfg Config) complete() (Config, error) {
 		problems.Add("Limit", "%w", err)
 	}
 	cfg.Limit = cfg.Limit.OrDefault()
+	if err := checkDirectory(cfg.Tenants); err != nil {
+		problems.Add("Tenants", "%w", err)
+	}
 	return cfg, problems.Err("session", ErrInvalid)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/tenant"
 )
 
 func TestOptionsAreRefusedWithTheNameOfTheField(t *testing.T) {
@@ -34,6 +35,13 @@ func TestOptionsAreRefusedWithTheNameOfTheField(t *testing.T) {
 		"a longer idle timeout":                   {session.Config{Key: key('k'), IdleTimeout: 12*time.Hour + 1}, "IdleTimeout"},
 		"the longest grace":                       {session.Config{Key: key('k'), RefreshGrace: time.Minute}, ""},
 		"a longer grace":                          {session.Config{Key: key('k'), RefreshGrace: time.Minute + 1}, "RefreshGrace"},
+		"a grace of rotations below 0":            {session.Config{Key: key('k'), RotateGrace: -1}, "RotateGrace"},
+		"the longest grace of rotations":          {session.Config{Key: key('k'), RotateGrace: session.MaxRotateGrace}, ""},
+		"a longer grace of rotations":             {session.Config{Key: key('k'), RotateGrace: session.MaxRotateGrace + 1}, "RotateGrace"},
+		"a directory of nobody":                   {session.Config{Key: key('k'), Tenants: session.TenantDirectoryFunc(nil)}, "Tenants"},
+		"a directory with the zero tenant":        {session.Config{Key: key('k'), Tenants: session.ActiveTenants(acme, tenant.ID{})}, "Tenants"},
+		"a directory of two that differ by case":  {session.Config{Key: key('k'), Tenants: session.ActiveTenants(acme, globex, tenant.MustParse("ACME"))}, "Tenants"},
+		"a directory that has one twice":          {session.Config{Key: key('k'), Tenants: session.ActiveTenants(acme, globex, acme)}, ""},
 		"no grace":                                {session.Config{Key: key('k'), RefreshGrace: -1}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,18 +33,43 @@ func (f TenantDirectoryFunc) TenantStatus(ctx context.Context, t tenant.ID) (ten
 }
 
 // ActiveTenants returns a directory for [Config].Tenants in which these tenants are Active and every
-// other is Unknown.
+// other is Unknown. A zero one, and two that differ by case alone, are an error of [NewManager].
 func ActiveTenants(tenants ...tenant.ID) TenantDirectory {
-	active := make(map[tenant.ID]bool, len(tenants))
+	active := make(activeTenants, len(tenants))
 	for _, t := range tenants {
 		active[t] = true
 	}
-	return TenantDirectoryFunc(func(_ context.Context, t tenant.ID) (tenant.Status, error) {
-		if active[t] {
-			return tenant.Active, nil
+	return active
+}
+
+// activeTenants is the directory of ActiveTenants.
+type activeTenants map[tenant.ID]bool
+
+// TenantStatus implements [TenantDirectory].
+func (active activeTenants) TenantStatus(_ context.Context, t tenant.ID) (tenant.Status, error) {
+	if active[t] {
+		return tenant.Active, nil
+	}
+	return tenant.Unknown, nil
+}
+
+// checkDirectory returns what is wrong with a directory, as far as that can be told without asking.
+func checkDirectory(d TenantDirectory) error {
+	if f, is := d.(TenantDirectoryFunc); is && f == nil {
+		return errors.New("a nil function")
+	}
+	active, _ := d.(activeTenants)
+	known := map[string]tenant.ID{}
+	for t := range active {
+		if t.IsZero() {
+			return errors.New("the zero tenant")
 		}
-		return tenant.Unknown, nil
-	})
+		if other, found := known[t.Fold()]; found {
+			return fmt.Errorf("%s and %s differ by case alone: tenants are compared exactly, and one of the two is likely a slip", min(t.String(), other.String()), max(t.String(), other.String()))
+		}
+		known[t.Fold()] = t
+	}
+	return nil
 }
 
 // directory keeps what the service's directory of tenants has answered.

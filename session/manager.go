@@ -320,7 +320,8 @@ func (m *Manager) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status,
 }
 
 // SetTenantStatus makes a tenant Active or Suspended. A tenant must be set up with it
-// before anybody can sign in to it.
+// before anybody can sign in to it. One whose name differs from that of a known tenant by case alone
+// is [tenant.ErrAlike].
 func (m *Manager) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error {
 	return classify(m.store.SetTenantStatus(ctx, t, status))
 }

@@ -229,7 +229,9 @@ type Store interface {
 	TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error)
 
 	// AddTenant makes a tenant Active whose status is Unknown, and leaves any other as it is. It is an
-	// event of the tenant where it does.
+	// event of the tenant where it does. An Unknown one is refused with [tenant.ErrAlike] where another
+	// whose name differs by case alone is known, and so it is by SetTenantStatus: of two such at once
+	// one is set up.
 	AddTenant(ctx context.Context, t tenant.ID) error
 
 	// SetTenantStatus sets it to Active or Suspended; ErrInvalid otherwise. It ends no

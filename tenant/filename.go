@@ -41,8 +41,12 @@ func FromFileName(s string) (ID, error) {
 	return Parse(string(b))
 }
 
+// Fold returns the text that all ids have which differ by the case of letters alone. It is for
+// finding those, like [EqualFold], and is no id.
+func (id ID) Fold() string { return strings.ToLower(id.name) }
+
 // EqualFold reports whether two ids differ by the case of letters at most. It is for finding
 // tenants that people would mistake for one another, never for finding a tenant.
-func EqualFold(a, b ID) bool { return strings.EqualFold(a.name, b.name) }
+func EqualFold(a, b ID) bool { return a.Fold() == b.Fold() }
 
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }

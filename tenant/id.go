@@ -36,8 +36,9 @@ var ErrInvalidID = errors.New("tenant: invalid id")
 //
 // The alphabet is ASCII letters, digits, '-' and '_', and the first byte is a letter or a
 // digit. Nothing is folded: identity providers make ids such as org_9ybsU1dN2dKfDkBi, and
-// two that differ by case alone are two customers. Where ids become names of files,
-// [ID.FileName] keeps them apart; a service gives its own tenants ids in lower case. Other
+// no id that differs from one by case alone is taken for it; the second of two is not set up, see
+// [ErrAlike]. Where ids become names of files, [ID.FileName] keeps them apart; a service gives its own
+// tenants ids in lower case. Other
 // scripts and punctuation are refused: two ids that look alike must not be one tenant, and no
 // id may carry a byte that means something to a Redis key, an access list or a file path. For
 // names of another alphabet there is [Encode].

@@ -9,6 +9,10 @@ import (
 var (
 	// ErrUnknown means that no tenant of that name was ever set up here.
 	ErrUnknown = errors.New("tenant: unknown")
+	// ErrAlike means that no tenant of that name was set up, and that none is: another one that
+	// differs from it by the case of letters alone is known here, and one of the two is a mistake.
+	// It is an ErrUnknown.
+	ErrAlike = fmt.Errorf("%w: a tenant whose name differs by case alone is known", ErrUnknown)
 	// ErrSuspended means that the tenant exists and may not be served now.
 	ErrSuspended = errors.New("tenant: suspended")
 	// ErrMismatch means that two sources name different tenants for one request.

@@ -26,8 +26,9 @@ import (
 type Store struct {
 	mu      sync.Mutex
 	tenants map[tenant.ID]*tenantState
-	stored  int // sessions in memory, live or expired
-	sweepAt int // stored sessions at which the expired ones are looked for
+	folded  map[string]tenant.ID // those, by their names without case
+	stored  int                  // sessions in memory, live or expired
+	sweepAt int                  // stored sessions at which the expired ones are looked for
 	events  ring
 	signIns signIns
 
@@ -64,7 +65,7 @@ const minSweep = 1024
 
 // New returns an empty store: no sessions, and no tenant that may be served.
 func New() *Store {
-	return &Store{tenants: map[tenant.ID]*tenantState{}, sweepAt: minSweep, signIns: newSignIns()}
+	return &Store{tenants: map[tenant.ID]*tenantState{}, folded: map[string]tenant.ID{}, sweepAt: minSweep, signIns: newSignIns()}
 }
 
 var _ session.Store = (*Store)(nil)

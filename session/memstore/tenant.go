@@ -37,17 +37,19 @@ func (st *Store) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant
 		return err
 	}
 	defer st.mu.Unlock()
-	st.setStatus(ctx, t, status)
-	return nil
+	return st.setStatus(ctx, t, status)
 }
 
-// setStatus sets a status, and logs it where it differs.
-func (st *Store) setStatus(ctx context.Context, t tenant.ID, status tenant.Status) {
+// setStatus sets a status, and logs it where it differs. A new tenant is no other's twin.
+func (st *Store) setStatus(ctx context.Context, t tenant.ID, status tenant.Status) error {
 	state, known := st.tenants[t]
+	if first, alike := st.folded[t.Fold()]; alike && first != t {
+		return tenant.ErrAlike
+	}
 	kind := session.EventTenantSuspended
 	switch {
 	case known && state.status == status:
-		return
+		return nil
 	case status != tenant.Active:
 	case known:
 		kind = session.EventTenantActivated
@@ -58,8 +60,10 @@ func (st *Store) setStatus(ctx context.Context, t tenant.ID, status tenant.Statu
 		state.status = status
 	} else {
 		st.tenants[t] = &tenantState{status: status, users: map[session.UserID]map[session.ID]*record{}}
+		st.folded[t.Fold()] = t
 	}
 	st.log(t, session.UserID{}, session.Event{Kind: kind, At: time.Now(), Actor: actorOf(ctx)})
+	return nil
 }
 
 // AddTenant implements [session.Store].
@@ -72,7 +76,7 @@ func (st *Store) AddTenant(ctx context.Context, t tenant.ID) error {
 	}
 	defer st.mu.Unlock()
 	if _, known := st.tenants[t]; !known {
-		st.setStatus(ctx, t, tenant.Active)
+		return st.setStatus(ctx, t, tenant.Active)
 	}
 	return nil
 }

@@ -119,6 +119,11 @@ func (n names) tenant(t tenant.ID) string {
 	return string(append(n.appendDigest(b, "tenant", t.String()), '}'))
 }
 
+// tenantName is the key that says which tenant has a name, of those that differ by case alone.
+func (n names) tenantName(t tenant.ID) string {
+	return n.prefix + ":{f-" + n.digest("tenant without case", t.Fold()) + "}"
+}
+
 // userKeys are the names of the keys of one user of one tenant. They share a hash tag and
 // so a slot, in which one script can see all of them.
 type userKeys struct {

@@ -74,6 +74,7 @@ var (
 	advanceScript       = mustScript("advance")
 	tenantReadScript    = mustScript("tenant_read")
 	tenantStatusScript  = mustScript("tenant_status")
+	tenantNameScript    = mustScript("tenant_name")
 	tenantRevokeScript  = mustScript("tenant_revoke")
 	indexScript         = mustScript("index")
 	listScript          = mustScript("list")

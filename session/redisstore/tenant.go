@@ -86,6 +86,31 @@ func (s *Store) readTenant(ctx context.Context, t tenant.ID) (tenantState, error
 	return parseTenant(answers[0])
 }
 
+// readToSet is readTenant for a tenant that is about to be set up, unless it is: then it is an error
+// that another one has the name but for its case. Tenants that were set up under an earlier version are
+// known by their names once their status is set again.
+func (s *Store) readToSet(ctx context.Context, t tenant.ID) (tenantState, error) {
+	key := s.names.tenant(t)
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		return []*call{
+			tenantReadScript.call(ctx, eval, []string{key}),
+			tenantNameScript.call(ctx, eval, []string{s.names.tenantName(t)}, key),
+		}
+	})
+	if err != nil {
+		return tenantState{}, failed(err)
+	}
+	read, err := parseTenant(answers[0])
+	if err != nil {
+		return tenantState{}, err
+	}
+	has := newReply([]any{answers[1]}, 1)
+	if has.must() != key && has.err == nil && read.status == tenant.Unknown {
+		return tenantState{}, tenant.ErrAlike
+	}
+	return read, has.err
+}
+
 // TenantStatus implements [session.Store].
 func (s *Store) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, error) {
 	const op = "tenant status"
@@ -124,7 +149,7 @@ func (s *Store) SetTenantStatus(ctx context.Context, t tenant.ID, next tenant.St
 	defer cancel()
 	for range statusAttempts {
 		before := s.memory.statuses.get(key)
-		read, err := s.readTenant(ctx, t)
+		read, err := s.readToSet(ctx, t)
 		if err != nil {
 			return wrap(op, err)
 		}
@@ -157,7 +182,7 @@ func (s *Store) AddTenant(ctx context.Context, t tenant.ID) error {
 	defer cancel()
 	for range statusAttempts {
 		before := s.memory.statuses.get(key)
-		read, err := s.readTenant(ctx, t)
+		read, err := s.readToSet(ctx, t)
 		if err != nil {
 			return wrap(op, err)
 		}

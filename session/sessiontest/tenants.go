@@ -1,6 +1,7 @@
 package sessiontest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -14,6 +15,7 @@ func tenants() []scene {
 		{name: "revoking works while a tenant is suspended", play: revokeSuspended},
 		{name: "suspending one tenant leaves the others alone", play: suspendOne},
 		{name: "a tenant is set to active or suspended and nothing else", play: badStatus},
+		{name: "of tenants whose names differ by case alone one is set up", play: alikeTenants},
 		{name: "of statuses that are set at once the last one that returned counts", play: statusRace},
 	}
 }
@@ -114,6 +116,58 @@ func badStatus(k *kit) {
 		k.Errorf("TenantStatus = %v, %v", status, err)
 	}
 	k.everyCall("never set up", draft(nowhere, alice).Ref(), 1, tenant.ErrUnknown)
+}
+
+// One of two tenants whose names differ by case alone is a slip, or somebody who would be taken for the
+// other.
+func alikeTenants(k *kit) {
+	alike := func(what string, t tenant.ID) {
+		k.Helper()
+		for name, do := range map[string]func() error{
+			"SetTenantStatus to active":    func() error { return k.Store.SetTenantStatus(k.ctx, t, tenant.Active) },
+			"SetTenantStatus to suspended": func() error { return k.Store.SetTenantStatus(k.ctx, t, tenant.Suspended) },
+			"AddTenant":                    func() error { return k.Store.AddTenant(k.ctx, t) },
+		} {
+			k.refused(what+": "+name, do(), tenant.ErrAlike)
+		}
+		if status, err := k.Store.TenantStatus(k.ctx, t); status != tenant.Unknown || err != nil {
+			k.Errorf("%s: TenantStatus = %v, %v", what, status, err)
+		}
+		k.everyCall(what, draft(t, alice).Ref(), 1, tenant.ErrUnknown)
+	}
+	s := k.create(acme, alice)
+	for _, name := range []string{"Acme", "ACME", "acmE"} {
+		alike(name, tenant.MustParse(name))
+	}
+	k.setStatus(acme, tenant.Suspended)
+	alike("beside a suspended tenant", tenant.MustParse("Acme"))
+	k.setStatus(acme, tenant.Active)
+	k.same("Load", k.live("of the tenant that was first", s.Ref()), s)
+
+	upper := tenant.MustParse("org_2abcDEF")
+	k.ok("AddTenant", k.Store.AddTenant(k.ctx, upper))
+	k.ok("AddTenant again", k.Store.AddTenant(k.ctx, upper))
+	k.create(upper, alice)
+	alike("a name in lower case", tenant.MustParse("org_2abcdef"))
+	for _, name := range []string{"acme-", "acm", "acme0", "org_2abcDE"} { // and no other name is
+		k.setStatus(tenant.MustParse(name), tenant.Active)
+	}
+
+	for round := range k.rounds(5, 100) {
+		pair := []tenant.ID{tenant.MustParse(fmt.Sprint("twin-", round)), tenant.MustParse(fmt.Sprint("TWIN-", round))}
+		errs := make([]error, len(pair))
+		together(
+			func() { errs[0] = k.Store.AddTenant(k.ctx, pair[0]) },
+			func() { errs[1] = k.Store.SetTenantStatus(k.ctx, pair[1], tenant.Active) },
+		)
+		first := 0
+		if errs[0] != nil {
+			first = 1
+		}
+		k.ok("the first of two", errs[first])
+		alike("the second of two", pair[1-first])
+		k.create(pair[first], alice)
+	}
 }
 
 // A status is set over the one that was read. Whoever sets it when all others have returned has
