@@ -2,7 +2,9 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
@@ -43,18 +45,49 @@ func (s *Store) setBlock(ctx context.Context, op string, t tenant.ID, u session.
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	known := s.memory.blocks.get(user.block)
-	w, err := s.timely(ctx, blockScript, blockKeys(user), bit(on), 0, known.version, by, endsKept)
+	for range statusAttempts {
+		known := s.memory.blocks.get(user.block)
+		read, err := s.readBlock(ctx, user)
+		if err != nil {
+			return wrap(op, err)
+		}
+		w, err := s.timely(ctx, blockScript, blockKeys(user), bit(on), 0, known.version, by, endsKept, read.text())
+		if err == nil {
+			_, err = s.heedBlock(user, w.answer)
+		}
+		switch {
+		case errors.Is(err, session.ErrConflict):
+			continue
+		case err != nil:
+			return wrap(op, err)
+		case w.short != nil:
+			return wrap(op, w.short)
+		}
+		return nil
+	}
+	return wrap(op, fmt.Errorf("%w: others block or unblock the user at the same time", session.ErrUnavailable))
+}
+
+// readBlock reads whether a user is blocked, without what this instance knows of it.
+func (s *Store) readBlock(ctx context.Context, user userKeys) (block, error) {
+	answers, err := batch(ctx, s.client, func(eval bool) []*call {
+		return []*call{blockReadScript.call(ctx, eval, []string{user.block})}
+	})
 	if err != nil {
-		return wrap(op, err)
+		return block{}, failed(err)
 	}
-	if _, err := s.heedBlock(user, w.answer); err != nil {
-		return wrap(op, err)
+	r := newReply(answers[0], 2)
+	on, _ := r.text()
+	version, _ := r.number()
+	return block{on == "1", version}, r.err
+}
+
+// text is the version as scripts compare it.
+func (b block) text() string {
+	if b.version == 0 {
+		return ""
 	}
-	if w.short != nil {
-		return wrap(op, w.short)
-	}
-	return nil
+	return strconv.FormatUint(b.version, 10)
 }
 
 // heedBlock takes an answer of block.lua.
@@ -80,19 +113,11 @@ func (s *Store) checkBlock(ctx context.Context, user userKeys) error {
 	if !known.on {
 		return nil
 	}
-	answers, err := batch(ctx, s.client, func(eval bool) []*call {
-		return []*call{blockReadScript.call(ctx, eval, []string{user.block})}
-	})
+	read, err := s.readBlock(ctx, user)
 	if err != nil {
-		return failed(err)
+		return err
 	}
-	r := newReply(answers[0], 2)
-	on, _ := r.text()
-	version, _ := r.number()
-	if r.err != nil {
-		return r.err
-	}
-	if version < known.version {
+	if read.version < known.version {
 		v, err := s.run(ctx, blockScript, blockKeys(user), restoreArgs(known)...)
 		if err != nil {
 			return err
@@ -101,7 +126,7 @@ func (s *Store) checkBlock(ctx context.Context, user userKeys) error {
 			return err
 		}
 	} else {
-		known = s.memory.blocks.update(user.block, func(held block) block { return held.newer(block{on == "1", version}) })
+		known = s.memory.blocks.update(user.block, func(held block) block { return held.newer(read) })
 	}
 	if known.on {
 		return fmt.Errorf("%w", session.ErrBlocked)
@@ -116,7 +141,7 @@ func (s *Store) sawBlock(user userKeys, version uint64) error {
 }
 
 func restoreArgs(known block) []any {
-	return []any{bit(known.on), known.version, 0, "", endsKept, 0}
+	return []any{bit(known.on), known.version, 0, "", endsKept, "any", 0}
 }
 
 func blockKeys(user userKeys) []string {

@@ -56,7 +56,7 @@ func (s *Store) blockListed(ctx context.Context, user userKeys) error {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	known := s.memory.blocks.get(user.block)
-	w, err := s.timely(ctx, blockScript, blockKeys(user)[:4], bit(true), 0, known.version, by, endsKept)
+	w, err := s.timely(ctx, blockScript, blockKeys(user)[:4], bit(true), 0, known.version, by, endsKept, "any")
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,19 @@
 #!lua flags=allow-oom
--- Blocks a user, which ends every session of theirs like advance.lua, or lifts that. Each is a
--- version, which only grows. One that is put back is made only where an earlier one is.
+-- Blocks a user, which ends every session of theirs like advance.lua, or lifts that, where the user
+-- is still as was read. Each is a version, which only grows. One that is put back is made only where
+-- an earlier one is.
 -- KEYS: block, user epoch, events, ends, and, but before an erasure, which reads them, index, order and
 --       who acts, which then list nothing that is live
 -- ARGV: 1 to block or 0 to lift it, version to put back or 0, highest version known or 0, sealed
---       actor of the request or '', for how many ms a cut is kept, deadline in µs or 0
--- Returns {'ok', version, whether the user is blocked as 1 or 0, epoch or nil, cut or nil} or
--- {'late', now in µs}.
+--       actor of the request or '', for how many ms a cut is kept, version read or '', or any for
+--       whatever it is, deadline in µs or 0
+-- Returns {'ok', version, whether the user is blocked as 1 or 0, epoch or nil, cut or nil},
+-- {'late', now in µs} or {'conflict'}.
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
-if ARGV[6] ~= '0' and us > tonumber(ARGV[6]) then return {'late', string.format('%.0f', us)} end
+if ARGV[7] ~= '0' and us > tonumber(ARGV[7]) then return {'late', string.format('%.0f', us)} end
 local row = redis.call('HMGET', KEYS[1], 'b', 'v')
+if ARGV[6] ~= 'any' and ARGV[6] ~= (row[2] or '') then return {'conflict'} end
 local was = row[1] or '0'
 local version = tonumber(row[2]) or 0
 if ARGV[2] ~= '0' then
