@@ -172,10 +172,29 @@ func TestWhatIsRememberedTakesABoundedAmountOfMemory(t *testing.T) {
 		m.shared.max(n.prefix+":{t-"+fmt.Sprintf("%022d", i)+"}", 1)
 		m.setStatus(n.prefix+":{t-"+fmt.Sprintf("%022d", i)+"}", status{tenant.Active, 1})
 	}
+	own := held() - before
+	for i := range 2 * keepMade { // a sign-in at a provider of each user, which has ended
+		u := n.userAt(n.prefix + ":{u-" + fmt.Sprintf("%022d", i) + "}:")
+		link, record := u.ends+":"+fmt.Sprintf("%022d", i), u.member(fmt.Sprintf("%032d", i)).record
+		m.signIns.bind(link, linkedNamed, session.NewID(), record, 1)
+		m.signIns.end(link, linkedNamed, 1, 1)
+	}
+	signIns := (held() - before - own) / (2 * keepMade)
+	for i := range 2 * keepRevoked {
+		u := n.userAt(n.prefix + ":{u-" + fmt.Sprintf("%022d", i) + "}:")
+		m.limits.max(u.epoch, 1)
+		m.blocks.update(u.block, func(block) block { return block{true, 1} })
+		m.cuts.max(u.ends, 1)
+		m.cuts.maxNamed(u.base, n.prefix+":{n-"+fmt.Sprintf("%022d", i)+"}", 1)
+		m.cuts.maxNamed("", n.prefix+":{n-nobody's"+fmt.Sprintf("%013d", i)+"}", 1)
+	}
+	for i := range 2 * keepShared {
+		m.cuts.max(n.prefix+":{t-"+fmt.Sprintf("%022d", i)+"}", 1)
+	}
 	all := held() - before
-	t.Logf("a change of a user of one session: %d bytes; everything: %d MB", stamps, all>>20)
-	if stamps > 600 || all > 64<<20 {
-		t.Errorf("a change takes %d bytes and everything %d MB, want at most 600 bytes and 64 MB", stamps, all>>20)
+	t.Logf("a change of a user of one session: %d bytes, an end of a sign-in at a provider: %d bytes; sessions and tenants: %d MB, everything: %d MB", stamps, signIns, own>>20, all>>20)
+	if stamps > 600 || signIns > 1000 || own > 64<<20 || all > 160<<20 {
+		t.Errorf("a change takes %d bytes, a sign-in %d, sessions and tenants %d MB and everything %d MB, want at most 600 and 1,000 bytes, 64 and 160 MB", stamps, signIns, own>>20, all>>20)
 	}
 	runtime.KeepAlive(m)
 }

@@ -12,6 +12,7 @@ type recent[V comparable] struct {
 	limit      int
 	mu         sync.RWMutex
 	young, old map[string]V
+	turns      uint64 // how often keys were forgotten
 }
 
 // get returns the value of key, the zero value for none.
@@ -46,12 +47,20 @@ func (r *recent[V]) update(key string, next func(held V) V) V {
 	}
 	if _, young := r.young[key]; !young && len(r.young) >= r.limit {
 		r.old, r.young = r.young, nil
+		r.turns++
 	}
 	if r.young == nil {
 		r.young = make(map[string]V)
 	}
 	r.young[key] = value
 	return value
+}
+
+// turned returns how often keys were forgotten to make room.
+func (r *recent[V]) turned() uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.turns
 }
 
 // forget forgets the value of key.

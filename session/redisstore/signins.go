@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reevehq/reeve/session"
@@ -15,6 +17,7 @@ const signInShare = 32
 type portions[V comparable] struct {
 	values recent[V]
 	users  recent[*portion]
+	swept  atomic.Uint64 // the turn of the values at which the portions were swept
 }
 
 func newPortions[V comparable](limit int) *portions[V] {
@@ -46,6 +49,24 @@ func (p *portions[V]) get(key string) V { return p.values.get(key) }
 // update replaces the value of a key of user by what next makes of it. pushed is called for what
 // that pushes out.
 func (p *portions[V]) update(user, key string, number uint64, next func(held V) V, pushed func(key string, value V)) {
+	p.keep(user, key, number, next, pushed)
+	if turn := p.values.turned(); turn != p.swept.Load() && p.swept.Swap(turn) != turn {
+		p.sweep()
+	}
+}
+
+// sweep takes keys off the portions whose values were forgotten, so that there are no more than of
+// values: users who have signed in a few times each would hold many times as much.
+func (p *portions[V]) sweep() {
+	var none V
+	for _, own := range p.users.all() {
+		own.mu.Lock()
+		own.held = slices.Clip(slices.DeleteFunc(own.held, func(n numbered) bool { return p.values.get(n.key) == none }))
+		own.mu.Unlock()
+	}
+}
+
+func (p *portions[V]) keep(user, key string, number uint64, next func(held V) V, pushed func(key string, value V)) {
 	own := p.users.update(user, func(held *portion) *portion {
 		if held == nil {
 			return &portion{}

@@ -56,6 +56,32 @@ func TestNoUserPushesOutTheSignInsOfOthers(t *testing.T) {
 	}
 }
 
+// The keys that are held to tell the shares of users are no more than there are values, however many
+// users have a few each.
+func TestWhatTellsTheSharesOfUsersIsBounded(t *testing.T) {
+	const limit = 100
+	m, held := newSignIns(limit), 0
+	for n := range 20 * limit {
+		for i := range 5 {
+			m.bind(linkOfUser(strconv.Itoa(n), i), linkedNamed, session.NewID(), strconv.Itoa(n)+" "+strconv.Itoa(i), uint64(i+1))
+		}
+	}
+	for _, own := range m.links.users.all() {
+		held += len(own.held)
+		if cap(own.held) > 2*signInShare {
+			t.Fatalf("a portion has room for %d keys", cap(own.held))
+		}
+	}
+	if most := 3 * limit; held > most {
+		t.Errorf("%d keys are held, at most %d should be", held, most)
+	}
+	for i := range 5 {
+		if m.get(linkOfUser(strconv.Itoa(20*limit-1), i)) == (linked{}) {
+			t.Error("a sign-in of the last user is forgotten")
+		}
+	}
+}
+
 // An end that comes without a number of its own leaves that of the adoption.
 func TestASignInIsPushedOutWithItsHighestNumber(t *testing.T) {
 	m := newSignIns(100)
