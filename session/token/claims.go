@@ -261,6 +261,15 @@ func (i *Issuer) ahead() time.Duration {
 	return i.Leeway
 }
 
+// The refusals that end by themselves, as the clock goes on.
+const (
+	notYet        = refusal("not valid yet")
+	issuedAhead   = refusal("issued in the future")
+	signedInAhead = refusal("claims: the time of the sign-in is in the future")
+)
+
+var early = []error{notYet, issuedAhead, signedInAhead}
+
 // check holds the times against the clock, of which iat may be ahead by less than the rest.
 // exp and iat are present.
 func (t times) check(leeway, ahead time.Duration, now time.Time) error {
@@ -269,9 +278,9 @@ func (t times) check(leeway, ahead time.Duration, now time.Time) error {
 	case !now.Before(time.Unix(t.expires, 0).Add(leeway)):
 		return refusal("expired")
 	case t.notBefore != absent && now.Add(leeway).Before(time.Unix(t.notBefore, 0)):
-		return refusal("not valid yet")
+		return notYet
 	case now.Add(ahead).Before(time.Unix(t.issued, 0)):
-		return refusal("issued in the future")
+		return issuedAhead
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (c *foreignClaimsOf) stranger(iss string, now time.Time) (*session.Stranger
 	}
 	s.AuthTime = time.Unix(authenticated, 0).UTC()
 	if s.AuthTime.After(now.Add(c.issuer.ahead())) {
-		return nil, refusal("claims: the time of the sign-in is in the future")
+		return nil, signedInAhead
 	}
 	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -391,7 +392,9 @@ func (o *introspection) question(ctx context.Context, i *Issuer, raw string) (sa
 		return said, nil
 	}
 	c := foreignClaimsOf{issuer: i, claims: members}
-	said.verified, said.times, said.err = c.accept(i.Name, header{}, now)
+	if said.verified, said.times, said.err = c.accept(i.Name, header{}, now); slices.Contains(early, said.err) {
+		said.until = now // it is asked about again
+	}
 	if said.err == nil {
 		if expires := time.Unix(said.times.expires, 0); expires.Before(said.until) {
 			said.until = expires.Add(max(i.Leeway, 0))

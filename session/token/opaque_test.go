@@ -150,6 +150,29 @@ func TestAnOpaqueTokenIsRememberedNoLongerThanItLives(t *testing.T) {
 	})
 }
 
+// What the clock alone refuses is not remembered: the token is good in a moment.
+func TestAnOpaqueTokenThatIsEarlyIsAskedAboutAgain(t *testing.T) {
+	for name, edit := range map[string][]string{
+		"issued ahead":    {"iat", "946684810", "exp", "946685400"}, // ten seconds into the bubble
+		"not valid yet":   {"iat", "946684800", "nbf", "946684870", "exp", "946685400"},
+		"signed in ahead": {"iat", "946684800", "auth_time", "946684810", "exp", "946685400"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &desk{answer: func(string) string { return active(edit...) }}
+				i := opaqueIssuer(t, d)
+				i.Foreign.AuthTime = "auth_time"
+				v := verifier(t, i)
+				if _, err := v.Verify(t.Context(), opaqueToken); !errors.Is(err, token.ErrInvalid) {
+					t.Fatalf("too early: %v", err)
+				}
+				time.Sleep(11 * time.Second)
+				strangerOf(t, v, "", opaqueToken)
+			})
+		})
+	}
+}
+
 func TestAnAnswerThatDoesNotFitIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer string
