@@ -1,8 +1,14 @@
 package policy_test
 
 import (
+	"bytes"
+	"encoding/csv"
 	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"unicode"
 	"unicode/utf8"
 
@@ -32,6 +38,63 @@ func TestPoliciesAndSessionsAgreeWhatAUserIDIs(t *testing.T) {
 			if errors.Is(err, policy.ErrRequest) != (refused != nil) {
 				t.Fatalf("%+q: session %v, policy %v", id, refused, err)
 			}
+		}
+	}
+}
+
+// Ids of identity providers stand in rules as they are, and a rule for one of them is for no other.
+// Those that CSV or Casbin would read otherwise are refused, and never taken for another's.
+func TestAUserIDStandsInARuleAsItIsOrIsRefused(t *testing.T) {
+	ids := []string{
+		"alice", "f:9b1d-5a1c:bob", "spiffe://example.org/ns/prod/sa/billing", "system:serviceaccount:prod:worker", "repo:acme/app:ref:refs/heads/main",
+		"auth0|5f7c", "a", "b", "role:editor", "user:alice", "user:", "p", "g", "'", "\\", "=1+1", "é", strings.Repeat("é", 127) + "x",
+	}
+	row := func(id string, n int) []string {
+		if _, err := session.ParseUserID(id); err != nil {
+			t.Fatal(err)
+		}
+		return []string{"p", "user:" + id, "*", fmt.Sprint("/", n), "GET", "true", "allow"}
+	}
+	load := func(rows ...[]string) (*policy.Engine, error) {
+		var text bytes.Buffer
+		if err := csv.NewWriter(&text).WriteAll(rows); err != nil {
+			t.Fatal(err)
+		}
+		files := fstest.MapFS{"policy.csv": {Data: text.Bytes()}}
+		for _, name := range []string{"model.conf", "attributes.csv"} {
+			data, err := fs.ReadFile(policies.Files(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[name] = &fstest.MapFile{Data: data}
+		}
+		return policy.Load(files, policy.Options{})
+	}
+	var rows [][]string
+	for n, id := range ids {
+		rows = append(rows, row(id, n))
+	}
+	engine, err := load(rows...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	odd := []string{"a,b", `a"b`, `"`, `""`, ",", "#alice", "*"}
+	for n := range ids {
+		for m, id := range append(ids, odd...) {
+			decision, err := engine.Decide(t.Context(), policy.Request{
+				Tenant: tenant.MustParse("acme"), Subject: policy.Subject{ID: id}, Action: "GET", Object: policy.Route(fmt.Sprint("/", n)),
+			})
+			if err != nil {
+				t.Fatalf("%q: %v", id, err)
+			}
+			if decision.Allowed() != (n == m) {
+				t.Errorf("the rule for %q allows %q: %v", ids[n], id, decision.Allowed())
+			}
+		}
+	}
+	for _, id := range odd {
+		if _, err := load(row(id, 0)); !errors.Is(err, policy.ErrInvalid) {
+			t.Errorf("a rule for %q: %v", id, err)
 		}
 	}
 }
