@@ -89,7 +89,7 @@ func keyValue(k sortKey, o Object) (any, bool) {
 	if o.Attributes == nil {
 		return nil, false
 	}
-	x, ok := o.Attributes.Get(k.name)
+	x, ok := attributeOf(o.Attributes, k.name, k.Kind)
 	if !ok || x == nil || !k.Kind.Takes(x) {
 		return nil, false
 	}

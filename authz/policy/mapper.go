@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/reevehq/reeve/tenant"
 )
@@ -14,11 +15,17 @@ import (
 // select, and NULL, is an attribute that is missing and never one that is false, 0 or "". It is
 // made once, immutable and safe for concurrent use.
 type Mapper[T any] struct {
-	kind           string // the type of the objects
-	row            string // the name of T
+	kind string // the type of the objects
+	rowType
+}
+
+// rowType is how rows of one struct are read.
+type rowType struct {
+	row            string // the name of the struct
 	id, tenant     *mapped
 	attributes     []*mapped
 	withoutColumns error // why a row needs its columns, nil where it does not
+	isParent       bool  // whose own parents no condition asks for
 }
 
 // mapped is one field of a row.
@@ -28,15 +35,17 @@ type mapped struct {
 	column string
 	index  []int
 	value  valueOf
-	plain  bool // whether the field cannot say that it has no value
+
+	selected bool // whether every query selects the column
 }
 
-// The names in a tag that are not those of attributes, and the option of one.
+// The names in a tag that are not those of attributes, and the options of one.
 const (
 	tagKey      = "authz"
 	tagID       = "id"
 	tagTenant   = "tenant"
 	tagSelected = "selected"
+	tagMicros   = "micros"
 )
 
 // NewMapper returns the [Mapper] of the objects of type objectType, whose rows are scanned into
@@ -61,18 +70,23 @@ const (
 // an attribute that is missing. A field that cannot say it, such as a bool, is false for a column
 // that was not selected as for one that is: its tag is `authz:"private,selected"`, by which the
 // service promises that every query which fills a T selects it, or [Mapper.Object] is given the
-// columns that were. The zero [time.Time] is missing too.
+// columns that were. The zero [time.Time] is missing too. To an attribute to which NULL is a value,
+// as attributes.csv says, NULL is one where the column is known to be selected, by either.
 //
-// Texts of any Go type, whole numbers and booleans are what they are, a time is its Unix
-// seconds, a Valuer is what it writes, an array that prints itself, as a UUID, its String, and a
-// list is one of texts. A list that holds NULL is missing. Other types are an error: bytes, maps,
-// and lists of anything else.
+// Texts of any Go type, whole numbers and booleans are what they are, a Valuer is what it writes, an
+// array that prints itself, as a UUID, its String, [16]byte the text of a UUID, and a list is one of
+// texts. A time is a time to an attribute of kind time, and its Unix seconds to others; infinity is
+// one after the year 9999. A struct, or a pointer to one, whose fields have tags themselves is
+// the row of a parent: it is missing where it has no id, and where it is of another tenant. SQLite keeps
+// times as microseconds: the tag of such a whole number is `authz:"due,micros"`. A list that holds
+// NULL is missing. Other types are an error: bytes, maps, and lists of anything else.
 //
 // The column of a field is named by its tag `db:"…"`, and otherwise like the attribute. Fields of
-// embedded structs count. The error names every field that cannot be mapped.
+// embedded structs count, but not of an embedded pointer, which is an error where they have tags.
+// The error names every field that cannot be mapped.
 func NewMapper[T any](objectType string) (*Mapper[T], error) {
 	row := reflect.TypeFor[T]()
-	m := &Mapper[T]{kind: objectType, row: row.String()}
+	m := &Mapper[T]{kind: objectType, rowType: rowType{row: row.String()}}
 	var problems []error
 	if !validWord(objectType) {
 		problems = append(problems, fmt.Errorf("%s is no object type: a type is a word in lower case, as the policy has it", shown(quote(objectType))))
@@ -80,28 +94,38 @@ func NewMapper[T any](objectType string) (*Mapper[T], error) {
 	if row.Kind() != reflect.Struct {
 		return nil, errors.Join(append(problems, fmt.Errorf("policy: mapper: %s is no struct", row))...)
 	}
-	problems = append(problems, m.compile(row, nil)...)
-	switch {
-	case m.id == nil:
-		problems = append(problems, fmt.Errorf("no field has the tag `authz:%q`", tagID))
-	case m.tenant == nil:
-		problems = append(problems, fmt.Errorf("no field has the tag `authz:%q`: it is the tenant that is stored with the row", tagTenant))
-	}
+	problems = append(problems, m.compile(row)...)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("policy: mapper of %s: %w", row, errors.Join(problems...))
 	}
 	return m, nil
 }
 
-// compile maps the fields of a struct.
-func (m *Mapper[T]) compile(row reflect.Type, above []int) (problems []error) {
+// compile maps a struct, which has to have an id and a tenant.
+func (m *rowType) compile(row reflect.Type) (problems []error) {
+	problems = m.fields(row, nil)
+	switch {
+	case m.id == nil:
+		problems = append(problems, fmt.Errorf("no field has the tag `authz:%q`", tagID))
+	case m.tenant == nil:
+		problems = append(problems, fmt.Errorf("no field has the tag `authz:%q`: it is the tenant that is stored with the row", tagTenant))
+	}
+	return problems
+}
+
+// fields maps the fields of a struct.
+func (m *rowType) fields(row reflect.Type, above []int) (problems []error) {
 	for i := range row.NumField() {
 		f := row.Field(i)
 		index := append(slices.Clone(above), i)
 		tag, tagged := f.Tag.Lookup(tagKey)
 		if !tagged {
-			if f.Anonymous && f.Type.Kind() == reflect.Struct {
-				problems = append(problems, m.compile(f.Type, index)...)
+			switch {
+			case !f.Anonymous:
+			case f.Type.Kind() == reflect.Struct:
+				problems = append(problems, m.fields(f.Type, index)...)
+			case f.Type.Kind() == reflect.Pointer && hasTags(f.Type.Elem()):
+				problems = append(problems, fmt.Errorf("field %s: it is an embedded pointer, and its fields have tags: embed %s", f.Name, f.Type.Elem()))
 			}
 			continue
 		}
@@ -112,26 +136,55 @@ func (m *Mapper[T]) compile(row reflect.Type, above []int) (problems []error) {
 	return problems
 }
 
+// hasTags reports whether a struct has fields with tags, those of the structs that it embeds too.
+func hasTags(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if _, tagged := f.Tag.Lookup(tagKey); tagged || f.Anonymous && f.Type.Kind() == reflect.Struct && hasTags(f.Type) {
+			return true
+		}
+	}
+	return false
+}
+
 // add maps one field.
-func (m *Mapper[T]) add(f reflect.StructField, index []int, tag string) error {
-	name, option, _ := strings.Cut(tag, ",")
+func (m *rowType) add(f reflect.StructField, index []int, tag string) error {
+	name, options, _ := strings.Cut(tag, ",")
 	switch {
 	case !f.IsExported():
 		return errors.New("it is not exported")
-	case option != "" && option != tagSelected:
-		return fmt.Errorf("the option %q of its tag is not %q", option, tagSelected)
 	case name != tagTenant && !validAttribute(name):
 		return fmt.Errorf("%q cannot name an attribute", name)
+	}
+	if m.isParent && isParentType(f.Type) {
+		return nil
 	}
 	value, plain, err := valueOfType(f.Type)
 	if err != nil {
 		return err
 	}
+	selected := false
+	for option := range strings.SplitSeq(options, ",") {
+		switch option {
+		case "":
+		case tagSelected:
+			selected = true
+		case tagMicros:
+			if value, err = ofMicros(f.Type, value); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("the option %q of its tag is neither %q nor %q", option, tagSelected, tagMicros)
+		}
+	}
 	column, _, _ := strings.Cut(f.Tag.Get("db"), ",")
 	if column == "" {
 		column = name
 	}
-	field := &mapped{name: name, field: f.Name, column: column, index: index, value: value, plain: plain}
+	field := &mapped{name: name, field: f.Name, column: column, index: index, value: value, selected: selected}
 	slot := &m.id
 	switch name {
 	case tagTenant:
@@ -142,7 +195,7 @@ func (m *Mapper[T]) add(f reflect.StructField, index []int, tag string) error {
 			return fmt.Errorf("the attribute %s has two fields", name)
 		}
 		m.attributes = append(m.attributes, field)
-		if plain && option == "" && m.withoutColumns == nil {
+		if plain && !selected && m.withoutColumns == nil {
 			m.withoutColumns = fmt.Errorf("field %s of %s cannot tell a column that was not selected from a zero: make it a pointer, give Object the columns of the row, or write `authz:\"%s,%s\"` where every query selects it",
 				f.Name, m.row, name, tagSelected)
 		}
@@ -171,44 +224,71 @@ func (m *Mapper[T]) Object(row *T, columns ...string) Object {
 }
 
 func (m *Mapper[T]) object(row *T, columns []string) (Object, error) {
-	switch {
-	case row == nil:
+	if row == nil {
 		return Object{}, fmt.Errorf("there is no row of %s", m.row)
-	case len(columns) == 0 && m.withoutColumns != nil:
+	}
+	if len(columns) == 0 && m.withoutColumns != nil {
 		return Object{}, m.withoutColumns
 	}
+	o := Object{Type: m.kind}
 	v := reflect.ValueOf(row).Elem()
-	id, err := m.identity(v, m.id, columns)
-	if err != nil {
+	var err error
+	if o.ID, err = m.identity(v, m.id, columns); err != nil {
 		return Object{}, err
 	}
-	in, err := m.identity(v, m.tenant, columns)
-	if err != nil {
+	if o.Tenant, err = m.tenantOf(v, columns); err != nil {
 		return Object{}, err
 	}
-	o := Object{Type: m.kind, ID: id}
-	if o.Tenant, err = tenant.Parse(in); err != nil {
-		return Object{}, fmt.Errorf("field %s of %s: %w", m.tenant.field, m.row, err)
-	}
-	values := make(mappedValues, 0, len(m.attributes))
-	for _, f := range m.attributes {
-		if len(columns) > 0 && !slices.Contains(columns, f.column) {
-			continue
-		}
-		x, err := f.value(v.FieldByIndex(f.index))
-		if err != nil {
-			return Object{}, fmt.Errorf("field %s of %s: %w", f.field, m.row, err)
-		}
-		if x != nil {
-			values = append(values, mappedValue{f.name, x})
-		}
+	values, err := m.values(v, o.Tenant, columns)
+	if err != nil {
+		return Object{}, err
 	}
 	o.Attributes = values
 	return o, nil
 }
 
+// tenantOf returns the tenant of a row.
+func (m *rowType) tenantOf(row reflect.Value, columns []string) (tenant.ID, error) {
+	text, err := m.identity(row, m.tenant, columns)
+	if err != nil {
+		return tenant.ID{}, err
+	}
+	id, err := tenant.Parse(text)
+	if err != nil {
+		return tenant.ID{}, fmt.Errorf("field %s of %s: %w", m.tenant.field, m.row, err)
+	}
+	return id, nil
+}
+
+// values returns the attributes of a row of a tenant.
+func (m *rowType) values(row reflect.Value, in tenant.ID, columns []string) (mappedValues, error) {
+	values := make(mappedValues, 0, len(m.attributes))
+	for _, f := range m.attributes {
+		if len(columns) > 0 && !slices.Contains(columns, f.column) {
+			continue
+		}
+		x, err := f.value(row.FieldByIndex(f.index))
+		if err != nil {
+			return nil, fmt.Errorf("field %s of %s: %w", f.field, m.row, err)
+		}
+		if above, is := x.(mappedParent); is {
+			if above.tenant == in {
+				values = append(values, mappedValue{f.name, above.mappedValues})
+			}
+			continue
+		}
+		switch {
+		case hasValue(x):
+			values = append(values, mappedValue{f.name, x})
+		case x != nil && (f.selected || len(columns) > 0):
+			values = append(values, mappedValue{f.name, nil})
+		}
+	}
+	return values, nil
+}
+
 // identity returns the text of an id. No row has the id 0, or none.
-func (m *Mapper[T]) identity(row reflect.Value, f *mapped, columns []string) (string, error) {
+func (m *rowType) identity(row reflect.Value, f *mapped, columns []string) (string, error) {
 	field := row.FieldByIndex(f.index)
 	if len(columns) > 0 && !slices.Contains(columns, f.column) || field.IsZero() {
 		return "", fmt.Errorf("field %s of %s has no value: select the column %s", f.field, m.row, f.column)
@@ -226,14 +306,14 @@ func (m *Mapper[T]) identity(row reflect.Value, f *mapped, columns []string) (st
 		if text := fmt.Sprint(x); text != "0" {
 			return text, nil
 		}
-	case nil:
+	case nil, rowNull:
 	default:
 		return "", fmt.Errorf("field %s of %s is %T: an id is a text, a whole number or a UUID", f.field, m.row, x)
 	}
 	return "", fmt.Errorf("field %s of %s has no value: select the column %s", f.field, m.row, f.column)
 }
 
-// mappedValue is one attribute of an object, and mappedValues are all that it has.
+// mappedValue is one attribute of an object, nil for NULL, and mappedValues are all that it has.
 type (
 	mappedValue struct {
 		name  string
@@ -242,14 +322,30 @@ type (
 	mappedValues []mappedValue
 )
 
-// Get implements [AttributeSource].
-func (v mappedValues) Get(name string) (any, bool) {
+// Get implements [AttributeSource]. A time is its Unix seconds, since Get does not know for which
+// kind it is asked.
+func (v mappedValues) Get(name string) (any, bool) { return v.of(name, KindInt) }
+
+// of is Get for an attribute of a kind.
+func (v mappedValues) of(name string, k AttributeKind) (any, bool) {
 	for _, x := range v {
-		if x.name == name {
-			return x.value, true
+		if x.name != name {
+			continue
 		}
+		if at, is := x.value.(time.Time); is && k != KindTime {
+			return at.Unix(), true
+		}
+		return x.value, true
 	}
 	return nil, false
+}
+
+// attributeOf returns what a source has for an attribute of a kind.
+func attributeOf(from AttributeSource, name string, k AttributeKind) (any, bool) {
+	if row, ok := from.(mappedValues); ok {
+		return row.of(name, k)
+	}
+	return from.Get(name)
 }
 
 // unmapped are the attributes of an object that a row could not make.

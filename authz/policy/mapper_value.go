@@ -8,15 +8,20 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/tenant"
 )
 
-// valueOf returns what conditions see of a field, and nil where it has no value.
+// valueOf returns what conditions see of a field, rowNull for NULL, and nil where it has no value.
 type valueOf func(v reflect.Value) (any, error)
+
+// rowNull is what a field says that is NULL, or that nothing was scanned into.
+type rowNull struct{}
 
 var (
 	valuerType   = reflect.TypeFor[driver.Valuer]()
 	stringerType = reflect.TypeFor[fmt.Stringer]()
 	timeType     = reflect.TypeFor[time.Time]()
+	bytesOfUUID  = reflect.TypeFor[[16]byte]()
 )
 
 // validAttribute reports whether a tag names an attribute, the id among them.
@@ -29,7 +34,7 @@ func valueOfType(t reflect.Type) (read valueOf, plain bool, err error) {
 		inner, _, err := valueOfType(of)
 		return func(v reflect.Value) (any, error) {
 			if !v.Field(1).Bool() {
-				return nil, nil
+				return rowNull{}, nil
 			}
 			return inner(v.Field(0))
 		}, false, err
@@ -39,7 +44,7 @@ func valueOfType(t reflect.Type) (read valueOf, plain bool, err error) {
 		inner, _, err := valueOfType(t.Elem())
 		return func(v reflect.Value) (any, error) {
 			if v.IsNil() {
-				return nil, nil
+				return rowNull{}, nil
 			}
 			return inner(v.Elem())
 		}, false, err
@@ -48,6 +53,11 @@ func valueOfType(t reflect.Type) (read valueOf, plain bool, err error) {
 	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
 		read, err = listOf(t)
 		return read, false, err
+	case isParentType(t):
+		read, err = parentOfType(t)
+		return read, false, err
+	case isMoment(t):
+		return readMoment, false, nil
 	case t.Implements(valuerType):
 		return readValuer, isPlain(t, readValuer), nil
 	case reflect.PointerTo(t).Implements(valuerType):
@@ -73,12 +83,82 @@ func nullType(t reflect.Type) (reflect.Type, bool) {
 	return t.Field(0).Type, true
 }
 
+// mappedParent is the row of a parent.
+type mappedParent struct {
+	tenant tenant.ID
+	mappedValues
+}
+
+// isParentType reports whether a type is a row with tags of its own, or a pointer to one.
+func isParentType(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return hasTags(t) && !t.Implements(valuerType)
+}
+
+// parentOfType reads the row of a parent. What a query did not join has no id.
+func parentOfType(t reflect.Type) (valueOf, error) {
+	m := &rowType{row: t.String(), isParent: true}
+	if problems := m.compile(t); len(problems) > 0 {
+		return nil, fmt.Errorf("the parent %s: %w", t, errors.Join(problems...))
+	}
+	if m.withoutColumns != nil {
+		return nil, fmt.Errorf("the parent %s: %w", t, m.withoutColumns)
+	}
+	return func(v reflect.Value) (any, error) {
+		if v.FieldByIndex(m.id.index).IsZero() {
+			return nil, nil
+		}
+		p := mappedParent{}
+		id, err := m.id.value(v.FieldByIndex(m.id.index))
+		if !hasValue(id) || err != nil {
+			return nil, err
+		}
+		if p.tenant, err = m.tenantOf(v, nil); err != nil {
+			return nil, err
+		}
+		if p.mappedValues, err = m.values(v, p.tenant, nil); err != nil {
+			return nil, err
+		}
+		p.mappedValues = append(p.mappedValues, mappedValue{tagID, id})
+		return p, nil
+	}, nil
+}
+
+// isMoment reports whether a type is a time of PostgreSQL, as those of pgx: a Valuer around a
+// [time.Time] which may be infinite, and is then a text.
+func isMoment(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct || !t.Implements(valuerType) {
+		return false
+	}
+	f, ok := t.FieldByName("Time")
+	_, infinite := t.FieldByName("InfinityModifier")
+	return ok && infinite && f.Type == timeType
+}
+
+// readMoment is readValuer for what isMoment is about. Infinity is a time beyond all that conditions
+// compare, on its side.
+func readMoment(v reflect.Value) (any, error) {
+	x, err := readValuer(v)
+	switch x {
+	case "infinity":
+		return condition.MaxTime().AddDate(1, 0, 0), err
+	case "-infinity":
+		return condition.MinTime().AddDate(-1, 0, 0), err
+	}
+	return x, err
+}
+
 // isPlain reports whether the zero of a Valuer's type is a value like others. An error of it, as
 // that of the zero tenant.ID, says that it is none.
 func isPlain(t reflect.Type, read valueOf) bool {
 	x, err := read(reflect.Zero(t))
-	return err == nil && x != nil
+	return err == nil && hasValue(x)
 }
+
+// hasValue reports whether what a field says is a value.
+func hasValue(x any) bool { return x != nil && x != rowNull{} }
 
 // readValuer returns what a Valuer writes. The zero of a type whose zero cannot be written has
 // no value.
@@ -106,13 +186,15 @@ func value(v reflect.Value) (x driver.Value, err error) {
 // driven returns what a driver would write.
 func driven(x any) (any, error) {
 	switch x := x.(type) {
-	case nil, string, int64, float64, bool:
+	case nil:
+		return rowNull{}, nil
+	case string, int64, float64, bool:
 		return x, nil
 	case time.Time:
 		if x.IsZero() {
 			return nil, nil
 		}
-		return x.Unix(), nil
+		return x, nil
 	}
 	return nil, fmt.Errorf("its Value is %T, which no attribute can be", x)
 }
@@ -131,11 +213,37 @@ func basic(t reflect.Type) (valueOf, error) {
 	case reflect.Float32, reflect.Float64:
 		return func(v reflect.Value) (any, error) { return v.Float(), nil }, nil
 	case reflect.Array:
-		if t.Implements(stringerType) {
+		switch {
+		case t.Implements(stringerType):
 			return func(v reflect.Value) (any, error) { return v.Interface().(fmt.Stringer).String(), nil }, nil
+		case t.ConvertibleTo(bytesOfUUID):
+			return func(v reflect.Value) (any, error) {
+				uuid, _ := condition.ValueOf(KindUUID, v.Convert(bytesOfUUID).Interface())
+				return uuid.Text(), nil
+			}, nil
 		}
 	}
 	return nil, fmt.Errorf("no attribute can be %s: make it a text, a number, a bool, a time, a list of texts or a driver.Valuer", t)
+}
+
+// ofMicros reads a whole number as the time that it is in SQLite, which has no type for times.
+func ofMicros(t reflect.Type, read valueOf) (valueOf, error) {
+	if x, err := read(example(t)); err == nil && hasValue(x) {
+		if _, whole := x.(int64); !whole {
+			return nil, fmt.Errorf("microseconds are an int64, and %s is none", t)
+		}
+	}
+	return func(v reflect.Value) (any, error) {
+		x, err := read(v)
+		if !hasValue(x) || err != nil {
+			return x, err
+		}
+		micros, whole := x.(int64)
+		if !whole {
+			return nil, fmt.Errorf("microseconds are an int64, and %T is none", x)
+		}
+		return time.UnixMicro(micros).UTC(), nil
+	}, nil
 }
 
 // errNoText is that of a list of anything but texts.
@@ -147,19 +255,19 @@ func listOf(t reflect.Type) (valueOf, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x, err := read(example(t.Elem())); err == nil && x != nil {
+	if x, err := read(example(t.Elem())); err == nil && hasValue(x) {
 		if _, text := x.(string); !text {
 			return nil, fmt.Errorf("%w, and %s is none", errNoText, t.Elem())
 		}
 	}
 	return func(v reflect.Value) (any, error) {
 		if v.IsNil() {
-			return nil, nil
+			return rowNull{}, nil
 		}
 		list := make([]string, v.Len())
 		for i := range list {
 			x, err := read(v.Index(i))
-			if x == nil || err != nil {
+			if !hasValue(x) || err != nil {
 				return nil, err
 			}
 			text, ok := x.(string)

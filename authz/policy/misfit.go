@@ -60,7 +60,7 @@ func (r *Request) noteMisfits(e condition.Expr) {
 	}
 	for a := range e.Attributes() {
 		if a.Via != nil {
-			if x, there := r.given(condition.PartObject, a.Via.Name); there && x != nil && !a.Via.Kind.Takes(x) {
+			if x, there := r.given(condition.PartObject, a.Via); there && x != nil && !a.Via.Kind.Takes(x) {
 				r.misfit.note(a.Via, x)
 				continue
 			}
@@ -80,7 +80,7 @@ func (r *Request) raw(a *condition.Attribute) (any, bool) {
 	case a.Name == "id" && (part == condition.PartSubject || part == condition.PartObject && r.Object.Route == ""):
 		return nil, false
 	default:
-		return r.given(part, a.Name)
+		return r.given(part, a)
 	}
 }
 

@@ -18,7 +18,7 @@ func (r *Request) values() condition.Lookup {
 		if a.Via != nil || a.Name == "id" && part != condition.PartEnv {
 			return r.named(a)
 		}
-		x, there := r.given(part, a.Name)
+		x, there := r.given(part, a)
 		if !there {
 			return r.builtIn(part, a.Name)
 		}
@@ -63,7 +63,7 @@ func (r *Request) named(a *condition.Attribute) (condition.Value, []string) {
 	case a.Part() == condition.PartSubject:
 		id = r.Subject.ID
 	case r.Object.Route != "": // a parameter of the route
-		x, there := r.given(condition.PartObject, a.Name)
+		x, there := r.given(condition.PartObject, a)
 		if !there {
 			return condition.Value{}, nil
 		}
@@ -99,7 +99,7 @@ func usable(v condition.Value) condition.Value {
 
 // ofParent returns what the object's parent gives for an attribute.
 func (r *Request) ofParent(a *condition.Attribute) (any, bool) {
-	x, there := r.given(condition.PartObject, a.Via.Name)
+	x, there := r.given(condition.PartObject, a.Via)
 	if !there || x == nil {
 		return nil, false
 	}
@@ -108,15 +108,15 @@ func (r *Request) ofParent(a *condition.Attribute) (any, bool) {
 		r.misfit.suspect()
 		return nil, false
 	}
-	return parent.Get(a.Name)
+	return attributeOf(parent, a.Name, a.Kind)
 }
 
 // given returns what the request gives for an attribute, nil included.
-func (r *Request) given(part condition.Part, name string) (any, bool) {
+func (r *Request) given(part condition.Part, a *condition.Attribute) (any, bool) {
 	from := r.Env
 	switch part {
 	case condition.PartSubject:
-		if name == condition.SubRoles {
+		if a.Name == condition.SubRoles {
 			return nil, false // the policy says which
 		}
 		from = r.Subject.Attributes
@@ -126,7 +126,7 @@ func (r *Request) given(part condition.Part, name string) (any, bool) {
 	if from == nil {
 		return nil, false
 	}
-	return from.Get(name)
+	return attributeOf(from, a.Name, a.Kind)
 }
 
 // builtIn returns what an attribute is that the request does not give.
