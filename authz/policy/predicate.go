@@ -41,7 +41,9 @@ const (
 )
 
 // ErrPredicate means that a Predicate cannot be written as SQL: for no such dialect, without a
-// valid alias, with a text of the caller that the database cannot hold, or with too many arguments.
+// valid alias, with a text of the caller that the database cannot hold, or with too many arguments. Of
+// a context of row-level security it is also that a rule of the tenant's own file asks something else
+// of the objects than the rules of policy.csv, see [Engine.RLS].
 var ErrPredicate = errors.New("policy: the filter cannot be written")
 
 // None reports whether the Predicate selects nothing, whatever the objects are.

@@ -87,13 +87,14 @@ func (a *rlsAsked) command(s *snapshot, c *rlsCommand, r *Request, q *query) err
 	known := r.values()
 	for _, m := range slices.Compact(marks) {
 		rule := &s.rules[m>>markBits]
-		effect := s.reasons[m>>markBits].Effect
+		reason := &s.reasons[m>>markBits]
+		effect := reason.Effect
 		if r.callerMisfits(s.conditions[rule.when]); r.misfit.of != nil {
 			return r.misfit.err(r)
 		}
 		place, there := c.of[rlsRule{effect, coverOf(rule), rule.when}]
 		if !there {
-			return fmt.Errorf("%w: row-level security knows no such rule", ErrPredicate)
+			return fmt.Errorf("%w: row-level security knows no such rule: %s:%d asks what no rule of %s asks about %s of %s", ErrPredicate, reason.File, reason.Line, PolicyFile, r.Action, r.Object.Type)
 		}
 		if place.branch < 0 {
 			continue

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -135,13 +136,15 @@ func (p *rlsPlan) write(rows *sqltext.Rows) (err error) {
 }
 
 // rlsBranches finds the branches of one command: of all rules about the type and the action,
-// whoever they are for, those that ask the same of the object are one.
+// whoever they are for, those that ask the same of the object are one. Rules of tenants' own files are
+// of a branch that policy.csv has, or of none: else the rows of one tenant would change the text, for
+// which statements of all tenants are signed.
 func (s *snapshot) rlsBranches(c *rlsCommand, cfg *RLSConfig, id *condition.Attribute, rows *sqltext.Rows) error {
 	typ, action := s.names.words.Find(cfg.Type), s.names.words.Find(string(c.action))
 	c.of = map[rlsRule]rlsPlace{}
 	found := map[string]sqltext.Branch{}
 	keys := map[rlsRule]string{}
-	for i := range s.rules {
+	for i := range s.rules { // those of policy.csv come first
 		r := &s.rules[i]
 		if r.action != 0 && (r.action != action || action == 0) || r.shape != coversAll && (r.typ != typ || typ == 0) {
 			continue
@@ -159,9 +162,13 @@ func (s *snapshot) rlsBranches(c *rlsCommand, cfg *RLSConfig, id *condition.Attr
 		case !allow && (rest.Kind() == condition.FormAlways || caller.Kind() == condition.FormAlways): // it never denies
 		case rule.cover == sqltext.CoverPrefixes && id.Kind != KindString: // no such id begins so
 		default:
+			own := s.reasons[i].File != PolicyFile
 			key, err := keyOfBranch(rows, b)
-			if err != nil {
+			if err != nil && !own {
 				return err
+			}
+			if _, there := found[key]; own && (err != nil || !there) {
+				continue // its callers are told
 			}
 			found[key], keys[rule], place.branch = b, key, 0
 		}
@@ -170,17 +177,13 @@ func (s *snapshot) rlsBranches(c *rlsCommand, cfg *RLSConfig, id *condition.Attr
 	if len(found) > maxBranches {
 		return fmt.Errorf("%w: the rules about %s of %s come to %d, at most %d are possible", ErrTooManyBranches, c.action, cfg.Type, len(found), maxBranches)
 	}
-	var order []string
-	for key := range found {
-		order = append(order, key)
-	}
-	slices.Sort(order)
-	for _, key := range order {
+	sorted := slices.Sorted(maps.Keys(found))
+	for _, key := range sorted {
 		c.branches = append(c.branches, found[key])
 	}
 	for rule, place := range c.of {
 		if place.branch == 0 {
-			place.branch, _ = slices.BinarySearch(order, keys[rule])
+			place.branch, _ = slices.BinarySearch(sorted, keys[rule])
 			c.of[rule] = place
 		}
 	}

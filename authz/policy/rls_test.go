@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/tenant"
 )
 
 const rlsAttributes = `sub, level, int, yes,
@@ -60,6 +61,67 @@ func TestBranchesAreCountedByWhatTheyAsk(t *testing.T) {
 	}
 	if _, other, err := rlsOf(t, "p, role:x, *, doc, read, r.obj.owner == r.sub.id, allow"); err != nil || other.Revision() == one.Revision() {
 		t.Errorf("another text has the same revision: %v", err)
+	}
+}
+
+// The rows of one tenant's own file change nothing for the callers of others: neither the text, which
+// is of all tenants, nor how many things may be asked.
+func TestTheRowsOfATenantChangeNoRowLevelSecurityOfOthers(t *testing.T) {
+	e := mustLoad(t, folder(map[string]string{"attributes.csv": rlsAttributes, "ceiling.csv": "p, role:anyone, *, doc, *\n",
+		"policy.csv": "p, role:none, *, doc, read, r.obj.owner == r.sub.id, allow\np, role:none, *, doc, read, r.obj.status == 'sealed', deny\np, role:a, *, doc, read, r.obj.size == 7, allow\np, role:none, *, doc:1, read, true, allow"}))
+	before, err := e.RLS(docRLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	globex := tenant.MustParse("globex")
+	of := func(in tenant.ID) policy.Request {
+		q := asks("alice", "", policy.Object{}, "a")
+		q.Tenant = in
+		return q
+	}
+	theirs, _, err := e.RLSContext(t.Context(), of(globex), docRLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var many strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&many, "p, role:a, acme, doc, read, r.obj.status == 's%d', allow\n", i)
+	}
+	for name, c := range map[string]struct {
+		rows string
+		err  error
+		has  string // in the context of acme's caller, beside what it has without them
+	}{
+		"no row":                           {"", nil, ""},
+		"what policy.csv asks":             {"p, role:a, acme, doc, read, r.obj.owner == r.sub.id, allow", nil, `"alice"`},
+		"single objects":                   {"p, role:a, acme, doc:12, read, true, allow", nil, `{\"12\"}`},
+		"a denial that it has":             {"p, role:a, acme, doc, read, r.obj.status == 'sealed', deny", nil, "false"},
+		"something else":                   {"p, role:a, acme, doc, read, r.obj.status == 'open', allow", policy.ErrPredicate, ""},
+		"a denial of something else":       {"p, role:a, acme, doc, read, r.obj.status == 'open', deny", policy.ErrPredicate, ""},
+		"something else of all":            {"p, role:a, acme, doc, read, true, allow", policy.ErrPredicate, ""},
+		"forty things":                     {many.String(), policy.ErrPredicate, ""},
+		"something else of others":         {"p, role:b, acme, doc, read, r.obj.status == 'open', allow", nil, ""},
+		"something else to another action": {"p, role:a, acme, doc, write, r.obj.status == 'open', allow", nil, ""},
+	} {
+		if c.rows == "" {
+			e.ClearTenant(acme)
+		} else if err := e.SetTenant(acme, c.rows); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		after, err := e.RLS(docRLS)
+		if err != nil || after.Revision() != before.Revision() || after.SQL() != before.SQL() {
+			t.Errorf("%s: the revision is %s, %v, before it was %s", name, after.Revision(), err, before.Revision())
+		}
+		if got, _, err := e.RLSContext(t.Context(), of(globex), docRLS); err != nil || got != theirs {
+			t.Errorf("%s: the context of another tenant's caller is %s, %v", name, got, err)
+		}
+		got, _, err := e.RLSContext(t.Context(), of(acme), docRLS)
+		if !errors.Is(err, c.err) || c.err != nil && (got != "" || !strings.Contains(err.Error(), "asks what no rule of policy.csv asks about read of doc")) {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+		if c.err == nil && (!strings.Contains(got, c.has) || (got == theirs) != (c.has == "")) {
+			t.Errorf("%s: the context is %s", name, got)
+		}
 	}
 }
 
