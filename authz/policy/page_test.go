@@ -340,7 +340,7 @@ func TestTheZeroPageIsAnError(t *testing.T) {
 		t.Error(err)
 	}
 	good := page(t, paged(t, "true"), policy.List{})
-	for _, alias := range []string{"", `d"`, "1d"} {
+	for _, alias := range []string{"", `d"`, "1d", "reeve_1"} {
 		if _, _, _, err := good.SQL(0, policy.SQLite, alias); !errors.Is(err, policy.ErrPredicate) {
 			t.Errorf("%q: %v", alias, err)
 		}
@@ -371,7 +371,7 @@ func TestASelectIsOfThePredicateWhateverTheServiceSays(t *testing.T) {
 	}
 	for name, s := range map[string]policy.Select{
 		"no table": {Columns: "id"}, "no columns": {Table: "docs"}, "a table that is a text": {Table: "docs d", Columns: "id"},
-		"an alias that is a text": {Table: "docs", As: "d, e", Columns: "id"}, "an argument of ours": {Table: "docs", Columns: "id", Where: "id = $2", Args: []any{1}}, "an argument of no number": {Table: "docs", Columns: "id", Where: "id = ?", Args: []any{1}},
+		"an alias that is a text": {Table: "docs", As: "d, e", Columns: "id"}, "an alias of ours": {Table: "docs", As: "reeve_1", Columns: "id"}, "an argument of ours": {Table: "docs", Columns: "id", Where: "id = $2", Args: []any{1}}, "an argument of no number": {Table: "docs", Columns: "id", Where: "id = ?", Args: []any{1}},
 		"an argument by SQLite's name": {Table: "docs", Columns: "id", Where: "id = ?1", Args: []any{1}}, "no argument": {Table: "docs", Columns: "id", Where: "id = $0", Args: []any{1}}, "a comment": {Table: "docs", Columns: "id", Where: "TRUE --"}, "a comment of another form": {Table: "docs", Columns: "id", Join: "/*"},
 		"an open quote": {Table: "docs", Columns: "id", Where: "title = 'x"}, "a count below": {Table: "docs", Columns: "id", Count: -1}, "a count beyond": {Table: "docs", Columns: "id", Count: policy.MaxCount + 1},
 	} {

@@ -27,7 +27,7 @@ func WriteAfter(p Page, q Query) (where, order string, args []any, err error) {
 	if q.Dialect != Postgres && q.Dialect != SQLite {
 		return "", "", nil, ErrDialect
 	}
-	if !IsName(q.Alias) {
+	if !isAlias(q.Alias) {
 		return "", "", nil, ErrAlias
 	}
 	w := &writer{Query: q}

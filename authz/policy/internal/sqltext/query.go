@@ -27,7 +27,7 @@ const (
 // Errors of [Write].
 var (
 	ErrDialect = errors.New("no such dialect")
-	ErrAlias   = errors.New("no alias: a table has a name of letters, digits and _")
+	ErrAlias   = errors.New("no alias: a table has a name of letters, digits and _, which does not begin with reeve_")
 	ErrText    = errors.New("a text that the database cannot hold is compared for its order or its beginning")
 	ErrLong    = errors.New("a list is too long for the database")
 )
@@ -53,7 +53,7 @@ func Write(f condition.Form, q Query) (text string, args []any, err error) {
 	if q.Dialect != Postgres && q.Dialect != SQLite {
 		return "", nil, ErrDialect
 	}
-	if !IsName(q.Alias) {
+	if !isAlias(q.Alias) {
 		return "", nil, ErrAlias
 	}
 	if f.Kind() == condition.FormNever {
@@ -81,6 +81,13 @@ func Write(f condition.Form, q Query) (text string, args []any, err error) {
 func IsName(s string) bool {
 	return s != "" && len(s) <= 63 && !ascii.IsDigit(s[0]) && ascii.All(s, ascii.IsIdent)
 }
+
+// ownAlias begins the names of the tables that a text looks into besides, which no other may have: a
+// column of the objects would be taken for one of theirs.
+const ownAlias = "reeve_"
+
+// isAlias reports whether a text can know the table of the objects by the name.
+func isAlias(s string) bool { return IsName(s) && !strings.HasPrefix(s, ownAlias) }
 
 // The texts of what holds for every row, and for none.
 const (
@@ -133,7 +140,7 @@ func (w *writer) arg(v any, typ string) string {
 // alias returns a name for one more table.
 func (w *writer) alias() string {
 	w.aliases++
-	return "reeve_" + strconv.Itoa(w.aliases)
+	return ownAlias + strconv.Itoa(w.aliases)
 }
 
 func quoted(name string) string { return `"` + name + `"` }

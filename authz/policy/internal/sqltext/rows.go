@@ -67,7 +67,7 @@ func (r *Rows) Slots() []Slot { return r.slots }
 
 // Write returns the text of some branches: the rows that one of them allows and none denies.
 func (r *Rows) Write(branches []Branch) (string, error) {
-	if !IsName(r.Alias) {
+	if !isAlias(r.Alias) {
 		return "", ErrAlias
 	}
 	w := &writer{Query: Query{Dialect: Postgres, Alias: r.Alias, Column: r.Column, Parent: r.Parent}, rows: r}
