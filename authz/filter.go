@@ -37,11 +37,11 @@ type filterer interface {
 //	}
 //	where, args, err := may.SQL(policy.Postgres, "i")
 //
-// A caller who may see nothing has a Predicate that selects nothing, and no error. An anonymous
-// caller has no tenant to list and is asked to sign in. A type that attributes.csv does not list,
-// an action that no rule about the type names, and an attribute of another type are misuse, which
-// wraps [middleware.ErrMisused]; too many comparisons, [policy.ErrFilterTooLarge], and what else
-// cannot be decided is an outage. Beside an error the Predicate selects nothing.
+// A caller who may see nothing has a Predicate that selects nothing, and no error; so has everybody
+// for an action that no rule about the type names. An anonymous caller has no tenant to list and is
+// asked to sign in. A type that attributes.csv does not list, and an attribute of another type, are
+// misuse, which wraps [middleware.ErrMisused]; too many comparisons, [policy.ErrFilterTooLarge], and
+// what else cannot be decided is an outage. Beside an error the Predicate selects nothing.
 func Filter(ctx context.Context, action Action, objectType string) (Predicate, error) {
 	var p Predicate
 	err := filtered(ctx, ListDecision, action, objectType, func(f filterer, r policy.Request) (d Decision, err error) {
@@ -82,7 +82,9 @@ func filtered(ctx context.Context, kind DecisionKind, action Action, objectType 
 	if !ok || caller.guard == nil {
 		return ErrNoCaller
 	}
-	caller.noteAsked()
+	if kind == ListDecision { // a mask is of the fields of all objects, and asks about none
+		caller.noteAsked()
+	}
 	start := time.Now()
 	decision, err := caller.filter(action, Object{Type: objectType}, ask)
 	caller.guard.observe(ctx, Event{Kind: kind, Action: action, Object: objectType, Decision: decision, Err: err, Elapsed: time.Since(start)}, caller)

@@ -14,6 +14,7 @@ import (
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/middleware"
+	"github.com/reevehq/reeve/session"
 )
 
 const listRules = rules + `
@@ -72,6 +73,56 @@ func TestAListIsOfWhatCheckAllows(t *testing.T) {
 			t.Errorf("the fields to write: %v", err)
 		}
 	})
+}
+
+// A job lists, masks and offers what a request of the same user does, and is observed as one.
+func TestAJobListsAsARequestOfTheSameUser(t *testing.T) {
+	w, guard := jobWorld(t)
+	files := policyFiles(listRules)
+	files["attributes.csv"].Data = []byte(listAttributes)
+	if err := w.engine.Reload(files); err != nil {
+		t.Fatal(err)
+	}
+	for _, roles := range [][]string{nil, {"viewer"}, {"editor"}} {
+		bearer, _ := w.login(acme, alice, roles...)
+		job, err := guard.As(t.Context(), authz.Principal{Tenant: acme, User: alice, Roles: session.MustRoles(roles...)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.inside(bearer, func(ctx context.Context) {
+			for _, action := range []authz.Action{"read", "update", "delete"} {
+				a, errA := authz.Filter(ctx, action, "note")
+				w.events = nil
+				b, errB := authz.Filter(job, action, "note")
+				if errA != nil || errB != nil || a.None() != b.None() || a.Tenant() != b.Tenant() {
+					t.Fatalf("%v %s: %v, %v", roles, action, errA, errB)
+				}
+				if len(w.events) != 1 || w.events[0].Kind != authz.ListDecision || !w.events[0].Principal || w.events[0].User != alice {
+					t.Errorf("%v %s: the events are %+v", roles, action, w.events)
+				}
+				for _, o := range []authz.Object{note("alice"), note("bob"), {Type: "note", ID: "13", Tenant: acme}, {Type: "note", ID: "1", Tenant: globex}} {
+					if a.Match(o) != b.Match(o) || b.Match(o) != authz.Can(job, action, o) {
+						t.Errorf("%v %s note:%s of %v: listed %t, for a job %t", roles, action, o.ID, o.Tenant, a.Match(o), b.Match(o))
+					}
+					if x, y := authz.Allowed(ctx, o, "read", action), authz.Allowed(job, o, "read", action); !slices.Equal(x, y) {
+						t.Errorf("%v %s: offered %v, to a job %v", roles, action, x, y)
+					}
+				}
+				x, errX := authz.Fields(ctx, action, "note")
+				y, errY := authz.Fields(job, action, "note")
+				if errX != nil || errY != nil || x.Has("title") != y.Has("title") || x.Has("body") != y.Has("body") {
+					t.Errorf("%v %s: the fields differ: %v, %v", roles, action, errX, errY)
+				}
+			}
+		})
+		r, err := authz.RequestOf(job)
+		if err != nil || r.Tenant != acme || r.Subject.ID != alice.String() || r.Subject.Roles.Len() != len(roles) {
+			t.Errorf("the request of a job is %+v, %v", r, err)
+		}
+	}
+	if _, err := authz.Filter(t.Context(), "read", "note"); !errors.Is(err, authz.ErrNoCaller) {
+		t.Error(err)
+	}
 }
 
 // Handlers hand the error on, as they do that of Check.

@@ -48,9 +48,9 @@ type UncheckedStats struct {
 //     by a Flush, by a handler that writes nothing, or before a panic. A connection that the
 //     handler took over counts too. It is looked at once the handler has returned, for a stream
 //     at its end.
-//   - [Check], [Can], [Require], [ObjectCheck] and what else decides about an object or about a
-//     type as a whole counts as asking, with whatever outcome, also by a [Guard.As] below the
-//     request. So does [NoObject].
+//   - [Check], [Can], [Require], [ObjectCheck], [Filter] and what else decides about an object or
+//     about a type as a whole counts as asking, with whatever outcome, also by a [Guard.As] below
+//     the request. So does [NoObject]. [Fields] does not: a mask is the same for every object.
 //
 // It starts no goroutine, needs no Close and is safe for concurrent use. One may serve several
 // guards. In tests, authztest.Unchecked fails on the first.

@@ -64,6 +64,18 @@ func TestAHandlerThatAsksAboutNoObjectIsReported(t *testing.T) {
 			_, _ = authz.Explain(c.Request().Context(), "read", note("alice"))
 			return nil
 		}, 200},
+		"asks for the fields alone": {func(c echo.Context) error {
+			_, _ = authz.Fields(c.Request().Context(), "read", "note")
+			return nil
+		}, 200},
+		"asks for a list": {func(c echo.Context) error {
+			_, _ = authz.Filter(c.Request().Context(), "read", "note")
+			return nil
+		}, 0},
+		"asks which actions are allowed": {func(c echo.Context) error {
+			_ = authz.Allowed(c.Request().Context(), note("bob"), "read", "update")
+			return nil
+		}, 0},
 		"asks": {func(c echo.Context) error {
 			_, err := authz.Check(c.Request().Context(), "read", note("bob"))
 			return err
