@@ -3,6 +3,7 @@ package tenanttest
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -25,7 +26,7 @@ type answer struct {
 
 func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
 
-// text is all that a client can read.
+// text is all that a client can read, also in what is packed.
 func (a answer) text() string {
 	var b strings.Builder
 	for _, name := range sortedNames(a.header) {
@@ -33,7 +34,7 @@ func (a answer) text() string {
 			fmt.Fprintf(&b, "%s: %s\n", name, value)
 		}
 	}
-	return b.String() + "\n" + string(a.body)
+	return b.String() + "\n" + string(a.body) + string(unpacked(encoding(a.header), a.body))
 }
 
 func sortedNames(h http.Header) []string {
@@ -46,15 +47,17 @@ func sortedNames(h http.Header) []string {
 }
 
 // forms are the texts by which a client can read a secret: as it is, as encoders of JSON, HTML
-// and URLs write it, and what base64 makes of it wherever it stands in a text.
+// and URLs write it, in hexadecimal, and what base64 of either alphabet makes of it wherever it stands
+// in a text.
 func forms(secret string) []string {
 	quoted, _ := json.Marshal(secret)
 	all := []string{secret, string(quoted[1 : len(quoted)-1]), url.QueryEscape(secret), url.PathEscape(secret),
-		html.EscapeString(secret), strings.Trim(strconv.QuoteToASCII(secret), `"`)}
+		html.EscapeString(secret), strings.Trim(strconv.QuoteToASCII(secret), `"`),
+		hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret)))}
 	for shift := range 3 {
-		whole := base64.StdEncoding.EncodeToString(append(bytes.Repeat([]byte{0}, shift), secret...))
+		shifted := append(bytes.Repeat([]byte{0}, shift), secret...)
 		if skip, end := (shift*8+5)/6, (shift+len(secret))*8/6; end-skip >= 8 {
-			all = append(all, whole[skip:end])
+			all = append(all, base64.StdEncoding.EncodeToString(shifted)[skip:end], base64.URLEncoding.EncodeToString(shifted)[skip:end])
 		}
 	}
 	slices.Sort(all)

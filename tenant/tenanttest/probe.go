@@ -18,6 +18,9 @@ func (c *check) own(r Request) error {
 		if a.status >= 400 {
 			c.found(Refused, r, "with the tenant's own values", "answered %d %q; give values and a user with whom it succeeds", a.status, clip(a.body))
 		}
+		if _, read := encodings[encoding(a.header)]; !read {
+			c.found(Refused, r, "with the tenant's own values", "answered in the Content-Encoding %q, in which no secret is found; send none that was not asked for", encoding(a.header))
+		}
 		return []answer{a}
 	})
 }

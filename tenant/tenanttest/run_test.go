@@ -18,6 +18,8 @@ var leaks = []struct {
 	kind          tenanttest.Kind
 }{
 	{"list without the tenant", "GET /items", tenanttest.ReadsForeign},
+	{"list without the tenant, packed", "GET /items", tenanttest.ReadsForeign},
+	{"list without the tenant, in a coding that nobody reads", "GET /items", tenanttest.Refused},
 	{"search by OR", "GET /items?q=o", tenanttest.ReadsForeign},
 	{"SQL in the search", "GET /items?q=o", tenanttest.ReadsForeign},
 	{"count without the tenant", "GET /items", tenanttest.SeesWork},

@@ -1,6 +1,8 @@
 package tenanttest_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -120,7 +122,7 @@ func (s *shop) list(w http.ResponseWriter, tenant string, guest bool, q string) 
 		if guest && i.Private && s.leak != "list beside the policy" && s.leak != "neither asks" {
 			continue
 		}
-		mine := i.Tenant == tenant || s.leak == "list without the tenant"
+		mine := i.Tenant == tenant || strings.HasPrefix(s.leak, "list without the tenant")
 		if s.leak == "search by OR" && q != "" {
 			mine = mine || strings.Contains(i.Name, strings.Trim(q, "%"))
 		}
@@ -140,6 +142,17 @@ func (s *shop) list(w http.ResponseWriter, tenant string, guest bool, q string) 
 			s.cache[key] = string(text)
 		}
 		text = []byte(s.cache[key])
+	}
+	switch s.leak {
+	case "list without the tenant, packed":
+		w.Header().Set("Content-Encoding", "gzip")
+		packed := gzip.NewWriter(w)
+		defer packed.Close()
+		packed.Write(text)
+		return
+	case "list without the tenant, in a coding that nobody reads":
+		w.Header().Set("Content-Encoding", "br")
+		text = bytes.ToUpper(text)
 	}
 	w.Write(text)
 }
