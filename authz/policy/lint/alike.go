@@ -27,6 +27,20 @@ func seen(s string) string {
 
 func isASCII(s string) bool { return ascii.All(s, func(b byte) bool { return b < utf8.RuneSelf }) }
 
+// marked returns the first ASCII letter of a text that a mark of its own stands behind, with that:
+// most programs write the two as one letter.
+func marked(s string) string {
+	if isASCII(s) {
+		return ""
+	}
+	for i, c := range s {
+		if i > 0 && c >= 0x300 && c <= 0x36f && s[i-1]|0x20 >= 'a' && s[i-1]|0x20 <= 'z' {
+			return s[i-1 : i+utf8.RuneLen(c)]
+		}
+	}
+	return ""
+}
+
 // mixed returns the first letter of a text that looks like an ASCII letter and is none, in a text
 // that has ASCII letters as well; "" when there is none.
 func mixed(s string) string {
@@ -104,6 +118,17 @@ func (l *linter) lookAtUser(r *row, i int, name string, known looks, sure func(s
 		l.at("RV128", policy.SeverityWarning, r, i, "spell it as the others do", "other rows say %s: is %s misspelt?%s", meant, name, foreignIn(name))
 	} else if c := mixed(id); c != "" {
 		l.at("RV128", policy.SeverityWarning, r, i, "spell it as the service does", "the id of %s has letters of two scripts:%s", name, foreignIn(name))
+	} else if c := marked(id); c != "" {
+		l.at("RV128", policy.SeverityWarning, r, i, "write it as one letter, as the service does", "the id of %s has a letter and a mark of its own: %q", name, c)
+	}
+}
+
+// lookAtKind finds a user whose id is the name of a role, and a role whose name is the id of a user.
+func (l *linter) lookAtKind(r *row, i int, name string, known, sure func(string) bool) {
+	space, id, _ := strings.Cut(name, ":")
+	other := map[string]string{"role": "user:", "user": "role:"}[space] + id
+	if known(other) && !sure(name) {
+		l.at("RV128", policy.SeverityWarning, r, i, "write "+other, "other rows say %s: is %s meant to be that?", other, name)
 	}
 }
 

@@ -19,30 +19,37 @@ type possible struct {
 	numbers           []float64 // nil for all
 	someNumbers       bool
 	yes, no           bool // whether true and false are ruled out
+	looks             []lookInto
+	networks          []network
 }
 
-// consistent reports whether comparisons can all be true of the same values. Those of two
-// attributes, and of networks and lists, are taken to be possible.
+// consistent reports whether comparisons can all be true of the same values. Those of lists are
+// taken to be possible unless one is the opposite of another.
 func consistent(all []condition.Leaf) bool {
 	type named struct {
-		typ, name string
+		attr *condition.Attribute
+		size bool // how many texts the list has, in place of its value
 		possible
 	}
 	of := make([]named, 0, 4)
-	for _, f := range all {
+	for at, f := range all {
+		if contradicted(all[:at], f) {
+			return false
+		}
 		a, b, op := f.A, f.B, f.Op
 		if a.Attr == nil && b.Attr != nil && orders(op) {
 			a, b, op = b, a, swapped(op)
 		}
 		if a.Attr == nil || b.Attr != nil {
-			if a.Attr != nil && b.Attr != nil && *a.Attr == *b.Attr && (op == condition.OpNotEqual || op == condition.OpLess || op == condition.OpGreater) {
-				return false
-			}
 			continue
 		}
-		i := slices.IndexFunc(of, func(n named) bool { return n.name == a.Attr.Name && n.typ == a.Attr.Type })
+		op, size := sizes(op)
+		i := slices.IndexFunc(of, func(n named) bool { return n.size == size && sameAttribute(n.attr, a.Attr) })
 		if i < 0 {
-			i, of = len(of), append(of, named{a.Attr.Type, a.Attr.Name, newPossible(a.Attr)})
+			i, of = len(of), append(of, named{a.Attr, size, newPossible(a.Attr)})
+			if size {
+				of[i].low, of[i].whole = 0, true
+			}
 		}
 		of[i].narrow(op, b.Value, f.List)
 	}
@@ -108,7 +115,13 @@ func (p *possible) narrow(op condition.Op, v condition.Value, list []condition.V
 			p.only([]string{v.Text()})
 		case condition.OpNotEqual:
 			p.notTexts = append(p.notTexts, v.Text())
+		case condition.OpIPMatch, condition.OpNotIPMatch:
+			p.networks = append(p.networks, networkOf(op, v.Text()))
+		default:
+			p.looks = append(p.looks, lookInto{op, v.Text()})
 		}
+	case v.Kind() == condition.KindTime && v.Time().Nanosecond() == 0:
+		p.number(op, float64(v.Time().Unix()))
 	case v.Kind() == condition.KindBool:
 		if op == condition.OpEqual || op == condition.OpNotEqual {
 			if v.Bool() == (op == condition.OpEqual) {
@@ -192,7 +205,11 @@ func (p *possible) any() bool {
 	if p.yes && p.no {
 		return false
 	}
-	if p.someTexts && !slices.ContainsFunc(p.texts, func(s string) bool { return !slices.Contains(p.notTexts, s) }) {
+	if p.someTexts {
+		if !slices.ContainsFunc(p.texts, func(s string) bool { return !slices.Contains(p.notTexts, s) && p.meets(s) }) {
+			return false
+		}
+	} else if !looksMeet(p.looks) || !networksMeet(p.networks) {
 		return false
 	}
 	if p.someNumbers && !slices.ContainsFunc(p.numbers, p.within) {

@@ -134,6 +134,27 @@ func TestTheWorkGrowsWithTheRulesAndNotWithTheirSquare(t *testing.T) {
 	}
 }
 
+// Ten thousand rules of any form are looked at in less than 300 ms of the processor.
+func TestTenThousandRulesAreLookedAtInTime(t *testing.T) {
+	if !testneed.Soak() {
+		t.Skip("it is about time")
+	}
+	for _, name := range append(slices.Sorted(maps.Keys(shapes)), "mixed") {
+		fsys, best := shaped(t, name, 10_000), time.Hour
+		for range 5 {
+			start := testneed.ProcessorTime(t)
+			if _, err := lint.Folder(fsys, lint.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			best = min(best, testneed.ProcessorTime(t)-start)
+		}
+		t.Logf("%s: %v", name, best)
+		if best > 300*time.Millisecond {
+			t.Errorf("%s: 10,000 rules take %v", name, best)
+		}
+	}
+}
+
 // BenchmarkFolder is of 10,000 rules. cpu-ms/op is what they take of the processor, the collector's
 // work included.
 func BenchmarkFolder(b *testing.B) {

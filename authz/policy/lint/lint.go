@@ -151,6 +151,7 @@ func (l *linter) standard() {
 	l.lookAtTenants()
 	l.lookAtNames()
 	l.lookAtConditions()
+	l.lookAtTexts()
 	l.lookAtObjects()
 	l.lookAtAttributes()
 	l.lookAtRoutes()

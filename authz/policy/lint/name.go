@@ -1,10 +1,12 @@
 package lint
 
 import (
+	"io/fs"
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/internal/hint"
 )
 
@@ -78,11 +80,18 @@ func (l *linter) lookAtNames() {
 	const help = "spell it as the others do"
 	ids := looksOf(users)
 	sureID := func(name string) bool { return l.words.users[name] || users[name] > 1 }
+	// A name is another's where a row grants it, a table has it, or two rows name it.
+	namesOther := func(name string) bool { return sureRole[name] || sureUser[name] || roles[name]+users[name] > 1 }
+	tabledName := func(name string) bool {
+		return l.words.users[name] || l.words.roles[name] || roles[name]+users[name] > 1
+	}
+	sureName := func(name string) bool { return tabledName(name) || sureRole[name] }
 	for _, r := range l.rules {
 		l.lookAtEvery(r, func(act string) bool { return tabled[r.target.typ+" "+act] })
 		if strings.HasPrefix(r.sub, "user:") {
 			l.lookAtUser(&r.row, atSubject, r.sub, ids, sureID)
 		}
+		l.lookAtKind(&r.row, atSubject, r.sub, namesOther, sureName)
 		switch builtIn := builtInFor(r.sub); {
 		case builtIn != "" && !sureRole[r.sub]:
 			l.at("RV128", policy.SeverityWarning, &r.row, atSubject, "write "+builtIn+", or grant the role in a g row", "nobody is known to have %s: the built-in role is %s", r.sub, builtIn)
@@ -111,9 +120,68 @@ func (l *linter) lookAtNames() {
 			}
 		}
 	}
+	for _, g := range l.grants {
+		if g.role != "role:"+strings.TrimPrefix(g.who, "user:") { // the user admin may be an admin
+			l.lookAtKind(&g.row, 1, g.who, namesOther, tabledName)
+		}
+	}
+	l.lookAtDenials(func(c *policytest.Case) (name, meant string) {
+		r := c.Request
+		if has := r.Subject.Roles; has != nil {
+			for i := range has.Len() {
+				name := "role:" + has.At(i)
+				if sureRole[name] || roles[name] > 0 {
+					continue
+				}
+				if meant := nearRole.of(name, func(c string) bool { return sureRole[c] || roles[c] > 0 }); meant != "" {
+					return has.At(i), strings.TrimPrefix(meant, "role:")
+				}
+			}
+		}
+		typ, act := r.Object.Type, string(r.Action)
+		switch {
+		case typ == "" && methods[act] == 0:
+			return act, nearMethod.of(act, func(string) bool { return true })
+		case typ == "":
+			return "", ""
+		case !sureType[typ]:
+			return typ, nearType.of(typ, func(c string) bool { return sureType[c] })
+		case !sureAction[typ+" "+act] && nearAction[typ] != nil:
+			return act, nearAction[typ].of(act, func(c string) bool { return sureAction[typ+" "+c] })
+		}
+		return "", ""
+	})
 	l.lookAtMembers(nearRole, ids, sureID)
 	l.lookAtNamesInConditions(nearRole, func(name string) bool { return sureRole[name] || roles[name] > 1 })
 	l.lookAtValues()
+}
+
+// lookAtDenials finds names in rows of tables that want a denial, which a name that is misspelt gets
+// whatever the rules say. other returns such a name and the one that was meant, "" for none.
+func (l *linter) lookAtDenials(other func(*policytest.Case) (name, meant string)) {
+	lines := map[string][]string{}
+	for i := range l.words.cases {
+		c := &l.words.cases[i]
+		if c.Want != policy.Deny {
+			continue
+		}
+		name, meant := other(c)
+		if meant == "" || strings.EqualFold(name, meant) { // a table may try another case
+			continue
+		}
+		if lines[c.File] == nil {
+			data, _ := fs.ReadFile(l.fsys, c.File) // it was read before
+			lines[c.File] = strings.Split(string(data), "\n")
+		}
+		f := Finding{Rule: ruleOf("RV128"), Severity: policy.SeverityWarning, File: c.File, Line: c.Line, Col: 1, Help: "spell it as the rules do",
+			Message: "the row is denied whatever the rules say: they have " + meant + ", and " + name + " is in none"}
+		if c.Line <= len(lines[c.File]) {
+			f.Source = strings.TrimSuffix(lines[c.File][c.Line-1], "\r")
+			f.Col = max(strings.Index(f.Source, name), 0) + 1
+			f.EndCol = min(f.Col+len(name), len(f.Source)+1)
+		}
+		l.add(f)
+	}
 }
 
 var commonMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -196,6 +264,9 @@ func (l *linter) lookAtValues() {
 		meant := index[key].of(t.s, func(c string) bool { return known[c] || strings.EqualFold(c, t.s) })
 		if meant == "" {
 			meant = views[key].like(t.s, func(c string) bool { return known[c] || counts[key][c] > counts[key][t.s] || seen(c) == c })
+		}
+		if c := marked(t.s); meant == "" && c != "" {
+			l.at("RV128", policy.SeverityWarning, &t.r.row, atCondition, "write it as one letter, as the service does", "the text '%s' has a letter and a mark of its own: %q", t.s, c)
 		}
 		if c := foreignIn(t.s); meant == "" && c != "" {
 			l.at("RV128", policy.SeverityWarning, &t.r.row, atCondition, "write it in one script", "the text '%s' has letters of two scripts:%s", t.s, c)

@@ -41,6 +41,8 @@ func (l *linter) lookAtWildcards() {
 			if rankOf(r.sub) < rankAdmin {
 				l.at("RV137", policy.SeverityWarning, &r.row, atObject, "name the routes and types, or the actions", "%s may do everything with %s%s", r.sub, r.obj, inTenant(r.dom))
 			}
+		case r.sub == anyone && wide && !r.isWrite():
+			l.at("RV137", policy.SeverityWarning, &r.row, atObject, "name what everybody may see; route:/* is the one route of that name", "every caller, also one without a session, may %s all of %s%s, also what is added later", r.act, r.obj, inTenant(r.dom))
 		case r.sub == anyone && r.isWrite() && (wide || !r.isRoute()):
 			l.at("RV105", policy.SeverityWarning, &r.row, atSubject, "write role:authenticated or a role", "every caller, also one without a session, may %s %s", r.act, r.obj)
 		case r.sub == anyone && r.isWrite() && families[family(r.obj)]:

@@ -68,7 +68,8 @@ var all = []Rule{
 	{"RV134", "unused-attribute", "An attribute is declared, and nothing asks for it."},
 	{"RV135", "fewer-rules", "The policy has lost rules since it was last read."},
 	{"RV136", "tenant-file-widens", "A tenant's file gives a role of the common policy more than that gives it."},
-	{"RV137", "wildcard-everything", "A rule allows every action on everything."},
+	{"RV137", "wildcard-everything", "A rule allows every action on everything, or opens everything to every caller."},
+	{"RV138", "quoted-expression", "A text in a condition looks like an attribute, a pattern or a list, and is compared as it stands."},
 	{"RV139", "swapped-values", "Two values of a rule seem to have changed places."},
 	{"RV140", "route-spelling", "A route is spelled otherwise than the one that other rules name."},
 	{"RV141", "role-ended", "A g row has ended, and grants nothing any more."},
@@ -76,6 +77,7 @@ var all = []Rule{
 	{"RV143", "invalid-grant-time", "The start or the end of a g row is no time, or a second row says otherwise."},
 	{"RV144", "above-ceiling", "A tenant's file grants more than ceiling.csv allows."},
 	{"RV145", "invalid-ceiling", "A row of ceiling.csv is not valid."},
+	{"RV146", "deny-in-comment", "A deny rule stands in a comment, where it is not in force."},
 }
 
 // Rules returns every rule, in the order of their ids.

@@ -94,6 +94,9 @@ func (l *linter) read() {
 		lines := l.file(name).Lines()
 		for i := range lines {
 			x := &lines[i]
+			if x.Kind == policycsv.Comment {
+				l.lookAtComment(name, x)
+			}
 			if x.Kind != policycsv.Row || len(x.Faults) > 0 {
 				continue
 			}

@@ -1,0 +1,133 @@
+package lint
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/internal/policycsv"
+)
+
+// reference is what a condition calls an attribute.
+var reference = regexp.MustCompile(`^(r\.)?(sub|obj|env)\.[a-z][a-zA-Z0-9_]*(\.[a-z][a-zA-Z0-9_]*)?$`)
+
+// word is letters beside each other.
+var word = regexp.MustCompile(`[A-Za-z]{2}`)
+
+// lookAtTexts finds texts that look like an attribute, a pattern or a list of texts: a condition
+// compares them as they stand.
+func (l *linter) lookAtTexts() {
+	known := map[[2]string]map[string]bool{} // texts that attributes are compared with
+	each := func(r *ruleRow, f func(e condition.Expr, a *condition.Attribute, text string)) {
+		parts(r, r.expr, false, func(p part) {
+			leaf := p.e.Leaf()
+			attr := leaf.A.Attr
+			if attr == nil {
+				attr = leaf.B.Attr
+			}
+			if attr == nil {
+				return
+			}
+			for _, v := range append([]condition.Value{leaf.A.Value, leaf.B.Value}, leaf.List...) {
+				if v.Kind() == condition.KindString {
+					f(p.e, attr, v.Text())
+				}
+			}
+			for _, texts := range [][]string{leaf.A.Texts, leaf.B.Texts} {
+				for _, text := range texts {
+					f(p.e, attr, text)
+				}
+			}
+		})
+	}
+	for _, r := range l.rules {
+		each(r, func(_ condition.Expr, a *condition.Attribute, text string) {
+			key := [2]string{a.Type, a.Name}
+			if known[key] == nil {
+				known[key] = map[string]bool{}
+			}
+			known[key][text] = true
+		})
+	}
+	for _, r := range l.rules {
+		each(r, func(e condition.Expr, a *condition.Attribute, text string) {
+			key := [2]string{a.Type, a.Name}
+			tabled := l.words.values[key]
+			switch {
+			case reference.MatchString(text):
+				l.atPart("RV138", r, e, "write "+text+" without quotes", "'%s' is a text of its letters, and not what the attribute holds", text)
+			case tabled[text] || e.Op() > condition.OpIn && e.Op() != condition.OpContainsAny && e.Op() != condition.OpContainsAll:
+			case like(text) != "":
+				l.atPart("RV138", r, e, "write "+strings.Replace(like(text), "ATTRIBUTE", a.Ref(), 1), "'%s' is compared as it stands: no sign in it stands for other letters", text)
+			default:
+				if list := listIn(text, func(s string) bool { return known[key][s] || tabled[s] }); list != "" {
+					l.atPart("RV138", r, e, "write each text in quotes of its own, as in "+a.Ref()+" in ("+list+")", "'%s' is one text, and not several", text)
+				}
+			}
+		})
+	}
+}
+
+// like returns the condition that a text which is written as a pattern was meant for, "" for a text
+// that is none.
+func like(text string) string {
+	for _, sign := range []string{".*", "*", "%"} {
+		plain := strings.Trim(text, sign)
+		if !word.MatchString(plain) {
+			continue // such as 'A*' and '100%'
+		}
+		switch {
+		case strings.HasPrefix(text, sign) && strings.HasSuffix(text, sign):
+			return "contains(ATTRIBUTE, '" + plain + "')"
+		case strings.HasSuffix(text, sign):
+			return "startsWith(ATTRIBUTE, '" + plain + "')"
+		case strings.HasPrefix(text, sign):
+			return "endsWith(ATTRIBUTE, '" + plain + "')"
+		}
+	}
+	return ""
+}
+
+// listIn returns the texts that one text seems to be made of, in quotes, "" for none: some of them
+// are known.
+func listIn(text string, known func(string) bool) string {
+	for _, sign := range []string{",", ";", "|", " or ", "/"} {
+		parts := strings.Split(text, sign)
+		some := false
+		for i, s := range parts {
+			parts[i] = strings.Trim(s, " |'")
+			some = some || known(parts[i])
+			if parts[i] == "" {
+				some = false
+				break
+			}
+		}
+		if len(parts) > 1 && some {
+			return "'" + strings.Join(parts, "', '") + "'"
+		}
+	}
+	return ""
+}
+
+// inComment is a rule in a comment: behind its sign, or behind words of which it had a line of its own.
+var inComment = regexp.MustCompile(`(^|[\s#])(p[ \t]*,.*)$`)
+
+// lookAtComment finds a deny rule that a comment holds: it is not in force.
+func (l *linter) lookAtComment(name string, line *policycsv.Line) {
+	at := inComment.FindStringSubmatchIndex(line.Text)
+	if at == nil {
+		return
+	}
+	from := at[4] // of the rule
+	rows := policycsv.Parse(line.Text[from:]).Lines()
+	if len(rows) != 1 || len(rows[0].Faults) > 0 {
+		return
+	}
+	f := rows[0].Fields
+	if len(f) != 7 || f[6].Text != "deny" || !strings.HasPrefix(f[1].Text, "role:") && !strings.HasPrefix(f[1].Text, "user:") {
+		return
+	}
+	l.add(Finding{Rule: ruleOf("RV146"), Severity: policy.SeverityNote, File: name, Line: line.Number, Col: from + 1, EndCol: len(line.Text) + 1, Source: line.Text,
+		Message: "the deny rule for " + f[1].Text + " stands in a comment: it is not in force", Help: "give it a line of its own, or delete it"})
+}
