@@ -161,8 +161,8 @@ func TestEveryScriptThatChangesASessionAnnouncesIt(t *testing.T) {
 		"primary": "reads", "grants": "reads", "look": "reads, and notes what only a refresh looks at",
 		"sign_in": "reads, and keeps what it has read", "sign_in_end": "the session of the sign-in is ended next", "sign_in_lost": "notes what has ended",
 		"claim": "there is no session yet", "cut": "is of sign-ins, whose sessions are ended next", "cut_read": "reads", "cut_raise": "is of sign-ins that have no session",
-		"block_read": "reads",
-		"erase":      "removes what has ended", "erase_events": "is not about a session",
+		"block_read": "reads", "tenant_name": "is not about a session",
+		"erase": "removes what has ended", "erase_events": "is not about a session",
 		"check": "looks for losses", "access": "asks what is allowed",
 	}
 	files, err := fs.Glob(sources, "lua/*.lua")

@@ -87,15 +87,15 @@ func checkHost(host string) error {
 	if strings.HasPrefix(host, "[") != strings.Contains(host, "]") || !strings.HasPrefix(host, "[") && strings.Count(host, ":") > 1 {
 		return errors.New("an IPv6 address stands in brackets, as in redis://[::1]:6379/0")
 	}
+	if host == "" || host[0] == ':' || strings.HasPrefix(host, "[]") {
+		return errors.New("a host is missing: write redis://host:6379/0")
+	}
 	u, err := url.Parse("redis://" + host)
 	if err != nil {
 		if name, _, ok := strings.Cut(host, ":"); ok && !strings.ContainsAny(name, " %") {
 			return errors.New("behind the host's colon stands a port, as in host:6379; a : of a password needs an @ behind the password")
 		}
 		return errors.New("the host holds a character that no host has")
-	}
-	if u.Hostname() == "" {
-		return errors.New("a host is missing: write redis://host:6379/0")
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {

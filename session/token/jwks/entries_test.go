@@ -31,7 +31,7 @@ func TestABadEntryIsLeftOutAndToldInStatsAndLog(t *testing.T) {
 		"key_ops of text":   {`{"kty":"OKP","kid":"bad","key_ops":"verify"}`, "bad", "key_ops: not an array"},
 		"a member twice":    {`{"kid":"bad","use":"sig","use":"sig"}`, "bad", "a member twice"},
 		"an unknown kty":    {`{"kid":"bad","kty":"AKP"}`, "bad", "kty"},
-		"two keys of a kid": {`{"kid":"bad","kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"kid":"bad","kty":"OKP","crv":"Ed25519","x":"1-Z2AAhfmHQnOvKf-D1zsh8sk_3pGAyH9E3w1oQeNxo"}`, "bad", "key 1"},
+		"two keys of a kid": {`{"kid":"bad","kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"kid":"bad","kty":"OKP","crv":"Ed25519","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}`, "bad", "key 1"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
@@ -72,7 +72,7 @@ func TestABadEntryIsLeftOutAndToldInStatsAndLog(t *testing.T) {
 // A set of which nothing is left, or that publishes a secret, is a failed fetch: the keys
 // that are held go on serving.
 func TestASetOfWhichNothingIsLeftReplacesNothing(t *testing.T) {
-	const x, y = `{"kid":"k1","kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, `{"kid":"k1","kty":"OKP","crv":"Ed25519","x":"1-Z2AAhfmHQnOvKf-D1zsh8sk_3pGAyH9E3w1oQeNxo"}`
+	const x, y = `{"kid":"k1","kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, `{"kid":"k1","kty":"OKP","crv":"Ed25519","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}`
 	for _, bad := range []string{
 		`{"keys":[null]}`, `{"keys":null}`, `{"keys":[{"kid":null}]}`, `{"keys":[` + x + "," + y + `]}`, `{"keys":[` + x + `,{"kty":"AKP","d":null}]}`,
 	} {
