@@ -107,7 +107,8 @@ func (s *site) raw(do func(ctx context.Context, c *redis.Client) error) {
 	s.tb.Helper()
 	client := s.servers[0].Client()
 	defer client.Close()
-	if err := do(context.Background(), client); err != nil {
+	// It has to be done however busy the machine is, and so has longer than instances have.
+	if err := do(context.Background(), client.WithTimeout(10*time.Second)); err != nil {
 		s.tb.Errorf("on the primary: %v", err)
 	}
 }
