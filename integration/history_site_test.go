@@ -300,6 +300,10 @@ func judged(t *testing.T, row history.Row) {
 			logCalls(t, w.Before)
 		}
 	}
+	for _, w := range row.Verdict.Window {
+		t.Logf("in the window: %v", w)
+		logCalls(t, w.Before)
+	}
 	unexplained := row.Verdict.Unexplained()
 	for _, r := range unexplained[:min(10, len(unexplained))] {
 		t.Error(r)

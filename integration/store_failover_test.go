@@ -223,6 +223,31 @@ func TestEveryChangeButCreateAndTouchWaitsForReplicas(t *testing.T) {
 	}
 }
 
+// The end of a session whose refresh token was stolen is a change as any other: with WaitReplicas
+// nobody is told of it who could meet the session again after a failover.
+func TestTheEndOfAStolenSessionWaitsForReplicas(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newPair(t)
+	p.opts.WaitReplicas = 1
+	store := p.instance()
+	f := &fixture{T: t, store: store}
+	f.eventually("the tenant is set up", func() error { return store.SetTenantStatus(ctx, acme, tenant.Active) })
+	s := p.create(store, session.SessionLimit{})
+	step := session.RefreshStep{Presented: digest("first"), Next: digest("second")}
+	f.eventually("the first step is on the replica", func() error { _, err := store.Refresh(ctx, s.Ref(), step); return err })
+	p.inStep()
+	p.replica.Promote() // it hears of nothing from here on
+	theft := session.RefreshStep{Presented: digest("first"), Next: digest("third")}
+	if _, err := store.Refresh(ctx, s.Ref(), theft); !errors.Is(err, session.ErrUnavailable) || errors.Is(err, session.ErrRefreshReused) {
+		t.Errorf("the thief's step is answered %v before a replica has the end", err)
+	}
+	p.replicaAllows(s.Ref())
+	if _, err := store.Load(ctx, s.Ref()); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("the session that has ended loads: %v", err)
+	}
+}
+
 // With WaitReplicas a revocation that returned is on the replica, and one that cannot get
 // there says so. A busy machine may need several revocations until one is there in time.
 func TestARevocationWaitsForTheReplicasItIsToldTo(t *testing.T) {

@@ -195,9 +195,29 @@ func TestARepeatedChangeIsAWriteThatReplicasAreAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := session.RefreshStep{Presented: digest("first"), Next: digest("second"), Grace: time.Minute}
+	gone, erika, globex := f.create(), session.MustParseUserID("erika"), tenant.MustParse("globex")
+	frank, initech := session.MustParseUserID("frank"), tenant.MustParse("initech")
+	there := draft()
+	there.Tenant, there.User = initech, frank
+	if err := f.store.SetTenantStatus(ctx, initech, tenant.Active); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.store.Create(ctx, there, session.CreateOptions{Lifetime: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
 	for name, change := range map[string]func() error{
 		"RevokeOthers without others": func() error { return f.store.RevokeOthers(ctx, s.Ref()) },
 		"a refresh that is repeated":  func() error { _, err := f.store.Refresh(ctx, s.Ref(), step); return err },
+		"Revoke of an ended session":  func() error { return f.store.Revoke(ctx, gone.Ref()) },
+		"RevokeUser":                  func() error { return f.store.RevokeUser(ctx, acme, erika) },
+		"Stale of a user":             func() error { return f.store.Stale(ctx, initech, frank) },
+		"Stale of a tenant":           func() error { return f.store.Stale(ctx, initech, session.UserID{}) },
+		"SetTenantStatus":             func() error { return f.store.SetTenantStatus(ctx, globex, tenant.Suspended) },
+		"Block":                       func() error { return f.store.Block(ctx, globex, erika) },
+		"Unblock":                     func() error { return f.store.Unblock(ctx, globex, frank) },
+		"EndSignIn":                   func() error { _, err := f.store.EndSignIn(ctx, "https://id.example.com", "one"); return err },
+		"RevokePerson":                func() error { return f.store.RevokePerson(ctx, "https://id.example.com", erika) },
+		"EraseUser":                   func() error { return f.store.EraseUser(ctx, acme, erika) },
 	} {
 		if err := change(); err != nil {
 			t.Fatalf("%s: %v", name, err)

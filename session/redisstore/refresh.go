@@ -61,6 +61,9 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 		if ended {
 			s.memory.endSession(l.user, l.keys.record, e)
 		}
+		if w.short != nil { // an end that a failover may undo is told to nobody
+			return none, w.short
+		}
 		return none, err
 	}
 	r, err := outcome(w.answer, 8)

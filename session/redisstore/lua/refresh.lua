@@ -44,6 +44,7 @@ if behind and not own and us - (tonumber(family[8]) or us) <= 10000000 then
   return {'behind'}
 end
 if own then
+  redis.call('PEXPIREAT', KEYS[4], row[4]) -- a write that WAIT speaks of, see others.lua
   return {'ok', now, last, row[1], row[2], ARGV[4], taken, redis.call('GET', KEYS[9])}
 end
 if current and not behind then

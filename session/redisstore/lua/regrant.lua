@@ -6,13 +6,14 @@
 --       kind of event or '', sealed actor of the request or ''
 -- Returns {'ok', last use in µs, last change of the user}, {'gone'}, {'moved'} when the user has
 -- another epoch, or {'conflict'}.
-local row = redis.call('HMGET', KEYS[1], 'v', 'd')
+local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'x')
 local last = redis.call('GET', KEYS[2])
 if not row[1] or not last then return {'gone'} end
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'moved'} end
 if not redis.call('ZSCORE', KEYS[4], ARGV[5]) then return {'gone'} end
 if row[1] ~= ARGV[2] then
   if row[2] == ARGV[4] then -- by this very call
+    redis.call('PEXPIREAT', KEYS[1], row[3]) -- a write that WAIT speaks of, see others.lua
     return {'ok', last, redis.call('GET', KEYS[7])}
   end
   return {'conflict'}

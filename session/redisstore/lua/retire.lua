@@ -9,7 +9,10 @@
 -- user or nil}, {'gone'}, {'moved'} when the user has another epoch,
 -- or {'conflict'}.
 local row = redis.call('HMGET', KEYS[1], 'v', 'd', 'l')
-if row[1] and row[2] == ARGV[6] then return {'ok', redis.call('GET', KEYS[9]), row[3], redis.call('HGET', KEYS[10], 'n')} end -- by this very call
+if row[1] and row[2] == ARGV[6] then -- by this very call
+  redis.call('PEXPIREAT', KEYS[1], ARGV[7]) -- a write that WAIT speaks of, see others.lua
+  return {'ok', redis.call('GET', KEYS[9]), row[3], redis.call('HGET', KEYS[10], 'n')}
+end
 if not row[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {'gone'} end
 if redis.call('GET', KEYS[8]) ~= ARGV[2] then return {'moved'} end
 if not redis.call('ZSCORE', KEYS[4], ARGV[1]) then return {'gone'} end

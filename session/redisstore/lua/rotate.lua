@@ -15,7 +15,10 @@
 local version = redis.call('HGET', KEYS[3], 'v')
 if redis.call('HGET', KEYS[6], 'd') == ARGV[4] then -- by this very call
   local used = redis.call('GET', KEYS[7])
-  if used then return {'ok', used, redis.call('GET', KEYS[12]), redis.call('HGET', KEYS[13], 'n')} end
+  if used then
+    redis.call('PEXPIREAT', KEYS[6], ARGV[6]) -- a write that WAIT speaks of, see others.lua
+    return {'ok', used, redis.call('GET', KEYS[12]), redis.call('HGET', KEYS[13], 'n')}
+  end
 end
 if not version or redis.call('EXISTS', KEYS[4]) == 0 then return {'gone'} end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'moved'} end

@@ -15,6 +15,7 @@ if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'moved'} end
 if not redis.call('ZSCORE', KEYS[4], ARGV[6]) then return {'gone'} end
 if row[1] ~= ARGV[2] then
   if redis.call('HGET', KEYS[1], 'd') == ARGV[4] then -- by this very call
+    redis.call('PEXPIREAT', KEYS[1], row[2]) -- a write that WAIT speaks of, see others.lua
     return {'ok', last, redis.call('GET', KEYS[8])}
   end
   return {'conflict'}
