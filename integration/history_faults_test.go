@@ -34,7 +34,7 @@ var trials = []trial{
 	{name: "kill -9, old RDB file", plan: plan{args: notOnDisk}, fault: func(s *site, round int) { oldFile(s, 0, round) }},
 	{name: "kill -9, old AOF file", fault: oldAOF},
 	{name: "lossy failover", plan: plan{kind: "pair"}, fault: failover},
-	{name: "lossy failover, WaitReplicas 1", plan: plan{kind: "pair", options: func(o *redisstore.Config) { o.WaitReplicas = 1 }}, fault: failover},
+	{name: "lossy failover, WaitReplicas 1", plan: plan{kind: "pair", options: func(o *redisstore.Config) { o.WaitReplicas = 1 }}, fault: failover, kept: true},
 	{name: "Sentinel, primary killed", plan: plan{kind: "sentinel"}, fault: sentinelKilled, once: true},
 	{name: "Sentinel, primary hangs", plan: plan{kind: "sentinel"}, fault: sentinelHung, once: true},
 	{name: "cluster, a master hangs", plan: plan{kind: "cluster", args: notOnDisk}, fault: func(s *site, _ int) {

@@ -161,6 +161,30 @@ func TestTheJudgeExplainsRefusals(t *testing.T) {
 	}
 }
 
+// The session that revokes its user's others is stored anew, and a rollback may lose that whether or
+// not the call was answered.
+func TestTheJudgeExplainsTheLossOfASessionThatWasSpared(t *testing.T) {
+	for answer, lost := range map[history.Answer]bool{history.Done: true, history.Unknown: true, history.Ended: false} {
+		for _, fellBack := range []bool{true, false} {
+			log := history.New()
+			others := answered(change(30*ms, history.RevokeOthers, "s"), answer)
+			for _, call := range []history.Call{at(0, history.Call{Kind: history.Activate}), born(10*ms, "s"), others, answered(act(80*ms, "b", "s", 0), history.Ended)} {
+				log.Add(call)
+			}
+			if fellBack {
+				log.AddRollback(history.Rollback{From: 20 * ms, Down: 50 * ms, Up: 60 * ms})
+			}
+			want := history.Unexplained
+			if lost && fellBack {
+				want = history.Lost
+			}
+			if refused := log.Judge(history.Rules{Share: 10}).Refused; len(refused) != 1 || refused[0].Why != want {
+				t.Errorf("answered %s, fell back %v: %v, want %s", answer, fellBack, refused, want)
+			}
+		}
+	}
+}
+
 // A rollback excuses an instance that does not know better, for a while; it excuses none that
 // does, and nobody who could not ask.
 func TestTheJudgeKnowsWhatARollbackExcuses(t *testing.T) {

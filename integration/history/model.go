@@ -28,6 +28,7 @@ type signIn struct {
 	person person
 	name   string  // of the provider's session, "" for none
 	lives  []*life // those that it has had, by whatever id
+	calls  []Call
 }
 
 // person is a user of a provider, in whatever tenant.
@@ -155,6 +156,7 @@ func (m *model) adopt(c Call) {
 		s = &signIn{from: c.Invoked, person: person{c.Issuer, c.User}, name: c.Name}
 		m.signIns[c.SignIn] = s
 	}
+	s.calls = append(s.calls, c)
 	if c.Answer != Done {
 		return
 	}

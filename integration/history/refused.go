@@ -72,6 +72,9 @@ func (j *judge) refused(c Call) {
 // before returns what was last done, by the end of a call, that might bear on a session.
 func (j *judge) before(l *life, c Call) []Call {
 	all := slices.Clone(j.everyone)
+	if s := j.signIns[c.SignIn]; s != nil {
+		all = append(all, s.calls...)
+	}
 	for _, group := range [][]Call{{l.born}, l.calls, l.ending, j.users[l.owner], j.blocks[l.owner], j.grants[l.owner], j.tenants[l.owner.tenant], j.statuses[l.owner.tenant]} {
 		all = append(all, group...)
 	}
@@ -194,8 +197,8 @@ func (j *judge) lost(l *life, c Call) bool {
 		}
 	}
 	for _, o := range j.users[l.owner] {
-		if o.Kind == RevokeOthers && o.Session == l.id && o.Answer == Done {
-			latest = append(latest, o.Returned) // it is stored anew to be spared
+		if o.Kind == RevokeOthers && o.Session == l.id && (o.Answer == Done || o.Answer == Unknown) && o.Invoked < c.Returned {
+			latest = append(latest, o.Returned) // it is stored anew to be spared, if it was made
 		}
 	}
 	for _, u := range l.calls {
