@@ -20,6 +20,12 @@ func nameHint(s, why string) (at int, better string) {
 	if inner, ok := inOtherQuotes(s); ok {
 		return 0, why + notQuoted + quoteless(inner)
 	}
+	if of, ok := negated(s); ok {
+		return 0, why + notNegated("name", of)
+	}
+	if names := severalNames(s); names != nil {
+		return strings.IndexAny(s, "|,;& "), why + ": one row for each: " + strings.Join(names, ", ")
+	}
 	space, name, found := strings.Cut(s, ":")
 	if i := foreign(s, func(i int) bool { return space != "user" || i < len(space) }); i >= 0 {
 		more := hint.Alike(s[i:])
@@ -84,6 +90,16 @@ func unprefixed(s string) string {
 		return "write role:authenticated"
 	}
 	name := plainName(s)
+	switch space, rest, ok := otherSeparator(s); {
+	case ok && space == "user":
+		return "write user:" + quoteless(rest)
+	case ok && (name != s || s[len(space)] == '.'):
+		return "write role:" + plainName(rest)
+	case ok:
+		return "write role:" + plainName(rest) + ", or role:" + name + " for the role of that name"
+	case strings.IndexByte(s, '@') > 0 && validUserID(s):
+		return "write user:" + quoteless(s)
+	}
 	if name != s {
 		return "write role:" + name
 	}
@@ -108,6 +124,18 @@ func tenantHint(s, why string) (at int, better string) {
 	}
 	if inner, ok := inOtherQuotes(s); ok {
 		return 0, why + notQuoted + quoteless(inner)
+	}
+	if of, ok := negated(s); ok {
+		return 0, why + notNegated("tenant", of)
+	}
+	if space, id, found := strings.Cut(s, ":"); found && validTenant(id) && strings.EqualFold(space, "tenant") {
+		return 0, why + ": write " + quoteless(id)
+	}
+	if ids := several(s, validTenant); ids != nil {
+		return strings.IndexAny(s, "|,; "), why + ": one row for each, if these are tenants: " + strings.Join(ids, ", ")
+	}
+	if strings.ContainsAny(s, "{}") || strings.HasPrefix(s, ":") || strings.HasPrefix(s, "r.") {
+		return 0, why + ": no value of a request stands here: write * for all, since everybody acts in their own tenant alone"
 	}
 	at = -1
 	for i := range len(s) {
@@ -134,6 +162,11 @@ func tenantHint(s, why string) (at int, better string) {
 		more = " stands in no tenant, which has letters, digits, - and _"
 	}
 	return at, why + ": " + hint.Rune(s[at:]) + more
+}
+
+func validTenant(s string) bool {
+	_, err := tenant.Parse(s)
+	return err == nil
 }
 
 // commented finds a comment behind a value.

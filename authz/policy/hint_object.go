@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/reevehq/reeve/internal/ascii"
@@ -24,6 +25,9 @@ func actionHint(object, action, why string) (at int, better string) {
 	}
 	if strings.HasPrefix(action, "/") {
 		return 0, why + ": a route is the value before its method"
+	}
+	if of, ok := negated(action); ok {
+		return 0, why + notNegated("action", of)
 	}
 	route := isRoute(object)
 	if i := foreign(action, func(int) bool { return true }); i >= 0 {
@@ -49,6 +53,8 @@ func actionHint(object, action, why string) (at int, better string) {
 		return 0, why + ": write " + methodNear(upper)
 	case route:
 		return 0, why
+	case strings.HasPrefix(object, routeSpace) && validMethod(upper):
+		return 0, why + ": a route begins with /: write route:/" + quoteless(strings.TrimPrefix(object, routeSpace))
 	case object != everything && upper == plain && isMethod(plain):
 		return 0, why + ": methods are the actions of routes, which begin with /"
 	case validWord(small):
@@ -78,6 +84,9 @@ func splitActions(s string) []string {
 		return nil
 	}
 	words := strings.FieldsFunc(s, func(c rune) bool { return strings.ContainsRune("|,;/+& ()[]", c) })
+	if len(words) > 2 {
+		words = slices.DeleteFunc(words, func(w string) bool { return strings.EqualFold(w, "and") || strings.EqualFold(w, "or") })
+	}
 	for _, w := range words {
 		if !validWord(strings.ToLower(w)) {
 			return nil
@@ -118,10 +127,22 @@ func objectHint(s, why string) (at int, better string) {
 	if isMethod(s) {
 		return 0, why + ": a method is the value after its route"
 	}
+	if of, ok := negated(s); ok {
+		return 0, why + notNegated("object", of)
+	}
+	if method, path, found := strings.Cut(s, ":"); found && isMethod(method) && strings.HasPrefix(path, "/") {
+		return 0, why + ": the method is the next value: write " + quoteless(path) + ", " + method
+	}
+	if types := several(s, validWord); types != nil {
+		return strings.IndexAny(s, "|,; "), why + ": one row for each type: " + strings.Join(types, ", ")
+	}
 	if path, ok := urlPath(s); ok {
 		return 0, quote(s) + " is a URL: write the route, such as /" + quoteless(path)
 	}
 	if i := strings.IndexByte(s, '*'); i >= 0 && i < len(s)-1 {
+		if prefix, ok := strings.CutSuffix(s, "/**"); ok && strings.HasPrefix(s, "/") && !strings.Contains(prefix, "*") {
+			return i, why + ": write " + quoteless(prefix) + "/*, which is for every route below"
+		}
 		return i, why
 	}
 	route := strings.HasPrefix(s, "/")
@@ -200,6 +221,14 @@ func effectHint(condition, effect, why string) (at int, better string) {
 	}
 	if i := foreign(effect, func(int) bool { return true }); i >= 0 {
 		return i, why + ": " + hint.Rune(effect[i:]) + hint.Alike(effect[i:])
+	}
+	if of, ok := negated(strings.ToLower(effect)); ok {
+		switch of {
+		case "allow", "allowed":
+			return 0, why + "; did you mean deny?"
+		case "deny", "denied":
+			return 0, why + "; did you mean allow?"
+		}
 	}
 	if _, bad := parseEffect(condition); bad == "" {
 		return 0, why + "; the condition stands before the effect"

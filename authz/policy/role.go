@@ -64,13 +64,25 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 	})
 }
 
+// grantHint is nameHint for a g row, in which no name stands for everybody and a user is no role.
+func grantHint(s, why string, role bool) (at int, better string) {
+	at, better = nameHint(s, why)
+	if strings.Contains(better, anyone) || strings.Contains(better, authenticated) {
+		return at, why + ": no grant is for everybody: write p rows for role:anyone or role:authenticated"
+	}
+	if role {
+		better, _, _ = strings.Cut(better, " or user:")
+	}
+	return at, better
+}
+
 // grantFault is what ruleFault is, for a g row.
 func grantFault(f []policycsv.Field, i int, only tenant.ID) (at int, why string) {
 	text := f[i].Text
 	switch i {
 	case 1, 2:
 		if why = checkName(text); why != "" {
-			return nameHint(text, why)
+			return grantHint(text, why, i == 2)
 		}
 		if i == 2 && strings.HasPrefix(text, "user:") {
 			return 0, "a user is not a role: write role:…"
