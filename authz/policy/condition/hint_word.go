@@ -73,12 +73,31 @@ var absent = map[string]bool{"null": true, "nil": true, "none": true, "undefined
 
 var besideActor = regexp.MustCompile(`r\.env\.actor *[!=]=+ *$`)
 
+var besideWeekday = regexp.MustCompile(`r\.env\.weekday[^&|]*$`)
+
+// placeholder says what to write for a word that stands where a condition or a time would, "" for
+// any other; before is the text before it.
+func placeholder(word, before string) string {
+	switch strings.ToLower(word) {
+	case "always", "all", "everyone", "everybody", "anything", "everything":
+		return "write true, for no condition"
+	case "never", "nobody", "noone":
+		return "delete a rule that never holds"
+	case "now", "today":
+		return "the time of the request is r.env.time, and r.env.hour and r.env.weekday"
+	}
+	if day := weekdayOf(word); day > 0 && besideWeekday.MatchString(before) {
+		return "r.env.weekday is a number from 1 (Monday) to 7 (Sunday), in UTC: write " + strconv.Itoa(day)
+	}
+	return ""
+}
+
 // partMeant returns which part of the request a name of another system means, "" for none.
 func partMeant(name string) string {
 	switch strings.ToLower(name) {
 	case ofSubject, "subject", "subj", "user", "principal", "caller", "identity", "account", "me", "auth", "session", "claims", "jwt", "token":
 		return ofSubject
-	case ofObject, "object", "resource", "res", "target", "data", "record", "row", "doc":
+	case ofObject, "object", "resource", "res", "target", "data", "record", "row", "doc", "this", "item", "entity":
 		return ofObject
 	case ofEnv, "environment", "context", "ctx", "request", "req":
 		return ofEnv
@@ -101,6 +120,9 @@ func (p *parser) wordAt(at int) *Error {
 		if absent[strings.ToLower(word)] && besideActor.MatchString(text[:at]) {
 			h = "r.env.actor is never missing: write '' for nobody"
 		}
+		return bad(0, h)
+	}
+	if h := placeholder(word, text[:at]); h != "" && !dotted {
 		return bad(0, h)
 	}
 	if id := ascii.TakeWhile(strings.TrimPrefix(text[at+len(word):], ":"), ascii.IsIdent); id != "" && strings.HasPrefix(text[at+len(word):], ":") {
