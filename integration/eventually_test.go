@@ -31,3 +31,9 @@ func eventually(tb testing.TB, what string, do func() error) {
 		tb.Fatalf("%s: %v", what, err)
 	}
 }
+
+// nextSecond returns in another second than it was called in: times in tokens are in seconds.
+func nextSecond() {
+	for began := time.Now().Unix(); time.Now().Unix() == began; <-time.After(5 * time.Millisecond) {
+	}
+}

@@ -176,12 +176,6 @@ func (s *signInService) want(what string, a signInAnswer, status int) signInAnsw
 	return a
 }
 
-// nextSecond returns in another second than it was called in: times in tokens are in seconds.
-func nextSecond() {
-	for began := time.Now().Unix(); time.Now().Unix() == began; <-time.After(5 * time.Millisecond) {
-	}
-}
-
 var signInRequest = idpserver.Request{Client: idpserver.JWTClient, User: "alice"}
 
 // An access token of the provider is a session from its first request on, on every replica, and

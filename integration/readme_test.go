@@ -1,18 +1,10 @@
 package integration_test
 
 import (
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"io/fs"
-	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/integration/idpserver"
 	"github.com/reevehq/reeve/integration/redisserver"
 	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/internal/testproc"
@@ -106,19 +99,78 @@ func readmeProgram(t *testing.T) string {
 	return readme.blocks[i].text
 }
 
-// TestReadmeProgram builds and runs the README's program with Redis, a provider whose tokens have
-// the shape of Keycloak's, and the standard policy.
+// TestReadmeProgram builds and runs the README's program, as it is printed, with Redis, the standard
+// policy and a provider that is not ours: the op package of zitadel/oidc, whose storage has been given
+// the claims of a realm of Keycloak. All that the program is told is in its environment.
 func TestReadmeProgram(t *testing.T) {
-	source := readmeProgram(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	idp := idpserver.Start(t, idpserver.Config{Realm: true, Tenant: "acme"})
+	redis := redisserver.Start(t).URL()
+	q := startReadmeProgram(t, idp.URL, redis)
+	store := open(t, redis, redisstore.Config{NameKey: secretKey(0), SealKeys: []session.SecretKey{secretKey(1)}})
+	sessions, err := session.NewManager(store, session.Config{Key: secretKey(2)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := listener.Addr().String()
-	listener.Close()
-	redis := redisserver.Start(t).URL()
-	idp := newKeycloak(t)
-	files := map[string]string{"main.go": strings.Replace(source, "127.0.0.1:8080", addr, 1)}
+	const bob = "f:6f3a:bob"
+	request := idpserver.Request{Client: idpserver.JWTClient, User: bob}
+	first := idp.Browser().SignIn(request)
+	q.want(401, "GET", "/me", "", "")
+	if a := q.want(200, "GET", "/me", first.Access, ""); a.body != "hello\n" {
+		t.Errorf("it says %q", a.body)
+	}
+	last := first.Refresh()
+	q.want(200, "GET", "/me", last.Access, "")
+	q.want(404, "GET", "/nowhere", first.Access, "")
+	q.want(401, "GET", "/me", first.ID, "")
+	forged := first.Access[:len(first.Access)-8] + "AAAAAAAA"
+	q.want(401, "GET", "/me", forged, "")
+	idp.SetTenant("globex") // which is none of the program's
+	last = last.Refresh()
+	q.want(401, "GET", "/me", last.Access, "")
+	idp.SetTenant("acme")
+	if listed, err := sessions.List(t.Context(), acme, session.MustParseUserID(bob)); err != nil || len(listed) != 1 {
+		t.Fatalf("%d sessions of one sign-in, %v", len(listed), err)
+	}
+	if err := sessions.RevokeUser(t.Context(), acme, session.MustParseUserID(bob)); err != nil {
+		t.Fatal(err)
+	}
+	last = last.Refresh()
+	for _, old := range []string{first.Access, last.Access} {
+		q.want(401, "GET", "/me", old, "")
+	}
+	nextSecond() // a sign-in in the second of the end cannot be told from one before it
+	testwait.Until(t, "a new sign-in is let in", func() bool {
+		status := statusOf(t, q.base+"/me", idp.Browser().SignIn(request).Access)
+		if status != 200 && status != 503 {
+			t.Fatalf("a new sign-in is answered %d", status)
+		}
+		if status == 503 {
+			<-time.After(200 * time.Millisecond)
+		}
+		return status == 200
+	})
+	q.want(401, "GET", "/me", last.Refresh().Access, "") // in the browser that was signed out
+}
+
+// startReadmeProgram builds the README's program and runs it. Where something else has the port
+// that it names, another port takes its place.
+func startReadmeProgram(t *testing.T, issuer, redis string) *quickstart {
+	t.Helper()
+	source, addr := readmeProgram(t), "127.0.0.1:8080"
+	if !strings.Contains(source, addr) {
+		t.Fatalf("the program does not listen on %s", addr)
+	}
+	if listener, err := net.Listen("tcp", addr); err == nil {
+		listener.Close()
+	} else {
+		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		source = strings.Replace(source, addr, listener.Addr().String(), 1)
+		addr = listener.Addr().String()
+		listener.Close()
+	}
+	files := map[string]string{"main.go": source}
 	for name, f := range policyFiles("") {
 		files["policies/"+name] = string(f.Data)
 	}
@@ -132,7 +184,7 @@ func TestReadmeProgram(t *testing.T) {
 	goIn(t, dir, "build", "-o", bin, ".")
 	cmd := exec.Command(bin)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "REDIS_URL="+redis, "ISSUER="+idp.URL)
+	cmd.Env = append(os.Environ(), "REDIS_URL="+redis, "ISSUER="+issuer)
 	for n, name := range []string{"NAME_KEY", "SEAL_KEY", "REFRESH_KEY"} {
 		cmd.Env = append(cmd.Env, name+"="+base64.StdEncoding.EncodeToString(secretKey(byte(n)).Bytes()))
 	}
@@ -148,7 +200,6 @@ func TestReadmeProgram(t *testing.T) {
 			t.Logf("log of the program:\n%s", logs)
 		}
 	})
-	q := &quickstart{t: t, base: "http://" + addr, logs: logs, retries: newRetries(t)}
 	testwait.Until(t, "the program listens", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
@@ -156,33 +207,7 @@ func TestReadmeProgram(t *testing.T) {
 		}
 		return err == nil
 	})
-
-	store := open(t, redis, redisstore.Config{NameKey: secretKey(0), SealKeys: []session.SecretKey{secretKey(1)}})
-	sessions, err := session.NewManager(store, session.Config{Key: secretKey(2)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := idp.signIn("f:6f3a:bob")
-	old := first.token("acme")
-	q.want(401, "GET", "/me", "", "")
-	if a := q.want(200, "GET", "/me", old, ""); a.body != "hello\n" {
-		t.Errorf("it says %q", a.body)
-	}
-	q.want(404, "GET", "/nowhere", old, "")
-	q.want(401, "GET", "/me", first.token("globex"), "")
-	if err := sessions.RevokeUser(t.Context(), acme, session.MustParseUserID("f:6f3a:bob")); err != nil {
-		t.Fatal(err)
-	}
-	q.want(401, "GET", "/me", old, "")
-	q.want(401, "GET", "/me", first.token("acme"), "") // refreshed at the provider
-	testwait.Until(t, "a new sign-in is let in", func() bool {
-		status := statusOf(t, "http://"+addr+"/me", idp.signIn("f:6f3a:bob").token("acme"))
-		if status != 200 && status != 503 {
-			t.Fatalf("a new sign-in is answered %d", status)
-		}
-		return status == 200
-	})
-	q.want(401, "GET", "/me", old, "")
+	return &quickstart{t: t, base: "http://" + addr, logs: logs, retries: newRetries(t)}
 }
 
 // statusOf asks for a URL with a bearer token.
@@ -199,65 +224,4 @@ func statusOf(t *testing.T, url, bearer string) int {
 	}
 	res.Body.Close()
 	return res.StatusCode
-}
-
-// keycloak is a provider that speaks as a realm of Keycloak does: metadata, keys, and access
-// tokens of that shape.
-type keycloak struct {
-	*httptest.Server
-	t   *testing.T
-	key *rsa.PrivateKey
-}
-
-func newKeycloak(t *testing.T) *keycloak {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux, encode := http.NewServeMux(), base64.RawURLEncoding.EncodeToString
-	k := &keycloak{httptest.NewServer(mux), t, key}
-	t.Cleanup(k.Close)
-	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, k.URL, k.URL+"/certs")
-	})
-	mux.HandleFunc("/certs", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","n":%q,"e":%q}]}`,
-			encode(key.N.Bytes()), encode(big.NewInt(int64(key.E)).Bytes()))
-	})
-	return k
-}
-
-// keycloakSession is one sign-in, of which the provider gives out tokens.
-type keycloakSession struct {
-	of        *keycloak
-	user, sid string
-	at        time.Time
-}
-
-func (k *keycloak) signIn(user string) keycloakSession {
-	// Tokens say the second: in the one of an end, nobody can tell which came first.
-	return keycloakSession{k, user, rand.Text(), time.Now().Add(time.Second)}
-}
-
-func (s keycloakSession) token(organization string) string {
-	s.of.t.Helper()
-	now, encode := time.Now(), base64.RawURLEncoding.EncodeToString
-	claims, err := json.Marshal(map[string]any{
-		"iss": s.of.URL, "typ": "Bearer", "aud": []string{"billing", "account"}, "azp": "spa", "sub": s.user, "sid": s.sid, "acr": "1", "jti": rand.Text(),
-		"iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "auth_time": s.at.Unix(), "organization": []string{organization},
-		"realm_access": map[string]any{"roles": []string{"offline_access"}}, "scope": "openid profile organization",
-	})
-	if err != nil {
-		s.of.t.Fatal(err)
-	}
-	text := encode([]byte(`{"alg":"RS256","typ":"JWT","kid":"k1"}`)) + "." + encode(claims)
-	sum := sha256.Sum256([]byte(text))
-	signature, err := rsa.SignPKCS1v15(nil, s.of.key, crypto.SHA256, sum[:])
-	if err != nil {
-		s.of.t.Fatal(err)
-	}
-	return text + "." + encode(signature)
 }

@@ -4,9 +4,12 @@ package integration_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -176,7 +179,10 @@ func TestEveryChangeButCreateAndTouchWaitsForReplicas(t *testing.T) {
 	p.opts.WaitReplicas = 1
 	store := p.instance()
 	f := &fixture{T: t, store: store}
-	f.eventually("the tenant is set up", func() error { return store.SetTenantStatus(ctx, acme, tenant.Active) })
+	closed, bob := tenant.MustParse("closed"), session.MustParseUserID("bob")
+	f.eventually("the tenants are set up", func() error {
+		return errors.Join(store.SetTenantStatus(ctx, acme, tenant.Active), store.SetTenantStatus(ctx, closed, tenant.Suspended))
+	})
 	changes := []struct {
 		name  string
 		do    func(s session.Session) error
@@ -206,6 +212,51 @@ func TestEveryChangeButCreateAndTouchWaitsForReplicas(t *testing.T) {
 		{"RevokeUser", func(session.Session) error { return store.RevokeUser(ctx, acme, alice) }, true},
 		{"RevokeTenant", func(session.Session) error { return store.RevokeTenant(ctx, acme) }, true},
 		{"RevokeAll", func(session.Session) error { return store.RevokeAll(ctx) }, true},
+		{"RotateWithGrace", func(s session.Session) error {
+			_, err := store.RotateWithGrace(ctx, s.Ref(), renamed(s), session.Digest{}, time.Second)
+			return err
+		}, true},
+		{"Retire", func(s session.Session) error {
+			return store.Retire(ctx, s.Ref(), s.Version, renamed(s).Ref(), time.Second)
+		}, true},
+		{"Begin", func(session.Session) error { _, err := store.Begin(ctx, acme, alice); return err }, false},
+		{"Regrant", func(s session.Session) error {
+			ticket, err := store.Begin(ctx, acme, alice)
+			if err != nil {
+				return err
+			}
+			_, err = store.Regrant(ctx, s, ticket)
+			return err
+		}, true},
+		{"UpdateUser", func(session.Session) error { return store.UpdateUser(ctx, acme, alice, rolesFor("viewer")) }, true},
+		{"Stale", func(session.Session) error { return store.Stale(ctx, acme, alice) }, true},
+		{"Stale of a tenant", func(session.Session) error { return store.Stale(ctx, acme, session.UserID{}) }, true},
+		{"Block", func(session.Session) error { return store.Block(ctx, acme, bob) }, true},
+		{"Unblock", func(session.Session) error { return store.Unblock(ctx, acme, bob) }, true},
+		{"EndSignIn", func(session.Session) error { _, err := store.EndSignIn(ctx, provider, rand.Text()); return err }, true},
+		{"RevokePerson", func(session.Session) error { return store.RevokePerson(ctx, provider, alice) }, true},
+		{"Adopt", func(session.Session) error { return adoptNow(store, rand.Text()) }, false},
+		{"Adopt by a newer token", func(session.Session) error {
+			name := rand.Text()
+			return firstError(func() error { return adoptNow(store, name) }, func() error { return adoptNow(store, name) })
+		}, true},
+		{"AddTenant", func(session.Session) error {
+			return store.AddTenant(ctx, tenant.MustParse(strings.ToLower(rand.Text())))
+		}, true},
+		{"EraseUser", func(session.Session) error {
+			return store.EraseUser(ctx, acme, session.MustParseUserID("erika"))
+		}, true},
+		{"EraseTenant", func(session.Session) error { return store.EraseTenant(ctx, closed, nil) }, true},
+	}
+	named := map[string]bool{"List": true, "Peek": true, "Events": true, "TenantStatus": true} // which change nothing
+	for _, c := range changes {
+		method, _, _ := strings.Cut(c.name, " ")
+		named[method] = true
+	}
+	for i, methods := 0, reflect.TypeFor[session.Store](); i < methods.NumMethod(); i++ {
+		if !named[methods.Method(i).Name] {
+			t.Errorf("%s has no row", methods.Method(i).Name)
+		}
 	}
 	for _, c := range changes {
 		f.create() // for RevokeOthers
@@ -246,6 +297,30 @@ func TestTheEndOfAStolenSessionWaitsForReplicas(t *testing.T) {
 	if _, err := store.Load(ctx, s.Ref()); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("the session that has ended loads: %v", err)
 	}
+}
+
+// adoptNow adopts a sign-in of dave's, as soon as it is later than what has ended those before.
+func adoptNow(store *redisstore.Store, name string) error {
+	for {
+		who := session.Stranger{
+			Issuer: provider, Name: name, Tenant: acme, User: session.MustParseUserID("dave"),
+			IssuedAt: time.Now().Add(session.MaxSkew - 50*time.Millisecond), // which a clock may be ahead
+		}
+		_, err := store.Adopt(context.Background(), adoption(who))
+		if !errors.Is(err, session.ErrSignInTooClose) {
+			return err
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
+func firstError(do ...func() error) error {
+	for _, f := range do {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // With WaitReplicas a revocation that returned is on the replica, and one that cannot get

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,6 +110,57 @@ func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing
 					t.Errorf("Load: roles %v, %v", got.Roles.Names(), err)
 				}
 			}},
+		{"the lifting of a block, after a block", 2, time.Second,
+			func(store *redisstore.Store, _ session.Session) error { return store.Unblock(ctx, acme, alice) },
+			func(store *redisstore.Store, _ session.Session) error { return store.Block(ctx, acme, alice) },
+			func(t *testing.T, store *redisstore.Store, _ session.Session) {
+				eventually(t, "a sign-in of a user who is blocked", func() error {
+					_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour})
+					if err == nil || !errors.Is(err, session.ErrUnavailable) && !errors.Is(err, session.ErrBlocked) {
+						t.Errorf("the block that was acknowledged last is lifted: %v", err)
+					}
+					return outageOf(err)
+				})
+			}},
+		{"a block, after it was lifted", 2, time.Second,
+			func(store *redisstore.Store, _ session.Session) error { return store.Block(ctx, acme, alice) },
+			func(store *redisstore.Store, _ session.Session) error { return store.Unblock(ctx, acme, alice) }, isLoaded},
+		{"roles of all of a user's sessions, after others", 2, time.Second,
+			func(store *redisstore.Store, _ session.Session) error {
+				return store.UpdateUser(ctx, acme, alice, rolesFor("admin"))
+			},
+			func(store *redisstore.Store, _ session.Session) error {
+				return store.UpdateUser(ctx, acme, alice, rolesFor("viewer"))
+			},
+			func(t *testing.T, store *redisstore.Store, s session.Session) {
+				eventually(t, "the session is loaded", func() error {
+					got, err := store.Load(ctx, s.Ref())
+					if err == nil && !slices.Equal(got.Roles.Names(), []string{"viewer"}) {
+						t.Errorf("the roles that were acknowledged last are %v now", got.Roles.Names())
+					}
+					return err
+				})
+			}},
+		{"that a user's sessions are stale, after a sign-in", 1, 2 * time.Second,
+			func(store *redisstore.Store, _ session.Session) error { return store.Stale(ctx, acme, alice) }, nil, isFresh},
+		{"that a tenant's sessions are stale, after a sign-in", 1, 2 * time.Second,
+			func(store *redisstore.Store, _ session.Session) error {
+				return store.Stale(ctx, acme, session.UserID{})
+			}, nil, isFresh},
+		{"a rotation, after a change of the session", 2, time.Second,
+			func(store *redisstore.Store, s session.Session) error {
+				_, err := store.Rotate(ctx, s.Ref(), renamed(s), session.Digest{})
+				return err
+			},
+			func(store *redisstore.Store, s session.Session) error { _, err := store.Update(ctx, s); return err }, isLoaded},
+		{"a replacement, after a change of the session", 2, time.Second,
+			func(store *redisstore.Store, s session.Session) error {
+				return store.Retire(ctx, s.Ref(), s.Version, session.Ref{Tenant: acme, User: alice, ID: session.NewID()}, time.Second)
+			},
+			func(store *redisstore.Store, s session.Session) error { _, err := store.Update(ctx, s); return err }, isFresh},
+		{"the end of one version of a session, after a change of it", 2, time.Second,
+			func(store *redisstore.Store, s session.Session) error { return store.End(ctx, s.Ref(), s.Version) },
+			func(store *redisstore.Store, s session.Session) error { _, err := store.Update(ctx, s); return err }, isLoaded},
 		{"a sign-in that its client has given up", 2, 6 * time.Second,
 			func(store *redisstore.Store, _ session.Session) error {
 				_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour})
@@ -150,11 +202,24 @@ func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing
 				})
 				return s
 			}
+			for _, do := range []func(s session.Session) error{
+				func(s session.Session) error { return sound.End(ctx, s.Ref(), s.Version) },
+				func(s session.Session) error {
+					return sound.Retire(ctx, s.Ref(), s.Version, session.Ref{Tenant: acme, User: alice, ID: session.NewID()}, time.Second)
+				},
+				func(s session.Session) error {
+					_, err := sound.Rotate(ctx, s.Ref(), renamed(s), session.Digest{})
+					return err
+				},
+			} {
+				eventually(t, "the script is known", func() error { return do(create()) })
+			}
 			w := create()
 			create()
 			eventually(t, "the scripts are known", func() error {
 				return errors.Join(sound.Touch(ctx, w.Ref()), sound.RevokeOthers(ctx, w.Ref()), sound.Revoke(ctx, w.Ref()),
-					sound.RevokeUser(ctx, acme, alice), sound.RevokeTenant(ctx, acme), sound.RevokeAll(ctx))
+					sound.RevokeUser(ctx, acme, alice), sound.Stale(ctx, acme, session.UserID{}), sound.RevokeTenant(ctx, acme), sound.RevokeAll(ctx),
+					sound.Block(ctx, acme, alice), sound.Unblock(ctx, acme, alice), sound.Stale(ctx, acme, alice), sound.UpdateUser(ctx, acme, alice, rolesFor("known")))
 			})
 			s := create()
 			create()
@@ -182,6 +247,35 @@ func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing
 
 func isLoaded(t *testing.T, store *redisstore.Store, s session.Session) {
 	eventually(t, "a session that nobody ended since", func() error { _, err := store.Load(context.Background(), s.Ref()); return err })
+}
+
+func isFresh(t *testing.T, store *redisstore.Store, s session.Session) {
+	eventually(t, "the session is loaded", func() error {
+		got, err := store.Load(context.Background(), s.Ref())
+		if err == nil && (got.Stale || !got.MovedTo.IsZero()) {
+			t.Errorf("the session is stale: %v, moved to %v", got.Stale, got.MovedTo)
+		}
+		return err
+	})
+}
+
+// renamed is a session under another id, as a rotation makes it.
+func renamed(s session.Session) session.Session {
+	s.ID = session.NewID()
+	return s
+}
+
+// outageOf returns err where it is an outage, and otherwise nil.
+func outageOf(err error) error {
+	if errors.Is(err, session.ErrUnavailable) {
+		return err
+	}
+	return nil
+}
+
+func rolesFor(names ...string) session.UserChange {
+	roles := session.MustRoles(names...)
+	return session.UserChange{Roles: &roles}
 }
 
 // tellsLast fails the test unless the last event of the tenant is of a kind: what came too late is none.

@@ -14,6 +14,9 @@ import (
 func (s *storage) claims(g *grant) map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.cfg.Realm {
+		return s.realmClaims(g)
+	}
 	c := map[string]any{KindClaim: KindAccess, TenantClaim: s.cfg.Tenant, "acr": g.acr}
 	roles := map[string]any{}
 	for _, role := range s.roles[g.user] {
@@ -32,6 +35,22 @@ func (s *storage) claims(g *grant) map[string]any {
 		c["cnf"] = map[string]string{"jkt": g.thumbprint}
 	}
 	return c
+}
+
+// realmClaims are those of a realm of Keycloak, as its mappers write them.
+func (s *storage) realmClaims(g *grant) map[string]any {
+	return map[string]any{
+		"typ": "Bearer", "azp": g.client, "sid": g.session, "acr": g.acr, "auth_time": g.at.Unix(), "organization": []string{s.cfg.Tenant},
+		"realm_access": map[string][]string{"roles": append([]string{"offline_access"}, s.roles[g.user]...)},
+	}
+}
+
+// audience is the service for which access tokens are, beside their client.
+func (c Config) audience() string {
+	if c.Realm {
+		return API
+	}
+	return Audience
 }
 
 func (s *storage) GetPrivateClaimsFromRequest(_ context.Context, r op.TokenRequest, _ []string) (map[string]any, error) {

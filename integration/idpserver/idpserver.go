@@ -14,19 +14,19 @@
 package idpserver
 
 import (
-	"github.com/reevehq/reeve/session/token"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/reevehq/reeve/session/token"
 )
 
 // The clients of the provider. Each signs in with PKCE and has no secret, but for API, which asks
-// about tokens. Audience is that of all access tokens.
+// about tokens. Audience is that of all access tokens, but of those of a realm.
 const (
 	JWTClient    = "jwt"
 	OpaqueClient = "opaque"
@@ -56,7 +56,11 @@ type Config struct {
 	// EncryptedTokens has the tokens of OpaqueClient be the encrypted JWTs that op makes by itself.
 	EncryptedTokens bool
 
-	// Tenant is that of every user.
+	// Realm has access tokens say what those of a realm of Keycloak do, with the realm's names of
+	// claims, for API and signed with RS256: they name the session and say when the user signed in.
+	Realm bool
+
+	// Tenant is that of every user. See [Server.SetTenant].
 	Tenant string
 
 	// Logout is where logout tokens are posted, when there is one. See [Server.SetLogout].
@@ -94,7 +98,7 @@ func Start(tb testing.TB, cfg Config) *Server {
 		BackChannelLogoutSupported: true, BackChannelLogoutSessionSupported: true, DefaultLogoutRedirectURI: s.URL + "/signed-out",
 		SupportedScopes: []string{"openid", "offline_access"},
 	}, s.storage, op.StaticIssuer(s.URL), op.WithAllowInsecure(), op.WithCrypto(texts), op.WithHttpInterceptors(withKey),
-		op.WithIDTokenHintVerifierOpts(op.WithSupportedIDTokenHintSigningAlgorithms(string(jose.EdDSA))))
+		op.WithIDTokenHintVerifierOpts(op.WithSupportedIDTokenHintSigningAlgorithms(string(cfg.algorithm()))))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -122,6 +126,13 @@ func (s *Server) SetLogout(url string) {
 	s.storage.cfg.Logout = url
 }
 
+// SetTenant says which tenant users are of from now on.
+func (s *Server) SetTenant(name string) {
+	s.storage.mu.Lock()
+	defer s.storage.mu.Unlock()
+	s.storage.cfg.Tenant = name
+}
+
 // SetRoles says which roles a user has from now on.
 func (s *Server) SetRoles(user string, roles ...string) {
 	s.storage.mu.Lock()
@@ -134,7 +145,7 @@ func (s *Server) SetRoles(user string, roles ...string) {
 func (s *Server) Rotate() {
 	s.storage.mu.Lock()
 	defer s.storage.mu.Unlock()
-	s.storage.keys = append(s.storage.keys, newKey())
+	s.storage.keys = append(s.storage.keys, newKey(s.storage.cfg.algorithm()))
 }
 
 // IntrospectionURL is where the API asks about tokens.

@@ -20,6 +20,7 @@ type signedIn struct {
 type grant struct {
 	signedIn
 	client     string
+	audience   string // of the service
 	scopes     []string
 	thumbprint string // of the key that the client names in dpop_jkt
 }
@@ -32,7 +33,7 @@ func (g *grant) GetSubject() string        { return g.user }
 func (g *grant) SetCurrentScopes([]string) {}
 
 // GetAudience is that of access tokens and ID tokens alike, as of Zitadel.
-func (g *grant) GetAudience() []string { return []string{g.client, Audience} }
+func (g *grant) GetAudience() []string { return []string{g.client, g.audience} }
 
 // request is a request to sign in; it is an op.AuthRequest.
 type request struct {

@@ -47,7 +47,7 @@ var (
 
 func newStorage(cfg Config) *storage {
 	return &storage{
-		clients: clients(), cfg: cfg, keys: []*key{newKey()}, roles: map[string][]string{}, sessions: map[string]signedIn{},
+		clients: clients(), cfg: cfg, keys: []*key{newKey(cfg.algorithm())}, roles: map[string][]string{}, sessions: map[string]signedIn{},
 		requests: map[string]*request{}, codes: map[string]string{}, tokens: map[string]issued{}, refresh: map[string]*grant{},
 	}
 }
@@ -79,7 +79,7 @@ func (s *storage) CreateAuthRequest(ctx context.Context, asks *oidc.AuthRequest,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	thumbprint, _ := ctx.Value(keyOfContext{}).(string)
-	r := &request{id: rand.Text(), asks: asks, grant: grant{client: asks.ClientID, scopes: asks.Scopes, thumbprint: thumbprint}}
+	r := &request{id: rand.Text(), asks: asks, grant: grant{client: asks.ClientID, audience: s.cfg.audience(), scopes: asks.Scopes, thumbprint: thumbprint}}
 	s.requests[r.id] = r
 	return r, nil
 }
@@ -172,7 +172,9 @@ func (s *storage) SigningKey(context.Context) (op.SigningKey, error) {
 }
 
 func (s *storage) SignatureAlgorithms(context.Context) ([]jose.SignatureAlgorithm, error) {
-	return []jose.SignatureAlgorithm{jose.EdDSA}, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return []jose.SignatureAlgorithm{s.cfg.algorithm()}, nil
 }
 
 func (s *storage) KeySet(context.Context) (keys []op.Key, err error) {
