@@ -1,7 +1,6 @@
 package authz
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/middleware"
 )
 
@@ -159,27 +159,23 @@ func (cfg Config) validate() (*middleware.Authenticator, error) {
 		Timeout: cfg.Timeout, MaxVerifications: cfg.MaxVerifications, MaxLoads: cfg.MaxLoads, MaxTenantLoads: cfg.MaxTenantLoads,
 		Tracer: cfg.Tracer, InsecureEdge: edgeOf(cfg.InsecureEdge),
 	})
-	problems := []error{errors.Unwrap(invalid)} // without the name of that package
-	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if isNil(cfg.Policy) {
-		add("Policy: required, for example policy.Load(…)")
-	}
-	if err := validEdge(cfg.InsecureEdge); err != nil {
-		add("%w", err)
-	}
+	var problems configerr.Problems
+	problems.Within("", invalid)
+	problems.Require("Policy", cfg.Policy, "for example policy.Load(…)")
+	problems.Append(validEdge(cfg.InsecureEdge))
 	if err := cfg.HideExistence.validate(); err != nil {
-		add("HideExistence: %w", err)
+		problems.Add("HideExistence", "%w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.HideTypes)) {
 		if !word.MatchString(name) {
-			add("HideTypes: %q is not a type of objects, a word in lower case", name)
+			problems.Add("HideTypes", "%q is not a type of objects, a word in lower case", name)
 		}
 		if err := cfg.HideTypes[name].validate(); err != nil {
-			add("HideTypes[%q]: %w", name, err)
+			problems.Add(fmt.Sprintf("HideTypes[%q]", name), "%w", err)
 		}
 	}
 	if strings.ContainsFunc(cfg.Realm, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
-		add("Realm: %q has a character that cannot stand in a challenge", cfg.Realm)
+		problems.Add("Realm", "%q has a character that cannot stand in a challenge", cfg.Realm)
 	}
-	return authenticator, errors.Join(problems...)
+	return authenticator, problems.Err("authz", nil)
 }

@@ -7,13 +7,16 @@
 // tenant is served, and a policy rule allows the matched route and method. There is no
 // list of exceptions: public routes have a rule for role:anyone in the policy file.
 //
-// Handlers ask about objects with [Check], [Can] or [Require], and find the caller with
-// [FromContext]. [Verify] compares routes and rules before the service starts.
+// For most uses [Middleware] guards the service, and a handler calls [Check] once it has loaded an
+// object. Use [Require] for an object that is known before the handler runs, [Can] for a page that
+// shows what its reader may do, and [Filter] for the condition of a list. A service on net/http uses
+// package httpauthz in the place of Middleware, programs in other languages stand behind package
+// forwardauth, and work outside requests is decided by [Guard.As].
+//
+// [FromContext] finds the caller. [Verify] compares routes and rules before the service starts.
 package authz
 
 import (
-	"reflect"
-
 	"github.com/reevehq/reeve/authz/policy"
 )
 
@@ -34,12 +37,3 @@ type Mapper[T any] = policy.Mapper[T]
 //
 //	_, err := authz.Check(ctx, "update", tasks.Object(&row))
 func NewMapper[T any](objectType string) (*Mapper[T], error) { return policy.NewMapper[T](objectType) }
-
-// isNil reports whether v is nil or an interface that holds a nil pointer.
-func isNil(v any) bool {
-	if v == nil {
-		return true
-	}
-	rv := reflect.ValueOf(v)
-	return rv.Kind() == reflect.Pointer && rv.IsNil()
-}

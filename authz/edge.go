@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/middleware"
 )
 
@@ -135,7 +136,7 @@ func validEdge(e Edge) error {
 	if e == nil {
 		return nil
 	}
-	if isNil(e) || len(e.Routes()) == 0 {
+	if configerr.IsNil(e) || len(e.Routes()) == 0 {
 		return errors.New("InsecureEdge: a nil pointer, or one without routes")
 	}
 	return nil
@@ -143,7 +144,7 @@ func validEdge(e Edge) error {
 
 // edgeOf is e for an Authenticator, and nil for none.
 func edgeOf(e Edge) middleware.Edge {
-	if isNil(e) {
+	if configerr.IsNil(e) {
 		return nil
 	}
 	return e

@@ -3,7 +3,6 @@ package authz
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -86,7 +85,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 	cfg = cfg.withDefaults()
 	authenticator, err := cfg.validate()
 	if err != nil {
-		return nil, fmt.Errorf("authz: invalid config: %w", err)
+		return nil, err
 	}
 	g := &Guard{
 		authenticator: authenticator,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
@@ -86,15 +87,12 @@ func NewLogoutHandler(cfg LogoutConfig) (*LogoutHandler, error) {
 	tokens, invalid := middleware.NewLogoutAuthenticator(middleware.LogoutAuthenticatorConfig{
 		Tokens: cfg.Tokens, MaxVerifications: cfg.MaxVerifications,
 	})
-	problems := []error{errors.Unwrap(invalid)} // without the name of that package
-	if isNil(cfg.Sessions) {
-		problems = append(problems, errors.New("Sessions: required, for example session.NewManager(…)"))
-	}
-	if isNil(cfg.Replay) {
-		problems = append(problems, errors.New("Replay: required, for example the Replay of a redisstore.Store"))
-	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("authz: invalid config: %w", err)
+	var problems configerr.Problems
+	problems.Within("", invalid)
+	problems.Require("Sessions", cfg.Sessions, "for example session.NewManager(…)")
+	problems.Require("Replay", cfg.Replay, "for example the Replay of a redisstore.Store")
+	if err := problems.Err("authz", nil); err != nil {
+		return nil, err
 	}
 	return &LogoutHandler{cfg, tokens}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/middleware"
 )
 
@@ -73,14 +74,14 @@ type verification struct {
 }
 
 func newVerification(name string, s Service, decider Decider, options []VerifyOption) (*verification, error) {
-	if isNil(s) || isNil(decider) {
+	if configerr.IsNil(s) || configerr.IsNil(decider) {
 		return nil, errors.New("authz: " + name + ": no service or no policy")
 	}
 	var v verification
 	for _, option := range options {
 		option(&v)
 	}
-	switch unlisted := isNil(decider.Routes()); {
+	switch unlisted := configerr.IsNil(decider.Routes()); {
 	case v.warns && v.warn == nil:
 		return nil, errors.New("authz: " + name + ": WarnUnrouted without a function to tell")
 	case unlisted && !v.opens:
@@ -97,7 +98,7 @@ func newVerification(name string, s Service, decider Decider, options []VerifyOp
 func (v *verification) verifyRoutes(s Service, decider Decider) {
 	routes := sorted(slices.Clone(s.Routes()))
 	rules := decider.Routes()
-	if isNil(rules) {
+	if configerr.IsNil(rules) {
 		v.verifyOpen(routes)
 		return
 	}

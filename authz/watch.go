@@ -2,12 +2,12 @@ package authz
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
@@ -124,7 +124,7 @@ var ErrStarted = fmt.Errorf("authz: started before: %w", middleware.ErrMisused)
 func NewStreamGuard(cfg StreamGuardConfig) (*StreamGuard, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
-		return nil, fmt.Errorf("authz: invalid config: %w", err)
+		return nil, err
 	}
 	g := &StreamGuard{
 		sessions: cfg.Sessions, cfg: cfg,
@@ -144,20 +144,18 @@ func (cfg StreamGuardConfig) withDefaults() (StreamGuardConfig, error) {
 	if cfg.Concurrency == 0 {
 		cfg.Concurrency = defaultConcurrency
 	}
-	var problems []error
-	if isNil(cfg.Sessions) {
-		problems = append(problems, errors.New("Sessions: required, for example session.NewManager(…)"))
-	}
+	var problems configerr.Problems
+	problems.Require("Sessions", cfg.Sessions, "for example session.NewManager(…)")
 	if cfg.Interval < 10*time.Millisecond || cfg.Interval > maxInterval {
-		problems = append(problems, fmt.Errorf("Interval: %v is not between 10ms and %v", cfg.Interval, maxInterval))
+		problems.Add("Interval", "%v is not between 10ms and %v", cfg.Interval, maxInterval)
 	}
-	if cfg.Grace < 4*cfg.Interval || cfg.Grace > maxGrace {
-		problems = append(problems, fmt.Errorf("Grace: %v is not between four intervals and %v", cfg.Grace, maxGrace))
+	if cfg.Grace < 4*max(cfg.Interval, 0) || cfg.Grace > maxGrace {
+		problems.Add("Grace", "%v is not between four intervals and %v", cfg.Grace, maxGrace)
 	}
 	if cfg.Concurrency < 1 || cfg.Concurrency > 64 {
-		problems = append(problems, fmt.Errorf("Concurrency: %d is not between 1 and 64", cfg.Concurrency))
+		problems.Add("Concurrency", "%d is not between 1 and 64", cfg.Concurrency)
 	}
-	return cfg, errors.Join(problems...)
+	return cfg, problems.Err("authz", nil)
 }
 
 // Start begins to check, until Close is called or ctx is over, which ends every stream as Close

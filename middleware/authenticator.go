@@ -156,7 +156,7 @@ func (a *Authenticator) recognize(x *exchange, found credential) (Identity, *tok
 	if a.manager == nil || a.edge != nil || a.tracer != nil || found.dpop || x.r.Context().Err() != nil {
 		return Identity{}, nil, nil
 	}
-	verified, ok := a.recall(found)
+	verified, ok := a.cachedToken(found)
 	x.unseen = !ok
 	if !ok || verified.Thumbprint() != "" || a.dpop != nil && a.dpop.Always {
 		return Identity{}, nil, nil

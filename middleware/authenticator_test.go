@@ -91,7 +91,7 @@ func TestAnAuthenticatorsConfigIsCheckedAllAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, field := range []string{"Tokens: ", "Sessions: ", "Tenant[0]: ", "Cookie: ", "DPoP.Proofs: ", "DPoP.Replay: ", "CORS: ", "Timeout: ", "MaxVerifications: ", "MaxLoads: "} {
+	for _, field := range []string{"Tokens: ", "Sessions: ", "Tenant[0]: ", "Cookie: ", "DPoP.Proofs: ", "DPoP.Replay: ", "CORS.Origins: ", "Timeout: ", "MaxVerifications: ", "MaxLoads: "} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("%s is not named in %v", field, err)
 		}

@@ -1,13 +1,13 @@
 package middleware
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -55,14 +55,14 @@ type AuthenticatorConfig struct {
 	// and fail with [ErrOverloaded]; beyond some 8,000 waiters more are refused at
 	// once. The session stays valid; the client may retry.
 	//
-	// What an unverified token claims an attacker has chosen, so slots are shared by client
-	// address: a free slot goes to the waiting client that holds the fewest, and an eighth of
-	// all is reserved for clients that hold fewer than that. All addresses of one /64 of IPv6
-	// are one client. Behind a proxy that takes [Proxies].
+	// An attacker chooses the claims of an unverified token, so slots are shared by client address:
+	// a free slot goes to the waiting client that holds the fewest, and an eighth of all is
+	// reserved for clients that hold fewer than that. All addresses of one /64 of IPv6 are one
+	// client. Behind a proxy that takes [Proxies].
 	//
 	// Refusals are throttled: after a burst of 16, one per millisecond, each delayed 200 ms at
-	// most. So are answers that an issuer's keys cannot be had, which during an outage of the
-	// provider is the answer to any key that a client makes up.
+	// most. Answers that an issuer's keys cannot be had are throttled likewise: during an outage of
+	// the provider any made-up key gets one.
 	//
 	// A verification that waits for an issuer's keys holds its slot, so this is more than can
 	// wait for them, 64 for one jwks.Fetcher. Default: 16 for each processor, as GOMAXPROCS
@@ -95,7 +95,7 @@ type AuthenticatorConfig struct {
 func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("middleware: invalid config: %w", err)
+		return nil, err
 	}
 	a := &Authenticator{
 		tokens: cfg.Tokens, sessions: cfg.Sessions, tenant: slices.Clone(cfg.Tenant), cookie: cfg.Cookie,
@@ -130,49 +130,40 @@ func defaultVerifications() int { return max(128, 16*runtime.GOMAXPROCS(0)) }
 
 // validate reports every problem, each starting with the name of its field.
 func (cfg AuthenticatorConfig) validate() error {
-	var problems []error
-	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if isNil(cfg.Tokens) {
-		add("Tokens: required, for example token.NewVerifier(…)")
-	}
-	if isNil(cfg.Sessions) {
-		add("Sessions: required, for example session.NewManager(…)")
-	}
-	if tokens, ok := cfg.Tokens.(foreignVerifier); ok && !isNil(cfg.Tokens) && !isNil(cfg.Sessions) && tokens.HasForeign() {
+	var problems configerr.Problems
+	problems.Require("Tokens", cfg.Tokens, "for example token.NewVerifier(…)")
+	problems.Require("Sessions", cfg.Sessions, "for example session.NewManager(…)")
+	if tokens, ok := cfg.Tokens.(foreignVerifier); ok && !configerr.IsNil(cfg.Tokens) && !configerr.IsNil(cfg.Sessions) && tokens.HasForeign() {
 		if _, adopts := cfg.Sessions.(Adopter); !adopts {
-			add("Sessions: an issuer of Tokens has Foreign, and %T has no method Adopt, as a session.Manager has", cfg.Sessions)
+			problems.Add("Sessions", "an issuer of Tokens has Foreign, and %T has no method Adopt, as a session.Manager has", cfg.Sessions)
 		}
 	}
 	for i, l := range cfg.Tenant {
 		if l == nil {
-			add("Tenant[%d]: nil", i)
+			problems.Add(fmt.Sprintf("Tenant[%d]", i), "nil")
 		}
 	}
 	if cfg.Cookie != "" && !validCookieName(cfg.Cookie) {
-		add("Cookie: %q is not \"__Host-\" followed by letters, digits, '-' or '_'", cfg.Cookie)
+		problems.Add("Cookie", "%q is not \"__Host-\" followed by letters, digits, '-' or '_'", cfg.Cookie)
 	}
-	if cfg.DPoP != nil && cfg.DPoP.Proofs == nil {
-		add("DPoP.Proofs: required, for example token.NewDPoPVerifier(…)")
+	if cfg.DPoP != nil {
+		problems.Require("DPoP.Proofs", cfg.DPoP.Proofs, "for example token.NewDPoPVerifier(…)")
+		problems.Require("DPoP.Replay", cfg.DPoP.Replay, "for example the Replay of a redisstore.Store")
 	}
-	if cfg.DPoP != nil && isNil(cfg.DPoP.Replay) {
-		add("DPoP.Replay: required, for example the Replay of a redisstore.Store")
-	}
-	if err := cfg.CORS.Validate(); err != nil {
-		add("CORS: %w", err)
-	}
+	problems.Within("CORS", cfg.CORS.Validate())
 	if cfg.Timeout < time.Millisecond || cfg.Timeout > maxTimeout {
-		add("Timeout: %v is not between 1ms and %v", cfg.Timeout, maxTimeout)
+		problems.Add("Timeout", "%v is not between 1ms and %v", cfg.Timeout, maxTimeout)
 	}
 	if cfg.MaxVerifications < 1 {
-		add("MaxVerifications: %d, at least 1 is needed", cfg.MaxVerifications)
+		problems.Add("MaxVerifications", "%d, at least 1 is needed", cfg.MaxVerifications)
 	}
 	if cfg.MaxLoads < 1 {
-		add("MaxLoads: %d, at least 1 is needed", cfg.MaxLoads)
+		problems.Add("MaxLoads", "%d, at least 1 is needed", cfg.MaxLoads)
 	}
 	if cfg.MaxLoads > 0 && (cfg.MaxTenantLoads < 1 || cfg.MaxTenantLoads > cfg.MaxLoads) {
-		add("MaxTenantLoads: %d, from 1 to MaxLoads, %d, is needed", cfg.MaxTenantLoads, cfg.MaxLoads)
+		problems.Add("MaxTenantLoads", "%d, from 1 to MaxLoads, %d, is needed", cfg.MaxTenantLoads, cfg.MaxLoads)
 	}
-	return errors.Join(problems...)
+	return problems.Err("middleware", nil)
 }
 
 func validCookieName(name string) bool {

@@ -1,13 +1,14 @@
 package middleware
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // maxPreflightAge is the longest that any browser keeps the answer to a preflight.
@@ -48,9 +49,9 @@ type CORS struct {
 	Credentials bool
 }
 
-// IsPreflight reports whether r is a CORS preflight as Fetch §3.3 defines it: OPTIONS with
-// one Origin and one Access-Control-Request-Method. What only resembles one is a request
-// like any other. A preflight has no body.
+// IsPreflight reports whether r is a CORS preflight as Fetch §3.3 defines it: OPTIONS with one
+// Origin and one Access-Control-Request-Method. A request that only resembles one is a request like
+// any other. A preflight has no body.
 func IsPreflight(r *http.Request) bool {
 	origin, method := r.Header["Origin"], r.Header["Access-Control-Request-Method"]
 	return r.Method == http.MethodOptions && r.ContentLength == 0 &&
@@ -129,37 +130,39 @@ func (c *CORS) allowsHeaders(lists []string) bool {
 	return true
 }
 
-// Validate returns nil for a CORS that can be used, and otherwise every problem joined,
+// Validate returns nil for a CORS that can be used, and otherwise an error with every problem,
 // each beginning with the name of its field.
 func (c *CORS) Validate() error {
 	if c == nil {
 		return nil
 	}
-	var problems []error
+	var problems configerr.Problems
 	if len(c.Origins) == 0 {
-		problems = append(problems, errors.New("Origins: none; without CORS leave the whole config nil"))
+		problems.Add("Origins", "none; without CORS leave the whole config nil")
 	}
 	for i, origin := range c.Origins {
 		if err := originProblem(origin); err != nil {
-			problems = append(problems, fmt.Errorf("Origins[%d]: %q %w", i, origin, err))
+			problems.Add(fmt.Sprintf("Origins[%d]", i), "%q %w", origin, err)
 		}
 	}
 	for i, method := range c.Methods {
 		if !isToken(method) || method != strings.ToUpper(method) {
-			problems = append(problems, fmt.Errorf("Methods[%d]: %q is not a method in upper case", i, method))
+			problems.Add(fmt.Sprintf("Methods[%d]", i), "%q is not a method in upper case", method)
 		}
 	}
-	for field, names := range map[string][]string{"Headers": c.Headers, "Expose": c.Expose} {
+	headers := func(field string, names []string) {
 		for i, name := range names {
 			if !isToken(name) {
-				problems = append(problems, fmt.Errorf("%s[%d]: %q is not the name of a header", field, i, name))
+				problems.Add(fmt.Sprintf("%s[%d]", field, i), "%q is not the name of a header", name)
 			}
 		}
 	}
+	headers("Headers", c.Headers)
+	headers("Expose", c.Expose)
 	if c.MaxAge < 0 || c.MaxAge > maxPreflightAge || c.MaxAge%time.Second != 0 {
-		problems = append(problems, fmt.Errorf("MaxAge: %v is not whole seconds from 0 to %v", c.MaxAge, maxPreflightAge))
+		problems.Add("MaxAge", "%v is not whole seconds from 0 to %v", c.MaxAge, maxPreflightAge)
 	}
-	return errors.Join(problems...)
+	return problems.Err("middleware", nil)
 }
 
 // clone returns a copy that shares nothing with c, nil for nil.

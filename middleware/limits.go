@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"reflect"
 
 	"github.com/reevehq/reeve/internal/fairlimit"
 	"github.com/reevehq/reeve/session"
@@ -86,7 +85,7 @@ func (a *Authenticator) verify(ctx context.Context, x *exchange, found credentia
 
 func (a *Authenticator) verifyLimited(ctx context.Context, x *exchange, found credential) (*token.Verified, error) {
 	if !x.unseen {
-		if verified, ok := a.recall(found); ok {
+		if verified, ok := a.cachedToken(found); ok {
 			return verified, nil
 		}
 	}
@@ -103,8 +102,8 @@ func (a *Authenticator) verifyLimited(ctx context.Context, x *exchange, found cr
 	return verified, err
 }
 
-// recall returns a token that is remembered from where it came.
-func (a *Authenticator) recall(found credential) (*token.Verified, bool) {
+// cachedToken returns a token that is remembered from where it came.
+func (a *Authenticator) cachedToken(found credential) (*token.Verified, bool) {
 	switch {
 	case found.header != "":
 		return a.headers.CachedHeader(found.header, found.raw)
@@ -198,13 +197,4 @@ func (a *Authenticator) Enter(ctx context.Context, t tenant.ID) (leave func(), e
 		return nil, limited(err)
 	}
 	return func() { a.limits.lists.Release(slot) }, nil
-}
-
-// isNil reports whether v is nil or an interface that holds a nil pointer.
-func isNil(v any) bool {
-	if v == nil {
-		return true
-	}
-	rv := reflect.ValueOf(v)
-	return rv.Kind() == reflect.Pointer && rv.IsNil()
 }

@@ -3,9 +3,9 @@ package middleware
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/internal/fairlimit"
 	"github.com/reevehq/reeve/session/token"
 )
@@ -42,15 +42,13 @@ func NewLogoutAuthenticator(cfg LogoutAuthenticatorConfig) (*LogoutAuthenticator
 	if cfg.MaxVerifications == 0 {
 		cfg.MaxVerifications = defaultVerifications()
 	}
-	var problems []error
-	if isNil(cfg.Tokens) {
-		problems = append(problems, errors.New("Tokens: required, for example token.NewVerifier(…)"))
-	}
+	var problems configerr.Problems
+	problems.Require("Tokens", cfg.Tokens, "for example token.NewVerifier(…)")
 	if cfg.MaxVerifications < 1 {
-		problems = append(problems, fmt.Errorf("MaxVerifications: %d, at least 1 is needed", cfg.MaxVerifications))
+		problems.Add("MaxVerifications", "%d, at least 1 is needed", cfg.MaxVerifications)
 	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("middleware: invalid config: %w", err)
+	if err := problems.Err("middleware", nil); err != nil {
+		return nil, err
 	}
 	return &LogoutAuthenticator{
 		tokens:  cfg.Tokens,

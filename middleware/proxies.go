@@ -1,12 +1,13 @@
 package middleware
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // Proxies are the proxies in front of a service whose word is taken for where a request came
@@ -33,15 +34,15 @@ const maxHops = 16
 func NewProxies(header string, trusted ...netip.Prefix) (*Proxies, error) {
 	p := &Proxies{header, slices.Clone(trusted)}
 	if err := p.validate(); err != nil {
-		return nil, fmt.Errorf("middleware: invalid config: %w", err)
+		return nil, err
 	}
 	return p, nil
 }
 
-// ClientIP returns the address of the client: the last hop that is not a trusted proxy. It is
-// the zero Addr, so that no condition on it holds, where a trusted proxy's word has no single
-// reading: without the header, with two of them, or with something in the list that is no
-// address. So it is for a nil or zero Proxies.
+// ClientIP returns the address of the client: the last hop that is not a trusted proxy. It is the
+// zero Addr, so that no condition on it holds, where a trusted proxy's word has no single reading:
+// without the header, with two of them, or with something in the list that is no address. A nil or
+// zero Proxies knows no address either.
 func (p *Proxies) ClientIP(r *http.Request) netip.Addr {
 	if p == nil || p.header == "" {
 		return netip.Addr{}
@@ -51,19 +52,19 @@ func (p *Proxies) ClientIP(r *http.Request) netip.Addr {
 }
 
 func (p *Proxies) validate() error {
-	var problems []error
+	var problems configerr.Problems
 	if len(p.trusted) == 0 {
-		problems = append(problems, errors.New("trusted: required"))
+		problems.Add("trusted", "required")
 	}
 	for i, prefix := range p.trusted {
 		if !prefix.IsValid() || prefix != prefix.Masked() || prefix.Bits() == 0 || prefix.Addr().Is4In6() {
-			problems = append(problems, fmt.Errorf("trusted[%d]: %s is not the prefix of a network", i, prefix))
+			problems.Add(fmt.Sprintf("trusted[%d]", i), "%s is not the prefix of a network", prefix)
 		}
 	}
 	if p.header == "" || strings.Trim(strings.ToLower(p.header), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		problems = append(problems, errors.New("header: a name of letters, digits and '-' is required"))
+		problems.Add("header", "a name of letters, digits and '-' is required")
 	}
-	return errors.Join(problems...)
+	return problems.Err("middleware", nil)
 }
 
 // client is the last hop that is not a trusted proxy. The client may have written what stands

@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/internal/fairlimit"
 )
 
@@ -35,7 +35,7 @@ const (
 	maxSignInQueue = 10_000
 	clientPart     = 8 // one client has this part of the queue
 
-	// What is remembered. Each record of guesses costs a hash to make, so that pushing out
+	// Bounds of the memory. Each record of guesses costs a hash to make, so that pushing out
 	// somebody else's takes an hour of what the limit allows.
 	keptClients = 4096
 	keptGuesses = 16_384
@@ -97,18 +97,18 @@ func NewSignInLimit(cfg SignInConfig) (*SignInLimit, error) {
 	if cfg.Queue == 0 {
 		cfg.Queue = 256
 	}
-	var problems []error
+	var problems configerr.Problems
 	if cfg.Hashes < 1 {
-		problems = append(problems, fmt.Errorf("Hashes: %d, at least 1 is needed", cfg.Hashes))
+		problems.Add("Hashes", "%d, at least 1 is needed", cfg.Hashes)
 	}
 	if cfg.Wait < time.Millisecond || cfg.Wait > maxSignInWait {
-		problems = append(problems, fmt.Errorf("Wait: %v is not between 1ms and %v", cfg.Wait, maxSignInWait))
+		problems.Add("Wait", "%v is not between 1ms and %v", cfg.Wait, maxSignInWait)
 	}
 	if cfg.Queue < 1 || cfg.Queue > maxSignInQueue {
-		problems = append(problems, fmt.Errorf("Queue: %d is not between 1 and %d", cfg.Queue, maxSignInQueue))
+		problems.Add("Queue", "%d is not between 1 and %d", cfg.Queue, maxSignInQueue)
 	}
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("middleware: invalid config: %w", errors.Join(problems...))
+	if err := problems.Err("middleware", nil); err != nil {
+		return nil, err
 	}
 	return &SignInLimit{
 		wait: cfg.Wait, queue: cfg.Queue, free: cfg.Hashes,

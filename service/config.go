@@ -46,10 +46,10 @@ func (cfg Config) complete() (Config, error) {
 	cfg.Parts = inOrder(cfg.Parts, &problems)
 	for i := range cfg.Parts {
 		if cfg.Parts[i].OpenTimeout == 0 {
-			cfg.Parts[i].OpenTimeout = DefaultOpenTimeout
+			cfg.Parts[i].OpenTimeout = defaultOpenTimeout
 		}
 		if cfg.Parts[i].CloseTimeout == 0 {
-			cfg.Parts[i].CloseTimeout = DefaultCloseTimeout
+			cfg.Parts[i].CloseTimeout = defaultCloseTimeout
 		}
 	}
 	if cfg.Lifecycle == nil {

@@ -13,8 +13,8 @@ import (
 
 // Defaults of a [HealthConfig].
 const (
-	DefaultCheckInterval = 500 * time.Millisecond
-	DefaultCheckTimeout  = 400 * time.Millisecond
+	defaultCheckInterval = 500 * time.Millisecond
+	defaultCheckTimeout  = 400 * time.Millisecond
 )
 
 // Check asks about something that the service needs.
@@ -40,11 +40,11 @@ type HealthConfig struct {
 	Checks []Check
 
 	// Interval is the pause between two questions of a check, and so how late /readyz is. Default
-	// [DefaultCheckInterval].
+	// 500 ms.
 	Interval time.Duration
 
-	// Timeout bounds each question. What has not answered by then has failed. Default
-	// [DefaultCheckTimeout].
+	// Timeout bounds each question. A check that has not answered by then has failed. Default
+	// 400 ms.
 	Timeout time.Duration
 
 	// Logger gets a line when a check begins to fail, with its error, and when it passes again.
@@ -55,9 +55,7 @@ type HealthConfig struct {
 // complete returns the configuration with its defaults set, or every problem it has.
 func (cfg HealthConfig) complete() (HealthConfig, error) {
 	var problems configerr.Problems
-	if cfg.Lifecycle == nil {
-		problems.Add("Lifecycle", "required")
-	}
+	problems.Require("Lifecycle", cfg.Lifecycle, "")
 	named := map[string]bool{stateCheck: true}
 	for i, c := range cfg.Checks {
 		switch {
@@ -75,10 +73,10 @@ func (cfg HealthConfig) complete() (HealthConfig, error) {
 		problems.Add("Timeout", "%v is less than 0", cfg.Timeout)
 	}
 	if cfg.Interval == 0 {
-		cfg.Interval = DefaultCheckInterval
+		cfg.Interval = defaultCheckInterval
 	}
 	if cfg.Timeout == 0 {
-		cfg.Timeout = DefaultCheckTimeout
+		cfg.Timeout = defaultCheckTimeout
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

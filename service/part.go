@@ -7,8 +7,8 @@ import (
 
 // Defaults of a [Part].
 const (
-	DefaultOpenTimeout  = 30 * time.Second
-	DefaultCloseTimeout = 10 * time.Second
+	defaultOpenTimeout  = 30 * time.Second
+	defaultCloseTimeout = 10 * time.Second
 )
 
 // Part is something of a service that is opened and closed: a client, a database, a follower of
@@ -20,8 +20,8 @@ type Part struct {
 	// Needs are the names of the parts that must be open before this one, and are closed after it.
 	Needs []string
 
-	// Open opens the part. ctx ends with OpenTimeout, or earlier when the group is to stop. What
-	// is to live longer must not depend on ctx. An error stops the group; nothing of the part may
+	// Open opens the part. ctx ends with OpenTimeout, or earlier when the group is to stop. Work
+	// that lives longer must not depend on ctx. An error stops the group; nothing of the part may
 	// then be left open.
 	Open func(ctx context.Context) error
 
@@ -33,12 +33,12 @@ type Part struct {
 	// ends. ctx ends with CloseTimeout.
 	Close func(ctx context.Context) error
 
-	// OpenTimeout is how long Open may take. Default [DefaultOpenTimeout]; below zero there is no
+	// OpenTimeout is how long Open may take. Default 30 s; below zero there is no
 	// limit, for a part that waits for a server to come back.
 	OpenTimeout time.Duration
 
-	// CloseTimeout is how long Close and the end of Run may take together. What takes longer is
-	// left behind, with a log line and an error, and the next part is closed. Default
-	// [DefaultCloseTimeout].
+	// CloseTimeout is how long Close and the end of Run may take together. A part that takes longer
+	// is left behind, with a log line and an error, and the next part is closed. Default
+	// 10 s.
 	CloseTimeout time.Duration
 }

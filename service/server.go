@@ -15,7 +15,7 @@ import (
 
 // Defaults of a [ServerConfig].
 const (
-	DefaultDrain = 20 * time.Second
+	defaultDrain = 20 * time.Second
 
 	defaultReadHeaderTimeout = 5 * time.Second
 	defaultReadTimeout       = 10 * time.Second
@@ -41,7 +41,7 @@ type ServerConfig struct {
 	Name string
 
 	// Drain is how long requests in flight may take once nothing is accepted any more. Then they
-	// are cut off. Default [DefaultDrain].
+	// are cut off. Default 20 s.
 	Drain time.Duration
 
 	// The limits of [http.Server]. Default: 5 s for headers, 10 s for a request, 20 s for an answer
@@ -58,9 +58,7 @@ func (cfg ServerConfig) complete() (ServerConfig, error) {
 	if _, _, err := net.SplitHostPort(cfg.Addr); err != nil {
 		problems.Add("Addr", "%q is not host:port", cfg.Addr)
 	}
-	if cfg.Handler == nil {
-		problems.Add("Handler", "required")
-	}
+	problems.Require("Handler", cfg.Handler, "")
 	if cfg.Drain < 0 {
 		problems.Add("Drain", "%v is less than 0", cfg.Drain)
 	}
@@ -68,7 +66,7 @@ func (cfg ServerConfig) complete() (ServerConfig, error) {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&cfg.Drain, DefaultDrain},
+		{&cfg.Drain, defaultDrain},
 		{&cfg.ReadHeaderTimeout, defaultReadHeaderTimeout},
 		{&cfg.ReadTimeout, defaultReadTimeout},
 		{&cfg.WriteTimeout, defaultWriteTimeout},

@@ -102,6 +102,9 @@ func (cfg Config) complete() (Config, error) {
 	if err := cfg.Limit.Validate(); err != nil {
 		problems.Add("Limit", "%w", err)
 	}
+	if cfg.Tenants != nil {
+		problems.Require("Tenants", cfg.Tenants, "or no value at all: this one is nil inside")
+	}
 	cfg.Limit = cfg.Limit.OrDefault()
 	if err := checkDirectory(cfg.Tenants); err != nil {
 		problems.Add("Tenants", "%w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -28,11 +29,11 @@ type Manager struct {
 
 // NewManager returns a Manager on store, or every problem of cfg. It starts nothing.
 func NewManager(store Store, cfg Config) (*Manager, error) {
-	if store == nil {
-		return nil, fmt.Errorf("%w: NewManager: store: required", ErrInvalid)
-	}
-	cfg, err := cfg.complete()
-	if err != nil {
+	cfg, invalid := cfg.complete()
+	var problems configerr.Problems
+	problems.Require("store", store, "")
+	problems.Within("", invalid)
+	if err := problems.Err("session", ErrInvalid); err != nil {
 		return nil, err
 	}
 	keys, err := newRefreshKeys(cfg)
@@ -227,7 +228,7 @@ func (m *Manager) Revoke(ctx context.Context, ref Ref) error {
 	}
 	s, _ := FromContext(ctx) // as for most who sign out
 	if s.Ref() != ref {
-		// What cannot be read is ended all the same.
+		// A session that cannot be read is ended all the same.
 		s, _ = m.store.Load(ctx, ref)
 	}
 	return m.end(ctx, ref, s)

@@ -64,6 +64,12 @@ func NewMethods(names ...string) (Methods, error) {
 	return Methods{set}, err
 }
 
+// Len returns the number of methods.
+func (m Methods) Len() int { return len(m.names) }
+
+// All iterates over the methods in sorted order.
+func (m Methods) All() iter.Seq[string] { return slices.Values(m.names) }
+
 // Has reports whether name is in the set.
 func (m Methods) Has(name string) bool {
 	_, found := slices.BinarySearch(m.names, name)

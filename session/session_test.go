@@ -29,6 +29,10 @@ func TestRolesAreASortedSet(t *testing.T) {
 	if r.Has("root") || !r.Has("viewer") || r.Has("Viewer") || r.Has("") || r.Has("view") {
 		t.Errorf("%v", r.Names())
 	}
+	m, err := session.NewMethods("pwd", "otp", "pwd")
+	if err != nil || m.Len() != 2 || !slices.Equal(slices.Collect(m.All()), []string{"otp", "pwd"}) || !slices.Equal(m.Names(), []string{"otp", "pwd"}) {
+		t.Errorf("%v, %v", m.Names(), err)
+	}
 	var none session.Roles
 	if none.Has("") || none.Len() != 0 || none.Names() == nil {
 		t.Error("the zero Roles is not empty")

@@ -69,15 +69,9 @@ type Event struct {
 
 func (c *Config) validate() error {
 	var p configerr.Problems
-	if c.Policy == nil {
-		p.Add("Policy", "required")
-	}
-	if c.Subjects == nil {
-		p.Add("Subjects", "required")
-	}
-	if c.Resources == nil {
-		p.Add("Resources", "required")
-	}
+	p.Require("Policy", c.Policy, "")
+	p.Require("Subjects", c.Subjects, "")
+	p.Require("Resources", c.Resources, "")
 	if c.Identifier != "" {
 		u, err := url.Parse(c.Identifier)
 		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(c.Identifier, "?#") || strings.HasSuffix(c.Identifier, "/") {

@@ -13,6 +13,9 @@
 // [Hostile] sends what attackers send, a hundred kinds of it, and holds every answer
 // against the one expected: status, challenge, problem and body. After each kind the good
 // token has to work still.
+//
+// For most uses a service has one test with Hostile, and a test with As for each handler. Use
+// [Request] for a handler that reads its request too.
 package authztest
 
 import (
@@ -188,7 +191,7 @@ func Hostile(t *testing.T, s Service, o Options) (left map[int]string) {
 	}
 	left = map[int]string{}
 	before := goroutines()
-	for _, r := range rows() {
+	for _, r := range attacks() {
 		if missing := a.missing(r.needs); missing != "" {
 			left[r.id] = missing
 		}
@@ -212,7 +215,7 @@ func Hostile(t *testing.T, s Service, o Options) (left map[int]string) {
 }
 
 // rows returns all rows in the order of their numbers.
-func rows() []row {
+func attacks() []row {
 	var all []row
 	for _, part := range [][]row{credentialRows, structureRows, keyRows, issuerRows, claimRows, timeRows, sessionRows, pathRows, headerRows, providerRows} {
 		all = append(all, part...)

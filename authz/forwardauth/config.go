@@ -27,8 +27,7 @@ type Config struct {
 	Proxy Proxy
 }
 
-func (cfg Config) validate() ([]route, error) {
-	var problems configerr.Problems
+func (cfg Config) validate(problems *configerr.Problems) (routes []route) {
 	if cfg.Authz.Streams != nil || cfg.Authz.Unchecked != nil || cfg.Authz.ErrorHandler != nil {
 		problems.Add("Authz", "Streams, Unchecked and ErrorHandler have no use here: set none")
 	}
@@ -38,15 +37,15 @@ func (cfg Config) validate() ([]route, error) {
 	if len(cfg.Routes) == 0 {
 		problems.Add("Routes", "required, for example \"GET /notes/:id\"")
 	}
-	var routes []route
 	for _, text := range cfg.Routes {
 		r, err := parseRoute(text)
 		if err != nil {
 			problems.Add("Routes", "%q: %w", text, err)
+			continue
 		}
 		routes = append(routes, r)
 	}
-	return routes, problems.Err("forwardauth", nil)
+	return routes
 }
 
 // route is a route of the table, with the pattern of net/http that serves it.

@@ -10,10 +10,10 @@
 //	err = server.Verify()
 //	err = http.ListenAndServe("127.0.0.1:9091", server)
 //
-// The answer is 200 with the headers of [Headers], which the proxy puts in place of what the
-// client sent, or 401, 403 or 503. A request that no route of the configuration serves is 403,
-// also for somebody who is signed in, and so is one that could be read in two ways. What decides
-// is the route's template, never the URL.
+// The answer is 200 with the headers of [Headers], which the proxy puts in place of what the client
+// sent, or 401, 403 or 503. A request that no route of the configuration serves is 403, also for
+// somebody who is signed in, and so is one that could be read in two ways. The route's template
+// decides, never the URL.
 //
 // Only the route is decided here. A program that knows to which tenant an object belongs compares
 // it with the header X-Reeve-Tenant by itself. A connection that was let through and stays open,
@@ -29,6 +29,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/httpauthz"
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/middleware"
 )
 
@@ -51,19 +52,18 @@ type Stats struct {
 
 // New returns the server that cfg describes, or an error that names every invalid field.
 func New(cfg Config) (*Server, error) {
-	routes, err := cfg.validate()
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{policy: cfg.Authz.Policy, proxy: cfg.Proxy}
-	cfg.Authz.ErrorHandler = nil
-	if s.mux, err = httpauthz.NewMux(cfg.Authz); err != nil {
-		return nil, fmt.Errorf("forwardauth: invalid config: Authz: %w", err)
-	}
+	var problems configerr.Problems
+	routes := cfg.validate(&problems)
+	mux, err := httpauthz.NewMux(cfg.Authz)
+	problems.Within("Authz", err)
+	s := &Server{mux: mux, policy: cfg.Authz.Policy, proxy: cfg.Proxy}
 	for _, r := range routes {
-		if err := s.register(r); err != nil {
-			return nil, fmt.Errorf("forwardauth: invalid config: %w", err)
+		if err == nil {
+			problems.Append(s.register(r))
 		}
+	}
+	if err := problems.Err("forwardauth", nil); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

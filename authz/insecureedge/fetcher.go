@@ -27,8 +27,8 @@ type FetcherConfig struct {
 	// follows no redirect.
 	Client *http.Client
 
-	// Interval is the time between two fetches. From 100 ms to 30 s. Default: 5 s. What is
-	// ended is allowed in an outage for as much longer as a list is on its way.
+	// Interval is the time between two fetches. From 100 ms to 30 s. Default: 5 s. In an outage, an
+	// ended session is allowed for as much longer as a list is on its way.
 	Interval time.Duration
 
 	// Timeout ends a fetch, its body included. From 10 ms to 10 s. Default: 2 s.
@@ -47,15 +47,11 @@ type FetcherConfig struct {
 
 func (cfg FetcherConfig) withDefaults() (FetcherConfig, error) {
 	var problems configerr.Problems
-	if cfg.Node == nil {
-		problems.Add("Node", "required")
-	}
+	problems.Require("Node", cfg.Node, "")
 	if why := wrongURL(cfg.URL); why != "" {
 		problems.Add("URL", "%s", why)
 	}
-	if cfg.Client == nil {
-		problems.Add("Client", "required")
-	}
+	problems.Require("Client", cfg.Client, "")
 	if cfg.Interval == 0 {
 		cfg.Interval = 5 * time.Second
 	}
@@ -139,7 +135,8 @@ func NewFetcher(cfg FetcherConfig) (*Fetcher, error) {
 	return f, nil
 }
 
-// Start begins to fetch, at once and again and again, until Close is called or ctx is over.
+// Start begins to fetch, at once and again and again, until Close is called or ctx is over. The
+// second call returns [ErrStarted], and so does a call after Close.
 func (f *Fetcher) Start(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -163,7 +160,7 @@ func (f *Fetcher) Start(ctx context.Context) error {
 }
 
 // Close ends a fetch that is under way. It returns when no goroutine of the fetcher is left, and
-// always nil. What the node has stays with it until it expires.
+// always nil. The node keeps its list and its policy until they expire.
 func (f *Fetcher) Close() error {
 	f.mu.Lock()
 	f.closed = true

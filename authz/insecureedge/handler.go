@@ -53,9 +53,7 @@ var _ http.Handler = (*Handler)(nil)
 // NewHandler returns a handler. The error names every invalid field.
 func NewHandler(cfg HandlerConfig) (*Handler, error) {
 	var problems configerr.Problems
-	if cfg.Publisher == nil {
-		problems.Add("Publisher", "required")
-	}
+	problems.Require("Publisher", cfg.Publisher, "")
 	if err := problems.Err("insecureedge", nil); err != nil {
 		return nil, err
 	}

@@ -36,9 +36,7 @@ type NodeConfig struct {
 
 func (cfg NodeConfig) withDefaults() (NodeConfig, error) {
 	var problems configerr.Problems
-	if cfg.Feed == nil {
-		problems.Add("Feed", "required, for example redisstore.NewFeed(…)")
-	}
+	problems.Require("Feed", cfg.Feed, "for example redisstore.NewFeed(…)")
 	if len(cfg.Keys) == 0 {
 		problems.Add("Keys", "required")
 	}

@@ -35,9 +35,7 @@ type PublisherConfig struct {
 
 func (cfg PublisherConfig) withDefaults() (PublisherConfig, error) {
 	var problems configerr.Problems
-	if cfg.Feed == nil {
-		problems.Add("Feed", "required, for example redisstore.NewFeed(…)")
-	}
+	problems.Require("Feed", cfg.Feed, "for example redisstore.NewFeed(…)")
 	if err := validKey(cfg.Key); err != nil {
 		problems.Add("Key", "%w", err)
 	}
@@ -83,7 +81,7 @@ type Publisher struct {
 	wall    time.Time // of heard, by the system's clock
 }
 
-// ErrStarted means that a publisher was started twice, or after Close.
+// ErrStarted means that a [Publisher] or a [Fetcher] was started before or is closed.
 var ErrStarted = fmt.Errorf("insecureedge: started before: %w", middleware.ErrMisused)
 
 // NewPublisher returns a publisher that is not started. The error names every invalid field.
@@ -100,7 +98,8 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 	return p, nil
 }
 
-// Start begins to listen, until Close is called or ctx is over.
+// Start begins to listen, until Close is called or ctx is over. The second call returns
+// [ErrStarted], and so does a call after Close.
 func (p *Publisher) Start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,6 +123,21 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
+// PublisherStats are those of a [Publisher] now, by the system's clock.
+type PublisherStats struct {
+	Changes int       // that are known
+	Since   time.Time // from when on they are complete, zero while changes are not heard
+	Heard   time.Time // until when every change was heard, zero likewise
+}
+
+// Stats returns what is known. It may be called at any time.
+func (p *Publisher) Stats() PublisherStats {
+	clock := p.clock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return PublisherStats{len(p.changes), p.tell(p.since, clock), p.tell(p.heard, clock)}
+}
+
 // heardWithin is how old the last proof may be that all changes were heard.
 const heardWithin = 2 * time.Second
 
@@ -138,12 +152,7 @@ func (p *Publisher) Revocations() ([]byte, error) {
 		return nil, ErrNotHeard
 	}
 	p.forget(now)
-	tell := func(at time.Time) time.Time { // by the system's clock as it is now
-		if at.IsZero() {
-			return at
-		}
-		return clock.wall.Add(at.Sub(now)).UTC()
-	}
+	tell := func(at time.Time) time.Time { return p.tell(at, clock) }
 	text := listText{Store: storeOf(p.cfg.Feed), Since: tell(p.since), Issued: tell(p.heard), Expires: tell(p.heard).Add(p.cfg.Lifetime), All: tell(p.all)}
 	for t, at := range p.changes {
 		text.Changes = append(text.Changes, change{t.scope, t.name, tell(at)})
@@ -155,6 +164,14 @@ func (p *Publisher) Revocations() ([]byte, error) {
 
 // at is the time of a moment, by the clock that nobody sets.
 func (p *Publisher) at(i instant) time.Time { return p.start.Round(0).Add(i.mono) }
+
+// tell is a time of the publisher's clock by the system's, as it is now.
+func (p *Publisher) tell(at time.Time, now instant) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return now.wall.Add(at.Sub(p.at(now))).UTC()
+}
 
 // forget drops changes beyond the horizon, and the oldest where there are too many.
 func (p *Publisher) forget(now time.Time) {
@@ -177,50 +194,5 @@ func (p *Publisher) forget(now time.Time) {
 		if !at.After(after) {
 			delete(p.changes, t)
 		}
-	}
-}
-
-// listener is what the feed reports to.
-type listener struct{ of *Publisher }
-
-var _ session.Listener = listener{}
-
-// Reset implements [session.Listener]: what was heard is no longer all.
-func (l listener) Reset() {
-	l.of.mu.Lock()
-	defer l.of.mu.Unlock()
-	clear(l.of.changes)
-	l.of.since, l.of.heard, l.of.wall, l.of.all = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-}
-
-// Changed implements [session.Listener].
-func (l listener) Changed(scope session.Scope, name string) {
-	p := l.of
-	now := p.at(p.clock())
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch scope {
-	case session.ScopeSession, session.ScopeUser, session.ScopeTenant:
-		p.changes[topic{scope, name}] = now
-	default:
-		p.all = now
-	}
-	if len(p.changes) > 2*p.cfg.MaxChanges {
-		p.forget(now)
-	}
-}
-
-// Heartbeat implements [session.Listener]. The first one after a reset says from when on all
-// changes are heard.
-func (l listener) Heartbeat(sent, _ time.Time) {
-	p := l.of
-	at := p.at(instant{mono: sent.Sub(p.start)})
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.since.IsZero() {
-		p.since = at
-	}
-	if at.After(p.heard) {
-		p.heard, p.wall = at, sent.Round(0)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -94,45 +95,44 @@ func FromIndex(ix *casbinindex.Index, m Mapping) (*IndexPolicy, error) {
 
 // validate checks a mapping against the names of a model's request values.
 func (m *Mapping) validate(names []string) error {
-	var problems []error
-	add := func(field, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("policy: invalid config: Mapping.%s: %s", field, fmt.Sprintf(format, args...)))
-	}
+	var problems configerr.Problems
 	count := map[MappedValue]int{}
 	for _, v := range m.Values {
 		count[v]++
 		if v < MapCaller || v > MapMethod {
-			add("Values", "%d is none of MapCaller, MapTenant, MapRoute and MapMethod", v)
+			problems.Add("Mapping.Values", "%d is none of MapCaller, MapTenant, MapRoute and MapMethod", v)
 		}
 	}
 	if len(m.Values) != len(names) {
-		add("Values", "%d values, and the model's request has %d: %s", len(m.Values), len(names), strings.Join(names, ", "))
+		problems.Add("Mapping.Values", "%d values, and the model's request has %d: %s", len(m.Values), len(names), strings.Join(names, ", "))
 	}
-	for v, name := range map[MappedValue]string{MapCaller: "MapCaller", MapRoute: "MapRoute", MapMethod: "MapMethod"} {
-		if count[v] != 1 {
-			add("Values", "%s stands there %d times: once is needed", name, count[v])
+	for _, v := range []struct {
+		value MappedValue
+		name  string
+	}{{MapCaller, "MapCaller"}, {MapRoute, "MapRoute"}, {MapMethod, "MapMethod"}} {
+		if n := count[v.value]; n != 1 {
+			problems.Add("Mapping.Values", "%s stands there %d times: once is needed", v.name, n)
 		}
 	}
 	switch {
 	case count[MapTenant] == 0 && m.Tenant.IsZero():
-		add("Tenant", "required without MapTenant: otherwise the rules would hold in every tenant")
+		problems.Add("Mapping.Tenant", "required without MapTenant: otherwise the rules would hold in every tenant")
 	case count[MapTenant] > 1:
-		add("Values", "MapTenant stands there %d times", count[MapTenant])
+		problems.Add("Mapping.Values", "MapTenant stands there %d times", count[MapTenant])
 	case count[MapTenant] == 1 && !m.Tenant.IsZero():
-		add("Tenant", "it has no effect beside MapTenant")
+		problems.Add("Mapping.Tenant", "it has no effect beside MapTenant")
 	}
 	switch {
 	case !m.SessionRoles && m.RolePrefix != "":
-		add("RolePrefix", "it has no effect without SessionRoles")
+		problems.Add("Mapping.RolePrefix", "it has no effect without SessionRoles")
 	case m.SessionRoles && m.RolePrefix == "":
-		add("RolePrefix", "required with SessionRoles, such as \"role:\": otherwise a user could be taken for a role")
+		problems.Add("Mapping.RolePrefix", "required with SessionRoles, such as \"role:\": otherwise a user could be taken for a role")
 	case m.SessionRoles && !strings.HasSuffix(m.RolePrefix, ":"):
-		add("RolePrefix", "it does not end in a colon, by which the names of roles are told from those of users")
+		problems.Add("Mapping.RolePrefix", "it does not end in a colon, by which the names of roles are told from those of users")
 	case m.SessionRoles && m.RolePrefix == m.UserPrefix:
-		add("RolePrefix", "it is UserPrefix: a user could be taken for a role")
+		problems.Add("Mapping.RolePrefix", "it is UserPrefix: a user could be taken for a role")
 	}
-	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(problems...)
+	return problems.Err("policy", nil)
 }
 
 // Decide answers a request about a route. An error comes with a Decision that denies, and so

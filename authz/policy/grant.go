@@ -15,11 +15,6 @@ type Grant struct {
 	Line int
 }
 
-// HoldsAt reports whether the row holds at a time.
-func (g Grant) HoldsAt(now time.Time) bool {
-	return (g.Start.IsZero() || now.After(g.Start)) && (g.End.IsZero() || now.Before(g.End))
-}
-
 // Grants returns every g row, those for all tenants first. The slice is the caller's.
 func (e *Engine) Grants() []Grant {
 	s := e.snapshot()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy/internal/sqltext"
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // maxBranches is how many branches one command of row-level security may have.
@@ -149,27 +150,24 @@ var rlsCommands = [...]struct {
 
 // validate returns everything that is wrong with a config.
 func (c *RLSConfig) validate() error {
-	var problems []error
-	add := func(ok bool, text string) {
+	var problems configerr.Problems
+	check := func(ok bool, field, text string) {
 		if !ok {
-			problems = append(problems, errors.New(text))
+			problems.Add(field, "%s", text)
 		}
 	}
-	add(c.Type != "", "Type: required")
+	check(c.Type != "", "Type", "required")
 	schema, table, _ := strings.Cut(withSchema(c.Table), ".")
-	add(c.Table != "", "Table: required")
-	add(c.Table == "" || sqltext.IsName(schema) && sqltext.IsName(table), "Table: letters, digits and _, after a schema and a dot perhaps")
-	add(c.App != "", "App: required")
-	add(len(c.App) <= 63 && !strings.ContainsRune(c.App, 0), "App: no name of a role")
-	add(c.Select != "", "Select: required")
+	check(c.Table != "", "Table", "required")
+	check(c.Table == "" || sqltext.IsName(schema) && sqltext.IsName(table), "Table", "letters, digits and _, after a schema and a dot perhaps")
+	check(c.App != "", "App", "required")
+	check(len(c.App) <= 63 && !strings.ContainsRune(c.App, 0), "App", "no name of a role")
+	check(c.Select != "", "Select", "required")
 	for _, command := range rlsCommands {
 		a := command.action(c)
-		add(a == "" || validWord(string(a)), command.command+": "+quote(string(a))+" is no action on a typed object: write a word in lower case")
+		check(a == "" || validWord(string(a)), command.command, quote(string(a))+" is no action on a typed object: write a word in lower case")
 	}
-	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("policy: invalid config: %w", err)
-	}
-	return nil
+	return problems.Err("policy", nil)
 }
 
 func withSchema(table string) string {

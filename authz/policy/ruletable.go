@@ -176,12 +176,12 @@ func (l *lengths) has(n int) bool { return l[n/64]>>(n%64)&1 != 0 }
 
 // gather appends the rules of a group that are for one of the caller's names. The shorter
 // of the two lists is walked.
-func (s *snapshot) gather(hits []mark, at *ruleGroup, c caller) []mark {
+func (s *snapshot) gather(found []mark, at *ruleGroup, c caller) []mark {
 	if at.N == 1 {
 		if f := at.Single(); c.has(f.Name) {
-			hits = append(hits, f.Rule)
+			found = append(found, f.Rule)
 		}
-		return hits
+		return found
 	}
 	from := &s.shared
 	if at.own {
@@ -192,18 +192,18 @@ func (s *snapshot) gather(hits []mark, at *ruleGroup, c caller) []mark {
 	if len(group) <= 2*len(c)+8 {
 		for _, f := range group {
 			if c.has(f.Name) {
-				hits = append(hits, f.Rule)
+				found = append(found, f.Rule)
 			}
 		}
-		return hits
+		return found
 	}
 	for i, id := range c {
 		if len(c) <= fewNames && slices.Contains(c[:i], id) {
 			continue
 		}
 		for _, f := range lookup.EntriesFor(group, id) {
-			hits = append(hits, f.Rule)
+			found = append(found, f.Rule)
 		}
 	}
-	return hits
+	return found
 }

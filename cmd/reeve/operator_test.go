@@ -152,7 +152,7 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 func instance(ts *testscript.TestScript, neg bool, args []string) {
 	client := connect(ts)
 	revision := args[1]
-	m, err := fleet.NewMember(fleet.Config{Client: client, Name: "billing", ID: args[0], Host: "web-1", Version: "1.2.0", Beat: fleet.MaxBeat,
+	m, err := fleet.NewMember(fleet.Config{Client: client, Name: "billing", ID: args[0], Host: "web-1", Version: "1.2.0", Heartbeat: fleet.MaxHeartbeat,
 		State: func() string { return "running" }, Revision: func() string { return revision }})
 	ts.Check(err)
 	ts.Check(m.Start(context.Background()))
@@ -160,7 +160,7 @@ func instance(ts *testscript.TestScript, neg bool, args []string) {
 		_ = m.Close()
 		_ = client.Close()
 	})
-	for deadline := time.Now().Add(30 * time.Second); m.Stats().Beats == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); m.Stats().Heartbeats == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("the instance is not listed: %v", m.Stats().Err)
 		}

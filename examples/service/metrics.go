@@ -40,7 +40,7 @@ func newMetrics(t *tracker) *metrics {
 		m.counter("tracker_redis_losses_total", "Times that Redis was seen to have lost keys.", nil, func() float64 { return float64(t.store.Server().Losses) })
 	}
 	if t.member != nil {
-		m.counter("tracker_beats_total", "Times that the instance said that it is there.", prometheus.Labels{"result": "heard"}, func() float64 { return float64(t.member.Stats().Beats) })
+		m.counter("tracker_beats_total", "Times that the instance said that it is there.", prometheus.Labels{"result": "heard"}, func() float64 { return float64(t.member.Stats().Heartbeats) })
 		m.counter("tracker_beats_total", "Times that the instance said that it is there.", prometheus.Labels{"result": "failed"}, func() float64 { return float64(t.member.Stats().Failures) })
 	}
 	for i, c := range t.checks() {

@@ -55,7 +55,7 @@ func (t *tracker) openShared() (err error) {
 	options.PoolSize = 4
 	t.client = redis.NewClient(options)
 	if t.member, err = fleet.NewMember(fleet.Config{
-		Client: t.client, Name: t.cfg.Redis.Prefix, Version: version(), Beat: t.cfg.Redis.Beat, Logger: t.log.Logger,
+		Client: t.client, Name: t.cfg.Redis.Prefix, Version: version(), Heartbeat: t.cfg.Redis.Beat, Logger: t.log.Logger,
 		State:    func() string { return t.lifecycle.State().String() },
 		Revision: t.engine.Revision,
 	}); err != nil {

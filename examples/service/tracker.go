@@ -139,7 +139,7 @@ func (t *tracker) checks() []service.Check {
 func (t *tracker) parts() []service.Part {
 	parts := append([]service.Part{{Name: "traces", Close: t.traces.close, CloseTimeout: tracesTimeout}}, t.ops.Parts("traces")...)
 	parts = append(parts,
-		service.Part{Name: "redis", Needs: []string{"telemetry listener"}, Open: t.openRedis, Close: t.closeRedis, OpenTimeout: t.patience()},
+		service.Part{Name: "redis", Needs: []string{"telemetry listener"}, Open: t.openRedis, Close: t.closeRedis, OpenTimeout: t.waitLimit()},
 		service.Part{Name: "instances", Needs: []string{"redis"}, Open: t.openInstances, Close: t.closeInstances},
 		service.Part{Name: "database", Needs: []string{"redis", "instances"}, Open: t.openApp, Close: t.closeApp},
 		service.Part{Name: "audit", Needs: []string{"database"}, Open: t.audit.open, Close: t.audit.close},
@@ -154,8 +154,8 @@ func (t *tracker) parts() []service.Part {
 // tracesTimeout is for a collector that takes the last spans.
 const tracesTimeout = 3 * time.Second
 
-// patience is how long the start waits for Redis.
-func (t *tracker) patience() time.Duration {
+// waitLimit is how long the start waits for Redis.
+func (t *tracker) waitLimit() time.Duration {
 	if t.cfg.Redis.StartTimeout > 0 {
 		return t.cfg.Redis.StartTimeout
 	}

@@ -93,6 +93,9 @@ func TestADatabaseSelectsWhatIsAllowed(t *testing.T) {
 					where, args, _ := p.SQL(db.dialect, "d")
 					t.Fatalf("seed %d, %s:\n got %q\nwant %q\n%s\n%v\n%s", seed, db.name, got, want, where, args, strings.TrimSpace(text))
 				}
+				if flagged, err := db.flagged(t, p); err != nil || !slices.Equal(flagged, want) {
+					t.Fatalf("seed %d, %s: as a column:\n got %q, %v\nwant %q\n%s", seed, db.name, flagged, err, want, strings.TrimSpace(text))
+				}
 			}
 		}
 	}

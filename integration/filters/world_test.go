@@ -174,6 +174,42 @@ func (d database) ids(t *testing.T, p policy.Predicate) ([]string, error) {
 	return ids, nil
 }
 
+// flagged returns the ids for which the predicate is true as a column of a query that has an argument
+// of its own before. The column is never NULL.
+func (d database) flagged(t *testing.T, p policy.Predicate) ([]string, error) {
+	t.Helper()
+	value, args, err := p.SQLValue(1, d.dialect, "d")
+	if err != nil {
+		return nil, err
+	}
+	first := "?"
+	if d.dialect == policy.Postgres {
+		first = "$1::text"
+	}
+	text := `WITH before(x) AS (SELECT ` + first + `) SELECT "d"."id", before.x, ` + value + ` FROM before, doc AS d`
+	rows, err := d.db.QueryContext(t.Context(), text, append([]any{"first"}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s\n%v", err, text, args)
+	}
+	defer rows.Close()
+	ids := []string{}
+	for rows.Next() {
+		var id, x string
+		var may bool // a NULL would not scan
+		if err := rows.Scan(&id, &x, &may); err != nil {
+			return nil, fmt.Errorf("%w\n%s\n%v", err, text, args)
+		}
+		if x != "first" {
+			t.Errorf("the argument before is %q", x)
+		}
+		if may {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids, rows.Err()
+}
+
 func load(t testing.TB, policyCSV, attributesCSV string) (*policy.Engine, error) {
 	t.Helper()
 	model, err := fs.ReadFile(policies.Files(), "model.conf")

@@ -70,10 +70,10 @@ func TestInstancesAppearAndLeaveOnStopAndOnDeath(t *testing.T) {
 	defer client.Close()
 	var revision atomic.Value
 	revision.Store("r1")
-	stays := member(t, client, fleet.Config{ID: "stays", Host: "web-1", Version: "1.2.0", Beat: fleet.MaxBeat,
+	stays := member(t, client, fleet.Config{ID: "stays", Host: "web-1", Version: "1.2.0", Heartbeat: fleet.MaxHeartbeat,
 		State: func() string { return "running" }, Revision: func() string { return revision.Load().(string) }})
-	stops := member(t, client, fleet.Config{ID: "stops", Beat: fleet.MaxBeat})
-	dies := member(t, lost, fleet.Config{ID: "dies", Beat: fleet.MinBeat})
+	stops := member(t, client, fleet.Config{ID: "stops", Heartbeat: fleet.MaxHeartbeat})
+	dies := member(t, lost, fleet.Config{ID: "dies", Heartbeat: fleet.MinHeartbeat})
 	testwait.Until(t, "three are there", func() bool { return len(instances(t, client)) == 3 })
 
 	before := the(t, client, "stays")
@@ -110,7 +110,7 @@ func TestInstancesAreBoundedAndComeBackAfterAnOutage(t *testing.T) {
 	server := redisserver.Start(t, "--appendonly", "no")
 	client := server.Client()
 	defer client.Close()
-	m := member(t, client, fleet.Config{ID: "mine", Beat: fleet.MinBeat})
+	m := member(t, client, fleet.Config{ID: "mine", Heartbeat: fleet.MinHeartbeat})
 	testwait.Until(t, "it is listed", func() bool { return len(instances(t, client)) == 1 })
 	server.Kill()
 	testwait.Until(t, "beats fail", func() bool { return errors.Is(m.Stats().Err, fleet.ErrUnavailable) })
@@ -128,7 +128,7 @@ func TestInstancesAreBoundedAndComeBackAfterAnOutage(t *testing.T) {
 	if _, err := pipe.Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	other := member(t, client, fleet.Config{ID: "late", Beat: fleet.MinBeat})
+	other := member(t, client, fleet.Config{ID: "late", Heartbeat: fleet.MinHeartbeat})
 	testwait.Until(t, "another is refused", func() bool { return errors.Is(other.Stats().Err, fleet.ErrFull) })
 	if list := instances(t, client); len(list) != 1 || list[0].ID != "mine" {
 		t.Errorf("%+v", list)
@@ -145,7 +145,7 @@ func TestAClockOfRedisThatIsSetBackListsNobodyWhoIsGone(t *testing.T) {
 	server := redisserver.Start(t, "--appendonly", "no")
 	client := server.Client()
 	defer client.Close()
-	m := member(t, client, fleet.Config{ID: "goes-on", Beat: fleet.MinBeat})
+	m := member(t, client, fleet.Config{ID: "goes-on", Heartbeat: fleet.MinHeartbeat})
 	ahead := func(id string) {
 		t.Helper()
 		record := `{"started":1,"lease":15000}`
@@ -162,8 +162,8 @@ func TestAClockOfRedisThatIsSetBackListsNobodyWhoIsGone(t *testing.T) {
 			t.Errorf("%+v", i)
 		}
 	}
-	beats := m.Stats().Beats
-	testwait.Until(t, "it has beaten twice more", func() bool { return m.Stats().Beats > beats+1 })
+	beats := m.Stats().Heartbeats
+	testwait.Until(t, "it has beaten twice more", func() bool { return m.Stats().Heartbeats > beats+1 })
 	if list := instances(t, client); len(list) != 1 || list[0].ID != "goes-on" {
 		t.Errorf("%+v", list)
 	}
@@ -179,10 +179,10 @@ func TestTwoInstancesOfOneIDDisturbNobodyElse(t *testing.T) {
 	server := redisserver.Start(t, "--appendonly", "no")
 	client := server.Client()
 	defer client.Close()
-	member(t, client, fleet.Config{ID: "other", Beat: fleet.MinBeat})
-	first := member(t, client, fleet.Config{ID: "twin", Host: "web-1", Beat: fleet.MinBeat})
-	second := member(t, client, fleet.Config{ID: "twin", Host: "web-2", Beat: fleet.MinBeat})
-	testwait.Until(t, "both have beaten", func() bool { return first.Stats().Beats > 0 && second.Stats().Beats > 0 })
+	member(t, client, fleet.Config{ID: "other", Heartbeat: fleet.MinHeartbeat})
+	first := member(t, client, fleet.Config{ID: "twin", Host: "web-1", Heartbeat: fleet.MinHeartbeat})
+	second := member(t, client, fleet.Config{ID: "twin", Host: "web-2", Heartbeat: fleet.MinHeartbeat})
+	testwait.Until(t, "both have beaten", func() bool { return first.Stats().Heartbeats > 0 && second.Stats().Heartbeats > 0 })
 	if list := instances(t, client); len(list) != 2 {
 		t.Errorf("%+v", list)
 	}
@@ -223,7 +223,7 @@ func TestTheAccessListsOfInstancesAreEnoughAndNamed(t *testing.T) {
 	}
 	reader := as(fleet.AccessList(raw, "shop", "reader"))
 	mine := member(t, as(m.AccessList("member")), fleet.Config{ID: "mine"})
-	testwait.Until(t, "it is listed", func() bool { return mine.Stats().Beats > 0 })
+	testwait.Until(t, "it is listed", func() bool { return mine.Stats().Heartbeats > 0 })
 	if list := instances(t, reader); len(list) != 1 {
 		t.Errorf("%+v", list)
 	}

@@ -101,7 +101,7 @@ secrets: {system: [%q]}
 
 func (h *hydra) soon401(c *client, name, url string) {
 	h.Helper()
-	for deadline := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(waitLimit); ; <-time.After(50 * time.Millisecond) {
 		r := c.must("call", args{"name": name, "url": url})
 		if r.Status == http.StatusUnauthorized {
 			h.Logf("%-55s %d", "signed out at the provider", r.Status)

@@ -39,7 +39,7 @@ import (
 const (
 	audience    = "https://billing.test"
 	redirectURI = "http://127.0.0.1:1/signed-in" // nobody listens there: the browser stops before it
-	patience    = time.Minute
+	waitLimit   = time.Minute
 )
 
 var (
@@ -131,7 +131,7 @@ func freePort(t *testing.T) int {
 // answers waits until a URL is answered 200.
 func answers(t *testing.T, url string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(waitLimit); ; <-time.After(50 * time.Millisecond) {
 		resp, err := http.Get(url)
 		if err == nil {
 			resp.Body.Close()
@@ -282,7 +282,7 @@ func newService(t *testing.T) *service {
 // differ. Till then the answer is 503.
 func signInAnew(t *testing.T, c *client, url string, signIn args) reply {
 	t.Helper()
-	for i, deadline := 0, time.Now().Add(patience); ; i++ {
+	for i, deadline := 0, time.Now().Add(waitLimit); ; i++ {
 		signIn["browser"] = "another " + strconv.Itoa(i)
 		c.must("signIn", signIn)
 		r := c.must("call", args{"name": signIn["name"], "url": url})

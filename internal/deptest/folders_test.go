@@ -91,3 +91,31 @@ func TestAssemblyStandsInOneFolder(t *testing.T) {
 		t.Errorf("no assembly is found, not even in %s: the walk is broken", only)
 	}
 }
+
+// TestEveryFolderHasItsRules: a new folder says what it may import before it imports anything, and a
+// row for one folder is one row.
+func TestEveryFolderHasItsRules(t *testing.T) {
+	rows := map[string]int{}
+	for _, r := range leaves {
+		rows[r.dir]++
+		if r.why == "" {
+			t.Errorf("leaves: %s has no reason", r.dir)
+		}
+	}
+	for dir, n := range rows {
+		if n > 1 {
+			t.Errorf("leaves: %d rows for %s", n, dir)
+		}
+	}
+	for _, f := range sources(t) {
+		if rows[f.dir] == 0 {
+			t.Errorf("leaves has no row for %s: say what it may import of this module, and why", f.dir)
+			rows[f.dir] = 1
+		}
+	}
+	for _, r := range rules {
+		if r.because == "" {
+			t.Errorf("rules: %s has no reason", r.imports)
+		}
+	}
+}

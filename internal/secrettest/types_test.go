@@ -76,6 +76,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[insecureedge.NodeConfig](),
 	reflect.TypeFor[insecureedge.Publisher](),
 	reflect.TypeFor[insecureedge.PublisherConfig](),
+	reflect.TypeFor[insecureedge.PublisherStats](),
 	reflect.TypeFor[insecureedge.Stats](),
 	reflect.TypeFor[policy.RLS](),
 	reflect.TypeFor[policy.RLSConfig](),

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/middleware"
 )
 
@@ -47,21 +48,17 @@ var _ middleware.Tracer = (*Telemetry)(nil)
 
 // New returns what cfg describes, or an error that names every invalid field.
 func New(cfg Config) (*Telemetry, error) {
-	var problems []error
-	if cfg.Tracers == nil {
-		problems = append(problems, errors.New("Tracers: required"))
-	}
-	if cfg.Meters == nil {
-		problems = append(problems, errors.New("Meters: required"))
-	}
+	var problems configerr.Problems
+	problems.Require("Tracers", cfg.Tracers, "")
+	problems.Require("Meters", cfg.Meters, "")
 	if cfg.MaxValues == 0 {
 		cfg.MaxValues = 500
 	}
 	if cfg.MaxValues < 1 || cfg.MaxValues > 10_000 {
-		problems = append(problems, fmt.Errorf("MaxValues: %d is not between 1 and 10,000", cfg.MaxValues))
+		problems.Add("MaxValues", "%d is not between 1 and 10,000", cfg.MaxValues)
 	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("otelauthz: invalid config: %w", err)
+	if err := problems.Err("otelauthz", nil); err != nil {
+		return nil, err
 	}
 	t := &Telemetry{tracer: cfg.Tracers.Tracer(scope), meter: cfg.Meters.Meter(scope), actions: newKnown(cfg.MaxValues), objects: newKnown(cfg.MaxValues)}
 	var errs [3]error

@@ -3,8 +3,6 @@ package fleet
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -12,13 +10,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/internal/configerr"
+	"github.com/reevehq/reeve/internal/redisclient"
 )
 
 // Limits and defaults of [Config].
 const (
-	DefaultBeat = 5 * time.Second
-	MinBeat     = 100 * time.Millisecond
-	MaxBeat     = time.Minute
+	defaultHeartbeat = 5 * time.Second
+	MinHeartbeat     = 100 * time.Millisecond
+	MaxHeartbeat     = time.Minute
 
 	// leases are how many beats may fail before an instance is gone.
 	leases = 3
@@ -53,9 +52,9 @@ type Config struct {
 	// is called like State. Default: none.
 	Revision func() string `json:"-"`
 
-	// Beat is how often the instance says that it is there. After three times as long without a
-	// beat it is gone. Default [DefaultBeat], from [MinBeat] to [MaxBeat].
-	Beat time.Duration
+	// Heartbeat is how often the instance says that it is there. After three times as long without
+	// one it is gone. Default: 5 s, from [MinHeartbeat] to [MaxHeartbeat].
+	Heartbeat time.Duration
 
 	// Timeout ends each call to Redis. Default: 2 s.
 	Timeout time.Duration
@@ -67,10 +66,10 @@ type Config struct {
 // complete returns the config with its defaults, or an error that names every field that is wrong.
 func (c Config) complete() (Config, error) {
 	var p configerr.Problems
-	if err := checkClient(c.Client); err != nil {
+	if err := redisclient.Check(c.Client); err != nil {
 		p.Add("Client", "%w", err)
 	}
-	if !validName(c.Name) {
+	if !redisclient.IsName(c.Name) {
 		p.Add("Name", "1 to 64 of [a-z0-9_-] are required")
 	}
 	if c.ID == "" {
@@ -78,7 +77,7 @@ func (c Config) complete() (Config, error) {
 		rand.Read(raw[:]) // never fails
 		c.ID = hex.EncodeToString(raw[:])
 	}
-	if !validName(c.ID) {
+	if !redisclient.IsName(c.ID) {
 		p.Add("ID", "it is not 1 to 64 of [a-z0-9_-]")
 	}
 	if c.Host == "" {
@@ -89,11 +88,11 @@ func (c Config) complete() (Config, error) {
 			p.Add(field.name, "%w", err)
 		}
 	}
-	if c.Beat == 0 {
-		c.Beat = DefaultBeat
+	if c.Heartbeat == 0 {
+		c.Heartbeat = defaultHeartbeat
 	}
-	if c.Beat < MinBeat || c.Beat > MaxBeat {
-		p.Add("Beat", "%v is not between %v and %v", c.Beat, MinBeat, MaxBeat)
+	if c.Heartbeat < MinHeartbeat || c.Heartbeat > MaxHeartbeat {
+		p.Add("Heartbeat", "%v is not between %v and %v", c.Heartbeat, MinHeartbeat, MaxHeartbeat)
 	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
@@ -105,28 +104,4 @@ func (c Config) complete() (Config, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c, p.Err("fleet", ErrInvalid)
-}
-
-// checkClient returns why a client must not be used, or nil. Without deadlines of its calls, a
-// Redis that hangs would hang those who ask it.
-func checkClient(client redis.UniversalClient) error {
-	there, bounded := false, false
-	switch c := client.(type) {
-	case nil:
-	case *redis.Client:
-		there = c != nil
-		bounded = there && c.Options().ContextTimeoutEnabled
-	case *redis.ClusterClient:
-		there = c != nil
-		bounded = there && c.Options().ContextTimeoutEnabled
-	default:
-		return fmt.Errorf("%T cannot be checked: only *redis.Client and *redis.ClusterClient are accepted", client)
-	}
-	switch {
-	case !there:
-		return errors.New("required")
-	case !bounded:
-		return errors.New("ContextTimeoutEnabled is off: calls would not end at their deadline, set it in the client's Options")
-	}
-	return nil
 }

@@ -60,14 +60,3 @@ func newKeys(name string) keys {
 	p := "reeve:fleet:{" + name + "}:"
 	return keys{p + "ends", p + "records"}
 }
-
-// validName accepts 1 to 64 of [a-z0-9_-]. A name is a part of keys.
-func validName(name string) bool {
-	for i := range len(name) {
-		b := name[i]
-		if !('a' <= b && b <= 'z' || '0' <= b && b <= '9' || b == '-' || b == '_') {
-			return false
-		}
-	}
-	return name != "" && len(name) <= 64
-}

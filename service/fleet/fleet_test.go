@@ -19,11 +19,11 @@ func idle(t *testing.T) *redis.Client {
 }
 
 func TestAConfigSaysEverythingThatIsWrongWithIt(t *testing.T) {
-	_, err := NewMember(Config{ID: "A B", Host: "a\nb", Version: strings.Repeat("1", maxText+1), Beat: time.Millisecond, Timeout: -1})
+	_, err := NewMember(Config{ID: "A B", Host: "a\nb", Version: strings.Repeat("1", maxText+1), Heartbeat: time.Millisecond, Timeout: -1})
 	if !errors.Is(err, ErrInvalid) {
 		t.Fatal(err)
 	}
-	for _, field := range []string{"Client: required", "Name: ", "ID: ", "Host: ", "Version: ", "Beat: ", "Timeout: "} {
+	for _, field := range []string{"Client: required", "Name: ", "ID: ", "Host: ", "Version: ", "Heartbeat: ", "Timeout: "} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("%s is not named: %v", field, err)
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/reevehq/reeve/internal/redisclient"
 )
 
 // maxText bounds what an instance says of itself, in bytes, and maxRecord all of it.
@@ -72,7 +74,7 @@ func (r record) text() (string, error) {
 // lease is left than it has when the clock of Redis was set back: the instance beats again, or is gone.
 func parseInstance(id, text string, end, left int64) (Instance, bool) {
 	var r record
-	if !validName(id) || len(text) > maxRecord || json.Unmarshal([]byte(text), &r) != nil || r.Lease <= 0 || r.Lease > leases*MaxBeat.Milliseconds() || left > r.Lease {
+	if !redisclient.IsName(id) || len(text) > maxRecord || json.Unmarshal([]byte(text), &r) != nil || r.Lease <= 0 || r.Lease > leases*MaxHeartbeat.Milliseconds() || left > r.Lease {
 		return Instance{}, false
 	}
 	for _, s := range []string{r.Host, r.Version, r.State, r.Revision} {

@@ -9,15 +9,17 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/reevehq/reeve/internal/redisclient"
 )
 
 // List returns the instances of a service that are there now, the oldest first. It changes
 // nothing. Entries that no [Member] can have written are left out.
 func List(ctx context.Context, client redis.UniversalClient, name string) ([]Instance, error) {
-	if err := checkClient(client); err != nil {
+	if err := redisclient.Check(client); err != nil {
 		return nil, fmt.Errorf("%w: client: %w", ErrInvalid, err)
 	}
-	if !validName(name) {
+	if !redisclient.IsName(name) {
 		return nil, fmt.Errorf("%w: name: it is not 1 to 64 of [a-z0-9_-]", ErrInvalid)
 	}
 	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)

@@ -9,11 +9,11 @@ import (
 
 // Stats are what a [Member] has done, for metrics.
 type Stats struct {
-	ID       string
-	Beats    int64     // that Redis acknowledged
-	Failures int64     // beats that failed
-	Contact  time.Time // of the last one acknowledged, zero for never
-	Err      error     // why the instance is not listed, or will not be; nil when all is well
+	ID         string
+	Heartbeats int64     // that Redis acknowledged
+	Failures   int64     // beats that failed
+	Contact    time.Time // of the last one acknowledged, zero for never
+	Err        error     // why the instance is not listed, or will not be; nil when all is well
 }
 
 // Member is this instance among those of its service. Its methods are safe for concurrent use.
@@ -94,7 +94,7 @@ func (m *Member) live(ctx context.Context) {
 	for ctx.Err() == nil {
 		m.note(ctx, m.beat(ctx))
 		// A fleet that starts in step does not beat in step.
-		timer := time.NewTimer(m.cfg.Beat - rand.N(m.cfg.Beat/5+1))
+		timer := time.NewTimer(m.cfg.Heartbeat - rand.N(m.cfg.Heartbeat/5+1))
 		select {
 		case <-ctx.Done():
 		case <-m.wake:
@@ -111,7 +111,7 @@ func (m *Member) live(ctx context.Context) {
 }
 
 func (m *Member) beat(ctx context.Context) error {
-	r := record{Host: m.cfg.Host, Version: m.cfg.Version, Started: m.started.UnixMilli(), Lease: leases * m.cfg.Beat.Milliseconds()}
+	r := record{Host: m.cfg.Host, Version: m.cfg.Version, Started: m.started.UnixMilli(), Lease: leases * m.cfg.Heartbeat.Milliseconds()}
 	if m.cfg.State != nil {
 		r.State = m.cfg.State()
 	}
@@ -149,7 +149,7 @@ func (m *Member) note(ctx context.Context, err error) {
 		}
 		return
 	}
-	m.stats.Beats++
+	m.stats.Heartbeats++
 	m.stats.Contact = time.Now()
 	if before != nil {
 		m.cfg.Logger.Info("fleet: the instance is listed again", "service", m.cfg.Name, "instance", m.cfg.ID)

@@ -66,7 +66,7 @@ var errForm = errors.New("an answer of another form")
 
 // beat says that an instance is there for one lease more.
 func (k keys) beat(ctx context.Context, client redis.UniversalClient, id, record string, lease int64) error {
-	answer, err := beatScript.Run(ctx, client, []string{k.ends, k.records}, id, record, lease, MaxInstances, (leases * MaxBeat).Milliseconds()).Text()
+	answer, err := beatScript.Run(ctx, client, []string{k.ends, k.records}, id, record, lease, MaxInstances, (leases * MaxHeartbeat).Milliseconds()).Text()
 	switch {
 	case err != nil:
 		return unanswered(err, access(client, k, beatSource, leaveSource))

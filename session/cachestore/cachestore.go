@@ -23,8 +23,8 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// errStarted is the error of a second Start.
-var errStarted = errors.New("cachestore: started or closed before")
+// ErrStarted means that a [Store] was started before or is closed.
+var ErrStarted = errors.New("cachestore: started before")
 
 // Store is a [session.Store] that serves sessions of another store from memory. It does so
 // only while all of this holds; otherwise it asks the store, and returns the store's answer:
@@ -87,12 +87,13 @@ func New(cfg Config) (*Store, error) {
 
 // Start begins to listen to the feed, until ctx is done or Close is called. It does not wait
 // for the feed: until the first heartbeat every load asks the store, and so does every load
-// after ctx is done. It is an error the second time and after Close.
+// after ctx is done. The second call
+// returns [ErrStarted], and so does a call after Close.
 func (c *Store) Start(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.started || c.closed {
-		return errStarted
+		return ErrStarted
 	}
 	c.started = true
 	ctx, cancel := context.WithCancel(ctx)

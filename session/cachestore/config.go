@@ -44,12 +44,8 @@ type Config struct {
 // complete returns the configuration with its defaults set, or every problem it has.
 func (cfg Config) complete() (Config, error) {
 	var problems configerr.Problems
-	if cfg.Store == nil {
-		problems.Add("Store", "required")
-	}
-	if cfg.Feed == nil {
-		problems.Add("Feed", "required")
-	}
+	problems.Require("Store", cfg.Store, "")
+	problems.Require("Feed", cfg.Feed, "")
 	if cfg.MaxEntries == 0 {
 		cfg.MaxEntries = defaultEntries
 	}

@@ -59,9 +59,7 @@ type TenantStep struct {
 
 func (c Config) validate() error {
 	var p configerr.Problems
-	if c.Sessions == nil {
-		p.Add("Sessions", "required")
-	}
+	p.Require("Sessions", c.Sessions, "")
 	if c.Users == nil && len(c.TenantSteps) > 0 {
 		p.Add("Users", "required with TenantSteps")
 	}

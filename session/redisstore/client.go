@@ -3,12 +3,13 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // Limits of a client that the store accepts. They hold what is not bound by the budget of
@@ -23,11 +24,11 @@ const (
 // hold a password.
 func openClient(url string, budget time.Duration) (*redis.Client, error) {
 	if err := checkURL(url); err != nil {
-		return nil, fmt.Errorf("redisstore: invalid config: url: %w", err)
+		return nil, err
 	}
 	options, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, errors.New("redisstore: invalid config: url: malformed: write redis://user:password@host:6379/0, where in the password " + escapes[len("write "):])
+		return nil, errors.New("malformed: write redis://user:password@host:6379/0, where in the password " + escapes[len("write "):])
 	}
 	step := min(budget*3/4, maxClientTimeout)
 	options.ContextTimeoutEnabled = true
@@ -50,10 +51,9 @@ func openClient(url string, budget time.Duration) (*redis.Client, error) {
 	return redis.NewClient(options), nil
 }
 
-// checkClient returns why a client must not be used, or nil.
-func checkClient(client redis.UniversalClient) error {
-	var problems []error
-	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+// checkClient notes why a client must not be used.
+func checkClient(problems *configerr.Problems, client redis.UniversalClient) {
+	refuse := func(format string, args ...any) { problems.Add("client", format, args...) }
 	switch c := client.(type) {
 	case *redis.Client:
 		if c == nil {
@@ -84,10 +84,6 @@ func checkClient(client redis.UniversalClient) error {
 	default:
 		refuse("%T can not be checked: only *redis.Client and *redis.ClusterClient are accepted", client)
 	}
-	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("redisstore: invalid config: client: %w", err)
-	}
-	return nil
 }
 
 func checkTimes(refuse func(string, ...any), contexts bool, dial, read, write time.Duration) {

@@ -33,18 +33,17 @@
 //     its token, takes none any more: session.ErrUnavailable for session.BehindLimit, then the
 //     session ends with that event.
 //
-// What concerns one user is put back when the user's sessions are next read, and all of it as
-// soon as the Store meets a server whose replication has another id, as a promoted replica and a
-// restarted server have: at the next heartbeat of its [Feed], or within a second while it loads
-// sessions. After a loss of keys, see below, it does so again. One instance that knows is enough for
-// all; until then those that know nothing answer as Redis does.
+// Changes of one user are put back when the user's sessions are next read, and all of it as soon as
+// the Store meets a server whose replication has another id, as a promoted replica and a restarted
+// server have: at the next heartbeat of its [Feed], or within a second while it loads sessions.
+// After a loss of keys, see below, it does so again. One instance that knows is enough for all;
+// until then those that know nothing answer as Redis does.
 //
-// What is remembered is bounded: the latest 8,192 tenants, 16,384 revoked users, 16,384 other
-// users, 32,768 sessions that the instance has changed or ended and 16,384 that it has read after
-// a change; a change takes about 320 bytes and everything at most 40 MB. Each user has a share
-// of 32 sessions in each kind. A user over the share is remembered by the last change alone: when
-// Redis does not know of it, all of the user's sessions end. Nothing is remembered after the
-// process ends.
+// The memory is bounded: the latest 8,192 tenants, 16,384 revoked users, 16,384 other users, 32,768
+// sessions that the instance has changed or ended and 16,384 that it has read after a change; a
+// change takes about 320 bytes and everything at most 40 MB. Each user has a share of 32 sessions
+// in each kind. A user over the share is remembered by the last change alone: when Redis does not
+// know of it, all of the user's sessions end. Nothing is remembered after the process ends.
 //
 // With Config.WaitReplicas a change returns only when replicas have it. Beyond that, run Redis
 // with appendonly yes and appendfsync always, set min-replicas-to-write as far as it matters, and
@@ -52,34 +51,33 @@
 // [Store.Ping], also when it is set later, unless Config.InsecureAllowEviction accepts it. Where
 // no maxmemory is set it evicts nothing, and is only logged.
 //
-// What a dead network delivers later loses to what was acknowledged since: each change is made
+// A change that a dead network delivers late loses to those acknowledged since: each change is made
 // over the version or the epoch that it was made from, or carries a deadline by Redis's clock, half
 // a second after its budget.
 //
 // # When Redis loses keys
 //
-// What may be used once, a DPoP proof or a logout token, can be used twice when Redis forgets it;
-// a cache goes on serving what is gone; and the status of a tenant is unknown. So an instance
-// asks its server, at most once in a second and at the latest when something is decided by it,
-// whether it was flushed, has restarted, gave way to a replica, or evicted keys (INFO, and a key
-// of our own that is gone with the others). After such a loss a [Replay] fails with
-// session.ErrUnavailable for as long as a proof lives, caches start anew within the second, what the
-// Store remembers of revocations, suspensions, blocks and sign-ins at providers is put back, and
-// [Config].Logger and [Store.Server] tell. The loss is noted in Redis by its clock, and so known to
-// instances that start later. On a cluster each master is asked, and a loss of one counts for all.
-// What remains: the second until it is seen; keys of ours that somebody deletes one by one; and a
-// flush or an empty restart of which no instance is left that knew the data: Redis is then as
-// good as new. It closes with appendonly yes, and with one instance that runs on. On a cluster, a
-// slot of ours that moves may count as a loss.
+// A DPoP proof or a logout token, which may be used once, can be used twice when Redis forgets it;
+// a cache goes on serving what is gone; and the status of a tenant is unknown. So an instance asks
+// its server, at most once in a second and at the latest when something is decided by it, whether
+// it was flushed, has restarted, gave way to a replica, or evicted keys (INFO, and a key of our own
+// that is gone with the others). After such a loss a [Replay] fails with session.ErrUnavailable for
+// as long as a proof lives, caches start anew within the second, what the Store remembers of
+// revocations, suspensions, blocks and sign-ins at providers is put back, and [Config].Logger and
+// [Store.Server] tell. The loss is noted in Redis by its clock, and so known to instances that
+// start later. On a cluster each master is asked, and a loss of one counts for all. Three gaps
+// remain: the second until it is seen; keys of ours that somebody deletes one by one; and a flush
+// or an empty restart of which no instance is left that knew the data: Redis is then as good as
+// new. It closes with appendonly yes, and with one instance that runs on. On a cluster, a slot of
+// ours that moves may count as a loss.
 //
 // An unknown tenant is not one about which nobody has decided yet: keep in your own database which
 // tenants you have set up, and let an operator decide about one whose status is gone.
 //
 // # Access lists
 //
-// [Store.AccessList] prints the permissions that the user of Redis needs, exactly. What the user
-// lacks is found and named by [Store.Ping], which a service calls when it starts:
-// [ErrMisconfigured].
+// [Store.AccessList] prints the permissions that the user of Redis needs, exactly. A service calls
+// [Store.Ping] when it starts, which names what the user lacks: [ErrMisconfigured].
 //
 // # What Redis learns
 //
@@ -106,6 +104,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -144,11 +143,12 @@ var _ session.Store = (*Store)(nil)
 // whose calls could hang or be answered by a replica or a cache, and says why. Nothing is
 // sent.
 func New(client redis.UniversalClient, cfg Config) (*Store, error) {
-	cfg, err := cfg.complete()
+	cfg, invalid := cfg.complete()
+	var problems configerr.Problems
+	problems.Within("", invalid)
+	checkClient(&problems, client)
+	err := problems.Err("redisstore", nil)
 	if err != nil {
-		return nil, err
-	}
-	if err := checkClient(client); err != nil {
 		return nil, err
 	}
 	s := &Store{client: newBreakerClient(client, cfg), timeout: cfg.Timeout, memory: newMemory(), replicas: cfg.WaitReplicas, wait: waitFor(client, cfg.Timeout)}
@@ -180,13 +180,15 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 // has for a process: logging.Disable, of github.com/redis/go-redis/v9/logging, silences it,
 // and Config.OnBreaker says the same in two.
 func Open(url string, cfg Config) (*Store, error) {
-	cfg, err := cfg.complete()
-	if err != nil {
-		return nil, err
-	}
+	cfg, invalid := cfg.complete()
 	client, err := openClient(url, cfg.Timeout)
-	if err != nil {
-		return nil, err
+	if invalid != nil || err != nil {
+		var problems configerr.Problems
+		problems.Within("", invalid)
+		if err != nil {
+			problems.Add("url", "%w", err)
+		}
+		return nil, problems.Err("redisstore", nil)
 	}
 	s, err := New(client, cfg)
 	if err != nil {

@@ -38,7 +38,7 @@ type subscriber struct {
 type heartbeat struct{ sent, store time.Time }
 
 // follow starts a subscriber for each client that has none, and stops those of other clients.
-func (h *subscriptions) follow(clients []*redis.Client, attend func(e *subscriber)) {
+func (h *subscriptions) follow(clients []*redis.Client, begin func(e *subscriber)) {
 	var old []*subscriber
 	h.mu.Lock()
 	for client, e := range h.subscribers {
@@ -58,7 +58,7 @@ func (h *subscriptions) follow(clients []*redis.Client, attend func(e *subscribe
 		h.listener.Reset()
 		go func() {
 			defer close(e.done)
-			attend(e)
+			begin(e)
 		}()
 	}
 	h.mu.Unlock()

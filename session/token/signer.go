@@ -94,23 +94,22 @@ func NewSigner(cfg SignerConfig) (*Signer, error) {
 	if cfg.SessionClaim == "" {
 		cfg.SessionClaim = defaultSessionClaim
 	}
-	if err := cfg.validate(); err != nil {
+	var problems configerr.Problems
+	problems.Append(cfg.problems()...)
+	private, set, err := keyPair(cfg)
+	if err != nil {
+		problems.Add("Key", "%w", err)
+	}
+	if err := problems.Err("token", nil); err != nil {
 		return nil, err
-	}
-	private, public, err := keyPair(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("token: invalid config: Key: %w", err)
-	}
-	set, err := NewKeySet(public)
-	if err != nil {
-		return nil, fmt.Errorf("token: invalid config: Key: %w", err)
 	}
 	head := append(appendObject(nil, "alg", string(cfg.Algorithm), "kid", cfg.KeyID, "typ", "at+jwt"), '}')
 	cfg.Key = session.SecretKey{}
 	return &Signer{sealed: seal(&signer{cfg, private, set, base64.RawURLEncoding.EncodeToString(head) + "."})}, nil
 }
 
-func (cfg SignerConfig) validate() error {
+// problems returns what is wrong with each field but Key. Nil errors are none.
+func (cfg SignerConfig) problems() []error {
 	errs := []error{checkText("Issuer", cfg.Issuer), checkText("Audience", cfg.Audience)}
 	if !printable(cfg.KeyID, maxKeyID) {
 		errs = append(errs, errors.New("KeyID: required, printable ASCII of at most 128 bytes"))
@@ -118,55 +117,58 @@ func (cfg SignerConfig) validate() error {
 	if !cfg.Algorithm.known() {
 		errs = append(errs, fmt.Errorf("Algorithm: %s is not one of %s", quote(string(cfg.Algorithm)), algorithmsThat(Algorithm.known)))
 	}
-	if cfg.Key.IsZero() {
-		errs = append(errs, errors.New("Key: required"))
-	}
 	if cfg.Lifetime < time.Second || cfg.Lifetime > maxLifetime {
 		errs = append(errs, fmt.Errorf("Lifetime: %v, 1s to %v is allowed", cfg.Lifetime, maxLifetime))
 	}
 	if cfg.ClientID != "" && !printable(cfg.ClientID, maxText) {
 		errs = append(errs, errors.New("ClientID: not printable ASCII of at most 255 bytes"))
 	}
-	var problems configerr.Problems
-	problems.Append(append(errs, checkClaimNames(cfg.TenantClaim, cfg.SessionClaim)...)...)
-	return problems.Err("token", nil)
+	return append(errs, checkClaimNames(cfg.TenantClaim, cfg.SessionClaim)...)
 }
 
-// keyPair returns the private key and the Key that verifies what it signs.
-func keyPair(cfg SignerConfig) (any, Key, error) {
+// keyPair returns the private key and the set of the one Key that verifies what it signs. Nothing can
+// be said of a key without an id or an algorithm: it returns no error for one then.
+func keyPair(cfg SignerConfig) (any, *KeySet, error) {
+	if cfg.Key.IsZero() {
+		return nil, nil, errors.New("required")
+	}
+	if !cfg.Algorithm.known() || !printable(cfg.KeyID, maxKeyID) {
+		return nil, nil, nil
+	}
 	private, public := any(cfg.Key.Signer()), any(nil)
 	switch key := private.(type) {
 	case ed25519.PrivateKey:
 		if len(key) != ed25519.PrivateKeySize {
-			return nil, Key{}, fmt.Errorf("%d bytes, want %d", len(key), ed25519.PrivateKeySize)
+			return nil, nil, fmt.Errorf("%d bytes, want %d", len(key), ed25519.PrivateKeySize)
 		}
 		public = key.Public()
 	case *ecdsa.PrivateKey:
 		//lint:ignore SA1019 signing panics without it
 		if key == nil || key.D == nil {
-			return nil, Key{}, errors.New("a nil pointer or no private part")
+			return nil, nil, errors.New("a nil pointer or no private part")
 		}
 		public = &key.PublicKey
 	case *rsa.PrivateKey:
 		if key == nil || key.D == nil {
-			return nil, Key{}, errors.New("a nil pointer or no private part")
+			return nil, nil, errors.New("a nil pointer or no private part")
 		}
 		public = &key.PublicKey
 	case nil:
 		private, public = cfg.Key.Bytes(), cfg.Key
 	default:
-		return nil, Key{}, fmt.Errorf("%T is no ed25519.PrivateKey, *ecdsa.PrivateKey or *rsa.PrivateKey", key)
+		return nil, nil, fmt.Errorf("%T is no ed25519.PrivateKey, *ecdsa.PrivateKey or *rsa.PrivateKey", key)
 	}
 	verification, err := NewKey(cfg.KeyID, cfg.Algorithm, public)
 	if err != nil {
-		return nil, Key{}, err
+		return nil, nil, err
 	}
 	const probe = "reeve: does this key verify what it signs?"
 	signature, err := cfg.Algorithm.scheme().method.Sign(probe, private)
 	if err != nil || !verification.verify(probe, signature) {
-		return nil, Key{}, errors.New("does not verify what it signs")
+		return nil, nil, errors.New("does not verify what it signs")
 	}
-	return private, verification, nil
+	set, err := NewKeySet(verification)
+	return private, set, err
 }
 
 // Sign issues a token for a live session. It expires after the configured lifetime or

@@ -1,5 +1,5 @@
-// Package crosstenant is the one way from one tenant into another, for support staff. Whoever
-// looks for it finds every use by the import path.
+// Package crosstenant is the one way from one tenant into another, for support staff. The import
+// path finds every use.
 //
 // A [Gate] lets somebody of the vendor's own tenant into a customer's, by a grant of the policy,
 // for a reason, for a limited time, and only once that is recorded:
@@ -19,13 +19,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -97,32 +97,20 @@ func NewGate(cfg Config) (*Gate, error) {
 	if cfg.MaxFor == 0 {
 		cfg.MaxFor = time.Hour
 	}
-	var problems []error
-	add := func(text string) { problems = append(problems, errors.New(text)) }
+	var problems configerr.Problems
 	if cfg.From.IsZero() {
-		add("From: required, the vendor's own tenant")
+		problems.Add("From", "required, the vendor's own tenant")
 	}
-	if isNil(cfg.Grants) {
-		add("Grants: required, for example authz.CrossTenantGrants()")
-	}
-	if isNil(cfg.Recorder) {
-		add("Recorder: required")
-	}
-	if isNil(cfg.Statuses) {
-		add("Statuses: required, for example a session.Manager")
-	}
+	problems.Require("Grants", cfg.Grants, "for example authz.CrossTenantGrants()")
+	problems.Require("Recorder", cfg.Recorder, "")
+	problems.Require("Statuses", cfg.Statuses, "for example a session.Manager")
 	if cfg.MaxFor < time.Second || cfg.MaxFor > MaxFor {
-		add(fmt.Sprintf("MaxFor: %v is not between 1s and %v", cfg.MaxFor, MaxFor))
+		problems.Add("MaxFor", "%v is not between 1s and %v", cfg.MaxFor, MaxFor)
 	}
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("crosstenant: invalid config: %w", errors.Join(problems...))
+	if err := problems.Err("crosstenant", nil); err != nil {
+		return nil, err
 	}
 	return &Gate{cfg}, nil
-}
-
-func isNil(v any) bool {
-	rv := reflect.ValueOf(v)
-	return v == nil || rv.Kind() == reflect.Pointer && rv.IsNil()
 }
 
 // Visit is what somebody wants to do.

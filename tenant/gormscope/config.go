@@ -7,6 +7,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
+
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // Errors of queries that are not built. Each is a mistake of the service.
@@ -60,26 +62,26 @@ func New(cfg Config) (*Plugin, error) {
 	if cfg.Column == "" {
 		cfg.Column = DefaultColumn
 	}
-	var problems []error
+	var problems configerr.Problems
 	if len(cfg.Scoped) == 0 {
-		problems = append(problems, errors.New("Scoped: required"))
+		problems.Add("Scoped", "required")
 	}
 	for _, m := range cfg.Scoped {
 		if s, err := parse(m, schema.NamingStrategy{}); err != nil {
-			problems = append(problems, fmt.Errorf("Scoped: %T: %w", m, err))
+			problems.Add("Scoped", "%T: %w", m, err)
 		} else if s.LookUpField(cfg.Column) == nil {
-			problems = append(problems, fmt.Errorf("Scoped: %T has no column %s", m, cfg.Column))
+			problems.Add("Scoped", "%T has no column %s", m, cfg.Column)
 		}
 	}
 	for _, m := range cfg.Global {
 		if s, err := parse(m, schema.NamingStrategy{}); err != nil {
-			problems = append(problems, fmt.Errorf("Global: %T: %w", m, err))
+			problems.Add("Global", "%T: %w", m, err)
 		} else if s.LookUpField(cfg.Column) != nil {
-			problems = append(problems, fmt.Errorf("Global: %T has the column %s", m, cfg.Column))
+			problems.Add("Global", "%T has the column %s", m, cfg.Column)
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("gormscope: invalid config: %w", err)
+	if err := problems.Err("gormscope", nil); err != nil {
+		return nil, err
 	}
 	return &Plugin{cfg: cfg}, nil
 }

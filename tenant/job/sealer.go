@@ -8,12 +8,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -51,35 +51,38 @@ func NewSealer(cfg Config) (*Sealer, error) {
 	if cfg.Lifetime == 0 {
 		cfg.Lifetime = 24 * time.Hour
 	}
-	var problems []error
-	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	var problems configerr.Problems
 	if cfg.Queue == "" || len(cfg.Queue) > 128 {
-		add("Queue: %d bytes, from 1 to 128 are needed", len(cfg.Queue))
+		problems.Add("Queue", "%d bytes, from 1 to 128 are needed", len(cfg.Queue))
 	}
 	if len(cfg.Keys) == 0 {
-		add("Keys: at least one is required, see NewKey")
+		problems.Add("Keys", "at least one is required, see NewKey")
 	}
 	s := &Sealer{queue: cfg.Queue, lifetime: cfg.Lifetime, statuses: cfg.Statuses}
+	if configerr.IsNil(cfg.Statuses) {
+		s.statuses = nil // one that is nil inside would panic in Open
+	}
 	for i, k := range cfg.Keys {
+		field := fmt.Sprintf("Keys[%d]", i)
 		switch {
 		case k.IsZero():
-			add("Keys[%d]: no key", i)
+			problems.Add(field, "no key")
 			continue
 		case slices.ContainsFunc(s.keys, func(other Key) bool { return other.id == k.id }):
-			add("Keys[%d]: the id %s is that of another key", i, k.id)
+			problems.Add(field, "the id %s is that of another key", k.id)
 			continue
 		}
 		derived, err := NewKey(k.id, sign(k.bytes(), "reeve job key\x00"+cfg.Queue))
 		if err != nil { // never
-			add("Keys[%d]: %w", i, err)
+			problems.Add(field, "%w", err)
 		}
 		s.keys = append(s.keys, derived)
 	}
 	if cfg.Lifetime < time.Second || cfg.Lifetime > MaxLifetime {
-		add("Lifetime: %v is not between 1s and %v", cfg.Lifetime, MaxLifetime)
+		problems.Add("Lifetime", "%v is not between 1s and %v", cfg.Lifetime, MaxLifetime)
 	}
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("job: invalid config: %w", errors.Join(problems...))
+	if err := problems.Err("job", nil); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

@@ -50,12 +50,8 @@ func New(cfg Config) (*DB, error) {
 	case cfg.Pool.Config().ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol:
 		problems.Add("Pool", "the simple protocol lets an injected text hold further statements, use pgx.QueryExecModeExec")
 	}
-	if cfg.Context == nil {
-		problems.Add("Context", "required")
-	}
-	if cfg.Statuses == nil {
-		problems.Add("Statuses", "required: the session manager, or InsecureAnyStatus to serve suspended tenants too")
-	}
+	problems.Require("Context", cfg.Context, "")
+	problems.Require("Statuses", cfg.Statuses, "the session manager, or InsecureAnyStatus to serve suspended tenants too")
 	if err := problems.Err("pgxscope", nil); err != nil {
 		return nil, err
 	}

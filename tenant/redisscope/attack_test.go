@@ -213,7 +213,7 @@ func TestWithoutATenantNothingIsDone(t *testing.T) {
 
 func TestAConfigurationIsRefusedWithEveryProblem(t *testing.T) {
 	_, err := redisscope.New(redisscope.Config{SealKeys: []redisscope.Key{key("short")}})
-	for _, want := range []string{"redisscope: invalid config: Client: required", "Statuses: required", "SealKeys: "} {
+	for _, want := range []string{"redisscope: invalid config: Client: required", "Statuses: required", "SealKeys[0]: "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %v", want, err)
 		}

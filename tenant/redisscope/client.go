@@ -71,16 +71,9 @@ type Client struct {
 // New returns a client that shares the connections of cfg.Client.
 func New(cfg Config) (*Client, error) {
 	var problems configerr.Problems
-	if cfg.Client == nil {
-		problems.Add("Client", "required")
-	}
-	if cfg.Statuses == nil {
-		problems.Add("Statuses", "required")
-	}
-	macs, err := macKeys(cfg.SealKeys)
-	if err != nil {
-		problems.Add("SealKeys", "%w", err)
-	}
+	problems.Require("Client", cfg.Client, "")
+	problems.Require("Statuses", cfg.Statuses, "")
+	macs := macKeys(cfg.SealKeys, &problems)
 	if err := problems.Err("redisscope", nil); err != nil {
 		return nil, err
 	}

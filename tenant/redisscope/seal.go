@@ -5,12 +5,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -23,19 +23,20 @@ const (
 // macKey is derived from a key of the service. A function shows it to no printer.
 type macKey func() []byte
 
-func macKeys(keys []Key) ([]macKey, error) {
+func macKeys(keys []Key, problems *configerr.Problems) []macKey {
 	var macs []macKey
-	for _, key := range keys {
-		if key == nil || len(key.Bytes()) < minKey {
-			return nil, fmt.Errorf("a key has fewer than %d bytes", minKey)
+	for i, key := range keys {
+		if configerr.IsNil(key) || len(key.Bytes()) < minKey {
+			problems.Add(fmt.Sprintf("SealKeys[%d]", i), "fewer than %d bytes", minKey)
+			continue
 		}
 		derived := sum(key.Bytes(), []byte("reeve redisscope value"))
 		macs = append(macs, func() []byte { return derived })
 	}
-	if len(macs) == 0 {
-		return nil, errors.New("required")
+	if len(keys) == 0 {
+		problems.Add("SealKeys", "required")
 	}
-	return macs, nil
+	return macs
 }
 
 func sum(key, text []byte) []byte {

@@ -1,6 +1,8 @@
 package rls
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/reevehq/reeve/internal/configerr"
@@ -89,8 +91,8 @@ func (c Config) withDefaults() (Config, error) {
 		c.Column = DefaultColumn
 	}
 	name("Column", c.Column)
-	for table, column := range c.Tables {
-		name("Tables["+table+"]", column)
+	for _, table := range slices.Sorted(maps.Keys(c.Tables)) {
+		name("Tables["+table+"]", c.Tables[table])
 	}
 	for _, col := range c.Columns {
 		if _, ok := typesOf[col.Kind]; !ok {

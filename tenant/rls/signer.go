@@ -109,7 +109,7 @@ type Signer struct {
 // NewSigner returns a signer.
 func NewSigner(cfg SignerConfig) (*Signer, error) {
 	var p configerr.Problems
-	if cfg.Key == nil {
+	if configerr.IsNil(cfg.Key) {
 		p.Add("Key", "required")
 	} else if err := cfg.Key.Validate(MinKeyLength); err != nil {
 		p.Add("Key", "%w", err)

@@ -50,15 +50,9 @@ func OpenDB(cfg Config) (*sql.DB, error) {
 // everything that is wrong with cfg.
 func NewConnector(cfg Config) (*Connector, error) {
 	var problems configerr.Problems
-	if cfg.Connector == nil {
-		problems.Add("Connector", "required")
-	}
-	if cfg.Context == nil {
-		problems.Add("Context", "required")
-	}
-	if cfg.Statuses == nil {
-		problems.Add("Statuses", "required: the session manager, or InsecureAnyStatus to serve suspended tenants too")
-	}
+	problems.Require("Connector", cfg.Connector, "")
+	problems.Require("Context", cfg.Context, "")
+	problems.Require("Statuses", cfg.Statuses, "the session manager, or InsecureAnyStatus to serve suspended tenants too")
 	if err := problems.Err("sqlscope", nil); err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package casbinindex
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +8,7 @@ import (
 	"github.com/casbin/casbin/v2/model"
 
 	"github.com/reevehq/reeve/internal/ascii"
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // Config tells [New], [Load] and [LoadFS] what a model does not say. The zero Config is fine for a
@@ -34,56 +33,41 @@ type Config struct {
 	DomainMatching map[string]func(domain, pattern string) bool
 }
 
-// problems gathers what is wrong with a Config, each problem under the name of its field.
-type problems []error
-
-func (p *problems) add(field, name, format string, args ...any) {
-	*p = append(*p, fmt.Errorf("casbinindex: invalid config: %s: %q: %s", field, name, fmt.Sprintf(format, args...)))
-}
-
 // validate returns everything that is wrong with c for a model, joined. It wraps [ErrInvalid].
 func (c *Config) validate(m model.Model) error {
-	var p problems
+	var p configerr.Problems
 	own := builtins()
 	for _, name := range slices.Sorted(maps.Keys(c.Functions)) {
 		switch {
 		case c.Functions[name] == nil:
-			p.add("Functions", name, "the function is nil")
+			p.Add("Functions", "%q: the function is nil", name)
 		case own[name] != nil || name == "eval":
-			p.add("Functions", name, "this is Casbin's own function, which cannot be replaced: name yours otherwise, also in the matcher")
+			p.Add("Functions", "%q: this is Casbin's own function, which cannot be replaced: name yours otherwise, also in the matcher", name)
 		case m["g"][name] != nil:
-			p.add("Functions", name, "the model defines a role section of that name")
+			p.Add("Functions", "%q: the model defines a role section of that name", name)
 		case !isFunctionName(name):
-			p.add("Functions", name, "no matcher can call it: a name is made of letters, digits and _")
+			p.Add("Functions", "%q: no matcher can call it: a name is made of letters, digits and _", name)
 		}
 	}
-	p.checkSections(m, "Matching", c.Matching, false)
-	p.checkSections(m, "DomainMatching", c.DomainMatching, true)
-	if len(p) == 0 {
-		return nil
-	}
-	return configError{errors.Join(p...)}
+	checkSections(&p, m, "Matching", c.Matching, false)
+	checkSections(&p, m, "DomainMatching", c.DomainMatching, true)
+	return p.Err("casbinindex", ErrInvalid)
 }
 
-// configError is what is wrong with a Config. It wraps [ErrInvalid].
-type configError struct{ error }
-
-func (configError) Unwrap() error { return ErrInvalid }
-
-func (p *problems) checkSections(m model.Model, field string, given map[string]func(string, string) bool, domains bool) {
+func checkSections(p *configerr.Problems, m model.Model, field string, given map[string]func(string, string) bool, domains bool) {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		a := m["g"][name]
 		switch {
 		case given[name] == nil:
-			p.add(field, name, "the function is nil")
+			p.Add(field, "%q: the function is nil", name)
 		case a == nil && len(m["g"]) == 0:
-			p.add(field, name, "the model has no [role_definition]")
+			p.Add(field, "%q: the model has no [role_definition]", name)
 		case a == nil:
-			p.add(field, name, "the model does not define it under [role_definition], but %s", strings.Join(slices.Sorted(maps.Keys(m["g"])), ", "))
+			p.Add(field, "%q: the model does not define it under [role_definition], but %s", name, strings.Join(slices.Sorted(maps.Keys(m["g"])), ", "))
 		case domains && len(a.Tokens) <= 2:
-			p.add(field, name, "it would have no effect, %s = %s has no domain", name, a.Value)
+			p.Add(field, "%q: it would have no effect, %s = %s has no domain", name, name, a.Value)
 		case a.CondRM != nil:
-			p.add(field, name, "it would have no effect on conditional roles: add the function to the enforcer that they are asked of")
+			p.Add(field, "%q: it would have no effect on conditional roles: add the function to the enforcer that they are asked of", name)
 		}
 	}
 }

@@ -2,13 +2,13 @@ package filepolicy
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/configerr"
 )
 
 // Config of a [Follower]. Engine and Folder are required; everything else has a default, which
@@ -53,15 +53,12 @@ const (
 
 // withDefaults returns the config that holds, or an error that names every field that is wrong.
 func (c Config) withDefaults() (Config, error) {
-	var problems []error
-	bad := func(field, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("filepolicy: invalid config: "+field+": "+format, args...))
-	}
+	var problems configerr.Problems
 	if c.Engine.Revision() == "" {
-		bad("Engine", "required: one that policy.Load made")
+		problems.Add("Engine", "required: one that policy.Load made")
 	}
 	if dir, err := folder(c.Folder); err != nil {
-		bad("Folder", "%w", err)
+		problems.Add("Folder", "%w", err)
 	} else {
 		c.Folder = dir
 	}
@@ -76,13 +73,13 @@ func (c Config) withDefaults() (Config, error) {
 	} {
 		switch {
 		case *d.value < 0:
-			bad(d.field, "%v: not below zero", *d.value)
+			problems.Add(d.field, "%v: not below zero", *d.value)
 		case *d.value == 0:
 			*d.value = d.standard
 		}
 	}
 	if c.MaxDelay > 0 && c.MaxDelay < c.Debounce {
-		bad("MaxDelay", "%v: not less than Debounce, which is %v", c.MaxDelay, c.Debounce)
+		problems.Add("MaxDelay", "%v: not less than Debounce, which is %v", c.MaxDelay, c.Debounce)
 	}
 	if c.OnReload == nil {
 		c.OnReload = func(Stats) {}
@@ -90,7 +87,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return c, errors.Join(problems...)
+	return c, problems.Err("filepolicy", nil)
 }
 
 func folder(dir string) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/configerr"
 	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/rls"
 )
@@ -37,25 +38,21 @@ type Context struct{ cfg Config }
 
 // NewContext returns a Context, or everything that is wrong with cfg.
 func NewContext(cfg Config) (*Context, error) {
-	var problems []error
-	if cfg.Signer == nil {
-		problems = append(problems, errors.New("Signer: required"))
-	}
-	if cfg.Caller == nil {
-		problems = append(problems, errors.New("Caller: required: authz.RequestOf"))
-	}
+	var problems configerr.Problems
+	problems.Require("Signer", cfg.Signer, "")
+	problems.Require("Caller", cfg.Caller, "for example authz.RequestOf")
 	switch {
 	case cfg.Engine == nil:
-		problems = append(problems, errors.New("Engine: required"))
+		problems.Add("Engine", "required")
 	case len(cfg.Types) == 0:
-		problems = append(problems, errors.New("Types: required: without one a rls.Signer is enough"))
+		problems.Add("Types", "required: without one a rls.Signer is enough")
 	default:
 		if _, err := generate(cfg.Engine, cfg.Types); err != nil {
-			problems = append(problems, fmt.Errorf("Types: %w", err))
+			problems.Add("Types", "%w", err)
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("policyrls: invalid config: %w", err)
+	if err := problems.Err("policyrls", nil); err != nil {
+		return nil, err
 	}
 	cfg.Types = slices.Clone(cfg.Types)
 	return &Context{cfg}, nil

@@ -2,7 +2,6 @@ package redispolicy
 
 import (
 	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -10,6 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/configerr"
+	"github.com/reevehq/reeve/internal/redisclient"
 	"github.com/reevehq/reeve/session"
 )
 
@@ -90,13 +91,13 @@ const (
 // withDefaults returns the config that holds, or an error that names every field that is wrong.
 func (c FollowerConfig) withDefaults() (FollowerConfig, error) {
 	var p problems
-	p.check("Client", checkClient(c.Client))
+	p.check("Client", redisclient.Check(c.Client))
 	if c.Engine.Revision() == "" {
-		p.add("Engine", "required: one that policy.Load made")
+		p.Add("Engine", "required: one that policy.Load made")
 	}
 	p.name(c.Name)
 	if len(c.Keys) == 0 {
-		p.add("Keys", "at least one is required")
+		p.Add("Keys", "at least one is required")
 	}
 	p.keys("Keys", c.Keys)
 	orDefault(&p, "Poll", &c.Poll, defaultPoll)
@@ -107,47 +108,45 @@ func (c FollowerConfig) withDefaults() (FollowerConfig, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return c, errors.Join(p...)
+	return c, p.err()
 }
 
 // withDefaults is as that of a FollowerConfig. It returns the private key besides.
 func (c PublisherConfig) withDefaults() (PublisherConfig, ed25519.PrivateKey, error) {
 	var p problems
-	p.check("Client", checkClient(c.Client))
+	p.check("Client", redisclient.Check(c.Client))
 	p.name(c.Name)
 	private, ok := c.Key.Signer().(ed25519.PrivateKey)
 	if !ok || len(private) != ed25519.PrivateKeySize {
-		p.add("Key", "an ed25519 private key of %d bytes is required, write session.NewPrivateKey(key)", ed25519.PrivateKeySize)
+		p.Add("Key", "an ed25519 private key of %d bytes is required, write session.NewPrivateKey(key)", ed25519.PrivateKeySize)
 	}
 	p.keys("Trusted", c.Trusted)
 	orDefault(&p, "Timeout", &c.Timeout, defaultTimeout)
 	orDefault(&p, "MaxSize", &c.MaxSize, defaultMaxSize)
-	return c, private, errors.Join(p...)
+	return c, private, p.err()
 }
 
 // problems are all that is wrong with a config.
-type problems []error
+type problems struct{ configerr.Problems }
 
-func (p *problems) add(field, format string, args ...any) {
-	*p = append(*p, fmt.Errorf("redispolicy: invalid config: "+field+": "+format, args...))
-}
+func (p *problems) err() error { return p.Err("redispolicy", nil) }
 
 func (p *problems) check(field string, err error) {
 	if err != nil {
-		p.add(field, "%w", err)
+		p.Add(field, "%w", err)
 	}
 }
 
 func (p *problems) name(name string) {
-	if !validName(name) {
-		p.add("Name", "1 to 64 of [a-z0-9_-] are required")
+	if !redisclient.IsName(name) {
+		p.Add("Name", "1 to 64 of [a-z0-9_-] are required")
 	}
 }
 
 func (p *problems) keys(field string, keys []ed25519.PublicKey) {
 	for i, k := range keys {
 		if len(k) != ed25519.PublicKeySize {
-			p.add(fmt.Sprintf("%s[%d]", field, i), "%d bytes, a public key has %d", len(k), ed25519.PublicKeySize)
+			p.Add(fmt.Sprintf("%s[%d]", field, i), "%d bytes, a public key has %d", len(k), ed25519.PublicKeySize)
 		}
 	}
 }
@@ -156,45 +155,8 @@ func (p *problems) keys(field string, keys []ed25519.PublicKey) {
 func orDefault[T time.Duration | int](p *problems, field string, value *T, standard T) {
 	switch {
 	case *value < 0:
-		p.add(field, "%v: not below zero", *value)
+		p.Add(field, "%v: not below zero", *value)
 	case *value == 0:
 		*value = standard
 	}
-}
-
-// validName accepts 1 to 64 of [a-z0-9_-]. A name is a word of a record and a part of keys.
-func validName(name string) bool {
-	for i := range len(name) {
-		b := name[i]
-		if !('a' <= b && b <= 'z' || '0' <= b && b <= '9' || b == '-' || b == '_') {
-			return false
-		}
-	}
-	return name != "" && len(name) <= 64
-}
-
-// checkClient returns why a client must not be used, or nil. Without deadlines of its
-// calls, a Redis that hangs would hang those who ask it.
-func checkClient(client redis.UniversalClient) error {
-	there, bounded := false, false
-	switch c := client.(type) {
-	case nil:
-	case *redis.Client:
-		if there = c != nil; there {
-			bounded = c.Options().ContextTimeoutEnabled
-		}
-	case *redis.ClusterClient:
-		if there = c != nil; there {
-			bounded = c.Options().ContextTimeoutEnabled
-		}
-	default:
-		return fmt.Errorf("%T cannot be checked: only *redis.Client and *redis.ClusterClient are accepted", client)
-	}
-	switch {
-	case !there:
-		return errors.New("required")
-	case !bounded:
-		return errors.New("ContextTimeoutEnabled is off: calls would not end at their deadline, set it in the client's Options")
-	}
-	return nil
 }

@@ -73,8 +73,12 @@ func names(t *testing.T, err error, fields ...string) {
 	if err == nil {
 		t.Fatal("they are accepted")
 	}
+	text, ours := strings.CutPrefix(err.Error(), "redispolicy: invalid config: ")
+	if !ours {
+		t.Errorf("it does not say whose config is invalid: %v", err)
+	}
 	for _, f := range fields {
-		if !strings.Contains("\n"+err.Error(), "\nredispolicy: invalid config: "+f) {
+		if !strings.Contains("\n"+text, "\n"+f) {
 			t.Errorf("%s is not named: %v", f, err)
 		}
 	}

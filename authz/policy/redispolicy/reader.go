@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/reevehq/reeve/internal/redisaccess"
+	"github.com/reevehq/reeve/internal/redisclient"
 )
 
 // ReaderConfig of a [Reader]. Client, Name and Keys are required; everything else has a default,
@@ -35,15 +36,15 @@ type ReaderConfig struct {
 // withDefaults is as that of a FollowerConfig.
 func (c ReaderConfig) withDefaults() (ReaderConfig, error) {
 	var p problems
-	p.check("Client", checkClient(c.Client))
+	p.check("Client", redisclient.Check(c.Client))
 	p.name(c.Name)
 	if len(c.Keys) == 0 {
-		p.add("Keys", "at least one is required")
+		p.Add("Keys", "at least one is required")
 	}
 	p.keys("Keys", c.Keys)
 	orDefault(&p, "Timeout", &c.Timeout, defaultTimeout)
 	orDefault(&p, "MaxSize", &c.MaxSize, defaultMaxSize)
-	return c, errors.Join(p...)
+	return c, p.err()
 }
 
 // Reader says what is published, and what was. It changes nothing, and needs no private key. Its

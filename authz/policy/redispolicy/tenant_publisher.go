@@ -12,6 +12,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/internal/redisaccess"
+	"github.com/reevehq/reeve/internal/redisclient"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -63,19 +64,19 @@ type TenantPublisher struct {
 // wrong.
 func NewTenantPublisher(cfg TenantPublisherConfig) (*TenantPublisher, error) {
 	var p problems
-	p.check("Client", checkClient(cfg.Client))
+	p.check("Client", redisclient.Check(cfg.Client))
 	p.name(cfg.Name)
 	if cfg.Tenant.IsZero() {
-		p.add("Tenant", "required")
+		p.Add("Tenant", "required")
 	}
 	private, ok := cfg.Key.Signer().(ed25519.PrivateKey)
 	if !ok || len(private) != ed25519.PrivateKeySize {
-		p.add("Key", "an ed25519 private key of %d bytes is required, write session.NewPrivateKey(key)", ed25519.PrivateKeySize)
+		p.Add("Key", "an ed25519 private key of %d bytes is required, write session.NewPrivateKey(key)", ed25519.PrivateKeySize)
 	}
 	p.keys("Trusted", cfg.Trusted)
 	orDefault(&p, "Timeout", &cfg.Timeout, defaultTimeout)
 	orDefault(&p, "MaxSize", &cfg.MaxSize, defaultMaxTenantSize)
-	if err := errors.Join(p...); err != nil {
+	if err := p.err(); err != nil {
 		return nil, err
 	}
 	public, _ := private.Public().(ed25519.PublicKey)

@@ -61,7 +61,7 @@ var schema = sync.OnceValue(func() *jsonschema.Schema {
 	c := jsonschema.NewCompiler()
 	c.RegisterFormat(&jsonschema.Format{Name: "go-duration", Validate: duration(0, 24*time.Hour)})
 	c.RegisterFormat(&jsonschema.Format{Name: "positive-go-duration", Validate: duration(time.Millisecond, 24*time.Hour)})
-	c.RegisterFormat(&jsonschema.Format{Name: "beat", Validate: duration(fleet.MinBeat, fleet.MaxBeat)})
+	c.RegisterFormat(&jsonschema.Format{Name: "beat", Validate: duration(fleet.MinHeartbeat, fleet.MaxHeartbeat)})
 	c.RegisterFormat(&jsonschema.Format{Name: "web-address", Validate: webAddress})
 	c.RegisterFormat(&jsonschema.Format{Name: "address", Validate: address})
 	c.AssertFormat()

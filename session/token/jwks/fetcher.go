@@ -121,15 +121,18 @@ func New(cfg Config) (*Fetcher, error) {
 	}, nil
 }
 
+// ErrStarted means that a [Fetcher] was started before or is closed.
+var ErrStarted = errors.New("jwks: started before")
+
 // Start begins to fetch, all endpoints at once, until ctx is done or Close is called. It does
 // not wait for any answer: a provider that is down delays neither the start nor another issuer.
-// It is an error the second time and after Close. After ctx is done the keys serve on as after
-// Close, which still has to be called.
+// The second call returns [ErrStarted], and so does a call after Close. After ctx is done the keys
+// serve on as after Close, which still has to be called.
 func (f *Fetcher) Start(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed || f.stop != nil {
-		return errors.New("jwks: started or closed before")
+		return ErrStarted
 	}
 	f.life, f.stop = context.WithCancel(ctx)
 	context.AfterFunc(f.life, f.rest)

@@ -11,21 +11,20 @@ import (
 // The clocks. Every issuer has its own, and its own fetches: nothing is shared that one
 // provider could use up, so one that hangs, fails or trickles takes no other's time.
 //
-// While there are keys, a provider sees at most two fetches in 31 s: the third waits until
-// the first is that old, whatever asks for it. What rotates is found by the second of two
-// fetches when the first hangs, so that a new key is accepted 31 + 1 + 3 s after its
-// publication at the latest.
+// While there are keys, a provider sees at most two fetches in 31 s: the third waits until the
+// first is that old, whatever asks for it. A rotated key is found by the second of two fetches when
+// the first hangs, so that a new key is accepted 31 + 1 + 3 s after its publication at the latest.
 //
 // While there are none, one fetch starts about every second. The first may be patient, for
 // a provider that is far away; those that start beside it are given up soon, for one that
 // hung and is back.
 const (
-	window   = 31 * time.Second       // for two fetches with keys, and between two for unknown kids
-	patience = 3 * time.Second        // of one fetch
-	second   = time.Second            // from a fetch to the next when it brings nothing, with keys
-	retry    = 800 * time.Millisecond // between two fetches without keys, and up to a quarter more
-	haste    = 750 * time.Millisecond // of a fetch beside another, without keys
-	atOnce   = 2                      // fetches of one issuer
+	window     = 31 * time.Second       // for two fetches with keys, and between two for unknown kids
+	fetchLimit = 3 * time.Second        // of one fetch
+	second     = time.Second            // from a fetch to the next when it brings nothing, with keys
+	retry      = 800 * time.Millisecond // between two fetches without keys, and up to a quarter more
+	haste      = 750 * time.Millisecond // of a fetch beside another, without keys
+	atOnce     = 2                      // fetches of one issuer
 )
 
 // flight is what waits for an answer of one provider, a fetch or two, from when it starts
@@ -60,7 +59,7 @@ func (f *Fetcher) begin(s *Source) {
 		f.arm(s, early)
 		return
 	}
-	fl, limit := s.flight.Load(), patience
+	fl, limit := s.flight.Load(), fetchLimit
 	switch {
 	case fl == nil:
 		fl = &flight{done: make(chan struct{}), began: f.now(), first: s.tries == 0}
@@ -135,9 +134,9 @@ func (f *Fetcher) publish(s *Source, fl *flight, answer answer, err error) {
 	s.settle(answer, err)
 	if err == nil {
 		s.tries, s.fresh = 0, false
-		// What the provider grants is used up to four fifths, so that a slow fetch still
-		// comes in time, and the rest is spread, so that many issuers and instances do not
-		// ask together.
+		// The time that the provider grants is used up to four fifths, so that a slow fetch still
+		// comes in time, and the rest is spread, so that many issuers and instances do not ask
+		// together.
 		f.arm(s, spread(max(answer.life*8/10, window), 10))
 	}
 	if err == nil || fl.under == 0 {

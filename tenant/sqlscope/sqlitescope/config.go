@@ -72,9 +72,7 @@ func (cfg Config) complete() (Config, error) {
 	if cfg.Dir == "" {
 		problems.Add("Dir", "required")
 	}
-	if cfg.Statuses == nil {
-		problems.Add("Statuses", "required")
-	}
+	problems.Require("Statuses", cfg.Statuses, "")
 	if cfg.StatusFor < 0 || cfg.StatusFor > maxStatusFor {
 		problems.Add("StatusFor", "%v is not between 0 and %v", cfg.StatusFor, maxStatusFor)
 	}

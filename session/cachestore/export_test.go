@@ -1,3 +1,0 @@
-package cachestore
-
-var ErrStarted = errStarted
