@@ -70,16 +70,17 @@ const (
 // an attribute that is missing. A field that cannot say it, such as a bool, is false for a column
 // that was not selected as for one that is: its tag is `authz:"private,selected"`, by which the
 // service promises that every query which fills a T selects it, or [Mapper.Object] is given the
-// columns that were. The zero [time.Time] is missing too. To an attribute to which NULL is a value,
-// as attributes.csv says, NULL is one where the column is known to be selected, by either.
+// columns that were. A zero [time.Time] in a field that cannot say NULL is missing too. To an
+// attribute to which NULL is a value, as attributes.csv says, NULL is one where the column is known
+// to be selected, by either.
 //
 // Texts of any Go type, whole numbers and booleans are what they are, a Valuer is what it writes, an
 // array that prints itself, as a UUID, its String, [16]byte the text of a UUID, and a list is one of
-// texts. A time is a time to an attribute of kind time, and its Unix seconds to others; infinity is
-// one after the year 9999. A struct, or a pointer to one, whose fields have tags themselves is
-// the row of a parent: it is missing where it has no id, and where it is of another tenant. SQLite keeps
-// times as microseconds: the tag of such a whole number is `authz:"due,micros"`. A list that holds
-// NULL is missing. Other types are an error: bytes, maps, and lists of anything else.
+// texts. A time is a time to an attribute of kind time, and its Unix seconds to others; infinity is one
+// after the year 9999. SQLite keeps times as microseconds: the tag of such a whole number is
+// `authz:"due,micros"`. A struct, or a pointer to one, whose fields have tags themselves is the row of
+// a parent: it is missing where it has no id, and where it is of another tenant. A list that holds NULL
+// is missing. Other types are an error: bytes, maps, and lists of anything else.
 //
 // The column of a field is named by its tag `db:"…"`, and otherwise like the attribute. Fields of
 // embedded structs count, but not of an embedded pointer, which is an error where they have tags.

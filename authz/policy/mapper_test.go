@@ -108,7 +108,7 @@ func (r *everyForm) byHand() policy.Object {
 	if !r.Due.IsZero() {
 		v["due"] = r.Due.Unix()
 	}
-	if r.DueOr != nil && !r.DueOr.IsZero() {
+	if r.DueOr != nil {
 		v["due_or"] = r.DueOr.Unix()
 	}
 	if r.NullText.Valid {
@@ -117,7 +117,7 @@ func (r *everyForm) byHand() policy.Object {
 	if r.NullInt.Valid {
 		v["null_int"] = r.NullInt.Int64
 	}
-	if r.NullTime.Valid && !r.NullTime.Time.IsZero() {
+	if r.NullTime.Valid {
 		v["null_time"] = r.NullTime.Time.Unix()
 	}
 	if r.Generic.Valid {

@@ -31,7 +31,7 @@ func validAttribute(name string) bool { return condition.IsName(name) }
 // it has no value.
 func valueOfType(t reflect.Type) (read valueOf, plain bool, err error) {
 	if of, ok := nullType(t); ok {
-		inner, _, err := valueOfType(of)
+		inner, err := selectedType(of)
 		return func(v reflect.Value) (any, error) {
 			if !v.Field(1).Bool() {
 				return rowNull{}, nil
@@ -41,7 +41,7 @@ func valueOfType(t reflect.Type) (read valueOf, plain bool, err error) {
 	}
 	switch {
 	case t.Kind() == reflect.Pointer:
-		inner, _, err := valueOfType(t.Elem())
+		inner, err := selectedType(t.Elem())
 		return func(v reflect.Value) (any, error) {
 			if v.IsNil() {
 				return rowNull{}, nil
@@ -49,7 +49,13 @@ func valueOfType(t reflect.Type) (read valueOf, plain bool, err error) {
 			return inner(v.Elem())
 		}, false, err
 	case t == timeType:
-		return func(v reflect.Value) (any, error) { return driven(v.Interface()) }, false, nil
+		return func(v reflect.Value) (any, error) {
+			at := v.Interface().(time.Time)
+			if at.IsZero() {
+				return nil, nil
+			}
+			return at, nil
+		}, false, nil
 	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
 		read, err = listOf(t)
 		return read, false, err
@@ -70,6 +76,16 @@ func valueOfType(t reflect.Type) (read valueOf, plain bool, err error) {
 	}
 	read, err = basic(t)
 	return read, true, err
+}
+
+// selectedType is valueOfType for what stands in a field that says itself when it is NULL: there the
+// zero time is one that was read.
+func selectedType(t reflect.Type) (valueOf, error) {
+	if t == timeType {
+		return func(v reflect.Value) (any, error) { return v.Interface(), nil }, nil
+	}
+	read, _, err := valueOfType(t)
+	return read, err
 }
 
 // nullType returns V for sql.Null[V].
@@ -170,6 +186,9 @@ func readValuer(v reflect.Value) (x any, err error) {
 		}
 		return nil, err
 	}
+	if _, is := written.(time.Time); is && reflect.Indirect(v).IsZero() {
+		return nil, nil
+	}
 	return driven(written)
 }
 
@@ -188,12 +207,7 @@ func driven(x any) (any, error) {
 	switch x := x.(type) {
 	case nil:
 		return rowNull{}, nil
-	case string, int64, float64, bool:
-		return x, nil
-	case time.Time:
-		if x.IsZero() {
-			return nil, nil
-		}
+	case string, int64, float64, bool, time.Time:
 		return x, nil
 	}
 	return nil, fmt.Errorf("its Value is %T, which no attribute can be", x)
