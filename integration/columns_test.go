@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"
 	_ "modernc.org/sqlite"
 
 	"github.com/reevehq/reeve/integration/pgserver"
@@ -60,6 +61,7 @@ func TestIDsAreReadAndWrittenByEveryDriver(t *testing.T) {
 		"pgx":                 {native(pgx.QueryExecModeCacheStatement), "SELECT $1::text, $2::text", "SELECT NULL::text, NULL::text", "SELECT ''::text, ' '::text", "SELECT $1::uuid"},
 		"pgx varchar":         {native(pgx.QueryExecModeCacheDescribe), "SELECT $1::varchar, $2::varchar", "SELECT NULL::varchar, NULL::varchar", "SELECT ''::varchar, ' '::varchar", "SELECT $1::uuid"},
 		"pgx simple protocol": {native(pgx.QueryExecModeSimpleProtocol), "SELECT $1::text, $2::text", "SELECT NULL::text, NULL::text", "SELECT ''::text, ' '::text", "SELECT $1::uuid"},
+		"lib/pq":              {database("postgres", postgres), "SELECT $1::text, $2::text", "SELECT NULL::text, NULL::text", "SELECT ''::text, ' '::text", "SELECT $1::uuid"},
 		"pgx stdlib":          {database("pgx", postgres), "SELECT $1::text, $2::text", "SELECT NULL::text, NULL::text", "SELECT 'acme'::char(8), 'alice'::char(8)", "SELECT $1::uuid"},
 	} {
 		t.Run(name, func(t *testing.T) {

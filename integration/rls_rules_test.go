@@ -3,6 +3,7 @@
 package integration_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -122,6 +123,7 @@ var rlsFaults = map[string]string{
 	"context-function: invoker":       "ALTER FUNCTION reeve.tenant() SECURITY INVOKER",
 	"context-function: the app's own": "\\super ALTER FUNCTION reeve.tenant() OWNER TO {app}",
 	"column-type":                     "",
+	"column-type: a list of varchar":  "ALTER TABLE doc ADD tags varchar[]", // which no operator compares with text[]
 	"column-missing":                  "ALTER TABLE doc DROP COLUMN rank",
 	"column-nullable":                 "",
 	"column-collation":                "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); ALTER TABLE doc ALTER body TYPE text COLLATE ci",
@@ -129,10 +131,11 @@ var rlsFaults = map[string]string{
 
 // attributesOf are the columns that a fault needs declared.
 var attributesOf = map[string][]rls.Column{
-	"column-type":      {{Table: "doc", Name: "rank", Kind: rls.KindFloat}, {Table: "doc", Name: "id", Kind: rls.KindInt, Required: true}},
-	"column-missing":   {{Table: "public.doc", Name: "rank", Kind: rls.KindFloat}},
-	"column-nullable":  {{Table: "doc", Name: "body", Kind: rls.KindString, Required: true}},
-	"column-collation": {{Table: "doc", Name: "body", Kind: rls.KindString}},
+	"column-type":                    {{Table: "doc", Name: "rank", Kind: rls.KindFloat}, {Table: "doc", Name: "id", Kind: rls.KindInt, Required: true}},
+	"column-type: a list of varchar": {{Table: "doc", Name: "tags", Kind: rls.KindStrings}},
+	"column-missing":                 {{Table: "public.doc", Name: "rank", Kind: rls.KindFloat}},
+	"column-nullable":                {{Table: "doc", Name: "body", Kind: rls.KindString, Required: true}},
+	"column-collation":               {{Table: "doc", Name: "body", Kind: rls.KindString}},
 }
 
 // unmended are the rules whose SQL only the author can write.
@@ -191,6 +194,27 @@ func TestEachFaultIsFoundAndMended(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// In another encoding texts are in another order than conditions compare them in.
+func TestADatabaseOfAnotherEncodingIsFound(t *testing.T) {
+	w := newRLSDatabase(t, "")
+	w.asSuper("CREATE DATABASE {database}_latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'")
+	t.Cleanup(func() { _, _ = w.TryExec(w.Super(), "DROP DATABASE "+w.Name+"_latin WITH (FORCE)") })
+	latin := openSQL(t, strings.Replace(w.App(), "/"+w.Name+"?", "/"+w.Name+"_latin?", 1))
+	columns := []rls.Column{{Table: "doc", Name: "title", Kind: rls.KindString}}
+	for _, row := range []struct {
+		db      *sql.DB
+		columns []rls.Column
+		want    bool
+	}{{latin, columns, true}, {latin, nil, false}, {w.app, columns, false}} {
+		cfg := w.cfg
+		cfg.Columns = row.columns
+		found, err := rls.Audit(t.Context(), row.db, cfg)
+		if err != nil || slices.Contains(ruleNames(found), "encoding") != row.want {
+			t.Errorf("%v, %v; want %t", found, err, row.want)
+		}
 	}
 }
 

@@ -62,6 +62,8 @@ func TestSQLiteColumnsThatCompareOtherwiseAreFound(t *testing.T) {
 		{[]rls.Column{{Table: "clean", Name: "title", Kind: rls.KindInt, Required: true}}, []string{"column-type", "column-nullable"}},
 		{[]rls.Column{{Table: "clean", Name: "gone", Kind: rls.KindInt}, {Table: "gone", Name: "id", Kind: rls.KindString}}, []string{"column-missing", "column-missing"}},
 		{[]rls.Column{{Table: "typed", Name: "at", Kind: rls.KindInt, Required: true}}, []string{"not-strict"}},
+		{[]rls.Column{{Table: "clean", Name: "amount", Kind: rls.KindTime}, {Table: "clean", Name: "note", Kind: rls.KindUUID}}, nil},
+		{[]rls.Column{{Table: "clean", Name: "title", Kind: rls.KindTime}, {Table: "clean", Name: "size", Kind: rls.KindTime}, {Table: "clean", Name: "amount", Kind: rls.KindUUID}}, []string{"column-type", "column-type", "column-type"}},
 	} {
 		if found := audit(c.columns...); !slices.Equal(ruleNames(found), c.want) {
 			t.Errorf("%v: found %v, want %v", c.columns, found, c.want)
@@ -91,5 +93,26 @@ func TestSQLiteColumnsThatCompareOtherwiseAreFound(t *testing.T) {
 	}
 	if _, err := rls.AuditSQLite(ctx, db, rls.Config{Columns: []rls.Column{{Kind: "decimal"}}}); !errors.Is(err, rls.ErrInvalid) {
 		t.Errorf("an unknown kind: %v", err)
+	}
+}
+
+// Texts of another encoding are in another order, and begin, end and are within others by other bytes.
+func TestADatabaseOfSQLiteWithAnotherEncodingIsFound(t *testing.T) {
+	for encoding, want := range map[string][]string{"UTF-8": nil, "UTF-16le": {"encoding"}, "UTF-16be": {"encoding"}} {
+		db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "a.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		db.SetMaxOpenConns(1)
+		for _, statement := range []string{"PRAGMA encoding = '" + encoding + "'", "CREATE TABLE doc (id TEXT NOT NULL PRIMARY KEY) STRICT"} {
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := rls.AuditSQLite(t.Context(), db, rls.Config{Columns: []rls.Column{{Table: "doc", Name: "id", Kind: rls.KindString, Required: true}}})
+		if err != nil || !slices.Equal(ruleNames(found), want) {
+			t.Errorf("%s: %v, %v", encoding, found, err)
+		}
 	}
 }

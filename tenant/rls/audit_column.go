@@ -5,14 +5,19 @@ import (
 	"slices"
 )
 
-// typesOf are the types that compare as conditions do.
+// typesOf are the types that compare as conditions do. PostgreSQL has no operator for character
+// varying[] beside text[].
 var typesOf = map[Kind][]string{
 	KindString: {"text", "character varying"}, KindInt: {"bigint", "integer", "smallint"}, KindFloat: {"double precision", "real"},
-	KindBool: {"boolean"}, KindStrings: {"text[]", "character varying[]"}, KindUUID: {"uuid"}, KindTime: {"timestamp with time zone"},
+	KindBool: {"boolean"}, KindStrings: {"text[]"}, KindUUID: {"uuid"}, KindTime: {"timestamp with time zone"},
 }
 
 // auditColumns holds the columns of attributes.csv against the catalog.
 func (a *audit) auditColumns() {
+	if len(a.cfg.Columns) > 0 && a.database.encoding != "UTF8" {
+		a.add(Finding{Rule: "encoding", Severity: Warning, Object: a.database.name, phase: phaseColumn,
+			Gain: "texts are in the order of " + a.database.encoding + " and conditions in that of UTF-8: a filter finds rows that a condition refuses. Create the database anew with ENCODING 'UTF8'"})
+	}
 	for _, want := range a.cfg.Columns {
 		table := qualified(want.Table)
 		f := Finding{Object: table + "." + want.Name, Severity: Warning, phase: phaseColumn}

@@ -28,8 +28,8 @@ func (a *audit) uniqueAcross(t *table, k constraint) {
 	}
 	columns := list(append([]string{t.column}, k.columns...))
 	if k.kind == "i" {
-		def := strings.Replace(k.def, "(", "("+ident(t.column)+", ", 1)
-		f.Mend = fmt.Sprintf("DROP INDEX %s.%s;\n%s;\n", ident(t.schema), ident(k.name), def)
+		at := columnsOf(k.def)
+		f.Mend = fmt.Sprintf("DROP INDEX %s.%s;\n%s%s, %s;\n", ident(t.schema), ident(k.name), k.def[:at], ident(t.column), k.def[at:])
 		a.add(f)
 		return
 	}
@@ -54,6 +54,21 @@ func (a *audit) uniqueAcross(t *table, k constraint) {
 	f.Mend = fmt.Sprintf("%sALTER TABLE %s DROP CONSTRAINT IF EXISTS %s;\nALTER TABLE %[2]s ADD CONSTRAINT %[3]s %s (%s)%s;\n%s",
 		drop.String(), t.sql(), ident(k.name), kind, columns, k.deferred, add.String())
 	a.add(f)
+}
+
+// columnsOf returns where the columns of an index begin in its definition: behind the first
+// parenthesis that stands in no name.
+func columnsOf(def string) int {
+	quoted := false
+	for i := range len(def) {
+		switch {
+		case def[i] == '"':
+			quoted = !quoted
+		case def[i] == '(' && !quoted:
+			return i + 1
+		}
+	}
+	return len(def)
 }
 
 func (a *audit) auditReference(t *table, k constraint) {

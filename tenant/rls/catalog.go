@@ -28,6 +28,7 @@ type database struct {
 	name      string
 	app       bool     // the application owns it
 	temporary []string // who lets the application make temporary tables: "" for PUBLIC
+	encoding  string
 }
 
 type role struct {
@@ -410,11 +411,11 @@ func (l loader) schemas() error {
 // base reads what the database itself grants.
 func (l loader) base() error {
 	var grantees string
-	err := l.tx.QueryRowContext(l.ctx, `SELECT d.datname, pg_get_userbyid(d.datdba) = $1,
+	err := l.tx.QueryRowContext(l.ctx, `SELECT d.datname, pg_get_userbyid(d.datdba) = $1, pg_encoding_to_char(d.encoding),
 		coalesce((SELECT json_agg(DISTINCT CASE WHEN x.grantee = 0 THEN '' ELSE pg_get_userbyid(x.grantee) END)::text
 			FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x WHERE x.privilege_type = 'TEMPORARY' AND x.grantee <> d.datdba
 			AND CASE WHEN x.grantee = 0 THEN true ELSE pg_has_role($1::name, x.grantee, 'MEMBER') END), '[]')
-		FROM pg_database d WHERE d.datname = current_database()`, l.cfg.App).Scan(&l.catalog.database.name, &l.catalog.database.app, &grantees)
+		FROM pg_database d WHERE d.datname = current_database()`, l.cfg.App).Scan(&l.catalog.database.name, &l.catalog.database.app, &l.catalog.database.encoding, &grantees)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ const (
 	KindInt     Kind = "int"     // smallint, integer, bigint
 	KindFloat   Kind = "float"   // real, double precision
 	KindBool    Kind = "bool"    // boolean
-	KindStrings Kind = "strings" // text[], varchar[]
+	KindStrings Kind = "strings" // text[]
 	KindUUID    Kind = "uuid"    // uuid
 	KindTime    Kind = "time"    // timestamptz
 )

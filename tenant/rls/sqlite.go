@@ -21,6 +21,14 @@ func AuditSQLite(ctx context.Context, db *sql.DB, cfg Config) (Findings, error) 
 	}
 	tables := map[string]*sqliteTable{}
 	var findings Findings
+	var encoding string
+	if err := db.QueryRowContext(ctx, "PRAGMA encoding").Scan(&encoding); err != nil {
+		return nil, fmt.Errorf("rls: audit: %w", err)
+	}
+	if encoding != "UTF-8" {
+		findings = append(findings, Finding{Rule: "encoding", Severity: Warning, Object: "main",
+			Gain: "texts are in the order of the bytes of " + encoding + " and conditions in that of UTF-8: a filter finds rows that a condition refuses. Create the database anew with PRAGMA encoding = 'UTF-8'"})
+	}
 	for _, want := range cfg.Columns {
 		name := want.Table[strings.LastIndexByte(want.Table, '.')+1:]
 		t, ok := tables[name]
@@ -36,11 +44,11 @@ func AuditSQLite(ctx context.Context, db *sql.DB, cfg Config) (Findings, error) 
 	return findings, nil
 }
 
-// sqliteTypes are the types of a STRICT table that compare as conditions do. A uuid and a time
-// are texts there.
+// sqliteTypes are the types of a STRICT table that compare as conditions do. A uuid is a text there,
+// and a time a number of microseconds: a filter selects no time that is a text.
 var sqliteTypes = map[Kind][]string{
 	KindString: {"TEXT"}, KindInt: {"INTEGER", "INT"}, KindFloat: {"REAL"}, KindBool: {"INTEGER", "INT"},
-	KindStrings: {"TEXT"}, KindUUID: {"TEXT"}, KindTime: {"TEXT", "INTEGER", "INT"},
+	KindStrings: {"TEXT"}, KindUUID: {"TEXT"}, KindTime: {"INTEGER", "INT"},
 }
 
 type sqliteTable struct {
