@@ -14,7 +14,7 @@ func TestEachGuardIsNeeded(t *testing.T) {
 	if !testneed.Soak() {
 		t.Skip("each mutant takes a minute: set REEVE_SOAK=1")
 	}
-	mutant.Run(t, mutant.Config{Source: "../../authz/policy/internal/sqltext", Package: ".", Tests: "Comparison|Null|AnotherType"}, guards)
+	mutant.Run(t, mutant.Config{Source: "../../authz/policy/internal/sqltext", Package: ".", Tests: "Comparison|Null|AnotherType|OtherKinds"}, guards)
 }
 
 var guards = []mutant.Mutant{

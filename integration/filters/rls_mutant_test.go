@@ -16,7 +16,7 @@ func TestEachGuardOfRowLevelSecurityIsNeeded(t *testing.T) {
 	if !testneed.Soak() {
 		t.Skip("each mutant takes a minute: set REEVE_SOAK=1")
 	}
-	const comparisons, functions = "Comparison|Null|Database|Written", "Forge|Verifying|Bounds|Revision|Without"
+	const comparisons, functions = "Comparison|Null|OtherKinds|Database|Written", "Forge|Verifying|Bounds|Revision|Without"
 	mutant.Run(t, mutant.Config{Source: "../../authz/policy/internal/sqltext", Package: ".", Tests: comparisons, Timeout: 10 * time.Minute}, []mutant.Mutant{
 		{Name: "a branch that allows is always on", File: "rows.go", Old: "return caller != nil\n\tcase condition.FormAll, condition.FormAny:\n\t\tall := true", New: "return true || caller != nil\n\tcase condition.FormAll, condition.FormAny:\n\t\tall := true"},
 		{Name: "a branch that denies is always off", File: "rows.go", Old: "return or(rest, w.flag(Slot{Kind: SlotOn}))", New: "return or(rest, w.flag(Slot{Kind: SlotOn}), always)"},

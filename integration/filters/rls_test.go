@@ -108,8 +108,8 @@ func (w *walled) with(ctx context.Context, name, value string, queries ...string
 	return ids, nil
 }
 
-func firstColumn(ctx context.Context, tx *sql.Tx, query string) ([]string, error) {
-	rows, err := tx.QueryContext(ctx, query)
+func firstColumn(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

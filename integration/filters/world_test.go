@@ -125,6 +125,11 @@ func (d database) fill(t testing.TB, docs []doc) {
 		}
 		d.exec(t, "INSERT INTO project_member VALUES ("+marks(3)+")", p.id, "globex-"+p.tenant, "stranger")
 	}
+	d.addDocs(t, docs)
+}
+
+func (d database) addDocs(t testing.TB, docs []doc) {
+	t.Helper()
 	for _, x := range docs {
 		d.exec(t, "INSERT INTO doc VALUES ("+marks(15)+")", x.id, x.tenant, x.owner, x.status, x.reviewer, x.project, x.size, x.parts, x.score, x.public, x.locked, x.tags, x.due, x.made, x.code)
 		for from := 0; from < len(x.members); from += 500 {
@@ -154,24 +159,30 @@ func (d database) ids(t *testing.T, p policy.Predicate) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := d.db.QueryContext(t.Context(), `SELECT "d"."id" FROM doc AS d WHERE `+where, args...)
+	return d.column(t, `SELECT "d"."id" FROM doc AS d WHERE `+where, args...)
+}
+
+// column returns the texts of a query of one column, sorted.
+func (d database) column(t *testing.T, query string, args ...any) ([]string, error) {
+	t.Helper()
+	rows, err := d.db.QueryContext(t.Context(), query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("%w\n%s\n%v", err, where, args)
+		return nil, fmt.Errorf("%w\n%s\n%v", err, query, args)
 	}
 	defer rows.Close()
-	ids := []string{}
+	texts := []string{}
 	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
+		var text string
+		if err := rows.Scan(&text); err != nil {
 			t.Fatal(err)
 		}
-		ids = append(ids, id)
+		texts = append(texts, text)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("%w\n%s\n%v", err, where, args)
+		return nil, fmt.Errorf("%w\n%s\n%v", err, query, args)
 	}
-	slices.Sort(ids)
-	return ids, nil
+	slices.Sort(texts)
+	return texts, nil
 }
 
 // flagged returns the ids for which the predicate is true as a column of a query that has an argument
