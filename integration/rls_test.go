@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/rls"
 )
 
@@ -118,6 +119,46 @@ func TestAGeneratedWallIsCleanAndStaysAsItIs(t *testing.T) {
 				t.Errorf("the setup has changed\n%s\nto\n%s", before, after)
 			}
 		})
+	}
+}
+
+// Names are quoted wherever they stand: with spaces, quotes, parentheses and capital letters, of key
+// words and of columns, in a partitioned table and in one that refers to itself.
+func TestAWallStandsAroundTablesOfAnyName(t *testing.T) {
+	w := newRLSDatabase(t, `CREATE SCHEMA "My 'Shop'";
+		CREATE TABLE "My 'Shop'"."Order (s) ""x""" (tenant_id text, "user" bigint PRIMARY KEY, "Größe" text UNIQUE, parent bigint REFERENCES "My 'Shop'"."Order (s) ""x""" ON DELETE SET NULL);
+		CREATE UNIQUE INDEX "by (name)" ON "My 'Shop'"."Order (s) ""x""" (lower("Größe")) WHERE parent IS NULL;
+		CREATE TABLE "select" ("Tenant" text NOT NULL, at date NOT NULL, note text, PRIMARY KEY (at, "Tenant")) PARTITION BY RANGE (at);
+		CREATE TABLE "select_2026" PARTITION OF "select" FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')`)
+	w.cfg.Tables = map[string]string{"public.select": "Tenant", "public.select_2026": "Tenant"}
+	w.generate()
+	if found := w.audit(); found.Err() != nil {
+		t.Errorf("the audit finds %v", found)
+	}
+	if again := w.generate(); strings.Contains(again, "POLICY") || strings.Contains(again, "CONSTRAINT") || strings.Contains(again, "INDEX") {
+		t.Errorf("a second script changes tables:\n%s", again)
+	}
+	w.signer = w.newSigner(rls.SignerConfig{})
+	if err := w.signer.InstallKey(t.Context(), w.owner); err != nil {
+		t.Fatal(err)
+	}
+	w.asSuper(`INSERT INTO "My 'Shop'"."Order (s) ""x""" SELECT t, 1, 'one' FROM unnest(ARRAY['a', 'b']) t; INSERT INTO "select" SELECT t, '2026-05-01', t FROM unnest(ARRAY['a', 'b']) t`)
+	for query, want := range map[string]string{
+		`SELECT string_agg(tenant_id, ',') FROM "My 'Shop'"."Order (s) ""x"""`: "a",
+		`SELECT string_agg("Tenant" || note, ',') FROM "select"`:               "aa",
+	} {
+		if got, err := w.as(w.signer, "a", query); err != nil || got != want {
+			t.Errorf("%s: %q, %v", query, got, err)
+		}
+	}
+	if got, err := w.as(w.signer, "a", `SELECT count(*) FROM select_2026`); err == nil {
+		t.Errorf("a partition shows %q", got)
+	}
+	if err := rls.Erase(t.Context(), w.owner, w.cfg, w.signer, tenant.MustParse("a")); err != nil {
+		t.Error(err)
+	}
+	if got := w.asSuper(`SELECT string_agg(tenant_id, ',') FROM "My 'Shop'"."Order (s) ""x"""; SELECT string_agg("Tenant", ',') FROM "select"`); strings.Contains(got, "a") || strings.Count(got, "b") != 2 {
+		t.Errorf("after the erasure: %q", got)
 	}
 }
 
