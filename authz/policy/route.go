@@ -85,6 +85,15 @@ func RouteObject(template string) (object, why string) {
 	return object, ""
 }
 
+// WhyNoRule says why no rule can be about an object and an action, "" where one can: a method goes with
+// routes and a word with types, and "*" with both.
+func WhyNoRule(object, action string) string {
+	if _, why := parseTarget(object); why != "" {
+		return why
+	}
+	return checkAction(object, action)
+}
+
 // IsMethod reports whether a rule can name the method, and a request with it be decided.
 func IsMethod(method string) bool { return validMethod(method) }
 

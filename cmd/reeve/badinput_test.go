@@ -53,6 +53,14 @@ var verbs = []struct {
 	{"who-can read invoice -p policies", "policies/policy.csv"},
 	{"what-can user:alice -p policies", "policies/model.conf"},
 	{"matrix policies", "policies/policy.csv"},
+	{"matrix --model FILE --policy plain.csv", "casbin.conf"},
+	{"matrix --model plain.conf --policy FILE", "casbin.csv"},
+	{"test plain_test.csv --model FILE --policy plain.csv", "casbin.conf"},
+	{"test plain_test.csv --model plain.conf --policy FILE", "casbin.csv"},
+	{"test FILE --model plain.conf --policy plain.csv", "casbin_test.csv"},
+	{"diff --model FILE plain.csv plain.csv", "casbin.conf"},
+	{"diff --model plain.conf FILE plain.csv", "casbin.csv"},
+	{"diff --model plain.conf plain.csv FILE --engine casbin", "casbin.csv"},
 	{"routes -p policies --against FILE", "routes.txt"},
 	{"routes -p policies --against plain.routes", "policies/policy.csv"},
 	{"publish policies", "policies/policy.csv"},
@@ -125,6 +133,7 @@ func writeTree(t *testing.T, dir string) {
 	write("policies/ceiling.csv", "p, role:viewer, acme, invoice, print\n")
 	write("plain.conf", "[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act\n[policy_effect]\ne = some(where (p.eft == allow))\n[matchers]\nm = r.sub == p.sub && r.obj == p.obj && r.act == p.act\n")
 	write("plain.csv", "p, alice, data, read\n")
+	write("plain_test.csv", "alice, data, read, allow\n")
 	write("plain.txt", "nobody outside acme may read secret\n")
 	write("plain.routes", "GET /invoices\n")
 }
@@ -256,5 +265,18 @@ func TestLinesMayEndAsWindowsEndsThem(t *testing.T) {
 	var out, diagnostics bytes.Buffer
 	if run([]string{"instances", "shop", "--env", "crlf.env"}, nil, &out, &diagnostics, os.Getenv); !strings.Contains(diagnostics.String(), "Redis is not available") {
 		t.Errorf("an environment: %s", &diagnostics)
+	}
+}
+
+// A device without an end says no size, and is read no further than a file.
+func TestAFileWithoutAnEndIsTooLarge(t *testing.T) {
+	if _, err := os.Stat("/dev/zero"); err != nil {
+		t.Skip("this system has no /dev/zero")
+	}
+	t.Chdir(t.TempDir())
+	writeTree(t, ".")
+	var out, diagnostics bytes.Buffer
+	if code := run([]string{"can", "-p", "policies", "--batch", "/dev/zero"}, nil, &out, &diagnostics, func(string) string { return "" }); code != codeLoad || out.Len() > 0 || !strings.Contains(diagnostics.String(), "/dev/zero:1:1: the file has more than") {
+		t.Errorf("%d %s", code, &diagnostics)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -110,13 +111,13 @@ func (c *canCommand) batch(a *app) error {
 			return d.Allowed() && err == nil, err
 		}
 	}
-	rows, err := readRows(c.Batch, text, n, names)
+	rows, err := readRows(c.Batch, text, n, n, names)
 	if err != nil {
 		return err
 	}
 	code, w := codeFine, bufio.NewWriter(a.out)
 	for _, row := range rows {
-		allowed, err := answer(row)
+		allowed, err := answer(row.values)
 		line := "deny"
 		switch {
 		case err != nil:
@@ -134,56 +135,62 @@ func (c *canCommand) batch(a *app) error {
 	return ends(code)
 }
 
-// readRows reads a CSV file of rows of n values. Lines that begin with # are comments.
-func readRows(name, text string, n int, names string) ([][]string, error) {
-	bad := func(line, col int, format string, args ...any) error {
-		return &exitError{codeLoad, fmt.Errorf("%s:%d:%d: %s", name, line, col, fmt.Sprintf(format, args...))}
+// csvRow is a row, and where it and its values begin.
+type csvRow struct {
+	line   int
+	cols   []int
+	values []string
+}
+
+// readRows reads a CSV file of rows of some number of values. Lines that begin with # are comments.
+func readRows(name, text string, least, most int, names string) (rows []csvRow, err error) {
+	bad := func(line, col int, format string, args ...any) ([]csvRow, error) {
+		return nil, &exitError{codeLoad, fmt.Errorf("%s:%d:%d: %s", name, line, col, fmt.Sprintf(format, args...))}
 	}
 	if strings.HasPrefix(text, "\ufeff") {
-		return nil, bad(1, 1, "a byte order mark: save the file without it")
+		return bad(1, 1, "a byte order mark: save the file without it")
 	}
 	line := 1
 	for i, c := range text {
 		switch {
 		case c == utf8.RuneError || c < ' ' && c != '\t' && c != '\r' && c != '\n':
-			return nil, bad(line, i-strings.LastIndexByte(text[:i], '\n'), "not a text in UTF-8: requests are lines of CSV")
+			return bad(line, i-strings.LastIndexByte(text[:i], '\n'), "not a text in UTF-8: requests are lines of CSV")
 		case c == '\n':
 			line++
 		}
 	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comment, r.TrimLeadingSpace, r.FieldsPerRecord = '#', true, -1
-	rows, err := r.ReadAll()
-	if wrong := (*csv.ParseError)(nil); errors.As(err, &wrong) {
-		return nil, bad(wrong.StartLine, max(wrong.Column, 1), "a double quote inside a value, or one that does not end: quote a value as a whole")
-	}
-	if err != nil {
-		return nil, bad(1, 1, "%v", err)
-	}
-	if len(rows) == 0 {
-		return nil, bad(1, 1, "no requests")
-	}
-	// The positions are those of the reader's second pass, as ReadAll keeps none.
-	again := csv.NewReader(strings.NewReader(text))
-	again.Comment, again.TrimLeadingSpace, again.FieldsPerRecord = '#', true, -1
-	for range rows {
-		row, err := again.Read()
-		if err != nil {
-			return nil, bad(1, 1, "%v", err)
+	for {
+		values, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
 		}
-		at, col := again.FieldPos(0)
-		if len(row) != n {
+		if wrong := (*csv.ParseError)(nil); errors.As(err, &wrong) {
+			return bad(wrong.StartLine, max(wrong.Column, 1), "a double quote inside a value, or one that does not end: quote a value as a whole")
+		}
+		if err != nil {
+			return bad(1, 1, "%v", err)
+		}
+		row := csvRow{values: values}
+		for i := range values {
+			at, col := r.FieldPos(i)
+			if row.cols = append(row.cols, col); i == 0 {
+				row.line = at
+			}
+			values[i] = strings.TrimRight(values[i], " \t")
+		}
+		if len(values) < least || len(values) > most {
 			why := ""
-			if len(row) == 1 && strings.ContainsAny(row[0], ";\t") {
+			if len(values) == 1 && strings.ContainsAny(values[0], ";\t") {
 				why = ": values are separated by commas"
 			}
-			return nil, bad(at, col, "%d values, %d are needed%s%s", len(row), n, names, why)
+			return bad(row.line, row.cols[0], "%d values, %d are needed%s%s", len(values), least, names, why)
 		}
+		rows = append(rows, row)
 	}
-	for _, row := range rows {
-		for i := range row {
-			row[i] = strings.TrimRight(row[i], " \t")
-		}
+	if len(rows) == 0 {
+		return bad(1, 1, "no requests")
 	}
 	return rows, nil
 }

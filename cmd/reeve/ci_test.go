@@ -134,8 +134,13 @@ func TestFilesForCINameWhatThereIs(t *testing.T) {
 	for _, h := range hooks {
 		known[h.ID] = h.Entry
 		pattern, err := regexp.Compile(h.Files)
-		if err != nil || !pattern.MatchString("policies/policy.csv") || !pattern.MatchString("policies/tenants/acme.csv") || pattern.MatchString("main.go") {
-			t.Errorf("%s: files: %v", h.ID, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, is := range map[string]bool{"policies/policy.csv": true, "policy.csv": true, "policies/tenants/acme.csv": true, "policies/attributes.csv": true, "policies/ceiling.csv": true, "main.go": false, "policies/policy.csv.orig": false} {
+			if pattern.MatchString(name) != is {
+				t.Errorf("%s: a change of %s runs it: %t", h.ID, name, !is)
+			}
 		}
 		if !slices.Contains(h.Dependencies, "./cmd/reeve") {
 			t.Errorf("%s builds no command", h.ID)

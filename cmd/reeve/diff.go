@@ -9,10 +9,15 @@ import (
 )
 
 type diffCommand struct {
-	Old    string `arg:"" help:"The folder of the policy as it was."`
-	New    string `arg:"" help:"The folder of the policy as it is to be."`
+	Old    string `arg:"" help:"The folder of the policy as it was; with --model the file of its rows."`
+	New    string `arg:"" optional:"" help:"The folder of the policy as it is to be; with --model the file of its rows."`
 	Format string `help:"pretty, md or json." enum:"pretty,md,json" default:"pretty"`
 	FailOn string `help:"What ends with 1: any change, or wider alone." enum:"any,wider" default:"any"`
+
+	Model    string `help:"The model of two Casbin policies." placeholder:"FILE"`
+	OldModel string `help:"The model of the old one, where it was another." placeholder:"FILE"`
+	Policy   string `help:"The rows of the new one, in place of NEW." placeholder:"FILE"`
+	Engine   string `help:"What decides a Casbin policy: index, or casbin itself." enum:"index,casbin" default:"index"`
 }
 
 func (*diffCommand) Help() string {
@@ -20,42 +25,61 @@ func (*diffCommand) Help() string {
 
   reeve diff main/policies policies
   reeve diff main/policies policies --format md --fail-on wider
+  reeve diff --model model.conf main/policy.csv policy.csv
 
 It prints exactly the requests whose decision changes, what is wider first. A line is one set of requests, with an example to ask both policies about. Where it cannot be decided whether a condition is ever true, the line says "may".
+
+Two Casbin policies are asked about every request of the texts that their rows name, and of one that none names. Where the matcher compares patterns, one text is asked about for each, and a note says so.
 
 Exit codes: 0 no decision changes, 1 some do, 2 usage, 3 a policy cannot be loaded.`
 }
 
 func (c *diffCommand) Run(a *app) error {
-	old, new, err := loadBoth(c.Old, c.New)
+	if c.Model != "" || c.Policy != "" {
+		return c.casbinDiff(a)
+	}
+	if c.OldModel != "" || c.Engine != "index" {
+		return usage("--old-model and --engine casbin need --model")
+	}
+	if c.New == "" {
+		return usage("one policy: give OLD and NEW")
+	}
+	before, after, err := loadTwo(c.Old, c.New)
 	if err != nil {
 		return err
 	}
-	report, err := impact.Diff(old, new)
+	report, err := impact.Diff(before, after)
 	if err != nil {
 		return &exitError{codeLoad, err}
 	}
-	if err := a.cells(report.Cells, c.Format, true); err != nil {
+	if err := a.report(report, c.Format); err != nil {
 		return err
-	}
-	if c.Format != "json" {
-		wider, narrower := 0, 0
-		for _, x := range report.Cells {
-			if x.Direction == impact.Wider {
-				wider++
-			} else {
-				narrower++
-			}
-		}
-		if len(report.Cells) == 0 {
-			a.printf("no decision changes\n")
-		} else {
-			a.printf("\n%d wider, %d narrower\n", wider, narrower)
-		}
 	}
 	if report.Wider() || c.FailOn == "any" && len(report.Cells) > 0 {
 		return ends(codeFindings)
 	}
+	return nil
+}
+
+// report prints what changes, and how much of it.
+func (a *app) report(report impact.Report, format string) error {
+	if format == "json" {
+		return a.cellsJSON(report.Cells, true)
+	}
+	if len(report.Cells) == 0 {
+		a.printf("no decision changes\n")
+		return nil
+	}
+	if err := a.cells(report.Cells, format, true); err != nil {
+		return err
+	}
+	wider := 0
+	for _, x := range report.Cells {
+		if x.Direction == impact.Wider {
+			wider++
+		}
+	}
+	a.printf("\n%d wider, %d narrower\n", wider, len(report.Cells)-wider)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 )
@@ -72,6 +73,9 @@ func placeIn(dir string, x *policy.Explanation) {
 		x.Matches[i].File = inDir(dir, x.Matches[i].File)
 		path(x.Matches[i].Path)
 	}
+	for i := range x.Lapsed {
+		x.Lapsed[i].File = inDir(dir, x.Lapsed[i].File)
+	}
 	for i := range x.NearMisses {
 		x.NearMisses[i].File = inDir(dir, x.NearMisses[i].File)
 		path(x.NearMisses[i].Path)
@@ -98,7 +102,19 @@ type explanation struct {
 	Object   string        `json:"object"`
 	Rules    []explainRule `json:"rules"`
 	Nearly   []explainRule `json:"nearly"`
+	Lapsed   []lapse       `json:"lapsed,omitempty"`
 	Note     string        `json:"note,omitempty"`
+}
+
+// lapse is a g row that does not hold now.
+type lapse struct {
+	File  string     `json:"file"`
+	Line  int        `json:"line"`
+	Who   string     `json:"who"`
+	Role  string     `json:"role"`
+	Start *time.Time `json:"start,omitempty"`
+	End   *time.Time `json:"end,omitempty"`
+	Ended bool       `json:"ended"` // otherwise it has not begun
 }
 
 type explainRule struct {
@@ -141,6 +157,16 @@ func explanationOf(x policy.Explanation) explanation {
 			r.Why = m.Condition.String()
 		}
 		out.Nearly = append(out.Nearly, r)
+	}
+	for _, l := range x.Lapsed {
+		y := lapse{File: l.File, Line: l.Line, Who: l.Member, Role: l.Role, Ended: l.Ended}
+		if !l.Start.IsZero() {
+			y.Start = &l.Start
+		}
+		if !l.End.IsZero() {
+			y.End = &l.End
+		}
+		out.Lapsed = append(out.Lapsed, y)
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func checkSizes(dir string) error {
 	var bad []error
 	check := func(path string) {
 		if info, err := os.Stat(path); err == nil && !info.IsDir() && info.Size() > maxFile {
-			bad = append(bad, tooLarge(path, info.Size()))
+			bad = append(bad, tooLarge(path))
 		}
 	}
 	for _, in := range []string{dir, filepath.Join(dir, policy.TenantsFolder)} {
@@ -73,17 +74,21 @@ func checkSizes(dir string) error {
 	return nil
 }
 
-func tooLarge(path string, size int64) error {
-	return fmt.Errorf("%s:1:1: the file has %d bytes: at most %d are read", path, size, maxFile)
+func tooLarge(path string) error {
+	return fmt.Errorf("%s:1:1: the file has more than %d bytes, the most that is read", path, maxFile)
 }
 
-// readFile reads a file of a size that a policy may have.
+// readFile reads a file of a size that a policy may have. A pipe or a device says no size, and is
+// read up to it.
 func readFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() > maxFile {
-		return "", &exitError{codeLoad, tooLarge(path, info.Size())}
+		return "", &exitError{codeLoad, tooLarge(path)}
 	}
-	data, err := os.ReadFile(path)
+	var data []byte
+	if err == nil {
+		data, err = readLimited(path)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("%s:1:1: no such file", path)
@@ -91,11 +96,23 @@ func readFile(path string) (string, error) {
 		err = fmt.Errorf("%s:1:1: a folder: a file is needed", path)
 	case err != nil:
 		err = fmt.Errorf("%s:1:1: cannot be read: %w", path, errors.Unwrap(err))
+	case len(data) > maxFile:
+		err = tooLarge(path)
 	}
 	if err != nil {
 		return "", &exitError{codeLoad, err}
 	}
 	return string(data), nil
+}
+
+// readLimited reads at most a byte more than a file may have.
+func readLimited(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // load loads the policy in a folder. Its errors have positions that begin with the folder.

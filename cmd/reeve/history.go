@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/service/fleet"
 )
 
@@ -61,6 +63,9 @@ func (c *historyCommand) Run(a *app) error {
 		fmt.Fprintf(a.diagnostics, "reeve: instances cannot be counted: %v\n", err)
 	}
 	deciding := fleet.Deciding(running)
+	if err := p.countTenants(ctx, a, now, deciding); err != nil {
+		return err
+	}
 	lines := []publication{}
 	known := map[string]bool{}
 	for i, r := range now.history {
@@ -94,6 +99,39 @@ func (c *historyCommand) Run(a *app) error {
 	case len(lines) == 0:
 		return ends(codeFindings)
 	}
+	return nil
+}
+
+// countTenants counts instances that decide by what is in force and the rows of tenants beside it for that:
+// their revision is of both.
+func (p published) countTenants(ctx context.Context, a *app, now state, deciding map[string]fleet.Decision) error {
+	others := 0
+	for revision := range deciding {
+		if revision != "" && !slices.ContainsFunc(now.history, func(r redispolicy.Publication) bool { return r.ID == revision }) {
+			others++
+		}
+	}
+	if others == 0 || now.head.ID == "" {
+		return nil
+	}
+	b, err := p.bundle(ctx, now.head)
+	if err != nil || len(b.TenantKeys()) == 0 {
+		return nil // the history is printed all the same
+	}
+	with, _, err := p.tenantRows(ctx, a, b)
+	if err != nil {
+		return &exitError{codeLoad, err}
+	}
+	more, there := deciding[with.Revision()]
+	if !there || with.Revision() == now.head.ID {
+		return nil
+	}
+	d := deciding[now.head.ID]
+	if d.Instances += more.Instances; d.Since.IsZero() || !more.Since.IsZero() && more.Since.Before(d.Since) {
+		d.Since = more.Since
+	}
+	deciding[now.head.ID] = d
+	delete(deciding, with.Revision())
 	return nil
 }
 

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"os"
 	"strings"
-	"sync"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/impact"
@@ -25,14 +23,23 @@ func loadImpact(dir string) (*impact.Policy, string, error) {
 	return p, dir, nil
 }
 
-// loadBoth loads two policies side by side. Where neither loads, the error is that of the old one.
-func loadBoth(oldDir, newDir string) (old, new *impact.Policy, err error) {
-	var oldErr, newErr error
-	var loading sync.WaitGroup
-	loading.Go(func() { old, _, oldErr = loadImpact(oldDir) })
-	new, _, newErr = loadImpact(newDir)
-	loading.Wait()
-	return old, new, cmp.Or(oldErr, newErr)
+// loadTwo loads two policies at once. Of two errors it returns the first policy's.
+func loadTwo(old, new string) (before, after *impact.Policy, err error) {
+	type loaded struct {
+		policy *impact.Policy
+		err    error
+	}
+	first := make(chan loaded, 1)
+	go func() {
+		p, _, err := loadImpact(old)
+		first <- loaded{p, err}
+	}()
+	after, _, err = loadImpact(new)
+	l := <-first
+	if l.err != nil {
+		return nil, nil, l.err
+	}
+	return l.policy, after, err
 }
 
 func (a *app) json(x any) error {
@@ -59,12 +66,19 @@ func canLine(row [6]string) string {
 			words = append(words, "--attr", pair)
 		}
 	}
+	return shellLine(words)
+}
+
+// shellLine returns words as a shell takes them.
+func shellLine(words []string) string {
+	quoted := make([]string, len(words))
 	for i, w := range words {
 		if w == "" || strings.ContainsAny(w, " \t'\"\\$`*?|&;<>()[]{}#!~") {
-			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
+		quoted[i] = w
 	}
-	return strings.Join(words, " ")
+	return strings.Join(quoted, " ")
 }
 
 func markdownCode(s string) string {

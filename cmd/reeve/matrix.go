@@ -1,22 +1,18 @@
 package main
 
 import (
-	"encoding/csv"
+	"errors"
 	"fmt"
-	"html"
-	"strings"
-	"unicode/utf8"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
-	"github.com/reevehq/reeve/authz/policy"
-	"github.com/reevehq/reeve/authz/policy/impact"
+	"github.com/reevehq/reeve/authz/policy/casbinsurvey"
 )
 
 type matrixCommand struct {
 	Dir    string `arg:"" optional:"" help:"The folder of the policy. Default: policies, or the current folder."`
-	Tenant string `help:"In one tenant. Default: in those that no row names." placeholder:"ID"`
-	Format string `help:"table, csv, md or svg." enum:"table,csv,md,svg" default:"table"`
+	Tenant string `help:"In one tenant. Default: in those that no row names; with --model in those of the rows." placeholder:"ID"`
+	Format string `help:"table, csv, md, html or svg." enum:"table,csv,md,html,svg" default:"table"`
+
+	casbinFlags
 }
 
 func (*matrixCommand) Help() string {
@@ -24,108 +20,69 @@ func (*matrixCommand) Help() string {
 
   reeve matrix
   reeve matrix policies --tenant acme --format svg > matrix.svg
+  reeve matrix --model model.conf --policy policy.csv --format html > matrix.html
 
-A column is a role alone, a line an object and an action as rules write them: yes, no (.), or if a condition holds.
+A column is a role alone, a line an object and an action as rules write them: yes, no (.), or if a condition holds. Of a Casbin policy a column is a role or a user of its rows, a pattern is asked about by texts that it matches, and a square may also be some of these, or an error.
 
 Exit codes: 0 fine, 2 usage, 3 the policy cannot be loaded.`
 }
 
 func (c *matrixCommand) Run(a *app) error {
-	p, _, err := loadImpact(c.Dir)
+	g, err := c.grid(a)
 	if err != nil {
 		return err
 	}
-	m, err := p.Matrix(c.Tenant)
-	if err != nil {
-		return usage("%w", err)
-	}
 	switch c.Format {
 	case "svg":
-		a.printf("%s", svgOf(m))
+		a.printf("%s", g.svg())
+	case "html":
+		a.printf("%s", g.html())
 	case "csv":
-		w := csv.NewWriter(a.out)
-		rows := [][]string{append([]string{"object", "action"}, m.Roles...)}
-		for i, col := range m.Columns {
-			row := []string{col.Object, col.Action}
-			for _, x := range m.Access[i] {
-				row = append(row, x.String())
-			}
-			rows = append(rows, row)
-		}
-		if err := w.WriteAll(rows); err != nil {
-			return &exitError{codeLoad, err}
-		}
+		return g.csv(a)
+	case "md":
+		a.printf("%s\n", g.table().RenderMarkdown())
 	default:
-		t := table.NewWriter()
-		t.SetStyle(table.StyleLight)
-		header := table.Row{"object", "action"}
-		for _, r := range m.Roles {
-			header = append(header, strings.TrimPrefix(r, "role:"))
-		}
-		t.AppendHeader(header)
-		for i, col := range m.Columns {
-			row := table.Row{col.Object, col.Action}
-			for _, x := range m.Access[i] {
-				row = append(row, markOf(x))
-			}
-			t.AppendRow(row)
-		}
-		if c.Format == "md" {
-			a.printf("%s\n", t.RenderMarkdown())
-		} else {
-			a.printf("%s\n", t.Render())
-		}
+		a.printf("%s\n", g.table().Render())
 	}
 	return nil
 }
 
-func markOf(x impact.Access) string {
-	switch {
-	case x.Effect != policy.Allow:
-		return "."
-	case x.Condition != "":
-		return "if"
+func (c *matrixCommand) grid(a *app) (grid, error) {
+	if err := c.check(); err != nil {
+		return grid{}, err
 	}
-	return "yes"
+	if !c.isCasbin() {
+		p, _, err := loadImpact(c.Dir)
+		if err != nil {
+			return grid{}, err
+		}
+		m, err := p.Matrix(c.Tenant)
+		if err != nil {
+			return grid{}, usage("%w", err)
+		}
+		return gridOf(m), nil
+	}
+	if c.Dir != "" {
+		return grid{}, usage("--model and --policy stand without a folder")
+	}
+	p, err := c.survey()
+	if err != nil {
+		return grid{}, err
+	}
+	m, err := p.Matrix(c.Tenant)
+	if errors.Is(err, casbinsurvey.ErrModel) && c.Tenant != "" {
+		return grid{}, usage("--tenant: %w", err)
+	}
+	if err != nil {
+		return grid{}, &exitError{codeLoad, fmt.Errorf("%s:1:1: %w", c.Policy, err)}
+	}
+	a.notes(p.Notes())
+	return gridOfCasbin(m), nil
 }
 
-// svgOf draws a matrix. Each square has its words as a title, and a sign beside its color.
-func svgOf(m impact.Matrix) string {
-	const side, font = 18, 11
-	left, top := 0, 0
-	for _, c := range m.Columns {
-		left = max(left, utf8.RuneCountInString(c.Action+" "+c.Object)*7+16)
+// notes says what an answer leaves out.
+func (a *app) notes(list []string) {
+	for _, text := range list {
+		fmt.Fprintln(a.diagnostics, "reeve: note: "+text)
 	}
-	for _, r := range m.Roles {
-		top = max(top, utf8.RuneCountInString(r)*7+16)
-	}
-	width, height := left+len(m.Roles)*side+top, top+len(m.Columns)*side+40
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="ui-monospace, monospace" font-size="%d" role="img">`+"\n", width, height, width, height, font)
-	fmt.Fprintf(&b, "<title>%d roles, %d lines</title>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", len(m.Roles), len(m.Columns))
-	for j, r := range m.Roles {
-		x := left + j*side + side/2 + 4
-		fmt.Fprintf(&b, `<text x="%d" y="%d" transform="rotate(-60 %d %d)">%s</text>`+"\n", x, top-6, x, top-6, html.EscapeString(strings.TrimPrefix(r, "role:")))
-	}
-	for i, c := range m.Columns {
-		y := top + i*side
-		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", left-8, y+side-5, html.EscapeString(c.Action+" "+c.Object))
-		for j, x := range m.Access[i] {
-			fill, sign := "#f1f3f5", ""
-			switch markOf(x) {
-			case "yes":
-				fill, sign = "#2f9e44", "✓"
-			case "if":
-				fill, sign = "#ffd43b", "?"
-			}
-			fmt.Fprintf(&b, `<g><title>%s: %s %s: %s</title><rect x="%d" y="%d" width="%d" height="%d" fill="%s"/>`, html.EscapeString(m.Roles[j]), html.EscapeString(c.Action),
-				html.EscapeString(c.Object), html.EscapeString(x.String()), left+j*side, y, side-1, side-1, fill)
-			if sign != "" {
-				fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`, left+j*side+side/2, y+side-5, sign)
-			}
-			b.WriteString("</g>\n")
-		}
-	}
-	fmt.Fprintf(&b, `<text x="8" y="%d">✓ allowed   ? allowed if a condition holds   empty: denied</text>`+"\n</svg>\n", height-12)
-	return b.String()
 }

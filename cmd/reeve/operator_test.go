@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"net"
@@ -23,6 +24,8 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/internal/testproc"
 	"github.com/reevehq/reeve/service/fleet"
@@ -69,7 +72,44 @@ func TestOperatorScripts(t *testing.T) {
 	}
 	p.Cmds["redis"] = func(ts *testscript.TestScript, neg bool, args []string) { startRedis(ts, program) }
 	p.Cmds["seed"], p.Cmds["instance"], p.Cmds["shape"], p.Cmds["raw"], p.Cmds["tamper"], p.Cmds["revision"], p.Cmds["dump"], p.Cmds["setback"] = seed, instance, sameShape, raw, tamper, revisionOf, dump, setBack
+	p.Cmds["tenantkey"], p.Cmds["tenantrows"], p.Cmds["tenantrevision"] = tenantKey, tenantRows, tenantRevision
 	testscript.Run(t, p)
+}
+
+// ownKey is the key of a tenant in scripts.
+func ownKey(id string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte("the key of " + id))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+// tenantKey is: tenantkey TENANT FILE: the ceiling names the tenant's key.
+func tenantKey(ts *testscript.TestScript, neg bool, args []string) {
+	public := ownKey(args[0]).Public().(ed25519.PublicKey)
+	appendTo(ts, false, []string{args[1], "key, " + args[0] + ", " + base64.StdEncoding.EncodeToString(public)})
+}
+
+// tenantRows is: tenantrows TENANT ROWS: the tenant publishes its own rows.
+func tenantRows(ts *testscript.TestScript, neg bool, args []string) {
+	client := connect(ts)
+	defer client.Close()
+	own, err := redispolicy.NewTenantPublisher(redispolicy.TenantPublisherConfig{Client: client, Name: "billing", Tenant: tenant.MustParse(args[0]), Key: session.NewPrivateKey(ownKey(args[0]))})
+	ts.Check(err)
+	_, err = own.PublishTenant(context.Background(), args[1]+"\n")
+	ts.Check(err)
+}
+
+// tenantRevision is: tenantrevision FOLDER VAR: the revision of an instance that decides by a policy and
+// the rows of acme that Redis holds.
+func tenantRevision(ts *testscript.TestScript, neg bool, args []string) {
+	client := connect(ts)
+	defer client.Close()
+	rows, err := client.HGet(context.Background(), "reeve:policy:{billing}:tenant:acme", "rows").Result()
+	ts.Check(err)
+	b, err := policy.ReadBundle(os.DirFS(ts.MkAbs(args[0])))
+	ts.Check(err)
+	e, err := policy.LoadBundle(b.WithTenants(map[tenant.ID]policy.TenantRows{tenant.MustParse("acme"): {Rows: rows}}), policy.Options{})
+	ts.Check(err)
+	ts.Setenv(args[1], e.Revision())
 }
 
 // writeKeys writes a pair of keys: name.pem and name.pub.

@@ -46,10 +46,6 @@ func (c *publishCommand) Run(a *app) error {
 	if err := a.refusal(dir, checked); err != nil {
 		return err
 	}
-	next, err := impact.New(checked.Bundle)
-	if err != nil {
-		return &exitError{codeLoad, inFolder(dir, err)}
-	}
 	p, e, err := c.open(a)
 	if err != nil {
 		return err
@@ -60,7 +56,7 @@ func (c *publishCommand) Run(a *app) error {
 		return err
 	}
 	id := checked.Bundle.Revision()
-	done, err := a.before(ctx, p, id, next)
+	done, err := a.before(ctx, p, id, checked.Bundle)
 	if err != nil || done {
 		return err
 	}
@@ -103,7 +99,7 @@ func (a *app) refusal(dir string, checked *release.Checked) error {
 
 // before prints what is decided differently once next, of a revision, is published. It reports
 // whether that is in force already.
-func (a *app) before(ctx context.Context, p published, id string, next *impact.Policy) (inForce bool, err error) {
+func (a *app) before(ctx context.Context, p published, id string, next *policy.Bundle) (inForce bool, err error) {
 	now, err := p.state(ctx)
 	switch {
 	case err != nil:
@@ -121,50 +117,26 @@ func (a *app) before(ctx context.Context, p published, id string, next *impact.P
 	return false, a.changes(ctx, p, now.history[0], next)
 }
 
-// changes prints what is decided differently once next is in force in place of what is.
-func (a *app) changes(ctx context.Context, p published, head redispolicy.Publication, next *impact.Policy) error {
-	before, err := p.policy(ctx, head)
+// changes prints what is decided differently once next is in force in place of what is. What tenants have
+// published of their own stays, as far as the keys of each policy say.
+func (a *app) changes(ctx context.Context, p published, head redispolicy.Publication, next *policy.Bundle) error {
+	bundle, err := p.bundle(ctx, head)
+	var before, after *impact.Policy
+	if err == nil {
+		before, _, err = p.withTenants(ctx, a, bundle)
+	}
 	if err != nil {
 		fmt.Fprintf(a.diagnostics, "reeve: what changes cannot be told: %v\n", err)
 		return nil
 	}
-	report, err := impact.Diff(before, next)
+	if after, _, err = p.withTenants(ctx, a, next); err != nil {
+		return &exitError{codeLoad, err}
+	}
+	report, err := impact.Diff(before, after)
 	if err != nil {
 		return &exitError{codeLoad, err}
 	}
-	return a.report(report)
-}
-
-// report prints what changes, and how much of it.
-func (a *app) report(report impact.Report) error {
-	if len(report.Cells) == 0 {
-		a.printf("no decision changes\n")
-		return nil
-	}
-	if err := a.cells(report.Cells, "pretty", true); err != nil {
-		return err
-	}
-	wider := 0
-	for _, x := range report.Cells {
-		if x.Direction == impact.Wider {
-			wider++
-		}
-	}
-	a.printf("\n%d wider, %d narrower\n", wider, len(report.Cells)-wider)
-	return nil
-}
-
-// policy returns a publication for questions about all requests.
-func (p published) policy(ctx context.Context, of redispolicy.Publication) (*impact.Policy, error) {
-	files, err := p.reader.Files(ctx, of)
-	if err != nil {
-		return nil, err
-	}
-	bundle, err := policy.ReadBundle(files)
-	if err != nil {
-		return nil, err
-	}
-	return impact.New(bundle)
+	return a.report(report, "pretty")
 }
 
 // short is a revision as people say it.

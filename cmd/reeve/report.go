@@ -156,13 +156,20 @@ func writeJSON(_ *app, w io.Writer, found []lint.Finding) error {
 	return e.Encode(list)
 }
 
+// The escapes of GitHub's workflow commands.
+var (
+	dataEscapes     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+func escapeData(s string) string     { return dataEscapes.Replace(s) }
+func escapeProperty(s string) string { return propertyEscapes.Replace(s) }
+
 // writeGitHub writes workflow commands, which GitHub shows beside the lines.
 func writeGitHub(_ *app, w io.Writer, found []lint.Finding) error {
 	level := map[policy.Severity]string{policy.SeverityError: "error", policy.SeverityWarning: "warning", policy.SeverityNote: "notice"}
-	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	for _, f := range found {
-		where := "file=" + property.Replace(f.File)
+		where := "file=" + escapeProperty(f.File)
 		if f.Line > 0 {
 			where += fmt.Sprintf(",line=%d,col=%d,endColumn=%d", f.Line, f.Col, f.EndCol)
 		}
@@ -170,7 +177,7 @@ func writeGitHub(_ *app, w io.Writer, found []lint.Finding) error {
 		if f.Help != "" {
 			text += "\n" + f.Help
 		}
-		fmt.Fprintf(w, "::%s %s,title=%s::%s\n", level[f.Severity], where, property.Replace(f.Rule.ID+" "+f.Rule.Name), data.Replace(text))
+		fmt.Fprintf(w, "::%s %s,title=%s::%s\n", level[f.Severity], where, escapeProperty(f.Rule.ID+" "+f.Rule.Name), escapeData(text))
 	}
 	return nil
 }

@@ -3,16 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
-	"github.com/casbin/casbin/v2"
-	"github.com/casbin/casbin/v2/model"
-	fileadapter "github.com/casbin/casbin/v2/persist/file-adapter"
-
 	"github.com/reevehq/reeve/authz/policy"
-	"github.com/reevehq/reeve/authz/policy/casbinindex"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 )
 
@@ -24,23 +18,14 @@ type requestFlags struct {
 	Role     []string `help:"A role of the session. May be given more than once." placeholder:"NAME" sep:","`
 	Attr     []string `help:"An attribute of the object, of the caller (sub.name=value) or of the environment (env.name=value)." placeholder:"NAME=VALUE" sep:"none"`
 
-	Model  string `help:"The model of a Casbin policy, with --policy." placeholder:"FILE"`
-	Policy string `help:"The rows of a Casbin policy, with --model." placeholder:"FILE"`
-	Engine string `help:"What decides a Casbin policy: index, or casbin itself." enum:"index,casbin" default:"index"`
+	casbinFlags
 }
 
-func (f *requestFlags) isCasbin() bool { return f.Model != "" || f.Policy != "" }
-
 func (f *requestFlags) check() error {
-	switch {
-	case f.isCasbin() && (f.Model == "" || f.Policy == ""):
-		return usage("--model and --policy stand together")
-	case f.isCasbin() && (f.Policies != "" || len(f.Role) > 0 || len(f.Attr) > 0):
+	if f.isCasbin() && (f.Policies != "" || len(f.Role) > 0 || len(f.Attr) > 0) {
 		return usage("--policies, --role and --attr are for the standard model: give a Casbin policy the values of its request")
-	case !f.isCasbin() && f.Engine != "index":
-		return usage("--engine casbin needs --model and --policy")
 	}
-	return nil
+	return f.casbinFlags.check()
 }
 
 // request returns the request that the command line is.
@@ -62,71 +47,6 @@ func (f *requestFlags) request(engine *policy.Engine) (policy.Request, error) {
 		return r, usage("%w", err)
 	}
 	return r, nil
-}
-
-// enforcer decides requests of a Casbin model.
-type enforcer interface {
-	EnforceEx(values ...any) (bool, []string, error)
-}
-
-// guarded is Casbin itself, whose panics are errors.
-type guarded struct{ *casbin.Enforcer }
-
-func (g guarded) EnforceEx(values ...any) (ok bool, rule []string, err error) {
-	defer func() {
-		if e := recover(); e != nil {
-			ok, rule, err = false, nil, fmt.Errorf("casbin panics: %v", e)
-		}
-	}()
-	ok, rule, err = g.Enforcer.EnforceEx(values...)
-	if err != nil {
-		ok, rule = false, nil
-	}
-	return ok, rule, err
-}
-
-// casbin loads the Casbin policy, and says how many values its requests have.
-func (f *requestFlags) casbin() (enforcer, int, error) {
-	text, err := readFile(f.Model)
-	if err != nil {
-		return nil, 0, err
-	}
-	rows, err := readFile(f.Policy)
-	if err != nil {
-		return nil, 0, err
-	}
-	if strings.TrimSpace(rows) == "" {
-		return nil, 0, &exitError{codeLoad, fmt.Errorf("%s:1:1: no rule: the file is empty", f.Policy)}
-	}
-	m, err := model.NewModelFromString(text)
-	if err != nil {
-		return nil, 0, &exitError{codeLoad, fmt.Errorf("%s:1:1: %w", f.Model, err)}
-	}
-	if m["r"]["r"] == nil || m["m"]["m"] == nil {
-		return nil, 0, &exitError{codeLoad, fmt.Errorf("%s:1:1: not a Casbin model: it defines no request or no matcher", f.Model)}
-	}
-	n := len(m["r"]["r"].Tokens)
-	if f.Engine == "casbin" {
-		e, err := newCasbin(m, f.Policy)
-		if err != nil {
-			return nil, 0, &exitError{codeLoad, fmt.Errorf("%s: %w", f.Policy, err)}
-		}
-		return guarded{e}, n, nil
-	}
-	ix, err := casbinindex.Load(f.Model, f.Policy, casbinindex.Config{})
-	if err != nil { // the position comes first
-		return nil, 0, &exitError{codeLoad, errors.New(strings.TrimPrefix(err.Error(), casbinindex.ErrInvalid.Error()+": "))}
-	}
-	return ix, n, nil
-}
-
-func newCasbin(m model.Model, rows string) (e *casbin.Enforcer, err error) {
-	defer func() {
-		if x := recover(); x != nil {
-			err = fmt.Errorf("casbin panics: %v", x)
-		}
-	}()
-	return casbin.NewEnforcer(m, fileadapter.NewAdapter(rows))
 }
 
 // decide answers the request of the command line by the standard model.

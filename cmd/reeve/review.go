@@ -78,12 +78,13 @@ func (c *reviewCommand) Run(a *app) error {
 // input is the policy in a folder, or what is published, with its history.
 func (c *reviewCommand) input(a *app, e environment) (review.Input, error) {
 	in := review.Input{Tenant: c.Tenant, At: time.Now()}
+	var bundle *policy.Bundle // that is reviewed
 	if c.Policies != "" {
 		dir, err := folderOf(c.Policies)
 		if err != nil {
 			return in, err
 		}
-		bundle, _ := policy.ReadBundle(os.DirFS(dir)) // loading says what is wrong
+		bundle, _ = policy.ReadBundle(os.DirFS(dir)) // loading says what is wrong
 		in.Revision = bundle.Revision()
 		if in.Policy, err = impact.New(bundle); err != nil {
 			return in, &exitError{codeLoad, inFolder(dir, err)}
@@ -119,10 +120,19 @@ func (c *reviewCommand) input(a *app, e environment) (review.Input, error) {
 		}
 		in.History = append(in.History, review.Published{Policy: old, Revision: r.ID, Sequence: r.Sequence, At: r.PublishedAt})
 	}
-	if c.Policies != "" {
-		return in, nil
+	if c.Policies == "" {
+		in.Policy, in.Revision = in.History[0].Policy, in.History[0].Revision
+		if bundle, err = p.bundle(ctx, now.history[0]); err != nil {
+			return in, &exitError{codeLoad, err}
+		}
 	}
-	in.Policy, in.Revision = in.History[0].Policy, in.History[0].Revision
+	with, last, err := p.withTenants(ctx, a, bundle)
+	if err != nil {
+		return in, &exitError{codeLoad, err}
+	}
+	if !last.IsZero() {
+		in.Policy, in.Alone, in.Tenants = with, in.Policy, last
+	}
 	return in, nil
 }
 

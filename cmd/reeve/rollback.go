@@ -60,7 +60,7 @@ func (c *rollbackCommand) Run(a *app) error {
 	if found.ID == "" {
 		return &exitError{codeFindings, errors.New("the history holds no revision that begins with " + printableLine(c.Revision) + ": reeve history lists it")}
 	}
-	next, err := p.policy(ctx, found)
+	next, err := p.bundle(ctx, found)
 	if err != nil {
 		return &exitError{codeLoad, err}
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 type testCommand struct {
-	Dir     string `arg:"" optional:"" help:"The folder of the policy. Default: policies, or the current folder."`
+	Dir     string `arg:"" optional:"" help:"The folder of the policy. Default: policies, or the current folder. With --model the table: by default policy_test.csv beside policy.csv."`
 	Run_    string `name:"run" help:"Run the cases whose name matches a regular expression alone: tenant, subject, action, object and note." placeholder:"RE"`
 	Verbose bool   `short:"v" help:"Print every case."`
 	Format  string `help:"pretty, json, github or junit." enum:"pretty,json,github,junit" default:"pretty"`
@@ -26,6 +26,8 @@ type testCommand struct {
 	Mutate   bool `help:"Make mistakes in the policy, one at a time, and print those that no case notices."`
 	Suggest  bool `help:"Print rows for the table that would notice them, and nothing else."`
 	Min      int  `help:"Fail when the cases notice less than this share of the mistakes, in percent. Implies --mutate." placeholder:"N"`
+
+	casbinFlags
 }
 
 func (*testCommand) Help() string {
@@ -37,10 +39,13 @@ func (*testCommand) Help() string {
   reeve test policies --coverage
   reeve test policies --mutate --min 95
   reeve test policies --suggest >> policies/policy_test.csv
+  reeve test --model model.conf --policy policy.csv policy_test.csv
 
 A table is a file beside policy.csv whose name ends in _test.csv. A failing case prints what was expected, what came, and why. Rules that no case is decided by are failures too, unless --run leaves cases out.
 
 A mutant is the policy with one mistake in it: a row is gone, is for everybody or every tenant, has the other effect, a wider object or every action, a condition is gone, turned round or has another operator, or the roles of a grant are swapped. It survives when no case fails on it although some request tells it apart. --suggest prints such a request for each as a row, with what the policy says today: read it before it is kept.
+
+A row of the table of a Casbin policy is the values of the model's request, then allow, deny or error, and a note.
 
 Exit codes: 0 all pass, 2 usage, 3 the policy or a table cannot be loaded, 4 a case fails, a rule is idle, or less than --min percent of the mutants are killed.`
 }
@@ -55,6 +60,12 @@ func (c *testCommand) Run(a *app) error {
 	only, err := regexp.Compile(c.Run_)
 	if err != nil {
 		return usage("--run: %w", err)
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.isCasbin() {
+		return c.casbinTests(a, only)
 	}
 	if err := c.mutationUsage(); err != nil {
 		return err
@@ -164,11 +175,11 @@ func (c *testCommand) report(a *app, outcomes []outcome, idle []policy.Rule) (fa
 	case "github":
 		for _, o := range outcomes {
 			if err := o.Failure(); err != nil {
-				a.printf("::error file=%s,line=%d::%s\n", o.Case.File, o.Case.Line, strings.ReplaceAll(err.Error(), "\n", "%0A"))
+				a.printf("::error file=%s,line=%d::%s\n", escapeProperty(o.Case.File), o.Case.Line, escapeData(err.Error()))
 			}
 		}
 		for _, r := range idle {
-			a.printf("::error file=%s,line=%d::no case is decided by this rule\n", r.File, r.Line)
+			a.printf("::error file=%s,line=%d::no case is decided by this rule\n", escapeProperty(r.File), r.Line)
 		}
 		return failed, nil
 	}

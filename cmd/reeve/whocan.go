@@ -35,8 +35,19 @@ func (c *whoCanCommand) Run(a *app) error {
 	if action == "*" {
 		action = ""
 	}
-	cells, err := p.WhoCan(impact.Question{Tenant: c.Tenant, Action: action, Object: c.Object})
+	q := impact.Question{Tenant: c.Tenant, Action: action, Object: c.Object}
+	cells, err := p.WhoCan(q)
+	if err == nil {
+		a.unknown(p.Unknown(q))
+	}
 	return a.answer(cells, err, c.Format, "nobody")
+}
+
+// unknown tells of names that no row has: an answer about them is empty, whatever was meant.
+func (a *app) unknown(list []impact.Unknown) {
+	for _, u := range list {
+		a.notes([]string{u.String()})
+	}
 }
 
 func (a *app) answer(cells []impact.Cell, err error, format, none string) error {
@@ -91,6 +102,15 @@ func (c *whatCanCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	cells, err := p.WhatCan(s, impact.Question{Tenant: c.Tenant})
+	q := impact.Question{Tenant: c.Tenant}
+	cells, err := p.WhatCan(s, q)
+	if err == nil {
+		a.unknown(p.Unknown(q))
+		for _, role := range c.Role {
+			if u, unknown := p.UnknownRole(role); unknown {
+				a.unknown([]impact.Unknown{u})
+			}
+		}
+	}
 	return a.answer(cells, err, c.Format, "nothing")
 }

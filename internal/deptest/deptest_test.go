@@ -30,8 +30,8 @@ var rules = []struct {
 	only    []string // folders, or files of them; testsOnly for none
 	because string
 }{
-	{"github.com/casbin/casbin", []string{"authz/policy/model.go", "authz/policy/casbinindex"},
-		"the engine reads the form of Casbin's model and nothing else; Casbin's fail-open corners are met in the index"},
+	{"github.com/casbin/casbin", []string{"authz/policy/model.go", "authz/policy/casbinindex", "authz/policy/casbinsurvey"},
+		"the engine reads the form of Casbin's model and nothing else; Casbin's fail-open corners are met in the index, and a survey asks whatever decides"},
 	{"github.com/casbin/govaluate", []string{"authz/policy/casbinindex"},
 		"one package evaluates expressions that this module does not parse itself"},
 	{module + "/authz/policy/casbinindex", []string{"authz/policy/fromindex.go", "authz/policy/lint"},
@@ -120,6 +120,8 @@ var leaves = []struct {
 	{"authz/policy/condition", []string{"internal/ascii", "internal/hint"}, "conditions know no request, no rule and no tenant: lint, filters and explanations walk the same tree"},
 	{"authz/policy/internal/conditiontest", []string{"internal/testneed"}, "it has texts alone, which tests of any package compile"},
 	{"authz/policy/casbinindex", []string{"internal/ascii", "internal/configerr", "internal/hint", "internal/invisible", "internal/lookup"}, "it decides any Casbin model, and knows no policy of ours"},
+	{"authz/policy/casbinindex", []string{"internal/ascii", "internal/hint", "internal/invisible", "internal/lookup"}, "it decides any Casbin model, and knows no policy of ours"},
+	{"authz/policy/casbinsurvey", nil, "it asks any Casbin model, by whatever decides, and knows no policy of ours"},
 	{"authz/policy/internal/sqltext", []string{"authz/policy/condition", "internal/ascii"}, "it prints conditions for a database, and knows no request, no rule and no driver"},
 	{"authz/policy", []string{"authz/policy/casbinindex", "authz/policy/condition", "authz/policy/internal/sqltext", "tenant", "internal/ascii", "internal/configerr", "internal/hint", "internal/invisible", "internal/lookup", "internal/policycsv"}, "a decision needs facts, not sessions or servers"},
 	{"authz", []string{"authz/policy", "middleware", "session", "session/token", "tenant", "tenant/crosstenant", "internal/configerr", "internal/reqctx"}, "what decides stands on what is known of who asks, and on no store, no follower and no file"},
@@ -132,7 +134,7 @@ var leaves = []struct {
 	{"authz/policy/policyrls", []string{"authz/policy", "authz/policy/condition", "tenant", "tenant/rls", "internal/configerr"}, "it stands between two packages that know nothing of each other"},
 	{"authz/policy/redispolicy", []string{"authz/policy", "session", "tenant", "internal/configerr", "internal/redisaccess", "internal/redisclient"}, "a follower moves a policy and decides nothing"},
 	{"authz/policy/policytest", []string{"authz/policy", "tenant", "internal/hint", "internal/policycsv"}, "it asks the engine as a service does"},
-	{"authz/policy/impact", []string{"authz/policy", "authz/policy/condition", "tenant", "internal/ascii", "internal/policycsv"}, "it asks about all requests, and the engine decides each"},
+	{"authz/policy/impact", []string{"authz/policy", "authz/policy/condition", "tenant", "internal/ascii", "internal/hint", "internal/policycsv"}, "it asks about all requests, and the engine decides each"},
 	{"authz/policy/release", []string{"authz/policy", "authz/policy/lint", "authz/policy/policytest"}, "it puts questions together and asks none of its own"},
 	{"authz/policy/review", []string{"authz/policy/impact", "session"}, "it tells what impact finds, and signs it"},
 	{"authz/policy/lint", []string{"authz/policy", "authz/policy/casbinindex", "authz/policy/condition", "authz/policy/policytest", "internal/ascii", "internal/hint", "internal/policycsv"}, "it reads what the engine reads, and decides nothing"},

@@ -92,3 +92,17 @@ func TestTheNearestWordIsNearByDefinition(t *testing.T) {
 		}
 	})
 }
+
+func TestWordsAreNearThatDifferInOneLetter(t *testing.T) {
+	for _, pair := range []struct {
+		a, b string
+		near bool
+	}{
+		{"delete", "delte", true}, {"delete", "deleet", true}, {"delete", "deletes", true}, {"delete", "delate", true}, {"Delete", "delete", true}, {"GET", "get", true},
+		{"delete", "delete", false}, {"delete", "select", false}, {"hold", "fold", false}, {"team1", "team2", false}, {"team", "team1", false}, {"abc", "abd", false}, {"purge", "merge", false}, {"", "a", false}, {"abcd", strings.Repeat("a", 100), false},
+	} {
+		if hint.Near(pair.a, pair.b) != pair.near || hint.Near(pair.b, pair.a) != pair.near {
+			t.Errorf("%q and %q are near: %t", pair.a, pair.b, !pair.near)
+		}
+	}
+}

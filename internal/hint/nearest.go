@@ -41,6 +41,31 @@ func Nearest(word string, words []string) string {
 	return best
 }
 
+// Near reports whether two words differ in the case of ASCII letters alone, or in one letter that is
+// missing, extra, wrong or swapped with the one behind it. The first letter and digits are no slips, and
+// words of less than four bytes are too short for one.
+func Near(a, b string) bool {
+	switch {
+	case a == b || max(len(a), len(b)) > maxWord:
+		return false
+	case strings.EqualFold(a, b):
+		return true
+	case min(len(a), len(b)) < 4 || lower(a[0]) != lower(b[0]) || undigited(a) == undigited(b):
+		return false
+	}
+	return edits(a, b, 1) <= 1
+}
+
+// undigited returns a word without its digits.
+func undigited(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' {
+			return -1
+		}
+		return c
+	}, s)
+}
+
 // edits returns how many edits it is from a to b, in ASCII letters of any case, or more than
 // most when it is more than most. It looks at no more than the diagonals within most.
 func edits(a, b string, most int) int {

@@ -1,6 +1,7 @@
 package impact
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +14,7 @@ import (
 // Question narrows what is asked of a policy. The zero Question is about every request.
 type Question struct {
 	Tenant string // "" is all of them
-	Action string // "" is every one
+	Action string // "" and "*" are every one; it goes with the object as in a rule
 	Object string // as a rule writes it, "" is every one
 }
 
@@ -23,18 +24,14 @@ func (q Question) validate() error {
 			return fmt.Errorf("impact: %w", err)
 		}
 	}
-	o := strings.TrimSuffix(q.Object, everything)
-	if strings.Contains(o, everything) && !strings.HasPrefix(o, "route:/") || strings.ContainsAny(q.Object, " ,\"'") {
-		return fmt.Errorf("impact: %q is no object: write a route, a type, type:id, or the beginning of one and *", q.Object)
-	}
-	if q.Action != "" && strings.ContainsAny(q.Action, " ,*") {
-		return fmt.Errorf("impact: %q is no action", q.Action)
+	if why := policy.WhyNoRule(cmp.Or(q.Object, everything), cmp.Or(q.Action, everything)); why != "" {
+		return fmt.Errorf("impact: %s", why)
 	}
 	return nil
 }
 
 func (q Question) ask() *question {
-	out := &question{targets: []target{{kind: targetAll}}, action: q.Action}
+	out := &question{targets: []target{{kind: targetAll}}, action: strings.TrimPrefix(q.Action, everything)}
 	if q.Object != "" {
 		out.targets[0] = targetOf(q.Object)
 	}

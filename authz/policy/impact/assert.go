@@ -173,16 +173,17 @@ func parseAssertion(line string) (a Assertion, at int, why string) {
 			a.actions = []string{""}
 			break
 		}
-		if policy.IsMethod(action) || strings.ToLower(action) == action && !strings.ContainsAny(action, ":/*") {
-			continue
+		if why := policy.WhyNoRule(everything, action); why != "" {
+			return fail("%s, or anything", why)
 		}
-		return fail("%q is no action: write a word in lower case, a method in capitals, or anything", action)
 	}
 	if next := w.next(); next != "" && next != "in" {
 		a.objects = w.list()
 		for _, o := range a.objects {
-			if err := (Question{Object: o}).validate(); err != nil {
-				return fail("%s", strings.TrimPrefix(err.Error(), "impact: "))
+			for _, action := range a.actions {
+				if err := (Question{Object: o, Action: action}).validate(); err != nil {
+					return fail("%s", strings.TrimPrefix(err.Error(), "impact: "))
+				}
 			}
 		}
 	} else {

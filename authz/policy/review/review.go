@@ -45,6 +45,12 @@ type Input struct {
 	// History is what was published, newest first and without gaps. Its first is the policy
 	// that is reviewed; otherwise, and where there is none, nothing is known of the time.
 	History []Published
+
+	// Tenants is when the last tenant published rows of its own that Policy has beside the files
+	// of its revision, and Alone is the policy without them. What such rows allow is so since then.
+	// Nil and zero for none.
+	Alone   *impact.Policy
+	Tenants time.Time
 }
 
 // Review is who may do what.
@@ -130,7 +136,7 @@ func New(in Input) (Review, error) {
 		r.Sequence, r.PublishedAt = history[0].Sequence, at(history[0])
 		r.KnownFrom = at(history[len(history)-1])
 	}
-	since, err := cellsSince(cells, in.Policy, history)
+	since, err := cellsSince(cells, in, history)
 	if err != nil {
 		return Review{}, err
 	}
@@ -140,7 +146,7 @@ func New(in Input) (Review, error) {
 	}
 	for _, g := range in.Policy.Grants() {
 		if in.Tenant == "" || g.Tenant == in.Tenant || g.Tenant == "*" {
-			r.Grants = append(r.Grants, Grant{g.Who, g.Role, g.Tenant, g.Start, g.End, grantSince(g, history)})
+			r.Grants = append(r.Grants, Grant{g.Who, g.Role, g.Tenant, g.Start, g.End, grantSince(g, in, history)})
 		}
 	}
 	return r, nil
@@ -148,28 +154,40 @@ func New(in Input) (Review, error) {
 
 // cellsSince compares each policy that was in force, the newest first, with that of now. What is
 // wider now is so since the publication that came next.
-func cellsSince(cells []impact.Cell, now *impact.Policy, history []Published) ([]Since, error) {
+func cellsSince(cells []impact.Cell, in Input, history []Published) ([]Since, error) {
 	since := make([]Since, len(cells))
 	if len(history) == 0 {
 		return since, nil
 	}
 	left := len(cells)
-	for i, p := range history[1:] {
+	// note says since when what is wider now than by a policy is so.
+	note := func(before *impact.Policy, s Since) error {
 		if left == 0 {
-			return since, nil
+			return nil
 		}
-		report, err := impact.Diff(p.Policy, now)
+		report, err := impact.Diff(before, in.Policy)
 		if err != nil {
-			return nil, fmt.Errorf("review: %w", err)
+			return fmt.Errorf("review: %w", err)
 		}
 		for j, c := range cells {
 			if !since[j].At.IsZero() {
 				continue
 			}
 			if slices.ContainsFunc(report.Cells, func(o impact.Cell) bool { return o.Direction == impact.Wider && c.Meets(o) }) {
-				since[j] = Since{At: at(history[i]), Revision: history[i].Revision}
+				since[j] = s
 				left--
 			}
+		}
+		return nil
+	}
+	if in.Alone != nil {
+		if err := note(in.Alone, tenantsSince(in, history)); err != nil {
+			return nil, err
+		}
+	}
+	for i, p := range history[1:] {
+		if err := note(p.Policy, Since{At: at(history[i]), Revision: history[i].Revision}); err != nil {
+			return nil, err
 		}
 	}
 	for j := range since {
@@ -180,13 +198,28 @@ func cellsSince(cells []impact.Cell, now *impact.Policy, history []Published) ([
 	return since, nil
 }
 
+// tenantsSince is since when the rows of tenants are what they are, beside the policy that is in force.
+func tenantsSince(in Input, history []Published) Since {
+	s := Since{At: at(history[0]), Revision: history[0].Revision}
+	if t := in.Tenants.UTC().Truncate(time.Second); t.After(s.At) {
+		s.At = t
+	}
+	return s
+}
+
 // grantSince is when a row was published that gave all of it: one that was made longer is new.
-func grantSince(g impact.Grant, history []Published) Since {
+func grantSince(g impact.Grant, in Input, history []Published) Since {
 	if len(history) == 0 {
 		return Since{}
 	}
+	covered := func(p *impact.Policy) bool {
+		return slices.ContainsFunc(p.Grants(), func(old impact.Grant) bool { return old.Covers(g) })
+	}
+	if in.Alone != nil && !covered(in.Alone) {
+		return tenantsSince(in, history)
+	}
 	for i, p := range history[1:] {
-		if !slices.ContainsFunc(p.Policy.Grants(), func(old impact.Grant) bool { return old.Covers(g) }) {
+		if !covered(p.Policy) {
 			return Since{At: at(history[i]), Revision: history[i].Revision}
 		}
 	}
