@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/reevehq/reeve/authz"
+	"github.com/reevehq/reeve/authz/detect"
 	"github.com/reevehq/reeve/service"
 )
 
@@ -43,6 +44,11 @@ func newMetrics(t *tracker) *metrics {
 		m.counter("tracker_beats_total", "Times that the instance said that it is there.", prometheus.Labels{"result": "heard"}, func() float64 { return float64(t.member.Stats().Heartbeats) })
 		m.counter("tracker_beats_total", "Times that the instance said that it is there.", prometheus.Labels{"result": "failed"}, func() float64 { return float64(t.member.Stats().Failures) })
 	}
+	if t.detector != nil {
+		for _, k := range detect.Kinds() {
+			m.counter("tracker_alerts_total", "Alerts of the detector, told or not.", prometheus.Labels{"kind": k.String()}, func() float64 { return float64(t.detector.Stats().Alerts[k]) })
+		}
+	}
 	for i, c := range t.checks() {
 		m.counter("tracker_check_failures_total", "Answers of checks that were errors.", prometheus.Labels{"check": c.Name}, func() float64 { return float64(t.health.Stats()[i].Failures) })
 	}
@@ -69,7 +75,10 @@ func (m *metrics) handler() http.Handler {
 }
 
 // observe is told of every decision, by the application.
-func (t *tracker) observe(_ context.Context, e authz.Event) {
+func (t *tracker) observe(ctx context.Context, e authz.Event) {
 	t.metrics.decisions.WithLabelValues(e.Kind.String(), e.Outcome()).Inc()
 	t.audit.observe(e)
+	if t.detector != nil {
+		t.detector.Observe(ctx, e)
+	}
 }

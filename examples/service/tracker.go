@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/reevehq/reeve/authz/detect"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/examples/service/config"
@@ -35,6 +36,7 @@ type tracker struct {
 	follower  *filepolicy.Follower // nil for a policy that is in no folder
 	issuers   *issuers
 	traces    *traces
+	detector  *detect.Detector // nil without detect.alerts
 	app       atomic.Pointer[app.App]
 	reloading sync.Mutex
 	onMove    atomic.Pointer[fleet.Member] // is told of moves
@@ -62,6 +64,9 @@ func newTracker(cfg *config.Config, load func() (*config.Config, error), stdout 
 		return nil, usageError{err}
 	}
 	if t.traces, err = newTraces(cfg, t.log.Logger); err != nil {
+		return nil, usageError{err}
+	}
+	if t.detector, err = newDetector(cfg, t.log.Logger); err != nil {
 		return nil, usageError{err}
 	}
 	t.lifecycle.Observe(func(_, _ service.State) {

@@ -85,6 +85,10 @@ type Config struct {
 		Queue int    `koanf:"queue"`
 	} `koanf:"audit"`
 
+	Detect struct {
+		Alerts string `koanf:"alerts"`
+	} `koanf:"detect"`
+
 	// Keys are those of redis.url, and zero without it. TenantKey is that of database.url, and
 	// Publishers are those of policy.redis.
 	Keys       Keys                `koanf:"-"`
