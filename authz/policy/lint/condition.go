@@ -17,6 +17,7 @@ func (l *linter) lookAtConditions() {
 		}
 		l.lookAtTruth(r, r.expr)
 		l.lookAtMixed(r, r.expr)
+		l.lookAtNetworks(r)
 		if r.allow {
 			continue
 		}
@@ -28,6 +29,20 @@ func (l *linter) lookAtConditions() {
 			}
 		}
 	}
+}
+
+// lookAtNetworks finds networks that every address of their kind is in.
+func (l *linter) lookAtNetworks(r *ruleRow) {
+	parts(r, r.expr, false, func(p part) {
+		f := p.e.Leaf()
+		if n := networkOf(f.Op, f.B.Value.Text()); f.Op == condition.OpIPMatch && n.prefix.IsValid() && n.prefix.Bits() == 0 {
+			kind := "IPv4"
+			if n.prefix.Addr().Is6() {
+				kind = "IPv6"
+			}
+			l.atPart("RV129", r, p.e, "write the network that is meant, or delete the comparison", "%s is true for every address of %s", p.e.String(), kind)
+		}
+	})
 }
 
 // mayMiss says when a request is without an attribute, "" for one that each has.

@@ -243,6 +243,7 @@ func (l *linter) lookAtAttributes() {
 	}
 	if _, there := l.bundle.Content(policy.AttributesFile); there {
 		lines := l.file(policy.AttributesFile).Lines()
+		l.lookAtColumns(lines)
 		for i := range lines {
 			f := lines[i].Fields
 			if len(f) != 5 {

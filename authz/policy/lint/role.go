@@ -48,6 +48,9 @@ func (l *linter) lookAtWildcards() {
 		case r.sub == anyone && r.isWrite() && families[family(r.obj)]:
 			l.at("RV105", policy.SeverityWarning, &r.row, atSubject, "write the role that the rules beside it name", "every caller, also one without a session, may call %s %s, and other rules below /%s are for fewer", r.act, r.obj, family(r.obj))
 		}
+		if r.always() && (isReader(r.sub) && changes[r.act] || r.sub == authenticated && deletes[r.act] && r.about() != "/me") {
+			l.at("RV148", policy.SeverityNote, &r.row, atSubject, "write the role that is to do it, or a condition", "%s may %s %s, whatever it holds and whoever owns it", r.sub, r.act, r.obj)
+		}
 		if strings.HasPrefix(r.sub, "user:") && r.dom == everything {
 			l.at("RV104", policy.SeverityWarning, &r.row, atTenant, "write the user's tenant", "%s is allowed this in every tenant: users of one name in two tenants may be two people", r.sub)
 		}
@@ -57,6 +60,21 @@ func (l *linter) lookAtWildcards() {
 			l.at("RV106", policy.SeverityWarning, &g.row, 3, "write the user's tenant", "%s has %s in every tenant", g.who, g.role)
 		}
 	}
+}
+
+// changes are actions that change what is there, by their names, and deletes those of them that end it.
+var (
+	changes = map[string]bool{"PUT": true, "PATCH": true, "DELETE": true, "update": true, "edit": true, "write": true, "change": true, "delete": true, "remove": true, "destroy": true, "purge": true}
+	deletes = map[string]bool{"DELETE": true, "delete": true, "remove": true, "destroy": true, "purge": true}
+)
+
+// isReader reports whether a role reads by its name and does nothing else.
+func isReader(role string) bool {
+	switch strings.ToLower(strings.TrimPrefix(role, "role:")) {
+	case "viewer", "reader", "readonly", "read-only", "observer", "guest", "visitor":
+		return true
+	}
+	return false
 }
 
 func inTenant(dom string) string {

@@ -78,6 +78,8 @@ var all = []Rule{
 	{"RV144", "above-ceiling", "A tenant's file grants more than ceiling.csv allows."},
 	{"RV145", "invalid-ceiling", "A row of ceiling.csv is not valid."},
 	{"RV146", "deny-in-comment", "A deny rule stands in a comment, where it is not in force."},
+	{"RV147", "column-of-another", "An attribute has the column of another one, or one that differs from its name in a letter."},
+	{"RV148", "reader-writes", "A role that by its name reads, or every user, may change or delete something whatever it holds."},
 }
 
 // Rules returns every rule, in the order of their ids.

@@ -129,6 +129,11 @@ var slips = []slip{
 
 	{"a name in a row of a table that wants a denial", "RV128", []string{"policy_test.csv: acme, user:bob, viewer, delte, invoice:1, , deny, x", "policy_test.csv: acme, user:bob, viewer, delete, invioce:1, , deny, x", "policy_test.csv: acme, user:bob, viewre, delete, invoice:1, , deny, x", "policy_test.csv: acme, user:bob, viewer, DELTE, /invoices/:id, , deny, x", "more_test.csv: acme, user:bob, editor vewer, delete, invoice:1, , deny, x"}, lint.Options{}},
 
+	{"attributes whose columns have changed places or are misspelt", "RV147", []string{"attributes.csv: invoice, payer, string, no, owner", "attributes.csv: report, title, string, no, name\nreport, name, string, no, title", "attributes.csv: report, title, string, no, titel", "attributes.csv: invoice, state, string, no, status"}, lint.Options{}},
+	{"a reader who changes or deletes", "RV148", []string{"p, role:viewer, *, invoice, delete, true, allow", "p, role:viewer, acme, /invoices/:id, PUT, true, allow", "p, role:authenticated, *, invoice, delete, true, allow", "p, role:Reader, *, /invoices/*, DELETE, true, allow"}, lint.Options{}},
+	{"a network that every address is in", "RV129", []string{`p, role:auditor, *, invoice, read, "ipMatch(r.env.ip, '0.0.0.0/0')", allow`, `p, role:auditor, *, invoice, read, "ipMatch(r.env.ip, '::/0')", allow`, `p, role:auditor, *, invoice, read, "r.env.mfa && ipMatch(r.env.ip, '0.0.0.0/0')", allow`, `p, role:auditor, *, /x, GET, "!(ipMatch(r.env.ip, '0.0.0.0/0'))", allow`}, lint.Options{}},
+	{"a star where a text is compared", "RV138", []string{"p, role:auditor, *, invoice, read, r.obj.owner == '*', allow", "p, role:editor, *, invoice, update, '*' == r.obj.status, deny", `p, role:editor, *, invoice, update, "r.obj.status in ('*')", deny`, "p, role:editor, *, invoice, update, r.obj.customer != '*', deny"}, lint.Options{}},
+
 	// Refused by the loader.
 	{"the effect and another value have changed places", "RV101", []string{"p, role:viewer, *, /a, GET, allow, true", "p, role:viewer, *, /a, allow, true, GET", "p, allow, role:viewer, *, /a, GET, true", "p, role:viewer, *, invoice, deny, true, read"}, lint.Options{}},
 	{"a row as a spreadsheet pads it", "RV002", []string{"p, role:viewer, *, /a, GET, true, allow,,,", "g, user:bob, role:viewer, acme,,,", "p, role:viewer, *, , GET, true, allow", "p,,,,,,"}, lint.Options{}},

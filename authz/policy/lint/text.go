@@ -58,6 +58,8 @@ func (l *linter) lookAtTexts() {
 			case reference.MatchString(text):
 				l.atPart("RV138", r, e, "write "+text+" without quotes", "'%s' is a text of its letters, and not what the attribute holds", text)
 			case tabled[text] || e.Op() > condition.OpIn && e.Op() != condition.OpContainsAny && e.Op() != condition.OpContainsAll:
+			case text == everything:
+				l.atPart("RV138", r, e, "delete the comparison, if every value is meant", "'*' is compared as it stands: it is one text, and not every one")
 			case like(text) != "":
 				l.atPart("RV138", r, e, "write "+strings.Replace(like(text), "ATTRIBUTE", a.Ref(), 1), "'%s' is compared as it stands: no sign in it stands for other letters", text)
 			default:

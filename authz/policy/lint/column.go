@@ -1,0 +1,37 @@
+package lint
+
+import (
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/hint"
+	"github.com/reevehq/reeve/internal/policycsv"
+)
+
+// lookAtColumns finds attributes whose column is that of another attribute of their type, or differs
+// from their own name in one letter: decisions do not notice it, and lists select other rows.
+func (l *linter) lookAtColumns(lines []policycsv.Line) {
+	const atColumn = 4
+	type place struct{ typ, text string }
+	names, columns := map[place]string{}, map[place]string{} // the other text of the row
+	each := func(f func(r *row, typ, name, column string)) {
+		for i := range lines {
+			if fields := lines[i].Fields; lines[i].Kind == policycsv.Row && len(fields) == 5 && fields[4].Text != "" {
+				f(&row{policy.AttributesFile, "", &lines[i]}, fields[0].Text, fields[1].Text, fields[4].Text)
+			}
+		}
+	}
+	each(func(_ *row, typ, name, column string) { names[place{typ, name}] = column })
+	each(func(r *row, typ, name, column string) {
+		other, taken := columns[place{typ, column}]
+		if !taken {
+			columns[place{typ, column}] = name
+		}
+		switch {
+		case taken:
+			l.at("RV147", policy.SeverityWarning, r, atColumn, "give each attribute a column of its own", "%s of %s has the column %s, which %s has already", name, typ, column, other)
+		case column != name && names[place{typ, column}] == name:
+			l.at("RV147", policy.SeverityWarning, r, atColumn, "exchange the two columns", "%s of %s has the column %s, and %s has the column %s: have the two changed places?", name, typ, column, column, name)
+		case column != name && hint.Near(column, name):
+			l.at("RV147", policy.SeverityWarning, r, atColumn, "write the column as the table has it", "the column %s differs from the attribute %s in a letter: is it misspelt?", column, name)
+		}
+	})
+}
