@@ -140,7 +140,7 @@ func (c *cover) over(r *ruleRow, allow bool) *ruleRow {
 	}
 	first := func(rules []*ruleRow) *ruleRow {
 		for _, s := range rules {
-			if s != r && within(r.dom, s.dom) && (s.always() || s.cond == r.cond) && s.target.covers(r.target) {
+			if s != r && within(r.dom, s.dom) && s.target.covers(r.target) && (s.always() || s.cond == r.cond || !allow && r.allow && len(rules) < manyRules && deniedBy(r, s)) {
 				same := allow == r.allow && s.sub == r.sub && s.dom == r.dom && s.act == r.act && s.cond == r.cond && r.target.covers(s.target)
 				if !same || s.order < r.order {
 					return s
@@ -161,6 +161,23 @@ func (c *cover) over(r *ruleRow, allow bool) *ruleRow {
 		}
 	}
 	return best
+}
+
+// deniedBy reports whether the condition of a deny rule is never false where that of an allow rule is true.
+func deniedBy(r, s *ruleRow) bool {
+	allowed, ok := termsOf(r.expr, false)
+	free, known := termsOf(s.expr, true)
+	if !ok || !known || len(allowed)*len(free) > maxTerms {
+		return false
+	}
+	for _, a := range allowed {
+		for _, b := range free {
+			if consistent(append(a[:len(a):len(a)], b...)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // lookAtCover finds rules that another covers wholly: one of the same effect says nothing, and an

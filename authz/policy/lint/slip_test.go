@@ -134,6 +134,8 @@ var slips = []slip{
 	{"a network that every address is in", "RV129", []string{`p, role:auditor, *, invoice, read, "ipMatch(r.env.ip, '0.0.0.0/0')", allow`, `p, role:auditor, *, invoice, read, "ipMatch(r.env.ip, '::/0')", allow`, `p, role:auditor, *, invoice, read, "r.env.mfa && ipMatch(r.env.ip, '0.0.0.0/0')", allow`, `p, role:auditor, *, /x, GET, "!(ipMatch(r.env.ip, '0.0.0.0/0'))", allow`}, lint.Options{}},
 	{"a star where a text is compared", "RV138", []string{"p, role:auditor, *, invoice, read, r.obj.owner == '*', allow", "p, role:editor, *, invoice, update, '*' == r.obj.status, deny", `p, role:editor, *, invoice, update, "r.obj.status in ('*')", deny`, "p, role:editor, *, invoice, update, r.obj.customer != '*', deny"}, lint.Options{}},
 
+	{"a deny that says the condition of an allow in other words", "RV127", []string{"p, role:editor, *, invoice, update, r.obj.status != 'paid', deny", "p, role:editor, *, invoice, update, r.sub.id == r.obj.owner && 'paid' != r.obj.status, deny", "p, role:editor, *, invoice, *, r.obj.owner == r.sub.id || r.env.mfa, deny", "p, role:viewer, *, invoice, update, !(r.obj.owner != r.sub.id || r.obj.status == 'paid'), deny"}, lint.Options{}},
+
 	// Refused by the loader.
 	{"the effect and another value have changed places", "RV101", []string{"p, role:viewer, *, /a, GET, allow, true", "p, role:viewer, *, /a, allow, true, GET", "p, allow, role:viewer, *, /a, GET, true", "p, role:viewer, *, invoice, deny, true, read"}, lint.Options{}},
 	{"a row as a spreadsheet pads it", "RV002", []string{"p, role:viewer, *, /a, GET, true, allow,,,", "g, user:bob, role:viewer, acme,,,", "p, role:viewer, *, , GET, true, allow", "p,,,,,,"}, lint.Options{}},
