@@ -178,8 +178,8 @@ func (j *judge) over(c Call) *Wrong {
 	s := j.signIns[c.SignIn]
 	made := j.sessions[c.Session]
 	consider := func(end Call, by string) {
-		if made.since <= c.Invoked && end.Returned <= made.since {
-			return // a matter of the call that made the session
+		if made.since < c.Returned && end.Returned <= made.since {
+			return // a matter of the call that was first answered with the session, perhaps by a later token
 		}
 		late, window := j.late(end, by, false, c)
 		if since, swept := j.sweptOfLate(end, c); swept && late >= 0 && by != c.By { // nobody whom it asks knows

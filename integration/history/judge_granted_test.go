@@ -145,3 +145,24 @@ func TestTheJudgeFindsWhatGrantsBlocksAndGracesDoNotAllow(t *testing.T) {
 		}
 	}
 }
+
+// Of two tokens of a sign-in that has not ended, the later one makes the session, and the earlier one,
+// from before a revocation, finds it: that is a matter of the one that was answered first.
+func TestTheJudgeAsksWhichTokenMadeTheSession(t *testing.T) {
+	for name, c := range map[string]struct {
+		early, late time.Duration // when each token is shown
+		wrong       int
+	}{
+		"the later one, and then the earlier":      {60 * ms, 40 * ms, 0},
+		"the later one, and meanwhile the earlier": {41 * ms, 40 * ms, 0},
+		"the earlier one first":                    {40 * ms, 60 * ms, 1},
+	} {
+		log := history.New()
+		for _, call := range []history.Call{activate("acme"), change(10*ms, history.RevokeAll, ""), later(adopt(c.late, "b", "s")), adopt(c.early, "a", "s")} {
+			log.Add(call)
+		}
+		if verdict := log.Judge(history.Rules{Granted: true}); len(verdict.Wrong) != c.wrong {
+			t.Errorf("%s: wrong %v", name, verdict.Wrong)
+		}
+	}
+}
