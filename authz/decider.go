@@ -16,11 +16,13 @@ import (
 //
 // A Decider may also have the methods of the engine by which [Explain] explains, by which
 // [Check] tells an action that is misspelt, and by which [Verify] sees rules for all objects:
-// Explain, Names and Rules. One that wraps an engine embeds it to keep them.
+// Explain, Names and Rules. One that wraps an engine embeds it to keep them. With them it keeps Filter
+// and Fields, by which lists are made: one that decides otherwise than its engine has to have its own,
+// or lists show what [Check] refuses.
 type Decider interface {
-	// Decide answers a request. An error, whatever decision comes with it, denies: one that
-	// wraps policy.ErrRequest as a refusal, one that wraps policy.ErrMisused with 500, any
-	// other as an outage with 503. So does a panic.
+	// Decide answers a request. An error, whatever decision comes with it, denies: one that wraps
+	// policy.ErrRequest as a refusal, one that wraps policy.ErrMisused with 500, any other as an
+	// outage with 503. A panic denies too.
 	Decide(ctx context.Context, r policy.Request) (policy.Decision, error)
 
 	// Revision names the policy that decides now, "" for none.
@@ -57,7 +59,7 @@ func (g *Guard) decide(ctx context.Context, caller *Caller, data middleware.Trac
 	if g.tracer == nil {
 		return g.askFor(ctx, caller, r)
 	}
-	ctx = g.tracer.StageStart(ctx, data)
+	ctx = middleware.StartStage(ctx, g.tracer, data)
 	decision, err := g.askFor(ctx, caller, r)
 	g.tracer.StageEnd(ctx, middleware.TraceEnd{
 		Stage: data.Stage, Err: middleware.TraceError(denial(decision, err)), Revision: decision.Revision,
@@ -128,6 +130,5 @@ func (g *Guard) explain(ctx context.Context, r policy.Request) (policy.Explanati
 
 // sameDecider reports whether a is b. One that cannot be compared is not.
 func sameDecider(a, b Decider) bool {
-	t := reflect.TypeOf(a)
-	return t == reflect.TypeOf(b) && t.Comparable() && a == b
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }

@@ -158,3 +158,21 @@ func TestVerifyOfAPolicyThatCannotListItsRules(t *testing.T) {
 		t.Errorf("a nil engine is a policy: %v", err)
 	}
 }
+
+// TestADeciderThatCannotBeComparedIsNotBelievedToBeTheSame: its type can be compared, and what it holds
+// cannot, which would end the start with a panic.
+func TestADeciderThatCannotBeComparedIsNotBelievedToBeTheSame(t *testing.T) {
+	decider := wrapping{listing{Decider: engine(t, rules), rules: []string{"one"}}}
+	w := newWorld(t, func(cfg *authz.Config) { cfg.Policy = decider })
+	if err := authz.Verify(w.echo, decider); err == nil {
+		t.Error("a policy that cannot be compared is taken for the one that decides")
+	}
+}
+
+type (
+	wrapping struct{ authz.Decider }
+	listing  struct {
+		authz.Decider
+		rules []string
+	}
+)

@@ -14,7 +14,7 @@ func (g *Guard) next(x Exchange, r *http.Request, caller *Caller) (err error) {
 	if g.tracer == nil {
 		return x.Next(r)
 	}
-	ctx := g.tracer.StageStart(r.Context(), middleware.TraceStart{Stage: middleware.StageHandler, Route: caller.route})
+	ctx := middleware.StartStage(r.Context(), g.tracer, middleware.TraceStart{Stage: middleware.StageHandler, Route: caller.route})
 	end := middleware.TraceEnd{Stage: middleware.StageHandler, Err: middleware.TraceError(errDecider)}
 	defer func() { g.tracer.StageEnd(ctx, end) }()
 	err = x.Next(r.WithContext(ctx))

@@ -132,3 +132,60 @@ func (idleTracer) StageStart(ctx context.Context, _ middleware.TraceStart) conte
 func (idleTracer) StageEnd(context.Context, middleware.TraceEnd) {}
 
 var _ session.Share = (*middleware.Authenticator)(nil)
+
+// careless is a Tracer that returns what it should not, or panics.
+type careless struct {
+	start func(ctx context.Context, stage middleware.Stage) context.Context
+	end   func(stage middleware.Stage)
+}
+
+func (c careless) StageStart(ctx context.Context, data middleware.TraceStart) context.Context {
+	return c.start(ctx, data.Stage)
+}
+
+func (c careless) StageEnd(_ context.Context, data middleware.TraceEnd) {
+	if c.end != nil {
+		c.end(data.Stage)
+	}
+}
+
+// TestACarelessTracerLetsNobodyIn: one that returns no context changes no answer, and one that panics
+// ends the request before its handler runs.
+func TestACarelessTracerLetsNobodyIn(t *testing.T) {
+	none := careless{start: func(context.Context, middleware.Stage) context.Context { return nil }}
+	w := newWorld(t, func(cfg *authz.Config) { cfg.Tracer = none })
+	bearer, _ := w.login(acme, alice, "viewer")
+	for _, row := range []struct {
+		method, target, bearer string
+		want                   int
+	}{{"GET", "/me", bearer, 200}, {"GET", "/me", "", 401}, {"GET", "/me", "x", 401}, {"PUT", "/notes/1", bearer, 403}} {
+		if rec := w.do(row.method, row.target, row.bearer); rec.Code != row.want {
+			t.Errorf("without a context %s %s is %d, want %d", row.method, row.target, rec.Code, row.want)
+		}
+	}
+	for stage := middleware.StageCanonical; stage <= middleware.StageDecide; stage++ {
+		at := func(now middleware.Stage) {
+			if now == stage {
+				panic("hunter2")
+			}
+		}
+		for when, tracer := range map[string]careless{
+			"begins": {start: func(ctx context.Context, now middleware.Stage) context.Context { at(now); return ctx }},
+			"ends":   {start: func(ctx context.Context, _ middleware.Stage) context.Context { return ctx }, end: at},
+		} {
+			if stage == middleware.StageProof {
+				continue // this world has no DPoP
+			}
+			w := newWorld(t, func(cfg *authz.Config) { cfg.Tracer = tracer })
+			bearer, _ := w.login(acme, alice, "viewer")
+			panicked := false
+			func() {
+				defer func() { panicked = recover() != nil }() // as net/http does
+				w.do("GET", "/me", bearer)
+			}()
+			if !panicked || w.reached.Load() != 0 {
+				t.Errorf("a panic when %v %s: the handler ran %d times", stage, when, w.reached.Load())
+			}
+		}
+	}
+}

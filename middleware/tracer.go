@@ -71,6 +71,15 @@ type Tracer interface {
 	StageEnd(ctx context.Context, data TraceEnd)
 }
 
+// StartStage tells t of a stage that begins, and returns the context that the stage runs with: t's, or
+// ctx when that is nil.
+func StartStage(ctx context.Context, t Tracer, data TraceStart) context.Context {
+	if started := t.StageStart(ctx, data); started != nil {
+		return started
+	}
+	return ctx
+}
+
 // errUntraced stands for errors of the service, whose texts may hold anything.
 var errUntraced = errors.New("middleware: an error that is not Reeve's")
 
@@ -94,7 +103,7 @@ func trace(ctx context.Context, t Tracer, stage Stage, f func(ctx context.Contex
 }
 
 func traced(ctx context.Context, t Tracer, stage Stage, f func(ctx context.Context) error) error {
-	ctx = t.StageStart(ctx, TraceStart{Stage: stage})
+	ctx = StartStage(ctx, t, TraceStart{Stage: stage})
 	err := errUntraced // of a panic
 	defer func() { t.StageEnd(ctx, TraceEnd{Stage: stage, Err: TraceError(err)}) }()
 	err = f(ctx)

@@ -41,7 +41,15 @@ p, role:authenticated, *,    /events,           GET,  true, allow
 p, role:authenticated, *,    /fails,            GET,  true, allow
 p, role:viewer,        *,    /notes/:id,        GET,  true, allow
 p, role:editor,        *,    /notes/:id,        PUT,  true, allow
+p, role:authenticated, *,    /checked,          GET,  true, allow
+p, role:authenticated, *,    /refused,          GET,  true, allow
+p, role:authenticated, *,    /unfound,          GET,  true, allow
+p, role:authenticated, *,    /factor,           GET,  true, allow
+p, role:authenticated, *,    /acr,              GET,  true, allow
+p, role:anyone,        *,    /login,            POST, true, allow
+p, role:anyone,        *,    /logout,           POST, true, allow
 p, role:viewer,        *,    note,              read, true, allow
+p, role:editor,        *,    note,              update, true, allow
 `
 
 const cookie = "__Host-session"
@@ -57,6 +65,7 @@ type world struct {
 	store   *flakyStore
 	manager *session.Manager
 	signer  *token.Signer
+	tokens  *token.Verifier
 	key     session.SecretKey
 	engine  *policy.Engine
 	mux     *httpauthz.Mux
@@ -107,12 +116,13 @@ func newWorld(t testing.TB, change ...func(*authz.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := token.NewVerifier(w.signer.Issuer())
-	if err != nil {
+	issuer := w.signer.Issuer()
+	issuer.Logout = &token.LogoutConfig{Audience: "client"}
+	if w.tokens, err = token.NewVerifier(issuer); err != nil {
 		t.Fatal(err)
 	}
 	cfg := authz.Config{
-		Tokens: verifier, Sessions: w.manager, Policy: w.engine, Cookie: cookie,
+		Tokens: w.tokens, Sessions: w.manager, Policy: w.engine, Cookie: cookie,
 		Tenant:   []middleware.Locator{middleware.TenantHeader("X-Tenant"), middleware.TenantParam("tenant")},
 		Observer: func(_ context.Context, e authz.Event) { w.events = append(w.events, e) },
 		Timeout:  20 * time.Second, // a busy machine must not look like an outage
@@ -165,6 +175,26 @@ func (w *world) routes() {
 	both("POST /pay", "/pay", ok, authz.MaxAge(time.Hour), authz.RequireMaxAge(time.Hour))
 	both("GET /bound", "/bound", ok, authz.BoundToken(), authz.RequireDPoP())
 	both("GET /events", "/events", ok, authz.Streaming(), authz.Stream())
+	object := func(*http.Request) (authz.Object, error) {
+		return authz.Object{Type: "note", ID: "1", Tenant: acme}, nil
+	}
+	of := func(find func(*http.Request) (authz.Object, error)) func(echo.Context) (authz.Object, error) {
+		return func(c echo.Context) (authz.Object, error) { return find(c.Request()) }
+	}
+	unfound := func(*http.Request) (authz.Object, error) { return authz.Object{}, authz.ErrHidden }
+	both("GET /checked", "/checked", ok, authz.ObjectCheck("read", object), authz.Require("read", of(object)))
+	both("GET /refused", "/refused", ok, authz.ObjectCheck("update", object), authz.Require("update", of(object)))
+	both("GET /unfound", "/unfound", ok, authz.ObjectCheck("read", unfound), authz.Require("read", of(unfound)))
+	both("GET /factor", "/factor", ok, authz.AMR("hwk"), authz.RequireAMR("hwk"))
+	both("GET /acr", "/acr", ok, authz.ACR("gold"), authz.RequireACR("gold"))
+	both("POST /login", "/login", ok, authz.SignInOrigin(), authz.SameOrigin())
+	logout := authz.LogoutConfig{Tokens: w.tokens, Sessions: w.manager, Replay: memstore.NewReplay(0)}
+	handler, err := authz.NewLogoutHandler(logout)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.mux.Handle("POST /logout", handler)
+	w.echo.POST("/logout", authz.BackchannelLogout(logout))
 	both("GET /fails", "/fails", func(http.ResponseWriter, *http.Request) error {
 		return fmt.Errorf("hunter2: %w", middleware.ErrInvalidValue)
 	}, nil, nil)
