@@ -120,7 +120,6 @@ var leaves = []struct {
 	{"authz/policy/condition", []string{"internal/ascii", "internal/hint"}, "conditions know no request, no rule and no tenant: lint, filters and explanations walk the same tree"},
 	{"authz/policy/internal/conditiontest", []string{"internal/testneed"}, "it has texts alone, which tests of any package compile"},
 	{"authz/policy/casbinindex", []string{"internal/ascii", "internal/configerr", "internal/hint", "internal/invisible", "internal/lookup"}, "it decides any Casbin model, and knows no policy of ours"},
-	{"authz/policy/casbinindex", []string{"internal/ascii", "internal/hint", "internal/invisible", "internal/lookup"}, "it decides any Casbin model, and knows no policy of ours"},
 	{"authz/policy/casbinsurvey", nil, "it asks any Casbin model, by whatever decides, and knows no policy of ours"},
 	{"authz/policy/internal/sqltext", []string{"authz/policy/condition", "internal/ascii"}, "it prints conditions for a database, and knows no request, no rule and no driver"},
 	{"authz/policy", []string{"authz/policy/casbinindex", "authz/policy/condition", "authz/policy/internal/sqltext", "tenant", "internal/ascii", "internal/configerr", "internal/hint", "internal/invisible", "internal/lookup", "internal/policycsv"}, "a decision needs facts, not sessions or servers"},
