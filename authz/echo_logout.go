@@ -13,9 +13,8 @@ import "github.com/labstack/echo/v4"
 //
 //   - the sessions that Find returns for the sid of the token;
 //   - of an issuer with Foreign whose access tokens name the session: the sign-in of that sid,
-//     also before its first request. Beside a sub what may be of it ends too: where neither an
-//     access token with that sid was seen nor Find knows it, every session of the sub; otherwise
-//     those that tokens without a sid have made, and, unless Find knows the sid, those of
+//     also before its first request. Beside a sub what may be of it ends too: the sessions that
+//     access tokens without a sid have made and, unless Find knows the sid, those of
 //     Manager.Create, in the tenant of the entry or those that Tenants returns;
 //   - otherwise, with a sub and the id of a live session of its user as the sid, from an
 //     issuer whose entry has OwnSessions: that session;

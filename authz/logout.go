@@ -27,7 +27,7 @@ type Revoker interface {
 
 	// EndSignIn and RevokePerson are about what Manager.Adopt has made or would make: the
 	// issuer's session of a name, and all of the issuer's user.
-	EndSignIn(ctx context.Context, issuer, name string) (seen bool, err error)
+	EndSignIn(ctx context.Context, issuer, name string) error
 	RevokePerson(ctx context.Context, issuer string, u session.UserID, tenants ...tenant.ID) error
 }
 
@@ -44,10 +44,13 @@ type LogoutConfig struct {
 	Replay token.ReplayStore
 
 	// Tenants returns every tenant whose users an issuer signs in. An issuer with
-	// [token.Issuer].Foreign does not need it: the store knows where its users were adopted, and
-	// it is for sessions that they have beside those, by Manager.Create or since SwitchTenant has
-	// moved one to another tenant, which end too where Find knows none of them. It is asked for an
-	// issuer without a Tenant, whose logout tokens name none
+	// [token.Issuer].Foreign needs it neither for the sign-ins that its tokens have named nor for a
+	// logout by the sub alone: the store knows where its users were adopted. Set it there too where
+	// users have other sessions: of access tokens without a sid beside others with one, of
+	// Manager.Create, or in a tenant that they have switched to. These end with the sid that a
+	// logout token names, unless Find tells them apart.
+	//
+	// It is asked for an issuer without a Tenant, whose logout tokens name none
 	// either, as those of no provider do: one realm of Keycloak, or one Auth0 with organizations,
 	// for all customers. For a service with one such issuer it is the list of its tenants. None is an
 	// error, and an error is an outage. Default: nil, and then such a token is refused unless Find

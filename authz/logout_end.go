@@ -56,17 +56,13 @@ func (cfg LogoutConfig) endForeign(ctx context.Context, l *token.LogoutToken, is
 }
 
 // endSignIn ends the sign-in of a name at a foreign issuer, and what of the user may be of that
-// sign-in without anybody knowing: everything where no token had the name and Find knows of nothing,
-// and otherwise what has no name.
+// sign-in without anybody knowing.
 func (cfg LogoutConfig) endSignIn(ctx context.Context, l *token.LogoutToken, issuer, name string, found []session.Ref) error {
-	seen, err := cfg.Sessions.EndSignIn(ctx, issuer, name)
-	switch {
-	case err != nil:
+	if err := cfg.Sessions.EndSignIn(ctx, issuer, name); err != nil {
 		return unavailable("sessions", err)
-	case l.User().IsZero():
+	}
+	if l.User().IsZero() {
 		return nil
-	case !seen && len(found) == 0:
-		return cfg.endPerson(ctx, l, issuer)
 	}
 	return cfg.endUnnamed(ctx, l, issuer, found)
 }

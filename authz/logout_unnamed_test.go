@@ -56,13 +56,13 @@ func TestALogoutEndsWhatNobodyKnowsTheSignInOf(t *testing.T) {
 		answer        int
 		ends, spares  bool // what becomes of first, and of other
 	}{
-		"an access token without a sid":                         {first: nameless, answer: 200, ends: true},
+		"an access token without a sid":                         {first: nameless, tenants: true, answer: 200, ends: true},
 		"an access token without a sid, in the issuer's tenant": {first: nameless, ownTenant: true, answer: 200, ends: true},
 		"a token without a sid beside one of the sid":           {first: adopted, other: nameless, tenants: true, answer: 200, ends: true},
 		"a token without a sid beside what Find knows":          {first: created, other: nameless, find: true, answer: 200, ends: true},
 		"a session of Create, in the issuer's tenant":           {first: created, ownTenant: true, answer: 200, ends: true},
 		"a session of Create, in tenants that are asked for":    {first: created, tenants: true, answer: 200, ends: true},
-		"a session of Create, and no token with the sid":        {first: created, other: adopted, tenants: true, answer: 200, ends: true},
+		"a session of Create, and no token with the sid":        {first: created, other: adopted, tenants: true, answer: 200, ends: true, spares: true},
 		"a session of Create beside one of the sid":             {first: adopted, other: created, tenants: true, answer: 200, ends: true},
 		"a session of Create beside one that Find knows":        {first: created, other: created, tenants: true, find: true, answer: 200, ends: true, spares: true},
 		"one of the sid that has switched its tenant":           {first: switched, tenants: true, answer: 200, ends: true},

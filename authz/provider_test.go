@@ -431,9 +431,9 @@ type halfOut struct {
 	err error
 }
 
-func (h *halfOut) EndSignIn(ctx context.Context, issuer, name string) (bool, error) {
+func (h *halfOut) EndSignIn(ctx context.Context, issuer, name string) error {
 	if h.err != nil {
-		return false, h.err
+		return h.err
 	}
 	return h.Manager.EndSignIn(ctx, issuer, name)
 }

@@ -265,8 +265,7 @@ func (p *person) endSignIn(g *front) {
 func (p *person) endThe(g *front, in *providerSignIn) {
 	c := history.Call{Kind: history.EndSignIn, By: g.name, User: p.user.String(), Issuer: in.who.Issuer, Name: in.who.Name}
 	p.log.Call(c, func(c *history.Call) {
-		_, err := g.manager.EndSignIn(context.Background(), in.who.Issuer, in.who.Name)
-		c.Answer = p.answer(err)
+		c.Answer = p.answer(g.manager.EndSignIn(context.Background(), in.who.Issuer, in.who.Name))
 	})
 }
 

@@ -285,9 +285,9 @@ func (s *planted) Unblock(ctx context.Context, t tenant.ID, u session.UserID) er
 	return s.Store.Unblock(ctx, t, u)
 }
 
-func (s *planted) EndSignIn(ctx context.Context, issuer, name string) (bool, error) {
+func (s *planted) EndSignIn(ctx context.Context, issuer, name string) error {
 	if s.deaf[history.EndSignIn] {
-		return true, nil
+		return nil
 	}
 	s.mu.Lock()
 	for _, ref := range s.adopted[name] {

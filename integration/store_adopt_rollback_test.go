@@ -47,8 +47,7 @@ var ends = []struct {
 		return store.RevokePerson(ctx, who.Issuer, who.User)
 	}},
 	{"EndSignIn", true, session.ErrSignedOut, func(ctx context.Context, store session.Store, _ session.Session, who session.Stranger) error {
-		_, err := store.EndSignIn(ctx, who.Issuer, who.Name)
-		return err
+		return store.EndSignIn(ctx, who.Issuer, who.Name)
 	}},
 	{"Block", false, session.ErrBlocked, func(ctx context.Context, store session.Store, s session.Session, _ session.Stranger) error {
 		return store.Block(ctx, s.Tenant, s.User)

@@ -133,9 +133,9 @@ func (p patient) Adopt(ctx context.Context, a session.Adoption) (out session.Ses
 	return out, err
 }
 
-func (p patient) EndSignIn(ctx context.Context, issuer, name string) (seen bool, err error) {
-	again(ctx, func() error { seen, err = p.Store.EndSignIn(ctx, issuer, name); return err })
-	return seen, err
+func (p patient) EndSignIn(ctx context.Context, issuer, name string) (err error) {
+	again(ctx, func() error { err = p.Store.EndSignIn(ctx, issuer, name); return err })
+	return err
 }
 
 func (p patient) RevokePerson(ctx context.Context, issuer string, u session.UserID) (err error) {

@@ -368,15 +368,12 @@ func (s Stranger) Methods() Methods {
 
 // EndSignIn ends what the provider's session of that name signs in, in whatever tenant, and for
 // ever: none of its tokens is adopted any more, also when none was seen yet. It is what a
-// back-channel logout does by the iss and sid of its token. It reports whether a token of that name
-// was seen: where none was, a session of the user that is of the sign-in all the same is one that no
-// name was known of.
-func (m *Manager) EndSignIn(ctx context.Context, issuer, name string) (seen bool, err error) {
+// back-channel logout does by the iss and sid of its token.
+func (m *Manager) EndSignIn(ctx context.Context, issuer, name string) error {
 	if issuer == "" || name == "" || len(issuer) > MaxIssuerLength || len(name) > MaxSignInNameLength {
-		return false, fmt.Errorf("%w: a provider's session of %d bytes, of an issuer of %d", ErrInvalid, len(name), len(issuer))
+		return fmt.Errorf("%w: a provider's session of %d bytes, of an issuer of %d", ErrInvalid, len(name), len(issuer))
 	}
-	seen, err = m.store.EndSignIn(ctx, issuer, name)
-	return seen, classify(err)
+	return classify(m.store.EndSignIn(ctx, issuer, name))
 }
 
 // RevokePerson ends every session of a user of a provider, in all tenants where it was adopted:

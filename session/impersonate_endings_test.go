@@ -387,8 +387,7 @@ func TestATokenThatTakesARoleAwayEndsWhatItsUserDoesAsOthers(t *testing.T) {
 func TestWhatEndsASignInAtAProviderEndsWhatItsUserDoesAsOthers(t *testing.T) {
 	for name, end := range map[string]func(ctx context.Context, m *session.Manager, who session.Stranger) error{
 		"EndSignIn": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
-			_, err := m.EndSignIn(ctx, who.Issuer, who.Name)
-			return err
+			return m.EndSignIn(ctx, who.Issuer, who.Name)
 		},
 		"RevokePerson": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
 			return m.RevokePerson(ctx, who.Issuer, who.User)

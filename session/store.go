@@ -92,9 +92,8 @@ type Store interface {
 	Adopt(ctx context.Context, a Adoption) (Session, error)
 
 	// EndSignIn ends the session of the provider's session of that name, in every tenant, and has
-	// Adopt refuse it from then on. It reports whether a token of that name may have had a session:
-	// false means that none had.
-	EndSignIn(ctx context.Context, issuer, name string) (seen bool, err error)
+	// Adopt refuse it from then on.
+	EndSignIn(ctx context.Context, issuer, name string) error
 
 	// RevokePerson is RevokeUser in every tenant where a sign-in of the issuer's user was
 	// adopted or may have been refused, and has Adopt take no sign-in before it in any other.

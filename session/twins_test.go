@@ -40,8 +40,7 @@ var twins = map[string]struct {
 		return err
 	}, nil},
 	"EndSignIn": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
-		_, err := m.EndSignIn(ctx, "https://id.example", ours.ID.Reveal())
-		return err
+		return m.EndSignIn(ctx, "https://id.example", ours.ID.Reveal())
 	}, nil},
 	"RevokePerson": {func(ctx context.Context, m *session.Manager, ref session.Ref, ours session.Session) error {
 		return m.RevokePerson(ctx, "https://id.example", ref.User, ref.Tenant)

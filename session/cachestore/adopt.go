@@ -76,7 +76,7 @@ func settled(a session.Adoption, s session.Session) bool {
 
 // EndSignIn implements [session.Store]. Where the sign-in has sessions is for the store to know:
 // everything is outdated here, and what the store announces elsewhere.
-func (c *Store) EndSignIn(ctx context.Context, issuer, name string) (seen bool, err error) {
+func (c *Store) EndSignIn(ctx context.Context, issuer, name string) error {
 	defer c.outdate(session.ScopeAll, session.Ref{})
 	return c.store.EndSignIn(ctx, issuer, name)
 }

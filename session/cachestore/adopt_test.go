@@ -35,7 +35,7 @@ func (c *counted) Block(ctx context.Context, t tenant.ID, u session.UserID) erro
 	return c.Store.Block(ctx, t, u)
 }
 
-func (c *counted) EndSignIn(ctx context.Context, issuer, name string) (bool, error) {
+func (c *counted) EndSignIn(ctx context.Context, issuer, name string) error {
 	defer c.wire.announce(session.ScopeAll, "") // as a session's announcement of which this test knows no topic
 	return c.Store.EndSignIn(ctx, issuer, name)
 }
@@ -123,8 +123,7 @@ func TestEndsAndBlocksElsewhereCountForACachedStranger(t *testing.T) {
 			return store.Block(ctx, acme, alice)
 		}, session.ErrBlocked},
 		"EndSignIn": {func(ctx context.Context, store *counted) error {
-			_, err := store.EndSignIn(ctx, "https://id.example", "sso")
-			return err
+			return store.EndSignIn(ctx, "https://id.example", "sso")
 		}, session.ErrSignedOut},
 	} {
 		t.Run(what, func(t *testing.T) {

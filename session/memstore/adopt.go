@@ -118,27 +118,23 @@ func (st *Store) mayBegin(in *signIn, who session.Stranger, now time.Time) error
 }
 
 // EndSignIn implements [session.Store].
-func (st *Store) EndSignIn(ctx context.Context, issuer, name string) (seen bool, err error) {
+func (st *Store) EndSignIn(ctx context.Context, issuer, name string) error {
 	if issuer == "" || name == "" {
-		return false, fmt.Errorf("%w: a provider's session without issuer or name", session.ErrInvalid)
+		return fmt.Errorf("%w: a provider's session without issuer or name", session.ErrInvalid)
 	}
 	if err := st.enter(ctx, "end sign-in"); err != nil {
-		return false, err
+		return err
 	}
 	defer st.mu.Unlock()
 	now := time.Now()
 	st.sweepSignIns(now)
 	st.signIns.ended[named{issuer, name}] = now
 	for key, in := range st.signIns.known {
-		if key.issuer != issuer || key.name != name {
-			continue
-		}
-		seen = true
-		if !in.session.IsZero() {
+		if key.issuer == issuer && key.name == name && !in.session.IsZero() {
 			st.revoke(ctx, session.Ref{Tenant: key.tenant, User: key.user, ID: in.session}, now)
 		}
 	}
-	return seen, nil
+	return nil
 }
 
 // RevokePerson implements [session.Store].

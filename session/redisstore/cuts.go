@@ -229,10 +229,10 @@ func (s *Store) openOwner(key, sealed string) (session.Ref, error) {
 
 // EndSignIn implements [session.Store]. The sign-in is ended before anybody is asked where it has
 // sessions: one that is adopted meanwhile has noted that before, and finds that it has ended.
-func (s *Store) EndSignIn(ctx context.Context, issuer, name string) (seen bool, err error) {
+func (s *Store) EndSignIn(ctx context.Context, issuer, name string) error {
 	const op = "end sign-in"
 	if issuer == "" || name == "" {
-		return false, wrap(op, fmt.Errorf("%w: a provider's session without issuer or name", session.ErrInvalid))
+		return wrap(op, fmt.Errorf("%w: a provider's session without issuer or name", session.ErrInvalid))
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
@@ -248,9 +248,9 @@ func (s *Store) EndSignIn(ctx context.Context, issuer, name string) (seen bool, 
 		problem = firstOf(problem, s.endSignInOf(after(ctx, problem), owner, issuer, name))
 	}
 	if problem != nil {
-		return false, wrap(op, problem)
+		return wrap(op, problem)
 	}
-	return len(owners) > 0, nil
+	return nil
 }
 
 // endSignInOf ends a sign-in in one slot, and then the session that it is linked to, which moves

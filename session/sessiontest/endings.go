@@ -100,7 +100,7 @@ func endsWin(k *kit) {
 				func() error { return k.Store.RevokeAll(k.ctx) },
 				func() error { return k.Store.RevokePerson(k.ctx, who.Issuer, who.User) },
 				func() error { return k.Store.Block(k.ctx, who.Tenant, who.User) },
-				func() error { _, err := k.Store.EndSignIn(k.ctx, who.Issuer, who.Name); return err },
+				func() error { return k.Store.EndSignIn(k.ctx, who.Issuer, who.Name) },
 			}
 			if !p.named {
 				ends = ends[:5]
@@ -184,7 +184,7 @@ func endsAcknowledged(k *kit) {
 			var err error
 			switch n := rand.IntN(5); {
 			case n == 0 && p.named:
-				_, err = k.Store.EndSignIn(k.ctx, issuer, who.Name)
+				err = k.Store.EndSignIn(k.ctx, issuer, who.Name)
 			case n == 1:
 				err = k.Store.RevokePerson(k.ctx, issuer, who.User)
 			case n == 2:

@@ -127,16 +127,6 @@ func (k *kit) ok(what string, err error) {
 	}
 }
 
-// endSignIn ends a sign-in at a provider, of which a token was seen or was not.
-func (k *kit) endSignIn(what, issuer, name string, want bool) {
-	k.Helper()
-	seen, err := k.Store.EndSignIn(k.ctx, issuer, name)
-	k.ok("EndSignIn, "+what, err)
-	if seen != want {
-		k.Errorf("EndSignIn, %s: seen is %v, want %v", what, seen, want)
-	}
-}
-
 // refused fails the test when err is not want.
 func (k *kit) refused(what string, err, want error) {
 	k.Helper()

@@ -143,8 +143,7 @@ func strange() map[string]stranger {
 		},
 		"EndSignIn": func(k *kit, theirs owner, _ session.Session) error {
 			_, _ = k.tryAdopt(session.Stranger{Issuer: "https://their.example", Name: "x", Tenant: theirs.tenant, User: theirs.user, IssuedAt: k.now()})
-			_, err := k.Store.EndSignIn(k.ctx, "https://their.example", "x")
-			return err
+			return k.Store.EndSignIn(k.ctx, "https://their.example", "x")
 		},
 		"RevokePerson": func(k *kit, theirs owner, _ session.Session) error {
 			return k.Store.RevokePerson(k.ctx, "https://person.example", theirs.user)
