@@ -166,7 +166,7 @@ func TestACORSThatIsTooWideIsRefused(t *testing.T) {
 	}
 	c := middleware.CORS{Methods: []string{"put", "*", ""}, Headers: []string{"*", "a b", ""}, Expose: []string{"*"}, MaxAge: 25 * time.Hour}
 	err := c.Validate()
-	for _, field := range []string{"Origins: ", "Methods[0]: ", "Methods[1]: ", "Methods[2]: ", "Headers[0]: ", "Headers[1]: ", "Headers[2]: ", "Expose[0]: ", "MaxAge: "} {
+	for _, field := range []string{"middleware: invalid config: Origins: ", "Methods[0]: ", "Methods[1]: ", "Methods[2]: ", "Headers[0]: ", "Headers[1]: ", "Headers[2]: ", "Expose[0]: ", "MaxAge: "} {
 		if err == nil || !strings.Contains("\n"+err.Error(), "\n"+field) {
 			t.Errorf("%s is not named in %v", field, err)
 		}

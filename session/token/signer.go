@@ -94,13 +94,8 @@ func NewSigner(cfg SignerConfig) (*Signer, error) {
 	if cfg.SessionClaim == "" {
 		cfg.SessionClaim = defaultSessionClaim
 	}
-	var problems configerr.Problems
-	problems.Append(cfg.problems()...)
 	private, set, err := keyPair(cfg)
-	if err != nil {
-		problems.Add("Key", "%w", err)
-	}
-	if err := problems.Err("token", nil); err != nil {
+	if err := cfg.validate(err); err != nil {
 		return nil, err
 	}
 	head := append(appendObject(nil, "alg", string(cfg.Algorithm), "kid", cfg.KeyID, "typ", "at+jwt"), '}')
@@ -108,8 +103,8 @@ func NewSigner(cfg SignerConfig) (*Signer, error) {
 	return &Signer{sealed: seal(&signer{cfg, private, set, base64.RawURLEncoding.EncodeToString(head) + "."})}, nil
 }
 
-// problems returns what is wrong with each field but Key. Nil errors are none.
-func (cfg SignerConfig) problems() []error {
+// validate returns every problem. That of the key is known.
+func (cfg SignerConfig) validate(key error) error {
 	errs := []error{checkText("Issuer", cfg.Issuer), checkText("Audience", cfg.Audience)}
 	if !printable(cfg.KeyID, maxKeyID) {
 		errs = append(errs, errors.New("KeyID: required, printable ASCII of at most 128 bytes"))
@@ -117,13 +112,18 @@ func (cfg SignerConfig) problems() []error {
 	if !cfg.Algorithm.known() {
 		errs = append(errs, fmt.Errorf("Algorithm: %s is not one of %s", quote(string(cfg.Algorithm)), algorithmsThat(Algorithm.known)))
 	}
+	if key != nil {
+		errs = append(errs, fmt.Errorf("Key: %w", key))
+	}
 	if cfg.Lifetime < time.Second || cfg.Lifetime > maxLifetime {
 		errs = append(errs, fmt.Errorf("Lifetime: %v, 1s to %v is allowed", cfg.Lifetime, maxLifetime))
 	}
 	if cfg.ClientID != "" && !printable(cfg.ClientID, maxText) {
 		errs = append(errs, errors.New("ClientID: not printable ASCII of at most 255 bytes"))
 	}
-	return append(errs, checkClaimNames(cfg.TenantClaim, cfg.SessionClaim)...)
+	var problems configerr.Problems
+	problems.Append(append(errs, checkClaimNames(cfg.TenantClaim, cfg.SessionClaim)...)...)
+	return problems.Err("token", nil)
 }
 
 // keyPair returns the private key and the set of the one Key that verifies what it signs. Nothing can
