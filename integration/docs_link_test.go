@@ -37,7 +37,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	if links < 100 {
 		t.Errorf("found %d links", links)
 	}
-	for _, dead := range []string{"nowhere.md", "docs/policy.md#nowhere", godoc + "/authz#Nothing", godoc + "/nowhere", godoc + "/authz#Config.Nothing"} {
+	for _, dead := range []string{"nowhere.md", "docs/policy.md#nowhere", godoc + "/authz#Nothing", godoc + "/authz#example-Nothing", godoc + "/nowhere", godoc + "/authz#Config.Nothing"} {
 		if deadLink(t, "README.md", dead) == "" {
 			t.Errorf("%s leads somewhere", dead)
 		}
@@ -52,7 +52,9 @@ func deadLink(t *testing.T, from, target string) (why string) {
 		switch {
 		case known == nil:
 			return "is no package"
-		case named && !known[symbol]:
+		case strings.HasPrefix(symbol, "example-") && !examples(t, dir)[symbol]:
+			return "is no example"
+		case named && !strings.HasPrefix(symbol, "example-") && !known[symbol]:
 			return "is no symbol"
 		}
 		return ""
@@ -99,14 +101,7 @@ func anchorOf(heading string) string {
 // TestEverySymbolOfThePagesExists looks up what pages name as code in the form package.Symbol, so
 // that none of them keeps a name that is gone.
 func TestEverySymbolOfThePagesExists(t *testing.T) {
-	folders := map[string]string{}
-	for _, dir := range []string{
-		"authz", "authz/authztest", "authz/httpauthz", "authz/policy", "authz/policy/casbinindex", "authz/policy/condition", "authz/policy/filepolicy", "authz/policy/policytest", "authz/policy/redispolicy", "middleware",
-		"session", "session/cachestore", "session/memstore", "session/redisstore", "session/sessiontest", "session/token", "session/token/jwks", "tenant",
-		"authz/authzen", "authz/policy/impact", "session/erasure", "authz/policy/lint", "authz/policy/policyfmt", "authz/policy/policyrls", "tenant/crosstenant", "tenant/gormscope", "tenant/job", "tenant/pgxscope", "tenant/redisscope", "tenant/rls", "tenant/sqlscope", "tenant/sqlscope/sqlitescope", "tenant/tenanttest",
-	} {
-		folders[path.Base(dir)] = dir
-	}
+	folders := libraries(t)
 	found := 0
 	for _, p := range pages(t) {
 		for _, m := range codeSpan.FindAllStringSubmatch(p.prose, -1) {

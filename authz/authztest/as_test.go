@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -160,24 +159,6 @@ type failing struct {
 
 func (f *failing) Fatal(...any)          { f.fatal = true; panic("fatal") }
 func (f *failing) Fatalf(string, ...any) { f.fatal = true; panic("fatal") }
-
-// A handler's unit test needs no store, no token and no server.
-func ExampleAs() {
-	var t *testing.T // the test's own
-	engine := authz.Must(policy.Load(os.DirFS("../../policies"), policy.Options{}))
-	approve := func(ctx context.Context, owner string) error { // what is tested
-		_, err := authz.Check(ctx, "update", invoice(owner))
-		return err
-	}
-
-	ctx := authztest.As(t, engine, authztest.Caller{Tenant: "acme", User: "alice", Roles: []string{"editor"}})
-	if err := approve(ctx, "alice"); err != nil {
-		t.Error(err)
-	}
-	if err := approve(ctx, "bob"); !errors.Is(err, authz.ErrDenied) {
-		t.Errorf("got %v", err)
-	}
-}
 
 // TestAHandlersTestIsOrdinary: what a handler reads of its request is what the test has put
 // there, and who asks is the caller.

@@ -1,7 +1,6 @@
 package policyrls_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -91,11 +90,4 @@ func TestEveryKindOfAttributesIsOneOfTheAudit(t *testing.T) {
 			t.Errorf("%v is not %v", kind, want)
 		}
 	}
-}
-
-func ExampleColumns() {
-	columns, err := policyrls.Columns([]policy.Attribute{{Type: "invoice", Name: "amount", Kind: policy.KindInt, Column: "amount_cents"}},
-		map[string]string{"invoice": "billing.invoice"})
-	fmt.Println(columns, err)
-	// Output: [{billing.invoice amount_cents int true} {billing.invoice id string true}] <nil>
 }

@@ -1,4 +1,4 @@
-package redisstore_test
+package cachestore_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // A service keeps the sessions in use in its own memory, and hears from Redis what the
 // other instances change. Close in the opposite order.
-func ExampleNewFeed() {
+func ExampleNew() {
 	key := func(name string) session.SecretKey { // openssl rand -base64 32
 		k, err := session.ParseSecretKey(os.Getenv(name))
 		if err != nil {
@@ -24,7 +24,7 @@ func ExampleNewFeed() {
 		NameKey:  key("NAME_KEY"),
 		SealKeys: []session.SecretKey{key("SEAL_KEY")},
 		OnBreaker: func(open bool) {
-			log.Printf("sessions: redis answers nothing: %v", open)
+			log.Printf("sessions: redis does not answer: %v", open)
 		},
 	})
 	if err != nil {
