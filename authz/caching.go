@@ -62,8 +62,7 @@ func (w *keptWriter) complete() {
 	}
 }
 
-// WriteHeader implements [http.ResponseWriter]. What is only informational is followed by
-// another.
+// WriteHeader implements [http.ResponseWriter]. An informational status is followed by another.
 func (w *keptWriter) WriteHeader(status int) {
 	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
 		w.begin(status)

@@ -8,7 +8,7 @@ import (
 	"github.com/reevehq/reeve/tenant/crosstenant"
 )
 
-// What a rule names that lets support staff into another tenant.
+// The action and the type of a rule that lets support staff into another tenant.
 const (
 	crossTenantAction Action = "enter"
 	crossTenantType   string = "tenant"
@@ -20,7 +20,7 @@ const (
 //
 //	p, role:support, vendor, tenant, enter, true, allow
 //
-// It is a [Check], observed as any other. Whoever acts as somebody else does not enter.
+// It is a [Check], observed as any other. A caller who acts as somebody else does not enter.
 func CrossTenantGrants() crosstenant.Grants { return crossTenantGrants{} }
 
 type crossTenantGrants struct{}

@@ -44,8 +44,8 @@ func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 	}, nil
 }
 
-// echoExchange is the [Exchange] of a request in Echo. What outlives the request, such as a
-// stream, asks it for the client's address alone: Echo uses its contexts again.
+// echoExchange is the [Exchange] of a request in Echo. A stream, which outlives the request, asks
+// it for the client's address alone: Echo uses its contexts again.
 type echoExchange struct {
 	Passage
 	c    echo.Context

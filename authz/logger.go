@@ -65,7 +65,7 @@ func (l *refusalLog) turn(now time.Time) (left int, ok bool) {
 	return left, true
 }
 
-// loggedRoute is the method and the name of the route. What is no method of HTTP is the
+// loggedRoute is the method and the name of the route. A method that HTTP does not have is the
 // client's text and left out, and a request that no route serves has no name.
 func loggedRoute(method, path string) string {
 	if path == "" {

@@ -17,11 +17,11 @@ const clockSkew = time.Minute
 // maxACR is how long one value of [ACR] may be, in bytes.
 const maxACR = 255
 
-// MaxAge returns the [Requirement] that the user signed in no longer ago than maxAge, as before
-// a payment or a change of password. The refusal is the challenge of RFC 9470: 401 with
-// error="insufficient_user_authentication" and max_age. What counts is the session's AuthTime; a
-// zero one, and one more than a minute in the future, is too old. It is zero for the session of a
-// provider whose tokens do not say when the user signed in.
+// MaxAge returns the [Requirement] that the user signed in no longer ago than maxAge, as before a
+// payment or a change of password. The refusal is the challenge of RFC 9470: 401 with
+// error="insufficient_user_authentication" and max_age. The session's AuthTime counts; a zero one,
+// and one more than a minute in the future, is too old. It is zero for the session of a provider
+// whose tokens do not say when the user signed in.
 //
 // maxAge is in whole seconds. Like Echo's own middleware it panics on a config that cannot
 // be meant: less than a second.

@@ -16,10 +16,10 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// work lets every instance load and change sessions at random until done is closed: each
-// session is its user's only one, is updated a few times and then revoked, on an instance
-// that writers names, one way or another. Every user stays revoked for a while, in which
-// the others could be seen to let him in.
+// work lets every instance load and change sessions at random until done is closed: each session is
+// its user's only one, is updated a few times and then revoked, on an instance that writers names,
+// one way or another. Every user stays revoked for a while, in which the others could be seen to
+// let them in.
 func (f *instances) work(done <-chan struct{}, writers []int) {
 	const users = 24
 	var mu sync.Mutex

@@ -64,7 +64,7 @@ type held struct {
 	refreshs uint64
 }
 
-// caller is one user of one tenant. Nobody else changes his sessions, so he knows what each
+// caller is one user of one tenant. Nobody else changes their sessions, so they know what each
 // answer must be.
 type caller struct {
 	*desync
@@ -237,10 +237,10 @@ func (c *caller) use(ctx context.Context) {
 }
 
 // A connection that is out of step gives each caller the answer to another (CVE-2023-28858,
-// CVE-2025-29923). Here a proxy swaps, exchanges, repeats, drops, delays and cuts replies on
-// every connection. Each caller knows what his answers must be, and asserts that every one
-// he gets is right or an outage: never another session, never a revoked one, never gone
-// when it is not, never done when it was not.
+// CVE-2025-29923). Here a proxy swaps, exchanges, repeats, drops, delays and cuts replies on every
+// connection. Each caller knows what the answers must be, and asserts that every one is right or an
+// outage: never another session, never a revoked one, never gone when it is not, never done when it
+// was not.
 func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 	t.Parallel()
 	// The short proof ends after its time, with fewer requests on a busy machine.

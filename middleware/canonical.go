@@ -79,11 +79,11 @@ func sentPath(r *http.Request) (string, bool) {
 	return path, true
 }
 
-// checkPath judges an escaped path. What it accepts is a '/' followed by segments that are
-// neither empty (but the last) nor made of dots alone, in the characters of RFC 3986 §3.3
-// without ';', decoding to UTF-8. Escapes are for bytes that cannot change the path's
-// structure and are not unreserved; those of ':', '@' and their like, which clients write
-// either way (RFC 3986 §2.2), are one path once [Match] has decoded them.
+// checkPath judges an escaped path. It accepts a '/' followed by segments that are neither empty
+// (but the last) nor made of dots alone, in the characters of RFC 3986 §3.3 without ';', decoding
+// to UTF-8. Escapes are for bytes that cannot change the path's structure and are not unreserved;
+// those of ':', '@' and their like, which clients write either way (RFC 3986 §2.2), are one path
+// once [Match] has decoded them.
 func checkPath(p string) error {
 	if p == "" || p[0] != '/' {
 		return fmt.Errorf("%w: the path does not begin with a slash", ErrAmbiguousRequest)

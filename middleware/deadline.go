@@ -30,9 +30,9 @@ func newDeadline(parent context.Context, timeout time.Duration) *deadline {
 // Deadline implements [context.Context].
 func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
 
-// Untimed returns the context that this one ends with, but for the deadline. Who derives from this
-// one a context with an earlier deadline may derive it from that: it ends at the same time, and
-// the timer of this one is not needed. Package redisstore does.
+// Untimed returns the context that this one ends with, but for the deadline. A context with an
+// earlier deadline may be derived from that one in place of this: it ends at the same time, and the
+// timer of this one is not needed. Package redisstore does.
 func (d *deadline) Untimed() context.Context { return d.Context }
 
 // Done implements [context.Context].

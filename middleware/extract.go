@@ -135,7 +135,7 @@ func headerToken(headers []string) (credential, error) {
 			return credential{}, nil
 		}
 	}
-	// What is longer than a token is refused for that, without being read.
+	// A text that is longer than a token is refused for that, without being read.
 	if raw == "" || len(raw) <= token.MaxLength && separated(raw) {
 		return credential{}, fmt.Errorf("%w: a scheme without exactly one token", ErrInvalidRequest)
 	}

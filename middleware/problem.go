@@ -1,7 +1,11 @@
-// Package middleware authenticates requests and binds them to a tenant: it reads one
-// credential from a request whose meaning is beyond doubt, verifies it, loads the
-// session and confirms the tenant. What the caller may do is decided above, in authz,
-// which most services use instead of this package.
+// Package middleware authenticates requests and binds them to a tenant: it reads one credential
+// from a request whose meaning is beyond doubt, verifies it, loads the session and confirms the
+// tenant. Package authz decides what the caller may do; most services use it instead of this
+// package.
+//
+// For most uses only the types of a config come from here: [DPoP], [CORS], [NewProxies], the
+// locators of tenants such as [TenantHost], and [SignInLimit] for sign-in handlers. A door to another
+// router stands on package authz, not on this one.
 //
 // Every stage is a function that decides and returns an error; [FromError] is the one
 // table that turns errors into answers.

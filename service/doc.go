@@ -13,6 +13,9 @@
 //	defer stop()
 //	err = group.Run(ctx)
 //
+// For most uses [Group.Run] is the rest of main. Use [Group.Start] and [Group.Close] where something
+// else waits for the end, such as a test or the service manager of Windows.
+//
 // A [Group] opens parts after what they need, and closes them before it. A [Lifecycle] is the
 // state, with the moves that are allowed. A [Health] answers /livez, /readyz and /startupz. A
 // [Server] accepts requests, and at the end lets those in flight finish.

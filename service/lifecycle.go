@@ -41,8 +41,9 @@ func (l *Lifecycle) State() State {
 	return l.state
 }
 
-// Serves reports whether new requests are served now: as [State.Serves] says, but for a Draining that
-// follows a Paused or a Starting. What an operator has paused is not resumed by its stop.
+// Serves reports whether new requests are served now: as [State.Serves] says, but for a Draining
+// that follows a Paused or a Starting. A service that an operator has paused is not resumed by its
+// stop.
 func (l *Lifecycle) Serves() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -44,7 +44,7 @@ func (s State) CanMove(to State) bool {
 // follows a state in which they are not.
 func (s State) Serves() bool { return s == Running || s == Degraded || s == Draining }
 
-// String returns the name in lower case. What is no state is "unknown".
+// String returns the name in lower case. A number that is no state is "unknown".
 func (s State) String() string {
 	switch s {
 	case Stopped:

@@ -238,13 +238,13 @@ func (r Roles) common(other Roles) Roles {
 // use of it. The first token of a sign-in makes the session, with a fresh id and under
 // [Config].Limit; those that the provider issues after it find it.
 //
-// What was ended stays ended for that sign-in, by whatever the session ended: a revocation, the
-// limit, its expiry. Where the tokens name the provider's session, none of that session is
-// adopted again; where they do not say by auth_time when the user signed in, that holds also for a
-// session at the provider of which a token was refused, and one that was never seen is taken to begin
-// with the first token that is. Where they name none, the session is that of the user at the issuer, and the user has
-// to sign in there after the end: the token says so by auth_time. Where it has neither, a revocation holds until
-// the provider's next token, and [Manager.Block] until it is lifted.
+// A sign-in whose session has ended stays ended, whether by a revocation, by the limit or by its
+// expiry. Where the tokens name the provider's session, none of that session is adopted again;
+// where they do not say by auth_time when the user signed in, that holds also for a session at the
+// provider of which a token was refused, and one that was never seen is taken to begin with the
+// first token that is. Where they name none, the session is that of the user at the issuer, and the
+// user has to sign in there after the end: the token says so by auth_time. Where it has neither, a
+// revocation holds until the provider's next token, and [Manager.Block] until it is lifted.
 //
 // Where [Config].Grants is set, roles and attributes are its: it is asked before the session is made,
 // and after [Manager.Stale]. A stranger whose tokens name roles is [ErrInvalid] then.
@@ -397,7 +397,7 @@ func (m *Manager) Block(ctx context.Context, t tenant.ID, u UserID) error {
 	return classify(m.store.Block(ctx, t, u))
 }
 
-// Unblock lifts [Manager.Block]. What was ended stays ended.
+// Unblock lifts [Manager.Block]. A sign-in that was ended stays ended.
 func (m *Manager) Unblock(ctx context.Context, t tenant.ID, u UserID) error {
 	return classify(m.store.Unblock(ctx, t, u))
 }

@@ -9,10 +9,10 @@ import (
 
 // EraseUser ends every session of a user in a tenant and erases what the store has of the user:
 // sessions, refresh tokens, devices, grants and events. The user stays blocked, as by
-// [Manager.Block], so that nobody signs in as them while other stores are erased or after: a
-// person who comes back under the same id needs [Manager.Unblock], and finds nothing of before.
-// What keeps sessions and sign-ins of before from coming back remains, under keyed digests; the
-// store's package says what and for how long.
+// [Manager.Block], so that nobody signs in as them while other stores are erased or after: a person
+// who comes back under the same id needs [Manager.Unblock], and finds nothing of before. Marks that
+// keep earlier sessions and sign-ins from coming back remain, under keyed digests; the store's
+// package says what and for how long.
 //
 // When it fails it can be called again, and does what is left. It concerns the store alone: tables,
 // files and caches are erased by package [github.com/reevehq/reeve/session/erasure], which calls it.

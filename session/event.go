@@ -64,7 +64,7 @@ const (
 	EventUserStale   EventKind = "user-stale"
 	EventRegranted   EventKind = "regranted"
 
-	// The store was set back, by a failover or a restart that lost changes. What could not be
+	// The store was set back, by a failover or a restart that lost changes. Those that could not be
 	// put back ended: Session or, where there is none, every session of the user.
 	EventStoreBehind EventKind = "store-behind"
 

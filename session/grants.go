@@ -94,8 +94,8 @@ func (m *Manager) fly(ctx context.Context, key ownerKey, f *flight) {
 	f.answer = answer
 }
 
-// askService reads a ticket and then asks the service. Whatever error the service returns, it is
-// an outage: it must sign nobody out.
+// askService reads a ticket and then asks the service. Any error of the service is an outage: it
+// must sign nobody out.
 func (m *Manager) askService(ctx context.Context, key ownerKey) granted {
 	ticket, err := m.Begin(ctx, key.tenant, key.user)
 	if err != nil {

@@ -106,6 +106,6 @@ func (id ID) Format(f fmt.State, _ rune) { fmt.Fprint(f, id.String()) }
 // LogValue implements [slog.LogValuer].
 func (id ID) LogValue() slog.Value { return slog.StringValue(id.String()) }
 
-// MarshalText implements [encoding.TextMarshaler] with a placeholder: an id that ends in
-// JSON by accident is of no use to who reads it.
+// MarshalText implements [encoding.TextMarshaler] with a placeholder: JSON that has an id by
+// accident tells its reader nothing.
 func (id ID) MarshalText() ([]byte, error) { return []byte(redacted), nil }

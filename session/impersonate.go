@@ -26,10 +26,10 @@ type Impersonation struct {
 // whichever is first. It fails as [Manager.SwitchTenant] does, and does not count against the
 // other user's limit of sessions.
 //
-// The old session is Acting before the new one is returned: its id and refresh token sign
-// nobody in until [Manager.StopImpersonating], or never again. It still is the user's. Whatever
-// ends it ends what they do as the other user: its expiry, [Manager.Revoke] of it,
-// [Manager.RevokeUser] and the like, the limit of sessions. So does [Manager.Update] of it,
+// The old session is Acting before the new one is returned: its id and refresh token sign nobody in
+// until [Manager.StopImpersonating], or never again. It still is the user's. The end of that
+// session ends what they do as the other user: its expiry, [Manager.Revoke] of it,
+// [Manager.RevokeUser] and the like, the limit of sessions. [Manager.Update] of it does so too,
 // such as of its roles. Both users find it in their events.
 //
 // Where [Config].Grants is set, the other user's attributes are those that it returns, as.Attributes

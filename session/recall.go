@@ -21,11 +21,11 @@ func recallerOf(store Store) recaller {
 	return nil
 }
 
-// Recall returns the session that Load would return for ref, where nothing has to be asked for
-// it: it is in memory, is that of a user who acts for themselves, and its use is recorded. What
-// it returns is without the ID, which is ref's, and shared by all its requests. It is how the
-// middleware loads most sessions, since it waits for nothing and needs no limit. False says
-// nothing about the session; Load does.
+// Recall returns the session that Load would return for ref, where nothing has to be asked for it:
+// it is in memory, is that of a user who acts for themselves, and its use is recorded. The session
+// that it returns has no ID, which is ref's, and is shared by all its requests. It is how the
+// middleware loads most sessions, since it waits for nothing and needs no limit. False says nothing
+// about the session; Load does.
 func (m *Manager) Recall(ref Ref) (reqctx.Shared[Session], bool) {
 	if m.recall == nil || ref.Validate() != nil || m.tenants != nil && !m.tenants.serves(ref.Tenant) {
 		return reqctx.Shared[Session]{}, false

@@ -22,7 +22,8 @@ func (m *Manager) Stale(ctx context.Context, t tenant.ID, u UserID) error {
 	return classify(m.store.Stale(ctx, t, u))
 }
 
-// UserChange says what [Manager.UpdateUser] replaces. What is nil stays as it is in each session.
+// UserChange says what [Manager.UpdateUser] replaces. A field that is nil stays as it is in each
+// session.
 type UserChange struct {
 	Roles      *Roles
 	Attributes *Attributes // but for [KeyAttribute], which each session keeps

@@ -15,7 +15,7 @@ const TouchInterval = 15 * time.Second
 // Store keeps sessions. Its methods are safe for concurrent use, and each is one atomic
 // step: no interleaving of two calls leaves a state that no order of them would.
 //
-// What every implementation keeps, and sessiontest proves:
+// Every implementation keeps these promises, and sessiontest proves them:
 //
 //   - A session is live when it was created, has not reached ExpiresAt, was used within
 //     IdleTimeout, and neither it nor its user, its tenant or everyone was revoked since.

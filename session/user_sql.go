@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Scan implements database/sql.Scanner with the rules of [ParseUserID], for database/sql, pgx
-// and all that stands on them. NULL is an error: a column that may be NULL is scanned into
-// *UserID or sql.Null[UserID]. So is a value that is no text. After an error u is the zero
-// UserID, so that a row that failed never keeps the user of the row before.
+// Scan implements database/sql.Scanner with the rules of [ParseUserID], for database/sql, pgx and
+// all that stands on them. NULL is an error: a column that may be NULL is scanned into *UserID or
+// sql.Null[UserID]. A value that is no text is an error too. After an error u is the zero UserID,
+// so that a row that failed never keeps the user of the row before.
 func (u *UserID) Scan(src any) error {
 	*u = UserID{}
 	var text string

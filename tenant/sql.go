@@ -7,8 +7,8 @@ import (
 
 // Scan implements database/sql.Scanner with the rules of [Parse], for database/sql, pgx and all
 // that stands on them. NULL is an error: a column that may be NULL is scanned into *ID or
-// sql.Null[ID]. So is a value that is no text. After an error id is the zero ID, so that a row
-// that failed never keeps the tenant of the row before.
+// sql.Null[ID]. A value that is no text is an error too. After an error id is the zero ID, so that
+// a row that failed never keeps the tenant of the row before.
 func (id *ID) Scan(src any) error {
 	*id = ID{}
 	var text string

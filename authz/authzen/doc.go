@@ -9,9 +9,8 @@
 //	p, role:gateway, *, /access/v1/evaluation,  POST, true, allow
 //	p, role:gateway, *, /access/v1/evaluations, POST, true, allow
 //
-// A decision is one in the tenant of whoever asks. No request can name another. What a subject may
-// do follows from the roles that [Config].Subjects finds, and from nothing that the request says
-// about them.
+// A decision is one in the tenant of whoever asks. No request can name another. A subject has the
+// roles that [Config].Subjects finds; the request is not believed about them.
 //
 // Bodies are strict JSON: a name that occurs twice, text that is not UTF-8, a number beyond
 // float64, more than 16 levels, and more bytes than [Config].MaxBody are refused. Members that

@@ -15,7 +15,7 @@ type wanted struct{ subjectID, action, resourceID bool }
 
 var everything = wanted{true, true, true}
 
-// ask reads a question. What an item leaves out its defaults say.
+// ask reads a question. The defaults say what an item leaves out.
 func ask(item, defaults map[string]any, want wanted) (q question, err error) {
 	member := func(name string) (Properties, error) {
 		x, there := item[name]

@@ -121,8 +121,8 @@ func none(body map[string]any, err error) (any, error) {
 	return map[string]any{"results": []named{}}, nil
 }
 
-// search asks about each candidate. What cannot be decided leaves the search without an answer,
-// because a part of it would look like all.
+// search asks about each candidate. A candidate that cannot be decided leaves the search without an
+// answer, because a part of it would look like all.
 func search[T any](h *Handler, a *asking, body map[string]any, list []T, question func(T) (named, policy.Request)) (any, error) {
 	p, err := pageOf(body)
 	if err != nil {

@@ -51,7 +51,7 @@ var timeRows = []row{
 	}},
 }
 
-// What a token says, and how it could be read in two ways.
+// The claims of a token, and the ways to read them twice.
 var claimRows = []row{
 	{72, "sub missing or no user", aKey, func(a *attack) {
 		for _, sub := range []string{"", `""`, "1", "null", "[]", quote(strings.Repeat("u", 5000)), quote("a\xff"), quote("a\x00b"), `"\ud800"`, quote("a b"), quote("a\nb"), quote("*"), quote("a:b"), quote("{a}")} {

@@ -55,7 +55,7 @@ var credentialRows = []row{
 	}},
 }
 
-// What a token is made of, before anything in it is believed.
+// The form of a token, before anything in it is believed.
 var structureRows = []row{
 	{12, "a token of more than 8 KiB", 0, func(a *attack) {
 		long := a.text[0] + "." + a.text[1] + strings.Repeat("A", 9000) + "." + a.text[2]
@@ -102,8 +102,8 @@ var structureRows = []row{
 		rest := a.header("alg", "")[1:]
 		a.tokens(badToken, "alg twice", a.seal(`{"alg":"none","alg":`+quote(a.alg)+`,`+rest, a.claims()),
 			a.seal(`{"alg":`+quote(a.alg)+`,"alg":`+quote(a.alg)+`,`+rest, a.claims()))
-		// What is not understood must be ignored (RFC 7515 §4), and is no second chance to say
-		// what it resembles. It is read strictly all the same.
+		// A member that is not understood must be ignored (RFC 7515 §4), and is no second chance to
+		// say what it resembles. It is read strictly all the same.
 		a.tokens(served, "a member that nobody understands", a.signed("ALG", `"none"`, "KID", `"x"`), a.signed("cat", `"x"`, "ver", "1"),
 			a.signed("nonce", `"x"`, "sub", `"root"`, "tenant", `"another"`), a.signed("x5t", "null"), a.signed("x", `{"a":[{"alg":"none"}]}`))
 		a.tokens(badToken, "a member that nobody understands, and two could read in two ways", a.signed("x", `{"a":1,"a":2}`),

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// Who issued a token, and for whom.
+// The issuer of a token and its audience.
 var issuerRows = []row{
 	{41, "another trusted issuer signs, under its own kid", aPeer, func(a *attack) {
 		a.peer(quote(a.options.Peer.KeyID))

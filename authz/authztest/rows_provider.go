@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// What another identity provider signs, and what becomes of a session that was made by it.
+// Tokens of another identity provider, and the sessions that they make.
 var providerRows = []row{
 	{105, "another kind of token that the provider signs", aProvider, func(a *attack) {
 		p := a.provider()

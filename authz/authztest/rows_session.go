@@ -2,7 +2,7 @@ package authztest
 
 import "strings"
 
-// What the session store says, and what it cannot say.
+// The answers of the session store, and its outages.
 var sessionRows = []row{
 	{81, "a session that is guessed, cut or another's", aKey, func(a *attack) {
 		sid, tenant := a.claim(a.options.SessionClaim), a.options.TenantClaim

@@ -10,8 +10,9 @@
 //
 // It tells and counts, and refuses nobody: what follows from an alert is the service's decision. It
 // knows this process alone, forgets the longest unused where it knows too many, and begins anew
-// with each start. Decisions that were asked for a menu ([authz.Can]) do not count. Whoever has many
-// networks of IPv6 stays below what is noticed of addresses; of users and sessions that hides nothing.
+// with each start. Decisions that were asked for a menu ([authz.Can]) do not count. A client with
+// many networks of IPv6 stays below the limit of addresses; the limits of users and sessions still
+// see it.
 package detect
 
 import (

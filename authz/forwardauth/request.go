@@ -20,7 +20,7 @@ type Request struct {
 	RemoteAddr string      // address and port of the connection: see [authz.Config].Proxies
 }
 
-// request returns the request that is decided on. What has two readings is an error wrapping
+// request returns the request that is decided on. A request with two readings is an error wrapping
 // middleware.ErrAmbiguousRequest.
 func (o Request) request(ctx context.Context) (*http.Request, error) {
 	if o.Method == "" || !strings.HasPrefix(o.Target, "/") || strings.Contains(o.Target, "#") {

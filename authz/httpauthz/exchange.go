@@ -53,8 +53,8 @@ func (x *exchange) Param(name string) (string, bool) {
 	return x.r.PathValue(name), true
 }
 
-// Canonical implements [middleware.Match]. net/http decodes each segment before it compares it,
-// so path values are decoded and no spelling is another route's. What is left is the URL.
+// Canonical implements [middleware.Match]. net/http decodes each segment before it compares it, so
+// path values are decoded and no spelling is another route's. The URL alone is left to decode.
 func (x *exchange) Canonical(r *http.Request) (*http.Request, error) {
 	if r.URL.RawPath == "" {
 		return r, nil

@@ -16,10 +16,12 @@
 //	GET api.test/notes       //api.test/notes       GET
 //
 // The pattern is found before anything is decided, and the decision is about the pattern. Where
-// net/http would redirect, to a path with a slash at the end or to a cleaned one, the request
-// is refused: 401 to an anonymous caller and otherwise 404. So is CONNECT.
+// net/http would redirect, to a path with a slash at the end or to a cleaned one, the request is
+// refused: 401 to an anonymous caller and otherwise 404. CONNECT is refused too.
 //
-// Handlers ask [authz.Check] and find the caller by [authz.FromContext], as under Echo.
+// For most uses [Mux.HandleFunc] is enough, whose handlers return errors; [Mux.Handle] takes an
+// [http.Handler]. Handlers ask [authz.Check] and find the caller by [authz.FromContext], as under
+// Echo.
 package httpauthz
 
 import (

@@ -1,9 +1,11 @@
 // Package insecureedge lets a node that lost its session store decide for a minute at most, where
-// Reeve otherwise answers 503. Who imports it trades the first promise of the house, that a
-// session which was ended is refused on the next request, for answers in an outage:
+// Reeve otherwise answers 503. A service that imports it trades the first promise of the house,
+// that a session which was ended is refused on the next request, for answers in an outage:
 //
 //	A session that is ended after the last list of revocations was issued is allowed until that
 //	list expires, [MaxListLifetime] at most, on the routes that are listed.
+//
+// For most uses 503 is the right answer in an outage, and this package is not imported.
 //
 // Two things are signed, by keys that the nodes do not have, and reach a node in any way, while it
 // is connected and after: a [Publisher] beside the store signs a list of revocations every few
@@ -28,7 +30,7 @@
 // from which the list is complete; when no revocation, change or sign-out that the list or this
 // node knows of came later; when it is neither bound to a key, nor stepped up, nor an
 // impersonation, nor a provider's; and when the request is a GET of a listed route that both the
-// node's policy and the signed one allow. Everything else is 503, as ever. So is everything once
+// node's policy and the signed one allow. Everything else is 503, as ever, and everything is once
 // the list or the bundle has expired, a minute after the store was last heard of, or when the
 // node's clock was moved.
 package insecureedge

@@ -9,8 +9,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// ceiling is the most that tenants' own files may grant, as ceiling.csv says it. Denials need
-// none. What a row of it covers is what a rule of its values would allow.
+// ceiling is the most that tenants' own files may grant, as ceiling.csv says it. Denials need none.
+// A row of it covers what a rule of its values would allow.
 type ceiling struct {
 	rules []ceilingRule
 	roles map[ceilingRole]bool

@@ -9,11 +9,11 @@ import (
 	"github.com/reevehq/reeve/internal/hint"
 )
 
-// misfit is an attribute whose value is of another type than the attribute's kind takes, and
-// which left a condition unknown. Such a value is no outcome of a request, as one that is missing
-// or out of range may be: it is a mistake, and by it a deny rule could be made void that
-// everybody believes to be in force. So it is an error of the whole decision. Where the other
-// operands decide a condition, in whatever order they stand, no value of it could change that.
+// misfit is an attribute whose value is of another type than the attribute's kind takes, and which
+// left a condition unknown. Such a value is no outcome of a request, as one that is missing or out
+// of range may be: it is a mistake, and by it a deny rule could be made void that everybody
+// believes to be in force. It is therefore an error of the whole decision. Where the other operands
+// decide a condition, in whatever order they stand, no value of it could change that.
 type misfit struct {
 	of    *condition.Attribute // nil for none, and suspected for one that was seen
 	value any

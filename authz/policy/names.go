@@ -6,9 +6,9 @@ import (
 	"github.com/reevehq/reeve/internal/lookup"
 )
 
-// names numbers what the rules and grants of a policy mention. What a request says beyond
-// has no number and needs none: a decision stores nothing about it, where Casbin's g()
-// remembers every subject.
+// names numbers what the rules and grants of a policy mention. Other texts of a request have no
+// number and need none: a decision stores nothing about it, where Casbin's g() remembers every
+// subject.
 //
 // Users and roles have numbers of one sequence, the roles first; see who.
 type names struct {

@@ -75,7 +75,7 @@ func (s *snapshot) far(i int, q *Request, w *rolePaths) (far int) {
 	if tooFar() {
 		return 0
 	}
-	// What a condition says of another object means nothing.
+	// A condition about another object means nothing.
 	if far&farObject == 0 && r.when != 0 && condition.Eval(s.conditions[r.when], q.values()) != condition.True {
 		far |= farCondition
 	}

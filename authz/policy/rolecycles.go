@@ -27,8 +27,8 @@ type roleCycles struct {
 // reversed are the names that have each role.
 type reversed map[uint32][]uint32
 
-// checkRoleCycles reports what is wrong with the links of every place. What is wrong in the place
-// of a tenant with a file of its own is about that tenant, whichever file its last link is in.
+// checkRoleCycles reports what is wrong with the links of every place. A mistake in the place of a
+// tenant with a file of its own is about that tenant, whichever file its last link is in.
 func checkRoleCycles(n *names, files []string, links []link, own map[string]tenant.ID, p *problems) {
 	c := roleCycles{names: n, files: files, links: links, p: p}
 	for from := 0; from < len(links); {

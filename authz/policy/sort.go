@@ -28,7 +28,7 @@ type Sort struct {
 // ParseSort returns the order that a client asks for by names of attributes, the most significant
 // first, with - before one that descends: "-created,title". "" is no order but that of the ids. The
 // names are among those of allowed, which the service chooses: attributes of which an index is in
-// order, and which the caller may read. Whoever sorts by an attribute can find out its values.
+// order, and which the caller may read. A caller who sorts by an attribute can find out its values.
 func ParseSort(text string, allowed ...string) ([]Sort, error) {
 	if text == "" {
 		return nil, nil

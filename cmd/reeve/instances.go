@@ -78,7 +78,7 @@ func (c *instancesCommand) Run(a *app) error {
 	return nil
 }
 
-// table prints rows under a header. What a server said is shown as a terminal may show it.
+// table prints rows under a header. The text of a server is shown as a terminal may show it.
 func (a *app) table(header []string, rows [][]string) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)

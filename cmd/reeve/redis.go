@@ -87,8 +87,8 @@ type state struct {
 	bad     error                     // what is wrong with it, for people
 }
 
-// state returns what is published and what was. Whoever can write to Redis can leave publications
-// out, and can set the head back to one of before; the latter is told.
+// state returns what is published and what was. A writer to Redis can leave publications out, and
+// can set the head back to one of before; the latter is told.
 func (p published) state(ctx context.Context) (s state, err error) {
 	if s.history, err = p.reader.History(ctx); err != nil && !errors.Is(err, redispolicy.ErrUntrusted) {
 		return state{}, &exitError{codeLoad, err}

@@ -54,7 +54,7 @@ func parseRedisURL(text string) (redisServer, error) {
 	case strings.TrimSpace(text) != text:
 		return redisServer{}, errors.New("a space or a line break stands at the end")
 	}
-	// Whatever stands before the last @ was meant as the user and the password.
+	// The text before the last @ was meant as the user and the password.
 	at := strings.LastIndex(rest, "@")
 	if at >= 0 {
 		who, err := url.Parse("redis://" + rest[:at] + "@host")

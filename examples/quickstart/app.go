@@ -169,7 +169,7 @@ func (a *app) openStore(redisURL string, secrets keys) (session.Store, error) {
 	return store, nil
 }
 
-// openRoutes puts Reeve in front of every route. Who may use which is in the policy.
+// openRoutes puts Reeve in front of every route. The policy says who may use which.
 func (a *app) openRoutes() error {
 	verifier, err := token.NewVerifier(a.signer.Issuer())
 	if err != nil {

@@ -163,7 +163,7 @@ func (a *app) deleteInvoice(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// invoiceID reads the id of the route. What is no id is answered as one that nobody has.
+// invoiceID reads the id of the route. A text that is no id is answered as an id that nobody has.
 func invoiceID(c echo.Context) (int64, error) {
 	id, ok := parseID(c.Param("id"))
 	if !ok {

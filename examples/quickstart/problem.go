@@ -41,8 +41,8 @@ var (
 		Title: "Something went wrong here"}}
 )
 
-// problem returns the answer to an error. What it does not know is an internal error:
-// the text of an error never reaches a client.
+// problem returns the answer to an error. An error that it does not know is an internal one: the
+// text of an error never reaches a client.
 func problem(err error) middleware.Problem {
 	var own refusal
 	if errors.As(err, &own) {

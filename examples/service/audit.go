@@ -148,7 +148,7 @@ func (a *audit) append(lines []byte) error {
 
 var newline = []byte("\n")
 
-// closeFile brings to the disk what was written. What is no file, such as a pipe, has no disk.
+// closeFile brings to the disk what was written. A pipe, which is no file, has no disk.
 func (a *audit) closeFile() error {
 	if a.file == nil {
 		return nil

@@ -12,9 +12,9 @@ import (
 	"github.com/reevehq/reeve/examples/service/config"
 )
 
-// sink is where lines of the log go: a file that is put aside by its size and removed by its age, or
-// standard output, of which somebody else takes care. What the file does not take goes to standard
-// output. slog drops the errors of writes, so the sink keeps the last one for a check.
+// sink is where lines of the log go: a file that is put aside by its size and removed by its age,
+// or standard output, of which somebody else takes care. Lines that the file does not take go to
+// standard output. slog drops the errors of writes, so the sink keeps the last one for a check.
 type sink struct {
 	cfg      config.Config // of the log alone
 	fallback io.Writer     // nil where lines go to standard output anyhow

@@ -8,9 +8,9 @@ import (
 	"github.com/reevehq/reeve/internal/invisible"
 )
 
-// Invisible names a character that nobody sees, or that moves what stands beside it, and
-// returns "" for any other. The ASCII space is seen. Which those are is for
-// package invisible to say; here they have names. What does not print and has none is "" too.
+// Invisible names a character that nobody sees, or that moves what stands beside it, and returns ""
+// for any other. The ASCII space is seen. Which those are is for package invisible to say; here
+// they have names. A character that does not print and has no name is "" too.
 func Invisible(c rune) string {
 	switch c {
 	case 0:
@@ -93,8 +93,8 @@ const (
 	ascii = "**//aeopcyxijshdqwgiovapikuxABEKMHOPCTXIJSYABEZHIKMNOPTYXou-----"
 )
 
-// ASCII returns the ASCII character that c looks like, and false when it looks like none.
-// What is ASCII itself looks like no other.
+// ASCII returns the ASCII character that c looks like, and false when it looks like none. An ASCII
+// character looks like no other.
 func ASCII(c rune) (byte, bool) {
 	if '\uff01' <= c && c <= '\uff5e' {
 		return byte(c - '\uff01' + '!'), true

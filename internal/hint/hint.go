@@ -2,8 +2,7 @@
 // so that nothing in it is taken for something else, names characters that nobody sees, and
 // finds the word that was probably meant.
 //
-// Everything here is for the way of errors. Whatever the input, the work and the texts are
-// bounded.
+// Everything here is for the way of errors. The work and the texts are bounded for any input.
 package hint
 
 import (

@@ -33,8 +33,8 @@ const (
 	keyBits = 62
 )
 
-// Entry is a rule in a group, and the number of the name that the rule is for. What the numbers
-// mean is the business of those who make the groups.
+// Entry is a rule in a group, and the number of the name that the rule is for. Their makers give
+// the numbers a meaning.
 type Entry struct{ Name, Rule uint32 }
 
 // Bucket is a group that was looked up. N is how many rules it has. The one rule of a bucket that

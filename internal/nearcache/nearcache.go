@@ -1,6 +1,6 @@
-// Package nearcache keeps what was used lately in memory, by a library. What a struct holds of it
-// is an interface, which spares each package that imports the struct the compilation of a
-// thousand functions of the library's generic types.
+// Package nearcache keeps what was used lately in memory, by a library. A struct holds an interface
+// of it, which spares each package that imports the struct the compilation of a thousand functions
+// of the library's generic types.
 package nearcache
 
 import "github.com/maypok86/otter/v2"

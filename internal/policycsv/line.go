@@ -4,9 +4,9 @@
 // is wrong with it. To change a file, use [Parse]: comments, blank lines, spaces and quotes stay as
 // they are, and only what was edited is written anew.
 //
-// A row means what Casbin's file adapter makes of it, one row a line. What a person and Casbin
-// would read differently is a [Fault]: a space that becomes part of a value, a character that
-// does not show, a quoted value that does not end on its line.
+// A row means what Casbin's file adapter makes of it, one row a line. A text that a person and
+// Casbin would read differently is a [Fault]: a space that becomes part of a value, a character
+// that does not show, a quoted value that does not end on its line.
 package policycsv
 
 // Kind says what a line is.

@@ -8,8 +8,7 @@
 //	reeve.verify, reeve.load, reeve.decide, reeve.handler, reeve.check, …
 //
 // No span and no metric holds the id of a user, a tenant, a session or an object, a token, or
-// anything else that a client sent. What metrics are told apart by is a bounded set, whatever
-// clients send:
+// anything else that a client sent. Metrics have a bounded set of labels, whatever clients send:
 //
 //	metric                  kind       told apart by
 //	reeve.decisions         counter    kind, outcome, status, action, object, edge

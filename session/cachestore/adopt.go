@@ -40,7 +40,7 @@ func (c *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session,
 		if s, err := c.Load(ctx, ref); err == nil && settled(a, s) {
 			return s, nil
 		}
-		// Whatever else is to be said of the stranger, the store says.
+		// The store decides everything else about the stranger.
 	}
 	s, err := c.store.Adopt(ctx, a)
 	if err == nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// EraseUser implements [session.Store]. What instances keep of the user's sessions is served no
-// more, and gives way to others.
+// EraseUser implements [session.Store]. Copies that instances keep of the user's sessions are
+// served no more, and gives way to others.
 func (c *Store) EraseUser(ctx context.Context, t tenant.ID, u session.UserID) error {
 	if !t.IsZero() && !u.IsZero() {
 		defer c.outdate(session.ScopeUser, session.Ref{Tenant: t, User: u})

@@ -230,8 +230,8 @@ func (c *Store) fetch(ctx context.Context, ref session.Ref, f *read) {
 
 	var e *entry
 	stamp := f.stamp
-	// What was announced during the read may not be in its answer: the session is read once
-	// more. If that is outdated again, it is given to those who wait and not kept.
+	// An announcement during the read may not be in its answer: the session is read once more. If
+	// that is outdated again, it is given to those who wait and not kept.
 	for range 2 {
 		readAt := ticks(time.Since(c.began))
 		c.count.reads.Add(1)

@@ -8,9 +8,9 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// stamps counts announcements. What was read under one stamp is as good as new while the
-// stamp of its place is the same: the stamp is taken before the store is asked, so that
-// also a change during the read outdates what was read.
+// stamps counts announcements. An answer that was read under one stamp is as good as new while the
+// stamp of its place is the same: the stamp is taken before the store is asked, so that also a
+// change during the read outdates what was read.
 //
 // Counters are found by hash and shared by several topics. Two that meet cost a read of
 // the store now and then, never a change unheard, and the memory is fixed.

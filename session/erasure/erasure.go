@@ -17,7 +17,7 @@
 //	report, err := eraser.Tenant(ctx, acme)
 //
 // A call that failed is made again until it succeeds: each step has to bear that, as those above
-// do. What a service has sent elsewhere, its logs and its backups are its own to erase.
+// do. A service erases its logs, its backups and copies that it has sent elsewhere by itself.
 package erasure
 
 import (

@@ -10,8 +10,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// EraseUser implements [session.Store]. What stays of the user, in memory and until a restart, is the
-// block and when what had been signed in was last ended.
+// EraseUser implements [session.Store]. Of the user the block stays, in memory and until a restart,
+// and the time at which sign-ins were last ended.
 func (st *Store) EraseUser(ctx context.Context, t tenant.ID, u session.UserID) error {
 	if err := (session.Ref{Tenant: t, User: u}).ValidateOwner(); err != nil {
 		return err

@@ -59,10 +59,9 @@ func (s *Store) access() redisaccess.List {
 //
 //	ACL SETUSER <user> resetkeys resetchannels -@all ~<prefix>:{* &<prefix>:changes … +eval …
 //
-// It changes nothing else of the user; a password is set, and the user turned on, by
-// ACL SETUSER <user> on >password. Nothing is sent. Each server of a cluster, and each replica
-// that may be promoted, has users of its own and needs the command. What a user lacks is found
-// by [Store.Ping].
+// It changes nothing else of the user; a password is set, and the user turned on, by ACL SETUSER
+// <user> on >password. Nothing is sent. Each server of a cluster, and each replica that may be
+// promoted, has users of its own and needs the command. [Store.Ping] finds what a user lacks.
 func (s *Store) AccessList(user string) string { return s.access().Line(user) }
 
 // lacks is the error for questions that were denied.

@@ -21,7 +21,7 @@ const erasedAtOnce = 30
 // was changed of the user's roles. Sessions that had ended before, but not expired, are found by
 // the events, of which about the last 1000 are kept: an older one goes by itself when it expires.
 //
-// What stays of the user has only numbers, times and keyed digests in clear:
+// Traces of the user that stay have only numbers, times and keyed digests in clear:
 //
 //   - "b", the block: it keeps the user from coming back. [Store.Unblock] lets it end 90 days later.
 //   - "e", the epoch, and "q", the number of the last change: records that a backup or a replica brings
@@ -31,7 +31,7 @@ const erasedAtOnce = 30
 //   - {n-…}, in which tenants somebody of a provider is to be signed out by RevokePerson: the user is
 //     named there, sealed under NameKey, for as long.
 //
-// What the user did as another stays in the events of that other, sealed.
+// Acts of the user as another stay in the events of that other, sealed.
 func (s *Store) EraseUser(ctx context.Context, t tenant.ID, u session.UserID) error {
 	const op = "erase user"
 	if err := (session.Ref{Tenant: t, User: u}).ValidateOwner(); err != nil {
@@ -66,9 +66,9 @@ func (s *Store) blockListed(ctx context.Context, user userKeys) error {
 	return w.short
 }
 
-// EraseTenant implements [session.Store]. What stays is the tenant's status, which is Suspended, with its
-// version, epoch and cut: without them the tenant would be one that was never seen, and old sessions of
-// it nobody's to refuse. Of each of its users stays what [Store.EraseUser] says, but no block.
+// EraseTenant implements [session.Store]. The tenant's status stays Suspended, with its version,
+// epoch and cut: without them the tenant would be one that was never seen, whose old sessions
+// nothing refuses. Of each of its users stays what [Store.EraseUser] says, but no block.
 func (s *Store) EraseTenant(ctx context.Context, t tenant.ID, users iter.Seq2[session.UserID, error]) error {
 	const op = "erase tenant"
 	if err := checkTenant(t); err != nil {

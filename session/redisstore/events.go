@@ -80,8 +80,8 @@ func (n names) tenantEvents(t tenant.ID) string { return eventsOf(n.tenant(t)) }
 
 func (n names) globalEvents() string { return eventsOf(n.global()) }
 
-// What events keep of somebody who acts as another is sealed, under a name and a number of its
-// own for each kind of text, so that it opens in no other event and as nothing else.
+// The texts that events keep of somebody who acts as another are sealed, under a name and a number
+// of its own for each kind of text, so that each opens in no other event and as nothing else.
 const (
 	sealedReason = iota + 1
 	sealedActs

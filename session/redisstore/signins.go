@@ -123,7 +123,7 @@ type linked struct {
 	record string     // the name of the record of that
 }
 
-// What is remembered of a sign-in that has a session.
+// The record of a sign-in that has a session.
 const (
 	linkedNamed   = 1
 	linkedUnnamed = 2

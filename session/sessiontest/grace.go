@@ -92,7 +92,7 @@ func graceRetired(k *kit) {
 	k.refused("Retire", k.Store.Retire(k.ctx, s.Ref(), s.Version, to.Ref(), time.Second), session.ErrNotFound)
 }
 
-// Whatever takes something from the user takes the old id with it.
+// A change that takes something from the user takes the old id with it.
 func graceEnds(k *kit) {
 	for name, end := range map[string]func(n session.Session) error{
 		"RevokeUser":      func(session.Session) error { return k.Store.RevokeUser(k.ctx, acme, alice) },

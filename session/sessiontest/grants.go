@@ -47,7 +47,7 @@ func (k *kit) updated(what string, got, before session.Session, roles session.Ro
 	k.same(what, got, want)
 }
 
-// Whoever demotes a user demotes them on all of their devices, at once, and in that tenant alone.
+// A demotion holds on all devices of the user, at once, and in that tenant alone.
 func updateUser(k *kit) {
 	one, two := k.grown(owner{acme, alice}), k.grown(owner{acme, alice})
 	others := []session.Session{k.grown(owner{acme, bob}), k.grown(owner{globex, alice})}

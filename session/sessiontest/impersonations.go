@@ -152,8 +152,7 @@ func actingEnds(k *kit) {
 	}
 }
 
-// What somebody did as another must be found by both, and by name: also after the sessions are
-// gone.
+// Both users must find, by name, what one did as the other: also after the sessions are gone.
 func actingEvents(k *kit) {
 	reason := strings.Repeat("用", session.MaxReasonLength/3)
 	s := k.create(acme, alice)

@@ -225,7 +225,7 @@ func badDevice(k *kit) {
 	}
 }
 
-// Whoever makes another session out of one must know that nobody else does.
+// A caller who makes another session out of one must know that nobody else does.
 func endOnce(k *kit) {
 	s := k.create(acme, alice)
 	k.refused("End of another version", k.Store.End(k.ctx, s.Ref(), s.Version+1), session.ErrConflict)

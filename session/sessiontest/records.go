@@ -57,7 +57,7 @@ func roundTrip(k *kit) {
 	k.same("Load", k.live("created", s.Ref()), want)
 }
 
-// What a caller may ask for, a store must be able to keep.
+// A store must be able to keep what a caller may ask for.
 func atTheLimits(k *kit) {
 	s := draft(tenant.MustParse(strings.Repeat("t", tenant.MaxIDLength)), session.MustParseUserID(strings.Repeat("ü", session.MaxUserIDLength/2)))
 	k.setStatus(s.Tenant, tenant.Active)

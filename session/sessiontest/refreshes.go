@@ -173,10 +173,10 @@ func refreshNoFamily(k *kit) {
 	k.live("asked with any secret", s.Ref())
 }
 
-// A failover has lost the last steps, and a client proves that they were taken: it is no thief
-// (RFC 9700 §4.14.2 is about secrets that were used twice). Nobody refreshes an older state
-// meanwhile, neither who holds the secret that is current in it. What comes back within the
-// limit goes on; what does not is dead.
+// A failover has lost the last steps, and a client proves that they were taken: it is no thief (RFC
+// 9700 §4.14.2 is about secrets that were used twice). Nobody refreshes an older state meanwhile,
+// neither who holds the secret that is current in it. A session that comes back within the limit
+// goes on; another is dead.
 func refreshBehind(k *kit) {
 	for name, lost := range map[string]session.RefreshStep{
 		"a later secret":                       {Presented: digest(7), Next: digest(8), Salt: salt(8), Grace: time.Minute, Generation: 6},

@@ -106,8 +106,8 @@ func signInAfter(k *kit) {
 	}
 }
 
-// What remembers the revocation must not expire before what it revoked: then the
-// sessions would come back.
+// The record of a revocation must not expire before the sessions that it revoked: then the sessions
+// would come back.
 func revocationStays(k *kit) {
 	population := k.population()
 	k.ok("RevokeUser", k.Store.RevokeUser(k.ctx, acme, alice))

@@ -170,7 +170,7 @@ func alikeTenants(k *kit) {
 	}
 }
 
-// A status is set over the one that was read. Whoever sets it when all others have returned has
+// A status is set over the one that was read. A caller who sets it when all others have returned has
 // the last word, however they overtook each other.
 func statusRace(k *kit) {
 	s := k.create(acme, alice)

@@ -60,8 +60,8 @@ func tickets(k *kit) {
 }
 
 // A sign-in reads a ticket, then the role from the service's database, and creates the session.
-// Meanwhile the role is taken away: the database first, then the store is told. Whatever the
-// order, no session has the role when both are done.
+// Meanwhile the role is taken away: the database first, then the store is told. In either order, no
+// session has the role when both are done.
 func noTakenRole(k *kit) {
 	var refused, created, stale atomic.Int64
 	rounds := k.rounds(300, 10_000)

@@ -8,11 +8,10 @@ import (
 	"github.com/reevehq/reeve/internal/nearcache"
 )
 
-// cache holds accepted tokens by the SHA-256 of their whole text, and nothing of what
-// was refused. What is found there has had its signature and its claims verified; all
-// that can change since is looked at again ([accepted.stands]): the issuer's entry and the
-// key themselves, so there is no revision of them that somebody could forget to count. The
-// nil cache is empty.
+// cache holds accepted tokens by the SHA-256 of their whole text, and nothing of what was refused.
+// A token that is found there has had its signature and its claims verified; all that can change
+// since is looked at again ([accepted.stands]): the issuer's entry and the key themselves, so there
+// is no revision of them that somebody could forget to count. The nil cache is empty.
 type cache struct {
 	tokens nearcache.Cache[digest, *accepted]
 }

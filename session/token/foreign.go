@@ -12,9 +12,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// foreignAhead is how far ahead of our clock a foreign issuer's iat and auth_time may be. What
-// ended somebody's sessions is compared with them, so that a token from the future would
-// outlive its revocation.
+// foreignAhead is how far ahead of our clock a foreign issuer's iat and auth_time may be.
+// Revocations are compared with them: a token from the future would outlive its revocation.
 const foreignAhead = 5 * time.Second
 
 // Foreign says where the tokens of another identity provider have what a session needs. It is

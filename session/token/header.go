@@ -19,11 +19,10 @@ func refusedMember(name string) bool {
 	return false
 }
 
-// readHeader reads a JOSE header strictly. Members that it does not know are ignored, as
-// RFC 7515 §4 demands, but for those of refusedMember. What is ignored is checked to be
-// strict JSON all the same. A typ is not demanded here: which are accepted depends on the
-// kind of token and its issuer. With jku the member of that name is noted and left to the
-// issuer's entry.
+// readHeader reads a JOSE header strictly. Members that it does not know are ignored, as RFC 7515
+// §4 demands, but for those of refusedMember. Ignored members are checked to be strict JSON all the
+// same. A typ is not demanded here: which are accepted depends on the kind of token and its issuer.
+// With jku the member of that name is noted and left to the issuer's entry.
 func readHeader(text string, jku bool) (header, error) {
 	h, err := parseHeader(text, jku)
 	if err != nil {

@@ -30,11 +30,11 @@ type LogoutConfig struct {
 	// another than a Tenant set here is refused.
 	Tenant tenant.ID
 
-	// Types are the accepted values of the typ header, of which there are three: "logout+jwt",
-	// the default, "JWT", and the empty text for tokens without a typ. Add those that the
-	// issuer sends: the specification only recommends the first (§2.4). Whatever its typ, a
-	// logout token has events and no nonce, so that no ID token and no access token is one.
-	// Compared as [Issuer.Types] are, with "application/" or without.
+	// Types are the accepted values of the typ header, of which there are three: "logout+jwt", the
+	// default, "JWT", and the empty text for tokens without a typ. Add those that the issuer sends:
+	// the specification only recommends the first (§2.4). A logout token of any typ has events and
+	// no nonce, so that no ID token and no access token is one. Compared as [Issuer.Types] are,
+	// with "application/" or without.
 	Types []string
 
 	// MaxLifetime is the longest accepted time from iat to exp. Default 2 minutes, at least

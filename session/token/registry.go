@@ -134,9 +134,9 @@ func (v *Verifier) Add(given Issuer) error {
 	})
 }
 
-// Replace changes what is trusted of an issuer, without a moment in which its tokens are
-// refused. What was verified under the former entry is verified again. On an error,
-// which is one of Add's or that the name is not trusted, the former entry stays.
+// Replace changes what is trusted of an issuer, without a moment in which its tokens are refused.
+// Tokens that were verified under the former entry are verified again. On an error, which is one of
+// Add's or that the name is not trusted, the former entry stays.
 func (v *Verifier) Replace(given Issuer) error {
 	defer v.resolver.forgetKnown()
 	return v.issuers.change(func(issuers map[string]*Issuer) error {

@@ -24,10 +24,10 @@ const (
 	notNumber = malformed("not a number")
 )
 
-// reader walks a JSON text once, without memory of its own, and refuses what two parsers could
-// read in two ways: a name that occurs twice in an object, at whatever depth, text that is not
-// UTF-8, half of a surrogate pair, a number beyond float64, more than [maxDepth] levels. What is
-// skipped is checked like what is read.
+// reader walks a JSON text once, without memory of its own, and refuses what two parsers could read
+// in two ways: a name that occurs twice in an object, at whatever depth, text that is not UTF-8,
+// half of a surrogate pair, a number beyond float64, more than [maxDepth] levels. Skipped values
+// are checked like those that are read.
 //
 //	r := readerOf(text)
 //	for r.open('{'); r.next(); {
@@ -180,8 +180,8 @@ func (r *reader) skip() {
 	}
 }
 
-// mistaken fails at a value of another kind than is wanted, which may not be strict either. What is
-// in an object or an array is not looked at.
+// mistaken fails at a value of another kind than is wanted, which may not be strict either. The
+// members of an object or an array are not looked at.
 func (r *reader) mistaken(err error) {
 	switch c := r.kind(); {
 	case c != '{' && c != '[':

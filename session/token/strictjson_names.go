@@ -4,8 +4,8 @@ package token
 // token, and few enough to be looked through.
 const fewNames = 24
 
-// names are those of the members of all open objects, each object's for itself. What nobody has
-// room for goes into a map, so that looking for a name takes no longer the more there are.
+// names are those of the members of all open objects, each object's for itself. Names beyond that
+// go into a map, so that looking for a name takes no longer the more there are.
 type names struct {
 	few    [fewNames]string
 	n      int // how many of few there are, the innermost object's last

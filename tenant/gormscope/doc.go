@@ -12,6 +12,9 @@
 //	…
 //	db.WithContext(ctx).Find(&notes) // WHERE "notes"."tenant_id" = 'acme'
 //
+// For most uses both are needed, the pool and the plugin. Code that does not use GORM runs on the pool
+// alone.
+//
 // # What it does
 //
 //   - Without a tenant in the context every query is [tenant.ErrNoScope], and nothing is built.

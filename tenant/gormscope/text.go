@@ -67,8 +67,8 @@ func checkText(text string) error {
 }
 
 // closed reports whether a text closes what it opens, closes nothing else and begins no comment.
-// What databases read in different ways, as backslashes in constants and dollar quotes, counts as
-// open.
+// Text that databases read in different ways, such as backslashes in constants and dollar quotes,
+// counts as open.
 func closed(text string) bool {
 	depth := 0
 	for i := 0; i < len(text); i++ {

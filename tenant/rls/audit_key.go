@@ -92,8 +92,8 @@ func (a *audit) auditReference(t *table, k constraint) {
 	a.add(f)
 }
 
-// referenceSQL is a foreign key that begins with the tenant. What sets its columns to NULL or
-// to their default leaves the tenant alone.
+// referenceSQL is a foreign key that begins with the tenant. Actions that set its columns to NULL
+// or to their default leave the tenant alone.
 func referenceSQL(t, parent *table, k constraint) string {
 	columns, refers := k.columns, k.refColumn
 	own := false

@@ -33,7 +33,7 @@ func Generate(ctx context.Context, db *sql.DB, cfg Config) (string, error) {
 		return "", fmt.Errorf("%w: App: there is no role %s, see RolesSQL", ErrInvalid, cfg.App)
 	}
 	a := &audit{cfg: cfg, catalog: c}
-	// What is granted counts: the script grants it.
+	// Granted rights count: the script grants it.
 	for _, t := range c.tables {
 		if t.tenants() && !t.partition && !t.foreign {
 			t.privileges += "rawd"

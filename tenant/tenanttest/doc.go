@@ -21,5 +21,5 @@
 // of a column that its query did not select, and a list that is chosen beside the policy are found
 // so. See [User] and [Request].
 //
-// [Check] returns the findings in place of failing a test.
+// For most uses [Run] is enough. [Check] returns the findings in place of failing a test.
 package tenanttest

@@ -18,7 +18,8 @@ type Service struct {
 	// Tenants are two tenants with data of the same shape. Each attacks the other.
 	Tenants [2]Tenant
 
-	// Requests are the requests that the service serves. What is not listed is not tested.
+	// Requests are the requests that the service serves. Requests that are not listed are not
+	// tested.
 	Requests []Request
 
 	// Rows returns the rows that belong to a tenant, one text each with every column, in any

@@ -29,8 +29,8 @@ import (
 // Index decides by a Casbin model. It never changes: after an edit of the rules, make a new one.
 // Its methods are safe for concurrent use. The zero Index denies with [ErrNotLoaded].
 //
-// Whatever is an error to Casbin is an error here, and denies. These are errors here, where
-// Casbin accepts them or fails in a worse way:
+// An error of Casbin is an error here too, and denies. These are errors here, where Casbin accepts
+// them or fails in a worse way:
 //
 //   - An attribute that names a method, or a function in a map. Casbin calls it, so that the
 //     text of a rule runs the service's code.

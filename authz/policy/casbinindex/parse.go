@@ -28,8 +28,8 @@ type language struct {
 	evals         map[int]bool // the fields of rules that hold expressions
 }
 
-// The size of an expression. What is evaluated at each decision is read by recursion, and
-// costs as much as it is long.
+// The size of an expression. An expression that is evaluated at each decision is read by recursion,
+// and costs as much as it is long.
 const (
 	maxExpression  = 64<<10 - 1 // bytes, as Casbin's CSV reader allows for a line
 	maxParentheses = 200        // parentheses within each other

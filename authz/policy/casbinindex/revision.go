@@ -13,8 +13,8 @@ import (
 )
 
 // Revision returns a digest of the definitions, the rules and the names in the Config that the
-// index was made from: equal texts in an equal order, equal revision. What a function or a role manager
-// of the service does is not part of it. It is "" for the zero Index.
+// index was made from: equal texts in an equal order, equal revision. The functions and role
+// managers of the service are no part of it. It is "" for the zero Index.
 func (ix *Index) Revision() string {
 	if ix == nil || ix.main == nil {
 		return ""

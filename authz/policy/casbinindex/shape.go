@@ -252,8 +252,8 @@ func (v *compiledModel) atomize(e *expr) {
 	}
 }
 
-// simplify returns e for rules with the given marks. What it leaves out is neither an error
-// nor of any consequence.
+// simplify returns e for rules with the given marks. The parts that it leaves out are no errors and
+// have no consequence.
 func (v *compiledModel) simplify(e *expr, marks string) *expr {
 	if i, ok := v.atoms[e]; ok {
 		switch marks[i] {

@@ -50,7 +50,7 @@ var operatorsOf = [...]struct {
 // Null is what NULL in a column means.
 type Null uint8
 
-// What NULL means. The zero Null is NullNever.
+// The meanings of NULL. The zero Null is NullNever.
 const (
 	NullNever   Null = iota // the column has none; one that it has all the same is missing
 	NullMissing             // the attribute is not there: comparisons with it are unknown

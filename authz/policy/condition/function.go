@@ -7,9 +7,9 @@ import (
 
 // The functions that conditions may call.
 const (
-	// FunctionIPMatch is Casbin's own, ipMatch(r.env.ip, '10.0.0.0/8'): whether the address that
-	// an attribute holds is in a network, or is an address. The network is a constant and checked
-	// when the condition is compiled. What is no address makes the condition unknown.
+	// FunctionIPMatch is Casbin's own, ipMatch(r.env.ip, '10.0.0.0/8'): whether the address that an
+	// attribute holds is in a network, or is an address. The network is a constant and checked when
+	// the condition is compiled. A text that is no address makes the condition unknown.
 	FunctionIPMatch = "ipMatch"
 
 	// FunctionStartsWith is startsWith(r.obj.path, 'drafts/'): whether a text begins with another,

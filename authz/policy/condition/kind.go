@@ -17,7 +17,7 @@ const (
 	KindParent                  // an object of another type, which has attributes of its own
 )
 
-// What a [Lookup] returns instead of a value.
+// Results of a [Lookup] in place of a value.
 const (
 	kindUnusable Kind = 252 + iota
 	kindNull

@@ -3,8 +3,9 @@ package condition
 import "math"
 
 // normal returns the literal that says what l does of its attributes as simply as can be: an
-// attribute of the object stands on the left, and a constant is of the attribute's kind. What no
-// value of the kind can fulfil is Never, and what every value does is that there is one.
+// attribute of the object stands on the left, and a constant is of the attribute's kind. A
+// comparison that no value of the kind can fulfil is Never, and one that every value fulfils asks
+// only whether there is one.
 func (l *Leaf) normal() Form {
 	if swapped := operatorsOf[l.Op].swapped; swapped != OpAlways && l.rightIsFirst() {
 		l.A, l.B, l.Op = l.B, l.A, swapped

@@ -49,7 +49,7 @@ func Bool(b bool) Value {
 func Strings() Value { return Value{kind: KindStrings} }
 
 // Time returns a Value of kind time, and the zero Value for a time beyond [MinTime] and [MaxTime].
-// What is finer than a microsecond is cut off.
+// Parts finer than a microsecond are cut off.
 func Time(t time.Time) Value {
 	if year := t.Year(); year < 0 || year > 10000 {
 		return Value{} // beyond what UnixMicro can say, perhaps

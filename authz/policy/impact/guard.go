@@ -59,7 +59,7 @@ func (g guard) text(p *pair) string {
 	without := func(list, other []int32) []int32 {
 		return slices.DeleteFunc(slices.Clone(list), func(n int32) bool { return slices.Contains(other, n) })
 	}
-	// What the policy that allows does not deny, the other need not deny either.
+	// A request that the policy which allows does not deny, the other need not deny either.
 	denies.deny = without(denies.deny, allows.deny)
 	if len(denies.deny) == 0 {
 		allows.allow = without(allows.allow, denies.allow)

@@ -17,8 +17,9 @@ const (
 	Anonymous
 )
 
-// Who is callers by the names that they have: the user, the roles of the session, and the roles
-// that follow from both by the g rows without times that both policies have. A role of a row with times is a condition.
+// Who stands for callers by the names that they have: the user, the roles of the session, and the
+// roles that follow from both by the g rows without times that both policies have. A role of a row
+// with times is a condition.
 type Who struct {
 	Callers Callers
 	Any     [][]string // of each list at least one

@@ -3,6 +3,9 @@
 //
 //	findings, err := lint.Folder(os.DirFS("policies"), lint.Options{})
 //
+// For most uses the command reeve lint is enough; this is for tools, and for a test that knows the
+// routes of its service.
+//
 // A [Finding] says what is wrong, where, and what to do; [Rules] lists what is looked for, each
 // with a page. Where a mend is safe, a finding has a [Fix], which [Apply] applies.
 //

@@ -17,7 +17,7 @@ type words struct {
 	values  map[[2]string]map[string]bool
 }
 
-// readTables reads the tables of requests beside a policy. What they name is known.
+// readTables reads the tables of requests beside a policy. The names in them are known.
 func (l *linter) readTables() {
 	w := &l.words
 	w.roles, w.tenants, w.users, w.values = map[string]bool{}, map[string]bool{}, map[string]bool{}, map[[2]string]map[string]bool{}

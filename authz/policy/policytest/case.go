@@ -9,7 +9,7 @@
 //
 //	acme, user:alice, editor, update, invoice:1, owner=alice;status=paid, deny, paid is final
 //
-// [Evaluate] says which rows fail and which rules decide none, [Coverage] how many rows each rule
+// For most uses [Run] is enough. [Evaluate] says which rows fail and which rules decide none, [Coverage] how many rows each rule
 // decides, and [Mutate] which mistakes in the policy no row would notice, with rows that would.
 //
 // The object of a row is of the row's tenant. A row that gives no env.time is decided at noon of 2000-01-01 (UTC), so that no table has

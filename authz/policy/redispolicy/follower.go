@@ -144,8 +144,8 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	return true
 }
 
-// listen keeps a subscription. Whatever was announced while there was none is found by the
-// look that each new one causes.
+// listen keeps a subscription. The look that each new one causes finds announcements that were
+// missed while there was none.
 func (f *Follower) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		f.receive(ctx)
@@ -185,7 +185,7 @@ func (f *Follower) receive(ctx context.Context) {
 	}
 }
 
-// awake asks for a look. What an announcement says does not matter: only Redis's keys do.
+// awake asks for a look. The text of an announcement does not matter: only Redis's keys do.
 func (f *Follower) awake() {
 	select {
 	case f.wake <- struct{}{}:

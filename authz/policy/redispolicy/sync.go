@@ -110,7 +110,7 @@ func joined(a, b error) error {
 	return errors.Join(a, b)
 }
 
-// note keeps account of a look. What was refused is reported once, and not at every look.
+// note keeps account of a look. A refusal is reported once, and not at every look.
 func (f *Follower) note(a answer, reloaded bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -152,8 +152,8 @@ func New(in Input) (Review, error) {
 	return r, nil
 }
 
-// cellsSince compares each policy that was in force, the newest first, with that of now. What is
-// wider now is so since the publication that came next.
+// cellsSince compares each policy that was in force, the newest first, with that of now. A right that is
+// wider now has been so since the publication that came next.
 func cellsSince(cells []impact.Cell, in Input, history []Published) ([]Since, error) {
 	since := make([]Since, len(cells))
 	if len(history) == 0 {

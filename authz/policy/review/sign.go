@@ -104,7 +104,7 @@ func Verify(file []byte, keys []ed25519.PublicKey) (Review, error) {
 		if err := json.Unmarshal(canonical, &r); err != nil {
 			return Review{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
-		// What this program does not read it would not show.
+		// A member that this program does not read would not be shown.
 		again, err := json.Marshal(r)
 		if err == nil {
 			again, err = canonicalOf(again)

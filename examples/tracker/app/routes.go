@@ -18,7 +18,7 @@ import (
 
 const maxBody = 64 << 10
 
-// listHandlers returns the handlers, by method and path. Who may use which is in the policy.
+// listHandlers returns the handlers, by method and path. The policy says who may use which.
 func (a *App) listHandlers() map[string]echo.HandlerFunc {
 	return map[string]echo.HandlerFunc{
 		"POST /login":                   a.login,

@@ -88,7 +88,7 @@ const (
 	pause    = time.Second
 )
 
-// handle runs a job. What is to be done after an error is in it: a queue would park or drop it.
+// handle runs a job. The error says what to do next: a queue would park or drop it.
 func (w *worker) handle(sealed string) {
 	for n := 1; ; n++ {
 		err := w.run(sealed)

@@ -10,10 +10,9 @@ import (
 // defaultLife is the life of an answer whose provider says nothing about it.
 const defaultLife = 10 * time.Minute
 
-// lifetime returns how long an answer is fresh (RFC 9111 §4.2.1), from 30 s to longest.
-// Without a max-age it is 10 minutes, with no-cache or no-store the shortest. Where
-// directives repeat or contradict one another, the shortest counts. What cannot be read
-// says nothing.
+// lifetime returns how long an answer is fresh (RFC 9111 §4.2.1), from 30 s to longest. Without a
+// max-age it is 10 minutes, with no-cache or no-store the shortest. Where directives repeat or
+// contradict one another, the shortest counts. A header that cannot be read says nothing.
 func lifetime(h http.Header, longest time.Duration) time.Duration {
 	life, said := maxLife, false
 	for _, line := range h.Values("Cache-Control") {

@@ -7,7 +7,7 @@ import (
 )
 
 // authorize is asked by SQLite for each thing that a statement would do, while the statement is
-// compiled. What it does not know is refused.
+// compiled. Actions that it does not know are refused.
 func (h *handle) authorize(action sqlite.AuthorizerActionCode, arg1, arg2, database, _ string) sqlite.AuthorizerReturnCode {
 	if h.allows(action, arg1, arg2, database) {
 		return sqlite.AuthorizerOK

@@ -4,6 +4,9 @@
 //	store, err := sqlitescope.New(sqlitescope.Config{Dir: "data", Statuses: sessions, Migrate: migrate})
 //	rows, err := store.DB().QueryContext(ctx, "SELECT title FROM tasks")
 //
+// For most uses this is for services of one machine. Where several machines share one database, use
+// PostgreSQL with pgxscope or sqlscope, and their row-level security.
+//
 // ent, bun, sqlx and GORM work on that DB as on any other. A context without a tenant is
 // [tenant.ErrNoScope], and nothing is opened. A transaction, a connection or rows that began for
 // one tenant are refused to a context of another with [tenant.ErrMismatch].

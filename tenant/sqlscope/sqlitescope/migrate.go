@@ -9,7 +9,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// migration is one call of Config.Migrate. What it opened may do nothing once it is over.
+// migration is one call of Config.Migrate. Connections that it opened may do nothing once it is
+// over.
 type migration struct {
 	id   tenant.ID
 	over atomic.Bool

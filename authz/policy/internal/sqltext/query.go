@@ -1,8 +1,8 @@
 // Package sqltext writes a Form of package condition as the WHERE condition of a database.
 //
-// What it writes selects the rows of which the Form holds, and no others: a row that a comparison
-// cannot be known of is not selected. The text has no IS TRUE, COALESCE or CASE around a column,
-// since a database would use no index then, and a constant of the Form is an argument.
+// The text selects the rows of which the Form holds, and no others: a row about which a comparison
+// is unknown is not selected. The text has no IS TRUE, COALESCE or CASE around a column, since a
+// database would use no index then, and a constant of the Form is an argument.
 package sqltext
 
 import (
@@ -162,8 +162,8 @@ func (w *writer) exact(col string) string {
 	return col + " COLLATE BINARY"
 }
 
-// and and or join operands, and leave out what changes nothing. What decides stays beside the
-// others: their arguments are counted.
+// and and or join operands, and leave out what changes nothing. The part that decides stays beside
+// the others: their arguments are counted.
 func and(parts ...string) string { return join(" AND ", always, parts) }
 
 func or(parts ...string) string { return join(" OR ", never, parts) }

@@ -46,7 +46,7 @@ const (
 // Cover says which objects a branch is about.
 type Cover uint8
 
-// What branches are about.
+// The subjects of branches.
 const (
 	CoverAll Cover = iota
 	CoverIDs
