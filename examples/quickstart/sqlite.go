@@ -9,10 +9,15 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 )
+
+// busyTimeout is how long a connection waits for other writers.
+const busyTimeout = 5 * time.Second
 
 // openSQLite opens a database file, makes it when it is missing, and brings it to schema,
 // which must be harmless to run again. Several processes may have one file open.
@@ -35,7 +40,13 @@ func openSQLite(ctx context.Context, path, schema string) (*sql.DB, error) {
 	}
 	db := sql.OpenDB(connector{inner})
 	db.SetMaxOpenConns(4)
-	if _, err := db.ExecContext(ctx, schema); err != nil {
+	// Of two processes that make one file a WAL at once SQLite refuses one, and waits for neither.
+	began := time.Now()
+	_, err = db.ExecContext(ctx, schema)
+	for busy(err) && time.Since(began) < busyTimeout && ctx.Err() == nil {
+		_, err = db.ExecContext(ctx, schema)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", filepath.Base(path), err), db.Close())
 	}
 	return db, nil
@@ -50,7 +61,7 @@ func dsn(path string) string {
 		path = "/" + path // a Windows drive
 	}
 	settings := url.Values{
-		"_busy_timeout": {"5000"},
+		"_busy_timeout": {strconv.FormatInt(busyTimeout.Milliseconds(), 10)},
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"NORMAL"},
 		"_txlock":       {"immediate"},
