@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"time"
 
 	"modernc.org/sqlite"
 )
@@ -57,8 +58,11 @@ func (h *handle) prepare(ctx context.Context) error {
 	if err := h.claim(ctx); err != nil {
 		return err
 	}
+	if err := h.patiently(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		return err
+	}
 	for _, pragma := range []string{
-		"PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF",
+		"PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF",
 		"PRAGMA temp_store = MEMORY", // no rows in a folder that all may read
 		"PRAGMA cell_size_check = ON", "PRAGMA mmap_size = 0",
 	} {
@@ -73,9 +77,24 @@ func (h *handle) prepare(ctx context.Context) error {
 	return authorizer.RegisterAuthorizer(h.authorize)
 }
 
-// claim marks an empty file as the tenant's, and refuses a file with another mark.
+// claim marks an empty file as the tenant's, and refuses a file with another mark. Another process
+// may mark it and fill it meanwhile, so what is decided on is read under the lock of a writer.
 func (h *handle) claim(ctx context.Context) error {
 	want := int64(mark(h.file.id))
+	if got, err := h.number(ctx, "PRAGMA application_id"); err != nil || got == want {
+		return err
+	}
+	if err := h.set(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := h.claimLocked(ctx, want)
+	if err != nil {
+		return errors.Join(err, h.set(context.WithoutCancel(ctx), "ROLLBACK"))
+	}
+	return h.set(ctx, "COMMIT")
+}
+
+func (h *handle) claimLocked(ctx context.Context, want int64) error {
 	got, err := h.number(ctx, "PRAGMA application_id")
 	if err != nil || got == want {
 		return err
@@ -88,6 +107,24 @@ func (h *handle) claim(ctx context.Context) error {
 		return ErrForeignFile
 	}
 	return h.set(ctx, fmt.Sprintf("PRAGMA application_id = %d", want))
+}
+
+// patiently is set for a statement to which SQLite answers "locked" without waiting, where another
+// process is at the same.
+func (h *handle) patiently(ctx context.Context, text string) error {
+	for began := time.Now(); ; {
+		err := h.set(ctx, text)
+		if !locked(err) || ctx.Err() != nil || time.Since(began) > h.store.cfg.BusyTimeout {
+			return err
+		}
+	}
+}
+
+// locked reports whether err is SQLITE_BUSY, of whatever kind.
+func locked(err error) bool {
+	const busy = 5 // the kind is in higher bits
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == busy
 }
 
 func (h *handle) set(ctx context.Context, text string) error {
