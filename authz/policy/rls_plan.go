@@ -240,7 +240,7 @@ func keyOfBranch(rows *sqltext.Rows, b sqltext.Branch) (string, error) {
 	}
 	var key strings.Builder
 	fmt.Fprintf(&key, "%d\x00%s", b.Cover, text)
-	if b.Allow {
+	if b.Allow { // which the text says too: that of a denial alone allows nothing
 		key.WriteString("\x00allow")
 	}
 	for _, slot := range alone.Slots() {
