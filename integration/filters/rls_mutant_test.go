@@ -43,7 +43,7 @@ func TestEachGuardOfRowLevelSecurityIsNeeded(t *testing.T) {
 		{Name: "a table may have no wall of tenants", File: "rls.go", Old: "RAISE EXCEPTION 'reeve: %% has", New: "RAISE NOTICE 'reeve: %% has", Tests: functions},
 		{Name: "the database is not looked at", File: "policyrls/check.go", Old: "if n != 4 {", New: "if n > 4 {", Tests: functions},
 	})
-	// What the text holds too much selects nothing else, since no rule of a caller turns it on.
+	// A text that is too long selects nothing else, since no rule of a caller turns the rest of it on.
 	mutant.Run(t, mutant.Config{Source: "../../authz/policy", Package: "../../authz/policy", Tests: "HoldsNoMoreThanItNeeds|ChangeNoRowLevelSecurity"}, []mutant.Mutant{
 		{Name: "an action has the rules of others", File: "rls_plan.go", Old: "r.action != 0 && (r.action != action || action == 0) || ", New: ""},
 		{Name: "a tenant's own rules are part of the text", File: "rls_plan.go", Old: "own := s.reasons[i].File != PolicyFile", New: "own := false"},
