@@ -215,7 +215,7 @@ func TestARepeatedChangeIsAWriteThatReplicasAreAskedFor(t *testing.T) {
 		"SetTenantStatus":             func() error { return f.store.SetTenantStatus(ctx, globex, tenant.Suspended) },
 		"Block":                       func() error { return f.store.Block(ctx, globex, erika) },
 		"Unblock":                     func() error { return f.store.Unblock(ctx, globex, frank) },
-		"EndSignIn":                   func() error { _, err := f.store.EndSignIn(ctx, "https://id.example.com", "one"); return err },
+		"EndSignIn":                   func() error { return f.store.EndSignIn(ctx, "https://id.example.com", "one") },
 		"RevokePerson":                func() error { return f.store.RevokePerson(ctx, "https://id.example.com", erika) },
 		"EraseUser":                   func() error { return f.store.EraseUser(ctx, acme, erika) },
 	} {
