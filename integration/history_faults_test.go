@@ -196,7 +196,7 @@ func evicted(s *site, _ int) {
 				}
 				return nil
 			})
-			if err != nil {
+			if err != nil && !redis.HasErrorPrefix(err, "OOM") { // it is full, and evicts no faster
 				return err
 			}
 			<-time.After(20 * time.Millisecond)

@@ -23,7 +23,7 @@ var nestedModules = []struct {
 	{"tenant/gormscope", []string{"tenant", "internal/configerr"}, "predicates come by an interface, so that it imports no policy"},
 	{"tenant/sqlscope/sqlitescope", []string{"tenant", "internal/configerr"}, "a scope knows the tenant alone"},
 	{"cmd/reeve", []string{
-		"authz/policy", "authz/policy/casbinindex", "authz/policy/impact", "authz/policy/lint", "authz/policy/policyfmt", "authz/policy/policyrls",
+		"authz/policy", "authz/policy/casbinindex", "authz/policy/casbinsurvey", "authz/policy/impact", "authz/policy/lint", "authz/policy/policyfmt", "authz/policy/policyrls",
 		"authz/policy/policytest", "authz/policy/redispolicy", "authz/policy/release", "authz/policy/review", "policies", "service/fleet", "session",
 		"session/redisstore", "tenant", "tenant/rls",
 	}, "a command prints what libraries find: it answers no request, so it links no door, no token and nothing internal"},

@@ -12,6 +12,7 @@ import (
 	"github.com/reevehq/reeve/authz/insecureedge"
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/casbinindex"
+	"github.com/reevehq/reeve/authz/policy/casbinsurvey"
 	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/filepolicy"
 	"github.com/reevehq/reeve/authz/policy/impact"
@@ -199,6 +200,14 @@ var types = []reflect.Type{
 	reflect.TypeFor[casbinindex.Config](),
 	reflect.TypeFor[casbinindex.Index](),
 	reflect.TypeFor[casbinindex.Plan](),
+	reflect.TypeFor[casbinsurvey.Answer](),
+	reflect.TypeFor[casbinsurvey.Change](),
+	reflect.TypeFor[casbinsurvey.Direction](),
+	reflect.TypeFor[casbinsurvey.Enforcer](),
+	reflect.TypeFor[casbinsurvey.Matrix](),
+	reflect.TypeFor[casbinsurvey.Policy](),
+	reflect.TypeFor[casbinsurvey.Report](),
+	reflect.TypeFor[casbinsurvey.Texts](),
 	reflect.TypeFor[middleware.Authenticator](),
 	reflect.TypeFor[middleware.CORS](),
 	reflect.TypeFor[middleware.DPoP](),
@@ -265,6 +274,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[impact.Question](),
 	reflect.TypeFor[impact.Report](),
 	reflect.TypeFor[impact.Set](),
+	reflect.TypeFor[impact.Unknown](),
 	reflect.TypeFor[impact.Who](),
 	reflect.TypeFor[policytest.Case](),
 	reflect.TypeFor[policytest.Cover](),
@@ -292,6 +302,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[fleet.Decision](),
 	reflect.TypeFor[fleet.Stats](),
 	reflect.TypeFor[redispolicy.Stats](),
+	reflect.TypeFor[redispolicy.TenantFile](),
 	reflect.TypeFor[redispolicy.TenantPublisherConfig](),
 	reflect.TypeFor[redispolicy.TenantPublisher](),
 	reflect.TypeFor[redispolicy.TenantPublication](),

@@ -12,12 +12,12 @@ import (
 
 // field is one value of a request, and what the matcher compares it with.
 type field struct {
-	token, name string
-	columns     []column // of rows
-	links       []link
-	literals    []string
-	meets       []int    // fields that it is compared with
-	by          []string // functions and operators that do not compare texts as they are
+	word, name string
+	columns    []column // of rows
+	links      []link
+	literals   []string
+	meets      []int    // fields that it is compared with
+	by         []string // functions and operators that do not compare texts as they are
 }
 
 // column is a value of the rows of a section, matched by a function unless by is "".
@@ -104,7 +104,7 @@ func (p *Policy) compare(text string, depth int) error {
 func (p *Policy) tokens(plain string) (fields []int, columns []column, err error) {
 	for _, m := range tokenPattern.FindAllStringSubmatch(plain, -1) {
 		token := strings.TrimSuffix(m[0], m[1])
-		if i := slices.IndexFunc(p.fields, func(f field) bool { return f.token == token }); i >= 0 {
+		if i := slices.IndexFunc(p.fields, func(f field) bool { return f.word == token }); i >= 0 {
 			if m[1] != "" {
 				return nil, nil, fmt.Errorf("%w: the matcher asks for r.%s%s, and requests that are written down are texts", ErrModel, p.fields[i].name, m[1])
 			}

@@ -63,7 +63,7 @@ func New(m model.Model, e Enforcer) (*Policy, error) {
 	}
 	p := &Policy{enforcer: e, model: m}
 	for _, token := range m["r"]["r"].Tokens {
-		p.fields = append(p.fields, field{token: token, name: strings.TrimPrefix(token, "r_")})
+		p.fields = append(p.fields, field{word: token, name: strings.TrimPrefix(token, "r_")})
 	}
 	if err := p.read(m["m"]["m"].Value, 0); err != nil {
 		return nil, err
