@@ -46,8 +46,7 @@ func actors(e authz.Event) string {
 	return strings.Join(names, ", ")
 }
 
-// What is done in somebody's name is recorded with who did it: every kind of decision, also a
-// refusal.
+// Each kind of decision that is made in somebody's name, also a refusal, is recorded with who acts.
 func TestEveryDecisionNamesWhoActsAsTheCaller(t *testing.T) {
 	w := newWorld(t)
 	own, s := w.login(acme, alice, "viewer")
@@ -186,8 +185,8 @@ func TestACheckInAHandlerAsksWhoActsAsTheCaller(t *testing.T) {
 	}
 }
 
-// What ends the actor ends the streams that they opened as somebody else, within the second in
-// which their own would end, and one that they opened as themselves ends when they begin to act.
+// A change that ends the actor ends the streams that they opened as somebody else, within the second
+// in which their own would end. A stream that they opened as themselves ends when they begin to act.
 func TestAStreamOfAnImpersonationEndsWithItsActor(t *testing.T) {
 	ctx := context.Background()
 	for name, end := range map[string]func(m *session.Manager, own, acted session.Session) error{

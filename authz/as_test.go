@@ -178,7 +178,7 @@ func (l loadOnly) Load(ctx context.Context, ref session.Ref) (session.Session, e
 	return l.l.Load(ctx, ref)
 }
 
-// Whoever is signed in does not become somebody else by it.
+// A user who is signed in does not become somebody else by As.
 func TestARequestDoesNotEscalateByAs(t *testing.T) {
 	w, guard := jobWorld(t)
 	viewer, _ := w.login(acme, alice, "viewer")
@@ -254,7 +254,8 @@ func TestAWebhookDecidesAsItsPrincipalAndNotAsTheRequest(t *testing.T) {
 	}
 }
 
-// What asks how the caller signed in, or ends with a session, has no answer for a job.
+// A requirement that asks how the caller signed in, or that ends with a session, has no answer for a
+// job.
 func TestAPrincipalSatisfiesNoRequirementOfASignIn(t *testing.T) {
 	_, guard := jobWorld(t)
 	ctx, err := guard.As(t.Context(), editorOf(acme))

@@ -172,7 +172,7 @@ func TestADPoPProofIsUsedOnce(t *testing.T) {
 	b.good()
 }
 
-// What is refused anyhow writes nothing to the replay store, so a stranger cannot fill it.
+// A request that is refused anyhow writes nothing to the replay store, so a stranger cannot fill it.
 func TestARefusedRequestIsNotRemembered(t *testing.T) {
 	b := newBoundWorld(t)
 	thief := newHolder(t)

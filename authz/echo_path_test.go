@@ -89,7 +89,7 @@ func TestAParameterIsTheSameTextHoweverThePathIsSpelled(t *testing.T) {
 	}
 }
 
-// What Echo gives to another route once it is decoded has no one reading.
+// A path that Echo gives to another route once it is decoded has no one reading.
 func TestASpellingThatIsAnotherRouteIsRefused(t *testing.T) {
 	s := newSpelled("/café/:id", "/:page/:id", "/a,b", `/x\:y`, "/:any")
 	for target, want := range map[string]string{

@@ -229,7 +229,7 @@ func TestVerifyAcceptsAServiceThatIsGuarded(t *testing.T) {
 	}
 }
 
-// What the documentation of Verify says is not found. A change that finds one of these
+// Verify does not find the cases that its documentation names. A change that finds one of these
 // belongs there too.
 func TestVerifyDoesNotDetectWhatItDidNotTry(t *testing.T) {
 	eng := engine(t, placeRules)

@@ -123,7 +123,7 @@ func TestALogoutThatIsAnswered200HasEndedTheSignIn(t *testing.T) {
 		}
 
 		raw := w.logoutToken(claims)
-		// Whose sign-in it is: the one of the sub, or of the sid that Find knows.
+		// The sign-in is the one of the sub, or of the sid that Find knows.
 		if c.own && c.sid == "our id" && c.find != "knows" && !c.moved {
 			signIn = signIn[:1] // the token names this session and no other
 		}

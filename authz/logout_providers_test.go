@@ -109,7 +109,7 @@ func TestALogoutThatReachedOneOfTwoTenantsIsAskedForAgain(t *testing.T) {
 	w.refused(w.post(raw))
 }
 
-// What a service has noted at the sign-in has another id after a step-up, a rotation or an
+// A session that a service has noted at the sign-in has another id after a step-up, a rotation or an
 // impersonation, and is in another place after a switch of the tenant. It ends all the same.
 func TestASessionThatHasMovedSinceTheSignInEnds(t *testing.T) {
 	for name, move := range map[string]func(*session.Manager, session.Ref) (session.Session, error){

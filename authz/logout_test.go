@@ -145,8 +145,8 @@ func TestALogoutIsPosted(t *testing.T) {
 	}
 }
 
-// Whatever is out, the answer is 503 and the same token works when all is back: a logout
-// that was not carried out is never taken for one that was.
+// The answer is 503 whatever is out, and the same token works when all is back: a logout that was
+// not carried out is never taken for one that was.
 func TestALogoutDuringAnOutageIsAskedForAgain(t *testing.T) {
 	for name, broken := range map[string]func(f *failing, err error){
 		"the replay store, before": func(f *failing, err error) { f.used = err },

@@ -38,8 +38,8 @@ func (w *world) handle(do func(ctx context.Context, own session.Session) error) 
 	})
 }
 
-// What a handler says of sessions, tenants and tokens that the caller has merely named is
-// never an order to sign in again; what it says of the caller's own session is.
+// An error about sessions, tenants and tokens that the caller has merely named is never an order to
+// sign in again; one about the caller's own session is.
 func TestOnlyTheCallersOwnSessionBeingGoneIs401(t *testing.T) {
 	otp, _ := session.NewMethods("otp")
 	roles := session.MustRoles("viewer")

@@ -8,8 +8,8 @@ import (
 	"github.com/reevehq/reeve/authz/authzen"
 )
 
-// Whatever is sent, the answer is a decision or 400, and a body that the standard library cannot
-// read as one value is no decision.
+// The answer is a decision or 400 whatever is sent, and a body that the standard library cannot read
+// as one value is no decision.
 func FuzzEvaluations(f *testing.F) {
 	good := body(user("alice"), act("write"), note("1"))
 	for _, s := range []string{good, `{"evaluations":[` + good + `,{}]}`, `{"subject":1}`, `{"a":1,"a":2}`, "[[[[", "\xff", `{"options":{"evaluations_semantic":"deny_on_first_deny"}}`} {

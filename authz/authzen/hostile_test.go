@@ -116,7 +116,7 @@ func TestNoRequestNamesAnotherTenant(t *testing.T) {
 	}
 }
 
-// What is believed of the context are declared attributes alone, and never the guard's own.
+// Declared attributes alone are believed of the context, and never the guard's own.
 func TestContextIsBelievedWhereTheServiceSaysSo(t *testing.T) {
 	var w *world
 	w = notes(t, func(c *authzen.Config) {

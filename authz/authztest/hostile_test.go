@@ -21,7 +21,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// What a service's own test looks like: its routes, a session of one user, and the attack.
+// The test of a service looks like this: its routes, a session of one user, and the attack.
 func TestHostileAgainstASmallService(t *testing.T) {
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {

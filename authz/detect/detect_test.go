@@ -165,8 +165,8 @@ func TestARefreshReplayIsAnAlert(t *testing.T) {
 	}
 }
 
-// What a page asks for its menu is no attempt: a page with many actions that its reader may not take is
-// none either.
+// A page that asks for its menu makes no attempt by it, nor does one with many actions that its
+// reader may not take.
 func TestADecisionForAMenuIsNoDenial(t *testing.T) {
 	w := newWorld(t, detect.Config{MaxDenials: 2})
 	menu := denied(event("acme", "alice", "s"))
@@ -199,8 +199,9 @@ func TestAFloodOfAddressesHidesNoUser(t *testing.T) {
 	}
 }
 
-// Whoever can make a user of that name in a tenant of their own causes an alert, and in the ten quiet
-// minutes after it the user comes for a third tenant: that is told as soon as there may be an alert.
+// An attacker who can make a user of that name in a tenant of their own causes an alert, and in the
+// ten quiet minutes after it the user comes for a third tenant: that is told as soon as there may be
+// an alert.
 func TestATenantThatWasSeenInQuietIsToldLater(t *testing.T) {
 	w := newWorld(t, detect.Config{})
 	w.note(event("acme", "alice", "s"), "")
@@ -217,8 +218,8 @@ func TestATenantThatWasSeenInQuietIsToldLater(t *testing.T) {
 	}
 }
 
-// Who can cause alerts about ten thousand addresses causes as many as MaxAlerts in a minute. All are
-// counted, and those of another kind are told.
+// An attacker who can cause alerts about ten thousand addresses causes as many as MaxAlerts in a
+// minute. All are counted, and those of another kind are told.
 func TestAFloodOfAlertsIsBounded(t *testing.T) {
 	w := newWorld(t, detect.Config{MaxDenials: 2, MaxAlerts: 5})
 	nobody, told := denied(event("", "", "")), 0
@@ -259,8 +260,8 @@ func TestAnAlertNamesWhoActs(t *testing.T) {
 	}
 }
 
-// What is known of users, sessions and addresses who do all that they can is as small as MaxTracked says:
-// a tenth of the default here.
+// The memory for users, sessions and addresses who do all that they can is as small as MaxTracked
+// says: a tenth of the default here.
 func TestMemoryIsBoundedWhateverClientsDo(t *testing.T) {
 	heap := func() uint64 {
 		runtime.GC()

@@ -155,8 +155,8 @@ func (g gen) ceilingRow() string {
 	return strings.Join(values[:5], ", ")
 }
 
-// Whatever a tenant's file holds that loads: what it allows, a rule for each row of the ceiling
-// would allow, and no decision of another tenant changes.
+// A tenant's file that loads allows only what a rule for each row of the ceiling would allow,
+// whatever it holds, and changes no decision of another tenant.
 func TestNoTenantsFileAllowsMoreThanItsCeilingWould(t *testing.T) {
 	t.Parallel()
 	loaded, allowed, held := 0, 0, 0

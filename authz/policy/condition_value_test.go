@@ -60,8 +60,8 @@ func hostile() map[string]policy.AttributeSource {
 	return all
 }
 
-// Whatever the values, nothing panics, and hardly anything is allocated: an address that is
-// none costs its error.
+// No value makes a comparison panic, and hardly anything is allocated: an address that is none costs
+// its error.
 func TestNoValueTakesLongToCompare(t *testing.T) {
 	texts := conditiontest.Longest()
 	texts["one list"] = "r.obj.d in r.sub.l"
@@ -153,7 +153,7 @@ func TestBeyondALimitAnAllowDoesNotMatchAndADenyDoes(t *testing.T) {
 	}
 }
 
-// What is too long for an address is not read as one: the standard library keeps a copy of
+// A text that is too long for an address is not read as one: the standard library keeps a copy of
 // every zone that it reads.
 func TestWhatIsTooLongForAnAddressIsNotRead(t *testing.T) {
 	k := policy.NewConditions(conditiontest.ShortAttributes)

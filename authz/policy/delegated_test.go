@@ -118,8 +118,8 @@ func TestALoweredCeilingClosesWhoStandsAboveIt(t *testing.T) {
 	}
 }
 
-// Whose rows are signed by a key of their own is decided by nobody before these are there: they may
-// deny.
+// A tenant whose rows are signed by a key of its own is decided by nobody before these are there:
+// they may deny.
 func TestATenantWithAKeyIsClosedUntilItsRowsAreThere(t *testing.T) {
 	fsys := bounded("p, role:authenticated, *, doc, read\nkey, acme, "+aKey, "p, role:authenticated, *, doc, read, true, allow")
 	engine := mustLoad(t, fsys)

@@ -8,7 +8,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// What external tests need of the inside.
+// This file holds what external tests need of the inside.
 
 // ParsedRows are the p and g rows that a file would load as, without their sections.
 func ParsedRows(content string) (p, g [][]string, err error) {

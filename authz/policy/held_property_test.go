@@ -66,7 +66,7 @@ func TestATenantIsNeverDecidedByTheRulesForAllAloneBecauseItsOwnDoNotLoad(t *tes
 			for _, h := range e.Stats().Held {
 				state[h.Tenant.String()] = h
 			}
-			// What should decide: for each tenant its new file, or its last good one.
+			// The files that should decide are, for each tenant, its new file or its last good one.
 			want := map[string]string{"policy.csv": rules, "attributes.csv": testAttributes}
 			for _, n := range names {
 				h, isHeld := state[n]

@@ -181,8 +181,8 @@ func TestTheRevisionTellsAtWhatTenantsAreHeld(t *testing.T) {
 	}
 }
 
-// What is wrong may be seen in the rules for all tenants and yet be the tenant's doing, or the
-// other way round.
+// A fault may be seen in the rules for all tenants and yet be the tenant's doing, or the other way
+// round.
 func TestRowsOfATenantAndOfAllThatDoNotGoTogether(t *testing.T) {
 	attributed := "p, role:viewer, acme, doc, read, r.obj.owner == 'x', deny\n"
 	ownerless := strings.ReplaceAll(testAttributes, "doc, owner,   string,  no, owner\n", "")
@@ -250,7 +250,7 @@ func TestRowsOfATenantAndOfAllThatDoNotGoTogether(t *testing.T) {
 			if !reads(t, e, "globex") {
 				t.Error("globex is denied")
 			}
-			// Whatever happened, the files of before are good.
+			// The files of before are good, whatever happened.
 			if err := e.Reload(folder(c.before)); err != nil || e.Revision() != before {
 				t.Errorf("the files of before: %v", err)
 			}

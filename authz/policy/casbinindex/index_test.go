@@ -344,7 +344,7 @@ func TestIndexMatchesDomainsUnaskedWhereCasbinDoes(t *testing.T) {
 	}
 }
 
-// What an index cannot copy it asks: conditions of roles, and matching functions of the
+// An index asks for all that it cannot copy: conditions of roles, and matching functions of the
 // enforcer that it cannot name.
 func TestIndexAsksTheEnforcersRolesWhereItCannotCopyThem(t *testing.T) {
 	open := true

@@ -185,7 +185,7 @@ func TestABadPatternOfAPolicyIsAnErrorOfLoading(t *testing.T) {
 	}
 }
 
-// What stands second in g is matched as a pattern.
+// The second argument of g is matched as a pattern.
 func TestAModelThatTakesPatternsFromRequestsIsRefused(t *testing.T) {
 	match := matching("g2", casbinutil.KeyMatch)
 	for _, clause := range []string{"g2(p.obj, r.obj)", "g2(p.obj, r.obj.Name)", "(g2(p.obj, r.obj) ? true : false)", "!g2(p.obj, r.sub)", "r.sub == 'root' || g2(r.sub, r.obj)", "g2(r.obj, p.obj + r.act)", "g2(r.obj, keyGet(r.obj, p.obj))"} {

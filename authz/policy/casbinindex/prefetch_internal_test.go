@@ -5,8 +5,8 @@ import (
 	"testing/fstest"
 )
 
-// What is fetched early is a hint: it leaves the request's facts as they were, and a decision
-// without it, and without the hashes that it takes, is the same.
+// An early fetch is a hint: it leaves the request's facts as they were, and a decision without it,
+// and without the hashes that it takes, is the same.
 func TestWhatAnIndexFetchesEarlyDecidesNothing(t *testing.T) {
 	ix, err := LoadFS(fstest.MapFS{
 		"model.conf": {Data: []byte("[request_definition]\nr = sub, dom, obj, act\n[policy_definition]\np = sub, dom, obj, act\n[role_definition]\ng = _, _, _\n[policy_effect]\ne = some(where (p.eft == allow))\n[matchers]\nm = g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act\n")},

@@ -63,7 +63,7 @@ func TestIndexMatchesPatternsWithoutRulesAsCasbin(t *testing.T) {
 	}
 }
 
-// What a pattern begins with never keeps out a text that it matches.
+// The beginning of a pattern never keeps out a text that the pattern matches.
 func TestABeginningExcludesNoMatch(t *testing.T) {
 	for _, c := range []struct {
 		fn, pattern string

@@ -252,7 +252,7 @@ func (f failing) EnforceEx(values ...any) (bool, []string, error) {
 	return f.Enforcer.EnforceEx(values...)
 }
 
-// What cannot be asked about by texts is refused and not left out.
+// A model that cannot be asked about by texts is refused and not left out.
 func TestAModelThatTextsCannotAskIsRefused(t *testing.T) {
 	for name, definitions := range map[string]string{
 		"an attribute":         plain + allow + "[matchers]\nm = r.sub.Age > 18 && r.obj == p.obj && r.act == p.act\n",

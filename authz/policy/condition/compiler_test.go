@@ -11,8 +11,8 @@ import (
 
 const twoTypes = conditiontest.ShortAttributes + "note, d, int, no,\n"
 
-// What came of a text is kept, also that it is refused, and for every object type when it did
-// not come to an attribute of the object.
+// The outcome of a text is kept, also that it is refused, and for every object type when it did not
+// come to an attribute of the object.
 func TestATextIsCompiledOnce(t *testing.T) {
 	for _, c := range []struct {
 		text       string

@@ -26,7 +26,7 @@ func TestEveryOperatorHasAComplement(t *testing.T) {
 	}
 }
 
-// What is beyond a kind's domain is no value of it.
+// A value beyond a kind's domain is no value of that kind.
 func TestTheDomainsOfTheKinds(t *testing.T) {
 	year := func(y int) time.Time { return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC) }
 	for _, c := range []struct {

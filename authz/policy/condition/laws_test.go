@@ -362,7 +362,7 @@ func TestTheOrderOfOperandsChangesNothing(t *testing.T) {
 	}
 }
 
-// What is known stays the same whatever the missing attributes turn out to be. Only has looks at
+// A known result stays the same whatever the missing attributes turn out to be. Only has looks at
 // whether an attribute is there.
 func TestWhatIsKnownStaysKnown(t *testing.T) {
 	known := 0

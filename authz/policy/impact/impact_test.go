@@ -296,8 +296,8 @@ func hasNull(r policy.Request) bool {
 	return false
 }
 
-// What is no value of the request, and of kinds other than texts, numbers and lists, is decided all
-// the same.
+// Attributes that are no value of the request, and of kinds other than texts, numbers and lists, are
+// decided all the same.
 func TestRolesRelationsTimesAndUUIDsAreDecided(t *testing.T) {
 	const when = "p, role:authenticated, *, doc, read, "
 	for _, c := range []struct {

@@ -6,7 +6,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/lint"
 )
 
-// What a ceiling allows its writer has meant.
+// The writer of a ceiling has meant all that it allows.
 func TestATenantsFileWithinACeilingIsNoFinding(t *testing.T) {
 	files := base(t)
 	edit(files, "tenants/acme.csv: p, role:viewer, acme, invoice, archive, true, allow")

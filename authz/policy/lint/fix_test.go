@@ -78,8 +78,8 @@ func TestAFixMendsItsRowAndChangesNothingElse(t *testing.T) {
 	}
 }
 
-// What has loaded decides alike after its fixes: a fix of a mistake that loads only says how the
-// row is read.
+// A policy that has loaded decides alike after its fixes: a fix of a mistake that loads only says
+// how the row is read.
 func TestFixesOfWhatLoadsChangeNoDecision(t *testing.T) {
 	compared := 0
 	for _, s := range slips {

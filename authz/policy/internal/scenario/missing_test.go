@@ -10,8 +10,8 @@ import (
 	"github.com/reevehq/reeve/policies"
 )
 
-// What published scenarios asked for and older policies could not say: roles on an object, its
-// parent and the members of that, grants with an end that may be missing, zones, apostrophes,
+// Published scenarios asked for these, and older policies could not say them: roles on an object,
+// its parent and the members of that, grants with an end that may be missing, zones, apostrophes,
 // operands that are not there, lists that meet, prefixes, and parameters of a route. Each rule
 // decides a case of the table, see policytest.Run.
 func TestWhatOlderPoliciesCouldNotSay(t *testing.T) {
