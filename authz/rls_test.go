@@ -10,7 +10,7 @@ import (
 	"github.com/reevehq/reeve/middleware"
 )
 
-// What is asked elsewhere as the caller is what Check asks.
+// The request that is asked elsewhere as the caller is the one that Check asks.
 func TestTheRequestOfACallerIsTheirs(t *testing.T) {
 	w := newWorld(t)
 	editor, _ := w.login(acme, alice, "editor")

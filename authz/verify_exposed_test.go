@@ -144,7 +144,7 @@ func TestTwoHostsWithOnePathAreToldApart(t *testing.T) {
 	}
 }
 
-// Whatever Echo registers has a rule that names it, or Verify says that none can.
+// Each route that Echo registers has a rule that names it, or Verify says that none can.
 func TestEveryRouteCanBeNamedOrVerifySaysThatItCannot(t *testing.T) {
 	for _, route := range []string{
 		"GET /x", "GET /*", "GET /files*", "M-SEARCH /dav/:f", "VERSION-CONTROL /x", "BASELINE-CONTROL /:a/:b", "POST /v1/matches\\:confirm",

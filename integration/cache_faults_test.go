@@ -230,7 +230,7 @@ func TestNothingIsAllowedWhileRedisIsDead(t *testing.T) {
 	f.run(leased, everyone, f.outage("", leased+300*time.Millisecond, f.server.Kill, f.server.Restart))
 }
 
-// What an instance reads while it is not subscribed may change unheard. It is forgotten
+// Records that an instance reads while it is not subscribed may change unheard. They are forgotten
 // when the instance hears again.
 func TestWhatWasReadWhileDeafIsForgotten(t *testing.T) {
 	t.Parallel()

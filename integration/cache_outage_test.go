@@ -85,7 +85,7 @@ func TestOutages(t *testing.T) {
 			f.eventually("the session is loaded", func() error { _, err := cache.Load(context.Background(), s.Ref()); return err })
 
 			o.begin(f, proxy)
-			// What is in memory may be served until the lease ends; strangers never were.
+			// Sessions in memory may be served until the lease ends; strangers never were.
 			refs := []session.Ref{}
 			for range 16 {
 				refs = append(refs, draft().Ref())

@@ -313,7 +313,7 @@ func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 			t.Errorf("no reply was %s", fault)
 		}
 	}
-	// What the callers believe is how it is.
+	// The callers' beliefs are true.
 	after := &desync{T: t, store: clean}
 	for _, c := range callers {
 		c.desync = after

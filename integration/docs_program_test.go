@@ -51,7 +51,7 @@ import (
 	"github.com/reevehq/reeve/tenant/tenanttest"
 )
 
-// What the blocks use of the packages above varies.
+// The blocks use parts of the packages above that vary.
 var (
 	_ = authz.Must[int]
 	_ authztest.Options

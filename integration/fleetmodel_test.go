@@ -387,7 +387,7 @@ func TestFleetConstantsOfBytes(t *testing.T) {
 		t.Errorf("a change takes %d bytes to a subscriber, the model has %v", got, fleetmodel.Measured.ChangeBytes)
 	}
 
-	// What the process writes, less the answers, went to the other two nodes.
+	// The bytes that the process writes, less the answers, went to the other two nodes.
 	raw := nodes[0].Client()
 	defer raw.Close()
 	pid := int(infoNumber(t, raw, "server", "process_id"))

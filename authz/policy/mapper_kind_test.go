@@ -172,8 +172,8 @@ func (m moment) Value() (driver.Value, error) {
 	return m.Time, nil
 }
 
-// What never ends is beyond the times that conditions compare, as it is in a filter: it is there, and
-// no comparison holds for it. To a whole number of seconds it is the last one.
+// A time that never ends is beyond the times that conditions compare, as it is in a filter: it is
+// there, and no comparison holds for it. To a whole number of seconds it is the last one.
 func TestInfinityIsBeyondAllTimes(t *testing.T) {
 	type row struct {
 		ID    string    `authz:"id"`

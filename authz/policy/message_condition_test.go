@@ -6,7 +6,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-// Whoever knows another language reads what this one has instead.
+// A writer who knows another language reads what this one has instead.
 func TestASlipInAConditionSaysWhatToWrite(t *testing.T) {
 	for _, c := range []struct {
 		text string

@@ -13,7 +13,7 @@ import (
 	"github.com/reevehq/reeve/internal/hint"
 )
 
-// Whatever somebody writes, an error is a line that a terminal and a log can show: short, of
+// An error is a line that a terminal and a log can show, whatever somebody writes: short, of
 // characters that are seen, at a byte of the file; and the same each time.
 func TestNoErrorRepeatsWhatNobodySeesOrTooMuch(t *testing.T) {
 	odd := []string{"\u00a0", "\ufeff", "\u200b", "\u202e", "\u3164", "\x00", "\x1b[2J", "\r", "е", "“", "’", "，", "\xff", "\u0301", "ﬁ", ";", "\t", ",", "#", `"`, "'", "[", "!", "=", " AND ", strings.Repeat("x", 300), strings.Repeat("é", 300)}

@@ -25,7 +25,7 @@ func (s slip) hold(t *testing.T) {
 	}
 }
 
-// Whoever edits a policy reads what is wrong, at which byte, and what to write instead.
+// A user who edits a policy reads what is wrong, at which byte, and what to write instead.
 func TestASlipInARowSaysWhatToWrite(t *testing.T) {
 	for _, s := range []slip{
 		{"a comma in a list", "p, role:a, *, doc, read, r.obj.owner in ('admin', 'user'), allow", []string{"1:49: 8 values, 7 are needed: …: the condition holds a comma: put it in double quotes"}},

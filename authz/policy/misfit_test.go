@@ -160,8 +160,8 @@ func TestAWrongTypeInADenyRuleIsNeverAnAllow(t *testing.T) {
 	}
 }
 
-// What a session holds may be old, or a provider's: the decision is an error and no misuse, so
-// that a user whose session is odd is refused and causes no alarm.
+// An attribute that a session holds may be old, or a provider's: the decision is an error and no
+// misuse, so that a user whose session is odd is refused and causes no alarm.
 func TestASessionsAttributeOfTheWrongTypeRefusesAndIsNoMisuse(t *testing.T) {
 	e := mustLoad(t, with("p, role:authenticated, *, doc, read, r.sub.level > 1, allow", "p, role:authenticated, *, doc, read, r.obj.size > 1, allow", "p, role:authenticated, *, doc, write, true, allow"))
 	r := asks("bob", "read", policy.Object{Type: "doc", ID: "1", Attributes: policy.Values{"size": 5}})

@@ -125,7 +125,7 @@ func TestTheRowsOfATenantChangeNoRowLevelSecurityOfOthers(t *testing.T) {
 	}
 }
 
-// What never allows and never denies is no branch, and a text of the policy stands in quotes.
+// A row that never allows and never denies is no branch, and a text of the policy stands in quotes.
 func TestRowLevelSecurityHoldsNoMoreThanItNeeds(t *testing.T) {
 	_, r, err := rlsOf(t, `p, role:x, *, doc, read, r.obj.status == 'it\'s' || r.obj.status == '\\\'; DROP TABLE doc; --', allow`,
 		"p, role:x, *, doc:a/*, write, true, allow", "p, role:x, *, other, read, true, allow", "p, role:x, *, /docs, GET, true, allow")

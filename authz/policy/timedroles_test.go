@@ -144,7 +144,7 @@ func written(rules []string, grants []grantRow, holds func(grantRow) bool) []str
 	return rows
 }
 
-// What is decided at any time is what the policy decides that has the rows of that time alone, and
+// The decision at any time is the one of the policy that has the rows of that time alone, and
 // Explain and Filter say the same.
 func TestAtEveryTimeTheRowsOfThatTimeDecide(t *testing.T) {
 	t.Parallel()

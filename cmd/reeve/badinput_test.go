@@ -141,8 +141,8 @@ func writeTree(t *testing.T, dir string) {
 // position is a file and where in it, or the file as a whole.
 var position = regexp.MustCompile(`(?m)^(reeve: )?[\w/]+\.\w+(:\d+){0,2}: `)
 
-// Whatever a file holds, a command says where what is wrong, ends with 3, and prints nothing of a
-// result.
+// A command says where what is wrong, ends with 3, and prints nothing of a result, whatever a file
+// holds.
 func TestABadFileIsToldWithItsPositionByEveryVerb(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

@@ -122,7 +122,7 @@ func TestEveryVerbAndFlagInFilesForCIExists(t *testing.T) {
 	}
 }
 
-// What a workflow or a hook names of this repository is there.
+// Everything of this repository that a workflow or a hook names is there.
 func TestFilesForCINameWhatThereIs(t *testing.T) {
 	root := filepath.Join("..", "..")
 	var hooks []struct {
@@ -178,7 +178,7 @@ func TestFilesForCINameWhatThereIs(t *testing.T) {
 		if s.Run != "" && s.Shell != "bash" {
 			t.Errorf("a step without a shell: %s", s.Run)
 		}
-		// What a pull request's author writes would be run.
+		// The text that a pull request's author writes would be run.
 		if strings.Contains(s.Run, "${{") {
 			t.Errorf("an expression stands in a script: %s", s.Run)
 		}

@@ -80,7 +80,7 @@ func TestAMatrixOf50RolesAnd200RoutesIsDrawnInTime(t *testing.T) {
 	}
 }
 
-// What a policy of others holds is text on a page and in a picture.
+// The rows of somebody else's policy are text on a page and in a picture.
 func TestAMatrixShowsWhatRowsHoldAsText(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

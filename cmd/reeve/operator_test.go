@@ -269,7 +269,7 @@ func tamper(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
 }
 
-// What differs from run to run is written so in what scripts expect.
+// Parts that differ from run to run are written so in what scripts expect.
 var shapes = []struct {
 	pattern *regexp.Regexp
 	text    string

@@ -237,7 +237,7 @@ func TestNginx(t *testing.T) {
 			saw != nil && (saw.URI != "/notes/1" || saw.Header.Get("X-Reeve-Route") != "/notes/:id") {
 			t.Errorf("the absolute form arrived as %+v", saw)
 		}
-		// What arrives is byte by byte what was decided on.
+		// The request arrives byte by byte as it was decided on.
 		for _, target := range []string{"/files/a:b", "/files/a%20b/c?x=../%2e//", "/files/%C3%A4"} {
 			if _, saw := s.send(t, "GET "+target+" HTTP/1.1", host, auth); saw == nil || saw.URI != target || saw.Header.Get("X-Reeve-Route") != "/files/*" {
 				t.Errorf("%q arrived as %+v", target, saw)

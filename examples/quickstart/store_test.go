@@ -77,7 +77,7 @@ func TestATenantsFileHoldsItsInvoicesAlone(t *testing.T) {
 	}
 }
 
-// Whatever SQL came about on a tenant's connection, it must stay in the tenant's file.
+// SQL on a tenant's connection must stay in the tenant's file, however it came about.
 func TestAConnectionCannotLeaveItsFile(t *testing.T) {
 	dir := t.TempDir()
 	s := newInvoices(t, dir)

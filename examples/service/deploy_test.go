@@ -49,7 +49,7 @@ func TestTheUnitStartsAPanicAgain(t *testing.T) {
 	}
 }
 
-// What must not get lost from the unit, whatever systemd says of it.
+// These lines must not get lost from the unit, whatever systemd says of it.
 func TestTheUnitKeepsItsPromises(t *testing.T) {
 	for _, line := range []string{
 		"Type=notify", "WatchdogSec=30", "DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "SystemCallFilter=@system-service",

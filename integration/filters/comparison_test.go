@@ -224,7 +224,7 @@ func TestComparisonOfTwoLongTextsIsUnknown(t *testing.T) {
 	}
 }
 
-// What a condition asks of the caller alone decides beside what it asks of the object, wherever it
+// A condition's part about the caller alone decides beside its part about the object, wherever it
 // stands: alice is staff, and of level 1.
 func TestComparisonOfTheCallerAloneDecides(t *testing.T) {
 	docs := []doc{

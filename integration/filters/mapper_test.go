@@ -86,8 +86,8 @@ func (l *textList) Scan(src any) error {
 
 const docColumns = `d.id, d.tenant_id, d.owner, d.status, d.reviewer, d.size, d.parts, d.score, d.public, d.locked, d.tags, d.due, d.made, d.code`
 
-// What is decided about the object of a row, as a driver has read it, is what the row is selected by:
-// numbers, times, lists and UUIDs of each driver are those of their attributes' kinds.
+// The decision about the object of a row, as a driver has read it, is the one that the row is
+// selected by: numbers, times, lists and UUIDs of each driver are those of their attributes' kinds.
 func TestTheObjectOfARowIsDecidedAsTheRowIsSelected(t *testing.T) {
 	docs := rows(rand.New(rand.NewPCG(1, 2)), 48)
 	dbs := databases(t, docs)

@@ -288,8 +288,8 @@ func TestWhatComesAndGoesMovesNoOtherObject(t *testing.T) {
 	}
 }
 
-// Whatever a service says beside, a Select finds what the predicate selects: no OR, no parenthesis
-// that is closed too early, and no cursor of a client's own making.
+// A Select finds what the predicate selects, whatever a service says beside: no OR, no parenthesis
+// that is closed too early, and no cursor of a client's own making changes that.
 func TestNoConditionOfTheServiceIsPastThePredicate(t *testing.T) {
 	dbs, all := items(t, 60)
 	may := mayRead(t, "r.obj.owner == r.sub.id")

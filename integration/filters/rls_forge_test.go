@@ -148,7 +148,7 @@ func TestVerifyingOncePerStatementIsForgeable(t *testing.T) {
 	}
 }
 
-// Whoever has the key: a context that is too long, or says nothing that can be read, is refused.
+// A context that is too long, or says nothing that can be read, is refused, whoever has the key.
 func TestTheDatabaseBoundsWhatAContextSaysOfACaller(t *testing.T) {
 	w, alice := callerWorld(t)
 	key := make([]byte, sha256.BlockSize) // of zeros

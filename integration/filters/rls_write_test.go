@@ -40,7 +40,7 @@ p, role:authenticated, *, doc, delete, true, allow
 	if err := w.install(t, e); err != nil {
 		t.Fatal(err)
 	}
-	// What lists the faults of a database finds none in the policies, and leaves them.
+	// The audit that lists the faults of a database finds none in the policies, and leaves them.
 	findings, err := rls.Audit(t.Context(), w.app, rls.Config{Owner: w.OwnerRole, App: w.AppRole})
 	if err != nil || findings.Err() != nil {
 		t.Errorf("%v, %v", findings, err)

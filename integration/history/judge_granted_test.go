@@ -84,7 +84,7 @@ func stepUp(t time.Duration) history.Call {
 	return at(t, history.Call{Kind: history.Move, Session: "s", Next: "n", Graced: true, Saw: 1})
 }
 
-// What is planted of adoptions, blocks, grants and graces is found, and nothing else.
+// The judge finds each planted fault of adoptions, blocks, grants and graces, and nothing else.
 func TestTheJudgeFindsWhatGrantsBlocksAndGracesDoNotAllow(t *testing.T) {
 	moved := history.Call{Kind: history.Move, Session: "s", Next: "n", Saw: 1}
 	for name, c := range map[string]struct {

@@ -293,7 +293,7 @@ func (s setting) Setting(context.Context, tenant.ID) (name, value string, err er
 	return s.name, s.value, nil
 }
 
-// What is deferred to the end of the transaction fails when the call ends.
+// A check that is deferred to the end of the transaction fails when the call ends.
 func TestADeferredConstraintFailsTheCall(t *testing.T) {
 	w := newWorld(t)
 	db, _, _ := w.direct()

@@ -163,8 +163,8 @@ func TestBehindPgbouncerEachTransactionHasItsTenant(t *testing.T) {
 	})
 }
 
-// What a statement would leave in a session for the next tenant is refused. What the filter
-// cannot see (here, in a function) is shown to be what it is for.
+// A statement that would leave something in a session for the next tenant is refused. A statement
+// that the filter cannot see (here, in a function) shows what the filter is for.
 func TestWhatWouldOutliveATransactionIsRefused(t *testing.T) {
 	w := newWorld(t)
 	db, pool, _ := w.direct()

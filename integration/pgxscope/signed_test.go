@@ -67,7 +67,7 @@ func TestASignedTenantSeesItsRowsAlone(t *testing.T) {
 	if got, err := bodies(in(t, acme), plain); err != nil || len(got) > 0 {
 		t.Errorf("a tenant that nobody signed sees %q, %v", got, err)
 	}
-	// What is signed for another database or role is an error.
+	// A context that is signed for another database or role is an error.
 	other, err := rls.NewSigner(rls.SignerConfig{Key: session.NewSecretKey([]byte("a key of tests that has 32 bytes")), KeyID: "k1", Database: "other", Role: w.AppRole})
 	if err != nil {
 		t.Fatal(err)

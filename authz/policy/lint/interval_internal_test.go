@@ -88,8 +88,8 @@ func (g gen) lookup() condition.Lookup {
 	}
 }
 
-// What is said to be true of no value is true of none that is tried, and what is said to be true of every
-// value is false of none.
+// A condition that is said to be true of no value is true of none that is tried, and one that is
+// said to be true of every value is false of none.
 func TestWhatIsAlwaysOrNeverTrueIsSo(t *testing.T) {
 	schema, err := condition.NewSchema(truthAttributes)
 	if err != nil {

@@ -24,7 +24,7 @@ func drawDamaged(t *rapid.T, files map[string]string) {
 	files[name] = content
 }
 
-// Whatever the files hold, looking at them ends with findings whose places there are, and one of
+// A look at the files, whatever they hold, ends with findings whose places there are, and one of
 // these says that the policy does not load exactly when it does not.
 func TestAPolicyDoesNotLoadExactlyWhenAFindingSaysSo(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

@@ -217,7 +217,7 @@ func TestEverySlipIsFound(t *testing.T) {
 	}
 }
 
-// Whatever is found is about the row that was added, not about one that was right before.
+// Every finding is about the row that was added, not about one that was right before.
 func TestASlipIsFoundInItsOwnRow(t *testing.T) {
 	for _, s := range slips {
 		if s.rule == "" || slices.Contains([]string{"RV007", "RV014", "RV114", "RV135", "RV015", "RV127", "RV107", "RV003", "RV008"}, s.rule) {

@@ -49,8 +49,8 @@ func requests() (list []policy.Request) {
 	return list
 }
 
-// Whatever was published, each request of an entry was allowed at every publication since the
-// entry's time.
+// Each request of an entry was allowed at every publication since the entry's time, whatever was
+// published.
 func TestEveryRequestOfAnEntryWasAllowedAtEachPublicationSince(t *testing.T) {
 	all := requests()
 	allowed := func(p *impact.Policy, r policy.Request) bool {

@@ -182,7 +182,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
-// What default.yaml shows is every setting that there is, and the schema asks for each.
+// The file default.yaml shows every setting that there is, and the schema asks for each.
 func TestEverySettingHasADefault(t *testing.T) {
 	text, err := files.ReadFile("default.yaml")
 	if err != nil {
