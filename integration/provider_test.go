@@ -258,8 +258,8 @@ func madeUp(raw string) string {
 	return raw[:kept] + strings.Repeat("A", len(raw)-kept)
 }
 
-// What was revoked stays so for the tokens that the provider issues after it, until the user
-// signs in anew.
+// A sign-in that was revoked stays so for the tokens that the provider issues after it, until the
+// user signs in anew.
 func TestATokenRefreshedAfterARevocationIsRefused(t *testing.T) {
 	t.Parallel()
 	revocations := []struct {

@@ -101,7 +101,7 @@ func TestATenantPublishesItsOwnRowsToAFleet(t *testing.T) {
 		t.Error(err)
 	}
 
-	// Whoever may write everything brings back an older record, or one of another key.
+	// An attacker who may write everything brings back an older record, or one of another key.
 	_, foreign, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -151,7 +151,7 @@ func TestRollingBackIsPublishingTheOlderPolicyAgain(t *testing.T) {
 			t.Errorf("rolling back to %q: %v", unknown, err)
 		}
 	}
-	// What is in the history must be genuine too.
+	// The records in the history must be genuine too.
 	forged := strings.Replace(f.client.LIndex(t.Context(), policyHistory, 5).Val(), " shop ", " shop 1", 1)
 	f.client.LSet(t.Context(), policyHistory, 5, forged)
 	if history, err = f.publisher.History(t.Context()); !errors.Is(err, redispolicy.ErrUntrusted) || len(history) != redispolicy.HistoryLength-1 {

@@ -222,7 +222,7 @@ func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 			t.Errorf("%q without a context: %q", queries, out)
 		}
 	}
-	// What shadows the functions and operators that verify is not found.
+	// Objects that shadow the functions and operators that verify are not found.
 	for _, queries := range [][]string{
 		{"CREATE FUNCTION pg_temp.sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT ''x''::bytea'", "SET LOCAL search_path = pg_temp, pg_catalog, public", slugs},
 		{"CREATE FUNCTION pg_temp.same(bytea, bytea) RETURNS bool LANGUAGE sql AS 'SELECT true'", "CREATE OPERATOR pg_temp.= (LEFTARG = bytea, RIGHTARG = bytea, FUNCTION = pg_temp.same)", "SET LOCAL search_path = pg_temp, pg_catalog, public", slugs},
@@ -301,7 +301,7 @@ func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 	}
 }
 
-// What a session may have the server tell of its plans and trees has no key in it.
+// The plans and trees that a session may have the server tell have no key in them.
 func TestNothingThatASessionIsToldShowsTheKey(t *testing.T) {
 	w := newRLSWorld(t, nil)
 	cfg, err := pgx.ParseConfig(w.App())
@@ -435,7 +435,7 @@ func TestAKeyIsReplacedWithoutAnOutage(t *testing.T) {
 	}
 }
 
-// What a transaction may read was settled when it began: a long one ends in peace, and the
+// The rows that a transaction may read were settled when it began: a long one ends in peace, and the
 // next needs a new context.
 func TestAContextIsForTransactionsThatBeginSoon(t *testing.T) {
 	ctx := context.Background()

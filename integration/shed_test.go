@@ -224,8 +224,8 @@ func TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone(t *testing.T) {
 	if served == 0 {
 		t.Error("of the flood nobody is served, who have 16 ms to wait")
 	}
-	// What a limit answers for is the time in its queue: a busy machine delays a load that
-	// has its place as well, and how busy it is the logged ratios tell.
+	// A limit answers for the time in its queue: a busy machine delays a load that has its place as
+	// well, and the logged ratios tell how busy it is.
 	p := 50
 	if testneed.Soak() {
 		p = 99

@@ -14,7 +14,7 @@ import (
 	"github.com/reevehq/reeve/session/redisstore"
 )
 
-// What one instance does to the roles of an adopted session, or to its id, counts for the stranger
+// A change by one instance to the roles of an adopted session, or to its id, counts for the stranger
 // at another one that knows the session already, and at one with a cache.
 func TestAStrangerFindsElsewhereWhatBecameOfTheSession(t *testing.T) {
 	t.Parallel()
@@ -45,7 +45,7 @@ func TestAStrangerFindsElsewhereWhatBecameOfTheSession(t *testing.T) {
 				}
 				adopt := func(what string, ok func(session.Session) bool) {
 					t.Helper()
-					// What a cache has not heard yet is old for a moment.
+					// A session in a cache that has not heard yet is old for a moment.
 					testwait.Until(t, what, func() bool {
 						got, err := other.Adopt(t.Context(), adoption(who))
 						return err == nil && ok(got)

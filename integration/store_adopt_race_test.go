@@ -80,7 +80,7 @@ func TestASignInWhoseSessionMovesMeanwhileIsNotSignedOut(t *testing.T) {
 				if _, err := f.store.Load(t.Context(), next.Ref()); err != nil {
 					t.Errorf("the session that moved: %v", err)
 				}
-				// What has ended is told from that.
+				// A session that has ended is told from one that has moved.
 				if err := f.store.Revoke(t.Context(), next.Ref()); err != nil {
 					t.Fatal(err)
 				}

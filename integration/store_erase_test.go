@@ -354,7 +354,7 @@ func TestAfterAnErasureOfATenantAnOperatorFindsNothingOfItsUsers(t *testing.T) {
 	}
 }
 
-// Whoever opens a tenant at the last moment of its erasure is told of in its events, and the
+// An operator who opens a tenant at the last moment of its erasure is told of in its events, and the
 // erasure is refused: it deletes none but of a tenant that is suspended, in one step.
 func TestTheOpeningOfATenantBesideItsErasureKeepsItsEvent(t *testing.T) {
 	t.Parallel()

@@ -252,9 +252,8 @@ func TestEventsOfTenantsEqualTheirStatusesAfterACrash(t *testing.T) {
 	}
 }
 
-// What ends, ends without a trace: after churn and the end of the last session, no key of
-// a session and no member of an index is left, only the epochs and events of users, which
-// end by themselves later.
+// Sessions end without a trace: after churn and the end of the last session, no key of a session and
+// no member of an index is left, only the epochs and events of users, which end by themselves later.
 func TestChurnLeavesNoKeyAndNoMemberOfAnIndexBehind(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)

@@ -76,7 +76,7 @@ func (p *pair) inStep() {
 }
 
 // A replica that was cut off, and is promoted, has every session that was revoked since.
-// Whoever revoked it, or has seen that it was, allows nothing and puts the revocation back
+// An instance that revoked it, or has seen that it was, allows nothing and puts the revocation back
 // for those who have not.
 func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 	t.Parallel()

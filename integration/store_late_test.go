@@ -41,9 +41,9 @@ func (h *nth) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// What a dead network delivers when it is back loses to what was acknowledged since: each
-// change carries the version that it was made from, or a deadline by Redis's clock. The
-// network dies when the change is on the way, and the caller is told of an outage.
+// A change that a dead network delivers when it is back loses to what was acknowledged since: each
+// change carries the version that it was made from, or a deadline by Redis's clock. The network dies
+// when the change is on the way, and the caller is told of an outage.
 func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

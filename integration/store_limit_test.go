@@ -13,8 +13,8 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// What made room is dead by the script that did it: what is left of it in Redis until it is
-// discarded lets nobody in.
+// A session that made room is dead by the script that did it: what is left of it in Redis until it
+// is discarded lets nobody in.
 func TestASessionThatMadeRoomIsDeadBeforeItIsDiscarded(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)

@@ -14,9 +14,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// What an instance knows comes back also when the same server loses its keys, within the second in
-// which that is seen: others, that know of nothing, let nobody in whom it has shut out. It is seen
-// by a feed, and without one by whatever else is loaded.
+// The knowledge of an instance comes back also when the same server loses its keys, within the
+// second in which that is seen: others, that know of nothing, let nobody in whom it has shut out. It
+// is seen by a feed, and without one by whatever else is loaded.
 func TestWhatAFlushTakesIsPutBackForThoseWhoKnowOfNothing(t *testing.T) {
 	t.Parallel()
 	sees := map[string]func(t *testing.T, store *redisstore.Store, bystander session.Ref){
@@ -140,8 +140,8 @@ func TestAListHasTheSessionsWhoseOrderWasEvicted(t *testing.T) {
 	lists("after one of them has ended")
 }
 
-// Whoever was told that a user is blocked knows it: when Redis loses the block, that instance lets
-// nobody in, and puts it back.
+// An instance that was told that a user is blocked knows it: when Redis loses the block, that
+// instance lets nobody in, and puts it back.
 func TestABlockThatWasSeenHoldsWhenRedisForgetsIt(t *testing.T) {
 	t.Parallel()
 	who := session.Stranger{Issuer: provider, Name: "sso", Tenant: acme, User: alice, IssuedAt: time.Now()}

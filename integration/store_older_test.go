@@ -151,7 +151,7 @@ func TestAListAfterARestartShowsNothingOlder(t *testing.T) {
 	}
 }
 
-// What a lowered limit has ended is back before anybody asks for it: an instance that knows
+// The end of a session by a lowered limit is back before anybody asks for it: an instance that knows
 // nothing denies it as well.
 func TestWhatALoweredLimitHasEndedIsBackBeforeAnyoneAsksForIt(t *testing.T) {
 	t.Parallel()

@@ -88,7 +88,7 @@ func TestStoreWhileRedisHangs(t *testing.T) {
 	}
 	wg.Wait()
 	f.server.Thaw()
-	// What was sent before the thaw runs now, revocations included: only that the store
+	// Commands that were sent before the thaw run now, revocations included: only that the store
 	// answers again is certain.
 	f.eventually("the store answers after the thaw", func() error {
 		_, err := f.store.Load(t.Context(), s.Ref())
@@ -122,8 +122,8 @@ func TestStoreKeepsTheCallersDeadline(t *testing.T) {
 	}
 }
 
-// Whoever was told "you are signed in", or "it is revoked", was told the truth, also when
-// Redis dies a moment later.
+// A caller who was told "you are signed in", or "it is revoked", was told the truth, also when Redis
+// dies a moment later.
 func TestStoreKeepsWhatItAcknowledgedBeforeACrash(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)

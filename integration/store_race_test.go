@@ -196,7 +196,7 @@ func TestAScriptThatRanAfterAllAnswersAsItDid(t *testing.T) {
 	if _, err := store.Load(t.Context(), old.Ref()); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("the old id: %v", err)
 	}
-	// What another call did is a conflict, also of the same version and content.
+	// A change that another call made is a conflict, also of the same version and content.
 	stale := old
 	if _, err := store.Update(t.Context(), s); err != nil {
 		t.Fatal(err)

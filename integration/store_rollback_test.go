@@ -73,8 +73,8 @@ func editor(t *testing.T) session.Session {
 	return s
 }
 
-// What an instance has acknowledged or seen counts after a restart from an older snapshot, on
-// it at once, and soon on an instance that knows of nothing: a tenant stays suspended, and a
+// A change that an instance has acknowledged or seen counts after a restart from an older snapshot,
+// on that instance at once, and soon on one that knows of nothing: a tenant stays suspended, and a
 // session that was changed is as it was left or dead, never as it was before.
 func TestNothingOlderCountsAfterARestartFromASnapshot(t *testing.T) {
 	t.Parallel()

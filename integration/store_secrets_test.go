@@ -98,8 +98,8 @@ func TestSealKeysRotateUnderLoadWithoutALostSession(t *testing.T) {
 			t.Errorf("after the rotation: Load: %v", err)
 		}
 	}
-	// What the old key sealed and nobody wrote since, the young one does not open: the old
-	// one is dropped when the longest session of its time has ended.
+	// The young key does not open what the old one sealed and nobody wrote since: the old one is
+	// dropped when the longest session of its time has ended.
 	if _, err := instance(young).Load(ctx, still.Ref()); !errors.Is(err, session.ErrCorrupt) {
 		t.Errorf("without the old key: Load: %v", err)
 	}
@@ -111,7 +111,7 @@ func TestSealKeysRotateUnderLoadWithoutALostSession(t *testing.T) {
 // canaryEnv makes the test binary panic with sessions on its stack and on its lips.
 const canaryEnv = "REEVE_TEST_PANIC"
 
-// What an operator sees of Redis at work, and what a crash of the service prints, are no
+// The views that an operator has of Redis at work, and the prints of a crash of the service, are no
 // way to a session.
 func TestSecretsAreNotInMonitorLogsAndPanics(t *testing.T) {
 	t.Parallel()

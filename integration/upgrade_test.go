@@ -269,8 +269,8 @@ func (u *upgrade) list(d *driven, l *upgradeLogin) {
 	}
 }
 
-// What the former commit does not know, of somebody who acts as another, it answers as an
-// outage: it lets nobody in by it, and signs nobody out.
+// The former commit answers as an outage what it does not know of somebody who acts as another: it
+// lets nobody in by it, and signs nobody out.
 func actsAsAnother(t *testing.T, formerProgram, presentProgram string) {
 	server := redisserver.Start(t)
 	prefix := storeOptions().Prefix

@@ -61,7 +61,7 @@ func swapCase(s string) string {
 	return strings.ToLower(s)
 }
 
-// What no browser sends would never match: it is refused with what is wrong.
+// An origin that no browser sends would never match: it is refused with what is wrong.
 func TestAnOriginThatNoBrowserSendsIsRefusedWithTheReason(t *testing.T) {
 	for origin, why := range map[string]string{
 		"*": "every site", "null": "sandboxed frame", "": "scheme, ://", "app.test": "scheme, ://", "//app.test": "scheme, ://", "://x": "scheme, ://",

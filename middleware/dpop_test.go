@@ -47,7 +47,7 @@ func TestHalfADPoPAcceptsNothing(t *testing.T) {
 	}
 }
 
-// Who binds without a DPoP, or for a request that is for no path, binds to nothing.
+// A caller that binds without a DPoP, or for a request that is for no path, binds to nothing.
 func TestNothingIsBoundWithoutDPoPOrAPath(t *testing.T) {
 	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{"https://api.test"}})
 	if err != nil {

@@ -183,7 +183,7 @@ func TestTheFirstPartThatFailsStopsAll(t *testing.T) {
 	})
 }
 
-// What fails while others are being opened stops the opening.
+// A member that fails while others are being opened stops the opening.
 func TestAFailureDuringTheStartEndsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary

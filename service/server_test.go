@@ -146,8 +146,8 @@ func TestRequestsAreServedByState(t *testing.T) {
 	}
 }
 
-// What an operator has paused is not served again while it is stopped, for as long as Config.Wait and
-// the requests in flight may be; nor is what never came to run.
+// A service that an operator has paused is not served again while it is stopped, for as long as
+// Config.Wait and the requests in flight may be; nor is one that never came to run.
 func TestAPauseHoldsToTheEnd(t *testing.T) {
 	for name, moves := range map[string][]service.State{
 		"paused":           {service.Starting, service.Running, service.Paused, service.Draining},

@@ -41,8 +41,8 @@ func TestMovesAreThoseOfTheTable(t *testing.T) {
 	}
 }
 
-// Whatever moves are tried, one that is not allowed changes nothing and tells nobody, and a service
-// that has stopped does not start again.
+// A move that is not allowed changes nothing and tells nobody, whatever moves are tried, and a
+// service that has stopped does not start again.
 func TestIllegalMovesAreRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var l service.Lifecycle

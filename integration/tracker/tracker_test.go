@@ -164,7 +164,8 @@ func foreign(texts []string) bool {
 	return strings.Contains(all, "glob") || strings.Contains(all, "carol")
 }
 
-// What an operator or a migration took down is noticed at start, and mended by the next migration.
+// A part of the wall that an operator or a migration took down is noticed at start, and mended by
+// the next migration.
 func TestADatabaseWithoutItsWallIsNotServed(t *testing.T) {
 	db := pgserver.New(t).Database(t)
 	migrating := config(t, db)

@@ -41,7 +41,7 @@ func TestWhatIsLinkedFollowsTheRules(t *testing.T) {
 		if !own {
 			continue
 		}
-		// What other folders of ours bring in is held against their own rules.
+		// Packages that other folders of ours bring in are held against those folders' own rules.
 		libraries := g.reach(name, func(p string) bool { _, own := folder(p); return !own && !g[p].Standard })
 		delete(libraries, name)
 		for _, r := range rules {

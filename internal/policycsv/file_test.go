@@ -75,7 +75,7 @@ func TestAnEditThatWouldNotBeReadBackIsRefused(t *testing.T) {
 	}
 }
 
-// Whatever is edited, the file reads back as the lines that it holds, with the values that were
+// The file reads back as the lines that it holds, whatever is edited, with the values that were
 // written and without a fault that was not there before.
 func TestAnEditedFileReadsBackAsItsLines(t *testing.T) {
 	value := rapid.SampledFrom([]string{"p", "", "a", `"`, "a,b", `""x`, " a", "a ", "#", "'", "\n", "\r", "é", "\u00a0", ";", "a\tb"})

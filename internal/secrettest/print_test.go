@@ -54,7 +54,7 @@ func TestNoExportedTypeShowsAConfiguredKey(t *testing.T) {
 	}
 }
 
-// What a service keeps for its whole life is made of its keys, and shows none.
+// The values that a service keeps for its whole life are made of its keys, and show none.
 func TestNothingThatWasMadeOfAKeyShowsIt(t *testing.T) {
 	secret := canaries()["random bytes"]
 	private := canaries()["Ed25519"]

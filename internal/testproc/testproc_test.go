@@ -94,7 +94,7 @@ func started(t *testing.T, cmd *exec.Cmd) (*Process, io.Reader) {
 	return p, out
 }
 
-// What has been waited for has no process id any more, and who has it next is not killed.
+// A process that has been waited for has no process id any more, and who has it next is not killed.
 func TestNobodyIsKilledForAProcessThatHasEnded(t *testing.T) {
 	cmd := exec.Command("cat")
 	in, err := cmd.StdinPipe()

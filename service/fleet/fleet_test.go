@@ -68,7 +68,7 @@ func TestAMemberGoesOnWithoutRedisAndStartsOnce(t *testing.T) {
 	}
 }
 
-// Whoever can write to Redis chooses what List reads.
+// An attacker who can write to Redis chooses what List reads.
 func TestWhatNoMemberWroteIsLeftOut(t *testing.T) {
 	good := record{Host: "web-1", State: "running", Started: 1, Lease: 1000}
 	text, err := good.text()
