@@ -73,7 +73,7 @@ func TestIllegalMovesAreRefused(t *testing.T) {
 	})
 }
 
-// Who moves at the same time moves one after the other, and observers hear the moves in their order.
+// Moves at the same time happen one after the other, and observers hear them in their order.
 func TestObserversHearMovesInTheirOrder(t *testing.T) {
 	var l service.Lifecycle
 	at := service.Stopped

@@ -58,7 +58,7 @@ func TestAStrangerIsAdoptedAsTheTokenSays(t *testing.T) {
 	wantErr(t, "a role that is none", err, session.ErrInvalid)
 }
 
-// Who has moved to another tenant is no longer as the provider's token says.
+// A user who has moved to another tenant is no longer as the provider's token says.
 func TestAnotherTenantOrUserHasNoProvider(t *testing.T) {
 	other := tenant.MustParse("other")
 	m, _ := withDirectory(t, session.ActiveTenants(shop, other))
@@ -148,7 +148,7 @@ func TestADirectoryOfTenantsNeedsNoSetUp(t *testing.T) {
 		_, err = m.Load(ctx, s.Ref())
 		wantErr(t, "suspended in the store", err, tenant.ErrSuspended)
 		wantErr(t, "suspended in the store: Create", create(), tenant.ErrSuspended)
-		// What the directory has said is its own to tell; the store tells what was written to it.
+		// The directory itself tells what it has said; the store tells what was written to it.
 		events, err := m.Events(ctx, shop, session.UserID{})
 		if err != nil || len(events) != 2 || events[0].Kind != session.EventTenantSetUp || events[1].Kind != session.EventTenantSuspended {
 			t.Errorf("the events of the tenant: %v, %v", events, err)

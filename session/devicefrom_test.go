@@ -44,7 +44,7 @@ func TestADeviceIsTakenFromARequestAsASignInAcceptsIt(t *testing.T) {
 	}
 }
 
-// Whatever a client sends, it can sign in.
+// A client can sign in whatever it sends.
 func TestNoUserAgentKeepsAnybodyFromSigningIn(t *testing.T) {
 	m := newManager(t, newStore(t), session.Config{})
 	rapid.Check(t, func(rt *rapid.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// Whatever is presented: no panic, one error, and the store is asked about nothing but
-// what this Manager issued. An input is a text, or what to write over a genuine token:
+// No token that is presented causes a panic, each has one error, and the store is asked about
+// nothing but what this Manager issued. An input is a text, or what to write over a genuine token:
 // each fuzzing process has keys of its own, so that a corpus holds no genuine one.
 func FuzzRefreshToken(f *testing.F) {
 	store := &spy{Store: newStore(f)}

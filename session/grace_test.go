@@ -32,7 +32,7 @@ func graced(t *testing.T, m *session.Manager, how string) (old, moved session.Se
 
 var movers = []string{"StepUp", "SwitchTenant"}
 
-// What the provider said of the sign-in is as little of a step-up in the grace as what we know of it.
+// The provider's word on the sign-in is as little of a step-up in the grace as what we know of it.
 func TestTheOldIdOfAProvidersUserIsNoStrongSignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, memstore.New(), session.Config{RotateGrace: session.MaxRotateGrace, Tenants: session.ActiveTenants(shop)})
@@ -111,7 +111,7 @@ func TestTheOldIdLoadsForTheGraceAndCanDoNothingElse(t *testing.T) {
 	}
 }
 
-// Whoever ends the session ends it under both ids, at once.
+// Every caller who ends the session ends it under both ids, at once.
 func TestTheOldIdEndsWithTheNewOne(t *testing.T) {
 	for _, how := range movers {
 		for name, end := range map[string]func(m *session.Manager, old, moved session.Session) error{

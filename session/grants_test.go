@@ -189,7 +189,7 @@ func TestRolesThatCallersSetAreRefusedWhereGrantsAreAsked(t *testing.T) {
 	}
 	hasRole(t, "after all of it", now, "admin")
 
-	// What is the session's own is still the caller's to set.
+	// The session's own attributes are still the caller's to set.
 	if _, _, err := m.Create(ctx, session.SignIn{Tenant: acme, User: bob, Attributes: bound}); err != nil {
 		t.Errorf("Create with a key: %v", err)
 	}
@@ -217,7 +217,7 @@ func withKey(t testing.TB, a session.Attributes) session.Attributes {
 	return with
 }
 
-// Whatever error the service returns, nobody is signed out by it and nobody keeps old roles.
+// No error that the service returns signs anybody out, and nobody keeps old roles by one.
 func TestAFailureOfGrantsIsAnOutageAndNeverOldRoles(t *testing.T) {
 	for _, failure := range []error{errors.New("database is down"), session.ErrNotFound, session.ErrRefreshInvalid, tenant.ErrSuspended, context.Canceled} {
 		d := newMembers()
@@ -535,7 +535,7 @@ func TestATicketMakesADemotionDuringASignInWin(t *testing.T) {
 	wantErr(t, "Begin in a tenant that was never set up", err, tenant.ErrUnknown)
 }
 
-// What a user does as another ends with a change of either.
+// The session in which a user acts as another ends with a change of either.
 func TestStaleEndsWhatAUserDoesAsAnother(t *testing.T) {
 	for _, user := range []session.UserID{alice, bob} {
 		d := newMembers()

@@ -98,7 +98,7 @@ var endings = map[string]func(ctx context.Context, m *session.Manager, own sessi
 	},
 }
 
-// Whatever would sign an actor out, or take something from them, holds for what they do as
+// Everything that would sign an actor out, or take something from them, holds for what they do as
 // others, however many they act through, and there is no way back from it.
 func TestWhatEndsOrDemotesAnActorEndsWhatTheyDoAsOthers(t *testing.T) {
 	for name, end := range endings {
@@ -150,7 +150,7 @@ func TestWhatEndsOrDemotesAnActorEndsWhatTheyDoAsOthers(t *testing.T) {
 	}
 }
 
-// What happens to other people, and to other sessions of the actor, ends nothing.
+// Events of other people, and of other sessions of the actor, end nothing.
 func TestAnImpersonationGoesOnWhileNothingHappensToItsActor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()

@@ -69,7 +69,7 @@ func TestASessionThatIsMadeOfABoundOneIsBoundToTheSameKey(t *testing.T) {
 			t.Fatalf("%v: bound to %v", err, keyOf(through))
 		}
 	}
-	// Whoever bound the session while they acted stays bound.
+	// A user who bound the session while they acted stays bound.
 	own, _ = signIn(t, m)
 	as.Attributes = bound
 	acted, err = m.Impersonate(ctx, own.Ref(), as)

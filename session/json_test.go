@@ -120,7 +120,7 @@ func TestEventsGoThroughJSON(t *testing.T) {
 	}
 }
 
-// What a store has logged of an impersonation can be handed out as it is.
+// The events that a store has logged of an impersonation can be handed out as they are.
 func TestTheEventsOfAnImpersonationHaveJSON(t *testing.T) {
 	m := newManager(t, newStore(t), session.Config{})
 	s, _ := signIn(t, m)

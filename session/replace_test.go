@@ -306,8 +306,8 @@ func (s *stumbling) Revoke(ctx context.Context, ref session.Ref) error {
 	return s.write(func() error { return s.Store.Revoke(ctx, ref) })
 }
 
-// Whatever write fails on the way to another tenant or user, made or not, there are never
-// two live sessions, unless the error says that one may be left that nobody was given.
+// A write that fails on the way to another tenant or user, made or not, never leaves two live
+// sessions, unless the error says that one may be left that nobody was given.
 func TestAFailureHalfwayToAnotherTenantOrUserLeavesNoSecondSession(t *testing.T) {
 	for _, edge := range []string{"SwitchTenant", "Impersonate"} {
 		for at := 1; at <= 2; at++ {

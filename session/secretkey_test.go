@@ -19,7 +19,7 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// Whatever 32 bytes or more a vault holds, each text that tools write for them is the same key.
+// Each text that tools write for a key of 32 bytes or more, whichever a vault holds, is that key.
 func TestEveryTextOfAKeyIsThatKey(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		raw := append([]byte{1, 2}, rapid.SliceOfN(rapid.Byte(), 30, 80).Draw(t, "key")...)

@@ -128,8 +128,8 @@ func TestACachedSessionIsServedOnlyWhile(t *testing.T) {
 	}
 }
 
-// Whatever one instance does is true for the other at its next request, and for itself
-// when the call returns, also when its own announcement is lost.
+// A change by one instance is true for the other at its next request, and for itself when the call
+// returns, also when its own announcement is lost.
 func TestAChangeReachesEveryInstance(t *testing.T) {
 	type change struct {
 		do   func(ctx context.Context, m *session.Manager, s session.Session) error
@@ -267,7 +267,7 @@ func TestASessionInUseIsRenewedInTheBackground(t *testing.T) {
 	})
 }
 
-// What no feed announced, such as a key deleted by hand, is found by the next renewal.
+// A change that no feed announced, such as a key deleted by hand, is found by the next renewal.
 func TestAnUnannouncedRevocationIsNoticedWithinHalfAMinute(t *testing.T) {
 	for name, every := range map[string]time.Duration{"in constant use": time.Second, "rarely used": 29 * time.Second} {
 		t.Run(name, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// What the access list allows is what the scripts and the package's own calls use: a command
-// that somebody adds to a script is in the list, and one that no script uses any more is not.
+// The access list allows what the scripts and the package's own calls use: a command that somebody
+// adds to a script is in the list, and one that no script uses any more is not.
 func TestTheAccessListIsThatOfTheScripts(t *testing.T) {
 	s := &Store{client: &breakerClient{}, names: names{prefix: "reeve"}, replicas: 1}
 	listed := s.commands()

@@ -199,8 +199,8 @@ func methods() map[string]func(context.Context, *redisstore.Store) error {
 	}
 }
 
-// Whatever a server says that is not the answer of our scripts, nobody is let in and nobody is told
-// that they are signed out.
+// An answer of a server that is not one of our scripts lets nobody in and tells nobody that they are
+// signed out, whatever it says.
 func TestAnErrorOfRedisIsAnOutage(t *testing.T) {
 	for _, text := range []string{
 		"LOADING Redis is loading the dataset in memory",

@@ -23,8 +23,8 @@ func feedNames(t *testing.T) names {
 	return n
 }
 
-// What the scripts announce is the name of a key: it must be read as the topic that the
-// cache knows the session by.
+// The scripts announce the name of a key: it must be read as the topic that the cache knows the
+// session by.
 func TestAnAnnouncementIsReadAsWhatItIs(t *testing.T) {
 	n := feedNames(t)
 	f := &Feed{&Store{names: n}}

@@ -10,9 +10,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// What is oversize or not UTF-8 is refused before Redis is touched. Ids, roles, methods,
-// attributes and actors cannot even be made of it; what a session holds as plain text is
-// checked by the store.
+// Input that is oversize or not UTF-8 is refused before Redis is touched. Ids, roles, methods,
+// attributes and actors cannot even be made of it; what a session holds as plain text is checked by
+// the store.
 func TestBadInputIsRefusedBeforeRedisIsAsked(t *testing.T) {
 	for what, err := range map[string]error{
 		"tenant too long":            second(tenant.Parse(strings.Repeat("a", tenant.MaxIDLength+1))),

@@ -56,8 +56,8 @@ func TestWhoeverGaveUpTakesNobodysPlace(t *testing.T) {
 	}
 }
 
-// Whatever comes, gives up and lands in whatever order: whoever waits, waits for a trip that is
-// under way, and a tenant for whom nobody waits and nothing is under way has its next load go.
+// A caller who waits, waits for a trip that is under way, whatever comes, gives up and lands in
+// whatever order. A tenant for whom nobody waits and nothing is under way has its next load go.
 func TestNobodyWaitsWithoutATripUnderWay(t *testing.T) {
 	tenants := []tenant.ID{tenant.MustParse("acme"), tenant.MustParse("globex"), tenant.MustParse("initech")}
 	for seed := range uint64(2000) {

@@ -194,7 +194,7 @@ func TestAReadAsksOnceASecond(t *testing.T) {
 	})
 }
 
-// What is remembered of a session is the name of its record; ending it takes all its keys.
+// The store remembers of a session the name of its record; ending it takes all its keys.
 func TestTheKeysOfASessionAreFoundFromItsRecord(t *testing.T) {
 	n, err := newNames("reeve", session.NewSecretKey(make([]byte, session.MinKeyLength)))
 	if err != nil {

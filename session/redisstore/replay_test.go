@@ -8,9 +8,9 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// Whatever Redis answers, only first is a first use, only again a second one, and the command
-// is sent once: a client that asked again after a lost answer would take its own first
-// attempt for a replay, or worse, be told that a replay is fresh.
+// Only first is a first use and only again a second one, whatever Redis answers, and the command is
+// sent once: a client that asked again after a lost answer would take its own first attempt for a
+// replay, or worse, be told that a replay is fresh.
 func TestOnlyFirstIsAFirstUse(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer string

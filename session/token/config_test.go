@@ -9,7 +9,7 @@ import (
 	"github.com/reevehq/reeve/session/token"
 )
 
-// Whoever configures something wrong is told all of it, each with its field.
+// A user who configures something wrong is told all of it, each with its field.
 func TestAllThatIsWrongWithAConfigIsNamed(t *testing.T) {
 	wrong := token.Issuer{
 		Types: []string{"logout+jwt"}, Leeway: time.Hour, MaxLifetime: time.Millisecond, TenantClaim: "sub", SessionClaim: "iss",

@@ -226,8 +226,8 @@ func TestForeignClaimsAreReadInOneWayOrRefused(t *testing.T) {
 	}
 }
 
-// What carries a key, fetches one or changes what is signed is refused of every provider; jku is
-// skipped where an entry says so, and never fetched.
+// A header member that carries a key, fetches one or changes what is signed is refused of every
+// provider; jku is skipped where an entry says so, and never fetched.
 func TestHeaderMembersThatNameKeysStayRefused(t *testing.T) {
 	plain, lenient := verifier(t, foreign(t)), verifier(t, foreign(t, func(i *token.Issuer) { i.Foreign.IgnoreJKU = true }))
 	for _, member := range []string{"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc", "cty"} {

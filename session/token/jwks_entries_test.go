@@ -117,7 +117,7 @@ func TestAPublishedSecretRefusesTheWholeSet(t *testing.T) {
 			}
 		}
 	}
-	// What is no member of the key itself is none of it.
+	// A member inside a value of the key is none of the key itself.
 	if _, err := token.ParseJWKS([]byte(setOf(jwkOf(token.EdDSA, "ext", `{"d":1}`, "D", "1", "x5c", `["d"]`)))); err != nil {
 		t.Error(err)
 	}

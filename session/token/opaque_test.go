@@ -150,7 +150,7 @@ func TestAnOpaqueTokenIsRememberedNoLongerThanItLives(t *testing.T) {
 	})
 }
 
-// What the clock alone refuses is not remembered: the token is good in a moment.
+// A refusal by the clock alone is not remembered: the token is good in a moment.
 func TestAnOpaqueTokenThatIsEarlyIsAskedAboutAgain(t *testing.T) {
 	for name, edit := range map[string][]string{
 		"issued ahead":    {"iat", "946684810", "exp", "946685400"}, // ten seconds into the bubble

@@ -228,7 +228,7 @@ func TestEveryProvidersTokenIsReadByItsLiteral(t *testing.T) {
 	}
 }
 
-// What a provider signs for somebody or something else is refused, for each shape.
+// A token that a provider signs for somebody or something else is refused, for each shape.
 func TestNoProvidersOtherTokenIsAccepted(t *testing.T) {
 	for name, c := range providers() {
 		t.Run(name, func(t *testing.T) {

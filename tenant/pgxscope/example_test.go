@@ -72,7 +72,8 @@ func ExampleDB_Exec() {
 	// pgxscope: statement refused: one statement is allowed
 }
 
-// What belongs together is a transaction: an error of the function, and a panic, roll it back.
+// Statements that belong together are a transaction: an error of the function, and a panic, roll it
+// back.
 func ExampleDB_InTx() {
 	var db *pgxscope.DB // of New
 	var ctx context.Context

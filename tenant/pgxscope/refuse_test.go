@@ -250,7 +250,7 @@ func TestAPoolForScopesAloneRefusesOthers(t *testing.T) {
 	}
 }
 
-// What holds the pool and the signer prints neither a password nor a key.
+// A value that holds the pool and the signer prints neither a password nor a key.
 func TestNoPrinterShowsAPasswordOrAKey(t *testing.T) {
 	const password, key = "hunter2hunter2", "0123456789abcdefghijklmnopqrstuv"
 	pool := open(t, "postgres://app:"+password+"@127.0.0.1:1/db")

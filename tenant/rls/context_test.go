@@ -84,7 +84,7 @@ func TestAContextOfACallerEndsWithTheirRole(t *testing.T) {
 	}
 }
 
-// Whatever a signer is bound to changes what it signs.
+// Everything that a signer is bound to changes what it signs.
 func TestContextsOfTwoSignersDiffer(t *testing.T) {
 	now := func() time.Time { return time.UnixMilli(1) }
 	seen := map[string]string{}

@@ -91,7 +91,7 @@ func TestASecretIsFoundInWhatIsPacked(t *testing.T) {
 	}
 }
 
-// What is ignored is ignored at any depth, and values that were sent are no difference.
+// A field that is ignored is ignored at any depth, and values that were sent are no difference.
 func TestTwoAnswersAreComparedWithoutWhatWasSent(t *testing.T) {
 	a := answer{status: 404, header: http.Header{"Date": {"x"}, "Etag": {`"1"`}}, body: []byte(`{"at":1,"list":[{"at":2,"detail":"no item-1 here"}]}`)}
 	b := answer{status: 404, header: http.Header{"Date": {"y"}, "Etag": {`"1"`}}, body: []byte(`{"at":3,"list":[{"at":4,"detail":"no item-2 here"}]}`)}

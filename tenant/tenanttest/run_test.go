@@ -73,7 +73,7 @@ func TestAServiceWithoutLeaksHasNoFindings(t *testing.T) {
 	tenanttest.Run(t, service(&shop{}))
 }
 
-// What tests nothing is an error and no pass.
+// A description that tests nothing is an error and no pass.
 func TestAnIncompleteDescriptionIsAnError(t *testing.T) {
 	for want, change := range map[string]func(*tenanttest.Service){
 		"Handler: required":  func(s *tenanttest.Service) { s.Handler = nil },

@@ -126,7 +126,7 @@ func TestAMigrationStaysInItsTenantAndOutOfOtherFiles(t *testing.T) {
 	if !probed {
 		t.Fatal("no migration ran")
 	}
-	// What it set on its connections has gone with them.
+	// The settings that the migration made on its connections have gone with them.
 	if _, err := w.DB().ExecContext(in(t, acme), `INSERT INTO notes (body, parent) VALUES ('x', 99)`); err == nil || !strings.Contains(err.Error(), "FOREIGN KEY") {
 		t.Errorf("foreign keys are off: %v", err)
 	}
