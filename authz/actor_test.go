@@ -46,7 +46,7 @@ func actors(e authz.Event) string {
 	return strings.Join(names, ", ")
 }
 
-// Each kind of decision that is made in somebody's name, also a refusal, is recorded with who acts.
+// Each kind of decision that is made in somebody's name, also a refusal, is recorded with who did it.
 func TestEveryDecisionNamesWhoActsAsTheCaller(t *testing.T) {
 	w := newWorld(t)
 	own, s := w.login(acme, alice, "viewer")

@@ -213,8 +213,7 @@ func TestTheObserverIsToldOfLists(t *testing.T) {
 	}
 }
 
-// A wrong cursor or order that a client sent is 400, and one that the service asks for in vain is
-// 500.
+// A wrong cursor or order that a client sent is 400, and one that the service asks for in vain is 500.
 func TestACursorAndAnOrderThatAreNoneAreTheClients(t *testing.T) {
 	for name, row := range map[string]struct {
 		list   func(c echo.Context) (authz.List, error)

@@ -152,8 +152,7 @@ func (restless) List(context.Context, tenant.ID, session.UserID) ([]session.Sess
 	return []session.Session{{ID: session.NewID()}}, nil
 }
 
-// A session that Find returns twice ends once: the second look is no sign that the session has
-// moved.
+// A session that Find returns twice ends once: the second look is no sign that the session has moved.
 func TestASessionThatIsFoundTwiceEndsNoOther(t *testing.T) {
 	var noted []session.Ref
 	w := newIDPWorld(t, func(c *authz.LogoutConfig) {

@@ -163,7 +163,7 @@ func TestAUserWithAThousandSessionsIsUpdatedInOneStep(t *testing.T) {
 	}
 }
 
-// A demotion that is lost in part in Redis ends sessions, and never leaves them the old roles.
+// A demotion that is partly lost in Redis ends sessions, and never leaves them the old roles.
 func TestALostDemotionEndsSessionsAndLeavesNoOldRoles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)

@@ -111,7 +111,7 @@ func TestSealKeysRotateUnderLoadWithoutALostSession(t *testing.T) {
 // canaryEnv makes the test binary panic with sessions on its stack and on its lips.
 const canaryEnv = "REEVE_TEST_PANIC"
 
-// The views that an operator has of Redis at work, and the prints of a crash of the service, are no
+// The things that an operator sees of Redis at work, and that a crash of the service prints, are no
 // way to a session.
 func TestSecretsAreNotInMonitorLogsAndPanics(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ func probe(h http.Handler, path string) (int, map[string]any) {
 	return w.Code, body
 }
 
-// Each probe gives these answers in each state.
+// Each probe answers as follows in each state.
 func TestProbesFollowTheState(t *testing.T) {
 	var l service.Lifecycle
 	h, err := service.NewHealth(service.HealthConfig{Lifecycle: &l, Logger: quiet()})

@@ -123,8 +123,7 @@ func TestStoppingWithoutTheRolesOfNowChangesNothing(t *testing.T) {
 	}
 }
 
-// A write of stopping that fails, made or not, gives nobody two sessions, nor one that was not
-// theirs.
+// A write of stopping that fails, made or not, gives nobody two sessions, nor one that was not theirs.
 func TestAFailureHalfwayBackFromAnImpersonationLeavesNoSecondSession(t *testing.T) {
 	for at := 1; at <= 2; at++ {
 		for _, after := range []bool{false, true} {

@@ -355,8 +355,7 @@ func TestAForgedOrMalformedRefreshTokenAsksNobody(t *testing.T) {
 	}
 }
 
-// The values that Redis holds must be of no use to who reads Redis: neither the token nor its
-// secret.
+// The values that Redis holds must be of no use to who reads Redis: neither the token nor its secret.
 func TestTheStoreNeverSeesASecret(t *testing.T) {
 	store := &recorder{Store: newStore(t)}
 	m := newManager(t, store, session.Config{})

@@ -34,10 +34,9 @@ func TestAStrangerInstallsReeveAndImportsEachModule(t *testing.T) {
 		t.Fatalf("modules: %v", modules)
 	}
 	bin, home := t.TempDir(), t.TempDir()
-	// Modules that are downloaded already are not asked for again, and what make test has compiled
-	// of other modules is not compiled again: by -trimpath and the same flags it is the same in any
-	// folder. Our own modules have a version here and are compiled anew, which is quicker without
-	// optimization.
+	// Modules that are downloaded already are not asked for again, and what make test has compiled of
+	// other modules is not compiled again: by -trimpath and the same flags it is the same in any folder.
+	// Our own modules have a version here and are compiled anew, which is quicker without optimization.
 	cache := goEnv(t, "GOMODCACHE")
 	env := append(os.Environ(), "GOWORK=off", "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=mod -modcacherw -buildvcs=false -trimpath '-gcflags="+modules["."]+"/...=-dwarf=false -N -l'", "GOSUMDB=off", "GONOSUMDB=*", "GOBIN="+bin, "GOMODCACHE="+filepath.Join(home, "mod"),
 		"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(filepath.Join(cache, "cache", "download"))+","+goEnv(t, "GOPROXY"))

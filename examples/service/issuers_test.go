@@ -160,8 +160,7 @@ func TestAChangeOfIssuersThatWasMissedIsRead(t *testing.T) {
 	}
 }
 
-// An entry that would let in somebody else is refused, with the file and, where YAML knows it, the
-// line.
+// An entry that would let in somebody else is refused, with the file and, where YAML knows it, the line.
 func TestAWrongFileOfIssuersIsAMistake(t *testing.T) {
 	idp := newProvider(t)
 	good := idp.entry()

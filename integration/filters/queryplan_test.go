@@ -272,8 +272,8 @@ func planDecided(t *testing.T, e *policy.Engine, rows []map[string]any) []string
 	return ids
 }
 
-// The function isNull alone asks what is equal to NULL, and an attribute to which NULL is no value
-// is not asked so.
+// The function isNull asks what is equal to NULL, and an attribute to which NULL is no value is not
+// asked so.
 func TestAnAttributeThatIsMissingIsNoNull(t *testing.T) {
 	_, err := load(t, "p, role:authenticated, *, resource, read, \"isNull(r.obj, 'aOptionalString')\", allow", planAttributes)
 	var one *policy.Error

@@ -175,10 +175,9 @@ func (w *world) recover() {
 	w.primary.Restart()
 }
 
-// Each setting loses what docs and README show, for the death of the process (kill -9) and for a
-// loss of power. No setting lets anybody in who was not: a session that is lost is dead, and what
-// may be undone is a revocation. A revocation that AOF always or a replica has acknowledged is never
-// undone.
+// Each setting loses what docs and README show, for the death of the process (kill -9) and for a loss of
+// power. No setting lets anybody in who was not: a session that is lost is dead, and what may be undone
+// is a revocation. A revocation that AOF always or a replica has acknowledged is never undone.
 func TestWhatEachSettingLoses(t *testing.T) {
 	logging.Disable()
 	p := watchPower(t)

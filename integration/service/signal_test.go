@@ -86,8 +86,7 @@ func TestNoRequestInFlightIsDroppedBySIGTERM(t *testing.T) {
 	}
 }
 
-// An operator who cannot wait sends a second signal: the process is gone at once, whatever is in
-// flight.
+// An operator who cannot wait sends a second signal: the process is gone at once, whatever is in flight.
 func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	t.Parallel()
 	for sig, code := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGINT: 130} {

@@ -8,8 +8,7 @@ import (
 	"github.com/reevehq/reeve/internal/invisible"
 )
 
-// Messages name the characters that ids and reasons refuse because nobody sees them, and nothing
-// else.
+// Messages name the characters that ids and reasons refuse because nobody sees them, and nothing else.
 func TestACharacterThatNobodySeesHasANameInMessages(t *testing.T) {
 	for c := rune(0); c <= unicode.MaxRune; c++ {
 		name := hint.Invisible(c)

@@ -43,7 +43,7 @@ func TestGroupsFindWhatAMapFinds(t *testing.T) {
 					want[k.Values] = append(want[k.Values], f)
 				}
 				g := NewGroups(keys, all)
-				// The keys are those that are there, those near them, and any.
+				// The keys to find are those there, those near them, and any others.
 				for _, k := range slices.Clone(keys[:min(n, 100)]) {
 					for bit := range 64 {
 						near := Key{Values{k.first ^ 1<<bit, k.second}, 0}

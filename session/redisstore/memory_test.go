@@ -142,8 +142,8 @@ func TestOfTwoStatusesTheNewerOrTheStricterCounts(t *testing.T) {
 	}
 }
 
-// The test measures what is remembered when everything is full, with names as long as real ones, and
-// how much of it one change is.
+// This is the memory of all that is remembered when everything is full, with names as long as real
+// ones, and how much of it one change is.
 func TestWhatIsRememberedTakesABoundedAmountOfMemory(t *testing.T) {
 	held := func() uint64 {
 		var s runtime.MemStats

@@ -344,8 +344,8 @@ func TestIndexMatchesDomainsUnaskedWhereCasbinDoes(t *testing.T) {
 	}
 }
 
-// An index asks for all that it cannot copy: conditions of roles, and matching functions of the
-// enforcer that it cannot name.
+// An index asks the enforcer for what it cannot copy: conditions of roles, and matching functions
+// that it cannot name.
 func TestIndexAsksTheEnforcersRolesWhereItCannotCopyThem(t *testing.T) {
 	open := true
 	tests := map[string]struct {

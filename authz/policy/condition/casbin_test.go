@@ -54,7 +54,7 @@ func TestEveryTimeOfCasbinsLooksLikeOne(t *testing.T) {
 	}
 }
 
-// Texts that are refused for their form are rare: these are texts.
+// A text is rarely refused for its form: these are texts.
 func TestWhatOnlyRemindsOfATimeIsAText(t *testing.T) {
 	for _, text := range []string{
 		"2024-11-0042", "2024-11", "20241122", "24-11-22", "2024/11/22", "2024-11-22-draft", "2024-11-22 1st draft", "invoice 2024-11-22",

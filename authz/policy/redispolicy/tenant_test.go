@@ -179,8 +179,7 @@ func TestATenantPublishesItsOwnRowsAlone(t *testing.T) {
 	x.want("acme has taken it back", "no", "no")
 }
 
-// An attacker who can write to Redis and has acme's key can change nothing but what acme's own file
-// may.
+// An attacker who can write to Redis and has acme's key can change nothing but what acme's own file may.
 func TestAKeyOfOneTenantSignsNothingElse(t *testing.T) {
 	begin := func(t *testing.T) *fleet {
 		x := newFleet(t)
