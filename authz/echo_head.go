@@ -42,8 +42,8 @@ func addHeads(routes []Route, router *echo.Router, add func(method, path string,
 }
 
 // headOf returns a handler that runs that of GET for the same path, which Echo tells to
-// nobody but a request. Should the path be another route's by GET, it is none by HEAD: what
-// was decided on is what runs.
+// nobody but a request. Should the path be another route's by GET, it is none by HEAD: the
+// route that was decided on is the one that runs.
 func headOf(router *echo.Router) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		get := c.Echo().NewContext(c.Request(), nil)

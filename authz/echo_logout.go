@@ -9,7 +9,7 @@ import "github.com/labstack/echo/v4"
 //
 //	e.POST("/backchannel-logout", authz.BackchannelLogout(authz.LogoutConfig{…}))
 //
-// What ends is
+// The handler ends
 //
 //   - the sessions that Find returns for the sid of the token;
 //   - of an issuer with Foreign whose access tokens name the session: the sign-in of that sid,

@@ -86,8 +86,8 @@ func stubHandler(c echo.Context) error {
 // requests to that host find routes of the same methods and paths with handlers of ours.
 // It uses the one public map in which a router can be exchanged and leaves it as it was.
 func withTestRouter(e *echo.Echo, f func(testRouter, []Route)) {
-	// What a probe leaves in Echo's pool has room for the parameters of routes that are added
-	// later, or Echo would fail on them for having served before (labstack/echo#538).
+	// A context that a probe leaves in Echo's pool has room for the parameters of routes that are
+	// added later, or Echo would fail on them for having served before (labstack/echo#538).
 	echo.NewRouter(e).Add(http.MethodGet, strings.Repeat("/:p", room), stubHandler)
 	live := e.Routers()
 	routers := maps.Clone(live)
@@ -199,7 +199,7 @@ func (s testRouter) once(p *probe, body string) (stale bool, err error) {
 	return false, nil
 }
 
-// inRouter reports whether Echo's router is what panics.
+// inRouter reports whether Echo's router panics.
 func inRouter() bool {
 	var callers [32]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])

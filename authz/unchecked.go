@@ -50,7 +50,7 @@ type UncheckedStats struct {
 //     at its end.
 //   - [Check], [Can], [Require], [ObjectCheck], [Filter] and what else decides about an object or
 //     about a type as a whole counts as asking, with whatever outcome, also by a [Guard.As] below
-//     the request. So does [NoObject]. [Fields] does not: a mask is the same for every object.
+//     the request. [NoObject] counts too. [Fields] does not: a mask is the same for every object.
 //
 // It starts no goroutine, needs no Close and is safe for concurrent use. One may serve several
 // guards. In tests, authztest.Unchecked fails on the first.

@@ -113,7 +113,7 @@ func rulesOf(r Route, rules []policy.Rule) covering {
 // none does; unheard is whether that rule names the path without the host, and so is not
 // about the route at all.
 func (c *covering) narrower(wide reach) (best reach, unheard bool) {
-	// Who names the host has decided on it.
+	// The author of a rule that names the host has decided on it.
 	hosts := strings.HasPrefix(wide.Object, "//")
 	for k, r := range c.narrow {
 		if k.bare && hosts {

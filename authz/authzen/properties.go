@@ -48,8 +48,8 @@ func (r Resource) Object(t tenant.ID, declared []policy.Attribute) policy.Object
 }
 
 // Env returns those properties that the policy declares for the environment: whoever may ask is
-// believed. What the engine and the guard know themselves, such as r.env.time, r.env.ip and
-// r.env.mfa, nobody is believed.
+// believed. Nobody is believed about the attributes that the engine and the guard know
+// themselves, such as r.env.time, r.env.ip and r.env.mfa.
 func (p Properties) Env(declared []policy.Attribute) policy.AttributeSource {
 	values := p.of("env", declared)
 	for _, own := range policy.EnvAttributes() {

@@ -40,7 +40,7 @@ func probed(r *http.Request) *probe {
 	return p
 }
 
-// service is what authz.VerifyService is told of a Mux and the handler around it.
+// service tells authz.VerifyService of a Mux and the handler around it.
 type service struct {
 	*Mux
 	handler http.Handler

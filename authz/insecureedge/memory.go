@@ -19,7 +19,7 @@ type memory struct {
 	sessions map[session.Ref]remembered
 
 	// refused is when a session was refused last, or one of a user, or a tenant: the parts of
-	// the reference are zero then. What was refused before forgotten is no longer there.
+	// the reference are zero then. Refusals before forgotten are no longer there.
 	refused   map[session.Ref]instant
 	forgotten instant
 }
@@ -55,8 +55,8 @@ func (m *memory) refuse(of session.Ref, now instant) {
 	m.refused[of] = now
 }
 
-// end notes that the store refused a session. What ended it may have ended all of its user's that
-// were loaded before, and all of its tenant's where that is suspended.
+// end notes that the store refused a session. The change that ended it may have ended all of its
+// user's that were loaded before, and all of its tenant's where that is suspended.
 func (m *memory) end(ref session.Ref, err error, now instant) {
 	delete(m.sessions, ref)
 	if errors.Is(err, tenant.ErrSuspended) || errors.Is(err, tenant.ErrUnknown) {

@@ -8,7 +8,7 @@ import (
 	"github.com/reevehq/reeve/internal/hint"
 )
 
-// What these return follows what is wrong with a value of attributes.csv.
+// The results of these follow the text that says what is wrong with a value of attributes.csv.
 
 // kindHint says which kind was probably meant.
 func kindHint(s string) string {

@@ -113,7 +113,7 @@ func isParentType(t reflect.Type) bool {
 	return hasTags(t) && !t.Implements(valuerType)
 }
 
-// parentOfType reads the row of a parent. What a query did not join has no id.
+// parentOfType reads the row of a parent. A parent that a query did not join has no id.
 func parentOfType(t reflect.Type) (valueOf, error) {
 	m := &rowType{row: t.String(), isParent: true}
 	if problems := m.compile(t); len(problems) > 0 {

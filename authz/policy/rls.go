@@ -55,10 +55,10 @@ type RLS struct {
 // RLS returns the row-level security of a type by the policy that is loaded. The error is
 // [ErrNotListed] for a type that no row of kind tenant lists, and [ErrTooManyBranches].
 //
-// What a tenant's own file says changes nothing in it, so that no tenant ends the statements of
-// others: its rules may ask of the objects what some rule of policy.csv asks, for whomever that is.
-// Where they ask something else, [Engine.RLSContext] is [ErrPredicate] for those of that tenant whom
-// they are about.
+// A tenant's own file changes nothing in it, so that no tenant ends the statements of others: its
+// rules may ask of the objects what some rule of policy.csv asks, for whomever that is. Where they
+// ask something else, [Engine.RLSContext] is [ErrPredicate] for those of that tenant whom they are
+// about.
 func (e *Engine) RLS(cfg RLSConfig) (RLS, error) {
 	s := e.snapshot()
 	if s == nil {

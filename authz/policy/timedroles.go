@@ -13,8 +13,8 @@ import (
 
 // timedRoles list the roles of the names that come by some of theirs through g rows with times.
 // Between two of these times nothing changes, so that roles are listed once for each era of a
-// place, by the first request in it, and looked up afterwards. What one tenant's rows
-// begin and end costs that tenant's requests alone.
+// place, by the first request in it, and looked up afterwards. The eras that one tenant's rows
+// begin and end cost that tenant's requests alone.
 type timedRoles struct {
 	names  wordSet                // that come by some role so, in some place
 	places map[uint32]*timedPlace // by the tenant's number, 0 for all

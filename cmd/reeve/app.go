@@ -38,7 +38,7 @@ func usage(format string, args ...any) error {
 	return &exitError{codeUsage, fmt.Errorf(format, args...)}
 }
 
-// app is what commands share.
+// app is shared by the commands.
 type app struct {
 	in               io.Reader
 	out, diagnostics io.Writer

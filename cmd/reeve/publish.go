@@ -117,8 +117,8 @@ func (a *app) before(ctx context.Context, p published, id string, next *policy.B
 	return false, a.changes(ctx, p, now.history[0], next)
 }
 
-// changes prints what is decided differently once next is in force in place of what is. What tenants have
-// published of their own stays, as far as the keys of each policy say.
+// changes prints what is decided differently once next is in force in place of what is. Rows that
+// tenants have published of their own stay, as far as the keys of each policy say.
 func (a *app) changes(ctx context.Context, p published, head redispolicy.Publication, next *policy.Bundle) error {
 	bundle, err := p.bundle(ctx, head)
 	var before, after *impact.Policy

@@ -32,7 +32,7 @@ func (p published) policy(ctx context.Context, of redispolicy.Publication) (*imp
 }
 
 // tenantRows returns a policy with the rows that tenants have published by keys that it names, and when
-// the last of them did; the zero time where none did. What is not taken is told.
+// the last of them did; the zero time where none did. Rows that are not taken are told.
 func (p published) tenantRows(ctx context.Context, a *app, b *policy.Bundle) (with *policy.Bundle, last time.Time, err error) {
 	files, err := p.reader.TenantFiles(ctx, b)
 	if err != nil {

@@ -72,7 +72,7 @@ func logRequests(logger *slog.Logger, engine *policy.Engine) echo.MiddlewareFunc
 			rec := &record{}
 			ctx := context.WithValue(c.Request().Context(), recordKey{}, rec)
 			c.SetRequest(c.Request().WithContext(ctx))
-			// What the API answers is about the caller (RFC 9111 §5.2.2.5).
+			// The API's answers are about the caller (RFC 9111 §5.2.2.5).
 			c.Response().Header().Set("Cache-Control", "no-store")
 			if err := recovered(next, c); err != nil {
 				answerError(err, c)

@@ -63,8 +63,8 @@ func controls(g *service.Group, reload func(), commands <-chan command, report f
 	}
 }
 
-// moves are those that were not reported yet. Whoever moves the state does not wait for a manager that
-// is slow to listen: it may be the one that asked for the move.
+// moves are those that were not reported yet. Code that moves the state does not wait for a manager
+// that is slow to listen: the manager may be the one that asked for the move.
 type moves struct {
 	told chan struct{} // has room for one
 

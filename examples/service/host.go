@@ -43,9 +43,9 @@ func (t *tracker) runProgram(w *world) error {
 // reloadLimit is how long the end waits for a reload that is under way.
 const reloadLimit = 2 * time.Second
 
-// background returns a function that has f called soon, by one goroutine, and returns at once: who
-// asks for a stop does not wait for a file that cannot be read. What is asked for while f waits to be
-// called is one call. ended ends the goroutine, and waits for f.
+// background returns a function that has f called soon, by one goroutine, and returns at once: a
+// caller who asks for a stop does not wait for a file that cannot be read. All requests while f waits
+// to be called are one call. ended ends the goroutine, and waits for f.
 func background(f func()) (ask, ended func()) {
 	asked, over, idle := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	go func() {

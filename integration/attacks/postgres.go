@@ -77,8 +77,8 @@ func newPostgres(t *testing.T, walled bool) *PostgresWorld {
 			w.Exec(w.Owner(), "ALTER TABLE "+table+" ALTER tenant_id SET DEFAULT 'acme'")
 		}
 	}
-	// What Generate takes is given back: whoever looks at texts stops temporary tables by that. And
-	// no attack may hold up the others.
+	// The right that Generate takes is given back: code that looks at texts stops temporary tables
+	// by that. No attack may hold up the others.
 	w.Exec(w.Super(), fmt.Sprintf(`GRANT TEMPORARY ON DATABASE %[1]s TO PUBLIC;
 		ALTER DATABASE %[1]s SET statement_timeout = '10s'; ALTER DATABASE %[1]s SET lock_timeout = '5s';
 		ALTER DATABASE %[1]s SET idle_in_transaction_session_timeout = '20s'`, w.Name))

@@ -16,7 +16,7 @@ const (
 	SQLite   Dialect = "sqlite"
 )
 
-// Who attacks, and whom.
+// The tenant that attacks, the one that it attacks, and a third.
 var (
 	Attacker  = tenant.MustParse("acme")
 	Victim    = tenant.MustParse("globex")

@@ -159,8 +159,8 @@ func (v *compiledModel) divide(s *ruleShape) bool {
 	if s.matcher.isBool(false) {
 		return true // none of them ever matches
 	}
-	// What stands before the last piece that has a key may be reordered while the preconditions are
-	// met; what stands after it is evaluated in its order.
+	// The pieces before the last one that has a key may be reordered while the preconditions are
+	// met; those after it are evaluated in their order.
 	clauses := flatten(s.matcher, exprAnd)
 	sure := 0
 	var needs, far []precondition

@@ -71,7 +71,7 @@ func (p *paths) addNumbered(id uint32, t *lookup.Symbols, match prepared) uint32
 func (p *paths) place(pattern string, match prepared) uint32 {
 	switch p.fn.name {
 	case "keyMatch":
-		// Up to the first *, whatever follows it: a match is what begins so.
+		// Up to the first *, whatever follows it: a key that begins so matches.
 		prefix, _, found := strings.Cut(pattern, "*")
 		if !found {
 			return p.in(p.exact, pattern)

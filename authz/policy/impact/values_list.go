@@ -75,9 +75,9 @@ func (d *domain) findLate(leaves []condition.Expr) {
 }
 
 // listsNow returns lists that tell apart all that comparisons say of an attribute beside what is
-// tried of those that it is compared with. What a comparison asks is whether the list has some
-// or all of a set of texts, or none outside one. Texts that are in the same sets are alike in
-// that: it counts whether the list has all of them, some or none.
+// tried of those that it is compared with. A comparison asks whether the list has some or all of
+// a set of texts, or none outside one. Texts that are in the same sets are alike in that: it
+// counts whether the list has all of them, some or none.
 func (s *search) listsNow(v *variable) (values []value) {
 	sets := s.setsBeside(v)
 	alike, kinds, texts := map[string]int{}, [][]string{}, []string{}

@@ -73,7 +73,7 @@ func (d *domain) textsOf(c *component) []string {
 const maxMade = 512
 
 // made returns texts with each beginning, each end and each set of parts within that are looked
-// for. What a text has of them is what one of these has: a sign that none has stands between.
+// for. Every text has the same of them as one of these: a sign that none has stands between.
 func (d *domain) made(c *component) (list []string) {
 	starts, ends, inner := distinct(append(c.starts, "")), distinct(append(c.ends, "")), distinct(c.inner)
 	if len(c.starts)+len(c.ends)+len(inner) == 0 {

@@ -16,7 +16,7 @@ func (l *linter) lookAtObjects() {
 	for _, a := range l.engine.Attributes() {
 		types[a.Type] = a.Type != "sub" && a.Type != "env"
 	}
-	// What stands where it belongs in two rows is believed.
+	// A word that stands where it belongs in two rows is believed.
 	typeCount, actionCount := map[string]int{}, map[string]int{}
 	for _, r := range l.rules {
 		if r.target.typ != "" {

@@ -14,7 +14,7 @@ type offer struct {
 	acts  map[string]int     // how many rules are for each action
 }
 
-// What stands in pairs for any tenant, and for any action of a kind. No name begins so.
+// These words stand in pairs for any tenant, and for any action of a kind. No name begins so.
 const (
 	anyTenant = "\x00tenant"
 	anyMethod = "\x00method"

@@ -22,8 +22,8 @@ type FollowerConfig struct {
 	// stays the caller's to close. Required.
 	Client redis.UniversalClient
 
-	// Engine is what follows. It keeps the policy it was loaded with until another is
-	// published, and should have no other source of policies. Required.
+	// Engine follows the published policies. It keeps the policy it was loaded with until another
+	// is published, and should have no other source of policies. Required.
 	Engine *policy.Engine
 
 	// Name is that of the [PublisherConfig]. Required.

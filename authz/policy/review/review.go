@@ -47,8 +47,8 @@ type Input struct {
 	History []Published
 
 	// Tenants is when the last tenant published rows of its own that Policy has beside the files
-	// of its revision, and Alone is the policy without them. What such rows allow is so since then.
-	// Nil and zero for none.
+	// of its revision, and Alone is the policy without them. Everything that such rows allow is
+	// allowed since then. Nil and zero for none.
 	Alone   *impact.Policy
 	Tenants time.Time
 }

@@ -220,7 +220,7 @@ func measureOne(ctx context.Context, s *service, conns int, each time.Duration) 
 }
 
 // cpuOf is the processor time that a process has used, as Linux counts it in hundredths of a
-// second, and 0 elsewhere. What else runs on the machine changes it little.
+// second, and 0 elsewhere. Other processes on the machine change it little.
 func cpuOf(pid int) time.Duration {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -231,8 +231,8 @@ func (w *writer) slotText(s *slot, typ string) string {
 	return w.asked(w.rows.Argument(s.n) + "::" + typ)
 }
 
-// rowForm is form for what may ask for attributes of the caller. What asks for these alone is one
-// slot.
+// rowForm is form for what may ask for attributes of the caller. A form that asks for these alone
+// is one slot.
 func (w *writer) rowForm(f condition.Form, conjunct bool) string {
 	switch f.Kind() {
 	case condition.FormAlways:
