@@ -57,7 +57,7 @@ func (a *Authenticator) adoptLimited(ctx context.Context, who session.Stranger) 
 //
 // Where tokens name no session, all sign-ins of the user at the provider have this one: it says how
 // and when the latest was, and somebody who has the user's password alone has an older token, or the
-// next one. What counts is what the token itself says.
+// next one. Only the token's own claims count.
 //
 // Where the provider does not say when the user signed in, AuthTime is zero, which no maximal age
 // accepts: it would be the time of a token, and a refresh makes a token of an old sign-in.

@@ -32,7 +32,7 @@ func (e *StepUpError) Error() string {
 // Unwrap returns [ErrInsufficientAuthentication].
 func (e *StepUpError) Unwrap() error { return ErrInsufficientAuthentication }
 
-// parameters are those of the challenge that follow the error code. What they quote are a
+// parameters are those of the challenge that follow the error code. Their quoted values are a
 // number, names of [a-zA-Z0-9._-] and printable ASCII without spaces, quotes and backslashes.
 func (e *StepUpError) parameters() string {
 	var s strings.Builder

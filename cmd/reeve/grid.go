@@ -116,7 +116,7 @@ func (g grid) csv(a *app) error {
 	return nil
 }
 
-// signs and colors are those of squares. What is not allowed has neither.
+// signs and colors are those of squares. A square that is not allowed has no sign, and a pale color.
 var (
 	signs  = map[string]string{"yes": "✓", "if": "?", "some": "~", "error": "!"}
 	colors = map[string]string{"yes": "#2f9e44", "if": "#ffd43b", "some": "#ffd43b", "error": "#ff8787", "no": "#f1f3f5"}

@@ -57,7 +57,7 @@ func Start(tb testing.TB, target string) *Proxy {
 // Addr returns host and port of the proxy.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Freeze forwards nothing and closes nothing until Thaw. What is sent meanwhile arrives
+// Freeze forwards nothing and closes nothing until Thaw. Data that is sent meanwhile arrives
 // then.
 func (p *Proxy) Freeze() { p.set(func() { p.frozen = true }) }
 
@@ -96,8 +96,8 @@ func (p *Proxy) Cut() {
 	})
 }
 
-// Heal ends every fault; those of [Proxy.Garble] on new connections. What was abandoned stays
-// so, and what was redirected.
+// Heal ends every fault; those of [Proxy.Garble] on new connections. Abandoned connections stay
+// abandoned, and a redirection stays.
 func (p *Proxy) Heal() {
 	p.set(func() { p.frozen, p.deaf, p.mute, p.refuse, p.delay, p.garbling = false, false, false, false, 0, nil })
 }

@@ -7,8 +7,8 @@
 //	verdict.Wrong                         // allows that no order of the calls explains
 //	verdict.Refused                       // live sessions that were refused, each with why
 //
-// A call counts from its invocation to its return by one clock. What was acknowledged before
-// another call was invoked came before it; of calls at the same time either may be first. A
+// A call counts from its invocation to its return by one clock. A call that was acknowledged
+// before another was invoked came before it; of calls at the same time either may be first. A
 // call that ended in an outage allows nothing and promises nothing, and may have happened,
 // until a later change of the same thing was acknowledged.
 package history
@@ -91,9 +91,9 @@ type Call struct {
 	Invoked, Returned time.Duration // since the log began
 }
 
-// Rollback is a time at which an older state took the place of what there was. Whatever was
-// acknowledged from From on may be lost. The older state answers from somewhere between Down
-// and Up on, and certainly from Up.
+// Rollback is a time at which an older state took the place of what there was. Everything that
+// was acknowledged from From on may be lost. The older state answers from somewhere between
+// Down and Up on, and certainly from Up.
 type Rollback struct{ From, Down, Up time.Duration }
 
 // Loss is a time from which on anything that was acknowledged since From, and before Till, may

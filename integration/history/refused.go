@@ -17,7 +17,7 @@ const (
 	OutcomeUnknown Reason = "unknown outcome"
 
 	// Lost: it was created, changed or let in again after the state that the store fell back
-	// to. What cannot be put back is dead, not older.
+	// to. A session that cannot be put back is dead, not older.
 	Lost Reason = "lost by the fault"
 
 	// OverShare: its user changed more than is remembered one by one, before a rollback.
@@ -187,8 +187,8 @@ func (l *life) role(m *model, c Call, lease time.Duration) (has, known bool) {
 	return state.Role, known
 }
 
-// lost reports whether a fault may have lost what a refused session rests on. What began after
-// a rollback, before epochs were put back, ends with them.
+// lost reports whether a fault may have lost what a refused session rests on. Sessions that
+// began after a rollback, before epochs were put back, end with them.
 func (j *judge) lost(l *life, c Call) bool {
 	latest := append([]time.Duration{l.born.Returned}, l.changed...)
 	for _, u := range j.grants[l.owner] {

@@ -8,9 +8,10 @@
 //	browser.SignOut(tokens) // posts logout tokens to Config.Logout
 //
 // Requests, codes, PKCE, tokens, refreshes, introspection, discovery and keys are zitadel/oidc's.
-// What that leaves to its storage is here: the login page, the claims, the keys, and the sending
-// of logout tokens, for which it has the claims and the signer. It knows no DPoP: a token is bound
-// by a cnf claim that the storage adds, and its token endpoint asks for no proof.
+// The parts that the library leaves to its storage are here: the login page, the claims, the
+// keys, and the sending of logout tokens, for which it has the claims and the signer. It knows no
+// DPoP: a token is bound by a cnf claim that the storage adds, and its token endpoint asks for no
+// proof.
 package idpserver
 
 import (

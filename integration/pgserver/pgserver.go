@@ -181,7 +181,7 @@ func keep(dir string) (*os.File, error) {
 		return nil, err
 	}
 	defer end.Close()
-	// What the server still writes when it is killed is removed in a later round.
+	// Files that the server still writes when it is killed are removed in a later round.
 	cmd := exec.Command("/bin/sh", "-c", `trap '' HUP INT TERM; cat >/dev/null; n=0
 		while [ -e "$1" ] && [ $n -lt 100 ]; do rm -rf "$1" 2>/dev/null; n=$((n+1)); sleep 0.1; done`, "sh", dir)
 	cmd.Dir, cmd.Stdin = "/", end

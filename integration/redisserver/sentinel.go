@@ -96,8 +96,8 @@ func (s *Sentinel) client() *redis.SentinelClient {
 }
 
 // Failover makes the replica the primary, once it has caught up with what was written before
-// the call, and returns when the former primary is its replica. What the former one
-// acknowledged in between is lost: that is what Redis promises.
+// the call, and returns when the former primary is its replica. Writes that the former one
+// acknowledged in between are lost: Redis promises no more.
 func (s *Sentinel) Failover() {
 	s.tb.Helper()
 	ctx := context.Background()

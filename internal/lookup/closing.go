@@ -38,7 +38,7 @@ func (g *closer) close(names int) bool {
 	var buffer, touched []uint32
 	for i := 0; i < len(g.edges); {
 		place := g.edges[i].Domain
-		// Whoever is granted something here, and whoever has them, to any distance.
+		// The names that are granted something here, and those that have them, to any distance.
 		g.walk++
 		touched = touched[:0]
 		for ; i < len(g.edges) && g.edges[i].Domain == place; i++ {

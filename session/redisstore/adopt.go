@@ -87,8 +87,8 @@ func (s *Store) adoptOnce(ctx context.Context, a session.Adoption, user userKeys
 }
 
 // stillLinked reads a sign-in again whose session was not found. errMoved means that it has another
-// one: the session was moved to a new id between the two look-ups, and has not ended. What is linked
-// for a sign-in without a name is compared where that is replaced.
+// one: the session was moved to a new id between the two look-ups, and has not ended. The link of a
+// sign-in without a name is compared where it is replaced.
 func (s *Store) stillLinked(ctx context.Context, a session.Adoption, user userKeys, link string, in signIn) (signIn, error) {
 	if a.Stranger.Name == "" || in.ended {
 		return in, nil
@@ -262,8 +262,8 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	return in, s.endOfLast(ctx, &in, who.Name, user, link, created, mark, marked, score, listed)
 }
 
-// endOfLast finds when the last session of a sign-in without a name has ended. What a Redis that
-// was set back has lost of any sign-in is noted first.
+// endOfLast finds when the last session of a sign-in without a name has ended. Losses of any
+// sign-in by a Redis that was set back are noted first.
 func (s *Store) endOfLast(ctx context.Context, in *signIn, name string, user userKeys, link string, created uint64, mark string, marked bool, score uint64, listed bool) error {
 	if in.member == "" && !in.ended {
 		if s.memory.signIns.get(link).as == 0 {

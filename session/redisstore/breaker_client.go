@@ -7,8 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// breakerClient is a client whose calls a breaker watches and, while it is open, refuses. What goes
-// by raw is not watched.
+// breakerClient is a client whose calls a breaker watches and, while it is open, refuses. Calls by
+// raw are not watched.
 type breakerClient struct {
 	raw     redis.UniversalClient
 	breaker *breaker

@@ -57,11 +57,11 @@ func (s *Store) endedBefore(ctx context.Context, user userKeys, oldest any, poli
 }
 
 // forgetDead takes those of a user's 100 oldest sessions off the index that ended with the
-// tenant or everyone, whose epochs the script does not see, and returns how many: what ended
-// with them is older than what is live. What is dead stays so. On a
-// cluster the tenant may be read a moment before the index: a session of a sign-in right
-// after a revocation of the tenant is then taken for one of before it, and the user, who is
-// signing in at that limit, signs in again.
+// tenant or everyone, whose epochs the script does not see, and returns how many: sessions that
+// ended with them are older than live ones. Dead sessions stay dead. On a cluster the tenant
+// may be read a moment before the index: a session of a sign-in right after a revocation of the
+// tenant is then taken for one of before it, and the user, who is signing in at that limit,
+// signs in again.
 func (s *Store) forgetDead(ctx context.Context, t tenant.ID, u session.UserID, user userKeys) (int, error) {
 	listed, err := s.page(ctx, user, oldestFirst, "0", "+inf")
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 // carried says which sessions live on under an epoch that they were not issued at: those of
-// [floor, at), while the epoch is at. Whatever moves the epoch for another reason ends them, and
-// so does the loss of this very record: what is lost never leaves old roles in force.
+// [floor, at), while the epoch is at. A move of the epoch for another reason ends them, and so
+// does the loss of this very record: a loss never leaves old roles in force.
 type carried struct{ at, floor uint64 }
 
 // has reports whether a session that was issued at an epoch is live under another one.

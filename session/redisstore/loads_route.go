@@ -65,8 +65,8 @@ func (l *loads) route(name string) *route {
 	return to
 }
 
-// mayGo reports whether a load of t may go at once. Whoever waits has a better claim only in
-// the tenant's own line.
+// mayGo reports whether a load of t may go at once. A load that waits has a better claim only
+// in the tenant's own line.
 func (to *route) mayGo(t tenant.ID) bool {
 	if to.trips >= to.most {
 		return false

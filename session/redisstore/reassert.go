@@ -204,7 +204,7 @@ var errOtherServer = fmt.Errorf("%w: a connection leads to another server", sess
 
 // putBack puts back everything that is behind what is remembered, what concerns most
 // sessions first: epochs and statuses are raised, and sessions that are older, or were ended
-// and are there again, are ended. What is not behind is not changed.
+// and are there again, are ended. Values that are not behind are not changed.
 func (s push) putBack(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.shared) },

@@ -142,9 +142,8 @@ func appendTexts(b []byte, list []string) []byte {
 
 var errMalformed = errors.New("malformed")
 
-// decodeRecord reads what encode wrote. What is authentic can still be of another format,
-// so every value passes the checks it passed when it was made; the error wraps
-// session.ErrCorrupt.
+// decodeRecord reads what encode wrote. An authentic record can still be of another format, so
+// every value passes the checks it passed when it was made; the error wraps session.ErrCorrupt.
 func decodeRecord(b []byte) (record, error) {
 	d := decoder{rest: b}
 	var r record
@@ -291,7 +290,7 @@ func (d *decoder) acting(s *session.Session, optional bool) error {
 	return nil
 }
 
-// What a provider's tokens say, in one byte.
+// Flags for what a provider's tokens say, in one byte.
 const (
 	providerNamesRoles = 1 << iota
 	providerMachine

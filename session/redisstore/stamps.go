@@ -2,7 +2,7 @@ package redisstore
 
 import "hash/crc32"
 
-// stamp is the newest that an instance knows of a session. What Redis says of the session
+// stamp is the newest that an instance knows of a session. An answer of Redis about the session
 // counts only when it is not older.
 type stamp struct {
 	gone    bool   // it was ended

@@ -25,7 +25,7 @@ func checkURL(s string) error {
 	if strings.TrimSpace(s) != s {
 		return errors.New("a space or a line break at the end")
 	}
-	// Whatever stands before the last @ was meant as the user and the password.
+	// The part before the last @ was meant as the user and the password.
 	at := strings.LastIndex(rest, "@")
 	if user := rest[:max(at, 0)]; !escaped(user) {
 		return errors.New("a character of the user or the password is not escaped: " + escapes)

@@ -107,7 +107,7 @@ func limitLowered(k *kit) {
 		{Kind: session.EventEvicted, Session: all[n-6].ID.Fingerprint()}, {Kind: session.EventEvicted, Session: all[n-5].ID.Fingerprint()},
 		{Kind: session.EventEvicted, Session: all[n-4].ID.Fingerprint()}, {Kind: session.EventCreated, Session: all[n-1].ID.Fingerprint()},
 	})
-	// What ended stays so at a higher one, and what was kept is as good as before.
+	// Ended sessions stay ended at a higher limit, and kept ones are as good as before.
 	s, err := k.limited(acme, alice, session.MaxSessionLimit, session.EvictOldest)
 	k.ok("Create under a higher limit", err)
 	all = append(all, s)

@@ -86,8 +86,8 @@ func (k *kit) later(end time.Time) time.Time {
 	return at
 }
 
-// Whatever runs at the same time as an end: once it has returned, no session of a sign-in of
-// before it is live, and none is adopted.
+// Once an end has returned, no session of a sign-in of before it is live, and none is adopted,
+// whatever runs at the same time.
 func endsWin(k *kit) {
 	for round := range k.rounds(30, 1250) {
 		for i, p := range providers {

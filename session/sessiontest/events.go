@@ -97,8 +97,8 @@ func eventOfEach(k *kit) {
 	k.sameEvents("of everyone", k.happened(tenant.ID{}, session.UserID{}), []session.Event{{Kind: session.EventAllRevoked}})
 }
 
-// Who acts as another must answer for it, so the reason is in the record that commits with
-// the session, at its greatest length and in whatever script it is written.
+// A user who acts as another must answer for it, so the reason is in the record that commits
+// with the session, at its greatest length and in whatever script it is written.
 func eventOfImpersonation(k *kit) {
 	var want []session.Event
 	for _, reason := range []string{"ticket 4711", strings.Repeat("用", session.MaxReasonLength/3), `{"k":"evicted"}`} {

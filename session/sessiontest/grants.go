@@ -238,7 +238,8 @@ func staleRevivesNothing(k *kit) {
 	}
 }
 
-// What somebody may do as a user was chosen by hand out of roles that the user has no longer.
+// The rights of somebody who acts as a user were chosen by hand out of roles that the user has
+// no longer.
 func staleImpersonation(k *kit) {
 	for name, change := range map[string]func() error{
 		"UpdateUser":      func() error { return k.Store.UpdateUser(k.ctx, acme, alice, session.UserChange{Roles: &boss}) },

@@ -203,8 +203,8 @@ func actingEvents(k *kit) {
 	})
 }
 
-// What is done to a user's sessions by somebody who acts as that user, or as another, names
-// them: the sessions themselves do not tell.
+// Events of a user's sessions name the user who caused them while acting as that user, or as
+// another: the sessions themselves do not tell.
 func actorOfTheRequest(k *kit) {
 	ctx := session.WithActor(k.ctx, session.Actor{User: bob, Reason: "ticket 7"})
 	all := k.ctx

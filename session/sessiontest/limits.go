@@ -192,7 +192,7 @@ func boundedCreation(k *kit) {
 	k.refused("Create of what has ended", leaked(s, err), session.ErrInvalid)
 }
 
-// What is shown to the user and written to logs must not forge lines of them, nor fill the
+// Text that is shown to the user and written to logs must not forge lines of them, nor fill the
 // store.
 func badDevice(k *kit) {
 	good := draft(acme, alice)

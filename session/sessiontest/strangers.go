@@ -184,10 +184,9 @@ func notFound(err error) error {
 	return fmt.Errorf("got %v, want %w", err, session.ErrNotFound)
 }
 
-// What owners see, their session, their list, their events and the status of their tenant, is the same
-// whatever a stranger calls: one of equal name in another tenant, another of the same
-// tenant, and one whose ids join to the same text. A method of [session.Store] that has no
-// such call fails the case.
+// Owners see the same session, list, events and status of their tenant whatever a stranger calls: one
+// of equal name in another tenant, another of the same tenant, and one whose ids join to the same
+// text. A method of [session.Store] that has no such call fails the case.
 func strangers(k *kit) {
 	methods := strange()
 	for _, c := range calls() {

@@ -16,8 +16,8 @@ func (k *kit) begin(o owner) session.Ticket {
 	return ticket
 }
 
-// What a ticket must know of is whatever takes something from the user; what happens to others
-// does not keep anybody from signing in.
+// A ticket must know of everything that takes something from the user; changes for others do
+// not keep anybody from signing in.
 func tickets(k *kit) {
 	kept := k.create(acme, alice)
 	for name, happens := range map[string]func() error{

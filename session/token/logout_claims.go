@@ -69,9 +69,9 @@ func readLogoutClaims(payload string, i *Issuer) (logoutClaims, error) {
 	return c, nil
 }
 
-// sid reads the sid claim, any text of the issuer's that is not empty. What [reader.id] refuses
-// is odd: no access token names such a session, and no look-up is made by it, but beside a sub
-// it is no reason to keep the user signed in.
+// sid reads the sid claim, any text of the issuer's that is not empty. A sid that [reader.id]
+// refuses is odd: no access token names such a session, and no look-up is made by it, but
+// beside a sub it is no reason to keep the user signed in.
 func (r *reader) sid() (sid string, odd bool) {
 	switch s := r.view(); {
 	case r.err != nil:

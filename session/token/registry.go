@@ -151,8 +151,8 @@ func (v *Verifier) Replace(given Issuer) error {
 
 // Remove ends the trust in an issuer, from the next Verify on, also for tokens that were
 // accepted before, and reports whether there was any. The issuer's source of keys is the
-// caller's to close. What [VerifierConfig.Resolve] said of the name is forgotten, so that it
-// is asked again.
+// caller's to close. The answer of [VerifierConfig.Resolve] about the name is forgotten, so
+// that it is asked again.
 func (v *Verifier) Remove(name string) bool {
 	known := false
 	v.issuers.change(func(issuers map[string]*Issuer) error {

@@ -87,7 +87,7 @@ func NewSealer(cfg Config) (*Sealer, error) {
 	return s, nil
 }
 
-// body is what is signed.
+// body is the signed part.
 type body struct {
 	ID       string `json:"id"`
 	Tenant   string `json:"tenant"`

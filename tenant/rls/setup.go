@@ -150,11 +150,11 @@ END`)
 // condition, of few functions. It is evaluated from left to right: the form, in letters and then in
 // lengths, since a regular expression with bounded repeats takes longer than all the rest, the
 // signature, and the expiry. Signatures are compared under one more hash with the key, so that the
-// time of a comparison tells nothing. What expires is the moment at which a transaction may begin: a
-// long one ends in peace, and whoever keeps one open could have read before. The error is one for
-// all that is wrong. Nothing is remembered from one call to the next: a statement may change the
-// setting between two of its own. No text has a backslash, which a setting of the session might
-// take for an escape.
+// time of a comparison tells nothing. The expiry bounds the moment at which a transaction may begin:
+// a long one ends in peace, and somebody who keeps one open could have read before. The error is one
+// for all that is wrong. Nothing is remembered from one call to the next: a statement may change the
+// setting between two of its own. No text has a backslash, which a setting of the session might take
+// for an escape.
 func signedBody(cfg Config, variables, found string) string {
 	const name = `[0-9A-Za-z][0-9A-Za-z_-]*`
 	const head = name + `[.]` + name + `[.][0-9]+`

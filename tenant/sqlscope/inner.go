@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// What the driver has and what it has not: the functions of this file ask a driver by the newest
-// interface that it has, as database/sql does.
+// The functions of this file ask a driver by the newest interface that it has, as database/sql
+// does.
 
 func (c *conn) innerQuery(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	if q, ok := c.inner.(driver.QueryerContext); ok {

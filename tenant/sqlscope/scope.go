@@ -17,7 +17,7 @@ const enter = `SELECT pg_catalog.set_config($1, $2, true),
 	EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)
 	OR (pg_catalog.pg_my_temp_schema() <> 0 AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema()))`
 
-// leavings are what is sent when it has.
+// leavings are the statements that are sent to a session with such leftovers.
 var leavings = []string{"CLOSE ALL", "DISCARD TEMP"}
 
 // scope is the tenant of a statement, as the setting that policies read.

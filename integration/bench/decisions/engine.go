@@ -6,11 +6,11 @@ import (
 	"github.com/reevehq/reeve/integration/bench/workload"
 )
 
-// decider answers a request of the workload that it was made for. What an engine is given is
-// prepared when it is made: a call decides, and does nothing else.
+// decider answers a request of the workload that it was made for. Everything that an engine is
+// given is prepared when the decider is made: a call decides, and does nothing else.
 type decider func(i int) (allowed bool, err error)
 
-// engine is who decides.
+// engine makes deciders.
 type engine struct {
 	name string
 	make func(*workload.Workload) (decider, error)

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// settings are what is measured.
+// settings are those of a measurement.
 type settings struct {
 	size, rounds, workers int
 	each                  time.Duration

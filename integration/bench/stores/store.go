@@ -33,7 +33,7 @@ func (k *kept) Close() {
 	}
 }
 
-// store is who keeps sessions.
+// store keeps sessions.
 type store struct {
 	name string
 	make func(ctx context.Context, url string, size int) (*kept, error)

@@ -39,7 +39,7 @@ var (
 	emergencyTypes   = strings.Fields("PatientRecord LabResult Prescription Imaging CareNote")
 	emergencyActions = strings.Fields("read write prescribe override")
 
-	// What is asked for, as often as it stands here.
+	// The actions and types that are asked for, each as often as it stands here.
 	hospitalActions = strings.Fields("read read read read read read read write write write create create order prescribe approve bill audit delete")
 	hospitalAsked   = strings.Fields("PatientRecord PatientRecord PatientRecord LabResult LabResult CareNote CareNote Prescription Imaging Schedule BillingRecord AuditLog Referral")
 )

@@ -2,7 +2,7 @@
 // TinyTodo of Cedar's paper (OOPSLA 2024), and the hospital of SAPL. Each is drawn by a seed, and
 // each is written for Reeve, Casbin, Cedar and OPA, as somebody who knows the engine would.
 //
-// What is a hierarchy is followed before the clock runs wherever an engine takes it so: sessions
+// Hierarchies are followed before the clock runs wherever an engine takes them so: sessions
 // carry roles, objects their paths, and OPA's data has closures. Only the decision is measured.
 package workload
 

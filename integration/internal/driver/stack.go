@@ -10,7 +10,8 @@ import (
 	"github.com/reevehq/reeve/session/redisstore"
 )
 
-// What commits write in different ways. testdata has the same of the former one.
+// Commits write the code of this file in different ways. testdata has the same of the former
+// one.
 
 type signIn = session.SignIn
 

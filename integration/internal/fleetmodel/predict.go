@@ -67,8 +67,8 @@ func (f Fleet) Predict(c Constants) (Prediction, error) {
 		Connections: instances * (float64(f.Pool) + c.FeedConnections),
 		Memory:      (f.Users*c.UserBytes + f.Sessions*c.SessionBytes) / masters,
 	}
-	// What a master publishes it sends to every other node, which delivers it too, and it receives
-	// what others publish. What is sharded goes to its replicas.
+	// A master sends the messages that it publishes to every other node, which delivers them too,
+	// and receives those of the others. Sharded messages go to its replicas.
 	published, heard := (all.Changes+instances*masters*c.Heartbeats)/masters, all.Changes
 	sent, received := published*(nodes-1), published*(masters-1)
 	if f.Sharded {

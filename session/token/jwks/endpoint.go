@@ -21,10 +21,9 @@ type Endpoint struct {
 
 	// Discover reads the URL of the keys from the issuer's metadata (OpenID Connect Discovery
 	// 1.0), at the name of the issuer, which is a URL then, and /.well-known/openid-configuration.
-	// What they say of the issuer has to be its name, letter for letter, and what they say of the
-	// keys is held to the rules of URL. They are read before the first fetch, once a day, and after a fetch
-	// that failed, so that a provider is asked for two documents where it is asked for one
-	// otherwise.
+	// The issuer in the metadata has to be its name, letter for letter, and the address of the keys in it
+	// is held to the rules of URL. The metadata is read before the first fetch, once a day, and after a
+	// fetch that failed, so that a provider is asked for two documents where it is asked for one otherwise.
 	Discover bool
 
 	// MaxAge is the longest time until keys are fetched again, and so, but for DropKey, how
