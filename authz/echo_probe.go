@@ -52,8 +52,8 @@ func probed(c echo.Context) *probe {
 // meter that is to leave those out.
 func IsVerifyRequest(ctx context.Context) bool { return ctx.Value(probeKey{}) != nil }
 
-// met notes that the gate has the probe and ends it there: what stands behind the gate
-// never sees one.
+// met notes that the gate has the probe and ends it there: handlers behind the gate never see
+// one.
 func (p *probe) met(g *Guard, c echo.Context) error {
 	p.gate, p.path, p.seen, p.host = g, c.Path(), c.Request().Method, c.Request().Host
 	var callers [128]uintptr
@@ -300,7 +300,7 @@ func (s testRouter) verify(routes []Route, decider Decider) (problems []Unguarde
 func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
 // assets are what paths end with that somebody may have thought to be of files for everybody:
-// who asks for /users/1.js is answered as for /users/1 where a route takes any name.
+// a request for /users/1.js is answered as for /users/1 where a route takes any name.
 var assets = []string{".js", ".css", ".png", ".ico", ".html", ".json"}
 
 // verifyOrder says whether the gate sees a request before it is routed, or with another

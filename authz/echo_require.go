@@ -67,10 +67,10 @@ func SameOrigin(origins ...string) echo.MiddlewareFunc { return echoRequire(Sign
 //	stop := context.AfterFunc(ctx, func() { conn.Close() })
 //	defer stop()
 //
-// A handler that goes on regardless is cut off 400 ms later: what it reads and writes
-// fails, unless it sets deadlines of its own. A connection that it took over, as for a
-// WebSocket, is closed, also where the handler has left it to others and returned; the
-// request's context has ended then.
+// A handler that goes on regardless is cut off 400 ms later: its reads and writes fail, unless
+// it sets deadlines of its own. A connection that it took over, as for a WebSocket, is closed,
+// also where the handler has left it to others and returned; the request's context has ended
+// then.
 //
 // Requests that ask for an upgrade, as WebSockets do, are streams without it, and any other
 // request becomes one when it has run for 5 seconds, if anything in it looks at its context:

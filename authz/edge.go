@@ -13,7 +13,7 @@ import (
 )
 
 // Edge has requests decided while sessions cannot be asked for, where every other service answers
-// 503. The node of package insecureedge is one: what that costs is told there.
+// 503. The node of package insecureedge is one: its documentation tells what that costs.
 type Edge interface {
 	middleware.Edge
 

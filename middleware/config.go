@@ -23,7 +23,7 @@ type AuthenticatorConfig struct {
 	// method Cached of a token.Verifier is asked by it first: a token that is already cached
 	// needs no slot, so signed-in callers do not queue behind unknown tokens. One that has its
 	// methods Headers, VerifyHeader and CachedHeader is asked about tokens in headers of their
-	// own, and one without is not: whatever decorates a token.Verifier has all of its methods.
+	// own, and one without is not: a decorator of a token.Verifier has all of its methods.
 	Tokens Verifier
 
 	// Sessions loads the session that a token names. Required: a [session.Manager]. Where Tokens
@@ -85,7 +85,7 @@ type AuthenticatorConfig struct {
 	// Tracer is told when each stage begins and ends. Default: nil, which costs nothing.
 	Tracer Tracer
 
-	// InsecureEdge may stand in for Sessions in an outage; whoever decides has to ask
+	// InsecureEdge may stand in for Sessions in an outage; code that decides has to ask
 	// [Identity].Edge. Default: nil, an outage is one.
 	InsecureEdge Edge
 }

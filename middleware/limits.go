@@ -189,8 +189,8 @@ func (a *Authenticator) useProof(ctx context.Context, t tenant.ID, use func() er
 
 var _ session.Share = (*Authenticator)(nil)
 
-// Enter implements [session.Share]: what a handler reads of its tenant's sessions waits for a
-// slot of that tenant as a load does, without a burst.
+// Enter implements [session.Share]: a handler's read of its tenant's sessions waits for a slot
+// of that tenant as a load does, without a burst.
 func (a *Authenticator) Enter(ctx context.Context, t tenant.ID) (leave func(), err error) {
 	slot, err := a.limits.lists.Acquire(ctx, t)
 	if err != nil {

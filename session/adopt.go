@@ -353,8 +353,8 @@ func (m *Manager) adoption(who Stranger) (Adoption, error) {
 	return a, a.Validate()
 }
 
-// Methods returns those of AMR that have a name of ours. They are a few; what has no name proves
-// nothing.
+// Methods returns those of AMR that have a name of ours. They are a few; one without a name
+// proves nothing.
 func (s Stranger) Methods() Methods {
 	var known []string
 	for _, name := range s.AMR[:min(len(s.AMR), MaxRoles)] {

@@ -31,9 +31,9 @@ func (m *Manager) Update(ctx context.Context, ref Ref, change func(*Session) err
 
 // Rotate is [Manager.Update] that moves the session to a new id and starts a new family
 // of refresh tokens; the old id and its refresh tokens are worth nothing from then on. It
-// belongs to every sign-in, second factor and raise of privilege (ASVS 7.2.4): whoever
-// planted or stole the old id gains nothing by it. The session ends when it would have.
-// A nil change only moves it. An impersonation, which cannot be refreshed, gets no token.
+// belongs to every sign-in, second factor and raise of privilege (ASVS 7.2.4): somebody who
+// planted or stole the old id gains nothing by it. The session ends when it would have. A nil
+// change only moves it. An impersonation, which cannot be refreshed, gets no token.
 func (m *Manager) Rotate(ctx context.Context, ref Ref, change func(*Session) error) (Session, RefreshToken, error) {
 	return m.move(ctx, ref, change, 0)
 }
@@ -96,7 +96,7 @@ func (m *Manager) change(ctx context.Context, ref Ref, load func(context.Context
 }
 
 // checkChange refuses a change of what only the store and a new sign-in set. It is an
-// error rather than ignored: who moves a session's expiry believes that it moved.
+// error rather than ignored: code that moves a session's expiry believes that it moved.
 func (m *Manager) checkChange(before, after Session) error {
 	switch {
 	case after.Ref() != before.Ref():

@@ -58,9 +58,9 @@ type Config struct {
 	// RotateGrace is how long the old id still loads after [Manager.SwitchTenant] and
 	// [Manager.StepUp], for requests that are under way: with the tenant and rights that it had. It
 	// cannot be refreshed, rotated, updated or switched, counts as no recent sign-in, and ends with the
-	// new session: whoever revokes that one ends both, and a change of the user's roles ends it.
-	// Somebody who has stolen the old id has it for as long. Other rotations have none. Default 0,
-	// at most [MaxRotateGrace].
+	// new session: a revocation of that one ends both, and a change of the user's roles ends it.
+	// Somebody who has stolen the old id has it for as long. Other rotations have none. Default 0, at
+	// most [MaxRotateGrace].
 	RotateGrace time.Duration
 
 	// Grants returns the roles and attributes that a user has in a tenant now, from the service's

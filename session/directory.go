@@ -156,7 +156,7 @@ func (d *directory) serves(t tenant.ID) bool {
 // askLimit ends a question to a directory that has no limit of its own.
 const askLimit = 5 * time.Second
 
-// fill asks the directory. A failure is not kept: whoever comes next asks again.
+// fill asks the directory. A failure is not kept: the next caller asks again.
 func (d *directory) fill(ctx context.Context, t tenant.ID, a *answer) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()

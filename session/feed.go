@@ -34,8 +34,8 @@ const (
 
 // Listener is told what a [Feed] hears.
 type Listener interface {
-	// Reset says that announcements may have been missed: whatever was read before must
-	// not be served, and nothing from now until the next Heartbeat.
+	// Reset says that announcements may have been missed: anything that was read before must not
+	// be served, and nothing from now until the next Heartbeat.
 	Reset()
 
 	// Changed says that sessions announced under topic changed or ended.

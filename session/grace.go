@@ -70,9 +70,9 @@ func (m *Manager) endSuccessor(ctx context.Context, s Session) error {
 	return classify(m.store.Revoke(ctx, s.MovedTo.Ref()))
 }
 
-// revokeWithSuccessor is Revoke where a session may be MovedTo another one: what a request has loaded
-// does not tell. It ends one that has not moved as of the version that it has read, so that none moves
-// between the two.
+// revokeWithSuccessor is Revoke where a session may be MovedTo another one: the session that a request
+// has loaded does not tell. It ends one that has not moved as of the version that it has read, so that
+// none moves between the two.
 func (m *Manager) revokeWithSuccessor(ctx context.Context, ref Ref) error {
 	for attempt := 0; ; attempt++ {
 		s, err := m.store.Load(ctx, ref)

@@ -164,7 +164,7 @@ func (m *Manager) StopImpersonating(ctx context.Context, ref Ref, grants func(ow
 }
 
 // origin returns the session out of which the current actor of s acts, which must be as it was
-// when they began: whatever ends or demotes them ends what they do as somebody else. An
+// when they began: an end or a demotion of theirs ends what they do as somebody else. An
 // impersonation that names none was begun by an instance of an earlier version.
 func (m *Manager) origin(ctx context.Context, s Session) (Session, error) {
 	ref := s.originRef()

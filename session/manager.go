@@ -218,7 +218,7 @@ func (m *Manager) Refresh(ctx context.Context, raw string) (Session, RefreshToke
 // Revoke ends one session. It is no error when there is none. With the session of somebody
 // who acts as another ends their own, out of which they act: they are signed out. With one that
 // is MovedTo another ends that one, also when it moves at the same time. Without [Config].RotateGrace
-// an id that a session has left ends nothing: whoever has planted or stolen it holds nothing.
+// an id that a session has left ends nothing: somebody who has planted or stolen it holds nothing.
 func (m *Manager) Revoke(ctx context.Context, ref Ref) error {
 	if err := ref.Validate(); err != nil {
 		return err

@@ -82,7 +82,7 @@ func (k *refreshKey) successor(c refreshClaims, salt [32]byte) refreshClaims {
 }
 
 // newSalt returns a fresh salt for a step whose successor k seals. It begins with the id
-// of k: whoever repeats the step while the keys are being changed seals with the same.
+// of k: an instance that repeats the step while the keys are being changed seals with the same.
 func (k *refreshKey) newSalt() [32]byte {
 	salt := random32()
 	copy(salt[:], k.id[:])

@@ -67,7 +67,7 @@ type Store interface {
 	// Adopt returns the session of somebody whom an identity provider has signed in: the live one
 	// of the sign-in, which counts as used like by Load and is changed as [Adoption.Roll] says, or
 	// a new one. The sign-in is that of a.Stranger's Issuer, Name, Tenant and User. Find and
-	// create are one step: whatever runs at the same time makes one session of a sign-in.
+	// create are one step: concurrent calls make one session of a sign-in.
 	//
 	// A stranger for whom CheckClock says so is refused with ErrIssuedAhead. A live session whose
 	// Provider.Since the sign-in of a stranger without Name does not find, by Finds, is not found.
@@ -123,8 +123,8 @@ type Store interface {
 	// status; the same error for one that is no longer suspended stops it where it is. The status
 	// stays Suspended. An error that users yields stops it too and is returned. Nil users are none.
 	//
-	// No store need know who its users are: whoever is not among users keeps what EraseUser would erase
-	// until it expires. It may be made again like EraseUser.
+	// No store need know who its users are: a user who is not among users keeps what EraseUser would
+	// erase until it expires. It may be made again like EraseUser.
 	EraseTenant(ctx context.Context, t tenant.ID, users iter.Seq2[UserID, error]) error
 
 	// Load returns the live session of ref and records the use, at most once in
@@ -209,8 +209,8 @@ type Store interface {
 	Stale(ctx context.Context, t tenant.ID, u UserID) error
 
 	// UpdateUser makes a change to every session of the user, in one step whose cost does not
-	// depend on their number: whoever loads one later finds it changed, and whoever has loaded
-	// one before cannot update it, which is ErrConflict. Tickets from before hold no longer.
+	// depend on their number: a caller who loads one later finds it changed, and one who has
+	// loaded it before cannot update it, which is ErrConflict. Tickets from before hold no longer.
 	UpdateUser(ctx context.Context, t tenant.ID, u UserID, change UserChange) error
 
 	// Regrant replaces Roles and Attributes of the live session of s.Ref(), if its version is still

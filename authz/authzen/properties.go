@@ -29,9 +29,9 @@ type Resource struct {
 // typeRoute is the type of resources that are routes: their ids are templates as rules name them.
 const typeRoute = "route"
 
-// Object returns r as the request describes it, in a tenant: whoever may ask is believed what they
-// say about it. declared are those of the policy, [policy.Engine.Attributes]. A resource of type
-// route, whose id is a template, is that route.
+// Object returns r as the request describes it, in a tenant: everybody who may ask is believed
+// what they say about it. declared are those of the policy, [policy.Engine.Attributes]. A resource
+// of type route, whose id is a template, is that route.
 func (r Resource) Object(t tenant.ID, declared []policy.Attribute) policy.Object {
 	if r.Type == typeRoute && strings.HasPrefix(r.ID, "/") {
 		o := policy.Route(r.ID)
@@ -47,8 +47,8 @@ func (r Resource) Object(t tenant.ID, declared []policy.Attribute) policy.Object
 	return policy.Object{Type: r.Type, ID: r.ID, Tenant: t, Attributes: r.Properties.of(r.Type, declared)}
 }
 
-// Env returns those properties that the policy declares for the environment: whoever may ask is
-// believed. Nobody is believed about the attributes that the engine and the guard know
+// Env returns those properties that the policy declares for the environment: everybody who may
+// ask is believed. Nobody is believed about the attributes that the engine and the guard know
 // themselves, such as r.env.time, r.env.ip and r.env.mfa.
 func (p Properties) Env(declared []policy.Attribute) policy.AttributeSource {
 	values := p.of("env", declared)

@@ -27,7 +27,8 @@ var headerRows = []row{
 		})
 		if name := a.options.TenantHeader; name != "" {
 			a.expect(signIn, "a tenant alone", request{}.with(name, tenant), request{}.with("Connection", name).with(name, tenant))
-			// Connection asks proxies to drop a header. The service is none: what arrives counts.
+			// Connection asks proxies to drop a header. The service is none: the headers that arrive
+			// count.
 			a.expect(forbidden, "another tenant, hop by hop", bearer(a.token).with(name, "another").with("Connection", name))
 		}
 	}},

@@ -8,11 +8,11 @@
 //	s, refresh, err := manager.Refresh(ctx, presented)
 //	detector.Refreshed(ctx, err)
 //
-// It tells and counts, and refuses nobody: what follows from an alert is the service's decision. It
-// knows this process alone, forgets the longest unused where it knows too many, and begins anew
-// with each start. Decisions that were asked for a menu ([authz.Can]) do not count. A client with
-// many networks of IPv6 stays below the limit of addresses; the limits of users and sessions still
-// see it.
+// It tells and counts, and refuses nobody: the service decides what follows from an alert. It knows
+// this process alone, forgets the longest unused where it knows too many, and begins anew with each
+// start. Decisions that were asked for a menu ([authz.Can]) do not count. A client with many
+// networks of IPv6 stays below the limit of addresses; the limits of users and sessions still see
+// it.
 package detect
 
 import (
@@ -104,8 +104,8 @@ type Config struct {
 	Quiet time.Duration
 
 	// MaxAlerts is how many alerts of a kind Alert is told within a minute. Those beyond are
-	// counted alone: who can cause alerts about many users cannot flood whoever reads them. From
-	// 1 to 10,000. Default: 60.
+	// counted alone: an attacker who can cause alerts about many users cannot flood those who read
+	// them. From 1 to 10,000. Default: 60.
 	MaxAlerts int
 
 	// MaxTracked is how many users, sessions and addresses are known of each kind. From 10 to

@@ -117,7 +117,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Decide(r.Context(), original).write(w)
 }
 
-// Decide answers for a request that a proxy has received. It never panics: what breaks is 503.
+// Decide answers for a request that a proxy has received. It never panics: a failure is 503.
 func (s *Server) Decide(ctx context.Context, original Request) (answer Answer) {
 	defer func() {
 		if v := recover(); v != nil {

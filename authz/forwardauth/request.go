@@ -46,7 +46,7 @@ func (o Request) request(ctx context.Context) (*http.Request, error) {
 var hops = []string{"Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding"}
 
 // overrides are headers by which frameworks serve another method or path than the request's:
-// what would be served is not what is decided on.
+// the request that would be served is not the one that is decided on.
 var overrides = []struct {
 	name string
 	of   func(Request) string

@@ -18,8 +18,8 @@ const (
 	pathPolicy      = "/policy"
 )
 
-// listEvery is how old a list may be that a handler serves again: whoever asks causes one signature in
-// a second at most.
+// listEvery is how old a list may be that a handler serves again: callers cause one signature in a
+// second at most.
 const listEvery = time.Second
 
 // HandlerConfig configures a [Handler]. Publisher is required.

@@ -11,7 +11,7 @@ type listener struct{ of *Publisher }
 
 var _ session.Listener = listener{}
 
-// Reset implements [session.Listener]: what was heard is no longer all.
+// Reset implements [session.Listener]: the news that was heard is no longer all.
 func (l listener) Reset() {
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()

@@ -115,7 +115,7 @@ func parseKey(s string) ed25519.PublicKey {
 	return key
 }
 
-// TenantKeys returns the keys that ceiling.csv names, by tenant: whoever holds one of them may
+// TenantKeys returns the keys that ceiling.csv names, by tenant: a holder of one of them may
 // publish that tenant's own file, and nothing else.
 func (b *Bundle) TenantKeys() map[tenant.ID][]ed25519.PublicKey {
 	keys := map[tenant.ID][]ed25519.PublicKey{}

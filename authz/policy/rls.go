@@ -43,10 +43,10 @@ type RLSConfig struct {
 }
 
 // RLS is the row-level security of the objects of one type: policies of PostgreSQL that select
-// what [Engine.Filter] selects, whatever the statement says. They hold no caller: what is of the
-// caller comes in the signed context of each statement, see [Engine.RLSContext], so that other
-// roles, grants and objects change nothing in the database. Other conditions do, and then the
-// [RLS.Revision] is another one: the database refuses contexts that were made for another.
+// what [Engine.Filter] selects, whatever the statement says. They hold no caller: the values of
+// the caller come in the signed context of each statement, see [Engine.RLSContext], so that
+// other roles, grants and objects change nothing in the database. Other conditions do, and then
+// the [RLS.Revision] is another one: the database refuses contexts that were made for another.
 type RLS struct {
 	config RLSConfig
 	plan   *rlsPlan

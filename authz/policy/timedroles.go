@@ -258,7 +258,7 @@ func rolesLen(r Roles) int {
 
 // checkTimes reports the g rows with times by which a member has a role that it has by another
 // row, too. Casbin keeps the times of one of two such rows, and of those for all tenants and for
-// one takes the latter: what they mean together would depend on which it is.
+// one takes the latter: their meaning together would depend on which it is.
 func (l *loader) checkTimes() {
 	if len(l.periods) == 1 {
 		return

@@ -197,7 +197,7 @@ func (c *lintCommand) mend(a *app, dir string, look func() ([]lint.Finding, erro
 	return &exitError{codeLoad, errors.New("fixes do not end")}
 }
 
-// rewrite replaces a file as a whole: whoever reads it sees the old or the new.
+// rewrite replaces a file as a whole: a reader sees the old or the new.
 func rewrite(path, content string) error {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -6,7 +6,7 @@
 //
 // Without -redis sessions are kept in the process, and a token of alice is printed. With -redis
 // they are those of the service that signs users in, such as the quickstart, whose keys.json is
-// the argument of -keys. It listens on loopback alone: who can ask it is the proxy.
+// the argument of -keys. It listens on loopback alone: only the proxy can ask it.
 package main
 
 import (

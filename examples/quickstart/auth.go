@@ -50,7 +50,7 @@ func (a *app) login(c echo.Context) error {
 }
 
 // signIn returns the account with this password. Hashes are limited, and shared fairly among
-// clients: who guesses passwords takes the processor from nobody.
+// clients: a guesser of passwords takes the processor from nobody.
 func (a *app) signIn(ctx context.Context, tenant, user, password string) (acc account, err error) {
 	caller, ok := authz.FromContext(ctx)
 	if !ok {
@@ -171,8 +171,8 @@ func (a *app) ready(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// readForm reads a form of exactly the given fields, from the body alone: what is in the
-// URL ends in logs. An absent field is empty.
+// readForm reads a form of exactly the given fields, from the body alone: a URL ends in logs.
+// An absent field is empty.
 func readForm(c echo.Context, fields ...string) (url.Values, error) {
 	r := c.Request()
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != echo.MIMEApplicationForm {

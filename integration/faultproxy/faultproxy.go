@@ -64,8 +64,8 @@ func (p *Proxy) Freeze() { p.set(func() { p.frozen = true }) }
 // Deafen is Freeze for connections that subscribed to a Redis channel; the others go on.
 func (p *Proxy) Deafen() { p.set(func() { p.deaf = true }) }
 
-// Mute forwards what clients send and holds back what is answered until Heal: what a client
-// asked for happens, and it does not learn of it.
+// Mute forwards what clients send and holds back what is answered until Heal: a client's
+// requests have their effect, and it does not learn of that.
 func (p *Proxy) Mute() { p.set(func() { p.mute = true }) }
 
 // Abandon forwards nothing more, ever, on the connections that there are, and does not close

@@ -148,7 +148,7 @@ func (m *model) succeed(c Call) {
 	}
 }
 
-// adopt notes a sign-in at a provider. Several adopt it at once: whoever was first may have made
+// adopt notes a sign-in at a provider. Several adopt it at once: the first of them may have made
 // its session.
 func (m *model) adopt(c Call) {
 	s := m.signIns[c.SignIn]

@@ -19,8 +19,8 @@ import (
 	"github.com/reevehq/reeve/internal/testwait"
 )
 
-// Sentinel watches a primary and its replica. It is one process: what it decides, it
-// decides alone, which is as much as a test needs.
+// Sentinel watches a primary and its replica. It is one process: it decides alone, which is as
+// much as a test needs.
 type Sentinel struct {
 	Primary *Server // the first one
 	Replica *Server

@@ -8,8 +8,8 @@ import (
 )
 
 // Snapshot copies what a server that runs has on disk, and returns a function that puts it
-// back into a server that was killed: what it does next, it does with an old file. With
-// appendfsync always the copy has all that was acknowledged before the call.
+// back into a server that was killed: that server continues with an old file. With appendfsync
+// always the copy has all that was acknowledged before the call.
 func (s *Server) Snapshot() (putBack func()) {
 	s.tb.Helper()
 	copied := s.tb.TempDir()

@@ -31,7 +31,7 @@ import (
 // other party wait for the next slot of one that floods, and where all calls take equally long
 // they come back together. So while more than one party is served, an eighth of the slots, at
 // least one, is reserved for parties that hold fewer than that, and none exceeds its own limit
-// for long: what all slots are used for takes all of the processor.
+// for long: work in all slots takes all of the processor.
 //
 // For a while a party may exceed its limit: after a deploy all users of a tenant come at once,
 // each once. Slots beyond the limit are charged to its burst, which refills with time; a flood

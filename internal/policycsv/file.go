@@ -17,7 +17,7 @@ type File struct {
 	lines []Line
 }
 
-// Parse reads a file. It accepts every text: what is wrong stands in the lines' faults.
+// Parse reads a file. It accepts every text: errors stand in the lines' faults.
 func Parse(content string) *File {
 	f := &File{lines: make([]Line, 0, strings.Count(content, "\n")+1)}
 	for l := range Lines(content) {

@@ -9,5 +9,6 @@ import (
 
 var began = time.Now()
 
-// ProcessorTime returns how long this process has run: what it has used is not told here.
+// ProcessorTime returns how long this process has run: the time that it has used is not told
+// here.
 func ProcessorTime(testing.TB) time.Duration { return time.Since(began) }

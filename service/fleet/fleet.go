@@ -14,9 +14,9 @@
 // For most uses the Config above is enough. The command reeve instances prints the list, and
 // reeve history how many instances decide by which revision of the policy.
 //
-// The list is for people and for graphs. Nothing is decided by it: whoever can write to Redis can
-// write to it, so what it holds is bounded, and refused where it would not print. An instance
-// that Redis does not answer goes on without it.
+// The list is for people and for graphs. Nothing is decided by it: everybody who can write to
+// Redis can write to it, so its content is bounded, and refused where it would not print. An
+// instance that Redis does not answer goes on without it.
 package fleet
 
 import (

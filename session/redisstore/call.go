@@ -33,8 +33,8 @@ type call struct {
 	same string
 }
 
-// nonce returns a text unlike all others. It need not be secret: who chooses answers needs
-// no connection out of step.
+// nonce returns a text unlike all others. It need not be secret: an attacker who chooses
+// answers needs no connection out of step.
 func nonce() string {
 	var text [13]byte
 	return string(strconv.AppendUint(text[:0], rand.Uint64(), 36))

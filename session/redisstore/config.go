@@ -42,7 +42,7 @@ type Config struct {
 	// WaitReplicas is how many replicas must have a change before it returns (WAIT), for at
 	// most half of Timeout and of the client's ReadTimeout: with fewer it fails with
 	// session.ErrUnavailable, having changed. Creating and touching a session wait for none.
-	// Default 0: what instances remember undoes a failover that lost changes, while one lives.
+	// Default 0: the memory of instances undoes a failover that lost changes, while one lives.
 	WaitReplicas int
 
 	// OnBreaker is called when the store stops asking Redis because it does not answer,

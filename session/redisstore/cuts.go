@@ -167,7 +167,8 @@ func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) 
 }
 
 // finishEnd ends a sign-in that is refused by its cut in the slot of the user, where this instance has
-// not: whoever made the cut may have come no further, and then the session would be let in by others.
+// not: the instance that made the cut may have come no further, and then the session would be let in
+// by others.
 func (s *Store) finishEnd(ctx context.Context, who session.Stranger, user userKeys) error {
 	if s.memory.signIns.get(user.signIn(who.Issuer, who.Name)).ended != 0 {
 		return nil

@@ -96,15 +96,16 @@ func (s *Store) EraseTenant(ctx context.Context, t tenant.ID, users iter.Seq2[se
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	// Last, and while it is suspended: what closed it has been written before, and there is no
-	// later event but of a change that was made after the erasure.
+	// Last, and while it is suspended: the event of its suspension has been written before, and
+	// there is no later event but of a change that was made after the erasure.
 	if err := s.eraseStep(ctx, eraseEventsScript, []string{s.names.tenant(t), s.names.tenantEvents(t)}); err != nil {
 		return wrap(op, err)
 	}
 	return nil
 }
 
-// checkSuspended asks anew, for each user: who opens the tenant again stops its erasure.
+// checkSuspended asks anew, for each user: an operator who opens the tenant again stops its
+// erasure.
 func (s *Store) checkSuspended(ctx context.Context, t tenant.ID) error {
 	status, err := s.TenantStatus(ctx, t)
 	if err != nil {

@@ -154,8 +154,8 @@ func (s *Store) countChange(ctx context.Context, user userKeys) {
 const maxDiscard = 100
 
 // outdated reports whether a session that was read is older than this instance knew it to be,
-// or was ended, alone or with all that were beyond a limit, and ends it: what cannot be put back
-// is dead, not older.
+// or was ended, alone or with all that were beyond a limit, and ends it: a session that cannot
+// be put back is dead, not older.
 func (s *Store) outdated(ctx context.Context, user userKeys, keys sessionKeys, row row, before stamp, found session.Session) bool {
 	if !row.found || !before.outdates(row.version, row.sealed) && !s.memory.beyondLimit(user, found) {
 		return false

@@ -177,7 +177,7 @@ func (f *Feed) receive(ctx context.Context, e *subscriber) error {
 			return errors.New("redisstore: feed: not subscribed")
 		}
 	}
-	// Only now: what changed before this moment may have gone unheard.
+	// Only now: changes before this moment may have gone unheard.
 	e.all.subscribed(e)
 
 	sent := &heartbeats{}

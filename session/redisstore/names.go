@@ -19,9 +19,9 @@ import (
 // can look for a collision of 128 bits, and records say whose they are besides.
 const digestBytes = 16
 
-// names makes the names of keys. No id is in them, only keyed digests: whoever reads the
-// names, in a slow log or a monitor, learns neither who is signed in nor a session id,
-// and no id can bring a brace of its own and choose another slot.
+// names makes the names of keys. No id is in them, only keyed digests: a reader of the names,
+// in a slow log or a monitor, learns neither who is signed in nor a session id, and no id can
+// bring a brace of its own and choose another slot.
 type names struct {
 	prefix string
 	all    string     // of everyone's epoch

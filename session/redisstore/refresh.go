@@ -83,7 +83,8 @@ func (s *Store) refreshLive(ctx context.Context, l live, ref session.Ref, step s
 	if len(salt) != len(step.Salt) {
 		return none, fmt.Errorf("%w: salt of %d bytes", session.ErrCorrupt, len(salt))
 	}
-	// The record may have changed since it was read; what is returned is what the script saw.
+	// The record may have changed since it was read; the returned one is the one that the script
+	// saw.
 	rec, err := s.judge(row, l.user, l.keys, now, l.current, ref.Tenant, ref.User)
 	if err != nil {
 		return none, err

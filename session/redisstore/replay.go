@@ -23,11 +23,11 @@ import (
 // Redis may lose what was used: it is flushed, restarts, fails over, or evicts keys. So no use is
 // decided by a server that was not asked about that within the last second, see [Store.Server], and
 // after a loss every use fails with session.ErrUnavailable until the time to live that it asks for
-// has passed since: whatever was used before the loss has ended then. So the time to live of one
-// kind of key must be the whole time in which one is accepted, not what is left of it. A loss is
-// noted in Redis, for instances that start later. One gap remains: the second until a loss is seen,
-// and a flush of which no instance knows that is alive when it is asked next: Redis is then as good
-// as new.
+// has passed since: everything that was used before the loss has ended then. So the time to live of
+// one kind of key must be the whole time in which one is accepted, not what is left of it. A loss
+// is noted in Redis, for instances that start later. One gap remains: the second until a loss is
+// seen, and a flush of which no instance knows that is alive when it is asked next: Redis is then
+// as good as new.
 type Replay struct{ store *Store }
 
 // Replay returns the replay store that shares the client, names and budget of s.

@@ -129,7 +129,7 @@ func (s *Store) pinged(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrMisconfigured):
-		// A configuration error alone: whoever waits for the end of an outage waits in vain.
+		// A configuration error alone: a caller who waits for the end of an outage waits in vain.
 		return wrap("ping", misconfigured{err})
 	case redisaccess.Denied(err), errors.As(err, &answer) && signsInWrong(err):
 		return wrap("ping", fmt.Errorf("%w: %w", ErrMisconfigured, err))

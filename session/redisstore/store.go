@@ -174,7 +174,7 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 
 // Open returns a store with a client of its own for a redis:// or rediss:// URL, set up
 // so that no call outlasts its budget. Nothing is sent; see [Store.Ping]. Parameters in
-// the URL are refused: who needs others makes the client and calls [New].
+// the URL are refused: a service that needs others makes the client and calls [New].
 //
 // During an outage go-redis writes lines of its own to standard error, by the one logger it
 // has for a process: logging.Disable, of github.com/redis/go-redis/v9/logging, silences it,

@@ -15,7 +15,7 @@ type written struct {
 	answer any
 
 	// short is nil, or says that the change is on fewer replicas than Options.WaitReplicas. It is
-	// an outage to the caller; what this instance knows of the change holds all the same.
+	// an outage to the caller; this instance's knowledge of the change holds all the same.
 	short error
 }
 

@@ -59,7 +59,7 @@ func (k *kit) isOrWas(all []session.Session, live func(i int) bool) {
 	}
 }
 
-// One account must not cost everybody: what nobody has configured is bounded too.
+// One account must not cost everybody: an account that nobody has configured is bounded too.
 func limitByDefault(k *kit) {
 	var all []session.Session
 	for range session.DefaultSessionLimit + 3 {

@@ -141,7 +141,7 @@ func endsWin(k *kit) {
 }
 
 // Each round is an order of first requests, refreshes at the provider, rotations and ends that no
-// other round has. An end is acknowledged at some time: whatever begins after that lets nobody in.
+// other round has. An end is acknowledged at some time: calls that begin after that let nobody in.
 func endsAcknowledged(k *kit) {
 	for round := range k.rounds(20, 1000) {
 		p := providers[round%len(providers)]

@@ -27,9 +27,9 @@ func races() []scene {
 	return all
 }
 
-// Delete wins in every interleaving: whatever was on its way when the revocation was
-// called, with what it had read before, nothing is live once both have returned. Loads write
-// too, by recording the use.
+// Delete wins in every interleaving: nothing is live once both calls have returned, whatever
+// was on its way when the revocation was called, with what it had read before. Loads write too,
+// by recording the use.
 func deleteWins(k *kit, revoke func(k *kit, s session.Session) error, user bool) {
 	for range k.rounds(200, 2500) {
 		s := k.create(acme, alice)

@@ -289,8 +289,8 @@ func refreshTimes(k *kit) {
 
 // Keycloak's CVE-2026-1035 was a refresh checked in one step and spent in another: one
 // single-use token minted many. Here a hundred tabs wake at once, and all get one successor,
-// also those whose answer is lost and that ask again. None of it is a theft; what is used
-// after the successor was, is.
+// also those whose answer is lost and that ask again. None of it is a theft; a token that is
+// used after its successor was, is one.
 func refreshRace(k *kit) {
 	tabs := k.rounds(50, 100)
 	for round := range k.rounds(20, 1000) {

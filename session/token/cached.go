@@ -2,7 +2,7 @@ package token
 
 import "context"
 
-// over is a context that has ended: who is asked with it does not wait.
+// over is a context that has ended: a source that is asked with it does not wait.
 var over = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

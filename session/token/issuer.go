@@ -54,7 +54,7 @@ type Issuer struct {
 	// Compared without regard to the case of ASCII letters, as media types are (RFC 7515
 	// §4.1.9), and otherwise exactly. dpop+jwt, logout+jwt and secevent+jwt are
 	// errors, and so is the empty text, but for an issuer with Foreign, whose tokens may have no
-	// typ; what Foreign.Types says is the default there.
+	// typ; Foreign.Types says the default there.
 	Types []string
 
 	// Leeway is how far the issuer's clock may be from ours. It extends exp and moves nbf

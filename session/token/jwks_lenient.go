@@ -7,8 +7,8 @@ import (
 )
 
 // lenient walks a JSON text that may repeat names and hold text that is not UTF-8: a key set, in
-// which something may be wrong with one entry and not with another. It decides nothing; what is
-// believed is read by a [reader].
+// which something may be wrong with one entry and not with another. It decides nothing; a
+// [reader] reads all that is believed.
 type lenient struct{ dec *jsontext.Decoder }
 
 func readLeniently(text []byte) lenient {

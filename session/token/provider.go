@@ -1,8 +1,8 @@
 package token
 
 // The literals. Each returns data of its own, to be used as it is or changed: RoleNames in
-// particular are the service's. They describe what the providers document; what a provider was
-// configured to write instead has to be said.
+// particular are the service's. They describe what the providers document; a claim that a
+// provider was configured to write instead has to be said.
 //
 // Arguments are what an administrator chooses: a scope or a client. They are part of Kind, so
 // none of them may be empty, which is an error of the configuration.

@@ -42,8 +42,8 @@ func (v *Verifier) Headers() []string {
 
 // VerifyHeader is [Verifier.Verify] for a token that came in the header of that name, one of
 // [Verifier.Headers]. It accepts tokens of issuers with that Header and of no others, as
-// Verify accepts none of theirs: what a proxy puts into a header of its own is not what a
-// caller may send as a bearer token.
+// Verify accepts none of theirs: a token that a proxy puts into a header of its own is none
+// that a caller may send as a bearer token.
 func (v *Verifier) VerifyHeader(ctx context.Context, name, raw string) (*Verified, error) {
 	if name == "" {
 		return nil, refusal("no header")

@@ -192,8 +192,8 @@ func (r *reader) mistaken(err error) {
 	r.fail(err)
 }
 
-// view reads a string. Most are a part of the text: what is kept for longer than the text comes
-// of string.
+// view reads a string. Most are a part of the text: a text that is kept for longer comes of
+// string.
 func (r *reader) view() string {
 	if r.kind() != '"' {
 		r.mistaken(notString)

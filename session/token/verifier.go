@@ -24,8 +24,8 @@
 // A token names a session and grants nothing by itself: roles claims are not read.
 //
 // Tokens of another identity provider, which name no session of ours, are read where
-// [Issuer.Foreign] says: what is in them is a [Verified.Stranger], somebody whom the provider has
-// signed in.
+// [Issuer.Foreign] says: they hold a [Verified.Stranger], somebody whom the provider has signed
+// in.
 package token
 
 import (

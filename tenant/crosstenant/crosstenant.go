@@ -11,7 +11,7 @@
 //	defer leave()
 //
 // Below that context data is scoped to the customer's tenant, and there is no caller and no
-// session: what the visitor may do there is not decided by what they may do at home.
+// session: the visitor's rights there are not decided by those at home.
 package crosstenant
 
 import (

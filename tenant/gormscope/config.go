@@ -31,7 +31,7 @@ type Config struct {
 	Scoped []any
 
 	// Global are the models whose rows are of no tenant, such as plans or countries. They are
-	// queried as they are; what may write to them is for the grants of the database.
+	// queried as they are; the grants of the database say who may write to them.
 	Global []any
 
 	// Column is the name of the column that holds the tenant. Default [DefaultColumn].

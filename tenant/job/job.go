@@ -9,9 +9,9 @@
 //	ctx, j, err := sealer.Open(ctx, sealed) // in the worker
 //	ctx, err = guard.As(ctx, authz.Principal{Tenant: j.Tenant, User: user, Roles: rolesOf(user)})
 //
-// The envelope is signed and not encrypted: whoever reads the queue reads the payload. It can be
-// opened again until it expires, since queues deliver again: a worker that must do a job once
-// remembers [Job].ID.
+// The envelope is signed and not encrypted: everybody who reads the queue reads the payload. It
+// can be opened again until it expires, since queues deliver again: a worker that must do a job
+// once remembers [Job].ID.
 package job
 
 import (

@@ -22,7 +22,7 @@ const (
 // CopyFrom inserts rows in one transaction and returns how many they are. PostgreSQL refuses
 // COPY FROM into tables with row-level security, so the rows are sent as INSERTs, a thousand in
 // one flush. The slice and the bytes that source returns may be used again for the next row;
-// what its values point to otherwise must stay as it is until CopyFrom returns.
+// everything else that its values point to must stay as it is until CopyFrom returns.
 func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, source pgx.CopyFromSource) (int64, error) {
 	s, err := db.scope(ctx)
 	if err != nil {

@@ -156,8 +156,8 @@ func refuse(sql, name string) string {
 	return ""
 }
 
-// refuseSet is refuse for SET and the three words after it: what ends with the transaction is
-// allowed, for settings of PostgreSQL's own that name nobody.
+// refuseSet is refuse for SET and the three words after it: a setting that ends with the
+// transaction is allowed, for settings of PostgreSQL's own that name nobody.
 func refuseSet(kind, name, after string) string {
 	switch {
 	case kind == "constraints", kind == "transaction":

@@ -12,9 +12,9 @@ import (
 )
 
 // EraseSQL returns the statements that delete the rows of one tenant, whose id is the
-// parameter $1 of each, in an order that foreign keys allow: what refers goes before what it
-// refers to, and tables that refer to each other go in one statement. A table without a tenant
-// that refers to one of a tenant is an error, since nobody knows whose its rows are.
+// parameter $1 of each, in an order that foreign keys allow: rows that refer go before those
+// that they refer to, and tables that refer to each other go in one statement. A table without
+// a tenant that refers to one of a tenant is an error, since nobody knows whose its rows are.
 func EraseSQL(ctx context.Context, db *sql.DB, cfg Config) ([]string, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // conn is a connection whose statements run in the tenant of their context. As database/sql asks
-// of drivers, one goroutine uses it at a time. It embeds nothing: what a driver has beyond the
-// interfaces of database/sql is out of reach.
+// of drivers, one goroutine uses it at a time. It embeds nothing: a driver's features beyond the
+// interfaces of database/sql are out of reach.
 type conn struct {
 	inner driver.Conn
 	cfg   *Config

@@ -44,7 +44,7 @@
 //
 // A connection whose transaction was not ended by an answer of the server, after an error, a
 // panic or a context that ended midway, is closed. Cursors WITH HOLD and temporary tables
-// outlive a transaction; what an earlier tenant left of these is found by the query that sets the
-// tenant, and dropped before the statement runs. Do not choose the simple protocol of pgx
+// outlive a transaction; the query that sets the tenant finds those that an earlier tenant left,
+// and they are dropped before the statement runs. Do not choose the simple protocol of pgx
 // (QueryExecModeSimpleProtocol): it writes the tenant into the text, which pg_stat_activity shows.
 package sqlscope

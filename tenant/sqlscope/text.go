@@ -24,7 +24,8 @@ var refused = map[string]string{
 }
 
 // check returns an error for a text that would end the scope's transaction or outlive it. It
-// looks at the beginning alone and is no wall: what a statement hides runs under the policies.
+// looks at the beginning alone and is no wall: anything that a statement hides runs under the
+// policies.
 func check(text string) error {
 	first, rest := word(text)
 	second, rest := word(rest)

@@ -81,7 +81,7 @@ type Request struct {
 	Public bool
 
 	// Lists is the name of the objects that the answer lists, "task" of "/projects/{project}/tasks":
-	// whatever it shows of [Tenant.Objects], the request that Reads one shows too.
+	// the request that Reads one of [Tenant.Objects] shows all that the list shows of it.
 	Lists string
 
 	// Reads is the name of the one object that the request reads, "task" of "/tasks/{task}".

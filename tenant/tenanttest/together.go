@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// cached has the victim ask first: what a cache keeps without the tenant in its key is then
-// given to the caller. Conditional requests with the victim's ETag must not be told of a match.
+// cached has the victim ask first: a cache gives the caller then what it keeps without the
+// tenant in its key. Conditional requests with the victim's ETag must not be told of a match.
 func (c *check) cached(r Request) error {
 	if r.changes() {
 		return nil
@@ -83,8 +83,8 @@ const rounds = 20
 // workers is how many users of each tenant work at once.
 const workers = 2
 
-// together sends every request as both tenants at once: what a service keeps in a variable, or
-// in a connection that it gives back, then belongs to the wrong one.
+// together sends every request as both tenants at once: a value that a service keeps in a
+// variable, or in a connection that it gives back, then belongs to the wrong one.
 func (c *check) together() error {
 	c.dirty = true
 	if err := c.reset(); err != nil {

@@ -102,8 +102,8 @@ func (c *check) valuesOf(u User, r Request) []map[string]string {
 	return all
 }
 
-// agree holds a list against the objects that it lists: what it shows, the request that reads the
-// object has to show as well.
+// agree holds a list against the objects that it lists: the request that reads the object has to
+// show all that the list shows.
 func (c *check) agree(list Request, user string, sign func(*http.Request)) error {
 	if list.Lists == "" {
 		return nil

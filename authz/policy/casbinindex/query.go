@@ -12,7 +12,7 @@ import (
 const maxEvals = 8 // evals within evals; Casbin has no limit and overflows the stack
 
 // query is one request on its way to a decision. It lives on the stack of Enforce, and so
-// does everything in it: what is handed to others is a copy, and no pointer into it is kept.
+// does everything in it: anything handed to others is a copy, and no pointer into it is kept.
 type query struct {
 	v          *compiledModel
 	rvals      []any

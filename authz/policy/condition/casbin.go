@@ -7,8 +7,8 @@ import (
 )
 
 // sameInCasbin refuses a condition with a text that Casbin would read as something else. All
-// other tokens it reads as we do, and parses them the same way: what Casbin makes of a text is
-// not asked at load, where it would cost most of the time, but of every condition of the
+// other tokens it reads as we do, and parses them the same way: Casbin is not asked about a
+// text at load, where that would cost most of the time, but about every condition of the
 // differential tests and of FuzzCondition.
 func sameInCasbin(text string, tokens []token) *Error {
 	for _, t := range tokens {

@@ -21,7 +21,7 @@ func (e *Error) Error() string { return "condition: byte " + strconv.Itoa(e.At+1
 
 // Compiler compiles the conditions of one policy, each distinct text once, and numbers them
 // from 1. Number 0 is the one that always holds. It is not for use by several goroutines at
-// once; what it compiled is.
+// once; its results are.
 type Compiler struct {
 	parser parser
 	done   map[[2]string]result // by object type and text

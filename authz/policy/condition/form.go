@@ -4,7 +4,7 @@ import "iter"
 
 // Form is where a condition is known to be true, or known to be false, written without
 // negation: "all of", "one of" and comparisons that have to be known and true. It has two
-// values where a condition has three: what is missing makes a comparison not hold, and nothing
+// values where a condition has three: a missing value makes a comparison not hold, and nothing
 // turns that round. The zero Form is Never.
 type Form struct {
 	kind  FormKind

@@ -9,8 +9,8 @@ import (
 	"github.com/reevehq/reeve/internal/hint"
 )
 
-// Unknown is a name in a question or a sentence that no row of the policy has: what is asked of it
-// is asked of nothing, and a sentence that forbids it holds whatever the rows say.
+// Unknown is a name in a question or a sentence that no row of the policy has: a question about it
+// is about nothing, and a sentence that forbids it holds whatever the rows say.
 type Unknown struct {
 	Kind  string // "action", "object", "role" or "tenant"
 	Name  string

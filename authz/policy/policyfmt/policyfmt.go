@@ -18,7 +18,7 @@ import (
 const maxWidth = 40
 
 // Source returns a file with its columns aligned. Rows of p, rows of g and others have columns of
-// their own; what stands from a rule's condition on is not aligned. The error lists the lines
+// their own; the rest of a rule, from its condition on, is not aligned. The error lists the lines
 // that cannot be read as rows, as "line:col: message".
 func Source(content string) (string, error) {
 	file := policycsv.Parse(content)

@@ -42,8 +42,8 @@ type Checked struct {
 }
 
 // Check reads the policy in a folder once, looks at it with lint and runs its tables. The error is
-// about the folder, or about a table that cannot be read, and begins with its position: what is
-// wrong with the policy is in the result.
+// about the folder, or about a table that cannot be read, and begins with its position: the faults
+// of the policy are in the result.
 func Check(ctx context.Context, fsys fs.FS) (*Checked, error) {
 	bundle, _ := policy.ReadBundle(fsys) // lint says what is wrong
 	c := &Checked{Bundle: bundle}

@@ -9,9 +9,10 @@
 // Each [Entry] is requests that are allowed, all of them together are every request that is, and
 // Since says how long: at each publication of the history since then every request of the entry
 // was allowed, as far as conditions that were the same say. Where only a part of an entry is new, the
-// entry counts as new. A history that lacks a publication can make a time too early: whoever can
-// write to Redis can leave one out, and can neither add nor change one. Roles that a service gives to sessions from its own database are not known
-// to a policy: an entry then names the role, and [Review.Grants] only who has it by a g row.
+// entry counts as new. A history that lacks a publication can make a time too early: somebody who can
+// write to Redis can leave one out, and can neither add nor change one. Roles that a service gives to
+// sessions from its own database are not known to a policy: an entry then names the role, and
+// [Review.Grants] only who has it by a g row.
 package review
 
 import (

@@ -88,7 +88,7 @@ func located(name string, err error) error {
 	return fmt.Errorf("%s:1: it is no YAML", name)
 }
 
-// locate notes the lines of keys. Only plain mappings are accepted: what an anchor or a merge brings
+// locate notes the lines of keys. Only plain mappings are accepted: the text of an anchor or a merge
 // stands somewhere else.
 func (l layer) locate(at string, node ast.Node) error {
 	var values []*ast.MappingValueNode

@@ -8,7 +8,7 @@ import (
 	"github.com/reevehq/reeve/authz"
 )
 
-// Comments and attachments are decided by their task: whoever may read it may read them.
+// Comments and attachments are decided by their task: everybody who may read it may read them.
 
 func (a *App) listComments(c echo.Context) error {
 	ctx := c.Request().Context()

@@ -15,7 +15,7 @@ import (
 // countTo is how far a list is counted: the count costs what there is to count.
 const countTo = 10_000
 
-// listing says what a list is of. Its texts are ours: what a request says is an argument.
+// listing says what a list is of. Its texts are ours: values of a request are arguments.
 type listing[T any] struct {
 	kind    string // to the policy
 	table   string

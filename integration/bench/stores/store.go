@@ -167,7 +167,7 @@ func scsSessions(ctx context.Context, url string, size int, idle time.Duration) 
 	if err != nil {
 		return nil, err
 	}
-	// As its middleware does: what is loaded is stored again where it counts as changed.
+	// As its middleware does: a loaded session is stored again where it counts as changed.
 	use := func(ctx context.Context, i int, then func(ctx context.Context)) error {
 		ctx, err := m.Load(ctx, tokens[i])
 		if err != nil {

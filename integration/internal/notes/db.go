@@ -1,6 +1,6 @@
 // Package notes has the shape of what sqlc generates for pgx/v5 with :one, :many, :exec,
-// :execrows, :copyfrom and :batchexec, written by hand: what tests use a scope with must know
-// nothing of it.
+// :execrows, :copyfrom and :batchexec, written by hand: the code with which tests use a scope
+// must know nothing of it.
 package notes
 
 import (

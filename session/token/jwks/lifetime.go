@@ -38,7 +38,7 @@ func lifetime(h http.Header, longest time.Duration) time.Duration {
 	return min(max(life, minLife), longest)
 }
 
-// deltaSeconds reads a number of seconds; what is more than a day is a day.
+// deltaSeconds reads a number of seconds; a longer time than a day is a day.
 func deltaSeconds(s string) (time.Duration, bool) {
 	n, err := strconv.ParseUint(s, 10, 31)
 	if err != nil {

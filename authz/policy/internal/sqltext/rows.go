@@ -10,8 +10,8 @@ import (
 )
 
 // Rows writes the conditions of row-level security of Postgres, which are the same for every
-// caller: what is of the caller is a slot, by number, whose value the context of a statement has.
-// A slot that is NULL makes its comparison not hold.
+// caller: each value of the caller is a slot, by number, whose value the context of a statement
+// has. A slot that is NULL makes its comparison not hold.
 type Rows struct {
 	Alias    string              // of the table of the objects, which is its name in a policy
 	Column   string              // of the tenant, in the tables of members
