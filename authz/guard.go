@@ -107,7 +107,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 	return g, nil
 }
 
-// DecidesBy reports whether d is what the guard asks.
+// DecidesBy reports whether the guard asks d.
 func (g *Guard) DecidesBy(d Decider) bool { return sameDecider(g.policy, g.meets(d)) }
 
 // ClientIP returns the address that a request comes from by [Config].Proxies, and without them

@@ -264,8 +264,8 @@ func (l *lifetime) conclude(from lifeState) {
 	}
 }
 
-// explain returns the error of a handler, and why its context ended where that is what the
-// handler says.
+// explain returns the error of a handler, and why its context ended where the handler says that
+// it did.
 func (l *lifetime) explain(err error) error {
 	e := l.ending.Load()
 	if e == nil || !errors.Is(err, context.Canceled) {

@@ -25,7 +25,7 @@ const (
 	lifeStates // their number
 )
 
-// lifeEvent is what moves a lifetime to another state.
+// lifeEvent moves a lifetime to another state.
 type lifeEvent uint8
 
 const (

@@ -13,8 +13,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// SessionLister is what a [StreamGuard] asks. [session.Manager] is one. Neither method counts as a
-// use of a session, or an open stream would keep its session from ever being idle.
+// SessionLister answers a [StreamGuard]. [session.Manager] is one. Neither method counts as a use
+// of a session, or an open stream would keep its session from ever being idle.
 type SessionLister interface {
 	// Peek returns those sessions of a user that have one of the ids and are live, whatever
 	// the status of the tenant.

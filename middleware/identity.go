@@ -23,7 +23,7 @@ type Loader interface {
 	Load(ctx context.Context, ref session.Ref) (session.Session, error)
 }
 
-// Identity is who asks. The zero Identity is anonymous.
+// Identity is the caller. The zero Identity is anonymous.
 type Identity struct {
 	// Request is the request to go on with: that of Identify with its path decoded, so that
 	// two spellings of a path are the same request. It is nil where the target was refused.

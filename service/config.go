@@ -9,8 +9,8 @@ import (
 
 // Config configures a [Group]. Parts are required.
 type Config struct {
-	// Parts are what the service consists of. They are opened in the order in which they are
-	// listed, each after what it needs, and closed in the reverse order. Required.
+	// Parts are those of the service. They are opened in the order in which they are listed, each
+	// after what it needs, and closed in the reverse order. Required.
 	Parts []Part
 
 	// Lifecycle is moved by the group. Give it to the [Server] and the [Health] as well. Default:

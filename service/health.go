@@ -91,7 +91,7 @@ const stateCheck = "state"
 // errUnasked is the error of a check before its first answer.
 var errUnasked = errors.New("it was not asked yet")
 
-// CheckStats is what a check last said.
+// CheckStats is the last result of a check.
 type CheckStats struct {
 	Name     string
 	Optional bool

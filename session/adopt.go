@@ -46,7 +46,7 @@ type Adoption struct {
 	Stranger Stranger
 
 	// Session is the session that is made where there is none, with a fresh id. Its Provider,
-	// Roles, AMR and AuthTime are what the stranger's token says.
+	// Roles, AMR and AuthTime are those of the stranger's token.
 	Session Session
 
 	// Create has no Refresh. Its Ticket counts where a session is made.
@@ -327,7 +327,7 @@ func checkAdopted(who Stranger, s Session) error {
 	return nil
 }
 
-// adoption is what the store finds or makes the session of who by.
+// adoption returns the Adoption by which the store finds or makes the session of who.
 func (m *Manager) adoption(who Stranger) (Adoption, error) {
 	if err := who.Validate(); err != nil {
 		return Adoption{}, err

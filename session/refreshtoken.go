@@ -44,7 +44,7 @@ func (t RefreshToken) LogValue() slog.Value { return slog.StringValue(t.String()
 // MarshalText implements [encoding.TextMarshaler] with a placeholder.
 func (t RefreshToken) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// refreshClaims is what an authenticated refresh token says.
+// refreshClaims are those of an authenticated refresh token.
 type refreshClaims struct {
 	ref        Ref
 	generation uint64 // steps since sign-in

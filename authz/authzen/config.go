@@ -11,7 +11,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Config is what a [Handler] is made of.
+// Config configures a [Handler].
 type Config struct {
 	// Policy decides. Required.
 	Policy authz.Decider

@@ -44,7 +44,7 @@ func newAttack(t *testing.T, s Service, o Options) *attack {
 
 func (r row) title() string { return fmt.Sprintf("%03d %s", r.id, r.name) }
 
-// answer is what a request must be answered with.
+// answer is the necessary answer to a request.
 type answer struct {
 	status    int
 	problem   string // the last part of its type; "" for answers that are not refusals

@@ -131,7 +131,7 @@ type Provider struct {
 	Revoke func(token string)
 }
 
-// need is what a row cannot do without.
+// need is a requirement of a row.
 type need uint
 
 const (

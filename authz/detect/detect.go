@@ -29,7 +29,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Kind is what an alert is about.
+// Kind is the subject of an alert.
 type Kind uint8
 
 // The kinds of alert.
@@ -56,8 +56,8 @@ func (k Kind) String() string {
 // Kinds returns all of them, for metrics.
 func Kinds() []Kind { return []Kind{Denials, Addresses, RefreshReplay, NewTenant} }
 
-// Alert is what was noticed. It holds no secret and nothing that a client wrote but the ids of a
-// verified token, so it can be logged as it is.
+// Alert is one observation of a detector. It holds no secret and nothing that a client wrote but
+// the ids of a verified token, so it can be logged as it is.
 type Alert struct {
 	Kind    Kind
 	Tenant  tenant.ID      // zero where nobody is known

@@ -124,7 +124,7 @@ func (d *Detector) seenIn(u session.UserID, t tenant.ID, now time.Time) int {
 		return 0
 	}
 	if !of.may(now, d.cfg.Quiet) {
-		return 0 // and not seen: what nobody is told now is told when there may be an alert again
+		return 0 // and not seen: an alert that nobody is told now is told when there may be one again
 	}
 	if len(of.seen) == maxTenants {
 		of.seen = slices.Delete(of.seen, 0, 1)

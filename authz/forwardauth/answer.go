@@ -4,7 +4,7 @@ import (
 	"net/http"
 )
 
-// Answer is what a proxy is told. The zero Answer allows nothing.
+// Answer is the answer to a proxy. The zero Answer allows nothing.
 type Answer struct {
 	// Status is 200, 401, 403 or 503.
 	Status int

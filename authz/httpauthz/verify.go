@@ -12,11 +12,12 @@ import (
 	"github.com/reevehq/reeve/authz"
 )
 
-// Verify refuses a service that Reeve does not guard, as [authz.Verify] does for Echo. h is what
-// the service serves: mux, or a handler around it. Call it after the last pattern is registered.
-// It returns nil when every pattern has a rule, every rule about routes has a pattern, decider is
-// what mux decides by, and h hands to mux an example of each pattern, an unknown path, the root
-// and a plain OPTIONS; otherwise an [authz.VerifyError] that lists each problem.
+// Verify refuses a service that Reeve does not guard, as [authz.Verify] does for Echo. h is the
+// handler of the service: mux, or a handler around it. Call it after the last pattern is
+// registered. It returns nil when every pattern has a rule, every rule about routes has a
+// pattern, decider is what mux decides by, and h hands to mux an example of each pattern, an
+// unknown path, the root and a plain OPTIONS; otherwise an [authz.VerifyError] that lists each
+// problem.
 //
 // The examples end in mux and reach no handler behind it; [IsVerifyRequest] tells them apart. A
 // handler that answers or changes only other paths, hosts, headers or clients is not detected.

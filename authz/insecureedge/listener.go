@@ -6,7 +6,7 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// listener is what the feed reports to.
+// listener gets the reports of the feed.
 type listener struct{ of *Publisher }
 
 var _ session.Listener = listener{}

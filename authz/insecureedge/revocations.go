@@ -35,7 +35,7 @@ type change struct {
 	At    time.Time     `json:"at"`
 }
 
-// topic is what a change is about.
+// topic is the subject of a change.
 type topic struct {
 	scope session.Scope
 	name  string

@@ -77,8 +77,8 @@ type Subject struct {
 	Attributes AttributeSource // of the session; nil is none
 }
 
-// Object is what the caller wants to act on: a route, made by [Route], or a typed object
-// such as the invoice 42 or, with no ID, the invoices as a whole.
+// Object is the target of the caller's action: a route, made by [Route], or a typed object such
+// as the invoice 42 or, with no ID, the invoices as a whole.
 type Object struct {
 	Route string // the route template as the router registered it ("/invoices/:id")
 

@@ -43,7 +43,7 @@ func newTimedRoles(s *snapshot) *timedRoles {
 	}
 	t := &timedRoles{names: newWordSet(s.names.numbers()), places: map[uint32]*timedPlace{}}
 	shared := reverse(placeOf(s.links, 0))
-	touched := map[uint32][]uint32{} // by place: who has roles there, and whoever has them
+	touched := map[uint32][]uint32{} // by place: the names with roles there, and those that have them
 	var everywhere map[uint32]bool   // the names of place 0
 	each(s.links, func(place uint32, links []link) {
 		touched[place] = upstream(links, reverse(links), shared)

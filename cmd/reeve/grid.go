@@ -23,7 +23,7 @@ type grid struct {
 	marks    []string   // that a square may have
 }
 
-// square is what a subject may do.
+// square is a permission of a subject.
 type square struct {
 	mark string // yes, no, if, some or error
 	text string // "allow", "deny", "if …"

@@ -50,7 +50,7 @@ A row of the table of a Casbin policy is the values of the model's request, then
 Exit codes: 0 all pass, 2 usage, 3 the policy or a table cannot be loaded, 4 a case fails, a rule is idle, or less than --min percent of the mutants are killed.`
 }
 
-// outcome is what came of one case.
+// outcome is the result of one case.
 type outcome struct {
 	policytest.Result
 	why string // the explanation of a failure

@@ -29,7 +29,7 @@ const (
 	tokenLifetime = 15 * time.Minute
 )
 
-// config is what an app is made of.
+// config configures an app.
 type config struct {
 	policies fs.FS
 	redis    string // URL; "" keeps sessions in the process

@@ -8,7 +8,7 @@ import (
 	"github.com/reevehq/reeve/service"
 )
 
-// command is what a service manager asks for. The zero command is none.
+// command is a request of a service manager. The zero command is none.
 type command uint8
 
 const (

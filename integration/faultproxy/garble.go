@@ -31,7 +31,7 @@ var faults = []string{
 // waits for this one first.
 const swapPause = 2 * time.Millisecond
 
-// garbling is what all connections of a proxy share.
+// garbling is shared by all connections of a proxy.
 type garbling struct {
 	oneIn int
 	late  time.Duration

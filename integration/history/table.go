@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Row is what came of one fault.
+// Row is the outcome of one fault.
 type Row struct {
 	Fault, Store      string // the store is that of the instances, such as "cache"
 	Requests, Changes int    // changes that were acknowledged

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Rules are what the instances promise.
+// Rules are the promises of the instances.
 type Rules struct {
 	// Lease is how late a change may be for an instance that did not make it: that of a
 	// cachestore.Store, and 0 without one. For the instance that made it, it is never late.

@@ -16,7 +16,7 @@ type key struct {
 	private   crypto.Signer
 }
 
-// algorithm is what the provider signs with.
+// algorithm is that of the provider's signatures.
 func (c Config) algorithm() jose.SignatureAlgorithm {
 	if c.Realm {
 		return jose.RS256

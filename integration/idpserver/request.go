@@ -16,7 +16,7 @@ type signedIn struct {
 	at                 time.Time
 }
 
-// grant is what a client was granted; it is an op.RefreshTokenRequest.
+// grant is the grant to a client; it is an op.RefreshTokenRequest.
 type grant struct {
 	signedIn
 	client     string

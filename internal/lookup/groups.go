@@ -41,9 +41,9 @@ type Entry struct{ Name, Rule uint32 }
 // has one stands in it, see [Bucket.Single]; several are read by [Groups.Entries].
 type Bucket struct{ a, b, N uint32 }
 
-// Key is what a group is found by: values, and a hash. The hash is made of the hashes of the texts
-// that the values are the numbers of, so that the line is known, and can be fetched, before the
-// numbers are.
+// Key finds a group: values, and a hash. The hash is made of the hashes of the texts that the
+// values are the numbers of, so that the line is known, and can be fetched, before the numbers
+// are.
 type Key struct {
 	Values
 	Hash uint64

@@ -19,7 +19,7 @@ type Fault struct {
 	Msg  string
 }
 
-// FaultKind is what a fault is about.
+// FaultKind is the subject of a fault.
 type FaultKind uint8
 
 // The kinds of faults. The zero FaultKind is none of them.

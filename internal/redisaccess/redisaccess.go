@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// List is what a user needs.
+// List has the needs of a user.
 type List struct {
 	Commands []string // in lower case, each with its subcommand behind a bar
 	Keys     string   // the pattern of all keys

@@ -6,7 +6,7 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// listener is what the feed reports to. It is a type of its own, so that nobody but the feed
+// listener gets the reports of the feed. It is a type of its own, so that nobody but the feed
 // can tell a [Store] that it hears.
 type listener struct{ store *Store }
 

@@ -50,7 +50,7 @@ func New(cfg Config) (*Eraser, error) {
 // Report says what an erasure has done, step by step in order.
 type Report struct{ Steps []StepReport }
 
-// StepReport is what became of one step.
+// StepReport is the outcome of one step.
 type StepReport struct {
 	Name    string
 	Err     error // nil when everything of the step is erased

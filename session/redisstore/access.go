@@ -39,7 +39,7 @@ func (s *Store) commands() []string {
 	return all
 }
 
-// access is what the user of the store needs.
+// access returns the needs of the store's user.
 func (s *Store) access() redisaccess.List {
 	n := s.names
 	l := redisaccess.List{

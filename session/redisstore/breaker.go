@@ -43,7 +43,7 @@ type Stats struct {
 // away. On a cluster it opens after 64 in a row, when no master is left that answers.
 func (s *Store) Stats() Stats { return s.client.breaker.stats() }
 
-// breakerSettings are what a breaker is made of.
+// breakerSettings configure a breaker.
 type breakerSettings struct {
 	consecutive int                             // outages in a row that open it
 	ratio       bool                            // half of the calls open it as well

@@ -241,7 +241,7 @@ func manifest(riders []*rider) (sent []*call, sentFor map[string]*call) {
 }
 
 // answersOf returns the answers to the calls of one load. An answer that bears the nonce of its
-// call is one, whatever became of the connection after it; err is what became of the trip.
+// call is one, whatever became of the connection after it; err is the outcome of the trip.
 func answersOf(calls []*call, sentFor map[string]*call, err error) ([]any, error) {
 	answers := make([]any, len(calls))
 	for i, c := range calls {

@@ -16,8 +16,8 @@ import (
 // rolled back ends sessions rather than revives them.
 type epochs struct{ user, tenant, global uint64 }
 
-// record is what is sealed: the session and the epochs at issue. LastSeenAt is not in it,
-// it has a key of its own, so that a touch rewrites no record.
+// record is the sealed part: the session and the epochs at issue. LastSeenAt is not in it, it
+// has a key of its own, so that a touch rewrites no record.
 type record struct {
 	session session.Session
 	issued  epochs

@@ -46,7 +46,7 @@ func (s *Store) revokeMember(ctx context.Context, user userKeys, keys sessionKey
 	if err != nil {
 		return err
 	}
-	if elsewhere { // another instance rotated it: what ends here is the old id
+	if elsewhere { // another instance rotated it: the old id ends here
 		s.memory.signIns.bonds.forget(keys.record)
 		e = ending{change: e.change}
 	}

@@ -152,8 +152,8 @@ func loadCounts(k *kit) {
 	})
 }
 
-// A write for each read is what makes other stores slow. In two loads within the
-// interval, no use is written down.
+// A write for each read makes other stores slow. In two loads within the interval, no use is
+// written down.
 func loadIsCheap(k *kit) {
 	s := k.create(acme, alice)
 	k.pass(k.tick() / 100)

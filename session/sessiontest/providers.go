@@ -34,7 +34,7 @@ func (p provider) token(name string, signedIn, issued time.Time) session.Strange
 	return who
 }
 
-// adoption is what a Manager asks a store for.
+// adoption returns a Manager's request to a store.
 func adoption(who session.Stranger) session.Adoption {
 	s := draft(who.Tenant, who.User)
 	if who.RolesNamed {

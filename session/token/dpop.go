@@ -31,10 +31,9 @@ type DPoPConfig struct {
 
 	// Origins are the scheme, host and port under which clients reach this service, such as
 	// "https://api.example.com". Required, at most 32. They are configured because they
-	// cannot be known behind a proxy that ends TLS, and a Host or Forwarded header is what
-	// the client says. "https://*.example.com" stands for every host one label below. http
-	// is accepted for loopback hosts alone. The path must reach the service as the client
-	// sent it.
+	// cannot be known behind a proxy that ends TLS, and the client chooses a Host or Forwarded
+	// header. "https://*.example.com" stands for every host one label below. http is accepted for
+	// loopback hosts alone. The path must reach the service as the client sent it.
 	Origins []string
 
 	// Algorithms are those that proofs may be signed with: any that has a public key, a

@@ -92,9 +92,9 @@ func (t *LogoutConfig) validate(issuers tenant.ID) (errs []error) {
 	return errs
 }
 
-// LogoutToken is what an accepted logout token says: whose sessions have ended at the issuer.
-// Only [Verifier.VerifyLogout] fills one. The zero Logout is about nobody. It is immutable
-// and redacts itself in every printer.
+// LogoutToken has the content of an accepted logout token: whose sessions have ended at the
+// issuer. Only [Verifier.VerifyLogout] fills one. The zero Logout is about nobody. It is
+// immutable and redacts itself in every printer.
 type LogoutToken struct {
 	redact
 	sealed[logout]

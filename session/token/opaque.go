@@ -149,7 +149,7 @@ type Introspector struct {
 	sealed[introspection]
 }
 
-// introspection is what an Introspector holds.
+// introspection is the content of an Introspector.
 type introspection struct {
 	form    Form
 	ask     func(ctx context.Context, token string) ([]byte, error)

@@ -4,8 +4,8 @@ package token
 // particular are the service's. They describe what the providers document; a claim that a
 // provider was configured to write instead has to be said.
 //
-// Arguments are what an administrator chooses: a scope or a client. They are part of Kind, so
-// none of them may be empty, which is an error of the configuration.
+// Arguments are an administrator's choices: a scope or a client. They are part of Kind, so none
+// of them may be empty, which is an error of the configuration.
 
 // jwtTypes are the typ headers of providers that write JWT.
 func jwtTypes() []string { return []string{"JWT"} }
@@ -208,7 +208,7 @@ func Kubernetes(issuer string) *Foreign {
 }
 
 // GitHubActions is for OIDC tokens of workflows of one owner's repositories. Everybody on GitHub
-// can have one for any audience: the owner is what keeps others out.
+// can have one for any audience: the owner keeps others out.
 //
 //	{"typ": "JWT"}  {"iss": "https://token.actions.githubusercontent.com", "aud": "https://api.acme.example",
 //	  "sub": "repo:acme/app:ref:refs/heads/main", "repository_owner": "acme", "repository_owner_id": "1234", "jti": "…"}

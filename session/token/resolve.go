@@ -101,7 +101,7 @@ func (r *resolver) fly(ctx context.Context, v *Verifier, iss string, fl *resolut
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	others := map[string]*Issuer{}
-	if t := v.issuers.load(); t != nil { // under the lock: what changes later forgets what is put here
+	if t := v.issuers.load(); t != nil { // under the lock: a later change forgets what is put here
 		others = maps.Clone(t.byName)
 	}
 	if err == nil && issuer != nil {

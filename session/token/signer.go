@@ -38,9 +38,9 @@ type SignerConfig struct {
 	// needs a new id. Printable ASCII, at most 128 bytes.
 	KeyID string
 
-	// Algorithm is what Key signs with. Required; EdDSA unless a reader cannot do it. Tokens
-	// and the published set name it as it is written here; [Ed25519] is for readers that know
-	// that name alone.
+	// Algorithm is that of Key's signatures. Required; EdDSA unless a reader cannot do it. Tokens
+	// and the published set name it as it is written here; [Ed25519] is for readers that know that
+	// name alone.
 	Algorithm Algorithm
 
 	// Key is the private key. Required: [session.NewPrivateKey] of an [ed25519.PrivateKey] for

@@ -6,7 +6,7 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// Verified is what an accepted token says. Only [Verifier.Verify] fills one, so a
+// Verified has the content of an accepted token. Only [Verifier.Verify] fills one, so a
 // function that takes a *Verified is called only for a token that was accepted. The zero
 // Verified refers to no session, and loading it fails.
 //
@@ -27,7 +27,7 @@ type verified struct {
 	proved                    bool   // and its sender holds it
 }
 
-// unverified is what a Verified that Verify has not made says: nothing. It is only read.
+// unverified is the content of a Verified that Verify has not made: nothing. It is only read.
 var unverified verified
 
 func (v *Verified) claims() *verified {

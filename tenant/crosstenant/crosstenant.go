@@ -113,7 +113,7 @@ func NewGate(cfg Config) (*Gate, error) {
 	return &Gate{cfg}, nil
 }
 
-// Visit is what somebody wants to do.
+// Visit is the plan of a visitor.
 type Visit struct {
 	Tenant tenant.ID     // to enter, another than one's own
 	Reason string        // for the record, at most [MaxReason] bytes of text that shows

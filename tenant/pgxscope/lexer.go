@@ -2,7 +2,7 @@ package pgxscope
 
 import "strings"
 
-// kind is what a word of a text is.
+// kind is that of a word of a text.
 type kind uint8
 
 const (

@@ -62,7 +62,7 @@ type tx struct {
 	closed bool
 }
 
-// root is what a transaction and its savepoints share.
+// root is shared by a transaction and its savepoints.
 type root struct {
 	conn   *pgxpool.Conn
 	commit string

@@ -114,7 +114,7 @@ func runSQL(cfg Config) string {
 
 func dollar(text string) string { return "$reeve$" + text + "$reeve$" }
 
-// missing is what a statement without a context gets.
+// missing returns the answer to a statement without a context.
 func missing(cfg Config) string {
 	if cfg.NoRows {
 		return `RETURN NULL;`

@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-// answer is what a request was answered.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	header http.Header

@@ -17,7 +17,7 @@ type source struct {
 	text  string
 }
 
-// language is what the names in a matcher mean.
+// language has the meanings of the names in a matcher.
 type language struct {
 	request, rule map[string]int // r_… and p_… to their places
 	functions     map[string]*function

@@ -196,7 +196,7 @@ func isPlain(b byte) bool {
 	return ascii.IsLower(b) || ascii.IsUpper(b) || ascii.IsDigit(b) || b == '_' || b == '-' || b == '~' || b == '%' || b == '@' || b == '='
 }
 
-// terminals are what a key matches. The first few need no allocation.
+// terminals are the matches of a key. The first few need no allocation.
 type terminals struct {
 	done bool
 	n    int

@@ -53,7 +53,7 @@ func (t Texts) String() string {
 	return names
 }
 
-// Report is what two policies decide differently.
+// Report has the differences between the decisions of two policies.
 type Report struct {
 	Changes []Change // what is wider first
 	Asked   int      // requests

@@ -29,12 +29,12 @@ var ErrModel = errors.New("casbinsurvey: the model cannot be surveyed")
 // maxAsked is how many requests are asked about. More take minutes.
 const maxAsked = 1_000_000
 
-// Enforcer is what decides: an index, or an enforcer of Casbin.
+// Enforcer decides: an index, or an enforcer of Casbin.
 type Enforcer interface {
 	EnforceEx(values ...any) (bool, []string, error)
 }
 
-// Answer is what became of a request.
+// Answer is the outcome of a request.
 type Answer uint8
 
 // The answers. Some is of a line of a [Matrix] alone.

@@ -28,7 +28,7 @@ type Compiler struct {
 	list   []Expr
 }
 
-// result is what came of a text: the number of a condition, or what is wrong with it.
+// result is the outcome of a text: the number of a condition, or what is wrong with it.
 type result struct {
 	id  uint32
 	bad *Error

@@ -47,7 +47,7 @@ var operatorsOf = [...]struct {
 	OpIsNotNull:      {"not " + FunctionIsNull, OpIsNull, OpAlways},
 }
 
-// Null is what NULL in a column means.
+// Null is the meaning of NULL in a column.
 type Null uint8
 
 // The meanings of NULL. The zero Null is NullNever.

@@ -13,7 +13,7 @@ type Form struct {
 	leaf  *Leaf
 }
 
-// FormKind is what a Form is.
+// FormKind is the kind of a Form.
 type FormKind uint8
 
 // The kinds of Forms.

@@ -7,7 +7,7 @@ import (
 	"github.com/reevehq/reeve/internal/hint"
 )
 
-// ownLine is what a # in a condition is answered.
+// ownLine is the answer to a # in a condition.
 const ownLine = "a comment stands on a line of its own and begins with #"
 
 const operators = " is not an operator: "

@@ -25,7 +25,7 @@ func (l *Leaf) normal() Form {
 	return l.form()
 }
 
-// rightIsFirst reports whether B is what a database has to look for.
+// rightIsFirst reports whether a database has to look for B.
 func (l *Leaf) rightIsFirst() bool {
 	if l.A.Attr == nil || l.B.Attr == nil {
 		return l.A.Attr == nil

@@ -1,7 +1,7 @@
 package condition
 
-// Op is what a part of a condition does. The zero Op is that of the zero [Expr], which always
-// holds.
+// Op is the operator of a part of a condition. The zero Op is that of the zero [Expr], which
+// always holds.
 type Op uint8
 
 // The operators. Those of a [Form]'s literals are complete under complement; the ones from OpNotIs

@@ -14,8 +14,8 @@ import (
 // Config of a [Follower]. Engine and Folder are required; everything else has a default, which
 // zero stands for.
 type Config struct {
-	// Engine is what follows the folder. It comes from [policy.Load], usually of the same
-	// folder, and should have no other source of policies. Required.
+	// Engine follows the folder. It comes from [policy.Load], usually of the same folder, and
+	// should have no other source of policies. Required.
 	Engine *policy.Engine
 
 	// Folder holds the policy's files. It must be there at the start; later it may be

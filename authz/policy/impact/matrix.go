@@ -21,7 +21,7 @@ type Matrix struct {
 // rule is about, and of * as an action about those that no rule names.
 type Column struct{ Object, Action string }
 
-// Access is what a role is allowed.
+// Access is the permission of a role.
 type Access struct {
 	Effect    policy.Effect
 	Condition string // under which it is allowed; "" for always, and for never

@@ -8,7 +8,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-// target is what the object of a rule covers: a set of names. Names of routes begin with a slash,
+// target is the extent of a rule's object: a set of names. Names of routes begin with a slash,
 // and those of typed objects with their type. Of two targets one lies within the other, or they
 // have no name in common.
 type target struct {

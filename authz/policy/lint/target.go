@@ -8,7 +8,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// target is what the object of a rule covers: a name, and all names that begin so.
+// target is the extent of a rule's object: a name, and all names that begin so.
 type target struct {
 	typ    string // of a typed object
 	route  bool

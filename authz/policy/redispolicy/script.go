@@ -30,7 +30,7 @@ var (
 	fetchTenantsScript  = redis.NewScript(fetchTenantsSource)
 )
 
-// answer is what Redis holds.
+// answer is the content of Redis.
 type answer struct {
 	head   string // "" when nothing is published
 	size   int64

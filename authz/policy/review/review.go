@@ -35,7 +35,7 @@ type Published struct {
 	At       time.Time
 }
 
-// Input is what a review is made of. Policy, Revision and At are required.
+// Input is the input of a review. Policy, Revision and At are required.
 type Input struct {
 	Name     string         // of the policy, "" for none
 	Policy   *impact.Policy // that is reviewed

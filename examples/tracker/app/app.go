@@ -34,7 +34,7 @@ const (
 	tokenLifetime = 15 * time.Minute
 )
 
-// Config is what an App is made of.
+// Config configures an App.
 type Config struct {
 	// Data is the folder of SQLite's files. Default: a temporary one, removed by Close.
 	Data string
@@ -213,7 +213,7 @@ func (a *App) openStore(ctx context.Context) error {
 // ServeHTTP serves the API.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes.ServeHTTP(w, r) }
 
-// Tokens is what access tokens are verified by. Issuers of others may be added to it and removed
+// Tokens returns the verifier of access tokens. Issuers of others may be added to it and removed
 // while the App serves: their users get sessions by their tokens.
 func (a *App) Tokens() *token.Verifier { return a.tokens }
 

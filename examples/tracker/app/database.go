@@ -15,7 +15,7 @@ type database interface {
 	// exec runs a statement and returns how many rows it changed.
 	exec(ctx context.Context, statement string, args ...any) (int64, error)
 
-	// dialect is what lists are written in.
+	// dialect is the dialect of lists.
 	dialect() policy.Dialect
 
 	// query calls each for every row.

@@ -163,7 +163,7 @@ func (b *built) reeve(ctx context.Context, signer *token.Signer, url string, w w
 	return nil
 }
 
-// enforcer is what the assembled chain asks.
+// enforcer answers the assembled chain.
 type enforcer interface {
 	Enforce(values ...any) (bool, error)
 }

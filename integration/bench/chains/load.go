@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// measured is what the load generator found out.
+// measured is the result of the load generator.
 type measured struct {
 	Chain                        string
 	Tenants, Conns, Procs, Round int

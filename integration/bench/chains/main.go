@@ -28,7 +28,7 @@ import (
 	"github.com/reevehq/reeve/integration/bench/internal/redisproc"
 )
 
-// settings are what a run measures.
+// settings are those of a run.
 type settings struct {
 	tenants, conns, procs []int
 	chains                []string

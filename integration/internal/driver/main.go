@@ -26,7 +26,7 @@ type Request struct {
 	Reason                          string // of an impersonation
 }
 
-// Reply is what came of it. Error is "" or one of the words of name.
+// Reply is the outcome of it. Error is "" or one of the words of name.
 type Reply struct {
 	Error     string
 	Text      string // of the error

@@ -20,7 +20,7 @@ type Calls struct {
 // Sum is how many commands it is.
 func (c Calls) Sum() float64 { return c.User + c.Tenant + c.Everyone }
 
-// Constants are what one operation costs.
+// Constants are the costs of one operation.
 type Constants struct {
 	// Commands of one operation: integration TestFleetConstantsOfCommands.
 	Load, Touch, SignIn, Refresh, Revoke Calls

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Fleet is what the model is asked about. Rates are by the second.
+// Fleet is the subject of the model. Rates are by the second.
 type Fleet struct {
 	Requests  float64
 	Instances int

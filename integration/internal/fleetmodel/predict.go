@@ -2,7 +2,7 @@ package fleetmodel
 
 import "time"
 
-// Master is what one master is asked for. Rates are by the second.
+// Master is the load of one master. Rates are by the second.
 type Master struct {
 	Commands    float64
 	Deliveries  float64 // messages to subscribers
@@ -13,7 +13,7 @@ type Master struct {
 	Memory      float64 // bytes
 }
 
-// Instance is what one instance does.
+// Instance is the work of one instance.
 type Instance struct {
 	CPU         float64 // cores, Reeve and HTTP alone
 	Loads       float64 // reads of sessions

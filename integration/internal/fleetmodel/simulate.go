@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Simulated is what a simulation counted.
+// Simulated has the counts of a simulation.
 type Simulated struct {
 	Reads, Touches, Changes float64 // in a second
 	FromRAM                 float64
@@ -58,7 +58,7 @@ type storedSession struct {
 	tenant  int // the master that has the tenant
 }
 
-// world is what a simulation moves.
+// world is the state of a simulation.
 type world struct {
 	f         Fleet
 	c         Constants

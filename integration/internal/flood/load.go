@@ -34,7 +34,7 @@ func load(flags *flag.FlagSet, args []string, o *orders) error {
 	})
 }
 
-// report is what a load was.
+// report describes a load.
 type report struct {
 	*outcome
 	Took time.Duration

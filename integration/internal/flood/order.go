@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// order is what a process is told to do; each kind of process reads the fields it knows.
+// order is the task of a process; each kind of process reads the fields it knows.
 type order struct {
 	Path    string   // what to ask for
 	Bearer  []string // the tokens to ask with, in turn; none asks without

@@ -50,7 +50,7 @@ func newTransport(cfg Config) *http.Transport {
 	return t
 }
 
-// answer is what a good fetch brought.
+// answer is the result of a good fetch.
 type answer struct {
 	set  *token.KeySet // nil when the provider said that nothing changed
 	etag string

@@ -66,7 +66,7 @@ type Source struct {
 	foundAt         time.Duration
 }
 
-// keys is what a good fetch brought. It is never changed.
+// keys are those of a good fetch. They are never changed.
 type keys struct {
 	byID    map[string][]token.Key // of one id, for different algorithms
 	count   int

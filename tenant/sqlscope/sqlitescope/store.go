@@ -47,7 +47,7 @@ type file struct {
 	id          tenant.ID
 	activeUntil atomic.Int64 // since Store.start
 	migrated    atomic.Bool
-	turn        chan struct{} // holds one token: whoever takes it migrates
+	turn        chan struct{} // holds one token: its taker migrates
 
 	// Below Store.mu.
 	users   int // calls that want a connection, and connections in use
@@ -254,7 +254,7 @@ func (s *Store) giveBack(h *handle) {
 	}
 	s.mu.Unlock()
 	for _, h := range surplus {
-		_ = h.conn.Close() // nothing waits in it: what was not committed is undone
+		_ = h.conn.Close() // nothing waits in it: all that was not committed is undone
 	}
 	s.leave(h.file)
 }

@@ -30,7 +30,7 @@ type Slot struct {
 	Value  condition.Leaf // of SlotValue: the comparison; see [Slot.Of]
 }
 
-// SlotKind is what the value of a slot says. Each is a bool, a list or a value in the spelling of
+// SlotKind is the meaning of a slot's value. Each is a bool, a list or a value in the spelling of
 // Postgres.
 type SlotKind uint8
 
