@@ -19,7 +19,7 @@ import (
 // Behind a proxy two things have to be said, since no header of a proxy is believed by
 // itself: whose word is taken for a client's address, by the field Proxies, and under
 // which origins clients reach the service, by [token.DPoPConfig] where DPoP is used. The
-// proxy passes the Host on; https is what an Origin is compared with.
+// proxy passes the Host on; an Origin is compared with https.
 type Config struct {
 	// Tokens verifies bearer tokens. Required: a [token.Verifier], which says which
 	// issuers are trusted, for which audience and by which keys.

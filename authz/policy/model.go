@@ -53,9 +53,9 @@ var sections = [...]struct{ key, name string }{
 }
 
 // checkModel reports every section of a model.conf that does not mean what the standard
-// model says there. Casbin's own parser reads the file, so that what is compared is what
-// Casbin would decide by; it takes unknown sections and further definitions in silence.
-// older is whether the matcher is one that knows no route:…, and ends whether g rows may have times.
+// model says there. Casbin's own parser reads the file, so that the compared text is the one by
+// which Casbin would decide; it takes unknown sections and further definitions in silence. older is
+// whether the matcher is one that knows no route:…, and ends whether g rows may have times.
 func checkModel(file, content string, p *problems) (older, ends bool) {
 	before := len(p.list)
 	lines := sectionLines(file, content, p)

@@ -61,7 +61,7 @@ type (
 	checkCommand struct{}
 )
 
-// world is what commands find around them.
+// world is the surroundings of commands.
 type world struct {
 	ctx            context.Context
 	environment    []string

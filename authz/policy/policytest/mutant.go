@@ -106,7 +106,7 @@ func mutateRule(l policycsv.Line, set func(field int, value, change string)) {
 	}
 }
 
-// operators are what conditions are mutated by. Texts are left alone.
+// operators are exchanged in mutants of conditions. Texts are left alone.
 var operators = regexp.MustCompile(`'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|&&|\|\||==|!=|<=|>=|<|>`)
 
 var turned = map[string][]string{
