@@ -19,7 +19,7 @@ type Browser struct {
 	provider *oidc.Provider
 }
 
-// Request is the request of a client.
+// Request holds what a client asks for.
 type Request struct {
 	Client string // JWTClient or OpaqueClient
 	User   string
@@ -28,7 +28,7 @@ type Request struct {
 	Prompt bool   // the user signs in again, even if they are signed in
 }
 
-// Tokens are those of a client.
+// Tokens are the tokens that a client holds.
 type Tokens struct {
 	Access, ID string
 	held       *oauth2.Token

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// List has the needs of a user.
+// List lists the permissions that a user needs.
 type List struct {
 	Commands []string // in lower case, each with its subcommand behind a bar
 	Keys     string   // the pattern of all keys

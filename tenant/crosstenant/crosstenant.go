@@ -113,7 +113,7 @@ func NewGate(cfg Config) (*Gate, error) {
 	return &Gate{cfg}, nil
 }
 
-// Visit is the plan of a visitor.
+// Visit says what somebody wants to do in another tenant.
 type Visit struct {
 	Tenant tenant.ID     // to enter, another than one's own
 	Reason string        // for the record, at most [MaxReason] bytes of text that shows

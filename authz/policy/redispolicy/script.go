@@ -30,7 +30,7 @@ var (
 	fetchTenantsScript  = redis.NewScript(fetchTenantsSource)
 )
 
-// answer is the content of Redis.
+// answer holds the state of a policy in Redis.
 type answer struct {
 	head   string // "" when nothing is published
 	size   int64
