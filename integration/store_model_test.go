@@ -31,11 +31,18 @@ func TestRedisAnswersAsTheReferenceDoes(t *testing.T) {
 			if cached {
 				stores = []session.Store{startCache(t, f.store)}
 			}
-			for range testneed.Scale(60, 600) {
-				seed := rand.Uint64()
-				if !newModel(t, seed, stores).run(60) {
+			runs, unanswered := testneed.Scale(60, 600), 0
+			for range runs {
+				m := newModel(t, rand.Uint64(), stores)
+				if !m.run(60) {
 					return
 				}
+				if m.unanswered {
+					unanswered++
+				}
+			}
+			if unanswered > runs/20 {
+				t.Errorf("%d of %d runs met a call without an answer", unanswered, runs)
 			}
 		})
 	}
@@ -58,6 +65,8 @@ type model struct {
 	said      []string
 	seed      uint64
 	grants    bool // of two authorities on roles: Stale and Regrant, or UpdateUser
+
+	unanswered bool // a call had no answer in time, on a busy machine: nobody knows whether it was made
 }
 
 func newModel(t *testing.T, seed uint64, stores []session.Store) *model {
@@ -76,16 +85,24 @@ func newModel(t *testing.T, seed uint64, stores []session.Store) *model {
 func (m *model) run(calls int) bool {
 	m.Helper()
 	for _, t := range m.tenants {
-		m.both("AddTenant", func(s session.Store) (string, error) { return "", s.AddTenant(m.Context(), t) })
+		if !m.both("AddTenant", func(s session.Store) (string, error) { return "", s.AddTenant(m.Context(), t) }) {
+			return m.unanswered
+		}
 	}
 	for range calls {
 		if !m.call() {
+			if m.unanswered {
+				return true
+			}
 			m.Errorf("seed %d: the calls were\n%s", m.seed, strings.Join(m.said, "\n"))
 			return false
 		}
 	}
 	for _, t := range m.tenants {
 		if !m.eventsOf(t) {
+			if m.unanswered {
+				return true
+			}
 			m.Errorf("seed %d: the calls were\n%s", m.seed, strings.Join(m.said, "\n"))
 			return false
 		}
@@ -114,6 +131,10 @@ func (m *model) both(what string, do func(session.Store) (string, error)) bool {
 	one := m.pick()
 	want, wantErr := do(m.reference)
 	got, gotErr := do(one)
+	if m.unanswered = gotErr != nil && strings.Contains(gotErr.Error(), "i/o timeout"); m.unanswered {
+		m.Logf("seed %d: %s has no answer: %v", m.seed, what, gotErr)
+		return false
+	}
 	w, g := want+" "+kindOf(wantErr), got+" "+kindOf(gotErr)
 	m.said = append(m.said, fmt.Sprintf("%3d %s: %s", len(m.said), what, w))
 	if w != g {
