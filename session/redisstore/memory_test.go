@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/reevehq/reeve/internal/testneed"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -145,6 +146,7 @@ func TestOfTwoStatusesTheNewerOrTheStricterCounts(t *testing.T) {
 // This is the memory of all that is remembered when everything is full, with names as long as real
 // ones, and how much of it one change is.
 func TestWhatIsRememberedTakesABoundedAmountOfMemory(t *testing.T) {
+	testneed.Optimized(t)
 	held := func() uint64 {
 		var s runtime.MemStats
 		runtime.GC()
