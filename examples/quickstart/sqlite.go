@@ -44,6 +44,7 @@ func openSQLite(ctx context.Context, path, schema string) (*sql.DB, error) {
 	began := time.Now()
 	_, err = db.ExecContext(ctx, schema)
 	for busy(err) && time.Since(began) < busyTimeout && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
 		_, err = db.ExecContext(ctx, schema)
 	}
 	if err != nil {

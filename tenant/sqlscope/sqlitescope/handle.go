@@ -114,8 +114,13 @@ func (h *handle) claimLocked(ctx context.Context, want int64) error {
 func (h *handle) patiently(ctx context.Context, text string) error {
 	for began := time.Now(); ; {
 		err := h.set(ctx, text)
-		if !locked(err) || ctx.Err() != nil || time.Since(began) > h.store.cfg.BusyTimeout {
+		if !locked(err) || time.Since(began) > h.store.cfg.BusyTimeout {
 			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Millisecond):
 		}
 	}
 }
