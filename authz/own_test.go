@@ -355,6 +355,9 @@ func (h *hostile) value(ctx context.Context, of reflect.Type, own session.Sessio
 	case reflect.TypeFor[session.Acting]():
 		acting, _ := session.NewActing(alice, "ticket 7")
 		return pick(session.Acting{}, acting)
+	case reflect.TypeFor[*session.Handle]():
+		mine, none, other := session.HandleOf(own.Ref()), session.Handle{}, session.HandleOf(session.Ref{Tenant: nowhere, User: alice, ID: session.NewID()})
+		return pick((*session.Handle)(nil), &mine, &none, &other)
 	case reflect.TypeFor[session.Origin]():
 		return pick(session.Origin{}, session.NewOrigin(own.ID, own.Version), session.NewOrigin(session.NewID(), 1<<63))
 	case reflect.TypeFor[func(session.Session) (session.Roles, session.Attributes, error)]():

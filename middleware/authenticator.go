@@ -161,12 +161,15 @@ func (a *Authenticator) recognize(x *exchange, found credential) (Identity, *tok
 	if !ok || verified.Thumbprint() != "" || a.dpop != nil && a.dpop.Always {
 		return Identity{}, nil, nil
 	}
-	ref := verified.Ref() // zero for a stranger
-	shared, ok := a.manager.Recall(ref)
+	handle := verified.Handle()
+	if handle == nil { // a stranger's
+		return Identity{}, verified, nil
+	}
+	shared, ok := a.manager.Recall(handle)
 	if !ok {
 		return Identity{}, verified, nil
 	}
-	identity, err := a.admit(x.r.Context(), x, Identity{Token: verified, session: shared, id: ref.ID})
+	identity, err := a.admit(x.r.Context(), x, Identity{Token: verified, session: shared, id: handle.Ref().ID})
 	return identity, verified, err
 }
 

@@ -5,8 +5,12 @@ import "github.com/reevehq/reeve/internal/reqctx"
 // recaller is a Store that remembers sessions, as a cachestore.Store does.
 type recaller interface {
 	// Recall returns what Load would return of ref without asking anybody, but for the ID,
-	// which is ref's. False says nothing about the session; Load does.
-	Recall(ref Ref) (reqctx.Shared[Session], bool)
+	// which is ref's. Nil says nothing about the session; Load does.
+	Recall(ref Ref) *reqctx.Entry[Session]
+
+	// RecallsFound reports whether Recall would return what an earlier call has returned, of
+	// this store or another. False says nothing about the session; Recall does.
+	RecallsFound(*reqctx.Entry[Session]) bool
 
 	// Recalls reports whether Recall answers for s: whether s is the store itself, and not one
 	// that embeds it and may load otherwise.
@@ -21,22 +25,29 @@ func recallerOf(store Store) recaller {
 	return nil
 }
 
-// Recall returns the session that Load would return for ref, where nothing has to be asked for it:
-// it is in memory, is that of a user who acts for themselves, and its use is recorded. The session
-// that it returns has no ID, which is ref's, and is shared by all its requests. It is how the
-// middleware loads most sessions, since it waits for nothing and needs no limit. False says nothing
-// about the session; Load does.
-func (m *Manager) Recall(ref Ref) (reqctx.Shared[Session], bool) {
-	if m.recall == nil || ref.Validate() != nil || m.tenants != nil && !m.tenants.serves(ref.Tenant) {
+// Recall returns the session that Load would return for h's reference, where nothing has to be
+// asked for it: it is in memory, is that of a user who acts for themselves, and its use is recorded.
+// The session that it returns has no ID, which is the reference's, and is shared by all its
+// requests. It is how the middleware loads most sessions, since it waits for nothing and needs no
+// limit. False says nothing about the session; Load does.
+func (m *Manager) Recall(h *Handle) (reqctx.Shared[Session], bool) {
+	if h == nil || m.recall == nil || m.tenants != nil && !m.tenants.serves(h.ref.Tenant) {
 		return reqctx.Shared[Session]{}, false
 	}
-	shared, ok := m.recall.Recall(ref)
-	s := reqctx.Read(shared)
-	if !ok || s == nil || s.Tenant != ref.Tenant || s.User != ref.User {
+	// Whose session it is and of what kind was looked at when it was found, and nobody changes it.
+	if e := h.found.Load(); e != nil && m.recall.RecallsFound(e) {
+		return reqctx.Share(&e.Value), true
+	}
+	if h.ref.Validate() != nil {
 		return reqctx.Shared[Session]{}, false
 	}
-	if s.Stale || !s.MovedTo.IsZero() || !s.Acting.IsZero() || s.Actors.Len() > 0 {
+	e := m.recall.Recall(h.ref)
+	if e == nil || e.Value.Tenant != h.ref.Tenant || e.Value.User != h.ref.User {
 		return reqctx.Shared[Session]{}, false
 	}
-	return shared, true
+	if s := &e.Value; s.Stale || !s.MovedTo.IsZero() || !s.Acting.IsZero() || s.Actors.Len() > 0 {
+		return reqctx.Shared[Session]{}, false
+	}
+	h.found.Store(e)
+	return reqctx.Share(&e.Value), true
 }

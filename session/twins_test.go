@@ -72,7 +72,8 @@ var twins = map[string]struct {
 		return err
 	}, session.ErrNotFound},
 	"Recall": {func(_ context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
-		if _, ok := m.Recall(ref); !ok {
+		h := session.HandleOf(ref)
+		if _, ok := m.Recall(&h); !ok {
 			return session.ErrNotFound
 		}
 		return nil

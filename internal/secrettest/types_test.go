@@ -341,6 +341,7 @@ var types = []reflect.Type{
 	reflect.TypeFor[session.UserChange](),
 	reflect.TypeFor[session.Config](),
 	reflect.TypeFor[session.Origin](),
+	reflect.TypeFor[session.Handle](),
 	reflect.TypeFor[session.Ref](),
 	reflect.TypeFor[session.RefreshOutcome](),
 	reflect.TypeFor[session.RefreshStep](),

@@ -53,6 +53,7 @@ type Store struct {
 	lease   atomic.Pointer[lease]
 	count   counters
 	began   time.Time // from which entries count when they were read
+	number  uint32    // which Store of this process, from 1
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -67,6 +68,9 @@ type Store struct {
 
 var _ session.Store = (*Store)(nil)
 
+// made counts the Stores of this process.
+var made atomic.Uint32
+
 // New returns a cache, or every problem of cfg. Until [Store.Start] it keeps nothing and asks
 // the store each time.
 func New(cfg Config) (*Store, error) {
@@ -79,7 +83,7 @@ func New(cfg Config) (*Store, error) {
 		entries: nearcache.New[entryKey, *entry](cfg.MaxEntries),
 		signIns: nearcache.New[signInKey, session.ID](cfg.MaxEntries),
 		stamps:  newStamps(cfg.MaxEntries),
-		reads:   map[session.Ref]*read{}, jobs: make(chan job), began: time.Now(),
+		reads:   map[session.Ref]*read{}, jobs: make(chan job), began: time.Now(), number: made.Add(1),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil

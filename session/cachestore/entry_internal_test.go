@@ -1,11 +1,13 @@
 package cachestore
 
 import (
+	"context"
 	"reflect"
 	"testing"
 	"time"
 
 	"github.com/reevehq/reeve/session"
+	"github.com/reevehq/reeve/session/memstore"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -43,11 +45,86 @@ func TestAnEntryKeepsEveryFieldOfASession(t *testing.T) {
 			t.Errorf("the test leaves %s zero", v.Type().Field(i).Name)
 		}
 	}
-	kept := entryOf(s, place{}, 0, 0)
-	if !kept.session.ID.IsZero() {
+	kept := new(Store).entryOf(s, place{}, 0, 0)
+	if !kept.Value.ID.IsZero() {
 		t.Error("the handle of the ID is kept")
 	}
-	if got := kept.of(ref); !reflect.DeepEqual(got, s) {
+	if got := as(ref, kept); !reflect.DeepEqual(got, s) {
 		t.Errorf("got %+v, want %+v", got, s)
 	}
 }
+
+// TestWhatWasReadAnewIsFoundByAHandle: an entry that another has replaced, or of which the store has
+// said that there is none, is not served to those who found it before, though nothing was announced.
+func TestWhatWasReadAnewIsFoundByAHandle(t *testing.T) {
+	c, err := New(Config{Store: memstore.New(), Feed: silent{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	c.lease.Store(&lease{now, now})
+	ref := session.Ref{Tenant: tenant.MustParse("acme"), User: session.MustParseUserID("alice"), ID: session.NewID()}
+	read := func(version uint64) *entry {
+		return c.entryOf(session.Session{
+			Tenant: ref.Tenant, User: ref.User, ExpiresAt: now.Add(time.Hour), LastSeenAt: now, IdleTimeout: time.Hour, Version: version,
+		}, place{}, 0, 0)
+	}
+	c.keep(keyOf(ref.ID), read(1))
+	found := c.Recall(ref)
+	if found == nil || !c.RecallsFound(found) {
+		t.Fatal("the entry is not recalled")
+	}
+	c.keep(keyOf(ref.ID), read(2))
+	if c.RecallsFound(found) {
+		t.Error("an entry is served that was read anew")
+	}
+	if found = c.Recall(ref); found == nil || found.Value.Version != 2 {
+		t.Fatal("the new entry is not recalled")
+	}
+	c.drop(keyOf(ref.ID))
+	if c.RecallsFound(found) {
+		t.Error("an entry is served of which the store has said that there is none")
+	}
+	c.keep(keyOf(ref.ID), read(3))
+	found = c.Recall(ref)
+	for name, l := range map[string]*lease{
+		"no lease":           nil,
+		"a lease that ended": {now.Add(-time.Hour), now.Add(-time.Hour)},
+		"its last use long ago by the store's clock": {now, now.Add(session.TouchInterval)},
+		"its end by the store's clock":               {now, now.Add(time.Hour)},
+	} {
+		c.lease.Store(&lease{now, now})
+		if !c.RecallsFound(found) {
+			t.Fatal("what was found is not served")
+		}
+		c.lease.Store(l)
+		if c.RecallsFound(found) {
+			t.Errorf("served with %s", name)
+		}
+	}
+	c.lease.Store(&lease{now, now})
+	for what, outdate := range map[string]func(){
+		"the session": func() { c.outdate(session.ScopeSession, ref) }, "the user": func() { c.outdate(session.ScopeUser, ref) },
+		"the tenant": func() { c.outdate(session.ScopeTenant, ref) }, "everyone": func() { c.outdate(session.ScopeAll, ref) },
+	} {
+		at := c.stamps.place(c.feed.Topics(ref))
+		c.keep(keyOf(ref.ID), c.entryOf(found.Value, at, c.stamps.stamp(at), 0))
+		if found = c.Recall(ref); found == nil || !c.RecallsFound(found) {
+			t.Fatal("the entry is not recalled")
+		}
+		if outdate(); c.RecallsFound(found) {
+			t.Errorf("served after a change of %s", what)
+		}
+	}
+	if other, err := New(Config{Store: memstore.New(), Feed: silent{}}); err != nil {
+		t.Fatal(err)
+	} else if other.lease.Store(&lease{now, now}); other.RecallsFound(found) {
+		t.Error("served by another cache")
+	}
+}
+
+// silent is a feed that says nothing.
+type silent struct{}
+
+func (silent) Topics(session.Ref) session.Topics              { return session.Topics{} }
+func (silent) Listen(ctx context.Context, _ session.Listener) { <-ctx.Done() }

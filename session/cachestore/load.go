@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
-	"github.com/reevehq/reeve/internal/reqctx"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -31,36 +29,6 @@ const (
 	readLimit = 5 * time.Second
 )
 
-// entry is a session as it was read. It is shared by everyone and never changed.
-type entry struct {
-	session session.Session // but for its ID, whose handle takes as much memory as the rest
-	place   packedPlace
-	stamp   uint64        // of place, before the store was asked
-	readAt  uint32        // ticks since the cache began, before the store was asked
-	renewAt atomic.Uint32 // no renewal begins earlier; ticks since the cache began
-}
-
-// entryKey is the bytes of an ID.
-type entryKey [32]byte
-
-func keyOf(id session.ID) (key entryKey) {
-	copy(key[:], id.Bytes())
-	return key
-}
-
-// of returns the session to whoever asked for it by ref, and so has the ID.
-func (e *entry) of(ref session.Ref) session.Session {
-	s := e.session
-	s.ID = ref.ID
-	return s
-}
-
-// entryOf returns the entry of a session as it was read.
-func entryOf(s session.Session, at place, stamp uint64, readAt uint32) *entry {
-	s.ID = session.ID{}
-	return &entry{session: s, readAt: readAt, place: at.pack(), stamp: stamp}
-}
-
 // read is one read of the store that several loads wait for.
 type read struct {
 	place   place
@@ -82,11 +50,11 @@ func (c *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 	}
 	now := time.Now()
 	if e := c.hit(ref, now); e != nil {
-		c.count.hit(e.place.unpack().session)
+		c.count.hit(placeOf(e).session)
 		if c.renewalDue(e, now) {
 			c.join(ctx, ref, false)
 		}
-		return e.of(ref), nil
+		return as(ref, e), nil
 	}
 	c.count.misses.Add(1)
 	f := c.join(ctx, ref, true)
@@ -100,65 +68,6 @@ func (c *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 		return session.Session{}, fmt.Errorf("%w: load: %w", session.ErrUnavailable, context.Cause(ctx))
 	}
 }
-
-// Recall returns what [Store.Load] would return without asking the store or recording a use, for
-// a session.Manager. It is without the ID.
-func (c *Store) Recall(ref session.Ref) (reqctx.Shared[session.Session], bool) {
-	now := time.Now()
-	e := c.hit(ref, now)
-	if e == nil || c.lateUse(e, now) {
-		return reqctx.Shared[session.Session]{}, false
-	}
-	c.count.hit(e.place.unpack().session)
-	return reqctx.Share(&e.session), true
-}
-
-// Recalls reports whether s is c itself, and not a store that embeds it.
-func (c *Store) Recalls(s session.Store) bool { return s == session.Store(c) }
-
-// hit returns the entry of ref if it may be served at now, and nil otherwise. The lease is
-// looked at before the stamp: a change that the lease vouches for is in the stamp.
-func (c *Store) hit(ref session.Ref, now time.Time) *entry {
-	l := c.lease.Load()
-	if !l.fresh(now, c.limit) {
-		return nil
-	}
-	e, ok := c.entries.GetIfPresent(keyOf(ref.ID))
-	if !ok || e.session.Tenant != ref.Tenant || e.session.User != ref.User || e.stamp != c.stamps.stamp(e.place.unpack()) {
-		return nil
-	}
-	if age := now.Sub(c.began) - time.Duration(e.readAt)*tick; age < 0 || age >= maxAge {
-		return nil
-	}
-	at := l.latest(now)
-	if !at.Before(e.session.ExpiresAt) || at.Sub(e.session.LastSeenAt) > e.session.IdleTimeout {
-		return nil
-	}
-	return e
-}
-
-// renewalDue reports whether the caller is to read the session of an entry again, which
-// records the use. One of all callers is told so.
-func (c *Store) renewalDue(e *entry, now time.Time) bool {
-	if !c.lateUse(e, now) {
-		return false
-	}
-	at, due := ticks(now.Sub(c.began)), e.renewAt.Load()
-	return at >= due && e.renewAt.CompareAndSwap(due, at+ticks(renewPause))
-}
-
-// lateUse reports whether a use of the session is to be recorded.
-func (c *Store) lateUse(e *entry, now time.Time) bool {
-	l := c.lease.Load()
-	return l != nil && l.latest(now).Sub(e.session.LastSeenAt) >= session.TouchInterval
-}
-
-// tick is the unit of the times of an entry, which takes less memory so. They are rounded down: an
-// entry counts as older than it is.
-const tick = 100 * time.Millisecond
-
-// ticks returns how many ticks d has, of which 32 bits hold 13 years.
-func ticks(d time.Duration) uint32 { return uint32(max(d, 0) / tick) }
 
 // join returns the read of ref that is under way, or begins one. It returns nil when the
 // cache is closed. A read that began before the last announcement is not joined: it may
@@ -179,7 +88,7 @@ func (c *Store) join(ctx context.Context, ref session.Ref, cold bool) *read {
 		// A read may have ended since the caller looked.
 		if e := c.hit(ref, now); e != nil {
 			c.count.shared.Add(1)
-			f := &read{session: e.of(ref), done: make(chan struct{})}
+			f := &read{session: as(ref, e), done: make(chan struct{})}
 			close(f.done)
 			return f
 		}
@@ -236,7 +145,7 @@ func (c *Store) fetch(ctx context.Context, ref session.Ref, f *read) {
 		readAt := ticks(time.Since(c.began))
 		c.count.reads.Add(1)
 		f.session, f.err = c.store.Load(ctx, ref)
-		e = entryOf(f.session, f.place, stamp, readAt)
+		e = c.entryOf(f.session, f.place, stamp, readAt)
 		current := c.stamps.stamp(f.place)
 		if f.err != nil || current == stamp {
 			break
@@ -245,9 +154,9 @@ func (c *Store) fetch(ctx context.Context, ref session.Ref, f *read) {
 	}
 	switch {
 	case f.err == nil && f.session.Ref() == ref:
-		c.entries.Set(keyOf(ref.ID), e)
+		c.keep(keyOf(ref.ID), e)
 	case isDefinite(f.err):
-		c.entries.Invalidate(keyOf(ref.ID))
+		c.drop(keyOf(ref.ID))
 	}
 	c.mu.Lock()
 	if c.reads[ref] == f {

@@ -83,9 +83,11 @@ func TestAManagerRecallsWhatLoadReturnsAtOnce(t *testing.T) {
 			m := newManager(t, store, tt.cfg)
 			s, _ := signIn(t, m)
 			ref := s.Ref()
+			before := session.HandleOf(ref) // has found what was there before the change
 			if !tt.cold {
 				for range 2 {
 					_, _ = c.Load(t.Context(), ref)
+					_, _ = m.Recall(&before)
 				}
 			}
 			if tt.change != nil {
@@ -94,7 +96,14 @@ func TestAManagerRecallsWhatLoadReturnsAtOnce(t *testing.T) {
 			if tt.another {
 				m = newManager(t, store, tt.cfg)
 			}
-			shared, got := m.Recall(ref)
+			h := session.HandleOf(ref)
+			shared, got := m.Recall(&h)
+			if _, again := m.Recall(&h); again != got {
+				t.Errorf("recalled: %t, and then %t", got, again)
+			}
+			if _, found := m.Recall(&before); found != tt.want && ref == s.Ref() {
+				t.Errorf("by a handle that had found it before the change: %t", found)
+			}
 			if got != tt.want || (reqctx.Read(shared) != nil) != tt.want {
 				t.Fatalf("recalled: %t", got)
 			}
@@ -110,5 +119,39 @@ func TestAManagerRecallsWhatLoadReturnsAtOnce(t *testing.T) {
 				t.Errorf("recalled %v, loaded %v, %v", recalled, loaded, err)
 			}
 		})
+	}
+}
+
+// TestAHandleFindsTheSessionOfWhoeverIsAsked: a token that two services of a process remember has one
+// handle, and each service has a store of its own.
+func TestAHandleFindsTheSessionOfWhoeverIsAsked(t *testing.T) {
+	one, other := newStore(t), newStore(t)
+	first, second := startCache(t, one, &wire{}), startCache(t, other, &wire{})
+	m, without := newManager(t, first, session.Config{}), newManager(t, second, session.Config{})
+	s, _ := signIn(t, m)
+	for range 2 {
+		if _, err := m.Load(t.Context(), s.Ref()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := session.HandleOf(s.Ref())
+	for range 2 {
+		if _, ok := m.Recall(&h); !ok {
+			t.Error("the session is not recalled where it is")
+		}
+		if _, ok := without.Recall(&h); ok {
+			t.Error("the session is recalled by a store that has none")
+		}
+	}
+}
+
+// TestAHandleOfNobodyFindsNothing also where there is none.
+func TestAHandleOfNobodyFindsNothing(t *testing.T) {
+	m := newManager(t, startCache(t, newStore(t), &wire{}), session.Config{})
+	if _, ok := m.Recall(nil); ok {
+		t.Error("nil finds somebody")
+	}
+	if _, ok := m.Recall(new(session.Handle)); ok {
+		t.Error("the zero handle finds somebody")
 	}
 }

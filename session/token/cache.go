@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/internal/nearcache"
+	"github.com/reevehq/reeve/session"
 )
 
 // cache holds accepted tokens by the SHA-256 of their whole text, and nothing of what was refused.
@@ -33,7 +34,9 @@ func accept(i *Issuer, key Key, t times, claims verified) *accepted {
 		token  Verified
 		reveal func() *verified
 		claims verified
-	}{claims: claims}
+		handle session.Handle
+	}{claims: claims, handle: session.HandleOf(claims.ref)}
+	whole.claims.handle = &whole.handle
 	whole.token.sealed = sealIn(&whole.reveal, &whole.claims)
 	whole.accepted = accepted{&whole.token, i, key, t}
 	return &whole.accepted

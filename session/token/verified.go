@@ -18,6 +18,7 @@ type Verified struct {
 
 type verified struct {
 	ref                       session.Ref
+	handle                    *session.Handle   // of ref, nil where the token is not remembered
 	stranger                  *session.Stranger // of a foreign issuer, whose ref is zero
 	issuer, tokenID, clientID string
 	keyID                     string
@@ -46,6 +47,17 @@ func (v *Verified) Ref() session.Ref {
 		return session.Ref{}
 	}
 	return c.ref
+}
+
+// Handle returns the handle of [Verified.Ref], by which the middleware finds the session that it
+// found for the same token before. It is nil for a token that is not remembered, and for one that is
+// bound to a key.
+func (v *Verified) Handle() *session.Handle {
+	c := v.claims()
+	if c.thumbprint != "" {
+		return nil
+	}
+	return c.handle
 }
 
 // Issuer returns the iss claim, which is the Name of an [Issuer], or one of a template's.

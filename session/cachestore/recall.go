@@ -1,0 +1,38 @@
+package cachestore
+
+import (
+	"time"
+
+	"github.com/reevehq/reeve/internal/reqctx"
+	"github.com/reevehq/reeve/session"
+)
+
+// Recall returns what [Store.Load] would return without asking the store or recording a use, and
+// nil where it cannot, for a session.Manager. It is without the ID.
+func (c *Store) Recall(ref session.Ref) *reqctx.Entry[session.Session] {
+	now := time.Now()
+	e := c.hit(ref, now)
+	if e == nil || c.lateUse(e, now) {
+		return nil
+	}
+	c.count.hit(placeOf(e).session)
+	return e
+}
+
+// RecallsFound reports whether Recall would return what it has returned before, or what another
+// cache has, without looking it up.
+func (c *Store) RecallsFound(e *reqctx.Entry[session.Session]) bool {
+	if e.Cache != c.number {
+		return false
+	}
+	now := time.Now()
+	l := c.lease.Load()
+	if !l.fresh(now, c.limit) || !c.serves(e, l, now) || c.lateUse(e, now) {
+		return false
+	}
+	c.count.hit(placeOf(e).session)
+	return true
+}
+
+// Recalls reports whether s is c itself, and not a store that embeds it.
+func (c *Store) Recalls(s session.Store) bool { return s == session.Store(c) }
