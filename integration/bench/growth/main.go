@@ -43,7 +43,7 @@ func run(args []string) error {
 	}
 	list("rules", "100,1000,10000,100000,1000000", "rules of a policy, a tenant to 100", &at.rules)
 	list("tenants", "1,10,100,1000,10000,100000", "tenants of 100,000 rules", &at.tenants)
-	list("sessions", "1000,10000,100000", "sessions, of a user each", &at.sessions)
+	list("sessions", "1000,10000,100000,1000000", "sessions, of a user each", &at.sessions)
 	list("goroutines", "1,10,100,1000", "goroutines at once", &at.goroutines)
 	list("procs", "1,2", "processors, as GOMAXPROCS counts them", &at.procs)
 	var set settings
