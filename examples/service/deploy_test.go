@@ -247,6 +247,10 @@ func TestTheComposeFileFitsTheService(t *testing.T) {
 	if cfg := settings(t, variables); cfg.Redis.URL == "" {
 		t.Error("no Redis")
 	}
+	// Compose mounts a secret with the owner that its file has.
+	if text, err := os.ReadFile(filepath.Join("deploy", "compose.yaml")); err != nil || !strings.Contains(string(text), "chown 65532 keys/*") {
+		t.Errorf("nothing gives the keys to the image's user: %v", err)
+	}
 	stop, err := time.ParseDuration(fmt.Sprint(at(tracker, "stop_grace_period")))
 	if container := platform(t, "container"); err != nil || stop < container.HTTP.Wait+container.HTTP.Drain+20*time.Second {
 		t.Errorf("it is killed after %v", stop)
