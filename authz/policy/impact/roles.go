@@ -41,11 +41,16 @@ type rolesOf func(side) (list []string, known bool)
 
 // eval returns the value of a condition.
 func (p *pair) eval(n int32, at condition.Lookup, roles rolesOf) condition.Truth {
+	return p.evalPart(n, p.conds[n].expr, at, roles)
+}
+
+// evalPart returns the value of a part of a condition.
+func (p *pair) evalPart(n int32, e condition.Expr, at condition.Lookup, roles rolesOf) condition.Truth {
 	c := &p.conds[n]
 	if !c.roles {
-		return condition.Eval(c.expr, at)
+		return condition.Eval(e, at)
 	}
-	return condition.Eval(c.expr, func(a *condition.Attribute) (condition.Value, []string) {
+	return condition.Eval(e, func(a *condition.Attribute) (condition.Value, []string) {
 		if !isRoles(a) {
 			return at(a)
 		}

@@ -28,11 +28,15 @@ type search struct {
 	p     *pair
 	g     guard
 	d     *domain
-	last  map[int32]int // of each condition, the last of its variables
 	now   []value
 	depth int
 	tries int
 	cut   bool // whether not all lists were tried
+
+	// text is room for what is left of the guard, and dead what was left where no value made it
+	// hold. What is left between two groups of variables says all that counts of those before.
+	text []byte
+	dead map[string]bool
 
 	tenant string
 	caller policy.Subject
@@ -64,18 +68,14 @@ func (s *search) rolesNow(in side) ([]string, bool) {
 }
 
 func (p *pair) newSearch(g guard, w Who, m member, users, ids []string) *search {
-	s := &search{p: p, g: g, d: p.domain(g.conds(), w, m, users, ids), tenant: m.tenant, last: map[int32]int{}}
+	s := &search{p: p, g: g, d: p.domain(g.conds(), w, m, users, ids), tenant: m.tenant, dead: map[string]bool{}}
 	s.now = make([]value, len(s.d.vars))
-	for _, n := range g.conds() {
-		s.last[n] = -1
-		for a := range p.conds[n].expr.Attributes() {
-			s.last[n] = max(s.last[n], s.d.index[a])
-		}
-		if p.conds[n].roles {
-			s.last[n] = max(s.last[n], s.d.time)
-		}
-	}
 	return s
+}
+
+// begin makes a caller the one who is tried.
+func (s *search) begin(caller policy.Subject) {
+	s.caller, s.roles = caller, map[rolesKey][]string{}
 }
 
 // at answers what is tried now, and as missing what is not tried yet.
@@ -90,47 +90,24 @@ func (s *search) at(a *condition.Attribute) (condition.Value, []string) {
 	return s.now[i].v, s.now[i].list
 }
 
-// possible reports whether the guard may hold, and whether it does, whatever is tried next.
-func (s *search) possible() (may, does bool) {
-	allowMay, allowDoes := s.allowed(s.g.allows)
-	denyMay, denyDoes := s.allowed(s.g.denies)
-	return allowMay && !denyDoes, allowDoes && !denyMay
-}
-
-func (s *search) allowed(t state) (may, does bool) {
-	may, does = t.always, t.always
-	for _, n := range t.allow {
-		truth, settled := s.truth(n)
-		may = may || truth == condition.True || !settled
-		does = does || truth == condition.True && settled
-	}
-	for _, n := range t.deny {
-		truth, settled := s.truth(n)
-		may = may && (truth == condition.False || !settled)
-		does = does && truth == condition.False && settled
-	}
-	return may, does
-}
-
-// truth returns the value of a condition, and whether it stays.
-func (s *search) truth(n int32) (condition.Truth, bool) {
-	truth := s.p.eval(n, s.at, s.rolesNow)
-	return truth, s.last[n] < s.depth || s.d.monotone && truth != condition.Unknown
-}
-
 // try gives the variables from depth on their values.
 func (s *search) try(user, object string) verdict {
 	if s.tries++; s.tries > maxTries || s.p.budget < s.tries {
 		return maybe
 	}
-	may, does := s.possible()
+	text, left := s.rest(s.text[:0])
+	s.text = text
 	switch {
-	case does:
+	case left == holdsAnyway:
 		return found
-	case !may:
+	case left == heldBack || s.depth == len(s.d.vars):
 		return never
-	case s.depth == len(s.d.vars):
-		return never
+	}
+	key := ""
+	if s.d.vars[s.depth].first {
+		if key = string(text); s.dead[key] {
+			return never
+		}
 	}
 	i, result := s.depth, never
 	v := &s.d.vars[i]
@@ -157,6 +134,9 @@ func (s *search) try(user, object string) verdict {
 		result = max(result, got)
 	}
 	s.depth = i
+	if key != "" && result == never {
+		s.dead[key] = true
+	}
 	return result
 }
 
@@ -217,7 +197,7 @@ func (p *pair) witness(w Who, g guard, m member) (policy.Request, verdict) {
 	objects := m.object.objects(s.d.ids)
 	sessions := p.sessions(w, distinct(users), m.tenant, s.d)
 	for _, caller := range sessions {
-		s.caller, s.roles = caller, map[rolesKey][]string{}
+		s.begin(caller)
 		for _, o := range objects {
 			s.depth = 0
 			got := s.try(caller.ID, o.ID)

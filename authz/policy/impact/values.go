@@ -1,6 +1,7 @@
 package impact
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type variable struct {
 	values []value
 	id     condition.Part // of r.sub.id and r.obj.id, which the caller and the object say
 	parent int            // of an attribute of a parent, the variable of the parent; else -1
+	first  bool           // whether the values from here on depend on none of the variables before, nor on the caller and the object
 
 	// Of a list that is compared with no other but r.sub.roles: what it is compared with, and
 	// whether it counts that it has a text which that has not. Its values are made of what is
@@ -41,7 +43,6 @@ type domain struct {
 	users    []string // that conditions name
 	ids      []string // of objects, likewise
 	complete bool     // whether the values are all that there is to try
-	monotone bool     // whether what is known stays when more is known
 	asks     bool     // whether conditions ask for r.sub.roles
 	callers  callers  // that tell apart what they say, if so
 	time     int      // the variable of r.env.time, on which roles depend; -1 when they do not
@@ -69,7 +70,7 @@ type component struct {
 // domain returns the variables of some conditions, for callers in a tenant and objects of a pattern.
 // users and ids are those that they may have beside.
 func (p *pair) domain(numbers []int32, w Who, m member, users, ids []string) *domain {
-	d := &domain{index: map[*condition.Attribute]int{}, complete: true, monotone: true, time: -1}
+	d := &domain{index: map[*condition.Attribute]int{}, complete: true, time: -1}
 	byRef, parent := map[string]int{}, []int{}
 	var find func(int) int
 	find = func(i int) int {
@@ -190,7 +191,66 @@ func (p *pair) domain(numbers []int32, w Who, m member, users, ids []string) *do
 			d.thin(i, leaves)
 		}
 	}
+	for i, v := range d.vars {
+		if v.parent >= 0 {
+			parent[find(i)] = find(v.parent)
+		}
+		if d.time >= 0 && isRoles(v.attr) { // roles depend on the time
+			parent[find(i)] = find(d.time)
+		}
+	}
+	d.arrange(find)
 	return d
+}
+
+// arrange puts variables that depend on each other side by side: first the time on which roles
+// depend, then what the caller and the object say; lists behind what they are compared with.
+func (d *domain) arrange(group func(int) int) {
+	rank, at := map[int]int{}, map[int]int{} // of groups: the lowest of a variable, and where it stands first
+	for i, v := range d.vars {
+		g := group(i)
+		if _, there := at[g]; !there {
+			at[g], rank[g] = i, 2
+		}
+		switch {
+		case i == d.time:
+			rank[g] = 0
+		case v.id != 0 || isRoles(v.attr):
+			rank[g] = min(rank[g], 1)
+		}
+	}
+	order := make([]int, len(d.vars))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := group(i), group(j)
+		return cmp.Or(cmp.Compare(rank[a], rank[b]), cmp.Compare(at[a], at[b]), cmp.Compare(listsLast(d.vars[i].attr), listsLast(d.vars[j].attr)))
+	})
+	vars, moved := make([]variable, len(order)), make([]int, len(order))
+	for to, from := range order {
+		vars[to], moved[from] = d.vars[from], to
+		vars[to].first = rank[group(from)] == 2 && (to == 0 || group(order[to-1]) != group(from))
+	}
+	for i := range vars {
+		if vars[i].parent >= 0 {
+			vars[i].parent = moved[vars[i].parent]
+		}
+	}
+	for a, i := range d.index {
+		d.index[a] = moved[i]
+	}
+	if d.time >= 0 {
+		d.time = moved[d.time]
+	}
+	d.vars = vars
+}
+
+func listsLast(a *condition.Attribute) int {
+	if isList(a) {
+		return 1
+	}
+	return 0
 }
 
 // thin leaves out values of an attribute that is compared with constants alone, of which no
@@ -232,7 +292,7 @@ func (d *domain) take(c *component, l condition.Leaf) {
 		c.nets = append(c.nets, l.B.Value.Text())
 		return
 	case condition.OpHas:
-		c.has, d.monotone = true, false
+		c.has = true
 	case condition.OpStartsWith:
 		c.starts = append(c.starts, l.B.Value.Text())
 	case condition.OpEndsWith:
@@ -240,7 +300,7 @@ func (d *domain) take(c *component, l condition.Leaf) {
 	case condition.OpContains:
 		c.inner = append(c.inner, l.B.Value.Text())
 	default:
-		d.complete, d.monotone = false, false
+		d.complete = false
 	}
 	c.pairs = c.pairs || l.A.Attr != nil && l.B.Attr != nil
 	constants := slices.Clone(l.List)
