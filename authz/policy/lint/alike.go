@@ -235,7 +235,7 @@ func (l *linter) lookAtRoleText(p part, s string, roles *near, known func(string
 		l.atPart("RV130", p.r, p.e, "a role has letters, digits, . _ and -", "no role can be called '%s'%s", s, foreignIn(s))
 	case known(name):
 	default:
-		if meant := roles.of(name, known); meant != "" {
+		if meant := roles.of(name, true); meant != "" {
 			l.atPart("RV128", p.r, p.e, "spell it as the others do", "other rows say %s: is '%s' misspelt?", meant, s)
 		} else if len(l.opts.Roles) > 0 {
 			l.atPart("RV111", p.r, p.e, "declare the role, or correct its name", "nobody is known to have the role '%s'", s)

@@ -55,10 +55,10 @@ func (l *linter) otherActions(r *ruleRow) string {
 			}
 			return false
 		})
-		of = allowedActions{newNear(words, true), listOf(words)}
+		of = allowedActions{newNear(words, nil, true), listOf(words)}
 		l.actions[key] = of
 	}
-	if meant := of.near.of(r.act, func(string) bool { return true }); meant != "" {
+	if meant := of.near.of(r.act, true); meant != "" {
 		return ": did you mean " + meant + "?"
 	}
 	if of.list == "" {
@@ -86,9 +86,9 @@ func (l *linter) otherObjects(r *ruleRow) string {
 				types[a.target.typ]++
 			}
 		}
-		l.types = newNear(types, true)
+		l.types = newNear(types, nil, true)
 	}
-	if meant := l.types.of(r.target.typ, func(string) bool { return true }); meant != "" {
+	if meant := l.types.of(r.target.typ, true); meant != "" {
 		return ": did you mean " + strings.Replace(r.obj, r.target.typ, meant, 1) + "?"
 	}
 	return ""

@@ -79,6 +79,30 @@ var shapes = map[string]func(i, n int) string{
 		}
 		return fmt.Sprintf("g, user:alice, role:r%d, t%d", i/2, i%50)
 	},
+	"many tenants alike": func(i, n int) string {
+		return fmt.Sprintf("p, role:editor, %s, invoice, update, true, %s", letters(i), []string{"allow", "allow", "deny"}[i%3])
+	},
+	"many roles of two rows each": func(i, n int) string {
+		return fmt.Sprintf("p, role:%s, *, invoice, %s, true, allow", letters(i/2), []string{"read", "update"}[i%2])
+	},
+	"many roles that are granted and have no rule": func(i, n int) string {
+		if i%2 == 0 {
+			return fmt.Sprintf("p, role:%s, *, invoice, update, true, allow", letters(i))
+		}
+		return fmt.Sprintf("g, user:u%d, role:%s, acme", i, letters(i))
+	},
+	"many roles that are members": func(i, n int) string {
+		if i == 0 {
+			return "p, role:editor, *, invoice, update, true, allow"
+		}
+		return fmt.Sprintf("g, role:%s, role:editor, *", letters(i))
+	},
+	"many roles in conditions": func(i, n int) string {
+		return fmt.Sprintf("p, role:editor, *, invoice, update, '%s' in r.sub.roles, allow", letters(i))
+	},
+	"many routes alike": func(i, n int) string {
+		return fmt.Sprintf("p, role:editor, *, /things/%s, GET, true, %s", letters(i), []string{"allow", "allow", "deny"}[i%3])
+	},
 	"chains of roles": func(i, n int) string {
 		if i%2 == 0 {
 			return fmt.Sprintf("p, role:r%d, *, invoice, update, true, allow", i/2)
@@ -134,17 +158,14 @@ func TestTheWorkGrowsWithTheRulesAndNotWithTheirSquare(t *testing.T) {
 	}
 }
 
-// Ten thousand rules are looked at in less than 300 ms of the processor, and in less than a second and a
-// half where every name is nearly every other.
+// Ten thousand rules are looked at in less than 300 ms of the processor, of whatever form they are, also
+// where every name is nearly every other.
 func TestTenThousandRulesAreLookedAtInTime(t *testing.T) {
 	if !testneed.Soak() {
 		t.Skip("it is about time")
 	}
 	for _, name := range append(slices.Sorted(maps.Keys(shapes)), "mixed") {
-		fsys, best, most := shaped(t, name, 10_000), time.Hour, 1500*time.Millisecond
-		if name == "mixed" {
-			most = 300 * time.Millisecond
-		}
+		fsys, best, most := shaped(t, name, 10_000), time.Hour, 300*time.Millisecond
 		for range 5 {
 			start := testneed.ProcessorTime(t)
 			if _, err := lint.Folder(fsys, lint.Options{}); err != nil {

@@ -71,11 +71,12 @@ func (l *linter) lookAtNames() {
 			sureAction[o.Type+" "+string(c.Request.Action)], tabled[o.Type+" "+string(c.Request.Action)] = true, true
 		}
 	}
-	nearRole, nearUser, nearType := newNear(roles, true), newNear(users, false), newNear(types, true)
-	nearMethod := newNear(methods, true)
+	is := func(sure map[string]bool) func(string) bool { return func(name string) bool { return sure[name] } }
+	nearRole, nearUser, nearType := newNear(roles, is(sureRole), true), newNear(users, is(sureUser), false), newNear(types, is(sureType), true)
+	nearMethod := newNear(methods, nil, true)
 	nearAction := map[string]*near{}
 	for typ, words := range actions {
-		nearAction[typ] = newNear(words, true)
+		nearAction[typ] = newNear(words, func(act string) bool { return sureAction[typ+" "+act] }, true)
 	}
 	const help = "spell it as the others do"
 	ids := looksOf(users)
@@ -96,14 +97,14 @@ func (l *linter) lookAtNames() {
 		case builtIn != "" && !sureRole[r.sub]:
 			l.at("RV128", policy.SeverityWarning, &r.row, atSubject, "write "+builtIn+", or grant the role in a g row", "nobody is known to have %s: the built-in role is %s", r.sub, builtIn)
 		case strings.HasPrefix(r.sub, "role:") && !sureRole[r.sub]:
-			l.nearName(&r.row, atSubject, help, r.sub, nearRole.of(r.sub, func(c string) bool { return sureRole[c] }))
+			l.nearName(&r.row, atSubject, help, r.sub, nearRole.of(r.sub, true))
 		case strings.HasPrefix(r.sub, "user:") && !sureUser[r.sub]:
-			l.nearName(&r.row, atSubject, help, r.sub, nearUser.of(r.sub, func(c string) bool { return sureUser[c] || first[c] < first[r.sub] }))
+			l.nearName(&r.row, atSubject, help, r.sub, nearUser.inCase(r.sub, func(c string) bool { return sureUser[c] || first[c] < first[r.sub] }))
 		}
 		switch {
 		case r.isRoute():
 			if r.act != everything && methods[r.act] == 0 && !isEvery(r.act) {
-				meant := nearMethod.of(r.act, func(string) bool { return true })
+				meant := nearMethod.of(r.act, true)
 				if meant == "" {
 					meant = hint.Nearest(r.act, commonMethods)
 				}
@@ -113,10 +114,10 @@ func (l *linter) lookAtNames() {
 			}
 		case r.target.typ != "":
 			typ := r.target.typ
-			if meant := nearType.of(typ, func(c string) bool { return sureType[c] && !sureType[typ] }); meant != "" {
+			if meant := nearType.of(typ, !sureType[typ]); meant != "" {
 				l.nearName(&r.row, atObject, help, typ, meant)
 			} else if r.act != everything {
-				l.nearName(&r.row, atAction, help, r.act, nearAction[typ].of(r.act, func(c string) bool { return sureAction[typ+" "+c] && !sureAction[typ+" "+r.act] }))
+				l.nearName(&r.row, atAction, help, r.act, nearAction[typ].of(r.act, !sureAction[typ+" "+r.act]))
 			}
 		}
 	}
@@ -133,7 +134,7 @@ func (l *linter) lookAtNames() {
 				if sureRole[name] || roles[name] > 0 {
 					continue
 				}
-				if meant := nearRole.of(name, func(c string) bool { return sureRole[c] || roles[c] > 0 }); meant != "" {
+				if meant := nearRole.of(name, true); meant != "" {
 					return has.At(i), strings.TrimPrefix(meant, "role:")
 				}
 			}
@@ -141,17 +142,17 @@ func (l *linter) lookAtNames() {
 		typ, act := r.Object.Type, string(r.Action)
 		switch {
 		case typ == "" && methods[act] == 0:
-			return act, nearMethod.of(act, func(string) bool { return true })
+			return act, nearMethod.of(act, true)
 		case typ == "":
 			return "", ""
 		case !sureType[typ]:
-			return typ, nearType.of(typ, func(c string) bool { return sureType[c] })
+			return typ, nearType.of(typ, true)
 		case !sureAction[typ+" "+act] && nearAction[typ] != nil:
-			return act, nearAction[typ].of(act, func(c string) bool { return sureAction[typ+" "+c] })
+			return act, nearAction[typ].of(act, true)
 		}
 		return "", ""
 	})
-	l.lookAtMembers(nearRole, ids, sureID)
+	l.lookAtMembers(roles, ids, sureID)
 	l.lookAtNamesInConditions(nearRole, func(name string) bool { return sureRole[name] || roles[name] > 1 })
 	l.lookAtValues()
 }
@@ -187,7 +188,7 @@ func (l *linter) lookAtDenials(other func(*policytest.Case) (name, meant string)
 var commonMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 // lookAtMembers finds members of roles whose names differ a little from known ones.
-func (l *linter) lookAtMembers(roles *near, ids looks, sureID func(string) bool) {
+func (l *linter) lookAtMembers(roles map[string]int, ids looks, sureID func(string) bool) {
 	known := map[string]bool{}
 	for _, r := range l.rules {
 		known[r.sub] = true
@@ -196,12 +197,13 @@ func (l *linter) lookAtMembers(roles *near, ids looks, sureID func(string) bool)
 		known[g.role] = true
 	}
 	sure := func(name string) bool { return known[name] || l.words.roles[name] }
+	near := newNear(roles, sure, true)
 	for _, g := range l.grants {
 		switch {
 		case strings.HasPrefix(g.who, "user:"):
 			l.lookAtUser(&g.row, 1, g.who, ids, sureID)
 		case !sure(g.who):
-			l.nearName(&g.row, 1, "spell it as the others do", g.who, roles.of(g.who, sure))
+			l.nearName(&g.row, 1, "spell it as the others do", g.who, near.of(g.who, true))
 		}
 	}
 }
@@ -255,13 +257,16 @@ func (l *linter) lookAtValues() {
 		}
 		key := [2]string{t.attr.Type, t.attr.Name}
 		if index[key] == nil {
-			index[key], views[key] = newNear(counts[key], true), looksOf(counts[key])
+			index[key], views[key] = newNear(counts[key], func(c string) bool { return l.words.values[key][c] }, true), looksOf(counts[key])
 		}
 		known := l.words.values[key]
 		if known[t.s] {
 			continue
 		}
-		meant := index[key].of(t.s, func(c string) bool { return known[c] || strings.EqualFold(c, t.s) })
+		meant := index[key].inCase(t.s, func(string) bool { return true })
+		if meant == "" {
+			meant = index[key].inLetter(t.s, true)
+		}
 		if meant == "" {
 			meant = views[key].like(t.s, func(c string) bool { return known[c] || counts[key][c] > counts[key][t.s] || seen(c) == c })
 		}

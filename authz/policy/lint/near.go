@@ -11,58 +11,80 @@ import (
 // with the words.
 type near struct {
 	counts  map[string]int // how often each word stands there
+	isSure  func(string) bool
 	words   []string
 	often   []int              // the counts of words
+	sure    []bool             // which of words are sure to be there
 	folded  map[string][]int32 // by the word in small letters, what differs from it
 	letters bool               // whether one letter may differ
 	without *lacking           // nil until it is asked
 }
 
-func newNear(words map[string]int, letters bool) *near {
-	n := &near{counts: words, words: make([]string, 0, len(words)), often: make([]int, 0, len(words)), folded: map[string][]int32{}, letters: letters}
+// newNear takes words, and which of them are sure to be there: nil for all.
+func newNear(words map[string]int, sure func(string) bool, letters bool) *near {
+	if sure == nil {
+		sure = func(string) bool { return true }
+	}
+	n := &near{counts: words, isSure: sure, words: make([]string, 0, len(words)), often: make([]int, 0, len(words)), sure: make([]bool, 0, len(words)), folded: map[string][]int32{}, letters: letters}
 	for w := range words {
 		if lower := strings.ToLower(w); lower != w {
 			n.folded[lower] = append(n.folded[lower], int32(len(n.words)))
 		}
-		n.words, n.often = append(n.words, w), append(n.often, words[w])
+		n.words, n.often, n.sure = append(n.words, w), append(n.often, words[w]), append(n.sure, sure(w))
 	}
 	return n
 }
 
 // of returns the word that w was probably meant to be, "" for none: one that stands there more
-// often, or as often and is sure to be there.
-func (n *near) of(w string, sure func(string) bool) string {
-	best, most := "", 0
-	mine := n.counts[w]
-	// better takes what may be meant by w, cheap questions first: where all words are near one another, most
-	// are no better than what was found before.
-	better := func(c string, count int, near func(string) bool) {
-		if c == w || count < mine || best != "" && (count < most || count == most && c > best) {
-			return
-		}
-		if near(c) && (count > mine || sure(c)) {
+// often or, if even, as often and is sure to be there.
+func (n *near) of(w string, even bool) string {
+	if best := n.inCase(w, func(c string) bool { return even && n.isSure(c) }); best != "" {
+		return best
+	}
+	return n.inLetter(w, even)
+}
+
+// inCase is of with words that differ in case alone. sure says which of them are sure to be there.
+func (n *near) inCase(w string, sure func(string) bool) string {
+	best, most, mine := "", 0, n.counts[w]
+	better := func(c string, count int) {
+		if c != w && count >= mine && (best == "" || count > most || count == most && c < best) && (count > mine || sure(c)) {
 			best, most = c, count
 		}
 	}
-	always := func(string) bool { return true }
 	lower := strings.ToLower(w)
 	if count := n.counts[lower]; count > 0 {
-		better(lower, count, always)
+		better(lower, count)
 	}
 	for _, i := range n.folded[lower] {
-		better(n.words[i], n.often[i], always)
+		better(n.words[i], n.often[i])
 	}
-	if best != "" || !n.letters || !slipLength(w) {
-		return best
+	return best
+}
+
+// inLetter is of with words that differ in one letter. It asks the cheap questions first: where all
+// words are near one another, few are better than what was found before.
+func (n *near) inLetter(w string, even bool) string {
+	if !n.letters || !slipLength(w) {
+		return ""
 	}
 	if n.without == nil {
 		n.without = newLacking(n.words)
 	}
-	slip := func(c string) bool { return oneLetter(w, c) }
+	best, most, mine := "", 0, n.counts[w]
 	for h := range lackingOne(w) {
-		for i := n.without.heads[h>>n.without.shift]; i != 0; i = n.without.entries[i-1].next {
-			if e := n.without.entries[i-1]; e.hash == h {
-				better(n.words[e.word], n.often[e.word], slip)
+		for i := n.without.heads[h>>n.without.shift]; i != 0; {
+			e := n.without.entries[i-1]
+			i = e.next
+			if e.hash != h {
+				continue
+			}
+			count := n.often[e.word]
+			if count < mine || count < most || count == mine && !(even && n.sure[e.word]) {
+				continue
+			}
+			if c := n.words[e.word]; c != w && (count > most || c < best) && oneLetter(w, c) {
+				best, most = c, count
 			}
 		}
 	}

@@ -172,9 +172,9 @@ func (l *linter) routeNear(route string) string {
 				words[r.obj]++
 			}
 		}
-		l.paths = newNear(words, true)
+		l.paths = newNear(words, nil, true)
 	}
-	return l.paths.of(route, func(string) bool { return true })
+	return l.paths.of(route, true)
 }
 
 // concrete returns the shape of a route whose last segment is a number, as of /invoices/42.

@@ -144,7 +144,7 @@ func (l *linter) lookAtRoles() {
 			counts[name] = 2
 		}
 	}
-	names := newNear(counts, true)
+	names := newNear(counts, nil, true)
 	for _, g := range l.grants {
 		if why := turned(g, powers); why != "" {
 			l.at("RV118", policy.SeverityWarning, &g.row, atSubject, "a row says who, then the role that they have: exchange the two", "%s gets all that %s may do: %s", g.who, g.role, why)
@@ -153,7 +153,7 @@ func (l *linter) lookAtRoles() {
 			continue
 		}
 		hint := ""
-		if meant := names.of(g.role, func(string) bool { return true }); meant != "" {
+		if meant := names.of(g.role, true); meant != "" {
 			hint = ": did you mean " + meant + "?"
 		} else if meant := builtInFor(g.role); meant != "" {
 			hint = ": " + meant + " is built in, and needs no g row"
@@ -171,7 +171,7 @@ func (l *linter) lookAtRoles() {
 	for name := range l.words.roles {
 		declared[name] = 1
 	}
-	names = newNear(declared, true)
+	names = newNear(declared, nil, true)
 	for _, r := range l.rules {
 		if !strings.HasPrefix(r.sub, "role:") || r.sub == anyone || r.sub == authenticated || granted[r.sub] || l.words.roles[r.sub] {
 			continue
@@ -206,7 +206,7 @@ func turned(g *grantRow, powers map[string]*power) string {
 
 // didYouMean says which word was probably meant, as the rest of a message.
 func didYouMean(names *near, word string) string {
-	if meant := names.of(word, func(string) bool { return true }); meant != "" {
+	if meant := names.of(word, true); meant != "" {
 		return ": did you mean " + meant + "?"
 	}
 	return ""
@@ -226,8 +226,7 @@ func (l *linter) lookAtTenants() {
 		counts[g.dom]++
 	}
 	delete(counts, everything)
-	names := newNear(counts, true)
-	sure := func(name string) bool { return l.words.tenants[name] }
+	names := newNear(counts, func(name string) bool { return l.words.tenants[name] }, true)
 	look := func(r *row, i int, dom string, deny bool) {
 		if dom == everything || r.own != "" || l.words.tenants[dom] {
 			return
@@ -237,7 +236,7 @@ func (l *linter) lookAtTenants() {
 			return
 		}
 		const severity, help = policy.SeverityWarning, "spell the tenant as its file and the tables of requests do, or name it there"
-		if meant := names.of(dom, sure); meant != "" {
+		if meant := names.of(dom, true); meant != "" {
 			l.at("RV113", severity, r, i, help, "other rows and files say %s: is the tenant %s misspelt?", meant, dom)
 			return
 		}
