@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"unicode/utf8"
@@ -64,12 +65,12 @@ func writePretty(a *app, w io.Writer, found []lint.Finding) error {
 	fixes := 0
 	for _, f := range found {
 		counts[f.Severity]++
-		fmt.Fprintf(w, "%s: %s %s %s\n", a.paint(bold, f.Position()), a.paint(severityColors[f.Severity], f.Severity.String()), f.Rule.ID, f.Message)
+		fmt.Fprintf(w, "%s: %s %s %s\n", a.paint(bold, printableLine(f.Position())), a.paint(severityColors[f.Severity], f.Severity.String()), f.Rule.ID, printableLine(f.Message))
 		if source := printableLine(f.Source); source != "" && len(f.Source) < 400 && utf8.ValidString(f.Source) {
 			fmt.Fprintf(w, "    %s\n    %s\n", source, a.paint(severityColors[f.Severity], caret(f)))
 		}
 		if f.Help != "" {
-			fmt.Fprintf(w, "  do:   %s\n", f.Help)
+			fmt.Fprintf(w, "  do:   %s\n", printableLine(f.Help))
 		}
 		if f.Fix != nil {
 			fixes++
@@ -114,7 +115,7 @@ func caret(f lint.Finding) string {
 
 func writeCompact(_ *app, w io.Writer, found []lint.Finding) error {
 	for _, f := range found {
-		fmt.Fprintf(w, "%s: %s %s %s\n", f.Position(), f.Severity, f.Rule.ID, f.Message)
+		fmt.Fprintln(w, printableLine(fmt.Sprintf("%s: %s %s %s", f.Position(), f.Severity, f.Rule.ID, f.Message)))
 	}
 	return nil
 }
@@ -189,7 +190,7 @@ func writeSARIF(_ *app, w io.Writer, found []lint.Finding) error {
 		run.AddRule(r.ID).WithName(r.Name).WithShortDescription(sarif.NewMultiformatMessageString().WithText(r.Summary)).WithHelpURI(r.Page())
 	}
 	for _, f := range found {
-		place := sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation(f.File))
+		place := sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation((&url.URL{Path: f.File}).String()))
 		if f.Line > 0 {
 			// SARIF counts characters, from 1.
 			place.WithRegion(sarif.NewRegion().WithStartLine(f.Line).WithStartColumn(runes(f.Source, f.Col)).WithEndColumn(runes(f.Source, f.EndCol)))
