@@ -45,10 +45,11 @@ func checkCell(t *testing.T, seed uint64, cells []impact.Cell, r policy.Request,
 }
 
 // Every request that Casbin decides differently is in exactly one cell, and every witness is
-// decided differently by Casbin and by the engine.
+// decided differently by Casbin and by the engine. Of the conditions that Casbin knows no cell is left
+// undecided.
 func TestTheCellsAreTheRequestsThatCasbinDecidesDifferently(t *testing.T) {
 	t.Parallel()
-	requests, changed, witnesses, unsure, failed := 0, 0, 0, 0, 0
+	requests, changed, witnesses, failed := 0, 0, 0, 0
 	for seed := range pairs() {
 		g := newGen(seed)
 		if seed%3 == 2 {
@@ -95,10 +96,7 @@ func TestTheCellsAreTheRequestsThatCasbinDecidesDifferently(t *testing.T) {
 		}
 		for _, c := range cells {
 			if c.May {
-				unsure++
-				if g.rich == plainKinds {
-					t.Errorf("seed %d: undecided: %s", seed, c)
-				}
+				t.Errorf("seed %d: undecided: %s", seed, c)
 				continue
 			}
 			r := c.Witness
@@ -117,9 +115,9 @@ func TestTheCellsAreTheRequestsThatCasbinDecidesDifferently(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("%d pairs, %d requests, %d changed, %d witnesses, %d cells undecided, %d without an answer from Casbin", pairs(), requests, changed, witnesses, unsure, failed)
-	if changed < requests/100 || witnesses < int(pairs()) || unsure > witnesses/50 {
-		t.Errorf("the generator does not exercise both answers, or too much is left undecided")
+	t.Logf("%d pairs, %d requests, %d changed, %d witnesses, %d without an answer from Casbin", pairs(), requests, changed, witnesses, failed)
+	if changed < requests/100 || witnesses < int(pairs()) {
+		t.Error("the generator does not exercise both answers")
 	}
 }
 
