@@ -163,3 +163,87 @@ func TestATenantPublishesItsOwnRowsToAFleet(t *testing.T) {
 	says(globex, "allow")
 	says(acme, "allow")
 }
+
+// The user of a reader may read what tenants have published, and changes nothing; without any one
+// permission that this needs the error names it. The user of a tenant reads its own rows alone.
+func TestWhatTenantsHavePublishedIsReadByAUserWhoMayOnlyRead(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 0, redispolicy.FollowerConfig{})
+	acme, globex := tenant.MustParse("acme"), tenant.MustParse("globex")
+	ceiling, own := "p, role:authenticated, *, doc, read\n", map[tenant.ID]*redispolicy.TenantPublisher{}
+	for _, id := range []tenant.ID{acme, globex} {
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ceiling += "key, " + id.String() + ", " + base64.StdEncoding.EncodeToString(public) + "\n"
+		if own[id], err = redispolicy.NewTenantPublisher(redispolicy.TenantPublisherConfig{Client: f.client, Name: "shop", Tenant: id, Key: session.NewPrivateKey(private)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := policyFiles("p, role:admin, *, doc, write, true, allow\n")
+	files[policy.CeilingFile] = &fstest.MapFile{Data: []byte(ceiling)}
+	common, err := policy.ReadBundle(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rows = "p, user:alice, acme, doc, read, true, allow\n"
+	if _, err := own[acme].Published(t.Context()); !errors.Is(err, redispolicy.ErrUnknown) {
+		t.Errorf("before the first publication: %v", err)
+	}
+	first, err := own[acme].PublishTenant(t.Context(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(list string) *redis.Client {
+		t.Helper()
+		name := strings.Fields(list)[2]
+		for _, line := range []string{"ACL SETUSER " + name + " reset on >secret", list} {
+			if err := f.client.Do(t.Context(), aclWords(line)...).Err(); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+		}
+		client := redis.NewClient(&redis.Options{Addr: f.server.Addr(), Username: name, Password: "secret", ContextTimeoutEnabled: true, MaxRetries: -1, DisableIdentity: true})
+		t.Cleanup(func() { client.Close() })
+		return client
+	}
+	reader := func(client *redis.Client) *redispolicy.Reader {
+		t.Helper()
+		r, err := redispolicy.NewReader(redispolicy.ReaderConfig{Client: client, Name: "shop", Keys: []ed25519.PublicKey{f.public}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	list := reader(f.client).AccessList("reader")
+	limited := as(list)
+	published, err := reader(limited).TenantFiles(t.Context(), common)
+	if err != nil || len(published) != 1 || published[acme].Err != nil || published[acme].Rows != rows || published[acme].Sequence != first.Sequence {
+		t.Fatalf("%+v %v", published, err)
+	}
+	for _, command := range []string{"HSET reeve:policy:{shop}:tenant:acme record x", "DEL reeve:policy:{shop}:tenant:acme", "GET other", "PUBLISH reeve:policy:{shop}:announce x", "EVAL return 0", "FLUSHALL"} {
+		if err := limited.Do(t.Context(), aclWords(command)...).Err(); err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+	lacking := 0
+	for _, rule := range strings.Fields(list)[6:] {
+		if rule == "+get" || rule == "+lrange" { // the common policy alone is read by these
+			continue
+		}
+		lacking++
+		published, err := reader(as(strings.Replace(list+" ", " "+rule+" ", " ", 1))).TenantFiles(t.Context(), common)
+		if !errors.Is(err, redispolicy.ErrMisconfigured) || errors.Is(err, redispolicy.ErrUnavailable) || !strings.Contains(err.Error(), reader(f.client).AccessList("<user>")) || published != nil {
+			t.Errorf("without %s: %v %v", rule, published, err)
+		}
+	}
+	if lacking < 3 {
+		t.Errorf("%d permissions are taken away of %s", lacking, list)
+	}
+
+	// A tenant's own user reads what it has published, and not what others have.
+	mine := as(own[acme].AccessList("acme"))
+	if _, err := reader(mine).TenantFiles(t.Context(), common); !errors.Is(err, redispolicy.ErrMisconfigured) {
+		t.Errorf("the user of a tenant reads another's: %v", err)
+	}
+}

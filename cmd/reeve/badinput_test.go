@@ -65,6 +65,8 @@ var verbs = []struct {
 	{"routes -p policies --against plain.routes", "policies/policy.csv"},
 	{"publish policies", "policies/policy.csv"},
 	{"publish policies", "policies/policy_test.csv"},
+	{"publish FILE --tenant globex --policies policies", "globex.csv"},
+	{"publish plain.rows --tenant globex --policies policies", "policies/ceiling.csv"},
 	{"review -p policies --format pretty", "policies/policy.csv"},
 	{"review --verify FILE", "review.json"},
 	{"db audit postgres://app@127.0.0.1:1/shop --owner owner --app app -p policies", "policies/policy.csv"},
@@ -135,6 +137,7 @@ func writeTree(t *testing.T, dir string) {
 	write("plain.csv", "p, alice, data, read\n")
 	write("plain_test.csv", "alice, data, read, allow\n")
 	write("plain.txt", "nobody outside acme may read secret\n")
+	write("plain.rows", "p, role:viewer, globex, invoice, print, true, deny\n")
 	write("plain.routes", "GET /invoices\n")
 }
 

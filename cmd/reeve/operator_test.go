@@ -72,7 +72,7 @@ func TestOperatorScripts(t *testing.T) {
 	}
 	p.Cmds["redis"] = func(ts *testscript.TestScript, neg bool, args []string) { startRedis(ts, program) }
 	p.Cmds["seed"], p.Cmds["instance"], p.Cmds["shape"], p.Cmds["raw"], p.Cmds["tamper"], p.Cmds["revision"], p.Cmds["dump"], p.Cmds["setback"] = seed, instance, sameShape, raw, tamper, revisionOf, dump, setBack
-	p.Cmds["tenantkey"], p.Cmds["tenantrows"], p.Cmds["tenantrevision"] = tenantKey, tenantRows, tenantRevision
+	p.Cmds["tenantkey"], p.Cmds["tenantpem"], p.Cmds["tenantrows"], p.Cmds["tenantrevision"], p.Cmds["acl"] = tenantKey, tenantPEM, tenantRows, tenantRevision, tenantUser
 	testscript.Run(t, p)
 }
 
@@ -86,6 +86,29 @@ func ownKey(id string) ed25519.PrivateKey {
 func tenantKey(ts *testscript.TestScript, neg bool, args []string) {
 	public := ownKey(args[0]).Public().(ed25519.PublicKey)
 	appendTo(ts, false, []string{args[1], "key, " + args[0] + ", " + base64.StdEncoding.EncodeToString(public)})
+}
+
+// tenantPEM is: tenantpem TENANT FILE: the tenant's private key.
+func tenantPEM(ts *testscript.TestScript, neg bool, args []string) {
+	der, err := x509.MarshalPKCS8PrivateKey(ownKey(args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+}
+
+// tenantUser is: acl TENANT: REDIS_URL is that of a user who may publish the rows of the tenant and nothing else.
+func tenantUser(ts *testscript.TestScript, neg bool, args []string) {
+	client := connect(ts)
+	defer client.Close()
+	own, err := redispolicy.NewTenantPublisher(redispolicy.TenantPublisherConfig{Client: client, Name: "billing", Tenant: tenant.MustParse(args[0]), Key: session.NewPrivateKey(ownKey(args[0]))})
+	ts.Check(err)
+	for _, line := range []string{"ACL SETUSER " + args[0] + " on >secret", own.AccessList(args[0])} {
+		var words []any
+		for word := range strings.FieldsSeq(line) {
+			words = append(words, word)
+		}
+		ts.Check(client.Do(context.Background(), words...).Err())
+	}
+	ts.Setenv("REDIS_URL", strings.Replace(ts.Getenv("REDIS_URL"), "redis://", "redis://"+args[0]+":secret@", 1))
 }
 
 // tenantRows is: tenantrows TENANT ROWS: the tenant publishes its own rows.

@@ -16,8 +16,11 @@ import (
 
 type publishCommand struct {
 	policyFlags
-	Dir    string `arg:"" optional:"" help:"The folder of the policy. Default: policies, or the current folder."`
+	Dir    string `arg:"" optional:"" help:"The folder of the policy; with --tenant the file of its rows. Default: policies, or the current folder."`
 	DryRun bool   `help:"Check, and print what would change, and publish nothing."`
+
+	Tenant   string `help:"Publish this tenant's own rows alone, with a key of the tenant." placeholder:"TENANT"`
+	Policies string `help:"With --tenant the folder of the policy beside which the rows have to load. Default: the policy in force." placeholder:"DIR"`
 }
 
 func (*publishCommand) Help() string {
@@ -25,15 +28,24 @@ func (*publishCommand) Help() string {
 
   reeve publish policies --name billing --dry-run
   reeve publish policies --name billing --env production.env
+  reeve publish acme.csv --tenant acme --name billing
 
 It looks at the policy with lint and runs its tables first: a policy with an error of lint, or of which a case fails, is not published. Then it prints the requests that are decided differently from now on, as reeve diff does.
 
-Needs REDIS_URL and PUBLISH_KEY, an Ed25519 key in PEM. PUBLISH_KEYS are the public halves of further keys that are trusted. ` + redisHelp + `
+With --tenant it publishes one tenant's own rows and nothing else: they have to load beside the policy, under its ceiling.csv, and PUBLISH_KEY is the private half of a key that this file names for the tenant. They replace the rows before; there is no history of them.
 
-Exit codes: 0 published or in force already, 1 lint found an error, 2 usage, 3 the policy cannot be loaded or Redis does not answer, 4 a case fails.`
+Needs REDIS_URL and PUBLISH_KEY, an Ed25519 key in PEM. PUBLISH_KEYS are the public halves of further keys that are trusted; with --tenant of all that may publish the policy. ` + redisHelp + `
+
+Exit codes: 0 published or in force already, 1 lint found an error or the policy names no such key, 2 usage, 3 the policy cannot be loaded or Redis does not answer, 4 a case fails.`
 }
 
 func (c *publishCommand) Run(a *app) error {
+	if c.Tenant != "" {
+		return c.runTenant(a)
+	}
+	if c.Policies != "" {
+		return usage("--policies needs --tenant")
+	}
 	dir, err := folderOf(c.Dir)
 	if err != nil {
 		return err

@@ -112,6 +112,48 @@ func (p *TenantPublisher) PublishTenant(ctx context.Context, rows string) (Tenan
 	return TenantPublication{}, ErrConflict
 }
 
+// Published returns the rows that are published now, by the key or one of Trusted. The error wraps
+// [ErrUnknown] when there are none, and [ErrUntrusted], [ErrTooLarge] or [ErrCorrupt] when no follower
+// that starts now takes what is there.
+func (p *TenantPublisher) Published(ctx context.Context) (TenantFile, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
+	defer cancel()
+	var bad error
+	for range tenantTries {
+		text, err := p.field(ctx, "record")
+		if err != nil {
+			return TenantFile{}, err
+		}
+		if text == "" {
+			return TenantFile{}, fmt.Errorf("%w: the tenant %s has published no rows", ErrUnknown, p.config.Tenant)
+		}
+		r, err := parseTenantRecord(p.config.Name, p.config.Tenant, text, p.trusted)
+		if err != nil {
+			return TenantFile{}, err
+		}
+		if r.Size > p.config.MaxSize {
+			return TenantFile{}, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, r.Size, p.config.MaxSize)
+		}
+		rows, err := p.field(ctx, "rows")
+		if err != nil {
+			return TenantFile{}, err
+		}
+		if bad = r.check(rows); bad == nil {
+			return TenantFile{TenantPublication: r.TenantPublication, Rows: rows}, nil
+		}
+	}
+	return TenantFile{}, bad
+}
+
+// field returns a field of what Redis holds of the tenant, "" when it is not there.
+func (p *TenantPublisher) field(ctx context.Context, name string) (string, error) {
+	text, err := p.client.HGet(ctx, p.place, name).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return "", unanswered(err, p.access())
+	}
+	return text, nil
+}
+
 func (p *TenantPublisher) examine(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
@@ -123,9 +165,9 @@ func (p *TenantPublisher) examine(ctx context.Context) error {
 func (p *TenantPublisher) attempt(ctx context.Context, rows string, r TenantPublication) (TenantPublication, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
-	now, err := p.client.HGet(ctx, p.place, "record").Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return TenantPublication{}, false, unanswered(err, p.access())
+	now, err := p.field(ctx, "record")
+	if err != nil {
+		return TenantPublication{}, false, err
 	}
 	// The clock carries the sequence over a loss of Redis's data; see Publisher.attempt.
 	r.PublishedAt = time.Now()
