@@ -56,6 +56,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/reevehq/reeve/authz/policy/condition"
 )
 
 // Options of an [Engine]. The zero Options is fine.
@@ -273,11 +275,25 @@ func (e *Engine) Rules() []Rule {
 	if s == nil {
 		return nil
 	}
-	rules := make([]Rule, len(s.rules))
+	rules, name := make([]Rule, len(s.rules)), s.names.texts()
 	for i := range rules {
-		rules[i] = s.rule(i)
+		rules[i] = s.rule(i, name)
 	}
 	return rules
+}
+
+// Conditions returns the conditions of [Engine.Rules], in their order, as they were compiled. Rules
+// with one text for one kind of object have the same.
+func (e *Engine) Conditions() []condition.Expr {
+	s := e.snapshot()
+	if s == nil {
+		return nil
+	}
+	list := make([]condition.Expr, len(s.rules))
+	for i := range list {
+		list[i] = s.conditions[s.rules[i].when]
+	}
+	return list
 }
 
 // RouteRules returns the rules whose object is a route or a prefix of routes.
@@ -287,9 +303,10 @@ func (e *Engine) RouteRules() []Rule {
 		return nil
 	}
 	var rules []Rule
+	name := s.names.texts()
 	for i := range s.rules {
 		if s.rules[i].isRoute() {
-			rules = append(rules, s.rule(i))
+			rules = append(rules, s.rule(i, name))
 		}
 	}
 	return rules

@@ -21,11 +21,11 @@ func (e *Engine) Grants() []Grant {
 	if s == nil {
 		return nil
 	}
-	grants := make([]Grant, len(s.links))
+	grants, name := make([]Grant, len(s.links)), s.names.texts()
 	for i, l := range s.links {
 		p := s.periods[l.times]
 		grants[i] = Grant{
-			Member: s.names.name(l.who), Role: s.names.name(l.role), Tenant: orEverything(s.names.tenants, l.place),
+			Member: name(l.who), Role: name(l.role), Tenant: orEverything(s.names.tenants, l.place),
 			Start: p.start(), End: p.end(), File: s.files[l.file], Line: int(l.line),
 		}
 	}

@@ -117,6 +117,17 @@ func (n *names) name(id uint32) string {
 	return "role:" + n.roles.Text(id)
 }
 
+// texts is name, which makes each text once, for whoever asks for many.
+func (n *names) texts() func(id uint32) string {
+	made := make([]string, n.numbers())
+	return func(id uint32) string {
+		if made[id] == "" {
+			made[id] = n.name(id)
+		}
+		return made[id]
+	}
+}
+
 // orEverything returns the text that has a number, and * for 0.
 func orEverything(t *lookup.Symbols, id uint32) string {
 	if id == 0 {

@@ -102,7 +102,7 @@ func (s *snapshot) covers(r *rule, o *Object) bool {
 }
 
 func (s *snapshot) nearMiss(i, far int, q *Request, w *rolePaths) NearMiss {
-	r := s.rule(i)
+	r := s.rule(i, s.names.name)
 	m := NearMiss{Reason: s.reasons[i], Path: w.to(r.Subject)}
 	for _, c := range []struct {
 		far        int

@@ -125,11 +125,11 @@ func build(b *Bundle) (*snapshot, problems) {
 	return s, problems{}
 }
 
-// rule returns rule i as the policy has it.
-func (s *snapshot) rule(i int) Rule {
+// rule returns rule i as the policy has it. name is names.name.
+func (s *snapshot) rule(i int, name func(uint32) string) Rule {
 	r, n := &s.rules[i], s.names
 	return Rule{
-		Subject:   n.name(r.who),
+		Subject:   name(r.who),
 		Tenant:    orEverything(n.tenants, r.tenant),
 		Object:    s.object(r),
 		Action:    orEverything(n.words, r.action),

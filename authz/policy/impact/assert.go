@@ -265,7 +265,7 @@ func (p *pair) meant(a Assertion, tenant string, c *cube) bool {
 		return len(c.who.Any) == 0
 	case a.alone:
 		for _, n := range a.names {
-			s := policy.Subject{ID: p.freshUser(nil)}
+			s := policy.Subject{ID: p.freshUser()}
 			if role, ok := strings.CutPrefix(n, "role:"); ok {
 				s.Roles = policy.RoleNames{role}
 			} else {

@@ -104,7 +104,7 @@ func (p *pair) owns(visit func(name string, at *place)) {
 func (at *place) meets(targets []target) bool {
 	for _, t := range targets {
 		for u := range t.above {
-			if at.rules[u] != nil {
+			if at.has(u) {
 				return true
 			}
 		}

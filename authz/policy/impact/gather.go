@@ -63,6 +63,7 @@ func (p *pair) gather(parts []part, named []string, others bool) []Cell {
 		cells = append(cells, c)
 	}
 	sortCells(cells)
+	p.closures = nil // several goroutines may ask cells, which remember nothing more
 	return cells
 }
 

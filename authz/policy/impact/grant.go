@@ -21,19 +21,11 @@ func (g Grant) Covers(o Grant) bool {
 		(g.Start.IsZero() || !o.Start.IsZero() && !o.Start.Before(g.Start)) && (g.End.IsZero() || !o.End.IsZero() && !o.End.After(g.End))
 }
 
-// timeOf returns a moment of a period, zero for none.
-func (p period) timeOf(unix int64) time.Time {
-	if unix == always.start || unix == always.end {
-		return time.Time{}
-	}
-	return time.Unix(unix, 0).UTC()
-}
-
 // Grants returns the g rows, sorted and each once.
 func (p *Policy) Grants() []Grant {
 	var list []Grant
 	for _, g := range p.grants {
-		list = append(list, Grant{Who: g.who, Role: g.role, Tenant: g.tenant, Start: g.during.timeOf(g.during.start), End: g.during.timeOf(g.during.end)})
+		list = append(list, Grant{Who: g.Member, Role: g.Role, Tenant: g.Tenant, Start: g.Start, End: g.End})
 	}
 	slices.SortFunc(list, func(a, b Grant) int {
 		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Who, b.Who), cmp.Compare(a.Role, b.Role), a.Start.Compare(b.Start), a.End.Compare(b.End))

@@ -36,41 +36,28 @@ const (
 // Policy is a policy that questions can be asked of. It does not change.
 type Policy struct {
 	engine     *policy.Engine
+	bundle     *policy.Bundle
 	rules      []rule
 	attributes map[string]condition.Attribute // by type and name
-	rows       map[row]int32                  // number of the rule
 	places     map[string]*place              // by tenant, * for all
-	grants     []grant
-	granted    map[at][]held
-	ends       map[string][]string // who has a role by a row with times, by tenant
+	grants     []policy.Grant                 // those of one member in one tenant side by side
+	held       []held                         // by grant
+	granted    map[at]span                    // of held
+	ends       map[string][]string            // who has a role by a row with times, by tenant
 	schema     *condition.Schema
 
 	reverse sync.Once
 	members map[at][]string // who has a role by a row
 
-	subjects                          map[string][]int32 // rules
-	types, tenants, actions, grantees map[string]bool    // that rows name
+	subjects                map[string][]int32 // rules
+	types, tenants, actions map[string]bool    // that rows name
 }
 
 // rule is a p row.
 type rule struct {
-	policy.Rule
+	*policy.Rule
 	target target
 	expr   condition.Expr
-	cond   uint32 // number of the condition
-}
-
-// row is what a rule says, wherever it stands.
-type row struct{ sub, dom, obj, act, cond, effect string }
-
-func rowOf(r *policy.Rule) row {
-	return row{r.Subject, r.Tenant, r.Object, r.Action, r.Condition, r.Effect.String()}
-}
-
-// grant is a g row.
-type grant struct {
-	who, role, tenant string
-	during            period
 }
 
 // held is a role, and when a row gives it.
@@ -82,14 +69,17 @@ type held struct {
 // at is a name in a tenant.
 type at struct{ tenant, name string }
 
+// span is a part of a list.
+type span struct{ from, to int32 }
+
 // New loads a policy. The error is that of [policy.LoadBundle].
 func New(b *policy.Bundle) (*Policy, error) {
 	engine, err := policy.LoadBundle(b, policy.Options{Clock: noon})
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{engine: engine, attributes: map[string]condition.Attribute{}, places: map[string]*place{everything: newPlace()}, granted: map[at][]held{}, ends: map[string][]string{},
-		types: map[string]bool{}, tenants: map[string]bool{}, subjects: map[string][]int32{}, actions: map[string]bool{}, grantees: map[string]bool{}}
+	p := &Policy{engine: engine, bundle: b, attributes: map[string]condition.Attribute{}, places: map[string]*place{everything: {}}, ends: map[string][]string{},
+		types: map[string]bool{}, tenants: map[string]bool{}, subjects: map[string][]int32{}, actions: map[string]bool{}}
 	declared := engine.Attributes()
 	for _, a := range declared {
 		p.attributes[a.Type+"."+a.Name] = a
@@ -97,49 +87,58 @@ func New(b *policy.Bundle) (*Policy, error) {
 			p.types[a.Type] = true
 		}
 	}
-	schema, err := condition.NewSchema(declared)
-	if err != nil {
+	if p.schema, err = condition.NewSchema(declared); err != nil {
 		return nil, fmt.Errorf("impact: %w", err)
 	}
-	p.schema = schema
-	conditions := condition.NewCompiler(schema)
-	rows := engine.Rules()
-	p.rules, p.rows = make([]rule, len(rows)), make(map[row]int32, len(rows))
-	for i, r := range rows {
+	p.readRules()
+	p.readGrants()
+	return p, nil
+}
+
+func (p *Policy) readRules() {
+	rows, conditions := p.engine.Rules(), p.engine.Conditions()
+	p.rules = make([]rule, len(rows))
+	for i := range rows {
+		r := &rows[i]
 		t := targetOf(r.Object)
-		id, bad := conditions.Compile(r.Condition, t.conditions())
-		if bad != nil {
-			return nil, fmt.Errorf("impact: %s:%d: %w", r.File, r.Line, bad)
-		}
-		p.rules[i] = rule{Rule: r, target: t, cond: id}
-		p.rows[rowOf(&r)] = int32(i)
+		p.rules[i] = rule{r, t, conditions[i]}
 		in := p.places[r.Tenant]
 		if in == nil {
-			in = newPlace()
+			in = &place{}
 			p.places[r.Tenant] = in
 		}
-		in.rules[t] = append(in.rules[t], int32(i))
+		in.of, in.list = p, append(in.list, int32(i))
 		p.tenants[r.Tenant], p.actions[r.Action] = true, true
 		p.subjects[r.Subject] = append(p.subjects[r.Subject], int32(i))
 		if typ := t.typ(); typ != "" {
 			p.types[typ] = true
 		}
 	}
-	exprs := conditions.Exprs()
-	for i := range p.rules {
-		p.rules[i].expr = exprs[p.rules[i].cond]
-	}
-	for _, row := range engine.Grants() {
-		g := grant{row.Member, row.Role, row.Tenant, periodOf(row)}
-		p.grants = append(p.grants, g)
-		p.tenants[g.tenant], p.grantees[g.who] = true, true
-		here := at{g.tenant, g.who}
-		p.granted[here] = append(p.granted[here], held{g.role, g.during})
-		if g.during != always && !slices.Contains(p.ends[g.tenant], g.who) {
-			p.ends[g.tenant] = append(p.ends[g.tenant], g.who)
+}
+
+func (p *Policy) readGrants() {
+	p.grants = p.engine.Grants()
+	p.held, p.granted = make([]held, len(p.grants)), make(map[at]span, len(p.grants))
+	for from, to := 0, 0; from < len(p.grants); from = to {
+		here := at{p.grants[from].Tenant, p.grants[from].Member}
+		for to < len(p.grants) && p.grants[to].Member == here.name && p.grants[to].Tenant == here.tenant {
+			g := &p.grants[to]
+			if p.held[to] = (held{g.Role, periodOf(g)}); p.held[to].during != always && !slices.Contains(p.ends[g.Tenant], g.Member) {
+				p.ends[g.Tenant] = append(p.ends[g.Tenant], g.Member)
+			}
+			to++
+		}
+		p.granted[here] = span{int32(from), int32(to)}
+		if from == 0 || p.grants[from-1].Tenant != here.tenant {
+			p.tenants[here.tenant] = true
 		}
 	}
-	return p, nil
+}
+
+// grantedTo returns the roles that a name has by rows of a tenant.
+func (p *Policy) grantedTo(name at) []held {
+	s := p.granted[name]
+	return p.held[s.from:s.to]
 }
 
 // Engine returns what decides by the policy, at noon of 2000-01-01 (UTC) unless a request says

@@ -55,10 +55,10 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 		}
 	}
 	for _, g := range p.grants {
-		if g.tenant == everything || g.tenant == tenant {
-			names[g.role] = true
-			if strings.HasPrefix(g.who, "role:") {
-				names[g.who] = true
+		if g.Tenant == everything || g.Tenant == tenant {
+			names[g.Role] = true
+			if strings.HasPrefix(g.Member, "role:") {
+				names[g.Member] = true
 			}
 		}
 	}

@@ -29,7 +29,9 @@ type pair struct {
 	changed  map[string][]target // of changed rules, by tenant
 	conds    []cond
 	numbers  map[string]int32
-	memo     [2][]int32 // by the policy's number of a condition
+	memo     [2]map[condition.Expr]int32
+	closures map[closureKey][]string
+	someone  string // who no row names, once asked for
 	budget   int
 
 	// inverse asks where the new policy denies instead of where it allows, when old is nil.
@@ -63,12 +65,12 @@ const maxWork = 20_000_000
 
 func newPair(old, new *Policy) *pair {
 	p := &pair{old: old, new: new, sides: [2]*Policy{old, new}, types: map[string]side{}, turned: map[string][]string{},
-		changed: map[string][]target{}, conds: make([]cond, 1), numbers: map[string]int32{}, timed: map[duringKey]int32{}, budget: maxWork}
+		changed: map[string][]target{}, conds: make([]cond, 1), numbers: map[string]int32{}, timed: map[duringKey]int32{}, closures: map[closureKey][]string{}, budget: maxWork}
 	for i, of := range p.sides {
 		if of == nil {
 			continue
 		}
-		p.memo[i] = make([]int32, len(of.rules)+1)
+		p.memo[i] = map[condition.Expr]int32{}
 		for typ := range of.types {
 			p.types[typ] |= 1 << i
 		}
@@ -76,8 +78,9 @@ func newPair(old, new *Policy) *pair {
 	if old == nil {
 		return p
 	}
-	p.compareGrants()
-	p.compareRules()
+	common := commonLines(old.bundle, new.bundle)
+	p.compareGrants(common)
+	p.compareRules(common)
 	for _, typ := range slices.Sorted(maps.Keys(p.types)) {
 		if p.types[typ] != both { // the other engine refuses every request about it
 			p.changed[everything] = append(p.changed[everything], target{targetType, typ})
@@ -86,13 +89,31 @@ func newPair(old, new *Policy) *pair {
 	return p
 }
 
-func (p *pair) compareRules() {
+// row is what a rule says, wherever it stands.
+type row struct{ sub, dom, obj, act, cond, effect string }
+
+func rowOf(r *policy.Rule) row {
+	return row{r.Subject, r.Tenant, r.Object, r.Action, r.Condition, r.Effect.String()}
+}
+
+// compareRules finds the rules that one policy has alone. Most stand on lines that both have, so that
+// few are looked up.
+func (p *pair) compareRules(common [2]lines) {
+	var rows [2]map[row]bool
 	for i, of := range p.sides {
-		other := p.sides[1-i]
+		rows[i] = map[row]bool{}
+		for n := range of.rules {
+			if r := of.rules[n].Rule; !common[i].has(r.File, r.Line) {
+				rows[i][rowOf(r)] = true
+			}
+		}
+	}
+	redefines := p.redefines()
+	for i, of := range p.sides {
 		p.unique[i], p.asking[i] = make([]bool, len(of.rules)), make([]bool, len(of.rules))
 		for n := range of.rules {
 			r := &of.rules[n]
-			if _, there := other.rows[rowOf(&r.Rule)]; there && !p.redefined(r.expr) {
+			if (common[i].has(r.File, r.Line) || rows[1-i][rowOf(r.Rule)]) && !(redefines && p.redefined(r.expr)) {
 				if len(p.turned) > 0 && asksRoles(r.expr) {
 					p.asking[i][n] = true
 					p.changedWhereTurned(r)
@@ -103,6 +124,16 @@ func (p *pair) compareRules() {
 			p.changed[r.Tenant] = append(p.changed[r.Tenant], r.target)
 		}
 	}
+}
+
+// redefines reports whether the policies declare some attribute with different kinds.
+func (p *pair) redefines() bool {
+	for name, a := range p.old.attributes {
+		if b, too := p.new.attributes[name]; too && a.Kind != b.Kind {
+			return true
+		}
+	}
+	return false
 }
 
 // changedWhereTurned notes that a rule which asks for roles decides otherwise where g rows differ.
@@ -134,12 +165,13 @@ func (p *pair) redefined(e condition.Expr) bool {
 	return false
 }
 
-func (p *pair) compareGrants() {
+func (p *pair) compareGrants(common [2]lines) {
 	for i, of := range p.sides {
 		other := p.sides[1-i]
-		for _, g := range of.grants {
-			if !slices.Contains(other.granted[at{g.tenant, g.who}], held{g.role, g.during}) && !slices.Contains(p.turned[g.tenant], g.who) {
-				p.turned[g.tenant] = append(p.turned[g.tenant], g.who)
+		for n := range of.grants {
+			g := &of.grants[n]
+			if !common[i].has(g.File, g.Line) && !slices.Contains(other.grantedTo(at{g.Tenant, g.Member}), of.held[n]) && !slices.Contains(p.turned[g.Tenant], g.Member) {
+				p.turned[g.Tenant] = append(p.turned[g.Tenant], g.Member)
 			}
 		}
 	}
@@ -152,7 +184,7 @@ func (p *pair) rulesAt(list []pairRule, tenant string, t target) []pairRule {
 			continue
 		}
 		for _, at := range of.placesOf(tenant) {
-			for _, n := range at.rules[t] {
+			for n := range at.at(t) {
 				in := side(1) << i
 				if p.old != nil && !p.unique[i][n] && !(p.asking[i][n] && p.turnedAt(tenant)) {
 					if i == 0 {
@@ -189,15 +221,14 @@ func (p *pair) places(tenant string) (list []*place) {
 
 // number returns the number of a condition: equal ones have one, however they are spaced.
 func (p *pair) number(i int, r *rule) int32 {
-	if r.cond == 0 {
+	if r.expr.Op() == condition.OpAlways {
 		return 0
 	}
-	memo := &p.memo[i][r.cond]
-	if *memo != 0 {
-		return *memo
+	n, there := p.memo[i][r.expr]
+	if !there {
+		n = p.numberOf(r.expr, i, r.target.conditions())
+		p.memo[i][r.expr] = n
 	}
-	n := p.numberOf(r.expr, i, r.target.conditions())
-	*memo = n
 	return n
 }
 
@@ -225,19 +256,37 @@ func (p *pair) numberOf(e condition.Expr, i int, typ string) int32 {
 	return n
 }
 
+// closureKey is whose roles are asked for, where, and by whose rows.
+type closureKey struct {
+	tenant, name string
+	in           side
+}
+
 // closure returns a name and all roles that it has in a tenant by the rows of a policy, at any
-// time, or at all times by those that both have.
+// time, or at all times by those that both have. Nobody may write to it.
 func (p *pair) closure(tenant, name string, in side) []string {
+	key := closureKey{tenant, name, in}
+	names, there := p.closures[key]
+	if !there {
+		names = slices.Clip(p.closureOf(tenant, name, in))
+		if p.closures != nil {
+			p.closures[key] = names
+		}
+	}
+	return names
+}
+
+func (p *pair) closureOf(tenant, name string, in side) []string {
 	names := []string{name}
+	of := p.new
+	if in == before {
+		of = p.old
+	}
 	for i := 0; i < len(names); i++ {
 		for _, dom := range [...]string{everything, tenant} {
 			here := at{dom, names[i]}
-			of := p.new
-			if in == before {
-				of = p.old
-			}
-			for _, h := range of.granted[here] {
-				if slices.Contains(names, h.role) || in == both && (h.during != always || p.old != nil && !slices.Contains(p.old.granted[here], h)) {
+			for _, h := range of.grantedTo(here) {
+				if slices.Contains(names, h.role) || in == both && (h.during != always || p.old != nil && !slices.Contains(p.old.grantedTo(here), h)) {
 					continue
 				}
 				names = append(names, h.role)
@@ -256,7 +305,9 @@ func (p *pair) isTenant(s string) bool {
 }
 
 func (p *pair) isSubject(s string) bool {
-	return slices.ContainsFunc(p.sides[:], func(of *Policy) bool { return of != nil && (of.subjects[s] != nil || of.grantees[s]) })
+	return slices.ContainsFunc(p.sides[:], func(of *Policy) bool {
+		return of != nil && (of.subjects[s] != nil || slices.ContainsFunc(of.grants, func(g policy.Grant) bool { return g.Member == s }))
+	})
 }
 
 func (p *pair) isAction(s string) bool {

@@ -16,7 +16,7 @@ type period struct{ start, end int64 }
 
 var always = period{math.MinInt64, math.MaxInt64}
 
-func periodOf(g policy.Grant) period {
+func periodOf(g *policy.Grant) period {
 	p := always
 	if !g.Start.IsZero() {
 		p.start = g.Start.Unix()
@@ -71,7 +71,7 @@ func (p *pair) ways(tenant, name string, in side) (map[string][]period, bool) {
 	todo := []step{{name, always}}
 	for i := 0; i < len(todo); i++ {
 		for _, dom := range [...]string{everything, tenant} {
-			for _, h := range of.granted[at{dom, todo[i].name}] {
+			for _, h := range of.grantedTo(at{dom, todo[i].name}) {
 				during := todo[i].during.and(h.during)
 				if h.role == name || during.empty() || slices.ContainsFunc(out[h.role], func(q period) bool { return q.covers(during) }) {
 					continue

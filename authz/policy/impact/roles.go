@@ -71,7 +71,7 @@ func (p *pair) rolesAt(s policy.Subject, tenant string, in side, unix int64) []s
 	names := namesOf(s)
 	for i := 0; i < len(names); i++ {
 		for _, dom := range domains(tenant) {
-			for _, h := range of.granted[at{dom, names[i]}] {
+			for _, h := range of.grantedTo(at{dom, names[i]}) {
 				if h.during.start < unix && unix < h.during.end && !slices.Contains(names, h.role) {
 					names = append(names, h.role)
 				}
@@ -125,7 +125,7 @@ func (p *pair) moments(tenant string) (list []float64) {
 		}
 		for _, dom := range domains(tenant) {
 			for _, name := range of.ends[dom] {
-				for _, h := range of.granted[at{dom, name}] {
+				for _, h := range of.grantedTo(at{dom, name}) {
 					for _, unix := range [...]int64{h.during.start, h.during.end} {
 						if unix != always.start && unix != always.end {
 							list = append(list, float64(unix))
@@ -149,8 +149,8 @@ func (p *Policy) membersOf() map[at][]string {
 	p.reverse.Do(func() {
 		p.members = map[at][]string{}
 		for _, g := range p.grants {
-			here := at{g.tenant, g.role}
-			p.members[here] = append(p.members[here], g.who)
+			here := at{g.Tenant, g.Role}
+			p.members[here] = append(p.members[here], g.Member)
 		}
 	})
 	return p.members
@@ -209,7 +209,7 @@ func (p *pair) callersFor(w Who, tenant string, texts []string, pairs bool) call
 				names := []string{name}
 				for i := 0; i < len(names); i++ {
 					for _, dom := range domains(tenant) {
-						for _, h := range of.granted[at{dom, names[i]}] {
+						for _, h := range of.grantedTo(at{dom, names[i]}) {
 							if !slices.Contains(names, h.role) {
 								names = append(names, h.role)
 								add(h.role)

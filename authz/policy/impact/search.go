@@ -186,10 +186,10 @@ func (p *pair) witness(w Who, g guard, m member) (policy.Request, verdict) {
 			ids = append(ids, o.ID)
 		}
 	}
-	s := p.newSearch(g, w, m, append(named[:len(named):len(named)], p.freshUser(nil)), ids)
+	s := p.newSearch(g, w, m, append(named[:len(named):len(named)], p.freshUser()), ids)
 	defer func() { p.budget -= min(s.tries, p.budget) }()
 	result := never
-	users := append([]string{p.freshUser(nil), ""}, s.d.users...)
+	users := append([]string{p.freshUser(), ""}, s.d.users...)
 	if w.Callers == Anonymous || w.Callers == Everyone && len(w.None) == 0 {
 		users = append([]string{""}, users...)
 	}
@@ -258,15 +258,12 @@ func subjectOf(id string, roles policy.RoleNames) policy.Subject {
 	return s
 }
 
-func (p *pair) freshUser(taken []string) string {
-	return fresh("someone", func(s string) bool {
-		for _, t := range taken {
-			if t == s {
-				return true
-			}
-		}
-		return p.isSubject("user:" + s)
-	})
+// freshUser returns a user whom no row names.
+func (p *pair) freshUser() string {
+	if p.someone == "" {
+		p.someone = fresh("someone", func(s string) bool { return p.isSubject("user:" + s) })
+	}
+	return p.someone
 }
 
 // fresh returns a word that is not taken.

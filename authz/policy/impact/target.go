@@ -1,6 +1,7 @@
 package impact
 
 import (
+	"iter"
 	"sort"
 	"strings"
 	"sync"
@@ -133,18 +134,45 @@ func (t target) object() policy.Object {
 	return policy.Object{Type: typ, ID: id}
 }
 
-// place is the rules of one policy for one tenant, or for all, by what they cover.
+// place is the rules of one policy for one tenant, or for all. They are found by what they cover.
 type place struct {
-	rules  map[target][]int32
+	of   *Policy // nil where there is none
+	list []int32 // rules
+
+	index sync.Once
+	first map[target]int32 // the first rule for a target, by its place in list, from 1
+	next  []int32          // the next one for the same, likewise
+
 	order  sync.Once
 	sorted []target // by text
 }
 
-func newPlace() *place { return &place{rules: map[target][]int32{}} }
+// at yields the rules for exactly a target.
+func (p *place) at(t target) iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for i := p.head(t); i != 0 && yield(p.list[i-1]); i = p.next[i-1] {
+		}
+	}
+}
+
+// has reports whether there is a rule for exactly a target.
+func (p *place) has(t target) bool { return p.head(t) != 0 }
+
+func (p *place) head(t target) int32 {
+	p.index.Do(func() {
+		p.first, p.next = make(map[target]int32, len(p.list)), make([]int32, len(p.list))
+		for i := len(p.list) - 1; i >= 0; i-- {
+			t := p.of.rules[p.list[i]].target
+			p.next[i], p.first[t] = p.first[t], int32(i+1)
+		}
+	})
+	return p.first[t]
+}
 
 func (p *place) sort() {
 	p.order.Do(func() {
-		for t := range p.rules {
+		p.head(target{})
+		for t := range p.first {
 			p.sorted = append(p.sorted, t)
 		}
 		sort.Slice(p.sorted, func(i, j int) bool {
