@@ -1,9 +1,6 @@
 package policy
 
 import (
-	"hash/maphash"
-	"slices"
-
 	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/internal/policycsv"
 	"github.com/reevehq/reeve/tenant"
@@ -24,22 +21,14 @@ type loader struct {
 	ends    bool     // whether the model has times on g rows
 	periods []period
 	own     map[string]tenant.ID // the tenants with a file of their own
-	seed    maphash.Seed
-	seen    map[uint64]place
+	seen    seenRows
 	twins   twins
 	p       *problems
-}
-
-// place is a row, and where it stands.
-type place struct {
-	file string
-	line int
-	text string
-	own  tenant.ID // whose own file it stands in, zero for none's
+	room    []byte // for the values of a row
 }
 
 func newLoader(s *condition.Schema, tables listed, p *problems) *loader {
-	return &loader{schema: s, listed: tables, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, periods: []period{always}, seen: map[uint64]place{}, twins: twins{}, p: p}
+	return &loader{schema: s, listed: tables, conds: condition.NewCompiler(s), names: newNames(), own: map[string]tenant.ID{}, periods: []period{always}, seen: newSeenRows(), twins: twins{}, p: p}
 }
 
 func (l *loader) read(file string, only tenant.ID, content string) {
@@ -85,36 +74,20 @@ func (l *loader) valuesIn(section string, n int) []string {
 // usable reports whether a row has no empty value and stands there for the first time. A row of
 // another tenant's own file is none that counts: it cannot be right in both, and is wrong there.
 func (l *loader) usable(file string, only tenant.ID, r *policycsv.Line) bool {
-	var h maphash.Hash
-	h.SetSeed(l.seed)
+	text := l.room[:0]
 	for i, f := range r.Fields {
 		if f.Text == "" && (i != 5 || r.Fields[0].Text == "g") { // an empty condition has an error of its own
 			l.p.add(CodeRowEmpty, file, r.Number, f.Col, "%s", emptyValue(l.valuesIn(r.Fields[0].Text, len(r.Fields)), len(r.Fields), i))
 			return false
 		}
-		_, _ = h.WriteString(f.Text)
-		_ = h.WriteByte(0)
+		text = append(append(text, f.Text...), 0)
 	}
-	// Rows of one hash stand one after the other: whether two are the same is not left to it.
-	key := h.Sum64()
-	for ; ; key++ {
-		first, taken := l.seen[key]
-		if !taken {
-			l.seen[key] = place{file, r.Number, r.Text, only}
-			return true
-		}
-		if (first.own.IsZero() || first.own == only) && first.same(r) {
-			l.p.add(CodeRowDuplicate, file, r.Number, r.Fields[0].Col, "the same row stands in %s, line %d", first.file, first.line)
-			return false
-		}
+	l.room = text
+	first := l.seen.add(text, seenRow{line: r.Number, text: r.Text, file: file, own: only}, func(first *seenRow) bool {
+		return (first.own.IsZero() || first.own == only) && first.same(r)
+	})
+	if first != nil {
+		l.p.add(CodeRowDuplicate, file, r.Number, r.Fields[0].Col, "the same row stands in %s, line %d", first.file, first.line)
 	}
-}
-
-// same reports whether r has the values of a row that was read before.
-func (p place) same(r *policycsv.Line) bool {
-	var none problems
-	for first := range rowsOf(p.file, p.text, &none) {
-		return slices.EqualFunc(first.Fields, r.Fields, func(a, b policycsv.Field) bool { return a.Text == b.Text })
-	}
-	return false
+	return first == nil
 }

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/reevehq/reeve/internal/lookup"
@@ -20,6 +22,29 @@ type link struct {
 	file      uint32 // of the snapshot's files
 	line, col uint32
 	times     uint32 // of the snapshot's periods: 0 is always
+}
+
+// sortedLinks returns links by place, then by who, then as they are.
+func sortedLinks(links []link) []link {
+	type key struct {
+		at uint64
+		i  int
+	}
+	keys := make([]key, len(links))
+	for i := range links {
+		keys[i] = key{uint64(links[i].place)<<32 | uint64(links[i].who), i}
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		if a.at != b.at {
+			return cmp.Compare(a.at, b.at)
+		}
+		return cmp.Compare(a.i, b.i)
+	})
+	sorted := make([]link, len(links))
+	for to, k := range keys {
+		sorted[to] = links[k.i]
+	}
+	return sorted
 }
 
 // edgesOf returns links as closures are computed of them.

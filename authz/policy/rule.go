@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/internal/ascii"
 	"github.com/reevehq/reeve/internal/policycsv"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -232,7 +233,7 @@ func parseTarget(s string) (t target, why string) {
 		return target{}, "an empty object"
 	case s == everything:
 		return target{shape: coversAll}, ""
-	case !printable(s) || strings.ContainsAny(s, " ,\"'#?\\"):
+	case !printable(s) || !ascii.All(s, isObjectByte):
 		return target{}, quote(s) + ` is not an object: no spaces and none of , " ' # ? \`
 	case s[0] == '/':
 		return parseRoute(s, pattern)
@@ -257,6 +258,15 @@ func parseTarget(s string) (t target, why string) {
 		return target{}, "* stands only after : or /, so that it never ends within a name"
 	}
 	return target{shape: coversPrefix, typ: typ, rest: prefix}, ""
+}
+
+// isObjectByte reports whether a byte may stand in an object, of those that are printable.
+func isObjectByte(b byte) bool {
+	switch b {
+	case ' ', ',', '"', '\'', '#', '?', '\\':
+		return false
+	}
+	return true
 }
 
 func parseRoute(s string, pattern bool) (t target, why string) {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
@@ -207,9 +206,7 @@ func (l *loader) number() {
 		k := &l.links[i]
 		k.place, k.who, k.role = moved.tenants[k.place], moved.who(k.who), moved.who(k.role)
 	}
-	slices.SortStableFunc(l.links, func(a, b link) int {
-		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.who, b.who))
-	})
+	l.links = sortedLinks(l.links)
 	checkRoleCycles(l.names, l.files, l.links, l.own, l.p)
 	l.checkTimes()
 }

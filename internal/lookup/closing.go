@@ -13,28 +13,28 @@ type closer struct {
 	closures *Closures
 	depth    int
 	edges    []Edge
-	out, in  map[uint64]span // by place and name: where its links stand in edges, in back
-	back     []Edge
+	out, in  edgesBy  // name, role
 	mark     []uint32 // by name: the last walk that met it
 	walk     uint32
+	single   []span // by role: the list of that role alone, empty where there is none
 	interned map[string]span
-	spans    map[uint64]span // by place and name, what is computed
+	spans    []placeSpan // what is computed
 }
 
-func place64(place, name uint32) uint64 { return uint64(place)<<32 | uint64(name) }
+// placeSpan is the roles of a name in a place.
+type placeSpan struct {
+	place, name uint32
+	span
+}
 
 func (g *closer) close(names int) bool {
-	g.back = slices.Clone(g.edges)
-	slices.SortFunc(g.edges, func(a, b Edge) int {
-		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Role, b.Role))
-	})
-	slices.SortFunc(g.back, func(a, b Edge) int {
-		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Name, b.Name))
-	})
-	g.out = ranges(g.edges, func(e Edge) uint32 { return e.Name })
-	g.in = ranges(g.back, func(e Edge) uint32 { return e.Role })
-	g.mark = make([]uint32, names+1)
-	g.interned, g.spans = map[string]span{}, map[uint64]span{}
+	if byDomain := func(a, b Edge) int { return cmp.Compare(a.Domain, b.Domain) }; !slices.IsSortedFunc(g.edges, byDomain) {
+		slices.SortFunc(g.edges, byDomain)
+	}
+	g.out = newEdgesBy(g.edges, names, func(e Edge) uint32 { return e.Name })
+	g.in = newEdgesBy(g.edges, names, func(e Edge) uint32 { return e.Role })
+	g.mark, g.single = make([]uint32, names+1), make([]span, names+1)
+	g.interned = map[string]span{}
 	var buffer, touched []uint32
 	for i := 0; i < len(g.edges); {
 		place := g.edges[i].Domain
@@ -46,8 +46,7 @@ func (g *closer) close(names int) bool {
 		}
 		for j := 0; j < len(touched); j++ {
 			for p := place; p != nowhere; p = g.closures.above[p] {
-				s := g.in[place64(p, touched[j])]
-				for _, e := range g.back[s.from:s.to] {
+				for _, e := range g.in.of(touched[j], p) {
 					touched = g.meet(touched, e.Name)
 				}
 			}
@@ -55,7 +54,7 @@ func (g *closer) close(names int) bool {
 		for _, name := range touched {
 			buffer = g.expand(buffer[:0], place, name)
 			slices.Sort(buffer)
-			g.spans[place64(place, name)] = g.store(buffer)
+			g.spans = append(g.spans, placeSpan{place, name, g.store(buffer)})
 			if len(g.closures.roles) > MaxRoles {
 				return false
 			}
@@ -64,16 +63,48 @@ func (g *closer) close(names int) bool {
 	return true
 }
 
-func ranges(edges []Edge, key func(Edge) uint32) map[uint64]span {
-	out := make(map[uint64]span, len(edges))
-	for i := 0; i < len(edges); {
-		from, k := i, place64(edges[i].Domain, key(edges[i]))
-		for i < len(edges) && place64(edges[i].Domain, key(edges[i])) == k {
-			i++
-		}
-		out[k] = span{uint32(from), uint32(i)}
+// edgesBy are edges by a number that each has, and those of one number by domain.
+type edgesBy struct {
+	from []uint32 // by number: where its edges begin in list, and those of the next
+	list []Edge
+}
+
+// newEdgesBy takes edges sorted by domain. Each number is at most most.
+func newEdgesBy(edges []Edge, most int, number func(Edge) uint32) edgesBy {
+	b := edgesBy{make([]uint32, most+3), make([]Edge, len(edges))}
+	for _, e := range edges {
+		b.from[number(e)+2]++
 	}
-	return out
+	for i := 2; i < len(b.from); i++ {
+		b.from[i] += b.from[i-1]
+	}
+	for _, e := range edges { // which moves the beginning of each to its end
+		at := &b.from[number(e)+1]
+		b.list[*at] = e
+		*at++
+	}
+	return b
+}
+
+// of returns the edges of a number in a domain.
+func (b *edgesBy) of(number, domain uint32) []Edge {
+	list := b.list[b.from[number]:b.from[number+1]]
+	if len(list) > 8 {
+		from, _ := slices.BinarySearchFunc(list, domain, func(e Edge, domain uint32) int { return cmp.Compare(e.Domain, domain) })
+		list = list[from:]
+	}
+	for len(list) > 0 && list[0].Domain < domain {
+		list = list[1:]
+	}
+	if len(list) > 8 {
+		to, _ := slices.BinarySearchFunc(list, uint64(domain)+1, func(e Edge, domain uint64) int { return cmp.Compare(uint64(e.Domain), domain) })
+		return list[:to]
+	}
+	to := 0
+	for to < len(list) && list[to].Domain == domain {
+		to++
+	}
+	return list[:to]
 }
 
 func (g *closer) meet(list []uint32, name uint32) []uint32 {
@@ -93,8 +124,7 @@ func (g *closer) expand(list []uint32, place, name uint32) []uint32 {
 		to := len(list)
 		for ; from < to; from++ {
 			for p := place; p != nowhere; p = g.closures.above[p] {
-				s := g.out[place64(p, list[from])]
-				for _, e := range g.edges[s.from:s.to] {
+				for _, e := range g.out.of(list[from], p) {
 					list = g.meet(list, e.Role)
 				}
 			}
@@ -105,6 +135,13 @@ func (g *closer) expand(list []uint32, place, name uint32) []uint32 {
 
 // store keeps a sorted list of roles, each distinct list once.
 func (g *closer) store(list []uint32) span {
+	if len(list) == 1 {
+		s := &g.single[list[0]]
+		if s.to == 0 {
+			*s = g.append(list)
+		}
+		return *s
+	}
 	key := make([]byte, 0, 64)
 	for _, id := range list {
 		key = append(key, byte(id), byte(id>>8), byte(id>>16), byte(id>>24))
@@ -112,9 +149,14 @@ func (g *closer) store(list []uint32) span {
 	if s, ok := g.interned[string(key)]; ok {
 		return s
 	}
+	s := g.append(list)
+	g.interned[string(key)] = s
+	return s
+}
+
+func (g *closer) append(list []uint32) span {
 	s := span{from: uint32(len(g.closures.roles))}
 	g.closures.roles = append(g.closures.roles, list...)
 	s.to = uint32(len(g.closures.roles))
-	g.interned[string(key)] = s
 	return s
 }

@@ -159,22 +159,22 @@ func CloseEdges(edges []Edge, domains, names, depth int) *Closures {
 	return c
 }
 
-// arrange moves what was computed in maps to where it is found without hashing.
-func (c *Closures) arrange(spans map[uint64]span, names int) {
+// arrange moves what was computed to where it is found without hashing.
+func (c *Closures) arrange(spans []placeSpan, names int) {
 	c.homes = slices.Repeat([]home{{place: nowhere}}, names)
-	for key, s := range spans {
-		h := &c.homes[uint32(key)]
+	for _, s := range spans {
+		h := &c.homes[s.name]
 		if h.place == nowhere {
-			*h = home{uint32(key >> 32), s}
+			*h = home{s.place, s.span}
 			continue
 		}
 		h.place = several
 	}
 	var keys []Key
 	var all []Entry
-	for key, s := range spans {
-		if c.homes[uint32(key)].place == several {
-			keys = append(keys, spanKey(uint32(key>>32), uint32(key)))
+	for _, s := range spans {
+		if c.homes[s.name].place == several {
+			keys = append(keys, spanKey(s.place, s.name))
 			all = append(all, Entry{s.from, s.to})
 		}
 	}
