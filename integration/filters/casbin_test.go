@@ -5,13 +5,13 @@ package filters_test
 import (
 	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/casbin/casbin/v2"
+	"github.com/casbin/casbin/v2/model"
+	stringadapter "github.com/casbin/casbin/v2/persist/string-adapter"
 	"github.com/casbin/casbin/v2/util"
 
 	"github.com/reevehq/reeve/authz/policy"
@@ -21,22 +21,23 @@ import (
 
 // stock is Casbin with the same model and rules, and the functions of conditions. It is asked about
 // requests without what is out of range or NULL, which it takes for a value.
-type stock struct{ *casbin.Enforcer }
+type stock struct {
+	*casbin.Enforcer
+	objects map[string]any // of documents, by their ids
+}
 
-func newStock(t testing.TB, rules string) stock {
+// newStock returns Casbin without rules, which is asked about documents.
+func newStock(t testing.TB, docs []doc) *stock {
 	t.Helper()
-	dir := t.TempDir()
-	model, err := fs.ReadFile(policies.Files(), "model.conf")
+	text, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, p := filepath.Join(dir, "model.conf"), filepath.Join(dir, "policy.csv")
-	for name, data := range map[string][]byte{m: model, p: []byte(rules)} {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	m, err := model.NewModelFromString(string(text))
+	if err != nil {
+		t.Fatal(err)
 	}
-	e, err := casbin.NewEnforcer(m, p)
+	e, err := casbin.NewEnforcer(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,29 +45,72 @@ func newStock(t testing.TB, rules string) stock {
 		e.AddFunction(name, f)
 	}
 	e.AddNamedDomainMatchingFunc("g", "", util.KeyMatch)
-	if err := e.BuildRoleLinks(); err != nil {
+	s := &stock{e, map[string]any{}}
+	for _, d := range docs {
+		if s.objects[d.id] != nil {
+			t.Fatalf("two documents have the id %q", d.id)
+		}
+		values := d.object().Attributes.(policy.Values)
+		obj := plain(values, map[string]bool{"reviewer": true, "parts": true, "locked": true, "made": true})
+		obj["Name"], obj["Type"], obj["id"] = "doc:"+d.id, "doc", d.id
+		if below, ok := values["project"].(policy.Values); ok {
+			obj["project"] = plain(below, map[string]bool{"status": true})
+		}
+		s.objects[d.id] = obj
+	}
+	return s
+}
+
+// load replaces the rules.
+func (s *stock) load(t testing.TB, rules string) {
+	t.Helper()
+	s.SetAdapter(stringadapter.NewAdapter(rules))
+	if err := s.LoadPolicy(); err != nil {
 		t.Fatal(err)
 	}
-	return stock{e}
+	read := 0
+	for _, sec := range []string{"p", "g"} {
+		lines, err := s.GetModel().GetPolicy(sec, sec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read += len(lines)
+	}
+	want := 0
+	for line := range strings.Lines(rules) {
+		if strings.TrimSpace(line) != "" {
+			want++
+		}
+	}
+	if read != want { // its adapter leaves out what it cannot read
+		t.Fatalf("Casbin has %d of %d rules:\n%s", read, want, rules)
+	}
+}
+
+// asked is a request without its document, as Casbin takes it.
+type asked struct {
+	*stock
+	sub, env map[string]any
+	r        policy.Request
+}
+
+// ask prepares what is the same for all documents.
+func (s *stock) ask(r policy.Request) asked {
+	sub, roles := plain(r.Subject.Attributes.(policy.Values), nil), []any{}
+	for _, role := range []string{"editor", "viewer"} {
+		if linked, err := s.GetRoleManager().HasLink("user:"+r.Subject.ID, "role:"+role, r.Tenant.String()); err == nil && linked {
+			roles = append(roles, role)
+		}
+	}
+	sub["Name"], sub["id"], sub["roles"] = "user:"+r.Subject.ID, r.Subject.ID, roles
+	env := plain(r.Env.(policy.Values), nil)
+	env[policy.EnvActor] = ""
+	return asked{s, sub, env, r}
 }
 
 // allows asks about a document. The error is Casbin's, for what is missing.
-func (s stock) allows(r policy.Request, d doc) (bool, error) {
-	sub := plain(r.Subject.Attributes.(policy.Values), nil)
-	sub["Name"], sub["id"], sub["roles"] = "user:"+r.Subject.ID, r.Subject.ID, []any{}
-	for _, role := range []string{"editor", "viewer"} {
-		if linked, err := s.GetRoleManager().HasLink("user:"+r.Subject.ID, "role:"+role, r.Tenant.String()); err == nil && linked {
-			sub["roles"] = append(sub["roles"].([]any), role)
-		}
-	}
-	obj := plain(d.object().Attributes.(policy.Values), map[string]bool{"reviewer": true, "parts": true, "locked": true, "made": true})
-	obj["Name"], obj["Type"], obj["id"] = "doc:"+d.id, "doc", d.id
-	if below, ok := d.object().Attributes.(policy.Values)["project"].(policy.Values); ok {
-		obj["project"] = plain(below, map[string]bool{"status": true})
-	}
-	env := plain(r.Env.(policy.Values), nil)
-	env[policy.EnvActor] = ""
-	return s.Enforce(sub, r.Tenant.String(), obj, string(r.Action), env)
+func (a asked) allows(d doc) (bool, error) {
+	return a.Enforce(a.sub, a.r.Tenant.String(), a.objects[d.id], string(a.r.Action), a.env)
 }
 
 // plain returns attributes as Casbin reads them, without what counts as missing.

@@ -4,6 +4,7 @@ package filters_test
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -13,18 +14,60 @@ import (
 	"github.com/reevehq/reeve/internal/testneed"
 )
 
+// tally counts what was compared.
+type tally struct {
+	filters, none, all, refused, decisions, agreed, unwalled int
+}
+
+func (n *tally) add(m tally) {
+	n.filters += m.filters
+	n.none += m.none
+	n.all += m.all
+	n.refused += m.refused
+	n.decisions += m.decisions
+	n.agreed += m.agreed
+	n.unwalled += m.unwalled
+}
+
 // A list in Postgres by a filter and by generated row-level security, a list in SQLite, a filter in Go,
 // the decision about each row and that of stock Casbin, where it has one, are the same.
 func TestADatabaseSelectsWhatIsAllowed(t *testing.T) {
+	const parts = 2 // each on databases of its own
+	var tallies [parts]tally
+	t.Run("parts", func(t *testing.T) {
+		for part := range tallies {
+			t.Run(fmt.Sprint(part), func(t *testing.T) {
+				t.Parallel()
+				tallies[part] = compareFilters(t, uint64(part), parts, testneed.Scale(250, 80)/parts)
+			})
+		}
+	})
+	var n tally
+	for _, one := range tallies {
+		n.add(one)
+	}
+	t.Logf("%d filters of %d decisions, %d of nothing, %d of everything; %d policies are refused; Casbin answers %d; row-level security refuses %d", n.filters, n.decisions, n.none, n.all, n.refused, n.agreed, n.unwalled)
+	if t.Failed() {
+		return
+	}
+	if n.agreed < n.decisions/6 || n.unwalled > n.filters/10 {
+		t.Errorf("of %d decisions Casbin answers %d, of %d filters row-level security refuses %d", n.decisions, n.agreed, n.filters, n.unwalled)
+	}
+	if n.none+n.all > n.filters/2 { // a test of filters that tell nothing apart tests nothing
+		t.Errorf("of %d filters %d are of nothing and %d of everything", n.filters, n.none, n.all)
+	}
+}
+
+// compareFilters compares the answers to at least so many filters: two of each random policy, whose
+// seeds begin at from and are each step.
+func compareFilters(t *testing.T, from, step uint64, wanted int) (n tally) {
 	docs := rows(rand.New(rand.NewPCG(1, 2)), 48)
-	dbs, walled := databases(t, docs), newWalled(t, docs)
+	dbs, walled, oracle := databases(t, docs), newWalled(t, docs), newStock(t, docs)
 	objects := make([]policy.Object, len(docs))
 	for i, d := range docs {
 		objects[i] = d.object()
 	}
-	wanted := testneed.Scale(250, 80)
-	filters, none, all, refused, decisions, agreed, unwalled := 0, 0, 0, 0, 0, 0, 0
-	for seed := uint64(0); filters < wanted; seed++ {
+	for seed := from; n.filters < wanted; seed += step {
 		g := gen{rand.New(rand.NewPCG(seed, 3))}
 		text := g.policy()
 		e, err := load(t, text, attributes)
@@ -33,13 +76,12 @@ func TestADatabaseSelectsWhatIsAllowed(t *testing.T) {
 			if !errors.As(err, &one) || one.Code != policy.CodeRuleFilter && one.Code != policy.CodeRowDuplicate {
 				t.Fatalf("%v\n%s", err, text)
 			}
-			refused++
+			n.refused++
 			continue
 		}
-		everybody := testneed.Soak() || seed%2 == 0 // each policy costs both a second start
-		var oracle stock
+		everybody := testneed.Soak() || seed/step%2 == 0 // Casbin and a script for each policy take most of the time
 		if everybody {
-			oracle = newStock(t, text)
+			oracle.load(t, text)
 		}
 		for range 2 {
 			r := g.request()
@@ -47,22 +89,23 @@ func TestADatabaseSelectsWhatIsAllowed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			filters++
+			n.filters++
+			asked := oracle.ask(r)
 			want := []string{}
 			for i, o := range objects {
-				asked := r
-				asked.Object = o
-				d, err := e.Decide(t.Context(), asked)
+				about := r
+				about.Object = o
+				d, err := e.Decide(t.Context(), about)
 				if err != nil && o.Tenant == acme {
 					t.Fatalf("%v\n%s", err, text)
 				}
-				decisions++
+				n.decisions++
 				if d.Allowed() {
 					want = append(want, docs[i].id)
 				}
 				if everybody && o.Tenant == acme && !limited(docs[i], text) {
-					if got, err := oracle.allows(r, docs[i]); err == nil {
-						if agreed++; got != d.Allowed() {
+					if got, err := asked.allows(docs[i]); err == nil {
+						if n.agreed++; got != d.Allowed() {
 							t.Fatalf("seed %d: doc %s: Casbin says %t, Decide %t\n%s", seed, o.ID, got, d.Allowed(), text)
 						}
 					}
@@ -73,13 +116,13 @@ func TestADatabaseSelectsWhatIsAllowed(t *testing.T) {
 			}
 			slices.Sort(want)
 			if len(want) == 0 {
-				none++
+				n.none++
 			}
 			if len(want) >= len(docs)-2 {
-				all++
+				n.all++
 			}
 			if everybody && walled.same(t, e, r, want, text) {
-				unwalled++
+				n.unwalled++
 			}
 			for _, db := range dbs {
 				if db.dialect == policy.SQLite && strings.Contains(text, "has(r.obj, 'score')") {
@@ -99,11 +142,5 @@ func TestADatabaseSelectsWhatIsAllowed(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d filters of %d decisions, %d of nothing, %d of everything; %d policies are refused; Casbin answers %d; row-level security refuses %d", filters, decisions, none, all, refused, agreed, unwalled)
-	if agreed < decisions/6 || unwalled > filters/10 {
-		t.Errorf("of %d decisions Casbin answers %d, of %d filters row-level security refuses %d", decisions, agreed, filters, unwalled)
-	}
-	if none+all > filters/2 { // a test of filters that tell nothing apart tests nothing
-		t.Errorf("of %d filters %d are of nothing and %d of everything", filters, none, all)
-	}
+	return n
 }

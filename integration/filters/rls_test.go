@@ -25,6 +25,10 @@ type walled struct {
 	signer     *rls.Signer
 	config     policy.RLSConfig
 	installed  string // the script that was run last
+	scripts    *sql.DB
+	contexts   *policyrls.Context // of the engine and the config it was made for
+	engine     *policy.Engine
+	of         policy.RLSConfig
 }
 
 // newWalled fills a database and puts walls around its tables but for those that are shared, by
@@ -33,7 +37,8 @@ func newWalled(t testing.TB, docs []doc, shared ...string) *walled {
 	t.Helper()
 	pg := pgserver.New(t).Database(t)
 	w := &walled{Database: pg, owner: open(t, "pgx", pg.Owner()), app: open(t, "pgx", pg.App()+"&default_query_exec_mode=exec"),
-		config: policy.RLSConfig{Type: "doc", Table: "doc", App: pg.AppRole, Select: "read"}}
+		scripts: open(t, "pgx", pg.Owner()+"&default_query_exec_mode=simple_protocol"),
+		config:  policy.RLSConfig{Type: "doc", Table: "doc", App: pg.AppRole, Select: "read"}}
 	pg.Exec(pg.Owner(), kinds[0].Replace(tables))
 	database{"super", policy.Postgres, open(t, "pgx", pg.Super())}.fill(t, docs)
 	script, err := rls.Generate(t.Context(), w.owner, rls.Config{Owner: pg.OwnerRole, App: pg.AppRole, Shared: shared})
@@ -54,6 +59,9 @@ func newWalled(t testing.TB, docs []doc, shared ...string) *walled {
 	return w
 }
 
+// requestKey is the key of the request of a caller in a context.
+type requestKey struct{}
+
 // install runs the script of a policy, unless it is there.
 func (w *walled) install(t testing.TB, e *policy.Engine) error {
 	t.Helper()
@@ -61,7 +69,9 @@ func (w *walled) install(t testing.TB, e *policy.Engine) error {
 	if err != nil || script == w.installed {
 		return err
 	}
-	w.Exec(w.Owner(), script)
+	if _, err := w.scripts.ExecContext(t.Context(), script); err != nil { // one implicit transaction
+		t.Fatalf("%v\n%s", err, script)
+	}
 	w.installed = script
 	return nil
 }
@@ -69,12 +79,17 @@ func (w *walled) install(t testing.TB, e *policy.Engine) error {
 // setting is the context of a caller.
 func (w *walled) setting(t testing.TB, e *policy.Engine, r policy.Request) (name, value string, err error) {
 	t.Helper()
-	c, err := policyrls.NewContext(policyrls.Config{Signer: w.signer, Engine: e, Types: []policy.RLSConfig{w.config},
-		Caller: func(context.Context) (policy.Request, error) { return r, nil }})
-	if err != nil {
-		return "", "", err
+	if w.engine != e || w.of != w.config {
+		c, err := policyrls.NewContext(policyrls.Config{Signer: w.signer, Engine: e, Types: []policy.RLSConfig{w.config},
+			Caller: func(ctx context.Context) (policy.Request, error) {
+				return ctx.Value(requestKey{}).(policy.Request), nil
+			}})
+		if err != nil {
+			return "", "", err
+		}
+		w.contexts, w.engine, w.of = c, e, w.config
 	}
-	return c.Setting(t.Context(), r.Tenant)
+	return w.contexts.Setting(context.WithValue(t.Context(), requestKey{}, r), r.Tenant)
 }
 
 // ids returns the ids that a caller finds by a query without a condition.

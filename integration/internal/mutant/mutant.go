@@ -53,7 +53,7 @@ type Config struct {
 }
 
 // Run tries the tests without a change, which must pass, and then each mutant, in a subtest
-// that logs what killed it.
+// that logs what killed it. The subtests are parallel: so many run at once as -parallel says.
 func Run(t *testing.T, config Config, mutants []Mutant) {
 	t.Helper()
 	if config.Timeout == 0 {
@@ -74,6 +74,7 @@ func Run(t *testing.T, config Config, mutants []Mutant) {
 	}
 	for _, m := range mutants {
 		t.Run(m.Name, func(t *testing.T) {
+			t.Parallel()
 			switch killer, err := config.try(t.Context(), t.TempDir(), &m); {
 			case err != nil:
 				t.Error(err)
@@ -86,10 +87,14 @@ func Run(t *testing.T, config Config, mutants []Mutant) {
 	}
 }
 
+// compile makes a binary of tests that nobody debugs: without DWARF it takes a third less time. The
+// flags are those of make test, whose packages are so found in the cache.
+var compile = []string{"test", "-c", "-vet=off", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags=-w"}
+
 // try builds the tests with a mutant, or none, and runs them. It returns what has failed.
 func (c Config) try(ctx context.Context, dir string, m *Mutant) (killer string, err error) {
 	binary := filepath.Join(dir, "tests")
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-o", binary)
+	build := exec.CommandContext(ctx, "go", append(slices.Clone(compile), "-o", binary)...)
 	tests := c.Tests
 	if m != nil {
 		overlay, err := m.overlay(c.Source, dir)
