@@ -250,7 +250,6 @@ func (s gormStore) Untag(ctx context.Context, note, tag string) error {
 func (s *gormStack) Cases() []attacks.Case {
 	find := func(a *attacks.Attack, change func(*gorm.DB) *gorm.DB) {
 		var rows []gormNote
-		a.See(fromGORM(rows), nil)
 		err := change(s.db.WithContext(a.Context)).Find(&rows).Error
 		a.See(fromGORM(rows), err)
 	}
@@ -262,7 +261,90 @@ func (s *gormStack) Cases() []attacks.Case {
 			a.See(nil, by(s.db.WithContext(a.Context)).Error)
 		}}
 	}
+	one := func(name string, plain bool, run func(a *attacks.Attack, db *gorm.DB)) attacks.Case {
+		return attacks.Case{Family: "gorm", Name: name, Store: true, Plain: plain, Run: func(a *attacks.Attack) { run(a, s.db.WithContext(a.Context)) }}
+	}
+	notes := func(db *gorm.DB) *gorm.Association {
+		return db.Model(&gormProject{TenantID: "globex", ID: "g-p1"}).Association("Notes")
+	}
 	return []attacks.Case{
+		one("an association", true, func(a *attacks.Attack, db *gorm.DB) {
+			var rows []gormNote
+			err := notes(db).Find(&rows)
+			a.See(fromGORM(rows), err)
+		}),
+		one("an association is counted", true, func(a *attacks.Attack, db *gorm.DB) {
+			if n := notes(db).Count(); n > 0 {
+				a.Leak("a foreign project has %d notes", n)
+			}
+		}),
+		one("an association is appended to", true, func(a *attacks.Attack, db *gorm.DB) {
+			a.See(nil, notes(db).Append(&gormNote{TenantID: "globex", ID: "x-1"}))
+		}),
+		one("an association is replaced", true, func(a *attacks.Attack, db *gorm.DB) {
+			a.See(nil, notes(db).Replace(&gormNote{TenantID: "globex", ID: "x-1"}))
+		}),
+		one("Preload with Or", true, func(a *attacks.Attack, db *gorm.DB) {
+			var projects []gormProject
+			err := db.Preload("Notes", func(db *gorm.DB) *gorm.DB { return db.Or("1 = 1") }).Find(&projects).Error
+			a.See(projects, err)
+		}),
+		one("Preload of all, and of theirs", true, func(a *attacks.Attack, db *gorm.DB) {
+			var rows []gormNoteTag
+			err := db.Preload(clause.Associations).Preload("Note.Project").Find(&rows).Error
+			for _, r := range rows {
+				if r.Note != nil {
+					a.See(*r.Note, nil)
+					if r.Note.Project != nil {
+						a.See(*r.Note.Project, nil)
+					}
+				}
+			}
+			a.See(nil, err)
+		}),
+		one("FindInBatches", true, func(a *attacks.Attack, db *gorm.DB) {
+			var rows []gormNote
+			a.See(nil, db.FindInBatches(&rows, 100, func(*gorm.DB, int) error { a.See(fromGORM(rows), nil); return nil }).Error)
+		}),
+		one("FirstOrInit", true, func(a *attacks.Attack, db *gorm.DB) {
+			var row gormNote
+			err := db.FirstOrInit(&row, gormNote{ID: "g-n1"}).Error
+			a.See(row, err)
+		}),
+		one("FirstOrCreate", true, func(a *attacks.Attack, db *gorm.DB) {
+			row := gormNote{ProjectID: "a-p1"}
+			err := db.Where("id = ?", "g-n1").FirstOrCreate(&row).Error
+			a.See(row, err)
+		}),
+		one("Assign with FirstOrCreate", true, func(a *attacks.Attack, db *gorm.DB) {
+			row := gormNote{ProjectID: "a-p1"}
+			err := db.Where("id = ?", "g-n1").Assign(gormNote{Title: "overwritten"}).FirstOrCreate(&row).Error
+			a.See(row, err)
+		}),
+		one("Rows", true, func(a *attacks.Attack, db *gorm.DB) {
+			rows, err := db.Model(&gormNote{}).Rows()
+			if err != nil {
+				a.See(nil, err)
+				return
+			}
+			defer rows.Close()
+			a.See(read(rows))
+		}),
+		one("Row", true, func(a *attacks.Attack, db *gorm.DB) {
+			var body string
+			err := db.Model(&gormNote{}).Select("body").Where("id = ?", "g-n1").Row().Scan(&body)
+			a.See(body, err)
+		}),
+		one("Update RETURNING", true, func(a *attacks.Attack, db *gorm.DB) {
+			var rows []gormNote
+			err := db.Model(&rows).Clauses(clause.Returning{}).Where("1 = 1").Update("votes", 9).Error
+			a.See(fromGORM(rows), err)
+		}),
+		c("a clause of Or", true, func(db *gorm.DB) *gorm.DB {
+			return db.Clauses(clause.Where{Exprs: []clause.Expression{clause.Or(clause.Expr{SQL: "1 = 1"})}}).Where("id = ?", "a-n1")
+		}),
+		c("a lock", true, func(db *gorm.DB) *gorm.DB { return db.Clauses(clause.Locking{Strength: "UPDATE"}) }),
+		c("Distinct", true, func(db *gorm.DB) *gorm.DB { return db.Distinct("body") }),
 		c("Unscoped", true, func(db *gorm.DB) *gorm.DB { return db.Unscoped() }),
 		c("Or", true, func(db *gorm.DB) *gorm.DB { return db.Where("id = ?", "a-n1").Or("1 = 1") }),
 		c("OR between tabs, which GORM does not see", true, func(db *gorm.DB) *gorm.DB { return db.Where("1 = 1\tOR\tid = 'a-n1'") }),

@@ -35,6 +35,7 @@ CREATE TABLE note_tag (tenant_id text NOT NULL, note_id text NOT NULL, tag_id te
 	FOREIGN KEY (tenant_id, note_id) REFERENCES note (tenant_id, id), FOREIGN KEY (tenant_id, tag_id) REFERENCES tag (tenant_id, id));
 CREATE VIEW note_view WITH (security_invoker = true) AS SELECT * FROM note;
 CREATE FUNCTION note_function() RETURNS SETOF note LANGUAGE sql STABLE AS 'SELECT * FROM note';
+CREATE STATISTICS note_texts (mcv) ON title, body FROM note;
 GRANT SELECT, UPDATE ON note_view TO %[1]s;
 `
 

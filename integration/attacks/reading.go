@@ -54,9 +54,19 @@ func reading() []Case {
 		pg(f, "a function", `SELECT * FROM note_function()`),
 		pg(f, "a query in a text", `SELECT query_to_xml('SELECT * FROM note', true, false, '')`),
 		pg(f, "a table in a text", `SELECT table_to_xml('note', true, false, '')`),
+		pg(f, "a schema in a text", `SELECT schema_to_xml('public', true, false, '')`),
+		{Family: f, Name: "a cursor in a text", Postgres: true, Run: func(a *Attack) {
+			a.Tx(`DECLARE c CURSOR FOR SELECT * FROM note`, `SELECT cursor_to_xml('c', 100, true, false, '')`)
+		}},
 		pg(f, "a query in a text of text search", `SELECT * FROM ts_stat('SELECT array_to_tsvector(ARRAY[body]) FROM note')`),
 		pg(f, "an error with a value in it", `SELECT CAST((SELECT body FROM note WHERE tenant_id = 'globex' LIMIT 1) AS integer)`),
 		pg(f, "statistics", `SELECT most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE tablename = 'note'`),
+		pg(f, "statistics of several columns", `SELECT most_common_vals::text FROM pg_stats_ext WHERE tablename = 'note'`),
+		{Family: f, Name: "an operator that tells what the planner shows it", Postgres: true, Run: func(a *Attack) { // CVE-2017-7484, CVE-2025-8713
+			a.Tx(`CREATE FUNCTION pg_temp.below(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF $1 NOT LIKE '%acme%' THEN RAISE EXCEPTION 'told %', $1; END IF; RETURN false; END $$`,
+				`CREATE OPERATOR pg_temp.<<< (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_temp.below, RESTRICT = scalarltsel)`,
+				`SELECT id FROM note WHERE tenant_id = 'nobody' AND body OPERATOR(pg_temp.<<<) 'x'`)
+		}},
 		{Family: f, Name: "an error that tells", Postgres: true, Run: func(a *Attack) {
 			_, err := a.Stack.Query(a.Context, `SELECT 1 / (CASE WHEN EXISTS (SELECT 1 FROM note WHERE id = 'g-n1') THEN 0 ELSE 1 END)`)
 			a.See(nil, err)

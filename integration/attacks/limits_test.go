@@ -1,0 +1,75 @@
+//go:build unix
+
+package attacks_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reevehq/reeve/integration/attacks"
+)
+
+// What docs/tenants.md says that no wall stops is so. A limit that is gone should leave the page too.
+func TestWhatNoWallStopsIsToldAsThePageSays(t *testing.T) {
+	w := attacks.NewPostgres(t)
+	s, other := newPgx(t, w), newPgx(t, w)
+	attacker, victim := in(t, attacks.Attacker), in(t, attacks.Victim)
+	query := func(text string) string {
+		t.Helper()
+		rows, err := s.Query(attacker, text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		return fmt.Sprint(rows)
+	}
+
+	t.Run("how many rows all tenants have", func(t *testing.T) {
+		if got := query("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT * FROM note"); !strings.Contains(got, "Rows Removed by Filter: 6") {
+			t.Errorf("a plan says %s", got)
+		}
+		if got := query("SELECT reltuples FROM pg_class WHERE relname = 'note'"); got != "[[9]]" {
+			t.Errorf("the catalog says %s", got)
+		}
+	})
+	t.Run("texts of statements, and no parameters", func(t *testing.T) {
+		literal, parameter := attacks.Canary(attacks.Victim, "literal"), attacks.Canary(attacks.Victim, "parameter")
+		var got string
+		if err := s.db.QueryRow(victim, "SELECT $1::text || '"+literal+"'", parameter).Scan(&got); err != nil || got != parameter+literal {
+			t.Fatal(got, err)
+		}
+		if got := query("SELECT statement FROM pg_prepared_statements"); !strings.Contains(got, literal) || strings.Contains(got, parameter) {
+			t.Errorf("statements of the connection are %s", got)
+		}
+		for _, of := range []*pgxStack{s, other} {
+			if rows, err := of.Query(attacker, "SELECT query FROM pg_stat_activity WHERE datname = current_database()"); err != nil || strings.Contains(fmt.Sprint(rows), parameter) {
+				t.Errorf("statements of the database are %s, %v", rows, err)
+			}
+		}
+	})
+	t.Run("advisory locks", func(t *testing.T) {
+		err := other.db.InTx(victim, pgx.TxOptions{}, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(victim, "SELECT pg_advisory_xact_lock(7)"); err != nil {
+				return err
+			}
+			if got := query("SELECT pg_try_advisory_xact_lock(7)"); got != "[[false]]" {
+				t.Errorf("the lock of another is free: %s", got)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("large objects", func(t *testing.T) {
+		kept := attacks.Canary(attacks.Victim, "large")
+		if _, err := s.Query(victim, "SELECT lo_from_bytea(4711, '"+kept+"')"); err != nil {
+			t.Fatal(err)
+		}
+		if got := query("SELECT convert_from(lo_get(4711), 'UTF8')"); got != "[["+kept+"]]" {
+			t.Errorf("the object of another is %s", got)
+		}
+	})
+}
