@@ -15,8 +15,15 @@ func TestEveryGuardOfTheQueryLayerIsFound(t *testing.T) {
 	if os.Getenv("REEVE_SOAK") == "" {
 		t.Skip("the long proofs run with REEVE_SOAK=1")
 	}
+	mutant.Run(t, mutants()...)
+}
+
+// TestEachMutantChangesWhatIsThere is the cheap part of it.
+func TestEachMutantChangesWhatIsThere(t *testing.T) { mutant.Stand(t, mutants()...) }
+
+func mutants() []mutant.Set {
 	const engine = "TestDatabaseSQLStopsEveryAttack|TestTexts|TestADeferred|TestAPool|TestStacksWork|TestNothingIsLeft"
-	mutant.Run(t, mutant.Config{Source: "../../tenant/sqlscope", Package: ".", Tests: engine}, []mutant.Mutant{
+	return []mutant.Set{{Config: mutant.Config{Source: "../../tenant/sqlscope", Package: ".", Tests: engine}, Mutants: []mutant.Mutant{
 		{Name: "the setting outlives the transaction", File: "scope.go", Old: "set_config($1, $2, true)", New: "set_config($1, $2, false)"},
 		{Name: "what is left in the session is not seen", File: "scope.go", Old: "if !left {", New: "if !left || true {"},
 		{Name: "cursors are not closed", File: "scope.go", Old: `"CLOSE ALL", `, New: ""},
@@ -26,17 +33,16 @@ func TestEveryGuardOfTheQueryLayerIsFound(t *testing.T) {
 		{Name: "the commit of the last row is not heard", File: "rows.go", Old: "if err := r.Close(); err != nil {", New: "if _ = r.Close(); false {"},
 		{Name: "the tenant is not set", File: "statement.go", Old: "if err := c.enter(ctx, s); err != nil {", New: "if err := error(nil); err != nil {"},
 		{Name: "a statement is not committed", File: "statement.go", Old: "if e := o.tx.Commit(); e != nil {", New: "if e := o.tx.Rollback(); e != nil {"},
-	})
-	mutant.Run(t, mutant.Config{Source: "../../tenant/gormscope", Package: ".", Tests: "TestGORMStopsWhatItClaims"}, []mutant.Mutant{
+	}}, {Config: mutant.Config{Source: "../../tenant/gormscope", Package: ".", Tests: "TestGORMStopsWhatItClaims"}, Mutants: []mutant.Mutant{
 		{Name: "no parentheses", File: "scope.go", Old: "[]clause.Expression{all{conditions}, tenants}", New: "append(append([]clause.Expression(nil), conditions...), tenants)"},
 		{Name: "no tenant in the WHERE", File: "scope.go", Old: `c.Name, c.Expression = "WHERE", p.within`, New: `c.Name, _ = "WHERE", p.within`},
 		{Name: "no tenant in the ON of a join", File: "query.go", Old: "join.On = &w", New: "_ = w"},
 		{Name: "deletes are not narrowed", File: "write.go", Old: "p.narrow(db.Statement, id)", New: "_ = id"},
 		{Name: "no tenant is needed", File: "scope.go", Old: "id, err := tenant.Require(db.Statement.Context)", New: "id, err := tenant.MustParse(\"globex\"), error(nil)"},
-	}) // These make the text or the values of a statement right, which no attack needs to be wrong.
-	mutant.Run(t, mutant.Config{Source: "../../tenant/gormscope", Package: "../../tenant/gormscope", Tests: "."}, []mutant.Mutant{
-		{Name: "a foreign row is stamped over", File: "write.go", Old: "if !zero && !same(got, id) {", New: "if zero && same(got, id) {"},
-		{Name: "an upsert updates any row", File: "write.go", Old: "conflict.Where = p.within(stmt.Table, id, conflict.Where.Exprs)", New: ""},
-		{Name: "maps are not stamped", File: "write.go", Old: "if !same(v, id) {", New: "if !same(v, id) && false {"},
-	})
+	}}, { // These make the text or the values of a statement right, which no attack needs to be wrong.
+		Config: mutant.Config{Source: "../../tenant/gormscope", Package: "../../tenant/gormscope", Tests: "."}, Mutants: []mutant.Mutant{
+			{Name: "a foreign row is stamped over", File: "write.go", Old: "if !zero && !same(got, id) {", New: "if zero && same(got, id) {"},
+			{Name: "an upsert updates any row", File: "write.go", Old: "conflict.Where = p.within(stmt.Table, id, conflict.Where.Exprs)", New: ""},
+			{Name: "maps are not stamped", File: "write.go", Old: "if !same(v, id) {", New: "if !same(v, id) && false {"},
+		}}}
 }

@@ -2,12 +2,12 @@
 // source at a time, without touching the files (go build -overlay), and expects that the tests
 // of a package fail.
 //
-//	mutant.Run(t, mutant.Config{Source: "../../tenant/pgxscope", Package: ".", Tests: "."}, []mutant.Mutant{
+//	mutant.Run(t, mutant.Set{Config: mutant.Config{Source: "../../tenant/pgxscope", Package: ".", Tests: "."}, Mutants: []mutant.Mutant{
 //		{Name: "the setting outlives the transaction", File: "scope.go", Old: "$2, true)", New: "$2, false)"},
-//	})
+//	}})
 //
 // A mutant that no test kills is an error, and so is one that does not compile, or whose text
-// is not in its file once: it would prove nothing.
+// is not in its file once: it would prove nothing. [Stand] finds the last of these in no time.
 package mutant
 
 import (
@@ -52,38 +52,59 @@ type Config struct {
 	Timeout time.Duration
 }
 
-// Run tries the tests without a change, which must pass, and then each mutant, in a subtest
-// that logs what killed it. The subtests are parallel: so many run at once as -parallel says.
-func Run(t *testing.T, config Config, mutants []Mutant) {
+// Set is mutants of one source, and what must notice them.
+type Set struct {
+	Config  Config
+	Mutants []Mutant
+}
+
+// Run tries the tests of each set without a change, which must pass, and then each mutant, in a
+// subtest that logs what killed it. The subtests are parallel: so many run at once as -parallel says.
+func Run(t *testing.T, sets ...Set) {
 	t.Helper()
-	if config.Timeout == 0 {
-		config.Timeout = 2 * time.Minute
-	}
-	var names []string
-	for _, m := range mutants {
-		if m.Name == "" || slices.Contains(names, m.Name) {
-			t.Fatalf("mutant: a name is missing or there twice: %q", m.Name)
+	Stand(t, sets...)
+	for _, s := range sets {
+		config := s.Config
+		if config.Timeout == 0 {
+			config.Timeout = 2 * time.Minute
 		}
-		names = append(names, m.Name)
+		if killer, err := config.try(t.Context(), t.TempDir(), nil); err != nil || killer != "" {
+			t.Fatalf("mutant: without a change: %s %v", killer, err)
+		}
+		for _, m := range s.Mutants {
+			t.Run(m.Name, func(t *testing.T) {
+				t.Parallel()
+				switch killer, err := config.try(t.Context(), t.TempDir(), &m); {
+				case err != nil:
+					t.Error(err)
+				case killer == "":
+					t.Errorf("no test notices: %s: %q for %q", m.File, m.New, m.Old)
+				default:
+					t.Log("killed by " + killer)
+				}
+			})
+		}
 	}
-	if len(mutants) == 0 {
-		t.Fatal("mutant: there are none")
-	}
-	if killer, err := config.try(t.Context(), t.TempDir(), nil); err != nil || killer != "" {
-		t.Fatalf("mutant: without a change: %s %v", killer, err)
-	}
-	for _, m := range mutants {
-		t.Run(m.Name, func(t *testing.T) {
-			t.Parallel()
-			switch killer, err := config.try(t.Context(), t.TempDir(), &m); {
-			case err != nil:
-				t.Error(err)
-			case killer == "":
-				t.Errorf("no test notices: %s: %q for %q", m.File, m.New, m.Old)
-			default:
-				t.Log("killed by " + killer)
+}
+
+// Stand fails the test unless each mutant has a name of its own and changes one place of its file, as
+// it is now. It builds nothing.
+func Stand(t *testing.T, sets ...Set) {
+	t.Helper()
+	var names []string
+	for _, s := range sets {
+		if len(s.Mutants) == 0 {
+			t.Error("mutant: there are none")
+		}
+		for _, m := range s.Mutants {
+			if m.Name == "" || slices.Contains(names, m.Name) {
+				t.Errorf("mutant: a name is missing or there twice: %q", m.Name)
 			}
-		})
+			names = append(names, m.Name)
+			if _, _, err := m.changed(s.Config.Source); err != nil {
+				t.Errorf("%s: %v", m.Name, err)
+			}
+		}
 	}
 }
 
@@ -147,21 +168,29 @@ func firstFailure(out []byte) string {
 	return "an exit without a word"
 }
 
+// changed returns the file of a mutant and its text with the change.
+func (m Mutant) changed(source string) (path, text string, err error) {
+	if path, err = filepath.Abs(filepath.Join(source, m.File)); err != nil {
+		return "", "", err
+	}
+	was, err := os.ReadFile(path)
+	if err != nil {
+		return "", "", err
+	}
+	if n := strings.Count(string(was), m.Old); n != 1 || m.Old == m.New {
+		return "", "", fmt.Errorf("mutant: %q stands %d times in %s", m.Old, n, m.File)
+	}
+	return path, strings.Replace(string(was), m.Old, m.New, 1), nil
+}
+
 // overlay writes the changed file and what tells the compiler of it.
 func (m Mutant) overlay(source, dir string) (string, error) {
-	path, err := filepath.Abs(filepath.Join(source, m.File))
+	path, text, err := m.changed(source)
 	if err != nil {
 		return "", err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	if n := strings.Count(string(text), m.Old); n != 1 || m.Old == m.New {
-		return "", fmt.Errorf("mutant: %q stands %d times in %s", m.Old, n, m.File)
 	}
 	changed := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(text), m.Old, m.New, 1)), 0o600); err != nil {
+	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
 		return "", err
 	}
 	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
