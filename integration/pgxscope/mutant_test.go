@@ -66,7 +66,7 @@ var withoutServer = []mutant.Mutant{
 	{Name: "a context may have no name", File: "scope.go", Old: `name == "" || value == ""`, New: `value == ""`},
 	{Name: "a context may have no value", File: "scope.go", Old: `name == "" || value == ""`, New: `name == ""`},
 	{Name: "a config needs no context", File: "config.go", Old: `problems.Require("Context", cfg.Context, "")`, New: ""},
-	{Name: "a config needs no statuses", File: "config.go", Old: `problems.Require("Statuses", cfg.Statuses, `, New: `_ = cfg.Statuses; problems.Require("Statuses", cfg.Pool, `},
+	{Name: "a config needs no statuses", File: "config.go", Old: `problems.Require("Statuses", cfg.Statuses, `, New: `problems.Require("Statuses", cfg.Pool, `},
 	{Name: "the simple protocol is allowed", File: "config.go", Old: "== pgx.QueryExecModeSimpleProtocol:", New: "== 99:"},
 	{Name: "a pool for scopes serves anybody", File: "config.go", Old: "_, err := tenant.Require(ctx)\n\treturn true, err", New: "_, _ = tenant.Require(ctx)\n\treturn true, nil"},
 	{Name: "texts are not looked at", File: "statement.go", Old: "if err := check(sql, s.name); err != nil {", New: "if err := check(sql, s.name); err != nil && false {"},

@@ -196,6 +196,16 @@ func TestAConfigThatIsNoneSaysAllThatIsWrong(t *testing.T) {
 			t.Errorf("%v does not say %s", err, want)
 		}
 	}
+	pool := open(t, "postgres://app@127.0.0.1:1/db")
+	for lacks, cfg := range map[string]pgxscope.Config{
+		"Pool":     {Context: rls.Plain(), Statuses: statuses{}},
+		"Context":  {Pool: pool, Statuses: statuses{}},
+		"Statuses": {Pool: pool, Context: rls.Plain()},
+	} {
+		if db, err := pgxscope.New(cfg); db != nil || err == nil || !strings.Contains(err.Error(), "config: "+lacks+": required") {
+			t.Errorf("without %s: %v", lacks, err)
+		}
+	}
 	simple := open(t, "postgres://app@127.0.0.1:1/db?default_query_exec_mode=simple_protocol")
 	_, err = pgxscope.New(pgxscope.Config{Pool: simple, Context: rls.Plain(), Statuses: statuses{}})
 	if err == nil || !strings.Contains(err.Error(), "Pool: the simple protocol") {
