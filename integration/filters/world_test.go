@@ -223,9 +223,14 @@ func (d database) flagged(t *testing.T, p policy.Predicate) ([]string, error) {
 
 func load(t testing.TB, policyCSV, attributesCSV string) (*policy.Engine, error) {
 	t.Helper()
+	return policy.Load(files(t, policyCSV, attributesCSV), policy.Options{})
+}
+
+func files(t testing.TB, policyCSV, attributesCSV string) fs.FS {
+	t.Helper()
 	model, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return policy.Load(fstest.MapFS{"model.conf": {Data: model}, "policy.csv": {Data: []byte(policyCSV)}, "attributes.csv": {Data: []byte(attributesCSV)}}, policy.Options{})
+	return fstest.MapFS{"model.conf": {Data: model}, "policy.csv": {Data: []byte(policyCSV)}, "attributes.csv": {Data: []byte(attributesCSV)}}
 }
