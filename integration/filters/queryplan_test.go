@@ -101,8 +101,13 @@ category, subs,    members, no, id, sub_category, category_id, id
 `
 
 // planViews are relations of more than one step, as one table each, and below them those that say a
-// part of a condition themselves: rows that compare two columns of their own or of two tables, and
-// columns that are computed. planByView counts what needs one of these.
+// part of a condition themselves. planByView counts what needs one of these.
+//
+// attributes.csv says them in no other way, since a related row counts by one text: the row whose text
+// is NULL is none of the list, and the list is known without it. In the corpus NULL in one row makes
+// what is asked of all of them unknown, which is a question about rows (nameless_tag, eight conditions).
+// The rest compares two columns of a row or of two tables (mirrored_tag, alike_tag), asks rows of
+// rows (category_not_gold) or computes (computed). A policy that could say these would be SQL.
 const planViews = `
 CREATE VIEW resource_sub AS SELECT c.tenant_id, c.resource_id, s.name FROM category c JOIN sub_category s ON s.category_id = c.id;
 CREATE VIEW resource_label AS SELECT c.tenant_id, c.resource_id, l.name FROM category c JOIN sub_category s ON s.category_id = c.id JOIN label l ON l.sub_category_id = s.id;
