@@ -67,8 +67,8 @@ soak: setup staticcheck ## the long proofs, about an hour
 interop: ## providers and a client of others, unmodified: node-oidc-provider, Ory Hydra, openid-client
 	@scripts/interop.sh
 
-# What is measured beside others stands in a module of its own. Pictures for docs stand beside the
-# commands. Heavy rivals are compiled here alone, by the tag.
+# What is measured beside others stands in a module of its own, and its pictures stand in docs. Heavy
+# rivals are compiled here alone, by the tag.
 BENCH := cd integration/bench && go run -tags rivals
 CHAINS := cd integration/bench && go run ./chains
 CHECKED := -tenants 10 -chains echo,reeve -rounds 5 -each 2s
@@ -77,10 +77,10 @@ bench: bench-rivals ## benchmarks of each package, with allocations, and what be
 	@for m in $(MODULES); do (cd $$m && go test -tags rivals -run '^$$' -bench . -benchmem ./...); done
 
 bench-rivals: ## tables and pictures beside others: the HTTP path, decisions, sessions, growth; 10 minutes
-	@$(BENCH) ./decisions -svg decisions/decisions.svg
-	@$(BENCH) ./stores -svg stores/stores.svg
-	@$(BENCH) ./growth -svg growth/growth.svg
-	@$(CHAINS) -each 3s -svg chains/chains.svg
+	@$(BENCH) ./decisions -svg ../../docs/decisions.svg
+	@$(BENCH) ./stores -svg ../../docs/stores.svg
+	@$(BENCH) ./growth -svg ../../docs/growth.svg
+	@$(CHAINS) -each 3s -svg ../../docs/chains.svg
 	@$(CHAINS) -tenants 10 -chains echo,reeve -conns 1,8,64,256,1000 -procs 1,2 -each 2s
 
 bench-check: ## fail where Reeve has lost a quarter of what it was beside Echo alone

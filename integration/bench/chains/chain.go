@@ -21,6 +21,7 @@ import (
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/middleware"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/cachestore"
 	"github.com/reevehq/reeve/session/redisstore"
@@ -28,13 +29,14 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// chainNames are the chains: net/http and Echo alone with the same routes and headers; Reeve with a
-// token, a session in Redis behind the cache, and the decision; the same without the cache; and what
-// a service assembles without Reeve, with Casbin's cache, which a revoked right outlives, and without.
-var chainNames = []string{"net/http", "echo", "reeve", "reeve: no cache", "echo-jwt+scs+casbin cached", "echo-jwt+scs+casbin"}
+// chainNames are the chains: net/http and Echo alone with the same routes; Echo alone whose answers are
+// kept from caches, as Reeve keeps those to signed-in callers; Reeve with a token, a session in Redis
+// behind the cache, and the decision; the same without the cache; and what a service assembles without
+// Reeve, with Casbin's cache, which a revoked right outlives, and without.
+var chainNames = []string{"net/http", "echo", "echo, no-store", "reeve", "reeve: no cache", "echo-jwt+scs+casbin cached", "echo-jwt+scs+casbin"}
 
 // slow are the chains that are not asked about many rules.
-var slow = map[string]bool{chainNames[4]: true, chainNames[5]: true}
+var slow = map[string]bool{chainNames[5]: true, chainNames[6]: true}
 
 // built is a chain that serves, what it is asked, and what it has to close.
 type built struct {
@@ -65,23 +67,31 @@ func build(ctx context.Context, name, url string, w world) (*built, error) {
 		b.handler = mux
 		return b, b.sign(signer, w)
 	case chainNames[1]:
-		b.handler = withRoutes(echo.New(), w)
+		b.handler = withRoutes(echo.New(), w, answerNothing)
 		return b, b.sign(signer, w)
-	case chainNames[2], chainNames[3]:
-		return b, b.reeve(ctx, signer, url, w, name == chainNames[2])
-	case chainNames[4], chainNames[5]:
-		return b, b.assembled(ctx, signer, url, w, name == chainNames[4])
+	case chainNames[2]:
+		b.handler = withRoutes(echo.New(), w, func(c echo.Context) error {
+			c.Response().Header().Set("Cache-Control", middleware.PrivateNoStore)
+			return answerNothing(c)
+		})
+		return b, b.sign(signer, w)
+	case chainNames[3], chainNames[4]:
+		return b, b.reeve(ctx, signer, url, w, name == chainNames[3])
+	case chainNames[5], chainNames[6]:
+		return b, b.assembled(ctx, signer, url, w, name == chainNames[5])
 	}
 	return nil, fmt.Errorf("no chain %q", name)
 }
 
-// withRoutes adds every route, which answers nothing.
-func withRoutes(e *echo.Echo, w world) *echo.Echo {
+// withRoutes adds every route.
+func withRoutes(e *echo.Echo, w world, handler echo.HandlerFunc) *echo.Echo {
 	for _, route := range w.routes() {
-		e.GET(route, func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+		e.GET(route, handler)
 	}
 	return e
 }
+
+func answerNothing(c echo.Context) error { return c.NoContent(http.StatusNoContent) }
 
 // sign gives each user a token of a session that nobody asks for.
 func (b *built) sign(signer *token.Signer, w world) error {
@@ -159,7 +169,7 @@ func (b *built) reeve(ctx context.Context, signer *token.Signer, url string, w w
 	}
 	e := echo.New()
 	e.Use(mw)
-	b.handler = withRoutes(e, w)
+	b.handler = withRoutes(e, w, answerNothing)
 	return nil
 }
 
@@ -243,6 +253,6 @@ func (b *built) assembled(ctx context.Context, signer *token.Signer, url string,
 				return next(c)
 			}
 		})
-	b.handler = withRoutes(e, w)
+	b.handler = withRoutes(e, w, answerNothing)
 	return nil
 }

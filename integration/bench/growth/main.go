@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/reevehq/reeve/integration/bench/internal/figure"
@@ -159,7 +160,7 @@ func sessionCurves(ctx context.Context, t *figure.Table, url string, at sizes, s
 	if err != nil {
 		return loads, rates, err
 	}
-	rates = figure.Chart{Title: "a second", X: "goroutines", Format: rate}
+	rates = figure.Chart{Title: "decisions and loads a second", X: "goroutines", Format: rate}
 	for _, what := range []struct {
 		name string
 		call call
@@ -176,7 +177,7 @@ func sessionCurves(ctx context.Context, t *figure.Table, url string, at sizes, s
 			}
 			runtime.GOMAXPROCS(before)
 			name := fmt.Sprintf("%s, %d procs", what.name, procs)
-			rates.Curves = append(rates.Curves, figure.Curve{Name: name, Points: rows(t, name+", by goroutines", at.goroutines, each, rate)})
+			rates.Curves = append(rates.Curves, figure.Curve{Name: strings.TrimPrefix(name, "loads "), Points: rows(t, name+", by goroutines", at.goroutines, each, rate)})
 		}
 	}
 	return loads, rates, nil
