@@ -15,6 +15,7 @@ func ParsedRows(content string) (p, g [][]string, err error) {
 	var problems problems
 	schema, tables := readSchema(AttributesFile, "", &problems)
 	l := newLoader(schema, tables, &problems)
+	l.read(PolicyFile, tenant.ID{}, "") // which says whose file rows stand in
 	for r := range rowsOf(PolicyFile, content, &problems) {
 		if !l.usable(PolicyFile, tenant.ID{}, r) {
 			continue

@@ -33,6 +33,7 @@ func newLoader(s *condition.Schema, tables listed, p *problems) *loader {
 
 func (l *loader) read(file string, only tenant.ID, content string) {
 	l.files, l.owners = append(l.files, file), append(l.owners, only)
+	l.seen.reserve(content)
 	for r := range rowsOf(file, content, l.p) {
 		values := l.valuesIn(r.Fields[0].Text, len(r.Fields))
 		switch {
@@ -83,11 +84,12 @@ func (l *loader) usable(file string, only tenant.ID, r *policycsv.Line) bool {
 		text = append(append(text, f.Text...), 0)
 	}
 	l.room = text
-	first := l.seen.add(text, seenRow{line: r.Number, text: r.Text, file: file, own: only}, func(first *seenRow) bool {
-		return (first.own.IsZero() || first.own == only) && first.same(r)
+	first := l.seen.add(text, seenRow{r.Text, uint32(len(l.files) - 1), uint32(r.Number)}, func(first *seenRow) bool {
+		own := l.owners[first.file]
+		return (own.IsZero() || own == only) && first.same(r)
 	})
 	if first != nil {
-		l.p.add(CodeRowDuplicate, file, r.Number, r.Fields[0].Col, "the same row stands in %s, line %d", first.file, first.line)
+		l.p.add(CodeRowDuplicate, file, r.Number, r.Fields[0].Col, "the same row stands in %s, line %d", l.files[first.file], first.line)
 	}
 	return first == nil
 }

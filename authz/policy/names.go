@@ -111,19 +111,33 @@ func (n *names) find(s string) uint32 {
 
 // name returns user:… or role:….
 func (n *names) name(id uint32) string {
+	space, name := n.nameOf(id)
+	return space + name
+}
+
+func (n *names) nameOf(id uint32) (space, name string) {
 	if n.isUser(id) {
-		return "user:" + n.users.Text(id-uint32(n.roles.Numbers()))
+		return "user:", n.users.Text(id - uint32(n.roles.Numbers()))
 	}
-	return "role:" + n.roles.Text(id)
+	return "role:", n.roles.Text(id)
 }
 
 // texts is name, which makes each text once, for whoever asks for many.
 func (n *names) texts() func(id uint32) string {
-	made := make([]string, n.numbers())
+	made, text := make([]string, n.numbers()), strings.Builder{}
 	return func(id uint32) string {
-		if made[id] == "" {
-			made[id] = n.name(id)
+		if made[id] != "" {
+			return made[id]
 		}
+		space, name := n.nameOf(id)
+		if text.Cap()-text.Len() < len(space)+len(name) {
+			text = strings.Builder{}
+			text.Grow(len(space) + len(name) + 4096) // for many
+		}
+		from := text.Len()
+		text.WriteString(space)
+		text.WriteString(name)
+		made[id] = text.String()[from:]
 		return made[id]
 	}
 }

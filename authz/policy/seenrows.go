@@ -3,9 +3,9 @@ package policy
 import (
 	"hash/maphash"
 	"slices"
+	"strings"
 
 	"github.com/reevehq/reeve/internal/policycsv"
-	"github.com/reevehq/reeve/tenant"
 )
 
 // seenRows finds rows that were read before. It is an open-addressed table of hashes, seeded anew each
@@ -24,14 +24,21 @@ type seenSlot struct {
 
 // seenRow is a row, and where it stands.
 type seenRow struct {
-	file string
-	line int
-	text string
-	own  tenant.ID // whose own file it stands in, zero for none's
+	text       string
+	file, line uint32 // the file by its place among those read
 }
 
 func newSeenRows() seenRows {
 	return seenRows{seed: maphash.MakeSeed(), slots: make([]seenSlot, 64)}
+}
+
+// reserve makes room for as many rows as a file may have, of the length that rows usually have.
+func (t *seenRows) reserve(content string) {
+	n := min(strings.Count(content, "\n")+1, len(content)/32)
+	t.rows = slices.Grow(t.rows, n)
+	for 3*(len(t.rows)+n) > 2*len(t.slots) {
+		t.grow()
+	}
 }
 
 // add notes a row of some values, unless there is the same one, which it returns. Whether two of one
@@ -76,7 +83,7 @@ func (t *seenRows) grow() {
 // same reports whether r has the values of a row that was read before.
 func (s *seenRow) same(r *policycsv.Line) bool {
 	var none problems
-	for first := range rowsOf(s.file, s.text, &none) {
+	for first := range rowsOf("", s.text, &none) {
 		return slices.EqualFunc(first.Fields, r.Fields, func(a, b policycsv.Field) bool { return a.Text == b.Text })
 	}
 	return false

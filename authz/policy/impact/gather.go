@@ -107,7 +107,10 @@ func sortCells(cells []Cell) {
 		return n
 	}
 	slices.SortStableFunc(cells, func(a, b Cell) int {
-		return cmp.Or(cmp.Compare(a.Direction, b.Direction), cmp.Compare(breadth(a), breadth(b)), cmp.Compare(a.Object.Of, b.Object.Of), cmp.Compare(a.String(), b.String()))
+		if c := cmp.Or(cmp.Compare(a.Direction, b.Direction), cmp.Compare(breadth(a), breadth(b)), cmp.Compare(a.Object.Of, b.Object.Of)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.String(), b.String())
 	})
 }
 

@@ -31,6 +31,7 @@ type pair struct {
 	numbers  map[string]int32
 	memo     [2]map[condition.Expr]int32
 	closures map[closureKey][]string
+	wayed    map[closureKey]ways
 	someone  string // who no row names, once asked for
 	budget   int
 
@@ -65,7 +66,7 @@ const maxWork = 20_000_000
 
 func newPair(old, new *Policy) *pair {
 	p := &pair{old: old, new: new, sides: [2]*Policy{old, new}, types: map[string]side{}, turned: map[string][]string{},
-		changed: map[string][]target{}, conds: make([]cond, 1), numbers: map[string]int32{}, timed: map[duringKey]int32{}, closures: map[closureKey][]string{}, budget: maxWork}
+		changed: map[string][]target{}, conds: make([]cond, 1), numbers: map[string]int32{}, timed: map[duringKey]int32{}, closures: map[closureKey][]string{}, wayed: map[closureKey]ways{}, budget: maxWork}
 	for i, of := range p.sides {
 		if of == nil {
 			continue

@@ -58,7 +58,24 @@ const maxWays = 16
 
 // ways returns the roles that a name has in a tenant by the rows of a policy, and when: in each of
 // the periods. It reports false when they are too many to tell.
+// Nobody may write to them.
 func (p *pair) ways(tenant, name string, in side) (map[string][]period, bool) {
+	key := closureKey{tenant, name, in}
+	w, there := p.wayed[key]
+	if !there {
+		w.roles, w.all = p.waysOf(tenant, name, in)
+		p.wayed[key] = w
+	}
+	return w.roles, w.all
+}
+
+// ways is the roles of a name, and whether they are all.
+type ways struct {
+	roles map[string][]period
+	all   bool
+}
+
+func (p *pair) waysOf(tenant, name string, in side) (map[string][]period, bool) {
 	of := p.new
 	if in == before {
 		of = p.old
