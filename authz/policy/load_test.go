@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/policies"
 )
 
 const fine = "p, role:viewer, *, doc, read, true, allow\n"
@@ -329,4 +330,24 @@ func TestMissingFilesDoNotLoad(t *testing.T) {
 	}
 	// Without attributes.csv only the built-in attributes can be compared.
 	mustLoad(t, folder(map[string]string{"policy.csv": "p, role:a, *, doc, read, r.obj.id == r.sub.id, allow"}))
+}
+
+// Each rule has its own condition, as it was compiled.
+func TestTheConditionsOfAnEngineAreThoseOfItsRules(t *testing.T) {
+	e, err := policy.Load(policies.Files(), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, conditions := e.Rules(), e.Conditions()
+	if len(rules) == 0 || len(rules) != len(conditions) {
+		t.Fatalf("%d rules, %d conditions", len(rules), len(conditions))
+	}
+	for i, r := range rules {
+		if conditions[i].Source() != r.Condition {
+			t.Errorf("%s: %s", r, conditions[i].Source())
+		}
+	}
+	if list := (&policy.Engine{}).Conditions(); list != nil {
+		t.Errorf("of no policy: %v", list)
+	}
 }

@@ -1,6 +1,13 @@
 package impact_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/tenant"
+)
 
 // These cells were undecided once: of many attributes that conditions compare all values were tried
 // together, and of more than six roles not every set.
@@ -48,5 +55,34 @@ func TestACellOfManyAttributesAndRolesIsDecided(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A row that stands on another line, with other spaces, quotes or line ends, or in a tenant's own file is
+// the same row.
+func TestARowThatMovesIsNoChange(t *testing.T) {
+	rows := []string{"p, role:a, *, doc, read, true, allow", "p, role:b, acme, doc, write, r.sub.level < 2, allow", "g, user:alice, role:a, acme", "p, role:c, *, note, read, true, deny", "g, user:bob, role:b, *"}
+	before := files(rows, testAttributes)
+	for name, text := range map[string]string{
+		"another order": rows[4] + "\n" + rows[3] + "\n" + rows[2] + "\n" + rows[1] + "\n" + rows[0] + "\n",
+		"comments":      "# a\n" + rows[0] + "\n\n# b\n" + rows[1] + "\n" + rows[2] + "\n# c\n" + rows[3] + "\n" + rows[4],
+		"other spaces":  strings.ReplaceAll(strings.Join(rows, "\n"), ", ", ",  "),
+		"quotes":        strings.ReplaceAll(strings.Join(rows, "\n"), "role:a", `"role:a"`),
+		"line ends":     strings.Join(rows, "\r\n") + "\r\n",
+	} {
+		after := files(nil, testAttributes)
+		after[policy.PolicyFile].Data = []byte(text)
+		if cells := diff(t, load(t, before), load(t, after)); len(cells) > 0 {
+			t.Errorf("%s: %v", name, cells)
+		}
+	}
+	after := files([]string{rows[0], rows[3], rows[4]}, testAttributes)
+	after[policy.TenantFile(tenant.MustParse("acme"))] = &fstest.MapFile{Data: []byte(rows[1] + "\n" + rows[2] + "\n")}
+	if cells := diff(t, load(t, before), load(t, after)); len(cells) > 0 {
+		t.Errorf("a tenant's own file: %v", cells)
+	}
+	delete(after, policy.TenantFile(tenant.MustParse("acme")))
+	if cells := diff(t, load(t, before), load(t, after)); len(cells) == 0 {
+		t.Error("rows that are gone are no change: the test shows nothing")
 	}
 }

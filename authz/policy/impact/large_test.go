@@ -96,6 +96,29 @@ func TestAThousandChangesOfAHundredThousandRulesTakeLessThanASecond(t *testing.T
 	}
 }
 
+// Two policies of a hundred thousand rules are read and compared in a second and a half of the processor,
+// which on two of them is less than a second.
+func TestTwoLargePoliciesAreReadAndComparedInTime(t *testing.T) {
+	if !testneed.Soak() {
+		t.Skip("it is about time")
+	}
+	before := files(large(100_000, 0), largeAttributes())
+	for _, changes := range []int{1, 50, 1000} {
+		after, best := files(large(100_000, changes), largeAttributes()), time.Hour
+		for range 3 {
+			start := testneed.ProcessorTime(t)
+			if cells := len(diff(t, load(t, before), load(t, after))); cells < changes {
+				t.Fatalf("%d changes: %d cells", changes, cells)
+			}
+			best = min(best, testneed.ProcessorTime(t)-start)
+		}
+		t.Logf("%d changes: %v", changes, best)
+		if best > 1500*time.Millisecond {
+			t.Errorf("%d changes: %v", changes, best)
+		}
+	}
+}
+
 func BenchmarkDiff(b *testing.B) {
 	for _, changes := range []int{1, 50, 1000} {
 		b.Run(fmt.Sprintf("rules=100000/changes=%d", changes), func(b *testing.B) {
