@@ -6,6 +6,8 @@ import (
 	"testing/fstest"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/impact"
+	"github.com/reevehq/reeve/authz/policy/policytest"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -84,5 +86,26 @@ func TestARowThatMovesIsNoChange(t *testing.T) {
 	delete(after, policy.TenantFile(tenant.MustParse("acme")))
 	if cells := diff(t, load(t, before), load(t, after)); len(cells) == 0 {
 		t.Error("rows that are gone are no change: the test shows nothing")
+	}
+}
+
+// Of two relations to one type the one is not the other.
+func TestAConditionOnTheOtherOfTwoRelationsIsAChange(t *testing.T) {
+	const attributes = richAttributes + "doc, origin, parent, yes, origin_id, folder, folders, id\n"
+	before := load(t, files([]string{"p, role:a, *, doc, read, r.obj.folder.owner == r.sub.id, allow"}, attributes))
+	after := load(t, files([]string{"p, role:a, *, doc, read, r.obj.origin.owner == r.sub.id, allow"}, attributes))
+	cells := diff(t, before, after)
+	if len(cells) != 2 {
+		t.Fatalf("%v", cells)
+	}
+	for _, c := range cells {
+		if c.May || allowed(before, c.Witness) == allowed(after, c.Witness) {
+			t.Errorf("%s: %+v", c, c.Witness)
+		}
+		row := impact.Row(c.Witness)
+		cases, err := policytest.Load(fstest.MapFS{"t.csv": {Data: []byte(strings.Join(append(row[:], "allow", "the witness"), ", "))}}, "t.csv", after.Engine().Attributes())
+		if err != nil || len(cases) != 1 || allowed(after, cases[0].Request) != (c.Direction == impact.Wider) {
+			t.Errorf("the row %v of a table is another request: %+v %v", row, cases, err)
+		}
 	}
 }
