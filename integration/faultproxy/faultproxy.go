@@ -193,7 +193,7 @@ func (p *Proxy) pass(c *pair, answer bool) bool {
 	if p.delay > 0 {
 		d := p.delay
 		p.mu.Unlock()
-		<-time.After(d)
+		wait(d)
 		p.mu.Lock()
 	}
 	for !p.closed && (p.frozen || c.abandoned || p.deaf && c.subscriber || p.mute && answer) {
