@@ -21,7 +21,7 @@ func (d discard) WriteHeader(int)             {}
 
 // BenchmarkRequest measures a request in process: through Echo alone, and through Reeve
 // with an EdDSA token, a session in memory and the decision about the route. The
-// difference is what Reeve adds, but for the store's round trip.
+// difference is the cost of Reeve, but for the store's round trip.
 func BenchmarkRequest(b *testing.B) {
 	w := newWorld(b, func(c *authz.Config) { c.Observer = nil })
 	bearer, _ := w.login(acme, alice, "viewer")

@@ -76,7 +76,7 @@ func (c *Caller) ref() session.Ref {
 	return session.Ref{Tenant: s.Tenant, User: s.User, ID: c.id}
 }
 
-// routeRequest is what the policy is asked about the route.
+// routeRequest returns the policy's request about the route.
 func (c *Caller) routeRequest() policy.Request {
 	object := policy.Route(c.route)
 	object.Attributes = (*routeParams)(c)

@@ -299,7 +299,7 @@ func (s testRouter) verify(routes []Route, decider Decider) (problems []Unguarde
 // escaped is a path as a client sends it.
 func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
-// assets are what paths end with that somebody may have thought to be of files for everybody:
+// assets are endings of paths that look like files for everybody:
 // a request for /users/1.js is answered as for /users/1 where a route takes any name.
 var assets = []string{".js", ".css", ".png", ".ico", ".html", ".json"}
 

@@ -69,7 +69,7 @@ func TestAFloodIsAnswered503(t *testing.T) {
 				if rec.Header().Get("Retry-After") == "" || rec.Header().Get("WWW-Authenticate") != "" {
 					t.Errorf("headers are %v", rec.Header())
 				}
-				w.want(w.do("GET", "/me", ""), 401, "authentication-required") // who sends nothing needs no place
+				w.want(w.do("GET", "/me", ""), 401, "authentication-required") // a request without a credential needs no slot
 				if tt.loads == 1 {
 					close(b.calls)
 				} else {

@@ -66,7 +66,7 @@ var documented = map[string]struct {
 
 // TestTheTableOfProviders takes each documented shape through the whole middleware: the first
 // token, a refresh at the provider, a revocation, a refresh after it, a new sign-in there, and a
-// sign-out. What becomes of each is what docs/providers.md says of the provider, cell by cell.
+// sign-out. The outcome of each is compared with docs/providers.md, cell by cell.
 func TestTheTableOfProviders(t *testing.T) {
 	page, err := os.ReadFile("../docs/providers.md")
 	if err != nil {

@@ -78,7 +78,7 @@ func TestWhatWasEndedStaysEndedForThatSignIn(t *testing.T) {
 	}
 }
 
-// TestAProviderThatSaysNeitherIsHeldOffByABlock is what docs/providers.md promises of providers
+// TestAProviderThatSaysNeitherIsHeldOffByABlock keeps the promise of docs/providers.md about providers
 // whose tokens name neither their session nor when the user signed in.
 func TestAProviderThatSaysNeitherIsHeldOffByABlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -21,7 +21,7 @@ p, role:viewer,        *, /slow,    GET,  true, allow
 p, role:anyone,        *, /news,    GET,  true, allow
 `
 
-// sessions is what a watch asks, with a switch for outages.
+// sessions answers a watch, with a switch for outages.
 type sessions struct {
 	authz.SessionLister
 	calls atomic.Int64

@@ -22,7 +22,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// desync is what callers of a store whose replies are garbled have found.
+// desync counts the findings of callers of a store whose replies are garbled.
 type desync struct {
 	*testing.T
 	store    *redisstore.Store

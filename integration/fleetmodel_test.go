@@ -72,8 +72,8 @@ func (c *slotCounts) take() (user, tenant, everyone int) {
 	return user, tenant, everyone
 }
 
-// The calls are those of a cluster. What is announced is counted on one server, which hears of it in
-// the order in which it was done.
+// The calls are those of a cluster. Announcements are counted on one server, which hears them in the
+// order of the changes.
 func TestFleetConstantsOfCommands(t *testing.T) {
 	t.Parallel()
 	t.Run("cluster", func(t *testing.T) {

@@ -187,7 +187,7 @@ type trial struct {
 	plan  plan
 	fault func(s *site, round int)
 	once  bool // there is no second round
-	kept  bool // whatever is acknowledged outlives the fault: nobody may be excused by a rollback
+	kept  bool // every acknowledged change outlives the fault: no rollback excuses anybody
 	least int  // rounds
 }
 

@@ -65,8 +65,8 @@ func (f *fixture) instance() *redisstore.Store {
 }
 
 // A use that was recorded before a loss is never told fresh afterwards, by an instance that was
-// there and by one that started later, until its time to live has passed since the loss. What
-// is told meanwhile is an outage.
+// there and by one that started later, until its time to live has passed since the loss. The answer
+// meanwhile is an outage.
 func TestNothingIsUsedTwiceHoweverRedisLosesIt(t *testing.T) {
 	t.Parallel()
 	for kind, lose := range lossKinds {

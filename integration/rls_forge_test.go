@@ -233,7 +233,7 @@ func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 			t.Errorf("%q: %q, %v", queries, out, err)
 		}
 	}
-	// Nor is what stands in a schema of the attacker's before the system's.
+	// Neither are objects in a schema of the attacker's before the system's.
 	w.asSuper(`CREATE SCHEMA mine; GRANT USAGE ON SCHEMA mine TO {app};
 		CREATE FUNCTION mine.yes(text, text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
 		CREATE FUNCTION mine.yes(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';

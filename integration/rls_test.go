@@ -162,7 +162,7 @@ func TestAWallStandsAroundTablesOfAnyName(t *testing.T) {
 	}
 }
 
-// dump is what the catalog says of tables, keys, policies, functions and grants.
+// dump returns the tables, keys, policies, functions and grants of the catalog.
 func (w *rlsWorld) dump() string {
 	return w.asSuper(`SELECT 'table', oid::regclass, relrowsecurity, relforcerowsecurity, relacl FROM pg_class WHERE relnamespace::regnamespace::text IN ('public', 'reeve') ORDER BY oid::regclass::text;
 		SELECT 'key', conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0 AND connamespace::regnamespace::text IN ('public', 'reeve') ORDER BY 2, 3;

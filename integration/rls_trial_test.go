@@ -77,7 +77,7 @@ func (w within) Driver() driver.Driver                        { return stdlib.Ge
 
 type inner struct{ *stdlib.Conn }
 
-func (c inner) Close() error                       { return nil } // whoever opened it closes it
+func (c inner) Close() error                       { return nil } // its opener closes it
 func (c inner) ResetSession(context.Context) error { return nil }
 func (c inner) savepoint(text string) error {
 	_, err := c.ExecContext(context.Background(), text, nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/reevehq/reeve/internal/testneed"
 )
 
-// answers is what came of requests: how many got which status, and what was wrong with
+// answers counts the outcomes of requests: how many got which status, and what was wrong with
 // them, which nothing may be.
 type answers struct {
 	Statuses map[int]int
@@ -43,8 +43,8 @@ func (p *processes) others(count, rate int) *answers {
 	return came
 }
 
-// TestNoFloodRefusesAnotherTenantOrIsAllowedMore runs each kind of flood from 64
-// connections. What is asserted is who is answered what, and nothing of time.
+// TestNoFloodRefusesAnotherTenantOrIsAllowedMore runs each kind of flood from 64 connections. The
+// test asserts the answers of each client, and nothing of time.
 func TestNoFloodRefusesAnotherTenantOrIsAllowedMore(t *testing.T) {
 	p := startProcesses(t)
 	p.others(10, 0) // a tenant that was never served has nothing kept for it
@@ -145,7 +145,7 @@ type measurement struct {
 	of map[string]*rounds
 }
 
-// rounds are what was measured in one situation.
+// rounds has the measurements of one situation.
 type rounds struct {
 	times, p99s []time.Duration
 	refused     int

@@ -38,7 +38,7 @@ type process struct {
 	out *json.Decoder
 }
 
-// order is what a process is told.
+// order is a command to a process.
 type order struct {
 	Path                 string
 	Bearer               []string

@@ -109,7 +109,7 @@ func signIn(tb testing.TB, manager *session.Manager, t tenant.ID) session.Sessio
 // tally counts what came of many calls.
 type tally struct{ served, shed, other atomic.Int64 }
 
-// count files what a call answered. What is shed must be told from everything else.
+// count files what a call answered. A call over the limit must be told from everything else.
 func (t *tally) count(err error) {
 	switch {
 	case err == nil:

@@ -38,9 +38,9 @@ func (c *cutAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-// A logout at the provider is several steps. Whoever is told that the sign-in is over is told so by an
-// instance that has ended its session: a logout that came no further than its first steps had the
-// sign-in refused by one instance and its session let in by another.
+// A logout at the provider is several steps. A client that is told that the sign-in is over hears it
+// from an instance that has ended its session: a logout that came no further than its first steps had
+// the sign-in refused by one instance and its session let in by another.
 func TestALogoutThatWasCutShortIsFinishedByWhoeverRefuses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)

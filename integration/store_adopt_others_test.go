@@ -14,7 +14,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// endsOfOne are what ends one session, and so the sign-in at a provider that it is of.
+// endsOfOne end one session, and so the sign-in at a provider that it is of.
 var endsOfOne = map[string]func(ctx context.Context, store session.Store, s session.Session) error{
 	"Revoke": func(ctx context.Context, store session.Store, s session.Session) error {
 		return store.Revoke(ctx, s.Ref())

@@ -16,7 +16,7 @@ import (
 
 const provider = "https://id.example"
 
-// adoption is what a Manager asks a store for.
+// adoption returns the call of a Manager to a store.
 func adoption(who session.Stranger) session.Adoption {
 	s := draft()
 	s.Tenant, s.User, s.AuthTime = who.Tenant, who.User, who.SignIn()
@@ -24,7 +24,7 @@ func adoption(who session.Stranger) session.Adoption {
 	return session.Adoption{Stranger: who, Session: s, Create: session.CreateOptions{Lifetime: time.Hour}}
 }
 
-// ends are what ends a sign-in at a provider.
+// ends are the ways in which a sign-in at a provider ends.
 var ends = []struct {
 	name  string
 	named bool // for those with a name only

@@ -36,7 +36,7 @@ func (f *fixture) do(args ...any) {
 	}
 }
 
-// Somebody who can write to Redis must not be able to write himself a session.
+// Somebody who can write to Redis must not be able to write a session for themselves.
 func TestStoreRefusesARecordThatWasTamperedWith(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)

@@ -87,7 +87,7 @@ func churn(ctx context.Context, store *redisstore.Store, user session.UserID, n 
 			}
 		}
 		if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrRefreshReused) || errors.Is(err, session.ErrConflict) {
-			mine = nil // what is left expires or makes room
+			mine = nil // the rest expires or makes room
 		}
 	}
 }

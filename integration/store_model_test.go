@@ -17,10 +17,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// TestRedisAnswersAsTheReferenceDoes makes the same calls, of chance and one after the other, of
-// the store in memory, which is small enough to be read, of Redis by two instances, and of a cache,
-// alone, since it hears of another's changes a moment later. What combinations of calls do, which no case of the suite names, has to be the
-// same.
+// TestRedisAnswersAsTheReferenceDoes makes the same calls, of chance and one after the other, of the store in
+// memory, which is small enough to be read, of Redis by two instances, and of a cache, alone, since it hears of
+// another's changes a moment later. Combinations of calls that no case of the suite names have to do the same.
 func TestRedisAnswersAsTheReferenceDoes(t *testing.T) {
 	t.Parallel()
 	for _, cached := range []bool{false, true} {
@@ -125,7 +124,7 @@ func (m *model) eventsOf(t tenant.ID) bool {
 // pick returns the store that is asked this time.
 func (m *model) pick() session.Store { return m.stores[m.rand.IntN(len(m.stores))] }
 
-// both makes a call of the reference and of one of the others. What differs fails the test.
+// both makes a call of the reference and of one of the others. A difference fails the test.
 func (m *model) both(what string, do func(session.Store) (string, error)) bool {
 	m.Helper()
 	one := m.pick()
@@ -169,7 +168,7 @@ func kindOf(err error) string {
 	return "ok"
 }
 
-// describe is what is to be the same of a session, wherever it was stored. Its version is not:
+// describe returns the parts of a session that are the same wherever it was stored. Its version is not:
 // changes of all of a user's sessions count once for those that nobody has asked for meanwhile.
 func describe(s session.Session) string {
 	clearance, _ := s.Attributes.Get("clearance")

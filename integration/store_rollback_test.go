@@ -316,8 +316,8 @@ func TestARefreshStepThatWasTakenStaysTaken(t *testing.T) {
 	}
 }
 
-// One account that signs in and out beyond its share is remembered by its last change: after
-// the restart it is signed out everywhere, and nobody else is. What others did is remembered.
+// One account that signs in and out beyond its share is remembered by its last change: after the
+// restart it is signed out everywhere, and nobody else is. The changes of others are remembered.
 func TestAUserOverTheShareIsSignedOutEverywhereAndNobodyElseIs(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -280,7 +280,7 @@ func (r *recorder) Verify(_ context.Context, raw string) (*token.Verified, error
 	return nil, token.ErrInvalid
 }
 
-// matched is what a router says that has an address of its own for each request.
+// matched is the answer of a router that has an address of its own for each request.
 type matched struct{ extract func(r *http.Request) string }
 
 func (matched) Param(string) (string, bool)                      { return "", false }

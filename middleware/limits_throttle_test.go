@@ -135,8 +135,8 @@ func TestARefusalIsHeld200msAtMost(t *testing.T) {
 	})
 }
 
-// TestAFloodIsShedWhenItsTimeIsSpent fills every place for good. What is shed has waited as
-// long as its time lasted, and not a moment more: its callers are known, and no pace holds them.
+// TestAFloodIsShedWhenItsTimeIsSpent fills every place for good. A refused load has waited for its
+// whole budget, and not a moment more: its callers are known, and no throttle delays them.
 func TestAFloodIsShedWhenItsTimeIsSpent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limited := middleware.LimitLoader(&slowLoader{takes: always(time.Minute)}, 1, 1)
@@ -168,8 +168,8 @@ func TestAFloodIsShedWhenItsTimeIsSpent(t *testing.T) {
 	})
 }
 
-// TestATokenThatIsKnownNeedsNoPlace takes every place for verifications with tokens whose
-// keys do not come. Who is signed in goes on, and nobody new comes in.
+// TestATokenThatIsKnownNeedsNoPlace takes every place for verifications with tokens whose keys do
+// not come. Signed-in callers go on, and nobody new comes in.
 func TestATokenThatIsKnownNeedsNoPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limited := middleware.LimitVerifier(&clerk{}, 4)

@@ -154,7 +154,7 @@ func (l *SignInLimit) Check(ctx context.Context, client netip.Addr, account stri
 	return hash(), nil
 }
 
-// clientOf is what counts as one client: an address of IPv4, or a /64 of IPv6, of which
+// clientOf returns the prefix that counts as one client: an address of IPv4, or a /64 of IPv6, of which
 // providers give one to each household and more to a host.
 func clientOf(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")

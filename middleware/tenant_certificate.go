@@ -10,7 +10,7 @@ import (
 // tenantPlace stands for the tenant in the pattern of [TenantCertificate].
 const tenantPlace = "{tenant}"
 
-// certificateNobody is what a certificate claims that names no tenant: no tenant has the name.
+// certificateNobody is the claim of a certificate that names no tenant: no tenant has the name.
 const certificateNobody = "?"
 
 // TenantCertificate reads the claim from the client's certificate: from its names of the pattern,

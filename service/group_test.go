@@ -18,7 +18,7 @@ import (
 	"github.com/reevehq/reeve/service"
 )
 
-// diary is what parts did, in order.
+// diary lists the events of parts, in order.
 type diary struct {
 	mu      sync.Mutex
 	entries []string
@@ -202,7 +202,7 @@ func TestAFailureDuringTheStartEndsIt(t *testing.T) {
 	})
 }
 
-// Each step has a time limit. What takes longer is named, and the next step follows.
+// Each step has a time limit. A step that takes longer is named, and the next one follows.
 func TestEachStepHasATimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary

@@ -41,7 +41,7 @@ var (
 	ErrBlocked = errors.New("session: the user is blocked")
 )
 
-// Adoption is what [Store.Adopt] finds or makes a session by.
+// Adoption tells [Store.Adopt] which session to find or make.
 type Adoption struct {
 	Stranger Stranger
 
@@ -392,7 +392,7 @@ func (m *Manager) RevokePerson(ctx context.Context, issuer string, u UserID, ten
 }
 
 // Block ends every session of a user in a tenant, and lets the user have none there until
-// [Manager.Unblock]: Create, Adopt and whatever else would begin one return [ErrBlocked].
+// [Manager.Unblock]: Create, Adopt and every other method that would begin one return [ErrBlocked].
 func (m *Manager) Block(ctx context.Context, t tenant.ID, u UserID) error {
 	return classify(m.store.Block(ctx, t, u))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Grants are what a user may be in a tenant: the answer of [Config].Grants. The zero Grants has
+// Grants are the roles and attributes of a user in a tenant: the answer of [Config].Grants. The zero Grants has
 // no role and no attribute.
 type Grants struct {
 	Roles      Roles

@@ -248,7 +248,7 @@ func (m *Manager) End(ctx context.Context, ref Ref) (live bool, err error) {
 			return false, classify(err)
 		}
 		if len(sessions) == 0 {
-			return false, classify(m.store.Revoke(ctx, ref)) // what cannot be read is ended all the same
+			return false, classify(m.store.Revoke(ctx, ref)) // a session that cannot be read is ended all the same
 		}
 		s, err := checkAnswer(ref, sessions[0], nil)
 		if err != nil {

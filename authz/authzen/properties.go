@@ -10,7 +10,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Properties are what a request says of a subject, a resource, an action or its context. Values
+// Properties describe a subject, a resource, an action or the context of a request. Values
 // are string, bool, float64, nil, []any and map[string]any.
 type Properties map[string]any
 

@@ -32,7 +32,7 @@ type Caller struct {
 	// RemoteAddr of the request, which for [As] is 192.0.2.1, an address for documentation.
 	Address string
 
-	// Config is what else a handler notices of the service's: HideExistence, HideTypes,
+	// Config has the other settings of the service that a handler notices: HideExistence, HideTypes,
 	// Observer, Tracer and Streams. Its other fields are ignored.
 	Config authz.Config
 }
@@ -123,7 +123,7 @@ func onlyInTests() {
 	}
 }
 
-// plain is what the middleware is asked about in place of r: only what a handler notices.
+// plain returns the request that the middleware sees in place of r: the parts that a handler notices.
 func plain(r *http.Request) *http.Request {
 	asked := r.Clone(r.Context())
 	asked.URL.RawPath, asked.URL.RawQuery = "", ""

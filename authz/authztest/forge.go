@@ -25,8 +25,8 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// forge makes tokens from a good one. It signs with the standard library alone, so that
-// what it makes does not depend on the code under attack.
+// forge makes tokens from a good one. It signs with the standard library alone, so that its tokens
+// do not depend on the code under attack.
 type forge struct {
 	key        any
 	alg        string
@@ -75,7 +75,8 @@ func (s *stranger) keys() map[string]any {
 	return keys
 }
 
-// material returns a configured key as what signs: a private key, a secret, or nil for none.
+// material returns the key that signs, of a configured one: a private key, a secret, or nil for
+// none.
 func material(k session.SecretKey) any {
 	if signer := k.Signer(); signer != nil {
 		return signer

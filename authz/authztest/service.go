@@ -48,7 +48,7 @@ type Service struct {
 // Options say what else the service has. The zero value runs every row that applies to any
 // service; each field adds rows, and those that lack theirs are skipped with the reason.
 type Options struct {
-	// Key is what good tokens are signed with, in a test a fresh one: session.NewPrivateKey of
+	// Key signs good tokens, in a test a fresh one: session.NewPrivateKey of
 	// an [ed25519.PrivateKey], an *[ecdsa.PrivateKey] or an *[rsa.PrivateKey], or
 	// session.NewSecretKey of a secret. With it, tokens are forged that differ from a good one in a claim or a header alone.
 	// Without it a third of the rows has no valid signature and is skipped.

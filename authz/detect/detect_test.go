@@ -330,7 +330,7 @@ func TestAlertsAreThoseOfAModelAndMemoryIsBounded(t *testing.T) {
 			if users < 10 && want != (len(got) == 1) {
 				rt.Fatalf("%v: %v, want an alert: %t", of, got, want)
 			}
-			if !want && len(got) > 0 { // what is forgotten is no alert either
+			if !want && len(got) > 0 { // a forgotten one is no alert either
 				rt.Fatalf("an alert out of nothing: %v", got)
 			}
 			if n := w.detector.Stats().Tracked; n > 40 {

@@ -55,7 +55,7 @@ func (d *Detector) denied(e authz.Event, from netip.Addr, now time.Time) int {
 	return len(r.times)
 }
 
-// kept is what is known of a key, or an empty one that is kept from now on.
+// kept returns the record of a key, or an empty one that is kept from now on.
 func kept[K comparable](l *lru[K, *recent], key K) *recent {
 	r, ok := l.get(key)
 	if !ok {

@@ -36,7 +36,7 @@ func Heard(p *Publisher, user string) { listener{p}.Changed(session.ScopeUser, u
 // Change is one change of a list.
 type Change = change
 
-// List is what is signed of a list.
+// List is the signed text of a list.
 type List = listText
 
 // SignList signs any list, as a thief of the key could.

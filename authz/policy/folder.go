@@ -110,7 +110,7 @@ func misplaced(dir, name string, isDir bool) string {
 	case looks && isDir:
 		return "a folder by the name of a policy's file: name it otherwise, or put the file in its place"
 	case isDir:
-		return "" // what it holds is looked at
+		return "" // its content is looked at
 	case dir == "." && lower == TenantsFolder:
 		return "is no folder, or a link that leads nowhere: tenants' files stand in it"
 	case dir == TenantsFolder:

@@ -61,7 +61,7 @@ func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []b
 	return nil, time.Time{}, errReloaded
 }
 
-// rlsAsked is what the policies of one type ask of one caller.
+// rlsAsked holds the settings that the policies of one type need of one caller.
 type rlsAsked struct {
 	plan   *rlsPlan
 	values []any // by slot: nil, bool, string, []string, or a number

@@ -37,7 +37,7 @@ type rlsCommand struct {
 	text     string
 }
 
-// rlsRule is what a rule has in common with others of its branch, or may have.
+// rlsRule has the parts of a rule that others of its branch share, or may share.
 type rlsRule struct {
 	effect Effect
 	cover  sqltext.Cover

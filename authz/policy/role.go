@@ -76,7 +76,7 @@ func grantHint(s, why string, role bool) (at int, better string) {
 	return at, better
 }
 
-// grantFault is what ruleFault is, for a g row.
+// grantFault is ruleFault for a g row.
 func grantFault(f []policycsv.Field, i int, only tenant.ID) (at int, why string) {
 	text := f[i].Text
 	switch i {

@@ -45,9 +45,9 @@ func checkRoleCycles(n *names, files []string, links []link, own map[string]tena
 	}
 }
 
-// check walks from whoever is granted something in a place, and whoever has them, to any
-// distance. Users stand at the beginning of chains, and theirs may be one link longer: they
-// are looked at only where a role's chain is too long already.
+// check walks from every name that has a role in a domain to those that have it, to any distance.
+// Users stand at the beginning of chains, and theirs may be one link longer: they are looked at
+// only where a role's chain is too long already.
 func (c *roleCycles) check(place uint32, links []link) {
 	roles := c.ofRoles(links)
 	c.place, c.active, c.depth = place, map[uint32]bool{}, map[uint32]int{}
@@ -143,7 +143,7 @@ func (c *roleCycles) visit(id uint32, level int) int {
 }
 
 // ownOf returns the link of a cycle, which last closes, that is of the place itself: the links of
-// all are no cycle, so that whoever wrote a tenant's rows finds the mistake in them.
+// all are no cycle, so that the author of a tenant's rows finds the mistake in them.
 func (c *roleCycles) ownOf(last link) link {
 	for i := len(c.way) - 1; last.place != c.place && i >= 0; i-- {
 		if last.role == c.way[i].role {

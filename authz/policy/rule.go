@@ -49,7 +49,7 @@ type rule struct {
 	named  bool // written route:…
 }
 
-// target is what the object of a rule covers, by Casbin's keyMatch on the object's name.
+// target has the names that the object of a rule covers, by Casbin's keyMatch.
 type target struct {
 	shape shape
 	typ   string // of a typed object

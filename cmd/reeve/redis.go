@@ -80,7 +80,7 @@ func (f policyFlags) openIn(e environment) (p published, err error) {
 	return p, nil
 }
 
-// state is what Redis says of a policy.
+// state is the state of a policy in Redis.
 type state struct {
 	history []redispolicy.Publication // newest first; nothing that no trusted key signed
 	head    redispolicy.Publication   // in force, zero when nothing is

@@ -28,7 +28,7 @@ const (
 	cluster
 )
 
-// redisServer is what a URL of Redis names.
+// redisServer has the parts of a URL of Redis.
 type redisServer struct {
 	kind           serverKind
 	tls            bool
@@ -151,7 +151,7 @@ func (e environment) redis() (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	logging.Disable() // what fails is told as an error
+	logging.Disable() // a failure is told as an error
 	const step = time.Second
 	maintenance := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch s.kind {

@@ -14,7 +14,7 @@ import (
 	"github.com/reevehq/reeve/authz/forwardauth"
 )
 
-// question is what Envoy asks about a request.
+// question returns Envoy's question about a request.
 func question(method, path string, headers map[string]string) *authv3.CheckRequest {
 	return &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
 		Source: &authv3.AttributeContext_Peer{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{

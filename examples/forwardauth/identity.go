@@ -112,7 +112,7 @@ func newIdentity(ctx context.Context, store session.Store, k keys, signIn bool) 
 	return who, err
 }
 
-// config is what a service in Go would have. The proxies stand on this machine.
+// config returns the config of a service in Go. The proxies stand on this machine.
 func (who *identity) config(policies fs.FS) (authz.Config, error) {
 	engine, err := policy.Load(policies, policy.Options{})
 	if err != nil {

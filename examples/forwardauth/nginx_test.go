@@ -26,7 +26,7 @@ import (
 	"github.com/reevehq/reeve/session/memstore"
 )
 
-// seen is what the program behind nginx was handed.
+// seen is the request that the program behind nginx was handed.
 type seen struct {
 	Method, URI string
 	Header      http.Header

@@ -194,7 +194,7 @@ func TestAWrongNameIsNoticed(t *testing.T) {
 	}
 }
 
-// lockedBuffer is what a program prints while it runs.
+// lockedBuffer collects the output of a program while it runs.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  strings.Builder

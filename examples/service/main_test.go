@@ -19,7 +19,7 @@ import (
 	"github.com/reevehq/reeve/service"
 )
 
-// output is what a program has printed so far.
+// output has the lines that a program has printed so far.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -27,7 +27,7 @@ var installed = struct{ program, folder string }{"/usr/local/bin/" + name, "/etc
 // managers are those whose service this program has been made for.
 var managers = []string{"linux-systemd", "windows-service"}
 
-// forced is what commands have that speak to a service manager.
+// forced has the flags of commands that speak to a service manager.
 type forced struct {
 	Force bool `help:"Use whatever service manager was found."`
 }
@@ -52,7 +52,7 @@ func (f forced) manager(w *world) (kardianos.Service, error) {
 	})
 }
 
-// none is what the library would start and stop: it only speaks to managers here.
+// none stands for the program that the library would start and stop: it only speaks to managers here.
 type none struct{}
 
 // Start implements [kardianos.Interface].

@@ -20,7 +20,7 @@ type world struct {
 	kind  kind
 }
 
-// kind is what the rules are like.
+// kind is a kind of rules.
 type kind string
 
 const (

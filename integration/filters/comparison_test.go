@@ -464,8 +464,8 @@ func TestNaNIsNullInSQLite(t *testing.T) {
 	}
 }
 
-// Each form of comparison, and its opposite, on every row. What a guard keeps out is met by each. It
-// takes longest, and so is last: where a test above fails, it is not needed (-failfast).
+// Each form of comparison, and its opposite, on every row. Each meets the values that a guard keeps
+// out. It takes longest, and so is last: where a test above fails, it is not needed (-failfast).
 func TestEachComparisonSelectsWhatIsAllowed(t *testing.T) {
 	docs := rows(rand.New(rand.NewPCG(1, 2)), 48)
 	a := everybody(t, docs)

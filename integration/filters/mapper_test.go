@@ -38,7 +38,7 @@ type docRow struct {
 	Related
 }
 
-// Related is what stands in other tables.
+// Related has the values of other tables.
 type Related struct {
 	Members []string    `authz:"members" db:"-"`
 	Leads   []string    `authz:"leads" db:"-"`

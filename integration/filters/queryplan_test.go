@@ -173,8 +173,8 @@ var planCaller = policy.Request{
 }
 
 // Each condition of the corpus that a policy can say selects the rows that it should, in each
-// database, and those of the row itself are decided the same. What no policy says is written down,
-// with the reason.
+// database, and those of the row itself are decided the same. Conditions that no policy can say are
+// written down, with the reason.
 func TestThePublishedQueryPlans(t *testing.T) {
 	cases, tables := planCases(t)
 	dbs := databases(t, nil)

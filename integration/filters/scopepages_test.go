@@ -203,7 +203,7 @@ func inTenant(t *testing.T, id tenant.ID) context.Context {
 }
 
 // A list through each scope is what the caller may see, page by page in its order, and its count is
-// that of all pages. What is expected is found and sorted here, by no database.
+// that of all pages. The expected rows are found and sorted here, by no database.
 func TestEachScopeReadsThePagesOfAList(t *testing.T) {
 	all := scopedItems()
 	readers := pageReaders(t, all)

@@ -33,7 +33,7 @@ var settings = []setting{
 	{"WAIT 1, no AOF", []string{"--appendonly", "no"}, true},
 }
 
-// row is what a setting lost in a fault. Each session was acknowledged, and so was each revocation.
+// row counts the losses of a setting in a fault. Each session was acknowledged, and so was each revocation.
 type row struct {
 	sessions, lost  int           // live ones, and how many of them were dead afterwards
 	revoked, undone int           // ended ones, and how many of them were live afterwards

@@ -54,7 +54,7 @@ func BenchmarkScope(b *testing.B) {
 	}
 }
 
-// walls are what says the tenant in the database.
+// walls are the ways in which the database learns the tenant.
 type walls struct {
 	name    string
 	install func() rls.Context

@@ -320,7 +320,7 @@ var operations = []struct {
 	}},
 }
 
-// panicking is what panics when it is scanned into.
+// panicking panics when it is scanned into.
 type panicking struct{}
 
 func (panicking) Scan(any) error { panic("own") }

@@ -214,7 +214,7 @@ func (c *numbered) Setting(_ context.Context, id tenant.ID) (name, value string,
 	return "reeve.tenant", fmt.Sprintf("%s.%d", id, c.n.Add(1)), nil
 }
 
-// A context lives for seconds: what a transaction began with is of no use later, so that each
+// A context lives for seconds: the one that a transaction began with is refused later, so that each
 // statement, and the end, brings a new one.
 func TestEachStatementOfATransactionHasAContextOfItsOwn(t *testing.T) {
 	w := newWorld(t)

@@ -156,12 +156,12 @@ func in(t testing.TB, id tenant.ID) context.Context {
 	return ctx
 }
 
-// querier is what reads notes: a DB, a transaction or a pool.
+// querier reads notes: a DB, a transaction or a pool.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// caller is what sqlc calls: a DB, a transaction or a pool.
+// caller is called by sqlc: a DB, a transaction or a pool.
 type caller interface {
 	querier
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)

@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// output is what a process has printed so far.
+// output has the lines that a process has printed so far.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -167,8 +167,8 @@ func TestATenantTakesItsShareOfThePlacesAndNoMore(t *testing.T) {
 		if s.held != 20 {
 			t.Fatalf("a tenant alone holds %d of 20 places", s.held)
 		}
-		// Another one comes, and has the next place. What the flood gives back stays free,
-		// until it holds its share.
+		// Another one comes, and has the next place. Slots that the flood gives back stay free, until
+		// it holds its share.
 		go func() { _, _ = l.Acquire(ctx, asks) }()
 		synctest.Wait()
 		for range 30 {

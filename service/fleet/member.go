@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Stats are what a [Member] has done, for metrics.
+// Stats count the work of a [Member], for metrics.
 type Stats struct {
 	ID         string
 	Heartbeats int64     // that Redis acknowledged

@@ -13,7 +13,7 @@ import (
 // defaultSettle is twice the time for which a cache of sessions may serve what it does not hear of.
 const defaultSettle = 2 * time.Second
 
-// Sessions is what an erasure needs of a [session.Manager].
+// Sessions has the methods of a [session.Manager] that an erasure needs.
 type Sessions interface {
 	EraseUser(ctx context.Context, t tenant.ID, u session.UserID) error
 	EraseTenant(ctx context.Context, t tenant.ID, users iter.Seq2[session.UserID, error]) error

@@ -160,7 +160,7 @@ func (s *Store) findLive(ctx context.Context, a session.Adoption, link string, l
 	return s.replace(ctx, l, stored, sealed, session.EventRefreshed, by, nil, nil)
 }
 
-// signIn is what is stored of a sign-in at a provider, and what decides whether it may have a new session.
+// signIn is the stored state of a sign-in at a provider. It decides whether the sign-in may have a new session.
 type signIn struct {
 	now    time.Time
 	issued epochs

@@ -60,7 +60,7 @@ func checkCreate(n session.Session, c session.CreateOptions) error {
 	return checkIdle(n)
 }
 
-// issue is what a new session is issued under: the epochs of its user, its tenant and everyone,
+// issue has the terms of a new session: the epochs of its user, its tenant and everyone,
 // and when that was by the clock of Redis.
 type issue struct {
 	epochs epochs
@@ -277,7 +277,7 @@ func policyText(p session.LimitPolicy) string {
 // is in the record.
 func expiry(s session.Session) int64 { return (s.ExpiresAt.UnixMicro() + 999) / 1000 }
 
-// digestText is what is stored of a refresh digest, "" for none.
+// digestText returns the stored form of a refresh digest, "" for none.
 func digestText(d session.Digest) string {
 	if d == (session.Digest{}) {
 		return ""

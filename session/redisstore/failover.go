@@ -7,10 +7,10 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// hold returns the epochs that count: those that were read or, where this instance knew of
-// a higher one before it asked, that one, which it puts back. A replica that was promoted
-// before it heard of a revocation then revives nothing that an instance knows to be revoked.
-// The error is of putting back; the epochs are right all the same, and what they end is dead.
+// hold returns the epochs that count: those that were read or, where this instance knew of a higher
+// one before it asked, that one, which it puts back. A replica that was promoted before it heard of
+// a revocation then revives nothing that an instance knows to be revoked. The error is of putting
+// back; the epochs are right all the same, and the sessions that they end are dead.
 func (s *Store) hold(ctx context.Context, user userKeys, ofTenant string, read epochs, before known) (epochs, error) {
 	held := read
 	var problem error

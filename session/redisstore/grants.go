@@ -21,14 +21,14 @@ func (c carried) has(issued, epoch uint64) bool {
 	return epoch != 0 && (issued == epoch || c.at == epoch && c.floor != 0 && c.floor <= issued && issued < epoch)
 }
 
-// userGrants are what is carried of a user, and what is changed in it.
+// userGrants are the carried grants of a user, and the change of them.
 type userGrants struct {
 	carried
 	stale  uint64 // sessions that were issued before it have to be asked for anew
 	change string // sealed for at
 }
 
-// standing is what decides whether a session is live, and whether its roles are those of now.
+// standing decides whether a session is live, and whether its roles are those of now.
 type standing struct {
 	epochs
 	user   userGrants
@@ -226,8 +226,8 @@ func (s *Store) makeStale(ctx context.Context, remember *generations, sc script,
 }
 
 // UpdateUser implements [session.Store]. The change is stored once, beside the epoch that it is
-// made by, and each session takes it over when it is next used: before that, whoever reads it
-// sees it changed.
+// made by, and each session takes it over when it is next used: before that, every reader sees it
+// changed.
 func (s *Store) UpdateUser(ctx context.Context, t tenant.ID, u session.UserID, change session.UserChange) error {
 	if err := s.updateUser(ctx, t, u, change); err != nil {
 		return wrap("update user", err)

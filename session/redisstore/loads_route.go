@@ -21,7 +21,7 @@ type route struct {
 	sweepAt int                 // number of lines at which the idle ones are dropped
 }
 
-// line is what one tenant has on a route.
+// line has the loads of one tenant on a route.
 type line struct {
 	trips  int // under way with a load of the tenant
 	riders list.List

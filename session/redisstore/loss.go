@@ -30,7 +30,7 @@ const (
 	longAgo = 2 * time.Hour
 )
 
-// losses is what an instance knows of keys that its servers have lost. Each server is asked by
+// losses notices keys that an instance's servers have lost. Each server is asked by
 // check.lua for a key of ours, the canary, in a slot of its own.
 type losses struct {
 	ctx     context.Context // ends with close
@@ -46,7 +46,7 @@ type losses struct {
 	lost      time.Time // local time before which the last loss was, with the monotonic clock
 }
 
-// canary is what an instance knows of one server.
+// canary is an instance's state of one server.
 type canary struct {
 	key    string
 	id     string    // "" before the first answer
@@ -89,8 +89,8 @@ func (l *losses) onLoss(lost func()) (stop func()) {
 	}
 }
 
-// held returns an error wrapping [session.ErrUnavailable] while what was used within ttl may be
-// among the keys that were lost.
+// held returns an error wrapping [session.ErrUnavailable] while uses within ttl may be among the
+// keys that were lost.
 func (l *losses) held(ttl time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -302,7 +302,7 @@ func (s *Store) heed(c *canary, asked time.Time, answer any) (data string, err e
 	return data, nil
 }
 
-// finding is what check.lua says of a server.
+// finding is the answer of check.lua about a server.
 type finding struct {
 	id          string // of the canary
 	now, loss   uint64 // µs by the server

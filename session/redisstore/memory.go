@@ -48,7 +48,7 @@ func (s status) newer(n status) status {
 	return s
 }
 
-// known is what an instance knew before it asked Redis. The answer of Redis to a question that
+// known is the state that an instance knew before it asked Redis. The answer of Redis to a question that
 // was asked later is at least as new, unless Redis is behind. Facts that are learnt while the
 // question is under way say nothing about the answer.
 type known struct {

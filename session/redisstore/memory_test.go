@@ -76,8 +76,8 @@ func TestReadingOfOthersForgetsNoRevocation(t *testing.T) {
 	}
 }
 
-// One account that signs out 70,000 times, or as often changes its sessions, costs nobody
-// else what is remembered of them. What is beyond its share is remembered by its last change.
+// One account that signs out 70,000 times, or as often changes its sessions, costs nobody else what
+// is remembered of them. Changes beyond its share are remembered by the last of them.
 func TestNoUserPushesOutWhatIsRememberedOfOthers(t *testing.T) {
 	m := newMemory()
 	m.made.raise(user("bob"), "bob's", stamp{gone: true}, 1)

@@ -65,7 +65,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	return live{rec, user, keys, fromMicros(int64(now)), standing, max(steps, before.stamp.steps)}, nil
 }
 
-// loadAnswer is what Redis says of a session, its user and its tenant, and of everyone.
+// loadAnswer is the answer of Redis about a session, its user and its tenant, and everyone.
 type loadAnswer struct {
 	tenant tenantState
 	epochs epochs

@@ -15,7 +15,7 @@ const (
 	byVersion  = `return \{'conflict'` // of what is changed
 	byEpoch    = `return \{'moved'`    // of the user
 	byDigest   = `family\[1\] == ARGV\[2\]`
-	once       = `'SET', KEYS\[\d\], [^)]*'NX'|'HSETNX'|if not redis\.call\('HGET'|'EXISTS', KEYS\[\d\]\) == 0` // what is there stays
+	once       = `'SET', KEYS\[\d\], [^)]*'NX'|'HSETNX'|if not redis\.call\('HGET'|'EXISTS', KEYS\[\d\]\) == 0` // the record stays
 	higher     = `(or 0\) < tonumber\(ARGV|math\.max\()`                                                        // it only grows
 	ended      = ``                                                                                             // it concerns sessions that have ended, whose ids nobody has again
 	noted      = ``                                                                                             // it changes nothing that is asked for

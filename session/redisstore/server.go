@@ -20,7 +20,7 @@ import (
 // cause of session.ErrUnavailable.
 var ErrMisconfigured = errors.New("redisstore: Redis is misconfigured")
 
-// ServerStats is what the store last heard of its server, on a cluster of one of its masters.
+// ServerStats is the store's last news of its server, on a cluster of one of its masters.
 type ServerStats struct {
 	CheckedAt       time.Time // zero for never
 	MaxMemoryPolicy string    // as CONFIG names it

@@ -7,7 +7,7 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// adoptedGrants are what happens to the roles of a session that an identity provider has begun.
+// adoptedGrants are scenes about the roles of a session that an identity provider has begun.
 func adoptedGrants() []scene {
 	return []scene{
 		{name: "a stale session is found by its stranger, and its token changes nothing until it was asked for", play: adoptedStale},

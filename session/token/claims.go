@@ -20,7 +20,7 @@ const lastSecond = 253402300799
 // DPoP proof (htm, htu).
 var foreignClaims = []string{"nonce", "at_hash", "c_hash", "events", "htm", "htu"}
 
-// claims are what is read of a payload. A time is in seconds, or absent.
+// claims are those of a payload that are read. A time is in seconds, or absent.
 type claims struct {
 	clientID, tokenID         string
 	thumbprint                string // of the key the token is bound to
@@ -42,8 +42,8 @@ type place struct {
 }
 
 // peekIssuer returns the iss claim of a payload that is not yet authenticated, a part of it. It
-// checks the whole payload strictly. It also returns where the payload's members stand, so that
-// whoever believes them need not read all of it again: nil where there are more than places has
+// checks the whole payload strictly. It also returns where the payload's members stand, so that a
+// reader who believes them need not read all of it again: nil where there are more than places has
 // room for.
 func peekIssuer(payload string, places []place) (string, []place, error) {
 	var issuer string

@@ -273,9 +273,9 @@ func (i *Issuer) conflict(other *Issuer) error {
 }
 
 // provider returns the name by which the provider is known that signed a token with the claim iss:
-// that of the issuer which SameAs names, so that what has ended for one of its two names has ended
-// for the other, and otherwise iss. Of two templates it is the other's for the tenant of iss; a
-// template beside one issuer is the provider of more than that.
+// that of the issuer which SameAs names, so that a sign-in which has ended for one of its two names
+// has ended for the other, and otherwise iss. Of two templates it is the other's for the tenant of
+// iss; a template beside one issuer is the provider of more than that.
 func (i *Issuer) provider(iss string) string {
 	segment, of := i.segment(iss)
 	switch templates := strings.Contains(i.SameAs, templateTenant); {

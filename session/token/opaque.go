@@ -130,7 +130,7 @@ type IntrospectorConfig struct {
 	// issuer could not be asked, which is an outage. It returns when ctx is done.
 	Ask func(ctx context.Context, token string) (answer []byte, err error)
 
-	// MaxAtOnce and PerSecond bound the questions, so that whoever makes up tokens floods
+	// MaxAtOnce and PerSecond bound the questions, so that a client which makes up tokens floods
 	// nobody: beyond them a token that is not known yet is answered with [ErrUnavailable]. Defaults
 	// 16 and 50.
 	MaxAtOnce, PerSecond int
@@ -140,10 +140,10 @@ type IntrospectorConfig struct {
 	CacheSize int
 }
 
-// Introspector verifies opaque tokens of one issuer by asking it (RFC 7662): for
-// [Issuer.Opaque]. A token that was revoked at the issuer is accepted for up to 60 s more. It
-// is safe for concurrent use, and redacts itself in every printer. The zero Introspector is of no
-// use: an issuer's entry with one is refused.
+// Introspector verifies opaque tokens of one issuer by asking it (RFC 7662): for [Issuer.Opaque]. A
+// token that was revoked at the issuer is accepted for up to 60 s more. It is safe for concurrent
+// use, and redacts itself in every printer. An issuer's entry with the zero Introspector is
+// refused.
 type Introspector struct {
 	redact
 	sealed[introspection]
@@ -163,7 +163,7 @@ type introspection struct {
 	rate    float64 // a second
 }
 
-// opinion is what an issuer said of a token, under an entry.
+// opinion is an issuer's answer about a token, under an entry.
 type opinion struct {
 	issuer   *Issuer
 	verified *Verified // nil: refused

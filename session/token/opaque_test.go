@@ -234,7 +234,7 @@ func jwe(header string) string {
 }
 
 // An encrypted JWT that only its issuer can open is an opaque token where the form says so: the
-// issuer is asked, and the header is believed in nothing. What is no JWE is never sent.
+// issuer is asked, and the header is believed in nothing. A text that is no JWE is never sent.
 func TestAnEncryptedJWTIsAnOpaqueTokenWhereTheFormSaysSo(t *testing.T) {
 	const header = `{"alg":"A256GCMKW","enc":"A256GCM","kid":"1"}`
 	fine := jwe(header)

@@ -51,8 +51,8 @@ type VerifierConfig struct {
 	// Issuers are those trusted from the start. More are added while running.
 	Issuers []Issuer
 
-	// MaxIssuers is how many may be trusted at a time, so that what customers can register
-	// is bounded, and how many that Resolve has found are kept beside them. Default 1,000.
+	// MaxIssuers is how many may be trusted at a time, so that registrations by customers are
+	// bounded, and how many that Resolve has found are kept beside them. Default 1,000.
 	MaxIssuers int
 
 	// Resolve is the service's own look-up of an issuer that is not among those trusted: in its
@@ -150,8 +150,8 @@ func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
 // A token that was accepted before may skip what cannot have changed since, which is all
 // but the clock, the issuer's entry and its key; see [VerifierConfig].
 //
-// Whether the session lives is for the session store. A token that is bound to its sender's
-// key (RFC 9449) is of no use before [Verified.Prove].
+// Whether the session lives is for the session store. A token that is bound to its sender's key
+// (RFC 9449) counts only after [Verified.Prove].
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
 	return v.verifyFrom(ctx, "", raw)
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// catalog is what the audit reads of a database.
+// catalog is the part of a database that the audit reads.
 type catalog struct {
 	app       role
 	roles     []role // those that could pass by the policies

@@ -57,7 +57,7 @@ func Check(ctx context.Context, s Service) ([]Finding, error) {
 	return c.findings, c.reset()
 }
 
-// probes are what is tried with each request.
+// probes are the attempts that are made with each request.
 var probes = []func(*check, Request) error{
 	(*check).own,
 	(*check).anonymous,

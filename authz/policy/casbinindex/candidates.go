@@ -9,8 +9,8 @@ import (
 	"github.com/reevehq/reeve/internal/lookup"
 )
 
-// candidate is a rule that a partition found: it matches when what the partition leaves to verify
-// holds.
+// candidate is a rule that a partition found: it matches when the rest holds that the partition
+// leaves to verify.
 type candidate struct {
 	rule      uint32
 	partition int32 // -1: the whole matcher has to be evaluated

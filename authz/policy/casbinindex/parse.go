@@ -53,8 +53,8 @@ func checkSize(text string) error {
 	return nil
 }
 
-// parse turns a matcher, or the text of an eval, into an expr. Casbin's own lexer reads the
-// text, and its parser checks it, so that whatever Casbin refuses is refused.
+// parse turns a matcher, or the text of an eval, into an expr. Casbin's own lexer reads the text,
+// and its parser checks it, so that every text which Casbin refuses is refused.
 func (l *language) parse(text string) (e *expr, err error) {
 	defer func() {
 		if r := recover(); r != nil { // govaluate's, on an empty text for one

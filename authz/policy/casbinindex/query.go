@@ -35,7 +35,7 @@ func newQuery(v *compiledModel, rvals []any) query {
 	return q
 }
 
-// input is what a request says to a source, found out when it is first asked.
+// input is the request's value for a source, computed at its first use.
 type input struct {
 	value
 	state    inputState

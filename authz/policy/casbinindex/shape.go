@@ -2,7 +2,7 @@ package casbinindex
 
 import "slices"
 
-// ruleShape is what a matcher comes to for rules that are alike: once the parts of it that ask
+// ruleShape is the matcher that is left for rules that are alike: once the parts of it that ask
 // the rule alone have their values, the rest is the same for all of them.
 type ruleShape struct {
 	marks         string // by atom
@@ -20,7 +20,7 @@ const (
 	markUnsure = 'u' // an expression of which nothing is known
 )
 
-// precondition is what a request has to be for a piece of a matcher to be no error. While all preconditions
+// precondition is a demand on a request without which a piece of a matcher is an error. While all preconditions
 // are met, && and || can be reordered; otherwise they are evaluated as Casbin does.
 type precondition struct {
 	kind preconditionKind

@@ -28,7 +28,7 @@ doc, w, int, value,
 
 const aUUID = "0190a1b2-0000-7000-8000-00000000000a"
 
-// world is what attributes are; one that is not there is missing.
+// world has the values of attributes; one that is not there is missing.
 type world map[string]any
 
 func (w world) at(a *condition.Attribute) (condition.Value, []string) {

@@ -25,7 +25,7 @@ doc, tags,    strings, no,
 note, id,     string,  no,
 `
 
-// schema is what the rows of an attributes.csv declare.
+// schema returns the schema that the rows of an attributes.csv declare.
 func schema(t testing.TB, rows string) *condition.Schema {
 	t.Helper()
 	r := csv.NewReader(strings.NewReader(rows))

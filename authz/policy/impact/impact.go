@@ -60,7 +60,7 @@ type rule struct {
 	cond   uint32 // number of the condition
 }
 
-// row is what a rule says, wherever it stands.
+// row is the content of a rule, wherever it stands.
 type row struct{ sub, dom, obj, act, cond, effect string }
 
 func rowOf(r *policy.Rule) row {

@@ -95,7 +95,7 @@ func family(route string) string {
 	return name
 }
 
-// power is what rules say of one role.
+// power counts the rules of one role, and those that write.
 type power struct {
 	rules, writes int
 	families      map[string]bool
@@ -262,7 +262,7 @@ func (l *linter) lookAtTenants() {
 func (l *linter) lookAtTenantFiles() {
 	powers := l.powers(true)
 	if _, there := l.bundle.Content(policy.CeilingFile); there {
-		return // whoever wrote it has said what tenants' files may give
+		return // its author has said what tenants' files may give
 	}
 	const help = "the operator may set a ceiling in ceiling.csv, or deny rules in policy.csv"
 	for _, r := range l.rules {

@@ -104,7 +104,7 @@ func callers(rules []policy.Rule, cases []Case) ([]policy.Subject, []tenant.ID) 
 	return subjects, tenants
 }
 
-// objectsOf are what a rule is about, and something beside it, of another type that rules know.
+// objectsOf returns objects of a rule, and something beside them, of another type that rules know.
 func objectsOf(r policy.Rule, types []string) []policy.Object {
 	object := strings.TrimPrefix(r.Object, "route:")
 	if strings.HasPrefix(object, "/") {
@@ -164,7 +164,7 @@ func kindsOf(declared []policy.Attribute) map[string]policy.AttributeKind {
 	return kinds
 }
 
-// value is what an attribute is in one request; an unset one is not there.
+// value is that of an attribute in one request; an unset one is not there.
 type value struct {
 	of, name, text string
 	kind           policy.AttributeKind

@@ -168,7 +168,7 @@ type enforcer interface {
 	Enforce(values ...any) (bool, error)
 }
 
-// assembled is what a service puts together without Reeve: echo-jwt verifies the token, scs loads
+// assembled is the chain of a service without Reeve: echo-jwt verifies the token, scs loads
 // the session of its cookie from Redis, and Casbin decides.
 func (b *built) assembled(ctx context.Context, signer *token.Signer, url string, w world, remember bool) error {
 	options, err := redis.ParseURL(url)

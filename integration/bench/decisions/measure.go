@@ -9,7 +9,7 @@ import (
 	"github.com/reevehq/reeve/integration/bench/workload"
 )
 
-// measured is what one engine takes for the requests of one seed.
+// measured is the cost of the requests of one seed to one engine.
 type measured struct {
 	rounds []float64 // ns a decision
 	allocs float64

@@ -76,10 +76,10 @@ func errIf(is bool, text string) error {
 	return nil
 }
 
-// cost is what a load takes that nothing else disturbs.
+// cost is that of a load that nothing else disturbs.
 type cost struct{ allocs, bytes, trips, commands float64 }
 
-// idle is what Redis reads and runs in a second while nobody loads: the heartbeat of Reeve's feed.
+// idle counts the reads and commands of Redis in a second while nobody loads: the heartbeat of Reeve's feed.
 type idle struct{ reads, commands float64 }
 
 // resting measures it.

@@ -22,7 +22,7 @@ type Instance struct {
 	Cache       float64 // bytes
 }
 
-// Prediction is what a fleet asks of its cluster.
+// Prediction is the load of a fleet on its cluster.
 type Prediction struct {
 	Fleet    Fleet
 	Reads    float64 // of sessions, over the fleet

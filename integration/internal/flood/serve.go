@@ -75,7 +75,7 @@ func serve(flags *flag.FlagSet, args []string, o *orders) error {
 	})
 }
 
-// use is what the service has used of the machine.
+// use is the service's use of the machine.
 type use struct {
 	CPU  time.Duration
 	Heap uint64

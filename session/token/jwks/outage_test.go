@@ -49,7 +49,7 @@ func TestAProviderThatIsDownAtStartStopsItsIssuerAlone(t *testing.T) {
 						t.Errorf("its health is %+v", h)
 					}
 					// Nobody asks, so that the return is noticed without help, and it still takes a
-					// while to answer. What hangs, in memory, does not see the return.
+					// while to answer. A fetch that hangs, in memory, does not see the return.
 					w.providers[host(1)].publish(w.signers[1])
 					w.providers[host(1)].takes(700 * time.Millisecond)
 					back := time.Now()
@@ -111,8 +111,8 @@ func TestLastGoodKeysServeFor24HoursOfOutage(t *testing.T) {
 	})
 }
 
-// TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk: a provider rotates and is out, or slow. Who
-// comes with the new key is not signed out, and who makes one up is not let in.
+// TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk: a provider rotates and is out, or slow. A caller
+// with the new key is not signed out, and one who makes a key up is not let in.
 func TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk(t *testing.T) {
 	for name, status := range map[string]int{"it fails": 500, "it hangs": 0} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,7 @@ const (
 	atOnce     = 2                      // fetches of one issuer
 )
 
-// flight is what waits for an answer of one provider, a fetch or two, from when it starts
+// flight waits for an answer of one provider, with a fetch or two, from its start
 // until its outcome is there to be seen.
 type flight struct {
 	done  chan struct{}

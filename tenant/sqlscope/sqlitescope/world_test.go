@@ -49,7 +49,7 @@ func (s *statuses) set(id tenant.ID, status tenant.Status) {
 	s.of[id] = status
 }
 
-// schema is what a service's migration would be: to be called again and again.
+// schema stands for a service's migration, which is called again and again.
 func schema(ctx context.Context, db *sql.DB) error {
 	for _, text := range []string{
 		`CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL, parent INTEGER REFERENCES notes (id)) STRICT`,

@@ -347,7 +347,7 @@ func (tr *translation) grants() []string {
 	return slices.Sorted(maps.Keys(rows))
 }
 
-// attributes are what the tuples of an object say, as lists.
+// attributes returns the tuples of an object, as lists.
 func (tr *translation) attributes(object string) policy.Values {
 	kind := typeOf(object)
 	values := policy.Values{}

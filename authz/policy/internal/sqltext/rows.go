@@ -53,7 +53,7 @@ const (
 	CoverPrefixes
 )
 
-// Branch is what rules of one effect say whose conditions ask the same of the object. One that
+// Branch stands for rules of one effect whose conditions ask the same of the object. One that
 // allows selects the objects of which Rest holds; one that denies leaves these.
 type Branch struct {
 	Allow bool
