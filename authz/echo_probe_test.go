@@ -246,7 +246,7 @@ func TestVerifyDoesNotDetectWhatItDidNotTry(t *testing.T) {
 }
 
 func TestVerifyLeavesTheServiceAsItWas(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.echo.Host("own.test").GET("/me", func(c echo.Context) error { return c.String(200, "own\n") })
 	probes := 0
 	w.echo.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {

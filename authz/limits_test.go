@@ -39,7 +39,7 @@ func TestAFloodIsAnswered503(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &blocking{calls: make(chan struct{}), verifies: make(chan struct{})}
-				w := newWorld(t, func(c *authz.Config) {
+				w := newFixture(t, func(c *authz.Config) {
 					b.Verifier, b.Loader = c.Tokens, c.Sessions
 					c.Tokens, c.Sessions, c.MaxLoads, c.MaxVerifications = b, b, tt.loads, tt.verifications
 					c.Observer = nil

@@ -53,7 +53,7 @@ func TestALogoutThatIsAnswered200HasEndedTheSignIn(t *testing.T) {
 		}
 		var noted []session.Ref
 		out := errors.New("out")
-		w := newIDPWorldOf(t, func(i *token.Issuer) {
+		w := newIDPFixtureOf(t, func(i *token.Issuer) {
 			i.OwnSessions = c.own
 			if c.tenants == "one" {
 				i.Tenant = acme

@@ -99,7 +99,7 @@ func TestASessionThatMovesDuringItsLogoutEndsAllTheSame(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					w := newIDPWorldOf(t, func(i *token.Issuer) { i.OwnSessions = by == "its id" }, func(c *authz.LogoutConfig) {
+					w := newIDPFixtureOf(t, func(i *token.Issuer) { i.OwnSessions = by == "its id" }, func(c *authz.LogoutConfig) {
 						c.Sessions = manager
 						c.Tenants = func(context.Context, string) ([]tenant.ID, error) { return []tenant.ID{acme, globex, acme}, nil }
 						if by == "Find" {
@@ -136,7 +136,7 @@ func TestASessionThatMovesDuringItsLogoutEndsAllTheSame(t *testing.T) {
 
 // A user who moves on and on is not said to be signed out.
 func TestAUserWhoCannotBeCaughtIsAskedForAgain(t *testing.T) {
-	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
+	w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 		c.Sessions = restless{c.Sessions}
 		c.Tenants = func(context.Context, string) ([]tenant.ID, error) { return []tenant.ID{acme, globex}, nil }
 	})
@@ -155,7 +155,7 @@ func (restless) List(context.Context, tenant.ID, session.UserID) ([]session.Sess
 // A session that Find returns twice ends once: the second look is no sign that the session has moved.
 func TestASessionThatIsFoundTwiceEndsNoOther(t *testing.T) {
 	var noted []session.Ref
-	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
+	w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 		c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return noted, nil }
 	})
 	_, s := w.login(acme, alice, "viewer")
@@ -170,7 +170,7 @@ func TestASessionThatIsFoundTwiceEndsNoOther(t *testing.T) {
 func TestALogoutEndsSessionsOfASuspendedTenant(t *testing.T) {
 	for by, own := range map[string]bool{"Find": false, "its id": true} {
 		var noted []session.Ref
-		w := newIDPWorldOf(t, func(i *token.Issuer) { i.OwnSessions = own }, func(c *authz.LogoutConfig) {
+		w := newIDPFixtureOf(t, func(i *token.Issuer) { i.OwnSessions = own }, func(c *authz.LogoutConfig) {
 			if !own {
 				c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return noted, nil }
 			}

@@ -36,7 +36,7 @@ func refusing(t testing.TB) *echo.Echo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.Observer, c.Cookie = nil, "__Host-token"
 		c.DPoP = &middleware.DPoP{Proofs: proofs, Replay: &memstore.Replay{}}
 	})

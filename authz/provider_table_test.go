@@ -209,7 +209,7 @@ func aProviderIsAsItsRowSays(t *testing.T, name string, row map[string]string) {
 }
 
 // signOutAsTheRowSays signs the user out at the provider by a token as the provider sends it.
-func signOutAsTheRowSays(t *testing.T, p *provider, w *world, s shape, cell string, status func(what, raw string, want int) session.Session) {
+func signOutAsTheRowSays(t *testing.T, p *provider, w *fixture, s shape, cell string, status func(what, raw string, want int) session.Session) {
 	t.Helper()
 	verifier, err := token.NewVerifier(p.issuer)
 	if err != nil {

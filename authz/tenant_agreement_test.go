@@ -67,7 +67,7 @@ func TestEveryPlaceThatNamesATenantAgreesOrTheRequestIsRefused(t *testing.T) {
 				believed = append(believed, p.locate)
 			}
 		}
-		w := newWorld(t, func(c *authz.Config) {
+		w := newFixture(t, func(c *authz.Config) {
 			c.Tenant = believed
 			c.Policy = engine(t, rules+"p, role:authenticated, *, /t/:tenant/me, GET, true, allow\n")
 			c.Observer = nil

@@ -69,10 +69,10 @@ type covering struct {
 
 // kind tells narrow rules apart by what they are narrower than.
 type kind struct {
-	tenant string
-	who    string // "" for a user or a role
-	when   bool   // with a condition
-	bare   bool   // for the path, on other hosts
+	tenant   string
+	subjects string // "" for a user or a role
+	when     bool   // with a condition
+	bare     bool   // for the path, on other hosts
 }
 
 func rulesOf(r Route, rules []policy.Rule) covering {
@@ -100,7 +100,7 @@ func rulesOf(r Route, rules []policy.Rule) covering {
 		}
 		k := kind{tenant: rule.Tenant, when: rule.Condition != "true", bare: bare}
 		if everybody {
-			k.who = rule.Subject
+			k.subjects = rule.Subject
 		}
 		if length > c.narrow[k].length {
 			c.narrow[k] = reach{rule, length}
@@ -119,8 +119,8 @@ func (c *covering) narrower(wide reach) (best reach, unheard bool) {
 		if k.bare && hosts {
 			continue
 		}
-		fewer := k.who == "" || k.who == roleAuthenticated && wide.Subject == roleAnyone ||
-			k.who == wide.Subject && k.when && wide.Condition == "true"
+		fewer := k.subjects == "" || k.subjects == roleAuthenticated && wide.Subject == roleAnyone ||
+			k.subjects == wide.Subject && k.when && wide.Condition == "true"
 		if fewer && meet(k.tenant, wide.Tenant) && r.length > wide.length && before(r, best) {
 			best, unheard = r, k.bare
 		}

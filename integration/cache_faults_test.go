@@ -147,13 +147,13 @@ func (f *instances) changes() (loads, changes int) {
 
 // outage is a fault for run: it begins, lasts, in which time who may allow nothing, and ends.
 // An empty who is everybody.
-func (f *instances) outage(who string, lasts time.Duration, begin, end func()) func(pause func(time.Duration)) {
+func (f *instances) outage(instance string, lasts time.Duration, begin, end func()) func(pause func(time.Duration)) {
 	return func(pause func(time.Duration)) {
 		pause(500 * time.Millisecond)
 		begin()
 		from := f.log.Now()
 		pause(lasts)
-		f.log.AddCut(history.Cut{Who: who, From: from, Till: f.log.Now()})
+		f.log.AddCut(history.Cut{Who: instance, From: from, Till: f.log.Now()})
 		end()
 		pause(1500 * time.Millisecond)
 	}

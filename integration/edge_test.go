@@ -152,11 +152,11 @@ func TestANodeThatLostRedisDecidesByASignedList(t *testing.T) {
 		mux.ServeHTTP(rec, r)
 		return rec
 	}
-	expect := func(who, token string, status int, edge bool) {
+	expect := func(name, token string, status int, edge bool) {
 		t.Helper()
 		rec := ask(token)
 		if rec.Code != status || (rec.Header().Get(authz.EdgeHeader) != "") != edge {
-			t.Errorf("%s: %d %v, want %d, decided in an outage %t", who, rec.Code, rec.Header(), status, edge)
+			t.Errorf("%s: %d %v, want %d, decided in an outage %t", name, rec.Code, rec.Header(), status, edge)
 		}
 	}
 	alice, aliceSession := signIn("alice")

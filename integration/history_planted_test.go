@@ -93,7 +93,7 @@ func plantedRow(t *testing.T, roles authority, plant func(s *planted), found fun
 	if found != nil {
 		limit *= 10 // it shows by chance
 	}
-	w := newWorld(t, roles, 0, sound, with)
+	w := newHistoryFixture(t, roles, 0, sound, with)
 	w.pace = 100 * time.Millisecond
 	w.begin()
 	for w.pause(200*time.Millisecond) && w.requests() < limit {

@@ -17,13 +17,13 @@ import (
 // rlsTrial changes a database in a transaction that is rolled back, so that a hundred faults
 // need one database and not one each.
 type rlsTrial struct {
-	w    *rlsWorld
+	w    *rlsFixture
 	t    *testing.T
 	conn *pgconn.PgConn
 	db   *sql.DB // on the same connection, within the transaction
 }
 
-func newRLSTrial(w *rlsWorld) *rlsTrial {
+func newRLSTrial(w *rlsFixture) *rlsTrial {
 	w.t.Helper()
 	outer, err := stdlib.GetDefaultDriver().Open(w.Super())
 	if err != nil {

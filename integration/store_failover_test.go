@@ -302,11 +302,11 @@ func TestTheEndOfAStolenSessionWaitsForReplicas(t *testing.T) {
 // adoptNow adopts a sign-in of dave's, as soon as it is later than what has ended those before.
 func adoptNow(store *redisstore.Store, name string) error {
 	for {
-		who := session.Stranger{
+		stranger := session.Stranger{
 			Issuer: provider, Name: name, Tenant: acme, User: session.MustParseUserID("dave"),
 			IssuedAt: time.Now().Add(session.MaxSkew - 50*time.Millisecond), // which a clock may be ahead
 		}
-		_, err := store.Adopt(context.Background(), adoption(who))
+		_, err := store.Adopt(context.Background(), adoption(stranger))
 		if !errors.Is(err, session.ErrSignInTooClose) {
 			return err
 		}

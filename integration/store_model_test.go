@@ -444,7 +444,7 @@ func (m *model) regrant(next session.Session, version func(session.Store) uint64
 func (m *model) names() []string { return []string{"", "s1", "s2"} }
 
 func (m *model) adopt(t tenant.ID, u session.UserID) bool {
-	who := session.Stranger{
+	stranger := session.Stranger{
 		Issuer: m.issuer, Name: m.names()[m.rand.IntN(3)], Tenant: t, User: u,
 		// Far from the run, which is over within a minute: no call of it falls on a bound.
 		IssuedAt:  m.started.Add(-time.Duration(m.rand.IntN(3)) * time.Hour).Truncate(time.Second),
@@ -452,21 +452,21 @@ func (m *model) adopt(t tenant.ID, u session.UserID) bool {
 	}
 	switch m.rand.IntN(3) {
 	case 0:
-		who.AuthTime = who.IssuedAt.Add(-time.Hour)
+		stranger.AuthTime = stranger.IssuedAt.Add(-time.Hour)
 	case 1:
-		who.AuthTime = m.started.Add(-time.Minute).Truncate(time.Second)
-		who.IssuedAt = who.AuthTime
+		stranger.AuthTime = m.started.Add(-time.Minute).Truncate(time.Second)
+		stranger.IssuedAt = stranger.AuthTime
 	}
 	id := session.NewID()
 	var ids [2]session.ID
-	ok := m.both(fmt.Sprintf("Adopt %s of %v/%v %q iat %v auth %v", id.Fingerprint(), slices.Index(m.tenants, t), u, who.Name,
-		m.started.Sub(who.IssuedAt).Round(time.Minute), !who.AuthTime.IsZero()),
+	ok := m.both(fmt.Sprintf("Adopt %s of %v/%v %q iat %v auth %v", id.Fingerprint(), slices.Index(m.tenants, t), u, stranger.Name,
+		m.started.Sub(stranger.IssuedAt).Round(time.Minute), !stranger.AuthTime.IsZero()),
 		func(store session.Store) (string, error) {
 			s := session.Session{
-				ID: id, Tenant: t, User: u, IdleTimeout: time.Hour, AuthTime: who.SignIn(),
-				Provider: session.NewProvider(session.ProviderClaims{Issuer: who.Issuer, IssuedAt: who.IssuedAt}),
+				ID: id, Tenant: t, User: u, IdleTimeout: time.Hour, AuthTime: stranger.SignIn(),
+				Provider: session.NewProvider(session.ProviderClaims{Issuer: stranger.Issuer, IssuedAt: stranger.IssuedAt}),
 			}
-			got, err := store.Adopt(m.Context(), session.Adoption{Stranger: who, Session: s, Create: session.CreateOptions{
+			got, err := store.Adopt(m.Context(), session.Adoption{Stranger: stranger, Session: s, Create: session.CreateOptions{
 				Lifetime: time.Hour, Limit: session.SessionLimit{Sessions: 5, Policy: session.RejectNew}}})
 			if store == m.reference {
 				ids[0] = got.ID

@@ -198,16 +198,16 @@ type provenance struct{ adopted, remembered bool }
 
 // named is whom a token names: a session, or a stranger's tenant and user.
 func named(verified *token.Verified) session.Ref {
-	if who, ok := verified.Stranger(); ok {
-		return session.Ref{Tenant: who.Tenant, User: who.User}
+	if stranger, ok := verified.Stranger(); ok {
+		return session.Ref{Tenant: stranger.Tenant, User: stranger.User}
 	}
 	return verified.Ref()
 }
 
 // session returns the session of a token: that of a stranger is adopted, any other is loaded.
 func (a *Authenticator) session(ctx context.Context, verified *token.Verified) (s session.Session, how provenance, err error) {
-	if who, ok := verified.Stranger(); ok {
-		if s, err = a.adopt(ctx, who); err != nil {
+	if stranger, ok := verified.Stranger(); ok {
+		if s, err = a.adopt(ctx, stranger); err != nil {
 			return session.Session{}, how, notAdopted(err)
 		}
 		return s, provenance{adopted: true}, nil

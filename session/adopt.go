@@ -251,13 +251,13 @@ func (r Roles) common(other Roles) Roles {
 //
 // [ErrSignedOut], [ErrIssuedAhead] and [ErrBlocked] mean that the caller is signed out; [ErrSignInTooClose]
 // is an outage, as every other error may be.
-func (m *Manager) Adopt(ctx context.Context, who Stranger) (Session, error) {
-	a, err := m.adoption(who)
+func (m *Manager) Adopt(ctx context.Context, stranger Stranger) (Session, error) {
+	a, err := m.adoption(stranger)
 	if err != nil {
 		return Session{}, err
 	}
 	var s Session
-	err = m.inTenant(ctx, who.Tenant, func() (err error) {
+	err = m.inTenant(ctx, stranger.Tenant, func() (err error) {
 		s, err = m.adopt(ctx, a)
 		return err
 	})
@@ -317,8 +317,8 @@ func (m *Manager) granted(ctx context.Context, s Session) (Session, Ticket, erro
 }
 
 // checkAdopted returns nil when s is a session that a stranger may have.
-func checkAdopted(who Stranger, s Session) error {
-	if s.Tenant != who.Tenant || s.User != who.User || s.Provider.Claims().Issuer != who.Issuer || s.ID.IsZero() || s.Actors.Len() > 0 || !s.MovedTo.IsZero() {
+func checkAdopted(stranger Stranger, s Session) error {
+	if s.Tenant != stranger.Tenant || s.User != stranger.User || s.Provider.Claims().Issuer != stranger.Issuer || s.ID.IsZero() || s.Actors.Len() > 0 || !s.MovedTo.IsZero() {
 		return fmt.Errorf("%w: the store returned another session than the stranger's", ErrCorrupt)
 	}
 	if !s.Acting.IsZero() {
@@ -328,28 +328,28 @@ func checkAdopted(who Stranger, s Session) error {
 }
 
 // adoption returns the Adoption by which the store finds or makes the session of who.
-func (m *Manager) adoption(who Stranger) (Adoption, error) {
-	if err := who.Validate(); err != nil {
+func (m *Manager) adoption(stranger Stranger) (Adoption, error) {
+	if err := stranger.Validate(); err != nil {
 		return Adoption{}, err
 	}
-	if m.cfg.Grants != nil && who.RolesNamed {
-		return Adoption{}, fmt.Errorf("%w: the tokens of %q name roles, which are those that Config.Grants returns", ErrInvalid, who.Issuer)
+	if m.cfg.Grants != nil && stranger.RolesNamed {
+		return Adoption{}, fmt.Errorf("%w: the tokens of %q name roles, which are those that Config.Grants returns", ErrInvalid, stranger.Issuer)
 	}
-	roles, err := NewRoles(who.Roles...)
+	roles, err := NewRoles(stranger.Roles...)
 	if err != nil {
 		return Adoption{}, err
 	}
-	if !who.RolesNamed {
+	if !stranger.RolesNamed {
 		roles = Roles{}
 	}
 	s := Session{
-		ID: NewID(), Tenant: who.Tenant, User: who.User, Roles: roles, AMR: who.Methods(),
-		AuthTime: who.SignIn(), IdleTimeout: m.cfg.IdleTimeout,
+		ID: NewID(), Tenant: stranger.Tenant, User: stranger.User, Roles: roles, AMR: stranger.Methods(),
+		AuthTime: stranger.SignIn(), IdleTimeout: m.cfg.IdleTimeout,
 		Provider: NewProvider(ProviderClaims{
-			Issuer: who.Issuer, ACR: who.ACR, IssuedAt: who.IssuedAt, NamesRoles: who.RolesNamed, Machine: who.Machine,
+			Issuer: stranger.Issuer, ACR: stranger.ACR, IssuedAt: stranger.IssuedAt, NamesRoles: stranger.RolesNamed, Machine: stranger.Machine,
 		}),
 	}
-	a := Adoption{Stranger: who, Session: s, Create: CreateOptions{Lifetime: m.cfg.Lifetime, Limit: m.cfg.Limit}, Granted: m.cfg.Grants != nil}
+	a := Adoption{Stranger: stranger, Session: s, Create: CreateOptions{Lifetime: m.cfg.Lifetime, Limit: m.cfg.Limit}, Granted: m.cfg.Grants != nil}
 	return a, a.Validate()
 }
 

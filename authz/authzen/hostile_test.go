@@ -30,15 +30,15 @@ sub, level, int, no,
 `
 )
 
-// notes is a world with a user of each tenant, and a note of each tenant.
-func notes(t *testing.T, change ...func(*authzen.Config)) *world {
+// notes is a fixture with a user of each tenant, and a note of each tenant.
+func notes(t *testing.T, change ...func(*authzen.Config)) *fixture {
 	users := directory{
 		"acme/alice": {ID: "alice", Roles: policy.RoleNames{"editor"}, Attributes: policy.Values{"level": 1}},
 		"acme/bob":   {ID: "bob", Attributes: policy.Values{"level": 1}},
 		"evil/eve":   {ID: "eve", Roles: policy.RoleNames{"editor"}},
 	}
-	var w *world
-	w = newWorld(t, noteRules, noteAttributes, func(c *authzen.Config) {
+	var w *fixture
+	w = newFixture(t, noteRules, noteAttributes, func(c *authzen.Config) {
 		c.Subjects = users.find
 		c.Resources = func(_ context.Context, t tenant.ID, r authzen.Resource) (policy.Object, error) {
 			o := r.Object(t, w.engine.Attributes())
@@ -118,7 +118,7 @@ func TestNoRequestNamesAnotherTenant(t *testing.T) {
 
 // Declared attributes alone are believed of the context, and never the guard's own.
 func TestContextIsBelievedWhereTheServiceSaysSo(t *testing.T) {
-	var w *world
+	var w *fixture
 	w = notes(t, func(c *authzen.Config) {
 		c.Context = func(p authzen.Properties) policy.AttributeSource { return p.Env(w.engine.Attributes()) }
 	})

@@ -150,7 +150,7 @@ type Detector struct {
 	cfg Config
 
 	mu       sync.Mutex
-	denials  *lru[who, *recent]
+	denials  *lru[caller, *recent]
 	unknown  *lru[netip.Prefix, *recent] // denials of nobody, who pushes out no user
 	sessions *lru[string, *addresses]
 	users    *lru[session.UserID, *tenants]
@@ -159,8 +159,8 @@ type Detector struct {
 	paces    [kinds]pace
 }
 
-// who is a user of a tenant.
-type who struct {
+// caller is a user of a tenant.
+type caller struct {
 	tenant tenant.ID
 	user   session.UserID
 }
@@ -196,7 +196,7 @@ func New(cfg Config) (*Detector, error) {
 	}
 	return &Detector{
 		cfg:      cfg,
-		denials:  newLRU[who, *recent](cfg.MaxTracked),
+		denials:  newLRU[caller, *recent](cfg.MaxTracked),
 		unknown:  newLRU[netip.Prefix, *recent](cfg.MaxTracked),
 		sessions: newLRU[string, *addresses](cfg.MaxTracked),
 		users:    newLRU[session.UserID, *tenants](cfg.MaxTracked),

@@ -37,7 +37,7 @@ func (d *Detector) denied(e authz.Event, from netip.Addr, now time.Time) int {
 	var r *recent
 	switch {
 	case !e.User.IsZero():
-		r = kept(d.denials, who{e.Tenant, e.User})
+		r = kept(d.denials, caller{e.Tenant, e.User})
 	case from.IsValid():
 		r = kept(d.unknown, network(from))
 	default:

@@ -109,7 +109,7 @@ func TestAnEndThatWasHeardByAWrongClockIsNotBeforeTheLoads(t *testing.T) {
 		"set back": {-time.Hour, true}, "set forward": {time.Hour, true}, "set back, nobody signed out": {-time.Hour, false},
 	} {
 		jump := row.jump
-		w := newWorld(t)
+		w := newFixture(t)
 		p, err := insecureedge.NewPublisher(insecureedge.PublisherConfig{Feed: w.feed, Key: w.key, Horizon: 24 * time.Hour})
 		if err != nil {
 			t.Fatal(err)

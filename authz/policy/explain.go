@@ -166,7 +166,7 @@ func (s *snapshot) explain(r *Request, q *query) (Explanation, error) {
 		for _, m := range marks {
 			if i := m >> markBits; s.reasons[i] == reason {
 				rule := &s.rules[i]
-				x.Matches = append(x.Matches, Match{reason, paths.to(s.names.name(rule.who)), partOf(s.conditions[rule.when], r)})
+				x.Matches = append(x.Matches, Match{reason, paths.to(s.names.name(rule.subject)), partOf(s.conditions[rule.when], r)})
 			}
 		}
 	}

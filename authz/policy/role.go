@@ -12,21 +12,21 @@ import (
 // without a word, so a longer chain is refused.
 const maxDepth = 10
 
-// link is one g row: who has the role, in one tenant or in all. Links are sorted by place,
-// then by who, then as the files have them.
+// link is one g row: a member of a role, in one tenant or in all. Links are sorted by place,
+// then by member, then as the files have them.
 type link struct {
-	place     uint32 // the tenant's number, 0 for all
-	who, role uint32
-	file      uint32 // of the snapshot's files
-	line, col uint32
-	times     uint32 // of the snapshot's periods: 0 is always
+	place        uint32 // the tenant's number, 0 for all
+	member, role uint32
+	file         uint32 // of the snapshot's files
+	line, col    uint32
+	times        uint32 // of the snapshot's periods: 0 is always
 }
 
 // edgesOf returns links as closures are computed of them.
 func edgesOf(links []link) []lookup.Edge {
 	edges := make([]lookup.Edge, len(links))
 	for i, l := range links {
-		edges[i] = lookup.Edge{Domain: l.place, Name: l.who, Role: l.role}
+		edges[i] = lookup.Edge{Domain: l.place, Name: l.member, Role: l.role}
 	}
 	return edges
 }
@@ -50,7 +50,7 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 	if len(l.p.list) > before {
 		return
 	}
-	who, role := r.Fields[1].Text, r.Fields[2].Text
+	member, role := r.Fields[1].Text, r.Fields[2].Text
 	times := uint32(0)
 	if len(r.Fields) == len(timedGrantValues) {
 		if p := periodOf(r.Fields[4].Text, r.Fields[5].Text); p != always {
@@ -59,7 +59,7 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 		}
 	}
 	l.links = append(l.links, link{
-		place: l.names.addTenant(r.Fields[3].Text), who: l.names.addWho(who), role: l.names.addWho(role),
+		place: l.names.addTenant(r.Fields[3].Text), member: l.names.addName(member), role: l.names.addName(role),
 		file: uint32(len(l.files) - 1), line: uint32(r.Number), col: uint32(r.Fields[1].Col), times: times,
 	})
 }

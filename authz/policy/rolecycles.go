@@ -68,13 +68,13 @@ func (c *roleCycles) check(place uint32, links []link) {
 
 // ofRoles returns the links of roles, which stand before those of users.
 func (c *roleCycles) ofRoles(links []link) []link {
-	return links[:sort.Search(len(links), func(i int) bool { return c.names.isUser(links[i].who) })]
+	return links[:sort.Search(len(links), func(i int) bool { return c.names.isUser(links[i].member) })]
 }
 
 func reverse(links []link) reversed {
 	r := reversed{}
 	for _, l := range links {
-		r[l.role] = append(r[l.role], l.who)
+		r[l.role] = append(r[l.role], l.member)
 	}
 	return r
 }
@@ -85,7 +85,7 @@ func (c *roleCycles) walk(links []link) {
 	slices.SortFunc(links, func(a, b link) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
 	var todo []uint32
 	for _, l := range links {
-		todo = append(todo, l.who)
+		todo = append(todo, l.member)
 	}
 	met := map[uint32]bool{}
 	for i := 0; i < len(todo); i++ {
@@ -120,11 +120,11 @@ func (c *roleCycles) visit(id uint32, level int) int {
 				own, l = l, own
 				through = fmt.Sprintf(", through %s:%d", c.files[own.file], own.line)
 			}
-			c.bad(CodeRoleCycle, l, "a role cycle: %s has %s, which has it already%s", c.names.name(l.who), c.names.name(l.role), through)
+			c.bad(CodeRoleCycle, l, "a role cycle: %s has %s, which has it already%s", c.names.name(l.member), c.names.name(l.role), through)
 			continue
 		}
 		limit := maxDepth
-		if !c.names.isUser(l.who) {
+		if !c.names.isUser(l.member) {
 			limit-- // a session may grant the role, which is a link too
 		}
 		if level > maxDepth {
@@ -166,11 +166,11 @@ func placeOf(links []link, place uint32) []link {
 }
 
 // linksOf returns the links of a name in a place.
-func linksOf(links []link, place, who uint32) []link {
-	at := func(place, who uint32) uint64 { return uint64(place)<<32 | uint64(who) }
-	from := sort.Search(len(links), func(i int) bool { return at(links[i].place, links[i].who) >= at(place, who) })
+func linksOf(links []link, place, member uint32) []link {
+	at := func(place, member uint32) uint64 { return uint64(place)<<32 | uint64(member) }
+	from := sort.Search(len(links), func(i int) bool { return at(links[i].place, links[i].member) >= at(place, member) })
 	to := from
-	for to < len(links) && at(links[to].place, links[to].who) == at(place, who) {
+	for to < len(links) && at(links[to].place, links[to].member) == at(place, member) {
 		to++
 	}
 	return links[from:to]

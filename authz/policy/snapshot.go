@@ -129,7 +129,7 @@ func build(b *Bundle) (*snapshot, problems) {
 func (s *snapshot) rule(i int) Rule {
 	r, n := &s.rules[i], s.names
 	return Rule{
-		Subject:   n.name(r.who),
+		Subject:   n.name(r.subject),
 		Tenant:    orEverything(n.tenants, r.tenant),
 		Object:    s.object(r),
 		Action:    orEverything(n.words, r.action),
@@ -200,15 +200,15 @@ func (l *loader) number() {
 	}
 	for i := range l.rules {
 		r := &l.rules[i]
-		r.who, r.tenant = moved.who(r.who), moved.tenants[r.tenant]
+		r.subject, r.tenant = moved.name(r.subject), moved.tenants[r.tenant]
 		r.action, r.typ, r.rest = moved.words[r.action], moved.words[r.typ], moved.objects[r.rest]
 	}
 	for i := range l.links {
 		k := &l.links[i]
-		k.place, k.who, k.role = moved.tenants[k.place], moved.who(k.who), moved.who(k.role)
+		k.place, k.member, k.role = moved.tenants[k.place], moved.name(k.member), moved.name(k.role)
 	}
 	slices.SortStableFunc(l.links, func(a, b link) int {
-		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.who, b.who))
+		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.member, b.member))
 	})
 	checkRoleCycles(l.names, l.files, l.links, l.own, l.p)
 	l.checkTimes()

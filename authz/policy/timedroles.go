@@ -98,7 +98,7 @@ func upstream(links []link, own, shared reversed) []uint32 {
 		}
 	}
 	for _, l := range links {
-		meet(l.who)
+		meet(l.member)
 	}
 	for i := 0; i < len(list); i++ {
 		for _, name := range own[list[i]] {
@@ -265,11 +265,11 @@ func (l *loader) checkTimes() {
 	}
 	links := slices.Clone(l.links)
 	slices.SortFunc(links, func(a, b link) int {
-		return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.role, b.role), cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
+		return cmp.Or(cmp.Compare(a.member, b.member), cmp.Compare(a.role, b.role), cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
 	})
 	for from := 0; from < len(links); {
 		to := from + 1
-		for to < len(links) && links[to].who == links[from].who && links[to].role == links[from].role {
+		for to < len(links) && links[to].member == links[from].member && links[to].role == links[from].role {
 			to++
 		}
 		l.checkTimesOf(links[from:to])
@@ -302,7 +302,7 @@ func (l *loader) checkTimesOf(links []link) {
 		}
 		l.p.about = l.owners[k.file]
 		l.p.add(CodeGrantTime, l.files[k.file], int(k.line), int(k.col), "%s has %s by %s, line %d, too: of two rows, one of them with times, nobody knows which counts: keep one",
-			l.names.name(k.who), l.names.name(k.role), l.files[other.file], other.line)
+			l.names.name(k.member), l.names.name(k.role), l.files[other.file], other.line)
 	}
 	l.p.about = tenant.ID{}
 }

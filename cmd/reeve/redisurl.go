@@ -57,12 +57,12 @@ func parseRedisURL(text string) (redisServer, error) {
 	// The text before the last @ was meant as the user and the password.
 	at := strings.LastIndex(rest, "@")
 	if at >= 0 {
-		who, err := url.Parse("redis://" + rest[:at] + "@host")
-		if err != nil || who.User == nil || who.Host != "host" {
+		user, err := url.Parse("redis://" + rest[:at] + "@host")
+		if err != nil || user.User == nil || user.Host != "host" {
 			return redisServer{}, errors.New("a character of the user or the password is not escaped: write / as %2F, # as %23, ? as %3F, % as %25 and @ as %40, or give REDIS_PASSWORD")
 		}
-		s.user = who.User.Username()
-		s.password, _ = who.User.Password()
+		s.user = user.User.Username()
+		s.password, _ = user.User.Password()
 	}
 	hosts, path, _ := strings.Cut(rest[at+1:], "/")
 	if strings.ContainsAny(rest[at+1:], "?#") {

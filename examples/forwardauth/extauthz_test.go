@@ -26,8 +26,8 @@ func question(method, path string, headers map[string]string) *authv3.CheckReque
 
 // TestEnvoyIsAnsweredByItsPublishedMessages asks over a connection, as Envoy does.
 func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
-	who, store := newIdentityForTest(t)
-	server, err := newServer(flags{proxy: "envoy"}, who)
+	id, store := newIdentityForTest(t)
+	server, err := newServer(flags{proxy: "envoy"}, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
 		}
 		return response
 	}
-	bearer := map[string]string{"authorization": "Bearer " + who.token, ":path": "/notes/1", "x-reeve-user": "mallory", "x-reeve-actor": "mallory"}
+	bearer := map[string]string{"authorization": "Bearer " + id.token, ":path": "/notes/1", "x-reeve-user": "mallory", "x-reeve-actor": "mallory"}
 
 	allowed := ask(question("GET", "/notes/1?x=1", bearer)).GetOkResponse()
 	set := map[string]string{}
@@ -110,7 +110,7 @@ func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
 	}
 
 	raw := question("GET", "/notes/1", nil)
-	raw.Attributes.Request.Http.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "authorization", RawValue: []byte("Bearer " + who.token)}}}
+	raw.Attributes.Request.Http.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "authorization", RawValue: []byte("Bearer " + id.token)}}}
 	if ask(raw).GetOkResponse() == nil {
 		t.Error("raw headers are not read")
 	}

@@ -33,14 +33,14 @@ func asked(t *testing.T, server *httptest.Server, lines ...string) *http.Respons
 
 func proxied(t *testing.T, proxy string) (server *httptest.Server, credential string) {
 	t.Helper()
-	who, _ := newIdentityForTest(t)
-	s, err := newServer(flags{proxy: proxy}, who)
+	id, _ := newIdentityForTest(t)
+	s, err := newServer(flags{proxy: proxy}, id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server = httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	return server, "Authorization: Bearer " + who.token
+	return server, "Authorization: Bearer " + id.token
 }
 
 // Traefik asks by GET of the address it is told, whatever the client's method, with the client's headers

@@ -14,7 +14,7 @@ import (
 // decider answers a question.
 type decider func(q *question) bool
 
-func reeve(b *testing.B, w world) decider {
+func reeve(b *testing.B, w population) decider {
 	engine, err := policy.Load(w.files(b), policy.Options{})
 	if err != nil {
 		b.Fatal(err)
@@ -36,7 +36,7 @@ func reeve(b *testing.B, w world) decider {
 }
 
 // index is Reeve's index of the Casbin model.
-func index(b *testing.B, w world) decider {
+func index(b *testing.B, w population) decider {
 	ix, err := casbinindex.New(enforcer(b, w).GetModel(), casbinindex.Config{})
 	if err != nil {
 		b.Fatal(err)
@@ -50,7 +50,7 @@ func index(b *testing.B, w world) decider {
 	}
 }
 
-func stock(b *testing.B, w world) decider {
+func stock(b *testing.B, w population) decider {
 	e := enforcer(b, w)
 	return func(q *question) bool {
 		ok, err := e.Enforce(q.casbin...)
@@ -58,7 +58,7 @@ func stock(b *testing.B, w world) decider {
 	}
 }
 
-func enforcer(b *testing.B, w world) *casbin.Enforcer {
+func enforcer(b *testing.B, w population) *casbin.Enforcer {
 	b.Helper()
 	m, err := model.NewModelFromString(w.model())
 	if err != nil {

@@ -142,10 +142,10 @@ func TestNullOfACallerIsAValue(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", rules, err)
 		}
-		for i, who := range []policy.Values{{"nick": nil}, {"nick": "bob"}, {}} {
+		for i, values := range []policy.Values{{"nick": nil}, {"nick": "bob"}, {}} {
 			want := append([]string{}, [][]string{c.null, c.bob, c.nobody}[i]...)
 			slices.Sort(want)
-			r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: who}, Action: "read", Object: policy.Object{Type: "doc"}}
+			r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: values}, Action: "read", Object: policy.Object{Type: "doc"}}
 			decided := []string{}
 			for _, d := range docs {
 				asked := r
@@ -159,7 +159,7 @@ func TestNullOfACallerIsAValue(t *testing.T) {
 				}
 			}
 			if slices.Sort(decided); !slices.Equal(decided, want) {
-				t.Errorf("%s of %v: decided %q, want %q", c.rule, who, decided, want)
+				t.Errorf("%s of %v: decided %q, want %q", c.rule, values, decided, want)
 			}
 			p, err := e.Filter(t.Context(), r)
 			if err != nil {
@@ -167,7 +167,7 @@ func TestNullOfACallerIsAValue(t *testing.T) {
 			}
 			for _, db := range a.dbs {
 				if got, err := db.ids(t, p); err != nil || !slices.Equal(got, want) {
-					t.Errorf("%s, %s of %v: %q %v, want %q", db.name, c.rule, who, got, err, want)
+					t.Errorf("%s, %s of %v: %q %v, want %q", db.name, c.rule, values, got, err, want)
 				}
 			}
 			a.walled.same(t, e, r, want, c.rule)

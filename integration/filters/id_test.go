@@ -83,8 +83,8 @@ func fillAccounts(t *testing.T, db database) {
 	}
 	for _, a := range accounts {
 		db.exec(t, "INSERT INTO account VALUES ($1, $2, $3, $4)", a.id, a.org, a.region, a.title)
-		for _, who := range a.holders {
-			db.exec(t, "INSERT INTO holder VALUES ($1, $2, $3)", a.org, a.id, who)
+		for _, member := range a.holders {
+			db.exec(t, "INSERT INTO holder VALUES ($1, $2, $3)", a.org, a.id, member)
 		}
 	}
 	db.exec(t, "INSERT INTO holder VALUES ('globex', $1, 'carol')", id3) // of the other tenant's row of that id
@@ -115,8 +115,8 @@ func TestObjectsWithIDsOfOtherKindsAreSelectedAsDecided(t *testing.T) {
 	for _, a := range accounts {
 		ofAccounts = append(ofAccounts, a.object())
 	}
-	rule := func(who, object, condition, effect string) string {
-		return "p, " + who + ", *, " + object + ", read, " + csvQuote(condition) + ", " + effect + "\n"
+	rule := func(subject, object, condition, effect string) string {
+		return "p, " + subject + ", *, " + object + ", read, " + csvQuote(condition) + ", " + effect + "\n"
 	}
 	everyone := func(object, condition string) string {
 		return rule("role:authenticated", object, condition, "allow")

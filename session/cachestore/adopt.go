@@ -14,9 +14,9 @@ import (
 // signInKey is the digest of a provider's sign-in in one tenant.
 type signInKey [sha256.Size]byte
 
-func signInOf(who session.Stranger) signInKey {
+func signInOf(stranger session.Stranger) signInKey {
 	var text []byte
-	for _, part := range []string{who.Issuer, who.Name, who.Tenant.String(), who.User.String()} {
+	for _, part := range []string{stranger.Issuer, stranger.Name, stranger.Tenant.String(), stranger.User.String()} {
 		text = binary.AppendUvarint(text, uint64(len(part)))
 		text = append(text, part...)
 	}
@@ -33,10 +33,10 @@ func (c *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session,
 	if err := ctx.Err(); err != nil {
 		return session.Session{}, fmt.Errorf("%w: adopt: %w", session.ErrUnavailable, err)
 	}
-	who := a.Stranger
-	key := signInOf(who)
+	stranger := a.Stranger
+	key := signInOf(stranger)
 	if id, known := c.signIns.GetIfPresent(key); known {
-		ref := session.Ref{Tenant: who.Tenant, User: who.User, ID: id}
+		ref := session.Ref{Tenant: stranger.Tenant, User: stranger.User, ID: id}
 		if s, err := c.Load(ctx, ref); err == nil && settled(a, s) {
 			return s, nil
 		}
@@ -51,7 +51,7 @@ func (c *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session,
 	}
 	if err != nil || s.CreatedAt.After(s.LastSeenAt) || s.Version == 1 {
 		// The limit may have ended other sessions of the user.
-		c.outdate(session.ScopeUser, session.Ref{Tenant: who.Tenant, User: who.User})
+		c.outdate(session.ScopeUser, session.Ref{Tenant: stranger.Tenant, User: stranger.User})
 	} else {
 		c.outdate(session.ScopeSession, s.Ref())
 	}

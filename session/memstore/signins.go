@@ -63,8 +63,8 @@ func newSignIns() signIns {
 
 // revoked returns when a stranger's sign-ins were last revoked, by any revocation that concerns
 // them, zero for never.
-func (i *signIns) revoked(who session.Stranger) time.Time {
-	return latest(i.users[owner{who.Tenant, who.User}], i.tenants[who.Tenant], i.everyone, i.people[person{who.Issuer, who.User}])
+func (i *signIns) revoked(stranger session.Stranger) time.Time {
+	return latest(i.users[owner{stranger.Tenant, stranger.User}], i.tenants[stranger.Tenant], i.everyone, i.people[person{stranger.Issuer, stranger.User}])
 }
 
 func latest(times ...time.Time) (last time.Time) {

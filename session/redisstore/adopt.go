@@ -118,22 +118,22 @@ func (s *Store) find(ctx context.Context, a session.Adoption, link string, id se
 }
 
 func (s *Store) findLive(ctx context.Context, a session.Adoption, link string, l live) (session.Session, error) {
-	who := a.Stranger
+	stranger := a.Stranger
 	if l.user.ends+":"+l.link != link {
 		return session.Session{}, session.ErrNotFound
 	}
-	if s.memory.signIns.outdates(link, who.Name, l.session.Provider.Claims().Since) {
+	if s.memory.signIns.outdates(link, stranger.Name, l.session.Provider.Claims().Since) {
 		by := []byte(nil)
 		return session.Session{}, firstOf(s.revokeMember(ctx, l.user, l.keys, by), session.ErrNotFound)
 	}
 	if err := s.checkBlock(ctx, l.user); err != nil {
 		return session.Session{}, err
 	}
-	if err := who.CheckClock(l.now); err != nil {
+	if err := stranger.CheckClock(l.now); err != nil {
 		return session.Session{}, err
 	}
-	if who.Name == "" {
-		if err := who.Finds(l.session.Provider.Claims().Since); err != nil {
+	if stranger.Name == "" {
+		if err := stranger.Finds(l.session.Provider.Claims().Since); err != nil {
 			return session.Session{}, err
 		}
 	}
@@ -179,15 +179,15 @@ type signIn struct {
 // readSignIn reads a sign-in. In whose slot it is was noted before, so that an end of the sign-in
 // or person that comes later finds it there, and one that came before is seen here.
 func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKeys, link string) (signIn, error) {
-	who := a.Stranger
+	stranger := a.Stranger
 	if err := s.checkBlock(ctx, user); err != nil {
 		return signIn{}, err
 	}
-	cuts, err := s.claim(ctx, who, user)
+	cuts, err := s.claim(ctx, stranger, user)
 	if err != nil {
 		return signIn{}, err
 	}
-	tenantKey, globalKey := s.names.tenant(who.Tenant), s.names.globalCut()
+	tenantKey, globalKey := s.names.tenant(stranger.Tenant), s.names.globalCut()
 	in := signIn{before: s.knownOf(user, tenantKey)}
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
 		keep := micros(a.Create.Lifetime+epochSlack) / 1000
@@ -244,7 +244,7 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 		return signIn{}, err
 	}
 	s.clock.heard(uint64(in.now.UnixMicro()))
-	if in.issued, err = s.hold(ctx, user, s.names.tenant(who.Tenant), in.issued, in.before); err != nil {
+	if in.issued, err = s.hold(ctx, user, s.names.tenant(stranger.Tenant), in.issued, in.before); err != nil {
 		return signIn{}, err
 	}
 	if in.issued.user, err = s.holdUser(ctx, user, in.issued.user, last, in.before); err != nil {
@@ -259,7 +259,7 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	if in.cut, err = s.holdCuts(ctx, cuts); err != nil {
 		return signIn{}, err
 	}
-	return in, s.endOfLast(ctx, &in, who.Name, user, link, created, mark, marked, score, listed)
+	return in, s.endOfLast(ctx, &in, stranger.Name, user, link, created, mark, marked, score, listed)
 }
 
 // endOfLast finds when the last session of a sign-in without a name has ended. Losses of any
@@ -299,30 +299,30 @@ func (s *Store) endOfLast(ctx context.Context, in *signIn, name string, user use
 
 // adoptNew makes the session of a sign-in that has no live one.
 func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys, key string, in signIn) (session.Session, error) {
-	who := a.Stranger
-	of := link{key: key, name: who.Name, member: in.member, kind: who.EventKind(), at: who.SignIn()}
-	if err := who.CheckClock(in.now); err != nil {
+	stranger := a.Stranger
+	of := link{key: key, name: stranger.Name, member: in.member, kind: stranger.EventKind(), at: stranger.SignIn()}
+	if err := stranger.CheckClock(in.now); err != nil {
 		return session.Session{}, err
 	}
 	known := s.memory.signIns.get(key).ended
-	if who.Name != "" && (in.ended || in.member != "" || known != 0) {
+	if stranger.Name != "" && (in.ended || in.member != "" || known != 0) {
 		s.memory.signIns.end(key, linkedNamed, uint64(in.now.UnixMicro()), in.number)
 		return session.Session{}, session.ErrSignedOut
 	}
-	if who.Name != "" && who.AuthTime.IsZero() && in.now.Before(in.lost.Add(session.EndsKept)) {
+	if stranger.Name != "" && stranger.AuthTime.IsZero() && in.now.Before(in.lost.Add(session.EndsKept)) {
 		return session.Session{}, fmt.Errorf("%w: the store was behind on the user's sign-ins, and this one does not say when it was", session.ErrSignedOut)
 	}
 	if known > uint64(max(0, in.end.UnixMicro())) {
 		in.end = fromMicros(int64(known))
 	}
 	if in.member != "" && in.end.IsZero() {
-		end, err := s.noteLost(ctx, user, key, linkedAs(who.Name), in.member)
+		end, err := s.noteLost(ctx, user, key, linkedAs(stranger.Name), in.member)
 		if err != nil {
 			return session.Session{}, err
 		}
 		in.end = end
 	}
-	if err := who.Known(in.at); err != nil {
+	if err := stranger.Known(in.at); err != nil {
 		return session.Session{}, err
 	}
 	end := in.cut
@@ -332,17 +332,17 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 	if in.end.After(end) {
 		end = in.end
 	}
-	if err := who.CheckUnknown(in.now, end); err != nil {
-		return session.Session{}, firstOf(s.noteRefused(ctx, who, user, key, in, err), err)
+	if err := stranger.CheckUnknown(in.now, end); err != nil {
+		return session.Session{}, firstOf(s.noteRefused(ctx, stranger, user, key, in, err), err)
 	}
 	if err := a.CheckTicket(); err != nil {
 		return session.Session{}, err
 	}
-	if err := in.issued.holds(a.Create.Ticket, who.Tenant, who.User); err != nil {
+	if err := in.issued.holds(a.Create.Ticket, stranger.Tenant, stranger.User); err != nil {
 		return session.Session{}, err
 	}
 	n := a.Session
-	if who.Name == "" {
+	if stranger.Name == "" {
 		n.Provider = n.Provider.From(end)
 	}
 	keys := user.session(n.ID)
@@ -354,14 +354,14 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 	if err != nil {
 		return session.Session{}, err
 	}
-	s.memory.signIns.bind(of.key, linkedAs(who.Name), n.ID, keys.record, number)
+	s.memory.signIns.bind(of.key, linkedAs(stranger.Name), n.ID, keys.record, number)
 	return d.session, nil
 }
 
 // noteRefused notes of a named sign-in that it was before an end, where no later token of it would say
 // so: it has ended for ever.
-func (s *Store) noteRefused(ctx context.Context, who session.Stranger, user userKeys, key string, in signIn, refused error) error {
-	if !who.EndedByName(refused) || in.member != "" {
+func (s *Store) noteRefused(ctx context.Context, stranger session.Stranger, user userKeys, key string, in signIn, refused error) error {
+	if !stranger.EndedByName(refused) || in.member != "" {
 		return nil
 	}
 	_, err := s.noteLost(ctx, user, key, linkedNamed, "")

@@ -119,16 +119,16 @@ func (s *Store) cutKept(key string) int64 {
 
 // claim notes that a sign-in, and the person, may have a session in the user's slot, before there
 // is one. It returns the cut of the person. One of a sign-in has ended it for ever.
-func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) (cuts, error) {
-	keys := []string{s.names.person(who.Issuer, who.User)}
-	if who.Name != "" {
-		keys = append(keys, s.names.namedSignIn(who.Issuer, who.Name))
+func (s *Store) claim(ctx context.Context, stranger session.Stranger, user userKeys) (cuts, error) {
+	keys := []string{s.names.person(stranger.Issuer, stranger.User)}
+	if stranger.Name != "" {
+		keys = append(keys, s.names.namedSignIn(stranger.Issuer, stranger.Name))
 	}
 	owner := user.base
 	var sealed [2][]byte
 	for i, key := range keys {
 		var err error
-		if sealed[i], err = s.reasons.seal(key, sealedOwner, appendText(appendText(nil, who.Tenant.String()), who.User.String())); err != nil {
+		if sealed[i], err = s.reasons.seal(key, sealedOwner, appendText(appendText(nil, stranger.Tenant.String()), stranger.User.String())); err != nil {
 			return cuts{}, err
 		}
 	}
@@ -151,7 +151,7 @@ func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) 
 		}
 		of.add(key, read)
 	}
-	if who.Name == "" {
+	if stranger.Name == "" {
 		return of, nil
 	}
 	ended, err := s.holdCutsIn(ctx, cuts{of.keys[1:], of.read[1:]}, func(key string, cut uint64) {
@@ -161,7 +161,7 @@ func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) 
 		return cuts{}, err
 	}
 	if !ended.IsZero() {
-		return cuts{}, firstOf(s.finishEnd(ctx, who, user), session.ErrSignedOut)
+		return cuts{}, firstOf(s.finishEnd(ctx, stranger, user), session.ErrSignedOut)
 	}
 	return cuts{of.keys[:1], of.read[:1]}, nil
 }
@@ -169,11 +169,11 @@ func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) 
 // finishEnd ends a sign-in that is refused by its cut in the slot of the user, where this instance has
 // not: the instance that made the cut may have come no further, and then the session would be let in
 // by others.
-func (s *Store) finishEnd(ctx context.Context, who session.Stranger, user userKeys) error {
-	if s.memory.signIns.get(user.signIn(who.Issuer, who.Name)).ended != 0 {
+func (s *Store) finishEnd(ctx context.Context, stranger session.Stranger, user userKeys) error {
+	if s.memory.signIns.get(user.signIn(stranger.Issuer, stranger.Name)).ended != 0 {
 		return nil
 	}
-	return s.endSignInOf(ctx, session.Ref{Tenant: who.Tenant, User: who.User}, who.Issuer, who.Name)
+	return s.endSignInOf(ctx, session.Ref{Tenant: stranger.Tenant, User: stranger.User}, stranger.Issuer, stranger.Name)
 }
 
 // cutAll makes a cut and returns those in whose slots it has to be made as well, also with the error of

@@ -61,8 +61,8 @@ func newRoleGraph(name string, rows [][]string, s *roleSection, match, domain rb
 		return n
 	}
 	for i, row := range rows {
-		who, role := number(row[0], at[i]), number(row[1], at[i])
-		g.links[who] = append(g.links[who], roleLink{at[i], role})
+		member, role := number(row[0], at[i]), number(row[1], at[i])
+		g.links[member] = append(g.links[member], roleLink{at[i], role})
 	}
 	if match == nil {
 		return g, nil

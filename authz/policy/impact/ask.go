@@ -57,11 +57,11 @@ func (p *Policy) WhatCan(s policy.Subject, q Question) ([]Cell, error) {
 	var parts []part
 	for _, t := range pair.tenantsOf(q) {
 		names := pair.names(s, t)
-		ask.who = func(c *cube) bool {
-			if !c.open && !c.who.has(s.ID == "", names) {
+		ask.matches = func(c *cube) bool {
+			if !c.open && !c.callers.has(s.ID == "", names) {
 				return false
 			}
-			c.who = pair.only(s)
+			c.callers = pair.only(s)
 			return true
 		}
 		parts = append(parts, pair.differ(t, ask)...)

@@ -43,7 +43,7 @@ func (p *pair) gather(parts []part, named []string, others bool) []Cell {
 	}
 	var cells []Cell
 	for _, x := range joined {
-		c := Cell{Direction: Narrower, Who: x.cube.who, Actions: x.actions, Object: x.object, When: x.g.text(p), guard: x.g, pair: p}
+		c := Cell{Direction: Narrower, Who: x.cube.callers, Actions: x.actions, Object: x.object, When: x.g.text(p), guard: x.g, pair: p}
 		if x.g.wider {
 			c.Direction = Wider
 		}
@@ -70,7 +70,7 @@ func (p *pair) gather(parts []part, named []string, others bool) []Cell {
 func (p *pair) settle(c *Cell, x part) verdict {
 	result := never
 	for _, m := range x.members {
-		r, got := p.witness(x.cube.who, x.g, m)
+		r, got := p.witness(x.cube.callers, x.g, m)
 		if got == found {
 			c.Witness = r
 			return found
@@ -114,5 +114,5 @@ func sortCells(cells []Cell) {
 type question struct {
 	targets []target
 	action  string // "" is all
-	who     func(*cube) bool
+	matches func(*cube) bool
 }

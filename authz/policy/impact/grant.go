@@ -33,7 +33,7 @@ func (p period) timeOf(unix int64) time.Time {
 func (p *Policy) Grants() []Grant {
 	var list []Grant
 	for _, g := range p.grants {
-		list = append(list, Grant{Who: g.who, Role: g.role, Tenant: g.tenant, Start: g.during.timeOf(g.during.start), End: g.during.timeOf(g.during.end)})
+		list = append(list, Grant{Who: g.member, Role: g.role, Tenant: g.tenant, Start: g.during.timeOf(g.during.start), End: g.during.timeOf(g.during.end)})
 	}
 	slices.SortFunc(list, func(a, b Grant) int {
 		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Who, b.Who), cmp.Compare(a.Role, b.Role), a.Start.Compare(b.Start), a.End.Compare(b.End))

@@ -42,11 +42,11 @@ type Policy struct {
 	places     map[string]*place              // by tenant, * for all
 	grants     []grant
 	granted    map[at][]held
-	ends       map[string][]string // who has a role by a row with times, by tenant
+	ends       map[string][]string // the members of roles by rows with times, by tenant
 	schema     *condition.Schema
 
 	reverse sync.Once
-	members map[at][]string // who has a role by a row
+	members map[at][]string // the members of roles by rows
 
 	subjects                          map[string][]int32 // rules
 	types, tenants, actions, grantees map[string]bool    // that rows name
@@ -69,8 +69,8 @@ func rowOf(r *policy.Rule) row {
 
 // grant is a g row.
 type grant struct {
-	who, role, tenant string
-	during            period
+	member, role, tenant string
+	during               period
 }
 
 // held is a role, and when a row gives it.
@@ -132,11 +132,11 @@ func New(b *policy.Bundle) (*Policy, error) {
 	for _, row := range engine.Grants() {
 		g := grant{row.Member, row.Role, row.Tenant, periodOf(row)}
 		p.grants = append(p.grants, g)
-		p.tenants[g.tenant], p.grantees[g.who] = true, true
-		here := at{g.tenant, g.who}
+		p.tenants[g.tenant], p.grantees[g.member] = true, true
+		here := at{g.tenant, g.member}
 		p.granted[here] = append(p.granted[here], held{g.role, g.during})
-		if g.during != always && !slices.Contains(p.ends[g.tenant], g.who) {
-			p.ends[g.tenant] = append(p.ends[g.tenant], g.who)
+		if g.during != always && !slices.Contains(p.ends[g.tenant], g.member) {
+			p.ends[g.tenant] = append(p.ends[g.tenant], g.member)
 		}
 	}
 	return p, nil

@@ -57,8 +57,8 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 	for _, g := range p.grants {
 		if g.tenant == everything || g.tenant == tenant {
 			names[g.role] = true
-			if strings.HasPrefix(g.who, "role:") {
-				names[g.who] = true
+			if strings.HasPrefix(g.member, "role:") {
+				names[g.member] = true
 			}
 		}
 	}

@@ -165,11 +165,11 @@ func (p *pair) look(tenant string, n *node, turned []string, reached map[string]
 			}
 		}
 		for _, c := range p.expand(tenant, about, turned, known) {
-			if ask != nil && ask.who != nil && !ask.who(&c) {
+			if ask != nil && ask.matches != nil && !ask.matches(&c) {
 				continue
 			}
 			for _, g := range guardsOf(c) {
-				key := keyOf(c.who, g)
+				key := keyOf(c.callers, g)
 				i, there := byKey[key]
 				if !there {
 					i = len(parts)

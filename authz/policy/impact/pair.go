@@ -138,8 +138,8 @@ func (p *pair) compareGrants() {
 	for i, of := range p.sides {
 		other := p.sides[1-i]
 		for _, g := range of.grants {
-			if !slices.Contains(other.granted[at{g.tenant, g.who}], held{g.role, g.during}) && !slices.Contains(p.turned[g.tenant], g.who) {
-				p.turned[g.tenant] = append(p.turned[g.tenant], g.who)
+			if !slices.Contains(other.granted[at{g.tenant, g.member}], held{g.role, g.during}) && !slices.Contains(p.turned[g.tenant], g.member) {
+				p.turned[g.tenant] = append(p.turned[g.tenant], g.member)
 			}
 		}
 	}

@@ -145,7 +145,7 @@ func (p *Policy) membersOf() map[at][]string {
 		p.members = map[at][]string{}
 		for _, g := range p.grants {
 			here := at{g.tenant, g.role}
-			p.members[here] = append(p.members[here], g.who)
+			p.members[here] = append(p.members[here], g.member)
 		}
 	})
 	return p.members

@@ -124,7 +124,7 @@ func (p *Policy) roles() map[string]bool {
 		all[p.rules[i].Subject] = true
 	}
 	for _, g := range p.grants {
-		all[g.who], all[g.role] = true, true
+		all[g.member], all[g.role] = true, true
 	}
 	return all
 }

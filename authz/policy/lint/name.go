@@ -42,10 +42,10 @@ func (l *linter) lookAtNames() {
 		sureType[r.target.typ] = sureType[r.target.typ] || r.allow
 	}
 	for _, g := range l.grants {
-		count(g.who)
+		count(g.member)
 		count(g.role)
 		sureRole[g.role] = true
-		sureRole[g.who], sureUser[g.who] = true, true
+		sureRole[g.member], sureUser[g.member] = true, true
 	}
 	for name := range l.words.roles {
 		roles[name]++
@@ -121,8 +121,8 @@ func (l *linter) lookAtNames() {
 		}
 	}
 	for _, g := range l.grants {
-		if g.role != "role:"+strings.TrimPrefix(g.who, "user:") { // the user admin may be an admin
-			l.lookAtKind(&g.row, 1, g.who, namesOther, tabledName)
+		if g.role != "role:"+strings.TrimPrefix(g.member, "user:") { // the user admin may be an admin
+			l.lookAtKind(&g.row, 1, g.member, namesOther, tabledName)
 		}
 	}
 	l.lookAtDenials(func(c *policytest.Case) (name, meant string) {
@@ -198,10 +198,10 @@ func (l *linter) lookAtMembers(roles *near, ids looks, sureID func(string) bool)
 	sure := func(name string) bool { return known[name] || l.words.roles[name] }
 	for _, g := range l.grants {
 		switch {
-		case strings.HasPrefix(g.who, "user:"):
-			l.lookAtUser(&g.row, 1, g.who, ids, sureID)
-		case !sure(g.who):
-			l.nearName(&g.row, 1, "spell it as the others do", g.who, roles.of(g.who, sure))
+		case strings.HasPrefix(g.member, "user:"):
+			l.lookAtUser(&g.row, 1, g.member, ids, sureID)
+		case !sure(g.member):
+			l.nearName(&g.row, 1, "spell it as the others do", g.member, roles.of(g.member, sure))
 		}
 	}
 }

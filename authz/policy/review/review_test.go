@@ -59,11 +59,11 @@ func of(t *testing.T, tenant string, history ...review.Published) review.Review 
 	return r
 }
 
-func since(t *testing.T, r review.Review, who, action string) string {
+func since(t *testing.T, r review.Review, subject, action string) string {
 	t.Helper()
-	i := slices.IndexFunc(r.Entries, func(e review.Entry) bool { return strings.Contains(e.Who, who) && e.Actions == action })
+	i := slices.IndexFunc(r.Entries, func(e review.Entry) bool { return strings.Contains(e.Who, subject) && e.Actions == action })
 	if i < 0 {
-		t.Fatalf("no entry of %s %s: %+v", who, action, r.Entries)
+		t.Fatalf("no entry of %s %s: %+v", subject, action, r.Entries)
 	}
 	return r.Entries[i].Since.String()
 }

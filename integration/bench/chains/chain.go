@@ -50,7 +50,7 @@ func (b *built) Close() {
 }
 
 // build makes the chain of a name.
-func build(ctx context.Context, name, url string, w world) (*built, error) {
+func build(ctx context.Context, name, url string, w population) (*built, error) {
 	b := &built{}
 	signer, err := newSigner()
 	if err != nil {
@@ -76,7 +76,7 @@ func build(ctx context.Context, name, url string, w world) (*built, error) {
 }
 
 // withRoutes adds every route, which answers nothing.
-func withRoutes(e *echo.Echo, w world) *echo.Echo {
+func withRoutes(e *echo.Echo, w population) *echo.Echo {
 	for _, route := range w.routes() {
 		e.GET(route, func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
 	}
@@ -84,7 +84,7 @@ func withRoutes(e *echo.Echo, w world) *echo.Echo {
 }
 
 // sign gives each user a token of a session that nobody asks for.
-func (b *built) sign(signer *token.Signer, w world) error {
+func (b *built) sign(signer *token.Signer, w population) error {
 	for _, p := range w.people() {
 		signed, err := signer.Sign(session.Session{
 			ID: session.NewID(), Tenant: tenant.MustParse(p.tenant), User: session.MustParseUserID(p.user), ExpiresAt: time.Now().Add(12 * time.Hour),
@@ -98,7 +98,7 @@ func (b *built) sign(signer *token.Signer, w world) error {
 }
 
 // reeve is Echo behind Reeve.
-func (b *built) reeve(ctx context.Context, signer *token.Signer, url string, w world, near bool) error {
+func (b *built) reeve(ctx context.Context, signer *token.Signer, url string, w population, near bool) error {
 	secret := session.NewSecretKey([]byte(strings.Repeat("k-", 16)))
 	store, err := redisstore.Open(url, redisstore.Config{
 		NameKey: secret, SealKeys: []session.SecretKey{secret}, Timeout: 5 * time.Second, Prefix: "chains-" + session.NewID().Fingerprint(),
@@ -170,7 +170,7 @@ type enforcer interface {
 
 // assembled is the chain of a service without Reeve: echo-jwt verifies the token, scs loads
 // the session of its cookie from Redis, and Casbin decides.
-func (b *built) assembled(ctx context.Context, signer *token.Signer, url string, w world, remember bool) error {
+func (b *built) assembled(ctx context.Context, signer *token.Signer, url string, w population, remember bool) error {
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ func TestEveryChainAllowsWhatItIsAskedAndNothingElse(t *testing.T) {
 	url := redisserver.Shared(t)
 	for i, name := range chainNames {
 		ctx, cancel := context.WithCancel(t.Context())
-		b, err := build(ctx, name, url, world{2})
+		b, err := build(ctx, name, url, population{2})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

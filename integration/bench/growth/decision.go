@@ -13,14 +13,14 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// world is a policy of so many rules, spread over so many tenants: ten documents to a role, and a
+// population is a policy of so many rules, spread over so many tenants: ten documents to a role, and a
 // user for each role.
-type world struct{ rules, tenants int }
+type population struct{ rules, tenants int }
 
 const docsPerRole = 10
 
 // files are the rules as a policy.
-func (w world) files() (fs.FS, error) {
+func (w population) files() (fs.FS, error) {
 	model, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ type question struct {
 }
 
 // questions are drawn at random, half of them allowed.
-func (w world) questions() []question {
+func (w population) questions() []question {
 	random := rand.New(rand.NewPCG(1, 2))
 	all := make([]question, asked)
 	for i := range all {
@@ -63,8 +63,8 @@ func (w world) questions() []question {
 	return all
 }
 
-// decisions makes what decides the world's questions in turn.
-func (w world) decisions() (call, error) {
+// decisions makes what decides the population's questions in turn.
+func (w population) decisions() (call, error) {
 	files, err := w.files()
 	if err != nil {
 		return nil, err

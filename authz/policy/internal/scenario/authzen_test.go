@@ -76,7 +76,7 @@ func TestAuthZENEvaluationsAreDecidedAsPublished(t *testing.T) {
 			} else if err := json.Unmarshal(c.Expect, &want); err != nil {
 				t.Fatal(err)
 			}
-			who := s.Users[c.Request.Subject.ID]
+			user := s.Users[c.Request.Subject.ID]
 			for i, q := range batch {
 				if q.Action.Name == "" {
 					q.Action = c.Request.Action
@@ -87,7 +87,7 @@ func TestAuthZENEvaluationsAreDecidedAsPublished(t *testing.T) {
 				}
 				decisions++
 				got := allows(t, e, policy.Request{
-					Subject: policy.Subject{ID: c.Request.Subject.ID, Roles: policy.RoleNames(who.Roles), Attributes: policy.Values{"email": who.ID}},
+					Subject: policy.Subject{ID: c.Request.Subject.ID, Roles: policy.RoleNames(user.Roles), Attributes: policy.Values{"email": user.ID}},
 					Action:  policy.Action(q.Action.Name), Object: object,
 				})
 				if got != want[i] {

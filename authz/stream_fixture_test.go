@@ -45,10 +45,10 @@ func (s *sessions) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids 
 	return listed, err
 }
 
-// streams is a world with a watch, which is closed when the test ends, and routes that go on
+// streams is a fixture with a watch, which is closed when the test ends, and routes that go on
 // until their context ends.
 type streams struct {
-	*world
+	*fixture
 	watch    *authz.StreamGuard
 	sessions *sessions
 	reload   func(csv string) error // of the policy
@@ -72,7 +72,7 @@ func newStreamsOf(t testing.TB, before func(own *sessions) authz.SessionLister, 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.watch.Close() })
-	s.world = newWorld(t, append([]option{func(c *authz.Config) {
+	s.fixture = newFixture(t, append([]option{func(c *authz.Config) {
 		c.Policy, c.Streams, c.Observer = e, s.watch, nil
 	}}, more...)...)
 	s.sessions.SessionLister = s.manager

@@ -120,8 +120,8 @@ func (d database) fill(t testing.TB, docs []doc) {
 	t.Helper()
 	for _, p := range projects {
 		d.exec(t, "INSERT INTO project VALUES ("+marks(5)+")", p.id, p.tenant, p.owner, p.status, p.size)
-		for _, who := range p.members {
-			d.exec(t, "INSERT INTO project_member VALUES ("+marks(3)+")", p.id, p.tenant, who)
+		for _, member := range p.members {
+			d.exec(t, "INSERT INTO project_member VALUES ("+marks(3)+")", p.id, p.tenant, member)
 		}
 		d.exec(t, "INSERT INTO project_member VALUES ("+marks(3)+")", p.id, "globex-"+p.tenant, "stranger")
 	}
@@ -135,12 +135,12 @@ func (d database) addDocs(t testing.TB, docs []doc) {
 		for from := 0; from < len(x.members); from += 500 {
 			var b strings.Builder
 			args := []any{x.id, x.tenant}
-			for _, who := range x.members[from:min(from+500, len(x.members))] {
+			for _, member := range x.members[from:min(from+500, len(x.members))] {
 				role := "reader"
-				if slices.Contains(x.leads, who) {
+				if slices.Contains(x.leads, member) {
 					role = "lead"
 				}
-				args = append(args, who, role)
+				args = append(args, member, role)
 				if b.Len() > 0 {
 					b.WriteByte(',')
 				}

@@ -59,8 +59,8 @@ var (
 	alice = session.MustParseUserID("alice")
 )
 
-// world is one service behind two doors: the same config, routes and sessions.
-type world struct {
+// fixture is one service behind two doors: the same config, routes and sessions.
+type fixture struct {
 	t       testing.TB
 	store   *flakyStore
 	manager *session.Manager
@@ -96,13 +96,13 @@ func loadEngine(t testing.TB, csv string) *policy.Engine {
 	return e
 }
 
-func newWorld(t testing.TB, change ...func(*authz.Config)) *world {
+func newFixture(t testing.TB, change ...func(*authz.Config)) *fixture {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: &flakyStore{Store: memstore.New()}, engine: loadEngine(t, rules), key: session.NewPrivateKey(private)}
+	w := &fixture{t: t, store: &flakyStore{Store: memstore.New()}, engine: loadEngine(t, rules), key: session.NewPrivateKey(private)}
 	w.manager, err = session.NewManager(w.store, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func newWorld(t testing.TB, change ...func(*authz.Config)) *world {
 }
 
 // routes registers the same handlers at both doors.
-func (w *world) routes() {
+func (w *fixture) routes() {
 	both := func(pattern, template string, h httpauthz.HandlerFunc, require authz.Requirement, of echo.MiddlewareFunc) {
 		method, _, _ := strings.Cut(pattern, " ")
 		var own []authz.Requirement
@@ -202,7 +202,7 @@ func (w *world) routes() {
 	w.echo.Host("own.test").GET("/me", func(c echo.Context) error { return ok(c.Response(), c.Request()) })
 }
 
-func (w *world) login(roles ...string) (string, session.Session) {
+func (w *fixture) login(roles ...string) (string, session.Session) {
 	w.t.Helper()
 	s, _, err := w.manager.Create(context.Background(), session.SignIn{Tenant: acme, User: alice, Roles: session.MustRoles(roles...)})
 	if err != nil {
@@ -230,7 +230,7 @@ func ask(h http.Handler, method, target string, header http.Header) *httptest.Re
 	return rec
 }
 
-func (w *world) verifier() *token.Verifier {
+func (w *fixture) verifier() *token.Verifier {
 	w.t.Helper()
 	v, err := token.NewVerifier(w.signer.Issuer())
 	if err != nil {

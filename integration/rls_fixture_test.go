@@ -29,8 +29,8 @@ INSERT INTO country VALUES ('at', 'Austria'), ('ch', 'Switzerland');
 GRANT SELECT ON country TO {app};
 `
 
-// rlsWorld is a database of one test with the wall and rows of two tenants.
-type rlsWorld struct {
+// rlsFixture is a database of one test with the wall and rows of two tenants.
+type rlsFixture struct {
 	*pgserver.Database
 	t          *testing.T
 	cfg        rls.Config
@@ -51,26 +51,26 @@ func openSQL(t *testing.T, url string) *sql.DB {
 }
 
 // newRLSDatabase creates tables, with {app} and {owner} for the roles, and no wall.
-func newRLSDatabase(t *testing.T, tables string) *rlsWorld {
+func newRLSDatabase(t *testing.T, tables string) *rlsFixture {
 	t.Helper()
 	db := pgserver.New(t).Database(t)
-	w := &rlsWorld{Database: db, t: t, cfg: rls.Config{Owner: db.OwnerRole, App: db.AppRole}, owner: openSQL(t, db.Owner()), app: openSQL(t, db.App())}
+	w := &rlsFixture{Database: db, t: t, cfg: rls.Config{Owner: db.OwnerRole, App: db.AppRole}, owner: openSQL(t, db.Owner()), app: openSQL(t, db.App())}
 	w.asOwner(tables)
 	return w
 }
 
-func (w *rlsWorld) roles(statements string) string {
+func (w *rlsFixture) roles(statements string) string {
 	return strings.NewReplacer("{app}", w.AppRole, "{owner}", w.OwnerRole, "{database}", w.Name).Replace(statements)
 }
 
-func (w *rlsWorld) asOwner(statements string) { w.t.Helper(); w.Exec(w.Owner(), w.roles(statements)) }
-func (w *rlsWorld) asSuper(statements string) string {
+func (w *rlsFixture) asOwner(statements string) { w.t.Helper(); w.Exec(w.Owner(), w.roles(statements)) }
+func (w *rlsFixture) asSuper(statements string) string {
 	w.t.Helper()
 	return w.Exec(w.Super(), w.roles(statements))
 }
 
-// newRLSWorld is newRLSDatabase with the generated wall, a key, and two rows of each tenant.
-func newRLSWorld(t *testing.T, change func(*rls.Config)) *rlsWorld {
+// newRLSFixture is newRLSDatabase with the generated wall, a key, and two rows of each tenant.
+func newRLSFixture(t *testing.T, change func(*rls.Config)) *rlsFixture {
 	t.Helper()
 	w := newRLSDatabase(t, rlsTables)
 	if change != nil {
@@ -88,12 +88,12 @@ func newRLSWorld(t *testing.T, change func(*rls.Config)) *rlsWorld {
 
 // allowTemporary gives the application back what Generate takes: an attacker with functions and
 // tables of their own can do more.
-func (w *rlsWorld) allowTemporary() {
+func (w *rlsFixture) allowTemporary() {
 	w.t.Helper()
 	w.asSuper("GRANT TEMPORARY ON DATABASE {database} TO {app}")
 }
 
-func (w *rlsWorld) newSigner(cfg rls.SignerConfig) *rls.Signer {
+func (w *rlsFixture) newSigner(cfg rls.SignerConfig) *rls.Signer {
 	w.t.Helper()
 	if cfg.Key == nil {
 		cfg.Key = rlsKey
@@ -108,7 +108,7 @@ func (w *rlsWorld) newSigner(cfg rls.SignerConfig) *rls.Signer {
 	return s
 }
 
-func (w *rlsWorld) generate() string {
+func (w *rlsFixture) generate() string {
 	w.t.Helper()
 	script, err := rls.Generate(context.Background(), w.owner, w.cfg)
 	if err != nil {
@@ -118,7 +118,7 @@ func (w *rlsWorld) generate() string {
 	return script
 }
 
-func (w *rlsWorld) audit() rls.Findings {
+func (w *rlsFixture) audit() rls.Findings {
 	w.t.Helper()
 	findings, err := rls.Audit(context.Background(), w.app, w.cfg)
 	if err != nil {
@@ -128,7 +128,7 @@ func (w *rlsWorld) audit() rls.Findings {
 }
 
 // as returns the rows of a query of the application under a context, and its error.
-func (w *rlsWorld) as(c rls.Context, id string, query string) (string, error) {
+func (w *rlsFixture) as(c rls.Context, id string, query string) (string, error) {
 	w.t.Helper()
 	name, value, err := c.Setting(w.t.Context(), tenant.MustParse(id))
 	if err != nil {
@@ -138,7 +138,7 @@ func (w *rlsWorld) as(c rls.Context, id string, query string) (string, error) {
 }
 
 // with runs a query as a scope does: the setting first, in the transaction of the statement.
-func (w *rlsWorld) with(name, value string, queries ...string) (string, error) {
+func (w *rlsFixture) with(name, value string, queries ...string) (string, error) {
 	ctx := context.Background()
 	tx, err := w.app.BeginTx(ctx, nil)
 	if err != nil {

@@ -66,28 +66,28 @@ func (f *failing) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID)
 	return f.Manager.RevokeUser(ctx, t, u)
 }
 
-// idpWorld is a service that an identity provider may sign users out of.
-type idpWorld struct {
-	*world
+// idpFixture is a service that an identity provider may sign users out of.
+type idpFixture struct {
+	*fixture
 	key      ed25519.PrivateKey
 	stores   *failing
 	verifier *token.Verifier
 	observed []error
 }
 
-func newIDPWorld(t testing.TB, change ...func(*authz.LogoutConfig)) *idpWorld {
+func newIDPFixture(t testing.TB, change ...func(*authz.LogoutConfig)) *idpFixture {
 	t.Helper()
-	return newIDPWorldOf(t, func(*token.Issuer) {}, change...)
+	return newIDPFixtureOf(t, func(*token.Issuer) {}, change...)
 }
 
-func newIDPWorldOf(t testing.TB, entry func(*token.Issuer), change ...func(*authz.LogoutConfig)) *idpWorld {
+func newIDPFixtureOf(t testing.TB, entry func(*token.Issuer), change ...func(*authz.LogoutConfig)) *idpFixture {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &idpWorld{key: key}
-	w.world = newWorld(t, func(c *authz.Config) { c.Policy, c.Observer = engine(t, rules+logoutRules), nil })
+	w := &idpFixture{key: key}
+	w.fixture = newFixture(t, func(c *authz.Config) { c.Policy, c.Observer = engine(t, rules+logoutRules), nil })
 	public, err := token.NewKey("idp-1", token.EdDSA, key.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -118,11 +118,11 @@ func newIDPWorldOf(t testing.TB, entry func(*token.Issuer), change ...func(*auth
 }
 
 // logoutToken signs one for alice of acme with edited claims; "" leaves one out.
-func (w *idpWorld) logoutToken(change ...edits) string {
+func (w *idpFixture) logoutToken(change ...edits) string {
 	return w.sign(`{"alg":"EdDSA","kid":"idp-1","typ":"logout+jwt"}`, w.logoutClaims(change...))
 }
 
-func (w *idpWorld) logoutClaims(change ...edits) string {
+func (w *idpFixture) logoutClaims(change ...edits) string {
 	now := time.Now().Unix()
 	body := map[string]string{
 		"iss": `"https://idp.test"`, "aud": `"web"`, "iat": fmt.Sprint(now), "exp": fmt.Sprint(now + 120),
@@ -135,16 +135,16 @@ func (w *idpWorld) logoutClaims(change ...edits) string {
 	return members(body)
 }
 
-func (w *idpWorld) sign(header, payload string) string {
+func (w *idpFixture) sign(header, payload string) string {
 	text := b64([]byte(header)) + "." + b64([]byte(payload))
 	return text + "." + b64(ed25519.Sign(w.key, []byte(text)))
 }
 
-func (w *idpWorld) post(raw string) *httptest.ResponseRecorder {
+func (w *idpFixture) post(raw string) *httptest.ResponseRecorder {
 	return w.postBody("logout_token="+url.QueryEscape(raw), "application/x-www-form-urlencoded")
 }
 
-func (w *idpWorld) postBody(body, contentType string) *httptest.ResponseRecorder {
+func (w *idpFixture) postBody(body, contentType string) *httptest.ResponseRecorder {
 	w.t.Helper()
 	r := httptest.NewRequest("POST", "/backchannel-logout", strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
@@ -156,13 +156,13 @@ func (w *idpWorld) postBody(body, contentType string) *httptest.ResponseRecorder
 	return rec
 }
 
-func (w *idpWorld) status(bearer string) int {
+func (w *idpFixture) status(bearer string) int {
 	w.t.Helper()
 	return w.do("GET", "/me", bearer).Code
 }
 
 // refused checks the answer of §2.8, which is the same for every cause.
-func (w *idpWorld) refused(rec *httptest.ResponseRecorder) {
+func (w *idpFixture) refused(rec *httptest.ResponseRecorder) {
 	w.t.Helper()
 	const body = `{"error":"invalid_request","error_description":"the logout token is not accepted"}` + "\n"
 	if rec.Code != 400 || rec.Header().Get("Content-Type") != "application/json" || rec.Body.String() != body {

@@ -50,8 +50,8 @@ func (d directory) find(_ context.Context, t tenant.ID, s authzen.Subject) (poli
 	return found, nil
 }
 
-// world is a decision point behind a guard.
-type world struct {
+// fixture is a decision point behind a guard.
+type fixture struct {
 	t       *testing.T
 	engine  *policy.Engine
 	mux     *httpauthz.Mux
@@ -76,9 +76,9 @@ func load(t *testing.T, rules, attributes string) *policy.Engine {
 	return e
 }
 
-func newWorld(t *testing.T, rules, attributes string, change func(*authzen.Config)) *world {
+func newFixture(t *testing.T, rules, attributes string, change func(*authzen.Config)) *fixture {
 	t.Helper()
-	w := &world{t: t, engine: load(t, rules, attributes)}
+	w := &fixture{t: t, engine: load(t, rules, attributes)}
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func newWorld(t *testing.T, rules, attributes string, change func(*authzen.Confi
 }
 
 // signIn returns the credential of a user of a tenant.
-func (w *world) signIn(t tenant.ID, user string, roles ...string) string {
+func (w *fixture) signIn(t tenant.ID, user string, roles ...string) string {
 	w.t.Helper()
 	s, _, err := w.manager.Create(w.t.Context(), session.SignIn{Tenant: t, User: session.MustParseUserID(user), Roles: session.MustRoles(roles...)})
 	if err != nil {
@@ -139,7 +139,7 @@ func (w *world) signIn(t tenant.ID, user string, roles ...string) string {
 }
 
 // post asks over HTTP.
-func (w *world) post(credential, path, body string, header ...string) *httptest.ResponseRecorder {
+func (w *fixture) post(credential, path, body string, header ...string) *httptest.ResponseRecorder {
 	w.t.Helper()
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")

@@ -105,9 +105,9 @@ func (r *brokenReplay) Use(ctx context.Context, key token.ReplayKey, ttl time.Du
 	return r.ReplayStore.Use(ctx, key, ttl)
 }
 
-// boundWorld is a service that accepts bound tokens, with one caller that has one.
-type boundWorld struct {
-	*world
+// boundFixture is a service that accepts bound tokens, with one caller that has one.
+type boundFixture struct {
+	*fixture
 	holder holder
 	replay *brokenReplay
 	dpop   *middleware.DPoP
@@ -115,9 +115,9 @@ type boundWorld struct {
 	sess   session.Session
 }
 
-func newBoundWorld(t testing.TB, change ...func(*token.DPoPConfig, *middleware.DPoP)) *boundWorld {
+func newBoundFixture(t testing.TB, change ...func(*token.DPoPConfig, *middleware.DPoP)) *boundFixture {
 	t.Helper()
-	b := &boundWorld{holder: newHolder(t), replay: &brokenReplay{ReplayStore: memstore.NewReplay(0)}}
+	b := &boundFixture{holder: newHolder(t), replay: &brokenReplay{ReplayStore: memstore.NewReplay(0)}}
 	cfg := token.DPoPConfig{Origins: []string{publicOrigin}}
 	b.dpop = &middleware.DPoP{Replay: b.replay}
 	for _, c := range change {
@@ -127,14 +127,14 @@ func newBoundWorld(t testing.TB, change ...func(*token.DPoPConfig, *middleware.D
 	if b.dpop.Proofs, err = token.NewDPoPVerifier(cfg); err != nil {
 		t.Fatal(err)
 	}
-	b.world = newWorld(t, func(c *authz.Config) { c.DPoP, c.Cookie, c.Policy = b.dpop, cookie, engine(t, rules+boundRules) })
+	b.fixture = newFixture(t, func(c *authz.Config) { c.DPoP, c.Cookie, c.Policy = b.dpop, cookie, engine(t, rules+boundRules) })
 	b.echo.POST("/notes/:id", func(c echo.Context) error { b.reached.Add(1); return c.NoContent(204) }, authz.RequireDPoP())
 	_, b.sess = b.login(acme, alice, "editor")
 	b.bound = b.bind(b.sess, b.holder)
 	return b
 }
 
-func (b *boundWorld) bind(s session.Session, h holder) string {
+func (b *boundFixture) bind(s session.Session, h holder) string {
 	b.t.Helper()
 	signed, err := b.signer.SignBound(s, h.thumbprint())
 	if err != nil {
@@ -144,7 +144,7 @@ func (b *boundWorld) bind(s session.Session, h holder) string {
 }
 
 // send asks with the scheme DPoP and any number of proofs.
-func (b *boundWorld) send(method, target, bearer string, proofs ...string) *httptest.ResponseRecorder {
+func (b *boundFixture) send(method, target, bearer string, proofs ...string) *httptest.ResponseRecorder {
 	b.t.Helper()
 	r := httptest.NewRequest(method, target, nil)
 	r.Header.Set("Authorization", "DPoP "+bearer)
@@ -157,7 +157,7 @@ func (b *boundWorld) send(method, target, bearer string, proofs ...string) *http
 }
 
 // good shows that a good request is answered 200, and forgets that a handler was reached.
-func (b *boundWorld) good() {
+func (b *boundFixture) good() {
 	b.t.Helper()
 	if rec := b.send("GET", "/me", b.bound, b.holder.proof("GET", publicOrigin+"/me", b.bound)); rec.Code != 200 {
 		b.t.Fatalf("a good request gets %d %s", rec.Code, rec.Body)
@@ -172,7 +172,7 @@ const (
 	nonceChallenge  = `DPoP realm="api", error="use_dpop_nonce", algs="ES256 EdDSA"`
 )
 
-func (b *boundWorld) challenged(rec *httptest.ResponseRecorder, problem string, challenges ...string) {
+func (b *boundFixture) challenged(rec *httptest.ResponseRecorder, problem string, challenges ...string) {
 	b.t.Helper()
 	b.want(rec, 401, problem)
 	if got := rec.Header().Values("WWW-Authenticate"); !slices.Equal(got, challenges) {

@@ -13,9 +13,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// world is a policy of a number of rules: tenants of 100, 10 roles to a tenant, 10 documents
+// population is a policy of a number of rules: tenants of 100, 10 roles to a tenant, 10 documents
 // to a role, and a user for each role.
-type world struct {
+type population struct {
 	rules int
 	kind  kind
 }
@@ -54,7 +54,7 @@ func parts(i int) (t, r, d int) {
 const asked = 1 << 16
 
 // questions returns requests at random that are all allowed, or all denied.
-func (w world) questions(allowed bool) []question {
+func (w population) questions(allowed bool) []question {
 	random := rand.New(rand.NewPCG(1, 2))
 	all := make([]question, asked)
 	for i := range all {
@@ -78,8 +78,8 @@ func (w world) questions(allowed bool) []question {
 	return all
 }
 
-// files are the world as a policy of Reeve's.
-func (w world) files(b *testing.B) fs.FS {
+// files are the population as a policy of Reeve's.
+func (w population) files(b *testing.B) fs.FS {
 	var text strings.Builder
 	for i := range w.rules {
 		t, r, d := parts(i)
@@ -105,8 +105,8 @@ func (w world) files(b *testing.B) fs.FS {
 	}
 }
 
-// model is the world's Casbin model.
-func (w world) model() string {
+// model is the population's Casbin model.
+func (w population) model() string {
 	rule, request, match := "sub, dom, obj, act", "sub, dom, obj, act", "r.obj == p.obj"
 	switch w.kind {
 	case routes:
@@ -122,8 +122,8 @@ func (w world) model() string {
 		"\n[role_definition]\ng = _, _, _\n[policy_effect]\ne = some(where (p.eft == allow))\n[matchers]\nm = " + matcher + "\n"
 }
 
-// rows are the world as rules of Casbin's.
-func (w world) rows() (p, g [][]string) {
+// rows are the population as rules of Casbin's.
+func (w population) rows() (p, g [][]string) {
 	for i := range w.rules {
 		t, r, d := parts(i)
 		row := []string{fmt.Sprintf("r%d", r), fmt.Sprintf("t%d", t), fmt.Sprintf("d%d-%d", r, d), "read"}
@@ -141,8 +141,8 @@ func (w world) rows() (p, g [][]string) {
 	return p, g
 }
 
-// csv is the world as a policy file of Casbin's.
-func (w world) csv() string {
+// csv is the population as a policy file of Casbin's.
+func (w population) csv() string {
 	var text strings.Builder
 	p, g := w.rows()
 	for _, row := range p {

@@ -75,8 +75,8 @@ func bundle(t testing.TB, csv string) *policy.Bundle {
 	return b
 }
 
-// world is a node whose store is a function.
-type world struct {
+// fixture is a node whose store is a function.
+type fixture struct {
 	t     testing.TB
 	key   session.SecretKey
 	feed  *feed
@@ -85,10 +85,10 @@ type world struct {
 	s     session.Session
 }
 
-func newWorld(t testing.TB) *world {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	key, public := newKey(t)
-	w := &world{t: t, key: key, feed: &feed{heard: make(chan func(session.Listener))}, clock: &insecureedge.Clock{Wall: time.Now().Round(0), Mono: time.Hour}}
+	w := &fixture{t: t, key: key, feed: &feed{heard: make(chan func(session.Listener))}, clock: &insecureedge.Clock{Wall: time.Now().Round(0), Mono: time.Hour}}
 	node, err := insecureedge.NewNode(insecureedge.NodeConfig{Feed: w.feed, Keys: []ed25519.PublicKey{public}, Routes: []string{"GET /notes/:id"}})
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func newWorld(t testing.TB) *world {
 }
 
 // load has the node load the session of ref, which the store answers with s and err.
-func (w *world) load(s session.Session, err error) (session.Session, bool, error) {
+func (w *fixture) load(s session.Session, err error) (session.Session, bool, error) {
 	return w.node.Load(w.t.Context(), s.Ref(), func(context.Context) (session.Session, error) {
 		if err != nil {
 			return session.Session{}, err
@@ -120,7 +120,7 @@ func (w *world) load(s session.Session, err error) (session.Session, bool, error
 }
 
 // see has the node see the session loaded.
-func (w *world) see() {
+func (w *fixture) see() {
 	w.t.Helper()
 	if _, remembered, err := w.load(w.s, nil); err != nil || remembered {
 		w.t.Fatal(remembered, err)
@@ -128,7 +128,7 @@ func (w *world) see() {
 }
 
 // remembered reports whether the node answers from memory while the store is lost.
-func (w *world) remembered() bool {
+func (w *fixture) remembered() bool {
 	w.t.Helper()
 	s, remembered, err := w.load(w.s, session.ErrUnavailable)
 	if remembered != (err == nil) || remembered != (s.ID == w.s.ID) {
@@ -138,24 +138,24 @@ func (w *world) remembered() bool {
 }
 
 // list is one that is complete from an hour ago on, issued now.
-func (w *world) list(changes ...insecureedge.Change) insecureedge.List {
+func (w *fixture) list(changes ...insecureedge.Change) insecureedge.List {
 	return insecureedge.List{Since: w.clock.Wall.Add(-time.Hour), Issued: w.clock.Wall, Expires: w.clock.Wall.Add(time.Minute), Changes: changes}
 }
 
-func (w *world) accept(l insecureedge.List) error {
+func (w *fixture) accept(l insecureedge.List) error {
 	return w.node.AcceptRevocations(insecureedge.SignList(w.key, w.feed, l))
 }
 
-func (w *world) mustAccept(l insecureedge.List) {
+func (w *fixture) mustAccept(l insecureedge.List) {
 	w.t.Helper()
 	if err := w.accept(l); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// listed is a world whose node has seen the session, and has a list of a second later.
-func listed(t testing.TB) *world {
-	w := newWorld(t)
+// listed is a fixture whose node has seen the session, and has a list of a second later.
+func listed(t testing.TB) *fixture {
+	w := newFixture(t)
 	w.see()
 	w.clock.Pass(time.Second)
 	w.mustAccept(w.list())

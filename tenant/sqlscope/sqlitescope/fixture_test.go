@@ -65,17 +65,17 @@ func schema(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-type world struct {
+type fixture struct {
 	*sqlitescope.Store
 	dir      string
 	statuses *statuses
 }
 
-// newWorld returns a store with a row of each of two tenants, below a folder whose name means
+// newFixture returns a store with a row of each of two tenants, below a folder whose name means
 // something in a URI.
-func newWorld(tb testing.TB, change ...func(*sqlitescope.Config)) *world {
+func newFixture(tb testing.TB, change ...func(*sqlitescope.Config)) *fixture {
 	tb.Helper()
-	w := &world{
+	w := &fixture{
 		dir:      filepath.Join(tb.TempDir(), "a?mode=memory&b#c%20d"),
 		statuses: &statuses{of: map[tenant.ID]tenant.Status{acme: tenant.Active, globex: tenant.Active}},
 	}
@@ -140,7 +140,7 @@ func dump(rows *sql.Rows) (string, error) {
 	}
 }
 
-func (w *world) bodies(tb testing.TB, id tenant.ID) string {
+func (w *fixture) bodies(tb testing.TB, id tenant.ID) string {
 	tb.Helper()
 	rows, err := w.DB().QueryContext(in(tb, id), `SELECT body FROM notes ORDER BY id`)
 	if err != nil {
@@ -154,11 +154,11 @@ func (w *world) bodies(tb testing.TB, id tenant.ID) string {
 }
 
 // file is the path of a tenant's file, which is part of what the package promises.
-func (w *world) file(id tenant.ID) string {
+func (w *fixture) file(id tenant.ID) string {
 	return filepath.Join(w.dir, "t-"+id.FileName()+".db")
 }
 
-func (w *world) exists(id tenant.ID) bool {
+func (w *fixture) exists(id tenant.ID) bool {
 	_, err := os.Lstat(w.file(id))
 	return err == nil
 }

@@ -51,15 +51,15 @@ grant select, insert, update, delete on note, country to %[1]s;
 create function slow(n float8) returns float8 language sql as $$ select n from pg_sleep(n) $$;
 `
 
-// world is a database with the notes 1 to 3 of acme and globex.
-type world struct {
+// fixture is a database with the notes 1 to 3 of acme and globex.
+type fixture struct {
 	*pgserver.Database
 	t testing.TB
 }
 
-func newWorld(t testing.TB) *world {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	w := &world{pgserver.New(t).Database(t), t}
+	w := &fixture{pgserver.New(t).Database(t), t}
 	w.Exec(w.Owner(), fmt.Sprintf(schema, w.AppRole))
 	for _, id := range []tenant.ID{acme, globex} {
 		w.fill(id, 3)
@@ -68,7 +68,7 @@ func newWorld(t testing.TB) *world {
 }
 
 // fill gives a tenant notes with bodies that no other's have.
-func (w *world) fill(id tenant.ID, notes int) {
+func (w *fixture) fill(id tenant.ID, notes int) {
 	w.t.Helper()
 	w.Exec(w.Super(), fmt.Sprintf("insert into note (tenant, id, body) select '%[1]s', n, 'canary-%[1]s-' || n from generate_series(1, %[2]d) n", id, notes))
 }
@@ -140,7 +140,7 @@ func configured(t testing.TB, config pgxscope.Config) *pgxscope.DB {
 }
 
 // direct returns a DB on a pool of one connection, and the pool.
-func (w *world) direct() (*pgxscope.DB, *pgxpool.Pool, *tap) {
+func (w *fixture) direct() (*pgxscope.DB, *pgxpool.Pool, *tap) {
 	w.t.Helper()
 	pool, counter := open(w.t, w.App(), 1, pgx.QueryExecModeCacheStatement)
 	return scoped(w.t, pool), pool, counter

@@ -23,8 +23,8 @@ var (
 	Bystander = tenant.MustParse("initech")
 )
 
-// World is a database as its owner sees it.
-type World interface {
+// Fixture is a database as its owner sees it.
+type Fixture interface {
 	Dialect() Dialect
 	// Signed reports whether a tenant that is set by an injected text is not believed.
 	Signed() bool

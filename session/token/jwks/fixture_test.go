@@ -176,9 +176,9 @@ func sign(t testing.TB, s *token.Signer) string {
 	return signed.Reveal()
 }
 
-// world is a fetcher of n providers, each with one key, and a verifier that trusts them.
+// fixture is a fetcher of n providers, each with one key, and a verifier that trusts them.
 // It has to be made inside of a synctest bubble.
-type world struct {
+type fixture struct {
 	t         testing.TB
 	fetcher   *jwks.Fetcher
 	providers providers
@@ -187,13 +187,13 @@ type world struct {
 	verifier  *token.Verifier
 }
 
-func newWorld(t testing.TB, n int, edit ...func(*jwks.Endpoint)) *world {
+func newFixture(t testing.TB, n int, edit ...func(*jwks.Endpoint)) *fixture {
 	t.Helper()
 	f, err := jwks.New(jwks.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, providers: providers{}, fetcher: f}
+	w := &fixture{t: t, providers: providers{}, fetcher: f}
 	f.WithTransport(w.providers)
 	var issuers []token.Issuer
 	for i := range n {
@@ -219,7 +219,7 @@ func newWorld(t testing.TB, n int, edit ...func(*jwks.Endpoint)) *world {
 }
 
 // start starts the fetcher, which is closed when the test ends.
-func (w *world) start() *world {
+func (w *fixture) start() *fixture {
 	w.t.Helper()
 	if err := w.fetcher.Start(context.Background()); err != nil {
 		w.t.Fatal(err)
@@ -228,26 +228,26 @@ func (w *world) start() *world {
 	return w
 }
 
-func (w *world) verify(s *token.Signer) error {
+func (w *fixture) verify(s *token.Signer) error {
 	_, err := w.verifier.Verify(context.Background(), sign(w.t, s))
 	return err
 }
 
-func (w *world) accepts(s *token.Signer) {
+func (w *fixture) accepts(s *token.Signer) {
 	w.t.Helper()
 	if err := w.verify(s); err != nil {
 		w.t.Errorf("a good token is refused: %v", err)
 	}
 }
 
-func (w *world) refuses(s *token.Signer, want error) {
+func (w *fixture) refuses(s *token.Signer, want error) {
 	w.t.Helper()
 	if err := w.verify(s); !errors.Is(err, want) {
 		w.t.Errorf("got %v, want %v", err, want)
 	}
 }
 
-func (w *world) health(n int) jwks.Stats {
+func (w *fixture) health(n int) jwks.Stats {
 	w.t.Helper()
 	for _, h := range w.fetcher.Stats() {
 		if h.Issuer == issuer(n) {

@@ -73,8 +73,8 @@ func engine(t testing.TB, policyCSV string) *policy.Engine {
 	return e
 }
 
-// world is a service with everything real but Redis.
-type world struct {
+// fixture is a service with everything real but Redis.
+type fixture struct {
 	t       testing.TB
 	echo    *echo.Echo
 	store   *countingStore
@@ -88,9 +88,9 @@ type world struct {
 
 type option func(*authz.Config)
 
-func newWorld(t testing.TB, options ...option) *world {
+func newFixture(t testing.TB, options ...option) *fixture {
 	t.Helper()
-	w := &world{t: t, echo: echo.New(), store: &countingStore{Store: memstore.New()}, engine: engine(t, rules)}
+	w := &fixture{t: t, echo: echo.New(), store: &countingStore{Store: memstore.New()}, engine: engine(t, rules)}
 	var err error
 	if w.manager, err = session.NewManager(w.store, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}); err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func newWorld(t testing.TB, options ...option) *world {
 	return w
 }
 
-func (w *world) routes() {
+func (w *fixture) routes() {
 	ok := func(c echo.Context) error {
 		w.reached.Add(1)
 		return c.String(http.StatusOK, "ok\n")
@@ -153,7 +153,7 @@ func (w *world) routes() {
 }
 
 // login returns a token for a new session of the user, with the given roles.
-func (w *world) login(t tenant.ID, u session.UserID, roles ...string) (string, session.Session) {
+func (w *fixture) login(t tenant.ID, u session.UserID, roles ...string) (string, session.Session) {
 	w.t.Helper()
 	s, _, err := w.manager.Create(context.Background(), session.SignIn{Tenant: t, User: u, Roles: session.MustRoles(roles...)})
 	if err != nil {
@@ -162,7 +162,7 @@ func (w *world) login(t tenant.ID, u session.UserID, roles ...string) (string, s
 	return w.sign(s), s
 }
 
-func (w *world) sign(s session.Session) string {
+func (w *fixture) sign(s session.Session) string {
 	w.t.Helper()
 	signed, err := w.signer.Sign(s)
 	if err != nil {
@@ -173,7 +173,7 @@ func (w *world) sign(s session.Session) string {
 
 type headers map[string]string
 
-func (w *world) do(method, target, bearer string, extra ...headers) *httptest.ResponseRecorder {
+func (w *fixture) do(method, target, bearer string, extra ...headers) *httptest.ResponseRecorder {
 	w.t.Helper()
 	r := httptest.NewRequest(method, target, nil)
 	if bearer != "" {
@@ -190,7 +190,7 @@ func (w *world) do(method, target, bearer string, extra ...headers) *httptest.Re
 }
 
 // want checks the status, and that a refusal reached no handler and keeps its manners.
-func (w *world) want(rec *httptest.ResponseRecorder, status int, problem string) {
+func (w *fixture) want(rec *httptest.ResponseRecorder, status int, problem string) {
 	w.t.Helper()
 	if rec.Code != status {
 		w.t.Errorf("got %d %s, want %d", rec.Code, rec.Body, status)

@@ -43,8 +43,8 @@ const cookie = "__Host-session"
 
 var acme = tenant.MustParse("acme")
 
-// world is a server that proxies ask.
-type world struct {
+// fixture is a server that proxies ask.
+type fixture struct {
 	t       testing.TB
 	store   *faultyStore
 	manager *session.Manager
@@ -71,7 +71,7 @@ func (s *faultyStore) Load(ctx context.Context, ref session.Ref) (session.Sessio
 	return s.Store.Load(ctx, ref)
 }
 
-func newWorld(t testing.TB, proxy forwardauth.Proxy, change ...func(*forwardauth.Config)) *world {
+func newFixture(t testing.TB, proxy forwardauth.Proxy, change ...func(*forwardauth.Config)) *fixture {
 	t.Helper()
 	model, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {
@@ -85,7 +85,7 @@ func newWorld(t testing.TB, proxy forwardauth.Proxy, change ...func(*forwardauth
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: &faultyStore{Store: memstore.New()}}
+	w := &fixture{t: t, store: &faultyStore{Store: memstore.New()}}
 	w.manager, err = session.NewManager(w.store, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))})
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func newWorld(t testing.TB, proxy forwardauth.Proxy, change ...func(*forwardauth
 }
 
 // login returns a token of a user.
-func (w *world) login(user string, roles ...string) string {
+func (w *fixture) login(user string, roles ...string) string {
 	w.t.Helper()
 	s, _, err := w.manager.Create(context.Background(), session.SignIn{Tenant: acme, User: session.MustParseUserID(user), Roles: session.MustRoles(roles...)})
 	if err != nil {
@@ -141,7 +141,7 @@ var names = map[forwardauth.Proxy][3]string{
 }
 
 // ask asks as the proxy does about a request of a client.
-func (w *world) ask(method, target string, header http.Header) *httptest.ResponseRecorder {
+func (w *fixture) ask(method, target string, header http.Header) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for name, values := range header {
 		r.Header[name] = values

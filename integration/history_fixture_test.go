@@ -17,10 +17,10 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// world is two instances and those who use them: people who sign in and out and change what
+// historyFixture is two instances and those who use them: people who sign in and out and change what
 // they have, operators of tenants, and clients that go on asking with whatever token there
 // ever was. Every call is in the log.
-type world struct {
+type historyFixture struct {
 	tb        testing.TB
 	log       *history.Log
 	fronts    []*front
@@ -39,17 +39,17 @@ type world struct {
 }
 
 const (
-	worldPeople  = 40
-	worldClients = 4 // of each instance
+	historyPeople  = 40
+	historyClients = 4 // of each instance
 )
 
 // clientPause is up to twice as long.
 const clientPause = 4 * time.Millisecond
 
-// newWorld returns a world on the stores of two instances. lease is how late they may be.
-func newWorld(t *testing.T, roles authority, lease time.Duration, stores ...session.Store) *world {
+// newHistoryFixture returns a fixture on the stores of two instances. lease is how late they may be.
+func newHistoryFixture(t *testing.T, roles authority, lease time.Duration, stores ...session.Store) *historyFixture {
 	t.Helper()
-	w := &world{tb: t, log: history.New(), signer: newSigner(t), done: make(chan struct{}), stalls: watchStalls(t), pace: 400 * time.Millisecond, roles: roles, book: newBook()}
+	w := &historyFixture{tb: t, log: history.New(), signer: newSigner(t), done: make(chan struct{}), stalls: watchStalls(t), pace: 400 * time.Millisecond, roles: roles, book: newBook()}
 	window := time.Second
 	if lease == 0 {
 		window += 300 * time.Millisecond // without a feed a load asks once a second, and puts back then
@@ -62,10 +62,10 @@ func newWorld(t *testing.T, roles authority, lease time.Duration, stores ...sess
 		w.fronts = append(w.fronts, newFront(t, string(rune('a'+i)), store, w.signer, w.config()))
 	}
 	for _, name := range []string{"acme", "globex", "initech", "hooli"} {
-		w.operators = append(w.operators, &operator{world: w, tenant: tenant.MustParse(name), status: tenant.Active})
+		w.operators = append(w.operators, &operator{historyFixture: w, tenant: tenant.MustParse(name), status: tenant.Active})
 	}
-	for i := range worldPeople {
-		w.people = append(w.people, &person{world: w, user: session.MustParseUserID(fmt.Sprintf("user-%d", i))})
+	for i := range historyPeople {
+		w.people = append(w.people, &person{historyFixture: w, user: session.MustParseUserID(fmt.Sprintf("user-%d", i))})
 	}
 	for _, o := range w.operators {
 		testwait.Until(t, "a tenant is set up", func() bool { return o.set(w.anyFront(), tenant.Active) == history.Done })
@@ -73,10 +73,10 @@ func newWorld(t *testing.T, roles authority, lease time.Duration, stores ...sess
 	return w
 }
 
-func (w *world) anyFront() *front { return w.fronts[rand.N(len(w.fronts))] }
+func (w *historyFixture) anyFront() *front { return w.fronts[rand.N(len(w.fronts))] }
 
-// pause waits for up to twice a time. It returns false when the world ends.
-func (w *world) pause(d time.Duration) bool {
+// pause waits for up to twice a time. It returns false when the fixture ends.
+func (w *historyFixture) pause(d time.Duration) bool {
 	select {
 	case <-w.done:
 		return false
@@ -85,8 +85,8 @@ func (w *world) pause(d time.Duration) bool {
 	}
 }
 
-// begin lets the world go on until end.
-func (w *world) begin() {
+// begin lets the fixture go on until end.
+func (w *historyFixture) begin() {
 	for _, p := range w.people {
 		w.running.Go(func() {
 			for w.pause(w.pace) {
@@ -100,7 +100,7 @@ func (w *world) begin() {
 		w.running.Go(o.work)
 	}
 	for _, g := range w.fronts {
-		for range worldClients {
+		for range historyClients {
 			w.running.Go(func() {
 				for w.pause(clientPause) {
 					w.ask(g)
@@ -110,21 +110,21 @@ func (w *world) begin() {
 	}
 }
 
-func (w *world) end() {
+func (w *historyFixture) end() {
 	close(w.done)
 	w.running.Wait()
 }
 
 // calm waits until no change is under way, and lets none begin until the function that it
 // returns is called. Clients go on.
-func (w *world) calm() (resume func()) {
+func (w *historyFixture) calm() (resume func()) {
 	w.change.Lock()
 	return w.change.Unlock
 }
 
 // stir has everybody do so many things now, so that a fault that undoes changes finds some,
 // also on a busy machine.
-func (w *world) stir(things int) {
+func (w *historyFixture) stir(things int) {
 	for range things {
 		var all sync.WaitGroup
 		for _, p := range w.people {
@@ -138,7 +138,7 @@ func (w *world) stir(things int) {
 }
 
 // ask makes a request with some token.
-func (w *world) ask(g *front) {
+func (w *historyFixture) ask(g *front) {
 	p := w.people[rand.N(len(w.people))]
 	if in := p.someSignIn(); in != nil && rand.N(4) == 0 {
 		p.presentTo(g, in)
@@ -155,7 +155,7 @@ func (w *world) ask(g *front) {
 	w.request(g, h, method)
 }
 
-func (w *world) request(g *front, h *login, method string) history.Call {
+func (w *historyFixture) request(g *front, h *login, method string) history.Call {
 	return w.log.Call(h.call(history.Act, g), func(c *history.Call) {
 		status, a := g.request(method, h.bearer)
 		c.Saw, c.Needs = a.step, method == http.MethodPut
@@ -167,7 +167,7 @@ func (w *world) request(g *front, h *login, method string) history.Call {
 }
 
 // answer is answerOf that lets nothing pass that a caller should not get.
-func (w *world) answer(err error) history.Answer {
+func (w *historyFixture) answer(err error) history.Answer {
 	answer, known := answerOf(err)
 	if !known {
 		w.tb.Errorf("a call fails with %v", err)
@@ -176,10 +176,10 @@ func (w *world) answer(err error) history.Answer {
 }
 
 // requests returns how many requests there were.
-func (w *world) requests() int { return w.log.Count("", history.Act) }
+func (w *historyFixture) requests() int { return w.log.Count("", history.Act) }
 
 // isServed waits until every instance lets somebody in again.
-func (w *world) isServed() {
+func (w *historyFixture) isServed() {
 	w.tb.Helper()
 	for _, g := range w.fronts {
 		testwait.Until(w.tb, g.name+" serves somebody", func() bool {
@@ -195,7 +195,7 @@ func (w *world) isServed() {
 
 // row judges the history. Each finding is an error of the test, unless the row is only to be
 // told.
-func (w *world) row(fault, store string) history.Row {
+func (w *historyFixture) row(fault, store string) history.Row {
 	w.rules.Slack = w.stalls.slack()
 	return history.RowOf(fault, store, w.log, w.rules)
 }

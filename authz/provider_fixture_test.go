@@ -135,10 +135,10 @@ func (p *provider) signHeader(header string, claims map[string]any) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(p.key, []byte(text)))
 }
 
-// trusting is a world that lets the provider's users in.
-func (p *provider) trusting(options ...option) *world {
+// trusting is a fixture that lets the provider's users in.
+func (p *provider) trusting(options ...option) *fixture {
 	p.t.Helper()
-	return newWorld(p.t, append([]option{func(c *authz.Config) {
+	return newFixture(p.t, append([]option{func(c *authz.Config) {
 		verifier, err := token.NewVerifier(p.issuer)
 		if err != nil {
 			p.t.Fatal(err)
@@ -148,7 +148,7 @@ func (p *provider) trusting(options ...option) *world {
 }
 
 // revokeCaller ends the session of a token's caller, as a handler of theirs would.
-func (w *world) revokeCaller(bearer string) {
+func (w *fixture) revokeCaller(bearer string) {
 	w.t.Helper()
 	if err := w.manager.Revoke(context.Background(), w.sessionOf(bearer).Ref()); err != nil {
 		w.t.Fatal(err)
@@ -156,7 +156,7 @@ func (w *world) revokeCaller(bearer string) {
 }
 
 // sessionOf returns the session that a token's caller has.
-func (w *world) sessionOf(bearer string) session.Session {
+func (w *fixture) sessionOf(bearer string) session.Session {
 	w.t.Helper()
 	w.caller = nil
 	if rec := w.do("GET", "/me", bearer); rec.Code != 200 || w.caller == nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/reevehq/reeve/policies"
 )
 
-// world is a number of tenants with 100 rules each: ten roles, for ten routes each. A tenant has
+// population is a number of tenants with 100 rules each: ten roles, for ten routes each. A tenant has
 // ten users, of one role each.
-type world struct{ tenants int }
+type population struct{ tenants int }
 
 const (
 	rolesPerTenant = 10
@@ -25,7 +25,7 @@ const (
 type person struct{ tenant, user, role, path string }
 
 // people returns the users of all tenants.
-func (w world) people() []person {
+func (w population) people() []person {
 	all := make([]person, 0, w.tenants*rolesPerTenant)
 	for r := range rolesPerTenant {
 		for t := range w.tenants {
@@ -39,7 +39,7 @@ func (w world) people() []person {
 }
 
 // routes returns the templates of all routes.
-func (w world) routes() []string {
+func (w population) routes() []string {
 	var all []string
 	for r := range rolesPerTenant {
 		for d := range routesPerRole {
@@ -50,7 +50,7 @@ func (w world) routes() []string {
 }
 
 // files are the rules as a policy of Reeve's.
-func (w world) files() (fs.FS, error) {
+func (w population) files() (fs.FS, error) {
 	var text strings.Builder
 	for t := range w.tenants {
 		for r := range rolesPerTenant {
@@ -81,7 +81,7 @@ m = r.dom == p.dom && r.act == p.act && keyMatch2(r.obj, p.obj) && g(r.sub, p.su
 `
 
 // rows are the rules for Casbin.
-func (w world) rows() (p, g [][]string) {
+func (w population) rows() (p, g [][]string) {
 	for t := range w.tenants {
 		for r := range rolesPerTenant {
 			for d := range routesPerRole {
