@@ -133,9 +133,9 @@ func TestAStrangersRefreshWritesNothing(t *testing.T) {
 		return err
 	}
 	proof := func(h holder) string { return h.proof("POST", publicOrigin+"/public/token", "", edits{"ath": ""}) }
-	stranger := newHolder(t)
+	outsider := newHolder(t)
 	for range 20 {
-		if err := refresh(proof(stranger), "junk"); !errors.Is(err, session.ErrRefreshInvalid) {
+		if err := refresh(proof(outsider), "junk"); !errors.Is(err, session.ErrRefreshInvalid) {
 			t.Fatal(err)
 		}
 	}

@@ -52,9 +52,9 @@ func probed(c echo.Context) *probe {
 // meter that is to leave those out.
 func IsVerifyRequest(ctx context.Context) bool { return ctx.Value(probeKey{}) != nil }
 
-// met notes that the gate has the probe and ends it there: handlers behind the gate never see
+// hit notes that the gate has the probe and ends it there: handlers behind the gate never see
 // one.
-func (p *probe) met(g *Guard, c echo.Context) error {
+func (p *probe) hit(g *Guard, c echo.Context) error {
 	p.gate, p.path, p.seen, p.host = g, c.Path(), c.Request().Method, c.Request().Host
 	var callers [128]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])

@@ -143,7 +143,7 @@ func hostileFixtureOf(t *testing.T, alg token.Algorithm, key session.SecretKey, 
 	w.signer = signer
 	refs := map[string]session.Ref{}
 	fail := func(err error) func() { w.store.fail.Store(&err); return func() { w.store.fail.Store(nil) } }
-	_, stranger := w.login(globex, session.MustParseUserID("mallory"), "editor")
+	_, outsider := w.login(globex, session.MustParseUserID("mallory"), "editor")
 	swapped := false
 	return w, authztest.Service{
 			Handler: w.echo, Method: "GET", Path: "/notes/1",
@@ -184,7 +184,7 @@ func hostileFixtureOf(t *testing.T, alg token.Algorithm, key session.SecretKey, 
 					return fail(session.ErrCorrupt)
 				}
 				swapped = true
-				w.store.swap.Store(&stranger)
+				w.store.swap.Store(&outsider)
 				return func() { w.store.swap.Store(nil) }
 			},
 		}

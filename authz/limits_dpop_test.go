@@ -29,7 +29,7 @@ func (r *slowReplay) Use(ctx context.Context, _ token.ReplayKey, _ time.Duration
 	return false, ctx.Err()
 }
 
-// floodedFixture is a boundFixture with five places for loads and no observer, since those of
+// floodedFixture is a boundFixture with five slots for loads and no observer, since those of
 // tests are called by one request at a time.
 func floodedFixture(t *testing.T, replay token.ReplayStore) *boundFixture {
 	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{publicOrigin}})

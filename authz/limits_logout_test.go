@@ -10,7 +10,7 @@ import (
 )
 
 // TestLogoutTokensAreVerifiedWithinALimit sends 50 at once to a verifier that answers
-// nobody for a minute. Anybody may send one, so the rest is shed, and ends nothing.
+// nobody for a minute. Anybody may send one, so the rest is refused, and ends nothing.
 func TestLogoutTokensAreVerifiedWithinALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inside, answers := make(chan struct{}, 50), make(chan int, 50)

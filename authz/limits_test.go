@@ -30,7 +30,7 @@ func (b *blocking) Load(ctx context.Context, ref session.Ref) (session.Session, 
 	return b.Loader.Load(ctx, ref)
 }
 
-// TestAFloodIsAnswered503 fills the places for loads and for verifications in turn.
+// TestAFloodIsAnswered503 fills the slots for loads and for verifications in turn.
 func TestAFloodIsAnswered503(t *testing.T) {
 	for name, tt := range map[string]struct{ loads, verifications int }{
 		"loads":         {1, 100},

@@ -127,15 +127,15 @@ func TestASessionThatHasMovedSinceTheSignInEnds(t *testing.T) {
 		},
 	} {
 		for by, own := range map[string]bool{"Find": false, "its id": true} {
-			var noted []session.Ref
+			var stored []session.Ref
 			w := newIDPFixtureOf(t, func(i *token.Issuer) { i.OwnSessions = own }, func(c *authz.LogoutConfig) {
 				c.Tenants = func(context.Context, string) ([]tenant.ID, error) { return []tenant.ID{acme, globex}, nil }
 				if !own {
-					c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return noted, nil }
+					c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return stored, nil }
 				}
 			})
 			_, s := w.login(acme, alice, "viewer")
-			noted = []session.Ref{s.Ref()}
+			stored = []session.Ref{s.Ref()}
 			moved, err := move(w.manager, s.Ref())
 			if err != nil {
 				t.Fatal(name, err)
@@ -157,7 +157,7 @@ func TestASessionThatHasMovedSinceTheSignInEnds(t *testing.T) {
 // Keycloak names a federated user "f:…:bob", which is no user id of ours: beside a sid that
 // Find knows it does not matter, and otherwise nobody can be found by it.
 func TestASubThatIsNoUserIDIsNotNeededBesideAKnownSid(t *testing.T) {
-	var noted []session.Ref
+	var stored []session.Ref
 	var asked []string
 	w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 		c.Find = func(_ context.Context, l *token.LogoutToken) ([]session.Ref, error) {
@@ -165,11 +165,11 @@ func TestASubThatIsNoUserIDIsNotNeededBesideAKnownSid(t *testing.T) {
 			if l.IssuerSessionID() != "kc-1" {
 				return nil, nil
 			}
-			return noted, nil
+			return stored, nil
 		}
 	})
 	bearer, s := w.login(acme, alice, "viewer")
-	noted = []session.Ref{s.Ref()}
+	stored = []session.Ref{s.Ref()}
 	sub := edits{"sub": `"CN=Bob Smith"`, "tenant": "", "events": `{"http://schemas.openid.net/event/backchannel-logout":{},"revoke_offline_access":true}`}
 	w.refused(w.post(w.logoutToken(sub, edits{"sid": `"kc-2"`})))
 	w.refused(w.post(w.logoutToken(sub)))

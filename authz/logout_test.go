@@ -211,13 +211,13 @@ func TestALogoutVerifierThatIsOutEndsNothing(t *testing.T) {
 // A provider that names sessions by ids of its own: the service has noted which are whose.
 func TestFindLooksUpTheProvidersSessions(t *testing.T) {
 	var mu sync.Mutex
-	noted := map[string][]session.Ref{}
+	stored := map[string][]session.Ref{}
 	var failure error
 	w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 		c.Find = func(_ context.Context, l *token.LogoutToken) ([]session.Ref, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			return noted[l.Issuer()+" "+l.IssuerSessionID()], failure
+			return stored[l.Issuer()+" "+l.IssuerSessionID()], failure
 		}
 	})
 	one, s1 := w.login(acme, alice, "viewer")
@@ -225,9 +225,9 @@ func TestFindLooksUpTheProvidersSessions(t *testing.T) {
 	three, _ := w.login(acme, alice, "viewer")
 	bob, sb := w.login(acme, session.MustParseUserID("bob"), "viewer")
 	abroad, sg := w.login(globex, alice, "viewer")
-	noted["https://idp.test op-1"] = []session.Ref{s1.Ref(), s2.Ref()}
-	noted["https://idp.test op-2"] = []session.Ref{s1.Ref(), sg.Ref()} // of another tenant
-	noted["https://idp.test op-3"] = []session.Ref{sb.Ref()}
+	stored["https://idp.test op-1"] = []session.Ref{s1.Ref(), s2.Ref()}
+	stored["https://idp.test op-2"] = []session.Ref{s1.Ref(), sg.Ref()} // of another tenant
+	stored["https://idp.test op-3"] = []session.Ref{sb.Ref()}
 	sid := func(s string) edits { return edits{"sid": `"` + s + `"`} }
 
 	if rec := w.post(w.logoutToken(sid("op-2"))); rec.Code != 503 || w.status(one) != 200 || w.status(abroad) != 200 {

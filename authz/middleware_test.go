@@ -237,7 +237,7 @@ type fakeLoader func(session.Ref) (session.Session, error)
 func (f fakeLoader) Load(_ context.Context, ref session.Ref) (session.Session, error) { return f(ref) }
 
 func TestAFailingStageNeverAllows(t *testing.T) {
-	stranger := session.Session{ID: session.NewID(), Tenant: globex, User: session.MustParseUserID("mallory"), Roles: session.MustRoles("editor")}
+	outsider := session.Session{ID: session.NewID(), Tenant: globex, User: session.MustParseUserID("mallory"), Roles: session.MustRoles("editor")}
 	for name, tt := range map[string]struct {
 		break_  option
 		status  int
@@ -254,8 +254,8 @@ func TestAFailingStageNeverAllows(t *testing.T) {
 		"the store fails oddly":              {withLoader(session.Session{}, errors.New("odd")), 503, "auth-unavailable"},
 		"the store times out":                {withLoader(session.Session{}, context.DeadlineExceeded), 503, "auth-unavailable"},
 		"the store returns a zero session":   {withLoader(session.Session{}, nil), 503, "auth-unavailable"},
-		"the store returns another session":  {withLoader(stranger, nil), 503, "auth-unavailable"},
-		"a session and an error":             {withLoader(stranger, session.ErrNotFound), 401, "invalid-token"},
+		"the store returns another session":  {withLoader(outsider, nil), 503, "auth-unavailable"},
+		"a session and an error":             {withLoader(outsider, session.ErrNotFound), 401, "invalid-token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newFixture(t, tt.break_)

@@ -36,10 +36,10 @@ func VerifyService(s Service, decider Decider, options ...VerifyOption) error {
 		return err
 	}
 	v.heading = "the service is not guarded"
-	met := &asked{Decider: decider}
-	v.Unguarded = s.Unguarded(met)
+	recorder := &recordingDecider{Decider: decider}
+	v.Unguarded = s.Unguarded(recorder)
 	v.verifyRoutes(s, decider)
-	v.verifyEdges(met.guards, s.Routes())
+	v.verifyEdges(recorder.guards, s.Routes())
 	return v.orNil()
 }
 

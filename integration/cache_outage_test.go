@@ -47,9 +47,9 @@ func outages() []outage {
 	return []outage{
 		{"killed", func(f *fixture, _ *faultproxy.Proxy) { f.server.Kill() }, func(f *fixture, _ *faultproxy.Proxy) { f.server.Restart() }},
 		{"frozen", func(f *fixture, _ *faultproxy.Proxy) { f.server.Freeze() }, func(f *fixture, _ *faultproxy.Proxy) { f.server.Thaw() }},
-		{"behind a black hole", func(_ *fixture, p *faultproxy.Proxy) { p.Freeze() }, func(_ *fixture, p *faultproxy.Proxy) { p.Heal() }},
-		{"refusing connections", func(_ *fixture, p *faultproxy.Proxy) { p.Refuse(); p.Cut() }, func(_ *fixture, p *faultproxy.Proxy) { p.Heal() }},
-		{"slow", func(_ *fixture, p *faultproxy.Proxy) { p.Delay(400 * time.Millisecond) }, func(_ *fixture, p *faultproxy.Proxy) { p.Heal() }},
+		{"behind a black hole", func(_ *fixture, p *faultproxy.Proxy) { p.Freeze() }, func(_ *fixture, p *faultproxy.Proxy) { p.Restore() }},
+		{"refusing connections", func(_ *fixture, p *faultproxy.Proxy) { p.Refuse(); p.Cut() }, func(_ *fixture, p *faultproxy.Proxy) { p.Restore() }},
+		{"slow", func(_ *fixture, p *faultproxy.Proxy) { p.Delay(400 * time.Millisecond) }, func(_ *fixture, p *faultproxy.Proxy) { p.Restore() }},
 		{"loading", func(f *fixture, _ *faultproxy.Proxy) {
 			pipe := f.raw.Pipeline()
 			for n := range 5000 {

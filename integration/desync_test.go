@@ -307,7 +307,7 @@ func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 		t.Error("nobody was given the answer to another call: this test tested nothing")
 	}
 	for _, fault := range []string{
-		faultproxy.Swapped, faultproxy.Exchanged, faultproxy.Repeated, faultproxy.OutOfPlace, faultproxy.Dropped, faultproxy.Late, faultproxy.Cut,
+		faultproxy.Swapped, faultproxy.Exchanged, faultproxy.Repeated, faultproxy.Misplaced, faultproxy.Dropped, faultproxy.Late, faultproxy.Cut,
 	} {
 		if proxy.Garbled()[fault] == 0 {
 			t.Errorf("no reply was %s", fault)

@@ -29,7 +29,7 @@ type historyFixture struct {
 	operators []*operator
 	stalls    *stalls
 	rules     history.Rules
-	pace      time.Duration // of a person: up to twice as long until they do something again
+	interval  time.Duration // of a person: up to twice as long until they do something again
 	roles     authority
 	book      *book // of the service, where it is the authority on roles
 
@@ -49,7 +49,7 @@ const clientPause = 4 * time.Millisecond
 // newHistoryFixture returns a fixture on the stores of two instances. lease is how late they may be.
 func newHistoryFixture(t *testing.T, roles authority, lease time.Duration, stores ...session.Store) *historyFixture {
 	t.Helper()
-	w := &historyFixture{tb: t, log: history.New(), signer: newSigner(t), done: make(chan struct{}), stalls: watchStalls(t), pace: 400 * time.Millisecond, roles: roles, book: newBook()}
+	w := &historyFixture{tb: t, log: history.New(), signer: newSigner(t), done: make(chan struct{}), stalls: watchStalls(t), interval: 400 * time.Millisecond, roles: roles, book: newBook()}
 	window := time.Second
 	if lease == 0 {
 		window += 300 * time.Millisecond // without a feed a load asks once a second, and puts back then
@@ -89,7 +89,7 @@ func (w *historyFixture) pause(d time.Duration) bool {
 func (w *historyFixture) begin() {
 	for _, p := range w.people {
 		w.running.Go(func() {
-			for w.pause(w.pace) {
+			for w.pause(w.interval) {
 				w.change.RLock()
 				p.live()
 				w.change.RUnlock()

@@ -58,8 +58,8 @@ func (a *Authenticator) Challenge(p Problem) Problem { return a.dpop.challenge(p
 
 // Identify returns who asks by r, to which w is the response. A request without a credential is
 // anonymous and costs no look-up. A bad bearer token is an error on every route; a bad cookie
-// counts as none; an outage is an error wherever a credential was sent. match is what the router
-// says of the request, nil where no router has seen it.
+// counts as none; an outage is an error wherever a credential was sent. match is the answer of the
+// router for the request, nil where no router has seen it.
 func (a *Authenticator) Identify(w http.ResponseWriter, r *http.Request, match Match) (Identity, error) {
 	if match == nil {
 		match = unmatched{}

@@ -124,9 +124,9 @@ func TestAnyOrderOfPartsFollowsWhatTheyNeed(t *testing.T) {
 			if (opened < 0) != (closed < 0) {
 				t.Fatalf("%s: opened at %d and closed at %d: %v", p.Name, opened, closed, entries)
 			}
-			for _, need := range p.Needs {
-				if opened >= 0 && (at("open "+need) < 0 || at("open "+need) > opened || at("close "+need) < closed) {
-					t.Fatalf("%s needs %s: %v", p.Name, need, entries)
+			for _, dependency := range p.Needs {
+				if opened >= 0 && (at("open "+dependency) < 0 || at("open "+dependency) > opened || at("close "+dependency) < closed) {
+					t.Fatalf("%s needs %s: %v", p.Name, dependency, entries)
 				}
 			}
 		}

@@ -367,8 +367,8 @@ func (s Stranger) Methods() Methods {
 }
 
 // EndSignIn ends what the provider's session of that name signs in, in whatever tenant, and for
-// ever: none of its tokens is adopted any more, also when none was seen yet. It is what a
-// back-channel logout does by the iss and sid of its token.
+// ever: none of its tokens is adopted any more, also when none was seen yet. A back-channel logout
+// calls it by the iss and sid of its token.
 func (m *Manager) EndSignIn(ctx context.Context, issuer, name string) error {
 	if issuer == "" || name == "" || len(issuer) > MaxIssuerLength || len(name) > MaxSignInNameLength {
 		return fmt.Errorf("%w: a provider's session of %d bytes, of an issuer of %d", ErrInvalid, len(name), len(issuer))

@@ -18,13 +18,13 @@ import (
 // error of the store that is none of them is an outage, [ErrUnavailable]. With an error
 // comes the zero Session and no token.
 type Manager struct {
-	store   Store
-	recall  recaller // store again, nil where it remembers nothing
-	cfg     Config
-	keys    []*refreshKey // the current one first
-	tenants *directory    // nil without Config.Tenants
+	store    Store
+	recaller recaller // store again, nil where it remembers nothing
+	cfg      Config
+	keys     []*refreshKey // the current one first
+	tenants  *directory    // nil without Config.Tenants
 
-	flights *flights // of Config.Grants
+	grantCalls *grantCalls // of Config.Grants
 }
 
 // NewManager returns a Manager on store, or every problem of cfg. It starts nothing.
@@ -41,7 +41,7 @@ func NewManager(store Store, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	cfg.Key, cfg.PreviousKeys = SecretKey{}, nil
-	return &Manager{store: store, recall: recallerOf(store), cfg: cfg, keys: keys, tenants: newDirectory(cfg), flights: &flights{}}, nil
+	return &Manager{store: store, recaller: recallerOf(store), cfg: cfg, keys: keys, tenants: newDirectory(cfg), grantCalls: &grantCalls{}}, nil
 }
 
 // SignIn says who signs in. Tenant and User are required.

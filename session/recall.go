@@ -27,10 +27,10 @@ func recallerOf(store Store) recaller {
 // middleware loads most sessions, since it waits for nothing and needs no limit. False says nothing
 // about the session; Load does.
 func (m *Manager) Recall(ref Ref) (reqctx.Shared[Session], bool) {
-	if m.recall == nil || ref.Validate() != nil || m.tenants != nil && !m.tenants.serves(ref.Tenant) {
+	if m.recaller == nil || ref.Validate() != nil || m.tenants != nil && !m.tenants.serves(ref.Tenant) {
 		return reqctx.Shared[Session]{}, false
 	}
-	shared, ok := m.recall.Recall(ref)
+	shared, ok := m.recaller.Recall(ref)
 	s := reqctx.Read(shared)
 	if !ok || s == nil || s.Tenant != ref.Tenant || s.User != ref.User {
 		return reqctx.Shared[Session]{}, false

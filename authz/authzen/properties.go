@@ -14,13 +14,13 @@ import (
 // are string, bool, float64, nil, []any and map[string]any.
 type Properties map[string]any
 
-// Subject names whoever the question is about.
+// Subject names the subject of an evaluation.
 type Subject struct {
 	Type, ID   string
 	Properties Properties // as the asker says
 }
 
-// Resource names what the question is about.
+// Resource names the object of an evaluation.
 type Resource struct {
 	Type, ID   string
 	Properties Properties // as the asker says

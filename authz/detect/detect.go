@@ -149,14 +149,14 @@ func (cfg Config) withDefaults() (Config, error) {
 type Detector struct {
 	cfg Config
 
-	mu       sync.Mutex
-	denials  *lru[caller, *recent]
-	unknown  *lru[netip.Prefix, *recent] // denials of nobody, who pushes out no user
-	sessions *lru[string, *addresses]
-	users    *lru[session.UserID, *tenants]
-	alerts   [kinds]uint64
-	untold   uint64
-	paces    [kinds]pace
+	mu        sync.Mutex
+	denials   *lru[caller, *recent]
+	unknown   *lru[netip.Prefix, *recent] // denials of nobody, who pushes out no user
+	sessions  *lru[string, *addresses]
+	users     *lru[session.UserID, *tenants]
+	alerts    [kinds]uint64
+	untold    uint64
+	throttles [kinds]throttle
 }
 
 // caller is a user of a tenant.
@@ -165,16 +165,16 @@ type caller struct {
 	user   session.UserID
 }
 
-// pace counts the alerts of a kind that were told within a minute.
-type pace struct {
+// throttle counts the alerts of a kind that were told within a minute.
+type throttle struct {
 	began time.Time
 	told  int
 }
 
 // may reports whether there may be one more, and counts it.
-func (p *pace) may(now time.Time, most int) bool {
+func (p *throttle) may(now time.Time, most int) bool {
 	if p.began.IsZero() || now.Sub(p.began) >= time.Minute {
-		*p = pace{began: now}
+		*p = throttle{began: now}
 	}
 	p.told++
 	return p.told <= most
@@ -250,7 +250,7 @@ func (d *Detector) counted(alerts []Alert, now time.Time) []Alert {
 	var told []Alert
 	for _, a := range alerts {
 		d.alerts[a.Kind]++
-		if d.paces[a.Kind].may(now, d.cfg.MaxAlerts) {
+		if d.throttles[a.Kind].may(now, d.cfg.MaxAlerts) {
 			told = append(told, a)
 		} else {
 			d.untold++

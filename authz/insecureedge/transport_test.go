@@ -35,8 +35,8 @@ func publishing(t *testing.T, w *fixture, policy func() []byte) *insecureedge.Ha
 	return h
 }
 
-// beat has the publisher hear that it heard all until now.
-func (w *fixture) beat() {
+// heartbeat has the publisher hear that it heard all until now.
+func (w *fixture) heartbeat() {
 	now := time.Now()
 	w.feed.heard <- func(l session.Listener) { l.Heartbeat(now, now) }
 	w.feed.heard <- func(session.Listener) {} // the one before is done
@@ -109,7 +109,7 @@ func TestANodeIsServedListsAndPoliciesByHTTP(t *testing.T) {
 		t.Fatalf("%+v", w.node.Stats())
 	}
 	// The node's clock stands still, and a session counts that was loaded seven seconds after the list begins.
-	w.beat()
+	w.heartbeat()
 	w.clock.Pass(time.Since(w.clock.Wall) + 8*time.Second)
 	w.see()
 	if err := f.Fetch(t.Context()); err != nil {
@@ -313,13 +313,13 @@ func TestTheHandlerServesOneSignatureASecondAndNothingWhileNothingIsHeard(t *tes
 	if rec := ask("GET", "/revocations"); rec.Code != 503 || rec.Header().Get("Retry-After") == "" {
 		t.Errorf("nothing is heard: %d", rec.Code)
 	}
-	w.beat()
+	w.heartbeat()
 	first := ask("GET", "/revocations")
 	etag := first.Header().Get("ETag")
 	if first.Code != 200 || etag == "" || first.Header().Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %v", first.Code, first.Header())
 	}
-	w.beat()
+	w.heartbeat()
 	if again := ask("GET", "/revocations"); again.Body.String() != first.Body.String() {
 		t.Error("another signature within the second")
 	}
@@ -342,7 +342,7 @@ func TestTheHandlerServesOneSignatureASecondAndNothingWhileNothingIsHeard(t *tes
 		}
 	}
 	now = now.Add(time.Second)
-	w.beat()
+	w.heartbeat()
 	second := ask("GET", "/revocations")
 	if second.Body.String() == first.Body.String() {
 		t.Error("the same list a second later")

@@ -109,7 +109,7 @@ func (s *snapshot) combine(marks []mark, r *Request, q *query) Decision {
 			}
 			when := s.conditions[number]
 			if holds = condition.Eval(when, r.values()); r.misfit.of != nil {
-				r.settleMisfits(when)
+				r.resolveMisfits(when)
 			}
 		}
 		reasons := s.reasons[m>>markBits:][:1:1]

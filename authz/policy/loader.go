@@ -25,13 +25,13 @@ type loader struct {
 	periods []period
 	own     map[string]tenant.ID // the tenants with a file of their own
 	seed    maphash.Seed
-	seen    map[uint64]place
+	seen    map[uint64]origin
 	twins   twins
 	p       *problems
 }
 
-// place is a row, and where it stands.
-type place struct {
+// origin is a row, and where it stands.
+type origin struct {
 	file string
 	line int
 	text string
@@ -39,7 +39,7 @@ type place struct {
 }
 
 func newLoader(s *condition.Schema, tables listed, p *problems) *loader {
-	return &loader{schema: s, listed: tables, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, periods: []period{always}, seen: map[uint64]place{}, twins: twins{}, p: p}
+	return &loader{schema: s, listed: tables, conds: condition.NewCompiler(s), names: newNames(), seed: maphash.MakeSeed(), own: map[string]tenant.ID{}, periods: []period{always}, seen: map[uint64]origin{}, twins: twins{}, p: p}
 }
 
 func (l *loader) read(file string, only tenant.ID, content string) {
@@ -100,7 +100,7 @@ func (l *loader) usable(file string, only tenant.ID, r *policycsv.Line) bool {
 	for ; ; key++ {
 		first, taken := l.seen[key]
 		if !taken {
-			l.seen[key] = place{file, r.Number, r.Text, only}
+			l.seen[key] = origin{file, r.Number, r.Text, only}
 			return true
 		}
 		if (first.own.IsZero() || first.own == only) && first.same(r) {
@@ -111,7 +111,7 @@ func (l *loader) usable(file string, only tenant.ID, r *policycsv.Line) bool {
 }
 
 // same reports whether r has the values of a row that was read before.
-func (p place) same(r *policycsv.Line) bool {
+func (p origin) same(r *policycsv.Line) bool {
 	var none problems
 	for first := range rowsOf(p.file, p.text, &none) {
 		return slices.EqualFunc(first.Fields, r.Fields, func(a, b policycsv.Field) bool { return a.Text == b.Text })

@@ -24,7 +24,7 @@ func TestRowsOfOneHashAreNotTheSame(t *testing.T) {
 		t.Fatal(p.err())
 	}
 	for key := range l.seen { // as if other had the hash of one
-		l.seen[key] = place{PolicyFile, 1, other, tenant.ID{}}
+		l.seen[key] = origin{PolicyFile, 1, other, tenant.ID{}}
 	}
 	if !l.usable(PolicyFile, tenant.ID{}, row(one)) || len(l.seen) != 2 {
 		t.Error("taken for another row of its hash:", p.err())

@@ -92,14 +92,14 @@ func (a *rlsAsked) command(s *snapshot, c *rlsCommand, r *Request, q *query) err
 		if r.callerMisfits(s.conditions[rule.when]); r.misfit.of != nil {
 			return r.misfit.err(r)
 		}
-		place, there := c.of[rlsRule{effect, coverOf(rule), rule.when}]
+		ref, there := c.of[rlsRule{effect, coverOf(rule), rule.when}]
 		if !there {
 			return fmt.Errorf("%w: row-level security knows no such rule: %s:%d asks what no rule of %s asks about %s of %s", ErrPredicate, reason.File, reason.Line, PolicyFile, r.Action, r.Object.Type)
 		}
-		if place.branch < 0 {
+		if ref.branch < 0 {
 			continue
 		}
-		b, holds := &branches[place.branch], place.caller.Holds(known)
+		b, holds := &branches[ref.branch], ref.caller.Holds(known)
 		if holds != (effect == Allow) {
 			continue // it does not match, or denies nothing
 		}

@@ -15,7 +15,7 @@ const maxDepth = 10
 // link is one g row: a member of a role, in one tenant or in all. Links are sorted by place,
 // then by member, then as the files have them.
 type link struct {
-	place        uint32 // the tenant's number, 0 for all
+	domain       uint32 // the tenant's number, 0 for all
 	member, role uint32
 	file         uint32 // of the snapshot's files
 	line, col    uint32
@@ -26,7 +26,7 @@ type link struct {
 func edgesOf(links []link) []lookup.Edge {
 	edges := make([]lookup.Edge, len(links))
 	for i, l := range links {
-		edges[i] = lookup.Edge{Domain: l.place, Name: l.member, Role: l.role}
+		edges[i] = lookup.Edge{Domain: l.domain, Name: l.member, Role: l.role}
 	}
 	return edges
 }
@@ -59,7 +59,7 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 		}
 	}
 	l.links = append(l.links, link{
-		place: l.names.addTenant(r.Fields[3].Text), member: l.names.addName(member), role: l.names.addName(role),
+		domain: l.names.addTenant(r.Fields[3].Text), member: l.names.addName(member), role: l.names.addName(role),
 		file: uint32(len(l.files) - 1), line: uint32(r.Number), col: uint32(r.Fields[1].Col), times: times,
 	})
 }

@@ -205,10 +205,10 @@ func (l *loader) number() {
 	}
 	for i := range l.links {
 		k := &l.links[i]
-		k.place, k.member, k.role = moved.tenants[k.place], moved.name(k.member), moved.name(k.role)
+		k.domain, k.member, k.role = moved.tenants[k.domain], moved.name(k.member), moved.name(k.role)
 	}
 	slices.SortStableFunc(l.links, func(a, b link) int {
-		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.member, b.member))
+		return cmp.Or(cmp.Compare(a.domain, b.domain), cmp.Compare(a.member, b.member))
 	})
 	checkRoleCycles(l.names, l.files, l.links, l.own, l.p)
 	l.checkTimes()

@@ -121,7 +121,7 @@ func addressesOf(hosts string, kind serverKind) (list []string, err error) {
 
 // redis returns a client of what REDIS_URL names. Errors hold no part of a setting.
 func (e environment) redis() (redis.UniversalClient, error) {
-	text, err := e.need("REDIS_URL", "such as redis://user:password@host:6379/0")
+	text, err := e.require("REDIS_URL", "such as redis://user:password@host:6379/0")
 	if err != nil {
 		return nil, err
 	}

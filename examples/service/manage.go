@@ -96,7 +96,7 @@ func (c *installCommand) Run(w *environment) error {
 		return err
 	}
 	if runtime.GOOS != "windows" {
-		if err := place(w.stdout); err != nil {
+		if err := installFiles(w.stdout); err != nil {
 			return err
 		}
 	}
@@ -107,9 +107,9 @@ func (c *installCommand) Run(w *environment) error {
 	return nil
 }
 
-// place copies the program to where its unit has it, and writes the keys and the configuration that
+// installFiles copies the program to the path of its unit, and writes the keys and the configuration that
 // are missing.
-func place(stdout io.Writer) error {
+func installFiles(stdout io.Writer) error {
 	own, err := os.Executable()
 	if err != nil {
 		return err

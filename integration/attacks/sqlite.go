@@ -145,8 +145,8 @@ func fill(ctx context.Context, tx *sql.Tx, id tenant.ID, empty bool) error {
 		if r.Tenant != id {
 			continue
 		}
-		marks := strings.TrimSuffix(strings.Repeat("?, ", len(r.Values)), ", ")
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", r.Table, strings.Join(r.Columns, ", "), marks), r.Values...); err != nil {
+		placeholders := strings.TrimSuffix(strings.Repeat("?, ", len(r.Values)), ", ")
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", r.Table, strings.Join(r.Columns, ", "), placeholders), r.Values...); err != nil {
 			return err
 		}
 	}

@@ -66,7 +66,7 @@ func BenchmarkDecisions(b *testing.B) {
 // some that are denied.
 func (w population) ask(b *testing.B, name string) map[string][]cost {
 	out := map[string][]cost{}
-	questions := map[string][]question{"allowed": w.questions(true), "denied": w.questions(false)}
+	queries := map[string][]query{"allowed": w.queries(true), "denied": w.queries(false)}
 	for _, p := range peers {
 		most := p.most
 		if w.kind != exact {
@@ -79,14 +79,14 @@ func (w population) ask(b *testing.B, name string) map[string][]cost {
 			}
 		}
 		if w.rules > most {
-			for answer := range questions {
+			for answer := range queries {
 				out[answer] = append(out[answer], cost{})
 			}
 			continue
 		}
 		var decide decider
 		for _, answer := range answers {
-			asked := questions[answer]
+			asked := queries[answer]
 			c := cost{}
 			b.Run(fmt.Sprintf("%s/%s/%s", name, answer, p.name), func(b *testing.B) {
 				if decide == nil {
@@ -116,7 +116,7 @@ func (t *table) compare(name string, c []cost) {
 // no two cores to the test.
 func (t *table) parallel(b *testing.B) {
 	w := population{100_000, exact}
-	asked := append(w.questions(true), w.questions(false)...)[asked/2 : asked+asked/2]
+	asked := append(w.queries(true), w.queries(false)...)[asked/2 : asked+asked/2]
 	cells := []string{"two goroutines on 2 cores, 100,000 rules, by the clock and by processor time"}
 	for _, p := range peers[:2] {
 		b.Run("two goroutines/"+p.name, func(b *testing.B) {
@@ -140,7 +140,7 @@ func (t *table) parallel(b *testing.B) {
 
 // together has some goroutines ask all questions each, and returns the time that it takes and
 // the processor time.
-func together(b *testing.B, decide decider, asked []question, n int) (clock, processor float64) {
+func together(b *testing.B, decide decider, asked []query, n int) (clock, processor float64) {
 	before, begin := cpu(b), time.Now()
 	var all sync.WaitGroup
 	for range n {

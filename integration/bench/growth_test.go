@@ -19,9 +19,9 @@ func (t *table) grow(b *testing.B) {
 			for _, answer := range answers {
 				among := []struct {
 					decide decider
-					asked  []question
+					asked  []query
 					each   []float64
-				}{{decide: few, asked: small.questions(answer == "allowed")}, {decide: many, asked: large.questions(answer == "allowed")}}
+				}{{decide: few, asked: small.queries(answer == "allowed")}, {decide: many, asked: large.queries(answer == "allowed")}}
 				runtime.GC()
 				for slice := range 2 * asked / 1024 { // each question twice
 					for i := range among {

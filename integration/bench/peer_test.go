@@ -12,7 +12,7 @@ import (
 )
 
 // decider answers a question.
-type decider func(q *question) bool
+type decider func(q *query) bool
 
 func reeve(b *testing.B, w population) decider {
 	engine, err := policy.Load(w.files(b), policy.Options{})
@@ -20,7 +20,7 @@ func reeve(b *testing.B, w population) decider {
 		b.Fatal(err)
 	}
 	ctx := context.Background()
-	return func(q *question) bool {
+	return func(q *query) bool {
 		r := policy.Request{Tenant: q.id, Subject: policy.Subject{ID: q.user}}
 		if w.kind == routes {
 			r.Action, r.Object = "GET", policy.Route(q.object)
@@ -44,7 +44,7 @@ func index(b *testing.B, w population) decider {
 	if !ix.Plan().IsIndexed() {
 		b.Fatal(ix.Plan())
 	}
-	return func(q *question) bool {
+	return func(q *query) bool {
 		ok, err := ix.Enforce(q.casbin...)
 		return err == nil && ok
 	}
@@ -52,7 +52,7 @@ func index(b *testing.B, w population) decider {
 
 func stock(b *testing.B, w population) decider {
 	e := enforcer(b, w)
-	return func(q *question) bool {
+	return func(q *query) bool {
 		ok, err := e.Enforce(q.casbin...)
 		return err == nil && ok
 	}

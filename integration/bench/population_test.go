@@ -34,12 +34,12 @@ const (
 	docsPerRole    = 10
 )
 
-// question is one request.
-type question struct {
+// query is one request.
+type query struct {
 	tenant, user, object string
 	id                   tenant.ID
 	values               policy.Values // of the object
-	casbin               []any         // the question as Casbin is asked
+	casbin               []any         // the query as Casbin is asked
 	allowed              bool
 }
 
@@ -49,17 +49,17 @@ func parts(i int) (t, r, d int) {
 	return t, i % rulesPerTenant / docsPerRole, i % docsPerRole
 }
 
-// asked is how many questions there are: so many that what they touch of a large policy is
+// asked is how many queries there are: so many that what they touch of a large policy is
 // in no processor's near cache.
 const asked = 1 << 16
 
-// questions returns requests at random that are all allowed, or all denied.
-func (w population) questions(allowed bool) []question {
+// queries returns requests at random that are all allowed, or all denied.
+func (w population) queries(allowed bool) []query {
 	random := rand.New(rand.NewPCG(1, 2))
-	all := make([]question, asked)
+	all := make([]query, asked)
 	for i := range all {
 		t, r, d := parts(random.IntN(w.rules))
-		q := question{tenant: fmt.Sprintf("t%d", t), user: fmt.Sprintf("u%d-%d", t, r), allowed: allowed}
+		q := query{tenant: fmt.Sprintf("t%d", t), user: fmt.Sprintf("u%d-%d", t, r), allowed: allowed}
 		q.id = tenant.MustParse(q.tenant)
 		if !allowed {
 			r = (r + 1) % (rulesPerTenant / docsPerRole)

@@ -105,7 +105,7 @@ func (d database) exec(t testing.TB, text string, args ...any) {
 	}
 }
 
-func marks(n int) string {
+func placeholders(n int) string {
 	var b strings.Builder
 	for i := range n {
 		if i > 0 {
@@ -119,11 +119,11 @@ func marks(n int) string {
 func (d database) fill(t testing.TB, docs []doc) {
 	t.Helper()
 	for _, p := range projects {
-		d.exec(t, "INSERT INTO project VALUES ("+marks(5)+")", p.id, p.tenant, p.owner, p.status, p.size)
+		d.exec(t, "INSERT INTO project VALUES ("+placeholders(5)+")", p.id, p.tenant, p.owner, p.status, p.size)
 		for _, member := range p.members {
-			d.exec(t, "INSERT INTO project_member VALUES ("+marks(3)+")", p.id, p.tenant, member)
+			d.exec(t, "INSERT INTO project_member VALUES ("+placeholders(3)+")", p.id, p.tenant, member)
 		}
-		d.exec(t, "INSERT INTO project_member VALUES ("+marks(3)+")", p.id, "globex-"+p.tenant, "stranger")
+		d.exec(t, "INSERT INTO project_member VALUES ("+placeholders(3)+")", p.id, "globex-"+p.tenant, "stranger")
 	}
 	d.addDocs(t, docs)
 }
@@ -131,7 +131,7 @@ func (d database) fill(t testing.TB, docs []doc) {
 func (d database) addDocs(t testing.TB, docs []doc) {
 	t.Helper()
 	for _, x := range docs {
-		d.exec(t, "INSERT INTO doc VALUES ("+marks(15)+")", x.id, x.tenant, x.owner, x.status, x.reviewer, x.project, x.size, x.parts, x.score, x.public, x.locked, x.tags, x.due, x.made, x.code)
+		d.exec(t, "INSERT INTO doc VALUES ("+placeholders(15)+")", x.id, x.tenant, x.owner, x.status, x.reviewer, x.project, x.size, x.parts, x.score, x.public, x.locked, x.tags, x.due, x.made, x.code)
 		for from := 0; from < len(x.members); from += 500 {
 			var b strings.Builder
 			args := []any{x.id, x.tenant}
@@ -148,7 +148,7 @@ func (d database) addDocs(t testing.TB, docs []doc) {
 			}
 			d.exec(t, "INSERT INTO doc_member VALUES "+b.String(), args...)
 		}
-		d.exec(t, "INSERT INTO doc_member VALUES ("+marks(4)+")", x.id, "other", "alice", "lead") // of another tenant
+		d.exec(t, "INSERT INTO doc_member VALUES ("+placeholders(4)+")", x.id, "other", "alice", "lead") // of another tenant
 	}
 }
 

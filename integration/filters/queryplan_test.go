@@ -139,7 +139,7 @@ func (d database) fillPlan(t *testing.T, tables map[string][]map[string]any) {
 			for _, c := range columns {
 				args = append(args, planValue(t, c, row[c]))
 			}
-			d.exec(t, `INSERT INTO "`+name+`" VALUES (`+marks(len(args))+")", args...)
+			d.exec(t, `INSERT INTO "`+name+`" VALUES (`+placeholders(len(args))+")", args...)
 		}
 	}
 	for _, view := range strings.Split(planViews, ";\n") {
@@ -308,11 +308,11 @@ func (d database) strings(t *testing.T, query string, args ...any) []string {
 // oneset are the ways in which two texts make "oneset".
 func oneset() string {
 	const whole = "oneset"
-	var ways []string
+	var paths []string
 	for i := range len(whole) + 1 {
-		ways = append(ways, fmt.Sprintf("r.obj.aString == '%s' && r.obj.aOptionalString == '%s'", whole[:i], whole[i:]))
+		paths = append(paths, fmt.Sprintf("r.obj.aString == '%s' && r.obj.aOptionalString == '%s'", whole[:i], whole[i:]))
 	}
-	return strings.Join(ways, " || ")
+	return strings.Join(paths, " || ")
 }
 
 // planConditions are the conditions as a policy says them; "" is that no rule is there, of what is

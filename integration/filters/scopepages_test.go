@@ -122,7 +122,7 @@ func pageReaders(t *testing.T, all []item) []pageReader {
 		if x.public {
 			public = 1
 		}
-		if _, err := files.DB().ExecContext(ofAcme, "INSERT INTO item VALUES ("+marks(9)+")", x.id, x.tenant, x.title, x.size, x.score, x.made.UnixMicro(), public, x.code, x.owner); err != nil {
+		if _, err := files.DB().ExecContext(ofAcme, "INSERT INTO item VALUES ("+placeholders(9)+")", x.id, x.tenant, x.title, x.size, x.score, x.made.UnixMicro(), public, x.code, x.owner); err != nil {
 			t.Fatal(err)
 		}
 	}

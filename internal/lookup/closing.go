@@ -13,15 +13,15 @@ type closer struct {
 	closures *Closures
 	depth    int
 	edges    []Edge
-	out, in  map[uint64]span // by place and name: where its links stand in edges, in back
+	out, in  map[uint64]span // by scope and name: where its links stand in edges, in back
 	back     []Edge
 	mark     []uint32 // by name: the last walk that met it
 	walk     uint32
 	interned map[string]span
-	spans    map[uint64]span // by place and name, what is computed
+	spans    map[uint64]span // by scope and name, what is computed
 }
 
-func place64(place, name uint32) uint64 { return uint64(place)<<32 | uint64(name) }
+func scope64(scope, name uint32) uint64 { return uint64(scope)<<32 | uint64(name) }
 
 func (g *closer) close(names int) bool {
 	g.back = slices.Clone(g.edges)
@@ -37,25 +37,25 @@ func (g *closer) close(names int) bool {
 	g.interned, g.spans = map[string]span{}, map[uint64]span{}
 	var buffer, touched []uint32
 	for i := 0; i < len(g.edges); {
-		place := g.edges[i].Domain
+		scope := g.edges[i].Domain
 		// The names that are granted something here, and those that have them, to any distance.
 		g.walk++
 		touched = touched[:0]
-		for ; i < len(g.edges) && g.edges[i].Domain == place; i++ {
+		for ; i < len(g.edges) && g.edges[i].Domain == scope; i++ {
 			touched = g.meet(touched, g.edges[i].Name)
 		}
 		for j := 0; j < len(touched); j++ {
-			for p := place; p != nowhere; p = g.closures.above[p] {
-				s := g.in[place64(p, touched[j])]
+			for p := scope; p != nowhere; p = g.closures.above[p] {
+				s := g.in[scope64(p, touched[j])]
 				for _, e := range g.back[s.from:s.to] {
 					touched = g.meet(touched, e.Name)
 				}
 			}
 		}
 		for _, name := range touched {
-			buffer = g.expand(buffer[:0], place, name)
+			buffer = g.expand(buffer[:0], scope, name)
 			slices.Sort(buffer)
-			g.spans[place64(place, name)] = g.store(buffer)
+			g.spans[scope64(scope, name)] = g.store(buffer)
 			if len(g.closures.roles) > MaxRoles {
 				return false
 			}
@@ -67,8 +67,8 @@ func (g *closer) close(names int) bool {
 func ranges(edges []Edge, key func(Edge) uint32) map[uint64]span {
 	out := make(map[uint64]span, len(edges))
 	for i := 0; i < len(edges); {
-		from, k := i, place64(edges[i].Domain, key(edges[i]))
-		for i < len(edges) && place64(edges[i].Domain, key(edges[i])) == k {
+		from, k := i, scope64(edges[i].Domain, key(edges[i]))
+		for i < len(edges) && scope64(edges[i].Domain, key(edges[i])) == k {
 			i++
 		}
 		out[k] = span{uint32(from), uint32(i)}
@@ -85,15 +85,15 @@ func (g *closer) meet(list []uint32, name uint32) []uint32 {
 }
 
 // expand appends what a name has by at most depth links.
-func (g *closer) expand(list []uint32, place, name uint32) []uint32 {
+func (g *closer) expand(list []uint32, scope, name uint32) []uint32 {
 	g.walk++
 	g.mark[name] = g.walk
 	list = append(list, name)
 	for level, from := 0, 0; level < g.depth && from < len(list); level++ {
 		to := len(list)
 		for ; from < to; from++ {
-			for p := place; p != nowhere; p = g.closures.above[p] {
-				s := g.out[place64(p, list[from])]
+			for p := scope; p != nowhere; p = g.closures.above[p] {
+				s := g.out[scope64(p, list[from])]
 				for _, e := range g.edges[s.from:s.to] {
 					list = g.meet(list, e.Role)
 				}

@@ -37,7 +37,7 @@ func (c *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session,
 	key := signInOf(stranger)
 	if id, known := c.signIns.GetIfPresent(key); known {
 		ref := session.Ref{Tenant: stranger.Tenant, User: stranger.User, ID: id}
-		if s, err := c.Load(ctx, ref); err == nil && settled(a, s) {
+		if s, err := c.Load(ctx, ref); err == nil && isSettled(a, s) {
 			return s, nil
 		}
 		// The store decides everything else about the stranger.
@@ -58,9 +58,9 @@ func (c *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session,
 	return s, err
 }
 
-// settled reports whether the store has nothing to add to a session that was found: it has seen a
+// isSettled reports whether the store has nothing to add to a session that was found: it has seen a
 // token as new, and the sign-in is one of this session.
-func settled(a session.Adoption, s session.Session) bool {
+func isSettled(a session.Adoption, s session.Session) bool {
 	claims := s.Provider.Claims()
 	if !s.MovedTo.IsZero() { // its successor is the session of the sign-in
 		return false

@@ -57,7 +57,7 @@ type Store struct {
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	jobs    chan job // to a goroutine that waits for one
+	pending chan pendingRead // to a goroutine that waits for one
 
 	mu      sync.Mutex
 	started bool
@@ -79,7 +79,7 @@ func New(cfg Config) (*Store, error) {
 		entries: nearcache.New[entryKey, *entry](cfg.MaxEntries),
 		signIns: nearcache.New[signInKey, session.ID](cfg.MaxEntries),
 		stamps:  newStamps(cfg.MaxEntries),
-		reads:   map[session.Ref]*read{}, jobs: make(chan job), began: time.Now(),
+		reads:   map[session.Ref]*read{}, pending: make(chan pendingRead), began: time.Now(),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil

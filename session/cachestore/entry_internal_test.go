@@ -43,7 +43,7 @@ func TestAnEntryKeepsEveryFieldOfASession(t *testing.T) {
 			t.Errorf("the test leaves %s zero", v.Type().Field(i).Name)
 		}
 	}
-	kept := entryOf(s, place{}, 0, 0)
+	kept := entryOf(s, counterIndex{}, 0, 0)
 	if !kept.session.ID.IsZero() {
 		t.Error("the handle of the ID is kept")
 	}

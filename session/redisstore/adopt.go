@@ -206,7 +206,7 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	if err != nil {
 		return signIn{}, err
 	}
-	if err := s.holdTenant(ctx, tenantKey, state, in.before.status).status.Err(); err != nil {
+	if err := s.reconcileTenant(ctx, tenantKey, state, in.before.status).status.Err(); err != nil {
 		return signIn{}, err
 	}
 	r := newReply(answers[0], 14)
@@ -244,10 +244,10 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 		return signIn{}, err
 	}
 	s.clock.heard(uint64(in.now.UnixMicro()))
-	if in.issued, err = s.hold(ctx, user, s.names.tenant(stranger.Tenant), in.issued, in.before); err != nil {
+	if in.issued, err = s.reconcile(ctx, user, s.names.tenant(stranger.Tenant), in.issued, in.before); err != nil {
 		return signIn{}, err
 	}
-	if in.issued.user, err = s.holdUser(ctx, user, in.issued.user, last, in.before); err != nil {
+	if in.issued.user, err = s.reconcileUser(ctx, user, in.issued.user, last, in.before); err != nil {
 		return signIn{}, err
 	}
 	if in.issued.user == 0 {
@@ -256,7 +256,7 @@ func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKey
 	if blocked != 0 {
 		return signIn{}, s.sawBlock(user, blocked)
 	}
-	if in.cut, err = s.holdCuts(ctx, cuts); err != nil {
+	if in.cut, err = s.reconcileCuts(ctx, cuts); err != nil {
 		return signIn{}, err
 	}
 	return in, s.endOfLast(ctx, &in, stranger.Name, user, link, created, mark, marked, score, listed)

@@ -87,7 +87,7 @@ func (s *Store) issue(ctx context.Context, user userKeys, t tenant.ID, lifetime 
 	if err != nil {
 		return issue{}, err
 	}
-	if err := s.holdTenant(ctx, ofTenant, state, before.status).status.Err(); err != nil {
+	if err := s.reconcileTenant(ctx, ofTenant, state, before.status).status.Err(); err != nil {
 		return issue{}, err
 	}
 	userReply := newReply(answers[0], 3)
@@ -104,10 +104,10 @@ func (s *Store) issue(ctx context.Context, user userKeys, t tenant.ID, lifetime 
 	}
 
 	s.clock.heard(uint64(now.UnixMicro()))
-	if read, err = s.hold(ctx, user, ofTenant, read, before); err != nil {
+	if read, err = s.reconcile(ctx, user, ofTenant, read, before); err != nil {
 		return issue{}, err
 	}
-	if read.user, err = s.holdUser(ctx, user, read.user, last, before); err != nil {
+	if read.user, err = s.reconcileUser(ctx, user, read.user, last, before); err != nil {
 		return issue{}, err
 	}
 	if read.user == 0 {

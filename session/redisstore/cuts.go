@@ -12,7 +12,7 @@ import (
 )
 
 // cuts are those that concern one stranger: the times before which sign-ins at the provider are
-// refused, of the user, the tenant, everyone and the person, in places of their own.
+// refused, of the user, the tenant, everyone and the person, in keys of their own.
 type cuts struct {
 	keys []string
 	read []uint64 // µs, 0 for none
@@ -74,13 +74,13 @@ func (m *cutMemory) all() map[string]uint64 {
 	return all
 }
 
-// holdCuts returns the latest cut: those that were read or, where this instance knows of a later
+// reconcileCuts returns the latest cut: those that were read or, where this instance knows of a later
 // one, that one, which it puts back.
-func (s *Store) holdCuts(ctx context.Context, c cuts) (time.Time, error) {
-	return s.holdCutsIn(ctx, c, s.memory.cuts.max)
+func (s *Store) reconcileCuts(ctx context.Context, c cuts) (time.Time, error) {
+	return s.reconcileCutsIn(ctx, c, s.memory.cuts.max)
 }
 
-func (s *Store) holdCutsIn(ctx context.Context, c cuts, remember func(key string, cut uint64)) (time.Time, error) {
+func (s *Store) reconcileCutsIn(ctx context.Context, c cuts, remember func(key string, cut uint64)) (time.Time, error) {
 	var last uint64
 	for i, key := range c.keys {
 		held := s.memory.cuts.get(key)
@@ -154,7 +154,7 @@ func (s *Store) claim(ctx context.Context, stranger session.Stranger, user userK
 	if stranger.Name == "" {
 		return of, nil
 	}
-	ended, err := s.holdCutsIn(ctx, cuts{of.keys[1:], of.read[1:]}, func(key string, cut uint64) {
+	ended, err := s.reconcileCutsIn(ctx, cuts{of.keys[1:], of.read[1:]}, func(key string, cut uint64) {
 		s.memory.cuts.maxNamed(user.base, key, cut)
 	})
 	if err != nil {

@@ -41,18 +41,18 @@ type losses struct {
 	canaries  map[string]*canary // by key
 	masters   map[*redis.Client]*canary
 	listeners map[int]func()
-	next      int // of hears
+	next      int // of listeners
 	server    ServerStats
 	lost      time.Time // local time before which the last loss was, with the monotonic clock
 }
 
 // canary is an instance's state of one server.
 type canary struct {
-	key    string
-	id     string    // "" before the first answer
-	loss   uint64    // µs by the server, 0 for none
-	asked  time.Time // before it was asked for the last answer
-	flight *checking // under way, or nil
+	key   string
+	id    string    // "" before the first answer
+	loss  uint64    // µs by the server, 0 for none
+	asked time.Time // before it was asked for the last answer
+	check *checking // under way, or nil
 }
 
 // checking is a check that several calls wait for.
@@ -212,15 +212,15 @@ func (s *Store) checking(c *canary, limit time.Duration) (*checking, error) {
 	if c.fresh(time.Now(), limit) {
 		return nil, nil
 	}
-	if c.flight == nil {
+	if c.check == nil {
 		if l.ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: the store is closed", session.ErrUnavailable)
 		}
 		f := &checking{done: make(chan struct{})}
-		c.flight = f
+		c.check = f
 		l.running.Go(func() { s.ask(c, f) })
 	}
-	return c.flight, nil
+	return c.check, nil
 }
 
 // look is a check of the server by a load of a key, once in a second: a call that goes with it, or
@@ -267,7 +267,7 @@ func (s *Store) ask(c *canary, f *checking) {
 		_, f.err = s.heed(c, asked, answers[0])
 	}
 	s.losses.mu.Lock()
-	c.flight = nil
+	c.check = nil
 	s.losses.mu.Unlock()
 	close(f.done)
 }
@@ -298,7 +298,7 @@ func (s *Store) heed(c *canary, asked time.Time, answer any) (data string, err e
 		return "", r.err
 	}
 	s.note(c, asked, finding{id: id, now: now, loss: loss, why: why, policy: policy, limit: limit})
-	s.reassert.settle(time.Now(), push{Store: s}.putBack)
+	s.reassert.pushOwed(time.Now(), push{Store: s}.putBack)
 	return data, nil
 }
 
@@ -330,11 +330,11 @@ func (s *Store) note(c *canary, asked time.Time, f finding) {
 		}
 		l.server.Losses++
 	}
-	after, hears := l.server, slices.Collect(maps.Values(l.listeners))
+	after, notify := l.server, slices.Collect(maps.Values(l.listeners))
 	l.mu.Unlock()
 	if news {
 		s.reassert.owe()
-		for _, lost := range hears {
+		for _, lost := range notify {
 			lost()
 		}
 		if !first || age < longAgo {

@@ -164,9 +164,9 @@ func TestWhatIsRememberedTakesABoundedAmountOfMemory(t *testing.T) {
 		m.made.raise(u, u.member(fmt.Sprintf("%032d", i)).record, stamp{version: 2, print: 1, steps: 1}, 1)
 	}
 	stamps := (held() - before) / (2 * keepMade)
-	for i := range 2 * keepMet {
+	for i := range 2 * keepRead {
 		u := n.userAt(n.prefix + ":{u-" + fmt.Sprintf("%022d", i) + "}:")
-		m.met.raise(u, u.member(fmt.Sprintf("%032d", i)).record, stamp{version: 2, print: 1, steps: 1}, 1)
+		m.read.raise(u, u.member(fmt.Sprintf("%032d", i)).record, stamp{version: 2, print: 1, steps: 1}, 1)
 		m.seen.max(u.epoch, 1)
 		m.revoked.max(u.epoch, 1)
 	}

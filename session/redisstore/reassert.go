@@ -17,7 +17,7 @@ const (
 	// meetInterval is how often at most a read asks whose data the server has.
 	meetInterval = time.Second
 
-	// askAgain is when a question that found no answer is asked again.
+	// askAgain is when a check without an answer is made again.
 	askAgain = meetInterval / 10
 
 	// reassertChunk is how many scripts of a push are sent at once, so that Redis is kept
@@ -36,9 +36,9 @@ const (
 // lost keys. A failover that lost a revocation is so undone for instances that never heard of it,
 // without waiting until somebody who has asks for that very user.
 type reassertion struct {
-	asked recent[int64] // when a read last asked a server, in ns since 1970; of a cluster each master is one
-	met   generations   // ids of replications that have everything remembered before
-	one   bool          // there is one server at a time, and only the one that was seen last is met
+	asked  recent[int64] // when a read last asked a server, in ns since 1970; of a cluster each master is one
+	synced generations   // ids of replications that have everything remembered before
+	one    bool          // there is one server at a time, and only the one that was seen last is met
 
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
@@ -70,37 +70,37 @@ func (r *reassertion) due(server string, now time.Time) bool {
 	return due
 }
 
-// question is that of a load to a server whose data it has. The zero question is asked of none.
-type question struct {
+// primaryCheck is that of a load to a server whose data it has. The zero check is made of none.
+type primaryCheck struct {
 	reassert *reassertion
 	server   string
 }
 
 // unanswered has a load ask again soon: one that found no answer must not be what others wait for,
-// nor each load of an outage bring a question along.
-func (q question) unanswered() {
+// nor each load of an outage bring a check along.
+func (q primaryCheck) unanswered() {
 	if q.reassert != nil {
 		again := time.Now().Add(askAgain - meetInterval).UnixNano()
 		q.reassert.asked.update(q.server, func(int64) int64 { return again })
 	}
 }
 
-// due returns the question that a load of a key is to ask the server that has it, if any.
-func (s *Store) due(ctx context.Context, key string) (question, bool) {
-	q := question{reassert: &s.reassert}
+// due returns the check that a load of a key is to make of the server that has it, if any.
+func (s *Store) due(ctx context.Context, key string) (primaryCheck, bool) {
+	q := primaryCheck{reassert: &s.reassert}
 	if !s.reassert.one {
 		cluster, ok := s.client.raw.(*redis.ClusterClient)
 		if !ok {
-			return question{}, false
+			return primaryCheck{}, false
 		}
 		master, err := cluster.MasterForKey(ctx, key)
 		if err != nil {
-			return question{}, false
+			return primaryCheck{}, false
 		}
 		q.server = master.Options().Addr
 	}
 	if !s.reassert.due(q.server, time.Now()) {
-		return question{}, false
+		return primaryCheck{}, false
 	}
 	return q, true
 }
@@ -113,9 +113,9 @@ func (r *reassertion) sees(id string) bool {
 	defer r.mu.Unlock()
 	if r.one && r.last != id {
 		r.last = id
-		r.met.only(id, 0)
+		r.synced.only(id, 0)
 	}
-	return r.met.get(id) == 0
+	return r.synced.get(id) == 0
 }
 
 // begin runs push in the background, one at a time. A push that fails is begun again when
@@ -126,9 +126,9 @@ func (r *reassertion) begin(id string, push func(ctx context.Context) error) {
 	r.spawn(push, func() {
 		switch {
 		case !r.one:
-			r.met.max(id, 1)
+			r.synced.max(id, 1)
 		case r.last == id:
-			r.met.only(id, 1)
+			r.synced.only(id, 1)
 		}
 	})
 }
@@ -140,9 +140,9 @@ func (r *reassertion) owe() {
 	r.owed = true
 }
 
-// settle runs push in the background when keys were lost since the last one. It is called after
+// pushOwed runs push in the background when keys were lost since the last one. It is called after
 // each check of a server. Where keys are lost all the time, pushes take a tenth of it at most.
-func (r *reassertion) settle(now time.Time, push func(ctx context.Context) error) {
+func (r *reassertion) pushOwed(now time.Time, push func(ctx context.Context) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.owed && !now.Before(r.rested) {
@@ -213,10 +213,10 @@ func (s push) putBack(ctx context.Context) error {
 		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.revoked) },
 		s.putBackCuts,
 		func(ctx context.Context) error { return s.putBackUsers(ctx, s.memory.made) },
-		func(ctx context.Context) error { return s.putBackUsers(ctx, s.memory.met) },
+		func(ctx context.Context) error { return s.putBackUsers(ctx, s.memory.read) },
 		func(ctx context.Context) error { return s.putBackEpochs(ctx, &s.memory.seen) },
 		func(ctx context.Context) error { return s.putBackSessions(ctx, s.memory.made) },
-		func(ctx context.Context) error { return s.putBackSessions(ctx, s.memory.met) },
+		func(ctx context.Context) error { return s.putBackSessions(ctx, s.memory.read) },
 		s.putBackSignIns,
 	} {
 		if err := part(ctx); err != nil {

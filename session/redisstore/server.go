@@ -145,7 +145,7 @@ func (m misconfigured) Is(target error) bool { return target == ErrMisconfigured
 // examine asks one server what its user may do, and how it is set up.
 func (s *Store) examine(ctx context.Context, server plain, name string) error {
 	answers, err := batch(ctx, server, func(eval bool) []*call {
-		return []*call{accessScript.call(ctx, eval, nil, s.access().Questions()...)}
+		return []*call{accessScript.call(ctx, eval, nil, s.access().Queries()...)}
 	})
 	if err != nil {
 		return err

@@ -163,7 +163,7 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 	}
 	s.clock.began = time.Now()
 	s.loads = newLoads(s.client, cfg.Timeout)
-	s.reassert.met.limit, s.reassert.asked.limit = keepServers, keepServers
+	s.reassert.synced.limit, s.reassert.asked.limit = keepServers, keepServers
 	_, cluster := client.(*redis.ClusterClient)
 	s.reassert.one = !cluster
 	s.apart.Store(cluster)

@@ -35,7 +35,7 @@ func updateFields(k *kit) {
 	k.ok("Update", err)
 	want.Version = before.Version + 1
 	want.LastSeenAt = got.LastSeenAt // an update may or may not count as use
-	if got.LastSeenAt.After(before.LastSeenAt.Add(settle)) {
+	if got.LastSeenAt.After(before.LastSeenAt.Add(pause)) {
 		k.Errorf("the caller set LastSeenAt to %v", got.LastSeenAt)
 	}
 	k.same("Update", got, want)

@@ -35,23 +35,23 @@ type times struct{ expires, issued, notBefore int64 }
 
 const absent = -1
 
-// place is where the value of a member stands in an object that was read to its end.
-type place struct {
+// memberPosition is where the value of a member stands in an object that was read to its end.
+type memberPosition struct {
 	name string
 	at   int
 }
 
 // peekIssuer returns the iss claim of a payload that is not yet authenticated, a part of it. It
 // checks the whole payload strictly. It also returns where the payload's members stand, so that a
-// reader who believes them need not read all of it again: nil where there are more than places has
+// reader who believes them need not read all of it again: nil where there are more than positions has
 // room for.
-func peekIssuer(payload string, places []place) (string, []place, error) {
+func peekIssuer(payload string, positions []memberPosition) (string, []memberPosition, error) {
 	var issuer string
 	all := true
 	r := readerOf(payload)
 	for r.open('{'); r.next(); {
-		if all = all && len(places) < cap(places); all {
-			places = append(places, place{r.name, r.at})
+		if all = all && len(positions) < cap(positions); all {
+			positions = append(positions, memberPosition{r.name, r.at})
 		}
 		if r.name == "iss" {
 			issuer = r.view()
@@ -66,17 +66,17 @@ func peekIssuer(payload string, places []place) (string, []place, error) {
 		return "", nil, refusal("claims: iss is missing")
 	}
 	if !all {
-		places = nil
+		positions = nil
 	}
-	return issuer, places, nil
+	return issuer, positions, nil
 }
 
 // readClaims reads an authenticated payload under the names its issuer uses; iss is known from the
-// same bytes. places are those that peekIssuer has found.
-func readClaims(payload string, places []place, i *Issuer) (claims, error) {
+// same bytes. positions are those that peekIssuer has found.
+func readClaims(payload string, positions []memberPosition, i *Issuer) (claims, error) {
 	c := claims{times: times{absent, absent, absent}}
 	r := readerOf(payload)
-	if places == nil {
+	if positions == nil {
 		for r.open('{'); r.next(); {
 			if !c.member(&r, r.name, i) {
 				r.skip()
@@ -84,7 +84,7 @@ func readClaims(payload string, places []place, i *Issuer) (claims, error) {
 		}
 	}
 	r.depth = 1 // within the object
-	for _, p := range places {
+	for _, p := range positions {
 		if r.at = p.at; r.err == nil {
 			c.member(&r, p.name, i)
 		}

@@ -102,8 +102,8 @@ func (f *Foreign) clone() *Foreign {
 	return &c
 }
 
-// notPlaces are claims that are no user, tenant, session, role or audience.
-var notPlaces = []string{"exp", "nbf", "iat", "jti", "cnf", "events", "nonce", "at_hash", "c_hash", "htm", "htu"}
+// reservedClaims are claims that are no user, tenant, session, role or audience.
+var reservedClaims = []string{"exp", "nbf", "iat", "jti", "cnf", "events", "nonce", "at_hash", "c_hash", "htm", "htu"}
 
 // tokenNames are claims that name one token and not the session.
 var tokenNames = []string{"jti", "uti", "event_id", "rti"}
@@ -165,7 +165,7 @@ func (f *Foreign) validatePaths(i *Issuer) (errs []error) {
 		if _, err := parsePath(p.path); err != nil {
 			add("%s: %w", p.field, err)
 		}
-		if slices.Contains(notPlaces, p.path) || p.path == "aud" {
+		if slices.Contains(reservedClaims, p.path) || p.path == "aud" {
 			add("%s: %s has a meaning of its own: name another claim", p.field, quote(p.path))
 		}
 	}

@@ -130,7 +130,7 @@ type IntrospectorConfig struct {
 	// issuer could not be asked, which is an outage. It returns when ctx is done.
 	Ask func(ctx context.Context, token string) (answer []byte, err error)
 
-	// MaxAtOnce and PerSecond bound the questions, so that a client which makes up tokens floods
+	// MaxAtOnce and PerSecond bound the queries, so that a client which makes up tokens floods
 	// nobody: beyond them a token that is not known yet is answered with [ErrUnavailable]. Defaults
 	// 16 and 50.
 	MaxAtOnce, PerSecond int
@@ -154,17 +154,17 @@ type introspection struct {
 	form    Form
 	ask     func(ctx context.Context, token string) ([]byte, error)
 	slots   chan struct{}
-	answers nearcache.Cache[digest, *opinion]
+	answers nearcache.Cache[digest, *answer]
 
 	mu      sync.Mutex
-	flights map[digest]*inquiry
-	budget  float64 // questions that may be asked now
+	queries map[digest]*query
+	budget  float64 // queries that may be made now
 	last    time.Time
 	rate    float64 // a second
 }
 
-// opinion is an issuer's answer about a token, under an entry.
-type opinion struct {
+// answer is an issuer's answer about a token, under an entry.
+type answer struct {
 	issuer   *Issuer
 	verified *Verified // nil: refused
 	err      error
@@ -172,10 +172,10 @@ type opinion struct {
 	until    time.Time
 }
 
-// inquiry is a question under way.
-type inquiry struct {
+// query is one that is under way.
+type query struct {
 	done chan struct{}
-	said *opinion
+	said *answer
 	err  error // why there is none
 }
 
@@ -207,9 +207,9 @@ func NewIntrospector(cfg IntrospectorConfig) (*Introspector, error) {
 		return nil, err
 	}
 	return &Introspector{sealed: seal(&introspection{
-		form: cfg.Form, ask: cfg.Ask, slots: make(chan struct{}, cfg.MaxAtOnce), flights: map[digest]*inquiry{},
+		form: cfg.Form, ask: cfg.Ask, slots: make(chan struct{}, cfg.MaxAtOnce), queries: map[digest]*query{},
 		budget: float64(cfg.PerSecond), rate: float64(cfg.PerSecond), last: time.Now(),
-		answers: nearcache.New[digest, *opinion](cfg.CacheSize),
+		answers: nearcache.New[digest, *answer](cfg.CacheSize),
 	})}, nil
 }
 
@@ -267,7 +267,7 @@ func (o *introspection) verify(ctx context.Context, i *Issuer, from, raw string)
 		if said := o.known(i, d, now); said != nil {
 			return said.verified, said.refusal(i, now)
 		}
-		fl, err := o.inquire(ctx, i, d, raw, now)
+		fl, err := o.startQuery(ctx, i, d, raw, now)
 		if err != nil {
 			return nil, err
 		}
@@ -289,7 +289,7 @@ func (o *introspection) verify(ctx context.Context, i *Issuer, from, raw string)
 }
 
 // refusal returns why a token is not accepted now.
-func (s *opinion) refusal(i *Issuer, now time.Time) error {
+func (s *answer) refusal(i *Issuer, now time.Time) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -297,13 +297,13 @@ func (s *opinion) refusal(i *Issuer, now time.Time) error {
 }
 
 // known returns an answer that still counts.
-func (o *introspection) known(i *Issuer, d digest, now time.Time) *opinion {
+func (o *introspection) known(i *Issuer, d digest, now time.Time) *answer {
 	said, _ := o.answers.GetIfPresent(d)
 	if said == nil || said.issuer != i || !now.Before(said.until) {
 		return nil
 	}
 	if said.verified != nil && said.refusal(i, now) != nil {
-		return &opinion{issuer: i, err: said.refusal(i, now)}
+		return &answer{issuer: i, err: said.refusal(i, now)}
 	}
 	return said
 }
@@ -320,11 +320,11 @@ func (o *introspection) cached(i *Issuer, from, raw string, now time.Time) (*Ver
 	return said.verified, true
 }
 
-// inquire joins the question about a token, or begins one where that is allowed now.
-func (o *introspection) inquire(ctx context.Context, i *Issuer, d digest, raw string, now time.Time) (*inquiry, error) {
+// startQuery joins the query about a token, or begins one where that is allowed now.
+func (o *introspection) startQuery(ctx context.Context, i *Issuer, d digest, raw string, now time.Time) (*query, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if fl := o.flights[d]; fl != nil {
+	if fl := o.queries[d]; fl != nil {
 		return fl, nil
 	}
 	o.budget = min(o.rate, o.budget+max(0, now.Sub(o.last).Seconds())*o.rate)
@@ -338,17 +338,17 @@ func (o *introspection) inquire(ctx context.Context, i *Issuer, d digest, raw st
 		return nil, fmt.Errorf("%w: issuer %s: too many tokens are asked about", ErrUnavailable, quote(i.Name))
 	}
 	o.budget--
-	fl := &inquiry{done: make(chan struct{})}
-	o.flights[d] = fl
+	fl := &query{done: make(chan struct{})}
+	o.queries[d] = fl
 	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), opaqueTimeout)
 	go func() {
 		defer cancel()
-		fl.said, fl.err = o.question(own, i, raw)
+		fl.said, fl.err = o.query(own, i, raw)
 		if fl.said != nil {
 			o.answers.Set(d, fl.said)
 		}
 		o.mu.Lock()
-		delete(o.flights, d)
+		delete(o.queries, d)
 		o.mu.Unlock()
 		<-o.slots
 		close(fl.done)
@@ -356,8 +356,8 @@ func (o *introspection) inquire(ctx context.Context, i *Issuer, d digest, raw st
 	return fl, nil
 }
 
-// question asks the issuer about one token.
-func (o *introspection) question(ctx context.Context, i *Issuer, raw string) (said *opinion, err error) {
+// query asks the issuer about one token.
+func (o *introspection) query(ctx context.Context, i *Issuer, raw string) (said *answer, err error) {
 	outage := func(cause any) error {
 		return fmt.Errorf("%w: issuer %s: %v", ErrUnavailable, quote(i.Name), cause)
 	}
@@ -366,14 +366,14 @@ func (o *introspection) question(ctx context.Context, i *Issuer, raw string) (sa
 			said, err = nil, outage(fmt.Sprint("Ask panicked: ", p))
 		}
 	}()
-	answer, err := o.ask(ctx, raw)
+	text, err := o.ask(ctx, raw)
 	switch {
 	case err != nil:
 		return nil, outage(err)
-	case len(answer) > maxAnswer:
+	case len(text) > maxAnswer:
 		return nil, outage("an answer of more than 64 KiB")
 	}
-	members, err := readTree(string(answer))
+	members, err := readTree(string(text))
 	if err != nil {
 		return nil, outage("the answer: " + err.Error())
 	}
@@ -382,7 +382,7 @@ func (o *introspection) question(ctx context.Context, i *Issuer, raw string) (sa
 		return nil, outage("the answer does not say whether the token is active")
 	}
 	now := time.Now()
-	said = &opinion{issuer: i, until: now.Add(opaqueAge)}
+	said = &answer{issuer: i, until: now.Add(opaqueAge)}
 	if !active {
 		said.err = refusal("not active")
 		return said, nil

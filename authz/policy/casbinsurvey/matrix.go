@@ -85,7 +85,7 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 		line := slices.Insert(slices.Clone(rest), sub, "")
 		texts := make([][]string, len(line))
 		for i := range line {
-			texts[i] = p.standFor(i, line[i])
+			texts[i] = p.representatives(i, line[i])
 		}
 		access := make([]Answer, len(m.Subjects))
 		for j, name := range m.Subjects {
@@ -97,8 +97,8 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 	return m, nil
 }
 
-// standFor returns the texts that stand for a value of a row: itself, or what it matches.
-func (p *Policy) standFor(i int, value string) []string {
+// representatives returns the texts that stand for a value of a row: itself, or what it matches.
+func (p *Policy) representatives(i int, value string) []string {
 	for _, c := range p.fields[i].columns {
 		if texts := matched(value, c.by); len(texts) > 0 {
 			return texts

@@ -30,8 +30,8 @@ func (q Question) validate() error {
 	return nil
 }
 
-func (q Question) ask() *question {
-	out := &question{targets: []target{{kind: targetAll}}, action: strings.TrimPrefix(q.Action, everything)}
+func (q Question) ask() *query {
+	out := &query{targets: []target{{kind: targetAll}}, action: strings.TrimPrefix(q.Action, everything)}
 	if q.Object != "" {
 		out.targets[0] = targetOf(q.Object)
 	}
@@ -99,7 +99,7 @@ func (p *pair) tenantsOf(q Question) []string {
 }
 
 // answer returns the cells of one policy.
-func (p *pair) answer(q Question, ask *question) []Cell {
+func (p *pair) answer(q Question, ask *query) []Cell {
 	var parts []part
 	for _, t := range p.tenantsOf(q) {
 		parts = append(parts, p.differ(t, ask)...)

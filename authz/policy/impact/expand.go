@@ -116,9 +116,9 @@ func (p *pair) expand(tenant string, rules []pairRule, turned []string, known si
 				if s == before && p.old == nil {
 					continue
 				}
-				ways, all := p.ways(tenant, n, s)
+				paths, all := p.paths(tenant, n, s)
 				x.overflow = x.overflow || !all
-				for role, periods := range ways {
+				for role, periods := range paths {
 					for _, during := range periods {
 						if !slices.Contains(common, role) {
 							x.bitsOf(&b, bySubject[role], s, during)

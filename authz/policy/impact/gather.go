@@ -51,7 +51,7 @@ func (p *pair) gather(parts []part, named []string, others bool) []Cell {
 		if slices.Contains(x.tenants, "") {
 			c.Tenants = Set{Others: true, Names: slices.DeleteFunc(slices.Clone(named), func(n string) bool { return slices.Contains(x.tenants, n) })}
 		}
-		switch p.settle(&c, x) {
+		switch p.resolve(&c, x) {
 		case never:
 			continue
 		case maybe:
@@ -66,8 +66,8 @@ func (p *pair) gather(parts []part, named []string, others bool) []Cell {
 	return cells
 }
 
-// settle finds a witness in a part.
-func (p *pair) settle(c *Cell, x part) verdict {
+// resolve finds a witness in a part.
+func (p *pair) resolve(c *Cell, x part) verdict {
 	result := never
 	for _, m := range x.members {
 		r, got := p.witness(x.cube.callers, x.g, m)
@@ -110,8 +110,8 @@ func sortCells(cells []Cell) {
 	})
 }
 
-// question narrows what is looked at.
-type question struct {
+// query narrows what is looked at.
+type query struct {
 	targets []target
 	action  string // "" is all
 	matches func(*cube) bool

@@ -39,7 +39,7 @@ type Policy struct {
 	rules      []rule
 	attributes map[string]condition.Attribute // by type and name
 	rows       map[row]int32                  // number of the rule
-	places     map[string]*place              // by tenant, * for all
+	scopes     map[string]*scope              // by tenant, * for all
 	grants     []grant
 	granted    map[at][]held
 	ends       map[string][]string // the members of roles by rows with times, by tenant
@@ -88,7 +88,7 @@ func New(b *policy.Bundle) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{engine: engine, attributes: map[string]condition.Attribute{}, places: map[string]*place{everything: newPlace()}, granted: map[at][]held{}, ends: map[string][]string{},
+	p := &Policy{engine: engine, attributes: map[string]condition.Attribute{}, scopes: map[string]*scope{everything: newScope()}, granted: map[at][]held{}, ends: map[string][]string{},
 		types: map[string]bool{}, tenants: map[string]bool{}, subjects: map[string][]int32{}, actions: map[string]bool{}, grantees: map[string]bool{}}
 	declared := engine.Attributes()
 	for _, a := range declared {
@@ -113,10 +113,10 @@ func New(b *policy.Bundle) (*Policy, error) {
 		}
 		p.rules[i] = rule{Rule: r, target: t, cond: id}
 		p.rows[rowOf(&r)] = int32(i)
-		in := p.places[r.Tenant]
+		in := p.scopes[r.Tenant]
 		if in == nil {
-			in = newPlace()
-			p.places[r.Tenant] = in
+			in = newScope()
+			p.scopes[r.Tenant] = in
 		}
 		in.rules[t] = append(in.rules[t], int32(i))
 		p.tenants[r.Tenant], p.actions[r.Action] = true, true

@@ -151,7 +151,7 @@ func (p *pair) rulesAt(list []pairRule, tenant string, t target) []pairRule {
 		if of == nil {
 			continue
 		}
-		for _, at := range of.placesOf(tenant) {
+		for _, at := range of.scopesOf(tenant) {
 			for _, n := range at.rules[t] {
 				in := side(1) << i
 				if p.old != nil && !p.unique[i][n] && !(p.asking[i][n] && p.turnedAt(tenant)) {
@@ -168,20 +168,20 @@ func (p *pair) rulesAt(list []pairRule, tenant string, t target) []pairRule {
 	return list
 }
 
-// placesOf returns where the rules for a tenant stand.
-func (p *Policy) placesOf(tenant string) []*place {
-	list := []*place{p.places[everything]}
-	if own := p.places[tenant]; own != nil && tenant != everything {
+// scopesOf returns where the rules for a tenant stand.
+func (p *Policy) scopesOf(tenant string) []*scope {
+	list := []*scope{p.scopes[everything]}
+	if own := p.scopes[tenant]; own != nil && tenant != everything {
 		list = append(list, own)
 	}
 	return list
 }
 
-// places is placesOf both.
-func (p *pair) places(tenant string) (list []*place) {
+// scopes is placesOf both.
+func (p *pair) scopes(tenant string) (list []*scope) {
 	for _, of := range p.sides {
 		if of != nil {
-			list = append(list, of.placesOf(tenant)...)
+			list = append(list, of.scopesOf(tenant)...)
 		}
 	}
 	return list

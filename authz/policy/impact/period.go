@@ -53,12 +53,12 @@ func constant(unix int64) string {
 	return strconv.FormatInt(unix, 10)
 }
 
-// maxWays is how many periods are told apart in which a name has a role.
-const maxWays = 16
+// maxPaths is how many periods are told apart in which a name has a role.
+const maxPaths = 16
 
-// ways returns the roles that a name has in a tenant by the rows of a policy, and when: in each of
+// paths returns the roles that a name has in a tenant by the rows of a policy, and when: in each of
 // the periods. It reports false when they are too many to tell.
-func (p *pair) ways(tenant, name string, in side) (map[string][]period, bool) {
+func (p *pair) paths(tenant, name string, in side) (map[string][]period, bool) {
 	of := p.new
 	if in == before {
 		of = p.old
@@ -77,7 +77,7 @@ func (p *pair) ways(tenant, name string, in side) (map[string][]period, bool) {
 					continue
 				}
 				out[h.role] = append(slices.DeleteFunc(out[h.role], during.covers), during)
-				if len(out[h.role]) > maxWays {
+				if len(out[h.role]) > maxPaths {
 					return out, false
 				}
 				todo = append(todo, step{h.role, during})

@@ -100,14 +100,14 @@ func (s *search) possible() (may, does bool) {
 func (s *search) allowed(t state) (may, does bool) {
 	may, does = t.always, t.always
 	for _, n := range t.allow {
-		truth, settled := s.truth(n)
-		may = may || truth == condition.True || !settled
-		does = does || truth == condition.True && settled
+		truth, resolved := s.truth(n)
+		may = may || truth == condition.True || !resolved
+		does = does || truth == condition.True && resolved
 	}
 	for _, n := range t.deny {
-		truth, settled := s.truth(n)
-		may = may && (truth == condition.False || !settled)
-		does = does && truth == condition.False && settled
+		truth, resolved := s.truth(n)
+		may = may && (truth == condition.False || !resolved)
+		does = does && truth == condition.False && resolved
 	}
 	return may, does
 }

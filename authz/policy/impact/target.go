@@ -133,16 +133,16 @@ func (t target) object() policy.Object {
 	return policy.Object{Type: typ, ID: id}
 }
 
-// place is the rules of one policy for one tenant, or for all, by what they cover.
-type place struct {
+// scope is the rules of one policy for one tenant, or for all, by what they cover.
+type scope struct {
 	rules  map[target][]int32
 	order  sync.Once
 	sorted []target // by text
 }
 
-func newPlace() *place { return &place{rules: map[target][]int32{}} }
+func newScope() *scope { return &scope{rules: map[target][]int32{}} }
 
-func (p *place) sort() {
+func (p *scope) sort() {
 	p.order.Do(func() {
 		for t := range p.rules {
 			p.sorted = append(p.sorted, t)
@@ -155,7 +155,7 @@ func (p *place) sort() {
 }
 
 // within yields the targets of rules that lie within t, and are not t.
-func (p *place) within(t target, yield func(target)) {
+func (p *scope) within(t target, yield func(target)) {
 	if t.kind == targetOne {
 		return
 	}

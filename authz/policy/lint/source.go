@@ -30,8 +30,8 @@ func (r *row) span(i int) (from, to int) {
 	return f.Col, to
 }
 
-// place returns "file:line".
-func (r *row) place() string { return r.file + ":" + itoa(r.line.Number) }
+// position returns "file:line".
+func (r *row) position() string { return r.file + ":" + itoa(r.line.Number) }
 
 // The values of a rule, by their place in a row.
 const (
@@ -56,7 +56,7 @@ type ruleRow struct {
 func (r *ruleRow) isRoute() bool { return r.target.route }
 func (r *ruleRow) isWrite() bool { return !isRead(r.act) }
 func (r *ruleRow) always() bool  { return r.cond == "true" }
-func (r *ruleRow) at() string    { return r.place() }
+func (r *ruleRow) at() string    { return r.position() }
 
 // grantRow is one g row.
 type grantRow struct {
@@ -161,12 +161,12 @@ func closuresOf(grants []*grantRow) map[[2]string][]string {
 	}
 	out := map[[2]string][]string{}
 	closure := func(dom, name string) []string {
-		todo, met := []string{name}, map[string]bool{name: true}
+		todo, visited := []string{name}, map[string]bool{name: true}
 		for i := 0; i < len(todo); i++ {
 			for _, d := range [...]string{everything, dom} {
 				for _, role := range direct[[2]string{d, todo[i]}] {
-					if !met[role] {
-						met[role] = true
+					if !visited[role] {
+						visited[role] = true
 						todo = append(todo, role)
 					}
 				}

@@ -348,11 +348,11 @@ func rowOf(r policy.Request, want policy.Effect, note string) string {
 			attributes = append(attributes, pairs(part.prefix, values)...)
 		}
 	}
-	place := ""
+	domain := ""
 	if !r.Tenant.IsZero() {
-		place = r.Tenant.String()
+		domain = r.Tenant.String()
 	}
-	return policycsv.Join([]string{place, subject, roles, string(r.Action), object, strings.Join(attributes, ";"), want.String(), note})
+	return policycsv.Join([]string{domain, subject, roles, string(r.Action), object, strings.Join(attributes, ";"), want.String(), note})
 }
 
 func pairs(prefix string, values policy.Values) (list []string) {

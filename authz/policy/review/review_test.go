@@ -180,18 +180,18 @@ func signed(t *testing.T) (review.Review, []byte, ed25519.PublicKey) {
 
 func TestASignedReviewIsReadBackAndByNoOtherKey(t *testing.T) {
 	r, file, public := signed(t)
-	stranger, _, err := ed25519.GenerateKey(nil)
+	otherKey, _, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := review.Verify(file, []ed25519.PublicKey{stranger, public})
+	got, err := review.Verify(file, []ed25519.PublicKey{otherKey, public})
 	if err != nil || cmp.Diff(r, got) != "" {
 		t.Errorf("%v\n%s", err, cmp.Diff(r, got))
 	}
 	if !bytes.Contains(file, []byte(`"r.obj.owner == r.sub.id"`)) {
 		t.Errorf("people cannot read it:\n%s", file)
 	}
-	for _, keys := range [][]ed25519.PublicKey{nil, {stranger}, {nil}, {public[:31]}} {
+	for _, keys := range [][]ed25519.PublicKey{nil, {otherKey}, {nil}, {public[:31]}} {
 		if got, err := review.Verify(file, keys); !errors.Is(err, review.ErrUntrusted) || len(got.Entries) != 0 {
 			t.Errorf("%v", err)
 		}

@@ -38,9 +38,9 @@ var slow = map[string]bool{chainNames[4]: true, chainNames[5]: true}
 
 // built is a chain that serves, what it is asked, and what it has to close.
 type built struct {
-	handler http.Handler
-	asked   []asked
-	close   []func() error
+	handler  http.Handler
+	requests []signedRequest
+	close    []func() error
 }
 
 func (b *built) Close() {
@@ -92,7 +92,7 @@ func (b *built) sign(signer *token.Signer, w population) error {
 		if err != nil {
 			return err
 		}
-		b.asked = append(b.asked, asked{Path: p.path, Bearer: signed.Reveal()})
+		b.requests = append(b.requests, signedRequest{Path: p.path, Bearer: signed.Reveal()})
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (b *built) reeve(ctx context.Context, signer *token.Signer, url string, w p
 		if err != nil {
 			return err
 		}
-		b.asked = append(b.asked, asked{Path: p.path, Bearer: signed.Reveal()})
+		b.requests = append(b.requests, signedRequest{Path: p.path, Bearer: signed.Reveal()})
 	}
 	e := echo.New()
 	e.Use(mw)
@@ -225,7 +225,7 @@ func (b *built) assembled(ctx context.Context, signer *token.Signer, url string,
 		if err != nil {
 			return err
 		}
-		b.asked[i].Cookie = "session=" + id
+		b.requests[i].Cookie = "session=" + id
 	}
 	e := echo.New()
 	e.Use(echo.WrapMiddleware(sessions.LoadAndSave), echojwt.WithConfig(echojwt.Config{SigningKey: publicKey(), SigningMethod: "ES256"}),

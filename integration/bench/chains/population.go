@@ -93,15 +93,15 @@ func (w population) rows() (p, g [][]string) {
 	return p, g
 }
 
-// asked is one request, which is to be allowed.
-type asked struct {
+// signedRequest is one request, which is to be allowed.
+type signedRequest struct {
 	Path   string `json:"path"`
 	Bearer string `json:"bearer"`
 	Cookie string `json:"cookie,omitempty"`
 }
 
 // wire is the request as it is sent.
-func (a asked) wire() []byte {
+func (a signedRequest) wire() []byte {
 	text := "GET " + a.Path + " HTTP/1.1\r\nHost: api.test\r\nAuthorization: Bearer " + a.Bearer + "\r\n"
 	if a.Cookie != "" {
 		text += "Cookie: " + a.Cookie + "\r\n"
@@ -109,6 +109,8 @@ func (a asked) wire() []byte {
 	return []byte(text + "\r\n")
 }
 
-func encodeRequests(all []asked) ([]byte, error) { return json.Marshal(all) }
+func encodeRequests(all []signedRequest) ([]byte, error) { return json.Marshal(all) }
 
-func decodeRequests(text []byte) (all []asked, err error) { return all, json.Unmarshal(text, &all) }
+func decodeRequests(text []byte) (all []signedRequest, err error) {
+	return all, json.Unmarshal(text, &all)
+}

@@ -35,7 +35,7 @@ func serveMain(args []string) error {
 		return err
 	}
 	defer b.Close()
-	text, err := encodeRequests(b.asked)
+	text, err := encodeRequests(b.requests)
 	if err != nil {
 		return err
 	}

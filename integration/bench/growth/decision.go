@@ -40,16 +40,16 @@ func (w population) files() (fs.FS, error) {
 // processor's near cache.
 const asked = 1 << 16
 
-// question is a request and its answer.
-type question struct {
+// query is a request and its answer.
+type query struct {
 	policy.Request
 	allowed bool
 }
 
-// questions are drawn at random, half of them allowed.
-func (w population) questions() []question {
+// queries are drawn at random, half of them allowed.
+func (w population) queries() []query {
 	random := rand.New(rand.NewPCG(1, 2))
-	all := make([]question, asked)
+	all := make([]query, asked)
 	for i := range all {
 		rule := random.IntN(w.rules)
 		t, d := tenant.MustParse(fmt.Sprintf("t%d", rule%w.tenants)), rule/w.tenants
@@ -57,13 +57,13 @@ func (w population) questions() []question {
 		if i%2 == 1 {
 			user++ // of another role, or of none
 		}
-		all[i] = question{policy.Request{Tenant: t, Subject: policy.Subject{ID: fmt.Sprintf("u%d", user)}, Action: "read",
+		all[i] = query{policy.Request{Tenant: t, Subject: policy.Subject{ID: fmt.Sprintf("u%d", user)}, Action: "read",
 			Object: policy.Object{Type: "doc", ID: fmt.Sprintf("d%d", d), Tenant: t}}, i%2 == 0}
 	}
 	return all
 }
 
-// decisions makes what decides the population's questions in turn.
+// decisions makes what decides the population's queries in turn.
 func (w population) decisions() (call, error) {
 	files, err := w.files()
 	if err != nil {
@@ -73,7 +73,7 @@ func (w population) decisions() (call, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, ctx := w.questions(), context.Background()
+	all, ctx := w.queries(), context.Background()
 	return func(i int) error {
 		q := &all[i%asked]
 		d, err := engine.Decide(ctx, q.Request)

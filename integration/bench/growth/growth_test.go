@@ -61,7 +61,7 @@ func TestWhatAnswersWrongIsNotMeasured(t *testing.T) {
 func TestHalfOfTheQuestionsIsAllowed(t *testing.T) {
 	w := population{rules: 1_000, tenants: 10}
 	allowed := 0
-	for _, q := range w.questions() {
+	for _, q := range w.queries() {
 		if q.allowed {
 			allowed++
 		}

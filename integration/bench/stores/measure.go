@@ -95,8 +95,8 @@ func resting(ctx context.Context, client *redis.Client, length time.Duration) (i
 	return idle{(readsNow - reads - 1) / took, (commandsNow - commands - 1) / took}, err
 }
 
-// alone loads sessions one after the other. Trips are what Redis read from its clients, and commands
-// what it ran, those within scripts too, both without what it does besides.
+// alone loads sessions one after the other. Trips count the reads of Redis from its clients, and
+// commands those that it ran, within scripts too, both without its other work.
 func alone(ctx context.Context, client *redis.Client, besides idle, k *kept, z zipf, loads int) (cost, error) {
 	random := rand.New(rand.NewPCG(5, 5))
 	drawn := make([]int, loads)

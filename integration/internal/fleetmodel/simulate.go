@@ -91,9 +91,9 @@ func (w *simulation) play(from, until float64) {
 			heap.Push(&w.events, &source{at: w.random.Float64() / kind.rate, rate: kind.rate, do: kind.do, random: kind.random})
 		}
 	}
-	own := w.c.Heartbeats + w.c.Checks + w.c.Questions
-	beats := float64(w.f.Instances) * float64(w.f.Masters) * own / w.slow // as many by the processor time of the full fleet
-	heap.Push(&w.events, &source{at: w.random.Float64() / beats, rate: beats, do: w.own})
+	own := w.c.Heartbeats + w.c.Checks + w.c.Queries
+	heartbeats := float64(w.f.Instances) * float64(w.f.Masters) * own / w.slow // as many by the processor time of the full fleet
+	heap.Push(&w.events, &source{at: w.random.Float64() / heartbeats, rate: heartbeats, do: w.own})
 	for {
 		next := w.events[0]
 		if next.at >= until {
@@ -190,7 +190,7 @@ func (w *simulation) publish(now float64, from int) {
 func (w *simulation) own(now float64) {
 	at := w.random.IntN(len(w.masters))
 	m := &w.masters[at]
-	kind := w.random.Float64() * (w.c.Heartbeats + w.c.Checks + w.c.Questions)
+	kind := w.random.Float64() * (w.c.Heartbeats + w.c.Checks + w.c.Queries)
 	m.commands++
 	switch {
 	case kind < w.c.Heartbeats:

@@ -101,7 +101,7 @@ func newService(redisAddr string) (*service, error) {
 }
 
 // handler is the middleware before /me, and beside it /bare, which answers what a request
-// that is shed gets without any of the middleware: what a flood costs at the least.
+// that is refused gets without any of the middleware: what a flood costs at the least.
 func (s *service) handler() (http.Handler, error) {
 	model, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {

@@ -107,10 +107,10 @@ func TestNothingIsFetchedAfterTheContextOfStart(t *testing.T) {
 	})
 }
 
-// deaf is a transport that does not notice the end of a context for a while.
-type deaf struct{ ended chan struct{} }
+// lateTransport is a transport that does not notice the end of a context for a while.
+type lateTransport struct{ ended chan struct{} }
 
-func (d deaf) RoundTrip(r *http.Request) (*http.Response, error) {
+func (d lateTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	time.Sleep(time.Second)
 	close(d.ended)
@@ -123,7 +123,7 @@ func TestCloseWaitsForTheFetchesInProgress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := deaf{make(chan struct{})}
+		d := lateTransport{make(chan struct{})}
 		f.WithTransport(d)
 		if _, err := f.Add(jwks.Endpoint{Issuer: "x", URL: "https://x"}); err != nil {
 			t.Fatal(err)

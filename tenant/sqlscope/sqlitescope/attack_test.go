@@ -113,13 +113,13 @@ func TestTextThatACallerHadAHandInStaysInTheFileOfTheTenant(t *testing.T) {
 	if len(attacks)+len(allowed) < 80 {
 		t.Fatalf("%d attacks", len(attacks)+len(allowed))
 	}
-	for _, way := range ways {
+	for _, attempt := range attempts {
 		w := newFixture(t)
 		for _, row := range attacks {
-			t.Run(way.name+"/"+row.name, func(t *testing.T) {
+			t.Run(attempt.name+"/"+row.name, func(t *testing.T) {
 				out := filepath.Join(t.TempDir(), "out")
 				text := strings.NewReplacer("$FILE", w.file(globex), "$OUT", out).Replace(row.sql)
-				got, err := way.run(t, w, text)
+				got, err := attempt.run(t, w, text)
 				if err == nil {
 					t.Errorf("was not refused: %q", got)
 				}
@@ -127,11 +127,11 @@ func TestTextThatACallerHadAHandInStaysInTheFileOfTheTenant(t *testing.T) {
 			})
 		}
 	}
-	for _, way := range ways {
+	for _, attempt := range attempts {
 		w := newFixture(t)
 		for _, row := range allowed {
-			t.Run(way.name+"/"+row.name, func(t *testing.T) {
-				got, err := way.run(t, w, row.sql)
+			t.Run(attempt.name+"/"+row.name, func(t *testing.T) {
+				got, err := attempt.run(t, w, row.sql)
 				if err != nil {
 					t.Errorf("the tenant's own was refused: %v", err)
 				}
@@ -162,8 +162,8 @@ func (w *fixture) check(t *testing.T, got, out string) {
 	}
 }
 
-// ways are those by which text gets to the engine.
-var ways = []struct {
+// attempts are those by which text gets to the engine.
+var attempts = []struct {
 	name string
 	run  func(*testing.T, *fixture, string) (string, error)
 }{

@@ -10,11 +10,11 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-type question struct {
+type evaluation struct {
 	Subject     struct{ Type, ID string }
 	Action      struct{ Name string }
 	Resource    resource
-	Evaluations []question
+	Evaluations []evaluation
 }
 
 type resource struct {
@@ -24,7 +24,7 @@ type resource struct {
 
 type interopCase struct {
 	ID, API string
-	Request question
+	Request evaluation
 	Expect  json.RawMessage
 }
 
@@ -69,7 +69,7 @@ func TestAuthZENEvaluationsAreDecidedAsPublished(t *testing.T) {
 			batch := c.Request.Evaluations
 			var want []bool
 			if c.API == "evaluation" {
-				batch, want = []question{c.Request}, []bool{false}
+				batch, want = []evaluation{c.Request}, []bool{false}
 				if err := json.Unmarshal(c.Expect, &want[0]); err != nil {
 					t.Fatal(err)
 				}

@@ -97,7 +97,7 @@ func (r *Rows) Write(branches []Branch) (string, error) {
 	// it once: of what some branches have in common it makes one condition.
 	all := []string{}
 	if ofAllow > 1 && !asksAll {
-		all = append(all, w.asked(r.Argument(0)+" IS NOT NULL"))
+		all = append(all, w.subquery(r.Argument(0)+" IS NOT NULL"))
 	}
 	return and(append(append(all, or(allows...)), denies...)...), w.err
 }
@@ -215,20 +215,20 @@ func (w *writer) take(s Slot) *slot {
 	return &slot{n: len(w.rows.slots)}
 }
 
-// asked writes an expression over the value of a slot, which is asked for once per statement.
-func (w *writer) asked(expression string) string { return "(SELECT " + expression + ")" }
+// subquery writes an expression over the value of a slot, which is asked for once per statement.
+func (w *writer) subquery(expression string) string { return "(SELECT " + expression + ")" }
 
 func (w *writer) flag(s Slot) string {
-	return w.asked(w.rows.Argument(w.take(s).n) + "::boolean")
+	return w.subquery(w.rows.Argument(w.take(s).n) + "::boolean")
 }
 
 // slotText writes the value of a slot. A list is cast once more, since ANY would take what stands
 // in it for rows.
 func (w *writer) slotText(s *slot, typ string) string {
 	if s.list {
-		return w.asked(w.rows.Argument(s.n)+"::"+typ+"[]") + "::" + typ + "[]"
+		return w.subquery(w.rows.Argument(s.n)+"::"+typ+"[]") + "::" + typ + "[]"
 	}
-	return w.asked(w.rows.Argument(s.n) + "::" + typ)
+	return w.subquery(w.rows.Argument(s.n) + "::" + typ)
 }
 
 // rowForm is form for what may ask for attributes of the caller. A form that asks for these alone
@@ -296,7 +296,7 @@ func (w *writer) mixed(l condition.Leaf, caller *condition.Attribute, conjunct b
 	text := w.literal(With(l, constant), scope{own: w.Alias}, conjunct && caller.Null != condition.NullValue)
 	w.slot = nil
 	if w.holdsOfNull(l) {
-		text = and(w.asked(w.rows.Argument(s.n)+" IS NOT NULL"), text)
+		text = and(w.subquery(w.rows.Argument(s.n)+" IS NOT NULL"), text)
 	}
 	if caller.Null != condition.NullValue {
 		return text

@@ -20,16 +20,16 @@ const (
 // errBindsOften is told to a client that asks for tokens faster than anybody signs in.
 var errBindsOften = fmt.Errorf("middleware: too many DPoP proofs from one client: %w", ErrOverloaded)
 
-// bindPace says when each client may bind. The zero bindPace has seen nobody. It remembers the
+// bindThrottle says when each client may bind. The zero bindThrottle has seen nobody. It remembers the
 // latest keptClients; of one that it has forgotten the burst begins anew.
-type bindPace struct {
+type bindThrottle struct {
 	mu   sync.Mutex
 	last *recent[netip.Prefix, time.Time] // the last turn of each client, which may be to come
 }
 
 // wait returns when it is the client's turn. The error is [ErrOverloaded], told after bindWait,
 // or an outage when ctx ends first.
-func (p *bindPace) wait(ctx context.Context, client netip.Prefix) error {
+func (p *bindThrottle) wait(ctx context.Context, client netip.Prefix) error {
 	left, refusal := p.next(client, time.Now(), true)
 	if left <= 0 {
 		return refusal
@@ -46,7 +46,7 @@ func (p *bindPace) wait(ctx context.Context, client netip.Prefix) error {
 
 // open returns nil unless the client has used up its turns, and takes none. The error is that
 // of wait.
-func (p *bindPace) open(ctx context.Context, client netip.Prefix) error {
+func (p *bindThrottle) open(ctx context.Context, client netip.Prefix) error {
 	if _, refusal := p.next(client, time.Now(), false); refusal == nil {
 		return nil
 	}
@@ -59,11 +59,11 @@ func (p *bindPace) open(ctx context.Context, client netip.Prefix) error {
 }
 
 // spend takes a turn of the client, if it has one.
-func (p *bindPace) spend(client netip.Prefix) { _, _ = p.next(client, time.Now(), true) }
+func (p *bindThrottle) spend(client netip.Prefix) { _, _ = p.next(client, time.Now(), true) }
 
 // next returns how long it is until the client's next turn, which it may take, or else until
 // the client is told that there is none.
-func (p *bindPace) next(client netip.Prefix, now time.Time, take bool) (time.Duration, error) {
+func (p *bindThrottle) next(client netip.Prefix, now time.Time, take bool) (time.Duration, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.last == nil {

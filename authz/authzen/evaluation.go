@@ -2,21 +2,21 @@ package authzen
 
 import "github.com/reevehq/reeve/authz/policy"
 
-// question is one evaluation.
-type question struct {
+// evaluation is one evaluation.
+type evaluation struct {
 	subject  Subject
 	action   policy.Action
 	resource Resource
 	context  Properties
 }
 
-// wanted are the members that a question needs. A search leaves out what it looks for.
+// wanted are the members that an evaluation needs. A search leaves out what it looks for.
 type wanted struct{ subjectID, action, resourceID bool }
 
 var everything = wanted{true, true, true}
 
-// ask reads a question. The defaults say what an item leaves out.
-func ask(item, defaults map[string]any, want wanted) (q question, err error) {
+// ask reads an evaluation. The defaults say what an item leaves out.
+func ask(item, defaults map[string]any, want wanted) (q evaluation, err error) {
 	member := func(name string) (Properties, error) {
 		x, there := item[name]
 		if !there {

@@ -50,7 +50,7 @@ func startProcesses(t *testing.T) *processes {
 	t.Helper()
 	server := redisserver.Start(t, "--appendonly", "no") // a disk that is busy is not what is tested
 	around := min(1, runtime.NumCPU()-1)
-	place(t, server, around)
+	runBeside(t, server, around)
 	p := &processes{}
 	var there, ready string
 	startProcess(t, around, &there, "far", "-to", server.Addr(), "-after", distance.String())
@@ -91,8 +91,8 @@ func startProcess(t *testing.T, processor int, hello any, args ...string) *proce
 
 func first() bool { return os.Getenv("REEVE_FLOOD_FIRST") != "" }
 
-// place puts a Redis beside the clients.
-func place(t *testing.T, server *redisserver.Server, processor int) {
+// runBeside puts a Redis beside the clients.
+func runBeside(t *testing.T, server *redisserver.Server, processor int) {
 	t.Helper()
 	client := server.Client()
 	defer client.Close()

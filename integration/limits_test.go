@@ -107,7 +107,7 @@ func signIn(tb testing.TB, manager *session.Manager, t tenant.ID) session.Sessio
 }
 
 // tally counts what came of many calls.
-type tally struct{ served, shed, other atomic.Int64 }
+type tally struct{ served, refused, other atomic.Int64 }
 
 // count files what a call answered. A call over the limit must be told from everything else.
 func (t *tally) count(err error) {
@@ -115,7 +115,7 @@ func (t *tally) count(err error) {
 	case err == nil:
 		t.served.Add(1)
 	case errors.Is(err, middleware.ErrOverloaded):
-		t.shed.Add(1)
+		t.refused.Add(1)
 	default:
 		t.other.Add(1)
 	}
@@ -187,7 +187,7 @@ func TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone(t *testing.T) {
 		return func() error { _, err := l.Load(context.Background(), ref); return err }
 	}
 	var alone, shared, waits, queued []time.Duration
-	var own, served, shed int64
+	var own, served, refused int64
 	for range rounds {
 		times, _ := timed(100, load(limited, carol.Ref()))
 		alone = append(alone, times...)
@@ -202,7 +202,7 @@ func TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone(t *testing.T) {
 		})
 		theirs := stop()
 		shared, own = append(shared, times...), own+mine.served.Load()
-		served, shed = served+theirs.served.Load(), shed+theirs.shed.Load()
+		served, refused = served+theirs.served.Load(), refused+theirs.refused.Load()
 
 		stop = flood(load(manager, mallory.Ref()))
 		timed(2, load(manager, carol.Ref()))
@@ -217,7 +217,7 @@ func TestAFloodOfOneTenantLeavesTheLoadsOfAnotherAlone(t *testing.T) {
 		t.Logf("%-22s p50 %9v  p99 %9v", name, percentile(times, 50).Round(time.Microsecond), percentile(times, 99).Round(time.Microsecond))
 	}
 	t.Logf("in the flood p50 is %.2f and p99 %.2f times that alone, without limits %.2f and %.2f times; of the flood %d were served and %d shed",
-		ratio(shared, alone, 50), ratio(shared, alone, 99), ratio(queued, alone, 50), ratio(queued, alone, 99), served, shed)
+		ratio(shared, alone, 50), ratio(shared, alone, 99), ratio(queued, alone, 50), ratio(queued, alone, 99), served, refused)
 	if want := int64(len(shared)); own != want {
 		t.Errorf("of %d loads of the tenant that does not flood %d were served", want, own)
 	}
@@ -302,12 +302,12 @@ func TestAFloodOverHTTPIsAnswered503(t *testing.T) {
 	_, own := timed(50, get(carol))
 	store.hangs.Store(false)
 	others := stop()
-	t.Logf("the tenant that does not flood: %d served; the flood: %d served, %d shed", own.served.Load(), others.served.Load(), others.shed.Load())
+	t.Logf("the tenant that does not flood: %d served; the flood: %d served, %d shed", own.served.Load(), others.served.Load(), others.refused.Load())
 	if own.served.Load() != 50 {
-		t.Errorf("of 50 requests of the other tenant %d were shed and %d got another answer", own.shed.Load(), own.other.Load())
+		t.Errorf("of 50 requests of the other tenant %d were shed and %d got another answer", own.refused.Load(), own.other.Load())
 	}
-	if others.shed.Load() == 0 || others.other.Load() > 0 {
-		t.Errorf("of the flood %d were shed and %d got another answer than 204 or 503", others.shed.Load(), others.other.Load())
+	if others.refused.Load() == 0 || others.other.Load() > 0 {
+		t.Errorf("of the flood %d were shed and %d got another answer than 204 or 503", others.refused.Load(), others.other.Load())
 	}
 	if early.Load() > 0 {
 		t.Errorf("%d of the flood were refused before their time was spent", early.Load())
