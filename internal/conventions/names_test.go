@@ -29,7 +29,17 @@ var privateWords = map[string]string{
 
 // allowedNames have such a word for a reason.
 var allowedNames = map[string]string{
-	"Beat": "the name in a configuration file",
+	"Beat":          "the setting redis.beat of examples/service",
+	"Question":      "impact's API",
+	"Recall":        "the API of session.Manager and cachestore.Store",
+	"Settle":        "the API of tenanttest and erasure",
+	"Who":           "impact's API; in review a column of a signed document",
+	"WhoCan":        "impact's API, and the command who-can of reeve",
+	"whoCanCommand": "the command who-can of reeve",
+	"GitHubActions": "the name of a product",
+	"writeGitHub":   "the name of a product",
+	"InFlight":      "the word of HTTP servers for requests that are being answered",
+	"inFlight":      "the word of HTTP servers for requests that are being answered",
 }
 
 // testName matches names that are sentences.
@@ -168,7 +178,7 @@ func TestWhoHearsAQuestion() {}
 	}
 	problems := strings.Join(privateIn(fset, f, map[string]bool{}), "\n")
 	for _, want := range []string{
-		"4:6: newWorld", "4:15: who", "4:28: opinion", "5:6: place", "6:3: flight", "13:6: rider", "13:21: settleTime", "15:5: beatSource",
+		"4:6: newWorld", "4:15: who", "4:28: opinion", "5:6: place", "6:3: flight", "13:6: rider", "13:20: settleTime", "15:5: beatSource",
 		`3:1: the subject of "newWorld is what tests begin with"`, `12:1: the subject of "What is here is not"`,
 	} {
 		if !strings.Contains(problems, want) {
