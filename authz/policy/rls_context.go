@@ -37,9 +37,9 @@ func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []b
 			if plan.commands[i].action == "" {
 				continue
 			}
-			asked := r
-			asked.Action, asked.Object = plan.commands[i].action, Object{Type: cfg.Type}
-			now, q, err := e.prepareAll(ctx, &asked)
+			request := r
+			request.Action, request.Object = plan.commands[i].action, Object{Type: cfg.Type}
+			now, q, err := e.prepareAll(ctx, &request)
 			if err != nil {
 				return nil, time.Time{}, err
 			}
@@ -47,9 +47,9 @@ func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []b
 				break
 			}
 			if s.ending != nil {
-				until = s.rolesUntil(&asked, &q)
+				until = s.rolesUntil(&request, &q)
 			}
-			if err := a.command(s, &plan.commands[i], &asked, &q); err != nil {
+			if err := a.command(s, &plan.commands[i], &request, &q); err != nil {
 				return nil, time.Time{}, err
 			}
 		}

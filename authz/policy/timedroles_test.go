@@ -307,12 +307,12 @@ func TestRolesWithTimesAreThoseOfCasbin(t *testing.T) {
 			last := make([]bool, len(requests))
 			for step := range 14 {
 				for i, r := range requests {
-					asked := r
-					asked.Env = policy.Values{"time": time.Now().Unix()}
+					request := r
+					request.Env = policy.Values{"time": time.Now().Unix()}
 					for k, v := range r.Env.(policy.Values) {
-						asked.Env.(policy.Values)[k] = v
+						request.Env.(policy.Values)[k] = v
 					}
-					want, _, err := oracles[i].enforce(asked)
+					want, _, err := oracles[i].enforce(request)
 					if err != nil {
 						failed++
 						continue
@@ -384,12 +384,12 @@ func TestCasbinsOwnWayOfLinkingTimesNeverAllowsLess(t *testing.T) {
 				if i == 0 {
 					r = policy.Request{Tenant: acme, Subject: policy.Subject{ID: "carol"}, Action: "read", Object: policy.Object{Type: "doc"}, Env: policy.Values{}}
 				}
-				asked := r
-				asked.Env = policy.Values{"time": time.Now().Unix()}
+				request := r
+				request.Env = policy.Values{"time": time.Now().Unix()}
 				for k, v := range r.Env.(policy.Values) {
-					asked.Env.(policy.Values)[k] = v
+					request.Env.(policy.Values)[k] = v
 				}
-				want, _, err := oracle{e}.enforce(asked)
+				want, _, err := oracle{e}.enforce(request)
 				if err != nil {
 					continue
 				}

@@ -42,11 +42,11 @@ func selects(t *testing.T, a answers, docs []doc, text string) []string {
 	}
 	want, oracle := []string{}, newStock(t, rules)
 	for _, d := range docs {
-		asked := r
-		if asked.Object = d.object(); asked.Object.Tenant != acme {
+		request := r
+		if request.Object = d.object(); request.Object.Tenant != acme {
 			continue
 		}
-		got, err := e.Decide(t.Context(), asked)
+		got, err := e.Decide(t.Context(), request)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -56,7 +56,7 @@ func selects(t *testing.T, a answers, docs []doc, text string) []string {
 		if limited(d, text) {
 			continue
 		}
-		if stock, err := oracle.allows(asked, d); err == nil {
+		if stock, err := oracle.allows(request, d); err == nil {
 			*a.stock++
 			if stock != got.Allowed() {
 				t.Errorf("%s, doc %s: Casbin says %t", text, d.id, stock)
@@ -148,9 +148,9 @@ func TestNullOfACallerIsAValue(t *testing.T) {
 			r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: values}, Action: "read", Object: policy.Object{Type: "doc"}}
 			decided := []string{}
 			for _, d := range docs {
-				asked := r
-				asked.Object = d.object()
-				got, err := e.Decide(t.Context(), asked)
+				request := r
+				request.Object = d.object()
+				got, err := e.Decide(t.Context(), request)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -206,9 +206,9 @@ func TestComparisonOfTwoLongTextsIsUnknown(t *testing.T) {
 		}
 		r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: policy.Values{"dept": long}}, Action: "read", Object: policy.Object{Type: "doc"}}
 		for _, d := range docs {
-			asked := r
-			asked.Object = d.object()
-			if got, err := e.Decide(t.Context(), asked); err != nil || got.Allowed() != slices.Contains(want, d.id) {
+			request := r
+			request.Object = d.object()
+			if got, err := e.Decide(t.Context(), request); err != nil || got.Allowed() != slices.Contains(want, d.id) {
 				t.Errorf("%s, doc %s: decided %v, %v", text, d.id, got.Allowed(), err)
 			}
 		}
@@ -307,16 +307,16 @@ func TestComparisonOfRulesBesideOthers(t *testing.T) {
 		r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: policy.Values{"dept": "é", "level": int64(1), "ratio": 1.5}}, Action: "read", Object: policy.Object{Type: "doc"}, Env: policy.Values{}}
 		decided, oracle := []string{}, newStock(t, rules+grants)
 		for _, d := range docs {
-			asked := r
-			asked.Object = d.object()
-			got, err := e.Decide(t.Context(), asked)
+			request := r
+			request.Object = d.object()
+			got, err := e.Decide(t.Context(), request)
 			if err != nil {
 				t.Fatalf("%s: %v", rules, err)
 			}
 			if got.Allowed() {
 				decided = append(decided, d.id)
 			}
-			if stock, err := oracle.allows(asked, d); err == nil && stock != got.Allowed() {
+			if stock, err := oracle.allows(request, d); err == nil && stock != got.Allowed() {
 				t.Errorf("%s, doc %s: Casbin says %t", rules, d.id, stock)
 			}
 		}
@@ -414,9 +414,9 @@ func TestComparisonOfATextWithNULIsOfTheWholeText(t *testing.T) {
 		for i, there := range [][]doc{docs, append(docs[:3:3], more...)} {
 			want := []string{}
 			for _, d := range there {
-				asked := r
-				asked.Object = d.object()
-				if got, err := e.Decide(t.Context(), asked); err != nil {
+				request := r
+				request.Object = d.object()
+				if got, err := e.Decide(t.Context(), request); err != nil {
 					t.Fatal(err)
 				} else if got.Allowed() {
 					want = append(want, d.id)

@@ -50,9 +50,9 @@ func TestADatabaseSelectsWhatIsAllowed(t *testing.T) {
 			filters++
 			want := []string{}
 			for i, o := range objects {
-				asked := r
-				asked.Object = o
-				d, err := e.Decide(t.Context(), asked)
+				request := r
+				request.Object = o
+				d, err := e.Decide(t.Context(), request)
 				if err != nil && o.Tenant == acme {
 					t.Fatalf("%v\n%s", err, text)
 				}

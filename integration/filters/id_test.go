@@ -195,11 +195,11 @@ func (w *walled) asDecided(t *testing.T, dbs []database, typ string, objects []p
 	r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: policy.Values{"best": id2, "place": int64(3)}}, Action: "read", Object: policy.Object{Type: typ}}
 	decided := []string{}
 	for _, o := range objects {
-		asked := r
-		if asked.Object = o; o.Tenant != acme {
+		request := r
+		if request.Object = o; o.Tenant != acme {
 			continue
 		}
-		d, err := e.Decide(t.Context(), asked)
+		d, err := e.Decide(t.Context(), request)
 		if err != nil {
 			t.Fatalf("%s: %v", rules, err)
 		}

@@ -119,9 +119,9 @@ func TestTheObjectOfARowIsDecidedAsTheRowIsSelected(t *testing.T) {
 			}
 			got := []string{}
 			for _, o := range objects[i] {
-				asked := r
-				asked.Object = o
-				d, err := e.Decide(t.Context(), asked)
+				request := r
+				request.Object = o
+				d, err := e.Decide(t.Context(), request)
 				if err != nil && o.Tenant == acme {
 					t.Fatalf("%s: doc %s: %v", text, o.ID, err)
 				}

@@ -48,11 +48,11 @@ type losses struct {
 
 // canary is an instance's state of one server.
 type canary struct {
-	key   string
-	id    string    // "" before the first answer
-	loss  uint64    // µs by the server, 0 for none
-	asked time.Time // before it was asked for the last answer
-	check *checking // under way, or nil
+	key     string
+	id      string    // "" before the first answer
+	loss    uint64    // µs by the server, 0 for none
+	askedAt time.Time // before it was asked for the last answer
+	check   *checking // under way, or nil
 }
 
 // checking is a check that several calls wait for.
@@ -108,7 +108,7 @@ func (l *losses) held(ttl time.Duration) error {
 // fresh reports whether the last answer is young enough by both of the system's clocks: the
 // monotonic one stands still while a machine is suspended.
 func (c *canary) fresh(now time.Time, limit time.Duration) bool {
-	age, wall := now.Sub(c.asked), now.Round(0).Sub(c.asked.Round(0))
+	age, wall := now.Sub(c.askedAt), now.Round(0).Sub(c.askedAt.Round(0))
 	return c.id != "" && age >= 0 && age < limit && wall >= 0 && wall < limit
 }
 
@@ -226,8 +226,8 @@ func (s *Store) checking(c *canary, limit time.Duration) (*checking, error) {
 // look is a check of the server by a load of a key, once in a second: a call that goes with it, or
 // on a cluster, whose canary is in another slot, one of its own that nobody waits for.
 type look struct {
-	canary *canary
-	asked  time.Time
+	canary  *canary
+	askedAt time.Time
 }
 
 // lookBy returns the call that goes with a load, and nil where none does. One that does is heeded.
@@ -235,7 +235,7 @@ func (s *Store) lookBy(ctx context.Context, eval bool, l *look, key string) *cal
 	if !s.reassert.one {
 		return primaryScript.call(ctx, eval, []string{key})
 	}
-	l.canary, l.asked = s.losses.at(s.names.canary(0)), time.Now()
+	l.canary, l.askedAt = s.losses.at(s.names.canary(0)), time.Now()
 	return s.checkCall(ctx, eval, l.canary)
 }
 
@@ -248,7 +248,7 @@ func (s *Store) looked(ctx context.Context, l look, key string, answer any) {
 		}
 		return
 	}
-	if data, err := s.heed(l.canary, l.asked, answer); err == nil {
+	if data, err := s.heed(l.canary, l.askedAt, answer); err == nil {
 		s.meet(data)
 	}
 }
@@ -257,14 +257,14 @@ func (s *Store) looked(ctx context.Context, l look, key string, answer any) {
 func (s *Store) ask(c *canary, f *checking) {
 	ctx, cancel := s.within(s.losses.ctx)
 	defer cancel()
-	asked := time.Now()
+	askedAt := time.Now()
 	answers, err := batch(ctx, s.client, func(eval bool) []*call {
 		return []*call{s.checkCall(ctx, eval, c)}
 	})
 	if err != nil {
 		f.err = failed(err)
 	} else {
-		_, f.err = s.heed(c, asked, answers[0])
+		_, f.err = s.heed(c, askedAt, answers[0])
 	}
 	s.losses.mu.Lock()
 	c.check = nil
@@ -280,7 +280,7 @@ func (s *Store) checkCall(ctx context.Context, eval bool, c *canary) *call {
 }
 
 // heed takes an answer of check.lua, and returns the id of the server's replication.
-func (s *Store) heed(c *canary, asked time.Time, answer any) (data string, err error) {
+func (s *Store) heed(c *canary, askedAt time.Time, answer any) (data string, err error) {
 	if answer == "denied" {
 		return "", fmt.Errorf("%w: %w: the user of Redis lacks +info, without which no loss of keys is seen", session.ErrUnavailable, ErrMisconfigured)
 	}
@@ -297,7 +297,7 @@ func (s *Store) heed(c *canary, asked time.Time, answer any) (data string, err e
 	if r.err != nil {
 		return "", r.err
 	}
-	s.note(c, asked, finding{id: id, now: now, loss: loss, why: why, policy: policy, limit: limit})
+	s.note(c, askedAt, finding{id: id, now: now, loss: loss, why: why, policy: policy, limit: limit})
 	s.reassert.pushOwed(time.Now(), push{Store: s}.putBack)
 	return data, nil
 }
@@ -311,18 +311,18 @@ type finding struct {
 }
 
 // note takes a finding, unless a later one was here first, which says more.
-func (s *Store) note(c *canary, asked time.Time, f finding) {
+func (s *Store) note(c *canary, askedAt time.Time, f finding) {
 	received := time.Now()
 	age := max(0, time.Duration(int64(f.now)-int64(f.loss))*time.Microsecond) // both by the server's clock
 	l := s.losses
 	l.mu.Lock()
-	if c.id != "" && !asked.After(c.asked) {
+	if c.id != "" && !askedAt.After(c.askedAt) {
 		l.mu.Unlock()
 		return
 	}
 	first, news := c.id == "", f.loss != 0 && f.loss != c.loss
 	before := l.server
-	c.id, c.asked, c.loss = f.id, asked, f.loss
+	c.id, c.askedAt, c.loss = f.id, askedAt, f.loss
 	l.server.CheckedAt, l.server.MaxMemoryPolicy, l.server.MaxMemory = received, f.policy, f.limit
 	if news {
 		if at := received.Add(-age); at.After(l.lost) {
@@ -357,7 +357,7 @@ func (s *Store) checkAll(ctx context.Context) (wait time.Duration) {
 		c := s.losses.at(name)
 		err := s.check(ctx, c, often-checkInterval/20)
 		s.losses.mu.Lock()
-		next := often - time.Since(c.asked)
+		next := often - time.Since(c.askedAt)
 		s.losses.mu.Unlock()
 		if err != nil {
 			next = heartbeatInterval

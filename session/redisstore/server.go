@@ -157,13 +157,13 @@ func (s *Store) examine(ctx context.Context, server plain, name string) error {
 	if len(lacking) > 0 {
 		return s.lacks(lacking)
 	}
-	asked := time.Now()
+	askedAt := time.Now()
 	c := s.losses.at(name)
 	answers, err = batch(ctx, server, func(eval bool) []*call { return []*call{s.checkCall(ctx, eval, c)} })
 	if err != nil {
 		return err
 	}
-	if _, err := s.heed(c, asked, answers[0]); err != nil {
+	if _, err := s.heed(c, askedAt, answers[0]); err != nil {
 		return err
 	}
 	return s.refusal(s.Server())
