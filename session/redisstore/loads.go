@@ -167,52 +167,52 @@ func (l *loads) back(to *route, lines ...*line) {
 	defer l.mu.Unlock()
 	to.land(lines)
 	for to.trips < to.most && to.waiting > 0 {
-		pending := to.next(tripLoads)
+		group := to.next(tripLoads)
 		switch {
-		case len(pending) == 0:
+		case len(group) == 0:
 			return // those who wait have all their trips under way
-		case len(pending) == 1 || l.closed:
-			for _, r := range pending {
+		case len(group) == 1 || l.closed:
+			for _, r := range group {
 				to.depart(r.line)
 				r.tell(solo)
 			}
 		default:
-			for _, r := range pending {
+			for _, r := range group {
 				r.state = sharing
 			}
-			lines := linesOf(pending)
+			lines := linesOf(group)
 			to.depart(lines...)
 			l.running.Go(func() {
 				defer l.back(to, lines...)
-				l.makeTrip(pending)
+				l.makeTrip(group)
 			})
 		}
 	}
 }
 
 // makeTrip makes a trip with several loads and tells each its answers.
-func (l *loads) makeTrip(pending []*pendingLoad) {
+func (l *loads) makeTrip(group []*pendingLoad) {
 	defer func() {
-		for _, r := range pending {
+		for _, r := range group {
 			close(r.told)
 		}
 	}()
 	// The values are of one of them, as those of any shared read.
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(pending[0].ctx), l.budget, errBudget)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(group[0].ctx), l.budget, errBudget)
 	defer cancel()
 	if err := l.client.breaker.allow(); err != nil {
-		for _, r := range pending {
+		for _, r := range group {
 			r.err = err
 		}
-		l.client.breaker.refused.Add(uint64(len(pending) - 1)) // each is one that was refused
+		l.client.breaker.refused.Add(uint64(len(group) - 1)) // each is one that was refused
 		return
 	}
 	l.trips.Add(1)
 	began := time.Now()
-	sent, sentFor := manifest(pending)
+	sent, sentFor := manifest(group)
 	err := plain{l.client.raw}.send(ctx, sent)
 	silent := err
-	for _, r := range pending {
+	for _, r := range group {
 		r.answers, r.err = answersOf(r.calls, sentFor, err)
 		if !isSilence(r.err) {
 			silent = nil
@@ -224,9 +224,9 @@ func (l *loads) makeTrip(pending []*pendingLoad) {
 
 // manifest returns the calls of all pending loads, those that ask the same once, and the call that is
 // sent for what is asked by several.
-func manifest(pending []*pendingLoad) (sent []*call, sentFor map[string]*call) {
+func manifest(group []*pendingLoad) (sent []*call, sentFor map[string]*call) {
 	sentFor = map[string]*call{}
-	for _, r := range pending {
+	for _, r := range group {
 		for _, c := range r.calls {
 			if c.same != "" {
 				if sentFor[c.same] != nil {

@@ -26,7 +26,7 @@ func TestWhoeverGaveUpKeepsNobodyWaiting(t *testing.T) {
 	}
 	for _, i := range []int{1, 0, 2} {
 		if state := l.leave(to, waiting[i]); state != queued {
-			t.Fatalf("a rider that waits is %d", state)
+			t.Fatalf("a load that waits is %d", state)
 		}
 	}
 	if to.waiting != 0 || to.turns.Len() != 0 {
@@ -51,8 +51,8 @@ func TestWhoeverGaveUpTakesNobodysPlace(t *testing.T) {
 	first, second, third := to.queue(t.Context(), acme, nil), to.queue(t.Context(), acme, nil), to.queue(t.Context(), acme, nil)
 	l.leave(to, first)
 	to.land([]*line{to.line(acme)})
-	if pending := to.next(tripLoads); len(pending) != 2 || pending[0] != second || pending[1] != third || to.waiting != 0 {
-		t.Errorf("%d riders, %d wait", len(pending), to.waiting)
+	if group := to.next(tripLoads); len(group) != 2 || group[0] != second || group[1] != third || to.waiting != 0 {
+		t.Errorf("%d loads, %d wait", len(group), to.waiting)
 	}
 }
 

@@ -23,9 +23,9 @@ type route struct {
 
 // line has the loads of one tenant on a route.
 type line struct {
-	trips   int // under way with a load of the tenant
-	pending list.List
-	turn    *list.Element // in turns, nil when nobody waits
+	trips int // under way with a load of the tenant
+	queue list.List
+	turn  *list.Element // in turns, nil when nobody waits
 }
 
 // pendingLoad is a load that waits for a trip. Its state is guarded; the rest is of its caller, and
@@ -34,7 +34,7 @@ type pendingLoad struct {
 	ctx     context.Context
 	calls   []*call
 	line    *line
-	element *list.Element // in the pending loads of the line
+	element *list.Element // in the queue of the line
 	state   loadState
 
 	told    chan struct{} // closed when the load is to go alone, or answers and err are there
@@ -97,7 +97,7 @@ func (to *route) line(t tenant.ID) *line {
 func (to *route) queue(ctx context.Context, t tenant.ID, calls []*call) *pendingLoad {
 	ln := to.line(t)
 	r := &pendingLoad{ctx: ctx, calls: calls, line: ln, told: make(chan struct{})}
-	r.element = ln.pending.PushBack(r)
+	r.element = ln.queue.PushBack(r)
 	if ln.turn == nil {
 		ln.turn = to.turns.PushBack(ln)
 	}
@@ -110,8 +110,8 @@ func (to *route) queue(ctx context.Context, t tenant.ID, calls []*call) *pending
 func (to *route) drop(r *pendingLoad) {
 	to.waiting--
 	ln := r.line
-	ln.pending.Remove(r.element)
-	if ln.pending.Len() == 0 && ln.turn != nil {
+	ln.queue.Remove(r.element)
+	if ln.queue.Len() == 0 && ln.turn != nil {
 		to.turns.Remove(ln.turn)
 		ln.turn = nil
 	}
@@ -136,33 +136,33 @@ func (to *route) land(lines []*line) {
 // next takes at most n pending loads out of the queue, the tenants in turn, each load in the order of
 // arrival. Tenants that have all their trips under way wait.
 func (to *route) next(n int) []*pendingLoad {
-	var pending []*pendingLoad
+	var group []*pendingLoad
 	var full []*line // keep their turn
-	for len(pending) < n && to.turns.Len() > 0 {
+	for len(group) < n && to.turns.Len() > 0 {
 		ln := to.turns.Remove(to.turns.Front()).(*line)
 		ln.turn = nil
 		if ln.trips >= tenantTrips {
 			full = append(full, ln)
 			continue
 		}
-		r := ln.pending.Remove(ln.pending.Front()).(*pendingLoad)
+		r := ln.queue.Remove(ln.queue.Front()).(*pendingLoad)
 		to.waiting--
-		pending = append(pending, r)
-		if ln.pending.Len() > 0 {
+		group = append(group, r)
+		if ln.queue.Len() > 0 {
 			ln.turn = to.turns.PushBack(ln)
 		}
 	}
 	for i := len(full) - 1; i >= 0; i-- {
 		full[i].turn = to.turns.PushFront(full[i])
 	}
-	return pending
+	return group
 }
 
 // linesOf returns the lines of pending loads, each once.
-func linesOf(pending []*pendingLoad) []*line {
+func linesOf(group []*pendingLoad) []*line {
 	var lines []*line
 	seen := map[*line]bool{}
-	for _, r := range pending {
+	for _, r := range group {
 		if !seen[r.line] {
 			seen[r.line] = true
 			lines = append(lines, r.line)

@@ -14,7 +14,7 @@ import (
 // never changes.
 type domainTable struct {
 	single  bool              // one number, whatever the domain
-	numbers map[uint32]uint32 // domains by the number of the domain
+	numbers map[uint32]uint32 // numbers of the domains, by the symbol of their text
 	counts  [][]uint32        // by domain: the domains whose rows count there, itself first
 	match   *nameMatcher      // nil where domains are no patterns; by domain
 }
