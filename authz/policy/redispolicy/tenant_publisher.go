@@ -53,11 +53,11 @@ const defaultMaxTenantSize = 256 << 10 // bytes
 // TenantPublisher publishes one tenant's own rows, and nothing else. Its methods are safe for
 // concurrent use.
 type TenantPublisher struct {
-	client    redis.UniversalClient
-	config    TenantPublisherConfig
-	keys      keys
-	tenantKey string // in Redis
-	trusted   []ed25519.PublicKey
+	client   redis.UniversalClient
+	config   TenantPublisherConfig
+	keys     keys
+	hashName string // in Redis
+	trusted  []ed25519.PublicKey
 }
 
 // NewTenantPublisher returns a publisher. The error names every field of the config that is
@@ -81,7 +81,7 @@ func NewTenantPublisher(cfg TenantPublisherConfig) (*TenantPublisher, error) {
 	}
 	public, _ := private.Public().(ed25519.PublicKey)
 	k := newKeys(cfg.Name)
-	return &TenantPublisher{client: cfg.Client, config: cfg, keys: k, tenantKey: k.tenant(cfg.Tenant), trusted: append([]ed25519.PublicKey{public}, cfg.Trusted...)}, nil
+	return &TenantPublisher{client: cfg.Client, config: cfg, keys: k, hashName: k.tenant(cfg.Tenant), trusted: append([]ed25519.PublicKey{public}, cfg.Trusted...)}, nil
 }
 
 // PublishTenant makes rows the tenant's own file, as tenants/<tenant>.csv would hold them: one
@@ -123,7 +123,7 @@ func (p *TenantPublisher) examine(ctx context.Context) error {
 func (p *TenantPublisher) attempt(ctx context.Context, rows string, r TenantPublication) (TenantPublication, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
-	now, err := p.client.HGet(ctx, p.tenantKey, "record").Result()
+	now, err := p.client.HGet(ctx, p.hashName, "record").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return TenantPublication{}, false, unanswered(err, p.access())
 	}
@@ -137,7 +137,7 @@ func (p *TenantPublisher) attempt(ctx context.Context, rows string, r TenantPubl
 	if err != nil {
 		return TenantPublication{}, false, err
 	}
-	done, err := publishTenantScript.Run(ctx, p.client, []string{p.tenantKey}, now, next.text, rows, p.keys.channel).Bool()
+	done, err := publishTenantScript.Run(ctx, p.client, []string{p.hashName}, now, next.text, rows, p.keys.channel).Bool()
 	if err != nil {
 		return TenantPublication{}, false, unanswered(err, p.access())
 	}
@@ -150,6 +150,6 @@ func (p *TenantPublisher) AccessList(user string) string { return p.access().Lin
 
 func (p *TenantPublisher) access() redisaccess.List {
 	l := p.keys.access(p.client, append(redisaccess.Commands(publishTenantSource), "hget", "eval", "evalsha"))
-	l.Keys, l.SampleKeys = p.tenantKey, []string{p.tenantKey}
+	l.Keys, l.SampleKeys = p.hashName, []string{p.hashName}
 	return l
 }
