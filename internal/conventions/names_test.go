@@ -51,6 +51,9 @@ var nameWord = regexp.MustCompile(`[A-Z]+(?:[^a-z]|$)|[A-Z]?[a-z0-9]+`)
 // freeRelative matches sentences of a comment whose subject is no noun.
 var freeRelative = regexp.MustCompile(`(?:^|[.!?] )(?:(?:Who|Whom|What|Whoever|Whatever) [a-z]|\w+ (?:is|are) what )[^.?]*`)
 
+// himself matches words for a user who may be anybody.
+var himself = regexp.MustCompile(`\b(?:[Hh]im|[Hh]is|[Hh]imself)\b`)
+
 // TestNamesAreWordsOfTheField reads every declaration and comment of the repository.
 func TestNamesAreWordsOfTheField(t *testing.T) {
 	used, files := map[string]bool{}, 0
@@ -111,6 +114,9 @@ func privateIn(fset *token.FileSet, f *ast.File, used map[string]bool) (problems
 		for _, sentence := range freeRelative.FindAllString(text, -1) {
 			problems = append(problems, fmt.Sprintf("%s: the subject of %q is no noun", fset.Position(group.Pos()), strings.TrimLeft(sentence, ".!? ")))
 		}
+		if word := himself.FindString(text); word != "" {
+			problems = append(problems, fmt.Sprintf("%s: %q: users are they", fset.Position(group.Pos()), word))
+		}
 	}
 	return problems
 }
@@ -170,6 +176,9 @@ type rider struct{ settleTime int }
 var beatSource, fine = 1, 2
 
 func TestWhoHearsAQuestion() {}
+
+// A user has his name.
+func fineToo() {}
 `
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, "planted.go", text, parser.ParseComments|parser.SkipObjectResolution)
@@ -179,13 +188,13 @@ func TestWhoHearsAQuestion() {}
 	problems := strings.Join(privateIn(fset, f, map[string]bool{}), "\n")
 	for _, want := range []string{
 		"4:6: newWorld", "4:15: who", "4:28: opinion", "5:6: place", "6:3: flight", "13:6: rider", "13:20: settleTime", "15:5: beatSource",
-		`3:1: the subject of "newWorld is what tests begin with"`, `12:1: the subject of "What is here is not"`,
+		`3:1: the subject of "newWorld is what tests begin with"`, `12:1: the subject of "What is here is not"`, `19:1: "his": users are they`,
 	} {
 		if !strings.Contains(problems, want) {
 			t.Errorf("%s was not found in:\n%s", want, problems)
 		}
 	}
-	if n := strings.Count(problems, "\n") + 1; n != 10 {
-		t.Errorf("%d problems, want 10:\n%s", n, problems)
+	if n := strings.Count(problems, "\n") + 1; n != 11 {
+		t.Errorf("%d problems, want 11:\n%s", n, problems)
 	}
 }
