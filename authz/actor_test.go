@@ -26,7 +26,7 @@ var (
 
 // actAs makes the user of a session act as another one, as a viewer, and returns the token of
 // that session.
-func (w *world) actAs(from session.Session, u session.UserID) (string, session.Session) {
+func (w *fixture) actAs(from session.Session, u session.UserID) (string, session.Session) {
 	w.t.Helper()
 	s, err := w.manager.Impersonate(context.Background(), from.Ref(), session.Impersonation{
 		User: u, Roles: session.MustRoles("viewer"), Reason: "ticket 7", MaxAge: time.Hour,
@@ -48,7 +48,7 @@ func actors(e authz.Event) string {
 
 // Each kind of decision that is made in somebody's name, also a refusal, is recorded with who did it.
 func TestEveryDecisionNamesWhoActsAsTheCaller(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	own, s := w.login(acme, alice, "viewer")
 	w.do("GET", "/notes/1", own)
 	first, s := w.actAs(s, bob)
@@ -91,7 +91,7 @@ func TestEveryDecisionNamesWhoActsAsTheCaller(t *testing.T) {
 }
 
 func TestASignInDecisionNamesWhoActsAsTheCaller(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) { c.Policy = engine(t, rules+"p, role:viewer, *, /fresh, GET, true, allow\n") })
+	w := newFixture(t, func(c *authz.Config) { c.Policy = engine(t, rules+"p, role:viewer, *, /fresh, GET, true, allow\n") })
 	w.echo.GET("/fresh", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, authz.RequireMaxAge(time.Minute), authz.RequireAMR("otp"))
 	_, s := w.login(acme, alice, "viewer")
 	bearer, _ := w.actAs(s, bob)
@@ -138,7 +138,7 @@ p, role:authenticated, *, note,       export, r.env.actor == '',      allow
 // The rule that nobody changes a password as somebody else hits them, and only them, and what
 // counts is who acts now.
 func TestConditionsAskWhoActsAsTheCaller(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) { c.Policy = engine(t, actorRules) })
+	w := newFixture(t, func(c *authz.Config) { c.Policy = engine(t, actorRules) })
 	ok := func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }
 	w.echo.DELETE("/account", ok)
 	w.echo.GET("/help", ok)
@@ -168,7 +168,7 @@ func TestConditionsAskWhoActsAsTheCaller(t *testing.T) {
 }
 
 func TestACheckInAHandlerAsksWhoActsAsTheCaller(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) { c.Policy = engine(t, actorRules) })
+	w := newFixture(t, func(c *authz.Config) { c.Policy = engine(t, actorRules) })
 	w.echo.POST("/me", func(c echo.Context) error {
 		if !authz.Can(c.Request().Context(), "export", authz.Object{Type: "note", ID: "1", Tenant: acme}) {
 			return c.NoContent(http.StatusConflict)
@@ -275,7 +275,7 @@ func TestARuleAboutWhoActsEndsTheirOpenStreams(t *testing.T) {
 // A session that is bound to a key is used with it alone, whoever signed a token that is not:
 // another issuer, or an instance of an earlier version.
 func TestATokenThatIsNotBoundToItsSessionsKeyIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, s := w.login(acme, alice)
 	w.want(w.do("GET", "/me", bearer), 200, "")
 	w.reached.Store(0)
@@ -292,7 +292,7 @@ func TestATokenThatIsNotBoundToItsSessionsKeyIsRefused(t *testing.T) {
 // Also what leaves no session behind, made in a handler by somebody who acts as the user, names
 // them for ever.
 func TestWhatARequestDoesToSessionsNamesWhoActs(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.echo.POST("/me", func(c echo.Context) error {
 		caller, _ := authz.FromContext(c.Request().Context())
 		if err := w.manager.RevokeUser(c.Request().Context(), caller.Tenant(), caller.User()); err != nil {

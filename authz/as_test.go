@@ -18,11 +18,11 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// jobWorld is a world with a guard of its own beside the middleware.
-func jobWorld(t *testing.T, options ...option) (*world, *authz.Guard) {
+// jobFixture is a fixture with a guard of its own beside the middleware.
+func jobFixture(t *testing.T, options ...option) (*fixture, *authz.Guard) {
 	t.Helper()
 	var guard *authz.Guard
-	w := newWorld(t, append(options, func(c *authz.Config) { guard = authz.Must(authz.NewGuard(*c)) })...)
+	w := newFixture(t, append(options, func(c *authz.Config) { guard = authz.Must(authz.NewGuard(*c)) })...)
 	return w, guard
 }
 
@@ -32,7 +32,7 @@ func editorOf(t tenant.ID) authz.Principal {
 
 func TestAJobDecidesAsSomebody(t *testing.T) {
 	tracer := &stages{}
-	w, guard := jobWorld(t, func(c *authz.Config) { c.Tracer = tracer })
+	w, guard := jobFixture(t, func(c *authz.Config) { c.Tracer = tracer })
 	ctx, err := guard.As(t.Context(), editorOf(acme))
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func (*stages) StageEnd(context.Context, middleware.TraceEnd) {}
 
 // As decides as the request of the same user does.
 func TestAJobDecidesAsARequestOfTheSameUser(t *testing.T) {
-	w, guard := jobWorld(t)
+	w, guard := jobFixture(t)
 	for _, roles := range [][]string{nil, {"viewer"}, {"editor"}, {"nonsense"}} {
 		bearer, _ := w.login(acme, alice, roles...)
 		job, err := guard.As(t.Context(), authz.Principal{Tenant: acme, User: alice, Roles: session.MustRoles(roles...)})
@@ -120,7 +120,7 @@ func TestAJobDecidesAsARequestOfTheSameUser(t *testing.T) {
 
 // The worker of an export delivered for a suspended tenant what no request could have had.
 func TestAJobOfATenantThatMayNotBeServedIsNobodys(t *testing.T) {
-	w, guard := jobWorld(t)
+	w, guard := jobFixture(t)
 	for name, row := range map[string]struct {
 		before func()
 		p      authz.Principal
@@ -146,7 +146,7 @@ func TestAJobOfATenantThatMayNotBeServedIsNobodys(t *testing.T) {
 		})
 	}
 	var down *authz.Guard
-	newWorld(t, func(c *authz.Config) {
+	newFixture(t, func(c *authz.Config) {
 		c.Sessions = downStatuses{c.Sessions}
 		down = authz.Must(authz.NewGuard(*c))
 	})
@@ -154,7 +154,7 @@ func TestAJobOfATenantThatMayNotBeServedIsNobodys(t *testing.T) {
 		t.Errorf("an outage: %v", err)
 	}
 	var without *authz.Guard
-	newWorld(t, func(c *authz.Config) {
+	newFixture(t, func(c *authz.Config) {
 		c.Sessions = loadOnly{c.Sessions}
 		without = authz.Must(authz.NewGuard(*c))
 	})
@@ -180,7 +180,7 @@ func (l loadOnly) Load(ctx context.Context, ref session.Ref) (session.Session, e
 
 // A user who is signed in does not become somebody else by As.
 func TestARequestDoesNotEscalateByAs(t *testing.T) {
-	w, guard := jobWorld(t)
+	w, guard := jobFixture(t)
 	viewer, _ := w.login(acme, alice, "viewer")
 	w.inside(viewer, func(ctx context.Context) {
 		below, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -222,7 +222,7 @@ func TestARequestDoesNotEscalateByAs(t *testing.T) {
 // A webhook is a request of nobody's until its handler has verified the signature.
 func TestAWebhookDecidesAsItsPrincipalAndNotAsTheRequest(t *testing.T) {
 	var told []authz.UncheckedAnswer
-	w, guard := jobWorld(t, func(c *authz.Config) {
+	w, guard := jobFixture(t, func(c *authz.Config) {
 		c.Unchecked = authz.NewUnchecked(authz.UncheckedConfig{Report: func(_ context.Context, a authz.UncheckedAnswer) { told = append(told, a) }})
 		c.Policy = engine(t, rules+"p, role:anyone, *, /hooks/:id, POST, true, allow\n")
 	})
@@ -257,7 +257,7 @@ func TestAWebhookDecidesAsItsPrincipalAndNotAsTheRequest(t *testing.T) {
 // A requirement that asks how the caller signed in, or that ends with a session, has no answer for a
 // job.
 func TestAPrincipalSatisfiesNoRequirementOfASignIn(t *testing.T) {
-	_, guard := jobWorld(t)
+	_, guard := jobFixture(t)
 	ctx, err := guard.As(t.Context(), editorOf(acme))
 	if err != nil {
 		t.Fatal(err)

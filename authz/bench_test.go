@@ -21,9 +21,9 @@ func (d discard) WriteHeader(int)             {}
 
 // BenchmarkRequest measures a request in process: through Echo alone, and through Reeve
 // with an EdDSA token, a session in memory and the decision about the route. The
-// difference is what Reeve adds, but for the store's round trip.
+// difference is the cost of Reeve, but for the store's round trip.
 func BenchmarkRequest(b *testing.B) {
-	w := newWorld(b, func(c *authz.Config) { c.Observer = nil })
+	w := newFixture(b, func(c *authz.Config) { c.Observer = nil })
 	bearer, _ := w.login(acme, alice, "viewer")
 	plain := echo.New()
 	plain.GET("/me", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
@@ -57,7 +57,7 @@ func BenchmarkRequest(b *testing.B) {
 // needs to be refused.
 func TestRequestsStayFrugal(t *testing.T) {
 	testneed.Optimized(t)
-	w := newWorld(t, func(c *authz.Config) { c.Observer = nil })
+	w := newFixture(t, func(c *authz.Config) { c.Observer = nil })
 	bearer, _ := w.login(acme, alice, "viewer")
 	empty := func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }
 	w.echo.GET("/me", empty)

@@ -63,7 +63,7 @@ func TestAStageThatHangsIsAnOutageAfterTheTimeoutAndNotLater(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, standardTimeout, tt.break_)
+				w := newFixture(t, standardTimeout, tt.break_)
 				bearer, _ := w.login(acme, alice, "viewer")
 				start, before := time.Now(), runtime.NumGoroutine()
 				w.want(w.do("GET", "/me", bearer), 503, "auth-unavailable")
@@ -95,7 +95,7 @@ func TestEveryStageHasTheRequestsContext(t *testing.T) {
 		}
 		seen++
 	}
-	w := newWorld(t, standardTimeout, func(c *authz.Config) {
+	w := newFixture(t, standardTimeout, func(c *authz.Config) {
 		verifier, loader, observer := c.Tokens, c.Sessions, c.Observer
 		c.Tokens = verifierFunc(func(ctx context.Context, raw string) (*token.Verified, error) {
 			check(ctx)
@@ -122,7 +122,7 @@ func TestEveryStageHasTheRequestsContext(t *testing.T) {
 
 // The time of the stages is not the time of the handler.
 func TestTheHandlerHasTheRequestsOwnDeadline(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login(acme, alice, "viewer")
 	w.inside(bearer, func(ctx context.Context) {
 		if _, ok := ctx.Deadline(); ok || ctx.Err() != nil {
@@ -134,7 +134,7 @@ func TestTheHandlerHasTheRequestsOwnDeadline(t *testing.T) {
 func TestAClientThatLeavesEndsTheLookUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("nothing yet")
-		w := newWorld(t, func(c *authz.Config) {
+		w := newFixture(t, func(c *authz.Config) {
 			c.Sessions = loaderFunc(func(ctx context.Context, _ session.Ref) (session.Session, error) {
 				<-ctx.Done()
 				cause = ctx.Err()
@@ -156,14 +156,14 @@ func TestAClientThatLeavesEndsTheLookUp(t *testing.T) {
 // TestAPolicyThatCannotDecideIsAnOutage: neither a refusal of the caller nor a demand to
 // sign in, for nobody knows what the policy would have said.
 func TestAPolicyThatCannotDecideIsAnOutage(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) { c.Policy = new(policy.Engine) })
+	w := newFixture(t, func(c *authz.Config) { c.Policy = new(policy.Engine) })
 	bearer, _ := w.login(acme, alice, "editor")
 	w.want(w.do("GET", "/public", ""), 503, "auth-unavailable")
 	w.want(w.do("GET", "/me", ""), 503, "auth-unavailable")
 	w.want(w.do("GET", "/me", bearer), 503, "auth-unavailable")
 	w.want(w.do("DELETE", "/me", bearer), 503, "auth-unavailable")
 
-	w = newWorld(t)
+	w = newFixture(t)
 	bearer, _ = w.login(acme, alice, "editor")
 	w.echo.GET("/notes/:id", func(c echo.Context) error {
 		ctx, cancel := context.WithCancel(c.Request().Context())

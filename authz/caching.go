@@ -90,7 +90,7 @@ func (w *keptWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // Flush implements [http.Flusher].
 func (w *keptWriter) Flush() { _ = w.FlushError() }
 
-// FlushError is what [http.ResponseController] looks for first.
+// FlushError is the method that [http.ResponseController] looks for first.
 func (w *keptWriter) FlushError() error {
 	w.begin(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()

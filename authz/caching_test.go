@@ -78,7 +78,7 @@ func TestAnswersToSignedInCallersAreKeptFromCaches(t *testing.T) {
 		}, []string{"public, max-age=60"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.echo.Pre(echomiddleware.RecoverWithConfig(echomiddleware.RecoverConfig{DisablePrintStack: true}))
 			w.echo.Logger.SetOutput(io.Discard)
 			w.echo.GET("/me", row.handler)
@@ -103,7 +103,7 @@ func TestAnswersToSignedInCallersAreKeptFromCaches(t *testing.T) {
 // TestWhatNoHandlerAnswersIsKeptFromCachesToo: refusals with a handler of the service's own
 // for them, and paths that do not exist, of which a cache may keep a 404 by itself.
 func TestWhatNoHandlerAnswersIsKeptFromCachesToo(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, p middleware.Problem, _ error) { w.WriteHeader(p.Status) }
 	})
 	bearer, _ := w.login(acme, alice, "viewer")
@@ -142,7 +142,7 @@ func TestEveryAnswerVariesByTheCookieWhereOneIsRead(t *testing.T) {
 		"an error":        {func(echo.Context) error { return echo.ErrTeapot }, "Cookie"},
 		"a refusal":       {func(echo.Context) error { return middleware.ErrForbidden }, "Cookie"},
 	} {
-		w := newWorld(t, withCookie)
+		w := newFixture(t, withCookie)
 		w.echo.GET("/public", row.handler)
 		w.echo.GET("/me", row.handler)
 		signed, _ := w.login(acme, alice, "viewer")
@@ -165,7 +165,7 @@ func TestEveryAnswerVariesByTheCookieWhereOneIsRead(t *testing.T) {
 			}
 		}
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	if got := w.do("GET", "/public", "").Header().Values("Vary"); len(got) > 0 {
 		t.Errorf("without a cookie: got %q", got)
 	}
@@ -198,7 +198,7 @@ func TestHeadersAreCompletedHoweverAnAnswerIsWritten(t *testing.T) {
 		},
 	} {
 		for _, zipped := range []bool{false, true} {
-			w := newWorld(t, withCookie)
+			w := newFixture(t, withCookie)
 			w.echo.Logger.SetOutput(io.Discard)
 			if zipped { // around everything
 				w.echo.Pre(echomiddleware.Gzip())
@@ -234,7 +234,7 @@ func TestHeadersAreCompletedHoweverAnAnswerIsWritten(t *testing.T) {
 
 // TestARefusalOfTheServicesOwnHandlerIsCompletedToo.
 func TestARefusalOfTheServicesOwnHandlerIsCompletedToo(t *testing.T) {
-	w := newWorld(t, withCookie, func(c *authz.Config) {
+	w := newFixture(t, withCookie, func(c *authz.Config) {
 		c.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, p middleware.Problem, _ error) {
 			w.Header().Set("Vary", "Accept")
 			w.Header().Del("Cache-Control")

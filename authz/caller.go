@@ -47,16 +47,16 @@ const (
 var nobody session.Session
 
 // begin makes c the caller of a request, before it is decided what they may do.
-func (c *Caller) begin(x Exchange, r *http.Request, route string, who *middleware.Identity) {
-	shared, id := who.Shared()
-	c.exchange, c.session, c.id, c.token = x, reqctx.Read(shared), id, who.Token
+func (c *Caller) begin(x Exchange, r *http.Request, route string, identity *middleware.Identity) {
+	shared, id := identity.Shared()
+	c.exchange, c.session, c.id, c.token = x, reqctx.Read(shared), id, identity.Token
 	switch {
-	case who.Edge:
+	case identity.Edge:
 		c.life.origin = fromEdge
-	case who.Adopted:
+	case identity.Adopted:
 		c.life.origin = fromAdoption
 	}
-	c.tokenEnds = who.Token.ExpiresAt().Unix() // which is to the second
+	c.tokenEnds = identity.Token.ExpiresAt().Unix() // which is to the second
 	c.original, c.action, c.route = r, routeAction(r.Method), route
 	c.life.known = c.params.read(route, x)
 	c.life.caller = c
@@ -76,7 +76,7 @@ func (c *Caller) ref() session.Ref {
 	return session.Ref{Tenant: s.Tenant, User: s.User, ID: c.id}
 }
 
-// routeRequest is what the policy is asked about the route.
+// routeRequest returns the policy's request about the route.
 func (c *Caller) routeRequest() policy.Request {
 	object := policy.Route(c.route)
 	object.Attributes = (*routeParams)(c)

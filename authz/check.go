@@ -108,7 +108,7 @@ func (c *Caller) where(obj Object) tenant.ID {
 // foreign reports whether obj belongs to another tenant than the caller.
 func (c *Caller) foreign(obj Object) bool { return !obj.Tenant.IsZero() && obj.Tenant != c.where(obj) }
 
-// request is what the policy is asked about an object.
+// request returns the policy's request about an object.
 func (c *Caller) request(action Action, obj Object) policy.Request {
 	return policy.Request{Tenant: c.where(obj), Subject: c.subject(), Action: action, Object: obj, Env: (*requestEnv)(c)}
 }

@@ -15,7 +15,7 @@ import (
 
 // inside runs f as the handler of GET /me for a caller with the given roles; with no
 // token it runs as the handler of GET /public.
-func (w *world) inside(bearer string, f func(ctx context.Context)) {
+func (w *fixture) inside(bearer string, f func(ctx context.Context)) {
 	w.t.Helper()
 	ran := false
 	h := func(c echo.Context) error {
@@ -39,7 +39,7 @@ func note(owner string) authz.Object {
 }
 
 func TestCheck(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	editor, _ := w.login(acme, alice, "editor")
 	theirs := note("alice")
 	theirs.Tenant = globex
@@ -84,7 +84,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCheckByAnAnonymousCallerAsksToSignIn(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.inside("", func(ctx context.Context) {
 		if _, err := authz.Check(ctx, "read", note("")); !errors.Is(err, middleware.ErrAuthenticationRequired) {
 			t.Errorf("got %v", err)
@@ -117,7 +117,7 @@ func TestCheckOutsideARequestDenies(t *testing.T) {
 }
 
 func TestTheContextAnswersTenantSessionAndCaller(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, s := w.login(acme, alice, "viewer")
 	w.inside(bearer, func(ctx context.Context) {
 		id, err := tenant.Require(ctx)
@@ -137,7 +137,7 @@ func TestTheContextAnswersTenantSessionAndCaller(t *testing.T) {
 func TestACallerDoesNotOutliveAnInnerAnonymousRequest(t *testing.T) {
 	// A service that calls its own router with the caller's context must not lend the
 	// caller to a request without a credential.
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login(acme, alice, "viewer")
 	w.echo.POST("/public", func(c echo.Context) error {
 		if _, ok := session.FromContext(c.Request().Context()); ok {
@@ -152,7 +152,7 @@ func TestACallerDoesNotOutliveAnInnerAnonymousRequest(t *testing.T) {
 }
 
 func TestHideExistenceAnswers404(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) { c.HideExistence = authz.HideAlways() })
+	w := newFixture(t, func(c *authz.Config) { c.HideExistence = authz.HideAlways() })
 	viewer, _ := w.login(acme, alice, "viewer")
 	w.want(w.do("GET", "/notes/13", viewer), 404, "not-found")
 	w.want(w.do("PUT", "/notes/1", viewer), 403, "forbidden") // the route itself is no secret

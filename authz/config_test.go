@@ -18,7 +18,7 @@ func newRequest(ctx context.Context, method, target string) *http.Request {
 	return httptest.NewRequest(method, target, nil).WithContext(ctx)
 }
 
-func (w *world) serve(r *http.Request) *httptest.ResponseRecorder {
+func (w *fixture) serve(r *http.Request) *httptest.ResponseRecorder {
 	rec := httptest.NewRecorder()
 	w.echo.ServeHTTP(rec, r)
 	return rec

@@ -23,7 +23,7 @@ func asks(origin, method string) headers {
 
 func TestAPreflightIsAnsweredAndReachesNoHandler(t *testing.T) {
 	for name, options := range map[string][]option{"with CORS": {withCORS}, "without": nil} {
-		w := newWorld(t, options...)
+		w := newFixture(t, options...)
 		w.echo.OPTIONS("/public", func(echo.Context) error { w.reached.Add(1); return nil })
 		for _, target := range []string{"/me", "/public", "/notes/1", "/unruled", "/nowhere"} {
 			for _, origin := range []string{appOrigin, "https://evil.test", "null"} {
@@ -45,7 +45,7 @@ func TestAPreflightIsAnsweredAndReachesNoHandler(t *testing.T) {
 }
 
 func TestAPlainOPTIONSIsGuarded(t *testing.T) {
-	w := newWorld(t, withCORS)
+	w := newFixture(t, withCORS)
 	w.echo.OPTIONS("/me", func(echo.Context) error { w.reached.Add(1); return nil })
 	for _, h := range []headers{{}, {"Origin": appOrigin}, {"Access-Control-Request-Method": "PUT"}} {
 		w.want(w.do("OPTIONS", "/me", "", h), 401, "authentication-required")
@@ -55,7 +55,7 @@ func TestAPlainOPTIONSIsGuarded(t *testing.T) {
 }
 
 func TestAnAllowedOriginMayReadRefusalsToo(t *testing.T) {
-	w := newWorld(t, withCORS)
+	w := newFixture(t, withCORS)
 	bearer, _ := w.login(acme, alice, "viewer")
 	for _, target := range []string{"/me", "/public", "/unruled", "/nowhere", "//me"} {
 		for _, b := range []string{bearer, "junk", ""} {
@@ -72,7 +72,7 @@ func TestAnAllowedOriginMayReadRefusalsToo(t *testing.T) {
 
 func TestACookieOfAListedOriginIsTakenOnlyWithCredentials(t *testing.T) {
 	for _, credentials := range []bool{false, true} {
-		w := newWorld(t, withCookie, withCORS, func(c *authz.Config) { c.CORS.Credentials = credentials })
+		w := newFixture(t, withCookie, withCORS, func(c *authz.Config) { c.CORS.Credentials = credentials })
 		bearer, _ := w.login(acme, alice, "viewer")
 		post := func(origin string) int {
 			return w.do("POST", "/me", "", headers{"Cookie": cookie + "=" + bearer, "Origin": origin, "Sec-Fetch-Site": "same-site"}).Code
@@ -97,7 +97,7 @@ func TestACookieOfAListedOriginIsTakenOnlyWithCredentials(t *testing.T) {
 // no origin, it may not.
 func TestAWebViewsCookieIsTakenWhenItsOriginIsListed(t *testing.T) {
 	for _, origin := range []string{"tauri://localhost", "capacitor://localhost", "moz-extension://6f1c2a1e-8a57-4c0b-9f4e-0a3b7a4d5c21"} {
-		w := newWorld(t, withCookie, func(c *authz.Config) {
+		w := newFixture(t, withCookie, func(c *authz.Config) {
 			c.CORS = &middleware.CORS{Origins: []string{origin}, Credentials: true}
 		})
 		bearer, _ := w.login(acme, alice, "viewer")
@@ -122,7 +122,7 @@ func TestAWebViewsCookieIsTakenWhenItsOriginIsListed(t *testing.T) {
 
 func TestTheConfigOfCORSIsCopied(t *testing.T) {
 	origins := []string{appOrigin}
-	w := newWorld(t, func(c *authz.Config) { c.CORS = &middleware.CORS{Origins: origins} })
+	w := newFixture(t, func(c *authz.Config) { c.CORS = &middleware.CORS{Origins: origins} })
 	origins[0] = "https://evil.test"
 	if rec := w.do("OPTIONS", "/me", "", asks("https://evil.test", "GET")); rec.Header().Get("Access-Control-Allow-Origin") != "" {
 		t.Error("a later change of the slice is allowed")

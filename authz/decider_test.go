@@ -52,7 +52,7 @@ func (d *traced) Routes() policy.Routes { return d.routes }
 
 func TestAShadowPolicyDecidesNothing(t *testing.T) {
 	s := &shadow{Engine: engine(t, rules), next: engine(t, strings.ReplaceAll(rules, "/me,            GET", "/you,           GET"))}
-	w := newWorld(t, func(c *authz.Config) { c.Policy = s })
+	w := newFixture(t, func(c *authz.Config) { c.Policy = s })
 	bearer, _ := w.login(acme, alice, "viewer")
 	if rec := w.do("GET", "/me", bearer); rec.Code != 200 || s.differs.Load() != 1 {
 		t.Errorf("got %d, %d differences", rec.Code, s.differs.Load())
@@ -75,7 +75,7 @@ func TestAShadowPolicyDecidesNothing(t *testing.T) {
 func TestADeciderIsAskedForEachDecisionAndExplainsNothing(t *testing.T) {
 	d := &traced{engine: engine(t, rules)}
 	var explained error
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.Policy = d
 		observer := c.Observer
 		c.Observer = func(ctx context.Context, e authz.Event) {
@@ -112,7 +112,7 @@ func TestAnErrorOrAPanicBesideAnAllowDenies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &traced{engine: engine(t, rules), decide: row.decide}
-			w := newWorld(t, func(c *authz.Config) { c.Policy = d })
+			w := newFixture(t, func(c *authz.Config) { c.Policy = d })
 			bearer, _ := w.login(acme, alice, "viewer")
 			rec := w.do("GET", "/me", bearer)
 			if rec.Code != row.status || w.reached.Load() != 0 || strings.Contains(rec.Body.String(), "hunter2") {
@@ -129,7 +129,7 @@ func TestAnErrorOrAPanicBesideAnAllowDenies(t *testing.T) {
 func TestVerifyOfAPolicyThatCannotListItsRules(t *testing.T) {
 	d := &traced{engine: engine(t, rules)}
 	e := echo.New()
-	e.Use(authz.Middleware(authz.Config{Tokens: new(token.Verifier), Sessions: newWorld(t).manager, Policy: d}))
+	e.Use(authz.Middleware(authz.Config{Tokens: new(token.Verifier), Sessions: newFixture(t).manager, Policy: d}))
 	e.GET("/public", func(echo.Context) error { return nil })
 	if err := authz.Verify(e, d); err == nil || !strings.Contains(err.Error(), "OpenRoutes") {
 		t.Errorf("without a list: %v", err)
@@ -163,7 +163,7 @@ func TestVerifyOfAPolicyThatCannotListItsRules(t *testing.T) {
 // cannot, which would end the start with a panic.
 func TestADeciderThatCannotBeComparedIsNotBelievedToBeTheSame(t *testing.T) {
 	decider := wrapping{listing{Decider: engine(t, rules), rules: []string{"one"}}}
-	w := newWorld(t, func(cfg *authz.Config) { cfg.Policy = decider })
+	w := newFixture(t, func(cfg *authz.Config) { cfg.Policy = decider })
 	if err := authz.Verify(w.echo, decider); err == nil {
 		t.Error("a policy that cannot be compared is taken for the one that decides")
 	}

@@ -11,7 +11,7 @@ import (
 // credentials, whose password nobody checks. Here nothing but a verified token with a live
 // session says who asks.
 func TestD27NobodyIsWhoTheySayTheyAre(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.Policy = engine(t, rules+"p, user:alice, *, /unruled, GET, true, allow\n")
 	})
 	for name, h := range map[string]headers{

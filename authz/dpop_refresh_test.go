@@ -24,24 +24,26 @@ func TestABoundSessionIsRefreshedByTheHolderOfItsKeyAlone(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		key    any // of the session; nil for a bearer's
-		proof  func(b *boundWorld) []string
+		proof  func(b *boundFixture) []string
 		status int
 		lives  bool // the session, afterwards
 	}{
-		{"its client", "holder", func(b *boundWorld) []string { return []string{b.holder.proof("POST", uri, "", edits{"ath": ""})} }, 204, true},
-		{"a client without a key, of a session without one", nil, func(*boundWorld) []string { return nil }, 204, true},
-		{"a thief with another key", "holder", func(*boundWorld) []string { return []string{thief.proof("POST", uri, "", edits{"ath": ""})} }, 401, false},
-		{"a thief without a key", "holder", func(*boundWorld) []string { return nil }, 401, false},
-		{"a key for a session without one", nil, func(*boundWorld) []string { return []string{thief.proof("POST", uri, "", edits{"ath": ""})} }, 401, false},
-		{"nobody's key", "", func(*boundWorld) []string { return nil }, 401, false},
-		{"what is no key", 7, func(*boundWorld) []string { return nil }, 401, false},
-		{"a proof for something else", "holder", func(b *boundWorld) []string { return []string{b.holder.proof("POST", uri+"/x", "", edits{"ath": ""})} }, 401, true},
-		{"two proofs", "holder", func(b *boundWorld) []string {
+		{"its client", "holder", func(b *boundFixture) []string { return []string{b.holder.proof("POST", uri, "", edits{"ath": ""})} }, 204, true},
+		{"a client without a key, of a session without one", nil, func(*boundFixture) []string { return nil }, 204, true},
+		{"a thief with another key", "holder", func(*boundFixture) []string { return []string{thief.proof("POST", uri, "", edits{"ath": ""})} }, 401, false},
+		{"a thief without a key", "holder", func(*boundFixture) []string { return nil }, 401, false},
+		{"a key for a session without one", nil, func(*boundFixture) []string { return []string{thief.proof("POST", uri, "", edits{"ath": ""})} }, 401, false},
+		{"nobody's key", "", func(*boundFixture) []string { return nil }, 401, false},
+		{"what is no key", 7, func(*boundFixture) []string { return nil }, 401, false},
+		{"a proof for something else", "holder", func(b *boundFixture) []string {
+			return []string{b.holder.proof("POST", uri+"/x", "", edits{"ath": ""})}
+		}, 401, true},
+		{"two proofs", "holder", func(b *boundFixture) []string {
 			return []string{b.holder.proof("POST", uri, "", edits{"ath": ""}), thief.proof("POST", uri, "", edits{"ath": ""})}
 		}, 401, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			b := newBoundWorld(t)
+			b := newBoundFixture(t)
 			values := map[string]any{}
 			if row.key != nil {
 				values[session.KeyAttribute] = row.key
@@ -111,7 +113,7 @@ func (s *counting) Used(ctx context.Context, key token.ReplayKey, ttl time.Durat
 // TestAStrangersRefreshWritesNothing has proofs by anybody's key, of which anybody makes as
 // many as they like, with tokens that are none; and then a proof that is sent twice.
 func TestAStrangersRefreshWritesNothing(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	stores := &counting{Refresher: b.manager, replay: memstore.NewReplay(0)}
 	b.dpop.Replay = stores
 	s, raw, err := b.manager.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, Attributes: authz.Must(session.NewAttributes(map[string]any{
@@ -131,9 +133,9 @@ func TestAStrangersRefreshWritesNothing(t *testing.T) {
 		return err
 	}
 	proof := func(h holder) string { return h.proof("POST", publicOrigin+"/public/token", "", edits{"ath": ""}) }
-	stranger := newHolder(t)
+	outsider := newHolder(t)
 	for range 20 {
-		if err := refresh(proof(stranger), "junk"); !errors.Is(err, session.ErrRefreshInvalid) {
+		if err := refresh(proof(outsider), "junk"); !errors.Is(err, session.ErrRefreshInvalid) {
 			t.Fatal(err)
 		}
 	}
@@ -165,7 +167,7 @@ func TestAStrangersRefreshWritesNothing(t *testing.T) {
 
 // TestARefreshDuringAnOutageIsNoRefusal, neither of the token nor of the end of a session.
 func TestARefreshDuringAnOutageIsNoRefusal(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	_, refresh, err := b.manager.Create(t.Context(), session.SignIn{Tenant: acme, User: alice, Attributes: authz.Must(session.NewAttributes(map[string]any{
 		session.KeyAttribute: b.holder.thumbprint(),
 	}))})

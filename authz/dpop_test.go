@@ -28,7 +28,7 @@ import (
 // Each of these requests is good in all but one thing. After each a good request is still
 // answered 200.
 func TestHostileDPoPRequests(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	uri := publicOrigin + "/me"
 	thief := newHolder(t)
 	bearer, _ := b.login(acme, alice, "editor")
@@ -131,7 +131,7 @@ func TestHostileDPoPRequests(t *testing.T) {
 }
 
 func TestGoodDPoPRequests(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	b.good()
 	for name, rec := range map[string]*httptest.ResponseRecorder{
 		"a query, which the proof leaves out": b.send("GET", "/me?x=1", b.bound, b.holder.proof("GET", publicOrigin+"/me", b.bound)),
@@ -153,7 +153,7 @@ func TestGoodDPoPRequests(t *testing.T) {
 }
 
 func TestADPoPProofIsUsedOnce(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	p := b.holder.proof("GET", publicOrigin+"/me", b.bound)
 	if rec := b.send("GET", "/me", b.bound, p); rec.Code != 200 {
 		t.Fatal(rec.Code)
@@ -174,7 +174,7 @@ func TestADPoPProofIsUsedOnce(t *testing.T) {
 
 // A request that is refused anyhow writes nothing to the replay store, so a stranger cannot fill it.
 func TestARefusedRequestIsNotRemembered(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	thief := newHolder(t)
 	b.send("GET", "/me", b.bound)
 	b.send("GET", "/me", b.bound, thief.proof("GET", publicOrigin+"/me", b.bound))
@@ -187,7 +187,7 @@ func TestARefusedRequestIsNotRemembered(t *testing.T) {
 }
 
 func TestAReplayStoreThatIsOutNeverAccepts(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	for _, err := range []error{
 		session.ErrUnavailable, errors.New("odd hunter2"), context.DeadlineExceeded,
 		session.ErrNotFound, session.ErrInvalid, token.ErrInvalidProof, // an outage, whatever it says
@@ -206,7 +206,7 @@ func TestAReplayStoreThatIsOutNeverAccepts(t *testing.T) {
 }
 
 func TestRequireDPoP(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	uri := publicOrigin + "/notes/1"
 	bearer := b.sign(b.sess)
 	if rec := b.send("POST", "/notes/1", b.bound, b.holder.proof("POST", uri, b.bound)); rec.Code != 204 {
@@ -227,7 +227,7 @@ func TestRequireDPoP(t *testing.T) {
 }
 
 func TestAlwaysRefusesWhatIsNotBound(t *testing.T) {
-	b := newBoundWorld(t, func(_ *token.DPoPConfig, d *middleware.DPoP) { d.Always = true })
+	b := newBoundFixture(t, func(_ *token.DPoPConfig, d *middleware.DPoP) { d.Always = true })
 	bearer := b.sign(b.sess)
 	b.good()
 	for _, target := range []string{"/me", "/public", "/unruled"} {
@@ -244,7 +244,7 @@ func TestAlwaysRefusesWhatIsNotBound(t *testing.T) {
 
 func TestDPoPNonces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoundWorld(t, func(c *token.DPoPConfig, _ *middleware.DPoP) {
+		b := newBoundFixture(t, func(c *token.DPoPConfig, _ *middleware.DPoP) {
 			c.NonceKey = session.NewSecretKey([]byte(strings.Repeat("n-", 16)))
 		})
 		uri := publicOrigin + "/me"
@@ -289,14 +289,14 @@ func TestDPoPNonces(t *testing.T) {
 }
 
 // renewed signs in again: the tokens of the tests last a minute.
-func renewed(b *boundWorld) (session.Session, string) {
+func renewed(b *boundFixture) (session.Session, string) {
 	_, s := b.login(acme, alice, "editor")
 	return s, b.bind(s, b.holder)
 }
 
 // Without the field DPoP nothing changes but that bound tokens are refused to bearers.
 func TestWithoutDPoPABoundTokenIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, s := w.login(acme, alice, "viewer")
 	h := newHolder(t)
 	signed, err := w.signer.SignBound(s, h.thumbprint())
@@ -320,7 +320,7 @@ func TestWithoutDPoPABoundTokenIsRefused(t *testing.T) {
 
 // Bind gives a sign-in handler the thumbprint for the token it signs.
 func TestBindVerifiesAProofForNoToken(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	b.echo.POST("/public/token", func(c echo.Context) error {
 		b.reached.Add(1)
 		jkt, err := b.dpop.Bind(c.Response(), c.Request())
@@ -368,7 +368,7 @@ func TestHalfADPoPConfigIsRefused(t *testing.T) {
 }
 
 func TestES256ProofsAreAccepted(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)

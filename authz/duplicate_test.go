@@ -15,7 +15,7 @@ import (
 // TestARequestThatSendsAHeaderTwiceReachesNoHandler, for each header that a check reads: the
 // good value first or last, or twice the same.
 func TestARequestThatSendsAHeaderTwiceReachesNoHandler(t *testing.T) {
-	w := newWorld(t, withCookie, func(c *authz.Config) {
+	w := newFixture(t, withCookie, func(c *authz.Config) {
 		c.CORS = &middleware.CORS{Origins: []string{"https://app.test"}, Credentials: true}
 	})
 	bearer, _ := w.login(acme, alice, "viewer")
@@ -64,7 +64,7 @@ func TestARequestThatSendsAHeaderTwiceReachesNoHandler(t *testing.T) {
 
 // TestLoginCSRFIsRefusedBeforeTheHandler: the route is public and the request has no cookie.
 func TestLoginCSRFIsRefusedBeforeTheHandler(t *testing.T) {
-	w := newWorld(t, withCookie)
+	w := newFixture(t, withCookie)
 	signedIn := false
 	w.echo.POST("/public", func(c echo.Context) error {
 		signedIn = true

@@ -37,7 +37,7 @@ func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if p := probed(c); p != nil {
-				return p.met(g, c)
+				return p.hit(g, c)
 			}
 			return g.Serve(&echoExchange{c: c, echo: c.Echo(), next: next})
 		}

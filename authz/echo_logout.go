@@ -22,12 +22,12 @@ import "github.com/labstack/echo/v4"
 //     the one that the token names, or those that Tenants returns. A sid that nobody knows
 //     ends more than it has to rather than nothing.
 //
-// The answer is 200 only when what the token names has ended, or is known to be gone. It is
-// 400 when the token is not accepted, was used before, or names nobody that could be found: a
-// sid alone, or beside a sub that cannot be a user id, that Find does not know, or a sub of
-// an issuer whose tenants are not known. It is 503 when something could not be asked or one
-// of several tenants not be told, so that the provider tries again: a token counts as used
-// only after all has ended. Observer is told why.
+// The answer is 200 only when all that the token names has ended, or is known to be gone. It is 400
+// when the token is not accepted, was used before, or names nobody that could be found: a sid
+// alone, or beside a sub that cannot be a user id, that Find does not know, or a sub of an issuer
+// whose tenants are not known. It is 503 when something could not be asked or one of several
+// tenants not be told, so that the provider tries again: a token counts as used only after all has
+// ended. Observer is told why.
 func BackchannelLogout(cfg LogoutConfig) echo.HandlerFunc {
 	handler, err := cfg.ToHandler()
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 func decodePath(c echo.Context) error {
 	r := c.Request()
 	if r.URL.RawPath == "" || r.URL.RawPath == r.URL.Path {
-		return nil // what was matched
+		return nil // the matched route
 	}
 	e := c.Echo()
 	router, own := e.Routers()[r.Host]

@@ -52,9 +52,9 @@ func probed(c echo.Context) *probe {
 // meter that is to leave those out.
 func IsVerifyRequest(ctx context.Context) bool { return ctx.Value(probeKey{}) != nil }
 
-// met notes that the gate has the probe and ends it there: handlers behind the gate never see
+// hit notes that the gate has the probe and ends it there: handlers behind the gate never see
 // one.
-func (p *probe) met(g *Guard, c echo.Context) error {
+func (p *probe) hit(g *Guard, c echo.Context) error {
 	p.gate, p.path, p.seen, p.host = g, c.Path(), c.Request().Method, c.Request().Host
 	var callers [128]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
@@ -299,7 +299,7 @@ func (s testRouter) verify(routes []Route, decider Decider) (problems []Unguarde
 // escaped is a path as a client sends it.
 func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
-// assets are what paths end with that somebody may have thought to be of files for everybody:
+// assets are endings of paths that look like files for everybody:
 // a request for /users/1.js is answered as for /users/1 where a route takes any name.
 var assets = []string{".js", ".css", ".png", ".ico", ".html", ".json"}
 

@@ -38,7 +38,7 @@ func guard(t testing.TB, eng *policy.Engine, options ...option) echo.MiddlewareF
 	return authz.Middleware(cfg)
 }
 
-const placeRules = `
+const probeRules = `
 p, role:anyone, *, /,          GET,  true, allow
 p, role:anyone, *, /a,         GET,  true, allow
 p, role:anyone, *, /a,         POST, true, allow
@@ -84,8 +84,8 @@ func skipping(mw echo.MiddlewareFunc, skip func(c echo.Context) bool) echo.Middl
 }
 
 func TestVerifyRefusesAServiceThatIsNotGuarded(t *testing.T) {
-	eng := engine(t, placeRules)
-	other := engine(t, placeRules)
+	eng := engine(t, probeRules)
+	other := engine(t, probeRules)
 	files := t.TempDir()
 	if err := os.WriteFile(filepath.Join(files, "secret.txt"), []byte("s"), 0o600); err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestVerifyRefusesAServiceThatIsNotGuarded(t *testing.T) {
 }
 
 func TestVerifyAcceptsAServiceThatIsGuarded(t *testing.T) {
-	eng := engine(t, placeRules)
+	eng := engine(t, probeRules)
 	for name, install := range map[string]func(e *echo.Echo, mw echo.MiddlewareFunc){
 		"alone": func(e *echo.Echo, mw echo.MiddlewareFunc) { e.Use(mw) },
 		"among Echo's own": func(e *echo.Echo, mw echo.MiddlewareFunc) {
@@ -232,7 +232,7 @@ func TestVerifyAcceptsAServiceThatIsGuarded(t *testing.T) {
 // Verify does not find the cases that its documentation names. A change that finds one of these
 // belongs there too.
 func TestVerifyDoesNotDetectWhatItDidNotTry(t *testing.T) {
-	eng := engine(t, placeRules)
+	eng := engine(t, probeRules)
 	for name, skip := range map[string]func(c echo.Context) bool{
 		"a skipper on one other path": func(c echo.Context) bool { return c.Request().URL.Path == "/users/root" },
 		"a skipper on a header":       func(c echo.Context) bool { return c.Request().Header.Get("X-Internal") == "1" },
@@ -246,7 +246,7 @@ func TestVerifyDoesNotDetectWhatItDidNotTry(t *testing.T) {
 }
 
 func TestVerifyLeavesTheServiceAsItWas(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.echo.Host("own.test").GET("/me", func(c echo.Context) error { return c.String(200, "own\n") })
 	probes := 0
 	w.echo.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {

@@ -58,7 +58,7 @@ func VerifyRoutes(e *echo.Echo, decider Decider, options ...VerifyOption) error 
 	return v.orNil()
 }
 
-// echoService is what Verify is told of a service in Echo.
+// echoService describes a service in Echo to Verify.
 type echoService struct{ e *echo.Echo }
 
 func (s echoService) Routes() []Route                      { return allRoutes(s.e) }

@@ -80,15 +80,15 @@ func InsecureEdgeRoutes(routes ...string) VerifyOption {
 	return func(v *verification) { v.edge, v.edges = routes, true }
 }
 
-// asked is the decider that a door is asked about. It notes the guards that it is compared with.
-type asked struct {
+// recordingDecider is the decider that a door is asked about. It notes the guards that it is compared with.
+type recordingDecider struct {
 	Decider
 	guards []*Guard
 }
 
 // meets notes that g was compared with a decider, and returns that decider.
 func (g *Guard) meets(d Decider) Decider {
-	a, ok := d.(*asked)
+	a, ok := d.(*recordingDecider)
 	if !ok {
 		return d
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-// requestEnv is what policies may ask about a caller's request apart from caller and object: where
+// requestEnv has the attributes of a caller's request apart from caller and object: where
 // it comes from, with how many factors its session began, and who acts as the caller. The policy's engine knows
 // the time itself. The address is looked for only when a condition asks for it, and once:
 // an extractor may have to read a long header, and a condition may ask many times.

@@ -12,7 +12,7 @@ import (
 
 // The environment reaches the decision about the route and the one about an object.
 func TestConditionsAskForTheEnvironmentOfTheRequest(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.Policy = engine(t, `
 p, role:authenticated, *, /me,     GET,  "r.env.mfa && ipMatch(r.env.ip, '192.0.2.0/24')", allow
 p, role:authenticated, *, /public, GET,  true,                                              allow

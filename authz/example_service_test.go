@@ -19,7 +19,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// exampleService is what the examples share: the three required parts of a Config, and
+// exampleService is shared by the examples: the three required parts of a Config, and
 // sign-ins of alice of acme.
 type exampleService struct {
 	tokens   *token.Verifier

@@ -31,7 +31,7 @@ p, role:viewer,        *, note, stamp, r.env.time > 0, allow
 func TestAnExplanationDecidesAsCheckDoes(t *testing.T) {
 	explained := engine(t, explainRules)
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t, func(c *authz.Config) {
+		w := newFixture(t, func(c *authz.Config) {
 			c.Policy = explained
 			if rapid.Bool().Draw(rt, "hide") {
 				c.HideExistence = authz.HideUnless("read")
@@ -74,7 +74,7 @@ func TestAnExplanationDecidesAsCheckDoes(t *testing.T) {
 // TestAnObserverCanExplainWhatItIsToldOf, the refusal of a route among them.
 func TestAnObserverCanExplainWhatItIsToldOf(t *testing.T) {
 	var got []policy.Explanation
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.Observer = func(ctx context.Context, e authz.Event) {
 			switch e.Kind {
 			case authz.RouteDecision:
@@ -116,7 +116,7 @@ func TestThereIsNothingToExplainWithoutACaller(t *testing.T) {
 	if _, err := authz.ExplainRoute(t.Context()); !errors.Is(err, authz.ErrNoCaller) {
 		t.Errorf("got %v", err)
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login(acme, alice, "viewer")
 	w.inside(bearer, func(ctx context.Context) {
 		theirs := note("alice")
@@ -130,7 +130,7 @@ func TestThereIsNothingToExplainWithoutACaller(t *testing.T) {
 // TestTheObserverOfARefusedCredentialHasNoCaller: nobody is known then.
 func TestTheObserverOfARefusedCredentialHasNoCaller(t *testing.T) {
 	seen := 0
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.Observer = func(ctx context.Context, _ authz.Event) {
 			seen++
 			if _, ok := authz.FromContext(ctx); ok {

@@ -41,7 +41,7 @@ type filterer interface {
 // for an action that no rule about the type names. An anonymous caller has no tenant to list and is
 // asked to sign in. A type that attributes.csv does not list, and an attribute of another type, are
 // misuse, which wraps [middleware.ErrMisused]; too many comparisons, [policy.ErrFilterTooLarge], and
-// what else cannot be decided is an outage. Beside an error the Predicate selects nothing.
+// every other failure is an outage. Beside an error the Predicate selects nothing.
 func Filter(ctx context.Context, action Action, objectType string) (Predicate, error) {
 	var p Predicate
 	err := filtered(ctx, ListDecision, action, objectType, func(f filterer, r policy.Request) (d Decision, err error) {

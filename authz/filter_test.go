@@ -28,7 +28,7 @@ note, org, tenant, no, tenant_id
 `
 
 func TestAListIsOfWhatCheckAllows(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	files := policyFiles(listRules)
 	files["attributes.csv"].Data = []byte(listAttributes)
 	if err := w.engine.Reload(files); err != nil {
@@ -77,7 +77,7 @@ func TestAListIsOfWhatCheckAllows(t *testing.T) {
 
 // A job lists, masks and offers what a request of the same user does, and is observed as one.
 func TestAJobListsAsARequestOfTheSameUser(t *testing.T) {
-	w, guard := jobWorld(t)
+	w, guard := jobFixture(t)
 	files := policyFiles(listRules)
 	files["attributes.csv"].Data = []byte(listAttributes)
 	if err := w.engine.Reload(files); err != nil {
@@ -127,7 +127,7 @@ func TestAJobListsAsARequestOfTheSameUser(t *testing.T) {
 
 // Handlers hand the error on, as they do that of Check.
 func TestAFieldThatIsNotTheCallersIsForbidden(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	files := policyFiles(listRules)
 	files["attributes.csv"].Data = []byte(listAttributes)
 	if err := w.engine.Reload(files); err != nil {
@@ -163,7 +163,7 @@ func TestNobodyHasNoList(t *testing.T) {
 	if m, err := authz.Fields(t.Context(), "read", "note"); !errors.Is(err, authz.ErrNoCaller) || m.Has("title") {
 		t.Errorf("without a caller: %v", err)
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	w.inside("", func(ctx context.Context) {
 		p, err := authz.Filter(ctx, "read", "note")
 		if problem, ok := middleware.FromError(err); !ok || problem.Status != http.StatusUnauthorized || !p.None() {
@@ -174,7 +174,7 @@ func TestNobodyHasNoList(t *testing.T) {
 
 // An observer learns of lists and masks as it does of other decisions, and of each of Allowed.
 func TestTheObserverIsToldOfLists(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	files := policyFiles(listRules)
 	files["attributes.csv"].Data = []byte(listAttributes)
 	if err := w.engine.Reload(files); err != nil {
@@ -229,7 +229,7 @@ func TestACursorAndAnOrderThatAreNoneAreTheClients(t *testing.T) {
 		}, 500},
 		"nothing": {func(c echo.Context) (authz.List, error) { return authz.List{}, nil }, 204},
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		files := policyFiles(listRules)
 		files["attributes.csv"].Data = []byte(listAttributes)
 		if err := w.engine.Reload(files); err != nil {

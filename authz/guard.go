@@ -72,7 +72,7 @@ type Exchange interface {
 	passage() *Passage
 }
 
-// Passage is what a [Guard] knows of one request. It is used once.
+// Passage holds the state of one request in a [Guard]. It is used once.
 type Passage struct{ caller Caller }
 
 func (p *Passage) passage() *Passage { return p }

@@ -64,7 +64,7 @@ func TestARefusalTellsOfAnObjectOnlyToThoseWhoMaySeeIt(t *testing.T) {
 		"a wrong type, asked for by reading":          {[]string{"editor"}, "update", authz.Object{Type: "draft", ID: "1", Tenant: acme, Attributes: authz.Values{"owner": 7}}, middleware.ErrMisused},
 		"a type that nobody knows":                    {[]string{"viewer"}, "update", authz.Object{Type: "unheard", ID: "1", Tenant: acme}, middleware.ErrMisused},
 	} {
-		w := newWorld(t, hide)
+		w := newFixture(t, hide)
 		bearer, _ := w.login(acme, alice, row.roles...)
 		w.inside(bearer, func(ctx context.Context) {
 			d, err := authz.Check(ctx, row.action, row.obj)
@@ -77,7 +77,7 @@ func TestARefusalTellsOfAnObjectOnlyToThoseWhoMaySeeIt(t *testing.T) {
 			}
 		})
 	}
-	w := newWorld(t, hide)
+	w := newFixture(t, hide)
 	w.inside("", func(ctx context.Context) {
 		if _, err := authz.Check(ctx, "update", authz.Object{Type: "note"}); !errors.Is(err, middleware.ErrAuthenticationRequired) {
 			t.Errorf("nobody: got %v", err)
@@ -87,11 +87,11 @@ func TestARefusalTellsOfAnObjectOnlyToThoseWhoMaySeeIt(t *testing.T) {
 
 // TestTheAnswerToWhatIsHiddenIsThatToWhatIsNotThere, byte for byte.
 func TestTheAnswerToWhatIsHiddenIsThatToWhatIsNotThere(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) { c.HideExistence = authz.HideUnless("read") })
+	w := newFixture(t, func(c *authz.Config) { c.HideExistence = authz.HideUnless("read") })
 	bearer, _ := w.login(acme, alice, "viewer")
 	hidden := w.do("GET", "/notes/13", bearer)
 	w.want(hidden, 404, "not-found")
-	missing := newWorld(t)
+	missing := newFixture(t)
 	bearer, _ = missing.login(acme, alice, "viewer")
 	missing.echo.GET("/notes/:id", notFound)
 	gone := missing.do("GET", "/notes/14", bearer)
@@ -102,7 +102,7 @@ func TestTheAnswerToWhatIsHiddenIsThatToWhatIsNotThere(t *testing.T) {
 
 // TestAnOutageWhileHidingIsAnOutage: neither answer is known to be right.
 func TestAnOutageWhileHidingIsAnOutage(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) { c.HideExistence = authz.HideUnless("read") })
+	w := newFixture(t, func(c *authz.Config) { c.HideExistence = authz.HideUnless("read") })
 	bearer, _ := w.login(acme, alice, "editor")
 	w.inside(bearer, func(ctx context.Context) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -119,7 +119,7 @@ func TestAnOutageWhileHidingIsAnOutage(t *testing.T) {
 
 // TestHidingIsOneDecisionToTheObserver: the question behind it is none that the service asked.
 func TestHidingIsOneDecisionToTheObserver(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) { c.HideExistence = authz.HideUnless("read") })
+	w := newFixture(t, func(c *authz.Config) { c.HideExistence = authz.HideUnless("read") })
 	bearer, _ := w.login(acme, alice, "viewer")
 	w.inside(bearer, func(ctx context.Context) {
 		w.events = nil
@@ -154,7 +154,7 @@ func ours(owner string) authz.Object {
 // TestAMisuseThatOnlyTheSecondDecisionMeetsIsOne: an attribute of another type than the policy
 // declares is a defect of the service, not an outage, whichever rule asks for it.
 func TestAMisuseThatOnlyTheSecondDecisionMeetsIsOne(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.HideExistence = authz.HideUnless("read")
 		c.Policy = engine(t, "p, role:viewer, *, note, read, r.obj.owner == r.sub.id, allow\np, role:admin, *, note, update, true, allow\np, role:authenticated, *, /me, GET, true, allow")
 	})

@@ -33,7 +33,7 @@ func (u *upgradable) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 // Flush implements [http.Flusher], for who looks for that.
 func (u *upgradable) Flush() { _ = u.FlushError() }
 
-// FlushError is what [http.ResponseController] looks for first.
+// FlushError is the method that [http.ResponseController] looks for first.
 func (u *upgradable) FlushError() error { return http.NewResponseController(u.ResponseWriter).Flush() }
 
 // Hijack implements [http.Hijacker].

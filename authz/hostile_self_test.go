@@ -104,10 +104,10 @@ var defects = map[string]defect{
 	}, rows: []int{106}},
 	"a tenant that is folded": {config: func(c *authz.Config) {
 		store := c.Sessions
-		c.Sessions = decorated{store, adopterFunc(func(ctx context.Context, who session.Stranger) (session.Session, error) {
-			asked := who.Tenant
-			who.Tenant = tenant.MustParse(strings.ToLower(asked.String()))
-			s, err := adopterOf(store).Adopt(ctx, who)
+		c.Sessions = decorated{store, adopterFunc(func(ctx context.Context, stranger session.Stranger) (session.Session, error) {
+			asked := stranger.Tenant
+			stranger.Tenant = tenant.MustParse(strings.ToLower(asked.String()))
+			s, err := adopterOf(store).Adopt(ctx, stranger)
 			s.Tenant = asked
 			return s, err
 		})}
@@ -130,13 +130,13 @@ var defects = map[string]defect{
 	}, rows: []int{109}},
 	"a sign-in that is adopted for ever": {config: func(c *authz.Config) {
 		store, known := c.Sessions, map[string]session.Session{}
-		c.Sessions = decorated{store, adopterFunc(func(ctx context.Context, who session.Stranger) (session.Session, error) {
-			if s, ok := known[who.Name]; ok {
+		c.Sessions = decorated{store, adopterFunc(func(ctx context.Context, stranger session.Stranger) (session.Session, error) {
+			if s, ok := known[stranger.Name]; ok {
 				return s, nil
 			}
-			s, err := adopterOf(store).Adopt(ctx, who)
+			s, err := adopterOf(store).Adopt(ctx, stranger)
 			if err == nil {
-				known[who.Name] = s
+				known[stranger.Name] = s
 			}
 			return s, err
 		})}
@@ -228,10 +228,10 @@ type decorated struct {
 	middleware.Adopter
 }
 
-type adopterFunc func(ctx context.Context, who session.Stranger) (session.Session, error)
+type adopterFunc func(ctx context.Context, stranger session.Stranger) (session.Session, error)
 
-func (f adopterFunc) Adopt(ctx context.Context, who session.Stranger) (session.Session, error) {
-	return f(ctx, who)
+func (f adopterFunc) Adopt(ctx context.Context, stranger session.Stranger) (session.Session, error) {
+	return f(ctx, stranger)
 }
 
 func adopterOf(sessions middleware.Loader) middleware.Adopter { return sessions.(middleware.Adopter) }
@@ -255,7 +255,7 @@ func TestHostileOfABrokenService(t *testing.T) {
 			if d.issuer != nil {
 				edit = d.issuer
 			}
-			_, service, o := hostileWorldOf(t, token.EdDSA, session.NewPrivateKey(key), edit, options...)
+			_, service, o := hostileFixtureOf(t, token.EdDSA, session.NewPrivateKey(key), edit, options...)
 			if d.handler != nil {
 				service.Handler = d.handler(service.Handler)
 			}

@@ -87,7 +87,7 @@ func TestHostile(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		t.Run(string(kind.alg), func(t *testing.T) {
-			w, service, options := hostileWorld(t, kind.alg, kind.key)
+			w, service, options := hostileFixture(t, kind.alg, kind.key)
 			if options.Only = kind.only; testneed.Soak() {
 				options.Only = nil
 			}
@@ -108,14 +108,14 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// hostileWorld is a service that has all the suite asks about.
-func hostileWorld(t *testing.T, alg token.Algorithm, key session.SecretKey, options ...option) (*world, authztest.Service, authztest.Options) {
+// hostileFixture is a service that has all the suite asks about.
+func hostileFixture(t *testing.T, alg token.Algorithm, key session.SecretKey, options ...option) (*fixture, authztest.Service, authztest.Options) {
 	t.Helper()
-	return hostileWorldOf(t, alg, key, func(*token.Issuer) {}, options...)
+	return hostileFixtureOf(t, alg, key, func(*token.Issuer) {}, options...)
 }
 
-// hostileWorldOf is that with an edited entry of its identity provider.
-func hostileWorldOf(t *testing.T, alg token.Algorithm, key session.SecretKey, edit func(*token.Issuer), options ...option) (*world, authztest.Service, authztest.Options) {
+// hostileFixtureOf is that with an edited entry of its identity provider.
+func hostileFixtureOf(t *testing.T, alg token.Algorithm, key session.SecretKey, edit func(*token.Issuer), options ...option) (*fixture, authztest.Service, authztest.Options) {
 	t.Helper()
 	sign := func(issuer, kid string, alg token.Algorithm, key session.SecretKey) *token.Signer {
 		s, err := token.NewSigner(token.SignerConfig{Issuer: issuer, Audience: "api", KeyID: kid, Algorithm: alg, Key: key, Lifetime: 10 * time.Minute})
@@ -139,11 +139,11 @@ func hostileWorldOf(t *testing.T, alg token.Algorithm, key session.SecretKey, ed
 		}
 		c.Tokens = verifier
 	}
-	w := newWorld(t, append([]option{withCookie, trust}, options...)...)
+	w := newFixture(t, append([]option{withCookie, trust}, options...)...)
 	w.signer = signer
 	refs := map[string]session.Ref{}
 	fail := func(err error) func() { w.store.fail.Store(&err); return func() { w.store.fail.Store(nil) } }
-	_, stranger := w.login(globex, session.MustParseUserID("mallory"), "editor")
+	_, outsider := w.login(globex, session.MustParseUserID("mallory"), "editor")
 	swapped := false
 	return w, authztest.Service{
 			Handler: w.echo, Method: "GET", Path: "/notes/1",
@@ -184,7 +184,7 @@ func hostileWorldOf(t *testing.T, alg token.Algorithm, key session.SecretKey, ed
 					return fail(session.ErrCorrupt)
 				}
 				swapped = true
-				w.store.swap.Store(&stranger)
+				w.store.swap.Store(&outsider)
 				return func() { w.store.swap.Store(nil) }
 			},
 		}

@@ -113,14 +113,14 @@ func (l *lifetime) ends() *ending {
 	defer l.mu.Unlock()
 	e := l.make()
 	if l.timer == nil {
-		l.timer = time.AfterFunc(streamAfter-time.Since(l.since), l.becomeStream)
+		l.timer = time.AfterFunc(streamAfter-time.Since(l.since), l.convertToStream)
 	}
 	return e
 }
 
-// becomeStream follows a request that has run for long, and ends it where the token, session or
+// convertToStream follows a request that has run for long, and ends it where the token, session or
 // rule that let it in is over by then.
-func (l *lifetime) becomeStream() {
+func (l *lifetime) convertToStream() {
 	if cause := l.follow(); cause != nil && !errors.Is(cause, context.Canceled) {
 		l.end(cause)
 	}

@@ -29,15 +29,15 @@ func (r *slowReplay) Use(ctx context.Context, _ token.ReplayKey, _ time.Duration
 	return false, ctx.Err()
 }
 
-// floodedWorld is a boundWorld with five places for loads and no observer, since those of
+// floodedFixture is a boundFixture with five slots for loads and no observer, since those of
 // tests are called by one request at a time.
-func floodedWorld(t *testing.T, replay token.ReplayStore) *boundWorld {
+func floodedFixture(t *testing.T, replay token.ReplayStore) *boundFixture {
 	proofs, err := token.NewDPoPVerifier(token.DPoPConfig{Origins: []string{publicOrigin}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &boundWorld{holder: newHolder(t), dpop: &middleware.DPoP{Proofs: proofs, Replay: replay}}
-	b.world = newWorld(t, func(c *authz.Config) { c.DPoP, c.Observer, c.MaxLoads = b.dpop, nil, 5 })
+	b := &boundFixture{holder: newHolder(t), dpop: &middleware.DPoP{Proofs: proofs, Replay: replay}}
+	b.fixture = newFixture(t, func(c *authz.Config) { c.DPoP, c.Observer, c.MaxLoads = b.dpop, nil, 5 })
 	_, b.sess = b.login(acme, alice, "editor")
 	b.bound = b.bind(b.sess, b.holder)
 	return b
@@ -48,7 +48,7 @@ func floodedWorld(t *testing.T, replay token.ReplayStore) *boundWorld {
 func TestProofsAreMarkedUsedWithinTheLimitOfLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &slowReplay{}
-		b := floodedWorld(t, slow)
+		b := floodedFixture(t, slow)
 		var clients sync.WaitGroup
 		var unavailable atomic.Int64
 		for range 100 {
@@ -73,7 +73,7 @@ func TestProofsAreMarkedUsedWithinTheLimitOfLoads(t *testing.T) {
 // proof beside them does not wait.
 func TestBadProofsAreRefusedAtAPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := floodedWorld(t, memstore.NewReplay(0))
+		b := floodedFixture(t, memstore.NewReplay(0))
 		bad := newHolder(t).proof("GET", publicOrigin+"/elsewhere", b.bound)
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()

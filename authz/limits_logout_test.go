@@ -10,11 +10,11 @@ import (
 )
 
 // TestLogoutTokensAreVerifiedWithinALimit sends 50 at once to a verifier that answers
-// nobody for a minute. Anybody may send one, so the rest is shed, and ends nothing.
+// nobody for a minute. Anybody may send one, so the rest is refused, and ends nothing.
 func TestLogoutTokensAreVerifiedWithinALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inside, answers := make(chan struct{}, 50), make(chan int, 50)
-		w := newIDPWorld(t, func(c *authz.LogoutConfig) {
+		w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 			real := c.Tokens
 			c.MaxVerifications, c.Observer = 2, nil
 			c.Tokens = fakeLogouts(func() (*token.LogoutToken, error) {
@@ -49,7 +49,7 @@ func TestLogoutTokensAreVerifiedWithinALimit(t *testing.T) {
 // TestForgedLogoutTokensAreRefusedAtAPace counts how many one client is told of in a second.
 func TestForgedLogoutTokensAreRefusedAtAPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newIDPWorld(t, func(c *authz.LogoutConfig) { c.Observer = nil })
+		w := newIDPFixture(t, func(c *authz.LogoutConfig) { c.Observer = nil })
 		refused := 0
 		for start := time.Now(); time.Since(start) < time.Second && refused < 5000; refused++ {
 			w.refused(w.post("forged"))

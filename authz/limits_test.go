@@ -30,7 +30,7 @@ func (b *blocking) Load(ctx context.Context, ref session.Ref) (session.Session, 
 	return b.Loader.Load(ctx, ref)
 }
 
-// TestAFloodIsAnswered503 fills the places for loads and for verifications in turn.
+// TestAFloodIsAnswered503 fills the slots for loads and for verifications in turn.
 func TestAFloodIsAnswered503(t *testing.T) {
 	for name, tt := range map[string]struct{ loads, verifications int }{
 		"loads":         {1, 100},
@@ -39,7 +39,7 @@ func TestAFloodIsAnswered503(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &blocking{calls: make(chan struct{}), verifies: make(chan struct{})}
-				w := newWorld(t, func(c *authz.Config) {
+				w := newFixture(t, func(c *authz.Config) {
 					b.Verifier, b.Loader = c.Tokens, c.Sessions
 					c.Tokens, c.Sessions, c.MaxLoads, c.MaxVerifications = b, b, tt.loads, tt.verifications
 					c.Observer = nil
@@ -69,7 +69,7 @@ func TestAFloodIsAnswered503(t *testing.T) {
 				if rec.Header().Get("Retry-After") == "" || rec.Header().Get("WWW-Authenticate") != "" {
 					t.Errorf("headers are %v", rec.Header())
 				}
-				w.want(w.do("GET", "/me", ""), 401, "authentication-required") // who sends nothing needs no place
+				w.want(w.do("GET", "/me", ""), 401, "authentication-required") // a request without a credential needs no slot
 				if tt.loads == 1 {
 					close(b.calls)
 				} else {

@@ -38,7 +38,7 @@ func logTo(out *bytes.Buffer) option {
 func TestARefusalIsLoggedWithItsRouteAndItsCause(t *testing.T) {
 	for name, row := range map[string]struct {
 		method, target string
-		bearer         func(w *world, good string, s session.Session) string
+		bearer         func(w *fixture, good string, s session.Session) string
 		extra          headers
 		want           string // "" for no record
 	}{
@@ -50,13 +50,13 @@ func TestARefusalIsLoggedWithItsRouteAndItsCause(t *testing.T) {
 		"a path of two readings":     {"GET", "//me", nil, nil, `route="GET none" cause="middleware: ambiguous request: two slashes in a row"`},
 		"another tenant": {"GET", "/me", nil, headers{"X-Tenant": "globex"},
 			`route="GET /me" cause="tenant: mismatch: the request names another tenant than the session"`},
-		"a session that is gone": {"GET", "/me", func(w *world, good string, s session.Session) string {
+		"a session that is gone": {"GET", "/me", func(w *fixture, good string, s session.Session) string {
 			if err := w.manager.Revoke(context.Background(), s.Ref()); err != nil {
 				w.t.Fatal(err)
 			}
 			return good
 		}, nil, `route="GET /me" cause="middleware: the request's session is gone`},
-		"a store that is out": {"GET", "/me", func(w *world, good string, _ session.Session) string {
+		"a store that is out": {"GET", "/me", func(w *fixture, good string, _ session.Session) string {
 			w.store.fail.Store(&errDown)
 			return good
 		}, nil, `cause="session: store unavailable dial tcp: refused, (…)"`},
@@ -64,7 +64,7 @@ func TestARefusalIsLoggedWithItsRouteAndItsCause(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			w := newWorld(t, logTo(&out))
+			w := newFixture(t, logTo(&out))
 			bearer, s := w.login(acme, alice, "viewer")
 			if row.bearer != nil {
 				bearer = row.bearer(w, bearer, s)
@@ -84,7 +84,7 @@ func TestARefusalIsLoggedWithItsRouteAndItsCause(t *testing.T) {
 	}
 }
 
-func anonymous(*world, string, session.Session) string { return "" }
+func anonymous(*fixture, string, session.Session) string { return "" }
 
 // TestNothingThatAClientSentIsLogged, nor what a handler or a stage quotes of it: everything
 // in a request is a secret here.
@@ -111,7 +111,7 @@ func TestNothingThatAClientSentIsLogged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			w := newWorld(t, logTo(&out))
+			w := newFixture(t, logTo(&out))
 			w.echo.GET("/notes/:id", func(c echo.Context) error { return handler(c.Request().Context()) })
 			bearer, s := w.login(acme, alice, "viewer")
 			w.do("GET", "/notes/"+secret+"?q="+secret, bearer, headers{"X-Secret": secret, "User-Agent": secret})
@@ -137,7 +137,7 @@ func TestNothingThatAClientSentIsLogged(t *testing.T) {
 		"a very long one": strings.Repeat("word ", 10_000) + secret,
 	} {
 		var out bytes.Buffer
-		w := newWorld(t, logTo(&out), func(c *authz.Config) {
+		w := newFixture(t, logTo(&out), func(c *authz.Config) {
 			c.Sessions = loaderFunc(func(context.Context, session.Ref) (session.Session, error) {
 				return session.Session{}, fmt.Errorf("%w: %s", session.ErrCorrupt, text)
 			})
@@ -158,7 +158,7 @@ func TestAtMostTenRefusalsAreLoggedInAnySecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var records []slog.Record
 		var at []time.Time
-		w := newWorld(t, func(c *authz.Config) {
+		w := newFixture(t, func(c *authz.Config) {
 			c.Logger = slog.New(recorder(func(r slog.Record) {
 				records, at = append(records, r), append(at, time.Now())
 			}))
@@ -203,11 +203,11 @@ func TestRefusalsAreLoggedToSlogUnlessItIsTurnedOff(t *testing.T) {
 	old := slog.Default()
 	slog.SetDefault(slog.New(recorder(func(slog.Record) { records++ })))
 	defer slog.SetDefault(old)
-	w := newWorld(t, func(c *authz.Config) { c.Logger = nil })
+	w := newFixture(t, func(c *authz.Config) { c.Logger = nil })
 	if w.do("GET", "/me", ""); records != 1 {
 		t.Errorf("%d records by default", records)
 	}
-	w = newWorld(t, func(c *authz.Config) { c.Logger = slog.New(slog.DiscardHandler) })
+	w = newFixture(t, func(c *authz.Config) { c.Logger = slog.New(slog.DiscardHandler) })
 	if w.do("GET", "/me", ""); records != 1 {
 		t.Error("a logger that discards does not")
 	}
@@ -216,7 +216,7 @@ func TestRefusalsAreLoggedToSlogUnlessItIsTurnedOff(t *testing.T) {
 // TestAllowedRequestsAreNotLogged, nor is what a handler only asks about.
 func TestAllowedRequestsAreNotLogged(t *testing.T) {
 	var out bytes.Buffer
-	w := newWorld(t, logTo(&out))
+	w := newFixture(t, logTo(&out))
 	bearer, _ := w.login(acme, alice, "viewer")
 	w.inside(bearer, func(ctx context.Context) {
 		if authz.Can(ctx, "update", ours("bob")) {

@@ -51,9 +51,9 @@ func TestALogoutThatIsAnswered200HasEndedTheSignIn(t *testing.T) {
 				rt.Fatal(err)
 			}
 		}
-		var noted []session.Ref
+		var stored []session.Ref
 		out := errors.New("out")
-		w := newIDPWorldOf(t, func(i *token.Issuer) {
+		w := newIDPFixtureOf(t, func(i *token.Issuer) {
 			i.OwnSessions = c.own
 			if c.tenants == "one" {
 				i.Tenant = acme
@@ -63,9 +63,9 @@ func TestALogoutThatIsAnswered200HasEndedTheSignIn(t *testing.T) {
 				cfg.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) {
 					switch c.find {
 					case "is out":
-						return noted, out
+						return stored, out
 					case "knows":
-						return noted, nil
+						return stored, nil
 					}
 					return nil, nil
 				}
@@ -83,7 +83,7 @@ func TestALogoutThatIsAnswered200HasEndedTheSignIn(t *testing.T) {
 			}
 		})
 		_, s := w.login(acme, alice, "viewer")
-		noted = []session.Ref{s.Ref()}
+		stored = []session.Ref{s.Ref()}
 		signIn := []session.Ref{s.Ref()}
 		if c.moved {
 			next, _, err := w.manager.Rotate(ctx, s.Ref(), nil)
@@ -92,7 +92,7 @@ func TestALogoutThatIsAnswered200HasEndedTheSignIn(t *testing.T) {
 		}
 		if c.tenants != "one" && c.tenants != "named" { // the sign-in may be to several
 			_, there := w.login(globex, alice, "viewer")
-			signIn, noted = append(signIn, there.Ref()), append(noted, there.Ref())
+			signIn, stored = append(signIn, there.Ref()), append(stored, there.Ref())
 		}
 		_, bob := w.login(acme, session.MustParseUserID("bob"), "viewer")
 

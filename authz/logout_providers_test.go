@@ -17,7 +17,7 @@ import (
 // node-oidc-provider names its sessions by 43 characters of base64url, of which one in four
 // has the form of a session id of ours. Each signs its user out all the same.
 func TestAProvidersSidOfOurFormSignsItsUserOut(t *testing.T) {
-	w := newIDPWorld(t)
+	w := newIDPFixture(t)
 	parsed := 0
 	for n := range 64 {
 		u := session.MustParseUserID(fmt.Sprint("user-", n))
@@ -54,7 +54,7 @@ func TestAnIssuerOfManyTenantsSignsOutOfAllOfThem(t *testing.T) {
 			}
 		}
 	}
-	w := newIDPWorld(t, tenants([]tenant.ID{acme, globex, acme}, nil))
+	w := newIDPFixture(t, tenants([]tenant.ID{acme, globex, acme}, nil))
 	here, _ := w.login(acme, alice, "viewer")
 	there, _ := w.login(globex, alice, "viewer")
 	bob, _ := w.login(globex, session.MustParseUserID("bob"), "viewer")
@@ -78,7 +78,7 @@ func TestAnIssuerOfManyTenantsSignsOutOfAllOfThem(t *testing.T) {
 		"an outage, and some":  {tenants([]tenant.ID{acme, globex}, errors.New("hunter2")), 503},
 		"an outage, disguised": {tenants(nil, token.ErrInvalid), 503},
 	} {
-		w := newIDPWorld(t, tt.change)
+		w := newIDPFixture(t, tt.change)
 		bearer, _ := w.login(acme, alice, "viewer")
 		rec := w.post(w.logoutToken(many))
 		if rec.Code != tt.code || w.status(bearer) != 200 || w.stores.marked != 0 {
@@ -90,7 +90,7 @@ func TestAnIssuerOfManyTenantsSignsOutOfAllOfThem(t *testing.T) {
 // One of two tenants cannot be told: the other's sessions end, the provider is told to try
 // again, and the same token is obeyed then.
 func TestALogoutThatReachedOneOfTwoTenantsIsAskedForAgain(t *testing.T) {
-	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
+	w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 		c.Tenants = func(context.Context, string) ([]tenant.ID, error) { return []tenant.ID{globex, acme}, nil }
 	})
 	here, _ := w.login(acme, alice, "viewer")
@@ -127,15 +127,15 @@ func TestASessionThatHasMovedSinceTheSignInEnds(t *testing.T) {
 		},
 	} {
 		for by, own := range map[string]bool{"Find": false, "its id": true} {
-			var noted []session.Ref
-			w := newIDPWorldOf(t, func(i *token.Issuer) { i.OwnSessions = own }, func(c *authz.LogoutConfig) {
+			var stored []session.Ref
+			w := newIDPFixtureOf(t, func(i *token.Issuer) { i.OwnSessions = own }, func(c *authz.LogoutConfig) {
 				c.Tenants = func(context.Context, string) ([]tenant.ID, error) { return []tenant.ID{acme, globex}, nil }
 				if !own {
-					c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return noted, nil }
+					c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return stored, nil }
 				}
 			})
 			_, s := w.login(acme, alice, "viewer")
-			noted = []session.Ref{s.Ref()}
+			stored = []session.Ref{s.Ref()}
 			moved, err := move(w.manager, s.Ref())
 			if err != nil {
 				t.Fatal(name, err)
@@ -157,19 +157,19 @@ func TestASessionThatHasMovedSinceTheSignInEnds(t *testing.T) {
 // Keycloak names a federated user "f:…:bob", which is no user id of ours: beside a sid that
 // Find knows it does not matter, and otherwise nobody can be found by it.
 func TestASubThatIsNoUserIDIsNotNeededBesideAKnownSid(t *testing.T) {
-	var noted []session.Ref
+	var stored []session.Ref
 	var asked []string
-	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
+	w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 		c.Find = func(_ context.Context, l *token.LogoutToken) ([]session.Ref, error) {
 			asked = append(asked, l.Subject())
 			if l.IssuerSessionID() != "kc-1" {
 				return nil, nil
 			}
-			return noted, nil
+			return stored, nil
 		}
 	})
 	bearer, s := w.login(acme, alice, "viewer")
-	noted = []session.Ref{s.Ref()}
+	stored = []session.Ref{s.Ref()}
 	sub := edits{"sub": `"CN=Bob Smith"`, "tenant": "", "events": `{"http://schemas.openid.net/event/backchannel-logout":{},"revoke_offline_access":true}`}
 	w.refused(w.post(w.logoutToken(sub, edits{"sid": `"kc-2"`})))
 	w.refused(w.post(w.logoutToken(sub)))
@@ -187,7 +187,7 @@ func TestASubThatIsNoUserIDIsNotNeededBesideAKnownSid(t *testing.T) {
 // The handler takes no other kind of token, of whatever typ its issuer may send, for a logout
 // token: not one that signs in, not one that refreshes.
 func TestNoOtherTokenIsALogoutTokenWhateverTypsAreAllowed(t *testing.T) {
-	w := newIDPWorldOf(t, func(i *token.Issuer) {
+	w := newIDPFixtureOf(t, func(i *token.Issuer) {
 		i.Logout.Types, i.Logout.OptionalExpiry = []string{"logout+jwt", "JWT", ""}, true
 		i.Types = []string{"at+jwt", "JWT"}
 	})

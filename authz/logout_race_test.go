@@ -99,7 +99,7 @@ func TestASessionThatMovesDuringItsLogoutEndsAllTheSame(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					w := newIDPWorldOf(t, func(i *token.Issuer) { i.OwnSessions = by == "its id" }, func(c *authz.LogoutConfig) {
+					w := newIDPFixtureOf(t, func(i *token.Issuer) { i.OwnSessions = by == "its id" }, func(c *authz.LogoutConfig) {
 						c.Sessions = manager
 						c.Tenants = func(context.Context, string) ([]tenant.ID, error) { return []tenant.ID{acme, globex, acme}, nil }
 						if by == "Find" {
@@ -136,7 +136,7 @@ func TestASessionThatMovesDuringItsLogoutEndsAllTheSame(t *testing.T) {
 
 // A user who moves on and on is not said to be signed out.
 func TestAUserWhoCannotBeCaughtIsAskedForAgain(t *testing.T) {
-	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
+	w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 		c.Sessions = restless{c.Sessions}
 		c.Tenants = func(context.Context, string) ([]tenant.ID, error) { return []tenant.ID{acme, globex}, nil }
 	})
@@ -154,13 +154,13 @@ func (restless) List(context.Context, tenant.ID, session.UserID) ([]session.Sess
 
 // A session that Find returns twice ends once: the second look is no sign that the session has moved.
 func TestASessionThatIsFoundTwiceEndsNoOther(t *testing.T) {
-	var noted []session.Ref
-	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
-		c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return noted, nil }
+	var stored []session.Ref
+	w := newIDPFixture(t, func(c *authz.LogoutConfig) {
+		c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return stored, nil }
 	})
 	_, s := w.login(acme, alice, "viewer")
 	other, _ := w.login(acme, alice, "viewer")
-	noted = []session.Ref{s.Ref(), s.Ref()}
+	stored = []session.Ref{s.Ref(), s.Ref()}
 	if rec := w.post(w.logoutToken(edits{"sid": `"op-1"`})); rec.Code != 200 || w.status(other) != 200 {
 		t.Errorf("%d, and the user's other session is answered %d", rec.Code, w.status(other))
 	}
@@ -169,15 +169,15 @@ func TestASessionThatIsFoundTwiceEndsNoOther(t *testing.T) {
 // In a tenant that is suspended sessions end like anywhere, and are not back with it.
 func TestALogoutEndsSessionsOfASuspendedTenant(t *testing.T) {
 	for by, own := range map[string]bool{"Find": false, "its id": true} {
-		var noted []session.Ref
-		w := newIDPWorldOf(t, func(i *token.Issuer) { i.OwnSessions = own }, func(c *authz.LogoutConfig) {
+		var stored []session.Ref
+		w := newIDPFixtureOf(t, func(i *token.Issuer) { i.OwnSessions = own }, func(c *authz.LogoutConfig) {
 			if !own {
-				c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return noted, nil }
+				c.Find = func(context.Context, *token.LogoutToken) ([]session.Ref, error) { return stored, nil }
 			}
 		})
 		bearer, s := w.login(acme, alice, "viewer")
 		other, _ := w.login(acme, alice, "viewer")
-		noted = []session.Ref{s.Ref()}
+		stored = []session.Ref{s.Ref()}
 		for _, status := range []tenant.Status{tenant.Suspended, tenant.Active} {
 			if err := w.manager.SetTenantStatus(t.Context(), acme, status); err != nil {
 				t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 )
 
 func TestBackchannelLogoutEndsWhatTheTokenNames(t *testing.T) {
-	w := newIDPWorldOf(t, ownSessions)
+	w := newIDPFixtureOf(t, ownSessions)
 	first, s := w.login(acme, alice, "viewer")
 	second, _ := w.login(acme, alice, "viewer")
 	bob, _ := w.login(acme, session.MustParseUserID("bob"), "viewer")
@@ -52,7 +52,7 @@ func TestBackchannelLogoutEndsWhatTheTokenNames(t *testing.T) {
 }
 
 func TestALogoutTokenWorksOnce(t *testing.T) {
-	w := newIDPWorld(t)
+	w := newIDPFixture(t)
 	raw := w.logoutToken()
 	if rec := w.post(raw); rec.Code != 200 {
 		t.Fatal(rec.Code)
@@ -76,7 +76,7 @@ func TestALogoutTokenWorksOnce(t *testing.T) {
 // Forgeries are in session/token; here are those that the body makes, and the tokens of
 // other kinds. Nothing ends, nothing is marked, and a good one still works.
 func TestWhatIsNoLogoutTokenEndsNothing(t *testing.T) {
-	w := newIDPWorld(t)
+	w := newIDPFixture(t)
 	bearer, s := w.login(acme, alice, "viewer")
 	const form = "application/x-www-form-urlencoded"
 	good := "logout_token=" + w.logoutToken()
@@ -91,7 +91,7 @@ func TestWhatIsNoLogoutTokenEndsNothing(t *testing.T) {
 		"a body of a megabyte": w.postBody(good+"&x="+strings.Repeat("x", 1<<20), form),
 		"a broken escape":      w.postBody(good+"&x=%zz", form),
 		"a bad signature":      w.post(w.logoutToken() + "x"),
-		"another key":          w.post(newIDPWorld(t).logoutToken()),
+		"another key":          w.post(newIDPFixture(t).logoutToken()),
 		"no tenant":            w.post(w.logoutToken(edits{"tenant": ""})),
 		"an access token":      w.post(bearer),
 		"an access token of the issuer": w.post(strings.Replace(w.logoutToken(edits{"events": "", "client_id": `"web"`},
@@ -126,7 +126,7 @@ func TestWhatIsNoLogoutTokenEndsNothing(t *testing.T) {
 
 // TestALogoutIsPosted: registered for another method, the handler ends nothing.
 func TestALogoutIsPosted(t *testing.T) {
-	w := newIDPWorld(t)
+	w := newIDPFixture(t)
 	handler, err := authz.LogoutConfig{Tokens: w.verifier, Sessions: w.stores, Replay: w.stores}.ToHandler()
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestALogoutDuringAnOutageIsAskedForAgain(t *testing.T) {
 		"the replay store, after":  func(f *failing, err error) { f.use = err },
 	} {
 		for _, err := range []error{session.ErrUnavailable, errors.New("odd hunter2"), token.ErrInvalid, context.DeadlineExceeded} {
-			w := newIDPWorld(t)
+			w := newIDPFixture(t)
 			bearer, _ := w.login(acme, alice, "viewer")
 			raw := w.logoutToken()
 			broken(w.stores, err)
@@ -171,7 +171,7 @@ func TestALogoutDuringAnOutageIsAskedForAgain(t *testing.T) {
 			w.refused(w.post(raw))
 		}
 	}
-	w := newIDPWorldOf(t, ownSessions)
+	w := newIDPFixtureOf(t, ownSessions)
 	bearer, s := w.login(acme, alice, "viewer")
 	raw := w.logoutToken(sidOf(s))
 	w.stores.revoke = session.ErrUnavailable
@@ -196,7 +196,7 @@ func TestALogoutVerifierThatIsOutEndsNothing(t *testing.T) {
 		"no keys": {nil, token.ErrUnavailable}, "an odd error": {nil, errors.New("odd")}, "nothing": {nil, nil},
 		"a zero Logout": {new(token.LogoutToken), nil}, "both": {nil, errors.Join(token.ErrInvalid, token.ErrUnavailable)},
 	} {
-		w := newIDPWorld(t, func(c *authz.LogoutConfig) {
+		w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 			c.Tokens = fakeLogouts(func() (*token.LogoutToken, error) { return tt.l, tt.err })
 		})
 		if rec := w.post("x"); rec.Code != 503 {
@@ -211,13 +211,13 @@ func TestALogoutVerifierThatIsOutEndsNothing(t *testing.T) {
 // A provider that names sessions by ids of its own: the service has noted which are whose.
 func TestFindLooksUpTheProvidersSessions(t *testing.T) {
 	var mu sync.Mutex
-	noted := map[string][]session.Ref{}
+	stored := map[string][]session.Ref{}
 	var failure error
-	w := newIDPWorld(t, func(c *authz.LogoutConfig) {
+	w := newIDPFixture(t, func(c *authz.LogoutConfig) {
 		c.Find = func(_ context.Context, l *token.LogoutToken) ([]session.Ref, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			return noted[l.Issuer()+" "+l.IssuerSessionID()], failure
+			return stored[l.Issuer()+" "+l.IssuerSessionID()], failure
 		}
 	})
 	one, s1 := w.login(acme, alice, "viewer")
@@ -225,9 +225,9 @@ func TestFindLooksUpTheProvidersSessions(t *testing.T) {
 	three, _ := w.login(acme, alice, "viewer")
 	bob, sb := w.login(acme, session.MustParseUserID("bob"), "viewer")
 	abroad, sg := w.login(globex, alice, "viewer")
-	noted["https://idp.test op-1"] = []session.Ref{s1.Ref(), s2.Ref()}
-	noted["https://idp.test op-2"] = []session.Ref{s1.Ref(), sg.Ref()} // of another tenant
-	noted["https://idp.test op-3"] = []session.Ref{sb.Ref()}
+	stored["https://idp.test op-1"] = []session.Ref{s1.Ref(), s2.Ref()}
+	stored["https://idp.test op-2"] = []session.Ref{s1.Ref(), sg.Ref()} // of another tenant
+	stored["https://idp.test op-3"] = []session.Ref{sb.Ref()}
 	sid := func(s string) edits { return edits{"sid": `"` + s + `"`} }
 
 	if rec := w.post(w.logoutToken(sid("op-2"))); rec.Code != 503 || w.status(one) != 200 || w.status(abroad) != 200 {
@@ -263,7 +263,7 @@ func TestFindLooksUpTheProvidersSessions(t *testing.T) {
 
 func TestALogoutTokenIsForgottenWhenItHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newIDPWorld(t)
+		w := newIDPFixture(t)
 		raw := w.logoutToken()
 		if rec := w.post(raw); rec.Code != 200 || w.stores.replay.Len() != 1 {
 			t.Fatal(rec.Code)

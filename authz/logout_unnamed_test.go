@@ -28,19 +28,19 @@ func TestALogoutEndsWhatNobodyKnowsTheSignInOf(t *testing.T) {
 		return []tenant.ID{acme, globex}, nil
 	}
 	// made makes a session in the way that a row names.
-	type made func(w *world, p *provider, of signIn) session.Session
-	adopted := func(w *world, p *provider, of signIn) session.Session { return w.sessionOf(p.token(of)) }
-	nameless := func(w *world, p *provider, of signIn) session.Session {
+	type made func(w *fixture, p *provider, of signIn) session.Session
+	adopted := func(w *fixture, p *provider, of signIn) session.Session { return w.sessionOf(p.token(of)) }
+	nameless := func(w *fixture, p *provider, of signIn) session.Session {
 		return w.sessionOf(p.token(of, map[string]any{"sid": nil}))
 	}
-	created := func(w *world, _ *provider, _ signIn) session.Session {
+	created := func(w *fixture, _ *provider, _ signIn) session.Session {
 		s, _, err := w.manager.Create(w.t.Context(), session.SignIn{Tenant: acme, User: bob})
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		return s
 	}
-	switched := func(w *world, p *provider, of signIn) session.Session {
+	switched := func(w *fixture, p *provider, of signIn) session.Session {
 		s, _, err := w.manager.SwitchTenant(w.t.Context(), w.sessionOf(p.token(of)).Ref(), globex, session.Roles{}, session.Attributes{})
 		if err != nil {
 			w.t.Fatal(err)

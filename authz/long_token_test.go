@@ -36,7 +36,7 @@ func refusing(t testing.TB) *echo.Echo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.Observer, c.Cookie = nil, "__Host-token"
 		c.DPoP = &middleware.DPoP{Proofs: proofs, Replay: &memstore.Replay{}}
 	})
@@ -51,7 +51,7 @@ func longRequest(h headers) *http.Request {
 	return r
 }
 
-// BenchmarkLongToken is what a token of 1 MiB costs the whole middleware.
+// BenchmarkLongToken measures the cost of a token of 1 MiB to the whole middleware.
 func BenchmarkLongToken(b *testing.B) {
 	for name, h := range longTokens(1 << 20) {
 		b.Run(name, func(b *testing.B) {

@@ -19,7 +19,7 @@ import (
 )
 
 func TestAnonymousRequests(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	if rec := w.do("GET", "/public", ""); rec.Code != 200 {
 		t.Errorf("a public route answers %d", rec.Code)
 	}
@@ -37,7 +37,7 @@ func TestAnonymousRequests(t *testing.T) {
 }
 
 func TestSignedInRequests(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login(acme, alice, "viewer")
 	if rec := w.do("GET", "/me", bearer); rec.Body.String() != "acme/alice\n" {
 		t.Errorf("got %d %s", rec.Code, rec.Body)
@@ -63,7 +63,7 @@ func TestSignedInRequests(t *testing.T) {
 }
 
 func TestEveryBadTokenGetsTheSameAnswer(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	good, s := w.login(acme, alice, "viewer")
 	gone, revoked := w.login(acme, alice, "viewer")
 	if err := w.manager.Revoke(t.Context(), revoked.Ref()); err != nil {
@@ -89,7 +89,7 @@ func TestEveryBadTokenGetsTheSameAnswer(t *testing.T) {
 		"unknown tenant":    w.sign(unknown),
 		"another's session": w.sign(other),
 		"too long":          strings.Repeat("a", 100_000),
-		"foreign issuer":    newWorld(t).sign(s),
+		"foreign issuer":    newFixture(t).sign(s),
 	} {
 		for _, target := range []string{"/me", "/public", "/unruled", "/nowhere"} {
 			rec := w.do("GET", target, bearer)
@@ -113,7 +113,7 @@ func TestEveryBadTokenGetsTheSameAnswer(t *testing.T) {
 }
 
 func TestAmbiguousAndDoubledRequestsAreRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login(acme, alice, "viewer")
 	w.want(w.do("GET", "/public/../me", bearer), 400, "ambiguous-request")
 	w.want(w.do("GET", "//public", ""), 400, "ambiguous-request")
@@ -131,7 +131,7 @@ func TestAmbiguousAndDoubledRequestsAreRefused(t *testing.T) {
 }
 
 func TestTheTenantIsConfirmedNeverGranted(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login(acme, alice, "viewer")
 	if rec := w.do("GET", "/me", bearer, headers{"X-Tenant": "acme"}); rec.Code != 200 {
 		t.Errorf("the same tenant is refused: %d", rec.Code)
@@ -144,7 +144,7 @@ func TestTheTenantIsConfirmedNeverGranted(t *testing.T) {
 }
 
 func TestASuspendedTenantIsRefusedUntilItIsActive(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login(acme, alice, "viewer")
 	other, _ := w.login(globex, alice, "viewer")
 	if err := w.manager.SetTenantStatus(t.Context(), acme, tenant.Suspended); err != nil {
@@ -163,7 +163,7 @@ func TestASuspendedTenantIsRefusedUntilItIsActive(t *testing.T) {
 }
 
 func TestRolesComeFromTheSessionAndChangeAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, s := w.login(acme, alice, "viewer")
 	set := func(roles ...string) {
 		t.Helper()
@@ -187,7 +187,7 @@ func TestRolesComeFromTheSessionAndChangeAtOnce(t *testing.T) {
 }
 
 func TestRevocationIsEffectiveAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for name, revoke := range map[string]func(ref session.Ref) error{
 		"one":      func(ref session.Ref) error { return w.manager.Revoke(t.Context(), ref) },
 		"user":     func(ref session.Ref) error { return w.manager.RevokeUser(t.Context(), ref.Tenant, ref.User) },
@@ -207,7 +207,7 @@ func TestRevocationIsEffectiveAtOnce(t *testing.T) {
 }
 
 func TestHeadIsDecidedAsGet(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.echo.HEAD("/notes/:id", func(c echo.Context) error { w.reached.Add(1); return c.NoContent(200) })
 	w.want(w.do("HEAD", "/notes/1", ""), 401, "authentication-required")
 	bearer, _ := w.login(acme, alice, "viewer")
@@ -217,7 +217,7 @@ func TestHeadIsDecidedAsGet(t *testing.T) {
 }
 
 func TestHeadersThatNameACallerOrAMethodHaveNoEffect(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login(acme, alice, "viewer")
 	spoofs := headers{
 		"X-User-Id": "root", "X-Roles": "admin", "X-Forwarded-User": "root", "X-Original-Url": "/public",
@@ -237,7 +237,7 @@ type fakeLoader func(session.Ref) (session.Session, error)
 func (f fakeLoader) Load(_ context.Context, ref session.Ref) (session.Session, error) { return f(ref) }
 
 func TestAFailingStageNeverAllows(t *testing.T) {
-	stranger := session.Session{ID: session.NewID(), Tenant: globex, User: session.MustParseUserID("mallory"), Roles: session.MustRoles("editor")}
+	outsider := session.Session{ID: session.NewID(), Tenant: globex, User: session.MustParseUserID("mallory"), Roles: session.MustRoles("editor")}
 	for name, tt := range map[string]struct {
 		break_  option
 		status  int
@@ -254,11 +254,11 @@ func TestAFailingStageNeverAllows(t *testing.T) {
 		"the store fails oddly":              {withLoader(session.Session{}, errors.New("odd")), 503, "auth-unavailable"},
 		"the store times out":                {withLoader(session.Session{}, context.DeadlineExceeded), 503, "auth-unavailable"},
 		"the store returns a zero session":   {withLoader(session.Session{}, nil), 503, "auth-unavailable"},
-		"the store returns another session":  {withLoader(stranger, nil), 503, "auth-unavailable"},
-		"a session and an error":             {withLoader(stranger, session.ErrNotFound), 401, "invalid-token"},
+		"the store returns another session":  {withLoader(outsider, nil), 503, "auth-unavailable"},
+		"a session and an error":             {withLoader(outsider, session.ErrNotFound), 401, "invalid-token"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, tt.break_)
+			w := newFixture(t, tt.break_)
 			bearer, _ := w.login(acme, alice, "editor")
 			for _, target := range []string{"/public", "/me", "/notes/1", "/unruled"} {
 				rec := w.do("GET", target, bearer)
@@ -291,7 +291,7 @@ func withLoader(s session.Session, err error) option {
 }
 
 func TestAnOutageEndsWithTheStoreBack(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login(acme, alice, "viewer")
 	err := error(errDown)
 	w.store.fail.Store(&err)
@@ -307,7 +307,7 @@ const cookie = "__Host-session"
 func withCookie(c *authz.Config) { c.Cookie = cookie }
 
 func TestCookies(t *testing.T) {
-	w := newWorld(t, withCookie)
+	w := newFixture(t, withCookie)
 	bearer, s := w.login(acme, alice, "viewer")
 	good := headers{"Cookie": cookie + "=" + bearer}
 	if rec := w.do("GET", "/me", "", good); rec.Code != 200 {
@@ -342,7 +342,7 @@ func TestCookies(t *testing.T) {
 }
 
 func TestEachDecisionIsObservedOnceWithoutSecrets(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, s := w.login(acme, alice, "viewer")
 	w.do("GET", "/notes/1", bearer)
 	w.do("PUT", "/notes/1", bearer)
@@ -366,7 +366,7 @@ func TestEachDecisionIsObservedOnceWithoutSecrets(t *testing.T) {
 }
 
 func TestTheErrorHandlerCannotAllow(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.ErrorHandler = func(http.ResponseWriter, *http.Request, middleware.Problem, error) {}
 	})
 	if rec := w.do("GET", "/me", ""); rec.Code != 401 {

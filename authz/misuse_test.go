@@ -34,7 +34,7 @@ func TestAMisuseOfCheckIsAnsweredBy500AndTheLogSaysWhatToWrite(t *testing.T) {
 		"a wrong type when it is created": {authz.Object{Type: "note", Attributes: authz.Values{"owner": 7}}, "attribute owner of note is declared string, the service gave int"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(c *authz.Config) { c.HideExistence = authz.HideAlways() })
+			w := newFixture(t, func(c *authz.Config) { c.HideExistence = authz.HideAlways() })
 			editor, _ := w.login(acme, alice, "editor")
 			w.echo.POST("/me", func(c echo.Context) error {
 				_, err := authz.Check(c.Request().Context(), "update", c.Get("obj").(authz.Object))
@@ -61,7 +61,7 @@ func TestAMisuseOfCheckIsAnsweredBy500AndTheLogSaysWhatToWrite(t *testing.T) {
 }
 
 func TestRequireOfAnObjectWithoutItsTenantReachesNoHandler(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	editor, _ := w.login(acme, alice, "editor")
 	w.echo.POST("/me", func(echo.Context) error { w.reached.Add(1); return nil }, authz.Require("read", func(echo.Context) (authz.Object, error) {
 		return authz.Object{Type: "note", ID: "1"}, nil
@@ -71,7 +71,7 @@ func TestRequireOfAnObjectWithoutItsTenantReachesNoHandler(t *testing.T) {
 
 // Nobody is in the object's tenant by being in none: only rules for role:anyone decide.
 func TestAnAnonymousCallerIsAskedAboutInTheObjectsTenant(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	if err := w.engine.Reload(policyFiles(rules + "p, role:anyone, acme, note:1, read, true, allow\np, role:authenticated, acme, note:2, read, true, allow\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestAnAnonymousCallerIsAskedAboutInTheObjectsTenant(t *testing.T) {
 // A session's attributes may be old, or come from a provider: what is odd about them refuses
 // their user, is told to the log, and is never a 500 or a 503 for which somebody is woken.
 func TestASessionsAttributeOfTheWrongTypeIs403WithTheCauseInTheLog(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	files := policyFiles(rules + "p, role:viewer, *, /unruled, GET, r.sub.level > 1, allow\np, role:viewer, *, note, share, r.sub.level > 1, allow\n")
 	files["attributes.csv"] = &fstest.MapFile{Data: []byte(attributes + "sub, level, int, no,\n")}
 	if err := w.engine.Reload(files); err != nil {
@@ -131,7 +131,7 @@ func TestASessionsAttributeOfTheWrongTypeIs403WithTheCauseInTheLog(t *testing.T)
 // An action that no rule has may be misspelt, or withdrawn by the policy's editor. It is a
 // denial either way, and the log tells.
 func TestAnActionThatNoRuleHasIsADenialWithACause(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	editor, _ := w.login(acme, alice, "editor")
 	w.inside(editor, func(ctx context.Context) {
 		if _, err := authz.Check(ctx, "updte", note("alice")); !errors.Is(err, authz.ErrDenied) || !strings.Contains(err.Error(), `no rule about note has the action "updte"`) {
@@ -144,7 +144,7 @@ func TestAnActionThatNoRuleHasIsADenialWithACause(t *testing.T) {
 }
 
 func TestAClosedTenantIsAnsweredBy503AndTheOthersAreServed(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	viewer, _ := w.login(acme, alice, "viewer")
 	other, _ := w.login(globex, alice, "viewer")
 	files := policyFiles(rules)

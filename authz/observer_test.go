@@ -21,25 +21,25 @@ func TestARefusalIsRecordedWithWhoWasRefused(t *testing.T) {
 		target string
 		cookie bool
 		extra  headers
-		before func(w *world, s session.Session)
+		before func(w *fixture, s session.Session)
 		status int
 		known  bool
 	}{
 		{"another tenant's name", "/me", false, headers{"X-Tenant": "globex"}, nil, 403, true},
 		{"another tenant's name, with a cookie", "/me", true, headers{"X-Tenant": "globex"}, nil, 403, true},
 		{"another tenant's name, with a cookie, at a public route", "/public", true, headers{"X-Tenant": "globex"}, nil, 0, false},
-		{"a session that was revoked", "/me", false, nil, func(w *world, s session.Session) {
+		{"a session that was revoked", "/me", false, nil, func(w *fixture, s session.Session) {
 			if err := w.manager.Revoke(ctx, s.Ref()); err != nil {
 				w.t.Fatal(err)
 			}
 		}, 401, true},
-		{"a tenant that is suspended", "/me", false, nil, func(w *world, s session.Session) {
+		{"a tenant that is suspended", "/me", false, nil, func(w *fixture, s session.Session) {
 			if err := w.manager.SetTenantStatus(ctx, acme, tenant.Suspended); err != nil {
 				w.t.Fatal(err)
 			}
 		}, 403, true},
-		{"a store that is out", "/me", false, nil, func(w *world, _ session.Session) { w.store.fail.Store(&errDown) }, 503, true},
-		{"a store that answers with another session", "/me", false, nil, func(w *world, _ session.Session) {
+		{"a store that is out", "/me", false, nil, func(w *fixture, _ session.Session) { w.store.fail.Store(&errDown) }, 503, true},
+		{"a store that answers with another session", "/me", false, nil, func(w *fixture, _ session.Session) {
 			_, other := w.login(globex, alice)
 			w.store.swap.Store(&other)
 		}, 503, true},
@@ -48,7 +48,7 @@ func TestARefusalIsRecordedWithWhoWasRefused(t *testing.T) {
 		{"a good request", "/me", false, nil, nil, 0, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			w := newWorld(t, withCookie)
+			w := newFixture(t, withCookie)
 			bearer, s := w.login(acme, alice)
 			if row.before != nil {
 				row.before(w, s)
@@ -93,7 +93,7 @@ func TestARefusalIsRecordedWithWhoWasRefused(t *testing.T) {
 // TestAnAnswerIsTheSameWhoeverWasRefused, byte for byte: what is recorded of a genuine
 // token shows in no answer to one that is not.
 func TestAnAnswerIsTheSameWhoeverWasRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	genuine, s := w.login(acme, alice)
 	if err := w.manager.Revoke(context.Background(), s.Ref()); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestAnAnswerIsTheSameWhoeverWasRefused(t *testing.T) {
 
 // TestABoundTokenIsRecordedOnceItsKeyIsShown: who only has its text may be a thief.
 func TestABoundTokenIsRecordedOnceItsKeyIsShown(t *testing.T) {
-	b := newBoundWorld(t)
+	b := newBoundFixture(t)
 	r := request("GET", "/me", "Authorization", "DPoP "+b.bound, "DPoP", b.holder.proof("GET", publicOrigin+"/me", b.bound), "X-Tenant", "globex")
 	rec := httptest.NewRecorder()
 	b.echo.ServeHTTP(rec, r)

@@ -28,7 +28,7 @@ var (
 )
 
 // handle has POST /me return what do says, as a handler of a service would.
-func (w *world) handle(do func(ctx context.Context, own session.Session) error) {
+func (w *fixture) handle(do func(ctx context.Context, own session.Session) error) {
 	w.echo.POST("/me", func(c echo.Context) error {
 		own, _ := session.FromContext(c.Request().Context())
 		if err := do(c.Request().Context(), own); err != nil {
@@ -167,7 +167,7 @@ func TestOnlyTheCallersOwnSessionBeingGoneIs401(t *testing.T) {
 		}, 401, "invalid-token"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.handle(func(ctx context.Context, own session.Session) error { return row.do(ctx, w.manager, own) })
 			bearer, _ := w.login(acme, alice, "editor")
 			rec := w.do("POST", "/me", bearer)
@@ -181,7 +181,7 @@ func TestOnlyTheCallersOwnSessionBeingGoneIs401(t *testing.T) {
 
 // From outside, a tenant that was never set up is one that is suspended, byte for byte.
 func TestATenantThatWasNeverSetUpIsNotToldFromASuspendedOne(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	if err := w.manager.SetTenantStatus(t.Context(), suspended, tenant.Suspended); err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestATenantThatWasNeverSetUpIsNotToldFromASuspendedOne(t *testing.T) {
 // Every method of the Manager, with values that a request may bring: whatever they are, the
 // answer says what kind of refusal it is, and never that the service is broken or out.
 func TestNoInputToTheManagerMakesA500(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	if err := w.manager.SetTenantStatus(t.Context(), suspended, tenant.Suspended); err != nil {
 		t.Fatal(err)
 	}

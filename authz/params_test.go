@@ -13,7 +13,7 @@ import (
 // A rule about a route is asked with the parameters that the handler sees, in whatever spelling the
 // path came.
 func TestARuleAboutARouteSeesTheParametersOfTheHandler(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.Policy = engine(t, strings.Join([]string{
 			"p, role:viewer, *, /users/:id, GET, r.obj.id == r.sub.id, allow",
 			"p, role:viewer, *, /a/:a/:b/:c/:d/:e, GET, r.obj.a == '1' && r.obj.e == '5', allow",

@@ -66,7 +66,7 @@ var documented = map[string]struct {
 
 // TestTheTableOfProviders takes each documented shape through the whole middleware: the first
 // token, a refresh at the provider, a revocation, a refresh after it, a new sign-in there, and a
-// sign-out. What becomes of each is what docs/providers.md says of the provider, cell by cell.
+// sign-out. The outcome of each is compared with docs/providers.md, cell by cell.
 func TestTheTableOfProviders(t *testing.T) {
 	page, err := os.ReadFile("../docs/providers.md")
 	if err != nil {
@@ -209,7 +209,7 @@ func aProviderIsAsItsRowSays(t *testing.T, name string, row map[string]string) {
 }
 
 // signOutAsTheRowSays signs the user out at the provider by a token as the provider sends it.
-func signOutAsTheRowSays(t *testing.T, p *provider, w *world, s shape, cell string, status func(what, raw string, want int) session.Session) {
+func signOutAsTheRowSays(t *testing.T, p *provider, w *fixture, s shape, cell string, status func(what, raw string, want int) session.Session) {
 	t.Helper()
 	verifier, err := token.NewVerifier(p.issuer)
 	if err != nil {

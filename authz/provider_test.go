@@ -25,12 +25,12 @@ import (
 // TestWhatWasEndedStaysEndedForThatSignIn is about each end and each kind of provider, through
 // the whole middleware.
 func TestWhatWasEndedStaysEndedForThatSignIn(t *testing.T) {
-	ends := map[string]func(w *world, s session.Session) error{
-		"the session": func(w *world, s session.Session) error { return w.manager.Revoke(t.Context(), s.Ref()) },
-		"the user":    func(w *world, s session.Session) error { return w.manager.RevokeUser(t.Context(), s.Tenant, s.User) },
-		"the tenant":  func(w *world, s session.Session) error { return w.manager.RevokeTenant(t.Context(), s.Tenant) },
-		"everybody":   func(w *world, _ session.Session) error { return w.manager.RevokeAll(t.Context()) },
-		"the person": func(w *world, s session.Session) error {
+	ends := map[string]func(w *fixture, s session.Session) error{
+		"the session": func(w *fixture, s session.Session) error { return w.manager.Revoke(t.Context(), s.Ref()) },
+		"the user":    func(w *fixture, s session.Session) error { return w.manager.RevokeUser(t.Context(), s.Tenant, s.User) },
+		"the tenant":  func(w *fixture, s session.Session) error { return w.manager.RevokeTenant(t.Context(), s.Tenant) },
+		"everybody":   func(w *fixture, _ session.Session) error { return w.manager.RevokeAll(t.Context()) },
+		"the person": func(w *fixture, s session.Session) error {
 			return w.manager.RevokePerson(t.Context(), "https://login.test", s.User)
 		},
 	}
@@ -78,7 +78,7 @@ func TestWhatWasEndedStaysEndedForThatSignIn(t *testing.T) {
 	}
 }
 
-// TestAProviderThatSaysNeitherIsHeldOffByABlock is what docs/providers.md promises of providers
+// TestAProviderThatSaysNeitherIsHeldOffByABlock keeps the promise of docs/providers.md about providers
 // whose tokens name neither their session nor when the user signed in.
 func TestAProviderThatSaysNeitherIsHeldOffByABlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

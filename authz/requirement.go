@@ -8,7 +8,7 @@ import (
 	"github.com/reevehq/reeve/middleware"
 )
 
-// Requirement is what a route asks of its requests beside a rule: it returns nil for a request
+// Requirement is a demand of a route on its requests beside a rule: it returns nil for a request
 // that may go on, with the writer to go on with, and otherwise an error to answer. Doors make
 // middleware of it: [RequireMaxAge], [RequireAMR], [RequireACR], [RequireDPoP], [Stream] and [SameOrigin] for
 // Echo, and those of package httpauthz for net/http.

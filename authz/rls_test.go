@@ -12,7 +12,7 @@ import (
 
 // The request that is asked elsewhere as the caller is the one that Check asks.
 func TestTheRequestOfACallerIsTheirs(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	editor, _ := w.login(acme, alice, "editor")
 	w.inside(editor, func(ctx context.Context) {
 		r, err := authz.RequestOf(ctx)

@@ -41,7 +41,7 @@ func (s *slowLists) List(ctx context.Context, t tenant.ID, u session.UserID) ([]
 func TestListsAreUnderTheTenantsShareAndRevocationsAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const each = 2
-		w := newWorld(t, func(c *authz.Config) {
+		w := newFixture(t, func(c *authz.Config) {
 			c.MaxLoads, c.MaxTenantLoads, c.Observer = 8, each, nil
 			c.Policy = engine(t, rules+`
 p, role:anyone, *, /public/devices, GET,  true, allow

@@ -13,7 +13,7 @@ import (
 )
 
 // loginAt signs in at a time and by methods; a zero time makes the store take its own.
-func (w *world) loginAt(at time.Time, methods ...string) string {
+func (w *fixture) loginAt(at time.Time, methods ...string) string {
 	w.t.Helper()
 	amr, err := session.NewMethods(methods...)
 	if err != nil {
@@ -26,7 +26,7 @@ func (w *world) loginAt(at time.Time, methods ...string) string {
 	return w.sign(s)
 }
 
-func (w *world) route(method, path string, mw ...echo.MiddlewareFunc) {
+func (w *fixture) route(method, path string, mw ...echo.MiddlewareFunc) {
 	w.echo.Add(method, path, func(c echo.Context) error {
 		w.reached.Add(1)
 		return c.String(200, "ok\n")
@@ -37,7 +37,7 @@ const stepUp = "insufficient-user-authentication"
 
 func TestRequireMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.route("GET", "/me", authz.RequireMaxAge(5*time.Minute))
 		w.route("GET", "/public", authz.RequireMaxAge(5*time.Minute))
 		now := time.Now()
@@ -71,7 +71,7 @@ func TestRequireMaxAge(t *testing.T) {
 }
 
 func TestAZeroAuthTimeIsNeverFresh(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		next := c.Sessions
 		c.Sessions = loaderFunc(func(ctx context.Context, ref session.Ref) (session.Session, error) {
 			s, err := next.Load(ctx, ref)
@@ -91,7 +91,7 @@ func (f loaderFunc) Load(ctx context.Context, ref session.Ref) (session.Session,
 }
 
 func TestRequireAMR(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.route("GET", "/me", authz.RequireAMR("otp", "hwk"))
 	w.route("POST", "/me", authz.RequireAMR("pwd"), authz.RequireAMR("otp", "hwk"))
 	for _, tt := range []struct {
@@ -123,7 +123,7 @@ func TestRequireAMR(t *testing.T) {
 }
 
 func TestStepUpIsObservedAndNeedsTheMiddleware(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.route("GET", "/me", authz.RequireAMR("otp"))
 	bearer, _ := w.login(acme, alice)
 	w.do("GET", "/me", bearer)

@@ -24,8 +24,8 @@ var (
 	// ErrSessionExpired means that the session reached its end.
 	ErrSessionExpired = fmt.Errorf("authz: the session expired: %w: %w", middleware.ErrInvalidCredential, session.ErrNotFound)
 
-	// ErrSessionIdle means that the session was not used for its idle timeout. An open
-	// stream is no use of it: only requests are.
+	// ErrSessionIdle means that the session was not used for its idle timeout. Only requests count
+	// as use, an open stream does not.
 	ErrSessionIdle = fmt.Errorf("authz: the session was idle: %w: %w", middleware.ErrInvalidCredential, session.ErrNotFound)
 
 	// ErrSessionRevoked means that the session is gone before its time.

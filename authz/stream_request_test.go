@@ -101,7 +101,7 @@ func TestAStreamThatCannotBeWatchedIsRefused(t *testing.T) {
 	}
 }
 
-// TestWithoutAWatchRequestsEndWithTheirToken is what remains without one.
+// TestWithoutAWatchRequestsEndWithTheirToken holds the guarantee that remains without one.
 func TestWithoutAWatchRequestsEndWithTheirToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreams(t, authz.StreamGuardConfig{}, func(c *authz.Config) { c.Streams = nil })

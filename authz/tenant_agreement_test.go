@@ -33,8 +33,8 @@ func certificate(verified bool, names ...string) *tls.ConnectionState {
 	return state
 }
 
-// places are where a request says which tenant it is for, beside its token.
-var places = []struct {
+// sources are where a request says which tenant it is for, beside its token.
+var sources = []struct {
 	name   string
 	locate middleware.Locator
 }{
@@ -44,8 +44,8 @@ var places = []struct {
 	{"certificate", middleware.TenantCertificate("spiffe://app.test/tenant/{tenant}")},
 }
 
-// TestEveryPlaceThatNamesATenantAgreesOrTheRequestIsRefused goes through each set of places that
-// a service believes, with a token and without, and in each place what agrees, another tenant's
+// TestEveryPlaceThatNamesATenantAgreesOrTheRequestIsRefused goes through each set of sources that
+// a service believes, with a token and without, and in each source what agrees, another tenant's
 // name, nothing, and what is no tenant's name. Nobody learns from the answer whether there is
 // such a tenant.
 func TestEveryPlaceThatNamesATenantAgreesOrTheRequestIsRefused(t *testing.T) {
@@ -60,14 +60,14 @@ func TestEveryPlaceThatNamesATenantAgreesOrTheRequestIsRefused(t *testing.T) {
 	)
 	texts := [says]string{"", "acme", "globex", "initech", "umbrella", "ac.me"}
 	cases, body := 0, ""
-	for set := range 1 << len(places) {
+	for set := range 1 << len(sources) {
 		var believed []middleware.Locator
-		for i, p := range places {
+		for i, p := range sources {
 			if set>>i&1 == 1 {
 				believed = append(believed, p.locate)
 			}
 		}
-		w := newWorld(t, func(c *authz.Config) {
+		w := newFixture(t, func(c *authz.Config) {
 			c.Tenant = believed
 			c.Policy = engine(t, rules+"p, role:authenticated, *, /t/:tenant/me, GET, true, allow\n")
 			c.Observer = nil

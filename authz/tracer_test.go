@@ -76,7 +76,7 @@ func TestATracerIsToldOfEachStage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &spans{}
 			e := engine(t, rules+"p, role:authenticated, *, /breaks, GET, true, allow\np, role:authenticated, *, /panics, GET, true, allow\n")
-			w := newWorld(t, func(c *authz.Config) { c.Tracer, c.Policy = s, e })
+			w := newFixture(t, func(c *authz.Config) { c.Tracer, c.Policy = s, e })
 			w.echo.GET("/breaks", func(echo.Context) error { return fmt.Errorf("hunter2") })
 			w.echo.GET("/panics", func(echo.Context) error { panic("hunter2") })
 			bearer, of := w.login(acme, alice, "viewer")
@@ -111,7 +111,7 @@ func TestATracerIsToldOfEachStage(t *testing.T) {
 // there a context for the handler.
 func TestNoTracerCostsNothing(t *testing.T) {
 	cost := func(option option) float64 {
-		w := newWorld(t, func(c *authz.Config) { c.Observer = nil }, option)
+		w := newFixture(t, func(c *authz.Config) { c.Observer = nil }, option)
 		bearer, _ := w.login(acme, alice, "viewer")
 		r := httptest.NewRequest("GET", "/me", nil)
 		r.Header.Set("Authorization", "Bearer "+bearer)
@@ -153,7 +153,7 @@ func (c careless) StageEnd(_ context.Context, data middleware.TraceEnd) {
 // ends the request before its handler runs.
 func TestACarelessTracerLetsNobodyIn(t *testing.T) {
 	none := careless{start: func(context.Context, middleware.Stage) context.Context { return nil }}
-	w := newWorld(t, func(cfg *authz.Config) { cfg.Tracer = none })
+	w := newFixture(t, func(cfg *authz.Config) { cfg.Tracer = none })
 	bearer, _ := w.login(acme, alice, "viewer")
 	for _, row := range []struct {
 		method, target, bearer string
@@ -174,9 +174,9 @@ func TestACarelessTracerLetsNobodyIn(t *testing.T) {
 			"ends":   {start: func(ctx context.Context, _ middleware.Stage) context.Context { return ctx }, end: at},
 		} {
 			if stage == middleware.StageProof {
-				continue // this world has no DPoP
+				continue // this fixture has no DPoP
 			}
-			w := newWorld(t, func(cfg *authz.Config) { cfg.Tracer = tracer })
+			w := newFixture(t, func(cfg *authz.Config) { cfg.Tracer = tracer })
 			bearer, _ := w.login(acme, alice, "viewer")
 			panicked := false
 			func() {

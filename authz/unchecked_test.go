@@ -22,8 +22,8 @@ import (
 	"github.com/reevehq/reeve/authz/httpauthz"
 )
 
-// uncheckedWorld is a world whose unchecked answers are told.
-func uncheckedWorld(t *testing.T, cfg authz.UncheckedConfig) (*world, *[]authz.UncheckedAnswer, *authz.Unchecked) {
+// uncheckedFixture is a fixture whose unchecked answers are told.
+func uncheckedFixture(t *testing.T, cfg authz.UncheckedConfig) (*fixture, *[]authz.UncheckedAnswer, *authz.Unchecked) {
 	t.Helper()
 	var told []authz.UncheckedAnswer
 	cfg.Report = func(ctx context.Context, a authz.UncheckedAnswer) {
@@ -36,14 +36,14 @@ func uncheckedWorld(t *testing.T, cfg authz.UncheckedConfig) (*world, *[]authz.U
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	u := authz.NewUnchecked(cfg)
-	w := newWorld(t, func(c *authz.Config) { c.Unchecked = u })
+	w := newFixture(t, func(c *authz.Config) { c.Unchecked = u })
 	w.engine = engine(t, rules)
 	return w, &told, u
 }
 
 // Leak 5 of a service: the handler was scoped to the tenant and never called Check.
 func TestAHandlerThatAsksAboutNoObjectIsReported(t *testing.T) {
-	w, told, u := uncheckedWorld(t, authz.UncheckedConfig{})
+	w, told, u := uncheckedFixture(t, authz.UncheckedConfig{})
 	editor, _ := w.login(acme, alice, "editor")
 	errHandler := errors.New("broken")
 	for name, c := range map[string]struct {
@@ -133,7 +133,7 @@ func TestAHandlerThatAsksAboutNoObjectIsReported(t *testing.T) {
 }
 
 func TestRequireAsksForItsHandler(t *testing.T) {
-	w, told, _ := uncheckedWorld(t, authz.UncheckedConfig{})
+	w, told, _ := uncheckedFixture(t, authz.UncheckedConfig{})
 	editor, _ := w.login(acme, alice, "editor")
 	w.echo.GET("/notes/:id", func(c echo.Context) error { return c.NoContent(204) }, authz.Require("read", func(echo.Context) (authz.Object, error) { return note("alice"), nil }))
 	if w.do("GET", "/notes/7", editor); len(*told) != 0 {
@@ -143,7 +143,7 @@ func TestRequireAsksForItsHandler(t *testing.T) {
 
 // A connection that a handler takes over is data that leaves: WebSockets ask, too.
 func TestAConnectionThatIsTakenOverUncheckedIsReported(t *testing.T) {
-	w, told, _ := uncheckedWorld(t, authz.UncheckedConfig{})
+	w, told, _ := uncheckedFixture(t, authz.UncheckedConfig{})
 	editor, _ := w.login(acme, alice, "editor")
 	hijack := func(ask bool) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -239,7 +239,7 @@ func TestWhichRoutesAreAboutObjects(t *testing.T) {
 
 func TestTheLogNamesARouteOnce(t *testing.T) {
 	var log bytes.Buffer
-	w, told, _ := uncheckedWorld(t, authz.UncheckedConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	w, told, _ := uncheckedFixture(t, authz.UncheckedConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	editor, _ := w.login(acme, alice, "editor")
 	w.echo.GET("/notes/:id", func(c echo.Context) error { return c.NoContent(204) })
 	for range 3 {
@@ -265,7 +265,7 @@ func (c *countingTB) Cleanup(f func())                  { c.after = append(c.aft
 
 func TestTheHelperFailsATestWhoseHandlerAsksAboutNoObject(t *testing.T) {
 	c := &countingTB{TB: t}
-	w := newWorld(t, func(cfg *authz.Config) { cfg.Unchecked = authztest.Unchecked(c) })
+	w := newFixture(t, func(cfg *authz.Config) { cfg.Unchecked = authztest.Unchecked(c) })
 	editor, _ := w.login(acme, alice, "editor")
 	if w.do("GET", "/notes/7", editor); len(c.errors) != 0 {
 		t.Errorf("a handler that asks: %v", c.errors)
@@ -285,7 +285,7 @@ func TestTheHelperFailsATestWhoseHandlerAsksAboutNoObject(t *testing.T) {
 // A nil Unchecked costs nothing, and one that has nothing to say allocates nothing.
 func TestAnUncheckedThatHasNothingToSayAllocatesNothing(t *testing.T) {
 	measure := func(u *authz.Unchecked) float64 {
-		w := newWorld(t, func(c *authz.Config) { c.Unchecked = u; c.Observer = nil })
+		w := newFixture(t, func(c *authz.Config) { c.Unchecked = u; c.Observer = nil })
 		editor, _ := w.login(acme, alice, "editor")
 		w.echo.GET("/notes/:id", func(c echo.Context) error { authz.NoObject(c.Request().Context()); return c.NoContent(204) })
 		r := httptest.NewRequest("GET", "/notes/7", nil)
@@ -306,7 +306,7 @@ func TestAnUncheckedThatHasNothingToSayAllocatesNothing(t *testing.T) {
 func config(t *testing.T) authz.Config {
 	t.Helper()
 	var cfg authz.Config
-	newWorld(t, func(c *authz.Config) { cfg = *c })
+	newFixture(t, func(c *authz.Config) { cfg = *c })
 	cfg.Tenant = nil
 	return cfg
 }

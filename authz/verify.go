@@ -12,7 +12,7 @@ import (
 	"github.com/reevehq/reeve/middleware"
 )
 
-// Service is what [VerifyService] is told of a service by its door.
+// Service describes a service to [VerifyService]. Its door implements it.
 type Service interface {
 	// Routes returns the routes of the service, with one entry for each method.
 	Routes() []Route
@@ -36,10 +36,10 @@ func VerifyService(s Service, decider Decider, options ...VerifyOption) error {
 		return err
 	}
 	v.heading = "the service is not guarded"
-	met := &asked{Decider: decider}
-	v.Unguarded = s.Unguarded(met)
+	recorder := &recordingDecider{Decider: decider}
+	v.Unguarded = s.Unguarded(recorder)
 	v.verifyRoutes(s, decider)
-	v.verifyEdges(met.guards, s.Routes())
+	v.verifyEdges(recorder.guards, s.Routes())
 	return v.orNil()
 }
 
@@ -92,9 +92,9 @@ func newVerification(name string, s Service, decider Decider, options []VerifyOp
 	return &v, nil
 }
 
-// verifyRoutes says which routes nobody can reach, because what has no rule is refused,
-// which rules guard nothing, because their paths are likely mistyped, and which routes are
-// open to more than their own rule says.
+// verifyRoutes says which routes nobody can reach, because a route without a rule is refused, which
+// rules guard nothing, because their paths are likely mistyped, and which routes are open to more
+// than their own rule says.
 func (v *verification) verifyRoutes(s Service, decider Decider) {
 	routes := sorted(slices.Clone(s.Routes()))
 	rules := decider.Routes()

@@ -7,7 +7,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-// VerifyError is what [Verify] and [VerifyRoutes] find, as data. At least one of the lists is
+// VerifyError has the findings of [Verify] and [VerifyRoutes], as data. At least one of the lists is
 // not empty.
 type VerifyError struct {
 	Unguarded []Unguarded   // where the middleware does not stand in front

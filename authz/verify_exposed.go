@@ -36,17 +36,17 @@ func exposures(routes []Route, rules []policy.Rule) []Exposed {
 	return list
 }
 
-// reach is a rule and how much of a route's name it holds: the bytes of its prefix, or exact.
+// coverage is a rule and how much of a route's name it holds: the bytes of its prefix, or exact.
 // 1 is the least, for the object "*".
-type reach struct {
+type coverage struct {
 	policy.Rule
 	length int
 }
 
 const exact = math.MaxInt
 
-// reachOf returns 0 for a rule that does not cover the route.
-func reachOf(rule policy.Rule, action, object string) int {
+// coverageOf returns 0 for a rule that does not cover the route.
+func coverageOf(rule policy.Rule, action, object string) int {
 	prefix, pattern := strings.CutSuffix(rule.Object, everything)
 	switch {
 	case rule.Object == everything && (rule.Action == everything || rule.Action == action):
@@ -61,27 +61,27 @@ func reachOf(rule policy.Rule, action, object string) int {
 
 // covering are the rules about one route.
 type covering struct {
-	wide     []reach          // allow by a prefix, to everybody or everybody with a session
-	narrow   map[kind]reach   // of the allow rules, the ones that hold most of the name
-	closing  []policy.Rule    // deny without a condition, to everybody
-	bareDeny map[string]reach // of the deny rules that name the path on other hosts, by tenant
+	wide     []coverage          // allow by a prefix, to everybody or everybody with a session
+	narrow   map[kind]coverage   // of the allow rules, the ones that hold most of the name
+	closing  []policy.Rule       // deny without a condition, to everybody
+	bareDeny map[string]coverage // of the deny rules that name the path on other hosts, by tenant
 }
 
 // kind tells narrow rules apart by what they are narrower than.
 type kind struct {
-	tenant string
-	who    string // "" for a user or a role
-	when   bool   // with a condition
-	bare   bool   // for the path, on other hosts
+	tenant   string
+	subjects string // "" for a user or a role
+	when     bool   // with a condition
+	bare     bool   // for the path, on other hosts
 }
 
 func rulesOf(r Route, rules []policy.Rule) covering {
 	action, object := string(routeAction(r.Method)), r.Object()
-	c := covering{narrow: map[kind]reach{}, bareDeny: map[string]reach{}}
+	c := covering{narrow: map[kind]coverage{}, bareDeny: map[string]coverage{}}
 	for _, rule := range rules {
-		length, bare := reachOf(rule, action, object), false
+		length, bare := coverageOf(rule, action, object), false
 		if length == 0 && r.Host != "" {
-			length, bare = reachOf(rule, action, r.Path), true
+			length, bare = coverageOf(rule, action, r.Path), true
 		}
 		if length == 0 {
 			continue
@@ -89,21 +89,21 @@ func rulesOf(r Route, rules []policy.Rule) covering {
 		everybody := rule.Subject == roleAnyone || rule.Subject == roleAuthenticated
 		if rule.Effect == policy.Deny {
 			if bare && length > c.bareDeny[rule.Tenant].length {
-				c.bareDeny[rule.Tenant] = reach{rule, length}
+				c.bareDeny[rule.Tenant] = coverage{rule, length}
 			} else if !bare && everybody && rule.Condition == "true" {
 				c.closing = append(c.closing, rule)
 			}
 			continue
 		}
 		if !bare && everybody && length < exact {
-			c.wide = append(c.wide, reach{rule, length})
+			c.wide = append(c.wide, coverage{rule, length})
 		}
 		k := kind{tenant: rule.Tenant, when: rule.Condition != "true", bare: bare}
 		if everybody {
-			k.who = rule.Subject
+			k.subjects = rule.Subject
 		}
 		if length > c.narrow[k].length {
-			c.narrow[k] = reach{rule, length}
+			c.narrow[k] = coverage{rule, length}
 		}
 	}
 	return c
@@ -112,15 +112,15 @@ func rulesOf(r Route, rules []policy.Rule) covering {
 // narrower returns the rule that says most clearly otherwise than wide, the zero reach when
 // none does; unheard is whether that rule names the path without the host, and so is not
 // about the route at all.
-func (c *covering) narrower(wide reach) (best reach, unheard bool) {
+func (c *covering) narrower(wide coverage) (best coverage, unheard bool) {
 	// The author of a rule that names the host has decided on it.
 	hosts := strings.HasPrefix(wide.Object, "//")
 	for k, r := range c.narrow {
 		if k.bare && hosts {
 			continue
 		}
-		fewer := k.who == "" || k.who == roleAuthenticated && wide.Subject == roleAnyone ||
-			k.who == wide.Subject && k.when && wide.Condition == "true"
+		fewer := k.subjects == "" || k.subjects == roleAuthenticated && wide.Subject == roleAnyone ||
+			k.subjects == wide.Subject && k.when && wide.Condition == "true"
 		if fewer && meet(k.tenant, wide.Tenant) && r.length > wide.length && before(r, best) {
 			best, unheard = r, k.bare
 		}
@@ -135,7 +135,7 @@ func (c *covering) narrower(wide reach) (best reach, unheard bool) {
 
 // before reports whether a says more than b; of two that say as much it is the first of the
 // files, so that the answer is the same each time.
-func before(a, b reach) bool {
+func before(a, b coverage) bool {
 	if a.length != b.length {
 		return a.length > b.length
 	}
@@ -146,7 +146,7 @@ func before(a, b reach) bool {
 func meet(a, b string) bool { return a == everything || b == everything || a == b }
 
 // closed reports whether all whom wide lets in are denied all the same.
-func (c *covering) closed(wide reach) bool {
+func (c *covering) closed(wide coverage) bool {
 	for _, deny := range c.closing {
 		if (deny.Subject == roleAnyone || deny.Subject == wide.Subject) && (deny.Tenant == everything || deny.Tenant == wide.Tenant) {
 			return true

@@ -49,9 +49,9 @@ const smallRules = `
 p, role:anyone, *, /*, *, true, allow
 `
 
-// Echo keeps contexts for reuse that have room for the parameters of the routes it had when
-// they were made (labstack/echo#538). What Verify asks leaves none that is too small, and
-// meets none that an earlier request left.
+// Echo keeps contexts for reuse that have room for the parameters of the routes it had when they
+// were made (labstack/echo#538). Requests of Verify leave none that is too small, and meet none
+// that an earlier request left.
 func TestVerifyAsksAServiceOfAnySizeAndLeavesItAsItWas(t *testing.T) {
 	eng := engine(t, smallRules)
 	for name, install := range small() {
@@ -78,7 +78,7 @@ func TestVerifyAsksAServiceOfAnySizeAndLeavesItAsItWas(t *testing.T) {
 				}
 			}
 			if served {
-				continue // what its own requests left may be too small for what comes after
+				continue // contexts of its own requests may be too small for later ones
 			}
 			e.GET("/v1/later/:a/:b/:c", func(c echo.Context) error { return c.String(200, "later") })
 			e.GET("/later/:a/:b/:c/*", func(c echo.Context) error { return c.String(200, "later") })
@@ -192,7 +192,7 @@ func TestARuleForAnotherBuildsRouteCanBeAWarning(t *testing.T) {
 	if err := authz.Verify(e, eng); len(asVerifyError(t, err).Unrouted) != 1 {
 		t.Errorf("without the option: %v", err)
 	}
-	e.GET("/b", nothing) // what else is wrong stays an error
+	e.GET("/b", nothing) // every other fault stays an error
 	if err := authz.Verify(e, eng, warn); len(asVerifyError(t, err).Unruled) != 1 {
 		t.Errorf("with a route that has no rule: %v", err)
 	}

@@ -51,8 +51,8 @@ func (heard) Listen(ctx context.Context, l session.Listener) {
 	}
 }
 
-// warmWorld is a service whose sessions are in memory.
-type warmWorld struct {
+// warmFixture is a service whose sessions are in memory.
+type warmFixture struct {
 	echo     *echo.Echo
 	plain    *echo.Echo // the same routes, and nothing else
 	handler  echo.HandlerFunc
@@ -63,9 +63,9 @@ type warmWorld struct {
 	requests []*http.Request // one for each session, which were served once
 }
 
-// newWarmWorld returns a service with 100 rules, ten roles and a route each for ten documents of
+// newWarmFixture returns a service with 100 rules, ten roles and a route each for ten documents of
 // theirs to a tenant, and sessions that are in memory.
-func newWarmWorld(tb testing.TB, tenants, sessions int, options ...option) *warmWorld {
+func newWarmFixture(tb testing.TB, tenants, sessions int, options ...option) *warmFixture {
 	tb.Helper()
 	ctx := tb.Context()
 	var text strings.Builder
@@ -100,7 +100,7 @@ func newWarmWorld(tb testing.TB, tenants, sessions int, options ...option) *warm
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &warmWorld{echo: echo.New(), plain: echo.New(), cache: cache, manager: manager}
+	w := &warmFixture{echo: echo.New(), plain: echo.New(), cache: cache, manager: manager}
 	cfg := authz.Config{
 		Tokens: verifier, Sessions: manager, Policy: engine(tb, text.String()), Timeout: 20 * time.Second,
 		Logger: slog.New(slog.DiscardHandler),
@@ -152,7 +152,7 @@ func newWarmWorld(tb testing.TB, tenants, sessions int, options ...option) *warm
 // middleware, and no read of the store. Under the race detector pools forget at random.
 func TestAWarmRequestStaysWithinItsBudget(t *testing.T) {
 	testneed.Optimized(t)
-	w := newWarmWorld(t, 2, 20)
+	w := newWarmFixture(t, 2, 20)
 	rec, i := discard{http.Header{}}, 0
 	serve := func(e *echo.Echo) func() {
 		return func() {
@@ -200,7 +200,7 @@ func (s strict) Load(context.Context, session.Ref) (session.Session, error) {
 // embeds has in memory.
 func TestALoaderThatEmbedsAManagerIsAsked(t *testing.T) {
 	var refused atomic.Int64
-	w := newWarmWorld(t, 1, 1, func(c *authz.Config) {
+	w := newWarmFixture(t, 1, 1, func(c *authz.Config) {
 		c.Sessions = strict{c.Sessions.(*session.Manager), &refused}
 	})
 	if w.status != http.StatusUnauthorized || refused.Load() == 0 {
@@ -224,7 +224,7 @@ func TestAWarmSessionEndsWithTheNextRequest(t *testing.T) {
 			return err
 		},
 	} {
-		w := newWarmWorld(t, 1, 1)
+		w := newWarmFixture(t, 1, 1)
 		if err := end(w.manager, w.sessions[0]); err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +238,7 @@ func TestAWarmSessionEndsWithTheNextRequest(t *testing.T) {
 // TestWhatAHandlerHoldsIsItsOwn: requests of one session share it in memory, and none of what a
 // handler is given reaches the others.
 func TestWhatAHandlerHoldsIsItsOwn(t *testing.T) {
-	w := newWarmWorld(t, 1, 1)
+	w := newWarmFixture(t, 1, 1)
 	seen := 0
 	w.handler = func(c echo.Context) error {
 		caller, _ := authz.FromContext(c.Request().Context())
@@ -274,7 +274,7 @@ func TestWhatAHandlerHoldsIsItsOwn(t *testing.T) {
 // memory of a request that only the benchmark has kept.
 func BenchmarkWarmRequest(b *testing.B) {
 	for _, tenants := range []int{10, 1000} {
-		w := newWarmWorld(b, tenants, 10*tenants)
+		w := newWarmFixture(b, tenants, 10*tenants)
 		texts := make([][]byte, len(w.requests))
 		for i, r := range w.requests {
 			var text bytes.Buffer

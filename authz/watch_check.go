@@ -132,7 +132,7 @@ func (g *StreamGuard) check(running context.Context, u *watched, streams []*life
 	ctx, cancel := context.WithTimeout(running, checkTimeout)
 	defer cancel()
 	defer g.enter(ctx, u, streams[0])()
-	asked := time.Now()
+	askedAt := time.Now()
 	sessions, err := g.peek(ctx, u.owner, streams)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (g *StreamGuard) check(running context.Context, u *watched, streams []*life
 		return err
 	}
 	g.mu.Lock()
-	u.checked = asked
+	u.checked = askedAt
 	g.mu.Unlock()
 	for _, l := range streams {
 		now, live := sessions[l.caller.id]
@@ -196,9 +196,9 @@ func verdict(ctx context.Context, l *lifetime, status tenant.Status, now session
 // status returns the status of a tenant, at most half an interval old. It asks twice in an
 // interval, or as often as checks run at once.
 func (g *StreamGuard) status(ctx context.Context, id tenant.ID) (tenant.Status, error) {
-	asked := time.Now()
+	askedAt := time.Now()
 	g.mu.Lock()
-	if t := g.tenants[id]; t != nil && asked.Sub(t.as) < g.cfg.Interval/2 {
+	if t := g.tenants[id]; t != nil && askedAt.Sub(t.as) < g.cfg.Interval/2 {
 		defer g.mu.Unlock()
 		return t.status, nil
 	}
@@ -209,8 +209,8 @@ func (g *StreamGuard) status(ctx context.Context, id tenant.ID) (tenant.Status, 
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if t := g.tenants[id]; t != nil && asked.After(t.as) {
-		t.status, t.as = status, asked
+	if t := g.tenants[id]; t != nil && askedAt.After(t.as) {
+		t.status, t.as = status, askedAt
 	}
 	return status, nil
 }

@@ -10,7 +10,7 @@ import (
 
 // TestAStreamGuardIsStartedOnce and only before it is closed.
 func TestAStreamGuardIsStartedOnce(t *testing.T) {
-	s := newWorld(t)
+	s := newFixture(t)
 	g, err := authz.NewStreamGuard(authz.StreamGuardConfig{Sessions: s.manager})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestNoStreamBeginsBeforeItsGuardIsStarted(t *testing.T) {
 
 // TestAStreamGuardEndsWithItsContext ends streams as Close does.
 func TestAStreamGuardEndsWithItsContext(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	g, err := authz.NewStreamGuard(authz.StreamGuardConfig{Sessions: w.manager})
 	if err != nil {
 		t.Fatal(err)

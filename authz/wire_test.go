@@ -13,15 +13,15 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// wire is a world behind a server of HTTP/1.1 and, without TLS, HTTP/2. A catch-all stands
+// wire is a fixture behind a server of HTTP/1.1 and, without TLS, HTTP/2. A catch-all stands
 // behind its routes, for what misses them.
 type wire struct {
-	*world
+	*fixture
 	server *httptest.Server
 }
 
 func newWire(t *testing.T) *wire {
-	w := &wire{world: newWorld(t, withCookie)}
+	w := &wire{fixture: newFixture(t, withCookie)}
 	w.echo.Any("/*", func(c echo.Context) error {
 		w.reached.Add(1)
 		return c.String(http.StatusOK, "anything\n")

@@ -87,7 +87,7 @@ func (m *morning) instance(addr string, timeout time.Duration) (*echo.Echo, *red
 	return e, store, func() { cache.Close(); store.Close() }
 }
 
-// came is what came of one burst.
+// came is the outcome of one burst.
 type came struct {
 	statuses  map[int]int
 	few, many []time.Duration // sorted
@@ -136,7 +136,7 @@ func (m *morning) burst(addr string, users int, timeout time.Duration) *came {
 	return c
 }
 
-// processorTime is what this process has used of the processors.
+// processorTime returns the time that this process has used of the processors.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -147,13 +147,13 @@ func (f *instances) changes() (loads, changes int) {
 
 // outage is a fault for run: it begins, lasts, in which time who may allow nothing, and ends.
 // An empty who is everybody.
-func (f *instances) outage(who string, lasts time.Duration, begin, end func()) func(pause func(time.Duration)) {
+func (f *instances) outage(instance string, lasts time.Duration, begin, end func()) func(pause func(time.Duration)) {
 	return func(pause func(time.Duration)) {
 		pause(500 * time.Millisecond)
 		begin()
 		from := f.log.Now()
 		pause(lasts)
-		f.log.AddCut(history.Cut{Who: who, From: from, Till: f.log.Now()})
+		f.log.AddCut(history.Cut{Who: instance, From: from, Till: f.log.Now()})
 		end()
 		pause(1500 * time.Millisecond)
 	}
@@ -170,7 +170,7 @@ func TestRevocationReachesEveryInstance(t *testing.T) {
 func TestRevocationReachesAnInstanceThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	f := newInstances(t)
-	f.run(leased, []int{0, 1}, f.outage("c", leased+700*time.Millisecond, f.proxy.Freeze, f.proxy.Heal))
+	f.run(leased, []int{0, 1}, f.outage("c", leased+700*time.Millisecond, f.proxy.Freeze, f.proxy.Restore))
 }
 
 // The worst case: its questions are answered and its announcements swallowed.
@@ -179,11 +179,11 @@ func TestRevocationReachesAnInstanceThatIsDeaf(t *testing.T) {
 	f := newInstances(t)
 	f.run(leased, everyone, func(pause func(time.Duration)) {
 		pause(300 * time.Millisecond)
-		f.proxy.Deafen()
+		f.proxy.FreezeFeeds()
 		pause(leased + 700*time.Millisecond)
 		s := f.create()
 		f.eventually("a deaf instance asks", func() error { _, err := f.caches[2].Load(context.Background(), s.Ref()); return err })
-		f.proxy.Heal()
+		f.proxy.Restore()
 		pause(500 * time.Millisecond)
 	})
 }
@@ -214,7 +214,7 @@ func TestRevocationOverASlowNetwork(t *testing.T) {
 		pause(time.Second)
 		f.proxy.Cut()
 		pause(time.Second)
-		f.proxy.Heal()
+		f.proxy.Restore()
 	})
 }
 
@@ -236,7 +236,7 @@ func TestWhatWasReadWhileDeafIsForgotten(t *testing.T) {
 	t.Parallel()
 	f := newInstances(t)
 	for range scale(1, 20) {
-		f.proxy.Deafen()
+		f.proxy.FreezeFeeds()
 		testwait.Until(t, "the lease ends", func() bool { return !f.caches[2].Stats().Fresh })
 		resets := f.caches[2].Stats().Resets
 		testwait.Until(t, "it subscribes anew", func() bool { return f.caches[2].Stats().Resets > resets })
@@ -248,7 +248,7 @@ func TestWhatWasReadWhileDeafIsForgotten(t *testing.T) {
 		if err := f.caches[0].Revoke(t.Context(), s.Ref()); err != nil {
 			t.Fatal(err)
 		}
-		f.proxy.Heal()
+		f.proxy.Restore()
 		testwait.Until(t, "it hears again", func() bool { return f.caches[2].Stats().Fresh })
 		if _, err := f.caches[2].Load(t.Context(), s.Ref()); !errors.Is(err, session.ErrNotFound) {
 			t.Errorf("a session that was revoked while nobody listened: %v", err)

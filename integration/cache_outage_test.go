@@ -30,7 +30,7 @@ const (
 	recoveryLimit = time.Second
 )
 
-// outage is a way for Redis to be of no use.
+// outage is a way in which Redis fails.
 type outage struct {
 	name       string
 	begin, end func(f *fixture, p *faultproxy.Proxy)
@@ -47,9 +47,9 @@ func outages() []outage {
 	return []outage{
 		{"killed", func(f *fixture, _ *faultproxy.Proxy) { f.server.Kill() }, func(f *fixture, _ *faultproxy.Proxy) { f.server.Restart() }},
 		{"frozen", func(f *fixture, _ *faultproxy.Proxy) { f.server.Freeze() }, func(f *fixture, _ *faultproxy.Proxy) { f.server.Thaw() }},
-		{"behind a black hole", func(_ *fixture, p *faultproxy.Proxy) { p.Freeze() }, func(_ *fixture, p *faultproxy.Proxy) { p.Heal() }},
-		{"refusing connections", func(_ *fixture, p *faultproxy.Proxy) { p.Refuse(); p.Cut() }, func(_ *fixture, p *faultproxy.Proxy) { p.Heal() }},
-		{"slow", func(_ *fixture, p *faultproxy.Proxy) { p.Delay(400 * time.Millisecond) }, func(_ *fixture, p *faultproxy.Proxy) { p.Heal() }},
+		{"behind a black hole", func(_ *fixture, p *faultproxy.Proxy) { p.Freeze() }, func(_ *fixture, p *faultproxy.Proxy) { p.Restore() }},
+		{"refusing connections", func(_ *fixture, p *faultproxy.Proxy) { p.Refuse(); p.Cut() }, func(_ *fixture, p *faultproxy.Proxy) { p.Restore() }},
+		{"slow", func(_ *fixture, p *faultproxy.Proxy) { p.Delay(400 * time.Millisecond) }, func(_ *fixture, p *faultproxy.Proxy) { p.Restore() }},
 		{"loading", func(f *fixture, _ *faultproxy.Proxy) {
 			pipe := f.raw.Pipeline()
 			for n := range 5000 {
@@ -58,7 +58,7 @@ func outages() []outage {
 			if _, err := pipe.Exec(f.Context()); err != nil {
 				f.Fatal(err)
 			}
-			f.do("bgrewriteaof") // what is loaded from a snapshot is loaded while clients are answered
+			f.do("bgrewriteaof") // a snapshot is loaded while clients are answered
 			testwait.Until(f, "the snapshot is written", func() bool {
 				info, err := f.raw.Info(f.Context(), "persistence").Result()
 				return err == nil && strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0")
@@ -189,7 +189,7 @@ func TestThePoolNeverBlocksPastTheDeadline(t *testing.T) {
 	}
 }
 
-// TestRequestsWhileRedisIsOut is what clients see of it: those without credentials go on
+// TestRequestsWhileRedisIsOut holds the clients' view of it: those without credentials go on
 // as if nothing had happened and cost Redis nothing, and those with get a 503 in time.
 func TestRequestsWhileRedisIsOut(t *testing.T) {
 	t.Parallel()

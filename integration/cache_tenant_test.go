@@ -61,7 +61,7 @@ func TestATenantWhoseAnnouncementWasMissedIsAskedFor(t *testing.T) {
 
 	// By asking: the announcement does not arrive, and the lease is the bound.
 	fromMemory()
-	f.proxy.Deafen()
+	f.proxy.FreezeFeeds()
 	changes := node.Stats().Changes
 	for _, status := range []tenant.Status{tenant.Suspended, tenant.Active, tenant.Suspended} {
 		set(status)
@@ -71,7 +71,7 @@ func TestATenantWhoseAnnouncementWasMissedIsAskedFor(t *testing.T) {
 		t.Errorf("an instance that is deaf heard something: %+v", stats)
 	}
 	set(tenant.Active)
-	f.proxy.Heal()
+	f.proxy.Restore()
 	testwait.Until(t, "it hears again", func() bool { return node.Stats().Fresh })
 	fromMemory()
 
@@ -81,7 +81,7 @@ func TestATenantWhoseAnnouncementWasMissedIsAskedFor(t *testing.T) {
 		f.proxy.Refuse()
 		f.proxy.Cut()
 		set(status)
-		f.proxy.Heal()
+		f.proxy.Restore()
 		follows("after the cut it is "+status.String(), status, testwait.Limit)
 		testwait.Until(t, "it noticed that it may have missed something", func() bool { return node.Stats().Resets > resets })
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// desync is what callers of a store whose replies are garbled have found.
+// desync counts the findings of callers of a store whose replies are garbled.
 type desync struct {
 	*testing.T
 	store    *redisstore.Store
@@ -307,7 +307,7 @@ func TestAConnectionOutOfStepMakesNobodySomebodyElse(t *testing.T) {
 		t.Error("nobody was given the answer to another call: this test tested nothing")
 	}
 	for _, fault := range []string{
-		faultproxy.Swapped, faultproxy.Exchanged, faultproxy.Repeated, faultproxy.OutOfPlace, faultproxy.Dropped, faultproxy.Late, faultproxy.Cut,
+		faultproxy.Swapped, faultproxy.Exchanged, faultproxy.Repeated, faultproxy.Misplaced, faultproxy.Dropped, faultproxy.Late, faultproxy.Cut,
 	} {
 		if proxy.Garbled()[fault] == 0 {
 			t.Errorf("no reply was %s", fault)

@@ -15,7 +15,7 @@ type skip struct {
 	soak bool   // whether it is done unless REEVE_SOAK=1
 }
 
-// function is what is read of a function or method: what it calls, by bare names, and its skips.
+// function has the calls of a function or method, by bare names, and its skips.
 type function struct {
 	calls []string
 	skips []skip

@@ -104,9 +104,9 @@ func TestANodeThatLostRedisDecidesByASignedList(t *testing.T) {
 	mounted.Handle("/edge/", http.StripPrefix("/edge", handler))
 	beside := httptest.NewServer(mounted)
 	t.Cleanup(beside.Close)
-	way := faultproxy.Start(t, beside.Listener.Addr().String())
+	edgeProxy := faultproxy.Start(t, beside.Listener.Addr().String())
 	fetcher, err := insecureedge.NewFetcher(insecureedge.FetcherConfig{
-		Node: node, URL: "http://" + way.Addr() + "/edge", Client: &http.Client{Transport: &http.Transport{}}, Interval: 200 * time.Millisecond, Timeout: time.Second,
+		Node: node, URL: "http://" + edgeProxy.Addr() + "/edge", Client: &http.Client{Transport: &http.Transport{}}, Interval: 200 * time.Millisecond, Timeout: time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -152,11 +152,11 @@ func TestANodeThatLostRedisDecidesByASignedList(t *testing.T) {
 		mux.ServeHTTP(rec, r)
 		return rec
 	}
-	expect := func(who, token string, status int, edge bool) {
+	expect := func(name, token string, status int, edge bool) {
 		t.Helper()
 		rec := ask(token)
 		if rec.Code != status || (rec.Header().Get(authz.EdgeHeader) != "") != edge {
-			t.Errorf("%s: %d %v, want %d, decided in an outage %t", who, rec.Code, rec.Header(), status, edge)
+			t.Errorf("%s: %d %v, want %d, decided in an outage %t", name, rec.Code, rec.Header(), status, edge)
 		}
 	}
 	alice, aliceSession := signIn("alice")
@@ -198,19 +198,19 @@ func TestANodeThatLostRedisDecidesByASignedList(t *testing.T) {
 
 	// Cut off from the publisher as well, it ends with the last list. On the way back there is no older
 	// one: bob stays refused.
-	way.Refuse()
-	way.Cut()
+	edgeProxy.Refuse()
+	edgeProxy.Cut()
 	failed := fetcher.Stats().Failed
 	testwait.Until(t, "fetches fail", func() bool { return fetcher.Stats().Failed > failed })
 	expect("alice, by the last list", alice, 200, true)
 	testwait.Until(t, "the list expires", func() bool { return ask(alice).Code == 503 })
 	expect("alice, after the list", alice, 503, false)
-	way.Heal()
+	edgeProxy.Restore()
 	testwait.Until(t, "the node has a list again", func() bool { return ask(alice).Code == 200 })
 	expect("alice, by a new list", alice, 200, true)
 	expect("bob, by a new list", bob, 503, false)
 
-	proxy.Heal()
+	proxy.Restore()
 	testwait.Until(t, "Redis is back", func() bool {
 		rec := ask(alice)
 		return rec.Code == 200 && rec.Header().Get(authz.EdgeHeader) == ""

@@ -8,9 +8,9 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// settles is for how long a set-up may find its server out, or a server that comes back be out to
+// serverLimit is for how long a set-up may find its server out, or a server that comes back be out to
 // an instance, whose breaker asks ten times a second.
-const settles = 10 * time.Second
+const serverLimit = 10 * time.Second
 
 // eventually repeats do while it reports an outage: a busy machine may spend the budget
 // of a call. It is for set-ups and for what comes after a fault, and says what it has repeated; what
@@ -19,7 +19,7 @@ func eventually(tb testing.TB, what string, do func() error) {
 	tb.Helper()
 	var err error
 	for began, outages := time.Now(), 0; ; <-time.After(5 * time.Millisecond) {
-		if err = do(); !errors.Is(err, session.ErrUnavailable) || time.Since(began) > settles {
+		if err = do(); !errors.Is(err, session.ErrUnavailable) || time.Since(began) > serverLimit {
 			if outages > 0 {
 				tb.Logf("%s: %d outages before it", what, outages)
 			}

@@ -72,8 +72,8 @@ func (c *slotCounts) take() (user, tenant, everyone int) {
 	return user, tenant, everyone
 }
 
-// The calls are those of a cluster. What is announced is counted on one server, which hears of it in
-// the order in which it was done.
+// The calls are those of a cluster. Announcements are counted on one server, which hears them in the
+// order of the changes.
 func TestFleetConstantsOfCommands(t *testing.T) {
 	t.Parallel()
 	t.Run("cluster", func(t *testing.T) {
@@ -492,8 +492,8 @@ func TestFleetConstantsOfTime(t *testing.T) {
 	check("Redis, a call that writes (a sign-in less three reads)", redisEach-3*shared, m.WriteCall)
 	redisEach, _ = many(20_000, 8, func() { raw.Publish(ctx, "nobody", "x") })
 	info := shaOf(t, raw, "redis.call('PUBLISH', ARGV[1], 'x') return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')")
-	beat, _ := many(10_000, 8, func() { raw.EvalSha(ctx, info, nil, "nobody") })
-	check("Redis, a heartbeat", beat, m.HeartbeatCall)
+	heartbeat, _ := many(10_000, 8, func() { raw.EvalSha(ctx, info, nil, "nobody") })
+	check("Redis, a heartbeat", heartbeat, m.HeartbeatCall)
 	all := shaOf(t, raw, "return #redis.call('INFO', 'server', 'replication', 'stats', 'memory')")
 	asked, _ := many(10_000, 8, func() { raw.EvalSha(ctx, all, nil) })
 	check("Redis, a check", asked, m.CheckCall)

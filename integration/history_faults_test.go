@@ -90,10 +90,10 @@ func hung(lasts time.Duration) func(s *site, round int) {
 }
 
 // killed is for a server that may lose what it acknowledged in the time before.
-func killed(loses time.Duration) func(s *site, round int) {
+func killed(loss time.Duration) func(s *site, round int) {
 	return func(s *site, _ int) {
-		if loses > 0 {
-			s.fallBack(s.log.Now()-loses, false, func() { s.servers[0].Kill(); s.servers[0].Restart() })
+		if loss > 0 {
+			s.fallBack(s.log.Now()-loss, false, func() { s.servers[0].Kill(); s.servers[0].Restart() })
 			return
 		}
 		s.broken(300*time.Millisecond, s.servers[0].Kill, s.servers[0].Restart)
@@ -247,16 +247,16 @@ func paused(what string) func(s *site, round int) {
 
 func away(d time.Duration) func(s *site, round int) {
 	return func(s *site, _ int) {
-		s.broken(2*time.Second, func() { s.proxies[1].Delay(d) }, s.proxies[1].Heal)
+		s.broken(2*time.Second, func() { s.proxies[1].Delay(d) }, s.proxies[1].Restore)
 	}
 }
 
 func blackHole(s *site, _ int) {
-	s.cut(s.fronts[1].name, 2*time.Second, s.proxies[1].Freeze, s.proxies[1].Heal)
+	s.cut(s.fronts[1].name, 2*time.Second, s.proxies[1].Freeze, s.proxies[1].Restore)
 }
 
 func muted(s *site, _ int) {
-	s.cut(s.fronts[1].name, 2*time.Second, s.proxies[1].Mute, s.proxies[1].Heal)
+	s.cut(s.fronts[1].name, 2*time.Second, s.proxies[1].Mute, s.proxies[1].Restore)
 }
 
 func halfOpen(s *site, _ int) {

@@ -39,7 +39,7 @@ type front struct {
 	echo    *echo.Echo
 }
 
-// answered is what came of a request.
+// answered is the outcome of a request.
 type answered struct {
 	step  int
 	cause error

@@ -15,7 +15,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// authority says who says what roles somebody has, and so which world it is. In the two worlds in
+// authority says who says what roles somebody has, and so which fixture it is. In the two fixtures in
 // which the session does not, people are blocked and let in again, and former ids have a grace.
 type authority string
 
@@ -28,7 +28,7 @@ const (
 // rotateGrace is how long requests by a former id go on.
 const rotateGrace = time.Second
 
-func (w *world) config() session.Config {
+func (w *historyFixture) config() session.Config {
 	switch w.roles {
 	case ofSession:
 		return session.Config{}
@@ -71,9 +71,9 @@ func (b *book) change(t tenant.ID, u session.UserID) int {
 
 // providerSignIn is a sign-in at a provider.
 type providerSignIn struct {
-	who    session.Stranger
-	key    string
-	issued time.Duration // by the log
+	stranger session.Stranger
+	key      string
+	issued   time.Duration // by the log
 }
 
 // keepSignIns is how many sign-ins of one person are presented again and again.
@@ -83,7 +83,7 @@ const keepSignIns = 30
 // follow an end at once.
 const aheadOfUs = session.MaxSkew - 100*time.Millisecond
 
-// liveGranted does one thing in a world in which roles are those of the user.
+// liveGranted does one thing in a fixture in which roles are those of the user.
 func (p *person) liveGranted(g *front, h *login, holding int) {
 	if len(p.barred) > 0 && rand.N(2) == 0 {
 		p.unblock(g)
@@ -154,21 +154,21 @@ func (p *person) signInGranted(g *front, h *login) {
 // signInElsewhere is at a provider: one that names its sessions, or one that says when it was.
 func (p *person) signInElsewhere(g *front, h *login) {
 	now := time.Now().Add(aheadOfUs).Truncate(time.Millisecond) // no token is finer
-	who := session.Stranger{Issuer: provider, Tenant: p.somewhere(h), User: p.user, IssuedAt: now}
+	stranger := session.Stranger{Issuer: provider, Tenant: p.somewhere(h), User: p.user, IssuedAt: now}
 	before := p.someSignIn()
 	switch n := rand.N(6); {
 	case n < 2:
-		who.Issuer, who.AuthTime = provider+"/timed", now
-	case n == 2 && before != nil && before.who.Name != "": // of the same session there, in some tenant
-		who.Name = before.who.Name
+		stranger.Issuer, stranger.AuthTime = provider+"/timed", now
+	case n == 2 && before != nil && before.stranger.Name != "": // of the same session there, in some tenant
+		stranger.Name = before.stranger.Name
 	default:
-		who.Name = fmt.Sprintf("sso-%s-%d", p.user, now.UnixMilli())
+		stranger.Name = fmt.Sprintf("sso-%s-%d", p.user, now.UnixMilli())
 	}
-	in := &providerSignIn{who: who, issued: p.log.Now(), key: fmt.Sprintf("%s %s %s %s", p.user, who.Tenant, who.Issuer, who.Name)}
-	if who.Name == "" {
+	in := &providerSignIn{stranger: stranger, issued: p.log.Now(), key: fmt.Sprintf("%s %s %s %s", p.user, stranger.Tenant, stranger.Issuer, stranger.Name)}
+	if stranger.Name == "" {
 		in.key += fmt.Sprint(now.UnixMilli())
 	}
-	if who.Name != "" && rand.N(20) == 0 { // the provider tells of the end before it shows a token
+	if stranger.Name != "" && rand.N(20) == 0 { // the provider tells of the end before it shows a token
 		p.endThe(g, in)
 	}
 	p.mu.Lock()
@@ -203,11 +203,11 @@ func (p *person) someSignIn() *providerSignIn {
 func (p *person) presentTo(g *front, in *providerSignIn) (session.Session, history.Call) {
 	var adopted session.Session
 	c := history.Call{
-		Kind: history.Adopt, By: g.name, Tenant: in.who.Tenant.String(), User: p.user.String(), SignIn: in.key, Issued: in.issued,
-		Issuer: in.who.Issuer, Name: in.who.Name,
+		Kind: history.Adopt, By: g.name, Tenant: in.stranger.Tenant.String(), User: p.user.String(), SignIn: in.key, Issued: in.issued,
+		Issuer: in.stranger.Issuer, Name: in.stranger.Name,
 	}
 	c = p.log.Call(c, func(c *history.Call) {
-		s, err := g.manager.Adopt(context.Background(), in.who)
+		s, err := g.manager.Adopt(context.Background(), in.stranger)
 		if c.Answer = p.answer(err); err == nil {
 			c.Session, c.Saw = s.ID.Fingerprint(), stepOf(s)
 			adopted = s
@@ -252,20 +252,20 @@ func (p *person) endSignIn(g *front) {
 	in := p.someSignIn()
 	p.mu.Lock()
 	for _, one := range p.signIns {
-		if one.who.Name != "" && (in == nil || in.who.Name == "" || rand.N(2) == 0) {
+		if one.stranger.Name != "" && (in == nil || in.stranger.Name == "" || rand.N(2) == 0) {
 			in = one
 		}
 	}
 	p.mu.Unlock()
-	if in != nil && in.who.Name != "" {
+	if in != nil && in.stranger.Name != "" {
 		p.endThe(g, in)
 	}
 }
 
 func (p *person) endThe(g *front, in *providerSignIn) {
-	c := history.Call{Kind: history.EndSignIn, By: g.name, User: p.user.String(), Issuer: in.who.Issuer, Name: in.who.Name}
+	c := history.Call{Kind: history.EndSignIn, By: g.name, User: p.user.String(), Issuer: in.stranger.Issuer, Name: in.stranger.Name}
 	p.log.Call(c, func(c *history.Call) {
-		c.Answer = p.answer(g.manager.EndSignIn(context.Background(), in.who.Issuer, in.who.Name))
+		c.Answer = p.answer(g.manager.EndSignIn(context.Background(), in.stranger.Issuer, in.stranger.Name))
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 
 // operator suspends a tenant and activates it again, and now and then ends its sessions.
 type operator struct {
-	*world
+	*historyFixture
 	tenant tenant.ID
 	status tenant.Status // as they want it
 

@@ -17,7 +17,7 @@ import (
 // person is a user of several tenants. They do one thing after the other, each by any
 // instance.
 type person struct {
-	*world
+	*historyFixture
 	user session.UserID
 
 	doing sync.Mutex // they do one thing after the other

@@ -40,28 +40,28 @@ func TestTheHistoryCheckerFindsWhatIsPlanted(t *testing.T) {
 		what  string // "" is the refusal of live sessions
 		roles authority
 	}{
-		"a revoked session comes back":             {func(s *planted) { s.deaf[history.Revoke] = true }, "revoked", ofSession},
-		"a session is not ended with the others":   {func(s *planted) { s.deaf[history.RevokeOthers] = true }, "revoked", ofSession},
-		"a user's sessions outlive the user":       {func(s *planted) { s.deaf[history.RevokeUser] = true }, "revoked", ofSession},
-		"a tenant's sessions outlive the tenant":   {func(s *planted) { s.deaf[history.RevokeTenant] = true }, "revoked", ofSession},
-		"an id lives on after its rotation":        {func(s *planted) { s.deaf[history.Move] = true }, "revoked", ofSession},
-		"a role that was removed is there again":   {func(s *planted) { s.deaf[history.Update] = true }, "role", ofSession},
-		"a suspension is forgotten":                {func(s *planted) { s.deaf[history.Suspend] = true }, "suspended", ofSession},
+		"a revoked session comes back":             {func(s *planted) { s.ignores[history.Revoke] = true }, "revoked", ofSession},
+		"a session is not ended with the others":   {func(s *planted) { s.ignores[history.RevokeOthers] = true }, "revoked", ofSession},
+		"a user's sessions outlive the user":       {func(s *planted) { s.ignores[history.RevokeUser] = true }, "revoked", ofSession},
+		"a tenant's sessions outlive the tenant":   {func(s *planted) { s.ignores[history.RevokeTenant] = true }, "revoked", ofSession},
+		"an id lives on after its rotation":        {func(s *planted) { s.ignores[history.Move] = true }, "revoked", ofSession},
+		"a role that was removed is there again":   {func(s *planted) { s.ignores[history.Update] = true }, "role", ofSession},
+		"a suspension is forgotten":                {func(s *planted) { s.ignores[history.Suspend] = true }, "suspended", ofSession},
 		"an activation that failed lands later":    {func(s *planted) { s.late = 300 * time.Millisecond }, "suspended", ofSession},
-		"a refresh token is taken twice":           {func(s *planted) { s.deaf[history.Refresh] = true }, "refresh", ofSession},
+		"a refresh token is taken twice":           {func(s *planted) { s.ignores[history.Refresh] = true }, "refresh", ofSession},
 		"an instance serves what it read long ago": {func(s *planted) { s.stale = 400 * time.Millisecond }, "revoked", ofSession},
 		"a live session is refused":                {func(s *planted) { s.refuses = 20 }, "", ofSession},
-		"grants are not asked for anew":            {func(s *planted) { s.deaf[history.Regrant] = true }, "role", ofService},
-		"a user's change reaches no session":       {func(s *planted) { s.deaf[history.Regrant] = true }, "role", ofUser},
-		"a blocked user signs in":                  {func(s *planted) { s.deaf[history.Block] = true }, "blocked", ofUser},
+		"grants are not asked for anew":            {func(s *planted) { s.ignores[history.Regrant] = true }, "role", ofService},
+		"a user's change reaches no session":       {func(s *planted) { s.ignores[history.Regrant] = true }, "role", ofUser},
+		"a blocked user signs in":                  {func(s *planted) { s.ignores[history.Block] = true }, "blocked", ofUser},
 		"an unblocking that failed lands later":    {func(s *planted) { s.overtaken = map[userOf]bool{} }, "blocked", ofUser},
-		"a tenant's grants are not asked for anew": {func(s *planted) { s.deaf[history.StaleTenant] = true }, "role", ofService},
-		"a logout of the provider is not heard":    {func(s *planted) { s.deaf[history.EndSignIn] = true }, "adopted", ofService},
+		"a tenant's grants are not asked for anew": {func(s *planted) { s.ignores[history.StaleTenant] = true }, "role", ofService},
+		"a logout of the provider is not heard":    {func(s *planted) { s.ignores[history.EndSignIn] = true }, "adopted", ofService},
 		"a logout leaves the session that it ends": {func(s *planted) { s.adopted = map[string][]session.Ref{} }, "revoked", ofService},
-		"a person's sessions outlive the person":   {func(s *planted) { s.deaf[history.RevokePerson] = true }, "revoked", ofService},
-		"a person's sign-ins outlive the person":   {func(s *planted) { s.deaf[history.RevokePerson] = true }, "adopted", ofService},
-		"an ended sign-in is adopted again":        {func(s *planted) { s.deaf[history.Adopt] = true }, "adopted", ofService},
-		"a former id outlives its grace":           {func(s *planted) { s.deaf[history.Move] = true }, "revoked", ofService},
+		"a person's sessions outlive the person":   {func(s *planted) { s.ignores[history.RevokePerson] = true }, "revoked", ofService},
+		"a person's sign-ins outlive the person":   {func(s *planted) { s.ignores[history.RevokePerson] = true }, "adopted", ofService},
+		"an ended sign-in is adopted again":        {func(s *planted) { s.ignores[history.Adopt] = true }, "adopted", ofService},
+		"a former id outlives its grace":           {func(s *planted) { s.ignores[history.Move] = true }, "revoked", ofService},
 		"a former id outlives its successor":       {func(s *planted) { s.successors = map[session.ID]session.Session{} }, "revoked", ofUser},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestTheHistoryCheckerFindsWhatIsPlanted(t *testing.T) {
 func plantedRow(t *testing.T, roles authority, plant func(s *planted), found func(row history.Row) bool) history.Row {
 	t.Helper()
 	sound := memstore.New()
-	with := &planted{Store: sound, deaf: map[history.Kind]bool{}, kept: map[session.Ref]keptSession{}}
+	with := &planted{Store: sound, ignores: map[history.Kind]bool{}, kept: map[session.Ref]keptSession{}}
 	if plant != nil {
 		plant(with)
 	}
@@ -93,8 +93,8 @@ func plantedRow(t *testing.T, roles authority, plant func(s *planted), found fun
 	if found != nil {
 		limit *= 10 // it shows by chance
 	}
-	w := newWorld(t, roles, 0, sound, with)
-	w.pace = 100 * time.Millisecond
+	w := newHistoryFixture(t, roles, 0, sound, with)
+	w.interval = 100 * time.Millisecond
 	w.begin()
 	for w.pause(200*time.Millisecond) && w.requests() < limit {
 		if found != nil && found(w.row("planted", "memory")) {
@@ -109,7 +109,7 @@ func plantedRow(t *testing.T, roles authority, plant func(s *planted), found fun
 // planted is a store with a defect.
 type planted struct {
 	session.Store
-	deaf    map[history.Kind]bool // changes that are acknowledged and not made
+	ignores map[history.Kind]bool // changes that are acknowledged and not made
 	late    time.Duration         // by which an activation without an answer arrives
 	stale   time.Duration         // for which a session is served as it was read
 	refuses int                   // one load of so many
@@ -155,7 +155,7 @@ func (s *planted) Load(ctx context.Context, ref session.Ref) (session.Session, e
 
 // keep has a session live on as it is, for this instance.
 func (s *planted) keep(ctx context.Context, kind history.Kind, ref session.Ref) bool {
-	if !s.deaf[kind] {
+	if !s.ignores[kind] {
 		return false
 	}
 	if loaded, err := s.Store.Load(ctx, ref); err == nil {
@@ -182,7 +182,7 @@ func (s *planted) Update(ctx context.Context, n session.Session) (session.Sessio
 }
 
 func (s *planted) RevokeOthers(ctx context.Context, keep session.Ref) error {
-	if !s.deaf[history.RevokeOthers] {
+	if !s.ignores[history.RevokeOthers] {
 		return s.Store.RevokeOthers(ctx, keep)
 	}
 	_, err := s.Store.Load(ctx, keep)
@@ -190,14 +190,14 @@ func (s *planted) RevokeOthers(ctx context.Context, keep session.Ref) error {
 }
 
 func (s *planted) RevokeUser(ctx context.Context, t tenant.ID, u session.UserID) error {
-	if s.deaf[history.RevokeUser] {
+	if s.ignores[history.RevokeUser] {
 		return nil
 	}
 	return s.Store.RevokeUser(ctx, t, u)
 }
 
 func (s *planted) RevokeTenant(ctx context.Context, t tenant.ID) error {
-	if s.deaf[history.RevokeTenant] {
+	if s.ignores[history.RevokeTenant] {
 		return nil
 	}
 	return s.Store.RevokeTenant(ctx, t)
@@ -205,7 +205,7 @@ func (s *planted) RevokeTenant(ctx context.Context, t tenant.ID) error {
 
 // Refresh forgets what it has exchanged.
 func (s *planted) Refresh(ctx context.Context, ref session.Ref, step session.RefreshStep) (session.RefreshOutcome, error) {
-	if !s.deaf[history.Refresh] {
+	if !s.ignores[history.Refresh] {
 		return s.Store.Refresh(ctx, ref, step)
 	}
 	loaded, err := s.Store.Load(ctx, ref)
@@ -214,7 +214,7 @@ func (s *planted) Refresh(ctx context.Context, ref session.Ref, step session.Ref
 
 func (s *planted) SetTenantStatus(ctx context.Context, t tenant.ID, status tenant.Status) error {
 	switch {
-	case status == tenant.Suspended && s.deaf[history.Suspend]:
+	case status == tenant.Suspended && s.ignores[history.Suspend]:
 		return nil
 	case status == tenant.Active && s.late > 0:
 		time.AfterFunc(s.late, func() { _ = s.Store.SetTenantStatus(context.Background(), t, status) })
@@ -246,21 +246,21 @@ func (s *planted) Peek(ctx context.Context, t tenant.ID, u session.UserID, ids [
 }
 
 func (s *planted) Stale(ctx context.Context, t tenant.ID, u session.UserID) error {
-	if s.deaf[history.Regrant] && !u.IsZero() || s.deaf[history.StaleTenant] && u.IsZero() {
+	if s.ignores[history.Regrant] && !u.IsZero() || s.ignores[history.StaleTenant] && u.IsZero() {
 		return nil
 	}
 	return s.Store.Stale(ctx, t, u)
 }
 
 func (s *planted) UpdateUser(ctx context.Context, t tenant.ID, u session.UserID, change session.UserChange) error {
-	if s.deaf[history.Regrant] {
+	if s.ignores[history.Regrant] {
 		return nil
 	}
 	return s.Store.UpdateUser(ctx, t, u, change)
 }
 
 func (s *planted) Block(ctx context.Context, t tenant.ID, u session.UserID) error {
-	if s.deaf[history.Block] {
+	if s.ignores[history.Block] {
 		return nil
 	}
 	if err := s.Store.Block(ctx, t, u); err != nil {
@@ -286,7 +286,7 @@ func (s *planted) Unblock(ctx context.Context, t tenant.ID, u session.UserID) er
 }
 
 func (s *planted) EndSignIn(ctx context.Context, issuer, name string) error {
-	if s.deaf[history.EndSignIn] {
+	if s.ignores[history.EndSignIn] {
 		return nil
 	}
 	s.mu.Lock()
@@ -301,7 +301,7 @@ func (s *planted) EndSignIn(ctx context.Context, issuer, name string) error {
 }
 
 func (s *planted) RevokePerson(ctx context.Context, issuer string, u session.UserID) error {
-	if s.deaf[history.RevokePerson] {
+	if s.ignores[history.RevokePerson] {
 		return nil
 	}
 	return s.Store.RevokePerson(ctx, issuer, u)
@@ -315,7 +315,7 @@ func (s *planted) Adopt(ctx context.Context, a session.Adoption) (session.Sessio
 		s.adopted[a.Stranger.Name] = append(s.adopted[a.Stranger.Name], adopted.Ref())
 		s.mu.Unlock()
 	}
-	if s.deaf[history.Adopt] && errors.Is(err, session.ErrSignedOut) {
+	if s.ignores[history.Adopt] && errors.Is(err, session.ErrSignedOut) {
 		a.Stranger.Name += "again"
 		return s.Store.Adopt(ctx, a)
 	}

@@ -19,9 +19,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// site is the Redis of a world, and the way to it of each instance.
+// site is the Redis of a fixture, and the way to it of each instance.
 type site struct {
-	*world
+	*historyFixture
 	servers  []*redisserver.Server // the first one is the primary, or a master
 	replica  *redisserver.Server   // nil without one
 	sentinel *redisserver.Sentinel // nil without one
@@ -38,10 +38,10 @@ type plan struct {
 
 var notOnDisk = []string{"--appendonly", "no"}
 
-// instances is how many a world has.
-const worldInstances = 2
+// instances is how many a fixture has.
+const historyInstances = 2
 
-// newSite builds a site and a world on it, with caches or without.
+// newSite builds a site and a fixture on it, with caches or without.
 func newSite(t *testing.T, p plan, roles authority, cached bool) *site {
 	t.Helper()
 	s := &site{}
@@ -53,7 +53,7 @@ func newSite(t *testing.T, p plan, roles authority, cached bool) *site {
 	open := s.build(t, p, opts)
 	var stores []session.Store
 	lease := time.Duration(0)
-	for i := range worldInstances {
+	for i := range historyInstances {
 		store := open(i)
 		meet(store)
 		if !cached {
@@ -63,7 +63,7 @@ func newSite(t *testing.T, p plan, roles authority, cached bool) *site {
 		lease = cachestore.DefaultLease
 		stores = append(stores, startCache(t, store))
 	}
-	s.world = newWorld(t, roles, lease, stores...)
+	s.historyFixture = newHistoryFixture(t, roles, lease, stores...)
 	return s
 }
 
@@ -96,7 +96,7 @@ func (s *site) build(t *testing.T, p plan, opts redisstore.Config) func(i int) *
 		s.replica = redisserver.Start(t, p.args...)
 		s.replica.Follow(primary)
 	}
-	for range worldInstances {
+	for range historyInstances {
 		s.proxies = append(s.proxies, faultproxy.Start(t, primary.Addr()))
 	}
 	return func(i int) *redisstore.Store { return open(t, "redis://"+s.proxies[i].Addr(), opts) }
@@ -119,7 +119,7 @@ func (s *site) do(args ...any) {
 	s.raw(func(ctx context.Context, c *redis.Client) error { return c.Do(ctx, args...).Err() })
 }
 
-// goOn lets the world go on for a time.
+// goOn lets the fixture go on for a time.
 func (s *site) goOn(d time.Duration) { <-time.After(d) }
 
 // broken breaks something for a time and mends it.
@@ -133,13 +133,13 @@ func (s *site) broken(lasts time.Duration, begin, end func()) {
 }
 
 // cut is broken for an instance, or for all of them with "", that can ask nobody meanwhile.
-func (s *site) cut(who string, lasts time.Duration, begin, end func()) {
+func (s *site) cut(instance string, lasts time.Duration, begin, end func()) {
 	s.tb.Helper()
 	s.broken(lasts, func() {
 		begin()
 		s.begun = s.log.Now()
 	}, func() {
-		s.log.AddCut(history.Cut{Who: who, From: s.begun, Till: s.log.Now()})
+		s.log.AddCut(history.Cut{Who: instance, From: s.begun, Till: s.log.Now()})
 		end()
 	})
 }
@@ -187,11 +187,11 @@ type trial struct {
 	plan  plan
 	fault func(s *site, round int)
 	once  bool // there is no second round
-	kept  bool // whatever is acknowledged outlives the fault: nobody may be excused by a rollback
+	kept  bool // every acknowledged change outlives the fault: no rollback excuses anybody
 	least int  // rounds
 }
 
-// run has the world go on until there were so many requests, and the fault happen again and
+// run has the fixture go on until there were so many requests, and the fault happen again and
 // again meanwhile.
 func (f trial) run(t *testing.T, roles authority, cached bool, requests int) history.Row {
 	t.Helper()
@@ -236,7 +236,7 @@ func (f trial) run(t *testing.T, roles authority, cached bool, requests int) his
 
 // tellsOfTenants holds the events of each tenant against the calls that set its status, where
 // nothing may have been lost.
-func (w *world) tellsOfTenants() {
+func (w *historyFixture) tellsOfTenants() {
 	w.tb.Helper()
 	if !w.log.Whole() {
 		return
@@ -271,7 +271,7 @@ func (w *world) tellsOfTenants() {
 
 // lacking returns a kind of change of which there were too few to prove anything, "" when there
 // is none.
-func (w *world) lacking() history.Kind {
+func (w *historyFixture) lacking() history.Kind {
 	kinds := []history.Kind{history.Move, history.Refresh, history.Revoke, history.Suspend}
 	switch w.roles {
 	case ofSession:

@@ -97,13 +97,13 @@ func TestARevokedActorActsNowhere(t *testing.T) {
 					t.Fatalf("after %s, on the instance that revoked: %v", name, err)
 				}
 				for {
-					asked := time.Now()
+					askedAt := time.Now()
 					_, err := far.Load(ctx, s.Ref())
 					if errors.Is(err, session.ErrNotFound) {
 						break
 					}
-					if asked.Sub(returned) > cachestore.DefaultLease {
-						t.Fatalf("%v after %s, on the other instance: %v", asked.Sub(returned), name, err)
+					if askedAt.Sub(returned) > cachestore.DefaultLease {
+						t.Fatalf("%v after %s, on the other instance: %v", askedAt.Sub(returned), name, err)
 					}
 				}
 			}

@@ -65,8 +65,8 @@ func (f *fixture) instance() *redisstore.Store {
 }
 
 // A use that was recorded before a loss is never told fresh afterwards, by an instance that was
-// there and by one that started later, until its time to live has passed since the loss. What
-// is told meanwhile is an outage.
+// there and by one that started later, until its time to live has passed since the loss. The answer
+// meanwhile is an outage.
 func TestNothingIsUsedTwiceHoweverRedisLosesIt(t *testing.T) {
 	t.Parallel()
 	for kind, lose := range lossKinds {
@@ -146,14 +146,14 @@ func TestALossIsNotedOnceHoweverManyRememberIt(t *testing.T) {
 	if err := use(one, time.Minute); !errors.Is(err, session.ErrUnavailable) {
 		t.Errorf("who remembers what was there says %v", err)
 	}
-	noted := one.Server().LostAt
+	lostAt := one.Server().LostAt
 	<-time.After(1050 * time.Millisecond)
 	for name, s := range map[string]*redisstore.Store{"who was ignorant": ignorant, "who remembers it too": two} {
 		if err := use(s, time.Minute); !errors.Is(err, session.ErrUnavailable) {
 			t.Errorf("%s says %v", name, err)
 		}
-		if at := s.Server().LostAt; !at.Equal(noted) {
-			t.Errorf("%s has the loss at %v, it was noted at %v", name, at, noted)
+		if at := s.Server().LostAt; !at.Equal(lostAt) {
+			t.Errorf("%s has the loss at %v, it was noted at %v", name, at, lostAt)
 		}
 	}
 }

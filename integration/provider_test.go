@@ -42,7 +42,7 @@ type signInService struct {
 	retries  *retries
 }
 
-// providerKinds are what access tokens may say of a sign-in: what was ended can be told from a new
+// providerKinds tell what access tokens say of a sign-in: an ended one can be told from a new
 // sign-in by the provider's session, by when the user signed in, or by neither.
 var providerKinds = []struct {
 	name string
@@ -126,7 +126,7 @@ func (s *signInService) replica(i int, store *redisstore.Store) *echo.Echo {
 	return e
 }
 
-// signInAnswer is what a replica answers.
+// signInAnswer is the answer of a replica.
 type signInAnswer struct {
 	Session, User, Tenant string
 	Roles                 []string

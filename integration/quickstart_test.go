@@ -294,7 +294,7 @@ func TestRedisGoneIs503AndBackIs200(t *testing.T) {
 			q.want(503, "GET", "/livez", alice, "") // a credential that cannot be checked
 			q.want(200, "GET", "/livez", "", "")
 			q.want(503, "GET", "/readyz", "", "")
-			q.want(401, "GET", "/invoices/1", "", "") // who sends nothing asks nothing of Redis
+			q.want(401, "GET", "/invoices/1", "", "") // a request without a credential asks nothing of Redis
 			q.want(401, "GET", "/invoices/1", "junk", "")
 			q.want(503, "POST", "/refresh", "", url.Values{"refresh_token": {refresh}}.Encode(), "Content-Type", form)
 			q.want(503, "POST", "/login", "", url.Values{"tenant": {"acme"}, "user": {"bob"}, "password": {"demo"}}.Encode(), "Content-Type", form)

@@ -97,12 +97,12 @@ func TestEachMissingPermissionOfAPolicysUserIsNamed(t *testing.T) {
 		"follower":  {follower(f.client).AccessList("policy"), sync},
 	}
 	before := policyRevision(t, shop(0))
-	for who, l := range lists {
+	for user, l := range lists {
 		for _, rule := range strings.Fields(l.list)[6:] {
 			left := strings.Replace(l.list+" ", " "+rule+" ", " ", 1)
 			err := l.use(as(left))
 			if !errors.Is(err, redispolicy.ErrMisconfigured) || errors.Is(err, redispolicy.ErrUnavailable) || !strings.Contains(err.Error(), strings.TrimPrefix(rule, "+")) {
-				t.Errorf("a %s without %s: %v", who, rule, err)
+				t.Errorf("a %s without %s: %v", user, rule, err)
 			}
 		}
 	}

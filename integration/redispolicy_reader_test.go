@@ -46,14 +46,14 @@ func TestAReaderSaysWhatIsPublishedAndWhatWas(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 
-	stranger, _, err := ed25519.GenerateKey(nil)
+	otherKey, _, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader(stranger).Head(t.Context()); !errors.Is(err, redispolicy.ErrUntrusted) {
+	if _, err := reader(otherKey).Head(t.Context()); !errors.Is(err, redispolicy.ErrUntrusted) {
 		t.Errorf("the head for another key: %v", err)
 	}
-	if list, err := reader(stranger).History(t.Context()); !errors.Is(err, redispolicy.ErrUntrusted) || len(list) != 0 {
+	if list, err := reader(otherKey).History(t.Context()); !errors.Is(err, redispolicy.ErrUntrusted) || len(list) != 0 {
 		t.Errorf("%d publications for another key, %v", len(list), err)
 	}
 	for name, content := range map[string]string{"another length": "x", "the same length": strings.Repeat("x", head.Size)} {

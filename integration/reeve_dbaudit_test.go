@@ -26,7 +26,7 @@ func TestReeveAuditsADatabaseAndItsSQLMendsIt(t *testing.T) {
 	w.generate()
 	out = audit("--fail-on info")
 	sql, _, _ := strings.Cut(audit("--format sql --fail-on info"), "exit ")
-	for range 3 { // what one round of SQL makes possible the next may find
+	for range 3 { // the next round of SQL may find what this one makes possible
 		if strings.HasSuffix(out, "exit 0\n") {
 			break
 		}

@@ -83,13 +83,13 @@ func TestReeveOperatesSentinelClusterAndTLS(t *testing.T) {
 // A server that nobody signed for is not believed, and the error says so without a password.
 func TestReeveBelievesNoServerThatItsAuthorityDidNotSign(t *testing.T) {
 	t.Parallel()
-	dir, stranger := t.TempDir(), t.TempDir()
+	dir, untrusted := t.TempDir(), t.TempDir()
 	writeTLS(t, dir)
-	writeTLS(t, stranger)
+	writeTLS(t, untrusted)
 	port := freeTLSPort(t)
 	redisserver.Start(t, "--tls-port", port, "--tls-ca-cert-file", filepath.Join(dir, "ca.pem"), "--tls-cert-file", filepath.Join(dir, "server.pem"), "--tls-key-file", filepath.Join(dir, "server-key.pem"), "--tls-auth-clients", "no")
 	for name, settings := range map[string]string{
-		"another authority": "REDIS_TLS_CA_FILE=" + filepath.Join(stranger, "ca.pem"),
+		"another authority": "REDIS_TLS_CA_FILE=" + filepath.Join(untrusted, "ca.pem"),
 		"the system's":      "",
 		"another name":      "REDIS_TLS_CA_FILE=ca.pem REDIS_TLS_SERVER_NAME=redis.example.com",
 	} {

@@ -13,7 +13,7 @@ import (
 
 // A service waits for the audit at each start.
 func TestTheAuditOfManyTablesIsQuick(t *testing.T) {
-	w := newCleanWorld(t)
+	w := newCleanFixture(t)
 	n := testneed.Scale(80, 1)
 	if testneed.Soak() {
 		n = 500

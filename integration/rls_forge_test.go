@@ -53,7 +53,7 @@ var injected = map[string][]string{
 
 // inject runs injected statements with a value for the setting and returns how many showed a
 // row of tenant b, and whether each ended in an error.
-func (w *rlsWorld) inject(t *testing.T, c rls.Context, setting, value string) (leaks []string, failed int) {
+func (w *rlsFixture) inject(t *testing.T, c rls.Context, setting, value string) (leaks []string, failed int) {
 	t.Helper()
 	name, own, err := c.Setting(t.Context(), tenant.MustParse("a"))
 	if err != nil {
@@ -78,7 +78,7 @@ func (w *rlsWorld) inject(t *testing.T, c rls.Context, setting, value string) (l
 }
 
 func TestInjectedSQLForgesNoSignedContext(t *testing.T) {
-	w := newRLSWorld(t, nil)
+	w := newRLSFixture(t, nil)
 	w.allowTemporary()
 	b := tenant.MustParse("b")
 	_, ofB, err := w.signer.Setting(t.Context(), b)
@@ -180,7 +180,7 @@ func TestInjectedSQLForgesNoSignedContext(t *testing.T) {
 // The test above can fail, and here is why a context is signed: the same statements turn the
 // plain setting.
 func TestInjectedSQLTurnsThePlainSetting(t *testing.T) {
-	w := newRLSWorld(t, func(c *rls.Config) { c.Plain = true })
+	w := newRLSFixture(t, func(c *rls.Config) { c.Plain = true })
 	w.allowTemporary()
 	leaks, _ := w.inject(t, rls.Plain(), rls.PlainSetting, "b")
 	if len(leaks) < 10 {
@@ -190,7 +190,7 @@ func TestInjectedSQLTurnsThePlainSetting(t *testing.T) {
 }
 
 func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
-	w := newRLSWorld(t, nil)
+	w := newRLSFixture(t, nil)
 	w.allowTemporary()
 	name, own, err := w.signer.Setting(t.Context(), tenant.MustParse("a"))
 	if err != nil {
@@ -233,7 +233,7 @@ func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 			t.Errorf("%q: %q, %v", queries, out, err)
 		}
 	}
-	// Nor is what stands in a schema of the attacker's before the system's.
+	// Neither are objects in a schema of the attacker's before the system's.
 	w.asSuper(`CREATE SCHEMA mine; GRANT USAGE ON SCHEMA mine TO {app};
 		CREATE FUNCTION mine.yes(text, text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
 		CREATE FUNCTION mine.yes(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
@@ -303,7 +303,7 @@ func TestTheApplicationCannotGetAtWhatVerifies(t *testing.T) {
 
 // The plans and trees that a session may have the server tell have no key in them.
 func TestNothingThatASessionIsToldShowsTheKey(t *testing.T) {
-	w := newRLSWorld(t, nil)
+	w := newRLSFixture(t, nil)
 	cfg, err := pgx.ParseConfig(w.App())
 	if err != nil {
 		t.Fatal(err)
@@ -350,7 +350,7 @@ func TestNothingThatASessionIsToldShowsTheKey(t *testing.T) {
 // The database accepts what a signer may sign and nothing longer, shorter or of other letters,
 // whoever has the key.
 func TestEachPartOfAContextHasItsBounds(t *testing.T) {
-	w := newRLSWorld(t, nil)
+	w := newRLSFixture(t, nil)
 	key := make([]byte, sha256.BlockSize)
 	pad := func(with byte) string { return hex.EncodeToString(bytes.Repeat([]byte{with}, len(key))) } // a key of zeros
 	long := strings.Repeat("k", tenant.MaxIDLength)
@@ -402,7 +402,7 @@ func TestEachPartOfAContextHasItsBounds(t *testing.T) {
 // Two keys are accepted while one replaces the other, and a removed one no more.
 func TestAKeyIsReplacedWithoutAnOutage(t *testing.T) {
 	ctx := context.Background()
-	w := newRLSWorld(t, nil)
+	w := newRLSFixture(t, nil)
 	next := w.newSigner(rls.SignerConfig{KeyID: "k2", Key: keyOf("the key of the next year, 32 by.."), Database: w.Name, Role: w.AppRole})
 	read := func(s *rls.Signer) error { _, err := w.as(s, "a", slugs); return err }
 	if read(w.signer) != nil || read(next) == nil {
@@ -439,7 +439,7 @@ func TestAKeyIsReplacedWithoutAnOutage(t *testing.T) {
 // next needs a new context.
 func TestAContextIsForTransactionsThatBeginSoon(t *testing.T) {
 	ctx := context.Background()
-	w := newRLSWorld(t, nil)
+	w := newRLSFixture(t, nil)
 	short := w.newSigner(rls.SignerConfig{Lifetime: rls.MinLifetime})
 	name, value, err := short.Setting(t.Context(), tenant.MustParse("a"))
 	if err != nil {
@@ -464,7 +464,7 @@ func TestAContextIsForTransactionsThatBeginSoon(t *testing.T) {
 // Another connection of the same role sees the text of a statement, but not its parameters.
 func TestAnotherConnectionDoesNotShowItsContext(t *testing.T) {
 	ctx := context.Background()
-	w := newRLSWorld(t, nil)
+	w := newRLSFixture(t, nil)
 	tx, err := w.app.BeginTx(ctx, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -141,7 +141,7 @@ var attributesOf = map[string][]rls.Column{
 // unmended are the rules whose SQL only the author can write.
 var unmended = []string{"row-argument", "join-from-the-row", "column-missing"}
 
-func newCleanWorld(t *testing.T) *rlsWorld {
+func newCleanFixture(t *testing.T) *rlsFixture {
 	t.Helper()
 	w := newRLSDatabase(t, "")
 	setup, err := rls.SetupSQL(w.cfg)
@@ -161,7 +161,7 @@ func ruleNames(fs rls.Findings) []string {
 }
 
 func TestEachFaultIsFoundAndMended(t *testing.T) {
-	w := newCleanWorld(t)
+	w := newCleanFixture(t)
 	if found := w.audit(); len(found) > 0 {
 		t.Fatalf("the clean database has %v", found)
 	}
@@ -219,7 +219,7 @@ func TestADatabaseOfAnotherEncodingIsFound(t *testing.T) {
 }
 
 func TestCleanDatabasesAreLeftAlone(t *testing.T) {
-	w := newCleanWorld(t)
+	w := newCleanFixture(t)
 	trial := newRLSTrial(w)
 	for name, statements := range map[string]string{
 		"as generated":               "",

@@ -15,7 +15,7 @@ import (
 func TestAGeneratedWallKeepsTenantsApart(t *testing.T) {
 	for name, plain := range map[string]bool{"signed": false, "plain": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newRLSWorld(t, func(c *rls.Config) { c.Plain = plain })
+			w := newRLSFixture(t, func(c *rls.Config) { c.Plain = plain })
 			var c rls.Context = w.signer
 			if plain {
 				c = rls.Plain()
@@ -64,7 +64,7 @@ func TestAGeneratedWallKeepsTenantsApart(t *testing.T) {
 func TestAStatementWithoutATenantIsAnErrorOrFindsNothing(t *testing.T) {
 	for name, c := range map[string]rls.Config{"signed": {}, "plain": {Plain: true}, "signed, no rows": {NoRows: true}, "plain, no rows": {Plain: true, NoRows: true}} {
 		t.Run(name, func(t *testing.T) {
-			w := newRLSWorld(t, func(cfg *rls.Config) { cfg.Plain, cfg.NoRows = c.Plain, c.NoRows })
+			w := newRLSFixture(t, func(cfg *rls.Config) { cfg.Plain, cfg.NoRows = c.Plain, c.NoRows })
 			w.app.SetMaxOpenConns(1)
 			// Rows whose tenant is '' would be found by whoever comes with ''.
 			w.asSuper("INSERT INTO project (tenant_id, slug) VALUES ('', 'of nobody')")
@@ -92,7 +92,7 @@ func TestAStatementWithoutATenantIsAnErrorOrFindsNothing(t *testing.T) {
 func TestAGeneratedWallIsCleanAndStaysAsItIs(t *testing.T) {
 	for name, plain := range map[string]bool{"signed": false, "plain": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newRLSWorld(t, func(c *rls.Config) { c.Plain = plain })
+			w := newRLSFixture(t, func(c *rls.Config) { c.Plain = plain })
 			if found := w.audit(); len(found) > 0 {
 				t.Errorf("the audit finds %v", found)
 			}
@@ -162,8 +162,8 @@ func TestAWallStandsAroundTablesOfAnyName(t *testing.T) {
 	}
 }
 
-// dump is what the catalog says of tables, keys, policies, functions and grants.
-func (w *rlsWorld) dump() string {
+// dump returns the tables, keys, policies, functions and grants of the catalog.
+func (w *rlsFixture) dump() string {
 	return w.asSuper(`SELECT 'table', oid::regclass, relrowsecurity, relforcerowsecurity, relacl FROM pg_class WHERE relnamespace::regnamespace::text IN ('public', 'reeve') ORDER BY oid::regclass::text;
 		SELECT 'key', conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0 AND connamespace::regnamespace::text IN ('public', 'reeve') ORDER BY 2, 3;
 		SELECT 'index', indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid::regclass::text IN ('project', 'task') ORDER BY 2;

@@ -17,13 +17,13 @@ import (
 // rlsTrial changes a database in a transaction that is rolled back, so that a hundred faults
 // need one database and not one each.
 type rlsTrial struct {
-	w    *rlsWorld
+	w    *rlsFixture
 	t    *testing.T
 	conn *pgconn.PgConn
 	db   *sql.DB // on the same connection, within the transaction
 }
 
-func newRLSTrial(w *rlsWorld) *rlsTrial {
+func newRLSTrial(w *rlsFixture) *rlsTrial {
 	w.t.Helper()
 	outer, err := stdlib.GetDefaultDriver().Open(w.Super())
 	if err != nil {
@@ -77,7 +77,7 @@ func (w within) Driver() driver.Driver                        { return stdlib.Ge
 
 type inner struct{ *stdlib.Conn }
 
-func (c inner) Close() error                       { return nil } // whoever opened it closes it
+func (c inner) Close() error                       { return nil } // its opener closes it
 func (c inner) ResetSession(context.Context) error { return nil }
 func (c inner) savepoint(text string) error {
 	_, err := c.ExecContext(context.Background(), text, nil)

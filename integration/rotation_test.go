@@ -167,14 +167,14 @@ func (s *rotatingService) flood(good string, perSecond int, answers *atomic.Int6
 			}
 			defer conn.Close()
 			reader := bufio.NewReader(conn)
-			pace := time.NewTicker(time.Second * connections * batch / time.Duration(perSecond))
-			defer pace.Stop()
+			ticker := time.NewTicker(time.Second * connections * batch / time.Duration(perSecond))
+			defer ticker.Stop()
 			var requests bytes.Buffer
 			for {
 				select {
 				case <-end:
 					return
-				case <-pace.C:
+				case <-ticker.C:
 				}
 				requests.Reset()
 				for range batch {

@@ -47,7 +47,7 @@ func (s *stalls) take() time.Duration {
 	return worst
 }
 
-// slack is what a bound must leave out: the worst stall, twice, since what is measured
+// slack is the time that a bound must leave out: the worst stall, twice, since what is measured
 // waits for the server's process too.
 func (s *stalls) slack() time.Duration {
 	s.mu.Lock()

@@ -38,9 +38,9 @@ func (c *cutAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-// A logout at the provider is several steps. Whoever is told that the sign-in is over is told so by an
-// instance that has ended its session: a logout that came no further than its first steps had the
-// sign-in refused by one instance and its session let in by another.
+// A logout at the provider is several steps. A client that is told that the sign-in is over hears it
+// from an instance that has ended its session: a logout that came no further than its first steps had
+// the sign-in refused by one instance and its session let in by another.
 func TestALogoutThatWasCutShortIsFinishedByWhoeverRefuses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
@@ -56,22 +56,22 @@ func TestALogoutThatWasCutShortIsFinishedByWhoeverRefuses(t *testing.T) {
 	}
 	short := 0
 	for steps, done := 0, false; !done; steps++ {
-		who := session.Stranger{Issuer: provider, Name: fmt.Sprint(steps), Tenant: acme, User: alice, IssuedAt: time.Now()}
-		s, err := f.store.Adopt(t.Context(), adoption(who))
+		stranger := session.Stranger{Issuer: provider, Name: fmt.Sprint(steps), Tenant: acme, User: alice, IssuedAt: time.Now()}
+		s, err := f.store.Adopt(t.Context(), adoption(stranger))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := caller.Adopt(t.Context(), adoption(who)); err != nil { // which has it hear the time
+		if _, err := caller.Adopt(t.Context(), adoption(stranger)); err != nil { // which has it hear the time
 			t.Fatal(err)
 		}
 		hook.left.Store(int64(steps))
-		err = caller.EndSignIn(t.Context(), who.Issuer, who.Name)
+		err = caller.EndSignIn(t.Context(), stranger.Issuer, stranger.Name)
 		hook.left.Store(1 << 30)
 		if done = err == nil; !done && !isOutage(err) {
 			t.Fatalf("after %d steps: EndSignIn: %v, want an outage", steps, err)
 		}
 		third := open(t, f.server.URL(), f.opts)
-		_, refused := third.Adopt(t.Context(), adoption(who))
+		_, refused := third.Adopt(t.Context(), adoption(stranger))
 		_, live := f.store.Load(t.Context(), s.Ref())
 		if errors.Is(refused, session.ErrSignedOut) != errors.Is(live, session.ErrNotFound) || done && refused == nil {
 			t.Errorf("after %d steps: the sign-in is %v to one instance, and its session %v to another", steps, refused, live)
@@ -95,12 +95,12 @@ func TestAnEndThatTooFewReplicasHaveIsMadeAllTheSame(t *testing.T) {
 	alone := f.opts
 	alone.WaitReplicas = 1 // and there is none
 	caller := open(t, f.server.URL(), alone)
-	who := session.Stranger{Issuer: provider, Name: "sso", Tenant: acme, User: alice, IssuedAt: time.Now()}
-	other := who
+	stranger := session.Stranger{Issuer: provider, Name: "sso", Tenant: acme, User: alice, IssuedAt: time.Now()}
+	other := stranger
 	other.User = session.MustParseUserID("bob")
 	var ended []session.Session
-	for _, who := range []session.Stranger{who, other} {
-		s, err := f.store.Adopt(t.Context(), adoption(who))
+	for _, stranger := range []session.Stranger{stranger, other} {
+		s, err := f.store.Adopt(t.Context(), adoption(stranger))
 		if err != nil {
 			t.Fatal(err)
 		}

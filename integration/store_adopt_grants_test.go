@@ -30,16 +30,16 @@ func TestAStrangerFindsElsewhereWhatBecameOfTheSession(t *testing.T) {
 	}
 	t.Cleanup(func() { cache.Close() })
 	n := 0
-	for kind, who := range kinds {
+	for kind, stranger := range kinds {
 		for where, other := range map[string]session.Store{"another instance": there, "a cache": cache} {
 			t.Run(kind+" at "+where, func(t *testing.T) {
 				n++
-				who := who // of its own user and session
-				who.User, who.IssuedAt = session.MustParseUserID(fmt.Sprint("adopted-", n)), time.Now().Add(-time.Minute).Truncate(time.Second)
-				if who.Name != "" {
-					who.Name = fmt.Sprint("sso-", n)
+				stranger := stranger // of its own user and session
+				stranger.User, stranger.IssuedAt = session.MustParseUserID(fmt.Sprint("adopted-", n)), time.Now().Add(-time.Minute).Truncate(time.Second)
+				if stranger.Name != "" {
+					stranger.Name = fmt.Sprint("sso-", n)
 				}
-				s, err := f.store.Adopt(t.Context(), adoption(who))
+				s, err := f.store.Adopt(t.Context(), adoption(stranger))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -47,22 +47,22 @@ func TestAStrangerFindsElsewhereWhatBecameOfTheSession(t *testing.T) {
 					t.Helper()
 					// A session in a cache that has not heard yet is old for a moment.
 					testwait.Until(t, what, func() bool {
-						got, err := other.Adopt(t.Context(), adoption(who))
+						got, err := other.Adopt(t.Context(), adoption(stranger))
 						return err == nil && ok(got)
 					})
 				}
 				adopt("before", func(got session.Session) bool { return got.ID == s.ID })
-				if err := f.store.UpdateUser(t.Context(), who.Tenant, who.User, session.UserChange{Roles: &guestRole}); err != nil {
+				if err := f.store.UpdateUser(t.Context(), stranger.Tenant, stranger.User, session.UserChange{Roles: &guestRole}); err != nil {
 					t.Fatal(err)
 				}
 				adopt("updated", func(got session.Session) bool {
 					return got.ID == s.ID && got.Roles.Has("guest") && got.Roles.Len() == 1
 				})
-				if err := f.store.Stale(t.Context(), who.Tenant, who.User); err != nil {
+				if err := f.store.Stale(t.Context(), stranger.Tenant, stranger.User); err != nil {
 					t.Fatal(err)
 				}
 				adopt("stale", func(got session.Session) bool { return got.ID == s.ID && got.Stale })
-				ticket, err := f.store.Begin(t.Context(), who.Tenant, who.User)
+				ticket, err := f.store.Begin(t.Context(), stranger.Tenant, stranger.User)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -81,12 +81,12 @@ func TestAStrangerFindsElsewhereWhatBecameOfTheSession(t *testing.T) {
 					t.Fatal(err)
 				}
 				adopt("moved, in the grace", func(got session.Session) bool { return got.ID == next.ID && got.MovedTo.IsZero() })
-				to := session.Ref{Tenant: globex, User: who.User, ID: session.NewID()}
+				to := session.Ref{Tenant: globex, User: stranger.User, ID: session.NewID()}
 				if err := f.store.Retire(t.Context(), next.Ref(), next.Version, to, session.MaxRotateGrace); err != nil {
 					t.Fatal(err)
 				}
 				testwait.Until(t, "retired", func() bool {
-					_, err := other.Adopt(t.Context(), adoption(who))
+					_, err := other.Adopt(t.Context(), adoption(stranger))
 					return errors.Is(err, session.ErrSignedOut)
 				})
 			})

@@ -14,7 +14,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// endsOfOne are what ends one session, and so the sign-in at a provider that it is of.
+// endsOfOne end one session, and so the sign-in at a provider that it is of.
 var endsOfOne = map[string]func(ctx context.Context, store session.Store, s session.Session) error{
 	"Revoke": func(ctx context.Context, store session.Store, s session.Session) error {
 		return store.Revoke(ctx, s.Ref())
@@ -55,7 +55,7 @@ var endsOfOne = map[string]func(ctx context.Context, store session.Store, s sess
 func TestASignInStaysEndedByAnInstanceThatHasNotAdoptedIt(t *testing.T) {
 	t.Parallel()
 	for what, end := range endsOfOne {
-		for kind, who := range kinds {
+		for kind, stranger := range kinds {
 			for _, moved := range []bool{false, true} {
 				if what != "Revoke" && (kind == "named and timed" || moved != (kind == "timed")) || what == "a stolen refresh token" && !moved {
 					continue // nothing in them differs; a provider's session has no refresh token until it moves
@@ -68,10 +68,10 @@ func TestASignInStaysEndedByAnInstanceThatHasNotAdoptedIt(t *testing.T) {
 					adopting, ending, other := b.instance(false), b.instance(false), b.instance(false)
 					eventually(t, "the tenant is set up", func() error { return adopting.SetTenantStatus(ctx, acme, tenant.Active) })
 					b.server.Save()
-					who := who
-					who.IssuedAt = time.Now()
+					stranger := stranger
+					stranger.IssuedAt = time.Now()
 					var s session.Session
-					eventually(t, "the sign-in is adopted", func() (err error) { s, err = adopting.Adopt(ctx, adoption(who)); return err })
+					eventually(t, "the sign-in is adopted", func() (err error) { s, err = adopting.Adopt(ctx, adoption(stranger)); return err })
 					if moved {
 						next := s
 						next.ID = session.NewID()
@@ -81,7 +81,7 @@ func TestASignInStaysEndedByAnInstanceThatHasNotAdoptedIt(t *testing.T) {
 					b.crash()
 
 					token := func() session.Adoption {
-						next := who
+						next := stranger
 						next.IssuedAt = time.Now().Add(session.MaxSkew - 20*time.Millisecond)
 						return adoption(next)
 					}
@@ -124,8 +124,8 @@ func TestTheEndOfAFormerSessionIsNoEndOfTheSignIn(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, 5*time.Second)
 			other := open(t, f.server.URL(), f.opts)
-			who := session.Stranger{Issuer: provider, Tenant: acme, User: alice, AuthTime: time.Now().Add(-time.Hour), IssuedAt: time.Now()}
-			former, err := f.store.Adopt(t.Context(), adoption(who))
+			stranger := session.Stranger{Issuer: provider, Tenant: acme, User: alice, AuthTime: time.Now().Add(-time.Hour), IssuedAt: time.Now()}
+			former, err := f.store.Adopt(t.Context(), adoption(stranger))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +139,7 @@ func TestTheEndOfAFormerSessionIsNoEndOfTheSignIn(t *testing.T) {
 				t.Fatal(err)
 			}
 			for name, store := range map[string]session.Store{"the instance that ended the former id": other, "the one that adopted": f.store} {
-				if got, err := store.Adopt(t.Context(), adoption(who)); err != nil || got.ID != next.ID {
+				if got, err := store.Adopt(t.Context(), adoption(stranger)); err != nil || got.ID != next.ID {
 					t.Errorf("%s: the sign-in has %v, %v; want %v", name, got.ID, err, next.ID)
 				}
 			}
@@ -148,16 +148,16 @@ func TestTheEndOfAFormerSessionIsNoEndOfTheSignIn(t *testing.T) {
 			}
 			var later session.Session
 			testwait.Until(t, "the user signs in later", func() bool {
-				who.AuthTime = time.Now().Add(session.MaxSkew - 20*time.Millisecond)
-				who.IssuedAt = who.AuthTime
-				later, err = f.store.Adopt(t.Context(), adoption(who))
+				stranger.AuthTime = time.Now().Add(session.MaxSkew - 20*time.Millisecond)
+				stranger.IssuedAt = stranger.AuthTime
+				later, err = f.store.Adopt(t.Context(), adoption(stranger))
 				return err == nil
 			})
 			third := open(t, f.server.URL(), f.opts) // which has read none of it
 			if err := third.Revoke(t.Context(), next.Ref()); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := third.Adopt(t.Context(), adoption(who)); err != nil || got.ID != later.ID {
+			if got, err := third.Adopt(t.Context(), adoption(stranger)); err != nil || got.ID != later.ID {
 				t.Errorf("the later sign-in has %v, %v; want %v", got.ID, err, later.ID)
 			}
 		})

@@ -41,16 +41,16 @@ func (a *afterSignIn) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.
 // the move is no end of it, now or later.
 func TestASignInWhoseSessionMovesMeanwhileIsNotSignedOut(t *testing.T) {
 	t.Parallel()
-	for kind, who := range kinds {
+	for kind, stranger := range kinds {
 		for _, grace := range []time.Duration{0, time.Second} {
 			t.Run(kind, func(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t, 5*time.Second)
 				var hook afterSignIn
 				slow := hooked(t, f.server.Addr(), f.opts, &hook)
-				who := who
-				who.IssuedAt = time.Now()
-				s, err := f.store.Adopt(t.Context(), adoption(who))
+				stranger := stranger
+				stranger.IssuedAt = time.Now()
+				s, err := f.store.Adopt(t.Context(), adoption(stranger))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -69,7 +69,7 @@ func TestASignInWhoseSessionMovesMeanwhileIsNotSignedOut(t *testing.T) {
 				}
 				hook.do.Store(&move)
 				for range 2 {
-					got, err := slow.Adopt(t.Context(), adoption(who))
+					got, err := slow.Adopt(t.Context(), adoption(stranger))
 					if err != nil || got.ID != next.ID {
 						t.Errorf("the sign-in has %v, %v; want the session that moved", got.ID, err)
 					}
@@ -84,7 +84,7 @@ func TestASignInWhoseSessionMovesMeanwhileIsNotSignedOut(t *testing.T) {
 				if err := f.store.Revoke(t.Context(), next.Ref()); err != nil {
 					t.Fatal(err)
 				}
-				if got, err := slow.Adopt(t.Context(), adoption(who)); !errors.Is(err, session.ErrSignedOut) {
+				if got, err := slow.Adopt(t.Context(), adoption(stranger)); !errors.Is(err, session.ErrSignedOut) {
 					t.Errorf("after its end the sign-in has %v, %v", got.ID, err)
 				}
 			})

@@ -16,20 +16,20 @@ import (
 
 const provider = "https://id.example"
 
-// adoption is what a Manager asks a store for.
-func adoption(who session.Stranger) session.Adoption {
+// adoption returns the call of a Manager to a store.
+func adoption(stranger session.Stranger) session.Adoption {
 	s := draft()
-	s.Tenant, s.User, s.AuthTime = who.Tenant, who.User, who.SignIn()
-	s.Provider = session.NewProvider(session.ProviderClaims{Issuer: who.Issuer, IssuedAt: who.IssuedAt})
-	return session.Adoption{Stranger: who, Session: s, Create: session.CreateOptions{Lifetime: time.Hour}}
+	s.Tenant, s.User, s.AuthTime = stranger.Tenant, stranger.User, stranger.SignIn()
+	s.Provider = session.NewProvider(session.ProviderClaims{Issuer: stranger.Issuer, IssuedAt: stranger.IssuedAt})
+	return session.Adoption{Stranger: stranger, Session: s, Create: session.CreateOptions{Lifetime: time.Hour}}
 }
 
-// ends are what ends a sign-in at a provider.
+// ends are the ways in which a sign-in at a provider ends.
 var ends = []struct {
 	name  string
 	named bool // for those with a name only
 	want  error
-	end   func(ctx context.Context, store session.Store, s session.Session, who session.Stranger) error
+	end   func(ctx context.Context, store session.Store, s session.Session, stranger session.Stranger) error
 }{
 	{"Revoke", false, session.ErrSignedOut, func(ctx context.Context, store session.Store, s session.Session, _ session.Stranger) error {
 		return store.Revoke(ctx, s.Ref())
@@ -43,11 +43,11 @@ var ends = []struct {
 	{"RevokeAll", false, session.ErrSignedOut, func(ctx context.Context, store session.Store, _ session.Session, _ session.Stranger) error {
 		return store.RevokeAll(ctx)
 	}},
-	{"RevokePerson", false, session.ErrSignedOut, func(ctx context.Context, store session.Store, _ session.Session, who session.Stranger) error {
-		return store.RevokePerson(ctx, who.Issuer, who.User)
+	{"RevokePerson", false, session.ErrSignedOut, func(ctx context.Context, store session.Store, _ session.Session, stranger session.Stranger) error {
+		return store.RevokePerson(ctx, stranger.Issuer, stranger.User)
 	}},
-	{"EndSignIn", true, session.ErrSignedOut, func(ctx context.Context, store session.Store, _ session.Session, who session.Stranger) error {
-		return store.EndSignIn(ctx, who.Issuer, who.Name)
+	{"EndSignIn", true, session.ErrSignedOut, func(ctx context.Context, store session.Store, _ session.Session, stranger session.Stranger) error {
+		return store.EndSignIn(ctx, stranger.Issuer, stranger.Name)
 	}},
 	{"Block", false, session.ErrBlocked, func(ctx context.Context, store session.Store, s session.Session, _ session.Stranger) error {
 		return store.Block(ctx, s.Tenant, s.User)
@@ -67,8 +67,8 @@ var kinds = map[string]session.Stranger{
 func TestAnEndedSignInStaysEndedWhenRedisForgetsIt(t *testing.T) {
 	t.Parallel()
 	for _, e := range ends {
-		for kind, who := range kinds {
-			if e.named && who.Name == "" {
+		for kind, stranger := range kinds {
+			if e.named && stranger.Name == "" {
 				continue
 			}
 			for _, before := range []bool{false, true} {
@@ -76,14 +76,14 @@ func TestAnEndedSignInStaysEndedWhenRedisForgetsIt(t *testing.T) {
 					t.Parallel()
 					b := newSetBack(t)
 					lose := func() { b.server.Save() }
-					endedStays(t, e.end, who, e.want, before, before, b.instance, lose, b.crash)
+					endedStays(t, e.end, stranger, e.want, before, before, b.instance, lose, b.crash)
 				})
 			}
 			t.Run(fmt.Sprintf("%s, %s, lossy failover", e.name, kind), func(t *testing.T) {
 				p := newPair(t)
 				instance := func(bool) session.Store { return p.instance() }
 				lose := func() { p.inStep(); p.replica.Promote() }
-				endedStays(t, e.end, who, e.want, false, false, instance, lose, func() { p.current.Store(p.replica); p.primary.Kill() })
+				endedStays(t, e.end, stranger, e.want, false, false, instance, lose, func() { p.current.Store(p.replica); p.primary.Kill() })
 			})
 		}
 	}
@@ -93,7 +93,7 @@ func TestAnEndedSignInStaysEndedWhenRedisForgetsIt(t *testing.T) {
 // believed, since Redis is asked a little later.
 const shortOfSkew = 20 * time.Millisecond
 
-func endedStays(t *testing.T, end func(context.Context, session.Store, session.Session, session.Stranger) error, who session.Stranger, want error, before, unasked bool, instance func(bool) session.Store, lose, crash func()) {
+func endedStays(t *testing.T, end func(context.Context, session.Store, session.Session, session.Stranger) error, stranger session.Stranger, want error, before, unasked bool, instance func(bool) session.Store, lose, crash func()) {
 	ctx := context.Background()
 	acting, other := instance(false), instance(false)
 	eventually(t, "the tenant is set up", func() error { return acting.SetTenantStatus(ctx, acme, tenant.Active) })
@@ -106,19 +106,19 @@ func endedStays(t *testing.T, end func(context.Context, session.Store, session.S
 	if before {
 		lose()
 	}
-	who.IssuedAt = time.Now()
+	stranger.IssuedAt = time.Now()
 	var s session.Session
-	eventually(t, "the sign-in is adopted", func() (err error) { s, err = acting.Adopt(ctx, adoption(who)); return err })
+	eventually(t, "the sign-in is adopted", func() (err error) { s, err = acting.Adopt(ctx, adoption(stranger)); return err })
 	if !before {
 		lose()
 	}
-	eventually(t, "the end", func() error { return end(ctx, acting, s, who) })
+	eventually(t, "the end", func() error { return end(ctx, acting, s, stranger) })
 	// The next token is later than the end by more than MaxSkew, so that its time lets it in.
 	time.Sleep(2 * shortOfSkew)
 	crash()
 
 	refreshed := func() session.Stranger {
-		next := who
+		next := stranger
 		next.IssuedAt = time.Now().Add(session.MaxSkew - shortOfSkew) // as late as is believed
 		return next
 	}

@@ -18,21 +18,21 @@ import (
 // what it had before.
 func TestAnAdoptedSessionStaysStaleWhenRedisForgetsIt(t *testing.T) {
 	t.Parallel()
-	for kind, who := range kinds {
+	for kind, stranger := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			ctx := context.Background()
 			b := newSetBack(t)
 			acting := b.instance(false)
 			eventually(t, "the tenant is set up", func() error { return acting.SetTenantStatus(ctx, acme, tenant.Active) })
-			who.IssuedAt = time.Now()
+			stranger.IssuedAt = time.Now()
 			var s session.Session
-			eventually(t, "the sign-in is adopted", func() (err error) { s, err = acting.Adopt(ctx, adoption(who)); return err })
+			eventually(t, "the sign-in is adopted", func() (err error) { s, err = acting.Adopt(ctx, adoption(stranger)); return err })
 			b.server.Save()
 			eventually(t, "the grants are stale", func() error { return acting.Stale(ctx, acme, alice) })
 			b.crash()
 			testwait.Until(t, "the instance that knows answers", func() bool {
-				got, err := acting.Adopt(ctx, adoption(who))
+				got, err := acting.Adopt(ctx, adoption(stranger))
 				if err == nil && !got.Stale {
 					t.Fatalf("after the rollback the sign-in has a session with the grants of before: %v", got.ID)
 				}

@@ -36,7 +36,7 @@ func (f *fixture) do(args ...any) {
 	}
 }
 
-// Somebody who can write to Redis must not be able to write himself a session.
+// Somebody who can write to Redis must not be able to write a session for themselves.
 func TestStoreRefusesARecordThatWasTamperedWith(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)
@@ -163,15 +163,15 @@ func TestStoreDoesNotReviveSessionsUnderARolledBackEpoch(t *testing.T) {
 			unset = []any{"hdel", get[1], get[2]}
 		}
 		f.do(append(set, before)...)
-		stranger := open(t, f.server.URL(), f.opts)
-		if _, err := stranger.Load(t.Context(), young.Ref()); !errors.Is(err, session.ErrNotFound) {
+		unaware := open(t, f.server.URL(), f.opts)
+		if _, err := unaware.Load(t.Context(), young.Ref()); !errors.Is(err, session.ErrNotFound) {
 			t.Errorf("%s: rolled back, on an instance that knows of no revocation: Load: %v", l.name, err)
 		}
 		// The instance that revoked puts the epoch back.
 		if _, err := f.store.Load(t.Context(), young.Ref()); err != nil {
 			t.Errorf("%s: rolled back and put back: Load: %v", l.name, err)
 		}
-		if _, err := stranger.Load(t.Context(), young.Ref()); err != nil {
+		if _, err := unaware.Load(t.Context(), young.Ref()); err != nil {
 			t.Errorf("%s: put back by another instance: Load: %v", l.name, err)
 		}
 

@@ -16,7 +16,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// work is what the server has done: scripts, and the time of its processor, which is its own
+// work counts the work of the server: scripts, and the time of its processor, which is its own
 // however busy the machine is.
 type work struct {
 	scripts int

@@ -135,8 +135,8 @@ func watch(t *testing.T, addr string) *watcher {
 	return w
 }
 
-// take returns the scripts since the last call. What the server tells of comes later than its
-// answers, but in the order in which it ran them: a command of ours is the last.
+// take returns the scripts since the last call. The server reports commands later than it answers
+// them, but in the order in which it ran them: a command of ours is the last.
 func (w *watcher) take(t *testing.T, raw *redis.Client) [][]string {
 	t.Helper()
 	w.mu.Lock()

@@ -87,7 +87,7 @@ func churn(ctx context.Context, store *redisstore.Store, user session.UserID, n 
 			}
 		}
 		if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrRefreshReused) || errors.Is(err, session.ErrConflict) {
-			mine = nil // what is left expires or makes room
+			mine = nil // the rest expires or makes room
 		}
 	}
 }
@@ -216,16 +216,16 @@ func TestEventsOfTenantsEqualTheirStatusesAfterACrash(t *testing.T) {
 		writers.Wait()
 		f.server.Restart()
 		f.eventually("Redis answers after the restart", func() error { return f.store.Ping(context.Background()) })
-		stranger := open(t, f.server.URL(), f.opts)
+		unaware := open(t, f.server.URL(), f.opts)
 		for _, id := range tenants {
 			var events []session.Event
 			f.eventually("the events are read", func() (err error) {
-				events, err = stranger.Events(context.Background(), id, session.UserID{})
+				events, err = unaware.Events(context.Background(), id, session.UserID{})
 				return err
 			})
 			var status tenant.Status
 			f.eventually("the status is read", func() (err error) {
-				status, err = stranger.TenantStatus(context.Background(), id)
+				status, err = unaware.TenantStatus(context.Background(), id)
 				return err
 			})
 			if len(events) >= 1000 {

@@ -120,7 +120,7 @@ func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPair(t)
-			revoker, witness, stranger := p.instance(), p.instance(), p.instance()
+			revoker, witness, unaware := p.instance(), p.instance(), p.instance()
 			eventually(t, "the tenant is set up", func() error { return revoker.SetTenantStatus(ctx, acme, tenant.Active) })
 			s := p.create(revoker, session.SessionLimit{})
 			other := p.create(revoker, session.SessionLimit{})
@@ -157,12 +157,12 @@ func TestARevocationSurvivesAFailoverThatLosesIt(t *testing.T) {
 					t.Errorf("on an instance %s: Load: %v", name, err)
 				}
 			}
-			if err := load(stranger); !errors.Is(err, session.ErrNotFound) {
+			if err := load(unaware); !errors.Is(err, session.ErrNotFound) {
 				t.Errorf("after the revocation was put back: Load: %v", err)
 			}
 			// Nobody is locked out by it.
 			fresh := p.create(revoker, session.SessionLimit{})
-			if _, err := stranger.Load(ctx, fresh.Ref()); err != nil {
+			if _, err := unaware.Load(ctx, fresh.Ref()); err != nil {
 				t.Errorf("a sign-in after the failover: Load: %v", err)
 			}
 		})
@@ -302,11 +302,11 @@ func TestTheEndOfAStolenSessionWaitsForReplicas(t *testing.T) {
 // adoptNow adopts a sign-in of dave's, as soon as it is later than what has ended those before.
 func adoptNow(store *redisstore.Store, name string) error {
 	for {
-		who := session.Stranger{
+		stranger := session.Stranger{
 			Issuer: provider, Name: name, Tenant: acme, User: session.MustParseUserID("dave"),
 			IssuedAt: time.Now().Add(session.MaxSkew - 50*time.Millisecond), // which a clock may be ahead
 		}
-		_, err := store.Adopt(context.Background(), adoption(who))
+		_, err := store.Adopt(context.Background(), adoption(stranger))
 		if !errors.Is(err, session.ErrSignInTooClose) {
 			return err
 		}
@@ -363,15 +363,15 @@ func TestARevocationWaitsForTheReplicasItIsToldTo(t *testing.T) {
 	})
 	p.current.Store(p.replica)
 	p.primary.Kill()
-	stranger := p.instance() // knows of nothing
+	unaware := p.instance() // knows of nothing
 	f.eventually("the replica has every revocation that returned", func() error {
-		listed, err := stranger.List(ctx, acme, alice)
+		listed, err := unaware.List(ctx, acme, alice)
 		if err == nil && len(listed) != 0 {
 			return fmt.Errorf("%d sessions are listed", len(listed))
 		}
 		return err
 	})
-	if _, err := stranger.Load(ctx, last.Ref()); !errors.Is(err, session.ErrNotFound) && !isOutage(err) {
+	if _, err := unaware.Load(ctx, last.Ref()); !errors.Is(err, session.ErrNotFound) && !isOutage(err) {
 		t.Errorf("on the replica: Load of a revoked session: %v", err)
 	}
 }

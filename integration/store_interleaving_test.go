@@ -50,10 +50,9 @@ func (*gates) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// Every change is read, then write. Here all calls of a round have read when the first of
-// them writes, and then they and a revocation go on in a random order, some at the same
-// time. Whatever the order, what was revoked is dead: its key is gone and every later use is
-// refused.
+// Every change is read, then write. Here all calls of a round have read when the first of them
+// writes, and then they and a revocation go on in a random order, some at the same time. In every
+// order a revoked session is dead: its key is gone and every later use is refused.
 func TestDeleteWinsInEveryInterleavingOfReadsAndWrites(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)

@@ -238,7 +238,7 @@ func TestWhatADeadNetworkDeliversLaterLosesToWhatWasAcknowledgedSince(t *testing
 			} else {
 				<-time.After(c.hold)
 			}
-			proxy.Heal()
+			proxy.Restore()
 			<-time.After(500 * time.Millisecond) // it arrives
 			c.check(t, sound, s)
 		})

@@ -30,22 +30,22 @@ func TestASessionThatMadeRoomIsDeadBeforeItIsDiscarded(t *testing.T) {
 	old := f.create()
 	f.create()
 	records, ran := f.records(), false
-	stranger := open(t, f.server.URL(), f.opts) // ended nothing itself
+	unaware := open(t, f.server.URL(), f.opts) // ended nothing itself
 	look := func() {
 		ran = true
 		if f.records() < records {
 			t.Error("the records are gone already: this test proves nothing")
 		}
 		step := session.RefreshStep{Presented: digest("first"), Next: digest("second"), Grace: time.Minute}
-		_, loaded := stranger.Load(t.Context(), old.Ref())
-		_, updated := stranger.Update(t.Context(), old)
-		_, refreshed := stranger.Refresh(t.Context(), old.Ref(), step)
-		for method, err := range map[string]error{"Load": loaded, "Update": updated, "Refresh": refreshed, "Touch": stranger.Touch(t.Context(), old.Ref())} {
+		_, loaded := unaware.Load(t.Context(), old.Ref())
+		_, updated := unaware.Update(t.Context(), old)
+		_, refreshed := unaware.Refresh(t.Context(), old.Ref(), step)
+		for method, err := range map[string]error{"Load": loaded, "Update": updated, "Refresh": refreshed, "Touch": unaware.Touch(t.Context(), old.Ref())} {
 			if !errors.Is(err, session.ErrNotFound) {
 				t.Errorf("%s: %v", method, err)
 			}
 		}
-		if listed, err := stranger.List(t.Context(), acme, alice); err != nil || len(listed) != 1 {
+		if listed, err := unaware.List(t.Context(), acme, alice); err != nil || len(listed) != 1 {
 			t.Errorf("%d sessions are listed, %v", len(listed), err)
 		}
 	}
@@ -143,9 +143,9 @@ func TestALoweredLimitEndsAHundredAtATime(t *testing.T) {
 // are fails unless the sessions from the first that is kept on are live with last, and no others.
 func (f *fixture) are(t *testing.T, all []session.Session, last session.Session, kept int) {
 	t.Helper()
-	stranger := open(t, f.server.URL(), f.opts)
+	unaware := open(t, f.server.URL(), f.opts)
 	for i, s := range append(all, last) {
-		if _, err := stranger.Load(t.Context(), s.Ref()); i < kept && !errors.Is(err, session.ErrNotFound) || i >= kept && err != nil {
+		if _, err := unaware.Load(t.Context(), s.Ref()); i < kept && !errors.Is(err, session.ErrNotFound) || i >= kept && err != nil {
 			t.Fatalf("session %d of %d, of which those from %d on are kept: %v", i, len(all)+1, kept, err)
 		}
 	}

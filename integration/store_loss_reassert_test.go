@@ -42,7 +42,7 @@ func TestWhatAFlushTakesIsPutBackForThoseWhoKnowOfNothing(t *testing.T) {
 			t.Cleanup(func() { stop(); <-done })
 		},
 	}
-	who := session.Stranger{Issuer: provider, Name: "sso", Tenant: acme, User: alice}
+	stranger := session.Stranger{Issuer: provider, Name: "sso", Tenant: acme, User: alice}
 	for what, c := range map[string]struct {
 		end  func(ctx context.Context, store session.Store, s session.Session) error
 		want error
@@ -61,9 +61,9 @@ func TestWhatAFlushTakesIsPutBackForThoseWhoKnowOfNothing(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t, 5*time.Second)
 				adopting, knowing, other := f.instance(), f.instance(), f.instance()
-				who := who
-				who.IssuedAt = time.Now()
-				s, err := adopting.Adopt(t.Context(), adoption(who))
+				stranger := stranger
+				stranger.IssuedAt = time.Now()
+				s, err := adopting.Adopt(t.Context(), adoption(stranger))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -88,8 +88,8 @@ func TestWhatAFlushTakesIsPutBackForThoseWhoKnowOfNothing(t *testing.T) {
 				testwait.Until(t, "the loss is seen", func() bool { return knowing.Server().Losses > lost })
 				testwait.Until(t, "what the instance knows is back", func() bool { return f.raw.Exists(t.Context(), keys...).Val() > 0 })
 				t.Logf("it is back %v after the flush", time.Since(began).Round(time.Millisecond))
-				who.IssuedAt = time.Now()
-				if got, err := other.Adopt(t.Context(), adoption(who)); !errors.Is(err, c.want) {
+				stranger.IssuedAt = time.Now()
+				if got, err := other.Adopt(t.Context(), adoption(stranger)); !errors.Is(err, c.want) {
 					t.Errorf("one that knows of nothing: %v, %v; want %v", got.ID, err, c.want)
 				}
 			})
@@ -144,14 +144,14 @@ func TestAListHasTheSessionsWhoseOrderWasEvicted(t *testing.T) {
 // instance lets nobody in, and puts it back.
 func TestABlockThatWasSeenHoldsWhenRedisForgetsIt(t *testing.T) {
 	t.Parallel()
-	who := session.Stranger{Issuer: provider, Name: "sso", Tenant: acme, User: alice, IssuedAt: time.Now()}
+	stranger := session.Stranger{Issuer: provider, Name: "sso", Tenant: acme, User: alice, IssuedAt: time.Now()}
 	for how, signIn := range map[string]func(ctx context.Context, store session.Store) error{
 		"Create": func(ctx context.Context, store session.Store) error {
 			_, err := store.Create(ctx, draft(), session.CreateOptions{Lifetime: time.Hour})
 			return err
 		},
 		"Adopt": func(ctx context.Context, store session.Store) error {
-			_, err := store.Adopt(ctx, adoption(who))
+			_, err := store.Adopt(ctx, adoption(stranger))
 			return err
 		},
 	} {

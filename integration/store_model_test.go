@@ -17,10 +17,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// TestRedisAnswersAsTheReferenceDoes makes the same calls, of chance and one after the other, of
-// the store in memory, which is small enough to be read, of Redis by two instances, and of a cache,
-// alone, since it hears of another's changes a moment later. What combinations of calls do, which no case of the suite names, has to be the
-// same.
+// TestRedisAnswersAsTheReferenceDoes makes the same calls, of chance and one after the other, of the store in
+// memory, which is small enough to be read, of Redis by two instances, and of a cache, alone, since it hears of
+// another's changes a moment later. Combinations of calls that no case of the suite names have to do the same.
 func TestRedisAnswersAsTheReferenceDoes(t *testing.T) {
 	t.Parallel()
 	for _, cached := range []bool{false, true} {
@@ -125,7 +124,7 @@ func (m *model) eventsOf(t tenant.ID) bool {
 // pick returns the store that is asked this time.
 func (m *model) pick() session.Store { return m.stores[m.rand.IntN(len(m.stores))] }
 
-// both makes a call of the reference and of one of the others. What differs fails the test.
+// both makes a call of the reference and of one of the others. A difference fails the test.
 func (m *model) both(what string, do func(session.Store) (string, error)) bool {
 	m.Helper()
 	one := m.pick()
@@ -169,7 +168,7 @@ func kindOf(err error) string {
 	return "ok"
 }
 
-// describe is what is to be the same of a session, wherever it was stored. Its version is not:
+// describe returns the parts of a session that are the same wherever it was stored. Its version is not:
 // changes of all of a user's sessions count once for those that nobody has asked for meanwhile.
 func describe(s session.Session) string {
 	clearance, _ := s.Attributes.Get("clearance")
@@ -445,7 +444,7 @@ func (m *model) regrant(next session.Session, version func(session.Store) uint64
 func (m *model) names() []string { return []string{"", "s1", "s2"} }
 
 func (m *model) adopt(t tenant.ID, u session.UserID) bool {
-	who := session.Stranger{
+	stranger := session.Stranger{
 		Issuer: m.issuer, Name: m.names()[m.rand.IntN(3)], Tenant: t, User: u,
 		// Far from the run, which is over within a minute: no call of it falls on a bound.
 		IssuedAt:  m.started.Add(-time.Duration(m.rand.IntN(3)) * time.Hour).Truncate(time.Second),
@@ -453,21 +452,21 @@ func (m *model) adopt(t tenant.ID, u session.UserID) bool {
 	}
 	switch m.rand.IntN(3) {
 	case 0:
-		who.AuthTime = who.IssuedAt.Add(-time.Hour)
+		stranger.AuthTime = stranger.IssuedAt.Add(-time.Hour)
 	case 1:
-		who.AuthTime = m.started.Add(-time.Minute).Truncate(time.Second)
-		who.IssuedAt = who.AuthTime
+		stranger.AuthTime = m.started.Add(-time.Minute).Truncate(time.Second)
+		stranger.IssuedAt = stranger.AuthTime
 	}
 	id := session.NewID()
 	var ids [2]session.ID
-	ok := m.both(fmt.Sprintf("Adopt %s of %v/%v %q iat %v auth %v", id.Fingerprint(), slices.Index(m.tenants, t), u, who.Name,
-		m.started.Sub(who.IssuedAt).Round(time.Minute), !who.AuthTime.IsZero()),
+	ok := m.both(fmt.Sprintf("Adopt %s of %v/%v %q iat %v auth %v", id.Fingerprint(), slices.Index(m.tenants, t), u, stranger.Name,
+		m.started.Sub(stranger.IssuedAt).Round(time.Minute), !stranger.AuthTime.IsZero()),
 		func(store session.Store) (string, error) {
 			s := session.Session{
-				ID: id, Tenant: t, User: u, IdleTimeout: time.Hour, AuthTime: who.SignIn(),
-				Provider: session.NewProvider(session.ProviderClaims{Issuer: who.Issuer, IssuedAt: who.IssuedAt}),
+				ID: id, Tenant: t, User: u, IdleTimeout: time.Hour, AuthTime: stranger.SignIn(),
+				Provider: session.NewProvider(session.ProviderClaims{Issuer: stranger.Issuer, IssuedAt: stranger.IssuedAt}),
 			}
-			got, err := store.Adopt(m.Context(), session.Adoption{Stranger: who, Session: s, Create: session.CreateOptions{
+			got, err := store.Adopt(m.Context(), session.Adoption{Stranger: stranger, Session: s, Create: session.CreateOptions{
 				Lifetime: time.Hour, Limit: session.SessionLimit{Sessions: 5, Policy: session.RejectNew}}})
 			if store == m.reference {
 				ids[0] = got.ID

@@ -60,7 +60,7 @@ func hasAsked(t *testing.T, server *redisserver.Server) {
 func TestAServerThatComesBackOlderWithoutARestartIsToldAgain(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	knowing, stranger := p.instance(), p.instance()
+	knowing, unaware := p.instance(), p.instance()
 	globex := tenant.MustParse("globex")
 	f := &fixture{T: t, store: knowing}
 	for _, id := range []tenant.ID{acme, globex} {
@@ -96,7 +96,7 @@ func TestAServerThatComesBackOlderWithoutARestartIsToldAgain(t *testing.T) {
 	lead(p.replica, p.primary)
 	testwait.Until(t, "who never heard of the revocation denies", func() bool {
 		cut(p.replica) // also what was being dialled when the address changed
-		_, err := stranger.Load(context.Background(), s.Ref())
+		_, err := unaware.Load(context.Background(), s.Ref())
 		return errors.Is(err, session.ErrNotFound)
 	})
 }
@@ -172,15 +172,15 @@ func TestWhatALoweredLimitHasEndedIsBackBeforeAnyoneAsksForIt(t *testing.T) {
 		return err
 	})
 	b.crash()
-	stranger := b.instance(false)
+	unaware := b.instance(false)
 	keepLoading(t, store, other.Ref())
 	for _, s := range all[:len(all)-1] {
 		testwait.Until(t, "who knows of nothing denies a session that was beyond the limit", func() bool {
-			_, err := stranger.Load(ctx, s.Ref())
+			_, err := unaware.Load(ctx, s.Ref())
 			return errors.Is(err, session.ErrNotFound)
 		})
 	}
-	f.eventually("a bystander is as it was", func() error { _, err := stranger.Load(ctx, other.Ref()); return err })
+	f.eventually("a bystander is as it was", func() error { _, err := unaware.Load(ctx, other.Ref()); return err })
 }
 
 // A change that is asked for again, because its answer was lost or it was on too few replicas,
@@ -249,7 +249,7 @@ func TestARemovedRoleSurvivesAFailoverThatLosesIt(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	p := newPair(t)
-	knowing, stranger := p.instance(), p.instance()
+	knowing, unaware := p.instance(), p.instance()
 	f := &fixture{T: t, store: knowing}
 	globex := tenant.MustParse("globex")
 	for _, id := range []tenant.ID{acme, globex} {
@@ -278,12 +278,12 @@ func TestARemovedRoleSurvivesAFailoverThatLosesIt(t *testing.T) {
 		if got, err := knowing.Load(ctx, s.Ref()); err == nil && got.Roles.Len() > 0 {
 			t.Fatalf("who removed the role lets it count: %v", got.Roles.Names())
 		}
-		_, err := stranger.Load(ctx, s.Ref())
+		_, err := unaware.Load(ctx, s.Ref())
 		return errors.Is(err, session.ErrNotFound)
 	})
 	testwait.Until(t, "who never heard of the suspension says so", func() bool {
-		status, err := stranger.TenantStatus(ctx, globex)
+		status, err := unaware.TenantStatus(ctx, globex)
 		return err == nil && status == tenant.Suspended
 	})
-	f.eventually("a bystander is as it was", func() error { _, err := stranger.Load(ctx, other.Ref()); return err })
+	f.eventually("a bystander is as it was", func() error { _, err := unaware.Load(ctx, other.Ref()); return err })
 }

@@ -41,8 +41,8 @@ func (b *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 	}
 }
 
-// A write is two steps: read what decides, in three slots, then write in one. Whatever is
-// revoked in between is dead afterwards, and so is what the write made.
+// A write is two steps: read what decides, in three slots, then write in one. A session that is
+// revoked in between is dead afterwards, and so is the one that the write made.
 func TestARevocationBetweenReadingAndWritingWins(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 5*time.Second)

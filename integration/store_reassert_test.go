@@ -80,7 +80,7 @@ func TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem(t *testing.T) {
 		for _, r := range revocations {
 			t.Run(r.name+" "+how, func(t *testing.T) {
 				p := newPair(t)
-				knowing, stranger := p.instance(), p.instance()
+				knowing, unaware := p.instance(), p.instance()
 				f := &fixture{T: t, store: knowing}
 				for _, id := range []tenant.ID{acme, globex} {
 					f.eventually("a tenant is set up", func() error { return knowing.SetTenantStatus(t.Context(), id, tenant.Active) })
@@ -113,14 +113,14 @@ func TestRevocationsAreBackAfterAFailoverBeforeAnyoneAsksForThem(t *testing.T) {
 				meet(t, knowing, other.Ref())
 				for _, s := range gone {
 					testwait.Until(t, "who never heard of it denies", func() bool {
-						_, err := stranger.Load(context.Background(), s.Ref())
+						_, err := unaware.Load(context.Background(), s.Ref())
 						return errors.Is(err, session.ErrNotFound)
 					})
 				}
 				t.Logf("%d sessions were dead again %v after the failover", len(gone), time.Since(began).Round(time.Millisecond))
 				var fresh session.Session
 				f.eventually("somebody signs in", func() (err error) {
-					fresh, err = stranger.Create(t.Context(), quiet("user-0"), session.CreateOptions{Lifetime: time.Hour})
+					fresh, err = unaware.Create(t.Context(), quiet("user-0"), session.CreateOptions{Lifetime: time.Hour})
 					return err
 				})
 				f.eventually("who signed in after the failover is let in", func() error {

@@ -150,7 +150,7 @@ func TestNothingOlderCountsAfterARestartFromASnapshot(t *testing.T) {
 					return err == nil && c.ok(got) || err != nil && !errors.Is(err, session.ErrUnavailable)
 				})
 				b.crash()
-				stranger := b.instance(false)
+				unaware := b.instance(false)
 				knowing := []session.Store{acting}
 				if c.seen {
 					knowing = append(knowing, witness)
@@ -171,13 +171,13 @@ func TestNothingOlderCountsAfterARestartFromASnapshot(t *testing.T) {
 					}
 				}
 				testwait.Until(t, "an instance that knows of nothing denies as well", func() bool {
-					_, err := stranger.Load(ctx, s.Ref())
+					_, err := unaware.Load(ctx, s.Ref())
 					return errors.Is(err, c.want)
 				})
 				if !c.ended {
 					return
 				}
-				events, err := stranger.Events(ctx, acme, alice)
+				events, err := unaware.Events(ctx, acme, alice)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -223,15 +223,15 @@ func TestStatusesAndSessionsAreBackBeforeAnyoneAsksForThem(t *testing.T) {
 		status, err := b.instance(false).TenantStatus(ctx, globex)
 		return err == nil && status == tenant.Suspended
 	})
-	stranger := b.instance(false)
+	unaware := b.instance(false)
 	testwait.Until(t, "and the session with the removed role", func() bool {
-		_, err := stranger.Load(ctx, demoted.Ref())
+		_, err := unaware.Load(ctx, demoted.Ref())
 		return errors.Is(err, session.ErrNotFound)
 	})
-	if _, err := stranger.Load(ctx, suspended.Ref()); !errors.Is(err, tenant.ErrSuspended) {
+	if _, err := unaware.Load(ctx, suspended.Ref()); !errors.Is(err, tenant.ErrSuspended) {
 		t.Errorf("Load in the suspended tenant: %v", err)
 	}
-	eventually(t, "what was not changed is as it was", func() error { _, err := stranger.Load(ctx, bystander.Ref()); return err })
+	eventually(t, "what was not changed is as it was", func() error { _, err := unaware.Load(ctx, bystander.Ref()); return err })
 }
 
 // A client can prove how many steps were taken. One whose steps the store has lost is told of an
@@ -248,7 +248,7 @@ func TestARefreshStepThatWasTakenStaysTaken(t *testing.T) {
 		}
 		return m
 	}
-	m, stranger := manager(), manager()
+	m, unaware := manager(), manager()
 	eventually(t, "the tenant is set up", func() error { return m.SetTenantStatus(ctx, acme, tenant.Active) })
 	s, first, err := m.Create(ctx, session.SignIn{Tenant: acme, User: alice})
 	if err != nil {
@@ -266,7 +266,7 @@ func TestARefreshStepThatWasTakenStaysTaken(t *testing.T) {
 	}
 	newest, newer := step(step(first)), step(step(old))
 	b.crash()
-	eventually(t, "the server answers", func() error { _, err := stranger.List(ctx, acme, alice); return err })
+	eventually(t, "the server answers", func() error { _, err := unaware.List(ctx, acme, alice); return err })
 
 	for range 3 {
 		for name, c := range map[string]struct {
@@ -275,7 +275,7 @@ func TestARefreshStepThatWasTakenStaysTaken(t *testing.T) {
 		}{
 			"the older token where the step was taken":     {m, first},
 			"the newest token where the step was taken":    {m, newest},
-			"the newest token where nothing is known":      {stranger, newer},
+			"the newest token where nothing is known":      {unaware, newer},
 			"another older token where the step was taken": {m, old},
 		} {
 			_, _, err := c.m.Refresh(ctx, c.token.Reveal())
@@ -284,13 +284,13 @@ func TestARefreshStepThatWasTakenStaysTaken(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := stranger.Refresh(ctx, old.Reveal()); !isOutage(err) {
+	if _, _, err := unaware.Refresh(ctx, old.Reveal()); !isOutage(err) {
 		t.Errorf("the older token, when the newer was proved before: Refresh: %v", err)
 	}
 	<-time.After(session.BehindLimit + time.Second)
 	for ref, token := range map[session.Ref]session.RefreshToken{s.Ref(): newest, proved.Ref(): newer} {
 		eventually(t, "the session has ended", func() error {
-			_, _, err := stranger.Refresh(ctx, token.Reveal())
+			_, _, err := unaware.Refresh(ctx, token.Reveal())
 			if errors.Is(err, session.ErrRefreshReused) {
 				t.Errorf("a store that is behind is taken for a theft: %v", err)
 			}
@@ -316,13 +316,13 @@ func TestARefreshStepThatWasTakenStaysTaken(t *testing.T) {
 	}
 }
 
-// One account that signs in and out beyond its share is remembered by its last change: after
-// the restart it is signed out everywhere, and nobody else is. What others did is remembered.
+// One account that signs in and out beyond its share is remembered by its last change: after the
+// restart it is signed out everywhere, and nobody else is. The changes of others are remembered.
 func TestAUserOverTheShareIsSignedOutEverywhereAndNobodyElseIs(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	b := newSetBack(t)
-	store, stranger := b.instance(false), b.instance(false)
+	store, unaware := b.instance(false), b.instance(false)
 	eventually(t, "the tenant is set up", func() error { return store.SetTenantStatus(ctx, acme, tenant.Active) })
 	of := func(user string) session.Session {
 		s := draft()
@@ -355,11 +355,11 @@ func TestAUserOverTheShareIsSignedOutEverywhereAndNobodyElseIs(t *testing.T) {
 	if _, err := store.Load(ctx, stays.Ref()); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("what is over the share is remembered by an epoch: Load: %v", err)
 	}
-	for _, on := range []session.Store{store, stranger} {
+	for _, on := range []session.Store{store, unaware} {
 		eventually(t, "bob's other session is as it was", func() error { _, err := on.Load(ctx, bobStays.Ref()); return err })
 	}
 	fresh := of("mallory")
-	for _, on := range []session.Store{store, stranger} {
+	for _, on := range []session.Store{store, unaware} {
 		eventually(t, "mallory signs in again", func() error { _, err := on.Load(ctx, fresh.Ref()); return err })
 	}
 }

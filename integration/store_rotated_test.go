@@ -26,17 +26,17 @@ func TestTheEndOfARotatedIDIsNotThatOfItsSignIn(t *testing.T) {
 		},
 	}
 	n := 0
-	for kind, who := range kinds {
+	for kind, stranger := range kinds {
 		for how, rotate := range rotations {
 			t.Run(kind+" "+how, func(t *testing.T) {
 				n++
-				who := who // of its own user and session
-				who.User = session.MustParseUserID(fmt.Sprint("rotated-", n))
-				who.IssuedAt = time.Now().Add(-time.Minute).Truncate(time.Second)
-				if who.Name != "" {
-					who.Name = kind + how
+				stranger := stranger // of its own user and session
+				stranger.User = session.MustParseUserID(fmt.Sprint("rotated-", n))
+				stranger.IssuedAt = time.Now().Add(-time.Minute).Truncate(time.Second)
+				if stranger.Name != "" {
+					stranger.Name = kind + how
 				}
-				s := adoptAtBoth(t, f.store, there, who)
+				s := adoptAtBoth(t, f.store, there, stranger)
 				next := s
 				next.ID = session.NewID()
 				next, err := rotate(s, next)
@@ -47,7 +47,7 @@ func TestTheEndOfARotatedIDIsNotThatOfItsSignIn(t *testing.T) {
 					t.Fatal(err)
 				}
 				for where, store := range map[string]session.Store{"here": f.store, "there": there} {
-					got, err := store.Adopt(t.Context(), adoption(who))
+					got, err := store.Adopt(t.Context(), adoption(stranger))
 					if err != nil || got.ID != next.ID {
 						t.Fatalf("%s the sign-in has %v, %v; want the session that it was rotated to", where, got.ID, err)
 					}
@@ -56,7 +56,7 @@ func TestTheEndOfARotatedIDIsNotThatOfItsSignIn(t *testing.T) {
 					t.Fatal(err)
 				}
 				for where, store := range map[string]session.Store{"here": f.store, "there": there} {
-					if got, err := store.Adopt(t.Context(), adoption(who)); err == nil {
+					if got, err := store.Adopt(t.Context(), adoption(stranger)); err == nil {
 						t.Fatalf("%s the sign-in has %v after its end", where, got.ID)
 					}
 				}
@@ -66,13 +66,13 @@ func TestTheEndOfARotatedIDIsNotThatOfItsSignIn(t *testing.T) {
 }
 
 // adoptAtBoth adopts a sign-in at two instances, so that both remember whose session it is.
-func adoptAtBoth(t *testing.T, a, b *redisstore.Store, who session.Stranger) session.Session {
+func adoptAtBoth(t *testing.T, a, b *redisstore.Store, stranger session.Stranger) session.Session {
 	t.Helper()
-	s, err := a.Adopt(t.Context(), adoption(who))
+	s, err := a.Adopt(t.Context(), adoption(stranger))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := b.Adopt(t.Context(), adoption(who)); err != nil || got.ID != s.ID {
+	if got, err := b.Adopt(t.Context(), adoption(stranger)); err != nil || got.ID != s.ID {
 		t.Fatalf("elsewhere the sign-in has %v, %v", got.ID, err)
 	}
 	return s

@@ -40,19 +40,19 @@ func TestASignInOverTheShareStaysEndedWhenRedisForgetsIt(t *testing.T) {
 	b.crash()
 
 	refreshed := func(n int) session.Adoption {
-		who := one(n)
-		who.IssuedAt = time.Now().Add(session.MaxSkew - 20*time.Millisecond)
-		return adoption(who)
+		stranger := one(n)
+		stranger.IssuedAt = time.Now().Add(session.MaxSkew - 20*time.Millisecond)
+		return adoption(stranger)
 	}
 	for _, c := range []struct {
-		who   string
+		user  string
 		store session.Store
 	}{{"the instance that knows", acting}, {"one that knows of nothing", other}} {
 		for n := range many {
-			testwait.Until(t, c.who+" refuses each of them", func() bool {
+			testwait.Until(t, c.user+" refuses each of them", func() bool {
 				got, err := c.store.Adopt(ctx, refreshed(n))
 				if err == nil {
-					t.Fatalf("%s: sign-in %d has the session %v after the rollback", c.who, n, got.ID)
+					t.Fatalf("%s: sign-in %d has the session %v after the rollback", c.user, n, got.ID)
 				}
 				return errors.Is(err, session.ErrSignedOut)
 			})

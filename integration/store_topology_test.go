@@ -26,8 +26,8 @@ import (
 // client of the service would.
 type patient struct{ session.Store }
 
-// again repeats do while a slot is moving or a server is giving up its place, less and less
-// often. What is refused for longer is the error of the call.
+// again repeats do while a slot is moving or a server is giving up its place, less and less often.
+// A refusal that lasts longer is the error of the call.
 func again(ctx context.Context, do func() error) {
 	for began, pause := time.Now(), time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		err := do()
@@ -314,7 +314,7 @@ func TestStoreConformanceOnAClusterThatIsResharded(t *testing.T) {
 			c.Run(t, sessiontest.Harness{Store: patient{storeOn(t, client, storeOptions())}})
 		})
 		if t.Failed() || len(done) > 0 {
-			break // what follows would wait for a slot that answers nobody
+			break // later calls would wait for a slot that answers nobody
 		}
 	}
 	stop()

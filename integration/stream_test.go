@@ -32,7 +32,7 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 		bound   time.Duration
 		spares  bool // whether other tenants' streams go on
 		end     func(*service, *redisserver.Server, []session.Session) error
-		heal    func(*redisserver.Server)
+		repair  func(*redisserver.Server)
 	}{
 		{"the tenant is revoked", 1000, 0, true, func(s *service, _ *redisserver.Server, _ []session.Session) error {
 			return s.manager.RevokeTenant(ctx, acme)
@@ -112,8 +112,8 @@ func TestOpenStreamsEndWithWhatLetThemIn(t *testing.T) {
 			if tt.spares {
 				testwait.Until(t, "the stream of the other tenant is the one that is left", func() bool { return s.watch.Stats().Streams == 1 })
 			}
-			if tt.heal != nil {
-				tt.heal(redis) // or its client goes on trying
+			if tt.repair != nil {
+				tt.repair(redis) // or its client goes on trying
 			}
 			others.clients[0].conn.Close()
 			others.wait(t, start)

@@ -16,7 +16,7 @@ import (
 	"github.com/reevehq/reeve/internal/testproc"
 )
 
-// formerCommit is what instances are upgraded from.
+// formerCommit is the commit that instances are upgraded from.
 const formerCommit = "fc01a0d"
 
 // drivers builds the driver in the tree of formerCommit, and in this one.

@@ -14,8 +14,8 @@ import (
 	"github.com/reevehq/reeve/internal/testwait"
 )
 
-// During a rolling deploy instances of the former commit and of this one share one Redis. What
-// either has ended or changed, the other keeps to; what one cannot judge it answers as an
+// During a rolling deploy instances of the former commit and of this one share one Redis. Each
+// keeps to the endings and changes of the other; one that cannot judge a session answers as in an
 // outage; and nobody is signed out by it.
 func TestInstancesOfTheFormerCommitAndThisOneShareOneRedis(t *testing.T) {
 	t.Parallel()
@@ -307,8 +307,8 @@ func actsAsAnother(t *testing.T, formerProgram, presentProgram string) {
 	}
 }
 
-// The former commit writes no event of a tenant's status and reads those of this one. What it has
-// set is an event, once, when this one has come upon it; a status from before the deploy is none.
+// The former commit writes no event of a tenant's status and reads those of this one. A status that
+// it has set is an event, once, when this one has come upon it; one from before the deploy is none.
 func tellsOfTenants(t *testing.T, formerProgram, presentProgram string) {
 	server := redisserver.Start(t)
 	prefix := storeOptions().Prefix

@@ -13,7 +13,7 @@ import (
 // tokens of issuers with token.Issuer.Foreign, on the same terms. Errors that mean that the
 // sign-in was ended or may not be used are those of Manager.Adopt; any other is an outage.
 type Adopter interface {
-	Adopt(ctx context.Context, who session.Stranger) (session.Session, error)
+	Adopt(ctx context.Context, stranger session.Stranger) (session.Session, error)
 }
 
 var _ Adopter = (*session.Manager)(nil)
@@ -26,31 +26,31 @@ type foreignVerifier interface {
 
 // adopt returns the session of a stranger within the limits of loads. It is a stage of its
 // request as a load is.
-func (a *Authenticator) adopt(ctx context.Context, who session.Stranger) (s session.Session, err error) {
+func (a *Authenticator) adopt(ctx context.Context, stranger session.Stranger) (s session.Session, err error) {
 	err = trace(ctx, a.tracer, StageLoad, func(ctx context.Context) error {
-		s, err = a.adoptLimited(ctx, who)
+		s, err = a.adoptLimited(ctx, stranger)
 		return err
 	})
 	return s, err
 }
 
-func (a *Authenticator) adoptLimited(ctx context.Context, who session.Stranger) (session.Session, error) {
+func (a *Authenticator) adoptLimited(ctx context.Context, stranger session.Stranger) (session.Session, error) {
 	if a.adopter == nil {
 		return session.Session{}, fmt.Errorf("%w: the issuer has Foreign and Sessions has no method Adopt, as a session.Manager has", ErrMisused)
 	}
-	slot, err := a.limits.loads.Acquire(ctx, who.Tenant)
+	slot, err := a.limits.loads.Acquire(ctx, stranger.Tenant)
 	if err != nil {
 		return session.Session{}, limited(err)
 	}
 	defer a.limits.loads.Release(slot)
-	s, err := a.adopter.Adopt(ctx, who)
+	s, err := a.adopter.Adopt(ctx, stranger)
 	if err != nil {
 		return session.Session{}, err
 	}
-	if s.Tenant != who.Tenant || s.User != who.User || s.ID.IsZero() {
+	if s.Tenant != stranger.Tenant || s.User != stranger.User || s.ID.IsZero() {
 		return session.Session{}, fmt.Errorf("%w: another session than the stranger's", session.ErrCorrupt)
 	}
-	return signedInBy(s, who), nil
+	return signedInBy(s, stranger), nil
 }
 
 // signedInBy returns a session with what may be said of the sign-in that the request's token is of.
@@ -63,20 +63,20 @@ func (a *Authenticator) adoptLimited(ctx context.Context, who session.Stranger) 
 // accepts: it would be the time of a token, and a refresh makes a token of an old sign-in.
 //
 // A step-up of our own counts in either case.
-func signedInBy(s session.Session, who session.Stranger) session.Session {
+func signedInBy(s session.Session, stranger session.Stranger) session.Session {
 	latest := s.CreatedAt.Add(session.MaxSkew)
-	if !who.AuthTime.IsZero() {
+	if !stranger.AuthTime.IsZero() {
 		latest = s.Provider.Claims().IssuedAt // no sign-in that a token has told of is later
 	}
 	stepped := s.AuthTime.After(latest)
-	if who.Name == "" {
-		s.Provider = s.Provider.By(who.ACR)
+	if stranger.Name == "" {
+		s.Provider = s.Provider.By(stranger.ACR)
 		if !stepped {
-			s.AMR = who.Methods()
+			s.AMR = stranger.Methods()
 		}
 	}
-	if !stepped && (who.Name == "" || who.AuthTime.IsZero()) {
-		s.AuthTime = who.AuthTime
+	if !stepped && (stranger.Name == "" || stranger.AuthTime.IsZero()) {
+		s.AuthTime = stranger.AuthTime
 	}
 	return s
 }

@@ -55,34 +55,34 @@ func TestOneCredentialAmongHeadersOfIssuers(t *testing.T) {
 // the request, and another tenant does not.
 func TestAnAdoptionIsALoadOfItsTenant(t *testing.T) {
 	acme, globex := tenant.MustParse("acme"), tenant.MustParse("globex")
-	who := func(t tenant.ID) session.Stranger {
+	strangerOf := func(t tenant.ID) session.Stranger {
 		return session.Stranger{Issuer: "https://idp.test", Tenant: t, User: session.MustParseUserID("bob")}
 	}
 	hung, release := make(chan struct{}), make(chan struct{})
 	var stages []middleware.Stage
-	adopt := middleware.LimitAdopter(adopterFunc(func(ctx context.Context, who session.Stranger) (session.Session, error) {
-		if who.Tenant == acme {
+	adopt := middleware.LimitAdopter(adopterFunc(func(ctx context.Context, stranger session.Stranger) (session.Session, error) {
+		if stranger.Tenant == acme {
 			close(hung)
 			<-release
 		}
-		return session.Session{ID: session.NewID(), Tenant: who.Tenant, User: who.User}, nil
+		return session.Session{ID: session.NewID(), Tenant: stranger.Tenant, User: stranger.User}, nil
 	}), 1, 1, stageTracer{&stages})
 	done := make(chan error)
 	go func() {
-		_, err := adopt(context.Background(), who(acme))
+		_, err := adopt(context.Background(), strangerOf(acme))
 		done <- err
 	}()
 	<-hung
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := adopt(ctx, who(globex)); !errors.Is(err, middleware.ErrOverloaded) || !middleware.IsOutage(err) {
+	if _, err := adopt(ctx, strangerOf(globex)); !errors.Is(err, middleware.ErrOverloaded) || !middleware.IsOutage(err) {
 		t.Errorf("without a slot the error is %v", err)
 	}
 	close(release)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if _, err := adopt(t.Context(), who(globex)); err != nil {
+	if _, err := adopt(t.Context(), strangerOf(globex)); err != nil {
 		t.Error(err)
 	}
 	for _, stage := range stages {
@@ -96,15 +96,15 @@ func TestAnAdoptionIsALoadOfItsTenant(t *testing.T) {
 	other := middleware.LimitAdopter(adopterFunc(func(context.Context, session.Stranger) (session.Session, error) {
 		return session.Session{ID: session.NewID(), Tenant: globex, User: session.MustParseUserID("bob")}, nil
 	}), 1, 1, nil)
-	if _, err := other(t.Context(), who(acme)); !errors.Is(err, session.ErrCorrupt) {
+	if _, err := other(t.Context(), strangerOf(acme)); !errors.Is(err, session.ErrCorrupt) {
 		t.Errorf("for the session of another tenant the error is %v", err)
 	}
 }
 
-type adopterFunc func(ctx context.Context, who session.Stranger) (session.Session, error)
+type adopterFunc func(ctx context.Context, stranger session.Stranger) (session.Session, error)
 
-func (f adopterFunc) Adopt(ctx context.Context, who session.Stranger) (session.Session, error) {
-	return f(ctx, who)
+func (f adopterFunc) Adopt(ctx context.Context, stranger session.Stranger) (session.Session, error) {
+	return f(ctx, stranger)
 }
 
 type stageTracer struct{ stages *[]middleware.Stage }

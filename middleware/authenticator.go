@@ -58,8 +58,8 @@ func (a *Authenticator) Challenge(p Problem) Problem { return a.dpop.challenge(p
 
 // Identify returns who asks by r, to which w is the response. A request without a credential is
 // anonymous and costs no look-up. A bad bearer token is an error on every route; a bad cookie
-// counts as none; an outage is an error wherever a credential was sent. match is what the router
-// says of the request, nil where no router has seen it.
+// counts as none; an outage is an error wherever a credential was sent. match is the answer of the
+// router for the request, nil where no router has seen it.
 func (a *Authenticator) Identify(w http.ResponseWriter, r *http.Request, match Match) (Identity, error) {
 	if match == nil {
 		match = unmatched{}
@@ -201,16 +201,16 @@ type provenance struct{ adopted, remembered bool }
 
 // named is whom a token names: a session, or a stranger's tenant and user.
 func named(verified *token.Verified) session.Ref {
-	if who, ok := verified.Stranger(); ok {
-		return session.Ref{Tenant: who.Tenant, User: who.User}
+	if stranger, ok := verified.Stranger(); ok {
+		return session.Ref{Tenant: stranger.Tenant, User: stranger.User}
 	}
 	return verified.Ref()
 }
 
 // session returns the session of a token: that of a stranger is adopted, any other is loaded.
 func (a *Authenticator) session(ctx context.Context, verified *token.Verified) (s session.Session, how provenance, err error) {
-	if who, ok := verified.Stranger(); ok {
-		if s, err = a.adopt(ctx, who); err != nil {
+	if stranger, ok := verified.Stranger(); ok {
+		if s, err = a.adopt(ctx, stranger); err != nil {
 			return session.Session{}, how, notAdopted(err)
 		}
 		return s, provenance{adopted: true}, nil

@@ -48,7 +48,7 @@ func identify(a *middleware.Authenticator) (middleware.Identity, error) {
 }
 
 func TestHalfAnAuthenticatorRefusesEveryCredential(t *testing.T) {
-	if who, err := identify(new(middleware.Authenticator)); !middleware.IsOutage(err) || !who.IsAnonymous() {
+	if identity, err := identify(new(middleware.Authenticator)); !middleware.IsOutage(err) || !identity.IsAnonymous() {
 		t.Errorf("zero: %v", err)
 	}
 	some := &anybody{}
@@ -66,7 +66,7 @@ func TestHalfAnAuthenticatorRefusesEveryCredential(t *testing.T) {
 // answer with the zero session signs nobody in.
 func TestATokenThatNamesNoSessionIsNobodys(t *testing.T) {
 	some := &anybody{}
-	if who, err := identify(authenticator(t, middleware.AuthenticatorConfig{Tokens: some, Sessions: some})); err == nil || !who.IsAnonymous() || some.loads != 0 {
+	if identity, err := identify(authenticator(t, middleware.AuthenticatorConfig{Tokens: some, Sessions: some})); err == nil || !identity.IsAnonymous() || some.loads != 0 {
 		t.Errorf("%v, %d loads", err, some.loads)
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // parse reads a request as a server reads it from the wire, so that RequestURI, Path and
-// RawPath are what net/http makes of the bytes.
+// RawPath are as net/http reads the bytes.
 func parse(t testing.TB, target string) (*http.Request, bool) {
 	t.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + target + " HTTP/1.1\r\nHost: api.test\r\n\r\n")))

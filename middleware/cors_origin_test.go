@@ -9,7 +9,7 @@ import (
 	"github.com/reevehq/reeve/middleware"
 )
 
-// appOrigins are what web views and extensions send.
+// appOrigins are the origins that web views and extensions send.
 var appOrigins = []string{
 	"tauri://localhost", "capacitor://localhost", "ionic://localhost", "app://obsidian.md", "app://-", "app://.",
 	"chrome-extension://nngceckbapebfimnlniiiahkandclblb", "moz-extension://6f1c2a1e-8a57-4c0b-9f4e-0a3b7a4d5c21",

@@ -38,8 +38,8 @@ type DPoP struct {
 	// tokens are accepted too, where authz.RequireDPoP does not ask for more.
 	Always bool
 
-	binds     bindPace
-	refreshes bindPace // those that were refused
+	binds     bindThrottle
+	refreshes bindThrottle // those that were refused
 }
 
 // prove returns the token as one that may name a session. A bound token needs the proof

@@ -173,9 +173,9 @@ const queryName = "access_token"
 // default, and little to read for a request that is refused.
 const maxCookies = 64 << 10
 
-// cookieToken returns the value of the one cookie of a name, as it was sent. It counts the
-// cookies itself: net/http leaves out those whose value it does not like, and all of them
-// where there are more than 3,000, and what stands before or behind a service may not.
+// cookieToken returns the value of the one cookie of a name, as it was sent. It counts the cookies
+// itself: net/http leaves out those whose value it does not like, and all of them where there are
+// more than 3,000, and programs before or behind a service may not.
 func cookieToken(r *http.Request, name string) (value string, err error) {
 	length, found := 0, 0
 	for _, line := range r.Header["Cookie"] {

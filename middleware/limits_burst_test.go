@@ -24,11 +24,11 @@ import (
 // trip is under way are in the next one. Each load is two, as after a deploy each use is to be
 // recorded. It keeps the order in which tenants were served.
 type trips struct {
-	mu     sync.Mutex
-	flying int
-	next   []chan struct{}
-	count  int
-	served []tenant.ID
+	mu      sync.Mutex
+	running int
+	next    []chan struct{}
+	count   int
+	served  []tenant.ID
 }
 
 func (s *trips) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
@@ -44,29 +44,29 @@ func (s *trips) trip() {
 	back := make(chan struct{})
 	s.mu.Lock()
 	s.next = append(s.next, back)
-	if s.flying < 4 {
-		s.flying++
-		go s.fly()
+	if s.running < 4 {
+		s.running++
+		go s.run()
 	}
 	s.mu.Unlock()
 	<-back
 }
 
-func (s *trips) fly() {
+func (s *trips) run() {
 	for {
 		s.mu.Lock()
 		n := min(len(s.next), 100)
-		aboard := s.next[:n]
+		batch := s.next[:n]
 		s.next = s.next[n:]
 		if n == 0 {
-			s.flying--
+			s.running--
 			s.mu.Unlock()
 			return
 		}
 		s.count++
 		s.mu.Unlock()
 		time.Sleep(2 * time.Millisecond)
-		for _, back := range aboard {
+		for _, back := range batch {
 			close(back)
 		}
 	}
@@ -119,7 +119,7 @@ func TestAThousandUsersAtOnceAreAllServedInTime(t *testing.T) {
 }
 
 // TestAFloodHasSoonUsedUpItsBurst floods beside another tenant: once the burst is spent, the
-// flood holds its share of the places and no more.
+// flood holds its share of the slots and no more.
 func TestAFloodHasSoonUsedUpItsBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &slowLoader{takes: always(2 * time.Millisecond)}
@@ -280,7 +280,7 @@ func (r *recorder) Verify(_ context.Context, raw string) (*token.Verified, error
 	return nil, token.ErrInvalid
 }
 
-// matched is what a router says that has an address of its own for each request.
+// matched is the answer of a router that has an address of its own for each request.
 type matched struct{ extract func(r *http.Request) string }
 
 func (matched) Param(string) (string, bool)                      { return "", false }
@@ -323,9 +323,9 @@ func TestVerificationsAreSharedByClient(t *testing.T) {
 				time.Sleep(time.Second)
 				slow.mu.Lock()
 				defer slow.mu.Unlock()
-				place := slices.Index(slow.order, "new.caller")
-				if tt.shared && (place < 0 || place > 8) || !tt.shared && place >= 0 && place < 100 {
-					t.Errorf("the other client is number %d", place)
+				position := slices.Index(slow.order, "new.caller")
+				if tt.shared && (position < 0 || position > 8) || !tt.shared && position >= 0 && position < 100 {
+					t.Errorf("the other client is number %d", position)
 				}
 			})
 		})

@@ -14,8 +14,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// pool is a store behind a number of connections, each of which serves one load at a time
-// and takes a while. Whoever comes when all are busy waits.
+// pool is a store behind a number of connections, each of which serves one load at a time and takes
+// a while. A load that finds all busy waits.
 type pool struct {
 	connections chan struct{}
 	takes       time.Duration

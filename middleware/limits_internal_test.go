@@ -45,7 +45,7 @@ func TestProofsAreVerifiedWithinALimit(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		inside, shed := make(chan struct{}, 50), make(chan error, 50)
+		inside, refused := make(chan struct{}, 50), make(chan error, 50)
 		for range 50 {
 			go func() {
 				_, err := a.verifyProofLimited(context.Background(), netip.Prefix{}, func() (*token.DPoPProof, error) {
@@ -53,15 +53,15 @@ func TestProofsAreVerifiedWithinALimit(t *testing.T) {
 					time.Sleep(time.Minute)
 					return nil, token.ErrInvalidProof
 				})
-				shed <- err
+				refused <- err
 			}()
 		}
 		time.Sleep(time.Second)
-		if len(inside) != 2 || len(shed) != 48 {
-			t.Errorf("%d proofs at once, %d answered", len(inside), len(shed))
+		if len(inside) != 2 || len(refused) != 48 {
+			t.Errorf("%d proofs at once, %d answered", len(inside), len(refused))
 		}
 		for range 48 {
-			if err := <-shed; !errors.Is(err, ErrOverloaded) {
+			if err := <-refused; !errors.Is(err, ErrOverloaded) {
 				t.Errorf("a proof without a place is answered %v", err)
 			}
 		}

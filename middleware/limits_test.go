@@ -50,22 +50,22 @@ func (l *slowLoader) Load(_ context.Context, ref session.Ref) (session.Session, 
 func always(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 
 // flood runs clients that load again and again until ctx ends, each time with the budget of a
-// request, and returns how many loads were shed once they all have.
-func flood(ctx context.Context, l middleware.Loader, ref session.Ref, clients int) (wait func() (shed int64)) {
+// request, and returns how many loads were refused once they all have.
+func flood(ctx context.Context, l middleware.Loader, ref session.Ref, clients int) (wait func() (refused int64)) {
 	var wg sync.WaitGroup
-	var shed atomic.Int64
+	var refused atomic.Int64
 	for range clients {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				budget, cancel := context.WithTimeout(ctx, middleware.DefaultTimeout)
 				if _, err := l.Load(budget, ref); errors.Is(err, middleware.ErrOverloaded) {
-					shed.Add(1)
+					refused.Add(1)
 				}
 				cancel()
 			}
 		})
 	}
-	return func() int64 { wg.Wait(); return shed.Load() }
+	return func() int64 { wg.Wait(); return refused.Load() }
 }
 
 func TestALimitIsNeverExceededAndEveryPlaceComesBack(t *testing.T) {
@@ -104,7 +104,7 @@ func TestALimitIsNeverExceededAndEveryPlaceComesBack(t *testing.T) {
 			if top := slow.top.Load(); top > int64(n) {
 				t.Errorf("%d loads at once, the limit is %d", top, n)
 			}
-			// Every place is back: n loads of as many tenants start at once.
+			// Every slot is back: n loads of as many tenants start at once.
 			slow.takes = always(time.Hour)
 			for i := range n {
 				ref := victim
@@ -134,8 +134,8 @@ func TestATenantAloneUsesEveryPlace(t *testing.T) {
 				t.Fatalf("%d of 4 places are used while others wait", inside)
 			}
 		}
-		if shed := wait(); shed != 0 {
-			t.Errorf("%d loads were shed that had only 4 ms to wait", shed)
+		if refused := wait(); refused != 0 {
+			t.Errorf("%d loads were shed that had only 4 ms to wait", refused)
 		}
 	})
 }
@@ -158,7 +158,7 @@ func TestAFloodedTenantDelaysAnotherByOneLoadAtMost(t *testing.T) {
 				t.Fatalf("the other tenant waited %v, longer than a load takes", waited)
 			}
 		}
-		if shed := wait(); shed == 0 {
+		if refused := wait(); refused == 0 {
 			t.Error("1,000 clients on 4 places of 2 ms have more than 250 ms to wait, and none was shed")
 		}
 	})

@@ -135,14 +135,14 @@ func TestARefusalIsHeld200msAtMost(t *testing.T) {
 	})
 }
 
-// TestAFloodIsShedWhenItsTimeIsSpent fills every place for good. What is shed has waited as
-// long as its time lasted, and not a moment more: its callers are known, and no pace holds them.
+// TestAFloodIsShedWhenItsTimeIsSpent fills every slot for good. A refused load has waited for its
+// whole budget, and not a moment more: its callers are known, and no throttle delays them.
 func TestAFloodIsShedWhenItsTimeIsSpent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limited := middleware.LimitLoader(&slowLoader{takes: always(time.Minute)}, 1, 1)
 		go func() { _, _ = limited.Load(context.Background(), flooder) }()
 		synctest.Wait()
-		shed := func(ref session.Ref, budget time.Duration) {
+		refused := func(ref session.Ref, budget time.Duration) {
 			ctx, cancel := context.WithTimeout(context.Background(), budget)
 			defer cancel()
 			start := time.Now()
@@ -155,21 +155,21 @@ func TestAFloodIsShedWhenItsTimeIsSpent(t *testing.T) {
 		for i := range 500 {
 			clients.Go(func() {
 				for range 4 {
-					shed(flooder, time.Duration(10+i)*time.Millisecond)
+					refused(flooder, time.Duration(10+i)*time.Millisecond)
 				}
 			})
 		}
 		for range 20 {
 			time.Sleep(40 * time.Millisecond)
-			shed(victim, 30*time.Millisecond)
+			refused(victim, 30*time.Millisecond)
 		}
 		clients.Wait()
 		time.Sleep(time.Minute)
 	})
 }
 
-// TestATokenThatIsKnownNeedsNoPlace takes every place for verifications with tokens whose
-// keys do not come. Who is signed in goes on, and nobody new comes in.
+// TestATokenThatIsKnownNeedsNoPlace takes every slot for verifications with tokens whose keys do
+// not come. Signed-in callers go on, and nobody new comes in.
 func TestATokenThatIsKnownNeedsNoPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limited := middleware.LimitVerifier(&clerk{}, 4)

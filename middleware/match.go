@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// Match is what the router of a service says of one request: which path parameters the matched
+// Match is the answer of a service's router for one request: which path parameters the matched
 // route has, how the path is spelled, and which address the request comes from. A door for a
 // router implements it; a nil Match is that of a request that no router has seen.
 type Match interface {

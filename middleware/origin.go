@@ -12,12 +12,11 @@ import (
 // switch protocols changes something whatever its method is: no CORS stands between
 // another site's script and what it reads from a WebSocket (RFC 6455 §10.2).
 //
-// Browsers attach cookies to requests that other sites make them send. The standard
-// library's check reads Sec-Fetch-Site and, where a browser does not send it, the Origin.
-// It is stricter here in three ways: an Origin, when sent, must be exactly this host's and
-// not one that merely parses to it (golang/go#78563); one without TLS counts only where the
-// browser says that it is the same; and a request with neither header is refused, because
-// whatever sent the cookie was a browser.
+// Browsers attach cookies to requests that other sites make them send. The standard library's check
+// reads Sec-Fetch-Site and, where a browser does not send it, the Origin. It is stricter here in
+// three ways: an Origin, when sent, must be exactly this host's and not one that merely parses to
+// it (golang/go#78563); one without TLS counts only where the browser says that it is the same; and
+// a request with neither header is refused, because a browser has sent the cookie.
 func CheckOrigin(r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:

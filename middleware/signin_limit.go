@@ -124,11 +124,11 @@ func NewSignInLimit(cfg SignInConfig) (*SignInLimit, error) {
 // is right. hash runs in this goroutine, and for an account that does not exist takes as
 // long as for one that does.
 //
-// client is the address that the request comes from, as authz.Caller.Address says it. All
-// addresses of one /64 of IPv6 count as one client, and so do all requests with the zero
-// Addr. account is what the user typed, tenant and name, whether it exists or not, so that no
-// answer depends on that, and in the form by which the service looks accounts up: where "Alice"
-// and "alice " are one account, fold both first, or each spelling has guesses of its own.
+// client is the address that the request comes from, as authz.Caller.Address says it. All addresses
+// of one /64 of IPv6 count as one client, and so do all requests with the zero Addr. account is the
+// one that the user typed, tenant and name, whether it exists or not, so that no answer depends on
+// that, and in the form by which the service looks accounts up: where "Alice" and "alice " are one
+// account, fold both first, or each spelling has guesses of its own.
 //
 // After five wrong passwords of one client for one account the next has to wait a second, and
 // then twice as long each time, up to 30 s. Whichever client guesses, an account that has had 20 wrong
@@ -154,7 +154,7 @@ func (l *SignInLimit) Check(ctx context.Context, client netip.Addr, account stri
 	return hash(), nil
 }
 
-// clientOf is what counts as one client: an address of IPv4, or a /64 of IPv6, of which
+// clientOf returns the prefix that counts as one client: an address of IPv4, or a /64 of IPv6, of which
 // providers give one to each household and more to a host.
 func clientOf(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")

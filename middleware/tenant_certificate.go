@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// tenantPlace stands for the tenant in the pattern of [TenantCertificate].
-const tenantPlace = "{tenant}"
+// tenantPlaceholder stands for the tenant in the pattern of [TenantCertificate].
+const tenantPlaceholder = "{tenant}"
 
-// certificateNobody is what a certificate claims that names no tenant: no tenant has the name.
+// certificateNobody is the claim of a certificate that names no tenant: no tenant has the name.
 const certificateNobody = "?"
 
 // TenantCertificate reads the claim from the client's certificate: from its names of the pattern,
@@ -27,15 +27,15 @@ const certificateNobody = "?"
 //
 // It panics on a pattern without {tenant}, with more than one, or with it elsewhere.
 func TenantCertificate(pattern string) Locator {
-	before, after, ok := strings.Cut(pattern, tenantPlace)
+	before, after, ok := strings.Cut(pattern, tenantPlaceholder)
 	uri := strings.Contains(pattern, "://")
 	switch {
-	case !ok || strings.Contains(after, tenantPlace):
-		panic(fmt.Sprintf("middleware: TenantCertificate: %q has not one %s", pattern, tenantPlace))
+	case !ok || strings.Contains(after, tenantPlaceholder):
+		panic(fmt.Sprintf("middleware: TenantCertificate: %q has not one %s", pattern, tenantPlaceholder))
 	case uri && (!strings.HasSuffix(before, "/") || strings.HasSuffix(before, "://") || after != "" && after[0] != '/'):
-		panic(fmt.Sprintf("middleware: TenantCertificate: in %q %s is not a segment of the path", pattern, tenantPlace))
+		panic(fmt.Sprintf("middleware: TenantCertificate: in %q %s is not a segment of the path", pattern, tenantPlaceholder))
 	case !uri && (before != "" || len(after) < 2 || after[0] != '.'):
-		panic(fmt.Sprintf("middleware: TenantCertificate: in %q %s is not the first label", pattern, tenantPlace))
+		panic(fmt.Sprintf("middleware: TenantCertificate: in %q %s is not the first label", pattern, tenantPlaceholder))
 	}
 	if !uri {
 		after = strings.ToLower(after)

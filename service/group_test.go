@@ -18,7 +18,7 @@ import (
 	"github.com/reevehq/reeve/service"
 )
 
-// diary is what parts did, in order.
+// diary lists the events of parts, in order.
 type diary struct {
 	mu      sync.Mutex
 	entries []string
@@ -124,9 +124,9 @@ func TestAnyOrderOfPartsFollowsWhatTheyNeed(t *testing.T) {
 			if (opened < 0) != (closed < 0) {
 				t.Fatalf("%s: opened at %d and closed at %d: %v", p.Name, opened, closed, entries)
 			}
-			for _, need := range p.Needs {
-				if opened >= 0 && (at("open "+need) < 0 || at("open "+need) > opened || at("close "+need) < closed) {
-					t.Fatalf("%s needs %s: %v", p.Name, need, entries)
+			for _, dependency := range p.Needs {
+				if opened >= 0 && (at("open "+dependency) < 0 || at("open "+dependency) > opened || at("close "+dependency) < closed) {
+					t.Fatalf("%s needs %s: %v", p.Name, dependency, entries)
 				}
 			}
 		}
@@ -202,7 +202,7 @@ func TestAFailureDuringTheStartEndsIt(t *testing.T) {
 	})
 }
 
-// Each step has a time limit. What takes longer is named, and the next step follows.
+// Each step has a time limit. A step that takes longer is named, and the next one follows.
 func TestEachStepHasATimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary

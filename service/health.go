@@ -39,11 +39,11 @@ type HealthConfig struct {
 	// nobody anything. Default: none.
 	Checks []Check
 
-	// Interval is the pause between two questions of a check, and so how late /readyz is. Default
+	// Interval is the pause between two runs of a check, and so how late /readyz is. Default
 	// 500 ms.
 	Interval time.Duration
 
-	// Timeout bounds each question. A check that has not answered by then has failed. Default
+	// Timeout bounds each run. A check that has not answered by then has failed. Default
 	// 400 ms.
 	Timeout time.Duration
 
@@ -143,7 +143,7 @@ func (h *Health) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the asking, after which nothing is ready. It waits for questions that are under way,
+// Close ends the asking, after which nothing is ready. It waits for runs that are under way,
 // but not for one that does not heed its ctx. The error is nil.
 func (h *Health) Close() error {
 	h.mu.Lock()
@@ -160,11 +160,11 @@ func (h *Health) Close() error {
 func (h *Health) ask(ctx context.Context, i int) {
 	for {
 		began := time.Now()
-		answer := h.question(ctx, h.cfg.Checks[i])
+		answer := h.startCheck(ctx, h.cfg.Checks[i])
 		err, late := h.await(ctx, answer)
 		h.note(i, err, time.Since(began))
 		if late {
-			// Another question would only queue behind this one.
+			// Another run would only queue behind this one.
 			select {
 			case <-ctx.Done():
 				return
@@ -180,7 +180,7 @@ func (h *Health) ask(ctx context.Context, i int) {
 	}
 }
 
-func (h *Health) question(ctx context.Context, c Check) <-chan error {
+func (h *Health) startCheck(ctx context.Context, c Check) <-chan error {
 	answer := make(chan error, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)

@@ -21,9 +21,9 @@ func inOrder(parts []Part, problems *configerr.Problems) []Part {
 		named[p.Name] = true
 	}
 	for _, p := range parts {
-		for _, need := range p.Needs {
-			if !named[need] {
-				problems.Add("Parts", "%q needs %q, which is no part", p.Name, need)
+		for _, dependency := range p.Needs {
+			if !named[dependency] {
+				problems.Add("Parts", "%q needs %q, which is no part", p.Name, dependency)
 				return nil
 			}
 		}
@@ -32,7 +32,7 @@ func inOrder(parts []Part, problems *configerr.Problems) []Part {
 	open := map[string]bool{}
 	for rest := slices.Clone(parts); len(rest) > 0; {
 		i := slices.IndexFunc(rest, func(p Part) bool {
-			return !slices.ContainsFunc(p.Needs, func(need string) bool { return !open[need] })
+			return !slices.ContainsFunc(p.Needs, func(dependency string) bool { return !open[dependency] })
 		})
 		if i < 0 {
 			problems.Add("Parts", "these need each other: %s", strings.Join(names(rest), ", "))

@@ -73,7 +73,7 @@ func (a Actors) Current() (Actor, bool) {
 	return a.list()[0], true
 }
 
-// actorKey is what a context is asked for who acts.
+// actorKey is the context's key of the actor.
 type actorKey struct{}
 
 // WithActor returns a context for what is done outside a request because of somebody who acts

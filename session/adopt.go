@@ -41,7 +41,7 @@ var (
 	ErrBlocked = errors.New("session: the user is blocked")
 )
 
-// Adoption is what [Store.Adopt] finds or makes a session by.
+// Adoption tells [Store.Adopt] which session to find or make.
 type Adoption struct {
 	Stranger Stranger
 
@@ -89,100 +89,6 @@ func (a Adoption) Validate() error {
 		return fmt.Errorf("%w: the session of a stranger is refreshed at the provider", ErrInvalid)
 	}
 	return a.Create.Limit.Validate()
-}
-
-// Validate returns an error wrapping [ErrInvalid] or [ErrInvalidID] when the stranger is not
-// complete.
-func (s Stranger) Validate() error {
-	switch {
-	case s.Issuer == "" || len(s.Issuer) > MaxIssuerLength:
-		return fmt.Errorf("%w: Issuer: %d bytes, 1 to %d are allowed", ErrInvalid, len(s.Issuer), MaxIssuerLength)
-	case len(s.Name) > MaxSignInNameLength:
-		return fmt.Errorf("%w: Name: %d bytes, at most %d are allowed", ErrInvalid, len(s.Name), MaxSignInNameLength)
-	case s.Tenant.IsZero():
-		return fmt.Errorf("%w: no tenant", ErrInvalidID)
-	case s.User.IsZero():
-		return fmt.Errorf("%w: no user", ErrInvalidID)
-	case s.IssuedAt.IsZero():
-		return fmt.Errorf("%w: IssuedAt: required", ErrInvalid)
-	}
-	return nil
-}
-
-// SignIn is when the user signed in at the provider, as far as the token tells: its auth_time,
-// or, where it has none, its iat.
-func (s Stranger) SignIn() time.Time {
-	if s.AuthTime.IsZero() {
-		return s.IssuedAt
-	}
-	return s.AuthTime
-}
-
-// Later returns nil when the sign-in is later than end by more than [MaxSkew]. It returns
-// [ErrSignInTooClose] within that span, and in the very second of the end, since tokens tell time
-// to the second; otherwise [ErrSignedOut]. Nothing has ended at the zero end.
-func (s Stranger) Later(end time.Time) error {
-	switch at := s.SignIn(); {
-	case end.IsZero() || at.After(end.Add(MaxSkew)):
-		return nil
-	case at.After(end), at.Nanosecond() == 0 && at.Add(time.Second).After(end):
-		return ErrSignInTooClose
-	}
-	return ErrSignedOut
-}
-
-// Finds returns nil when the sign-in may have the live session of a user at an issuer that names no
-// sessions, whose [ProviderClaims].Since is since. It is Later, but of a sign-in in the second of the
-// end: the user has signed in since, so it is over.
-func (s Stranger) Finds(since time.Time) error {
-	if !since.IsZero() && !s.SignIn().After(since) {
-		return ErrSignedOut
-	}
-	return s.Later(since)
-}
-
-// Known returns [ErrSignedOut] for a sign-in that is not later than one which had a session, of
-// before an end: the second alone does not tell it from a sign-in after that. Nothing is known of
-// the zero time.
-func (s Stranger) Known(signedIn time.Time) error {
-	if signedIn.IsZero() || s.SignIn().After(signedIn) {
-		return nil
-	}
-	return ErrSignedOut
-}
-
-// CheckClock returns [ErrIssuedAhead] for a token that is from more than [MaxSkew] after now, by
-// the store's clock.
-func (s Stranger) CheckClock(now time.Time) error {
-	limit := now.Add(MaxSkew)
-	if s.IssuedAt.After(limit) || s.AuthTime.After(limit) {
-		return ErrIssuedAhead
-	}
-	return nil
-}
-
-// CheckUnknown returns nil when a sign-in of which the store knows no session may be adopted at
-// now: after the last end, and where it says when it was, not longer ago than [EndsKept].
-func (s Stranger) CheckUnknown(now, end time.Time) error {
-	if !s.AuthTime.IsZero() && s.AuthTime.Before(now.Add(-EndsKept)) {
-		return fmt.Errorf("%w: it is older than %v", ErrSignedOut, EndsKept)
-	}
-	return s.Later(end)
-}
-
-// EndedByName reports whether a sign-in without a session, of which CheckUnknown has returned err, is
-// over by its name: its token says that it was before an end, and no later one will, since the tokens
-// name the session at the provider and not when the user signed in.
-func (s Stranger) EndedByName(err error) bool {
-	return s.Name != "" && s.AuthTime.IsZero() && errors.Is(err, ErrSignedOut)
-}
-
-// EventKind is the kind of event that the adoption of s is.
-func (s Stranger) EventKind() EventKind {
-	if s.Name == "" && s.AuthTime.IsZero() {
-		return EventAdoptedUntimed
-	}
-	return EventAdopted
 }
 
 // Roll returns the live session s as the stranger's token leaves it, and whether anything has
@@ -251,13 +157,13 @@ func (r Roles) common(other Roles) Roles {
 //
 // [ErrSignedOut], [ErrIssuedAhead] and [ErrBlocked] mean that the caller is signed out; [ErrSignInTooClose]
 // is an outage, as every other error may be.
-func (m *Manager) Adopt(ctx context.Context, who Stranger) (Session, error) {
-	a, err := m.adoption(who)
+func (m *Manager) Adopt(ctx context.Context, stranger Stranger) (Session, error) {
+	a, err := m.adoption(stranger)
 	if err != nil {
 		return Session{}, err
 	}
 	var s Session
-	err = m.inTenant(ctx, who.Tenant, func() (err error) {
+	err = m.inTenant(ctx, stranger.Tenant, func() (err error) {
 		s, err = m.adopt(ctx, a)
 		return err
 	})
@@ -317,8 +223,8 @@ func (m *Manager) granted(ctx context.Context, s Session) (Session, Ticket, erro
 }
 
 // checkAdopted returns nil when s is a session that a stranger may have.
-func checkAdopted(who Stranger, s Session) error {
-	if s.Tenant != who.Tenant || s.User != who.User || s.Provider.Claims().Issuer != who.Issuer || s.ID.IsZero() || s.Actors.Len() > 0 || !s.MovedTo.IsZero() {
+func checkAdopted(stranger Stranger, s Session) error {
+	if s.Tenant != stranger.Tenant || s.User != stranger.User || s.Provider.Claims().Issuer != stranger.Issuer || s.ID.IsZero() || s.Actors.Len() > 0 || !s.MovedTo.IsZero() {
 		return fmt.Errorf("%w: the store returned another session than the stranger's", ErrCorrupt)
 	}
 	if !s.Acting.IsZero() {
@@ -328,47 +234,34 @@ func checkAdopted(who Stranger, s Session) error {
 }
 
 // adoption returns the Adoption by which the store finds or makes the session of who.
-func (m *Manager) adoption(who Stranger) (Adoption, error) {
-	if err := who.Validate(); err != nil {
+func (m *Manager) adoption(stranger Stranger) (Adoption, error) {
+	if err := stranger.Validate(); err != nil {
 		return Adoption{}, err
 	}
-	if m.cfg.Grants != nil && who.RolesNamed {
-		return Adoption{}, fmt.Errorf("%w: the tokens of %q name roles, which are those that Config.Grants returns", ErrInvalid, who.Issuer)
+	if m.cfg.Grants != nil && stranger.RolesNamed {
+		return Adoption{}, fmt.Errorf("%w: the tokens of %q name roles, which are those that Config.Grants returns", ErrInvalid, stranger.Issuer)
 	}
-	roles, err := NewRoles(who.Roles...)
+	roles, err := NewRoles(stranger.Roles...)
 	if err != nil {
 		return Adoption{}, err
 	}
-	if !who.RolesNamed {
+	if !stranger.RolesNamed {
 		roles = Roles{}
 	}
 	s := Session{
-		ID: NewID(), Tenant: who.Tenant, User: who.User, Roles: roles, AMR: who.Methods(),
-		AuthTime: who.SignIn(), IdleTimeout: m.cfg.IdleTimeout,
+		ID: NewID(), Tenant: stranger.Tenant, User: stranger.User, Roles: roles, AMR: stranger.Methods(),
+		AuthTime: stranger.SignIn(), IdleTimeout: m.cfg.IdleTimeout,
 		Provider: NewProvider(ProviderClaims{
-			Issuer: who.Issuer, ACR: who.ACR, IssuedAt: who.IssuedAt, NamesRoles: who.RolesNamed, Machine: who.Machine,
+			Issuer: stranger.Issuer, ACR: stranger.ACR, IssuedAt: stranger.IssuedAt, NamesRoles: stranger.RolesNamed, Machine: stranger.Machine,
 		}),
 	}
-	a := Adoption{Stranger: who, Session: s, Create: CreateOptions{Lifetime: m.cfg.Lifetime, Limit: m.cfg.Limit}, Granted: m.cfg.Grants != nil}
+	a := Adoption{Stranger: stranger, Session: s, Create: CreateOptions{Lifetime: m.cfg.Lifetime, Limit: m.cfg.Limit}, Granted: m.cfg.Grants != nil}
 	return a, a.Validate()
 }
 
-// Methods returns those of AMR that have a name of ours. They are a few; one without a name
-// proves nothing.
-func (s Stranger) Methods() Methods {
-	var known []string
-	for _, name := range s.AMR[:min(len(s.AMR), MaxRoles)] {
-		if checkName("method", name) == nil {
-			known = append(known, name)
-		}
-	}
-	m, _ := NewMethods(known...)
-	return m
-}
-
 // EndSignIn ends what the provider's session of that name signs in, in whatever tenant, and for
-// ever: none of its tokens is adopted any more, also when none was seen yet. It is what a
-// back-channel logout does by the iss and sid of its token.
+// ever: none of its tokens is adopted any more, also when none was seen yet. A back-channel logout
+// calls it by the iss and sid of its token.
 func (m *Manager) EndSignIn(ctx context.Context, issuer, name string) error {
 	if issuer == "" || name == "" || len(issuer) > MaxIssuerLength || len(name) > MaxSignInNameLength {
 		return fmt.Errorf("%w: a provider's session of %d bytes, of an issuer of %d", ErrInvalid, len(name), len(issuer))
@@ -392,7 +285,7 @@ func (m *Manager) RevokePerson(ctx context.Context, issuer string, u UserID, ten
 }
 
 // Block ends every session of a user in a tenant, and lets the user have none there until
-// [Manager.Unblock]: Create, Adopt and whatever else would begin one return [ErrBlocked].
+// [Manager.Unblock]: Create, Adopt and every other method that would begin one return [ErrBlocked].
 func (m *Manager) Block(ctx context.Context, t tenant.ID, u UserID) error {
 	return classify(m.store.Block(ctx, t, u))
 }

@@ -13,22 +13,22 @@ import (
 
 // unnamed is a stranger of alice in acme whose tokens name no roles.
 func unnamed(now time.Time) session.Stranger {
-	who := stranger(now)
-	who.Tenant, who.User, who.Roles, who.RolesNamed = acme, alice, nil, false
-	return who
+	stranger := stranger(now)
+	stranger.Tenant, stranger.User, stranger.Roles, stranger.RolesNamed = acme, alice, nil, false
+	return stranger
 }
 
 func TestAnAdoptedSessionHasTheRolesOfGrants(t *testing.T) {
 	d := newMembers()
 	m := granted(t, newStore(t), d)
-	who := unnamed(time.Now())
-	first, err := m.Adopt(t.Context(), who)
+	stranger := unnamed(time.Now())
+	first, err := m.Adopt(t.Context(), stranger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	hasRole(t, "the first token", first, "admin")
 	asked := d.asked.Load()
-	again, err := m.Adopt(t.Context(), who)
+	again, err := m.Adopt(t.Context(), stranger)
 	if err != nil || again.ID != first.ID || d.asked.Load() != asked {
 		t.Errorf("the same token: %v, %v, asked %d times more", again.ID, err, d.asked.Load()-asked)
 	}
@@ -37,9 +37,9 @@ func TestAnAdoptedSessionHasTheRolesOfGrants(t *testing.T) {
 		if err := m.Stale(t.Context(), acme, user); err != nil {
 			t.Fatal(err)
 		}
-		who.IssuedAt, who.ACR = who.IssuedAt.Add(time.Second), who.ACR+"+"
-		found, err := m.Adopt(t.Context(), who)
-		if err != nil || found.ID != first.ID || found.Provider.Claims().ACR != who.ACR {
+		stranger.IssuedAt, stranger.ACR = stranger.IssuedAt.Add(time.Second), stranger.ACR+"+"
+		found, err := m.Adopt(t.Context(), stranger)
+		if err != nil || found.ID != first.ID || found.Provider.Claims().ACR != stranger.ACR {
 			t.Fatalf("a newer token after Stale: %v of %v, %v", found.ID, found.Provider.Claims(), err)
 		}
 		hasRole(t, "a newer token after Stale", found, "editor")
@@ -58,12 +58,12 @@ func TestAnAdoptedSessionHasTheRolesOfGrants(t *testing.T) {
 func TestAStrangerWhoseTokensNameRolesIsRefusedWhereGrantsAreAsked(t *testing.T) {
 	d := newMembers()
 	m := granted(t, newStore(t), d)
-	who := unnamed(time.Now())
-	who.RolesNamed = true
-	_, err := m.Adopt(t.Context(), who)
+	stranger := unnamed(time.Now())
+	stranger.RolesNamed = true
+	_, err := m.Adopt(t.Context(), stranger)
 	wantErr(t, "a token that names no role, of an issuer whose tokens do", err, session.ErrInvalid)
-	who.Roles = []string{"owner"}
-	_, err = m.Adopt(t.Context(), who)
+	stranger.Roles = []string{"owner"}
+	_, err = m.Adopt(t.Context(), stranger)
 	wantErr(t, "a token that names a role", err, session.ErrInvalid)
 	if sessions, err := m.List(t.Context(), acme, alice); err != nil || len(sessions) > 0 || d.asked.Load() > 0 {
 		t.Errorf("%d sessions, %v, asked %d times", len(sessions), err, d.asked.Load())
@@ -73,12 +73,12 @@ func TestAStrangerWhoseTokensNameRolesIsRefusedWhereGrantsAreAsked(t *testing.T)
 func TestAFailureOfGrantsAdoptsNobodyAndSignsNobodyOut(t *testing.T) {
 	d := newMembers()
 	m := granted(t, newStore(t), d)
-	who := unnamed(time.Now())
+	stranger := unnamed(time.Now())
 	fails := errors.New("the database is down")
 	outage := func(what string) {
 		t.Helper()
 		d.fail.Store(&fails)
-		_, err := m.Adopt(t.Context(), who)
+		_, err := m.Adopt(t.Context(), stranger)
 		wantErr(t, what, err, session.ErrUnavailable)
 		if errors.Is(err, session.ErrNotFound) {
 			t.Errorf("%s: %v signs the caller out", what, err)
@@ -86,7 +86,7 @@ func TestAFailureOfGrantsAdoptsNobodyAndSignsNobodyOut(t *testing.T) {
 		d.fail.Store(nil)
 	}
 	outage("the first token")
-	first, err := m.Adopt(t.Context(), who)
+	first, err := m.Adopt(t.Context(), stranger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestAFailureOfGrantsAdoptsNobodyAndSignsNobodyOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	outage("a stale session")
-	found, err := m.Adopt(t.Context(), who)
+	found, err := m.Adopt(t.Context(), stranger)
 	if err != nil || found.ID != first.ID {
 		t.Fatalf("after the outage: %v, %v", found.ID, err)
 	}
@@ -105,14 +105,14 @@ func TestAFailureOfGrantsAdoptsNobodyAndSignsNobodyOut(t *testing.T) {
 
 func TestAStaleAdoptedSessionIsAnOutageWhereNoGrantsCanBeAsked(t *testing.T) {
 	store := newStore(t)
-	who := unnamed(time.Now())
-	if _, err := granted(t, store, newMembers()).Adopt(t.Context(), who); err != nil {
+	stranger := unnamed(time.Now())
+	if _, err := granted(t, store, newMembers()).Adopt(t.Context(), stranger); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Stale(t.Context(), acme, alice); err != nil {
 		t.Fatal(err)
 	}
-	_, err := newManager(t, store, session.Config{}).Adopt(t.Context(), who)
+	_, err := newManager(t, store, session.Config{}).Adopt(t.Context(), stranger)
 	wantErr(t, "Adopt", err, session.ErrUnavailable)
 }
 
@@ -122,26 +122,26 @@ func TestNoAdoptedSessionHasARoleThatWasTakenAway(t *testing.T) {
 	m := granted(t, newStore(t), d)
 	var began atomic.Int64
 	for i := range 1000 {
-		who := unnamed(time.Now())
-		who.Name = fmt.Sprint("sso-", i)
-		who.User = session.MustParseUserID(fmt.Sprint("user-", i))
-		d.set(acme, who.User, "admin")
+		stranger := unnamed(time.Now())
+		stranger.Name = fmt.Sprint("sso-", i)
+		stranger.User = session.MustParseUserID(fmt.Sprint("user-", i))
+		d.set(acme, stranger.User, "admin")
 		var all sync.WaitGroup
 		all.Go(func() {
-			if _, err := m.Adopt(t.Context(), who); err == nil {
+			if _, err := m.Adopt(t.Context(), stranger); err == nil {
 				began.Add(1)
 			} else if !errors.Is(err, session.ErrUnavailable) {
 				t.Errorf("Adopt: %v", err)
 			}
 		})
 		all.Go(func() {
-			d.set(acme, who.User, "viewer")
-			if err := m.Stale(t.Context(), acme, who.User); err != nil {
+			d.set(acme, stranger.User, "viewer")
+			if err := m.Stale(t.Context(), acme, stranger.User); err != nil {
 				t.Errorf("Stale: %v", err)
 			}
 		})
 		all.Wait()
-		s, err := m.Adopt(t.Context(), who)
+		s, err := m.Adopt(t.Context(), stranger)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,8 +156,8 @@ func TestNoAdoptedSessionHasARoleThatWasTakenAway(t *testing.T) {
 func TestASwitchOfTenantEndsTheSignInAlsoInItsGrace(t *testing.T) {
 	store := newStore(t)
 	m := newManager(t, store, session.Config{RotateGrace: session.MaxRotateGrace})
-	who := unnamed(time.Now())
-	s, err := m.Adopt(t.Context(), who)
+	stranger := unnamed(time.Now())
+	s, err := m.Adopt(t.Context(), stranger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +167,6 @@ func TestASwitchOfTenantEndsTheSignInAlsoInItsGrace(t *testing.T) {
 	if old, err := m.Load(t.Context(), s.Ref()); err != nil || old.MovedTo.IsZero() {
 		t.Errorf("in the grace: moved to %v, %v", old.MovedTo, err)
 	}
-	_, err = m.Adopt(t.Context(), who)
+	_, err = m.Adopt(t.Context(), stranger)
 	wantErr(t, "Adopt in the grace", err, session.ErrSignedOut)
 }

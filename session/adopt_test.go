@@ -34,8 +34,8 @@ func withDirectory(t *testing.T, d session.TenantDirectory) (*session.Manager, s
 
 func TestAStrangerIsAdoptedAsTheTokenSays(t *testing.T) {
 	m, _ := withDirectory(t, session.ActiveTenants(shop))
-	who := stranger(time.Now())
-	s, err := m.Adopt(t.Context(), who)
+	stranger := stranger(time.Now())
+	s, err := m.Adopt(t.Context(), stranger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +53,8 @@ func TestAStrangerIsAdoptedAsTheTokenSays(t *testing.T) {
 	wantErr(t, "Update of the provider", err, session.ErrInvalid)
 	_, err = m.Update(t.Context(), s.Ref(), func(s *session.Session) error { s.AMR = session.Methods{}; return nil })
 	wantErr(t, "Update of something else", err, nil)
-	who.Roles = []string{"not a role"}
-	_, err = m.Adopt(t.Context(), who)
+	stranger.Roles = []string{"not a role"}
+	_, err = m.Adopt(t.Context(), stranger)
 	wantErr(t, "a role that is none", err, session.ErrInvalid)
 }
 

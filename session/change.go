@@ -45,7 +45,7 @@ func (m *Manager) move(ctx context.Context, ref Ref, change func(*Session) error
 		s.ID = NewID()
 		first = firstClaims(s.Ref())
 		digest := first.digest()
-		if s.Actors.Len() > 0 { // what must not outlast its hour is not refreshed
+		if s.Actors.Len() > 0 { // a session that must not outlast its hour is not refreshed
 			digest = Digest{}
 		}
 		rotated, err := m.rotate(ctx, ref, s, digest, grace)

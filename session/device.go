@@ -75,7 +75,7 @@ func (m *Manager) RevokeDevice(ctx context.Context, ref Ref, digest string) erro
 	if err := ref.Validate(); err != nil {
 		return err
 	}
-	sessions, err := m.list(ctx, ref.Tenant, ref.User) // no revocation is shed
+	sessions, err := m.list(ctx, ref.Tenant, ref.User) // no revocation is refused for load
 	if err != nil {
 		return err
 	}

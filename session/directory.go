@@ -82,10 +82,10 @@ type directory struct {
 
 // answer is one answer, or a question that is under way.
 type answer struct {
-	done   chan struct{}
-	asked  time.Time
-	status tenant.Status // this and err are set before done is closed
-	err    error
+	done    chan struct{}
+	askedAt time.Time
+	status  tenant.Status // this and err are set before done is closed
+	err     error
 }
 
 // newDirectory returns nil where there is none.
@@ -122,7 +122,7 @@ func (d *directory) find(ctx context.Context, t tenant.ID) *answer {
 	if len(d.known) >= maxTenants {
 		clear(d.known)
 	}
-	a := &answer{done: make(chan struct{}), asked: now}
+	a := &answer{done: make(chan struct{}), askedAt: now}
 	d.known[t] = a
 	go d.fill(context.WithoutCancel(ctx), t, a)
 	return a
@@ -133,7 +133,7 @@ func (a *answer) counts(now time.Time) bool {
 	if a == nil {
 		return false
 	}
-	age, wall := now.Sub(a.asked), now.Round(0).Sub(a.asked.Round(0))
+	age, wall := now.Sub(a.askedAt), now.Round(0).Sub(a.askedAt.Round(0))
 	return age >= 0 && age < TenantsAge && wall >= 0 && wall < TenantsAge
 }
 

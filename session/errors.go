@@ -21,9 +21,9 @@ var (
 	// not made; read again.
 	ErrConflict = errors.New("session: conflict")
 
-	// ErrStale means that what was read of a user is out of date: a [Ticket], since when the user
-	// was demoted or signed out, or a stored session whose roles have to be asked anew. Nothing
-	// was changed; begin again.
+	// ErrStale means that the data read of a user is out of date: a [Ticket], since when the user
+	// was demoted or signed out, or a stored session whose roles have to be asked anew. Nothing was
+	// changed; begin again.
 	ErrStale = errors.New("session: stale")
 
 	// ErrExists means that a session of that id is stored already.

@@ -77,7 +77,7 @@ func (m *Manager) revokeWithSuccessor(ctx context.Context, ref Ref) error {
 	for attempt := 0; ; attempt++ {
 		s, err := m.store.Load(ctx, ref)
 		if err != nil || !s.MovedTo.IsZero() || s.Ref() != ref {
-			return m.end(ctx, ref, s) // what cannot be read is ended all the same
+			return m.end(ctx, ref, s) // a session that cannot be read is ended all the same
 		}
 		err = m.store.End(ctx, ref, s.Version)
 		switch {

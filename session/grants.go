@@ -12,7 +12,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Grants are what a user may be in a tenant: the answer of [Config].Grants. The zero Grants has
+// Grants are the roles and attributes of a user in a tenant: the answer of [Config].Grants. The zero Grants has
 // no role and no attribute.
 type Grants struct {
 	Roles      Roles
@@ -35,14 +35,14 @@ type ownerKey struct {
 	user   UserID
 }
 
-// flights are the calls of [Config].Grants that are under way, one for each user of a tenant.
-type flights struct {
+// grantCalls are the calls of [Config].Grants that are under way, one for each user of a tenant.
+type grantCalls struct {
 	mu    sync.Mutex
-	calls map[ownerKey]*flight
+	calls map[ownerKey]*grantCall
 }
 
-// flight is one call, which several requests wait for. It runs in the goroutine of the first.
-type flight struct {
+// grantCall is one call, which several requests wait for. It runs in the goroutine of the first.
+type grantCall struct {
 	done   chan struct{}
 	answer granted // set before done is closed
 	left   bool    // the request that made the call went away before it had an answer
@@ -54,19 +54,19 @@ type flight struct {
 func (m *Manager) ask(ctx context.Context, t tenant.ID, u UserID) (Grants, Ticket, error) {
 	key := ownerKey{t, u}
 	for {
-		m.flights.mu.Lock()
-		f, under := m.flights.calls[key]
+		m.grantCalls.mu.Lock()
+		f, under := m.grantCalls.calls[key]
 		if !under {
-			f = &flight{done: make(chan struct{}), left: true}
-			if m.flights.calls == nil {
-				m.flights.calls = map[ownerKey]*flight{}
+			f = &grantCall{done: make(chan struct{}), left: true}
+			if m.grantCalls.calls == nil {
+				m.grantCalls.calls = map[ownerKey]*grantCall{}
 			}
-			m.flights.calls[key] = f
-			m.flights.mu.Unlock()
-			m.fly(ctx, key, f)
+			m.grantCalls.calls[key] = f
+			m.grantCalls.mu.Unlock()
+			m.callGrants(ctx, key, f)
 			return f.answer.grants, f.answer.ticket, f.answer.err
 		}
-		m.flights.mu.Unlock()
+		m.grantCalls.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return Grants{}, Ticket{}, fmt.Errorf("%w: grants: %w", ErrUnavailable, context.Cause(ctx))
@@ -78,13 +78,13 @@ func (m *Manager) ask(ctx context.Context, t tenant.ID, u UserID) (Grants, Ticke
 	}
 }
 
-// fly makes the call of a flight, and ends it also when the service panics.
-func (m *Manager) fly(ctx context.Context, key ownerKey, f *flight) {
+// callGrants makes the call, and ends it also when the service panics.
+func (m *Manager) callGrants(ctx context.Context, key ownerKey, f *grantCall) {
 	f.answer.err = fmt.Errorf("%w: grants: no answer", ErrUnavailable)
 	defer func() {
-		m.flights.mu.Lock()
-		delete(m.flights.calls, key)
-		m.flights.mu.Unlock()
+		m.grantCalls.mu.Lock()
+		delete(m.grantCalls.calls, key)
+		m.grantCalls.mu.Unlock()
 		close(f.done)
 	}()
 	bounded, cancel := context.WithTimeout(ctx, GrantsLimit)

@@ -309,7 +309,7 @@ func TestOneRequestAsksForAllThatWait(t *testing.T) {
 		if n := d.asked.Load() - asked; n != 1 {
 			t.Errorf("%d requests ask at once", n)
 		}
-		leave() // whoever asked goes away; one of the others asks then
+		leave() // the asking one goes away; one of the others asks then
 		synctest.Wait()
 		if n := d.asked.Load() - asked; n != 2 || !errors.Is(left, session.ErrUnavailable) {
 			t.Errorf("after the first has gone: asked %d times, %v", n, left)

@@ -7,8 +7,8 @@ import (
 )
 
 // Handle is a [Ref] that remembers where in memory its session was found last, so that
-// [Manager.Recall] does not look it up again. A token that is remembered has one. What it
-// remembers is served on the same terms as what is looked up.
+// [Manager.Recall] does not look it up again. A token that is remembered has one. It finds
+// a session on the terms on which that is looked up, and none otherwise.
 //
 // A Handle is safe for concurrent use and must not be copied after its first. That of the zero Ref
 // finds nothing.

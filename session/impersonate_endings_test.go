@@ -366,14 +366,14 @@ func TestATokenThatTakesARoleAwayEndsWhatItsUserDoesAsOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			m, _ := withDirectory(t, session.ActiveTenants(shop))
-			who := stranger(time.Now())
-			who.Roles, who.RolesNamed = []string{"admin", "support"}, true
-			own, err := m.Adopt(ctx, who)
+			stranger := stranger(time.Now())
+			stranger.Roles, stranger.RolesNamed = []string{"admin", "support"}, true
+			own, err := m.Adopt(ctx, stranger)
 			wantErr(t, "Adopt", err, nil)
 			acted, err := m.Impersonate(ctx, own.Ref(), session.Impersonation{User: alice, Reason: "ticket 7", MaxAge: time.Minute})
 			wantErr(t, "Impersonate", err, nil)
-			newer := who
-			newer.Roles, newer.IssuedAt = row.roles, who.IssuedAt.Add(row.after)
+			newer := stranger
+			newer.Roles, newer.IssuedAt = row.roles, stranger.IssuedAt.Add(row.after)
 			_, err = m.Adopt(ctx, newer)
 			wantErr(t, "the newer token", err, session.ErrNotFound)
 			_, err = m.Load(ctx, acted.Ref())
@@ -385,41 +385,41 @@ func TestATokenThatTakesARoleAwayEndsWhatItsUserDoesAsOthers(t *testing.T) {
 // An actor whom a provider has signed in acts as nobody once that sign-in has ended, by whatever
 // ends it, and the provider's token that is still there signs them in to nothing beside it.
 func TestWhatEndsASignInAtAProviderEndsWhatItsUserDoesAsOthers(t *testing.T) {
-	for name, end := range map[string]func(ctx context.Context, m *session.Manager, who session.Stranger) error{
-		"EndSignIn": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
-			return m.EndSignIn(ctx, who.Issuer, who.Name)
+	for name, end := range map[string]func(ctx context.Context, m *session.Manager, stranger session.Stranger) error{
+		"EndSignIn": func(ctx context.Context, m *session.Manager, stranger session.Stranger) error {
+			return m.EndSignIn(ctx, stranger.Issuer, stranger.Name)
 		},
-		"RevokePerson": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
-			return m.RevokePerson(ctx, who.Issuer, who.User)
+		"RevokePerson": func(ctx context.Context, m *session.Manager, stranger session.Stranger) error {
+			return m.RevokePerson(ctx, stranger.Issuer, stranger.User)
 		},
-		"RevokePerson in the tenant": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
-			return m.RevokePerson(ctx, who.Issuer, who.User, who.Tenant)
+		"RevokePerson in the tenant": func(ctx context.Context, m *session.Manager, stranger session.Stranger) error {
+			return m.RevokePerson(ctx, stranger.Issuer, stranger.User, stranger.Tenant)
 		},
-		"Block": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
-			return m.Block(ctx, who.Tenant, who.User)
+		"Block": func(ctx context.Context, m *session.Manager, stranger session.Stranger) error {
+			return m.Block(ctx, stranger.Tenant, stranger.User)
 		},
-		"RevokeUser": func(ctx context.Context, m *session.Manager, who session.Stranger) error {
-			return m.RevokeUser(ctx, who.Tenant, who.User)
+		"RevokeUser": func(ctx context.Context, m *session.Manager, stranger session.Stranger) error {
+			return m.RevokeUser(ctx, stranger.Tenant, stranger.User)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			m, _ := withDirectory(t, session.ActiveTenants(shop))
-			who := stranger(time.Now())
-			own, err := m.Adopt(ctx, who)
+			stranger := stranger(time.Now())
+			own, err := m.Adopt(ctx, stranger)
 			wantErr(t, "Adopt", err, nil)
 			acted, err := m.Impersonate(ctx, own.Ref(), session.Impersonation{User: alice, Reason: "ticket 7", MaxAge: time.Minute})
 			wantErr(t, "Impersonate", err, nil)
-			_, err = m.Adopt(ctx, who)
+			_, err = m.Adopt(ctx, stranger)
 			wantErr(t, "the provider's token while its user acts", err, session.ErrNotFound)
 			_, err = m.Load(ctx, acted.Ref())
 			wantErr(t, "before", err, nil)
-			wantErr(t, name, end(ctx, m, who), nil)
+			wantErr(t, name, end(ctx, m, stranger), nil)
 			_, err = m.Load(ctx, acted.Ref())
 			wantErr(t, "after", err, session.ErrNotFound)
 			_, _, err = m.StopImpersonating(ctx, acted.Ref(), grants("editor"))
 			wantErr(t, "StopImpersonating", err, session.ErrNotFound)
-			if s, err := m.Adopt(ctx, who); err == nil {
+			if s, err := m.Adopt(ctx, stranger); err == nil {
 				t.Errorf("the provider's token signs its user in again: %v", s.ID)
 			}
 		})

@@ -5,10 +5,10 @@ import (
 	"maps"
 )
 
-// KeyAttribute is the attribute that names the key which a session is bound to (RFC 9449
-// §5): without the holder of that key its refresh tokens are of no use. Once set it cannot
-// be changed or left out, also not by a service that replaces all attributes and forgot it:
-// a binding that can be lost in passing would protect nobody.
+// KeyAttribute is the attribute that names the key which a session is bound to (RFC 9449 §5):
+// without the holder of that key its refresh tokens are refused. Once set it cannot be changed or
+// left out, also not by a service that replaces all attributes and forgot it: a binding that can be
+// lost in passing would protect nobody.
 const KeyAttribute = "dpop_key"
 
 // BoundKey returns the RFC 7638 thumbprint of the key that the session is bound to, and ""

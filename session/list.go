@@ -65,7 +65,7 @@ func (m *Manager) peek(ctx context.Context, t tenant.ID, u UserID, ids []ID) ([]
 	return sessions, nil
 }
 
-// withoutOrphans is checkOrigins for several sessions, which are no use of any: it leaves out
+// withoutOrphans is checkOrigins for several sessions, and counts as use of none: it leaves out
 // those whose origins do not stand. Each step looks up the next origin of all of them, for each
 // actor once.
 func (m *Manager) withoutOrphans(ctx context.Context, sessions []Session) ([]Session, error) {

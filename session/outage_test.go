@@ -108,8 +108,8 @@ func TestEverySentinelOfTheStoreArrivesAsItIs(t *testing.T) {
 	}
 }
 
-// CVE-2023-28858: a connection out of step delivers the answer to somebody else's
-// question. Whoever's record it is, the caller must not become that user.
+// CVE-2023-28858: a connection out of step delivers the answer to somebody else's question. The
+// caller must not become the user of another's record.
 func TestARecordThatIsNotTheOneAskedForIsCorrupt(t *testing.T) {
 	other := session.Session{ID: session.NewID(), Tenant: globex, User: bob, Roles: session.MustRoles("admin"), Version: 1}
 	for name, swap := range map[string]func(session.Session) session.Session{

@@ -49,7 +49,7 @@ func (p Provider) By(acr string) Provider {
 	return NewProvider(c)
 }
 
-// ProviderClaims are what the tokens of a [Provider] have said of a session.
+// ProviderClaims are the claims about a session in the tokens of a [Provider].
 type ProviderClaims struct {
 	// Issuer is the provider's iss claim.
 	Issuer string

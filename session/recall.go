@@ -31,17 +31,17 @@ func recallerOf(store Store) recaller {
 // requests. It is how the middleware loads most sessions, since it waits for nothing and needs no
 // limit. False says nothing about the session; Load does.
 func (m *Manager) Recall(h *Handle) (reqctx.Shared[Session], bool) {
-	if h == nil || m.recall == nil || m.tenants != nil && !m.tenants.serves(h.ref.Tenant) {
+	if h == nil || m.recaller == nil || m.tenants != nil && !m.tenants.serves(h.ref.Tenant) {
 		return reqctx.Shared[Session]{}, false
 	}
 	// Whose session it is and of what kind was looked at when it was found, and nobody changes it.
-	if e := h.found.Load(); e != nil && m.recall.RecallsFound(e) {
+	if e := h.found.Load(); e != nil && m.recaller.RecallsFound(e) {
 		return reqctx.Share(&e.Value), true
 	}
 	if h.ref.Validate() != nil {
 		return reqctx.Shared[Session]{}, false
 	}
-	e := m.recall.Recall(h.ref)
+	e := m.recaller.Recall(h.ref)
 	if e == nil || e.Value.Tenant != h.ref.Tenant || e.Value.User != h.ref.User {
 		return reqctx.Shared[Session]{}, false
 	}

@@ -285,8 +285,8 @@ func TestAForgedOrMalformedRefreshTokenAsksNobody(t *testing.T) {
 	store := &spy{Store: newStore(t)}
 	m := newManager(t, store, session.Config{})
 	s, token := signIn(t, m)
-	stranger := newManager(t, newStore(t), session.Config{Key: key('e')})
-	_, foreign := signIn(t, stranger)
+	outsider := newManager(t, newStore(t), session.Config{Key: key('e')})
+	_, foreign := signIn(t, outsider)
 	text := token.Reveal()
 	body := strings.TrimPrefix(text, "r1.")
 	raw, err := base64.RawURLEncoding.DecodeString(body)
@@ -355,7 +355,7 @@ func TestAForgedOrMalformedRefreshTokenAsksNobody(t *testing.T) {
 	}
 }
 
-// The values that Redis holds must be of no use to who reads Redis: neither the token nor its secret.
+// A reader of Redis must be able to use none of its values: neither the token nor its secret.
 func TestTheStoreNeverSeesASecret(t *testing.T) {
 	store := &recorder{Store: newStore(t)}
 	m := newManager(t, store, session.Config{})

@@ -99,7 +99,7 @@ func firstClaims(ref Ref) refreshClaims {
 	return refreshClaims{ref: ref, secret: random32()}
 }
 
-// digest is what the store keeps of the claims' secret.
+// digest returns the digest of the claims' secret, which the store keeps.
 func (c refreshClaims) digest() Digest {
 	return sha256.Sum256(append([]byte("reeve refresh digest\x00"), c.secret[:]...))
 }

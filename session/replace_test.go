@@ -244,7 +244,7 @@ func TestAnImpersonationWithoutAReasonABoundOrAnotherUserAsksNobody(t *testing.T
 		want error
 	}{
 		"no user":                    {func(i *session.Impersonation) { i.User = session.UserID{} }, session.ErrInvalidID},
-		"the user himself":           {func(i *session.Impersonation) { i.User = alice }, session.ErrInvalid},
+		"the user themselves":        {func(i *session.Impersonation) { i.User = alice }, session.ErrInvalid},
 		"no reason":                  {func(i *session.Impersonation) { i.Reason = "" }, session.ErrInvalid},
 		"a reason of lines":          {func(i *session.Impersonation) { i.Reason = "a\nb" }, session.ErrInvalid},
 		"a reason that is not UTF-8": {func(i *session.Impersonation) { i.Reason = "a\xff" }, session.ErrInvalid},

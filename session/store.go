@@ -50,13 +50,13 @@ type Store interface {
 	// rejects, ErrInvalid when the lifetime or IdleTimeout is not positive or Until has
 	// passed.
 	//
-	// The limit is kept in the same step: after no call, whatever runs at the same time, has
-	// the user more live sessions than it allows. Up to MaxEvictions of the oldest are ended
-	// one by one, each an event; more, which are there when the limit was lowered, are ended
-	// together as one event, EventLimited. They may end in steps, the oldest first and before the
-	// new session is stored: a call that fails on the way has ended some of them. A session with
-	// Actors is no use of the limit: it is neither counted nor ended by it, and is created whatever
-	// c.Limit says. Of those the oldest are ended for one beyond MaxImpersonations.
+	// The limit is kept in the same step: after no call, whatever runs at the same time, has the
+	// user more live sessions than it allows. Up to MaxEvictions of the oldest are ended one by one,
+	// each an event; more, which are there when the limit was lowered, are ended together as one
+	// event, EventLimited. They may end in steps, the oldest first and before the new session is
+	// stored: a call that fails on the way has ended some of them. A session with Actors does not
+	// count toward the limit: it is neither counted nor ended by it, and is created whatever c.Limit
+	// says. Of those the oldest are ended for one beyond MaxImpersonations.
 	//
 	// ErrStale, and no session, when something has happened since c.Ticket: the user was revoked,
 	// updated or made stale, or the tenant or everyone was. It holds also for what happens at
@@ -196,8 +196,8 @@ type Store interface {
 	// has more but from before there was a limit, and then until their next sign-in.
 	List(ctx context.Context, t tenant.ID, u UserID) ([]Session, error)
 
-	// Peek returns those sessions of a user in a tenant that have one of the ids and are live,
-	// in the order of the ids. Like List it is no use of them, and it costs as much as there
+	// Peek returns those sessions of a user in a tenant that have one of the ids and are live, in
+	// the order of the ids. Like List it does not count as activity, and it costs as much as there
 	// are ids, however many sessions the user has. Up to 100 are as of one instant.
 	Peek(ctx context.Context, t tenant.ID, u UserID, ids []ID) ([]Session, error)
 

@@ -10,8 +10,8 @@ import (
 // Ticket says as of when a sign-in knows a user. Read it with [Manager.Begin] before the roles are
 // read from the service's own database, and give it to [Manager.Create]: when the user was
 // demoted, removed or signed out in between, the sign-in fails with [ErrStale], and begins anew.
-// Tickets are comparable, hold no secret, and are of no use to anybody but the store that made
-// them. The zero Ticket is none.
+// Tickets are comparable, hold no secret, and are accepted by the store alone that made them. The
+// zero Ticket is none.
 type Ticket struct {
 	tenant tenant.ID
 	user   UserID

@@ -87,7 +87,7 @@ var twins = map[string]struct {
 		return err
 	}, session.ErrNotFound},
 	"Refresh": {func(ctx context.Context, m *session.Manager, ref session.Ref, _ session.Session) error {
-		// A token names its owner and is sealed: the stranger's own is all he can present.
+		// A token names its owner and is sealed: the stranger can present their own alone.
 		_, token, err := m.Create(ctx, session.SignIn{Tenant: ref.Tenant, User: ref.User})
 		if err == nil {
 			_, _, err = m.Refresh(ctx, token.Reveal())
@@ -211,7 +211,7 @@ var twins = map[string]struct {
 
 // Every call has its twin: by a user of the same name in another tenant, by another of the
 // same tenant, and by one whose ids join to the same text, each with the id of a session that
-// is not his. Nothing that its owner sees changes, and his refresh token is as good as before.
+// is not theirs. Nothing that its owner sees changes, and the owner's refresh token is as good as before.
 func TestNoCallOfAStrangerChangesWhatAnOwnerSees(t *testing.T) {
 	manager := reflect.TypeFor[*session.Manager]()
 	for i := range manager.NumMethod() {

@@ -44,7 +44,7 @@ type Config struct {
 	// MaxBody bounds a request's body in bytes. Default 256 KiB.
 	MaxBody int64
 
-	// MaxEvaluations bounds the questions of one request. Default 100.
+	// MaxEvaluations bounds the evaluations of one request. Default 100.
 	MaxEvaluations int
 
 	// MaxCandidates bounds what a search looks through: beyond, it is refused with 500 rather

@@ -19,7 +19,7 @@ type asking struct {
 
 func (a *asking) tenant() tenant.ID { return a.asker.Tenant() }
 
-// decision is the answer to one question.
+// decision is the answer to one evaluation.
 type decision struct {
 	Decision bool           `json:"decision"`
 	Context  map[string]any `json:"context,omitempty"`
@@ -41,7 +41,7 @@ const (
 	permitOnFirstPermit = "permit_on_first_permit"
 )
 
-// evaluations answers several questions. One that is malformed is answered no, and why; one that
+// evaluations answers several of them. One that is malformed is answered no, and why; one that
 // cannot be decided leaves all of them without an answer.
 func (h *Handler) evaluations(a *asking, body map[string]any) (any, error) {
 	semantic, err := semanticOf(body)
@@ -75,7 +75,7 @@ func (h *Handler) evaluations(a *asking, body map[string]any) (any, error) {
 func (h *Handler) item(a *asking, x any, defaults map[string]any) (decision, error) {
 	item, is := x.(map[string]any)
 	err := error(malformed("an evaluation is no object"))
-	var q question
+	var q evaluation
 	if is {
 		q, err = ask(item, defaults, everything)
 	}
@@ -106,8 +106,8 @@ func semanticOf(body map[string]any) (string, error) {
 	return "", malformed("options.evaluations_semantic is none of execute_all, deny_on_first_deny, permit_on_first_permit")
 }
 
-// decide answers one question. The error says that nothing could be decided.
-func (h *Handler) decide(a *asking, q question) (bool, error) {
+// decide answers one evaluation. The error says that nothing could be decided.
+func (h *Handler) decide(a *asking, q evaluation) (bool, error) {
 	e := Event{Asker: a.asker, Tenant: a.tenant(), Subject: q.subject, Action: q.action, Resource: q.resource}
 	r := policy.Request{Tenant: a.tenant(), Action: q.action, Env: h.env(q.context)}
 	r.Subject, e.Err = h.cfg.Subjects(a.ctx, a.tenant(), q.subject)

@@ -15,7 +15,7 @@ func FuzzEvaluations(f *testing.F) {
 	for _, s := range []string{good, `{"evaluations":[` + good + `,{}]}`, `{"subject":1}`, `{"a":1,"a":2}`, "[[[[", "\xff", `{"options":{"evaluations_semantic":"deny_on_first_deny"}}`} {
 		f.Add(s)
 	}
-	var w *world
+	var w *fixture
 	var gateway string
 	f.Fuzz(func(t *testing.T, text string) {
 		if w == nil {

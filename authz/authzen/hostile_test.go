@@ -30,15 +30,15 @@ sub, level, int, no,
 `
 )
 
-// notes is a world with a user of each tenant, and a note of each tenant.
-func notes(t *testing.T, change ...func(*authzen.Config)) *world {
+// notes is a fixture with a user of each tenant, and a note of each tenant.
+func notes(t *testing.T, change ...func(*authzen.Config)) *fixture {
 	users := directory{
 		"acme/alice": {ID: "alice", Roles: policy.RoleNames{"editor"}, Attributes: policy.Values{"level": 1}},
 		"acme/bob":   {ID: "bob", Attributes: policy.Values{"level": 1}},
 		"evil/eve":   {ID: "eve", Roles: policy.RoleNames{"editor"}},
 	}
-	var w *world
-	w = newWorld(t, noteRules, noteAttributes, func(c *authzen.Config) {
+	var w *fixture
+	w = newFixture(t, noteRules, noteAttributes, func(c *authzen.Config) {
 		c.Subjects = users.find
 		c.Resources = func(_ context.Context, t tenant.ID, r authzen.Resource) (policy.Object, error) {
 			o := r.Object(t, w.engine.Attributes())
@@ -118,7 +118,7 @@ func TestNoRequestNamesAnotherTenant(t *testing.T) {
 
 // Declared attributes alone are believed of the context, and never the guard's own.
 func TestContextIsBelievedWhereTheServiceSaysSo(t *testing.T) {
-	var w *world
+	var w *fixture
 	w = notes(t, func(c *authzen.Config) {
 		c.Context = func(p authzen.Properties) policy.AttributeSource { return p.Env(w.engine.Attributes()) }
 	})
@@ -141,7 +141,7 @@ func TestContextIsBelievedWhereTheServiceSaysSo(t *testing.T) {
 // A rule decides who may ask.
 func TestARuleDecidesWhoMayAsk(t *testing.T) {
 	w := notes(t)
-	question := body(user("alice"), act("write"), note("1"))
+	payload := body(user("alice"), act("write"), note("1"))
 	for name, c := range map[string]struct {
 		credential string
 		want       int
@@ -153,14 +153,14 @@ func TestARuleDecidesWhoMayAsk(t *testing.T) {
 		"another tenant's too": {w.signIn(evil, "gw", "gateway"), 200},
 	} {
 		for _, path := range []string{authzen.PathEvaluation, authzen.PathEvaluations} {
-			if rec := w.post(c.credential, path, question); rec.Code != c.want {
+			if rec := w.post(c.credential, path, payload); rec.Code != c.want {
 				t.Errorf("%s, %s: %d, want %d", name, path, rec.Code, c.want)
 			}
 		}
 	}
 	// Without a guard nothing is decided.
 	rec := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodPost, authzen.PathEvaluation, strings.NewReader(question))
+	r := httptest.NewRequest(http.MethodPost, authzen.PathEvaluation, strings.NewReader(payload))
 	r.Header.Set("Content-Type", "application/json")
 	w.pdp.ServeHTTP(rec, r)
 	if rec.Code != http.StatusInternalServerError || strings.Contains(rec.Body.String(), "decision") {
@@ -342,28 +342,28 @@ func TestSearchesAreWholeOrNotAnswered(t *testing.T) {
 		asked = t
 		return []policy.Object{{Type: "note", ID: "1", Tenant: acme}, {Type: "note", ID: "2", Tenant: evil}}, nil
 	}
-	question := `{"subject":` + user("alice") + `,"action":` + act("write") + `,"resource":{"type":"note"}}`
+	payload := `{"subject":` + user("alice") + `,"action":` + act("write") + `,"resource":{"type":"note"}}`
 	w := notes(t, func(c *authzen.Config) { c.SearchResources = list })
-	rec := w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchResource, question)
+	rec := w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchResource, payload)
 	if want := `{"results":[{"type":"note","id":"1"}]}`; strings.TrimSpace(rec.Body.String()) != want || asked != acme {
 		t.Errorf("%d %s in %v, want %s", rec.Code, rec.Body, asked, want)
 	}
-	rec = w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchResource, strings.Replace(question, "alice", "nobody", 1))
+	rec = w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchResource, strings.Replace(payload, "alice", "nobody", 1))
 	if want := `{"results":[]}`; strings.TrimSpace(rec.Body.String()) != want {
 		t.Errorf("%d %s, want %s", rec.Code, rec.Body, want)
 	}
 	w = notes(t, func(c *authzen.Config) { c.SearchResources, c.MaxCandidates = list, 1 })
-	if rec = w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchResource, question); rec.Code != 500 || strings.Contains(rec.Body.String(), "results") {
+	if rec = w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchResource, payload); rec.Code != 500 || strings.Contains(rec.Body.String(), "results") {
 		t.Errorf("too many candidates: %d %s", rec.Code, rec.Body)
 	}
 	w = notes(t, func(c *authzen.Config) {
 		c.SearchResources = list
 		c.Policy = broken{c.Policy.(*policy.Engine), errors.New("down")}
 	})
-	if rec = w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchResource, question); rec.Code != 503 || strings.Contains(rec.Body.String(), "results") {
+	if rec = w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchResource, payload); rec.Code != 503 || strings.Contains(rec.Body.String(), "results") {
 		t.Errorf("an outage: %d %s", rec.Code, rec.Body)
 	}
-	if rec = w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchSubject, question); rec.Code != 404 {
+	if rec = w.post(w.signIn(acme, "gw", "gateway"), authzen.PathSearchSubject, payload); rec.Code != 404 {
 		t.Errorf("a search that is not offered: %d %s", rec.Code, rec.Body)
 	}
 }

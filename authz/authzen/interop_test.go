@@ -53,7 +53,7 @@ func TestInteropEvaluations(t *testing.T) {
 			users["acme/"+id] = policy.Subject{ID: id, Roles: policy.RoleNames(u.Roles), Attributes: policy.Values{"email": u.ID}}
 		}
 		rules, attributes := policyOf(t, name)
-		w := newWorld(t, rules, attributes, func(c *authzen.Config) { c.Subjects = users.find })
+		w := newFixture(t, rules, attributes, func(c *authzen.Config) { c.Subjects = users.find })
 		gateway := w.signIn(acme, "gw", "gateway")
 		for _, c := range s.Cases {
 			rec := w.post(gateway, "/access/v1/"+c.API, string(c.Request))
@@ -101,7 +101,7 @@ func TestInteropSearches(t *testing.T) {
 		records[r.ID] = policy.Object{Type: "record", ID: r.ID, Tenant: acme, Attributes: policy.Values{"owner": r.Owner, "department": r.Department}}
 	}
 	rules, attributes := policyOf(t, "search")
-	w := newWorld(t, rules, attributes, func(c *authzen.Config) {
+	w := newFixture(t, rules, attributes, func(c *authzen.Config) {
 		c.Subjects = users.find
 		c.Resources = func(_ context.Context, _ tenant.ID, r authzen.Resource) (policy.Object, error) {
 			return records[r.ID], nil

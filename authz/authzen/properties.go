@@ -10,17 +10,17 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Properties are what a request says of a subject, a resource, an action or its context. Values
+// Properties describe a subject, a resource, an action or the context of a request. Values
 // are string, bool, float64, nil, []any and map[string]any.
 type Properties map[string]any
 
-// Subject names whoever the question is about.
+// Subject names the subject of an evaluation.
 type Subject struct {
 	Type, ID   string
 	Properties Properties // as the asker says
 }
 
-// Resource names what the question is about.
+// Resource names the object of an evaluation.
 type Resource struct {
 	Type, ID   string
 	Properties Properties // as the asker says

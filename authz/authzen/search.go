@@ -123,7 +123,7 @@ func none(body map[string]any, err error) (any, error) {
 
 // search asks about each candidate. A candidate that cannot be decided leaves the search without an
 // answer, because a part of it would look like all.
-func search[T any](h *Handler, a *asking, body map[string]any, list []T, question func(T) (named, policy.Request)) (any, error) {
+func search[T any](h *Handler, a *asking, body map[string]any, list []T, requestOf func(T) (named, policy.Request)) (any, error) {
 	p, err := pageOf(body)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func search[T any](h *Handler, a *asking, body map[string]any, list []T, questio
 	}
 	results := []named{}
 	for _, x := range list {
-		one, r := question(x)
+		one, r := requestOf(x)
 		r.Tenant = a.tenant()
 		d, err := h.found(a, r)
 		switch {

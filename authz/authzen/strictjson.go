@@ -10,7 +10,7 @@ import (
 // maxDepth is how deep objects and arrays may nest. The outermost object counts as one.
 const maxDepth = 16
 
-// malformed is what is wrong with a request, told to the asker. It repeats nothing of it.
+// malformed describes a fault of a request to its sender. It repeats nothing of the request.
 type malformed string
 
 func (m malformed) Error() string { return string(m) }

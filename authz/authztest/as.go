@@ -32,7 +32,7 @@ type Caller struct {
 	// RemoteAddr of the request, which for [As] is 192.0.2.1, an address for documentation.
 	Address string
 
-	// Config is what else a handler notices of the service's: HideExistence, HideTypes,
+	// Config has the other settings of the service that a handler notices: HideExistence, HideTypes,
 	// Observer, Tracer and Streams. Its other fields are ignored.
 	Config authz.Config
 }
@@ -67,17 +67,17 @@ func Request(t testing.TB, engine authz.Decider, c Caller, r *http.Request) *htt
 	onlyInTests()
 	t.Helper()
 	s := c.session(t)
-	asked := plain(r)
+	request := plain(r)
 	if c.Address != "" {
 		addr, err := netip.ParseAddr(c.Address)
 		if err != nil {
 			t.Fatalf("authztest: Caller.Address: %v", err)
 		}
-		asked.RemoteAddr = netip.AddrPortFrom(addr, 1234).String()
+		request.RemoteAddr = netip.AddrPortFrom(addr, 1234).String()
 	}
 	signer := newSigner(t)
 	if s != nil {
-		asked.Header.Set("Authorization", "Bearer "+authz.Must(signer.Sign(*s)).Reveal())
+		request.Header.Set("Authorization", "Bearer "+authz.Must(signer.Sign(*s)).Reveal())
 	}
 	var bound context.Context
 	guard, err := authz.NewGuard(authz.Config{
@@ -102,7 +102,7 @@ func Request(t testing.TB, engine authz.Decider, c Caller, r *http.Request) *htt
 	if err != nil {
 		t.Fatalf("authztest: %v", err)
 	}
-	_ = guard.Serve(&exchange{r: asked, w: httptest.NewRecorder()})
+	_ = guard.Serve(&exchange{r: request, w: httptest.NewRecorder()})
 	if bound == nil {
 		t.Fatal("authztest: no decision was made")
 	}
@@ -123,12 +123,12 @@ func onlyInTests() {
 	}
 }
 
-// plain is what the middleware is asked about in place of r: only what a handler notices.
+// plain returns the request that the middleware sees in place of r: the parts that a handler notices.
 func plain(r *http.Request) *http.Request {
-	asked := r.Clone(r.Context())
-	asked.URL.RawPath, asked.URL.RawQuery = "", ""
-	asked.Header.Del("Authorization")
-	return asked
+	request := r.Clone(r.Context())
+	request.URL.RawPath, request.URL.RawQuery = "", ""
+	request.Header.Del("Authorization")
+	return request
 }
 
 // session is that of c, nil for an anonymous caller.

@@ -270,7 +270,7 @@ func (a *attack) frugal(token string) {
 		runtime.ReadMemStats(&after)
 		return (after.TotalAlloc - before.TotalAlloc) / runs
 	}
-	cost("x") // whatever is made once is made now
+	cost("x") // everything that is made once is made now
 	if short, long := cost("x"), cost(token); long > short+16<<10 {
 		a.Errorf("refusing a token of %d bytes allocates %d bytes, a short one %d", len(token), long, short)
 	}

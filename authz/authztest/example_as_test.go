@@ -15,7 +15,7 @@ import (
 func ExampleAs() {
 	var t *testing.T // the test's own
 	engine := authz.Must(policy.Load(os.DirFS("../../policies"), policy.Options{}))
-	approve := func(ctx context.Context, owner string) error { // what is tested
+	approve := func(ctx context.Context, owner string) error { // the code under test
 		_, err := authz.Check(ctx, "update", invoice(owner))
 		return err
 	}

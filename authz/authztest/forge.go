@@ -25,26 +25,26 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// forge makes tokens from a good one. It signs with the standard library alone, so that
-// what it makes does not depend on the code under attack.
+// forge makes tokens from a good one. It signs with the standard library alone, so that its tokens
+// do not depend on the code under attack.
 type forge struct {
 	key        any
 	alg        string
 	head, body map[string]json.RawMessage
 	text       [3]string // the good token's segments
-	stranger   *stranger
+	attacker   *attackerKeys
 }
 
-// stranger is an attacker who has keys of every kind, and nobody trusts them.
-type stranger struct {
+// attackerKeys is an attacker who has keys of every kind, and nobody trusts them.
+type attackerKeys struct {
 	rsa            *rsa.PrivateKey
 	ec, p384, p521 *ecdsa.PrivateKey
 	ed             ed25519.PrivateKey
 	secret         []byte
 }
 
-var newStranger = sync.OnceValues(func() (*stranger, error) {
-	s := &stranger{secret: make([]byte, 64)}
+var newAttackerKeys = sync.OnceValues(func() (*attackerKeys, error) {
+	s := &attackerKeys{secret: make([]byte, 64)}
 	rand.Read(s.secret)
 	var errs [5]error
 	s.rsa, errs[0] = rsa.GenerateKey(rand.Reader, 2048)
@@ -64,7 +64,7 @@ var (
 )
 
 // keys are the stranger's, by the algorithm they are for.
-func (s *stranger) keys() map[string]any {
+func (s *attackerKeys) keys() map[string]any {
 	keys := map[string]any{"EdDSA": s.ed, "ES256": s.ec, "ES384": s.p384, "ES512": s.p521}
 	for _, alg := range rsaAlgorithms {
 		keys[alg] = s.rsa
@@ -75,7 +75,8 @@ func (s *stranger) keys() map[string]any {
 	return keys
 }
 
-// material returns a configured key as what signs: a private key, a secret, or nil for none.
+// material returns the key that signs, of a configured one: a private key, a secret, or nil for
+// none.
 func material(k session.SecretKey) any {
 	if signer := k.Signer(); signer != nil {
 		return signer
@@ -110,7 +111,7 @@ func newForge(t *testing.T, good string, key any) forge {
 		t.Fatalf("authztest: Options.Key: a %T does not sign the good token's %s", key, f.alg)
 	}
 	var err error
-	if f.stranger, err = newStranger(); err != nil {
+	if f.attacker, err = newAttackerKeys(); err != nil {
 		t.Fatal(err)
 	}
 	return f

@@ -12,7 +12,7 @@ import (
 // that is wrong with each padding, so with nothing wrong it has to be what the standard
 // library signs.
 func TestAPaddingWithNothingWrongIsASignature(t *testing.T) {
-	s, err := newStranger()
+	s, err := newAttackerKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestAPaddingWithNothingWrongIsASignature(t *testing.T) {
 // TestTheForgerSignsForItsAlgorithms: a forgery of a wrong hash or length would be refused
 // for that, and show nothing.
 func TestTheForgerSignsForItsAlgorithms(t *testing.T) {
-	s, err := newStranger()
+	s, err := newAttackerKeys()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ var keyRows = []row{
 		}
 	}},
 	{22, "another algorithm under the same key id", 0, func(a *attack) {
-		for alg, key := range a.stranger.keys() {
+		for alg, key := range a.attacker.keys() {
 			a.tokens(badToken, alg, by(key, alg, a.header("alg", quote(alg)), a.claims()), by(key, alg, a.header(), a.claims()))
 		}
 		for _, alg := range secretAlgorithms { // with the very secret
@@ -45,7 +45,7 @@ var keyRows = []row{
 		a.tokens(badToken, "RS1", a.signed("alg", `"RS1"`))
 	}},
 	{24, "another curve", 0, func(a *attack) {
-		for _, key := range []*ecdsa.PrivateKey{a.stranger.ec, a.stranger.p384, a.stranger.p521} {
+		for _, key := range []*ecdsa.PrivateKey{a.attacker.ec, a.attacker.p384, a.attacker.p521} {
 			for _, alg := range []string{"ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed448"} {
 				a.tokens(badToken, alg, by(key, alg, a.header("alg", quote(alg)), a.claims()))
 			}
@@ -131,7 +131,7 @@ var keyRows = []row{
 			b64(header)+"."+b64(a.claims())+"."+b64(sign(a.key, a.alg, raw)))
 	}},
 	{33, "a key in the token itself", 0, func(a *attack) {
-		for alg, key := range a.stranger.keys() {
+		for alg, key := range a.attacker.keys() {
 			forms := public(key)
 			if len(forms) == 0 {
 				continue
@@ -164,7 +164,7 @@ var keyRows = []row{
 			}
 		}()
 		address := quote("http://" + listener.Addr().String() + "/jwks.json")
-		for alg, key := range a.stranger.keys() {
+		for alg, key := range a.attacker.keys() {
 			for _, name := range []string{"jku", "x5u"} {
 				a.tokens(badToken, name, by(key, alg, a.header("alg", quote(alg), name, address), a.claims()), a.signed(name, address),
 					by(key, alg, a.header("alg", quote(alg), "kid", address), a.claims("iss", address)))
@@ -183,7 +183,7 @@ var keyRows = []row{
 	}},
 	{35, "a certificate of the attacker's own", 0, func(a *attack) {
 		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-		for alg, key := range a.stranger.keys() {
+		for alg, key := range a.attacker.keys() {
 			signer, ok := key.(crypto.Signer)
 			if !ok {
 				continue

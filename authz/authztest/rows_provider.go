@@ -57,10 +57,10 @@ var providerRows = []row{
 		p := a.provider()
 		url, asked := a.listen()
 		for _, at := range []string{url, url + "/", url + "/.well-known/openid-configuration", strings.Replace(url, "http", "https", 1)} {
-			a.tokens(badToken, "iss "+at, p.claimed("iss", quote(at)), by(a.stranger.ed, "EdDSA", p.header("alg", `"EdDSA"`), p.claims("iss", quote(at))))
+			a.tokens(badToken, "iss "+at, p.claimed("iss", quote(at)), by(a.attacker.ed, "EdDSA", p.header("alg", `"EdDSA"`), p.claims("iss", quote(at))))
 		}
 		for _, member := range []string{"jku", "x5u", "jwk", "x5c"} {
-			a.tokens(badToken, member, by(a.stranger.ed, "EdDSA", p.header("alg", `"EdDSA"`, member, quote(url)), p.claims()))
+			a.tokens(badToken, member, by(a.attacker.ed, "EdDSA", p.header("alg", `"EdDSA"`, member, quote(url)), p.claims()))
 		}
 		if n := asked(); n != 0 {
 			a.Errorf("%d requests for what a token names", n)

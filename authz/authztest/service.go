@@ -48,7 +48,7 @@ type Service struct {
 // Options say what else the service has. The zero value runs every row that applies to any
 // service; each field adds rows, and those that lack theirs are skipped with the reason.
 type Options struct {
-	// Key is what good tokens are signed with, in a test a fresh one: session.NewPrivateKey of
+	// Key signs good tokens, in a test a fresh one: session.NewPrivateKey of
 	// an [ed25519.PrivateKey], an *[ecdsa.PrivateKey] or an *[rsa.PrivateKey], or
 	// session.NewSecretKey of a secret. With it, tokens are forged that differ from a good one in a claim or a header alone.
 	// Without it a third of the rows has no valid signature and is skipped.
@@ -131,11 +131,11 @@ type Provider struct {
 	Revoke func(token string)
 }
 
-// need is a requirement of a row.
-type need uint
+// requirement is a requirement of a row.
+type requirement uint
 
 const (
-	aKey need = 1 << iota
+	aKey requirement = 1 << iota
 	anRSAKey
 	anECKey
 	aPeer
@@ -155,7 +155,7 @@ const (
 )
 
 var needs = []struct {
-	need
+	requirement
 	text string
 }{
 	{aKey, "Options.Key"}, {anRSAKey, "Options.Key to be of RSA"}, {anECKey, "Options.Key to be of ECDSA"},
@@ -170,7 +170,7 @@ var needs = []struct {
 type row struct {
 	id    int
 	name  string
-	needs need
+	needs requirement
 	run   func(a *attack)
 }
 
@@ -224,7 +224,7 @@ func attacks() []row {
 }
 
 // missing names what the row needs and the options lack.
-func (a *attack) missing(n need) string {
+func (a *attack) missing(n requirement) string {
 	o := a.options
 	_, isRSA := o.Key.Signer().(*rsa.PrivateKey)
 	_, isEC := o.Key.Signer().(*ecdsa.PrivateKey)
@@ -232,9 +232,9 @@ func (a *attack) missing(n need) string {
 	if o.Provider != nil {
 		provider = *o.Provider
 	}
-	var has need
+	var has requirement
 	for _, h := range []struct {
-		need
+		requirement
 		ok bool
 	}{
 		{aKey, !o.Key.IsZero()}, {anRSAKey, isRSA}, {anECKey, isEC}, {aPeer, o.Peer != nil},
@@ -243,12 +243,12 @@ func (a *attack) missing(n need) string {
 		{aProvider, o.Provider != nil}, {aTenantOfTheProvider, provider.Tenant != ""}, {aTemplate, provider.Template != ""}, {aRevokeOfTheProvider, provider.Revoke != nil},
 	} {
 		if h.ok {
-			has |= h.need
+			has |= h.requirement
 		}
 	}
 	var missing []string
 	for _, m := range needs {
-		if n&m.need != 0 && has&m.need == 0 {
+		if n&m.requirement != 0 && has&m.requirement == 0 {
 			missing = append(missing, m.text)
 		}
 	}

@@ -18,7 +18,6 @@ package detect
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"sync"
 	"time"
@@ -28,60 +27,6 @@ import (
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/tenant"
 )
-
-// Kind is the subject of an alert.
-type Kind uint8
-
-// The kinds of alert.
-const (
-	Denials       Kind = iota + 1 // a user, or an address without one, was refused often
-	Addresses                     // a session came from many addresses
-	RefreshReplay                 // a refresh token was used again, and its session is ended
-	NewTenant                     // a user who is known came for a tenant where they were never seen
-)
-
-// kinds is how many there are, and the zero Kind.
-const kinds = int(NewTenant) + 1
-
-var kindNames = [kinds]string{"none", "denials", "addresses", "refresh-replay", "new-tenant"}
-
-// String returns the kind in lower case, for logs and metrics.
-func (k Kind) String() string {
-	if int(k) < kinds {
-		return kindNames[k]
-	}
-	return kindNames[0]
-}
-
-// Kinds returns all of them, for metrics.
-func Kinds() []Kind { return []Kind{Denials, Addresses, RefreshReplay, NewTenant} }
-
-// Alert is one observation of a detector. It holds no secret and nothing that a client wrote but
-// the ids of a verified token, so it can be logged as it is.
-type Alert struct {
-	Kind    Kind
-	Tenant  tenant.ID      // zero where nobody is known
-	User    session.UserID // likewise
-	Actor   session.UserID // who acts as the user, zero where nobody does
-	Session string         // the digest of the session's id, of Addresses alone
-	Address netip.Addr     // that the last request came from, where there is one
-	Count   int            // of denials, of addresses, or of tenants with this one
-}
-
-// LogValue returns the alert as a group of attributes.
-func (a Alert) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("kind", a.Kind.String()), slog.String("tenant", a.Tenant.String()), slog.String("user", a.User.String()), slog.String("actor", a.Actor.String()),
-		slog.String("session", a.Session), slog.String("address", text(a.Address)), slog.Int("count", a.Count),
-	)
-}
-
-func text(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
-	}
-	return a.String()
-}
 
 // Config configures a [Detector]. Alert is required.
 type Config struct {
@@ -149,32 +94,32 @@ func (cfg Config) withDefaults() (Config, error) {
 type Detector struct {
 	cfg Config
 
-	mu       sync.Mutex
-	denials  *lru[who, *recent]
-	unknown  *lru[netip.Prefix, *recent] // denials of nobody, who pushes out no user
-	sessions *lru[string, *addresses]
-	users    *lru[session.UserID, *tenants]
-	alerts   [kinds]uint64
-	untold   uint64
-	paces    [kinds]pace
+	mu        sync.Mutex
+	denials   *lru[caller, *recent]
+	unknown   *lru[netip.Prefix, *recent] // denials of nobody, who pushes out no user
+	sessions  *lru[string, *addresses]
+	users     *lru[session.UserID, *tenants]
+	alerts    [kinds]uint64
+	untold    uint64
+	throttles [kinds]throttle
 }
 
-// who is a user of a tenant.
-type who struct {
+// caller is a user of a tenant.
+type caller struct {
 	tenant tenant.ID
 	user   session.UserID
 }
 
-// pace counts the alerts of a kind that were told within a minute.
-type pace struct {
+// throttle counts the alerts of a kind that were told within a minute.
+type throttle struct {
 	began time.Time
 	told  int
 }
 
 // may reports whether there may be one more, and counts it.
-func (p *pace) may(now time.Time, most int) bool {
+func (p *throttle) may(now time.Time, most int) bool {
 	if p.began.IsZero() || now.Sub(p.began) >= time.Minute {
-		*p = pace{began: now}
+		*p = throttle{began: now}
 	}
 	p.told++
 	return p.told <= most
@@ -196,7 +141,7 @@ func New(cfg Config) (*Detector, error) {
 	}
 	return &Detector{
 		cfg:      cfg,
-		denials:  newLRU[who, *recent](cfg.MaxTracked),
+		denials:  newLRU[caller, *recent](cfg.MaxTracked),
 		unknown:  newLRU[netip.Prefix, *recent](cfg.MaxTracked),
 		sessions: newLRU[string, *addresses](cfg.MaxTracked),
 		users:    newLRU[session.UserID, *tenants](cfg.MaxTracked),
@@ -250,7 +195,7 @@ func (d *Detector) counted(alerts []Alert, now time.Time) []Alert {
 	var told []Alert
 	for _, a := range alerts {
 		d.alerts[a.Kind]++
-		if d.paces[a.Kind].may(now, d.cfg.MaxAlerts) {
+		if d.throttles[a.Kind].may(now, d.cfg.MaxAlerts) {
 			told = append(told, a)
 		} else {
 			d.untold++

@@ -16,16 +16,16 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// world is a detector whose clock is the test's.
-type world struct {
+// fixture is a detector whose clock is the test's.
+type fixture struct {
 	detector *detect.Detector
 	now      time.Time
 	alerts   []detect.Alert
 }
 
-func newWorld(t testing.TB, cfg detect.Config) *world {
+func newFixture(t testing.TB, cfg detect.Config) *fixture {
 	t.Helper()
-	w := &world{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	w := &fixture{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	cfg.Alert = func(a detect.Alert) { w.alerts = append(w.alerts, a) }
 	d, err := detect.New(cfg)
 	if err != nil {
@@ -35,7 +35,7 @@ func newWorld(t testing.TB, cfg detect.Config) *world {
 	return w
 }
 
-func (w *world) note(e authz.Event, from string) []detect.Alert {
+func (w *fixture) note(e authz.Event, from string) []detect.Alert {
 	w.alerts = nil
 	addr, _ := netip.ParseAddr(from)
 	w.detector.Note(e, addr, w.now)
@@ -56,7 +56,7 @@ func event(t, u, s string) authz.Event {
 func denied(e authz.Event) authz.Event { e.Err, e.Status = authz.ErrDenied, 403; return e }
 
 func TestABurstOfDenialsIsOneAlert(t *testing.T) {
-	w := newWorld(t, detect.Config{MaxDenials: 3, Window: time.Minute})
+	w := newFixture(t, detect.Config{MaxDenials: 3, Window: time.Minute})
 	alice := denied(event("acme", "alice", "s"))
 	for n := range 2 {
 		if got := w.note(alice, "192.0.2.1"); len(got) > 0 {
@@ -92,7 +92,7 @@ func TestABurstOfDenialsIsOneAlert(t *testing.T) {
 }
 
 func TestAnOutageIsNoDenial(t *testing.T) {
-	w := newWorld(t, detect.Config{MaxDenials: 2})
+	w := newFixture(t, detect.Config{MaxDenials: 2})
 	for range 10 {
 		e := event("acme", "alice", "s")
 		e.Err, e.Status = session.ErrUnavailable, 503
@@ -103,7 +103,7 @@ func TestAnOutageIsNoDenial(t *testing.T) {
 }
 
 func TestDenialsOfNobodyCountByTheirNetwork(t *testing.T) {
-	w := newWorld(t, detect.Config{MaxDenials: 3})
+	w := newFixture(t, detect.Config{MaxDenials: 3})
 	nobody := denied(event("", "", ""))
 	for _, from := range []string{"2001:db8::1", "192.0.2.1", "2001:db8::2", "", ""} {
 		if got := w.note(nobody, from); len(got) > 0 {
@@ -116,7 +116,7 @@ func TestDenialsOfNobodyCountByTheirNetwork(t *testing.T) {
 }
 
 func TestASessionFromManyAddressesIsAnAlert(t *testing.T) {
-	w := newWorld(t, detect.Config{MaxAddresses: 3, Window: time.Minute})
+	w := newFixture(t, detect.Config{MaxAddresses: 3, Window: time.Minute})
 	s := event("acme", "alice", "digest")
 	for _, from := range []string{"192.0.2.1", "192.0.2.2", "192.0.2.1", "::ffff:192.0.2.2", ""} {
 		if got := w.note(s, from); len(got) > 0 {
@@ -136,7 +136,7 @@ func TestASessionFromManyAddressesIsAnAlert(t *testing.T) {
 }
 
 func TestAUserInATenantWhereTheyWereNeverSeenIsAnAlert(t *testing.T) {
-	w := newWorld(t, detect.Config{})
+	w := newFixture(t, detect.Config{})
 	for range 3 {
 		if got := w.note(event("acme", "alice", "s"), ""); len(got) > 0 {
 			t.Fatal(got)
@@ -156,7 +156,7 @@ func TestAUserInATenantWhereTheyWereNeverSeenIsAnAlert(t *testing.T) {
 }
 
 func TestARefreshReplayIsAnAlert(t *testing.T) {
-	w := newWorld(t, detect.Config{})
+	w := newFixture(t, detect.Config{})
 	w.detector.Refreshed(t.Context(), nil)
 	w.detector.Refreshed(t.Context(), session.ErrRefreshInvalid)
 	w.detector.Refreshed(t.Context(), fmt.Errorf("%w: of alice", session.ErrRefreshReused))
@@ -168,7 +168,7 @@ func TestARefreshReplayIsAnAlert(t *testing.T) {
 // A page that asks for its menu makes no attempt by it, nor does one with many actions that its
 // reader may not take.
 func TestADecisionForAMenuIsNoDenial(t *testing.T) {
-	w := newWorld(t, detect.Config{MaxDenials: 2})
+	w := newFixture(t, detect.Config{MaxDenials: 2})
 	menu := denied(event("acme", "alice", "s"))
 	menu.Kind, menu.Advisory = authz.ObjectDecision, true
 	for range 100 {
@@ -186,7 +186,7 @@ func TestADecisionForAMenuIsNoDenial(t *testing.T) {
 // Somebody with a network of IPv6 sends requests without credentials from as many addresses as they like:
 // what is known of a user's denials stays.
 func TestAFloodOfAddressesHidesNoUser(t *testing.T) {
-	w := newWorld(t, detect.Config{MaxDenials: 3, MaxTracked: 10})
+	w := newFixture(t, detect.Config{MaxDenials: 3, MaxTracked: 10})
 	mallory, nobody := denied(event("acme", "mallory", "s")), denied(event("", "", ""))
 	for n := range 3 {
 		got := w.note(mallory, "192.0.2.1")
@@ -203,7 +203,7 @@ func TestAFloodOfAddressesHidesNoUser(t *testing.T) {
 // ten quiet minutes after it the user comes for a third tenant: that is told as soon as there may be
 // an alert.
 func TestATenantThatWasSeenInQuietIsToldLater(t *testing.T) {
-	w := newWorld(t, detect.Config{})
+	w := newFixture(t, detect.Config{})
 	w.note(event("acme", "alice", "s"), "")
 	if got := w.note(event("mallorys", "alice", "m"), ""); len(got) != 1 {
 		t.Fatalf("the decoy: %v", got)
@@ -221,7 +221,7 @@ func TestATenantThatWasSeenInQuietIsToldLater(t *testing.T) {
 // An attacker who can cause alerts about ten thousand addresses causes as many as MaxAlerts in a
 // minute. All are counted, and those of another kind are told.
 func TestAFloodOfAlertsIsBounded(t *testing.T) {
-	w := newWorld(t, detect.Config{MaxDenials: 2, MaxAlerts: 5})
+	w := newFixture(t, detect.Config{MaxDenials: 2, MaxAlerts: 5})
 	nobody, told := denied(event("", "", "")), 0
 	for n := range 10_000 {
 		for range 2 {
@@ -247,7 +247,7 @@ func TestAFloodOfAlertsIsBounded(t *testing.T) {
 
 // An alert about a user names who acts as them.
 func TestAnAlertNamesWhoActs(t *testing.T) {
-	w := newWorld(t, detect.Config{MaxDenials: 2})
+	w := newFixture(t, detect.Config{MaxDenials: 2})
 	e := denied(event("acme", "alice", "s"))
 	actors, err := session.NewActors(session.Actor{User: session.MustParseUserID("helpdesk"), Reason: "ticket 7"})
 	if err != nil {
@@ -269,7 +269,7 @@ func TestMemoryIsBoundedWhateverClientsDo(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	w := newWorld(t, detect.Config{MaxTracked: 1000})
+	w := newFixture(t, detect.Config{MaxTracked: 1000})
 	before := heap()
 	tenants := make([]tenant.ID, 16)
 	for i := range tenants {
@@ -314,7 +314,7 @@ func TestAlertsAreThoseOfAModelAndMemoryIsBounded(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const limit, window = 3, time.Minute
 		users := rapid.SampledFrom([]int{3, 500}).Draw(rt, "users")
-		w := newWorld(t, detect.Config{MaxDenials: limit, MaxAddresses: 2, Window: window, Quiet: time.Nanosecond, MaxTracked: 10})
+		w := newFixture(t, detect.Config{MaxDenials: limit, MaxAddresses: 2, Window: window, Quiet: time.Nanosecond, MaxTracked: 10})
 		times := map[string][]time.Time{}
 		for range rapid.IntRange(1, 200).Draw(rt, "steps") {
 			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 40).Draw(rt, "seconds")) * time.Second)
@@ -330,7 +330,7 @@ func TestAlertsAreThoseOfAModelAndMemoryIsBounded(t *testing.T) {
 			if users < 10 && want != (len(got) == 1) {
 				rt.Fatalf("%v: %v, want an alert: %t", of, got, want)
 			}
-			if !want && len(got) > 0 { // what is forgotten is no alert either
+			if !want && len(got) > 0 { // a forgotten one is no alert either
 				rt.Fatalf("an alert out of nothing: %v", got)
 			}
 			if n := w.detector.Stats().Tracked; n > 40 {
@@ -343,7 +343,7 @@ func TestAlertsAreThoseOfAModelAndMemoryIsBounded(t *testing.T) {
 func FuzzDetector(f *testing.F) {
 	f.Add([]byte("acme alice 1.2.3.4"), uint8(3))
 	f.Fuzz(func(t *testing.T, data []byte, step uint8) {
-		w := newWorld(t, detect.Config{MaxDenials: 2, MaxAddresses: 2, MaxTracked: 10})
+		w := newFixture(t, detect.Config{MaxDenials: 2, MaxAddresses: 2, MaxTracked: 10})
 		for i, b := range data {
 			w.now = w.now.Add(time.Duration(int(step)-100) * time.Second) // also back
 			e := event(fmt.Sprint("t", b%7), fmt.Sprint("u", b%13), fmt.Sprint("s", b%17))

@@ -37,7 +37,7 @@ func (d *Detector) denied(e authz.Event, from netip.Addr, now time.Time) int {
 	var r *recent
 	switch {
 	case !e.User.IsZero():
-		r = kept(d.denials, who{e.Tenant, e.User})
+		r = kept(d.denials, caller{e.Tenant, e.User})
 	case from.IsValid():
 		r = kept(d.unknown, network(from))
 	default:
@@ -55,7 +55,7 @@ func (d *Detector) denied(e authz.Event, from netip.Addr, now time.Time) int {
 	return len(r.times)
 }
 
-// kept is what is known of a key, or an empty one that is kept from now on.
+// kept returns the record of a key, or an empty one that is kept from now on.
 func kept[K comparable](l *lru[K, *recent], key K) *recent {
 	r, ok := l.get(key)
 	if !ok {

@@ -18,14 +18,14 @@ import (
 
 var proxies = []forwardauth.Proxy{forwardauth.Nginx, forwardauth.Traefik, forwardauth.Envoy}
 
-func eachProxy(t *testing.T, test func(t *testing.T, w *world)) {
+func eachProxy(t *testing.T, test func(t *testing.T, w *fixture)) {
 	for _, p := range proxies {
-		t.Run(p.String(), func(t *testing.T) { test(t, newWorld(t, p)) })
+		t.Run(p.String(), func(t *testing.T) { test(t, newFixture(t, p)) })
 	}
 }
 
 func TestAProxyIsAnsweredByTheDecisionAboutTheTemplate(t *testing.T) {
-	eachProxy(t, func(t *testing.T, w *world) {
+	eachProxy(t, func(t *testing.T, w *fixture) {
 		viewer, ended := w.login("alice", "viewer"), w.login("bob", "viewer")
 		if err := w.manager.RevokeUser(t.Context(), acme, session.MustParseUserID("bob")); err != nil {
 			t.Fatal(err)
@@ -86,7 +86,7 @@ func TestAProxyIsAnsweredByTheDecisionAboutTheTemplate(t *testing.T) {
 }
 
 func TestATargetWithTwoReadingsIsForbidden(t *testing.T) {
-	eachProxy(t, func(t *testing.T, w *world) {
+	eachProxy(t, func(t *testing.T, w *fixture) {
 		viewer := bearer(w.login("alice", "viewer", "admin"))
 		for _, target := range []string{
 			"//public", "/public//", "/./public", "/x/../public", "/public/..", "/%2e/public", "/x/%2e%2e/public", "/%2E%2E/public",
@@ -112,7 +112,7 @@ func TestATargetWithTwoReadingsIsForbidden(t *testing.T) {
 }
 
 func TestIdentityThatAClientSendsNeverCounts(t *testing.T) {
-	eachProxy(t, func(t *testing.T, w *world) {
+	eachProxy(t, func(t *testing.T, w *fixture) {
 		forged := http.Header{}
 		for _, name := range forwardauth.Headers() {
 			forged[name] = []string{"mallory"}
@@ -141,7 +141,7 @@ func TestIdentityThatAClientSendsNeverCounts(t *testing.T) {
 }
 
 func TestAnotherMethodOrPathBehindTheProxyIsForbidden(t *testing.T) {
-	eachProxy(t, func(t *testing.T, w *world) {
+	eachProxy(t, func(t *testing.T, w *fixture) {
 		for _, row := range []struct {
 			name, value string
 			status      int
@@ -167,7 +167,7 @@ func TestAnotherMethodOrPathBehindTheProxyIsForbidden(t *testing.T) {
 
 func TestAQuestionThatIsIncompleteOrDoubledIsForbidden(t *testing.T) {
 	for proxy, of := range names {
-		w := newWorld(t, proxy)
+		w := newFixture(t, proxy)
 		full := func() http.Header {
 			return http.Header{of[0]: {"GET"}, of[1]: {"/public"}, of[2]: {"api.test"}}
 		}
@@ -206,7 +206,7 @@ func TestAQuestionThatIsIncompleteOrDoubledIsForbidden(t *testing.T) {
 }
 
 func TestAnOutageIs503AndAPanicToo(t *testing.T) {
-	eachProxy(t, func(t *testing.T, w *world) {
+	eachProxy(t, func(t *testing.T, w *fixture) {
 		viewer := bearer(w.login("alice", "viewer"))
 		for name, fault := range map[string]func(bool){
 			"the store fails":  w.store.fail.Store,
@@ -227,7 +227,7 @@ func TestAnOutageIs503AndAPanicToo(t *testing.T) {
 }
 
 func TestAPreflightIsDecidedAsTheOptionsThatItIs(t *testing.T) {
-	eachProxy(t, func(t *testing.T, w *world) {
+	eachProxy(t, func(t *testing.T, w *fixture) {
 		preflight := http.Header{"Origin": {"https://other.test"}, "Access-Control-Request-Method": {"PUT"}, "Access-Control-Request-Headers": {"x"}}
 		for target, want := range map[string]int{"/notes/1": 200, "/admin": 403, "/nowhere": 403} {
 			if rec := w.ask("OPTIONS", target, preflight); rec.Code != want {
@@ -238,7 +238,7 @@ func TestAPreflightIsDecidedAsTheOptionsThatItIs(t *testing.T) {
 }
 
 func TestACookieFromAnotherSiteIsForbidden(t *testing.T) {
-	eachProxy(t, func(t *testing.T, w *world) {
+	eachProxy(t, func(t *testing.T, w *fixture) {
 		h := http.Header{"Cookie": {cookie + "=" + w.login("alice", "viewer", "editor")}, "Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.test"}}
 		if rec := w.ask("PUT", "/notes/1", h); rec.Code != 403 {
 			t.Errorf("a cross-site PUT is %d", rec.Code)
@@ -255,7 +255,7 @@ func TestACookieFromAnotherSiteIsForbidden(t *testing.T) {
 }
 
 func TestValuesOfHeadersAreEscaped(t *testing.T) {
-	w := newWorld(t, forwardauth.Envoy)
+	w := newFixture(t, forwardauth.Envoy)
 	const user = `ü,X-Reeve-Roles:admin%2C"`
 	rec := w.ask("GET", "/notes/1", bearer(w.login(user, "viewer", "a.b")))
 	got := rec.Header().Get("X-Reeve-User")
@@ -268,18 +268,18 @@ func TestValuesOfHeadersAreEscaped(t *testing.T) {
 }
 
 func TestRoutesAndRulesAreCompared(t *testing.T) {
-	w := newWorld(t, forwardauth.Nginx)
+	w := newFixture(t, forwardauth.Nginx)
 	if err := w.server.Verify(); err != nil {
 		t.Error(err)
 	}
-	missing := newWorld(t, forwardauth.Nginx, func(cfg *forwardauth.Config) { cfg.Routes = append(slices.Clone(routes), "GET /forgotten") })
+	missing := newFixture(t, forwardauth.Nginx, func(cfg *forwardauth.Config) { cfg.Routes = append(slices.Clone(routes), "GET /forgotten") })
 	if err := missing.server.Verify(); err == nil || !strings.Contains(err.Error(), "/forgotten") {
 		t.Errorf("a route without a rule: %v", err)
 	}
 }
 
 func TestAnInvalidConfigIsNamedByItsFields(t *testing.T) {
-	w := newWorld(t, forwardauth.Nginx)
+	w := newFixture(t, forwardauth.Nginx)
 	for name, row := range map[string]struct {
 		change func(*forwardauth.Config)
 		want   string
@@ -319,7 +319,7 @@ func TestAnInvalidConfigIsNamedByItsFields(t *testing.T) {
 
 // TestATemplateIsTheObjectOfItsRoute: what the header names is what the rules name.
 func TestATemplateIsTheObjectOfItsRoute(t *testing.T) {
-	w := newWorld(t, forwardauth.Envoy)
+	w := newFixture(t, forwardauth.Envoy)
 	token := bearer(w.login("alice", "viewer", "editor", "admin"))
 	for _, text := range routes {
 		method, template, _ := strings.Cut(text, " ")
@@ -337,7 +337,7 @@ func TestATemplateIsTheObjectOfItsRoute(t *testing.T) {
 }
 
 // edge remembers every session, and lets one route be decided.
-type edge struct{ w *world }
+type edge struct{ w *fixture }
 
 func (edge) Routes() []string                  { return []string{"GET /notes/:id"} }
 func (edge) Permits(method, route string) bool { return method+" "+route == "GET /notes/:id" }
@@ -356,7 +356,7 @@ func (e edge) Load(ctx context.Context, ref session.Ref, load func(context.Conte
 }
 
 func TestAProgramIsToldWhatWasDecidedInAnOutage(t *testing.T) {
-	w := newWorld(t, forwardauth.Envoy, func(cfg *forwardauth.Config) { cfg.Authz.InsecureEdge = &edge{} })
+	w := newFixture(t, forwardauth.Envoy, func(cfg *forwardauth.Config) { cfg.Authz.InsecureEdge = &edge{} })
 	w.cfg.Authz.InsecureEdge.(*edge).w = w
 	if err := w.server.Verify(); err == nil {
 		t.Error("an edge that nobody names is verified")

@@ -16,7 +16,7 @@ func FuzzDecide(f *testing.F) {
 	f.Add("GET", "//x/../public", "a@b", "X_Reeve_User", "")
 	f.Add("GET", "/notes", "own.test", "Host", "other.test")
 	f.Add("CONNECT", "http://x/%2e", "x", "Connection", "x-reeve-user")
-	w := newWorld(f, forwardauth.Envoy)
+	w := newFixture(f, forwardauth.Envoy)
 	f.Fuzz(func(t *testing.T, method, target, host, name, value string) {
 		answer := w.server.Decide(t.Context(), forwardauth.Request{Method: method, Target: target, Host: host, Header: http.Header{name: {value}}, RemoteAddr: "192.0.2.1:1"})
 		if !slices.Contains([]int{200, 401, 403, 503}, answer.Status) {

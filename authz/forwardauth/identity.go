@@ -38,24 +38,24 @@ func isHeader(name string) bool {
 type identity struct{ tenant, user, roles, actor, session, route, edge string }
 
 func identityOf(c *authz.Caller, route string) identity {
-	who := identity{route: escape(route)}
+	id := identity{route: escape(route)}
 	s, signedIn := c.Session()
 	if !signedIn {
-		return who
+		return id
 	}
 	if c.Edge() {
-		who.edge = "1"
+		id.edge = "1"
 	}
-	who.tenant, who.user, who.session = escape(s.Tenant.String()), escape(s.User.String()), escape(s.ID.Fingerprint())
+	id.tenant, id.user, id.session = escape(s.Tenant.String()), escape(s.User.String()), escape(s.ID.Fingerprint())
 	var roles []string
 	for name := range s.Roles.All() {
 		roles = append(roles, escape(name))
 	}
-	who.roles = strings.Join(roles, ",")
+	id.roles = strings.Join(roles, ",")
 	if actor, acts := s.Actors.Current(); acts {
-		who.actor = escape(actor.User.String())
+		id.actor = escape(actor.User.String())
 	}
-	return who
+	return id
 }
 
 // header returns the headers of an answer that allows, with the nonce of the guard's answer.

@@ -11,7 +11,7 @@ import (
 // TestBothDoorsAnswerAlike sends each request to Echo and to the Mux: status, headers, body
 // and decisions are the same.
 func TestBothDoorsAnswerAlike(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bearer, _ := w.login("viewer")
 	_, gone := w.login("viewer")
 	signed, err := w.signer.Sign(gone)

@@ -17,11 +17,11 @@ import (
 // TestAProviderSignsOutThroughEitherDoor: the handler of back-channel logout ends the session behind
 // net/http as it does behind Echo.
 func TestAProviderSignsOutThroughEitherDoor(t *testing.T) {
-	for name, door := range map[string]func(w *world) http.Handler{
-		"the Mux": func(w *world) http.Handler { return w.mux },
-		"Echo":    func(w *world) http.Handler { return w.echo },
+	for name, door := range map[string]func(w *fixture) http.Handler{
+		"the Mux": func(w *fixture) http.Handler { return w.mux },
+		"Echo":    func(w *fixture) http.Handler { return w.echo },
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		bearer, s := w.login("viewer")
 		good := http.Header{"Authorization": {"Bearer " + bearer}}
 		if rec := ask(door(w), "GET", "/me", good); rec.Code != http.StatusOK {
@@ -37,7 +37,7 @@ func TestAProviderSignsOutThroughEitherDoor(t *testing.T) {
 }
 
 // signOut sends a logout token for a session.
-func (w *world) signOut(door http.Handler, s session.Session) int {
+func (w *fixture) signOut(door http.Handler, s session.Session) int {
 	w.t.Helper()
 	private, ok := w.key.Signer().(ed25519.PrivateKey)
 	if !ok {

@@ -21,7 +21,7 @@ import (
 
 // TestHostile runs the suite that services run against themselves on the Mux.
 func TestHostile(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	refs := map[string]session.Ref{}
 	left := authztest.Hostile(t, authztest.Service{
 		Handler: w.mux, Method: "GET", Path: "/notes/1",
@@ -61,7 +61,7 @@ func TestHostile(t *testing.T) {
 // TestWhatNetHTTPWouldRedirectIsRefused: no answer of the Mux is a redirect, and none comes
 // from a handler.
 func TestWhatNetHTTPWouldRedirectIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.mux.HandleFunc("GET /tree/", func(rw http.ResponseWriter, _ *http.Request) error { w.reached.Add(1); return nil })
 	bearer, _ := w.login("viewer")
 	good := http.Header{"Authorization": {"Bearer " + bearer}}
@@ -153,7 +153,7 @@ func TestPatternsAreNamedAsTheTableSays(t *testing.T) {
 
 func emptyMux(t *testing.T) *httpauthz.Mux {
 	t.Helper()
-	w := newWorld(t)
+	w := newFixture(t)
 	m, err := httpauthz.NewMux(authz.Config{Tokens: w.verifier(), Sessions: w.manager, Policy: w.engine})
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func emptyMux(t *testing.T) *httpauthz.Mux {
 }
 
 func TestVerify(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	missing := loadEngine(t, strings.ReplaceAll(rules, "p, role:authenticated, *,    /me, ", "p, role:authenticated, *,    /mee,"))
 	w.mux.HandleFunc("GET /tree/", func(http.ResponseWriter, *http.Request) error { return nil })
 	var found *authz.VerifyError
@@ -201,7 +201,7 @@ func TestVerify(t *testing.T) {
 
 // TestAHandlersOwnErrorIsToldToNoClient is 500 with a fixed text, or what OnError writes.
 func TestAHandlersOwnErrorIsToldToNoClient(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	var seen error
 	w.mux.HandleFunc("GET /dir/late", func(rw http.ResponseWriter, _ *http.Request) error {
 		_, _ = rw.Write([]byte("begun"))

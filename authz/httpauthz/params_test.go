@@ -10,7 +10,7 @@ import (
 
 // A rule about a route is asked with the path values that the handler sees.
 func TestARuleAboutARouteSeesThePathValues(t *testing.T) {
-	w := newWorld(t, func(c *authz.Config) {
+	w := newFixture(t, func(c *authz.Config) {
 		c.Policy = loadEngine(t, "p, role:viewer, *, /users/:id/:key, GET, r.obj.id == r.sub.id && r.obj.key != 'se:cret', allow")
 	})
 	bearer, s := w.login("viewer")

@@ -20,7 +20,7 @@ func (c *Clock) Pass(d time.Duration) { c.Wall, c.Mono = c.Wall.Add(d), c.Mono+d
 func SetClock(n *Node, c *Clock) { n.clock = func() instant { return instant{c.Wall, c.Mono} } }
 
 // SetPublisherClock has p read c, and returns what a heartbeat of now does.
-func SetPublisherClock(p *Publisher, c *Clock) (beat func()) {
+func SetPublisherClock(p *Publisher, c *Clock) (heartbeat func()) {
 	p.clock = func() instant { return instant{c.Wall, c.Mono} }
 	return func() {
 		listener{p}.Heartbeat(p.start.Add(c.Mono), time.Time{})
@@ -36,7 +36,7 @@ func Heard(p *Publisher, user string) { listener{p}.Changed(session.ScopeUser, u
 // Change is one change of a list.
 type Change = change
 
-// List is what is signed of a list.
+// List is the signed text of a list.
 type List = listText
 
 // SignList signs any list, as a thief of the key could.

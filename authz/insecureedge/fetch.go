@@ -67,8 +67,8 @@ func (f *Fetcher) fetch(ctx context.Context, t *text) (accepted bool, err error)
 	return true, nil
 }
 
-// readAtMost reads a body that is no longer than limit. length is what its header says, -1 where
-// it says nothing.
+// readAtMost reads a body that is no longer than limit. length is that of its header, -1 where it
+// has none.
 func readAtMost(body io.Reader, length, limit int64) ([]byte, error) {
 	if length > limit {
 		return nil, fmt.Errorf("%w: %d bytes, and at most %d are read", ErrInvalid, length, limit)

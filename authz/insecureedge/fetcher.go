@@ -96,7 +96,7 @@ func wrongURL(s string) string {
 
 // Fetcher polls a [Handler] and gives its [Node] what is new. It decides nothing: the node checks
 // what is signed, by when, for which store, and refuses what is older than it has. A fetch that
-// fails changes nothing, so that what the node has expires, and everything is 503 from then on.
+// fails changes nothing, so that the node's lists expire, and everything is 503 from then on.
 type Fetcher struct {
 	cfg    FetcherConfig
 	client http.Client

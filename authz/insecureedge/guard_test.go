@@ -40,7 +40,7 @@ func (s *losable) Load(ctx context.Context, ref session.Ref) (session.Session, e
 
 // service is one behind a guard with an edge.
 type service struct {
-	*world
+	*fixture
 	store   *losable
 	manager *session.Manager
 	mux     *httpauthz.Mux
@@ -52,7 +52,7 @@ type service struct {
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	sv := &service{world: newWorld(t), store: &losable{Store: memstore.New()}}
+	sv := &service{fixture: newFixture(t), store: &losable{Store: memstore.New()}}
 	key, _ := newKey(t)
 	var err error
 	if sv.manager, err = session.NewManager(sv.store, session.Config{Key: session.NewSecretKey([]byte(strings.Repeat("k-", 16)))}); err != nil {

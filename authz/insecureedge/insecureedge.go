@@ -9,7 +9,7 @@
 //
 // Two things are signed, by keys that the nodes do not have, and reach a node in any way, while it
 // is connected and after: a [Publisher] beside the store signs a list of revocations every few
-// seconds, and whoever publishes the policy signs a bundle of it.
+// seconds, and the publisher of the policy signs a bundle of it.
 //
 //	node, err := insecureedge.NewNode(insecureedge.NodeConfig{
 //		Feed: redisstore.NewFeed(store), Keys: []ed25519.PublicKey{public}, Routes: []string{"GET /notes/:id"},

@@ -156,7 +156,7 @@ func (n *Node) Load(ctx context.Context, ref session.Ref, load func(context.Cont
 		n.memory.end(ref, err, n.clock())
 		return s, false, err
 	case session.Answered(err):
-		n.memory.refuse(ref, n.clock()) // what is remembered is from before
+		n.memory.refuse(ref, n.clock()) // the memory is from before
 		return s, false, err
 	case !lostStore(err):
 		return s, false, err

@@ -75,75 +75,77 @@ func TestOnlyAnOutageOfTheStoreIsBridged(t *testing.T) {
 
 // TestWhatIsKnownOfASessionIsNeverForgottenInItsFavour has each a reason not to be decided on.
 func TestWhatIsKnownOfASessionIsNeverForgottenInItsFavour(t *testing.T) {
-	topics := func(w *world) session.Topics { return w.feed.Topics(w.s.Ref()) }
-	later := func(w *world) time.Time { return w.clock.Wall.Add(30 * time.Second) }
-	for name, change := range map[string]func(w *world){
+	topics := func(w *fixture) session.Topics { return w.feed.Topics(w.s.Ref()) }
+	later := func(w *fixture) time.Time { return w.clock.Wall.Add(30 * time.Second) }
+	for name, change := range map[string]func(w *fixture){
 		"no list":   nil,
 		"no policy": nil,
-		"a session that was never loaded": func(w *world) {
+		"a session that was never loaded": func(w *fixture) {
 			w.s.ID = session.NewID()
 		},
-		"a session that the store refused, revoked before the cut": func(w *world) { _, _, _ = w.load(w.s, session.ErrNotFound) },
-		"another session of the user was refused": func(w *world) {
+		"a session that the store refused, revoked before the cut": func(w *fixture) { _, _, _ = w.load(w.s, session.ErrNotFound) },
+		"another session of the user was refused": func(w *fixture) {
 			other := w.s
 			other.ID = session.NewID()
 			_, _, _ = w.load(other, session.ErrNotFound)
 		},
-		"the tenant was refused": func(w *world) {
+		"the tenant was refused": func(w *fixture) {
 			other := w.s
 			other.User, other.ID = session.MustParseUserID("bob"), session.NewID()
 			_, _, _ = w.load(other, tenant.ErrSuspended)
 		},
-		"the session is in the list": func(w *world) {
+		"the session is in the list": func(w *fixture) {
 			w.clock.Pass(time.Minute)
 			w.mustAccept(w.list(insecureedge.Change{Scope: session.ScopeSession, Topic: topics(w).Session, At: later(w)}))
 		},
-		"its user is in the list": func(w *world) {
+		"its user is in the list": func(w *fixture) {
 			w.clock.Pass(time.Minute)
 			w.mustAccept(w.list(insecureedge.Change{Scope: session.ScopeUser, Topic: topics(w).User, At: later(w)}))
 		},
-		"its tenant is in the list": func(w *world) {
+		"its tenant is in the list": func(w *fixture) {
 			w.clock.Pass(time.Minute)
 			w.mustAccept(w.list(insecureedge.Change{Scope: session.ScopeTenant, Topic: topics(w).Tenant, At: later(w)}))
 		},
-		"everyone is in the list": func(w *world) {
+		"everyone is in the list": func(w *fixture) {
 			w.clock.Pass(time.Minute)
 			l := w.list()
 			l.All = later(w)
 			w.mustAccept(l)
 		},
-		"a scope that is none is everyone": func(w *world) {
+		"a scope that is none is everyone": func(w *fixture) {
 			w.clock.Pass(time.Minute)
 			w.mustAccept(w.list(insecureedge.Change{Scope: 77, Topic: "x", At: later(w)}))
 		},
-		"it changed as it was loaded, by a clock that differs": func(w *world) {
+		"it changed as it was loaded, by a clock that differs": func(w *fixture) {
 			w.mustAccept(w.with(insecureedge.Change{Scope: session.ScopeUser, Topic: topics(w).User, At: w.s.CreatedAt.Add(-4 * time.Second)}))
 		},
-		"the list is complete from later on": func(w *world) {
+		"the list is complete from later on": func(w *fixture) {
 			w.clock.Pass(10 * time.Second)
 			l := w.list()
 			l.Since = w.s.CreatedAt
 			w.mustAccept(l)
 		},
-		"the clock was moved back":    func(w *world) { w.clock.Wall = w.clock.Wall.Add(-30 * time.Second) },
-		"the clock was moved forward": func(w *world) { w.clock.Wall = w.clock.Wall.Add(30 * time.Second) },
-		"the clock was moved back while the machine slept": func(w *world) {
+		"the clock was moved back":    func(w *fixture) { w.clock.Wall = w.clock.Wall.Add(-30 * time.Second) },
+		"the clock was moved forward": func(w *fixture) { w.clock.Wall = w.clock.Wall.Add(30 * time.Second) },
+		"the clock was moved back while the machine slept": func(w *fixture) {
 			w.clock.Pass(time.Hour)
 			w.clock.Wall = w.clock.Wall.Add(-time.Hour)
 		},
-		"the machine slept":               func(w *world) { w.clock.Wall = w.clock.Wall.Add(50 * time.Second) },
-		"the session has expired":         func(w *world) { w.change(func(s *session.Session) { s.ExpiresAt = w.clock.Wall.Add(4 * time.Second) }) },
-		"the session was idle too long":   func(w *world) { w.change(func(s *session.Session) { s.IdleTimeout = 5 * time.Second }) },
-		"the session is bound to a key":   func(w *world) { w.change(func(s *session.Session) { s.Attributes = bound(w.t) }) },
-		"the session was stepped up":      func(w *world) { w.change(func(s *session.Session) { s.AuthTime = s.CreatedAt.Add(time.Second) }) },
-		"the session is an impersonation": func(w *world) { w.change(func(s *session.Session) { s.Actors = actors(w.t) }) },
-		"the session is a provider's": func(w *world) {
+		"the machine slept": func(w *fixture) { w.clock.Wall = w.clock.Wall.Add(50 * time.Second) },
+		"the session has expired": func(w *fixture) {
+			w.change(func(s *session.Session) { s.ExpiresAt = w.clock.Wall.Add(4 * time.Second) })
+		},
+		"the session was idle too long":   func(w *fixture) { w.change(func(s *session.Session) { s.IdleTimeout = 5 * time.Second }) },
+		"the session is bound to a key":   func(w *fixture) { w.change(func(s *session.Session) { s.Attributes = bound(w.t) }) },
+		"the session was stepped up":      func(w *fixture) { w.change(func(s *session.Session) { s.AuthTime = s.CreatedAt.Add(time.Second) }) },
+		"the session is an impersonation": func(w *fixture) { w.change(func(s *session.Session) { s.Actors = actors(w.t) }) },
+		"the session is a provider's": func(w *fixture) {
 			w.change(func(s *session.Session) {
 				s.Provider = session.NewProvider(session.ProviderClaims{Issuer: "https://idp.test"})
 			})
 		},
-		"the session is stale": func(w *world) { w.change(func(s *session.Session) { s.Stale = true }) },
-		"the store answered with another session": func(w *world) {
+		"the session is stale": func(w *fixture) { w.change(func(s *session.Session) { s.Stale = true }) },
+		"the store answered with another session": func(w *fixture) {
 			_, _, _ = w.node.Load(w.t.Context(), w.s.Ref(), func(context.Context) (session.Session, error) {
 				other := w.s
 				other.ID = session.NewID()
@@ -159,7 +161,7 @@ func TestWhatIsKnownOfASessionIsNeverForgottenInItsFavour(t *testing.T) {
 			w.see()
 			switch name {
 			case "no list":
-				w = newWorld(t)
+				w = newFixture(t)
 				w.see()
 			case "no policy":
 				w = listed(t)
@@ -178,13 +180,13 @@ func TestWhatIsKnownOfASessionIsNeverForgottenInItsFavour(t *testing.T) {
 }
 
 // with is a list of the same moment and a nanosecond.
-func (w *world) with(changes ...insecureedge.Change) insecureedge.List {
+func (w *fixture) with(changes ...insecureedge.Change) insecureedge.List {
 	w.clock.Pass(time.Nanosecond)
 	return w.list(changes...)
 }
 
 // change has the store answer another state of the session from now on.
-func (w *world) change(f func(*session.Session)) {
+func (w *fixture) change(f func(*session.Session)) {
 	f(&w.s)
 	w.s.Version++
 	w.see()
@@ -232,50 +234,53 @@ func TestALoadThatIsOvertakenRemembersNothing(t *testing.T) {
 func TestAListIsRefusedUnlessItIsTheNewestOfOurKeys(t *testing.T) {
 	foreign, _ := newKey(t)
 	for name, row := range map[string]struct {
-		of   func(w *world) []byte
+		of   func(w *fixture) []byte
 		want error
 	}{
-		"another key's": {func(w *world) []byte { return insecureedge.SignList(foreign, w.feed, w.with()) }, insecureedge.ErrInvalid},
-		"nothing":       {func(*world) []byte { return nil }, insecureedge.ErrInvalid},
-		"no envelope":   {func(*world) []byte { return []byte("{}") }, insecureedge.ErrInvalid},
-		"one that was changed": {func(w *world) []byte {
+		"another key's": {func(w *fixture) []byte { return insecureedge.SignList(foreign, w.feed, w.with()) }, insecureedge.ErrInvalid},
+		"nothing":       {func(*fixture) []byte { return nil }, insecureedge.ErrInvalid},
+		"no envelope":   {func(*fixture) []byte { return []byte("{}") }, insecureedge.ErrInvalid},
+		"one that was changed": {func(w *fixture) []byte {
 			return bytes.Replace(insecureedge.SignList(w.key, w.feed, w.with()), []byte(`"payload":"e`), []byte(`"payload":"f`), 1)
 		}, insecureedge.ErrInvalid},
-		"an older one, replayed": {func(w *world) []byte {
+		"an older one, replayed": {func(w *fixture) []byte {
 			l := w.list()
 			l.Issued = l.Issued.Add(-time.Second)
 			return insecureedge.SignList(w.key, w.feed, l)
 		}, insecureedge.ErrOlder},
-		"the same one": {func(w *world) []byte { return insecureedge.SignList(w.key, w.feed, w.list()) }, insecureedge.ErrOlder},
-		"one that has expired": {func(w *world) []byte {
+		"the same one": {func(w *fixture) []byte { return insecureedge.SignList(w.key, w.feed, w.list()) }, insecureedge.ErrOlder},
+		"one that has expired": {func(w *fixture) []byte {
 			l := w.with()
 			l.Expires = w.clock.Wall
 			return insecureedge.SignList(w.key, w.feed, l)
 		}, insecureedge.ErrExpired},
-		"one from the future": {func(w *world) []byte {
+		"one from the future": {func(w *fixture) []byte {
 			w.clock.Pass(time.Second)
 			l := w.list()
 			l.Issued = l.Issued.Add(6 * time.Second)
 			return insecureedge.SignList(w.key, w.feed, l)
 		}, insecureedge.ErrExpired},
-		"one for too long": {func(w *world) []byte {
+		"one for too long": {func(w *fixture) []byte {
 			l := w.with()
 			l.Expires = l.Expires.Add(time.Second)
 			return insecureedge.SignList(w.key, w.feed, l)
 		}, insecureedge.ErrInvalid},
-		"one that begins nowhere": {func(w *world) []byte {
+		"one that begins nowhere": {func(w *fixture) []byte {
 			l := w.with()
 			l.Since = time.Time{}
 			return insecureedge.SignList(w.key, w.feed, l)
 		}, insecureedge.ErrInvalid},
-		"one that ends before": {func(w *world) []byte {
+		"one that ends before": {func(w *fixture) []byte {
 			l := w.with()
 			l.Since = l.Issued.Add(1)
 			return insecureedge.SignList(w.key, w.feed, l)
 		}, insecureedge.ErrInvalid},
-		"one of another store": {func(w *world) []byte { return insecureedge.SignList(w.key, &feed{prefix: "other:"}, w.with()) }, insecureedge.ErrInvalid},
-		"a policy":             {func(w *world) []byte { b, _ := insecureedge.SignPolicy(w.key, bundle(w.t, rules), time.Hour); return b }, insecureedge.ErrInvalid},
-		"an old one, clock set so": {func(w *world) []byte {
+		"one of another store": {func(w *fixture) []byte { return insecureedge.SignList(w.key, &feed{prefix: "other:"}, w.with()) }, insecureedge.ErrInvalid},
+		"a policy": {func(w *fixture) []byte {
+			b, _ := insecureedge.SignPolicy(w.key, bundle(w.t, rules), time.Hour)
+			return b
+		}, insecureedge.ErrInvalid},
+		"an old one, clock set so": {func(w *fixture) []byte {
 			old := w.list()
 			old.Issued = old.Issued.Add(time.Millisecond)
 			signed := insecureedge.SignList(w.key, w.feed, old)
@@ -298,7 +303,7 @@ func TestAListIsRefusedUnlessItIsTheNewestOfOurKeys(t *testing.T) {
 }
 
 func TestASignedPolicyHasToAllowTooAndExpires(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	ask := func(route, action string) (policy.Decision, error) {
 		return w.node.Decide(t.Context(), policy.Request{
 			Tenant: acme, Subject: policy.Subject{ID: "alice", Roles: session.MustRoles("viewer")}, Action: policy.Action(action), Object: policy.Route(route),
@@ -357,7 +362,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	w.node = node
 	for n := range 1000 {
 		w.s.ID, w.s.User = session.NewID(), session.MustParseUserID(fmt.Sprint("u", n))

@@ -11,7 +11,7 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// policyText is what is signed of a policy.
+// policyText is the signed text of a policy.
 type policyText struct {
 	Revision string    `json:"revision"`
 	Issued   time.Time `json:"issued"`

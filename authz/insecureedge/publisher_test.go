@@ -27,7 +27,7 @@ func TestAPublisherSignsWhatItHeardAndNothingWhileItHearsNothing(t *testing.T) {
 			t.Errorf("a second start: %v", err)
 		}
 		say := func(what func(session.Listener)) { f.heard <- what; synctest.Wait() }
-		beat := func() { now := time.Now(); say(func(l session.Listener) { l.Heartbeat(now, now) }) }
+		heartbeat := func() { now := time.Now(); say(func(l session.Listener) { l.Heartbeat(now, now) }) }
 		change := func(name string) { say(func(l session.Listener) { l.Changed(session.ScopeUser, name) }) }
 		silent := func(why string) {
 			t.Helper()
@@ -47,10 +47,10 @@ func TestAPublisherSignsWhatItHeardAndNothingWhileItHearsNothing(t *testing.T) {
 		say(func(l session.Listener) { l.Reset() })
 		silent("after a reset")
 		began := time.Now()
-		beat()
+		heartbeat()
 		change("a")
 		time.Sleep(time.Second)
-		beat()
+		heartbeat()
 		if l := list(); !l.Since.Equal(began) || !l.Issued.Equal(time.Now()) || l.Expires.Sub(l.Issued) != time.Minute || len(l.Changes) != 1 || l.Changes[0].Topic != "a" {
 			t.Errorf("%+v", l)
 		}
@@ -58,7 +58,7 @@ func TestAPublisherSignsWhatItHeardAndNothingWhileItHearsNothing(t *testing.T) {
 		silent("two seconds without a heartbeat")
 		say(func(l session.Listener) { l.Reset() })
 		silent("after a reset")
-		beat()
+		heartbeat()
 		if l := list(); !l.Since.Equal(time.Now()) || len(l.Changes) != 0 {
 			t.Errorf("after a reset the list is complete from %v: %+v", time.Now(), l)
 		}
@@ -70,7 +70,7 @@ func TestAPublisherSignsWhatItHeardAndNothingWhileItHearsNothing(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			change(fmt.Sprint(n))
 		}
-		beat()
+		heartbeat()
 		l := list()
 		if len(l.Changes) != 100 {
 			t.Errorf("%d changes", len(l.Changes))
@@ -84,7 +84,7 @@ func TestAPublisherSignsWhatItHeardAndNothingWhileItHearsNothing(t *testing.T) {
 			t.Errorf("the list is complete from %v, and what was dropped came later, until %v", l.Since, want)
 		}
 		time.Sleep(3 * time.Minute)
-		beat()
+		heartbeat()
 		if l := list(); len(l.Changes) != 0 || time.Since(l.Since) > 2*time.Minute {
 			t.Errorf("beyond the horizon: %+v", l)
 		}
@@ -109,14 +109,14 @@ func TestAnEndThatWasHeardByAWrongClockIsNotBeforeTheLoads(t *testing.T) {
 		"set back": {-time.Hour, true}, "set forward": {time.Hour, true}, "set back, nobody signed out": {-time.Hour, false},
 	} {
 		jump := row.jump
-		w := newWorld(t)
+		w := newFixture(t)
 		p, err := insecureedge.NewPublisher(insecureedge.PublisherConfig{Feed: w.feed, Key: w.key, Horizon: 24 * time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
 		clock := *w.clock
 		clock.Mono = 0
-		beat := insecureedge.SetPublisherClock(p, &clock)
+		heartbeat := insecureedge.SetPublisherClock(p, &clock)
 		pass := func(d time.Duration) { clock.Pass(d); w.clock.Pass(d) }
 		take := func() error {
 			signed, err := p.Revocations()
@@ -125,11 +125,11 @@ func TestAnEndThatWasHeardByAWrongClockIsNotBeforeTheLoads(t *testing.T) {
 			}
 			return w.node.AcceptRevocations(signed)
 		}
-		beat()
+		heartbeat()
 		pass(time.Minute)
 		w.see()
 		pass(time.Minute)
-		beat()
+		heartbeat()
 		if err := take(); err != nil || !w.remembered() {
 			t.Fatalf("%s: by a right clock: %v", name, err)
 		}
@@ -142,13 +142,13 @@ func TestAnEndThatWasHeardByAWrongClockIsNotBeforeTheLoads(t *testing.T) {
 			insecureedge.Heard(p, w.feed.Topics(w.s.Ref()).User)
 		}
 		pass(time.Second)
-		beat()
+		heartbeat()
 		if err := take(); err == nil {
 			t.Errorf("%s: a list by a wrong clock is taken", name)
 		}
 		clock.Wall = clock.Wall.Add(-jump)
 		pass(time.Second)
-		beat()
+		heartbeat()
 		if err := take(); err != nil {
 			t.Fatalf("%s: by a clock that is right again: %v", name, err)
 		}

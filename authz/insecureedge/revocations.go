@@ -10,7 +10,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// listText is what is signed of revocations: everything that was announced from Since to Issued.
+// listText is the signed text of revocations: all that were announced from Since to Issued.
 // It names nobody: topics are keyed digests.
 type listText struct {
 	Store   []byte    `json:"store"` // see storeOf

@@ -13,7 +13,7 @@ import (
 // maxSigned is the longest text that is read.
 const maxSigned = 32 << 20
 
-// kind is what a signature is for, so that a list is never read as a policy.
+// kind is the purpose of a signature, so that a list is never read as a policy.
 type kind string
 
 const (

@@ -18,7 +18,7 @@ import (
 )
 
 // publishing is a publisher that hears what a test says, and its handler.
-func publishing(t *testing.T, w *world, policy func() []byte) *insecureedge.Handler {
+func publishing(t *testing.T, w *fixture, policy func() []byte) *insecureedge.Handler {
 	t.Helper()
 	p, err := insecureedge.NewPublisher(insecureedge.PublisherConfig{Feed: w.feed, Key: w.key})
 	if err != nil {
@@ -35,15 +35,15 @@ func publishing(t *testing.T, w *world, policy func() []byte) *insecureedge.Hand
 	return h
 }
 
-// beat has the publisher hear that it heard all until now.
-func (w *world) beat() {
+// heartbeat has the publisher hear that it heard all until now.
+func (w *fixture) heartbeat() {
 	now := time.Now()
 	w.feed.heard <- func(l session.Listener) { l.Heartbeat(now, now) }
 	w.feed.heard <- func(session.Listener) {} // the one before is done
 }
 
 // fetching is a fetcher of the node from a server, which fetches when it is told to.
-func (w *world) fetching(url string, change ...func(*insecureedge.FetcherConfig)) *insecureedge.Fetcher {
+func (w *fixture) fetching(url string, change ...func(*insecureedge.FetcherConfig)) *insecureedge.Fetcher {
 	w.t.Helper()
 	cfg := insecureedge.FetcherConfig{Node: w.node, URL: url, Client: &http.Client{}, Timeout: 5 * time.Second, SkipPolicy: true}
 	for _, c := range change {
@@ -79,7 +79,7 @@ func (s *says) text(signed []byte) {
 // TestANodeIsServedListsAndPoliciesByHTTP goes from the publisher to the node, cuts the way off until
 // what the node has expires, and opens it again.
 func TestANodeIsServedListsAndPoliciesByHTTP(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	bundled, err := insecureedge.SignPolicy(w.key, bundle(t, rules), time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestANodeIsServedListsAndPoliciesByHTTP(t *testing.T) {
 		t.Fatalf("%+v", w.node.Stats())
 	}
 	// The node's clock stands still, and a session counts that was loaded seven seconds after the list begins.
-	w.beat()
+	w.heartbeat()
 	w.clock.Pass(time.Since(w.clock.Wall) + 8*time.Second)
 	w.see()
 	if err := f.Fetch(t.Context()); err != nil {
@@ -265,7 +265,7 @@ func written(body []byte) func(http.ResponseWriter, *http.Request) {
 
 // A server that says "not modified" for ever, whoever it is, has the list expire.
 func TestNotModifiedForEverEndsWithTheList(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.see()
 	w.clock.Pass(time.Second)
 	server := serving(t)
@@ -297,7 +297,7 @@ func TestNotModifiedForEverEndsWithTheList(t *testing.T) {
 }
 
 func TestTheHandlerServesOneSignatureASecondAndNothingWhileNothingIsHeard(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	h := publishing(t, w, nil)
 	now := time.Now()
 	insecureedge.SetNow(h, func() time.Time { return now })
@@ -313,13 +313,13 @@ func TestTheHandlerServesOneSignatureASecondAndNothingWhileNothingIsHeard(t *tes
 	if rec := ask("GET", "/revocations"); rec.Code != 503 || rec.Header().Get("Retry-After") == "" {
 		t.Errorf("nothing is heard: %d", rec.Code)
 	}
-	w.beat()
+	w.heartbeat()
 	first := ask("GET", "/revocations")
 	etag := first.Header().Get("ETag")
 	if first.Code != 200 || etag == "" || first.Header().Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %v", first.Code, first.Header())
 	}
-	w.beat()
+	w.heartbeat()
 	if again := ask("GET", "/revocations"); again.Body.String() != first.Body.String() {
 		t.Error("another signature within the second")
 	}
@@ -342,7 +342,7 @@ func TestTheHandlerServesOneSignatureASecondAndNothingWhileNothingIsHeard(t *tes
 		}
 	}
 	now = now.Add(time.Second)
-	w.beat()
+	w.heartbeat()
 	second := ask("GET", "/revocations")
 	if second.Body.String() == first.Body.String() {
 		t.Error("the same list a second later")
@@ -356,7 +356,7 @@ func TestTheHandlerServesOneSignatureASecondAndNothingWhileNothingIsHeard(t *tes
 }
 
 func TestAFetcherPollsUntilItIsClosed(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	var asked atomic.Int64
 	server := serving(t)
 	server.with(func(rw http.ResponseWriter, r *http.Request) {
@@ -399,7 +399,7 @@ func TestAnInvalidTransportIsNamedByItsFields(t *testing.T) {
 			t.Errorf("%s is not named: %v", field, err)
 		}
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	for url, good := range map[string]bool{
 		"https://publisher.internal/edge": true, "http://127.0.0.1:8080": true, "http://localhost:8080/edge": true, "http://[::1]/": true,
 		"http://publisher.internal/edge": false, "https://": false, "ftp://publisher.internal": false, "publisher.internal": false,

@@ -96,8 +96,8 @@ func ReadBundle(fsys fs.FS) (*Bundle, error) {
 	return b, found.err()
 }
 
-// Revision is a digest of the files' names and content: equal files, equal revision. It is
-// what [Engine.Revision] returns once the bundle decides, unless tenants are held.
+// Revision is a digest of the files' names and content: equal files, equal revision.
+// [Engine.Revision] returns it once the bundle decides, unless tenants are held.
 func (b *Bundle) Revision() string { return b.revision }
 
 // Files returns the names of the policy's files in the order in which they are read:

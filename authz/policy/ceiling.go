@@ -18,8 +18,8 @@ type ceiling struct {
 
 // ceilingRule is a p row of ceiling.csv.
 type ceilingRule struct {
-	who, tenant, action string
-	target              target
+	subject, tenant, action string
+	target                  target
 }
 
 // ceilingRole is a g row of ceiling.csv.
@@ -133,7 +133,7 @@ func (b *Bundle) TenantKeys() map[tenant.ID][]ed25519.PublicKey {
 
 // ruleAbove says in what an allow rule of a tenant's file is above the ceiling: the place of the
 // value for which no row is left, and why; 0 when a row covers it.
-func (c *ceiling) ruleAbove(id tenant.ID, who string, goal target, action string) (at int, why string) {
+func (c *ceiling) ruleAbove(id tenant.ID, subject string, goal target, action string) (at int, why string) {
 	furthest := 2
 	for i := range c.rules {
 		r := &c.rules[i]
@@ -144,7 +144,7 @@ func (c *ceiling) ruleAbove(id tenant.ID, who string, goal target, action string
 			furthest = max(furthest, 3)
 		case r.action != everything && r.action != action:
 			furthest = max(furthest, 4)
-		case !coversSubject(r.who, who):
+		case !coversSubject(r.subject, subject):
 			furthest = 5
 		default:
 			return 0, ""
@@ -153,7 +153,7 @@ func (c *ceiling) ruleAbove(id tenant.ID, who string, goal target, action string
 	const above = "above the ceiling: no row of " + CeilingFile + " lets the file of the tenant "
 	switch furthest {
 	case 5:
-		return 1, above + id.String() + " allow this to " + who
+		return 1, above + id.String() + " allow this to " + subject
 	case 4:
 		return 4, above + id.String() + " allow " + quote(action) + " on this object"
 	}
@@ -168,10 +168,10 @@ func (c *ceiling) roleAbove(id tenant.ID, role string) string {
 	return "above the ceiling: no row of " + CeilingFile + " lets the file of the tenant " + id.String() + " grant " + role
 }
 
-// coversSubject reports whether a rule for who is for everybody that a rule for other is for,
+// coversSubject reports whether a rule for subject is for everybody that a rule for other is for,
 // whatever roles they have.
-func coversSubject(who, other string) bool {
-	return who == other || who == anyone || who == authenticated && other != anyone
+func coversSubject(subject, other string) bool {
+	return subject == other || subject == anyone || subject == authenticated && other != anyone
 }
 
 // covers reports whether t covers every object that u covers.

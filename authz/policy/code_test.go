@@ -129,7 +129,7 @@ func codes(t *testing.T, err error) (list []policy.Code) {
 	return list
 }
 
-// Codes are what others write down: each constant is listed, has a sentence, and looks like one.
+// Others write codes down: each constant is listed, has a sentence, and looks like a code.
 func TestEveryCodeIsListedAndExplained(t *testing.T) {
 	form := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 	listed := policy.Codes()

@@ -30,7 +30,7 @@ const (
 // objects of the caller's own Predicate a page begins.
 const digestSize = 8
 
-// digest is what a cursor says of its list.
+// digest identifies the list of a cursor.
 func (p *Page) digest() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "1 %q %q", p.predicate.tenant.String(), p.predicate.kind)

@@ -40,7 +40,7 @@ func (s *snapshot) prefetch(q *query) {
 	n := s.names
 	n.tenants.Prefetch(q.tenant)
 	n.users.Prefetch(q.user)
-	s.closures.Prefetch(n.who(n.users.LikelyNumber(q.user.Hash)))
+	s.closures.Prefetch(n.user(n.users.LikelyNumber(q.user.Hash)))
 	n.words.Prefetch(q.action)
 	if q.typ.Hash != 0 {
 		n.words.Prefetch(q.typ)
@@ -109,7 +109,7 @@ func (s *snapshot) combine(marks []mark, r *Request, q *query) Decision {
 			}
 			when := s.conditions[number]
 			if holds = condition.Eval(when, r.values()); r.misfit.of != nil {
-				r.settleMisfits(when)
+				r.resolveMisfits(when)
 			}
 		}
 		reasons := s.reasons[m>>markBits:][:1:1]
@@ -146,7 +146,7 @@ func (s *snapshot) caller(ids []uint32, r *Request, q *query) caller {
 	}
 	ids = append(ids, s.names.authenticated)
 	if s.names.users.Resolve(&q.user, r.Subject.ID); q.user != (lookup.Term{}) {
-		ids = s.expandRoles(ids, s.names.who(q.user.ID), r, q.tenant.ID)
+		ids = s.expandRoles(ids, s.names.user(q.user.ID), r, q.tenant.ID)
 	}
 	if r.Subject.Roles != nil {
 		for i := range r.Subject.Roles.Len() {

@@ -1,6 +1,6 @@
 package policy
 
-// Effect is what a rule, or a whole decision, does. The zero Effect is Deny.
+// Effect is the outcome of a rule, or of a whole decision. The zero Effect is Deny.
 type Effect uint8
 
 // The effects. A decision allows when some allow rule matches and no deny rule does.

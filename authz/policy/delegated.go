@@ -16,7 +16,7 @@ import (
 // ceiling.csv, which says the most that it may grant.
 var ErrNoCeiling = errors.New("policy: no " + CeilingFile + " says what a tenant's own file may grant")
 
-// TenantRows are what a tenant's own file holds, where somebody else than the policy's editors
+// TenantRows are the rows of a tenant's own file, where somebody else than the policy's editors
 // writes it.
 type TenantRows struct {
 	Rows string

@@ -88,7 +88,7 @@ type Engine struct {
 	loads, refused atomic.Int64 // written by reloads alone: deciding writes to nothing that is shared
 }
 
-// Stats are what an [Engine] has done, for metrics.
+// Stats count the work of an [Engine], for metrics.
 type Stats struct {
 	Revision string // of what decides now
 	Source   string // [Bundle.Revision] of the folder that it was loaded from; the same unless tenants are held, or were given rows
@@ -252,7 +252,7 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, query, err
 }
 
 // prepareAll is prepare for whoever evaluates more than the rules that match. The caller's roles are
-// sorted, so that what is made of them is the same each time.
+// sorted, so that lists made of them are the same each time.
 func (e *Engine) prepareAll(ctx context.Context, r *Request) (*snapshot, query, error) {
 	s, q, err := e.prepare(ctx, r)
 	if err == nil && s.roled != nil {

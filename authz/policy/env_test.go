@@ -156,8 +156,8 @@ func TestTheEnvironmentIsCheckedAtLoad(t *testing.T) {
 	mustLoad(t, folder(map[string]string{"policy.csv": fine, "attributes.csv": "env, hour, int, no,\nsub, time, string, no,"}))
 }
 
-// A deny of those who act as others hits nobody else, and does not depend on who says so: a
-// request that names no actor has none. What is no text is unknown, and denies.
+// A deny of those who act as others hits nobody else, and does not depend on who says so: a request
+// that names no actor has none. An actor that is no text is unknown, and denies.
 func TestTheActorIsATextThatIsNeverMissing(t *testing.T) {
 	e := mustLoad(t, folder(map[string]string{"policy.csv": `
 p, role:authenticated, *, doc, read,   true,                  allow

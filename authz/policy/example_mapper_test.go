@@ -7,8 +7,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Rows of a table become objects in one line. What is NULL or was not selected is an attribute
-// that is missing, and a rule that compares it does not allow.
+// Rows of a table become objects in one line. A column that is NULL or was not selected is a
+// missing attribute, and a rule that compares it does not allow.
 func ExampleNewMapper() {
 	type Task struct {
 		ID      int64     `authz:"id"`

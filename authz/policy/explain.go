@@ -107,8 +107,8 @@ type NearMiss struct {
 	Failed []Clause   // at least one, in the order of the model
 	Path   []RoleStep // from the caller to the rule's subject, unless that failed
 
-	// Wants is what the rule says for the first clause that failed, and Has what the
-	// request does; Has is "" for a condition.
+	// Wants is the rule's value for the first clause that failed, and Has that of the
+	// request; Has is "" for a condition.
 	Wants, Has string
 
 	// Condition is the part of the condition that is not true. It is the zero ConditionPart unless
@@ -166,7 +166,7 @@ func (s *snapshot) explain(r *Request, q *query) (Explanation, error) {
 		for _, m := range marks {
 			if i := m >> markBits; s.reasons[i] == reason {
 				rule := &s.rules[i]
-				x.Matches = append(x.Matches, Match{reason, paths.to(s.names.name(rule.who)), partOf(s.conditions[rule.when], r)})
+				x.Matches = append(x.Matches, Match{reason, paths.to(s.names.name(rule.subject)), partOf(s.conditions[rule.when], r)})
 			}
 		}
 	}

@@ -91,7 +91,7 @@ func WithRoles(r Request, roles ...string) Request {
 	return r
 }
 
-// RolesOf is what r.sub.roles is to an engine.
+// RolesOf returns the value of r.sub.roles in an engine.
 func RolesOf(t interface{ Fatal(...any) }, e *Engine, r Request) []string {
 	s, q, err := e.prepare(context.Background(), &r)
 	if err != nil {

@@ -92,11 +92,11 @@ func TestAFilterSelectsWhatIsAllowed(t *testing.T) {
 					}
 				}
 				o.Tenant = r.Tenant
-				asked := r
-				asked.Object = o
-				want := decide(t, e, asked).Allowed()
+				request := r
+				request.Object = o
+				want := decide(t, e, request).Allowed()
 				if got := p.Match(o); got != want {
-					t.Fatalf("seed %d: the filter says %t, Decide %t\n%+v\n%s", seed, got, want, asked, strings.Join(rows, "\n"))
+					t.Fatalf("seed %d: the filter says %t, Decide %t\n%+v\n%s", seed, got, want, request, strings.Join(rows, "\n"))
 				}
 				compared++
 				if want {

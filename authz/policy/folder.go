@@ -43,7 +43,7 @@ type lister struct {
 	tenants []tenantFile
 	tables  []string
 	above   []fs.FileInfo // the folders on the way, as a link may lead back to one of them
-	met     int           // names, without those in tenants
+	count   int           // names, without those in tenants
 }
 
 func (f *lister) list(dir string) {
@@ -56,9 +56,9 @@ func (f *lister) list(dir string) {
 			continue // editors' and ConfigMaps' own
 		}
 		if dir != TenantsFolder {
-			f.met++
+			f.count++
 		}
-		if f.met > maxStrays || len(f.above) > maxFolders {
+		if f.count > maxStrays || len(f.above) > maxFolders {
 			f.p.add(CodeFolderTooLarge, dir, 0, 0, "holds too much to look through: give the policy a folder of its own")
 			return
 		}
@@ -110,7 +110,7 @@ func misplaced(dir, name string, isDir bool) string {
 	case looks && isDir:
 		return "a folder by the name of a policy's file: name it otherwise, or put the file in its place"
 	case isDir:
-		return "" // what it holds is looked at
+		return "" // its content is looked at
 	case dir == "." && lower == TenantsFolder:
 		return "is no folder, or a link that leads nowhere: tenants' files stand in it"
 	case dir == TenantsFolder:

@@ -157,19 +157,19 @@ func mustLoadRapid(t *rapid.T, fsys fs.FS) string {
 
 func TestLinkedFoldersAreLookedThroughToo(t *testing.T) {
 	dir := t.TempDir()
-	place, other := filepath.Join(dir, "policies"), filepath.Join(dir, "other")
-	fill(t, place, viewersRead)
+	folder, other := filepath.Join(dir, "policies"), filepath.Join(dir, "other")
+	fill(t, folder, viewersRead)
 	load := func() error {
-		_, err := policy.Load(os.DirFS(place), policy.Options{})
+		_, err := policy.Load(os.DirFS(folder), policy.Options{})
 		return err
 	}
 	link := func(to, at string) {
 		t.Helper()
-		if err := os.Symlink(to, filepath.Join(place, at)); err != nil {
+		if err := os.Symlink(to, filepath.Join(folder, at)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	link(place, "here")     // which leads back
+	link(folder, "here")    // which leads back
 	link("..", "up")        // to a folder that holds this one
 	link("nowhere", "gone") // and nowhere
 	if err := load(); err != nil {
@@ -178,7 +178,7 @@ func TestLinkedFoldersAreLookedThroughToo(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(other, "deep"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(place, "up")); err != nil {
+	if err := os.Remove(filepath.Join(folder, "up")); err != nil {
 		t.Fatal(err)
 	}
 	link(other, "more")
@@ -189,21 +189,21 @@ func TestLinkedFoldersAreLookedThroughToo(t *testing.T) {
 	if err := load(); err == nil || !strings.HasPrefix(err.Error(), "more/deep/extra.csv: is not read") {
 		t.Errorf("a linked folder: %v", err)
 	}
-	if err := os.Remove(filepath.Join(place, "more")); err != nil {
+	if err := os.Remove(filepath.Join(folder, "more")); err != nil {
 		t.Fatal(err)
 	}
 	link("nowhere", "tenants")
 	if err := load(); err == nil || !strings.HasPrefix(err.Error(), "tenants: is no folder, or a link") {
 		t.Errorf("tenants' files that are gone: %v", err)
 	}
-	if err := os.Remove(filepath.Join(place, "tenants")); err != nil {
+	if err := os.Remove(filepath.Join(folder, "tenants")); err != nil {
 		t.Fatal(err)
 	}
 	link("nowhere", "gone.csv")
 	if err := load(); err == nil || !strings.HasPrefix(err.Error(), "gone.csv: is not read") {
 		t.Errorf("a broken link: %v", err)
 	}
-	if err := os.Remove(filepath.Join(place, "gone.csv")); err != nil {
+	if err := os.Remove(filepath.Join(folder, "gone.csv")); err != nil {
 		t.Fatal(err)
 	}
 	// The tenants' folder may be a link, as in a mounted volume.
@@ -212,7 +212,7 @@ func TestLinkedFoldersAreLookedThroughToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	link(other, "tenants")
-	e := mustLoad(t, os.DirFS(place))
+	e := mustLoad(t, os.DirFS(folder))
 	if allows(t, e, asks("bob", "read", doc("1"), "viewer")) {
 		t.Error("a linked tenants' folder is not read")
 	}
@@ -232,15 +232,15 @@ func (c closed) Open(name string) (fs.File, error) {
 }
 
 func TestAFolderThatCannotBeReadMayHoldAPolicysFile(t *testing.T) {
-	place := filepath.Join(t.TempDir(), "policies")
-	fill(t, place, viewersRead)
-	if err := os.Mkdir(filepath.Join(place, "closed"), 0o700); err != nil {
+	folder := filepath.Join(t.TempDir(), "policies")
+	fill(t, folder, viewersRead)
+	if err := os.Mkdir(filepath.Join(folder, "closed"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := policy.Load(closed{os.DirFS(place), "closed"}, policy.Options{}); err == nil || !strings.HasPrefix(err.Error(), "closed: cannot be read") {
+	if _, err := policy.Load(closed{os.DirFS(folder), "closed"}, policy.Options{}); err == nil || !strings.HasPrefix(err.Error(), "closed: cannot be read") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := policy.Load(closed{os.DirFS(place), ""}, policy.Options{}); err != nil {
+	if _, err := policy.Load(closed{os.DirFS(folder), ""}, policy.Options{}); err != nil {
 		t.Errorf("an empty folder: %v", err)
 	}
 }

@@ -65,7 +65,7 @@ type IndexPolicy struct {
 	mapping Mapping
 }
 
-// index is what an IndexPolicy asks of a casbinindex.Index.
+// index has the methods of a casbinindex.Index that an IndexPolicy needs.
 type index interface {
 	EnforceEx(values ...any) (bool, []string, error)
 	IsRole(name string) bool

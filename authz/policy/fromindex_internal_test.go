@@ -86,8 +86,8 @@ func TestACallerIsTakenForNobodyElseByAnIndex(t *testing.T) {
 	split := &IndexPolicy{index: x, mapping: Mapping{Values: everyValue, SessionRoles: true, UserPrefix: "ro", RolePrefix: "role:"}}
 	acme := tenant.MustParse("acme")
 	for name, c := range map[string]struct {
-		policy *IndexPolicy
-		who    Subject
+		policy  *IndexPolicy
+		subject Subject
 	}{
 		"a user named like a role of the policy":      {bare, Subject{ID: "admin"}},
 		"a user named like the anonymous caller":      {bare, Subject{ID: "anonymous"}},
@@ -96,7 +96,7 @@ func TestACallerIsTakenForNobodyElseByAnIndex(t *testing.T) {
 		"a user whose id is a role's name in a rule":  {p, Subject{ID: "role:owner"}},
 		"a user whose id and prefix make such a name": {split, Subject{ID: "le:owner"}},
 	} {
-		d, err := c.policy.Decide(t.Context(), Request{Tenant: acme, Subject: c.who, Action: "GET", Object: Route("/a")})
+		d, err := c.policy.Decide(t.Context(), Request{Tenant: acme, Subject: c.subject, Action: "GET", Object: Route("/a")})
 		if !errors.Is(err, ErrRequest) || d.Allowed() || len(x.asked) > 0 {
 			t.Errorf("%s: %v %v, asked %v", name, d, err, x.asked)
 		}

@@ -60,8 +60,8 @@ func FuzzCSV(f *testing.F) {
 
 // FuzzCondition: nothing panics, an error has a place within the text, and Casbin evaluates what
 // compiles to the same: in the order that begins with what decides, and in the order of the text
-// unless that ends in an error. What is unknown is an error in both. A condition of odd values has
-// a value. FuzzParse of package condition holds what Casbin reads.
+// unless that ends in an error. An unknown condition is an error in both. A condition of odd values
+// has a value. FuzzParse of package condition compares with the texts that Casbin reads.
 func FuzzCondition(f *testing.F) {
 	for seed := range uint64(40) {
 		f.Add(newGen(seed).condition("doc", 3), seed)

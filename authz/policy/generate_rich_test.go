@@ -105,7 +105,7 @@ func (g gen) richRequest() policy.Request {
 	return r
 }
 
-// removeSome removes attributes at random. What stays is of its kind and in range.
+// removeSome removes attributes at random. Those that stay are of their kind and in range.
 func removeSome(g gen, r policy.Request) {
 	sources := []policy.AttributeSource{r.Subject.Attributes, r.Object.Attributes, r.Env}
 	if values, ok := r.Object.Attributes.(policy.Values); ok {

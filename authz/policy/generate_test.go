@@ -142,11 +142,11 @@ func csvQuote(s string) string {
 func (g gen) grants(dom func() string) []string {
 	var rows []string
 	for range g.IntN(6) {
-		who, role := "user:"+g.user(), g.role()
+		member, role := "user:"+g.user(), g.role()
 		if r := g.role(); g.IntN(2) == 0 && r < role {
-			who = "role:" + r
+			member = "role:" + r
 		}
-		rows = append(rows, fmt.Sprintf("g, %s, role:%s, %s", who, role, dom()))
+		rows = append(rows, fmt.Sprintf("g, %s, role:%s, %s", member, role, dom()))
 	}
 	return rows
 }

@@ -25,7 +25,7 @@ func (e *Engine) Grants() []Grant {
 	for i, l := range s.links {
 		p := s.periods[l.times]
 		grants[i] = Grant{
-			Member: name(l.who), Role: name(l.role), Tenant: orEverything(s.names.tenants, l.place),
+			Member: name(l.member), Role: name(l.role), Tenant: orEverything(s.names.tenants, l.domain),
 			Start: p.start(), End: p.end(), File: s.files[l.file], Line: int(l.line),
 		}
 	}

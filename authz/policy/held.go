@@ -143,7 +143,7 @@ func (h *keeper) good(id tenant.ID) (content string, ok bool) {
 
 func (h *keeper) begin(b *Bundle, id tenant.ID, problems []problem) *heldTenant {
 	content, ok := h.good(id)
-	// The file may be the last good one again, and what is wrong with it be elsewhere.
+	// The file may be the last good one again, and its fault be elsewhere.
 	again := slices.ContainsFunc(b.tenants, func(f tenantFile) bool { return f.id == id && f.content == content })
 	return &heldTenant{problems: problems, content: content, closed: !ok || again}
 }

@@ -183,7 +183,7 @@ func TestLargeConditionsAreThoseOfCasbin(t *testing.T) {
 	}
 }
 
-// leftToRight is what conditions were before the order of operands meant nothing: an operand that
+// leftToRight evaluates as before the order of operands meant nothing: an operand that
 // is unknown made the whole unknown, whatever followed it.
 func leftToRight(e condition.Expr, r policy.Request) string {
 	args := slices.Collect(e.Args())
@@ -203,9 +203,9 @@ func leftToRight(e condition.Expr, r policy.Request) string {
 }
 
 // All conditions of up to three operands over three attributes that are true, false, missing, nil
-// or of another kind. What was known is as it was, what is known now and was not is an error to
-// Casbin in that order, and where Casbin answers without one, an allow rule never matches nor does
-// a deny rule not match against its answer.
+// or of another kind. Answers that were known are as they were, those that are known only now are
+// errors to Casbin in that order, and where Casbin answers without one, an allow rule never matches
+// nor does a deny rule not match against its answer.
 func TestDecisionsChangeOnlyWhereCasbinFails(t *testing.T) {
 	t.Parallel()
 	leaves := []string{"r.obj.a", "r.obj.b", "!r.obj.c", "r.obj.c"}

@@ -11,8 +11,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Mapper makes the objects of one type from rows of a database, so that what a query did not
-// select, and NULL, is an attribute that is missing and never one that is false, 0 or "". It is
+// Mapper makes the objects of one type from rows of a database, so that a column which a query did
+// not select, or which is NULL, is a missing attribute and never one that is false, 0 or "". It is
 // made once, immutable and safe for concurrent use.
 type Mapper[T any] struct {
 	kind string // the type of the objects

@@ -14,7 +14,7 @@ import (
 // valueOf returns what conditions see of a field, rowNull for NULL, and nil where it has no value.
 type valueOf func(v reflect.Value) (any, error)
 
-// rowNull is what a field says that is NULL, or that nothing was scanned into.
+// rowNull is the value of a field that is NULL, or that nothing was scanned into.
 type rowNull struct{}
 
 var (

@@ -18,7 +18,7 @@ import (
 // handler hands it on: the middleware answers it 403.
 var ErrField = errors.New("policy: a field that is not the caller's to write")
 
-// Mask is the fields of a type's objects that a caller may do an action to. The zero Mask is of no
+// Mask is the fields of a type's objects that a caller may do an action to. The zero Mask has no
 // field. It is one answer for the columns of a query, for JSON that goes out and for JSON that comes
 // in.
 //

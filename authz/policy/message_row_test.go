@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// slip is what somebody wrote, and each error, whole: "…" stands for the names of the values
+// slip is a mistake, and each of its errors, whole: "…" stands for the names of the values
 // of a row.
 type slip struct {
 	name, rows string

@@ -38,8 +38,8 @@ func (m *misfit) note(a *condition.Attribute, x any) {
 	}
 }
 
-// settleMisfits notes the misfits of a condition that came to one.
-func (r *Request) settleMisfits(e condition.Expr) {
+// resolveMisfits notes the misfits of a condition that came to one.
+func (r *Request) resolveMisfits(e condition.Expr) {
 	r.noteMisfits(e)
 	if r.misfit.of == suspected {
 		r.misfit.of = nil // they left nothing unknown

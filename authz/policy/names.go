@@ -10,7 +10,7 @@ import (
 // number and need none: a decision stores nothing about it, where Casbin's g() remembers every
 // subject.
 //
-// Users and roles have numbers of one sequence, the roles first; see who.
+// Users and roles have numbers of one sequence, the roles first; see user.
 type names struct {
 	users, roles *lookup.Symbols // without user: and role:
 	tenants      *lookup.Symbols
@@ -25,13 +25,13 @@ const userBit = 1 << 31
 
 func newNames() *names {
 	n := &names{users: lookup.NewSymbols(), roles: lookup.NewSymbols(), tenants: lookup.NewSymbols(), words: lookup.NewSymbols(), objects: lookup.NewSymbols()}
-	n.addWho(anyone)
-	n.addWho(authenticated)
+	n.addName(anyone)
+	n.addName(authenticated)
 	return n
 }
 
-// addWho returns the number of user:… or role:…, which for a user is settled by seal.
-func (n *names) addWho(s string) uint32 {
+// addName returns the number of user:… or role:…, which for a user is settled by seal.
+func (n *names) addName(s string) uint32 {
 	space, name, _ := strings.Cut(s, ":")
 	if space == "user" {
 		return n.users.Add(name) | userBit
@@ -80,16 +80,16 @@ func (n *names) seal() (moved, bool) {
 	return m, ok
 }
 
-// who is the number of a user or a role.
-func (m *moved) who(id uint32) uint32 {
+// name is the number of a user or a role.
+func (m *moved) name(id uint32) uint32 {
 	if id&userBit != 0 {
-		return m.names.who(m.users[id&^userBit])
+		return m.names.user(m.users[id&^userBit])
 	}
 	return m.roles[id]
 }
 
-// who is the number of the user that has a number among the users.
-func (n *names) who(user uint32) uint32 { return uint32(n.roles.Numbers()) + user }
+// user is the number of the user that has a number among the users.
+func (n *names) user(user uint32) uint32 { return uint32(n.roles.Numbers()) + user }
 
 // isUser reports whether a number is that of a user.
 func (n *names) isUser(id uint32) bool { return id >= uint32(n.roles.Numbers()) }
@@ -104,7 +104,7 @@ func (n *names) find(s string) uint32 {
 		return n.roles.Find(name)
 	}
 	if id := n.users.Find(name); id != 0 {
-		return n.who(id)
+		return n.user(id)
 	}
 	return 0
 }

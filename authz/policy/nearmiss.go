@@ -71,7 +71,7 @@ func (s *snapshot) far(i int, q *Request, w *rolePaths) (far int) {
 	if tooFar() || far&farTenant != 0 && s.reasons[i].File != PolicyFile {
 		return 0
 	}
-	fail(w.has[r.who], farSubject)
+	fail(w.has[r.subject], farSubject)
 	if tooFar() {
 		return 0
 	}

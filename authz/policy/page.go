@@ -25,7 +25,7 @@ type List struct {
 	// [MaxPageSize] is MaxPageSize.
 	Size int
 
-	// Cursor is what [Cut] gave with the page before, as the client sent it back, and "" for the
+	// Cursor is the one that [Cut] gave with the page before, as the client sent it back, and "" for the
 	// first page.
 	Cursor string
 

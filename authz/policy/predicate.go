@@ -65,9 +65,8 @@ func (p Predicate) Revision() string { return p.revision }
 // times: the Predicate holds until then at most. It is zero when none does.
 func (p Predicate) Until() time.Time { return p.until }
 
-// Match reports whether the Predicate selects an object. It is what [Engine.Decide] says of it at
-// the time of [Engine.Filter], but for an object of which the engine has an error: no such is
-// selected.
+// Match reports whether the Predicate selects an object. It agrees with [Engine.Decide] at the time
+// of [Engine.Filter], but for an object of which the engine has an error: no such is selected.
 func (p Predicate) Match(o Object) bool {
 	if p.None() || p.table == nil || o.Type != p.kind || o.ID == "" || o.Tenant != p.tenant {
 		return false

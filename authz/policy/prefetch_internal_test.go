@@ -16,7 +16,7 @@ import (
 // Otherwise the wrong lines would be fetched, and only the clock would tell.
 func TestThePlaceThatIsExpectedIsTheOneLookedUp(t *testing.T) {
 	s := newNames()
-	id := []uint32{s.addTenant("acme"), s.addWord("read"), s.addWord("doc"), s.addObject("7"), s.addWho("user:alice")}
+	id := []uint32{s.addTenant("acme"), s.addWord("read"), s.addWord("doc"), s.addObject("7"), s.addName("user:alice")}
 	m, _ := s.seal()
 	tenantID, action, typ, rest := m.tenants[id[0]], m.words[id[1]], m.words[id[2]], m.objects[id[3]]
 	n := &snapshot{names: s, closures: &lookup.Closures{}, own: ruleTable{groups: lookup.NewGroups(nil, nil)}, shared: ruleTable{groups: lookup.NewGroups(nil, nil)}}
@@ -29,7 +29,7 @@ func TestThePlaceThatIsExpectedIsTheOneLookedUp(t *testing.T) {
 	if asked != stands || expected.Hash != stands.Hash {
 		t.Errorf("the rule stands at %x, the question expects it at %x and asks at %x", stands, expected, asked)
 	}
-	if got, want := s.who(s.users.LikelyNumber(q.user.Hash)), m.who(id[4]); got != want {
+	if got, want := s.user(s.users.LikelyNumber(q.user.Hash)), m.name(id[4]); got != want {
 		t.Errorf("alice is expected at %d and is %d", got, want)
 	}
 	r.Action = "write"

@@ -37,9 +37,9 @@ func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []b
 			if plan.commands[i].action == "" {
 				continue
 			}
-			asked := r
-			asked.Action, asked.Object = plan.commands[i].action, Object{Type: cfg.Type}
-			now, q, err := e.prepareAll(ctx, &asked)
+			request := r
+			request.Action, request.Object = plan.commands[i].action, Object{Type: cfg.Type}
+			now, q, err := e.prepareAll(ctx, &request)
 			if err != nil {
 				return nil, time.Time{}, err
 			}
@@ -47,9 +47,9 @@ func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []b
 				break
 			}
 			if s.ending != nil {
-				until = s.rolesUntil(&asked, &q)
+				until = s.rolesUntil(&request, &q)
 			}
-			if err := a.command(s, &plan.commands[i], &asked, &q); err != nil {
+			if err := a.command(s, &plan.commands[i], &request, &q); err != nil {
 				return nil, time.Time{}, err
 			}
 		}
@@ -61,7 +61,7 @@ func (e *Engine) rlsEntry(ctx context.Context, r Request, cfg RLSConfig, out []b
 	return nil, time.Time{}, errReloaded
 }
 
-// rlsAsked is what the policies of one type ask of one caller.
+// rlsAsked holds the settings that the policies of one type need of one caller.
 type rlsAsked struct {
 	plan   *rlsPlan
 	values []any // by slot: nil, bool, string, []string, or a number
@@ -92,14 +92,14 @@ func (a *rlsAsked) command(s *snapshot, c *rlsCommand, r *Request, q *query) err
 		if r.callerMisfits(s.conditions[rule.when]); r.misfit.of != nil {
 			return r.misfit.err(r)
 		}
-		place, there := c.of[rlsRule{effect, coverOf(rule), rule.when}]
+		ref, there := c.of[rlsRule{effect, coverOf(rule), rule.when}]
 		if !there {
 			return fmt.Errorf("%w: row-level security knows no such rule: %s:%d asks what no rule of %s asks about %s of %s", ErrPredicate, reason.File, reason.Line, PolicyFile, r.Action, r.Object.Type)
 		}
-		if place.branch < 0 {
+		if ref.branch < 0 {
 			continue
 		}
-		b, holds := &branches[place.branch], place.caller.Holds(known)
+		b, holds := &branches[ref.branch], ref.caller.Holds(known)
 		if holds != (effect == Allow) {
 			continue // it does not match, or denies nothing
 		}

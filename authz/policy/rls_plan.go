@@ -33,20 +33,20 @@ type rlsCommand struct {
 	action   Action
 	branches []sqltext.Branch
 	from, to int // its slots
-	of       map[rlsRule]rlsPlace
+	of       map[rlsRule]rlsBranchRef
 	text     string
 }
 
-// rlsRule is what a rule has in common with others of its branch, or may have.
+// rlsRule has the parts of a rule that others of its branch share, or may share.
 type rlsRule struct {
 	effect Effect
 	cover  sqltext.Cover
 	when   uint32
 }
 
-// rlsPlace is the branch of such rules, and what has to hold of the caller besides: for a rule
+// rlsBranchRef is the branch of such rules, and what has to hold of the caller besides: for a rule
 // that denies, to leave it out. A branch below 0 changes nothing.
-type rlsPlace struct {
+type rlsBranchRef struct {
 	branch int
 	caller condition.Form
 }
@@ -141,7 +141,7 @@ func (p *rlsPlan) write(rows *sqltext.Rows) (err error) {
 // which statements of all tenants are signed.
 func (s *snapshot) rlsBranches(c *rlsCommand, cfg *RLSConfig, id *condition.Attribute, rows *sqltext.Rows) error {
 	typ, action := s.names.words.Find(cfg.Type), s.names.words.Find(string(c.action))
-	c.of = map[rlsRule]rlsPlace{}
+	c.of = map[rlsRule]rlsBranchRef{}
 	found := map[string]sqltext.Branch{}
 	keys := map[rlsRule]string{}
 	for i := range s.rules { // those of policy.csv come first
@@ -155,7 +155,7 @@ func (s *snapshot) rlsBranches(c *rlsCommand, cfg *RLSConfig, id *condition.Attr
 		}
 		allow := rule.effect == Allow
 		caller, rest := templateOf(s.conditions[r.when], allow)
-		place := rlsPlace{branch: -1, caller: caller}
+		ref := rlsBranchRef{branch: -1, caller: caller}
 		b := sqltext.Branch{Allow: allow, Cover: rule.cover, ID: id, Rest: rest}
 		switch {
 		case allow && (rest.Kind() == condition.FormNever || caller.Kind() == condition.FormNever): // it never matches
@@ -170,9 +170,9 @@ func (s *snapshot) rlsBranches(c *rlsCommand, cfg *RLSConfig, id *condition.Attr
 			if _, there := found[key]; own && (err != nil || !there) {
 				continue // its callers are told
 			}
-			found[key], keys[rule], place.branch = b, key, 0
+			found[key], keys[rule], ref.branch = b, key, 0
 		}
-		c.of[rule] = place
+		c.of[rule] = ref
 	}
 	if len(found) > maxBranches {
 		return fmt.Errorf("%w: the rules about %s of %s come to %d, at most %d are possible", ErrTooManyBranches, c.action, cfg.Type, len(found), maxBranches)
@@ -181,10 +181,10 @@ func (s *snapshot) rlsBranches(c *rlsCommand, cfg *RLSConfig, id *condition.Attr
 	for _, key := range sorted {
 		c.branches = append(c.branches, found[key])
 	}
-	for rule, place := range c.of {
-		if place.branch == 0 {
-			place.branch, _ = slices.BinarySearch(sorted, keys[rule])
-			c.of[rule] = place
+	for rule, ref := range c.of {
+		if ref.branch == 0 {
+			ref.branch, _ = slices.BinarySearch(sorted, keys[rule])
+			c.of[rule] = ref
 		}
 	}
 	return nil

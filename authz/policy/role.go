@@ -14,17 +14,17 @@ import (
 // without a word, so a longer chain is refused.
 const maxDepth = 10
 
-// link is one g row: who has the role, in one tenant or in all. Links are sorted by place,
-// then by who, then as the files have them.
+// link is one g row: a member of a role, in one tenant or in all. Links are sorted by place,
+// then by member, then as the files have them.
 type link struct {
-	place     uint32 // the tenant's number, 0 for all
-	who, role uint32
-	file      uint32 // of the snapshot's files
-	line, col uint32
-	times     uint32 // of the snapshot's periods: 0 is always
+	domain       uint32 // the tenant's number, 0 for all
+	member, role uint32
+	file         uint32 // of the snapshot's files
+	line, col    uint32
+	times        uint32 // of the snapshot's periods: 0 is always
 }
 
-// sortedLinks returns links by place, then by who, then as they are.
+// sortedLinks returns links by domain, then by member, then as they are.
 func sortedLinks(links []link) []link {
 	type key struct {
 		at uint64
@@ -32,7 +32,7 @@ func sortedLinks(links []link) []link {
 	}
 	keys := make([]key, len(links))
 	for i := range links {
-		keys[i] = key{uint64(links[i].place)<<32 | uint64(links[i].who), i}
+		keys[i] = key{uint64(links[i].domain)<<32 | uint64(links[i].member), i}
 	}
 	slices.SortFunc(keys, func(a, b key) int {
 		if a.at != b.at {
@@ -51,7 +51,7 @@ func sortedLinks(links []link) []link {
 func edgesOf(links []link) []lookup.Edge {
 	edges := make([]lookup.Edge, len(links))
 	for i, l := range links {
-		edges[i] = lookup.Edge{Domain: l.place, Name: l.who, Role: l.role}
+		edges[i] = lookup.Edge{Domain: l.domain, Name: l.member, Role: l.role}
 	}
 	return edges
 }
@@ -75,7 +75,7 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 	if len(l.p.list) > before {
 		return
 	}
-	who, role := r.Fields[1].Text, r.Fields[2].Text
+	member, role := r.Fields[1].Text, r.Fields[2].Text
 	times := uint32(0)
 	if len(r.Fields) == len(timedGrantValues) {
 		if p := periodOf(r.Fields[4].Text, r.Fields[5].Text); p != always {
@@ -84,7 +84,7 @@ func (l *loader) readGrant(file string, only tenant.ID, r *policycsv.Line) {
 		}
 	}
 	l.links = append(l.links, link{
-		place: l.names.addTenant(r.Fields[3].Text), who: l.names.addWho(who), role: l.names.addWho(role),
+		domain: l.names.addTenant(r.Fields[3].Text), member: l.names.addName(member), role: l.names.addName(role),
 		file: uint32(len(l.files) - 1), line: uint32(r.Number), col: uint32(r.Fields[1].Col), times: times,
 	})
 }
@@ -101,7 +101,7 @@ func grantHint(s, why string, role bool) (at int, better string) {
 	return at, better
 }
 
-// grantFault is what ruleFault is, for a g row.
+// grantFault is ruleFault for a g row.
 func grantFault(f []policycsv.Field, i int, only tenant.ID) (at int, why string) {
 	text := f[i].Text
 	switch i {

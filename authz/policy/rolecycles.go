@@ -10,7 +10,7 @@ import (
 )
 
 // roleCycles finds the cycles of roles, and the chains that are longer than Casbin follows, in
-// one place at a time. The links of a tenant are followed on top of those of all.
+// one domain at a time. The links of a tenant are followed on top of those of all.
 type roleCycles struct {
 	names  *names
 	files  []string
@@ -18,41 +18,41 @@ type roleCycles struct {
 	p      *problems
 	shared reversed
 	own    reversed
-	place  uint32
+	domain uint32
 	active map[uint32]bool // names on the way here
-	way    []link          // the links of it
+	path   []link          // the links of it
 	depth  map[uint32]int  // of the names that are done
 }
 
 // reversed are the names that have each role.
 type reversed map[uint32][]uint32
 
-// checkRoleCycles reports what is wrong with the links of every place. A mistake in the place of a
+// checkRoleCycles reports what is wrong with the links of every domain. A mistake in the domain of a
 // tenant with a file of its own is about that tenant, whichever file its last link is in.
 func checkRoleCycles(n *names, files []string, links []link, own map[string]tenant.ID, p *problems) {
 	c := roleCycles{names: n, files: files, links: links, p: p}
 	for from := 0; from < len(links); {
-		place := links[from].place
-		here := placeOf(links[from:], place)
+		domain := links[from].domain
+		here := linksIn(links[from:], domain)
 		before := len(p.list)
-		p.about = own[n.tenants.Text(place)]
-		c.check(place, here)
+		p.about = own[n.tenants.Text(domain)]
+		c.check(domain, here)
 		p.about = tenant.ID{}
-		if place == 0 && len(p.list) > before {
+		if domain == 0 && len(p.list) > before {
 			return // every tenant would report the same again
 		}
 		from += len(here)
 	}
 }
 
-// check walks from whoever is granted something in a place, and whoever has them, to any
-// distance. Users stand at the beginning of chains, and theirs may be one link longer: they
-// are looked at only where a role's chain is too long already.
-func (c *roleCycles) check(place uint32, links []link) {
+// check walks from every name that has a role in a domain to those that have it, to any distance.
+// Users stand at the beginning of chains, and theirs may be one link longer: they are looked at
+// only where a role's chain is too long already.
+func (c *roleCycles) check(domain uint32, links []link) {
 	roles := c.ofRoles(links)
-	c.place, c.active, c.depth = place, map[uint32]bool{}, map[uint32]int{}
+	c.domain, c.active, c.depth = domain, map[uint32]bool{}, map[uint32]int{}
 	c.own = reverse(roles)
-	if place == 0 {
+	if domain == 0 {
 		c.shared = c.own
 	}
 	before := len(c.p.list)
@@ -61,20 +61,20 @@ func (c *roleCycles) check(place uint32, links []link) {
 		return
 	}
 	shared := c.shared
-	c.own, c.shared = reverse(links), reverse(placeOf(c.links, 0))
+	c.own, c.shared = reverse(links), reverse(linksIn(c.links, 0))
 	c.walk(links)
 	c.shared = shared
 }
 
 // ofRoles returns the links of roles, which stand before those of users.
 func (c *roleCycles) ofRoles(links []link) []link {
-	return links[:sort.Search(len(links), func(i int) bool { return c.names.isUser(links[i].who) })]
+	return links[:sort.Search(len(links), func(i int) bool { return c.names.isUser(links[i].member) })]
 }
 
 func reverse(links []link) reversed {
 	r := reversed{}
 	for _, l := range links {
-		r[l.role] = append(r[l.role], l.who)
+		r[l.role] = append(r[l.role], l.member)
 	}
 	return r
 }
@@ -85,14 +85,14 @@ func (c *roleCycles) walk(links []link) {
 	slices.SortFunc(links, func(a, b link) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
 	var todo []uint32
 	for _, l := range links {
-		todo = append(todo, l.who)
+		todo = append(todo, l.member)
 	}
-	met := map[uint32]bool{}
+	visited := map[uint32]bool{}
 	for i := 0; i < len(todo); i++ {
-		if met[todo[i]] {
+		if visited[todo[i]] {
 			continue
 		}
-		met[todo[i]] = true
+		visited[todo[i]] = true
 		todo = append(append(todo, c.own[todo[i]]...), c.shared[todo[i]]...)
 	}
 	for _, id := range todo {
@@ -109,8 +109,8 @@ func (c *roleCycles) visit(id uint32, level int) int {
 	c.active[id] = true
 	defer delete(c.active, id)
 	depth := 0
-	out := linksOf(c.links, c.place, id)
-	if c.place != 0 {
+	out := linksOf(c.links, c.domain, id)
+	if c.domain != 0 {
 		out = slices.Concat(out, linksOf(c.links, 0, id))
 	}
 	for _, l := range out {
@@ -120,19 +120,19 @@ func (c *roleCycles) visit(id uint32, level int) int {
 				own, l = l, own
 				through = fmt.Sprintf(", through %s:%d", c.files[own.file], own.line)
 			}
-			c.bad(CodeRoleCycle, l, "a role cycle: %s has %s, which has it already%s", c.names.name(l.who), c.names.name(l.role), through)
+			c.bad(CodeRoleCycle, l, "a role cycle: %s has %s, which has it already%s", c.names.name(l.member), c.names.name(l.role), through)
 			continue
 		}
 		limit := maxDepth
-		if !c.names.isUser(l.who) {
+		if !c.names.isUser(l.member) {
 			limit-- // a session may grant the role, which is a link too
 		}
 		if level > maxDepth {
 			continue // the chain is reported on the way back
 		}
-		c.way = append(c.way, l)
+		c.path = append(c.path, l)
 		next := c.visit(l.role, level+1)
-		c.way = c.way[:len(c.way)-1]
+		c.path = c.path[:len(c.path)-1]
 		depth = max(depth, next+1)
 		if next == limit {
 			c.bad(CodeRoleChain, l, "a role chain of more than %d links, which Casbin does not follow", maxDepth)
@@ -142,15 +142,15 @@ func (c *roleCycles) visit(id uint32, level int) int {
 	return depth
 }
 
-// ownOf returns the link of a cycle, which last closes, that is of the place itself: the links of
-// all are no cycle, so that whoever wrote a tenant's rows finds the mistake in them.
+// ownOf returns the link of a cycle, which last closes, that is of the domain itself: the links of
+// all are no cycle, so that the author of a tenant's rows finds the mistake in them.
 func (c *roleCycles) ownOf(last link) link {
-	for i := len(c.way) - 1; last.place != c.place && i >= 0; i-- {
-		if last.role == c.way[i].role {
+	for i := len(c.path) - 1; last.domain != c.domain && i >= 0; i-- {
+		if last.role == c.path[i].role {
 			break // it is no part of the cycle, nor is what is before
 		}
-		if c.way[i].place == c.place {
-			return c.way[i]
+		if c.path[i].domain == c.domain {
+			return c.path[i]
 		}
 	}
 	return last
@@ -160,17 +160,17 @@ func (c *roleCycles) bad(code Code, l link, format string, args ...any) {
 	c.p.add(code, c.files[l.file], int(l.line), int(l.col), format, args...)
 }
 
-// placeOf returns the links of a place, when none of a place before it stand there.
-func placeOf(links []link, place uint32) []link {
-	return links[:sort.Search(len(links), func(i int) bool { return links[i].place > place })]
+// linksIn returns the links of a domain, when none of a domain before it stand there.
+func linksIn(links []link, domain uint32) []link {
+	return links[:sort.Search(len(links), func(i int) bool { return links[i].domain > domain })]
 }
 
-// linksOf returns the links of a name in a place.
-func linksOf(links []link, place, who uint32) []link {
-	at := func(place, who uint32) uint64 { return uint64(place)<<32 | uint64(who) }
-	from := sort.Search(len(links), func(i int) bool { return at(links[i].place, links[i].who) >= at(place, who) })
+// linksOf returns the links of a name in a domain.
+func linksOf(links []link, domain, member uint32) []link {
+	at := func(domain, member uint32) uint64 { return uint64(domain)<<32 | uint64(member) }
+	from := sort.Search(len(links), func(i int) bool { return at(links[i].domain, links[i].member) >= at(domain, member) })
 	to := from
-	for to < len(links) && at(links[to].place, links[to].who) == at(place, who) {
+	for to < len(links) && at(links[to].domain, links[to].member) == at(domain, member) {
 		to++
 	}
 	return links[from:to]

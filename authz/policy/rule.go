@@ -40,17 +40,17 @@ const everything = "*" // as an object, an action, a tenant
 // rule is a Rule as a snapshot keeps it: numbers of its names. Its row, file, line and
 // effect stand in the snapshot's reasons.
 type rule struct {
-	who    uint32
-	tenant uint32 // 0 is all
-	action uint32 // 0 is every action
-	typ    uint32 // 0 is none
-	rest   uint32 // 0 is none
-	when   uint32 // 0 is always
-	shape  shape
-	named  bool // written route:…
+	subject uint32
+	tenant  uint32 // 0 is all
+	action  uint32 // 0 is every action
+	typ     uint32 // 0 is none
+	rest    uint32 // 0 is none
+	when    uint32 // 0 is always
+	shape   shape
+	named   bool // written route:…
 }
 
-// target is what the object of a rule covers, by Casbin's keyMatch on the object's name.
+// target has the names that the object of a rule covers, by Casbin's keyMatch.
 type target struct {
 	shape shape
 	typ   string // of a typed object
@@ -114,7 +114,7 @@ func (l *loader) readRule(file string, only tenant.ID, r *policycsv.Line) {
 	}
 	n := l.names
 	l.rules = append(l.rules, rule{
-		who: n.addWho(f[1].Text), tenant: n.addTenant(f[2].Text), action: n.addWord(f[4].Text),
+		subject: n.addName(f[1].Text), tenant: n.addTenant(f[2].Text), action: n.addWord(f[4].Text),
 		typ: n.addWord(goal.typ), rest: n.addObject(goal.rest), when: when, shape: goal.shape, named: goal.named,
 	})
 	l.reasons = append(l.reasons, Reason{File: file, Line: r.Number, Rule: strings.TrimLeft(r.Text, " \t"), Effect: effect})

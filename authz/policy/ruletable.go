@@ -60,11 +60,11 @@ func newRuleTable(s *snapshot, wanted func(*rule) bool) ruleTable {
 		}
 		t := s.names
 		keys = append(keys, keyOf(t.tenants.Term(r.tenant), t.words.Term(r.action), t.words.Term(r.typ), r.shape, t.objects.Term(r.rest)))
-		all = append(all, lookup.Entry{Name: r.who, Rule: m})
+		all = append(all, lookup.Entry{Name: r.subject, Rule: m})
 
 		if (r.shape == coversOne || r.shape == coversPrefix) && s.filters(r.typ) {
 			keys = append(keys, keyOf(t.tenants.Term(r.tenant), t.words.Term(r.action), t.words.Term(r.typ), coversSome, lookup.Term{}))
-			all = append(all, lookup.Entry{Name: r.who, Rule: m})
+			all = append(all, lookup.Entry{Name: r.subject, Rule: m})
 		}
 		bit := kinds(1) << (r.shape - 1)
 		if r.action == 0 {

@@ -80,14 +80,14 @@ func newCrowd(seed uint64) *crowd {
 	}
 	for range c.IntN(80) {
 		from := c.IntN(58)
-		who := fmt.Sprintf("role:r%d", from)
+		member := fmt.Sprintf("role:r%d", from)
 		if c.IntN(2) == 0 {
-			who = fmt.Sprintf("user:u%d", c.IntN(20))
+			member = fmt.Sprintf("user:u%d", c.IntN(20))
 		}
 		// Few steps, so that no chain is too long.
 		role := fmt.Sprintf("role:r%d", min((from/10+1)*10+c.IntN(10), 59))
-		if role != who {
-			c.grants = append(c.grants, []string{who, role, c.tenant()})
+		if role != member {
+			c.grants = append(c.grants, []string{member, role, c.tenant()})
 			c.rows = append(c.rows, "g, "+strings.Join(c.grants[len(c.grants)-1], ", "))
 		}
 	}

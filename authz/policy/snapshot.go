@@ -128,7 +128,7 @@ func build(b *Bundle) (*snapshot, problems) {
 func (s *snapshot) rule(i int, name func(uint32) string) Rule {
 	r, n := &s.rules[i], s.names
 	return Rule{
-		Subject:   name(r.who),
+		Subject:   name(r.subject),
 		Tenant:    orEverything(n.tenants, r.tenant),
 		Object:    s.object(r),
 		Action:    orEverything(n.words, r.action),
@@ -199,12 +199,12 @@ func (l *loader) number() {
 	}
 	for i := range l.rules {
 		r := &l.rules[i]
-		r.who, r.tenant = moved.who(r.who), moved.tenants[r.tenant]
+		r.subject, r.tenant = moved.name(r.subject), moved.tenants[r.tenant]
 		r.action, r.typ, r.rest = moved.words[r.action], moved.words[r.typ], moved.objects[r.rest]
 	}
 	for i := range l.links {
 		k := &l.links[i]
-		k.place, k.who, k.role = moved.tenants[k.place], moved.who(k.who), moved.who(k.role)
+		k.domain, k.member, k.role = moved.tenants[k.domain], moved.name(k.member), moved.name(k.role)
 	}
 	l.links = sortedLinks(l.links)
 	checkRoleCycles(l.names, l.files, l.links, l.own, l.p)

@@ -13,15 +13,15 @@ import (
 
 // timedRoles list the roles of the names that come by some of theirs through g rows with times.
 // Between two of these times nothing changes, so that roles are listed once for each era of a
-// place, by the first request in it, and looked up afterwards. The eras that one tenant's rows
+// domain, by the first request in it, and looked up afterwards. The eras that one tenant's rows
 // begin and end cost that tenant's requests alone.
 type timedRoles struct {
-	names  wordSet                // that come by some role so, in some place
-	places map[uint32]*timedPlace // by the tenant's number, 0 for all
+	names   wordSet                 // that come by some role so, in some domain
+	domains map[uint32]*timedDomain // by the tenant's number, 0 for all
 }
 
-// timedPlace is a place in which some of these names have roles.
-type timedPlace struct {
+// timedDomain is a domain in which some of these names have roles.
+type timedDomain struct {
 	number uint32
 	names  []uint32 // of timedRoles, that have roles of their own here
 	bounds []int64  // the ticks at which an era begins, sorted
@@ -30,7 +30,7 @@ type timedPlace struct {
 	mu     sync.Mutex // held to list the next
 }
 
-// era is a time in which no row of a place begins or ends.
+// era is a time in which no row of a domain begins or ends.
 type era struct {
 	period
 	roles map[uint32][]uint32 // by name, near and far
@@ -41,27 +41,27 @@ func newTimedRoles(s *snapshot) *timedRoles {
 	if len(s.periods) == 1 {
 		return nil
 	}
-	t := &timedRoles{names: newWordSet(s.names.numbers()), places: map[uint32]*timedPlace{}}
-	shared := reverse(placeOf(s.links, 0))
-	touched := map[uint32][]uint32{} // by place: the names with roles there, and those that have them
-	var everywhere map[uint32]bool   // the names of place 0
-	each(s.links, func(place uint32, links []link) {
-		touched[place] = upstream(links, reverse(links), shared)
-		f := timeFinder{s: s, place: place, known: map[uint32]bool{}, shared: everywhere}
-		for _, name := range touched[place] {
+	t := &timedRoles{names: newWordSet(s.names.numbers()), domains: map[uint32]*timedDomain{}}
+	shared := reverse(linksIn(s.links, 0))
+	touched := map[uint32][]uint32{} // by domain: the names with roles there, and those that have them
+	var everywhere map[uint32]bool   // the names of domain 0
+	each(s.links, func(domain uint32, links []link) {
+		touched[domain] = upstream(links, reverse(links), shared)
+		f := timeFinder{s: s, domain: domain, known: map[uint32]bool{}, shared: everywhere}
+		for _, name := range touched[domain] {
 			if f.timed(name) {
 				t.names.add(name)
 			}
 		}
-		if place == 0 {
+		if domain == 0 {
 			everywhere = f.known
 		}
 	})
 	bounds := map[uint32][]int64{}
-	each(s.links, func(place uint32, links []link) { bounds[place] = boundsOf(s, links) })
-	for place, list := range touched {
-		p := &timedPlace{number: place, bounds: bounds[place]}
-		if place != 0 {
+	each(s.links, func(domain uint32, links []link) { bounds[domain] = boundsOf(s, links) })
+	for domain, list := range touched {
+		p := &timedDomain{number: domain, bounds: bounds[domain]}
+		if domain != 0 {
 			p.bounds = slices.Concat(p.bounds, bounds[0])
 		}
 		slices.Sort(p.bounds)
@@ -72,33 +72,33 @@ func newTimedRoles(s *snapshot) *timedRoles {
 			}
 		}
 		if len(p.names) > 0 {
-			t.places[place] = p
+			t.domains[domain] = p
 		}
 	}
 	return t
 }
 
-// each visits the links of every place, those for all first.
-func each(links []link, visit func(place uint32, links []link)) {
+// each visits the links of every domain, those for all first.
+func each(links []link, visit func(domain uint32, links []link)) {
 	for from := 0; from < len(links); {
-		here := placeOf(links[from:], links[from].place)
-		visit(links[from].place, here)
+		here := linksIn(links[from:], links[from].domain)
+		visit(links[from].domain, here)
 		from += len(here)
 	}
 }
 
 // upstream returns the names that links are of, and all that have them, each once.
 func upstream(links []link, own, shared reversed) []uint32 {
-	met := map[uint32]bool{}
+	visited := map[uint32]bool{}
 	var list []uint32
 	meet := func(name uint32) {
-		if !met[name] {
-			met[name] = true
+		if !visited[name] {
+			visited[name] = true
 			list = append(list, name)
 		}
 	}
 	for _, l := range links {
-		meet(l.who)
+		meet(l.member)
 	}
 	for i := 0; i < len(list); i++ {
 		for _, name := range own[list[i]] {
@@ -111,10 +111,10 @@ func upstream(links []link, own, shared reversed) []uint32 {
 	return list
 }
 
-// timeFinder finds out which names come to a link with times, in one place.
+// timeFinder finds out which names come to a link with times, in one domain.
 type timeFinder struct {
 	s             *snapshot
-	place         uint32
+	domain        uint32
 	known, shared map[uint32]bool
 }
 
@@ -123,11 +123,11 @@ func (f *timeFinder) timed(name uint32) bool {
 		return is
 	}
 	is := f.shared[name]
-	for _, place := range [...]uint32{f.place, 0} {
-		for _, l := range linksOf(f.s.links, place, name) {
+	for _, domain := range [...]uint32{f.domain, 0} {
+		for _, l := range linksOf(f.s.links, domain, name) {
 			is = f.timed(l.role) || is || l.times != 0
 		}
-		if f.place == 0 {
+		if f.domain == 0 {
 			break
 		}
 	}
@@ -155,19 +155,19 @@ func (t *timedRoles) has(name uint32) bool { return t != nil && t.names.has(name
 // of returns the roles of a name of these in a tenant at a tick, as closures list those of others:
 // a name with roles of its own in a tenant has all of its roles listed there.
 func (t *timedRoles) of(s *snapshot, tenant, name uint32, tick int64) []uint32 {
-	if p := t.places[tenant]; p != nil && tenant != 0 {
+	if p := t.domains[tenant]; p != nil && tenant != 0 {
 		if roles, there := p.at(s, tick).roles[name]; there {
 			return roles
 		}
 	}
-	if p := t.places[0]; p != nil {
+	if p := t.domains[0]; p != nil {
 		return p.at(s, tick).roles[name]
 	}
 	return nil
 }
 
 // at returns the era of a tick.
-func (p *timedPlace) at(s *snapshot, tick int64) *era {
+func (p *timedDomain) at(s *snapshot, tick int64) *era {
 	if e := p.latest.Load(); e != nil && e.holds(tick) {
 		return e
 	}
@@ -177,16 +177,16 @@ func (p *timedPlace) at(s *snapshot, tick int64) *era {
 		return e
 	}
 	e := &era{period: p.around(tick), roles: make(map[uint32][]uint32, len(p.names))}
-	met := map[uint32]bool{}
+	visited := map[uint32]bool{}
 	for _, name := range p.names {
-		e.roles[name] = s.rolesAt(p.number, name, tick, met)
+		e.roles[name] = s.rolesAt(p.number, name, tick, visited)
 	}
 	p.latest.Store(e)
 	return e
 }
 
 // around returns the time around a tick in which nothing begins or ends.
-func (p *timedPlace) around(tick int64) period {
+func (p *timedDomain) around(tick int64) period {
 	around := period{math.MinInt64, math.MaxInt64}
 	i, found := slices.BinarySearch(p.bounds, tick)
 	if found {
@@ -201,15 +201,15 @@ func (p *timedPlace) around(tick int64) period {
 	return around
 }
 
-// rolesAt lists the roles of a name in a place at a tick, sorted. met is room.
-func (s *snapshot) rolesAt(place, name uint32, tick int64, met map[uint32]bool) []uint32 {
-	clear(met)
-	met[name] = true
+// rolesAt lists the roles of a name in a domain at a tick, sorted. visited is room.
+func (s *snapshot) rolesAt(domain, name uint32, tick int64, visited map[uint32]bool) []uint32 {
+	clear(visited)
+	visited[name] = true
 	list := []uint32{name}
 	follow := func(links []link) {
 		for _, l := range links {
-			if !met[l.role] && s.periods[l.times].holds(tick) {
-				met[l.role] = true
+			if !visited[l.role] && s.periods[l.times].holds(tick) {
+				visited[l.role] = true
 				list = append(list, l.role)
 			}
 		}
@@ -217,8 +217,8 @@ func (s *snapshot) rolesAt(place, name uint32, tick int64, met map[uint32]bool) 
 	for level, from := 0, 0; level < maxDepth && from < len(list); level++ {
 		for to := len(list); from < to; from++ {
 			follow(linksOf(s.links, 0, list[from]))
-			if place != 0 {
-				follow(linksOf(s.links, place, list[from]))
+			if domain != 0 {
+				follow(linksOf(s.links, domain, list[from]))
 			}
 		}
 	}
@@ -240,8 +240,8 @@ func (s *snapshot) rolesUntil(r *Request, q *query) time.Time {
 	}
 	next := period{always.from, always.until}
 	if slices.ContainsFunc(own, s.ending.has) {
-		for _, place := range [...]uint32{0, q.tenant.ID} {
-			if p := s.ending.places[place]; p != nil {
+		for _, domain := range [...]uint32{0, q.tenant.ID} {
+			if p := s.ending.domains[domain]; p != nil {
 				next.until = min(next.until, p.around(r.now.tick()).until)
 			}
 		}
@@ -265,11 +265,11 @@ func (l *loader) checkTimes() {
 	}
 	links := slices.Clone(l.links)
 	slices.SortFunc(links, func(a, b link) int {
-		return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.role, b.role), cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
+		return cmp.Or(cmp.Compare(a.member, b.member), cmp.Compare(a.role, b.role), cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
 	})
 	for from := 0; from < len(links); {
 		to := from + 1
-		for to < len(links) && links[to].who == links[from].who && links[to].role == links[from].role {
+		for to < len(links) && links[to].member == links[from].member && links[to].role == links[from].role {
 			to++
 		}
 		l.checkTimesOf(links[from:to])
@@ -282,18 +282,18 @@ func (l *loader) checkTimesOf(links []link) {
 	if !slices.ContainsFunc(links, func(k link) bool { return k.times != 0 }) {
 		return
 	}
-	first := map[uint32]link{} // by place
+	first := map[uint32]link{} // by domain
 	all, everywhere := link{}, false
 	for _, k := range links {
-		if k.place == 0 && !everywhere {
+		if k.domain == 0 && !everywhere {
 			all, everywhere = k, true
 		}
 	}
 	for _, k := range links {
-		other, there := first[k.place]
+		other, there := first[k.domain]
 		if !there {
-			first[k.place] = k
-			if other, there = all, everywhere && k.place != 0; !there {
+			first[k.domain] = k
+			if other, there = all, everywhere && k.domain != 0; !there {
 				continue
 			}
 		}
@@ -302,7 +302,7 @@ func (l *loader) checkTimesOf(links []link) {
 		}
 		l.p.about = l.owners[k.file]
 		l.p.add(CodeGrantTime, l.files[k.file], int(k.line), int(k.col), "%s has %s by %s, line %d, too: of two rows, one of them with times, nobody knows which counts: keep one",
-			l.names.name(k.who), l.names.name(k.role), l.files[other.file], other.line)
+			l.names.name(k.member), l.names.name(k.role), l.files[other.file], other.line)
 	}
 	l.p.about = tenant.ID{}
 }

@@ -64,16 +64,16 @@ func loadAt(t testing.TB, fsys fstest.MapFS, c *clock) *policy.Engine {
 }
 
 // grantRow is a g row of a random policy.
-type grantRow struct{ who, role, dom, start, end string }
+type grantRow struct{ member, role, dom, start, end string }
 
 func (g grantRow) timed() bool { return g.start != "_" || g.end != "_" }
 
 // row returns the row as a policy has it, without times where it has none.
 func (g grantRow) row() string {
 	if !g.timed() {
-		return fmt.Sprintf("g, %s, %s, %s", g.who, g.role, g.dom)
+		return fmt.Sprintf("g, %s, %s, %s", g.member, g.role, g.dom)
 	}
-	return fmt.Sprintf("g, %s, %s, %s, %s, %s", g.who, g.role, g.dom, g.start, g.end)
+	return fmt.Sprintf("g, %s, %s, %s, %s, %s", g.member, g.role, g.dom, g.start, g.end)
 }
 
 // holds is TimeMatch of Casbin with a time.
@@ -95,13 +95,13 @@ func (g grantRow) holds(now time.Time) bool {
 // one member and role that would be in each other's way.
 func (g gen) timedGrants(now time.Time) (rows []grantRow) {
 	for range 2 + g.IntN(8) {
-		r := grantRow{who: "user:" + g.user(), role: g.role(), dom: g.tenant(), start: g.moment(now), end: g.moment(now)}
+		r := grantRow{member: "user:" + g.user(), role: g.role(), dom: g.tenant(), start: g.moment(now), end: g.moment(now)}
 		if low := g.role(); g.IntN(2) == 0 && low < r.role {
-			r.who = "role:" + low
+			r.member = "role:" + low
 		}
 		r.role = "role:" + r.role
 		if !slices.ContainsFunc(rows, func(o grantRow) bool {
-			return o.who == r.who && o.role == r.role && (o.dom == r.dom || o.dom == "*" || r.dom == "*")
+			return o.member == r.member && o.role == r.role && (o.dom == r.dom || o.dom == "*" || r.dom == "*")
 		}) {
 			rows = append(rows, r)
 		}
@@ -242,23 +242,23 @@ func timedOracle(t testing.TB, fsys fstest.MapFS, rules []string, grants []grant
 		if g.dom == "*" {
 			g.dom = dom
 		}
-		if g.dom == dom && !slices.ContainsFunc(own, func(o grantRow) bool { return o.who == g.who && o.role == g.role }) {
+		if g.dom == dom && !slices.ContainsFunc(own, func(o grantRow) bool { return o.member == g.member && o.role == g.role }) {
 			own = append(own, g)
 		}
 	}
 	var text strings.Builder
 	text.WriteString(strings.Join(rules, "\n"))
 	for _, g := range own {
-		fmt.Fprintf(&text, "\ng, %s, %s, %s, %s, %s", g.who, g.role, g.dom, g.start, g.end)
+		fmt.Fprintf(&text, "\ng, %s, %s, %s, %s, %s", g.member, g.role, g.dom, g.start, g.end)
 	}
 	e.SetAdapter(stringadapter.NewAdapter(text.String()))
 	if err := e.LoadPolicy(); err != nil {
 		t.Fatal(err)
 	}
 	for _, g := range own {
-		if !e.AddNamedDomainLinkConditionFunc("g", g.who, g.role, g.dom, casbinutil.TimeMatchFunc) ||
-			!e.AddNamedLinkConditionFunc("g", g.who, g.role, casbinutil.TimeMatchFunc) ||
-			!e.SetNamedLinkConditionFuncParams("g", g.who, g.role, g.start, g.end) {
+		if !e.AddNamedDomainLinkConditionFunc("g", g.member, g.role, g.dom, casbinutil.TimeMatchFunc) ||
+			!e.AddNamedLinkConditionFunc("g", g.member, g.role, casbinutil.TimeMatchFunc) ||
+			!e.SetNamedLinkConditionFuncParams("g", g.member, g.role, g.start, g.end) {
 			t.Fatal("Casbin links no condition")
 		}
 	}
@@ -307,12 +307,12 @@ func TestRolesWithTimesAreThoseOfCasbin(t *testing.T) {
 			last := make([]bool, len(requests))
 			for step := range 14 {
 				for i, r := range requests {
-					asked := r
-					asked.Env = policy.Values{"time": time.Now().Unix()}
+					request := r
+					request.Env = policy.Values{"time": time.Now().Unix()}
 					for k, v := range r.Env.(policy.Values) {
-						asked.Env.(policy.Values)[k] = v
+						request.Env.(policy.Values)[k] = v
 					}
-					want, _, err := oracles[i].enforce(asked)
+					want, _, err := oracles[i].enforce(request)
 					if err != nil {
 						failed++
 						continue
@@ -366,14 +366,14 @@ func TestCasbinsOwnWayOfLinkingTimesNeverAllowsLess(t *testing.T) {
 			var text strings.Builder
 			text.WriteString(strings.Join(rules, "\n"))
 			for _, g := range grants {
-				fmt.Fprintf(&text, "\ng, %s, %s, %s, %s, %s", g.who, g.role, g.dom, g.start, g.end)
+				fmt.Fprintf(&text, "\ng, %s, %s, %s, %s, %s", g.member, g.role, g.dom, g.start, g.end)
 			}
 			e.SetAdapter(stringadapter.NewAdapter(text.String()))
 			if err := e.LoadPolicy(); err != nil {
 				t.Fatal(err)
 			}
 			for _, g := range grants {
-				e.AddNamedDomainLinkConditionFunc("g", g.who, g.role, g.dom, casbinutil.TimeMatchFunc)
+				e.AddNamedDomainLinkConditionFunc("g", g.member, g.role, g.dom, casbinutil.TimeMatchFunc)
 			}
 			for name, f := range condition.Functions() {
 				e.AddFunction(name, f)
@@ -384,12 +384,12 @@ func TestCasbinsOwnWayOfLinkingTimesNeverAllowsLess(t *testing.T) {
 				if i == 0 {
 					r = policy.Request{Tenant: acme, Subject: policy.Subject{ID: "carol"}, Action: "read", Object: policy.Object{Type: "doc"}, Env: policy.Values{}}
 				}
-				asked := r
-				asked.Env = policy.Values{"time": time.Now().Unix()}
+				request := r
+				request.Env = policy.Values{"time": time.Now().Unix()}
 				for k, v := range r.Env.(policy.Values) {
-					asked.Env.(policy.Values)[k] = v
+					request.Env.(policy.Values)[k] = v
 				}
-				want, _, err := oracle{e}.enforce(asked)
+				want, _, err := oracle{e}.enforce(request)
 				if err != nil {
 					continue
 				}

@@ -8,9 +8,9 @@ import (
 )
 
 // twins finds tenants of a policy that differ by the case of letters alone. Ids are compared
-// exactly, so a row for one of them says nothing of the other, and whoever wrote it likely
-// meant that one: a deny would be nobody's. It has the first of each by the id in lower case, and
-// those that were told of by themselves.
+// exactly, so a row for one of them says nothing of the other, and its author likely meant that
+// one: a deny would be nobody's. It has the first of each by the id in lower case, and those that
+// were told of by themselves.
 type twins map[string]string
 
 // of returns what is wrong with a tenant beside those before it, "" for nothing.

@@ -85,7 +85,7 @@ var verbs = []struct {
 	{"db audit --owner owner --app app --env FILE", "bad.env"},
 }
 
-// contents are what a file can be in place of what it has to be. A large file has no content here.
+// contents are the wrong contents that a file can have. A large file has no content here.
 var contents = map[string]string{
 	"empty":           "",
 	"binary":          "\x7fELF\x02\x01\x01\x00\x00\x00\xff\xfe\x00p, role:a\n",

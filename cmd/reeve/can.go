@@ -48,7 +48,7 @@ func (c *canCommand) Run(a *app) error {
 			return usage("%d values, %d are needed by the model's request", len(c.Values), n)
 		}
 		if allowed, _, err = e.EnforceEx(values(c.Values)...); err != nil {
-			return asked(err)
+			return asUsage(err)
 		}
 	} else {
 		d, err := c.decide()

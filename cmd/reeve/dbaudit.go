@@ -59,7 +59,7 @@ func (c *dbAuditCommand) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		if url, err = e.need("DATABASE_URL", "such as postgres://app:password@host/shop"); err != nil {
+		if url, err = e.require("DATABASE_URL", "such as postgres://app:password@host/shop"); err != nil {
 			return err
 		}
 	}

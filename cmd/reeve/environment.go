@@ -101,8 +101,8 @@ func (e environment) value(name string) (string, error) {
 	return strings.TrimSpace(text), nil
 }
 
-// need returns a setting that must be there.
-func (e environment) need(name, what string) (string, error) {
+// require returns a setting that must be there.
+func (e environment) require(name, what string) (string, error) {
 	value, err := e.value(name)
 	if err == nil && value == "" {
 		where := "the environment"
@@ -120,7 +120,7 @@ func (e environment) bad(name string, err error) error {
 
 // secret returns a key that must be there.
 func (e environment) secret(name, what string) (session.SecretKey, error) {
-	text, err := e.need(name, what)
+	text, err := e.require(name, what)
 	if err != nil {
 		return session.SecretKey{}, err
 	}

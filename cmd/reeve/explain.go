@@ -41,9 +41,9 @@ func (c *explainCommand) Run(a *app) error {
 	}
 	x, err := engine.Explain(context.Background(), r)
 	if err != nil {
-		return asked(err)
+		return asUsage(err)
 	}
-	placeIn(dir, &x)
+	prefixFiles(dir, &x)
 	if c.Format == "json" {
 		e := json.NewEncoder(a.out)
 		e.SetIndent("", "  ")
@@ -60,8 +60,8 @@ func (c *explainCommand) Run(a *app) error {
 	return ends(codeFindings)
 }
 
-// placeIn puts the folder before the files that an explanation names, so that editors open them.
-func placeIn(dir string, x *policy.Explanation) {
+// prefixFiles puts the folder before the files that an explanation names, so that editors open them.
+func prefixFiles(dir string, x *policy.Explanation) {
 	path := func(steps []policy.RoleStep) {
 		for i := range steps {
 			if steps[i].File != "" {
@@ -182,7 +182,7 @@ func (c *explainCommand) casbinRule(a *app) error {
 	}
 	allowed, rule, err := e.EnforceEx(values(c.Values)...)
 	if err != nil {
-		return asked(err)
+		return asUsage(err)
 	}
 	answer, color := "deny", red
 	if allowed {

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/mod/module"
 )
 
-const strangersRelease = "v0.0.0"
+const outsideRelease = "v0.0.0"
 
 // A stranger has neither this tree nor its workspace: what they install comes from a module proxy,
 // as a module of its own.
@@ -40,14 +40,14 @@ func TestAStrangerInstallsReeveAndImportsEachModule(t *testing.T) {
 	cache := goEnv(t, "GOMODCACHE")
 	env := append(os.Environ(), "GOWORK=off", "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=mod -modcacherw -buildvcs=false -trimpath '-gcflags="+modules["."]+"/...=-dwarf=false -N -l'", "GOSUMDB=off", "GONOSUMDB=*", "GOBIN="+bin, "GOMODCACHE="+filepath.Join(home, "mod"),
 		"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(filepath.Join(cache, "cache", "download"))+","+goEnv(t, "GOPROXY"))
-	stranger := filepath.Join(home, "stranger")
-	if err := os.Mkdir(stranger, 0o755); err != nil {
+	outsider := filepath.Join(home, "stranger")
+	if err := os.Mkdir(outsider, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	command := func(name string, args ...string) string {
 		t.Helper()
 		c := exec.Command(name, args...)
-		c.Dir, c.Env = stranger, env
+		c.Dir, c.Env = outsider, env
 		out, err := c.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
@@ -56,17 +56,17 @@ func TestAStrangerInstallsReeveAndImportsEachModule(t *testing.T) {
 	}
 	command("go", "mod", "init", "example.com/stranger")
 	for dir, mod := range modules {
-		command("go", "get", mod+"@"+strangersRelease)
+		command("go", "get", mod+"@"+outsideRelease)
 		command("go", "list", "-deps", mod+"/...")
 		if dir == "." {
 			use := "package stranger\n\nimport _ \"" + mod + "/authz/policy/lint\"\n"
-			if err := os.WriteFile(filepath.Join(stranger, "stranger.go"), []byte(use), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(outsider, "stranger.go"), []byte(use), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			command("go", "build", ".")
 		}
 	}
-	command("go", "install", modules["cmd/reeve"]+"@"+strangersRelease)
+	command("go", "install", modules["cmd/reeve"]+"@"+outsideRelease)
 	policies, err := filepath.Abs(filepath.Join(root, "policies"))
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func serve(t *testing.T, root, dir, mod, proxy string) {
 		}
 		files = append(files, treeFile{name, at})
 	}
-	v := module.Version{Path: mod, Version: strangersRelease}
+	v := module.Version{Path: mod, Version: outsideRelease}
 	var b bytes.Buffer
 	if err := modzip.Create(&b, v, files); err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func serve(t *testing.T, root, dir, mod, proxy string) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string][]byte{
-		"list": []byte(strangersRelease + "\n"), strangersRelease + ".info": []byte(`{"Version":"` + strangersRelease + `"}`), strangersRelease + ".mod": gomod, strangersRelease + ".zip": b.Bytes(),
+		"list": []byte(outsideRelease + "\n"), outsideRelease + ".info": []byte(`{"Version":"` + outsideRelease + `"}`), outsideRelease + ".mod": gomod, outsideRelease + ".zip": b.Bytes(),
 	} {
 		if err := os.WriteFile(filepath.Join(to, name), content, 0o644); err != nil {
 			t.Fatal(err)

@@ -28,7 +28,7 @@ func (f policyFlags) name(e environment) (string, error) {
 	if f.Name != "" {
 		return f.Name, nil
 	}
-	return e.need("POLICY_NAME", "the name under which the policy is published, or give --name")
+	return e.require("POLICY_NAME", "the name under which the policy is published, or give --name")
 }
 
 // published is a policy in Redis.
@@ -80,7 +80,7 @@ func (f policyFlags) openIn(e environment) (p published, err error) {
 	return p, nil
 }
 
-// state is what Redis says of a policy.
+// state is the state of a policy in Redis.
 type state struct {
 	history []redispolicy.Publication // newest first; nothing that no trusted key signed
 	head    redispolicy.Publication   // in force, zero when nothing is
@@ -135,7 +135,7 @@ func (f environmentFlags) sessions(a *app) (*session.Manager, func() error, erro
 	if cfg.NameKey, err = e.secret("NAME_KEY", "the key of names in Redis, that of the service"); err != nil {
 		return nil, nil, err
 	}
-	seals, err := e.need("SEAL_KEY", "the keys that seal sessions in Redis, those of the service, with commas between")
+	seals, err := e.require("SEAL_KEY", "the keys that seal sessions in Redis, those of the service, with commas between")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -28,7 +28,7 @@ const (
 	cluster
 )
 
-// redisServer is what a URL of Redis names.
+// redisServer has the parts of a URL of Redis.
 type redisServer struct {
 	kind           serverKind
 	tls            bool
@@ -57,12 +57,12 @@ func parseRedisURL(text string) (redisServer, error) {
 	// The text before the last @ was meant as the user and the password.
 	at := strings.LastIndex(rest, "@")
 	if at >= 0 {
-		who, err := url.Parse("redis://" + rest[:at] + "@host")
-		if err != nil || who.User == nil || who.Host != "host" {
+		user, err := url.Parse("redis://" + rest[:at] + "@host")
+		if err != nil || user.User == nil || user.Host != "host" {
 			return redisServer{}, errors.New("a character of the user or the password is not escaped: write / as %2F, # as %23, ? as %3F, % as %25 and @ as %40, or give REDIS_PASSWORD")
 		}
-		s.user = who.User.Username()
-		s.password, _ = who.User.Password()
+		s.user = user.User.Username()
+		s.password, _ = user.User.Password()
 	}
 	hosts, path, _ := strings.Cut(rest[at+1:], "/")
 	if strings.ContainsAny(rest[at+1:], "?#") {
@@ -121,7 +121,7 @@ func addressesOf(hosts string, kind serverKind) (list []string, err error) {
 
 // redis returns a client of what REDIS_URL names. Errors hold no part of a setting.
 func (e environment) redis() (redis.UniversalClient, error) {
-	text, err := e.need("REDIS_URL", "such as redis://user:password@host:6379/0")
+	text, err := e.require("REDIS_URL", "such as redis://user:password@host:6379/0")
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (e environment) redis() (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	logging.Disable() // what fails is told as an error
+	logging.Disable() // a failure is told as an error
 	const step = time.Second
 	maintenance := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch s.kind {

@@ -190,16 +190,16 @@ func writeSARIF(_ *app, w io.Writer, found []lint.Finding) error {
 		run.AddRule(r.ID).WithName(r.Name).WithShortDescription(sarif.NewMultiformatMessageString().WithText(r.Summary)).WithHelpURI(r.Page())
 	}
 	for _, f := range found {
-		place := sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation((&url.URL{Path: f.File}).String()))
+		location := sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation((&url.URL{Path: f.File}).String()))
 		if f.Line > 0 {
 			// SARIF counts characters, from 1.
-			place.WithRegion(sarif.NewRegion().WithStartLine(f.Line).WithStartColumn(runes(f.Source, f.Col)).WithEndColumn(runes(f.Source, f.EndCol)))
+			location.WithRegion(sarif.NewRegion().WithStartLine(f.Line).WithStartColumn(runes(f.Source, f.Col)).WithEndColumn(runes(f.Source, f.EndCol)))
 		}
 		text := f.Message
 		if f.Help != "" {
 			text += ": " + f.Help
 		}
-		run.CreateResultForRule(f.Rule.ID).WithLevel(f.Severity.String()).WithMessage(sarif.NewTextMessage(text)).AddLocation(sarif.NewLocationWithPhysicalLocation(place))
+		run.CreateResultForRule(f.Rule.ID).WithLevel(f.Severity.String()).WithMessage(sarif.NewTextMessage(text)).AddLocation(sarif.NewLocationWithPhysicalLocation(location))
 	}
 	report.AddRun(run)
 	return report.PrettyWrite(w)

@@ -159,7 +159,7 @@ func TestASARIFReportHoldsTheTextsAsTheyAre(t *testing.T) {
 	}
 }
 
-// What goes to a terminal moves no cursor and begins no line of its own.
+// A finding on a terminal moves no cursor and begins no line of its own.
 func TestAFindingOnATerminalIsWrittenInCharactersThatShow(t *testing.T) {
 	for _, text := range evil {
 		for _, format := range []string{"pretty", "compact"} {

@@ -60,11 +60,11 @@ func (f *requestFlags) decide() (policy.Decision, error) {
 		return policy.Decision{}, err
 	}
 	d, err := engine.Decide(context.Background(), r)
-	return d, asked(err)
+	return d, asUsage(err)
 }
 
-// asked is an error of a decision: the request was wrong.
-func asked(err error) error {
+// asUsage is an error of a decision: the request was wrong.
+func asUsage(err error) error {
 	if err == nil {
 		return nil
 	}

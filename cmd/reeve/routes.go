@@ -68,11 +68,11 @@ func (c *routesCommand) Run(a *app) error {
 		return nil
 	}
 	for _, rule := range engine.RouteRules() {
-		met := false
+		matched := false
 		for _, r := range routes {
-			met = met || rule.MatchesRoute(r.Method, r.Template)
+			matched = matched || rule.MatchesRoute(r.Method, r.Template)
 		}
-		if !met {
+		if !matched {
 			found = true
 			a.printf("%s:%d: no route for %s\n", inDir(dir, rule.File), rule.Line, rule)
 		}

@@ -109,7 +109,7 @@ func (c *testCommand) Run(a *app) error {
 		o := outcome{Result: r}
 		if r.Failure() != nil {
 			if x, err := engine.Explain(context.Background(), r.Case.Request); err == nil {
-				placeIn(dir, &x)
+				prefixFiles(dir, &x)
 				o.why = x.String()
 			}
 		}

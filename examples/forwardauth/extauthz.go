@@ -28,8 +28,8 @@ func register(g *grpc.Server, server *forwardauth.Server) {
 }
 
 // Check answers Envoy. A question without a request is refused.
-func (a *extAuthz) Check(ctx context.Context, question *authv3.CheckRequest) (*authv3.CheckResponse, error) {
-	answer := a.server.Decide(ctx, original(question.GetAttributes()))
+func (a *extAuthz) Check(ctx context.Context, request *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+	answer := a.server.Decide(ctx, original(request.GetAttributes()))
 	if !answer.Allowed() {
 		return denied(answer), nil
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/reevehq/reeve/authz/forwardauth"
 )
 
-// question is what Envoy asks about a request.
-func question(method, path string, headers map[string]string) *authv3.CheckRequest {
+// checkRequest returns Envoy's question about a request.
+func checkRequest(method, path string, headers map[string]string) *authv3.CheckRequest {
 	return &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
 		Source: &authv3.AttributeContext_Peer{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
 			Address: "192.0.2.1", PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 4711},
@@ -26,8 +26,8 @@ func question(method, path string, headers map[string]string) *authv3.CheckReque
 
 // TestEnvoyIsAnsweredByItsPublishedMessages asks over a connection, as Envoy does.
 func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
-	who, store := newIdentityForTest(t)
-	server, err := newServer(flags{proxy: "envoy"}, who)
+	id, store := newIdentityForTest(t)
+	server, err := newServer(flags{proxy: "envoy"}, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,9 +56,9 @@ func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
 		}
 		return response
 	}
-	bearer := map[string]string{"authorization": "Bearer " + who.token, ":path": "/notes/1", "x-reeve-user": "mallory", "x-reeve-actor": "mallory"}
+	bearer := map[string]string{"authorization": "Bearer " + id.token, ":path": "/notes/1", "x-reeve-user": "mallory", "x-reeve-actor": "mallory"}
 
-	allowed := ask(question("GET", "/notes/1?x=1", bearer)).GetOkResponse()
+	allowed := ask(checkRequest("GET", "/notes/1?x=1", bearer)).GetOkResponse()
 	set := map[string]string{}
 	for _, h := range allowed.GetHeaders() {
 		if h.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
@@ -82,14 +82,14 @@ func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
 		q    *authv3.CheckRequest
 		want int32
 	}{
-		"nobody is signed in":      {question("GET", "/notes/1", nil), 401},
-		"not an admin":             {question("GET", "/admin", bearer), 403},
-		"an unresolved path":       {question("GET", "/nowhere", nil), 403},
-		"an ambiguous path":        {question("GET", "/x/../notes/1", bearer), 403},
-		"the absolute form":        {question("GET", "http://api.test/notes/1", bearer), 403},
-		"no method":                {question("", "/notes/1", bearer), 403},
-		"a twin of our header":     {question("GET", "/notes/1", map[string]string{"x_reeve_user": "mallory"}), 403},
-		"another method in effect": {question("GET", "/notes/1", map[string]string{"x-http-method-override": "PUT"}), 403},
+		"nobody is signed in":      {checkRequest("GET", "/notes/1", nil), 401},
+		"not an admin":             {checkRequest("GET", "/admin", bearer), 403},
+		"an unresolved path":       {checkRequest("GET", "/nowhere", nil), 403},
+		"an ambiguous path":        {checkRequest("GET", "/x/../notes/1", bearer), 403},
+		"the absolute form":        {checkRequest("GET", "http://api.test/notes/1", bearer), 403},
+		"no method":                {checkRequest("", "/notes/1", bearer), 403},
+		"a twin of our header":     {checkRequest("GET", "/notes/1", map[string]string{"x_reeve_user": "mallory"}), 403},
+		"another method in effect": {checkRequest("GET", "/notes/1", map[string]string{"x-http-method-override": "PUT"}), 403},
 		"no request":               {&authv3.CheckRequest{}, 403},
 		"no question":              {&authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{}}}, 403},
 	} {
@@ -109,8 +109,8 @@ func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
 		}
 	}
 
-	raw := question("GET", "/notes/1", nil)
-	raw.Attributes.Request.Http.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "authorization", RawValue: []byte("Bearer " + who.token)}}}
+	raw := checkRequest("GET", "/notes/1", nil)
+	raw.Attributes.Request.Http.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "authorization", RawValue: []byte("Bearer " + id.token)}}}
 	if ask(raw).GetOkResponse() == nil {
 		t.Error("raw headers are not read")
 	}
@@ -120,7 +120,7 @@ func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
 	}
 
 	store.lost.Store(true)
-	lost := ask(question("GET", "/notes/1", bearer))
+	lost := ask(checkRequest("GET", "/notes/1", bearer))
 	if got := int32(lost.GetDeniedResponse().GetStatus().GetCode()); got != 503 || codes.Code(lost.GetStatus().GetCode()) != codes.Unavailable {
 		t.Errorf("an outage is %d", got)
 	}

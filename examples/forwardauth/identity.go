@@ -69,13 +69,13 @@ func openIdentity(ctx context.Context, redisURL, file string) (*identity, error)
 		}
 		store = redis
 	}
-	who, err := newIdentity(ctx, store, k, redisURL == "")
+	id, err := newIdentity(ctx, store, k, redisURL == "")
 	if err != nil {
 		closeStore()
 		return nil, err
 	}
-	who.close = closeStore
-	return who, nil
+	id.close = closeStore
+	return id, nil
 }
 
 func newIdentity(ctx context.Context, store session.Store, k keys, signIn bool) (*identity, error) {
@@ -92,28 +92,28 @@ func newIdentity(ctx context.Context, store session.Store, k keys, signIn bool) 
 	if err != nil {
 		return nil, err
 	}
-	who := &identity{}
-	if who.tokens, err = token.NewVerifier(signer.Issuer()); err != nil {
+	id := &identity{}
+	if id.tokens, err = token.NewVerifier(signer.Issuer()); err != nil {
 		return nil, err
 	}
-	if who.sessions, err = session.NewManager(store, session.Config{Key: k.Session}); err != nil || !signIn {
-		return who, err
+	if id.sessions, err = session.NewManager(store, session.Config{Key: k.Session}); err != nil || !signIn {
+		return id, err
 	}
 	acme := tenant.MustParse("acme")
-	if err := who.sessions.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
+	if err := id.sessions.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
 		return nil, err
 	}
-	s, _, err := who.sessions.Create(ctx, session.SignIn{Tenant: acme, User: session.MustParseUserID("alice"), Roles: session.MustRoles("editor")})
+	s, _, err := id.sessions.Create(ctx, session.SignIn{Tenant: acme, User: session.MustParseUserID("alice"), Roles: session.MustRoles("editor")})
 	if err != nil {
 		return nil, err
 	}
 	signed, err := signer.Sign(s)
-	who.token = signed.Reveal()
-	return who, err
+	id.token = signed.Reveal()
+	return id, err
 }
 
-// config is what a service in Go would have. The proxies stand on this machine.
-func (who *identity) config(policies fs.FS) (authz.Config, error) {
+// config returns the config of a service in Go. The proxies stand on this machine.
+func (id *identity) config(policies fs.FS) (authz.Config, error) {
 	engine, err := policy.Load(policies, policy.Options{})
 	if err != nil {
 		return authz.Config{}, err
@@ -122,7 +122,7 @@ func (who *identity) config(policies fs.FS) (authz.Config, error) {
 	if err != nil {
 		return authz.Config{}, err
 	}
-	return authz.Config{Tokens: who.tokens, Sessions: who.sessions, Policy: engine, Proxies: proxies}, nil
+	return authz.Config{Tokens: id.tokens, Sessions: id.sessions, Policy: engine, Proxies: proxies}, nil
 }
 
 func random() session.SecretKey {

@@ -68,23 +68,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := set.Parse(args); err != nil {
 		return flag.ErrHelp
 	}
-	who, err := openIdentity(ctx, f.redis, f.keys)
+	id, err := openIdentity(ctx, f.redis, f.keys)
 	if err != nil {
 		return err
 	}
-	defer who.close()
-	server, err := newServer(f, who)
+	defer id.close()
+	server, err := newServer(f, id)
 	if err != nil {
 		return err
 	}
-	if who.token != "" {
-		fmt.Fprintf(stdout, "forwardauth for %s at %s\nTOKEN=%s\n", f.proxy, f.addr, who.token)
+	if id.token != "" {
+		fmt.Fprintf(stdout, "forwardauth for %s at %s\nTOKEN=%s\n", f.proxy, f.addr, id.token)
 	}
 	return serve(ctx, f, server)
 }
 
 // newServer reads policy and routes, and refuses those that differ.
-func newServer(f flags, who *identity) (*forwardauth.Server, error) {
+func newServer(f flags, id *identity) (*forwardauth.Server, error) {
 	proxy, err := forwardauth.ParseProxy(f.proxy)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func newServer(f flags, who *identity) (*forwardauth.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := who.config(folder)
+	cfg, err := id.config(folder)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/reevehq/reeve/internal/testwait"
 )
 
-// output is what a program prints while it runs.
+// output collects the lines that a program prints while it runs.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -26,7 +26,7 @@ import (
 	"github.com/reevehq/reeve/session/memstore"
 )
 
-// seen is what the program behind nginx was handed.
+// seen is the request that the program behind nginx was handed.
 type seen struct {
 	Method, URI string
 	Header      http.Header
@@ -35,7 +35,7 @@ type seen struct {
 // site is nginx, as it is shipped, in front of a program.
 type site struct {
 	addr    string
-	who     *identity
+	id      *identity
 	store   *faulty
 	auth    *httptest.Server
 	reached atomic.Int64
@@ -57,11 +57,11 @@ func (s *faulty) Load(ctx context.Context, ref session.Ref) (session.Session, er
 func newIdentityForTest(t *testing.T) (*identity, *faulty) {
 	t.Helper()
 	store := &faulty{Store: memstore.New()}
-	who, err := newIdentity(t.Context(), store, keys{Signing: random(), Session: random()}, true)
+	id, err := newIdentity(t.Context(), store, keys{Signing: random(), Session: random()}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return who, store
+	return id, store
 }
 
 // startSite starts nginx with the configuration of the folder nginx, at free ports.
@@ -73,8 +73,8 @@ func startSite(t *testing.T) *site {
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	s := &site{}
-	s.who, s.store = newIdentityForTest(t)
-	server, err := newServer(flags{proxy: "nginx"}, s.who)
+	s.id, s.store = newIdentityForTest(t)
+	server, err := newServer(flags{proxy: "nginx"}, s.id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func (s *site) send(t *testing.T, line string, headers ...string) (*http.Respons
 
 func TestNginx(t *testing.T) {
 	s := startSite(t)
-	auth := "Authorization: Bearer " + s.who.token
+	auth := "Authorization: Bearer " + s.id.token
 	host := "Host: api.test"
 
 	t.Run("a caller is told to the program, by the template", func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/reevehq/reeve/authz/forwardauth"
 )
 
-// asked sends lines as a proxy writes them, and returns the answer.
-func asked(t *testing.T, server *httptest.Server, lines ...string) *http.Response {
+// send sends lines as a proxy writes them, and returns the answer.
+func send(t *testing.T, server *httptest.Server, lines ...string) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
@@ -33,14 +33,14 @@ func asked(t *testing.T, server *httptest.Server, lines ...string) *http.Respons
 
 func proxied(t *testing.T, proxy string) (server *httptest.Server, credential string) {
 	t.Helper()
-	who, _ := newIdentityForTest(t)
-	s, err := newServer(flags{proxy: proxy}, who)
+	id, _ := newIdentityForTest(t)
+	s, err := newServer(flags{proxy: proxy}, id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server = httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	return server, "Authorization: Bearer " + who.token
+	return server, "Authorization: Bearer " + id.token
 }
 
 // Traefik asks by GET of the address it is told, whatever the client's method, with the client's headers
@@ -48,7 +48,7 @@ func proxied(t *testing.T, proxy string) (server *httptest.Server, credential st
 func TestTraefikIsAnsweredAsItAsks(t *testing.T) {
 	server, credential := proxied(t, "traefik")
 	ask := func(method, uri string, more ...string) *http.Response {
-		return asked(t, server, append([]string{
+		return send(t, server, append([]string{
 			"GET / HTTP/1.1", "Host: 127.0.0.1:9091", "User-Agent: curl/8", credential, "X-Forwarded-Method: " + method, "X-Forwarded-Proto: https",
 			"X-Forwarded-Host: api.test", "X-Forwarded-Port: 443", "X-Forwarded-Server: t1", "X-Forwarded-Uri: " + uri, "X-Forwarded-For: 192.0.2.1", "X-Real-Ip: 192.0.2.1",
 		}, more...)...)
@@ -90,7 +90,7 @@ func TestTraefikIsAnsweredAsItAsks(t *testing.T) {
 			t.Errorf("%q %q: the program is told of %q", row.method, row.uri, told)
 		}
 	}
-	if resp := asked(t, server, "GET /notes/1 HTTP/1.1", "Host: 127.0.0.1:9091", credential); resp.StatusCode != 403 {
+	if resp := send(t, server, "GET /notes/1 HTTP/1.1", "Host: 127.0.0.1:9091", credential); resp.StatusCode != 403 {
 		t.Errorf("a question without Traefik's headers: %d", resp.StatusCode)
 	}
 }
@@ -119,7 +119,7 @@ func TestEnvoyIsAnsweredAsItAsksByHTTP(t *testing.T) {
 		{"GET /notes/1", []string{"X-Http-Method-Override: DELETE"}, 403},
 		{"GET /notes/1", []string{"Authorization: Bearer another"}, 403},
 	} {
-		resp := asked(t, server, append([]string{row.line + " HTTP/1.1", "Host: api.test", credential, "X-Forwarded-For: 192.0.2.1", "X-Envoy-Internal: true", "Content-Length: 0"}, row.more...)...)
+		resp := send(t, server, append([]string{row.line + " HTTP/1.1", "Host: api.test", credential, "X-Forwarded-For: 192.0.2.1", "X-Envoy-Internal: true", "Content-Length: 0"}, row.more...)...)
 		if resp.StatusCode != row.want {
 			t.Errorf("%q %q: %d, want %d", row.line, row.more, resp.StatusCode, row.want)
 		}

@@ -133,12 +133,12 @@ func TestEveryMetricOfTheDashboardIsThere(t *testing.T) {
 	if err := json.Unmarshal(text, &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	places := map[any]bool{}
+	positions := map[any]bool{}
 	for _, p := range dashboard.Panels {
-		if places[p.GridPos] || places[p.ID] || len(p.Targets) == 0 {
+		if positions[p.GridPos] || positions[p.ID] || len(p.Targets) == 0 {
 			t.Errorf("%s: an id or a place that another panel has, or nothing to show", p.Title)
 		}
-		places[p.GridPos], places[p.ID] = true, true
+		positions[p.GridPos], positions[p.ID] = true, true
 		for _, target := range p.Targets {
 			if found.check(t, p.Title, target.Expr) == 0 {
 				t.Errorf("%s shows none of ours", p.Title)
@@ -194,7 +194,7 @@ func TestAWrongNameIsNoticed(t *testing.T) {
 	}
 }
 
-// lockedBuffer is what a program prints while it runs.
+// lockedBuffer collects the output of a program while it runs.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  strings.Builder

@@ -48,11 +48,11 @@ func TestARefusedLoginCostsWhatAnAcceptedOneDoes(t *testing.T) {
 		return time.Since(start)
 	}
 	known := cost("acme", "alice", "demo")
-	for _, stranger := range [][2]string{{"acme", "mallory"}, {"nowhere", "alice"}, {"", ""}} {
+	for _, unknownUser := range [][2]string{{"acme", "mallory"}, {"nowhere", "alice"}, {"", ""}} {
 		// A refusal without the work is a hundred thousand times faster, and a busy machine
 		// never is.
-		if got := cost(stranger[0], stranger[1], "demo"); got < known/50 {
-			t.Errorf("%v is refused after %v, a known user is compared for %v", stranger, got, known)
+		if got := cost(unknownUser[0], unknownUser[1], "demo"); got < known/50 {
+			t.Errorf("%v is refused after %v, a known user is compared for %v", unknownUser, got, known)
 		}
 	}
 }

@@ -49,8 +49,8 @@ func TestMeAnswersWhoTheCallerIs(t *testing.T) {
 func TestEachRoleDoesWhatThePolicySays(t *testing.T) {
 	const draft = `{"customer":"Acme Ltd","amount":100,"status":"draft"}`
 	for _, step := range []struct {
-		name, who, method, path, body string
-		want                          int
+		name, user, method, path, body string
+		want                           int
 	}{
 		{"a viewer lists", "bob", "GET", "/invoices", "", 200},
 		{"a viewer reads another's invoice", "bob", "GET", "/invoices/1", "", 200},
@@ -76,7 +76,7 @@ func TestEachRoleDoesWhatThePolicySays(t *testing.T) {
 			if step.body != "" {
 				options = append(options, jsonBody(step.body))
 			}
-			s.want(s.as(step.who, step.method, step.path, options...), step.want)
+			s.want(s.as(step.user, step.method, step.path, options...), step.want)
 		})
 	}
 }
@@ -137,15 +137,15 @@ func TestInvoicesAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 
 func TestAListHasTheInvoicesOfTheCallersTenantOnly(t *testing.T) {
 	s := newService(t)
-	for who, want := range map[string][]int64{"bob": {1, 2, 4}, "carol": {3, 5}} {
-		r := s.as(who, "GET", "/invoices")
+	for user, want := range map[string][]int64{"bob": {1, 2, 4}, "carol": {3, 5}} {
+		r := s.as(user, "GET", "/invoices")
 		s.want(r, 200)
 		var ids []int64
 		for _, inv := range decode[[]invoice](t, r) {
 			ids = append(ids, inv.ID)
 		}
 		if !slices.Equal(ids, want) {
-			t.Errorf("%s lists %v, want %v", who, ids, want)
+			t.Errorf("%s lists %v, want %v", user, ids, want)
 		}
 	}
 }

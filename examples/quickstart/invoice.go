@@ -16,7 +16,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// invoice is what the API shows.
+// invoice is an invoice as the API shows it.
 type invoice struct {
 	ID     int64     `json:"id"`
 	Tenant tenant.ID `json:"tenant"`

@@ -153,26 +153,26 @@ func (s *service) do(method, path string, options ...option) response {
 }
 
 // as sends a request of a user, who is signed in the first time.
-func (s *service) as(who, method, path string, options ...option) response {
+func (s *service) as(user, method, path string, options ...option) response {
 	s.t.Helper()
-	return s.do(method, path, append([]option{bearer(s.signedIn(who).Access)}, options...)...)
+	return s.do(method, path, append([]option{bearer(s.signedIn(user).Access)}, options...)...)
 }
 
-func (s *service) signedIn(who string) tokens {
+func (s *service) signedIn(user string) tokens {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.tokens[who]; !ok {
-		s.tokens[who] = s.login(who)
+	if _, ok := s.tokens[user]; !ok {
+		s.tokens[user] = s.login(user)
 	}
-	return s.tokens[who]
+	return s.tokens[user]
 }
 
 // login starts a new session of a user.
-func (s *service) login(who string) tokens {
+func (s *service) login(user string) tokens {
 	s.t.Helper()
-	in := map[string]string{"alice": "acme", "bob": "acme", "dave": "acme", "carol": "globex"}[who]
-	r := s.do("POST", "/login", form("tenant", in, "user", who, "password", "demo"))
+	in := map[string]string{"alice": "acme", "bob": "acme", "dave": "acme", "carol": "globex"}[user]
+	r := s.do("POST", "/login", form("tenant", in, "user", user, "password", "demo"))
 	s.want(r, 200)
 	return decode[tokens](s.t, r)
 }

@@ -47,7 +47,7 @@ func TestGuessersTakeTheProcessorFromNobody(t *testing.T) {
 	for range 200 {
 		s.want(s.do("GET", "/me", alice), 200)
 	}
-	<-refused // what waits for its turn is told so after two seconds
+	<-refused // a waiting sign-in is told so after two seconds
 	close(release)
 	guessers.Wait()
 	if limit := int64(max(1, runtime.GOMAXPROCS(0)-1)); most.Load() < 1 || most.Load() > limit {

@@ -41,7 +41,7 @@ var nobody = account{
 	rounds: passwordRounds,
 }
 
-// passwordRounds is what OWASP's Password Storage Cheat Sheet asks of PBKDF2-HMAC-SHA256.
+// passwordRounds is the number that OWASP's Password Storage Cheat Sheet asks of PBKDF2-HMAC-SHA256.
 const passwordRounds = 600_000
 
 // authenticate returns the account with this tenant, user and password. Unknown tenants,

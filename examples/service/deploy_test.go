@@ -107,7 +107,7 @@ func documents(t *testing.T, file string) (all []map[string]any) {
 	}
 }
 
-// at walks into maps and lists. What is not there is nil.
+// at walks into maps and lists. A missing value is nil.
 func at(v any, path ...any) any {
 	for _, step := range path {
 		switch s := step.(type) {

@@ -12,7 +12,7 @@ import (
 
 // runHost serves until SIGTERM, Ctrl-C or a stop of the service manager, which take one path, or
 // until a part fails.
-func runHost(w *world, cfg *config.Config) error {
+func runHost(w *environment, cfg *config.Config) error {
 	t, err := newTracker(cfg, w.load, w.stdout)
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func runHost(w *world, cfg *config.Config) error {
 }
 
 // runProgram serves as a program: at a terminal, in a container, or as a unit of systemd.
-func (t *tracker) runProgram(w *world) error {
+func (t *tracker) runProgram(w *environment) error {
 	ctx, stop := service.StopContext(w.ctx, t.log.Logger, w.exit)
 	defer stop()
 	outliveReaders()

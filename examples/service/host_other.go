@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-func (t *tracker) run(w *world) error { return t.runProgram(w) }
+func (t *tracker) run(w *environment) error { return t.runProgram(w) }
 
 // outliveReaders has writes to a standard output that nobody reads any more fail, as those to a file
 // do, where they would end the process with its requests in flight. The check of the log tells.

@@ -19,7 +19,7 @@ func outliveReaders() {}
 
 // run serves as a service of Windows where its manager has started the process, and otherwise as a
 // program.
-func (t *tracker) run(w *world) error {
+func (t *tracker) run(w *environment) error {
 	is, err := svc.IsWindowsService()
 	if err != nil {
 		return err

@@ -67,7 +67,7 @@ func parseIssuers(file string, text []byte) ([]issuer, error) {
 // noKeys stands for the keys of an issuer that is only looked at.
 type noKeys struct{ token.KeySource }
 
-// trusted is what the verifier is told of the issuer.
+// trusted returns the issuer as the verifier trusts it.
 func (i issuer) trusted(keys token.KeySource) (token.Issuer, error) {
 	id, err := tenant.Parse(i.Tenant)
 	if err != nil {

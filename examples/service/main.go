@@ -61,8 +61,8 @@ type (
 	checkCommand struct{}
 )
 
-// world is the surroundings of commands.
-type world struct {
+// environment is the surroundings of commands.
+type environment struct {
 	ctx            context.Context
 	environment    []string
 	stdout, stderr io.Writer
@@ -71,7 +71,7 @@ type world struct {
 }
 
 func main() {
-	os.Exit(run(&world{ctx: context.Background(), environment: os.Environ(), stdout: os.Stdout, stderr: os.Stderr, exit: os.Exit}, os.Args[1:]))
+	os.Exit(run(&environment{ctx: context.Background(), environment: os.Environ(), stdout: os.Stdout, stderr: os.Stderr, exit: os.Exit}, os.Args[1:]))
 }
 
 // usageError is a mistake of whoever started the program.
@@ -80,7 +80,7 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 // run is main with its surroundings as a parameter. It returns the exit code.
-func run(w *world, args []string) (code int) {
+func run(w *environment, args []string) (code int) {
 	w.cli = &commands{}
 	ended := -1
 	parser, err := kong.New(w.cli, kong.Name(name), kong.Writers(w.stdout, w.stderr), kong.Exit(func(code int) { ended = code }), kong.UsageOnError(), kong.Vars{"version": version()})
@@ -108,7 +108,7 @@ func run(w *world, args []string) (code int) {
 }
 
 // load reads the configuration as the command line says.
-func (w *world) load() (*config.Config, error) {
+func (w *environment) load() (*config.Config, error) {
 	cfg, err := config.Load(config.Sources{
 		Platform: w.cli.Platform, File: w.cli.Config, Environment: w.environment, Flags: w.cli.Set,
 		Credentials: w.variable("CREDENTIALS_DIRECTORY"),
@@ -120,7 +120,7 @@ func (w *world) load() (*config.Config, error) {
 }
 
 // variable returns one of the environment.
-func (w *world) variable(name string) string {
+func (w *environment) variable(name string) string {
 	for _, entry := range w.environment {
 		if len(entry) > len(name) && entry[len(name)] == '=' && entry[:len(name)] == name {
 			return entry[len(name)+1:]
@@ -130,7 +130,7 @@ func (w *world) variable(name string) string {
 }
 
 // Run prints the configuration.
-func (c *showCommand) Run(w *world) error {
+func (c *showCommand) Run(w *environment) error {
 	cfg, err := w.load()
 	if err != nil {
 		return err
@@ -139,13 +139,13 @@ func (c *showCommand) Run(w *world) error {
 }
 
 // Run checks the configuration.
-func (*checkCommand) Run(w *world) error {
+func (*checkCommand) Run(w *environment) error {
 	_, err := w.load()
 	return err
 }
 
 // Run serves.
-func (*runCommand) Run(w *world) error {
+func (*runCommand) Run(w *environment) error {
 	cfg, err := w.load()
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 	"github.com/reevehq/reeve/service"
 )
 
-// output is what a program has printed so far.
+// output has the lines that a program has printed so far.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -43,19 +43,19 @@ func invoke(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	var out, err output
 	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit)
 	defer cancel()
-	code = run(&world{ctx: ctx, stdout: &out, stderr: &err, exit: func(int) { t.Error("it exits at once") }}, args)
+	code = run(&environment{ctx: ctx, stdout: &out, stderr: &err, exit: func(int) { t.Error("it exits at once") }}, args)
 	return code, out.String(), err.String()
 }
 
 // process is a running program.
 type process struct {
-	t      *testing.T
-	out    *output
-	world  *world
-	api    string
-	ops    string
-	cancel context.CancelFunc
-	ended  chan int
+	t           *testing.T
+	out         *output
+	environment *environment
+	api         string
+	ops         string
+	cancel      context.CancelFunc
+	ended       chan int
 }
 
 // serve starts the program on free ports.
@@ -63,9 +63,9 @@ func serve(t *testing.T, args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{t: t, out: &output{}, cancel: cancel, ended: make(chan int, 1)}
-	p.world = &world{ctx: ctx, stdout: p.out, stderr: p.out, exit: func(int) { t.Error("it exits at once") }}
+	p.environment = &environment{ctx: ctx, stdout: p.out, stderr: p.out, exit: func(int) { t.Error("it exits at once") }}
 	args = append([]string{"run", "--set", "http.addr=127.0.0.1:0", "--set", "ops.addr=127.0.0.1:0", "--set", "data.dir=" + filepath.Join(t.TempDir(), "data")}, args...)
-	go func() { p.ended <- run(p.world, args) }()
+	go func() { p.ended <- run(p.environment, args) }()
 	t.Cleanup(func() { cancel() })
 	testwait.Until(t, "it runs:\n"+p.out.String(), func() bool { return strings.Contains(p.out.String(), "curl -s ") || len(p.ended) > 0 })
 	for line := range strings.Lines(p.out.String()) {

@@ -27,7 +27,7 @@ var installed = struct{ program, folder string }{"/usr/local/bin/" + name, "/etc
 // managers are those whose service this program has been made for.
 var managers = []string{"linux-systemd", "windows-service"}
 
-// forced is what commands have that speak to a service manager.
+// forced has the flags of commands that speak to a service manager.
 type forced struct {
 	Force bool `help:"Use whatever service manager was found."`
 }
@@ -39,7 +39,7 @@ var errManager = errors.New("the service is made for systemd and Windows; --forc
 var system = kardianos.ChosenSystem
 
 // manager returns the service at the manager that was found, which it says.
-func (f forced) manager(w *world) (kardianos.Service, error) {
+func (f forced) manager(w *environment) (kardianos.Service, error) {
 	found := system()
 	fmt.Fprintf(w.stdout, "service manager: %s\n", found)
 	if !slices.Contains(managers, found.String()) && !f.Force {
@@ -52,7 +52,7 @@ func (f forced) manager(w *world) (kardianos.Service, error) {
 	})
 }
 
-// none is what the library would start and stop: it only speaks to managers here.
+// none stands for the program that the library would start and stop: it only speaks to managers here.
 type none struct{}
 
 // Start implements [kardianos.Interface].
@@ -86,7 +86,7 @@ type installCommand struct {
 }
 
 // Run installs.
-func (c *installCommand) Run(w *world) error {
+func (c *installCommand) Run(w *environment) error {
 	if c.DryRun {
 		_, err := io.WriteString(w.stdout, unit)
 		return err
@@ -96,7 +96,7 @@ func (c *installCommand) Run(w *world) error {
 		return err
 	}
 	if runtime.GOOS != "windows" {
-		if err := place(w.stdout); err != nil {
+		if err := installFiles(w.stdout); err != nil {
 			return err
 		}
 	}
@@ -107,9 +107,9 @@ func (c *installCommand) Run(w *world) error {
 	return nil
 }
 
-// place copies the program to where its unit has it, and writes the keys and the configuration that
+// installFiles copies the program to the path of its unit, and writes the keys and the configuration that
 // are missing.
-func place(stdout io.Writer) error {
+func installFiles(stdout io.Writer) error {
 	own, err := os.Executable()
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ type keysCommand struct {
 }
 
 // Run writes keys.
-func (c *keysCommand) Run(w *world) error { return writeKeys(w.stdout, c.Folder) }
+func (c *keysCommand) Run(w *environment) error { return writeKeys(w.stdout, c.Folder) }
 
 // writeKeys writes the keys that are missing, for their owner alone. One that is there stays: another
 // redis_name_key would sign everybody out.
@@ -209,7 +209,7 @@ type (
 )
 
 // do calls a method of the service at its manager.
-func (f forced) do(w *world, call func(kardianos.Service) error) error {
+func (f forced) do(w *environment, call func(kardianos.Service) error) error {
 	s, err := f.manager(w)
 	if err != nil {
 		return err
@@ -218,19 +218,19 @@ func (f forced) do(w *world, call func(kardianos.Service) error) error {
 }
 
 // Run uninstalls.
-func (c *uninstallCommand) Run(w *world) error { return c.do(w, kardianos.Service.Uninstall) }
+func (c *uninstallCommand) Run(w *environment) error { return c.do(w, kardianos.Service.Uninstall) }
 
 // Run starts.
-func (c *startCommand) Run(w *world) error { return c.do(w, kardianos.Service.Start) }
+func (c *startCommand) Run(w *environment) error { return c.do(w, kardianos.Service.Start) }
 
 // Run stops.
-func (c *stopCommand) Run(w *world) error { return c.do(w, kardianos.Service.Stop) }
+func (c *stopCommand) Run(w *environment) error { return c.do(w, kardianos.Service.Stop) }
 
 // Run restarts.
-func (c *restartCommand) Run(w *world) error { return c.do(w, kardianos.Service.Restart) }
+func (c *restartCommand) Run(w *environment) error { return c.do(w, kardianos.Service.Restart) }
 
 // Run prints the status. A service that does not run, or is not installed, is an error.
-func (c *statusCommand) Run(w *world) error {
+func (c *statusCommand) Run(w *environment) error {
 	return c.do(w, func(s kardianos.Service) error {
 		status, err := s.Status()
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/reevehq/reeve/service"
 )
 
-// metrics are what /metrics shows. Labels are states, outcomes and names of checks: no tenant, no
+// metrics are those of /metrics. Labels are states, outcomes and names of checks: no tenant, no
 // user, no path.
 type metrics struct {
 	registry  *prometheus.Registry

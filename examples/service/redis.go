@@ -23,7 +23,7 @@ const (
 	redisTimeout  = time.Second
 )
 
-// shared is what instances have in common, in Redis: sessions, the list of instances, and the policy
+// shared holds the parts that instances share in Redis: sessions, the list of instances, and the policy
 // where it is published there. All is nil for a service that is alone.
 type shared struct {
 	store     *redisstore.Store

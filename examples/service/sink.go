@@ -44,7 +44,7 @@ func (s *sink) open() error {
 		return err
 	}
 	if s.file != nil {
-		_ = s.file.Close() // whatever is wrong with it, another is open
+		_ = s.file.Close() // another is open, whatever its error
 	}
 	s.file = &timberjack.Logger{Filename: log.File, MaxSize: log.SizeMB, MaxAge: log.Days, MaxBackups: log.Files, FileMode: 0o600}
 	s.to, s.torn = s.file, false

@@ -15,7 +15,7 @@ import (
 	"github.com/reevehq/reeve/internal/testwait"
 )
 
-// disk is one that can be full. What is left of it takes a part of a line.
+// disk is one that can be full. The space left takes a part of a line.
 type disk struct {
 	full bool
 	left int

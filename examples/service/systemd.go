@@ -17,7 +17,7 @@ const (
 // notifySystemd tells systemd of each state, and keeps its watchdog content for as long as the process
 // answers its own /livez. Without systemd, which NOTIFY_SOCKET stands for, nothing is told.
 func notifySystemd(t *tracker) (stop func()) {
-	tell := func(text string) { _, _ = daemon.SdNotify(false, text) } // whoever should hear it is gone
+	tell := func(text string) { _, _ = daemon.SdNotify(false, text) } // nobody is there to hear it
 	t.lifecycle.Observe(func(from, to service.State) {
 		text := "STATUS=" + to.String()
 		switch {

@@ -115,7 +115,7 @@ func (t *tracker) buildServers() (err error) {
 	return err
 }
 
-// checks are what /readyz is about, besides the state.
+// checks returns the checks of /readyz, besides the state.
 func (t *tracker) checks() []service.Check {
 	checks := []service.Check{{Name: "policy", Ask: func(context.Context) error {
 		switch {

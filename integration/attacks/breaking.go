@@ -76,7 +76,7 @@ func forging() []Case {
 	}
 }
 
-// residues are what one statement leaves in the session for the next tenant.
+// residues are the cases of statements that leave something in the session for the next tenant.
 func residues() []Case {
 	const f = "residue"
 	all := `SELECT * FROM note`

@@ -5,7 +5,7 @@
 // that comes back, errors too; and the owner of the tables looks at the rows of others before and
 // after:
 //
-//	attacks.Run(t, world, stack)
+//	attacks.Run(t, fixture, stack)
 //
 // A new stack implements [Stack], with a [Store] when it has models of its own. [Live] holds the
 // cases against a stack without walls: there an attack must do its harm, or it proves nothing.

@@ -15,7 +15,7 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// sqliteDialect is what GORM needs to know of SQLite to query it. The published dialectors bring
+// sqliteDialect lets GORM query SQLite. The published dialectors bring
 // a second driver.
 type sqliteDialect struct{ pool *sql.DB }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/reevehq/reeve/integration/attacks"
 )
 
-// What docs/tenants.md says that no wall stops is so. A limit that is gone should leave the page too.
+// No wall stops the accesses that docs/tenants.md names. A limit that is gone should leave the page too.
 func TestWhatNoWallStopsIsToldAsThePageSays(t *testing.T) {
 	w := attacks.NewPostgres(t)
 	s, other := newPgx(t, w), newPgx(t, w)

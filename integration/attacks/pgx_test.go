@@ -153,7 +153,7 @@ func (s *pgxStack) Cases() []attacks.Case {
 }
 
 // pgxScope is a scope on a pool of one connection.
-func pgxScope(t *testing.T, w *attacks.PostgresWorld) *pgxscope.DB {
+func pgxScope(t *testing.T, w *attacks.PostgresFixture) *pgxscope.DB {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(w.App())
 	if err != nil {
@@ -172,7 +172,7 @@ func pgxScope(t *testing.T, w *attacks.PostgresWorld) *pgxscope.DB {
 	return db
 }
 
-func newPgx(t *testing.T, w *attacks.PostgresWorld) *pgxStack {
+func newPgx(t *testing.T, w *attacks.PostgresFixture) *pgxStack {
 	t.Helper()
 	db := pgxScope(t, w)
 	return &pgxStack{pgxTexts{db}, db}

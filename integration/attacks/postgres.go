@@ -17,8 +17,8 @@ import (
 	"github.com/reevehq/reeve/tenant/rls"
 )
 
-// PostgresWorld is a database of PostgreSQL with the tables of [Rows].
-type PostgresWorld struct {
+// PostgresFixture is a database of PostgreSQL with the tables of [Rows].
+type PostgresFixture struct {
 	*pgserver.Database
 	Signer *rls.Signer // whose key the database has
 
@@ -41,16 +41,16 @@ GRANT SELECT, UPDATE ON note_view TO %[1]s;
 
 // NewPostgres returns a database behind the generated row-level security, whose tenants are
 // signed.
-func NewPostgres(t *testing.T) *PostgresWorld { return newPostgres(t, true) }
+func NewPostgres(t *testing.T) *PostgresFixture { return newPostgres(t, true) }
 
 // NewPostgresWithoutWalls returns a database without any security. Its application is the owner,
 // so that an attack fails for no other reason than that it is none. A row that names no tenant
 // is the attacker's.
-func NewPostgresWithoutWalls(t *testing.T) *PostgresWorld { return newPostgres(t, false) }
+func NewPostgresWithoutWalls(t *testing.T) *PostgresFixture { return newPostgres(t, false) }
 
-func newPostgres(t *testing.T, walled bool) *PostgresWorld {
+func newPostgres(t *testing.T, walled bool) *PostgresFixture {
 	t.Helper()
-	w := &PostgresWorld{Database: pgserver.New(t).Database(t), walled: walled}
+	w := &PostgresFixture{Database: pgserver.New(t).Database(t), walled: walled}
 	w.Exec(w.Owner(), fmt.Sprintf(tables, w.AppRole))
 	owner, err := sql.Open("pgx", w.Owner())
 	if err != nil {
@@ -91,7 +91,7 @@ func newPostgres(t *testing.T, walled bool) *PostgresWorld {
 }
 
 // App returns the address for the application.
-func (w *PostgresWorld) App() string {
+func (w *PostgresFixture) App() string {
 	if !w.walled {
 		return w.Owner()
 	}
@@ -99,13 +99,13 @@ func (w *PostgresWorld) App() string {
 }
 
 // Dialect implements [World].
-func (w *PostgresWorld) Dialect() Dialect { return Postgres }
+func (w *PostgresFixture) Dialect() Dialect { return Postgres }
 
 // Signed implements [World].
-func (w *PostgresWorld) Signed() bool { return w.walled }
+func (w *PostgresFixture) Signed() bool { return w.walled }
 
 // Reset implements [World], as the superuser, whom no policy binds.
-func (w *PostgresWorld) Reset(ctx context.Context) error {
+func (w *PostgresFixture) Reset(ctx context.Context) error {
 	var text strings.Builder
 	// An attack may have left a transaction open, with its locks.
 	text.WriteString("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'")
@@ -124,7 +124,7 @@ func (w *PostgresWorld) Reset(ctx context.Context) error {
 }
 
 // Foreign implements [World].
-func (w *PostgresWorld) Foreign(ctx context.Context) (map[string]string, error) {
+func (w *PostgresFixture) Foreign(ctx context.Context) (map[string]string, error) {
 	var parts []string
 	for _, table := range Tables {
 		parts = append(parts, fmt.Sprintf("SELECT '%[1]s ' || (to_jsonb(t) - 'votes' - 'title' - 'body' - 'name')::text, t::text FROM %[1]s t WHERE tenant_id <> '%[2]s'", table, Attacker))

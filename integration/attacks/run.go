@@ -15,8 +15,8 @@ func Cases() []Case {
 	return slices.Concat(reading(), writing(), transactions(), forging(), residues(), schema(), models(), modelWrites())
 }
 
-// Of returns the cases that a stack can be put to in a world.
-func Of(w World, s Stack) []Case {
+// Of returns the cases that a stack can be put to in a fixture.
+func Of(w Fixture, s Stack) []Case {
 	cases := Cases()
 	if e, ok := s.(Extra); ok {
 		cases = append(cases, e.Cases()...)
@@ -28,12 +28,12 @@ func Of(w World, s Stack) []Case {
 
 // Run puts a stack to every case. No answer may hold what is another tenant's, and no row of
 // another may change.
-func Run(t *testing.T, w World, s Stack) {
+func Run(t *testing.T, w Fixture, s Stack) {
 	RunSome(t, w, s, func(Case) bool { return true })
 }
 
 // RunSome is Run for those cases that keep returns true for: what one wall claims by itself.
-func RunSome(t *testing.T, w World, s Stack, keep func(Case) bool) {
+func RunSome(t *testing.T, w Fixture, s Stack, keep func(Case) bool) {
 	t.Helper()
 	ran, unsupported := 0, 0
 	for _, c := range Of(w, s) {
@@ -60,7 +60,7 @@ func RunSome(t *testing.T, w World, s Stack, keep func(Case) bool) {
 
 // Live puts stacks without walls to every case: each must do harm on one of them, but for those
 // that say why they do none.
-func Live(t *testing.T, w World, stacks ...Stack) {
+func Live(t *testing.T, w Fixture, stacks ...Stack) {
 	t.Helper()
 	live := 0
 	for _, c := range Of(w, stacks[0]) {
@@ -80,8 +80,8 @@ func Live(t *testing.T, w World, stacks ...Stack) {
 	t.Logf("%d attacks succeed without walls", live)
 }
 
-// run runs a case in a world that is as it was made, and returns the harm that it did.
-func run(t *testing.T, w World, s Stack, c Case) ([]string, *Attack) {
+// run runs a case in a fixture that is as it was made, and returns the harm that it did.
+func run(t *testing.T, w Fixture, s Stack, c Case) ([]string, *Attack) {
 	t.Helper()
 	if err := w.Reset(t.Context()); err != nil {
 		t.Fatal(err)

@@ -195,7 +195,7 @@ func (s sqlStore) Count(ctx context.Context, filter string) (int, error) {
 }
 
 // insert leaves the tenant to the database when the note names none.
-func insert(n attacks.Note, start int) (columns, marks string, args []any) {
+func insert(n attacks.Note, start int) (columns, placeholders string, args []any) {
 	columns, args = "id, project_id, title, body, votes", []any{n.ID, n.Project, n.Title, n.Body, n.Votes}
 	if n.Tenant != "" {
 		columns, args = columns+", tenant_id", append(args, n.Tenant)
@@ -211,11 +211,11 @@ func (s sqlStore) Create(ctx context.Context, notes ...attacks.Note) error {
 	var text string
 	var args []any
 	for i, n := range notes {
-		columns, marks, more := insert(n, len(args)+1)
+		columns, placeholders, more := insert(n, len(args)+1)
 		if i == 0 {
-			text = "INSERT INTO note (" + columns + ") VALUES (" + marks + ")"
+			text = "INSERT INTO note (" + columns + ") VALUES (" + placeholders + ")"
 		} else {
-			text += ", (" + marks + ")"
+			text += ", (" + placeholders + ")"
 		}
 		args = append(args, more...)
 	}
@@ -224,15 +224,15 @@ func (s sqlStore) Create(ctx context.Context, notes ...attacks.Note) error {
 }
 
 func (s sqlStore) Save(ctx context.Context, n attacks.Note) error {
-	columns, marks, args := insert(n, 1)
-	_, err := s.do(ctx, "INSERT INTO note ("+columns+") VALUES ("+marks+
+	columns, placeholders, args := insert(n, 1)
+	_, err := s.do(ctx, "INSERT INTO note ("+columns+") VALUES ("+placeholders+
 		") ON CONFLICT (tenant_id, id) DO UPDATE SET project_id = excluded.project_id, title = excluded.title, body = excluded.body, votes = excluded.votes", args...)
 	return err
 }
 
 func (s sqlStore) Upsert(ctx context.Context, n attacks.Note) error {
-	columns, marks, args := insert(n, 1)
-	_, err := s.do(ctx, "INSERT INTO note ("+columns+") VALUES ("+marks+") ON CONFLICT (tenant_id, id) DO UPDATE SET title = excluded.title, body = excluded.body", args...)
+	columns, placeholders, args := insert(n, 1)
+	_, err := s.do(ctx, "INSERT INTO note ("+columns+") VALUES ("+placeholders+") ON CONFLICT (tenant_id, id) DO UPDATE SET title = excluded.title, body = excluded.body", args...)
 	return err
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/reevehq/reeve/tenant/sqlscope/sqlitescope"
 )
 
-// SQLiteWorld has the tables of [Rows] in SQLite: a file for each tenant, or one for all.
-type SQLiteWorld struct {
+// SQLiteFixture has the tables of [Rows] in SQLite: a file for each tenant, or one for all.
+type SQLiteFixture struct {
 	// DB is the pool of the application, with one connection.
 	DB *sql.DB
 
@@ -37,9 +37,9 @@ CREATE VIEW IF NOT EXISTS note_view AS SELECT * FROM note;
 `
 
 // NewSQLite returns a file for each tenant behind sqlitescope.
-func NewSQLite(t *testing.T) *SQLiteWorld {
+func NewSQLite(t *testing.T) *SQLiteFixture {
 	t.Helper()
-	w := &SQLiteWorld{dir: filepath.Join(t.TempDir(), "tenants")}
+	w := &SQLiteFixture{dir: filepath.Join(t.TempDir(), "tenants")}
 	store, err := sqlitescope.New(sqlitescope.Config{Dir: w.dir, Statuses: allActive{}, MaxOpen: 1,
 		Migrate: func(ctx context.Context, db *sql.DB) error {
 			id, err := tenant.Require(ctx)
@@ -58,10 +58,10 @@ func NewSQLite(t *testing.T) *SQLiteWorld {
 }
 
 // NewSQLiteWithoutWalls returns one file for all. A row that names no tenant is the attacker's.
-func NewSQLiteWithoutWalls(t *testing.T) *SQLiteWorld {
+func NewSQLiteWithoutWalls(t *testing.T) *SQLiteFixture {
 	t.Helper()
 	source := "file:" + filepath.Join(t.TempDir(), "all.db") + "?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"
-	w := &SQLiteWorld{}
+	w := &SQLiteFixture{}
 	for _, db := range []**sql.DB{&w.owner, &w.DB} {
 		opened, err := sql.Open("sqlite", source)
 		if err != nil {
@@ -77,7 +77,7 @@ func NewSQLiteWithoutWalls(t *testing.T) *SQLiteWorld {
 	return w.reset(t)
 }
 
-func (w *SQLiteWorld) reset(t *testing.T) *SQLiteWorld {
+func (w *SQLiteFixture) reset(t *testing.T) *SQLiteFixture {
 	t.Helper()
 	if err := w.Reset(t.Context()); err != nil {
 		t.Fatal(err)
@@ -94,18 +94,18 @@ func (allActive) TenantStatus(context.Context, tenant.ID) (tenant.Status, error)
 }
 
 // File returns the path of a tenant's file.
-func (w *SQLiteWorld) File(id tenant.ID) string {
+func (w *SQLiteFixture) File(id tenant.ID) string {
 	return filepath.Join(w.dir, "t-"+id.FileName()+".db")
 }
 
 // Dialect implements [World].
-func (w *SQLiteWorld) Dialect() Dialect { return SQLite }
+func (w *SQLiteFixture) Dialect() Dialect { return SQLite }
 
 // Signed implements [World].
-func (w *SQLiteWorld) Signed() bool { return false }
+func (w *SQLiteFixture) Signed() bool { return false }
 
 // of returns the pool and the context that reach the rows of a tenant.
-func (w *SQLiteWorld) of(ctx context.Context, id tenant.ID) (*sql.DB, context.Context, error) {
+func (w *SQLiteFixture) of(ctx context.Context, id tenant.ID) (*sql.DB, context.Context, error) {
 	if w.owner != nil {
 		return w.owner, ctx, nil
 	}
@@ -114,7 +114,7 @@ func (w *SQLiteWorld) of(ctx context.Context, id tenant.ID) (*sql.DB, context.Co
 }
 
 // Reset implements [World].
-func (w *SQLiteWorld) Reset(ctx context.Context) error {
+func (w *SQLiteFixture) Reset(ctx context.Context) error {
 	for i, id := range []tenant.ID{Attacker, Victim, Bystander} {
 		db, ctx, err := w.of(ctx, id)
 		if err != nil {
@@ -145,8 +145,8 @@ func fill(ctx context.Context, tx *sql.Tx, id tenant.ID, empty bool) error {
 		if r.Tenant != id {
 			continue
 		}
-		marks := strings.TrimSuffix(strings.Repeat("?, ", len(r.Values)), ", ")
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", r.Table, strings.Join(r.Columns, ", "), marks), r.Values...); err != nil {
+		placeholders := strings.TrimSuffix(strings.Repeat("?, ", len(r.Values)), ", ")
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", r.Table, strings.Join(r.Columns, ", "), placeholders), r.Values...); err != nil {
 			return err
 		}
 	}
@@ -154,7 +154,7 @@ func fill(ctx context.Context, tx *sql.Tx, id tenant.ID, empty bool) error {
 }
 
 // Foreign implements [World]. In a file for each tenant, all that is in another's is foreign.
-func (w *SQLiteWorld) Foreign(ctx context.Context) (map[string]string, error) {
+func (w *SQLiteFixture) Foreign(ctx context.Context) (map[string]string, error) {
 	found := map[string]string{}
 	for _, id := range []tenant.ID{Victim, Bystander} {
 		db, ctx, err := w.of(ctx, id)

@@ -11,7 +11,7 @@ import (
 )
 
 // works fails the test unless a stack does what its service is for, in the tenant.
-func works(t *testing.T, w attacks.World, s attacks.Stack) {
+func works(t *testing.T, w attacks.Fixture, s attacks.Stack) {
 	t.Helper()
 	if err := w.Reset(t.Context()); err != nil {
 		t.Fatal(err)

@@ -35,8 +35,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// coldWorld is a service whose sessions are in Redis alone.
-type coldWorld struct {
+// coldFixture is a service whose sessions are in Redis alone.
+type coldFixture struct {
 	echo    *echo.Echo
 	key     *ecdsa.PrivateKey
 	signer  *token.Signer
@@ -72,7 +72,7 @@ func (s *sentCommands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis
 	}
 }
 
-func newColdWorld(tb testing.TB) *coldWorld {
+func newColdFixture(tb testing.TB) *coldFixture {
 	tb.Helper()
 	options, err := redis.ParseURL(redisserver.Shared(tb))
 	if err != nil {
@@ -86,7 +86,7 @@ func newColdWorld(tb testing.TB) *coldWorld {
 		tb.Cleanup(func() { c.Close() })
 		return c
 	}
-	w := &coldWorld{echo: echo.New(), client: open(), sent: &sentCommands{}}
+	w := &coldFixture{echo: echo.New(), client: open(), sent: &sentCommands{}}
 	secret := session.NewSecretKey([]byte(strings.Repeat("k-", 16)))
 	prefix := "cold-" + session.NewID().Fingerprint()
 	store := func(c *redis.Client) *redisstore.Store {
@@ -160,7 +160,7 @@ func (n nothing) WriteHeader(status int) {
 	}
 }
 
-func (w *coldWorld) request(tb testing.TB) *http.Request {
+func (w *coldFixture) request(tb testing.TB) *http.Request {
 	tb.Helper()
 	signed, err := w.signer.Sign(w.session)
 	if err != nil {
@@ -173,7 +173,7 @@ func (w *coldWorld) request(tb testing.TB) *http.Request {
 
 // evalsha returns the first script of a load as a service of go-redis would send it, which
 // answers with the same record.
-func (w *coldWorld) evalsha(tb testing.TB) func() {
+func (w *coldFixture) evalsha(tb testing.TB) func() {
 	tb.Helper()
 	w.sent.mu.Lock()
 	words := w.sent.words[0]
@@ -203,7 +203,7 @@ func (w *coldWorld) evalsha(tb testing.TB) func() {
 }
 
 // allocations returns those of a request whose token was seen before, and of the script alone.
-func (w *coldWorld) allocations(tb testing.TB) (whole, script float64) {
+func (w *coldFixture) allocations(tb testing.TB) (whole, script float64) {
 	tb.Helper()
 	r, rec := w.request(tb), nothing{http.Header{}}
 	return testing.AllocsPerRun(500, func() { w.echo.ServeHTTP(rec, r) }), testing.AllocsPerRun(500, w.evalsha(tb))
@@ -212,7 +212,7 @@ func (w *coldWorld) allocations(tb testing.TB) (whole, script float64) {
 // TestARequestThatAsksRedisStaysWithinItsBudget: one command and 52 allocations for a token that
 // was seen before and a session that no memory has. Under the race detector pools forget at random.
 func TestARequestThatAsksRedisStaysWithinItsBudget(t *testing.T) {
-	w := newColdWorld(t)
+	w := newColdFixture(t)
 	if n := len(w.sent.words); n != 1 {
 		t.Errorf("a load sends %d commands", n)
 	}
@@ -227,7 +227,7 @@ func TestARequestThatAsksRedisStaysWithinItsBudget(t *testing.T) {
 // answers with the same record; a whole request whose token was seen before; the verification of
 // a signature alone; and a whole request whose token was not seen. Times are medians.
 func BenchmarkColdRequest(b *testing.B) {
-	w := newColdWorld(b)
+	w := newColdFixture(b)
 	remembered, rec := w.request(b), nothing{http.Header{}}
 	evalsha := w.evalsha(b)
 	signed := strings.TrimPrefix(remembered.Header.Get("Authorization"), "Bearer ")

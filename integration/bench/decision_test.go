@@ -17,7 +17,7 @@ import (
 // peers are who decides, and the largest policy for which that takes no minutes.
 var peers = []struct {
 	name string
-	make func(*testing.B, world) decider
+	make func(*testing.B, population) decider
 	most int
 }{
 	{"Decide", reeve, 1_000_000},
@@ -36,7 +36,7 @@ func BenchmarkDecisions(b *testing.B) {
 	t.row("what", "Decide", "Index", "casbin", "cedar-go", "allocations of Decide, Index")
 	t.row("---", "---", "---", "---", "---", "---")
 	for _, rules := range []int{1_000, 10_000, 100_000, 1_000_000} {
-		w := world{rules, exact}
+		w := population{rules, exact}
 		name := fmt.Sprintf("exact, %s rules", thousands(rules))
 		costs := w.ask(b, name)
 		for _, answer := range answers {
@@ -49,7 +49,7 @@ func BenchmarkDecisions(b *testing.B) {
 	})
 	for _, kind := range []kind{routes, condition} {
 		for _, rules := range []int{1_000, 100_000} {
-			w := world{rules, kind}
+			w := population{rules, kind}
 			name := fmt.Sprintf("%s, %s rules", kind, thousands(rules))
 			costs := w.ask(b, name)
 			for _, answer := range answers {
@@ -64,9 +64,9 @@ func BenchmarkDecisions(b *testing.B) {
 
 // ask measures each peer that can decide such a policy, for requests that are allowed and for
 // some that are denied.
-func (w world) ask(b *testing.B, name string) map[string][]cost {
+func (w population) ask(b *testing.B, name string) map[string][]cost {
 	out := map[string][]cost{}
-	questions := map[string][]question{"allowed": w.questions(true), "denied": w.questions(false)}
+	queries := map[string][]query{"allowed": w.queries(true), "denied": w.queries(false)}
 	for _, p := range peers {
 		most := p.most
 		if w.kind != exact {
@@ -79,14 +79,14 @@ func (w world) ask(b *testing.B, name string) map[string][]cost {
 			}
 		}
 		if w.rules > most {
-			for answer := range questions {
+			for answer := range queries {
 				out[answer] = append(out[answer], cost{})
 			}
 			continue
 		}
 		var decide decider
 		for _, answer := range answers {
-			asked := questions[answer]
+			asked := queries[answer]
 			c := cost{}
 			b.Run(fmt.Sprintf("%s/%s/%s", name, answer, p.name), func(b *testing.B) {
 				if decide == nil {
@@ -115,8 +115,8 @@ func (t *table) compare(name string, c []cost) {
 // time of a decision, which shows what they cost each other also where other programs leave
 // no two cores to the test.
 func (t *table) parallel(b *testing.B) {
-	w := world{100_000, exact}
-	asked := append(w.questions(true), w.questions(false)...)[asked/2 : asked+asked/2]
+	w := population{100_000, exact}
+	asked := append(w.queries(true), w.queries(false)...)[asked/2 : asked+asked/2]
 	cells := []string{"two goroutines on 2 cores, 100,000 rules, by the clock and by processor time"}
 	for _, p := range peers[:2] {
 		b.Run("two goroutines/"+p.name, func(b *testing.B) {
@@ -140,7 +140,7 @@ func (t *table) parallel(b *testing.B) {
 
 // together has some goroutines ask all questions each, and returns the time that it takes and
 // the processor time.
-func together(b *testing.B, decide decider, asked []question, n int) (clock, processor float64) {
+func together(b *testing.B, decide decider, asked []query, n int) (clock, processor float64) {
 	before, begin := cpu(b), time.Now()
 	var all sync.WaitGroup
 	for range n {
@@ -159,7 +159,7 @@ func together(b *testing.B, decide decider, asked []question, n int) (clock, pro
 // compile measures loading from CSV, and what stays in memory.
 func (t *table) compile(b *testing.B) {
 	for _, rules := range []int{100_000, 1_000_000} {
-		w := world{rules, exact}
+		w := population{rules, exact}
 		fsys := w.files(b)
 		dir := b.TempDir()
 		modelPath, policyPath := filepath.Join(dir, "model.conf"), filepath.Join(dir, "policy.csv")

@@ -11,7 +11,7 @@ import (
 // grow measures how much longer a decision takes among 1,000,000 rules than among 1,000. Both
 // are asked in turn, in slices of 1024 calls, so that what else the machine does meets both.
 func (t *table) grow(b *testing.B) {
-	small, large := world{1_000, exact}, world{1_000_000, exact}
+	small, large := population{1_000, exact}, population{1_000_000, exact}
 	rows := map[string][]string{}
 	for _, p := range peers[:2] {
 		b.Run("1,000 and 1,000,000 rules in turn/"+p.name, func(b *testing.B) {
@@ -19,9 +19,9 @@ func (t *table) grow(b *testing.B) {
 			for _, answer := range answers {
 				among := []struct {
 					decide decider
-					asked  []question
+					asked  []query
 					each   []float64
-				}{{decide: few, asked: small.questions(answer == "allowed")}, {decide: many, asked: large.questions(answer == "allowed")}}
+				}{{decide: few, asked: small.queries(answer == "allowed")}, {decide: many, asked: large.queries(answer == "allowed")}}
 				runtime.GC()
 				for slice := range 2 * asked / 1024 { // each question twice
 					for i := range among {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// cost is what one call takes, and its allocations. The time is the lower decile over slices
+// cost is the time of one call, and its allocations. The time is the lower decile over slices
 // of the run of 1024 calls: what a decision costs when other programs leave the machine alone.
 // Of calls that take long it is the median, since they differ by what is asked.
 type cost struct{ ns, allocs float64 }
@@ -51,7 +51,7 @@ func measure(b *testing.B, ask func(i int)) cost {
 	return c
 }
 
-// farLoad is what a load from memory takes that no cache has and that the next load waits
+// farLoad is the time of a load from memory that no cache has and that the next load waits
 // for: what a decision pays at least once, when the policy is larger than the caches.
 func farLoad(b *testing.B) float64 {
 	const lines = 64 << 20 / 64

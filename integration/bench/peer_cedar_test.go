@@ -13,7 +13,7 @@ import (
 // cedarMost is the largest policy for which cedar-go takes no minutes.
 const cedarMost = 10_000
 
-func cedarGo(b *testing.B, w world) decider {
+func cedarGo(b *testing.B, w population) decider {
 	var text strings.Builder
 	entities := cedar.EntityMap{}
 	for i := range w.rules {
@@ -30,7 +30,7 @@ func cedarGo(b *testing.B, w world) decider {
 		b.Fatal(err)
 	}
 	action := cedar.NewEntityUID("Action", "read")
-	return func(q *question) bool {
+	return func(q *query) bool {
 		decision, _ := cedar.Authorize(set, entities, cedar.Request{
 			Principal: cedar.NewEntityUID("User", cedar.String(q.tenant+"/"+q.user)),
 			Action:    action,

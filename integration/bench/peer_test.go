@@ -12,15 +12,15 @@ import (
 )
 
 // decider answers a question.
-type decider func(q *question) bool
+type decider func(q *query) bool
 
-func reeve(b *testing.B, w world) decider {
+func reeve(b *testing.B, w population) decider {
 	engine, err := policy.Load(w.files(b), policy.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx := context.Background()
-	return func(q *question) bool {
+	return func(q *query) bool {
 		r := policy.Request{Tenant: q.id, Subject: policy.Subject{ID: q.user}}
 		if w.kind == routes {
 			r.Action, r.Object = "GET", policy.Route(q.object)
@@ -36,7 +36,7 @@ func reeve(b *testing.B, w world) decider {
 }
 
 // index is Reeve's index of the Casbin model.
-func index(b *testing.B, w world) decider {
+func index(b *testing.B, w population) decider {
 	ix, err := casbinindex.New(enforcer(b, w).GetModel(), casbinindex.Config{})
 	if err != nil {
 		b.Fatal(err)
@@ -44,21 +44,21 @@ func index(b *testing.B, w world) decider {
 	if !ix.Plan().IsIndexed() {
 		b.Fatal(ix.Plan())
 	}
-	return func(q *question) bool {
+	return func(q *query) bool {
 		ok, err := ix.Enforce(q.casbin...)
 		return err == nil && ok
 	}
 }
 
-func stock(b *testing.B, w world) decider {
+func stock(b *testing.B, w population) decider {
 	e := enforcer(b, w)
-	return func(q *question) bool {
+	return func(q *query) bool {
 		ok, err := e.Enforce(q.casbin...)
 		return err == nil && ok
 	}
 }
 
-func enforcer(b *testing.B, w world) *casbin.Enforcer {
+func enforcer(b *testing.B, w population) *casbin.Enforcer {
 	b.Helper()
 	m, err := model.NewModelFromString(w.model())
 	if err != nil {

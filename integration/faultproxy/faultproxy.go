@@ -20,15 +20,15 @@ type Proxy struct {
 	listener net.Listener
 	running  sync.WaitGroup
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when what follows changes
-	closed  bool
-	refuse  bool
-	frozen  bool
-	deaf    bool
-	mute    bool
-	delay   time.Duration
-	pairs   map[*pair]bool
+	mu          sync.Mutex
+	changed     chan struct{} // closed and replaced when what follows changes
+	closed      bool
+	refuse      bool
+	frozen      bool
+	feedsFrozen bool
+	mute        bool
+	delay       time.Duration
+	pairs       map[*pair]bool
 
 	garbling *garbling // nil while replies are passed on as they are
 }
@@ -61,8 +61,8 @@ func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 // then.
 func (p *Proxy) Freeze() { p.set(func() { p.frozen = true }) }
 
-// Deafen is Freeze for connections that subscribed to a Redis channel; the others go on.
-func (p *Proxy) Deafen() { p.set(func() { p.deaf = true }) }
+// FreezeFeeds is Freeze for connections that subscribed to a Redis channel; the others go on.
+func (p *Proxy) FreezeFeeds() { p.set(func() { p.feedsFrozen = true }) }
 
 // Mute forwards what clients send and holds back what is answered until Heal: a client's
 // requests have their effect, and it does not learn of that.
@@ -96,10 +96,12 @@ func (p *Proxy) Cut() {
 	})
 }
 
-// Heal ends every fault; those of [Proxy.Garble] on new connections. Abandoned connections stay
+// Restore ends every fault; those of [Proxy.Garble] on new connections. Abandoned connections stay
 // abandoned, and a redirection stays.
-func (p *Proxy) Heal() {
-	p.set(func() { p.frozen, p.deaf, p.mute, p.refuse, p.delay, p.garbling = false, false, false, false, 0, nil })
+func (p *Proxy) Restore() {
+	p.set(func() {
+		p.frozen, p.feedsFrozen, p.mute, p.refuse, p.delay, p.garbling = false, false, false, false, 0, nil
+	})
 }
 
 func (p *Proxy) set(change func()) {
@@ -196,7 +198,7 @@ func (p *Proxy) pass(c *pair, answer bool) bool {
 		wait(d)
 		p.mu.Lock()
 	}
-	for !p.closed && (p.frozen || c.abandoned || p.deaf && c.subscriber || p.mute && answer) {
+	for !p.closed && (p.frozen || c.abandoned || p.feedsFrozen && c.subscriber || p.mute && answer) {
 		changed := p.changed
 		p.mu.Unlock()
 		<-changed

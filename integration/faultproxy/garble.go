@@ -14,17 +14,17 @@ import (
 
 // The faults of replies.
 const (
-	Swapped    = "swapped"    // with the next one of the connection
-	Exchanged  = "exchanged"  // with the last one of its shape, of whatever connection
-	Repeated   = "repeated"   // so that every later reply is one behind
-	Dropped    = "dropped"    // so that every later reply is one ahead
-	Late       = "late"       // and everything behind it
-	Cut        = "cut"        // in two, of which the second is lost
-	OutOfPlace = "outofplace" // an earlier one of the connection comes before it
+	Swapped   = "swapped"    // with the next one of the connection
+	Exchanged = "exchanged"  // with the last one of its shape, of whatever connection
+	Repeated  = "repeated"   // so that every later reply is one behind
+	Dropped   = "dropped"    // so that every later reply is one ahead
+	Late      = "late"       // and everything behind it
+	Cut       = "cut"        // in two, of which the second is lost
+	Misplaced = "outofplace" // an earlier one of the connection comes before it
 )
 
 var faults = []string{
-	Exchanged, Exchanged, Exchanged, Exchanged, Exchanged, Exchanged, Repeated, Repeated, OutOfPlace, OutOfPlace, Swapped, Dropped, Late, Cut,
+	Exchanged, Exchanged, Exchanged, Exchanged, Exchanged, Exchanged, Repeated, Repeated, Misplaced, Misplaced, Swapped, Dropped, Late, Cut,
 }
 
 // swapPause is how long a reply waits for the next one, which never comes when the client
@@ -163,7 +163,7 @@ func (g *garbler) garble(reply []byte, shape string) ([]byte, time.Duration) {
 		}
 	case Repeated:
 		out = append(bytes.Clone(reply), reply...)
-	case OutOfPlace:
+	case Misplaced:
 		if g.last == nil {
 			return g.pass(reply), 0
 		}

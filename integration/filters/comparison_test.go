@@ -44,11 +44,11 @@ func selects(t *testing.T, a answers, docs []doc, text string) []string {
 	a.stock.load(t, rules)
 	want, oracle := []string{}, a.stock.ask(r)
 	for _, d := range docs {
-		asked := r
-		if asked.Object = d.object(); asked.Object.Tenant != acme {
+		request := r
+		if request.Object = d.object(); request.Object.Tenant != acme {
 			continue
 		}
-		got, err := e.Decide(t.Context(), asked)
+		got, err := e.Decide(t.Context(), request)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -144,15 +144,15 @@ func TestNullOfACallerIsAValue(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", rules, err)
 		}
-		for i, who := range []policy.Values{{"nick": nil}, {"nick": "bob"}, {}} {
+		for i, values := range []policy.Values{{"nick": nil}, {"nick": "bob"}, {}} {
 			want := append([]string{}, [][]string{c.null, c.bob, c.nobody}[i]...)
 			slices.Sort(want)
-			r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: who}, Action: "read", Object: policy.Object{Type: "doc"}}
+			r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: values}, Action: "read", Object: policy.Object{Type: "doc"}}
 			decided := []string{}
 			for _, d := range docs {
-				asked := r
-				asked.Object = d.object()
-				got, err := e.Decide(t.Context(), asked)
+				request := r
+				request.Object = d.object()
+				got, err := e.Decide(t.Context(), request)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -161,7 +161,7 @@ func TestNullOfACallerIsAValue(t *testing.T) {
 				}
 			}
 			if slices.Sort(decided); !slices.Equal(decided, want) {
-				t.Errorf("%s of %v: decided %q, want %q", c.rule, who, decided, want)
+				t.Errorf("%s of %v: decided %q, want %q", c.rule, values, decided, want)
 			}
 			p, err := e.Filter(t.Context(), r)
 			if err != nil {
@@ -169,7 +169,7 @@ func TestNullOfACallerIsAValue(t *testing.T) {
 			}
 			for _, db := range a.dbs {
 				if got, err := db.ids(t, p); err != nil || !slices.Equal(got, want) {
-					t.Errorf("%s, %s of %v: %q %v, want %q", db.name, c.rule, who, got, err, want)
+					t.Errorf("%s, %s of %v: %q %v, want %q", db.name, c.rule, values, got, err, want)
 				}
 			}
 			a.walled.same(t, e, r, want, c.rule)
@@ -208,9 +208,9 @@ func TestComparisonOfTwoLongTextsIsUnknown(t *testing.T) {
 		}
 		r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: policy.Values{"dept": long}}, Action: "read", Object: policy.Object{Type: "doc"}}
 		for _, d := range docs {
-			asked := r
-			asked.Object = d.object()
-			if got, err := e.Decide(t.Context(), asked); err != nil || got.Allowed() != slices.Contains(want, d.id) {
+			request := r
+			request.Object = d.object()
+			if got, err := e.Decide(t.Context(), request); err != nil || got.Allowed() != slices.Contains(want, d.id) {
 				t.Errorf("%s, doc %s: decided %v, %v", text, d.id, got.Allowed(), err)
 			}
 		}
@@ -310,9 +310,9 @@ func TestComparisonOfRulesBesideOthers(t *testing.T) {
 		a.stock.load(t, rules+grants)
 		decided, oracle := []string{}, a.stock.ask(r)
 		for _, d := range docs {
-			asked := r
-			asked.Object = d.object()
-			got, err := e.Decide(t.Context(), asked)
+			request := r
+			request.Object = d.object()
+			got, err := e.Decide(t.Context(), request)
 			if err != nil {
 				t.Fatalf("%s: %v", rules, err)
 			}
@@ -417,9 +417,9 @@ func TestComparisonOfATextWithNULIsOfTheWholeText(t *testing.T) {
 		for i, there := range [][]doc{docs, append(docs[:3:3], more...)} {
 			want := []string{}
 			for _, d := range there {
-				asked := r
-				asked.Object = d.object()
-				if got, err := e.Decide(t.Context(), asked); err != nil {
+				request := r
+				request.Object = d.object()
+				if got, err := e.Decide(t.Context(), request); err != nil {
 					t.Fatal(err)
 				} else if got.Allowed() {
 					want = append(want, d.id)
@@ -467,8 +467,8 @@ func TestNaNIsNullInSQLite(t *testing.T) {
 	}
 }
 
-// Each form of comparison, and its opposite, on every row. What a guard keeps out is met by each. It
-// takes longest, and so is last: where a test above fails, it is not needed (-failfast).
+// Each form of comparison, and its opposite, on every row. Each meets the values that a guard keeps
+// out. It takes longest, and so is last: where a test above fails, it is not needed (-failfast).
 func TestEachComparisonSelectsWhatIsAllowed(t *testing.T) {
 	docs := rows(rand.New(rand.NewPCG(1, 2)), 48)
 	a := everybody(t, docs)

@@ -83,8 +83,8 @@ func fillAccounts(t *testing.T, db database) {
 	}
 	for _, a := range accounts {
 		db.exec(t, "INSERT INTO account VALUES ($1, $2, $3, $4)", a.id, a.org, a.region, a.title)
-		for _, who := range a.holders {
-			db.exec(t, "INSERT INTO holder VALUES ($1, $2, $3)", a.org, a.id, who)
+		for _, member := range a.holders {
+			db.exec(t, "INSERT INTO holder VALUES ($1, $2, $3)", a.org, a.id, member)
 		}
 	}
 	db.exec(t, "INSERT INTO holder VALUES ('globex', $1, 'carol')", id3) // of the other tenant's row of that id
@@ -115,8 +115,8 @@ func TestObjectsWithIDsOfOtherKindsAreSelectedAsDecided(t *testing.T) {
 	for _, a := range accounts {
 		ofAccounts = append(ofAccounts, a.object())
 	}
-	rule := func(who, object, condition, effect string) string {
-		return "p, " + who + ", *, " + object + ", read, " + csvQuote(condition) + ", " + effect + "\n"
+	rule := func(subject, object, condition, effect string) string {
+		return "p, " + subject + ", *, " + object + ", read, " + csvQuote(condition) + ", " + effect + "\n"
 	}
 	everyone := func(object, condition string) string {
 		return rule("role:authenticated", object, condition, "allow")
@@ -195,11 +195,11 @@ func (w *walled) asDecided(t *testing.T, dbs []database, typ string, objects []p
 	r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "alice", Attributes: policy.Values{"best": id2, "place": int64(3)}}, Action: "read", Object: policy.Object{Type: typ}}
 	decided := []string{}
 	for _, o := range objects {
-		asked := r
-		if asked.Object = o; o.Tenant != acme {
+		request := r
+		if request.Object = o; o.Tenant != acme {
 			continue
 		}
-		d, err := e.Decide(t.Context(), asked)
+		d, err := e.Decide(t.Context(), request)
 		if err != nil {
 			t.Fatalf("%s: %v", rules, err)
 		}

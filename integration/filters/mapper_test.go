@@ -38,7 +38,7 @@ type docRow struct {
 	Related
 }
 
-// Related is what stands in other tables.
+// Related has the values of other tables.
 type Related struct {
 	Members []string    `authz:"members" db:"-"`
 	Leads   []string    `authz:"leads" db:"-"`
@@ -119,9 +119,9 @@ func TestTheObjectOfARowIsDecidedAsTheRowIsSelected(t *testing.T) {
 			}
 			got := []string{}
 			for _, o := range objects[i] {
-				asked := r
-				asked.Object = o
-				d, err := e.Decide(t.Context(), asked)
+				request := r
+				request.Object = o
+				d, err := e.Decide(t.Context(), request)
 				if err != nil && o.Tenant == acme {
 					t.Fatalf("%s: doc %s: %v", text, o.ID, err)
 				}
@@ -172,9 +172,9 @@ func (d database) related(t *testing.T) map[string]Related {
 		projects[p.ID] = p
 	})
 	each("SELECT project_id, user_id FROM project_member m WHERE tenant_id = (SELECT tenant_id FROM project WHERE id = m.project_id)", func(scan func(...any)) {
-		var id, who string
-		scan(&id, &who)
-		projects[id].Members = append(projects[id].Members, who)
+		var id, member string
+		scan(&id, &member)
+		projects[id].Members = append(projects[id].Members, member)
 	})
 	each("SELECT id, coalesce(project_id, '') FROM doc", func(scan func(...any)) {
 		var id, project string
@@ -182,11 +182,11 @@ func (d database) related(t *testing.T) map[string]Related {
 		all[id] = Related{Members: []string{}, Leads: []string{}, Project: projects[project]}
 	})
 	each("SELECT doc_id, user_id, role FROM doc_member m WHERE tenant_id = (SELECT tenant_id FROM doc WHERE id = m.doc_id)", func(scan func(...any)) {
-		var id, who, role string
-		scan(&id, &who, &role)
+		var id, member, role string
+		scan(&id, &member, &role)
 		r := all[id]
-		if r.Members = append(r.Members, who); role == "lead" {
-			r.Leads = append(r.Leads, who)
+		if r.Members = append(r.Members, member); role == "lead" {
+			r.Leads = append(r.Leads, member)
 		}
 		all[id] = r
 	})

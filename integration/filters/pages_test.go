@@ -91,7 +91,7 @@ func (d database) add(t *testing.T, x item) {
 	if x.owner != nil {
 		owner = *x.owner
 	}
-	d.exec(t, "INSERT INTO item VALUES ("+marks(9)+")", x.id, x.tenant, x.title, x.size, x.score, x.made, x.public, x.code, owner)
+	d.exec(t, "INSERT INTO item VALUES ("+placeholders(9)+")", x.id, x.tenant, x.title, x.size, x.score, x.made, x.public, x.code, owner)
 }
 
 func (x *item) object(...string) policy.Object {

@@ -144,7 +144,7 @@ func (d database) fillPlan(t *testing.T, tables map[string][]map[string]any) {
 			for _, c := range columns {
 				args = append(args, planValue(t, c, row[c]))
 			}
-			d.exec(t, `INSERT INTO "`+name+`" VALUES (`+marks(len(args))+")", args...)
+			d.exec(t, `INSERT INTO "`+name+`" VALUES (`+placeholders(len(args))+")", args...)
 		}
 	}
 	for _, view := range strings.Split(planViews, ";\n") {
@@ -178,8 +178,8 @@ var planCaller = policy.Request{
 }
 
 // Each condition of the corpus that a policy can say selects the rows that it should, in each
-// database, and those of the row itself are decided the same. What no policy says is written down,
-// with the reason.
+// database, and those of the row itself are decided the same. Conditions that no policy can say are
+// written down, with the reason.
 func TestThePublishedQueryPlans(t *testing.T) {
 	cases, tables := planCases(t)
 	dbs := databases(t, nil)
@@ -313,11 +313,11 @@ func (d database) strings(t *testing.T, query string, args ...any) []string {
 // oneset are the ways in which two texts make "oneset".
 func oneset() string {
 	const whole = "oneset"
-	var ways []string
+	var paths []string
 	for i := range len(whole) + 1 {
-		ways = append(ways, fmt.Sprintf("r.obj.aString == '%s' && r.obj.aOptionalString == '%s'", whole[:i], whole[i:]))
+		paths = append(paths, fmt.Sprintf("r.obj.aString == '%s' && r.obj.aOptionalString == '%s'", whole[:i], whole[i:]))
 	}
-	return strings.Join(ways, " || ")
+	return strings.Join(paths, " || ")
 }
 
 // planConditions are the conditions as a policy says them; "" is that no rule is there, of what is

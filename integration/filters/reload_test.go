@@ -90,7 +90,7 @@ func TestAPolicyThatIsReplacedBetweenPagesIsNeverMixedWithItsSuccessor(t *testin
 				break
 			}
 		}
-		// What the new policy allows is on these pages unless it stands before the cursor.
+		// Rows that the new policy allows are on these pages unless they stand before the cursor.
 		whole := []string{}
 		for l := (policy.List{Sort: list.Sort, Size: policy.MaxPageSize}); ; {
 			ids, _, next := read(filter(), l, func() {})

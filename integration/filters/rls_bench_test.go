@@ -118,7 +118,7 @@ func BenchmarkRowLevelSecurity(b *testing.B) {
 		if query.name == "a count" {
 			column = "count(*)"
 		}
-		ways := []func() ([]int64, error){
+		variants := []func() ([]int64, error){
 			func() ([]int64, error) {
 				return read(alone, "SELECT "+column+" FROM bare WHERE "+byHandWhere+query.and+query.end, "t3", "u7", 10)
 			},
@@ -138,11 +138,11 @@ func BenchmarkRowLevelSecurity(b *testing.B) {
 			},
 		}
 		b.Run(query.name, func(b *testing.B) {
-			took := make([][]time.Duration, len(ways))
+			took := make([][]time.Duration, len(variants))
 			want := ""
 			run := func(i int) time.Duration {
 				from := time.Now()
-				got, err := ways[i]()
+				got, err := variants[i]()
 				d := time.Since(from)
 				if want == "" {
 					want = fmt.Sprint(got)
@@ -153,12 +153,12 @@ func BenchmarkRowLevelSecurity(b *testing.B) {
 				return d
 			}
 			for range 10 {
-				for i := range ways {
+				for i := range variants {
 					run(i)
 				}
 			}
 			for b.Loop() {
-				for i := range ways {
+				for i := range variants {
 					took[i] = append(took[i], run(i))
 				}
 			}

@@ -24,9 +24,9 @@ p, role:authenticated, *, doc, read, r.obj.reviewer == r.sub.id, allow
 p, role:authenticated, *, doc, read, r.obj.status == 'sealed', deny
 `
 
-// callerWorld has a row of alice, which comes first, one that she reviews, two of bob and of bob in another
+// callerFixture has a row of alice, which comes first, one that she reviews, two of bob and of bob in another
 // tenant, and the policies of readers.
-func callerWorld(t *testing.T) (w *walled, alice func() (name, value string)) {
+func callerFixture(t *testing.T) (w *walled, alice func() (name, value string)) {
 	t.Helper()
 	w = newWalled(t, []doc{
 		{id: "1", tenant: "acme", status: "s", owner: "alice", reviewer: "x"}, {id: "2", tenant: "acme", status: "s", owner: "x", reviewer: "alice"},
@@ -66,7 +66,7 @@ func lazily(value string) []string {
 // SQL that somebody injects into a statement of alice makes nobody else of her, and the tenant no
 // other: an error, or her own rows.
 func TestInjectedSQLForgesNoCaller(t *testing.T) {
-	w, alice := callerWorld(t)
+	w, alice := callerFixture(t)
 	_, value := alice()
 	_, plain, err := w.signer.Setting(t.Context(), acme)
 	if err != nil {
@@ -119,7 +119,7 @@ func TestInjectedSQLForgesNoCaller(t *testing.T) {
 // it is needed first, and between two of them the statement has changed the setting. So each read
 // verifies what it returns.
 func TestVerifyingOncePerStatementIsForgeable(t *testing.T) {
-	w, alice := callerWorld(t)
+	w, alice := callerFixture(t)
 	name, value := alice()
 	forged := strings.ReplaceAll(value, `"alice"`, `"bob"`)
 	got, err := w.with(t.Context(), name, value, lazily(forged)...)
@@ -150,7 +150,7 @@ func TestVerifyingOncePerStatementIsForgeable(t *testing.T) {
 
 // A context that is too long, or says nothing that can be read, is refused, whoever has the key.
 func TestTheDatabaseBoundsWhatAContextSaysOfACaller(t *testing.T) {
-	w, alice := callerWorld(t)
+	w, alice := callerFixture(t)
 	key := make([]byte, sha256.BlockSize) // of zeros
 	pad := func(with byte) string { return hex.EncodeToString(bytes.Repeat([]byte{with}, len(key))) }
 	w.Exec(w.Super(), fmt.Sprintf("INSERT INTO reeve.context_key VALUES ('zero', '\\x%s', '\\x%s', '', '')", pad(0x36), pad(0x5c)))

@@ -307,7 +307,7 @@ func TestAContextOfAnotherRevisionIsAnErrorWhateverTheRow(t *testing.T) {
 		_, own := setting(text)
 		for _, row := range rows {
 			super.exec(t, "DELETE FROM doc")
-			super.exec(t, "INSERT INTO doc (id, tenant_id, status, owner, reviewer, public, locked, size, parts) VALUES ("+marks(9)+")", row.id, row.tenant, row.status, row.owner, row.reviewer, row.public, row.locked, row.size, row.parts)
+			super.exec(t, "INSERT INTO doc (id, tenant_id, status, owner, reviewer, public, locked, size, parts) VALUES ("+placeholders(9)+")", row.id, row.tenant, row.status, row.owner, row.reviewer, row.public, row.locked, row.size, row.parts)
 			if got, err := w.with(t.Context(), name, other, "SELECT id FROM doc"); !errors.Is(rls.AsRevision(err), rls.ErrRevision) {
 				t.Errorf("%s\nrow %s: %q, %v", text, row.id, got, err)
 			}

@@ -130,7 +130,7 @@ type callerKey struct{}
 
 // Scopes ask who the caller is for each statement, and send it in the same way as the tenant.
 func TestEachScopeSaysWhoAsks(t *testing.T) {
-	w, _ := callerWorld(t)
+	w, _ := callerFixture(t)
 	e, err := load(t, readers+grants, attributes)
 	if err != nil {
 		t.Fatal(err)

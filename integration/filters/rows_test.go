@@ -118,9 +118,9 @@ func rows(g *rand.Rand, n int) []doc {
 	one := func(of []any) any { return of[g.IntN(len(of))] }
 	few := func() []string {
 		var out []string
-		for _, who := range []string{"alice", "bob", "é", "editor"} {
+		for _, member := range []string{"alice", "bob", "é", "editor"} {
 			if g.IntN(3) == 0 {
-				out = append(out, who)
+				out = append(out, member)
 			}
 		}
 		return out
@@ -135,9 +135,9 @@ func rows(g *rand.Rand, n int) []doc {
 		if i%3 == 0 {
 			d.id = []string{"a/", "a/b/", "a:", "x", "é/", "A/", "a0", "$1"}[g.IntN(8)] + fmt.Sprint(i)
 		}
-		for _, who := range d.members {
+		for _, member := range d.members {
 			if g.IntN(2) == 0 {
-				d.leads = append(d.leads, who)
+				d.leads = append(d.leads, member)
 			}
 		}
 		switch i {

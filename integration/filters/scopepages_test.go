@@ -122,7 +122,7 @@ func pageReaders(t *testing.T, all []item) []pageReader {
 		if x.public {
 			public = 1
 		}
-		if _, err := files.DB().ExecContext(ofAcme, "INSERT INTO item VALUES ("+marks(9)+")", x.id, x.tenant, x.title, x.size, x.score, x.made.UnixMicro(), public, x.code, x.owner); err != nil {
+		if _, err := files.DB().ExecContext(ofAcme, "INSERT INTO item VALUES ("+placeholders(9)+")", x.id, x.tenant, x.title, x.size, x.score, x.made.UnixMicro(), public, x.code, x.owner); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -203,7 +203,7 @@ func inTenant(t *testing.T, id tenant.ID) context.Context {
 }
 
 // A list through each scope is what the caller may see, page by page in its order, and its count is
-// that of all pages. What is expected is found and sorted here, by no database.
+// that of all pages. The expected rows are found and sorted here, by no database.
 func TestEachScopeReadsThePagesOfAList(t *testing.T) {
 	all := scopedItems()
 	readers := pageReaders(t, all)

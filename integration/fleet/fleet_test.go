@@ -162,8 +162,8 @@ func TestAClockOfRedisThatIsSetBackListsNobodyWhoIsGone(t *testing.T) {
 			t.Errorf("%+v", i)
 		}
 	}
-	beats := m.Stats().Heartbeats
-	testwait.Until(t, "it has beaten twice more", func() bool { return m.Stats().Heartbeats > beats+1 })
+	heartbeats := m.Stats().Heartbeats
+	testwait.Until(t, "it has beaten twice more", func() bool { return m.Stats().Heartbeats > heartbeats+1 })
 	if list := instances(t, client); len(list) != 1 || list[0].ID != "goes-on" {
 		t.Errorf("%+v", list)
 	}

@@ -100,8 +100,8 @@ type Rollback struct{ From, Down, Up time.Duration }
 // be lost without a trace, such as by an eviction.
 type Loss struct{ From, At, Till time.Duration }
 
-// Cut is a time in which an instance could ask nobody, and so must allow nothing. An empty
-// Who is every instance.
+// Cut is a time in which an instance could ask nobody, and so must allow nothing. With an
+// empty Who it is about every instance.
 type Cut struct {
 	Who        string
 	From, Till time.Duration

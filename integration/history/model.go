@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// model is what a history says of sessions and tenants, by calls in the order of their
+// model has the sessions and tenants of a history, by calls in the order of their
 // invocation.
 type model struct {
 	sessions map[string]*life
@@ -37,7 +37,7 @@ type person struct{ issuer, user string }
 // owner is a user of a tenant.
 type owner struct{ tenant, user string }
 
-// life is what happened to one session whose beginning was acknowledged.
+// life is the course of one session whose beginning was acknowledged.
 type life struct {
 	id     string
 	owner  owner

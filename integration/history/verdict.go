@@ -39,7 +39,7 @@ type Rules struct {
 	// rollback may end all sessions of the user.
 	Share int
 
-	// Slack is what Lease and Window must leave out because the machine was busy.
+	// Slack is the time that Lease and Window must leave out because the machine was busy.
 	Slack time.Duration
 }
 
@@ -57,7 +57,7 @@ func (w Wrong) String() string {
 		w.What, w.Call.By, w.Call.Kind, w.Late, w.Ending.Kind, w.Ending.By, w.Ending.Made, w.Call.Saw, w.Call.Needs, w.Call.Invoked)
 }
 
-// Verdict is what is wrong with a history.
+// Verdict has the faults of a history.
 type Verdict struct {
 	Wrong []Wrong
 

@@ -10,7 +10,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// claims are what the access tokens of a grant say beside the claims of op.
+// claims returns those of a grant's access tokens beside the claims of op.
 func (s *storage) claims(g *grant) map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,7 +64,7 @@ func (b builder) standIn(name, files string, settings ...string) {
 }
 
 // TestTheImageIsBuiltAndServes: the Dockerfile of examples/service, with stand-ins for its two base
-// images that hold only what their own have for its instructions. What is built runs as a user
+// images that hold only what their own have for its instructions. The image runs as a user
 // without rights, with the keys as compose.yaml mounts them, and ends in order when it is told to.
 func TestTheImageIsBuiltAndServes(t *testing.T) {
 	b := newBuilder(t)

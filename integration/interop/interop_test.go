@@ -157,7 +157,7 @@ func newClient(t *testing.T) *client {
 	return &client{t, start(t, true, nil, filepath.Join(dir, "node", "node_modules", ".bin", "node"), filepath.Join(dir, "node", "client.mjs"))}
 }
 
-// reply is what the client tells.
+// reply is the report of the client.
 type reply struct {
 	Failed, Body, Error string
 	Status              int

@@ -55,7 +55,7 @@ func (p power) synced() map[uint64]int64 {
 }
 
 // lose cuts the files of a server that was killed down to what was on the disk, and returns how many
-// bytes that takes away. What was never brought there is empty.
+// bytes that takes away. A file that was never synced is empty.
 func (p power) lose(dir string) (lost int64) {
 	p.t.Helper()
 	return p.each(dir, func(file string, size int64) error { return os.Truncate(file, size) })

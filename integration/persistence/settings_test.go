@@ -33,7 +33,7 @@ var settings = []setting{
 	{"WAIT 1, no AOF", []string{"--appendonly", "no"}, true},
 }
 
-// row is what a setting lost in a fault. Each session was acknowledged, and so was each revocation.
+// row counts the losses of a setting in a fault. Each session was acknowledged, and so was each revocation.
 type row struct {
 	sessions, lost  int           // live ones, and how many of them were dead afterwards
 	revoked, undone int           // ended ones, and how many of them were live afterwards
@@ -41,8 +41,8 @@ type row struct {
 	bytes           int64         // that were written and not on the disk
 }
 
-// world is a Redis with a setting, and what was done in it.
-type world struct {
+// fixture is a Redis with a setting, and what was done in it.
+type fixture struct {
 	t       *testing.T
 	cfg     redisstore.Config
 	primary *redisserver.Server
@@ -54,10 +54,10 @@ type world struct {
 
 var acme = tenant.MustParse("acme")
 
-func newWorld(t *testing.T, s setting) *world {
+func newFixture(t *testing.T, s setting) *fixture {
 	t.Helper()
 	name, seal := sha256.Sum256([]byte("name")), sha256.Sum256([]byte("seal"))
-	w := &world{t: t, primary: redisserver.Start(t, s.args...), cfg: redisstore.Config{
+	w := &fixture{t: t, primary: redisserver.Start(t, s.args...), cfg: redisstore.Config{
 		NameKey: session.NewSecretKey(name[:]), SealKeys: []session.SecretKey{session.NewSecretKey(seal[:])},
 		Timeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
 	}}
@@ -69,7 +69,7 @@ func newWorld(t *testing.T, s setting) *world {
 }
 
 // manager returns sessions on a server, as an instance that knows nothing yet.
-func (w *world) manager(server *redisserver.Server, cfg redisstore.Config) *session.Manager {
+func (w *fixture) manager(server *redisserver.Server, cfg redisstore.Config) *session.Manager {
 	w.t.Helper()
 	store, err := redisstore.Open(server.URL(), cfg)
 	if err != nil {
@@ -85,7 +85,7 @@ func (w *world) manager(server *redisserver.Server, cfg redisstore.Config) *sess
 }
 
 // create makes sessions, each of a user of its own, and all of them acknowledged.
-func (w *world) create(m *session.Manager, n int) []session.Ref {
+func (w *fixture) create(m *session.Manager, n int) []session.Ref {
 	w.t.Helper()
 	var refs []session.Ref
 	for range n {
@@ -104,7 +104,7 @@ func (w *world) create(m *session.Manager, n int) []session.Ref {
 
 // act signs users in, and then ends half of the sessions. halfway is called between: what is to be on
 // the disk is there then.
-func (w *world) act(halfway func()) {
+func (w *fixture) act(halfway func()) {
 	w.t.Helper()
 	m := w.manager(w.primary, w.cfg)
 	// A replica is in step only some time after it has started.
@@ -133,7 +133,7 @@ func (w *world) act(halfway func()) {
 const spread = 700 * time.Millisecond
 
 // judge asks an instance that knows nothing about every session.
-func (w *world) judge(fault time.Time) row {
+func (w *fixture) judge(fault time.Time) row {
 	w.t.Helper()
 	server, cfg := w.primary, w.cfg
 	if w.replica != nil {
@@ -155,7 +155,7 @@ func (w *world) judge(fault time.Time) row {
 	return r
 }
 
-func (w *world) alive(m *session.Manager, ref session.Ref) bool {
+func (w *fixture) alive(m *session.Manager, ref session.Ref) bool {
 	w.t.Helper()
 	var err error
 	testwait.Until(w.t, "Redis answers about a session", func() bool {
@@ -166,7 +166,7 @@ func (w *world) alive(m *session.Manager, ref session.Ref) bool {
 }
 
 // recover starts what is to answer after the fault.
-func (w *world) recover() {
+func (w *fixture) recover() {
 	w.t.Helper()
 	if w.replica != nil {
 		w.replica.Promote()
@@ -183,7 +183,7 @@ func TestWhatEachSettingLoses(t *testing.T) {
 	p := watchPower(t)
 	for _, s := range settings {
 		t.Run(s.name+", process killed", func(t *testing.T) {
-			w := newWorld(t, s)
+			w := newFixture(t, s)
 			w.act(func() {})
 			w.primary.Kill()
 			fault := time.Now()
@@ -199,7 +199,7 @@ func TestWhatEachSettingLoses(t *testing.T) {
 		})
 		t.Run(s.name+", power lost", func(t *testing.T) {
 			p := power{t, p.log}
-			w := newWorld(t, s)
+			w := newFixture(t, s)
 			w.act(func() {
 				if s.name == "AOF everysec" {
 					w.syncedOnce(p)
@@ -232,7 +232,7 @@ func TestWhatEachSettingLoses(t *testing.T) {
 
 // syncedOnce waits until what was written so far is on the disk, which begins a second in which nothing
 // more will be.
-func (w *world) syncedOnce(p power) {
+func (w *fixture) syncedOnce(p power) {
 	w.t.Helper()
 	client := w.primary.Client()
 	defer client.Close()

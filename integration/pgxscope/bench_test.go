@@ -22,7 +22,7 @@ import (
 // other, so that both have the same machine. It reports the ratio of their medians, and how many
 // flushes the one in the scope takes.
 func BenchmarkScope(b *testing.B) {
-	w := newWorld(b)
+	w := newFixture(b)
 	w.Exec(w.Super(), "insert into note (tenant, id, body) select 't' || n % 100, n / 100 + 10, 'body ' || n from generate_series(1, 100000) n")
 	w.Exec(w.Super(), "create table bare (like note including indexes); insert into bare select * from note; grant select on bare to "+w.AppRole+"; analyze note; analyze bare")
 	for _, where := range []struct {
@@ -54,13 +54,13 @@ func BenchmarkScope(b *testing.B) {
 	}
 }
 
-// walls are what says the tenant in the database.
+// walls are the ways in which the database learns the tenant.
 type walls struct {
 	name    string
 	install func() rls.Context
 }
 
-func (w *world) walls(b *testing.B) []walls {
+func (w *fixture) walls(b *testing.B) []walls {
 	return []walls{
 		{"plain", func() rls.Context { w.setup(b, rls.Config{Plain: true}); return rls.Plain() }},
 		{"signed", func() rls.Context { return w.signed(b, 0) }},
@@ -109,7 +109,7 @@ func compare(b *testing.B, counter *tap, prepare func(), alone, with func() erro
 
 // BenchmarkCopy holds CopyFrom against COPY into a table without policies.
 func BenchmarkCopy(b *testing.B) {
-	w := newWorld(b)
+	w := newFixture(b)
 	w.Exec(w.Super(), "create table bare (like note including indexes); grant insert on bare to "+w.AppRole+"; alter table bare alter tenant set default 'acme'")
 	super, _ := open(b, w.Super(), 1, pgx.QueryExecModeCacheStatement)
 	empty := func() {

@@ -18,7 +18,7 @@ import (
 )
 
 func TestEachCallSeesTheRowsOfItsTenantAlone(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, _, _ := w.direct()
 	for range 3 { // prepared and not yet, on the connection that the other tenant had
 		for _, id := range []tenant.ID{acme, globex} {
@@ -80,7 +80,7 @@ func pgError(err error) *pgconn.PgError {
 func code(err error) string { return pgError(err).Code }
 
 func TestACallIsOneFlush(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeExec} {
 		pool, counter := open(t, w.App(), 1, mode)
 		db, ctx := scoped(t, pool), in(t, acme)
@@ -154,7 +154,7 @@ func TestACallIsOneFlush(t *testing.T) {
 }
 
 func TestWithoutATenantNothingIsSentOnAnOpenConnection(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, _, counter := w.direct()
 	ctx, nobody := in(t, acme), t.Context()
 	tx, err := db.Begin(ctx)
@@ -208,7 +208,7 @@ func batch(queries ...string) *pgx.Batch {
 
 // An error is the same as that of the pool without a scope: text, type and position.
 func TestAnErrorIsThatOfTheQuery(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec} {
 		pool, _ := open(t, w.App(), 1, mode)
 		db, ctx := scoped(t, pool), in(t, acme)
@@ -264,7 +264,7 @@ func TestAnErrorIsThatOfTheQuery(t *testing.T) {
 
 // A setting that the server does not take is an error of the call, whatever the query is.
 func TestAnErrorOfTheScopeWins(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	pool, _ := open(t, w.App(), 1, pgx.QueryExecModeCacheStatement)
 	db, ctx := configured(t, pgxscope.Config{Pool: pool, Context: setting{"session_authorization", "nobody"}}), in(t, acme)
 	for range 2 {
@@ -303,7 +303,7 @@ func (s setting) Setting(context.Context, tenant.ID) (name, value string, err er
 
 // A check that is deferred to the end of the transaction fails when the call ends.
 func TestADeferredConstraintFailsTheCall(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, _, _ := w.direct()
 	ctx := in(t, acme)
 	const sql = "insert into note (id, parent) values (7, 99) returning id"
@@ -332,7 +332,7 @@ func TestADeferredConstraintFailsTheCall(t *testing.T) {
 
 // Rows that are closed early, and a scan that panics, give the connection back.
 func TestRowsThatAreNotReadGiveTheConnectionBack(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, pool, _ := w.direct()
 	ctx := in(t, acme)
 	for range 3 {

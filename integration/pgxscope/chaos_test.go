@@ -34,15 +34,15 @@ const (
 // tenants read and write while contexts end, handlers panic, statements fail and transactions
 // are given up at any step. Nobody reads or writes a row of another, and nothing is left.
 func TestNoTenantMeetsAnotherInChaos(t *testing.T) {
-	t.Run("plain", func(t *testing.T) { newWorld(t).chaos(t, rls.Plain(), testneed.Scale(1_500, 34)) })
+	t.Run("plain", func(t *testing.T) { newFixture(t).chaos(t, rls.Plain(), testneed.Scale(1_500, 34)) })
 	t.Run("signed", func(t *testing.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.chaos(t, w.signed(t, 0), testneed.Scale(1_500, 34))
 	})
 }
 
 // chaos runs so many operations.
-func (w *world) chaos(t *testing.T, context rls.Context, operations int) {
+func (w *fixture) chaos(t *testing.T, context rls.Context, operations int) {
 	var tenants []tenant.ID
 	var rows []string
 	for n := range chaosTenants {
@@ -320,7 +320,7 @@ var operations = []struct {
 	}},
 }
 
-// panicking is what panics when it is scanned into.
+// panicking panics when it is scanned into.
 type panicking struct{}
 
 func (panicking) Scan(any) error { panic("own") }

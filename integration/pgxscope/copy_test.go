@@ -41,7 +41,7 @@ func (s *source) Err() error { return nil }
 var copied = []string{"id", "body", "at", "tags"}
 
 func TestACopyWritesRowsOfItsTenantAlone(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	super, _ := open(t, w.Super()+"&session_replication_role=replica", 1, pgx.QueryExecModeCacheStatement) // without triggers
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe} {
 		pool, counter := open(t, w.App(), 1, mode)
@@ -83,7 +83,7 @@ func TestACopyWritesRowsOfItsTenantAlone(t *testing.T) {
 }
 
 func TestACopyThatFailsWritesNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, pool, _ := w.direct()
 	ctx := in(t, acme)
 	super, _ := open(t, w.Super(), 1, pgx.QueryExecModeCacheStatement)
@@ -139,7 +139,7 @@ func TestACopyThatFailsWritesNothing(t *testing.T) {
 }
 
 func TestABatchCallsWhatWasQueuedWithIt(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, pool, _ := w.direct()
 	ctx := in(t, acme)
 	var b pgx.Batch

@@ -38,7 +38,7 @@ func nobody(t testing.TB, pool *pgxpool.Pool) {
 }
 
 func TestNothingIsLeftOfATenantForTheNextUserOfAConnection(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, pool, _ := w.direct()
 	nobody(t, pool)
 	for name, use := range map[string]func(ctx context.Context){
@@ -80,7 +80,7 @@ func TestNothingIsLeftOfATenantForTheNextUserOfAConnection(t *testing.T) {
 
 // The control: what many do, a setting of the session, is what the test above would find.
 func TestASettingOfTheSessionWouldBeFound(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_, pool, _ := w.direct()
 	if _, err := pool.Exec(t.Context(), "select set_config('reeve.tenant', 'acme', false)"); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestASettingOfTheSessionWouldBeFound(t *testing.T) {
 }
 
 func TestAPoolForScopesAloneServesNobodyElse(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	config, err := pgxpool.ParseConfig(w.App())
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestAPoolForScopesAloneServesNobodyElse(t *testing.T) {
 // Behind pgbouncer in transaction mode two pools share one session of the server. The mode that
 // keeps statements prepared fails there, as it does without a scope, and crosses no wall.
 func TestBehindPgbouncerEachTransactionHasItsTenant(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	through := pgbouncer.Start(t, w.App(), 1)
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeExec, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec} {
 		t.Run(mode.String(), func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestBehindPgbouncerEachTransactionHasItsTenant(t *testing.T) {
 // A statement that would leave something in a session for the next tenant is refused. A statement
 // that the filter cannot see (here, in a function) shows what the filter is for.
 func TestWhatWouldOutliveATransactionIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, pool, _ := w.direct()
 	ctx, other := in(t, acme), in(t, globex)
 	for _, sql := range []string{
@@ -205,7 +205,7 @@ func TestWhatWouldOutliveATransactionIsRefused(t *testing.T) {
 // Texts of errors name no other tenant's values: for tables with row-level security PostgreSQL
 // gives no details.
 func TestAViolationTellsNothingOfOtherTenantsRows(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.Exec(w.Owner(), `create extension if not exists btree_gist;
 create table room (tenant text not null default reeve.tenant(), id int, name text, during int4range, exclude using gist (during with &&));
 alter table room enable row level security, force row level security;

@@ -45,7 +45,7 @@ const slowest = 3 * time.Second
 // BenchmarkPublishedPolicies prints them beside ours, and what the policy of tenants that rls
 // generates takes through a scope on a table of the same size.
 func BenchmarkPublishedPolicies(b *testing.B) {
-	w := newWorld(b)
+	w := newFixture(b)
 	w.Exec(w.Super(), fmt.Sprintf(`
 create role somebody_else_%[2]s;
 create table item (id bigint primary key, owner text not null, team int not null);
@@ -102,7 +102,7 @@ analyze`, w.AppRole, w.Name))
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // time returns the best of three runs as the caller u7, or [slowest].
-func (w *world) time(b *testing.B, pool *pgxpool.Pool, sql string) time.Duration {
+func (w *fixture) time(b *testing.B, pool *pgxpool.Pool, sql string) time.Duration {
 	b.Helper()
 	best := slowest
 	for range 3 {

@@ -19,7 +19,7 @@ import (
 )
 
 // setup brings the function that the policies call into the form of rls.
-func (w *world) setup(t testing.TB, config rls.Config) {
+func (w *fixture) setup(t testing.TB, config rls.Config) {
 	t.Helper()
 	config.Owner, config.App = w.OwnerRole, w.AppRole
 	script, err := rls.SetupSQL(config)
@@ -30,7 +30,7 @@ func (w *world) setup(t testing.TB, config rls.Config) {
 }
 
 // signed makes the database believe signed contexts alone, and returns who signs them.
-func (w *world) signed(t testing.TB, lifetime time.Duration) *rls.Signer {
+func (w *fixture) signed(t testing.TB, lifetime time.Duration) *rls.Signer {
 	t.Helper()
 	w.setup(t, rls.Config{NoRows: true})
 	signer, err := rls.NewSigner(rls.SignerConfig{
@@ -51,7 +51,7 @@ func (w *world) signed(t testing.TB, lifetime time.Duration) *rls.Signer {
 }
 
 func TestASignedTenantSeesItsRowsAlone(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	signer := w.signed(t, 0)
 	pool, counter := open(t, w.App(), 1, pgx.QueryExecModeCacheStatement)
 	db := configured(t, pgxscope.Config{Pool: pool, Context: signer})
@@ -103,7 +103,7 @@ func calls(ctx context.Context, db *pgxscope.DB) map[string]func() error {
 // A signed context lives for a second here. Neither a transaction nor a cursor that takes longer
 // fails, and both stay in their tenant; nor does a call that waits longer for a connection.
 func TestWhatTakesLongerThanASignedContextLivesGoesOn(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	pool, _ := open(t, w.App(), 1, pgx.QueryExecModeCacheStatement)
 	db, ctx := configured(t, pgxscope.Config{Pool: pool, Context: w.signed(t, time.Second)}), in(t, acme)
 	waited := make(chan error)

@@ -20,7 +20,7 @@ var _ notes.DBTX = (*pgxscope.DB)(nil)
 var _ notes.DBTX = (*pgxpool.Pool)(nil)
 
 func TestWhatSqlcGeneratesRunsUnchanged(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, _, _ := w.direct()
 	text := func(s string) pgtype.Text { return pgtype.Text{String: s, Valid: true} }
 	for _, id := range []tenant.ID{acme, globex, acme} {

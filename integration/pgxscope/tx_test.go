@@ -20,7 +20,7 @@ import (
 // A rollback to a savepoint brings back the setting that was there before it, so nothing may
 // depend on a setting that was sent earlier.
 func TestASavepointBringsNoOlderTenantBack(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, _, _ := w.direct()
 	ctx := in(t, acme)
 	err := db.InTx(ctx, pgx.TxOptions{}, func(tx pgx.Tx) error {
@@ -73,7 +73,7 @@ func TestASavepointBringsNoOlderTenantBack(t *testing.T) {
 }
 
 func TestAStatementOfAnotherTenantThanTheTransactionIsAMismatch(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, _, counter := w.direct()
 	ctx, other := in(t, acme), in(t, globex)
 	tx, err := db.Begin(ctx)
@@ -133,7 +133,7 @@ func (c *changing) TenantStatus(context.Context, tenant.ID) (tenant.Status, erro
 }
 
 func TestATenantThatIsSuspendedMeanwhileGetsNoFurtherStatement(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	pool, counter := open(t, w.App(), 1, pgx.QueryExecModeCacheStatement)
 	var statuses changing
 	statuses.status.Store(tenant.Active)
@@ -163,7 +163,7 @@ func TestATenantThatIsSuspendedMeanwhileGetsNoFurtherStatement(t *testing.T) {
 }
 
 func TestATransactionThatFailsIsRolledBack(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, pool, _ := w.direct()
 	ctx := in(t, acme)
 	remove := func(tx pgx.Tx) {
@@ -214,10 +214,10 @@ func (c *numbered) Setting(_ context.Context, id tenant.ID) (name, value string,
 	return "reeve.tenant", fmt.Sprintf("%s.%d", id, c.n.Add(1)), nil
 }
 
-// A context lives for seconds: what a transaction began with is of no use later, so that each
+// A context lives for seconds: the one that a transaction began with is refused later, so that each
 // statement, and the end, brings a new one.
 func TestEachStatementOfATransactionHasAContextOfItsOwn(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.Exec(w.Owner(), `
 create table trace (value text);
 grant select, insert on trace to `+w.AppRole+`;
@@ -258,7 +258,7 @@ create constraint trigger late after insert on country deferrable initially defe
 }
 
 func TestACursorIsReadInParts(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, _, _ := w.direct()
 	for _, id := range []tenant.ID{acme, globex} {
 		ctx := in(t, id)
@@ -287,7 +287,7 @@ func TestACursorIsReadInParts(t *testing.T) {
 
 // The ways round the scope that a transaction of pgx has are closed.
 func TestATransactionGivesNoConnectionAway(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, _, _ := w.direct()
 	ctx := in(t, acme)
 	err := db.InTx(ctx, pgx.TxOptions{}, func(tx pgx.Tx) error {
@@ -343,7 +343,7 @@ func TestATransactionGivesNoConnectionAway(t *testing.T) {
 // Each statement of a transaction reads what the signature allows at that time. See
 // rls.Signer: a transaction that takes longer than a context lives goes on.
 func TestATransactionMayTakeLongerThanAContextLives(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	pool, _ := open(t, w.App(), 1, pgx.QueryExecModeCacheStatement)
 	w.Exec(w.Owner(), `create or replace function reeve.tenant() returns text language plpgsql stable as $$
 declare parts text[] := string_to_array(current_setting('reeve.tenant', true), '@');

@@ -24,7 +24,7 @@ import (
 	"github.com/reevehq/reeve/session/token/jwks"
 )
 
-// lasting is what has a lifetime.
+// lasting is anything with a lifetime.
 type lasting interface {
 	Start(ctx context.Context) error
 	Close() error

@@ -21,7 +21,7 @@ var throughLibraries = []exception{
 
 type exception struct{ dir, links, because string }
 
-// linked is what go list says of a package.
+// linked is a package as go list describes it.
 type linked struct {
 	ImportPath string
 	Imports    []string
@@ -52,7 +52,7 @@ func TestWhatIsLinkedFollowsTheRules(t *testing.T) {
 				continue
 			}
 			for p := range libraries {
-				if !within(p, r.imports) || slices.Contains(g[name].Imports, p) { // what it imports itself is found there
+				if !within(p, r.imports) || slices.Contains(g[name].Imports, p) { // its own imports are found there
 					continue
 				}
 				if i := slices.IndexFunc(throughLibraries, func(e exception) bool { return e.dir == dir && within(p, e.links) }); i >= 0 {

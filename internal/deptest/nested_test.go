@@ -11,7 +11,7 @@ import (
 )
 
 // nestedModules are the libraries and programs with a go.mod of their own and what each may import of
-// this module. What they bring in besides is why they are modules.
+// this module. Their other imports are the reason why they are modules.
 var nestedModules = []struct {
 	dir     string
 	may     []string

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// timeouts are what a server needs that strangers talk to: without them a connection that
+// timeouts are needed by a server that strangers talk to: without them a connection that
 // sends or reads nothing is kept for ever (CWE-400).
 var timeouts = []string{"ReadHeaderTimeout", "ReadTimeout", "WriteTimeout", "IdleTimeout"}
 

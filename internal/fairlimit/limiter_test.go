@@ -17,11 +17,11 @@ func TestTenantsThatHaveGoneAreForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 20_000 {
-		place, err := l.Acquire(context.Background(), fmt.Sprintf("t%d", i))
+		slot, err := l.Acquire(context.Background(), fmt.Sprintf("t%d", i))
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.Release(place)
+		l.Release(slot)
 		if n := len(l.parties); n > maxIdleParties {
 			t.Fatalf("%d tenants are kept", n)
 		}
@@ -35,7 +35,7 @@ func TestTenantsThatHaveGoneAreForgotten(t *testing.T) {
 	}
 }
 
-// sound checks what holds between any two steps of a limiter of n places.
+// sound checks what holds between any two steps of a limiter of n slots.
 func (l *Limiter[P]) sound(n int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,17 +72,17 @@ func TestALimiterIsSoundAfterEveryStep(t *testing.T) {
 		steps := rapid.SliceOfN(rapid.IntRange(0, 11), 100, 200).Draw(rt, "steps")
 		synctest.Test(t, func(t *testing.T) {
 			l := New[string](n, each, 0)
-			places := make(chan *Slot, 200)
+			slots := make(chan *Slot, 200)
 			for i, step := range steps {
 				switch {
 				case step < 7: // one of seven tenants asks
 					go func() {
 						if s, err := l.Acquire(context.Background(), fmt.Sprintf("t%d", step)); err == nil {
-							places <- s
+							slots <- s
 						}
 					}()
-				case step < 11 && len(places) > 0:
-					l.Release(<-places)
+				case step < 11 && len(slots) > 0:
+					l.Release(<-slots)
 				default:
 					time.Sleep(3 * time.Millisecond) // some give up
 				}
@@ -167,8 +167,8 @@ func TestATenantTakesItsShareOfThePlacesAndNoMore(t *testing.T) {
 		if s.held != 20 {
 			t.Fatalf("a tenant alone holds %d of 20 places", s.held)
 		}
-		// Another one comes, and has the next place. What the flood gives back stays free,
-		// until it holds its share.
+		// Another one comes, and has the next slot. Slots that the flood gives back stay free, until
+		// it holds its share.
 		go func() { _, _ = l.Acquire(ctx, asks) }()
 		synctest.Wait()
 		for range 30 {

@@ -18,12 +18,12 @@ type closer struct {
 	walk     uint32
 	single   []span // by role: the list of that role alone, empty where there is none
 	interned map[string]span
-	spans    []placeSpan // what is computed
+	spans    []domainSpan // what is computed
 }
 
-// placeSpan is the roles of a name in a place.
-type placeSpan struct {
-	place, name uint32
+// domainSpan is the roles of a name in a domain.
+type domainSpan struct {
+	scope, name uint32
 	span
 }
 
@@ -37,24 +37,24 @@ func (g *closer) close(names int) bool {
 	g.interned = map[string]span{}
 	var buffer, touched []uint32
 	for i := 0; i < len(g.edges); {
-		place := g.edges[i].Domain
+		scope := g.edges[i].Domain
 		// The names that are granted something here, and those that have them, to any distance.
 		g.walk++
 		touched = touched[:0]
-		for ; i < len(g.edges) && g.edges[i].Domain == place; i++ {
+		for ; i < len(g.edges) && g.edges[i].Domain == scope; i++ {
 			touched = g.meet(touched, g.edges[i].Name)
 		}
 		for j := 0; j < len(touched); j++ {
-			for p := place; p != nowhere; p = g.closures.above[p] {
+			for p := scope; p != nowhere; p = g.closures.above[p] {
 				for _, e := range g.in.of(touched[j], p) {
 					touched = g.meet(touched, e.Name)
 				}
 			}
 		}
 		for _, name := range touched {
-			buffer = g.expand(buffer[:0], place, name)
+			buffer = g.expand(buffer[:0], scope, name)
 			slices.Sort(buffer)
-			g.spans = append(g.spans, placeSpan{place, name, g.store(buffer)})
+			g.spans = append(g.spans, domainSpan{scope, name, g.store(buffer)})
 			if len(g.closures.roles) > MaxRoles {
 				return false
 			}
@@ -116,14 +116,14 @@ func (g *closer) meet(list []uint32, name uint32) []uint32 {
 }
 
 // expand appends what a name has by at most depth links.
-func (g *closer) expand(list []uint32, place, name uint32) []uint32 {
+func (g *closer) expand(list []uint32, scope, name uint32) []uint32 {
 	g.walk++
 	g.mark[name] = g.walk
 	list = append(list, name)
 	for level, from := 0, 0; level < g.depth && from < len(list); level++ {
 		to := len(list)
 		for ; from < to; from++ {
-			for p := place; p != nowhere; p = g.closures.above[p] {
+			for p := scope; p != nowhere; p = g.closures.above[p] {
 				for _, e := range g.out.of(list[from], p) {
 					list = g.meet(list, e.Role)
 				}

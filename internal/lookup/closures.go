@@ -13,25 +13,25 @@ const MaxRoles = 64 << 20
 type Closures struct {
 	domains  bool
 	homes    []home         // by name
-	spans    Groups         // by place and name, of the names with several homes: from and to
+	spans    Groups         // by scope and name, of the names with several homes: from and to
 	roles    []uint32       // each span sorted, the name itself left out
-	places   []uint32       // by the number of the domain
+	scopes   []uint32       // by the number of the domain
 	prefixes []domainPrefix // longest first; only with keyMatch
-	above    []uint32       // by place: the place whose roles hold too, or none
+	above    []uint32       // by scope: the scope whose roles hold too, or none
 }
 
 type span struct{ from, to uint32 }
 
-// home is the one place where a name has roles, or nowhere, or several.
+// home is the one scope where a name has roles, or nowhere, or several.
 type home struct {
-	place uint32
+	scope uint32
 	span  span
 }
 
 // domainPrefix is a domain such as t*, which covers every domain that begins alike.
 type domainPrefix struct {
 	text  string
-	place uint32
+	scope uint32
 }
 
 const (
@@ -42,18 +42,18 @@ const (
 // Of returns the roles of a name in a domain. Both are numbers; the text of the domain is
 // needed where it is covered by a pattern.
 func (c *Closures) Of(domain string, domainID, name uint32) []uint32 {
-	if int(name) >= len(c.homes) || c.homes[name].place == nowhere {
+	if int(name) >= len(c.homes) || c.homes[name].scope == nowhere {
 		return nil
 	}
 	h := &c.homes[name]
-	for place := c.place(domain, domainID); place != nowhere; place = c.above[place] {
-		if h.place == place {
+	for scope := c.scope(domain, domainID); scope != nowhere; scope = c.above[scope] {
+		if h.scope == scope {
 			return c.roles[h.span.from:h.span.to]
 		}
-		if h.place != several {
+		if h.scope != several {
 			continue
 		}
-		if s := c.spans.Find(spanKey(place, name)); s.N != 0 {
+		if s := c.spans.Find(spanKey(scope, name)); s.N != 0 {
 			return c.roles[s.a:s.b]
 		}
 	}
@@ -61,20 +61,20 @@ func (c *Closures) Of(domain string, domainID, name uint32) []uint32 {
 }
 
 // spanKey is under what the roles of a name with several homes are found.
-func spanKey(place, name uint32) Key {
-	at := ValuesOf(place, name, 0, 0)
+func spanKey(scope, name uint32) Key {
+	at := ValuesOf(scope, name, 0, 0)
 	return Key{at, at.hash()}
 }
 
 // Prefetch fetches the memory where the roles of a name are looked up later.
 func (c *Closures) Prefetch(name uint32) { prefetch(c.homes, uint64(name)) }
 
-func (c *Closures) place(domain string, id uint32) uint32 {
+func (c *Closures) scope(domain string, id uint32) uint32 {
 	if !c.domains {
 		return 0
 	}
-	if id != 0 && int(id) < len(c.places) && c.places[id] != nowhere {
-		return c.places[id]
+	if id != 0 && int(id) < len(c.scopes) && c.scopes[id] != nowhere {
+		return c.scopes[id]
 	}
 	return c.covering(domain)
 }
@@ -83,7 +83,7 @@ func (c *Closures) place(domain string, id uint32) uint32 {
 func (c *Closures) covering(domain string) uint32 {
 	for _, p := range c.prefixes {
 		if strings.HasPrefix(domain, p.text) {
-			return p.place
+			return p.scope
 		}
 	}
 	return nowhere
@@ -95,21 +95,21 @@ func (c *Closures) covering(domain string) uint32 {
 // Such coverings nest, so that each domain has at most one domain above it.
 func CloseRows(links [][]string, domains, patterns bool, depth int, t *Symbols) *Closures {
 	c := &Closures{domains: domains}
-	places := map[uint32]uint32{}
+	scopes := map[uint32]uint32{}
 	g := closer{closures: c, depth: depth}
 	if !domains {
 		c.above = []uint32{nowhere}
 	}
 	byPrefix := map[string]uint32{}
 	for _, l := range links {
-		place := uint32(0)
+		scope := uint32(0)
 		if domains {
-			place = c.addPlace(l[2], patterns, places, byPrefix, t)
+			scope = c.addScope(l[2], patterns, scopes, byPrefix, t)
 		}
-		g.edges = append(g.edges, Edge{place, t.Find(l[0]), t.Find(l[1])})
+		g.edges = append(g.edges, Edge{scope, t.Find(l[0]), t.Find(l[1])})
 	}
-	for text, place := range byPrefix {
-		c.prefixes = append(c.prefixes, domainPrefix{text, place})
+	for text, scope := range byPrefix {
+		c.prefixes = append(c.prefixes, domainPrefix{text, scope})
 	}
 	slices.SortFunc(c.prefixes, func(a, b domainPrefix) int {
 		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text))
@@ -117,23 +117,23 @@ func CloseRows(links [][]string, domains, patterns bool, depth int, t *Symbols) 
 	for _, p := range c.prefixes {
 		for _, q := range c.prefixes {
 			if len(q.text) < len(p.text) && strings.HasPrefix(p.text, q.text) {
-				c.above[p.place] = q.place
+				c.above[p.scope] = q.scope
 				break
 			}
 		}
 	}
-	for id, place := range places {
+	for id, scope := range scopes {
 		if text := t.Text(id); !patterns || !strings.Contains(text, "*") {
-			c.above[place] = c.covering(text)
+			c.above[scope] = c.covering(text)
 		}
 	}
 	if !g.close(t.Numbers()) {
 		return nil
 	}
 	if domains {
-		c.places = slices.Repeat([]uint32{nowhere}, t.Numbers())
-		for id, place := range places {
-			c.places[id] = place
+		c.scopes = slices.Repeat([]uint32{nowhere}, t.Numbers())
+		for id, scope := range scopes {
+			c.scopes[id] = scope
 		}
 	}
 	c.arrange(g.spans, t.Numbers())
@@ -145,12 +145,12 @@ func CloseRows(links [][]string, domains, patterns bool, depth int, t *Symbols) 
 // more than [MaxRoles] would be listed.
 func CloseEdges(edges []Edge, domains, names, depth int) *Closures {
 	c := &Closures{
-		domains: true, above: make([]uint32, domains), places: make([]uint32, domains), prefixes: []domainPrefix{{"", 0}},
+		domains: true, above: make([]uint32, domains), scopes: make([]uint32, domains), prefixes: []domainPrefix{{"", 0}},
 	}
 	c.above[0] = nowhere
 	g := closer{closures: c, depth: depth, edges: edges}
-	for i := range c.places {
-		c.places[i] = uint32(i)
+	for i := range c.scopes {
+		c.scopes[i] = uint32(i)
 	}
 	if !g.close(names) {
 		return nil
@@ -160,42 +160,42 @@ func CloseEdges(edges []Edge, domains, names, depth int) *Closures {
 }
 
 // arrange moves what was computed to where it is found without hashing.
-func (c *Closures) arrange(spans []placeSpan, names int) {
-	c.homes = slices.Repeat([]home{{place: nowhere}}, names)
+func (c *Closures) arrange(spans []domainSpan, names int) {
+	c.homes = slices.Repeat([]home{{scope: nowhere}}, names)
 	for _, s := range spans {
 		h := &c.homes[s.name]
-		if h.place == nowhere {
-			*h = home{s.place, s.span}
+		if h.scope == nowhere {
+			*h = home{s.scope, s.span}
 			continue
 		}
-		h.place = several
+		h.scope = several
 	}
 	var keys []Key
 	var all []Entry
 	for _, s := range spans {
-		if c.homes[s.name].place == several {
-			keys = append(keys, spanKey(s.place, s.name))
+		if c.homes[s.name].scope == several {
+			keys = append(keys, spanKey(s.scope, s.name))
 			all = append(all, Entry{s.from, s.to})
 		}
 	}
 	c.spans = NewGroups(keys, all)
 }
 
-func (c *Closures) addPlace(domain string, patterns bool, places map[uint32]uint32, byPrefix map[string]uint32, t *Symbols) uint32 {
+func (c *Closures) addScope(domain string, patterns bool, scopes map[uint32]uint32, byPrefix map[string]uint32, t *Symbols) uint32 {
 	id := t.Find(domain)
-	if place, ok := places[id]; ok {
-		return place
+	if scope, ok := scopes[id]; ok {
+		return scope
 	}
 	prefix, _, pattern := strings.Cut(domain, "*")
-	if place, ok := byPrefix[prefix]; ok && pattern && patterns {
-		places[id] = place
-		return place
+	if scope, ok := byPrefix[prefix]; ok && pattern && patterns {
+		scopes[id] = scope
+		return scope
 	}
-	place := uint32(len(c.above))
+	scope := uint32(len(c.above))
 	c.above = append(c.above, nowhere)
-	places[id] = place
+	scopes[id] = scope
 	if pattern && patterns {
-		byPrefix[prefix] = place
+		byPrefix[prefix] = scope
 	}
-	return place
+	return scope
 }

@@ -120,7 +120,7 @@ func NewGroups(keys []Key, all []Entry) Groups {
 	if n := g.count(packed, keys, len(keys)); n < len(keys) {
 		g.count(packed, keys, n)
 	}
-	g.place()
+	g.assignEntries()
 	for i := range keys {
 		s := g.slot(packed[i], keys[i].Hash)
 		if s.key&plural == 0 {
@@ -153,8 +153,8 @@ func (g *Groups) count(packed []uint64, keys []Key, room int) (distinct int) {
 	return distinct
 }
 
-// place gives the groups of several rules their part of entries.
-func (g *Groups) place() {
+// assignEntries gives the groups of several rules their part of entries.
+func (g *Groups) assignEntries() {
 	from := uint32(0)
 	for i := range g.lines {
 		for j := range g.lines[i] {

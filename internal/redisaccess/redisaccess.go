@@ -79,7 +79,7 @@ var forms = map[string]string{
 	"zadd": "K 1 m", "zrem": "K m", "zincrby": "K 1 m", "zpopmin": "K", "zremrangebyrank": "K 0 1", "zremrangebyscore": "K 0 1",
 }
 
-// Known reports whether questions can be asked about a command.
+// Known reports whether queries can be made about a command.
 func Known(command string) bool {
 	_, known := forms[command]
 	return known
@@ -88,22 +88,22 @@ func Known(command string) bool {
 // reader and writer are asked about keys of every kind, the other commands about one.
 const reader, writer = "get", "set"
 
-// question is a call that the user must be allowed to make, and what it lacks when the others of
+// query is a call that the user must be allowed to make, and what it lacks when the others of
 // its command are allowed.
-type question struct{ command, text, pattern string }
+type query struct{ command, text, pattern string }
 
-// Questions returns complete calls, for redis.acl_check_cmd of Redis 7.0, which the user must be
+// Queries returns complete calls, for redis.acl_check_cmd of Redis 7.0, which the user must be
 // allowed to make. Words are separated by spaces.
-func (l List) Questions() []any {
+func (l List) Queries() []any {
 	var all []any
-	for _, q := range l.questions() {
+	for _, q := range l.queries() {
 		all = append(all, q.text)
 	}
 	return all
 }
 
-func (l List) questions() []question {
-	var all []question
+func (l List) queries() []query {
+	var all []query
 	for _, command := range l.Commands {
 		form, known := forms[command]
 		if !known {
@@ -113,7 +113,7 @@ func (l List) questions() []question {
 		switch {
 		case strings.HasPrefix(form, "C"):
 			for i, channel := range l.SampleChannels {
-				all = append(all, question{command, strings.Replace(call, "C", channel, 1), "&" + l.Channels[i]})
+				all = append(all, query{command, strings.Replace(call, "C", channel, 1), "&" + l.Channels[i]})
 			}
 		case strings.HasPrefix(form, "K"):
 			in := l.SampleKeys[:1]
@@ -121,21 +121,21 @@ func (l List) questions() []question {
 				in = l.SampleKeys
 			}
 			for _, key := range in {
-				all = append(all, question{command, strings.Replace(call, "K", key, 1), "~" + l.Keys})
+				all = append(all, query{command, strings.Replace(call, "K", key, 1), "~" + l.Keys})
 			}
 		default:
-			all = append(all, question{command, call, ""})
+			all = append(all, query{command, call, ""})
 		}
 	}
 	return all
 }
 
-// Lacking names what a user lacks, in the words of an access list, by the questions that were
+// Lacking names what a user lacks, in the words of an access list, by the queries that were
 // denied. Redis does not say whether it is the command or what it works on. It is the command,
 // unless all others that work on keys or channels alike are denied as well.
 func (l List) Lacking(denied []string) []string {
 	asked, refused := map[string]int{}, map[string]int{} // by command
-	all := l.questions()
+	all := l.queries()
 	for _, q := range all {
 		asked[q.command]++
 		if slices.Contains(denied, q.text) {

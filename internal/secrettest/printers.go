@@ -100,7 +100,7 @@ func printed(v any) string {
 	return out.String()
 }
 
-// dump is what printers by reflection alone do, as spew and go-cmp's diff: they follow every
+// dump prints as printers by reflection alone do, such as spew and go-cmp's diff: they follow every
 // pointer, read unexported fields, and call no method.
 func dump(out *bytes.Buffer, v reflect.Value, depth int) {
 	if depth > 40 || !v.IsValid() {

@@ -33,8 +33,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// world is a service whose telemetry is kept.
-type world struct {
+// fixture is a service whose telemetry is kept.
+type fixture struct {
 	telemetry *otelauthz.Telemetry
 	spans     *tracetest.SpanRecorder
 	reader    *sdkmetric.ManualReader
@@ -47,7 +47,7 @@ type world struct {
 
 type store struct {
 	session.Store
-	w *world
+	w *fixture
 }
 
 func (s store) Load(ctx context.Context, ref session.Ref) (session.Session, error) {
@@ -57,7 +57,7 @@ func (s store) Load(ctx context.Context, ref session.Ref) (session.Session, erro
 	return s.Store.Load(ctx, ref)
 }
 
-func newWorld(t *testing.T, limit int) *world {
+func newFixture(t *testing.T, limit int) *fixture {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -65,7 +65,7 @@ func newWorld(t *testing.T, limit int) *world {
 			t.Fatal(err)
 		}
 	}
-	w := &world{t: t, spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
+	w := &fixture{t: t, spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
 	var err error
 	w.telemetry, err = otelauthz.New(otelauthz.Config{
 		Tracers: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans)), Meters: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)), MaxValues: limit,
@@ -104,7 +104,7 @@ p, role:viewer, *, note,       read, true, allow
 	return w
 }
 
-func (w *world) signIn(user string) (string, session.Session) {
+func (w *fixture) signIn(user string) (string, session.Session) {
 	w.t.Helper()
 	s, _, err := w.manager.Create(w.t.Context(), session.SignIn{Tenant: tenant.MustParse("acme"), User: session.MustParseUserID(user), Roles: session.MustRoles("viewer")})
 	if err != nil {
@@ -117,7 +117,7 @@ func (w *world) signIn(user string) (string, session.Session) {
 	return signed.Reveal(), s
 }
 
-func (w *world) ask(method, target, token string) int {
+func (w *fixture) ask(method, target, token string) int {
 	r := httptest.NewRequest(method, target, http.NoBody)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -128,7 +128,7 @@ func (w *world) ask(method, target, token string) int {
 }
 
 // metrics returns the series of each metric, as text.
-func (w *world) metrics() map[string][]string {
+func (w *fixture) metrics() map[string][]string {
 	w.t.Helper()
 	var all metricdata.ResourceMetrics
 	if err := w.reader.Collect(context.Background(), &all); err != nil {
@@ -156,7 +156,7 @@ func (w *world) metrics() map[string][]string {
 
 // TestEachStageIsASpanWithoutAnIDOrAToken looks at all that is recorded.
 func TestEachStageIsASpanWithoutAnIDOrAToken(t *testing.T) {
-	w := newWorld(t, 0)
+	w := newFixture(t, 0)
 	token, s := w.signIn("alice")
 	for target, want := range map[string]int{"GET /notes/4711": 200, "PUT /notes/4711": 403, "GET /notes/broken": 500, "GET /x/../y": 400, "GET /nowhere4711": 404} {
 		method, path, _ := strings.Cut(target, " ")
@@ -211,7 +211,7 @@ func TestEachStageIsASpanWithoutAnIDOrAToken(t *testing.T) {
 
 // TestSeriesAreBoundedWhateverClientsSend has 10,000 tenants, users, paths and methods.
 func TestSeriesAreBoundedWhateverClientsSend(t *testing.T) {
-	w := newWorld(t, 0)
+	w := newFixture(t, 0)
 	token, _ := w.signIn("alice")
 	w.ask("GET", "/notes/1", token)
 	w.ask("GET", "/notes/1", "")
@@ -229,7 +229,7 @@ func TestSeriesAreBoundedWhateverClientsSend(t *testing.T) {
 	if after := total(w.metrics()); after > before+80 { // one for each status of HTTP
 		t.Errorf("%d series, and %d after all that: %v", before, after, w.metrics()["reeve.decisions"])
 	}
-	small := newWorld(t, 10)
+	small := newFixture(t, 10)
 	for n := range 10_000 { // routes and types that a service makes up as it goes
 		ctx := small.telemetry.StageStart(t.Context(), middleware.TraceStart{Stage: middleware.StageDecide, Route: fmt.Sprint("/r/", n)})
 		small.telemetry.StageEnd(ctx, middleware.TraceEnd{Stage: middleware.StageDecide})
@@ -251,7 +251,7 @@ func total(series map[string][]string) (n int) {
 }
 
 func TestOutcomesAreToldApart(t *testing.T) {
-	w := newWorld(t, 0)
+	w := newFixture(t, 0)
 	token, _ := w.signIn("alice")
 	w.ask("GET", "/notes/1", token)
 	w.ask("PUT", "/notes/1", token)
@@ -267,7 +267,7 @@ func TestOutcomesAreToldApart(t *testing.T) {
 }
 
 func TestADetectorIsAMetric(t *testing.T) {
-	w := newWorld(t, 0)
+	w := newFixture(t, 0)
 	d, err := detect.New(detect.Config{Alert: func(detect.Alert) {}})
 	if err != nil {
 		t.Fatal(err)

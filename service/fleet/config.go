@@ -19,7 +19,7 @@ const (
 	MinHeartbeat     = 100 * time.Millisecond
 	MaxHeartbeat     = time.Minute
 
-	// leases are how many beats may fail before an instance is gone.
+	// leases are how many heartbeats may fail before an instance is gone.
 	leases = 3
 )
 
@@ -45,7 +45,7 @@ type Config struct {
 	Version string
 
 	// State says in a word what the instance does now, such as "running" or "draining". It is
-	// called at each beat and must return at once. Default: none.
+	// called at each heartbeat and must return at once. Default: none.
 	State func() string `json:"-"`
 
 	// Revision is that of the policy that decides now, as policy.Engine.Revision returns it. It
@@ -59,7 +59,7 @@ type Config struct {
 	// Timeout ends each call to Redis. Default: 2 s.
 	Timeout time.Duration
 
-	// Logger gets a record when beats begin to fail and when all is well again. Default: no log.
+	// Logger gets a record when heartbeats begin to fail and when all is well again. Default: no log.
 	Logger *slog.Logger
 }
 

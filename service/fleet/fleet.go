@@ -52,7 +52,7 @@ const defaultTimeout = 2 * time.Second
 // keys are where Redis keeps the instances of a service. They share a slot, so that one script
 // may touch both on a cluster.
 type keys struct {
-	ends    string // sorted set: id → when in ms the instance is gone unless it beats
+	ends    string // sorted set: id → when in ms the instance is gone unless it sends a heartbeat
 	records string // hash: id → what there is to know, as JSON
 }
 

@@ -126,7 +126,7 @@ func TestDecidingCountsByRevisionAndKeepsTheFirst(t *testing.T) {
 }
 
 func TestEveryCommandOfTheScriptsCanBeAskedAbout(t *testing.T) {
-	all := redisaccess.Commands(beatSource, leaveSource, listSource)
+	all := redisaccess.Commands(heartbeatSource, leaveSource, listSource)
 	if len(all) < 8 {
 		t.Fatalf("few commands: %v", all)
 	}

@@ -17,7 +17,7 @@ const (
 	maxRecord = 2048
 )
 
-// Instance is one instance of a service as it was at its last beat. Its times are in UTC, those of
+// Instance is one instance of a service as it was at its last heartbeat. Its times are in UTC, those of
 // the instance by its own clock. Its JSON has lower_snake names and times of RFC 3339.
 type Instance struct {
 	ID        string    `json:"id"`
@@ -71,7 +71,7 @@ func (r record) text() (string, error) {
 }
 
 // parseInstance returns what Redis holds of an instance, and false for what no Member wrote. More of a
-// lease is left than it has when the clock of Redis was set back: the instance beats again, or is gone.
+// lease is left than it has when the clock of Redis was set back: the instance sends another heartbeat, or is gone.
 func parseInstance(id, text string, end, left int64) (Instance, bool) {
 	var r record
 	if !redisclient.IsName(id) || len(text) > maxRecord || json.Unmarshal([]byte(text), &r) != nil || r.Lease <= 0 || r.Lease > leases*MaxHeartbeat.Milliseconds() || left > r.Lease {

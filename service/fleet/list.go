@@ -69,7 +69,7 @@ func Deciding(list []Instance) map[string]Decision {
 	return all
 }
 
-// Decision is what instances say of one revision.
+// Decision has the answers of instances about one revision.
 type Decision struct {
 	Instances int
 	Since     time.Time // zero when no instance says

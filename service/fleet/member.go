@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Stats are what a [Member] has done, for metrics.
+// Stats count the work of a [Member], for metrics.
 type Stats struct {
 	ID         string
 	Heartbeats int64     // that Redis acknowledged
-	Failures   int64     // beats that failed
+	Failures   int64     // heartbeats that failed
 	Contact    time.Time // of the last one acknowledged, zero for never
 	Err        error     // why the instance is not listed, or will not be; nil when all is well
 }
@@ -26,7 +26,7 @@ type Member struct {
 	wg     sync.WaitGroup
 
 	started  time.Time
-	revision string // at the last beat; of the loop alone
+	revision string // at the last heartbeat; of the loop alone
 	since    time.Time
 
 	mu    sync.Mutex
@@ -45,7 +45,7 @@ func NewMember(cfg Config) (*Member, error) {
 	return &Member{cfg: cfg, keys: newKeys(cfg.Name), wake: make(chan struct{}, 1), started: time.Now(), stats: Stats{ID: cfg.ID}}, nil
 }
 
-// Start begins to beat, until ctx is over or Close is called. It does not wait for Redis. The
+// Start begins to send heartbeats, until ctx is over or Close is called. It does not wait for Redis. The
 // second call returns [ErrStarted], and so does a call after Close.
 func (m *Member) Start(ctx context.Context) error {
 	m.mu.Lock()
@@ -59,7 +59,7 @@ func (m *Member) Start(ctx context.Context) error {
 	return nil
 }
 
-// Wake has the state and the revision told now, and not at the next beat.
+// Wake has the state and the revision told now, and not at the next heartbeat.
 func (m *Member) Wake() {
 	select {
 	case m.wake <- struct{}{}:
@@ -92,8 +92,8 @@ func (m *Member) Stats() Stats {
 
 func (m *Member) live(ctx context.Context) {
 	for ctx.Err() == nil {
-		m.note(ctx, m.beat(ctx))
-		// A fleet that starts in step does not beat in step.
+		m.note(ctx, m.heartbeat(ctx))
+		// A fleet that starts in step does not send its heartbeats in step.
 		timer := time.NewTimer(m.cfg.Heartbeat - rand.N(m.cfg.Heartbeat/5+1))
 		select {
 		case <-ctx.Done():
@@ -110,7 +110,7 @@ func (m *Member) live(ctx context.Context) {
 	m.left = err
 }
 
-func (m *Member) beat(ctx context.Context) error {
+func (m *Member) heartbeat(ctx context.Context) error {
 	r := record{Host: m.cfg.Host, Version: m.cfg.Version, Started: m.started.UnixMilli(), Lease: leases * m.cfg.Heartbeat.Milliseconds()}
 	if m.cfg.State != nil {
 		r.State = m.cfg.State()
@@ -130,10 +130,10 @@ func (m *Member) beat(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timeout)
 	defer cancel()
-	return m.keys.beat(ctx, m.cfg.Client, m.cfg.ID, text, r.Lease)
+	return m.keys.heartbeat(ctx, m.cfg.Client, m.cfg.ID, text, r.Lease)
 }
 
-// note keeps account of a beat. A failure is logged once, and not at every beat.
+// note keeps account of a heartbeat. A failure is logged once, and not at every heartbeat.
 func (m *Member) note(ctx context.Context, err error) {
 	if err != nil && ctx.Err() != nil {
 		return // nobody waits, so nothing failed

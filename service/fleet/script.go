@@ -16,23 +16,23 @@ import (
 // The scripts are files, which state their keys, arguments and results. All bear being run twice,
 // so a client may repeat them.
 var (
-	//go:embed lua/beat.lua
-	beatSource string
+	//go:embed lua/heartbeat.lua
+	heartbeatSource string
 	//go:embed lua/leave.lua
 	leaveSource string
 	//go:embed lua/list.lua
 	listSource string
 
-	beatScript  = redis.NewScript(beatSource)
-	leaveScript = redis.NewScript(leaveSource)
-	listScript  = redis.NewScript(listSource)
+	heartbeatScript = redis.NewScript(heartbeatSource)
+	leaveScript     = redis.NewScript(leaveSource)
+	listScript      = redis.NewScript(listSource)
 )
 
 // AccessList returns the command that gives a user of Redis the permissions which this member
 // needs, and no others; ACL SETUSER <user> on >password sets a password. Each server that may
 // have the keys needs the command.
 func (m *Member) AccessList(user string) string {
-	return access(m.cfg.Client, m.keys, beatSource, leaveSource).Line(user)
+	return access(m.cfg.Client, m.keys, heartbeatSource, leaveSource).Line(user)
 }
 
 // AccessList is that of a [Member] for who only calls [List]. It allows no change.
@@ -64,12 +64,12 @@ func unanswered(err error, l redisaccess.List) error {
 
 var errForm = errors.New("an answer of another form")
 
-// beat says that an instance is there for one lease more.
-func (k keys) beat(ctx context.Context, client redis.UniversalClient, id, record string, lease int64) error {
-	answer, err := beatScript.Run(ctx, client, []string{k.ends, k.records}, id, record, lease, MaxInstances, (leases * MaxHeartbeat).Milliseconds()).Text()
+// heartbeat says that an instance is there for one lease more.
+func (k keys) heartbeat(ctx context.Context, client redis.UniversalClient, id, record string, lease int64) error {
+	answer, err := heartbeatScript.Run(ctx, client, []string{k.ends, k.records}, id, record, lease, MaxInstances, (leases * MaxHeartbeat).Milliseconds()).Text()
 	switch {
 	case err != nil:
-		return unanswered(err, access(client, k, beatSource, leaveSource))
+		return unanswered(err, access(client, k, heartbeatSource, leaveSource))
 	case answer == "full":
 		return fmt.Errorf("%w: %d are there", ErrFull, MaxInstances)
 	case answer != "ok":
@@ -80,7 +80,7 @@ func (k keys) beat(ctx context.Context, client redis.UniversalClient, id, record
 
 func (k keys) leave(ctx context.Context, client redis.UniversalClient, id string) error {
 	if err := leaveScript.Run(ctx, client, []string{k.ends, k.records}, id).Err(); err != nil {
-		return unanswered(err, access(client, k, beatSource, leaveSource))
+		return unanswered(err, access(client, k, heartbeatSource, leaveSource))
 	}
 	return nil
 }

@@ -14,9 +14,9 @@ import (
 // signInKey is the digest of a provider's sign-in in one tenant.
 type signInKey [sha256.Size]byte
 
-func signInOf(who session.Stranger) signInKey {
+func signInOf(stranger session.Stranger) signInKey {
 	var text []byte
-	for _, part := range []string{who.Issuer, who.Name, who.Tenant.String(), who.User.String()} {
+	for _, part := range []string{stranger.Issuer, stranger.Name, stranger.Tenant.String(), stranger.User.String()} {
 		text = binary.AppendUvarint(text, uint64(len(part)))
 		text = append(text, part...)
 	}
@@ -33,11 +33,11 @@ func (c *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session,
 	if err := ctx.Err(); err != nil {
 		return session.Session{}, fmt.Errorf("%w: adopt: %w", session.ErrUnavailable, err)
 	}
-	who := a.Stranger
-	key := signInOf(who)
+	stranger := a.Stranger
+	key := signInOf(stranger)
 	if id, known := c.signIns.GetIfPresent(key); known {
-		ref := session.Ref{Tenant: who.Tenant, User: who.User, ID: id}
-		if s, err := c.Load(ctx, ref); err == nil && settled(a, s) {
+		ref := session.Ref{Tenant: stranger.Tenant, User: stranger.User, ID: id}
+		if s, err := c.Load(ctx, ref); err == nil && isSettled(a, s) {
 			return s, nil
 		}
 		// The store decides everything else about the stranger.
@@ -51,16 +51,16 @@ func (c *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session,
 	}
 	if err != nil || s.CreatedAt.After(s.LastSeenAt) || s.Version == 1 {
 		// The limit may have ended other sessions of the user.
-		c.outdate(session.ScopeUser, session.Ref{Tenant: who.Tenant, User: who.User})
+		c.outdate(session.ScopeUser, session.Ref{Tenant: stranger.Tenant, User: stranger.User})
 	} else {
 		c.outdate(session.ScopeSession, s.Ref())
 	}
 	return s, err
 }
 
-// settled reports whether the store has nothing to add to a session that was found: it has seen a
+// isSettled reports whether the store has nothing to add to a session that was found: it has seen a
 // token as new, and the sign-in is one of this session.
-func settled(a session.Adoption, s session.Session) bool {
+func isSettled(a session.Adoption, s session.Session) bool {
 	claims := s.Provider.Claims()
 	if !s.MovedTo.IsZero() { // its successor is the session of the sign-in
 		return false

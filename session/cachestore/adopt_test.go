@@ -61,46 +61,46 @@ func TestAKnownStrangerCostsNoCommand(t *testing.T) {
 		store, cache, _ := newCounted(t)
 		m := newManager(t, cache, session.Config{})
 		ctx := t.Context()
-		who := session.Stranger{
+		stranger := session.Stranger{
 			Issuer: "https://id.example", Name: "sso", Tenant: acme, User: alice,
 			Roles: []string{"admin", "editor"}, RolesNamed: true, IssuedAt: time.Now().Truncate(time.Second), AuthTime: time.Now().Add(-time.Hour),
 		}
-		adopt := func(what string, who session.Stranger, want error) session.Session {
+		adopt := func(what string, stranger session.Stranger, want error) session.Session {
 			t.Helper()
-			s, err := m.Adopt(ctx, who)
+			s, err := m.Adopt(ctx, stranger)
 			wantErr(t, what, err, want)
 			return s
 		}
-		s := adopt("first", who, nil)
-		adopt("second", who, nil)
+		s := adopt("first", stranger, nil)
+		adopt("second", stranger, nil)
 		store.asked()
 		for range 100 {
-			if again := adopt("known", who, nil); again.ID != s.ID {
+			if again := adopt("known", stranger, nil); again.ID != s.ID {
 				t.Fatal("another session")
 			}
 		}
 		if n := store.asked(); n != 0 {
 			t.Errorf("100 requests of a stranger who is known cost %d commands", n)
 		}
-		older := who
-		older.IssuedAt, older.Roles = who.IssuedAt.Add(-time.Minute), []string{"owner"}
+		older := stranger
+		older.IssuedAt, older.Roles = stranger.IssuedAt.Add(-time.Minute), []string{"owner"}
 		if s := adopt("an older token", older, nil); s.Roles.Has("owner") || store.asked() != 0 {
 			t.Errorf("an older token: roles %v", s.Roles.Names())
 		}
-		same := who
+		same := stranger
 		same.Roles = []string{"editor"}
 		if s := adopt("another of the same second", same, nil); s.Roles.Has("admin") || store.asked() == 0 {
 			t.Errorf("another token of the same second: roles %v", s.Roles.Names())
 		}
-		if s := adopt("the first again", who, nil); s.Roles.Has("admin") {
+		if s := adopt("the first again", stranger, nil); s.Roles.Has("admin") {
 			t.Errorf("the first token again: roles %v", s.Roles.Names())
 		}
-		newer := who
-		newer.IssuedAt, newer.Roles = who.IssuedAt.Add(2*time.Second), nil
+		newer := stranger
+		newer.IssuedAt, newer.Roles = stranger.IssuedAt.Add(2*time.Second), nil
 		if s := adopt("a newer token", newer, nil); s.Roles.Len() != 0 {
 			t.Errorf("a newer token: roles %v", s.Roles.Names())
 		}
-		if s := adopt("the first after the newer", who, nil); s.Roles.Len() != 0 {
+		if s := adopt("the first after the newer", stranger, nil); s.Roles.Len() != 0 {
 			t.Errorf("the first token after the newer: roles %v", s.Roles.Names())
 		}
 		ahead := newer
@@ -108,7 +108,7 @@ func TestAKnownStrangerCostsNoCommand(t *testing.T) {
 		adopt("from ahead", ahead, session.ErrIssuedAhead)
 
 		wantErr(t, "Revoke by another instance", store.Revoke(ctx, s.Ref()), nil)
-		adopt("revoked elsewhere", who, session.ErrSignedOut)
+		adopt("revoked elsewhere", stranger, session.ErrSignedOut)
 		adopt("revoked elsewhere, newer", newer, session.ErrSignedOut)
 	})
 }
@@ -130,14 +130,14 @@ func TestEndsAndBlocksElsewhereCountForACachedStranger(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, cache, _ := newCounted(t)
 				m := newManager(t, cache, session.Config{})
-				who := session.Stranger{Issuer: "https://id.example", Name: "sso", Tenant: acme, User: alice, IssuedAt: time.Now()}
+				stranger := session.Stranger{Issuer: "https://id.example", Name: "sso", Tenant: acme, User: alice, IssuedAt: time.Now()}
 				for range 3 {
-					if _, err := m.Adopt(t.Context(), who); err != nil {
+					if _, err := m.Adopt(t.Context(), stranger); err != nil {
 						t.Fatal(err)
 					}
 				}
 				wantErr(t, what, c.end(t.Context(), store), nil)
-				_, err := m.Adopt(t.Context(), who)
+				_, err := m.Adopt(t.Context(), stranger)
 				wantErr(t, "after it", err, c.want)
 			})
 		})
@@ -154,9 +154,9 @@ func TestAStrangerIsAskedForWithoutALease(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := newManager(t, cache, session.Config{})
-		who := session.Stranger{Issuer: "https://id.example", Tenant: acme, User: alice, IssuedAt: time.Now()}
+		stranger := session.Stranger{Issuer: "https://id.example", Tenant: acme, User: alice, IssuedAt: time.Now()}
 		for range 3 {
-			if _, err := m.Adopt(t.Context(), who); err != nil {
+			if _, err := m.Adopt(t.Context(), stranger); err != nil {
 				t.Fatal(err)
 			}
 			if store.asked() == 0 {
@@ -164,7 +164,7 @@ func TestAStrangerIsAskedForWithoutALease(t *testing.T) {
 			}
 		}
 		wantErr(t, "Revoke", store.Store.RevokeUser(t.Context(), acme, alice), nil)
-		if _, err := m.Adopt(t.Context(), who); !errors.Is(err, session.ErrSignedOut) {
+		if _, err := m.Adopt(t.Context(), stranger); !errors.Is(err, session.ErrSignedOut) {
 			t.Errorf("revoked unheard: %v", err)
 		}
 		cache.Close()

@@ -58,7 +58,7 @@ type Store struct {
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	jobs    chan job // to a goroutine that waits for one
+	pending chan pendingRead // to a goroutine that waits for one
 
 	mu      sync.Mutex
 	started bool
@@ -83,7 +83,7 @@ func New(cfg Config) (*Store, error) {
 		entries: nearcache.New[entryKey, *entry](cfg.MaxEntries),
 		signIns: nearcache.New[signInKey, session.ID](cfg.MaxEntries),
 		stamps:  newStamps(cfg.MaxEntries),
-		reads:   map[session.Ref]*read{}, jobs: make(chan job), began: time.Now(), number: made.Add(1),
+		reads:   map[session.Ref]*read{}, pending: make(chan pendingRead), began: time.Now(), number: made.Add(1),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil

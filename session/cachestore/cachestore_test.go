@@ -315,10 +315,10 @@ func TestACachedSessionEndsByTheStoresClock(t *testing.T) {
 		feed.silent.Store(true)
 		c := startCache(t, w, feed)
 		synctest.Wait()
-		beat := func(ahead time.Duration) {
+		heartbeat := func(ahead time.Duration) {
 			feed.each(func(l session.Listener) { l.Heartbeat(time.Now(), time.Now().Add(ahead)) })
 		}
-		beat(0)
+		heartbeat(0)
 		for range 2 {
 			if _, err := c.Load(t.Context(), s.Ref()); err != nil {
 				t.Fatal(err)
@@ -328,7 +328,7 @@ func TestACachedSessionEndsByTheStoresClock(t *testing.T) {
 			t.Fatalf("the store was asked %d times", n)
 		}
 		time.Sleep(time.Millisecond)
-		beat(time.Minute)
+		heartbeat(time.Minute)
 		_, _ = c.Load(t.Context(), s.Ref())
 		if n := w.asked(); n != 1 {
 			t.Errorf("by the store's clock the session has ended, and the store was asked %d times", n)

@@ -19,13 +19,13 @@ func keyOf(id session.ID) (key entryKey) {
 }
 
 // entryOf returns the entry of a session as it was read.
-func (c *Store) entryOf(s session.Session, at place, stamp uint64, readAt uint32) *entry {
+func (c *Store) entryOf(s session.Session, at counterIndex, stamp uint64, readAt uint32) *entry {
 	s.ID = session.ID{}
-	return &entry{Value: s, Place: uint64(at.pack()), Stamp: stamp, ReadAt: readAt, Cache: c.number}
+	return &entry{Value: s, Index: uint64(at.pack()), Stamp: stamp, ReadAt: readAt, Cache: c.number}
 }
 
-// placeOf returns where the counters of an entry are.
-func placeOf(e *entry) place { return packedPlace(e.Place).unpack() }
+// indexOf returns where the counters of an entry are.
+func indexOf(e *entry) counterIndex { return packedIndex(e.Index).unpack() }
 
 // as returns the session of e to whoever asked for it by ref, and so has the ID.
 func as(ref session.Ref, e *entry) session.Session {
@@ -64,7 +64,7 @@ func (c *Store) hit(ref session.Ref, now time.Time) *entry {
 // serves reports whether an entry may be served at now, under a lease that holds. The lease is
 // looked at before the stamp: a change that the lease vouches for is in the stamp.
 func (c *Store) serves(e *entry, l *lease, now time.Time) bool {
-	if e.Dropped.Load() || e.Stamp != c.stamps.stamp(placeOf(e)) {
+	if e.Dropped.Load() || e.Stamp != c.stamps.stamp(indexOf(e)) {
 		return false
 	}
 	if age := now.Sub(c.began) - time.Duration(e.ReadAt)*tick; age < 0 || age >= maxAge {

@@ -45,7 +45,7 @@ func TestAnEntryKeepsEveryFieldOfASession(t *testing.T) {
 			t.Errorf("the test leaves %s zero", v.Type().Field(i).Name)
 		}
 	}
-	kept := new(Store).entryOf(s, place{}, 0, 0)
+	kept := new(Store).entryOf(s, counterIndex{}, 0, 0)
 	if !kept.Value.ID.IsZero() {
 		t.Error("the handle of the ID is kept")
 	}
@@ -67,7 +67,7 @@ func TestWhatWasReadAnewIsFoundByAHandle(t *testing.T) {
 	read := func(version uint64) *entry {
 		return c.entryOf(session.Session{
 			Tenant: ref.Tenant, User: ref.User, ExpiresAt: now.Add(time.Hour), LastSeenAt: now, IdleTimeout: time.Hour, Version: version,
-		}, place{}, 0, 0)
+		}, counterIndex{}, 0, 0)
 	}
 	c.keep(keyOf(ref.ID), read(1))
 	found := c.Recall(ref)
@@ -107,7 +107,7 @@ func TestWhatWasReadAnewIsFoundByAHandle(t *testing.T) {
 		"the session": func() { c.outdate(session.ScopeSession, ref) }, "the user": func() { c.outdate(session.ScopeUser, ref) },
 		"the tenant": func() { c.outdate(session.ScopeTenant, ref) }, "everyone": func() { c.outdate(session.ScopeAll, ref) },
 	} {
-		at := c.stamps.place(c.feed.Topics(ref))
+		at := c.stamps.indexOf(c.feed.Topics(ref))
 		c.keep(keyOf(ref.ID), c.entryOf(found.Value, at, c.stamps.stamp(at), 0))
 		if found = c.Recall(ref); found == nil || !c.RecallsFound(found) {
 			t.Fatal("the entry is not recalled")

@@ -13,7 +13,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// wire is a feed that a test controls. Unless silent, it beats four times a second.
+// wire is a feed that a test controls. Unless silent, it sends a heartbeat four times a second.
 type wire struct {
 	silent atomic.Bool
 	lost   atomic.Bool // announcements go nowhere
@@ -161,7 +161,7 @@ func (w *watched) asked() int {
 	return n
 }
 
-// startCache starts a cache that ends with the test, and waits for its first beat.
+// startCache starts a cache that ends with the test, and waits for its first heartbeat.
 func startCache(t testing.TB, store session.Store, feed session.Feed) *cachestore.Store {
 	t.Helper()
 	c, err := cachestore.New(cachestore.Config{Store: store, Feed: feed, MaxEntries: 4096})

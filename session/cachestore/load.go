@@ -18,9 +18,9 @@ const (
 	// renewPause is the least time between two attempts to renew an entry.
 	renewPause = time.Second
 
-	// joinLimit is how old a read under way may be that is joined without a lease: then
+	// sharedReadLimit is how old a read under way may be that is joined without a lease: then
 	// no announcement says that it missed a change.
-	joinLimit = 50 * time.Millisecond
+	sharedReadLimit = 50 * time.Millisecond
 
 	// workerIdle is how long a goroutine that has read waits for the next read.
 	workerIdle = time.Second
@@ -31,7 +31,7 @@ const (
 
 // read is one read of the store that several loads wait for.
 type read struct {
-	place   place
+	index   counterIndex
 	began   time.Time
 	stamp   uint64 // when it began
 	done    chan struct{}
@@ -50,14 +50,14 @@ func (c *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 	}
 	now := time.Now()
 	if e := c.hit(ref, now); e != nil {
-		c.count.hit(placeOf(e).session)
+		c.count.hit(indexOf(e).session)
 		if c.renewalDue(e, now) {
-			c.join(ctx, ref, false)
+			c.readFor(ctx, ref, false)
 		}
 		return as(ref, e), nil
 	}
 	c.count.misses.Add(1)
-	f := c.join(ctx, ref, true)
+	f := c.readFor(ctx, ref, true)
 	if f == nil { // closed
 		return c.store.Load(ctx, ref)
 	}
@@ -72,15 +72,15 @@ func (c *Store) Load(ctx context.Context, ref session.Ref) (session.Session, err
 // join returns the read of ref that is under way, or begins one. It returns nil when the
 // cache is closed. A read that began before the last announcement is not joined: it may
 // have missed what the caller knows of.
-func (c *Store) join(ctx context.Context, ref session.Ref, cold bool) *read {
-	at := c.stamps.place(c.feed.Topics(ref))
+func (c *Store) readFor(ctx context.Context, ref session.Ref, cold bool) *read {
+	at := c.stamps.indexOf(c.feed.Topics(ref))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil
 	}
 	stamp, now := c.stamps.stamp(at), time.Now()
-	if f := c.reads[ref]; f != nil && f.stamp == stamp && (now.Sub(f.began) <= joinLimit || c.lease.Load().fresh(now, c.limit)) {
+	if f := c.reads[ref]; f != nil && f.stamp == stamp && (now.Sub(f.began) <= sharedReadLimit || c.lease.Load().fresh(now, c.limit)) {
 		c.count.shared.Add(1)
 		return f
 	}
@@ -93,19 +93,19 @@ func (c *Store) join(ctx context.Context, ref session.Ref, cold bool) *read {
 			return f
 		}
 	}
-	f := &read{place: at, began: now, stamp: stamp, done: make(chan struct{})}
+	f := &read{index: at, began: now, stamp: stamp, done: make(chan struct{})}
 	c.reads[ref] = f
-	j := job{ctx, ref, f}
+	j := pendingRead{ctx, ref, f}
 	select {
-	case c.jobs <- j:
+	case c.pending <- j:
 	default:
 		c.running.Go(func() { c.work(j) })
 	}
 	return f
 }
 
-// job is a read that begins.
-type job struct {
+// pendingRead is a read that begins.
+type pendingRead struct {
 	ctx  context.Context
 	ref  session.Ref
 	read *read
@@ -113,15 +113,15 @@ type job struct {
 
 // work reads, and waits a while for the next read: the stack of a new goroutine grows
 // again with each, which costs more than the rest of a cold load outside the store.
-func (c *Store) work(j job) {
+func (c *Store) work(j pendingRead) {
 	idle := time.NewTimer(workerIdle)
 	defer idle.Stop()
 	for {
 		c.fetch(j.ctx, j.ref, j.read)
-		j = job{}
+		j = pendingRead{}
 		idle.Reset(workerIdle)
 		select {
-		case j = <-c.jobs:
+		case j = <-c.pending:
 		case <-c.ctx.Done():
 			return
 		case <-idle.C:
@@ -145,8 +145,8 @@ func (c *Store) fetch(ctx context.Context, ref session.Ref, f *read) {
 		readAt := ticks(time.Since(c.began))
 		c.count.reads.Add(1)
 		f.session, f.err = c.store.Load(ctx, ref)
-		e = c.entryOf(f.session, f.place, stamp, readAt)
-		current := c.stamps.stamp(f.place)
+		e = c.entryOf(f.session, f.index, stamp, readAt)
+		current := c.stamps.stamp(f.index)
 		if f.err != nil || current == stamp {
 			break
 		}

@@ -13,9 +13,9 @@ import (
 	"github.com/reevehq/reeve/session/cachestore"
 )
 
-// A revocation meets a load of the same session in every order of their steps: asking,
-// reading, answering on one side; revoking, announcing on the other. Whatever the order,
-// the load after both is refused.
+// A revocation meets a load of the same session in every order of their steps: asking, reading,
+// answering on one side; revoking, announcing on the other. In every order the load after both is
+// refused.
 func TestALoadThatRacesWithARevocationLeavesNothingBehind(t *testing.T) {
 	const steps = 3 // before the read, after it, after the load has returned
 	for revoked := range steps {

@@ -15,7 +15,7 @@ func (c *Store) Recall(ref session.Ref) *reqctx.Entry[session.Session] {
 	if e == nil || c.lateUse(e, now) {
 		return nil
 	}
-	c.count.hit(placeOf(e).session)
+	c.count.hit(indexOf(e).session)
 	return e
 }
 
@@ -30,7 +30,7 @@ func (c *Store) RecallsFound(e *reqctx.Entry[session.Session]) bool {
 	if !l.fresh(now, c.limit) || !c.serves(e, l, now) || c.lateUse(e, now) {
 		return false
 	}
-	c.count.hit(placeOf(e).session)
+	c.count.hit(indexOf(e).session)
 	return true
 }
 

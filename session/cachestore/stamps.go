@@ -9,7 +9,7 @@ import (
 )
 
 // stamps counts announcements. An answer that was read under one stamp is as good as new while the
-// stamp of its place is the same: the stamp is taken before the store is asked, so that also a
+// stamp of its index is the same: the stamp is taken before the store is asked, so that also a
 // change during the read outdates what was read.
 //
 // Counters are found by hash and shared by several topics. Two that meet cost a read of
@@ -38,11 +38,11 @@ func newStamps(entries int) *stamps {
 	}
 }
 
-// place is where the counters of one session are.
-type place struct{ session, user, tenant uint32 }
+// counterIndex is where the counters of one session are.
+type counterIndex struct{ session, user, tenant uint32 }
 
-// packedPlace is a place in the memory of one number.
-type packedPlace uint64
+// packedIndex is a counterIndex in the memory of one number.
+type packedIndex uint64
 
 // The bits of an index, of the tables of sessions and users and of that of tenants.
 const (
@@ -50,26 +50,26 @@ const (
 	tenantBits = 12
 )
 
-func (p place) pack() packedPlace {
-	return packedPlace(p.session)<<(stampBits+tenantBits) | packedPlace(p.user)<<tenantBits | packedPlace(p.tenant)
+func (p counterIndex) pack() packedIndex {
+	return packedIndex(p.session)<<(stampBits+tenantBits) | packedIndex(p.user)<<tenantBits | packedIndex(p.tenant)
 }
 
-func (p packedPlace) unpack() place {
+func (p packedIndex) unpack() counterIndex {
 	const index, tenant = maxStamps - 1, tenantStamps - 1
-	return place{uint32(p >> (stampBits + tenantBits) & index), uint32(p >> tenantBits & index), uint32(p & tenant)}
+	return counterIndex{uint32(p >> (stampBits + tenantBits) & index), uint32(p >> tenantBits & index), uint32(p & tenant)}
 }
 
-func (m *stamps) place(t session.Topics) place {
-	return place{m.index(m.sessions, t.Session), m.index(m.users, t.User), m.index(m.tenants, t.Tenant)}
+func (m *stamps) indexOf(t session.Topics) counterIndex {
+	return counterIndex{m.index(m.sessions, t.Session), m.index(m.users, t.User), m.index(m.tenants, t.Tenant)}
 }
 
 func (m *stamps) index(table []atomic.Uint64, topic string) uint32 {
 	return uint32(maphash.String(m.seed, topic) & uint64(len(table)-1)) // tables are shorter than 2^32
 }
 
-// stamp is the sum of the counters of a place. None ever decreases, so two sums are equal
+// stamp is the sum of the counters of an index. None ever decreases, so two sums are equal
 // only when each of the counters is.
-func (m *stamps) stamp(p place) uint64 {
+func (m *stamps) stamp(p counterIndex) uint64 {
 	return m.all.Load() + m.tenants[p.tenant].Load() + m.users[p.user].Load() + m.sessions[p.session].Load()
 }
 

@@ -7,12 +7,12 @@ import (
 
 func TestAPackedPlaceIsTheSamePlace(t *testing.T) {
 	for range 10_000 {
-		p := place{rand.Uint32N(maxStamps), rand.Uint32N(maxStamps), rand.Uint32N(tenantStamps)}
+		p := counterIndex{rand.Uint32N(maxStamps), rand.Uint32N(maxStamps), rand.Uint32N(tenantStamps)}
 		if got := p.pack().unpack(); got != p {
 			t.Fatalf("%v is unpacked as %v", p, got)
 		}
 	}
-	last := place{maxStamps - 1, maxStamps - 1, tenantStamps - 1}
+	last := counterIndex{maxStamps - 1, maxStamps - 1, tenantStamps - 1}
 	if got := last.pack().unpack(); got != last {
 		t.Errorf("%v is unpacked as %v", last, got)
 	}

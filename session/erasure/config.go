@@ -10,10 +10,10 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// defaultSettle is twice the time for which a cache of sessions may serve what it does not hear of.
-const defaultSettle = 2 * time.Second
+// defaultWait is twice the time for which a cache of sessions may serve what it does not hear of.
+const defaultWait = 2 * time.Second
 
-// Sessions is what an erasure needs of a [session.Manager].
+// Sessions has the methods of a [session.Manager] that an erasure needs.
 type Sessions interface {
 	EraseUser(ctx context.Context, t tenant.ID, u session.UserID) error
 	EraseTenant(ctx context.Context, t tenant.ID, users iter.Seq2[session.UserID, error]) error
@@ -87,7 +87,7 @@ func (c Config) validate() error {
 
 func (c Config) withDefaults() Config {
 	if c.Settle == 0 {
-		c.Settle = defaultSettle
+		c.Settle = defaultWait
 	}
 	if c.Users == nil {
 		c.Users = func(context.Context, tenant.ID) iter.Seq2[session.UserID, error] { return nil }

@@ -124,11 +124,11 @@ func (r *run) try(name string, erase func() error) bool {
 }
 
 // wait lets requests end that were let in before.
-func (r *run) wait(settle time.Duration) {
-	if r.failed || settle <= 0 {
+func (r *run) wait(pause time.Duration) {
+	if r.failed || pause <= 0 {
 		return
 	}
-	timer := time.NewTimer(settle)
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

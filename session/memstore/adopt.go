@@ -18,28 +18,28 @@ func (st *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session
 		return session.Session{}, err
 	}
 	defer st.mu.Unlock()
-	now, who := time.Now(), a.Stranger
-	if _, err := st.active(who.Tenant); err != nil {
+	now, stranger := time.Now(), a.Stranger
+	if _, err := st.active(stranger.Tenant); err != nil {
 		return session.Session{}, err
 	}
-	if st.signIns.blocked[owner{who.Tenant, who.User}] {
+	if st.signIns.blocked[owner{stranger.Tenant, stranger.User}] {
 		return session.Session{}, session.ErrBlocked
 	}
-	if err := who.CheckClock(now); err != nil {
+	if err := stranger.CheckClock(now); err != nil {
 		return session.Session{}, err
 	}
 	st.sweepSignIns(now)
-	key := signInKey{owner{who.Tenant, who.User}, who.Issuer, who.Name}
+	key := signInKey{owner{stranger.Tenant, stranger.User}, stranger.Issuer, stranger.Name}
 	in := st.signIns.known[key]
 	if in == nil {
-		in = &signIn{kind: who.EventKind()}
+		in = &signIn{kind: stranger.EventKind()}
 	}
 	in.seen = now
 	if r, live := st.liveOf(key, in, now); live {
 		return st.found(ctx, r, a, now)
 	}
-	if err := st.mayBegin(in, who, now); err != nil {
-		if who.EndedByName(err) {
+	if err := st.mayBegin(in, stranger, now); err != nil {
+		if stranger.EndedByName(err) {
 			in.refused = true
 			st.signIns.known[key] = in
 		}
@@ -49,10 +49,10 @@ func (st *Store) Adopt(ctx context.Context, a session.Adoption) (session.Session
 		return session.Session{}, err
 	}
 	s := a.Session
-	if who.Name == "" {
-		s.Provider = s.Provider.From(latest(in.end, st.signIns.revoked(who)))
+	if stranger.Name == "" {
+		s.Provider = s.Provider.From(latest(in.end, st.signIns.revoked(stranger)))
 	}
-	in.kind, in.at = who.EventKind(), who.SignIn()
+	in.kind, in.at = stranger.EventKind(), stranger.SignIn()
 	s, err := st.begin(ctx, s, a.Create, in, now)
 	if err != nil {
 		return session.Session{}, err
@@ -98,9 +98,9 @@ func (st *Store) found(ctx context.Context, r *record, a session.Adoption, now t
 }
 
 // mayBegin returns nil when a sign-in without a live session may have a new one.
-func (st *Store) mayBegin(in *signIn, who session.Stranger, now time.Time) error {
-	if who.Name != "" {
-		of := named{who.Issuer, who.Name}
+func (st *Store) mayBegin(in *signIn, stranger session.Stranger, now time.Time) error {
+	if stranger.Name != "" {
+		of := named{stranger.Issuer, stranger.Name}
 		if _, ended := st.signIns.ended[of]; ended {
 			st.signIns.ended[of] = now // it is kept from the last of its tokens on
 			return session.ErrSignedOut
@@ -110,11 +110,11 @@ func (st *Store) mayBegin(in *signIn, who session.Stranger, now time.Time) error
 		}
 	}
 	if !in.session.IsZero() {
-		if err := who.Known(in.at); err != nil {
+		if err := stranger.Known(in.at); err != nil {
 			return err
 		}
 	}
-	return who.CheckUnknown(now, latest(in.end, st.signIns.revoked(who)))
+	return stranger.CheckUnknown(now, latest(in.end, st.signIns.revoked(stranger)))
 }
 
 // EndSignIn implements [session.Store].

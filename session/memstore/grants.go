@@ -10,8 +10,8 @@ import (
 )
 
 // maxDemoted is how many users of a tenant are remembered by the time of what happened to them.
-// One more, and what happened to any of them counts as having happened to all: tickets from
-// before hold no longer, and their sign-ins begin anew.
+// With one more, a change of any of them counts as a change of all: tickets from before hold no
+// longer, and their sign-ins begin anew.
 const maxDemoted = 4096
 
 // demotions say when something last happened to the sessions of a tenant that a ticket must

@@ -36,7 +36,7 @@ type Store struct {
 	everyone   uint64 // the last of them that happened to everyone
 }
 
-// tenantState is what is kept of one tenant. A tenant without a status has no sessions.
+// tenantState is the state of one tenant. A tenant without a status has no sessions.
 type tenantState struct {
 	status tenant.Status
 	users  map[session.UserID]map[session.ID]*record

@@ -20,8 +20,8 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	}
 }
 
-// The same suite as a store sees it that has a clock of its own. What is slow there, the
-// test above has proved.
+// The same suite as a store sees it that has a clock of its own. The test above has proved the
+// cases that are slow there.
 func TestStoreKeepsTheContractOnARealClock(t *testing.T) {
 	for _, c := range sessiontest.Cases() {
 		if c.Slow {

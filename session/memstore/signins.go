@@ -19,7 +19,7 @@ type signInKey struct {
 	issuer, name string
 }
 
-// signIn is what is known of one sign-in at a provider.
+// signIn is the state of one sign-in at a provider.
 type signIn struct {
 	session session.ID // the last session that it had, zero for none
 	end     time.Time  // of that session, where it was ended alone or has expired
@@ -61,9 +61,10 @@ func newSignIns() signIns {
 	}
 }
 
-// revoked returns when whatever concerns a stranger was last revoked, zero for never.
-func (i *signIns) revoked(who session.Stranger) time.Time {
-	return latest(i.users[owner{who.Tenant, who.User}], i.tenants[who.Tenant], i.everyone, i.people[person{who.Issuer, who.User}])
+// revoked returns when a stranger's sign-ins were last revoked, by any revocation that concerns
+// them, zero for never.
+func (i *signIns) revoked(stranger session.Stranger) time.Time {
+	return latest(i.users[owner{stranger.Tenant, stranger.User}], i.tenants[stranger.Tenant], i.everyone, i.people[person{stranger.Issuer, stranger.User}])
 }
 
 func latest(times ...time.Time) (last time.Time) {

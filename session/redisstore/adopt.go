@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/reevehq/reeve/session"
 )
@@ -118,22 +116,22 @@ func (s *Store) find(ctx context.Context, a session.Adoption, link string, id se
 }
 
 func (s *Store) findLive(ctx context.Context, a session.Adoption, link string, l live) (session.Session, error) {
-	who := a.Stranger
+	stranger := a.Stranger
 	if l.user.ends+":"+l.link != link {
 		return session.Session{}, session.ErrNotFound
 	}
-	if s.memory.signIns.outdates(link, who.Name, l.session.Provider.Claims().Since) {
+	if s.memory.signIns.outdates(link, stranger.Name, l.session.Provider.Claims().Since) {
 		by := []byte(nil)
 		return session.Session{}, firstOf(s.revokeMember(ctx, l.user, l.keys, by), session.ErrNotFound)
 	}
 	if err := s.checkBlock(ctx, l.user); err != nil {
 		return session.Session{}, err
 	}
-	if err := who.CheckClock(l.now); err != nil {
+	if err := stranger.CheckClock(l.now); err != nil {
 		return session.Session{}, err
 	}
-	if who.Name == "" {
-		if err := who.Finds(l.session.Provider.Claims().Since); err != nil {
+	if stranger.Name == "" {
+		if err := stranger.Finds(l.session.Provider.Claims().Since); err != nil {
 			return session.Session{}, err
 		}
 	}
@@ -160,169 +158,32 @@ func (s *Store) findLive(ctx context.Context, a session.Adoption, link string, l
 	return s.replace(ctx, l, stored, sealed, session.EventRefreshed, by, nil, nil)
 }
 
-// signIn is what is stored of a sign-in at a provider, and what decides whether it may have a new session.
-type signIn struct {
-	now    time.Time
-	issued epochs
-	before known
-
-	member, sealed string    // of the session that it had, "" for none
-	ended          bool      // for ever
-	end            time.Time // of that session, zero when it is not known
-	cut            time.Time // the latest that concerns it
-	at             time.Time // when the user had signed in whose session it had, zero when it is not known
-
-	number uint64    // of changes of sign-ins of the user
-	lost   time.Time // when Redis was behind on them: see set_back.lua
-}
-
-// readSignIn reads a sign-in. In whose slot it is was noted before, so that an end of the sign-in
-// or person that comes later finds it there, and one that came before is seen here.
-func (s *Store) readSignIn(ctx context.Context, a session.Adoption, user userKeys, link string) (signIn, error) {
-	who := a.Stranger
-	if err := s.checkBlock(ctx, user); err != nil {
-		return signIn{}, err
-	}
-	cuts, err := s.claim(ctx, who, user)
-	if err != nil {
-		return signIn{}, err
-	}
-	tenantKey, globalKey := s.names.tenant(who.Tenant), s.names.globalCut()
-	in := signIn{before: s.knownOf(user, tenantKey)}
-	answers, err := batch(ctx, s.client, func(eval bool) []*call {
-		keep := micros(a.Create.Lifetime+epochSlack) / 1000
-		return []*call{
-			signInScript.call(ctx, eval, []string{link, user.ends, user.epoch, user.last, user.index, user.block}, keep, endsKept),
-			tenantReadScript.call(ctx, eval, []string{tenantKey}),
-			ensureScript.call(ctx, eval, []string{s.names.global()}, 0),
-			cutReadScript.call(ctx, eval, []string{tenantKey}),
-			cutReadScript.call(ctx, eval, []string{globalKey}),
-		}
-	})
-	if err != nil {
-		return signIn{}, failed(err)
-	}
-	state, err := parseTenant(answers[1])
-	if err != nil {
-		return signIn{}, err
-	}
-	if err := s.holdTenant(ctx, tenantKey, state, in.before.status).status.Err(); err != nil {
-		return signIn{}, err
-	}
-	r := newReply(answers[0], 14)
-	in.now = fromMicros(int64(r.mustNumber()))
-	in.issued = epochs{user: r.mustNumber(), tenant: state.epoch}
-	last := r.change()
-	blocked, _ := r.number()
-	in.member, _ = r.text()
-	in.sealed, _ = r.text()
-	_, in.ended = r.number()
-	created, _ := r.number()
-	cut, _ := r.number()
-	mark, marked := r.text()
-	score, listed := r.number()
-	in.number = r.change()
-	if lost, known := r.number(); known {
-		in.lost = fromMicros(int64(lost))
-	}
-	if at, known := r.number(); known {
-		in.at = fromMicros(int64(at))
-	}
-	global := newReply(answers[2], 3)
-	global.must()
-	in.issued.global = global.mustNumber()
-	for i, key := range []string{tenantKey, globalKey} {
-		one := newReply([]any{answers[3+i]}, 1)
-		read, _ := one.number()
-		if one.err != nil {
-			return signIn{}, one.err
-		}
-		cuts.add(key, read)
-	}
-	cuts.add(user.ends, cut)
-	if err := errors.Join(r.err, global.err); err != nil {
-		return signIn{}, err
-	}
-	s.clock.heard(uint64(in.now.UnixMicro()))
-	if in.issued, err = s.hold(ctx, user, s.names.tenant(who.Tenant), in.issued, in.before); err != nil {
-		return signIn{}, err
-	}
-	if in.issued.user, err = s.holdUser(ctx, user, in.issued.user, last, in.before); err != nil {
-		return signIn{}, err
-	}
-	if in.issued.user == 0 {
-		return signIn{}, fmt.Errorf("%w: the store was behind on the user, whose sessions were just ended", session.ErrUnavailable)
-	}
-	if blocked != 0 {
-		return signIn{}, s.sawBlock(user, blocked)
-	}
-	if in.cut, err = s.holdCuts(ctx, cuts); err != nil {
-		return signIn{}, err
-	}
-	return in, s.endOfLast(ctx, &in, who.Name, user, link, created, mark, marked, score, listed)
-}
-
-// endOfLast finds when the last session of a sign-in without a name has ended. Losses of any
-// sign-in by a Redis that was set back are noted first.
-func (s *Store) endOfLast(ctx context.Context, in *signIn, name string, user userKeys, link string, created uint64, mark string, marked bool, score uint64, listed bool) error {
-	if in.member == "" && !in.ended {
-		if s.memory.signIns.get(link).as == 0 {
-			return s.heedFloor(ctx, in, user)
-		}
-		end, err := s.noteLost(ctx, user, link, linkedAs(name), "")
-		if err != nil {
-			return err
-		}
-		if name != "" {
-			in.ended = true
-		}
-		in.end = end
-		return nil
-	}
-	if name != "" || in.member == "" {
-		return nil
-	}
-	at := uint64(in.now.UnixMicro())
-	end, known := parseNumber(mark)
-	switch {
-	case marked && mark != "0" && !known:
-		return fmt.Errorf("%w: the end of a session", session.ErrCorrupt)
-	case known:
-		in.end = fromMicros(int64(end))
-	case listed && score <= at:
-		in.end = fromMicros(int64(score)) // unused, or expired
-	case uint64(in.cut.UnixMicro()) >= created && !in.cut.IsZero():
-		in.end = in.cut // with others
-	}
-	return nil
-}
-
 // adoptNew makes the session of a sign-in that has no live one.
 func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys, key string, in signIn) (session.Session, error) {
-	who := a.Stranger
-	of := link{key: key, name: who.Name, member: in.member, kind: who.EventKind(), at: who.SignIn()}
-	if err := who.CheckClock(in.now); err != nil {
+	stranger := a.Stranger
+	of := link{key: key, name: stranger.Name, member: in.member, kind: stranger.EventKind(), at: stranger.SignIn()}
+	if err := stranger.CheckClock(in.now); err != nil {
 		return session.Session{}, err
 	}
 	known := s.memory.signIns.get(key).ended
-	if who.Name != "" && (in.ended || in.member != "" || known != 0) {
+	if stranger.Name != "" && (in.ended || in.member != "" || known != 0) {
 		s.memory.signIns.end(key, linkedNamed, uint64(in.now.UnixMicro()), in.number)
 		return session.Session{}, session.ErrSignedOut
 	}
-	if who.Name != "" && who.AuthTime.IsZero() && in.now.Before(in.lost.Add(session.EndsKept)) {
+	if stranger.Name != "" && stranger.AuthTime.IsZero() && in.now.Before(in.lost.Add(session.EndsKept)) {
 		return session.Session{}, fmt.Errorf("%w: the store was behind on the user's sign-ins, and this one does not say when it was", session.ErrSignedOut)
 	}
 	if known > uint64(max(0, in.end.UnixMicro())) {
 		in.end = fromMicros(int64(known))
 	}
 	if in.member != "" && in.end.IsZero() {
-		end, err := s.noteLost(ctx, user, key, linkedAs(who.Name), in.member)
+		end, err := s.noteLost(ctx, user, key, linkedAs(stranger.Name), in.member)
 		if err != nil {
 			return session.Session{}, err
 		}
 		in.end = end
 	}
-	if err := who.Known(in.at); err != nil {
+	if err := stranger.Known(in.at); err != nil {
 		return session.Session{}, err
 	}
 	end := in.cut
@@ -332,17 +193,17 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 	if in.end.After(end) {
 		end = in.end
 	}
-	if err := who.CheckUnknown(in.now, end); err != nil {
-		return session.Session{}, firstOf(s.noteRefused(ctx, who, user, key, in, err), err)
+	if err := stranger.CheckUnknown(in.now, end); err != nil {
+		return session.Session{}, firstOf(s.noteRefused(ctx, stranger, user, key, in, err), err)
 	}
 	if err := a.CheckTicket(); err != nil {
 		return session.Session{}, err
 	}
-	if err := in.issued.holds(a.Create.Ticket, who.Tenant, who.User); err != nil {
+	if err := in.issued.holds(a.Create.Ticket, stranger.Tenant, stranger.User); err != nil {
 		return session.Session{}, err
 	}
 	n := a.Session
-	if who.Name == "" {
+	if stranger.Name == "" {
 		n.Provider = n.Provider.From(end)
 	}
 	keys := user.session(n.ID)
@@ -354,99 +215,6 @@ func (s *Store) adoptNew(ctx context.Context, a session.Adoption, user userKeys,
 	if err != nil {
 		return session.Session{}, err
 	}
-	s.memory.signIns.bind(of.key, linkedAs(who.Name), n.ID, keys.record, number)
+	s.memory.signIns.bind(of.key, linkedAs(stranger.Name), n.ID, keys.record, number)
 	return d.session, nil
-}
-
-// noteRefused notes of a named sign-in that it was before an end, where no later token of it would say
-// so: it has ended for ever.
-func (s *Store) noteRefused(ctx context.Context, who session.Stranger, user userKeys, key string, in signIn, refused error) error {
-	if !who.EndedByName(refused) || in.member != "" {
-		return nil
-	}
-	_, err := s.noteLost(ctx, user, key, linkedNamed, "")
-	return err
-}
-
-// heedFloor finds out whether Redis is behind on the sign-ins of a user that are not remembered one by
-// one. It is said of the user then, for ever, so that a sign-in which is not there is not taken for
-// a new one.
-func (s *Store) heedFloor(ctx context.Context, in *signIn, user userKeys) error {
-	floor := s.memory.signIns.links.floorOf(user.base)
-	if floor <= in.number {
-		return nil
-	}
-	if _, err := s.setBack(ctx, user, 0, floor); err != nil {
-		return err
-	}
-	return errMoved
-}
-
-// noteLost notes that the session of a sign-in has ended, at a time that nobody knows, and
-// returns the time of now. Of a link that is there again, or has another member, it is errMoved.
-func (s *Store) noteLost(ctx context.Context, user userKeys, link string, as uint64, member string) (time.Time, error) {
-	w, err := s.write(ctx, signInLostScript, []string{link, user.ends}, lostArgs(as, member)...)
-	if err != nil {
-		return time.Time{}, err
-	}
-	r := newReply(w.answer, 3)
-	if r.must() != "ok" {
-		r.corrupt("unexpected answer")
-	}
-	end, _ := r.number()
-	number := r.change()
-	switch {
-	case r.err != nil:
-		return time.Time{}, r.err
-	case end == 0:
-		return time.Time{}, errMoved
-	}
-	s.memory.signIns.end(link, as, end, number)
-	if w.short != nil {
-		return time.Time{}, w.short
-	}
-	return fromMicros(int64(end)), nil
-}
-
-func lostArgs(as uint64, member string) []any {
-	return []any{linkedText(as), member, endsKept}
-}
-
-func linkedText(as uint64) string {
-	if as == linkedUnnamed {
-		return "unnamed"
-	}
-	return "named"
-}
-
-// userOfLink returns the keys of the user in whose slot a link is.
-func (n names) userOfLink(link string) userKeys { return n.userAt(baseOfLink(link)) }
-
-func baseOfLink(link string) string {
-	base, _, _ := strings.Cut(link, "}:n:")
-	return base + "}:"
-}
-
-// linkOf returns the digest of a sign-in out of the key of its link.
-func linkOf(link string) string {
-	_, digest, _ := strings.Cut(link, "}:n:")
-	return digest
-}
-
-// sealLinked seals the id of the session that a sign-in is linked to. Like events, links outlast
-// the keys of sessions.
-func (s *Store) sealLinked(link string, id session.ID) ([]byte, error) {
-	return s.reasons.seal(link, sealedLink, id.Bytes())
-}
-
-func (s *Store) openLinked(link, sealed string) (session.ID, error) {
-	plain, err := s.reasons.open(link, sealedLink, []byte(sealed))
-	if err != nil {
-		return session.ID{}, err
-	}
-	id, err := session.IDFromBytes(plain)
-	if err != nil {
-		return session.ID{}, fmt.Errorf("%w: %v", session.ErrCorrupt, err)
-	}
-	return id, nil
 }

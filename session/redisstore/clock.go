@@ -18,9 +18,9 @@ const (
 	maxDelay = maxTimeout
 )
 
-// clock estimates Redis's clock. Changes that carry no version have a deadline by it, so that
-// what a dead network delivers later changes nothing any more. An estimate that is wrong, as
-// for two masters of a cluster whose clocks differ, costs a second trip.
+// clock estimates Redis's clock. Changes that carry no version have a deadline by it, so that calls
+// which a dead network delivers later change nothing any more. An estimate that is wrong, as for
+// two masters of a cluster whose clocks differ, costs a second trip.
 type clock struct {
 	began  time.Time
 	offset atomic.Int64 // µs between began and Redis's clock; 0 when it was never heard

@@ -60,7 +60,7 @@ func checkCreate(n session.Session, c session.CreateOptions) error {
 	return checkIdle(n)
 }
 
-// issue is what a new session is issued under: the epochs of its user, its tenant and everyone,
+// issue has the terms of a new session: the epochs of its user, its tenant and everyone,
 // and when that was by the clock of Redis.
 type issue struct {
 	epochs epochs
@@ -87,7 +87,7 @@ func (s *Store) issue(ctx context.Context, user userKeys, t tenant.ID, lifetime 
 	if err != nil {
 		return issue{}, err
 	}
-	if err := s.holdTenant(ctx, ofTenant, state, before.status).status.Err(); err != nil {
+	if err := s.reconcileTenant(ctx, ofTenant, state, before.status).status.Err(); err != nil {
 		return issue{}, err
 	}
 	userReply := newReply(answers[0], 3)
@@ -104,10 +104,10 @@ func (s *Store) issue(ctx context.Context, user userKeys, t tenant.ID, lifetime 
 	}
 
 	s.clock.heard(uint64(now.UnixMicro()))
-	if read, err = s.hold(ctx, user, ofTenant, read, before); err != nil {
+	if read, err = s.reconcile(ctx, user, ofTenant, read, before); err != nil {
 		return issue{}, err
 	}
-	if read.user, err = s.holdUser(ctx, user, read.user, last, before); err != nil {
+	if read.user, err = s.reconcileUser(ctx, user, read.user, last, before); err != nil {
 		return issue{}, err
 	}
 	if read.user == 0 {
@@ -277,7 +277,7 @@ func policyText(p session.LimitPolicy) string {
 // is in the record.
 func expiry(s session.Session) int64 { return (s.ExpiresAt.UnixMicro() + 999) / 1000 }
 
-// digestText is what is stored of a refresh digest, "" for none.
+// digestText returns the stored form of a refresh digest, "" for none.
 func digestText(d session.Digest) string {
 	if d == (session.Digest{}) {
 		return ""

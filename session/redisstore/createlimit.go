@@ -45,11 +45,11 @@ func (s *Store) endedBefore(ctx context.Context, user userKeys, oldest any, poli
 		return policy, nil
 	}
 	text, _ := oldest.(string)
-	place, ok := parseNumber(text)
+	number, ok := parseNumber(text)
 	if !ok {
 		return "", fmt.Errorf("%w: not a number", session.ErrCorrupt)
 	}
-	s.memory.limited(user.order, place)
+	s.memory.limited(user.order, number)
 	if policy != policyLimited { // the last step counts as well
 		s.countChange(ctx, user)
 	}

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // cuts are those that concern one stranger: the times before which sign-ins at the provider are
-// refused, of the user, the tenant, everyone and the person, in places of their own.
+// refused, of the user, the tenant, everyone and the person, in keys of their own.
 type cuts struct {
 	keys []string
 	read []uint64 // µs, 0 for none
@@ -22,65 +21,13 @@ func (c *cuts) add(key string, read uint64) {
 	c.keys, c.read = append(c.keys, key), append(c.read, read)
 }
 
-// cutMemory is the latest cuts that an instance knows: those of tenants and everyone, of which
-// there are few, of users and persons, who have one each, and of sign-ins, with a fair share for
-// each user. A sign-in that is not remembered here is as one of the user: see [signIns].
-type cutMemory struct {
-	shared, owned generations
-	named         *portions[uint64] // by the key
-	unowned       generations       // of sign-ins that nobody has presented a token of
-}
-
-func newCutMemory() *cutMemory {
-	m := &cutMemory{named: newPortions[uint64](keepRevoked)}
-	m.shared.limit, m.owned.limit, m.unowned.limit = keepShared, keepRevoked, keepRevoked
-	return m
-}
-
-// of returns where the cut is remembered that has a key and is not of a sign-in.
-func (m *cutMemory) of(key string) *generations {
-	if strings.Contains(key, ":{u-") || strings.Contains(key, ":{n-") {
-		return &m.owned
-	}
-	return &m.shared
-}
-
-func (m *cutMemory) get(key string) uint64 {
-	return max(m.of(key).get(key), m.named.get(key), m.unowned.get(key))
-}
-
-// max remembers a cut that is not of a sign-in.
-func (m *cutMemory) max(key string, cut uint64) { m.of(key).max(key, cut) }
-
-// maxNamed remembers the cut of a sign-in of a user, named by the base of the names, or of one that
-// is not known to be anybody's.
-func (m *cutMemory) maxNamed(user, key string, cut uint64) {
-	switch {
-	case cut == 0:
-	case user == "":
-		m.unowned.max(key, cut)
-	default:
-		m.unowned.forget(key)
-		m.named.update(user, key, 0, func(held uint64) uint64 { return max(held, cut) }, nil)
-	}
-}
-
-// all returns every cut that is remembered.
-func (m *cutMemory) all() map[string]uint64 {
-	all := m.unowned.all()
-	maps.Copy(all, m.named.values.all())
-	maps.Copy(all, m.owned.all())
-	maps.Copy(all, m.shared.all())
-	return all
-}
-
-// holdCuts returns the latest cut: those that were read or, where this instance knows of a later
+// reconcileCuts returns the latest cut: those that were read or, where this instance knows of a later
 // one, that one, which it puts back.
-func (s *Store) holdCuts(ctx context.Context, c cuts) (time.Time, error) {
-	return s.holdCutsIn(ctx, c, s.memory.cuts.max)
+func (s *Store) reconcileCuts(ctx context.Context, c cuts) (time.Time, error) {
+	return s.reconcileCutsIn(ctx, c, s.memory.cuts.max)
 }
 
-func (s *Store) holdCutsIn(ctx context.Context, c cuts, remember func(key string, cut uint64)) (time.Time, error) {
+func (s *Store) reconcileCutsIn(ctx context.Context, c cuts, remember func(key string, cut uint64)) (time.Time, error) {
 	var last uint64
 	for i, key := range c.keys {
 		held := s.memory.cuts.get(key)
@@ -119,16 +66,16 @@ func (s *Store) cutKept(key string) int64 {
 
 // claim notes that a sign-in, and the person, may have a session in the user's slot, before there
 // is one. It returns the cut of the person. One of a sign-in has ended it for ever.
-func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) (cuts, error) {
-	keys := []string{s.names.person(who.Issuer, who.User)}
-	if who.Name != "" {
-		keys = append(keys, s.names.namedSignIn(who.Issuer, who.Name))
+func (s *Store) claim(ctx context.Context, stranger session.Stranger, user userKeys) (cuts, error) {
+	keys := []string{s.names.person(stranger.Issuer, stranger.User)}
+	if stranger.Name != "" {
+		keys = append(keys, s.names.namedSignIn(stranger.Issuer, stranger.Name))
 	}
 	owner := user.base
 	var sealed [2][]byte
 	for i, key := range keys {
 		var err error
-		if sealed[i], err = s.reasons.seal(key, sealedOwner, appendText(appendText(nil, who.Tenant.String()), who.User.String())); err != nil {
+		if sealed[i], err = s.reasons.seal(key, sealedOwner, appendText(appendText(nil, stranger.Tenant.String()), stranger.User.String())); err != nil {
 			return cuts{}, err
 		}
 	}
@@ -151,17 +98,17 @@ func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) 
 		}
 		of.add(key, read)
 	}
-	if who.Name == "" {
+	if stranger.Name == "" {
 		return of, nil
 	}
-	ended, err := s.holdCutsIn(ctx, cuts{of.keys[1:], of.read[1:]}, func(key string, cut uint64) {
+	ended, err := s.reconcileCutsIn(ctx, cuts{of.keys[1:], of.read[1:]}, func(key string, cut uint64) {
 		s.memory.cuts.maxNamed(user.base, key, cut)
 	})
 	if err != nil {
 		return cuts{}, err
 	}
 	if !ended.IsZero() {
-		return cuts{}, firstOf(s.finishEnd(ctx, who, user), session.ErrSignedOut)
+		return cuts{}, firstOf(s.finishEnd(ctx, stranger, user), session.ErrSignedOut)
 	}
 	return cuts{of.keys[:1], of.read[:1]}, nil
 }
@@ -169,11 +116,11 @@ func (s *Store) claim(ctx context.Context, who session.Stranger, user userKeys) 
 // finishEnd ends a sign-in that is refused by its cut in the slot of the user, where this instance has
 // not: the instance that made the cut may have come no further, and then the session would be let in
 // by others.
-func (s *Store) finishEnd(ctx context.Context, who session.Stranger, user userKeys) error {
-	if s.memory.signIns.get(user.signIn(who.Issuer, who.Name)).ended != 0 {
+func (s *Store) finishEnd(ctx context.Context, stranger session.Stranger, user userKeys) error {
+	if s.memory.signIns.get(user.signIn(stranger.Issuer, stranger.Name)).ended != 0 {
 		return nil
 	}
-	return s.endSignInOf(ctx, session.Ref{Tenant: who.Tenant, User: who.User}, who.Issuer, who.Name)
+	return s.endSignInOf(ctx, session.Ref{Tenant: stranger.Tenant, User: stranger.User}, stranger.Issuer, stranger.Name)
 }
 
 // cutAll makes a cut and returns those in whose slots it has to be made as well, also with the error of

@@ -17,8 +17,8 @@ const erasedAtOnce = 30
 // EraseUser implements [session.Store]. It is many scripts of at most 100 keys each, every one with
 // [Config.Timeout] to itself.
 //
-// The records, last uses and refresh families of sessions go, what lists them, the events, and what
-// was changed of the user's roles. Sessions that had ended before, but not expired, are found by
+// The records, last uses and refresh families of sessions go, the lists of them, the events, and
+// the changes of the user's roles. Sessions that had ended before, but not expired, are found by
 // the events, of which about the last 1000 are kept: an older one goes by itself when it expires.
 //
 // Traces of the user that stay have only numbers, times and keyed digests in clear:

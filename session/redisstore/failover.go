@@ -7,11 +7,11 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// hold returns the epochs that count: those that were read or, where this instance knew of
-// a higher one before it asked, that one, which it puts back. A replica that was promoted
-// before it heard of a revocation then revives nothing that an instance knows to be revoked.
-// The error is of putting back; the epochs are right all the same, and what they end is dead.
-func (s *Store) hold(ctx context.Context, user userKeys, ofTenant string, read epochs, before known) (epochs, error) {
+// reconcile returns the epochs that count: those that were read or, where this instance knew of a higher
+// one before it asked, that one, which it puts back. A replica that was promoted before it heard of
+// a revocation then revives nothing that an instance knows to be revoked. The error is of putting
+// back; the epochs are right all the same, and the sessions that they end are dead.
+func (s *Store) reconcile(ctx context.Context, user userKeys, ofTenant string, read epochs, before known) (epochs, error) {
 	held := read
 	var problem error
 	raise := func(sc script, epoch uint64, key string) {
@@ -47,9 +47,9 @@ func (s *Store) raise(ctx context.Context, sc script, epoch uint64, key string) 
 	return err
 }
 
-// holdUser ends every session of a user whose last change is behind what this instance knew
+// reconcileUser ends every session of a user whose last change is behind what this instance knew
 // before it asked, and returns the epoch that counts then.
-func (s *Store) holdUser(ctx context.Context, user userKeys, epoch, last uint64, before known) (uint64, error) {
+func (s *Store) reconcileUser(ctx context.Context, user userKeys, epoch, last uint64, before known) (uint64, error) {
 	if epoch == 0 || last >= before.last {
 		return epoch, nil
 	}

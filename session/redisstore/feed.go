@@ -148,7 +148,7 @@ func (f *Feed) subscribe(ctx context.Context, e *subscriber) {
 	defer cancel()
 	defer context.AfterFunc(e.stopped, cancel)()
 	for {
-		_ = f.receive(ctx, e) // whatever ended it, what follows is the same
+		_ = f.receive(ctx, e) // for every cause the next step is the same
 		e.all.unsubscribed(e)
 		select {
 		case <-ctx.Done():

@@ -85,12 +85,12 @@ func TestABeatIsOneThatWasSentLately(t *testing.T) {
 type heard struct {
 	resets, changes int
 	sent, store     time.Time
-	beats           int
+	heartbeats      int
 }
 
 func (h *heard) Reset()                          { h.resets++ }
 func (h *heard) Changed(session.Scope, string)   { h.changes++ }
-func (h *heard) Heartbeat(sent, store time.Time) { h.beats++; h.sent, h.store = sent, store }
+func (h *heard) Heartbeat(sent, store time.Time) { h.heartbeats++; h.sent, h.store = sent, store }
 func newSubscriptions(clients ...*redis.Client) (*subscriptions, *heard, []*subscriber) {
 	l := &heard{}
 	h := &subscriptions{listener: l, subscribers: map[*redis.Client]*subscriber{}}
@@ -109,18 +109,18 @@ func TestAClusterIsHeardWhileEveryMasterIs(t *testing.T) {
 	defer h.follow(nil, nil)
 	now := time.Now()
 	h.heartbeat(list[0], heartbeat{now, now})
-	if l.beats != 0 {
+	if l.heartbeats != 0 {
 		t.Fatal("one master of two is taken for both")
 	}
 	early := now.Add(-time.Second)
 	h.heartbeat(list[1], heartbeat{early, early.Add(time.Minute)})
-	if l.beats != 1 || !l.sent.Equal(early) || !l.store.Equal(early.Add(time.Minute)) {
-		t.Errorf("%d beats, of %v and clock %v: want the earlier beat and the clock that is ahead", l.beats, l.sent.Sub(now), l.store.Sub(now))
+	if l.heartbeats != 1 || !l.sent.Equal(early) || !l.store.Equal(early.Add(time.Minute)) {
+		t.Errorf("%d beats, of %v and clock %v: want the earlier beat and the clock that is ahead", l.heartbeats, l.sent.Sub(now), l.store.Sub(now))
 	}
 	resets := l.resets
 	h.unsubscribed(list[1])
 	h.heartbeat(list[0], heartbeat{now, now})
-	if l.beats != 1 || l.resets != resets+1 {
+	if l.heartbeats != 1 || l.resets != resets+1 {
 		t.Error("a master that is not heard is not missed")
 	}
 	h.heartbeat(list[1], heartbeat{now, now})
@@ -129,15 +129,15 @@ func TestAClusterIsHeardWhileEveryMasterIs(t *testing.T) {
 	if l.resets != resets+2 {
 		t.Errorf("%d resets for a master that left and one that came", l.resets-resets)
 	}
-	beats := l.beats
+	heartbeats := l.heartbeats
 	h.heartbeat(list[0], heartbeat{now, now})
 	h.heartbeat(list[1], heartbeat{now, now}) // of the master that left
-	if l.beats != beats {
+	if l.heartbeats != heartbeats {
 		t.Error("a master that left is taken for one that came")
 	}
 }
 
-// A lease that counted from the arrival would be longer by the time that the beat, and
+// A lease that counted from the arrival would be longer by the time that the heartbeat, and
 // every announcement behind it, was held up.
 func TestABeatCountsFromWhenItWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

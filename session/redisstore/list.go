@@ -126,7 +126,7 @@ const (
 type page struct {
 	all     int // members of the whole order
 	members []string
-	last    string // place of the last of them
+	last    string // position of the last of them
 }
 
 func (s *Store) page(ctx context.Context, user userKeys, first, from, to string) (page, error) {
@@ -251,8 +251,8 @@ func (s *Store) listMembers(ctx context.Context, t tenant.ID, u session.UserID, 
 	if err := errors.Join(r.err, err); err != nil {
 		return nil, nil, err
 	}
-	epochs, _ = s.hold(ctx, user, ofTenant, epochs, before) // they are right all the same
-	epochs.user, _ = s.holdUser(ctx, user, epochs.user, last, before)
+	epochs, _ = s.reconcile(ctx, user, ofTenant, epochs, before) // they are right all the same
+	epochs.user, _ = s.reconcileUser(ctx, user, epochs.user, last, before)
 	if len(rows) != len(members) {
 		return nil, nil, fmt.Errorf("%w: unexpected answer", session.ErrCorrupt)
 	}

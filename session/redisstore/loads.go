@@ -41,7 +41,7 @@ func (s *Store) Loads() LoadStats { return s.loads.stats() }
 // Nothing waits for a timer.
 //
 // Tenants take turns in a pipeline, so a tenant with few loads is in the next one. A caller
-// that goes away leaves its place, or its answer, and nobody else is failed by it: a shared
+// that goes away leaves the queue, or its answer, and nobody else is failed by it: a shared
 // trip has a budget of its own. An error belongs to the load whose call it answers.
 //
 // On a cluster, loads gather by the masters that they ask, so that a master that does not
@@ -53,10 +53,10 @@ type loads struct {
 
 	counted, trips atomic.Uint64
 
-	mu     sync.Mutex
-	closed bool
-	routes map[string]*route // by masters; one, "", but on a cluster
-	flying sync.WaitGroup    // the shared trips; none begins once closed
+	mu      sync.Mutex
+	closed  bool
+	routes  map[string]*route // by masters; one, "", but on a cluster
+	running sync.WaitGroup    // the shared trips; none begins once closed
 }
 
 func newLoads(client *breakerClient, budget time.Duration) *loads {
@@ -77,7 +77,7 @@ func (l *loads) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.flying.Wait()
+	l.running.Wait()
 }
 
 // batch is [batch] for the calls of one load of t.
@@ -150,7 +150,7 @@ func (l *loads) alone(ctx context.Context, to *route, ln *line, calls []*call) (
 }
 
 // leave takes r out of the queue, and returns the state that r was in.
-func (l *loads) leave(to *route, r *rider) riderState {
+func (l *loads) leave(to *route, r *pendingLoad) loadState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before := r.state
@@ -167,52 +167,52 @@ func (l *loads) back(to *route, lines ...*line) {
 	defer l.mu.Unlock()
 	to.land(lines)
 	for to.trips < to.most && to.waiting > 0 {
-		riders := to.next(tripLoads)
+		group := to.next(tripLoads)
 		switch {
-		case len(riders) == 0:
+		case len(group) == 0:
 			return // those who wait have all their trips under way
-		case len(riders) == 1 || l.closed:
-			for _, r := range riders {
+		case len(group) == 1 || l.closed:
+			for _, r := range group {
 				to.depart(r.line)
 				r.tell(solo)
 			}
 		default:
-			for _, r := range riders {
-				r.state = aboard
+			for _, r := range group {
+				r.state = sharing
 			}
-			lines := linesOf(riders)
+			lines := linesOf(group)
 			to.depart(lines...)
-			l.flying.Go(func() {
+			l.running.Go(func() {
 				defer l.back(to, lines...)
-				l.fly(riders)
+				l.makeTrip(group)
 			})
 		}
 	}
 }
 
-// fly makes a trip with several loads and tells each its answers.
-func (l *loads) fly(riders []*rider) {
+// makeTrip makes a trip with several loads and tells each its answers.
+func (l *loads) makeTrip(group []*pendingLoad) {
 	defer func() {
-		for _, r := range riders {
+		for _, r := range group {
 			close(r.told)
 		}
 	}()
 	// The values are of one of them, as those of any shared read.
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(riders[0].ctx), l.budget, errBudget)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(group[0].ctx), l.budget, errBudget)
 	defer cancel()
 	if err := l.client.breaker.allow(); err != nil {
-		for _, r := range riders {
+		for _, r := range group {
 			r.err = err
 		}
-		l.client.breaker.refused.Add(uint64(len(riders) - 1)) // each is one that was refused
+		l.client.breaker.refused.Add(uint64(len(group) - 1)) // each is one that was refused
 		return
 	}
 	l.trips.Add(1)
 	began := time.Now()
-	sent, sentFor := manifest(riders)
+	sent, sentFor := manifest(group)
 	err := plain{l.client.raw}.send(ctx, sent)
 	silent := err
-	for _, r := range riders {
+	for _, r := range group {
 		r.answers, r.err = answersOf(r.calls, sentFor, err)
 		if !isSilence(r.err) {
 			silent = nil
@@ -222,11 +222,11 @@ func (l *loads) fly(riders []*rider) {
 	l.client.breaker.report(ctx, silent, time.Since(began))
 }
 
-// manifest returns the calls of all riders, those that ask the same once, and the call that is
+// manifest returns the calls of all pending loads, those that ask the same once, and the call that is
 // sent for what is asked by several.
-func manifest(riders []*rider) (sent []*call, sentFor map[string]*call) {
+func manifest(group []*pendingLoad) (sent []*call, sentFor map[string]*call) {
 	sentFor = map[string]*call{}
-	for _, r := range riders {
+	for _, r := range group {
 		for _, c := range r.calls {
 			if c.same != "" {
 				if sentFor[c.same] != nil {

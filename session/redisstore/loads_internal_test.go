@@ -17,7 +17,7 @@ func TestWhoeverGaveUpKeepsNobodyWaiting(t *testing.T) {
 	for range tenantTrips {
 		to.depart(to.line(acme))
 	}
-	var waiting []*rider
+	var waiting []*pendingLoad
 	for range 3 {
 		if to.mayGo(acme) {
 			t.Fatal("a tenant has more trips than it may")
@@ -26,7 +26,7 @@ func TestWhoeverGaveUpKeepsNobodyWaiting(t *testing.T) {
 	}
 	for _, i := range []int{1, 0, 2} {
 		if state := l.leave(to, waiting[i]); state != queued {
-			t.Fatalf("a rider that waits is %d", state)
+			t.Fatalf("a load that waits is %d", state)
 		}
 	}
 	if to.waiting != 0 || to.turns.Len() != 0 {
@@ -51,8 +51,8 @@ func TestWhoeverGaveUpTakesNobodysPlace(t *testing.T) {
 	first, second, third := to.queue(t.Context(), acme, nil), to.queue(t.Context(), acme, nil), to.queue(t.Context(), acme, nil)
 	l.leave(to, first)
 	to.land([]*line{to.line(acme)})
-	if riders := to.next(tripLoads); len(riders) != 2 || riders[0] != second || riders[1] != third || to.waiting != 0 {
-		t.Errorf("%d riders, %d wait", len(riders), to.waiting)
+	if group := to.next(tripLoads); len(group) != 2 || group[0] != second || group[1] != third || to.waiting != 0 {
+		t.Errorf("%d loads, %d wait", len(group), to.waiting)
 	}
 }
 
@@ -64,21 +64,21 @@ func TestNobodyWaitsWithoutATripUnderWay(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		l := &loads{most: 1 + random.IntN(6), routes: map[string]*route{}, closed: true} // each that waited goes alone
 		to := l.route("")
-		var flying []*line
-		var waiting []*rider
+		var departed []*line
+		var waiting []*pendingLoad
 		board := func() { // those who were told go
-			waiting = slices.DeleteFunc(waiting, func(r *rider) bool {
+			waiting = slices.DeleteFunc(waiting, func(r *pendingLoad) bool {
 				if r.state != solo {
 					return false
 				}
-				flying = append(flying, r.line)
+				departed = append(departed, r.line)
 				return true
 			})
 		}
 		land := func() {
-			i := random.IntN(len(flying))
-			ln := flying[i]
-			flying = slices.Delete(flying, i, i+1)
+			i := random.IntN(len(departed))
+			ln := departed[i]
+			departed = slices.Delete(departed, i, i+1)
 			l.back(to, ln)
 		}
 		for step := range 60 {
@@ -87,27 +87,27 @@ func TestNobodyWaitsWithoutATripUnderWay(t *testing.T) {
 			case op <= 1 && to.mayGo(id):
 				ln := to.line(id)
 				to.depart(ln)
-				flying = append(flying, ln)
+				departed = append(departed, ln)
 			case op <= 1:
 				waiting = append(waiting, to.queue(t.Context(), id, nil))
 			case op == 2 && len(waiting) > 0:
 				i := random.IntN(len(waiting))
 				l.leave(to, waiting[i])
 				waiting = slices.Delete(waiting, i, i+1)
-			case op == 3 && len(flying) > 0:
+			case op == 3 && len(departed) > 0:
 				land()
 			}
 			board()
-			if to.waiting != len(waiting) || to.trips != len(flying) || len(waiting) > 0 && len(flying) == 0 {
-				t.Fatalf("seed %d, step %d: %d of %d wait, %d of %d trips", seed, step, to.waiting, len(waiting), to.trips, len(flying))
+			if to.waiting != len(waiting) || to.trips != len(departed) || len(waiting) > 0 && len(departed) == 0 {
+				t.Fatalf("seed %d, step %d: %d of %d wait, %d of %d trips", seed, step, to.waiting, len(waiting), to.trips, len(departed))
 			}
 			for id, ln := range to.lines {
-				if stands := slices.ContainsFunc(waiting, func(r *rider) bool { return r.line == ln }); stands != (ln.turn != nil) {
+				if stands := slices.ContainsFunc(waiting, func(r *pendingLoad) bool { return r.line == ln }); stands != (ln.turn != nil) {
 					t.Fatalf("seed %d, step %d: somebody waits for %v: %t, it has a turn: %t", seed, step, id, stands, ln.turn != nil)
 				}
 			}
 		}
-		for len(flying) > 0 {
+		for len(departed) > 0 {
 			land()
 			board()
 		}

@@ -15,43 +15,43 @@ const keptLines = 1024
 type route struct {
 	most    int                 // trips at once
 	trips   int                 // under way
-	waiting int                 // riders that are queued
+	waiting int                 // pending loads that are queued
 	lines   map[tenant.ID]*line // of tenants with a load, and some others
-	turns   list.List           // of *line, those with riders; the first is next
+	turns   list.List           // of *line, those with pending loads; the first is next
 	sweepAt int                 // number of lines at which the idle ones are dropped
 }
 
-// line is what one tenant has on a route.
+// line has the loads of one tenant on a route.
 type line struct {
-	trips  int // under way with a load of the tenant
-	riders list.List
-	turn   *list.Element // in turns, nil when nobody waits
+	trips int // under way with a load of the tenant
+	queue list.List
+	turn  *list.Element // in turns, nil when nobody waits
 }
 
-// rider is a load that waits for a trip. Its state is guarded; the rest is of its caller, and
-// while it is aboard of the trip.
-type rider struct {
-	ctx   context.Context
-	calls []*call
-	line  *line
-	place *list.Element // in the riders of the line
-	state riderState
+// pendingLoad is a load that waits for a trip. Its state is guarded; the rest is of its caller, and
+// while it shares a trip, of the trip.
+type pendingLoad struct {
+	ctx     context.Context
+	calls   []*call
+	line    *line
+	element *list.Element // in the queue of the line
+	state   loadState
 
-	told    chan struct{} // closed when the rider is to go alone, or answers and err are there
+	told    chan struct{} // closed when the load is to go alone, or answers and err are there
 	answers []any
 	err     error
 }
 
-type riderState int
+type loadState int
 
 const (
-	queued riderState = iota
-	aboard            // of a trip with others
+	queued  loadState = iota
+	sharing           // of a trip with others
 	solo              // it is to make a trip of its own, which has departed
 	gone
 )
 
-func (r *rider) tell(state riderState) {
+func (r *pendingLoad) tell(state loadState) {
 	r.state = state
 	close(r.told)
 }
@@ -94,10 +94,10 @@ func (to *route) line(t tenant.ID) *line {
 	return ln
 }
 
-func (to *route) queue(ctx context.Context, t tenant.ID, calls []*call) *rider {
+func (to *route) queue(ctx context.Context, t tenant.ID, calls []*call) *pendingLoad {
 	ln := to.line(t)
-	r := &rider{ctx: ctx, calls: calls, line: ln, told: make(chan struct{})}
-	r.place = ln.riders.PushBack(r)
+	r := &pendingLoad{ctx: ctx, calls: calls, line: ln, told: make(chan struct{})}
+	r.element = ln.queue.PushBack(r)
 	if ln.turn == nil {
 		ln.turn = to.turns.PushBack(ln)
 	}
@@ -105,13 +105,13 @@ func (to *route) queue(ctx context.Context, t tenant.ID, calls []*call) *rider {
 	return r
 }
 
-// drop takes a rider out of the queue. A line without riders has no turn: while it has one, the
+// drop takes a load out of the queue. A line without pending loads has no turn: while it has one, the
 // tenant's next loads queue behind it, and only a trip that lands would have them go.
-func (to *route) drop(r *rider) {
+func (to *route) drop(r *pendingLoad) {
 	to.waiting--
 	ln := r.line
-	ln.riders.Remove(r.place)
-	if ln.riders.Len() == 0 && ln.turn != nil {
+	ln.queue.Remove(r.element)
+	if ln.queue.Len() == 0 && ln.turn != nil {
 		to.turns.Remove(ln.turn)
 		ln.turn = nil
 	}
@@ -133,36 +133,36 @@ func (to *route) land(lines []*line) {
 	}
 }
 
-// next takes at most n riders out of the queue, the tenants in turn, each rider in the order of
+// next takes at most n pending loads out of the queue, the tenants in turn, each load in the order of
 // arrival. Tenants that have all their trips under way wait.
-func (to *route) next(n int) []*rider {
-	var riders []*rider
-	var full []*line // keep their place
-	for len(riders) < n && to.turns.Len() > 0 {
+func (to *route) next(n int) []*pendingLoad {
+	var group []*pendingLoad
+	var full []*line // keep their turn
+	for len(group) < n && to.turns.Len() > 0 {
 		ln := to.turns.Remove(to.turns.Front()).(*line)
 		ln.turn = nil
 		if ln.trips >= tenantTrips {
 			full = append(full, ln)
 			continue
 		}
-		r := ln.riders.Remove(ln.riders.Front()).(*rider)
+		r := ln.queue.Remove(ln.queue.Front()).(*pendingLoad)
 		to.waiting--
-		riders = append(riders, r)
-		if ln.riders.Len() > 0 {
+		group = append(group, r)
+		if ln.queue.Len() > 0 {
 			ln.turn = to.turns.PushBack(ln)
 		}
 	}
 	for i := len(full) - 1; i >= 0; i-- {
 		full[i].turn = to.turns.PushFront(full[i])
 	}
-	return riders
+	return group
 }
 
-// linesOf returns the lines of riders, each once.
-func linesOf(riders []*rider) []*line {
+// linesOf returns the lines of pending loads, each once.
+func linesOf(group []*pendingLoad) []*line {
 	var lines []*line
 	seen := map[*line]bool{}
-	for _, r := range riders {
+	for _, r := range group {
 		if !seen[r.line] {
 			seen[r.line] = true
 			lines = append(lines, r.line)

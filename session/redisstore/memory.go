@@ -8,7 +8,7 @@ const (
 	keepRevoked = 1 << 14 // epochs of users that were seen to move
 	keepSeen    = 1 << 14 // epochs of users that were only read
 	keepMade    = 1 << 15 // sessions that this instance has changed or ended
-	keepMet     = 1 << 14 // sessions that this instance has read after a change
+	keepRead    = 1 << 14 // sessions that this instance has read after a change
 )
 
 // memory is the newest state that an instance knows, so that a Redis which was set back
@@ -17,7 +17,7 @@ const (
 type memory struct {
 	shared, revoked, seen generations
 	statuses              recent[status]
-	made, met             *stamps
+	made, read            *stamps
 
 	limits generations // see limited
 
@@ -27,7 +27,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	m := &memory{made: newStamps(keepMade), met: newStamps(keepMet), signIns: newSignIns(keepMade), cuts: newCutMemory()}
+	m := &memory{made: newStamps(keepMade), read: newStamps(keepRead), signIns: newSignIns(keepMade), cuts: newCutMemory()}
 	m.shared.limit, m.statuses.limit, m.revoked.limit, m.seen.limit = keepShared, keepShared, keepRevoked, keepSeen
 	m.limits.limit = keepRevoked
 	m.blocks.limit = keepRevoked
@@ -48,7 +48,7 @@ func (s status) newer(n status) status {
 	return s
 }
 
-// known is what an instance knew before it asked Redis. The answer of Redis to a question that
+// known is the state that an instance knew before it asked Redis. The answer of Redis to a question that
 // was asked later is at least as new, unless Redis is behind. Facts that are learnt while the
 // question is under way say nothing about the answer.
 type known struct {
@@ -69,13 +69,13 @@ func (m *memory) ofTenant(global, tenant string) known {
 // ofUser adds to k what is known of a user.
 func (m *memory) ofUser(k known, user userKeys) known {
 	k.epochs.user = max(m.seen.get(user.epoch), m.revoked.get(user.epoch))
-	k.last = max(m.made.users.get(user.base).last, m.met.users.get(user.base).last)
+	k.last = max(m.made.users.get(user.base).last, m.read.users.get(user.base).last)
 	return k
 }
 
 // ofSession returns what is known of a session, by the name of its record.
 func (m *memory) ofSession(record string) stamp {
-	return m.made.sessions.get(record).raised(m.met.sessions.get(record))
+	return m.made.sessions.get(record).raised(m.read.sessions.get(record))
 }
 
 // readUser remembers the epoch of a user as it was read.
@@ -90,7 +90,7 @@ func (m *memory) readUser(key string, read uint64) {
 // readSession remembers a session as it was read. The first version has none before it.
 func (m *memory) readSession(user userKeys, record string, n stamp, change uint64) {
 	if n.version > 1 || n.steps > 0 {
-		m.met.raise(user, record, n, change)
+		m.read.raise(user, record, n, change)
 	}
 }
 

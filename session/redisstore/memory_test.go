@@ -76,8 +76,8 @@ func TestReadingOfOthersForgetsNoRevocation(t *testing.T) {
 	}
 }
 
-// One account that signs out 70,000 times, or as often changes its sessions, costs nobody
-// else what is remembered of them. What is beyond its share is remembered by its last change.
+// One account that signs out 70,000 times, or as often changes its sessions, costs nobody else what
+// is remembered of them. Changes beyond its share are remembered by the last of them.
 func TestNoUserPushesOutWhatIsRememberedOfOthers(t *testing.T) {
 	m := newMemory()
 	m.made.raise(user("bob"), "bob's", stamp{gone: true}, 1)
@@ -164,9 +164,9 @@ func TestWhatIsRememberedTakesABoundedAmountOfMemory(t *testing.T) {
 		m.made.raise(u, u.member(fmt.Sprintf("%032d", i)).record, stamp{version: 2, print: 1, steps: 1}, 1)
 	}
 	stamps := (held() - before) / (2 * keepMade)
-	for i := range 2 * keepMet {
+	for i := range 2 * keepRead {
 		u := n.userAt(n.prefix + ":{u-" + fmt.Sprintf("%022d", i) + "}:")
-		m.met.raise(u, u.member(fmt.Sprintf("%032d", i)).record, stamp{version: 2, print: 1, steps: 1}, 1)
+		m.read.raise(u, u.member(fmt.Sprintf("%032d", i)).record, stamp{version: 2, print: 1, steps: 1}, 1)
 		m.seen.max(u.epoch, 1)
 		m.revoked.max(u.epoch, 1)
 	}

@@ -69,9 +69,9 @@ func (n names) mac(what string, parts ...string) [sha256.Size]byte {
 	return m.sum
 }
 
-// memberOf names a session: its keyed digest and, hidden by a pad that the digest gives, the
-// bytes of the digest that logs show. Scripts write members into events, and who has the
-// key reads from them which session they are of; see [names.shown].
+// memberOf names a session: its keyed digest and, hidden by a pad that the digest gives, the bytes
+// of the digest that logs show. Scripts write members into events, and a holder of the key reads
+// from them which session they are of; see [names.shown].
 func (n names) memberOf(id session.ID) string {
 	var room [memberBytes]byte
 	return string(n.appendMember(room[:0], id))

@@ -38,7 +38,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 		return live{}, err
 	}
 	state, current := answer.tenant, answer.epochs
-	if err := s.holdTenant(ctx, ofTenant, state, before.status).status.Err(); err != nil {
+	if err := s.reconcileTenant(ctx, ofTenant, state, before.status).status.Err(); err != nil {
 		return live{}, err
 	}
 	if answer.err != nil {
@@ -46,8 +46,8 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	}
 	now, row, last, steps, grants := answer.now, answer.row, answer.last, answer.steps, answer.grants
 	s.clock.heard(now)
-	current, _ = s.hold(ctx, user, ofTenant, current, before) // the epochs are right all the same
-	current.user, _ = s.holdUser(ctx, user, current.user, last, before)
+	current, _ = s.reconcile(ctx, user, ofTenant, current, before) // the epochs are right all the same
+	current.user, _ = s.reconcileUser(ctx, user, current.user, last, before)
 	standing := standing{current, grants, state.carried}
 	rec, err := s.judge(row, user, keys, now, standing, ref.Tenant, ref.User)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Store) read(ctx context.Context, ref session.Ref) (live, error) {
 	return live{rec, user, keys, fromMicros(int64(now)), standing, max(steps, before.stamp.steps)}, nil
 }
 
-// loadAnswer is what Redis says of a session, its user and its tenant, and of everyone.
+// loadAnswer is the answer of Redis about a session, its user and its tenant, and everyone.
 type loadAnswer struct {
 	tenant tenantState
 	epochs epochs
@@ -82,7 +82,7 @@ type loadAnswer struct {
 // everyone may be on other servers, by three.
 func (s *Store) askFor(ctx context.Context, t tenant.ID, ofTenant string, user userKeys, keys sessionKeys) (loadAnswer, error) {
 	whole := !s.apart.Load()
-	question, whose := s.due(ctx, user.epoch)
+	check, whose := s.due(ctx, user.epoch)
 	var look look
 	answers, err := s.loads.batch(ctx, t, func(eval bool) []*call {
 		names := []string{keys.record, keys.seen, user.epoch, user.index, user.last, user.grants, ofTenant, s.names.global()}
@@ -100,7 +100,7 @@ func (s *Store) askFor(ctx context.Context, t tenant.ID, ofTenant string, user u
 		return calls
 	})
 	if err != nil {
-		question.unanswered()
+		check.unanswered()
 	}
 	if whole && err != nil && redis.HasErrorPrefix(err, "CROSSSLOT") {
 		// A server of a cluster, or a proxy before one, behind a client of one server.

@@ -14,7 +14,7 @@ import (
 
 func newReassertion() *reassertion {
 	r := &reassertion{}
-	r.met.limit, r.asked.limit = keepServers, keepServers
+	r.synced.limit, r.asked.limit = keepServers, keepServers
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -36,13 +36,13 @@ func TestAPushIsRepeatedUntilItSucceeds(t *testing.T) {
 			t.Errorf("%d pushes run at once", n)
 		}
 		time.Sleep(2 * time.Second)
-		if r.met.get("a") != 0 {
+		if r.synced.get("a") != 0 {
 			t.Error("a server is taken for one that was told everything")
 		}
 		r.begin("a", push(nil))
 		time.Sleep(2 * time.Second)
-		if n := pushes.Load(); n != 2 || r.met.get("a") == 0 {
-			t.Errorf("%d pushes, met: %v", n, r.met.get("a") != 0)
+		if n := pushes.Load(); n != 2 || r.synced.get("a") == 0 {
+			t.Errorf("%d pushes, met: %v", n, r.synced.get("a") != 0)
 		}
 	})
 }
@@ -96,29 +96,29 @@ func TestALossIsAnsweredByAPush(t *testing.T) {
 				t.Errorf("%s: %d pushes, want %d", what, got, n)
 			}
 		}
-		r.settle(time.Now(), push)
+		r.pushOwed(time.Now(), push)
 		time.Sleep(time.Second)
 		want(0, "nothing was lost")
 		r.owe()
-		r.settle(time.Now(), push)
+		r.pushOwed(time.Now(), push)
 		time.Sleep(10 * time.Millisecond)
 		r.owe() // while the first is under way, which may have passed what is lost
-		r.settle(time.Now(), push)
+		r.pushOwed(time.Now(), push)
 		time.Sleep(200 * time.Millisecond)
 		want(1, "two losses at once")
-		r.settle(time.Now(), push)
+		r.pushOwed(time.Now(), push)
 		want(1, "too soon after the first")
 		time.Sleep(pushRest * 100 * time.Millisecond)
-		r.settle(time.Now(), push)
+		r.pushOwed(time.Now(), push)
 		time.Sleep(200 * time.Millisecond)
 		want(2, "after the rest")
-		r.settle(time.Now(), push)
+		r.pushOwed(time.Now(), push)
 		time.Sleep(time.Second)
 		want(2, "nothing more was lost")
 		began := time.Now()
 		for time.Since(began) < 100*time.Second {
 			r.owe()
-			r.settle(time.Now(), push)
+			r.pushOwed(time.Now(), push)
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := pushes.Load() - 2; n < 90 || n > 101 {
@@ -126,16 +126,16 @@ func TestALossIsAnsweredByAPush(t *testing.T) {
 		}
 		r.begin("a", push)
 		time.Sleep(200 * time.Millisecond)
-		if r.met.get("a") == 0 {
+		if r.synced.get("a") == 0 {
 			t.Error("a server that was not met waits")
 		}
 		failing := func(context.Context) error { pushes.Add(1); return errors.New("gone again") }
 		time.Sleep(2 * time.Second)
 		pushes.Store(0)
 		r.owe()
-		r.settle(time.Now(), failing)
+		r.pushOwed(time.Now(), failing)
 		synctest.Wait()
-		r.settle(time.Now(), push)
+		r.pushOwed(time.Now(), push)
 		synctest.Wait()
 		want(2, "one that fails is made again")
 	})
@@ -150,8 +150,8 @@ func TestCloseEndsAPush(t *testing.T) {
 		r.close()
 		r.begin("b", func(context.Context) error { t.Error("a push after Close"); return nil })
 		synctest.Wait()
-		if !ended || r.met.get("a") != 0 {
-			t.Errorf("ended: %v, met: %v", ended, r.met.get("a") != 0)
+		if !ended || r.synced.get("a") != 0 {
+			t.Errorf("ended: %v, met: %v", ended, r.synced.get("a") != 0)
 		}
 	})
 }
@@ -165,7 +165,7 @@ func TestAQuestionWithoutAnAnswerIsAskedTenTimesASecond(t *testing.T) {
 		for range 1000 {
 			if r.due("", time.Now()) {
 				asked++
-				question{r, ""}.unanswered()
+				primaryCheck{r, ""}.unanswered()
 			}
 			time.Sleep(time.Millisecond)
 		}

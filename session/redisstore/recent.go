@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// recent are two maps. When the younger one is full it becomes the older one, and what only
-// the older one held is forgotten: at least the last limit keys are remembered, and at most
-// twice as many. A zero value is not remembered.
+// recent are two maps. When the younger one is full it becomes the older one, and keys that only
+// the older one held are forgotten: at least the last limit keys are remembered, and at most twice
+// as many. A zero value is not remembered.
 type recent[V comparable] struct {
 	limit      int
 	mu         sync.RWMutex

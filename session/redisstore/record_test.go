@@ -122,8 +122,8 @@ func TestARecordIsDecodedAsItWasEncoded(t *testing.T) {
 	})
 }
 
-// During a rolling deploy instances of the version before read what this one writes: every
-// session but those of somebody who acts as another, theirs and the other's. What they cannot
+// During a rolling deploy instances of the version before read what this one writes: every session
+// but those of somebody who acts as another, theirs and the other's. A record that they cannot
 // judge is corrupt to them, an outage, and never a sign-in.
 func TestOnlyTheRecordsOfThoseWhoActAsOthersAreNew(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -13,12 +13,11 @@ import (
 // and logout tokens, see token.ReplayStore. [Store.Replay] returns it. It is safe for
 // concurrent use.
 //
-// Each use is one SET NX PX, in a script, of a key of about 40 bytes that ends with its time
-// to live, so what Redis holds is bounded by the rate of requests times that. The script is
-// never run twice for one use: when its answer is lost, the caller gets an outage and cannot
-// know whether the key was recorded, and the client sends a new proof. Nothing is stored by
-// which a retry could be told from a replay, because nothing in the requests tells them
-// apart.
+// Each use is one SET NX PX, in a script, of a key of about 40 bytes that ends with its time to
+// live, so the memory in Redis is bounded by the rate of requests times that. The script is never
+// run twice for one use: when its answer is lost, the caller gets an outage and cannot know whether
+// the key was recorded, and the client sends a new proof. Nothing is stored by which a retry could
+// be told from a replay, because nothing in the requests tells them apart.
 //
 // Redis may lose what was used: it is flushed, restarts, fails over, or evicts keys. So no use is
 // decided by a server that was not asked about that within the last second, see [Store.Server], and

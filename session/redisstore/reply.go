@@ -70,7 +70,7 @@ func (r *reply) end() {
 	}
 }
 
-// ending is what a script says of a session that it has ended: the user's last change and, of one
+// ending is a script's answer about a session that it has ended: the user's last change and, of one
 // that a sign-in at a provider had, that sign-in, which an instance may not know.
 type ending struct {
 	change  uint64
@@ -190,7 +190,7 @@ func parseNumber(s string) (uint64, bool) {
 	return n, true
 }
 
-// row is what is stored of a session.
+// row is the stored state of a session.
 type row struct {
 	found   bool
 	version uint64
@@ -212,7 +212,7 @@ func (r *reply) row() row {
 	return out
 }
 
-// tenantState is what is stored of a tenant. The zero value is one that was never set up.
+// tenantState is the stored state of a tenant. The zero value is one that was never set up.
 type tenantState struct {
 	status  tenant.Status
 	epoch   uint64 // 0 when there is none, which equals no epoch at issue

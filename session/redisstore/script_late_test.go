@@ -15,10 +15,10 @@ const (
 	byVersion  = `return \{'conflict'` // of what is changed
 	byEpoch    = `return \{'moved'`    // of the user
 	byDigest   = `family\[1\] == ARGV\[2\]`
-	once       = `'SET', KEYS\[\d\], [^)]*'NX'|'HSETNX'|if not redis\.call\('HGET'|'EXISTS', KEYS\[\d\]\) == 0` // what is there stays
+	once       = `'SET', KEYS\[\d\], [^)]*'NX'|'HSETNX'|if not redis\.call\('HGET'|'EXISTS', KEYS\[\d\]\) == 0` // the record stays
 	higher     = `(or 0\) < tonumber\(ARGV|math\.max\()`                                                        // it only grows
 	ended      = ``                                                                                             // it concerns sessions that have ended, whose ids nobody has again
-	noted      = ``                                                                                             // it changes nothing that is asked for
+	neutral    = ``                                                                                             // it changes nothing that is asked for
 )
 
 // guards are those of each script that writes, with the name that the reader looks for.
@@ -30,7 +30,7 @@ var guards = map[string]string{
 	"ensure": once, "sign_in": once, "use": once, "claim": once, "tenant_name": once, "sign_in_end": once, "sign_in_lost": once,
 	"raise": higher, "tenant_raise": higher, "tenant_restore": higher, "cut_raise": higher, "set_back": higher,
 	"discard": ended, "forget": ended,
-	"check": noted, "look": noted,
+	"check": neutral, "look": neutral,
 }
 
 // writes are the commands that change something other than for how long it is kept.

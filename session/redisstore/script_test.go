@@ -11,7 +11,7 @@ import (
 var (
 	callPattern = regexp.MustCompile(`redis\.p?call\(([^()]*(?:\([^()]*\)[^()]*)*)\)`)
 	// Changes are announced on the channel of the key's prefix, under the name of a key or of
-	// one that shares its slot. A beat has a channel of its own.
+	// one that shares its slot. A heartbeat has a channel of its own.
 	publishPattern = regexp.MustCompile(`^'PUBLISH', (string\.match\(KEYS\[\d\], '\^\[\^:\]\*'\) \.\. ':changes', (KEYS\[\d\]|string\.sub\(KEYS\[\d\], 1, -2\) \.\. 's:' \.\. member)|ARGV\[1\], ARGV\[2\] \.\. ' ' \.\. now)$`)
 
 	keyPattern = regexp.MustCompile(`^KEYS\[[a-z0-9 +*]+\]$`)

@@ -20,7 +20,7 @@ import (
 // cause of session.ErrUnavailable.
 var ErrMisconfigured = errors.New("redisstore: Redis is misconfigured")
 
-// ServerStats is what the store last heard of its server, on a cluster of one of its masters.
+// ServerStats is the store's last news of its server, on a cluster of one of its masters.
 type ServerStats struct {
 	CheckedAt       time.Time // zero for never
 	MaxMemoryPolicy string    // as CONFIG names it
@@ -145,7 +145,7 @@ func (m misconfigured) Is(target error) bool { return target == ErrMisconfigured
 // examine asks one server what its user may do, and how it is set up.
 func (s *Store) examine(ctx context.Context, server plain, name string) error {
 	answers, err := batch(ctx, server, func(eval bool) []*call {
-		return []*call{accessScript.call(ctx, eval, nil, s.access().Questions()...)}
+		return []*call{accessScript.call(ctx, eval, nil, s.access().Queries()...)}
 	})
 	if err != nil {
 		return err
@@ -157,13 +157,13 @@ func (s *Store) examine(ctx context.Context, server plain, name string) error {
 	if len(lacking) > 0 {
 		return s.lacks(lacking)
 	}
-	asked := time.Now()
+	askedAt := time.Now()
 	c := s.losses.at(name)
 	answers, err = batch(ctx, server, func(eval bool) []*call { return []*call{s.checkCall(ctx, eval, c)} })
 	if err != nil {
 		return err
 	}
-	if _, err := s.heed(c, asked, answers[0]); err != nil {
+	if _, err := s.heed(c, askedAt, answers[0]); err != nil {
 		return err
 	}
 	return s.refusal(s.Server())

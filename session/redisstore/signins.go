@@ -24,7 +24,7 @@ func newPortions[V comparable](limit int) *portions[V] {
 	return &portions[V]{values: recent[V]{limit: limit}, users: recent[*portion]{limit: limit}}
 }
 
-// portion is what a user has of the portions.
+// portion is the share of one user.
 type portion struct {
 	mu    sync.Mutex
 	held  []numbered // the oldest first
@@ -115,7 +115,7 @@ func (p *portion) lowest() uint64 {
 	return p.floor.number
 }
 
-// linked is what is remembered of a sign-in at a provider.
+// linked is the remembered state of a sign-in at a provider.
 type linked struct {
 	as     uint64     // linkedNamed or linkedUnnamed, 0 when it is not known
 	ended  uint64     // when in µs its last session ended, 0 for none
@@ -136,7 +136,7 @@ func linkedAs(name string) uint64 {
 	return linkedNamed
 }
 
-// signIns is what an instance knows of sign-ins at providers, with a fair share for each user.
+// signIns is an instance's memory of sign-ins at providers, with a fair share for each user.
 // Beyond it a user is remembered by how many changes of sign-ins there were: a Redis that does
 // not know of so many is behind, all of the user's sessions are ended, and a sign-in that is not
 // known there has to be later, or it is refused. See set_back.lua.

@@ -11,7 +11,7 @@ import (
 func linkOfUser(name string, n int) string { return user(name).ends + ":" + strconv.Itoa(n) }
 
 // One account that signs in, or is signed out, 70,000 times at its provider costs nobody else what
-// is remembered of theirs. What is beyond its share is remembered by how many there were.
+// is remembered of theirs. Sign-ins beyond its share are remembered by their number.
 func TestNoUserPushesOutTheSignInsOfOthers(t *testing.T) {
 	m := newMemory()
 	id := session.NewID()

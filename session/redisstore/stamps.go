@@ -45,7 +45,7 @@ func (m stamp) outdates(version uint64, sealed string) bool {
 // so that no user pushes out what is remembered of others.
 const userShare = 32
 
-// share is what a user has of the stamps.
+// share has the stamps of one user.
 type share struct {
 	stamps uint32
 	last   uint64 // the user's last change that no stamp remembers, 0 for none

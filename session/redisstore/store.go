@@ -62,8 +62,8 @@
 // its server, at most once in a second and at the latest when something is decided by it, whether
 // it was flushed, has restarted, gave way to a replica, or evicted keys (INFO, and a key of our own
 // that is gone with the others). After such a loss a [Replay] fails with session.ErrUnavailable for
-// as long as a proof lives, caches start anew within the second, what the Store remembers of
-// revocations, suspensions, blocks and sign-ins at providers is put back, and [Config].Logger and
+// as long as a proof lives, caches start anew within the second, remembered revocations,
+// suspensions, blocks and sign-ins at providers are put back, and [Config].Logger and
 // [Store.Server] tell. The loss is noted in Redis by its clock, and so known to instances that
 // start later. On a cluster each master is asked, and a loss of one counts for all. Three gaps
 // remain: the second until it is seen; keys of ours that somebody deletes one by one; and a flush
@@ -163,7 +163,7 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 	}
 	s.clock.began = time.Now()
 	s.loads = newLoads(s.client, cfg.Timeout)
-	s.reassert.met.limit, s.reassert.asked.limit = keepServers, keepServers
+	s.reassert.synced.limit, s.reassert.asked.limit = keepServers, keepServers
 	_, cluster := client.(*redis.ClusterClient)
 	s.reassert.one = !cluster
 	s.apart.Store(cluster)

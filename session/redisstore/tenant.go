@@ -8,11 +8,11 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// holdTenant returns the state of a tenant that counts: the one that was read or, where this
+// reconcileTenant returns the state of a tenant that counts: the one that was read or, where this
 // instance knew of a newer status before it asked, that status, which it puts back. A status
 // that an instance of an earlier version has set gets a version here, and a suspension by one
 // counts whatever is known. Both are best effort: the state is right all the same.
-func (s *Store) holdTenant(ctx context.Context, key string, read tenantState, before status) tenantState {
+func (s *Store) reconcileTenant(ctx context.Context, key string, read tenantState, before status) tenantState {
 	held := before.newer(status{read.status, read.version})
 	switch {
 	case read.status == tenant.Unknown && before.status != tenant.Suspended:
@@ -125,7 +125,7 @@ func (s *Store) TenantStatus(ctx context.Context, t tenant.ID) (tenant.Status, e
 	if err != nil {
 		return tenant.Unknown, wrap(op, err)
 	}
-	return s.holdTenant(ctx, key, state, before).status, nil
+	return s.reconcileTenant(ctx, key, state, before).status, nil
 }
 
 // statusAttempts is how often SetTenantStatus begins again when others set it meanwhile.
@@ -186,7 +186,7 @@ func (s *Store) AddTenant(ctx context.Context, t tenant.ID) error {
 		if err != nil {
 			return wrap(op, err)
 		}
-		if s.holdTenant(ctx, key, read, before).status != tenant.Unknown {
+		if s.reconcileTenant(ctx, key, read, before).status != tenant.Unknown {
 			return nil
 		}
 		version, conflict, err := s.writeStatus(ctx, key, tenant.Active, read, max(before.version, read.version), by)

@@ -32,20 +32,20 @@ func adoptFinds(k *kit) {
 	now := k.now()
 	signedIn := now.Add(-time.Hour)
 	for i, p := range providers {
-		who := p.token(fmt.Sprint("found-", i), signedIn, now.Add(-time.Minute))
-		who.User = session.MustParseUserID(fmt.Sprint("user-", i))
-		first := k.adopted(p.kind, who)
-		if s := k.live(p.kind, first.Ref()); s.Provider.Claims().Issuer != issuer || s.Provider.NamesSession() != p.named || !s.AuthTime.Equal(who.SignIn()) {
+		stranger := p.token(fmt.Sprint("found-", i), signedIn, now.Add(-time.Minute))
+		stranger.User = session.MustParseUserID(fmt.Sprint("user-", i))
+		first := k.adopted(p.kind, stranger)
+		if s := k.live(p.kind, first.Ref()); s.Provider.Claims().Issuer != issuer || s.Provider.NamesSession() != p.named || !s.AuthTime.Equal(stranger.SignIn()) {
 			k.Errorf("%s: Load of an adopted session: %+v", p.kind, s)
 		}
-		again := k.adopted(p.kind+", the same token", who)
+		again := k.adopted(p.kind+", the same token", stranger)
 		k.same(p.kind+", the same token", again, first)
-		who.IssuedAt = now
-		refreshed := k.adopted(p.kind+", refreshed", who)
+		stranger.IssuedAt = now
+		refreshed := k.adopted(p.kind+", refreshed", stranger)
 		if refreshed.ID != first.ID || refreshed.Provider.NamesSession() != p.named || !refreshed.ExpiresAt.Equal(first.ExpiresAt) || !refreshed.CreatedAt.Equal(first.CreatedAt) {
 			k.Errorf("%s: a refresh at the provider made another session", p.kind)
 		}
-		sessions, err := k.Store.List(k.ctx, who.Tenant, who.User)
+		sessions, err := k.Store.List(k.ctx, stranger.Tenant, stranger.User)
 		k.ok("List", err)
 		if len(sessions) != 1 {
 			k.Errorf("%s: %d sessions are listed, want 1", p.kind, len(sessions))
@@ -57,13 +57,13 @@ func adoptAtOnce(k *kit) {
 	now := k.now()
 	for round := range k.rounds(10, 200) {
 		for i, p := range providers {
-			who := p.token("at-once", now.Add(-time.Hour), now.Add(-time.Minute))
-			who.User = session.MustParseUserID(fmt.Sprint("once-", i, "-", round))
+			stranger := p.token("at-once", now.Add(-time.Hour), now.Add(-time.Minute))
+			stranger.User = session.MustParseUserID(fmt.Sprint("once-", i, "-", round))
 			ids := make([]session.ID, 12)
 			var fs []func()
 			for i := range ids {
 				fs = append(fs, func() {
-					s, err := k.tryAdopt(who)
+					s, err := k.tryAdopt(stranger)
 					if err != nil {
 						k.Errorf("%s: Adopt: %v", p.kind, err)
 					}
@@ -71,7 +71,7 @@ func adoptAtOnce(k *kit) {
 				})
 			}
 			together(fs...)
-			sessions, err := k.Store.List(k.ctx, who.Tenant, who.User)
+			sessions, err := k.Store.List(k.ctx, stranger.Tenant, stranger.User)
 			k.ok("List", err)
 			if len(sessions) != 1 || slices.ContainsFunc(ids, func(id session.ID) bool { return id != ids[0] }) {
 				k.Fatalf("%s: 12 first requests left %d sessions and had %v", p.kind, len(sessions), ids)
@@ -127,14 +127,14 @@ func adoptAhead(k *kit) {
 func adoptRoles(k *kit) {
 	now := k.now().Truncate(time.Second)
 	at := func(seconds int, roles ...string) session.Stranger {
-		who := providers[0].token("roles", now.Add(-time.Hour), now.Add(time.Duration(seconds)*time.Second))
-		who.Roles, who.RolesNamed = roles, true
-		return who
+		stranger := providers[0].token("roles", now.Add(-time.Hour), now.Add(time.Duration(seconds)*time.Second))
+		stranger.Roles, stranger.RolesNamed = roles, true
+		return stranger
 	}
 	for _, step := range []struct {
-		what string
-		who  session.Stranger
-		want []string
+		what     string
+		stranger session.Stranger
+		want     []string
 	}{
 		{"first", at(-100, "viewer"), []string{"viewer"}},
 		{"newer", at(-90, "admin", "viewer"), []string{"admin", "viewer"}},
@@ -145,20 +145,20 @@ func adoptRoles(k *kit) {
 		{"older with some", at(-90, "admin", "viewer"), []string{}},
 		{"newer", at(-70, "editor"), []string{"editor"}},
 	} {
-		s := k.adopted(step.what, step.who)
+		s := k.adopted(step.what, step.stranger)
 		if !slices.Equal(s.Roles.Names(), step.want) {
 			k.Errorf("%s: roles %v, want %v", step.what, s.Roles.Names(), step.want)
 		}
 		k.same(step.what+", loaded", k.live(step.what, s.Ref()), s)
 	}
 	// Where the service is the authority, tokens say nothing of roles.
-	who := providers[0].token("service", now.Add(-time.Hour), now.Add(-time.Minute))
-	s := k.adopted("the service's", who)
+	stranger := providers[0].token("service", now.Add(-time.Hour), now.Add(-time.Minute))
+	s := k.adopted("the service's", stranger)
 	s.Roles = session.MustRoles("granted")
 	s, err := k.Store.Update(k.ctx, s)
 	k.ok("Update", err)
-	who.IssuedAt = now
-	if s = k.adopted("the service's, refreshed", who); !s.Roles.Has("granted") {
+	stranger.IssuedAt = now
+	if s = k.adopted("the service's, refreshed", stranger); !s.Roles.Has("granted") {
 		k.Error("a token that names no roles took them")
 	}
 }
@@ -168,10 +168,10 @@ func adoptRolesRace(k *kit) {
 	for round := range k.rounds(10, 200) {
 		var fs []func()
 		for i := range 8 {
-			who := providers[0].token(fmt.Sprint("race-", round), now.Add(-time.Hour), now.Add(time.Duration(i-20)*time.Second))
-			who.Roles, who.RolesNamed = []string{fmt.Sprint("role-", i)}, true
+			stranger := providers[0].token(fmt.Sprint("race-", round), now.Add(-time.Hour), now.Add(time.Duration(i-20)*time.Second))
+			stranger.Roles, stranger.RolesNamed = []string{fmt.Sprint("role-", i)}, true
 			fs = append(fs, func() {
-				if _, err := k.tryAdopt(who); err != nil && !errors.Is(err, session.ErrUnavailable) {
+				if _, err := k.tryAdopt(stranger); err != nil && !errors.Is(err, session.ErrUnavailable) {
 					k.Errorf("Adopt: %v", err)
 				}
 			})
@@ -215,60 +215,60 @@ func adoptLimits(k *kit) {
 
 func adoptTenants(k *kit) {
 	now := k.now()
-	who := providers[0].token("tenant", now.Add(-time.Hour), now)
-	elsewhere := who
+	stranger := providers[0].token("tenant", now.Add(-time.Hour), now)
+	elsewhere := stranger
 	elsewhere.Tenant = tenant.MustParse("nowhere")
 	k.notAdopted("unknown", elsewhere, tenant.ErrUnknown)
 	k.setStatus(acme, tenant.Suspended)
-	k.notAdopted("suspended, never seen", who, tenant.ErrSuspended)
+	k.notAdopted("suspended, never seen", stranger, tenant.ErrSuspended)
 	k.setStatus(acme, tenant.Active)
-	s := k.adopted("active", who)
+	s := k.adopted("active", stranger)
 	k.setStatus(acme, tenant.Suspended)
-	k.notAdopted("suspended, with a session", who, tenant.ErrSuspended)
+	k.notAdopted("suspended, with a session", stranger, tenant.ErrSuspended)
 	k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, "other"))
 	k.setStatus(acme, tenant.Active)
-	k.same("active again", k.adopted("active again", who), s)
+	k.same("active again", k.adopted("active again", stranger), s)
 	k.setStatus(acme, tenant.Suspended)
 	k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, "tenant"))
 	k.setStatus(acme, tenant.Active)
-	k.notAdopted("ended while suspended", who, session.ErrSignedOut)
+	k.notAdopted("ended while suspended", stranger, session.ErrSignedOut)
 	k.dead("ended while suspended", s.Ref())
 }
 
 func adoptRotated(k *kit) {
 	for _, p := range providers {
 		now := k.now()
-		who := p.token("rotated", now.Add(-time.Hour), now)
-		who.User = session.MustParseUserID(fmt.Sprint("rotated-", len(p.kind)))
-		s := k.adopted(p.kind, who)
+		stranger := p.token("rotated", now.Add(-time.Hour), now)
+		stranger.User = session.MustParseUserID(fmt.Sprint("rotated-", len(p.kind)))
+		s := k.adopted(p.kind, stranger)
 		for range 2 {
 			moved, err := k.Store.Rotate(k.ctx, s.Ref(), next(s), digest(1))
 			k.ok("Rotate", err)
 			k.dead(p.kind+", rotated", s.Ref())
-			if found := k.adopted(p.kind+", after a rotation", who); found.ID != moved.ID {
+			if found := k.adopted(p.kind+", after a rotation", stranger); found.ID != moved.ID {
 				k.Errorf("%s: the sign-in finds another session than that which it was moved to", p.kind)
 			}
 			s = moved
 		}
 		k.ok("Revoke", k.Store.Revoke(k.ctx, s.Ref()))
-		k.notAdopted(p.kind+", rotated and revoked", who, session.ErrSignedOut)
+		k.notAdopted(p.kind+", rotated and revoked", stranger, session.ErrSignedOut)
 	}
 }
 
 func adoptActing(k *kit) {
 	now := k.now()
-	who := providers[0].token("acting", now.Add(-time.Hour), now.Add(-time.Minute))
-	who.Roles, who.RolesNamed = []string{"admin"}, true
-	s := k.adopted("before", who)
+	stranger := providers[0].token("acting", now.Add(-time.Hour), now.Add(-time.Minute))
+	stranger.Roles, stranger.RolesNamed = []string{"admin"}, true
+	s := k.adopted("before", stranger)
 	acting, err := session.NewActing(bob, "a ticket")
 	k.ok("NewActing", err)
 	s.Acting = acting
 	s, err = k.Store.Update(k.ctx, s)
 	k.ok("Update", err)
-	who.IssuedAt, who.Roles = now.Add(-30*time.Second), []string{"admin", "viewer"}
-	k.same("acting, a role more", k.adopted("acting", who), s)
-	who.IssuedAt, who.Roles = now, nil
-	found := k.adopted("acting, a role fewer", who)
+	stranger.IssuedAt, stranger.Roles = now.Add(-30*time.Second), []string{"admin", "viewer"}
+	k.same("acting, a role more", k.adopted("acting", stranger), s)
+	stranger.IssuedAt, stranger.Roles = now, nil
+	found := k.adopted("acting, a role fewer", stranger)
 	s.Version, s.Roles = s.Version+1, session.Roles{}
 	s.Provider, s.LastSeenAt = found.Provider, found.LastSeenAt
 	k.same("acting, a role fewer", found, s)
@@ -316,21 +316,21 @@ func adoptInvalid(k *kit) {
 func adoptEvents(k *kit) {
 	now := k.now()
 	for i, p := range providers {
-		who := p.token("events", now.Add(-time.Hour), now.Add(-time.Minute))
-		who.User = session.MustParseUserID(fmt.Sprint("events-", i))
-		s := k.adopted(p.kind, who)
-		k.adopted(p.kind+", again", who)
-		who.IssuedAt = now
-		k.adopted(p.kind+", refreshed", who)
-		k.ok("Block", k.Store.Block(k.ctx, who.Tenant, who.User))
-		k.notAdopted(p.kind+", blocked", who, session.ErrBlocked)
-		k.ok("Unblock", k.Store.Unblock(k.ctx, who.Tenant, who.User))
+		stranger := p.token("events", now.Add(-time.Hour), now.Add(-time.Minute))
+		stranger.User = session.MustParseUserID(fmt.Sprint("events-", i))
+		s := k.adopted(p.kind, stranger)
+		k.adopted(p.kind+", again", stranger)
+		stranger.IssuedAt = now
+		k.adopted(p.kind+", refreshed", stranger)
+		k.ok("Block", k.Store.Block(k.ctx, stranger.Tenant, stranger.User))
+		k.notAdopted(p.kind+", blocked", stranger, session.ErrBlocked)
+		k.ok("Unblock", k.Store.Unblock(k.ctx, stranger.Tenant, stranger.User))
 		kind := session.EventAdopted
 		if !p.named && !p.timed {
 			kind = session.EventAdoptedUntimed
 		}
 		id := s.ID.Fingerprint()
-		k.sameEvents(p.kind, k.happened(who.Tenant, who.User), []session.Event{
+		k.sameEvents(p.kind, k.happened(stranger.Tenant, stranger.User), []session.Event{
 			{Kind: kind, Session: id}, {Kind: session.EventRefreshed, Session: id},
 			{Kind: session.EventBlocked}, {Kind: session.EventUnblocked},
 		})

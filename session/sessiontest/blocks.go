@@ -19,8 +19,8 @@ func blocks() []scene {
 
 func blocked(k *kit) {
 	now := k.now()
-	who := providers[3].token("", now.Add(-time.Hour), now)
-	s, adopted := k.create(acme, alice), k.adopted("before", who)
+	stranger := providers[3].token("", now.Add(-time.Hour), now)
+	s, adopted := k.create(acme, alice), k.adopted("before", stranger)
 	elsewhere, other := k.create(globex, alice), k.create(acme, bob)
 	k.ok("Unblock of nobody", k.Store.Unblock(k.ctx, acme, alice))
 	for range 2 {
@@ -32,7 +32,7 @@ func blocked(k *kit) {
 		k.Helper()
 		created, err := k.Store.Create(k.ctx, draft(acme, alice), session.CreateOptions{Lifetime: time.Hour})
 		k.refused(what+": Create", leaked(created, err), session.ErrBlocked)
-		k.notAdopted(what, who, session.ErrBlocked)
+		k.notAdopted(what, stranger, session.ErrBlocked)
 		later := k.now().Add(time.Second)
 		k.notAdopted(what+", a new token", providers[3].token("", later, later), session.ErrBlocked)
 	}

@@ -15,7 +15,7 @@ import (
 // ending is something that ends the session of a sign-in.
 type ending struct {
 	name string
-	end  func(k *kit, s session.Session, who session.Stranger)
+	end  func(k *kit, s session.Session, stranger session.Stranger)
 }
 
 func endings() []ending {
@@ -34,8 +34,8 @@ func endings() []ending {
 			k.ok("RevokeTenant", k.Store.RevokeTenant(k.ctx, s.Tenant))
 		}},
 		{"RevokeAll", func(k *kit, _ session.Session, _ session.Stranger) { k.ok("RevokeAll", k.Store.RevokeAll(k.ctx)) }},
-		{"RevokePerson", func(k *kit, _ session.Session, who session.Stranger) {
-			k.ok("RevokePerson", k.Store.RevokePerson(k.ctx, who.Issuer, who.User))
+		{"RevokePerson", func(k *kit, _ session.Session, stranger session.Stranger) {
+			k.ok("RevokePerson", k.Store.RevokePerson(k.ctx, stranger.Issuer, stranger.User))
 		}},
 		{"a block that was lifted", func(k *kit, s session.Session, _ session.Stranger) {
 			k.ok("Block", k.Store.Block(k.ctx, s.Tenant, s.User))
@@ -92,15 +92,15 @@ func endsWin(k *kit) {
 	for round := range k.rounds(30, 1250) {
 		for i, p := range providers {
 			began := k.now()
-			who := p.token(fmt.Sprint("ends-", round), began.Add(-time.Hour), began.Add(-time.Second))
-			who.User = session.MustParseUserID(fmt.Sprint("ends-", i, "-", round))
+			stranger := p.token(fmt.Sprint("ends-", round), began.Add(-time.Hour), began.Add(-time.Second))
+			stranger.User = session.MustParseUserID(fmt.Sprint("ends-", i, "-", round))
 			ends := []func() error{
-				func() error { return k.Store.RevokeUser(k.ctx, who.Tenant, who.User) },
-				func() error { return k.Store.RevokeTenant(k.ctx, who.Tenant) },
+				func() error { return k.Store.RevokeUser(k.ctx, stranger.Tenant, stranger.User) },
+				func() error { return k.Store.RevokeTenant(k.ctx, stranger.Tenant) },
 				func() error { return k.Store.RevokeAll(k.ctx) },
-				func() error { return k.Store.RevokePerson(k.ctx, who.Issuer, who.User) },
-				func() error { return k.Store.Block(k.ctx, who.Tenant, who.User) },
-				func() error { return k.Store.EndSignIn(k.ctx, who.Issuer, who.Name) },
+				func() error { return k.Store.RevokePerson(k.ctx, stranger.Issuer, stranger.User) },
+				func() error { return k.Store.Block(k.ctx, stranger.Tenant, stranger.User) },
+				func() error { return k.Store.EndSignIn(k.ctx, stranger.Issuer, stranger.Name) },
 			}
 			if !p.named {
 				ends = ends[:5]
@@ -110,7 +110,7 @@ func endsWin(k *kit) {
 			var fs []func()
 			adopt := func(i int) func() {
 				return func() {
-					s, err := k.tryAdopt(who)
+					s, err := k.tryAdopt(stranger)
 					if err != nil && !errors.Is(err, session.ErrSignedOut) && !errors.Is(err, session.ErrBlocked) && !errors.Is(err, session.ErrNotFound) {
 						k.Errorf("%s: Adopt: %v", p.kind, err)
 					}
@@ -135,7 +135,7 @@ func endsWin(k *kit) {
 			if round%len(ends) == 4 {
 				want = session.ErrBlocked
 			}
-			k.notAdopted(p.kind, who, want)
+			k.notAdopted(p.kind, stranger, want)
 		}
 	}
 }
@@ -146,16 +146,16 @@ func endsAcknowledged(k *kit) {
 	for round := range k.rounds(20, 1000) {
 		p := providers[round%len(providers)]
 		began := k.now()
-		who := p.token(fmt.Sprint("acknowledged-", round), began.Add(-time.Hour), began.Add(-time.Minute))
-		who.User = session.MustParseUserID(fmt.Sprint("acknowledged-", round))
+		stranger := p.token(fmt.Sprint("acknowledged-", round), began.Add(-time.Hour), began.Add(-time.Minute))
+		stranger.User = session.MustParseUserID(fmt.Sprint("acknowledged-", round))
 		var ended atomic.Bool
 		var mu sync.Mutex
 		var all []session.Session
 		adopt := func(refreshes int) func() {
 			return func() {
-				token := who
+				token := stranger
 				for n := range refreshes {
-					token.IssuedAt = who.IssuedAt.Add(time.Duration(n) * time.Second)
+					token.IssuedAt = stranger.IssuedAt.Add(time.Duration(n) * time.Second)
 					was := ended.Load()
 					s, err := k.tryAdopt(token)
 					if err != nil {
@@ -184,21 +184,21 @@ func endsAcknowledged(k *kit) {
 			var err error
 			switch n := rand.IntN(5); {
 			case n == 0 && p.named:
-				err = k.Store.EndSignIn(k.ctx, issuer, who.Name)
+				err = k.Store.EndSignIn(k.ctx, issuer, stranger.Name)
 			case n == 1:
-				err = k.Store.RevokePerson(k.ctx, issuer, who.User)
+				err = k.Store.RevokePerson(k.ctx, issuer, stranger.User)
 			case n == 2:
-				err = k.Store.Block(k.ctx, who.Tenant, who.User)
+				err = k.Store.Block(k.ctx, stranger.Tenant, stranger.User)
 			case n == 3:
-				err = k.Store.RevokeTenant(k.ctx, who.Tenant)
+				err = k.Store.RevokeTenant(k.ctx, stranger.Tenant)
 			default:
-				err = k.Store.RevokeUser(k.ctx, who.Tenant, who.User)
+				err = k.Store.RevokeUser(k.ctx, stranger.Tenant, stranger.User)
 			}
 			k.ok("ending", err)
 			ended.Store(true) // all tokens were issued before
 		}
 		together(adopt(4), adopt(4), adopt(4), end)
-		k.ok("Unblock", k.Store.Unblock(k.ctx, who.Tenant, who.User))
+		k.ok("Unblock", k.Store.Unblock(k.ctx, stranger.Tenant, stranger.User))
 		for _, s := range all {
 			if k.isLive(s.Ref()) {
 				k.Fatalf("%s: a session is live after an end", p.kind)

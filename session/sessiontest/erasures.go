@@ -38,8 +38,8 @@ func (k *kit) forgotten(what string, t tenant.ID, u session.UserID, refs ...sess
 
 func erased(k *kit) {
 	now := k.now()
-	who := providers[3].token("", now.Add(-time.Hour), now)
-	s, ended, adopted := k.create(acme, alice), k.create(acme, alice), k.adopted("before", who)
+	stranger := providers[3].token("", now.Add(-time.Hour), now)
+	s, ended, adopted := k.create(acme, alice), k.create(acme, alice), k.adopted("before", stranger)
 	moved, err := k.Store.Rotate(k.ctx, k.create(acme, alice).Ref(), next(s), digest(1))
 	k.ok("Rotate", err)
 	k.ok("UpdateUser", k.Store.UpdateUser(k.ctx, acme, alice, session.UserChange{Roles: &s.Roles}))
@@ -53,7 +53,7 @@ func erased(k *kit) {
 		k.forgotten("erased", acme, alice, refs...)
 		created, err := k.Store.Create(k.ctx, draft(acme, alice), session.CreateOptions{Lifetime: time.Hour})
 		k.refused("erased: Create", leaked(created, err), session.ErrBlocked)
-		k.notAdopted("erased", who, session.ErrBlocked)
+		k.notAdopted("erased", stranger, session.ErrBlocked)
 	}
 	k.live("in another tenant", elsewhere.Ref())
 	k.live("of another user", other.Ref())
@@ -67,7 +67,7 @@ func erased(k *kit) {
 	for _, ref := range refs {
 		k.dead("unblocked", ref)
 	}
-	k.notAdopted("unblocked, a token from before", who, session.ErrSignedOut)
+	k.notAdopted("unblocked, a token from before", stranger, session.ErrSignedOut)
 	stale, err := k.Store.Create(k.ctx, draft(acme, alice), session.CreateOptions{Lifetime: time.Hour, Ticket: ticket})
 	k.refused("a ticket from before", leaked(stale, err), session.ErrStale)
 	fresh := k.create(acme, alice)

@@ -26,8 +26,8 @@ var (
 	bob    = session.MustParseUserID("bob")
 )
 
-// settle is how long a real store gets for what must happen soon, on a busy machine too.
-const settle = 30 * time.Second
+// pause is how long a real store gets for what must happen soon, on a busy machine too.
+const pause = 30 * time.Second
 
 // kit is a harness within one test.
 type kit struct {
@@ -67,7 +67,7 @@ func (k *kit) until(limit time.Duration, what string, done func() bool) {
 	k.Helper()
 	step := max(limit/1000, 5*time.Millisecond)
 	if k.Advance == nil {
-		limit += settle
+		limit += pause
 	}
 	for waited := time.Duration(0); !done(); waited += step {
 		if waited > limit {

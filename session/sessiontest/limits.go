@@ -184,7 +184,7 @@ func boundedCreation(k *kit) {
 		}
 		s, err := k.Store.Create(k.ctx, draft(acme, alice), session.CreateOptions{Lifetime: time.Hour, Until: until})
 		k.ok("Create", err)
-		if d := s.ExpiresAt.Sub(want); d < -time.Millisecond || d > settle {
+		if d := s.ExpiresAt.Sub(want); d < -time.Millisecond || d > pause {
 			k.Errorf("ExpiresAt is %v after the bound", d)
 		}
 	}

@@ -24,25 +24,25 @@ const issuer = "https://id.example"
 
 // token is one that the provider issues at a time, to alice of acme who signed in there earlier.
 func (p provider) token(name string, signedIn, issued time.Time) session.Stranger {
-	who := session.Stranger{Issuer: issuer, Tenant: acme, User: alice, IssuedAt: issued, ExpiresAt: issued.Add(time.Hour)}
+	stranger := session.Stranger{Issuer: issuer, Tenant: acme, User: alice, IssuedAt: issued, ExpiresAt: issued.Add(time.Hour)}
 	if p.named {
-		who.Name = name
+		stranger.Name = name
 	}
 	if p.timed {
-		who.AuthTime = signedIn
+		stranger.AuthTime = signedIn
 	}
-	return who
+	return stranger
 }
 
 // adoption returns a Manager's request to a store.
-func adoption(who session.Stranger) session.Adoption {
-	s := draft(who.Tenant, who.User)
-	if who.RolesNamed {
-		s.Roles = session.MustRoles(who.Roles...)
+func adoption(stranger session.Stranger) session.Adoption {
+	s := draft(stranger.Tenant, stranger.User)
+	if stranger.RolesNamed {
+		s.Roles = session.MustRoles(stranger.Roles...)
 	}
-	s.AuthTime = who.SignIn()
-	s.Provider = session.NewProvider(session.ProviderClaims{Issuer: who.Issuer, ACR: who.ACR, IssuedAt: who.IssuedAt, NamesRoles: who.RolesNamed, Machine: who.Machine})
-	return session.Adoption{Stranger: who, Session: s, Create: session.CreateOptions{Lifetime: time.Hour}}
+	s.AuthTime = stranger.SignIn()
+	s.Provider = session.NewProvider(session.ProviderClaims{Issuer: stranger.Issuer, ACR: stranger.ACR, IssuedAt: stranger.IssuedAt, NamesRoles: stranger.RolesNamed, Machine: stranger.Machine})
+	return session.Adoption{Stranger: stranger, Session: s, Create: session.CreateOptions{Lifetime: time.Hour}}
 }
 
 // now is the store's clock.
@@ -53,28 +53,28 @@ func (k *kit) now() time.Time {
 	return s.CreatedAt
 }
 
-func (k *kit) tryAdopt(who session.Stranger) (session.Session, error) {
-	s, err := k.Store.Adopt(k.ctx, adoption(who))
+func (k *kit) tryAdopt(stranger session.Stranger) (session.Session, error) {
+	s, err := k.Store.Adopt(k.ctx, adoption(stranger))
 	return s, leaked(s, err)
 }
 
 // adopted is the session of a stranger who must be let in.
-func (k *kit) adopted(what string, who session.Stranger) session.Session {
+func (k *kit) adopted(what string, stranger session.Stranger) session.Session {
 	k.Helper()
-	s, err := k.tryAdopt(who)
+	s, err := k.tryAdopt(stranger)
 	if err != nil {
 		k.Fatalf("%s: Adopt: %v", what, err)
 	}
-	if s.Tenant != who.Tenant || s.User != who.User || s.Provider.Claims().Issuer != who.Issuer || s.ID.IsZero() {
-		k.Fatalf("%s: Adopt returned %+v for %v", what, s, who.User)
+	if s.Tenant != stranger.Tenant || s.User != stranger.User || s.Provider.Claims().Issuer != stranger.Issuer || s.ID.IsZero() {
+		k.Fatalf("%s: Adopt returned %+v for %v", what, s, stranger.User)
 	}
 	return s
 }
 
 // notAdopted fails the test when a stranger is let in or refused otherwise than by want.
-func (k *kit) notAdopted(what string, who session.Stranger, want error) {
+func (k *kit) notAdopted(what string, stranger session.Stranger, want error) {
 	k.Helper()
-	s, err := k.tryAdopt(who)
+	s, err := k.tryAdopt(stranger)
 	if !errors.Is(err, want) {
 		k.Errorf("%s: Adopt: got %v, %v, want %v", what, s.ID, err, want)
 	}

@@ -100,7 +100,7 @@ func keyEndsWithItsTime(k replayKit) {
 	if k.use(k.other, short, time.Hour) {
 		k.Error("a second use within its time is fresh")
 	}
-	for deadline := time.Now().Add(settle); k.used(k.other, short); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(pause); k.used(k.other, short); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			k.Fatal("a key outlives its time, or a refused use extends it")
 		}

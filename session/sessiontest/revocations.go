@@ -17,7 +17,7 @@ func revocations() []scene {
 	}
 }
 
-// ASVS 7.4.1: after logout the session is of no use to anybody, by any method.
+// ASVS 7.4.1: after logout no method accepts the session.
 func revokeOne(k *kit) {
 	s, other := k.create(acme, alice), k.create(acme, alice)
 	k.live("before", s.Ref())

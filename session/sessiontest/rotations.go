@@ -26,7 +26,7 @@ func next(s session.Session) session.Session {
 	return s
 }
 
-// ASVS 7.2.4: a raised privilege gets a new id, and whoever planted or stole the old one
+// ASVS 7.2.4: a raised privilege gets a new id, and an attacker who planted or stole the old one
 // holds nothing. Rotating buys no time.
 func rotateMoves(k *kit) {
 	old := k.create(acme, alice)

@@ -43,13 +43,13 @@ func signOuts() []scene {
 func endedStays(k *kit, p provider, e ending) {
 	began := k.now()
 	signedIn := began.Add(-time.Hour)
-	who := p.token("first", signedIn, began)
-	s := k.adopted("before", who)
-	e.end(k, s, who)
+	stranger := p.token("first", signedIn, began)
+	s := k.adopted("before", stranger)
+	e.end(k, s, stranger)
 	end := k.now() // at the latest
 
 	k.dead("ended", s.Ref())
-	k.notAdopted("the same token", who, session.ErrSignedOut)
+	k.notAdopted("the same token", stranger, session.ErrSignedOut)
 	later := k.later(end)
 	refreshed := p.token("first", signedIn, later)
 	switch {
@@ -59,12 +59,12 @@ func endedStays(k *kit, p provider, e ending) {
 		k.dead("ended", s.Ref())
 	default: // there is nothing to tell it by, as is documented
 		fresh := k.adopted("refreshed at the provider", refreshed)
-		k.notAdopted("the token of before the end", who, session.ErrSignedOut)
+		k.notAdopted("the token of before the end", stranger, session.ErrSignedOut)
 		k.ok("Revoke", k.Store.Revoke(k.ctx, fresh.Ref()))
 		end = k.now()
 		later = k.later(end)
 	}
-	k.notAdopted("the same token, later", who, session.ErrSignedOut)
+	k.notAdopted("the same token, later", stranger, session.ErrSignedOut)
 	again := k.adopted("a new sign-in", p.token("second", later, later))
 	if again.ID == s.ID {
 		k.Error("a new sign-in has the old id")
@@ -78,23 +78,23 @@ func endedUnseen(k *kit, e ending) {
 	began := k.now()
 	var unseen []session.Stranger
 	for i, p := range providers {
-		who := p.token("unseen", began.Add(-time.Hour), began.Add(-time.Second)) // and not of the second of the end
-		who.User = session.MustParseUserID(fmt.Sprint("unseen-", i))
-		unseen = append(unseen, who)
-		e.end(k, k.create(who.Tenant, who.User), who)
+		stranger := p.token("unseen", began.Add(-time.Hour), began.Add(-time.Second)) // and not of the second of the end
+		stranger.User = session.MustParseUserID(fmt.Sprint("unseen-", i))
+		unseen = append(unseen, stranger)
+		e.end(k, k.create(stranger.Tenant, stranger.User), stranger)
 	}
 	later := k.later(k.now())
 	for i, p := range providers {
-		who := unseen[i]
-		k.notAdopted(p.kind+", the token of before", who, session.ErrSignedOut)
+		stranger := unseen[i]
+		k.notAdopted(p.kind+", the token of before", stranger, session.ErrSignedOut)
 		if p.named || p.timed {
-			who.IssuedAt = later
-			k.notAdopted(p.kind+", refreshed", who, session.ErrSignedOut)
-			k.notAdopted(p.kind+", refreshed, again", who, session.ErrSignedOut)
+			stranger.IssuedAt = later
+			k.notAdopted(p.kind+", refreshed", stranger, session.ErrSignedOut)
+			k.notAdopted(p.kind+", refreshed, again", stranger, session.ErrSignedOut)
 		}
-		who = p.token("new", later, later)
-		who.User = unseen[i].User
-		k.adopted(p.kind+", a new sign-in", who)
+		stranger = p.token("new", later, later)
+		stranger.User = unseen[i].User
+		k.adopted(p.kind+", a new sign-in", stranger)
 	}
 }
 
@@ -102,9 +102,9 @@ func withinTheSkew(k *kit) {
 	for i, p := range providers {
 		user := session.MustParseUserID(fmt.Sprint("close-", i))
 		token := func(name string, at time.Time) session.Stranger {
-			who := p.token(name, at, at)
-			who.User = user
-			return who
+			stranger := p.token(name, at, at)
+			stranger.User = user
+			return stranger
 		}
 		s := k.adopted(p.kind, token("skew", k.now().Add(-time.Hour)))
 		k.ok("RevokeUser", k.Store.RevokeUser(k.ctx, s.Tenant, s.User))
@@ -124,11 +124,11 @@ func inTheSecond(k *kit) {
 	for i, p := range providers {
 		user := session.MustParseUserID(fmt.Sprint("second-", i))
 		now := k.now().Truncate(time.Second)
-		who := p.token("ended", now, now)
-		who.User = user
-		s := k.adopted(p.kind, who)
+		stranger := p.token("ended", now, now)
+		stranger.User = user
+		s := k.adopted(p.kind, stranger)
 		k.ok("RevokeUser", k.Store.RevokeUser(k.ctx, s.Tenant, s.User))
-		k.notAdopted(p.kind+", the sign-in that was ended", who, session.ErrSignedOut)
+		k.notAdopted(p.kind+", the sign-in that was ended", stranger, session.ErrSignedOut)
 		unseen := p.token("unseen", now, now)
 		unseen.User = session.MustParseUserID(fmt.Sprint("unseen-second-", i))
 		k.ok("RevokeUser", k.Store.RevokeUser(k.ctx, unseen.Tenant, unseen.User))
@@ -169,22 +169,22 @@ func noRideAlong(k *kit) {
 func logoutFirst(k *kit) {
 	now := k.now()
 	for _, p := range providers[:2] {
-		who := p.token("early-"+p.kind, now.Add(-time.Hour), now)
-		k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, who.Name))
-		k.ok("EndSignIn again", k.Store.EndSignIn(k.ctx, issuer, who.Name))
-		k.notAdopted(p.kind+", after the logout", who, session.ErrSignedOut)
+		stranger := p.token("early-"+p.kind, now.Add(-time.Hour), now)
+		k.ok("EndSignIn", k.Store.EndSignIn(k.ctx, issuer, stranger.Name))
+		k.ok("EndSignIn again", k.Store.EndSignIn(k.ctx, issuer, stranger.Name))
+		k.notAdopted(p.kind+", after the logout", stranger, session.ErrSignedOut)
 		later := k.later(k.now())
-		k.notAdopted(p.kind+", refreshed after the logout", p.token(who.Name, later, later), session.ErrSignedOut)
+		k.notAdopted(p.kind+", refreshed after the logout", p.token(stranger.Name, later, later), session.ErrSignedOut)
 	}
 }
 
 func logoutAll(k *kit) {
 	now := k.now()
-	who := providers[0].token("logout", now.Add(-time.Hour), now)
-	inGlobex, asBob, other := who, who, providers[0].token("stays", now.Add(-time.Hour), now)
+	stranger := providers[0].token("logout", now.Add(-time.Hour), now)
+	inGlobex, asBob, other := stranger, stranger, providers[0].token("stays", now.Add(-time.Hour), now)
 	inGlobex.Tenant, asBob.User = globex, bob
 	var ended []session.Session
-	for _, w := range []session.Stranger{who, inGlobex, asBob} {
+	for _, w := range []session.Stranger{stranger, inGlobex, asBob} {
 		ended = append(ended, k.adopted("before", w))
 	}
 	stays := k.adopted("another sign-in", other)
@@ -195,10 +195,10 @@ func logoutAll(k *kit) {
 	for _, s := range append(ended, moved) {
 		k.dead("after the logout", s.Ref())
 	}
-	for _, w := range []session.Stranger{who, inGlobex, asBob} {
+	for _, w := range []session.Stranger{stranger, inGlobex, asBob} {
 		k.notAdopted("after the logout", w, session.ErrSignedOut)
 	}
-	unseen := who
+	unseen := stranger
 	unseen.User = session.MustParseUserID("carol")
 	k.notAdopted("after the logout, another user of the session", unseen, session.ErrSignedOut)
 	k.same("another sign-in", k.adopted("another sign-in", other), stays)
@@ -207,12 +207,12 @@ func logoutAll(k *kit) {
 
 func revokePerson(k *kit) {
 	now := k.now()
-	who := providers[0].token("person", now.Add(-time.Hour), now)
-	inGlobex, asBob, elsewhere := who, who, who
+	stranger := providers[0].token("person", now.Add(-time.Hour), now)
+	inGlobex, asBob, elsewhere := stranger, stranger, stranger
 	inGlobex.Tenant, asBob.User, elsewhere.Issuer = globex, bob, "https://other.example"
 	elsewhere.Tenant = tenant.MustParse("third")
 	k.ok("AddTenant", k.Store.AddTenant(k.ctx, elsewhere.Tenant))
-	one, two := k.adopted("in acme", who), k.adopted("in globex", inGlobex)
+	one, two := k.adopted("in acme", stranger), k.adopted("in globex", inGlobex)
 	third, bobs := k.adopted("of another issuer", elsewhere), k.adopted("of another user", asBob)
 	own := k.create(acme, alice)
 	k.ok("RevokePerson", k.Store.RevokePerson(k.ctx, issuer, alice))
@@ -221,8 +221,8 @@ func revokePerson(k *kit) {
 	k.dead("of Create, in a tenant of the person", own.Ref())
 	k.live("of another issuer, elsewhere", third.Ref())
 	k.live("of another user", bobs.Ref())
-	k.notAdopted("in acme", who, session.ErrSignedOut)
-	unseen := who
+	k.notAdopted("in acme", stranger, session.ErrSignedOut)
+	unseen := stranger
 	unseen.Tenant, unseen.Name = elsewhere.Tenant, "unseen"
 	k.notAdopted("in a tenant where the person was never seen", unseen, session.ErrSignedOut)
 	later := k.later(k.now())

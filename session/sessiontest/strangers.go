@@ -20,13 +20,13 @@ type owner struct {
 
 func ownerOf(t, u string) owner { return owner{tenant.MustParse(t), session.MustParseUserID(u)} }
 
-// stranger calls a method as the owner of theirs, with the id of one of our sessions where
+// foreignCall calls a method as the owner of theirs, with the id of one of our sessions where
 // it takes one.
-type stranger func(k *kit, theirs owner, s session.Session) error
+type foreignCall func(k *kit, theirs owner, s session.Session) error
 
 // strange are the methods that [calls] has not. RevokeAll is everyone's.
-func strange() map[string]stranger {
-	return map[string]stranger{
+func strange() map[string]foreignCall {
+	return map[string]foreignCall{
 		"Create": func(k *kit, theirs owner, s session.Session) error {
 			d := draft(theirs.tenant, theirs.user)
 			d.ID = s.ID

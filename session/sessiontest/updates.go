@@ -35,7 +35,7 @@ func updateFields(k *kit) {
 	k.ok("Update", err)
 	want.Version = before.Version + 1
 	want.LastSeenAt = got.LastSeenAt // an update may or may not count as use
-	if got.LastSeenAt.After(before.LastSeenAt.Add(settle)) {
+	if got.LastSeenAt.After(before.LastSeenAt.Add(pause)) {
 		k.Errorf("the caller set LastSeenAt to %v", got.LastSeenAt)
 	}
 	k.same("Update", got, want)
@@ -92,8 +92,8 @@ func updateRevoked(k *kit) {
 	k.dead("revoked", s.Ref())
 }
 
-// With scs, 2 of 50 concurrent changes survive. Here each writer tries a few times, and
-// what it was told is in, is in: the rest was told that it is not.
+// With scs, 2 of 50 concurrent changes survive. Here each writer tries a few times, and an
+// acknowledged change is in: the rest were refused.
 func noLostUpdate(k *kit) {
 	const tries = 8
 	writers, each := k.rounds(24, 64), k.rounds(20, 100)

@@ -17,10 +17,10 @@ import (
 // tokens may use those that its entry lists, see [Issuer].
 type Algorithm string
 
-// The algorithms. Prefer EdDSA, or ES256 where a reader cannot do it; the others are for
-// issuers that one cannot choose. ES384 and ES512 take some ten and thirty times as long to
-// verify as ES256, which a stranger can make a service do. Those of HMAC are for a service
-// that verifies only what it signed itself, since whoever can verify can sign.
+// The algorithms. Prefer EdDSA, or ES256 where a reader cannot do it; the others are for issuers
+// that one cannot choose. ES384 and ES512 take some ten and thirty times as long to verify as
+// ES256, which a stranger can make a service do. Those of HMAC are for a service that verifies only
+// what it signed itself, since a party that can verify can sign.
 const (
 	EdDSA Algorithm = "EdDSA" // Ed25519; Ed448 is not accepted
 	ES256 Algorithm = "ES256" // ECDSA on P-256 with SHA-256, signatures of 64 bytes

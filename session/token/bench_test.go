@@ -54,7 +54,7 @@ func BenchmarkSign(b *testing.B) {
 	}
 }
 
-// BenchmarkRefuse is what a stranger's text costs before any signature is verified.
+// BenchmarkRefuse measures the cost of a stranger's text before any signature is verified.
 func BenchmarkRefuse(b *testing.B) {
 	for name, raw := range map[string]string{
 		"junk":           "not a token",

@@ -1,9 +1,7 @@
 package token
 
 import (
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -11,16 +9,12 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// lastSecond is 9999-12-31T23:59:59Z. Beyond it a NumericDate means nothing; golang-jwt
-// lets 1e30 overflow into the past (golang-jwt/jwt#526).
-const lastSecond = 253402300799
-
 // foreignClaims make a token something other than an access token, whatever its
 // typ says: an ID token (nonce, at_hash, c_hash), a logout or security event (events), a
 // DPoP proof (htm, htu).
 var foreignClaims = []string{"nonce", "at_hash", "c_hash", "events", "htm", "htu"}
 
-// claims are what is read of a payload. A time is in seconds, or absent.
+// claims are those of a payload that are read. A time is in seconds, or absent.
 type claims struct {
 	clientID, tokenID         string
 	thumbprint                string // of the key the token is bound to
@@ -30,28 +24,25 @@ type claims struct {
 	times
 }
 
-// times are the claims that the clock decides on.
-type times struct{ expires, issued, notBefore int64 }
-
 const absent = -1
 
-// place is where the value of a member stands in an object that was read to its end.
-type place struct {
+// memberPosition is where the value of a member stands in an object that was read to its end.
+type memberPosition struct {
 	name string
 	at   int
 }
 
 // peekIssuer returns the iss claim of a payload that is not yet authenticated, a part of it. It
-// checks the whole payload strictly. It also returns where the payload's members stand, so that
-// whoever believes them need not read all of it again: nil where there are more than places has
+// checks the whole payload strictly. It also returns where the payload's members stand, so that a
+// reader who believes them need not read all of it again: nil where there are more than positions has
 // room for.
-func peekIssuer(payload string, places []place) (string, []place, error) {
+func peekIssuer(payload string, positions []memberPosition) (string, []memberPosition, error) {
 	var issuer string
 	all := true
 	r := readerOf(payload)
 	for r.open('{'); r.next(); {
-		if all = all && len(places) < cap(places); all {
-			places = append(places, place{r.name, r.at})
+		if all = all && len(positions) < cap(positions); all {
+			positions = append(positions, memberPosition{r.name, r.at})
 		}
 		if r.name == "iss" {
 			issuer = r.view()
@@ -66,17 +57,17 @@ func peekIssuer(payload string, places []place) (string, []place, error) {
 		return "", nil, refusal("claims: iss is missing")
 	}
 	if !all {
-		places = nil
+		positions = nil
 	}
-	return issuer, places, nil
+	return issuer, positions, nil
 }
 
 // readClaims reads an authenticated payload under the names its issuer uses; iss is known from the
-// same bytes. places are those that peekIssuer has found.
-func readClaims(payload string, places []place, i *Issuer) (claims, error) {
+// same bytes. positions are those that peekIssuer has found.
+func readClaims(payload string, positions []memberPosition, i *Issuer) (claims, error) {
 	c := claims{times: times{absent, absent, absent}}
 	r := readerOf(payload)
-	if places == nil {
+	if positions == nil {
 		for r.open('{'); r.next(); {
 			if !c.member(&r, r.name, i) {
 				r.skip()
@@ -84,7 +75,7 @@ func readClaims(payload string, places []place, i *Issuer) (claims, error) {
 		}
 	}
 	r.depth = 1 // within the object
-	for _, p := range places {
+	for _, p := range positions {
 		if r.at = p.at; r.err == nil {
 			c.member(&r, p.name, i)
 		}
@@ -150,58 +141,6 @@ func (r *reader) audience(want string) (found bool) {
 	return found
 }
 
-// read reads the time of that name.
-func (t *times) read(r *reader, name string) {
-	switch name {
-	case "exp":
-		t.expires = r.date()
-	case "iat":
-		t.issued = r.date()
-	case "nbf":
-		t.notBefore = r.date()
-	}
-}
-
-// date reads a NumericDate: seconds since 1970, with a fraction at most, which is cut off. A
-// sign is refused, that of -0 too.
-func (r *reader) date() int64 {
-	text := r.number()
-	if r.err != nil {
-		return absent
-	}
-	seconds, err := parseDate(text)
-	if err != nil {
-		r.fail(err)
-	}
-	return seconds
-}
-
-// parseDate is date for a number as it is written.
-func parseDate(text string) (int64, error) {
-	if seconds, ok := plainSeconds(text); ok {
-		return seconds, nil
-	}
-	seconds, err := strconv.ParseFloat(text, 64)
-	if err != nil || strings.HasPrefix(text, "-") || seconds > lastSecond {
-		return absent, tooLarge
-	}
-	return int64(math.Floor(seconds)), nil
-}
-
-// plainSeconds is parseDate for most: digits alone, of a time that a float64 holds exactly.
-func plainSeconds(text string) (seconds int64, ok bool) {
-	if text == "" || len(text) > 11 {
-		return 0, false
-	}
-	for i := range len(text) {
-		if text[i] < '0' || text[i] > '9' {
-			return 0, false
-		}
-		seconds = 10*seconds + int64(text[i]-'0')
-	}
-	return seconds, true
-}
-
 // id reads an identifier that may end in a log or be compared with others, as a part of the text
 // where that is possible.
 func (r *reader) id() string {
@@ -227,60 +166,6 @@ func (c *claims) check(i *Issuer, typ string, now time.Time) error {
 			missing = "client_id"
 		}
 		return refusal("claims: " + missing + " is missing: a token without jti or client_id is no at+jwt")
-	}
-	return nil
-}
-
-// accept holds the times of a new token against the clock and one another.
-func (t times) accept(leeway, ahead, longest time.Duration, now time.Time) error {
-	switch {
-	case t.expires == absent:
-		return refusal("claims: exp is missing")
-	case t.issued == absent:
-		return refusal("claims: iat is missing")
-	}
-	if err := t.check(leeway, ahead, now); err != nil {
-		return err
-	}
-	switch {
-	case t.expires <= t.issued:
-		return refusal("claims: exp is not after iat")
-	case t.notBefore != absent && t.expires <= t.notBefore:
-		return refusal("claims: exp is not after nbf")
-	case t.expires-t.issued > int64(longest/time.Second):
-		return refusal("claims: exp is too long after iat")
-	}
-	return nil
-}
-
-// ahead is how far the issuer's iat may be ahead of our clock.
-func (i *Issuer) ahead() time.Duration {
-	if i.Foreign != nil {
-		return min(i.Leeway, foreignAhead)
-	}
-	return i.Leeway
-}
-
-// The refusals that end by themselves, as the clock goes on.
-const (
-	notYet        = refusal("not valid yet")
-	issuedAhead   = refusal("issued in the future")
-	signedInAhead = refusal("claims: the time of the sign-in is in the future")
-)
-
-var early = []error{notYet, issuedAhead, signedInAhead}
-
-// check holds the times against the clock, of which iat may be ahead by less than the rest.
-// exp and iat are present.
-func (t times) check(leeway, ahead time.Duration, now time.Time) error {
-	leeway, ahead = max(leeway, 0), max(ahead, 0)
-	switch {
-	case !now.Before(time.Unix(t.expires, 0).Add(leeway)):
-		return refusal("expired")
-	case t.notBefore != absent && now.Add(leeway).Before(time.Unix(t.notBefore, 0)):
-		return notYet
-	case now.Add(ahead).Before(time.Unix(t.issued, 0)):
-		return issuedAhead
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package token_test
 
 import "testing"
 
-// BenchmarkVerifyProof is what DPoP adds to a request, beside one command of the replay
+// BenchmarkVerifyProof measures the cost of DPoP to a request, beside one command of the replay
 // store: proofs are new for each, so none is remembered.
 func BenchmarkVerifyProof(b *testing.B) {
 	v := proofs(b, allProofAlgorithms)

@@ -1,6 +1,6 @@
 package token
 
-// proofClaims are what is read of a proof's payload.
+// proofClaims are the claims of a proof's payload that are read.
 type proofClaims struct {
 	tokenID, method, uri string
 	tokenHash, nonce     string

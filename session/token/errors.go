@@ -18,7 +18,7 @@ var (
 	// the service looks it up or asks it, so nothing is known about the token. It is an outage: nobody is let in and nobody is signed out.
 	ErrUnavailable = errors.New("token: keys unavailable")
 
-	// ErrUnknownKey is what a [KeySource] returns when it knows for certain that its
+	// ErrUnknownKey is returned by a [KeySource] that knows for certain that its
 	// issuer has no such key. [Verifier.Verify] turns it into [ErrInvalid].
 	ErrUnknownKey = errors.New("token: unknown key")
 

@@ -417,7 +417,7 @@ func FuzzForeignPath(f *testing.F) {
 	})
 }
 
-// FuzzForeign signs any payload. What is accepted is strict JSON without a name twice, and has
+// FuzzForeign signs any payload. An accepted payload is strict JSON without a name twice, and has
 // the user, tenant and session that encoding/json finds.
 func FuzzForeign(f *testing.F) {
 	now := time.Now().Unix()

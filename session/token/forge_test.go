@@ -52,7 +52,7 @@ func newPair() pair {
 	return pair{ed, ec, p384, p521, r, plain}
 }
 
-// ours is what the trusted issuer signs with, theirs is another's.
+// ours is the key of the trusted issuer, theirs is another's.
 var (
 	ours   = sync.OnceValue(newPair)
 	theirs = sync.OnceValue(newPair)
@@ -67,7 +67,7 @@ var (
 	allAlgorithms    = slices.Concat(publicAlgorithms, secretAlgorithms)
 )
 
-// family is what an algorithm's name begins with: Ed, ES, RS, PS or HS.
+// family returns the beginning of an algorithm's name: Ed, ES, RS, PS or HS.
 func family(alg token.Algorithm) string { return string(alg[:min(2, len(alg))]) }
 
 // hashOf is the hash that the digits of an algorithm's name stand for.

@@ -44,9 +44,9 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzClaims signs any payload, so that what is tested is the reading of it. What is
-// accepted must be strict JSON to jsontext too, and encoding/json, which knows nothing of
-// our reader, must find the same tenant, user and session in it.
+// FuzzClaims signs any payload, so that what is tested is the reading of it. An accepted payload
+// must be strict JSON to jsontext too, and encoding/json, which knows nothing of our reader, must
+// find the same tenant, user and session in it.
 func FuzzClaims(f *testing.F) {
 	for _, seed := range []string{
 		claimsOf(), claimsOf("cnf", `{"jkt":"`+thumbprint()+`"}`), claimsOf("TENANT", `"evil"`), claimsOf("x", `{"a":1,"a":2}`), claimsOf("exp", "1e400"), claimsOf("nbf", "-0"),

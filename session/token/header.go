@@ -1,6 +1,6 @@
 package token
 
-// header is what is read of a JOSE header.
+// header has the members of a JOSE header that are read.
 type header struct {
 	algorithm Algorithm // canonical
 	keyID     string

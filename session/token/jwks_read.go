@@ -22,9 +22,9 @@ type jwkEntry struct {
 	err error
 }
 
-// readKeySet reads the entries of a key set. The document and all of its members but the
-// entries are strict JSON; each entry is read by itself, so that what is wrong with one is
-// no reason to refuse another.
+// readKeySet reads the entries of a key set. The document and all of its members but the entries
+// are strict JSON; each entry is read by itself, so that a fault of one is no reason to refuse
+// another.
 func readKeySet(document []byte) (entries []jwkEntry, err error) {
 	r := readLeniently(document)
 	members := map[string]bool{}

@@ -68,7 +68,7 @@ func TestNothingKeepsTheTextOfAToken(t *testing.T) {
 			return err
 		},
 	} {
-		held := [tokens]any{make(tokens)} // what is made once is made
+		held := [tokens]any{make(tokens)} // it is made once
 		used := func() uint64 {
 			var m runtime.MemStats
 			runtime.GC()

@@ -11,7 +11,7 @@ import (
 // logoutEvent is the member of events that makes a token a logout token.
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
-// logoutClaims are what is read of a logout token.
+// logoutClaims are the claims of a logout token that are read.
 type logoutClaims struct {
 	times
 	audience             bool // aud names us

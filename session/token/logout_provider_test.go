@@ -67,8 +67,8 @@ func TestASubOfAnyAlphabetIsAcceptedBesideASid(t *testing.T) {
 	}
 }
 
-// Ory Hydra's logout tokens: no exp, sub or typ of its own. What has no exp expires all
-// the same, and is remembered for as long.
+// Ory Hydra's logout tokens: no exp, sub or typ of its own. A token without exp expires all the
+// same, and is remembered for as long.
 func TestALogoutTokenWithoutExpiryIsAcceptedOnlyWhereAllowed(t *testing.T) {
 	allow := func(i *token.Issuer) {
 		i.Logout = &token.LogoutConfig{Audience: clientID, Types: []string{"JWT"}, OptionalExpiry: true, MaxLifetime: time.Minute}

@@ -52,7 +52,7 @@ func (d *desk) set(edit func()) {
 	edit()
 }
 
-func (d *desk) questions() int {
+func (d *desk) queries() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.asked
@@ -92,7 +92,7 @@ func TestAnOpaqueTokenIsWhatItsIssuerSaysOfIt(t *testing.T) {
 		}}
 		v := verifier(t, opaqueIssuer(t, d))
 		var wg sync.WaitGroup
-		for range 30 { // one question for all that come at once
+		for range 30 { // one query for all that come at once
 			wg.Go(func() {
 				s := strangerOf(t, v, "", opaqueToken)
 				if s.User.String() != "bob" || s.Tenant.String() != "acme" || s.Issuer != issuerName || s.IssuedAt.Unix() != 946684800 {
@@ -105,8 +105,8 @@ func TestAnOpaqueTokenIsWhatItsIssuerSaysOfIt(t *testing.T) {
 			time.Sleep(time.Second)
 			strangerOf(t, v, "", opaqueToken)
 		}
-		if _, ok := v.Cached(opaqueToken); !ok || d.questions() != 1 {
-			t.Errorf("%d questions in a minute, known %v", d.questions(), ok)
+		if _, ok := v.Cached(opaqueToken); !ok || d.queries() != 1 {
+			t.Errorf("%d questions in a minute, known %v", d.queries(), ok)
 		}
 		time.Sleep(2 * time.Second)
 		if _, ok := v.Cached(opaqueToken); ok {
@@ -117,13 +117,13 @@ func TestAnOpaqueTokenIsWhatItsIssuerSaysOfIt(t *testing.T) {
 		// remembered as well.
 		d.set(func() { d.answer = func(string) string { return `{"active":false}` } })
 		time.Sleep(61 * time.Second)
-		asked := d.questions()
+		asked := d.queries()
 		for range 50 {
 			if _, err := v.Verify(t.Context(), opaqueToken); !errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnavailable) {
 				t.Fatalf("got %v", err)
 			}
 		}
-		if n := d.questions() - asked; n != 1 {
+		if n := d.queries() - asked; n != 1 {
 			t.Errorf("%d questions about a token that is not active", n)
 		}
 	})
@@ -219,8 +219,8 @@ func TestTextsOfAnotherFormAreNeverSent(t *testing.T) {
 			t.Errorf("%q: %v", raw, err)
 		}
 	}
-	if d.questions() != 0 {
-		t.Errorf("%d questions", d.questions())
+	if d.queries() != 0 {
+		t.Errorf("%d questions", d.queries())
 	}
 	if _, err := v.Verify(t.Context(), ours().forge(token.EdDSA, headerOf(token.EdDSA), claimsOf("iss", `"https://own.example.com"`))); err != nil {
 		t.Errorf("a JWT beside opaque tokens: %v", err)
@@ -234,7 +234,7 @@ func jwe(header string) string {
 }
 
 // An encrypted JWT that only its issuer can open is an opaque token where the form says so: the
-// issuer is asked, and the header is believed in nothing. What is no JWE is never sent.
+// issuer is asked, and the header is believed in nothing. A text that is no JWE is never sent.
 func TestAnEncryptedJWTIsAnOpaqueTokenWhereTheFormSaysSo(t *testing.T) {
 	const header = `{"alg":"A256GCMKW","enc":"A256GCM","kid":"1"}`
 	fine := jwe(header)
@@ -254,8 +254,8 @@ func TestAnEncryptedJWTIsAnOpaqueTokenWhereTheFormSaysSo(t *testing.T) {
 	}
 	direct := strings.Split(jwe(`{"alg":"dir","enc":"A256GCM"}`), ".")
 	direct[1] = ""
-	if _, err := v.Verify(t.Context(), strings.Join(direct, ".")); !errors.Is(err, token.ErrInvalid) || d.questions() != 2 {
-		t.Errorf("one with a direct key that is not active: %v, after %d questions", err, d.questions())
+	if _, err := v.Verify(t.Context(), strings.Join(direct, ".")); !errors.Is(err, token.ErrInvalid) || d.queries() != 2 {
+		t.Errorf("one with a direct key that is not active: %v, after %d questions", err, d.queries())
 	}
 	for name, raw := range map[string]string{
 		"a JWT":                     good(token.EdDSA),
@@ -275,10 +275,10 @@ func TestAnEncryptedJWTIsAnOpaqueTokenWhereTheFormSaysSo(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if d.questions() != 2 {
-		t.Errorf("%d questions, want none about what is no JWE", d.questions()-2)
+	if d.queries() != 2 {
+		t.Errorf("%d questions, want none about what is no JWE", d.queries()-2)
 	}
-	if _, err := verifier(t, opaqueIssuer(t, d)).Verify(t.Context(), fine); !errors.Is(err, token.ErrInvalid) || d.questions() != 2 {
+	if _, err := verifier(t, opaqueIssuer(t, d)).Verify(t.Context(), fine); !errors.Is(err, token.ErrInvalid) || d.queries() != 2 {
 		t.Errorf("where no form says so: %v", err)
 	}
 	if _, err := v.Verify(t.Context(), ours().forge(token.EdDSA, headerOf(token.EdDSA), claimsOf("iss", `"https://own.example.com"`))); err != nil {
@@ -286,7 +286,7 @@ func TestAnEncryptedJWTIsAnOpaqueTokenWhereTheFormSaysSo(t *testing.T) {
 	}
 }
 
-// Made-up tokens cost their issuer no more than so many questions, and those who are known
+// Made-up tokens cost their issuer no more than so many queries, and those who are known
 // nothing.
 func TestMadeUpOpaqueTokensFloodNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -314,7 +314,7 @@ func TestMadeUpOpaqueTokensFloodNobody(t *testing.T) {
 		}
 		wg.Wait()
 		seconds := time.Since(began).Seconds()
-		if n := float64(d.questions()); n > 1+20+20*seconds || d.most.Load() > 4 {
+		if n := float64(d.queries()); n > 1+20+20*seconds || d.most.Load() > 4 {
 			t.Errorf("%v questions in %.1f s, %d at once", n, seconds, d.most.Load())
 		}
 		time.Sleep(time.Second)

@@ -199,7 +199,7 @@ func SuperTokens(version string) *Foreign {
 //	{}  {"iss": "https://kubernetes.default.svc.cluster.local", "aud": ["billing"], "sub": "system:serviceaccount:prod:worker",
 //	  "kubernetes.io": {"namespace": "prod", "serviceaccount": {"name": "worker", "uid": "…"}}}
 //
-// The tenant is the namespace. Set Issuer.Tenants, since whoever may create namespaces makes
+// The tenant is the namespace. Set Issuer.Tenants, since users who may create namespaces make
 // tenants otherwise, or Issuer.Tenant with an empty Tenant.
 func Kubernetes(issuer string) *Foreign {
 	return &Foreign{

@@ -12,28 +12,28 @@ import (
 
 // Limits of what is asked and remembered of issuers that are not configured.
 const (
-	resolveAtOnce  = 8                // questions under way
+	resolveAtOnce  = 8                // queries under way
 	resolveWaiting = 64               // issuers that are asked for, those under way included
-	resolveLimit   = 2 * time.Second  // of one question, from when it is asked for
+	resolveLimit   = 2 * time.Second  // of one query, from when it is asked for
 	resolveAge     = 10 * time.Minute // of an issuer that is known
 	resolveUnknown = time.Minute      // of one that is not
-	resolveFailed  = time.Second      // of a question that failed
+	resolveFailed  = time.Second      // of a query that failed
 	maxUnknown     = 4096             // issuers that are not known
 )
 
-// resolver finds issuers by the service's own look-up, one question for one issuer at a time.
+// resolver finds issuers by the service's own look-up, one query for one issuer at a time.
 // The nil resolver knows none.
 type resolver struct {
 	ask   func(ctx context.Context, iss string) (Issuer, error)
 	slots chan struct{}
 
-	mu      sync.Mutex
-	known   lru // of *Issuer
-	unknown lru // of nil, or of why the question failed
-	flights map[string]*resolution
+	mu          sync.Mutex
+	known       lru // of *Issuer
+	unknown     lru // of nil, or of why the query failed
+	resolutions map[string]*resolution
 }
 
-// resolution is a question under way.
+// resolution is a query under way.
 type resolution struct {
 	done   chan struct{}
 	issuer *Issuer
@@ -45,7 +45,7 @@ func newResolver(ask func(context.Context, string) (Issuer, error), limit int) *
 		return nil
 	}
 	return &resolver{
-		ask: ask, slots: make(chan struct{}, resolveAtOnce), flights: map[string]*resolution{},
+		ask: ask, slots: make(chan struct{}, resolveAtOnce), resolutions: map[string]*resolution{},
 		known: newLRU(limit), unknown: newLRU(maxUnknown),
 	}
 }
@@ -69,18 +69,18 @@ func (r *resolver) find(ctx context.Context, v *Verifier, iss string) (*Issuer, 
 		}
 		return nil, untrusted
 	}
-	fl := r.flights[iss]
+	fl := r.resolutions[iss]
 	if fl == nil {
-		if len(r.flights) >= resolveWaiting {
+		if len(r.resolutions) >= resolveWaiting {
 			r.mu.Unlock()
 			return nil, fmt.Errorf("%w: too many issuers are looked up", ErrUnavailable)
 		}
 		fl = &resolution{done: make(chan struct{})}
-		r.flights[iss] = fl
+		r.resolutions[iss] = fl
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), resolveLimit)
 		go func() {
 			defer cancel()
-			r.fly(own, v, iss, fl)
+			r.run(own, v, iss, fl)
 		}()
 	}
 	r.mu.Unlock()
@@ -95,9 +95,9 @@ func (r *resolver) find(ctx context.Context, v *Verifier, iss string) (*Issuer, 
 	return fl.issuer, fl.err
 }
 
-// fly asks and publishes the answer.
-func (r *resolver) fly(ctx context.Context, v *Verifier, iss string, fl *resolution) {
-	issuer, err := r.question(ctx, iss)
+// run asks and publishes the answer.
+func (r *resolver) run(ctx context.Context, v *Verifier, iss string, fl *resolution) {
+	issuer, err := r.lookUp(ctx, iss)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	others := map[string]*Issuer{}
@@ -123,12 +123,12 @@ func (r *resolver) fly(ctx context.Context, v *Verifier, iss string, fl *resolut
 		r.known.put(&lruEntry{name: iss, issuer: issuer, until: now.Add(resolveAge)})
 	}
 	fl.issuer, fl.err = issuer, err
-	delete(r.flights, iss)
+	delete(r.resolutions, iss)
 	close(fl.done)
 }
 
-// question asks for one issuer, within the limit of questions at a time.
-func (r *resolver) question(ctx context.Context, iss string) (found *Issuer, err error) {
+// lookUp asks for one issuer, within the limit of queries at a time.
+func (r *resolver) lookUp(ctx context.Context, iss string) (found *Issuer, err error) {
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()

@@ -49,7 +49,7 @@ func (d *directory) set(edit func()) {
 	edit()
 }
 
-func (d *directory) questions() (n int) {
+func (d *directory) queries() (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, asked := range d.asked {
@@ -77,7 +77,7 @@ func TestAnIssuerIsFoundByTheServicesOwnLookUp(t *testing.T) {
 		const name = "https://acme.example.com"
 		raw := func() string { return theirsOf("iss", `"`+name+`"`) }
 		var wg sync.WaitGroup
-		for range 40 { // one question for all that come at once
+		for range 40 { // one query for all that come at once
 			wg.Go(func() {
 				if s := strangerOf(t, v, "", raw()); s.User.String() != "acme:f:1:bob" || s.Issuer != name {
 					t.Errorf("user %v by %s", s.User, s.Issuer)
@@ -85,13 +85,13 @@ func TestAnIssuerIsFoundByTheServicesOwnLookUp(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := d.questions(); n != 1 {
+		if n := d.queries(); n != 1 {
 			t.Errorf("%d questions", n)
 		}
 		accepts(t, v, good(token.EdDSA)) // one that is configured is not asked about
 		time.Sleep(11 * time.Minute)
 		strangerOf(t, v, "", raw())
-		if n := d.questions(); n != 2 {
+		if n := d.queries(); n != 2 {
 			t.Errorf("%d questions after 11 minutes", n)
 		}
 		// A customer who is gone is gone with the next token, remembered ones included.
@@ -120,7 +120,7 @@ func TestAnIssuerThatNobodyKnowsCostsOneQuestionAMinute(t *testing.T) {
 			}
 			time.Sleep(500 * time.Millisecond)
 		}
-		if n := d.questions(); n != 1 {
+		if n := d.queries(); n != 1 {
 			t.Errorf("%d questions in 50 s", n)
 		}
 		// One that is registered meanwhile is known a minute later, or at once after Remove.
@@ -130,13 +130,13 @@ func TestAnIssuerThatNobodyKnowsCostsOneQuestionAMinute(t *testing.T) {
 			t.Errorf("an entry of another name: %v", err)
 		}
 		// iss that is no name is not asked about.
-		before := d.questions()
+		before := d.queries()
 		for _, iss := range []string{`"a\nb"`, `"` + strings.Repeat("x", 300) + `"`, `"é"`} {
 			if _, err := v.Verify(t.Context(), theirsOf("iss", iss)); !errors.Is(err, token.ErrInvalid) {
 				t.Errorf("%s: %v", iss, err)
 			}
 		}
-		if d.questions() != before {
+		if d.queries() != before {
 			t.Error("it was asked about what is no name")
 		}
 	})
@@ -289,8 +289,8 @@ func TestAnAddedIssuerIsHeldAgainstThoseThatWereFound(t *testing.T) {
 				t.Errorf("two persons are one user: %v", err)
 			}
 		}
-		if d.questions() != 2 {
-			t.Errorf("%d questions", d.questions())
+		if d.queries() != 2 {
+			t.Errorf("%d questions", d.queries())
 		}
 	})
 }

@@ -248,8 +248,8 @@ func TestTheSignersPublishedSetVerifies(t *testing.T) {
 	}
 }
 
-// TestNoIssuerSignsForAnother: twenty issuers whose keys share ids. Whoever signs, with
-// whatever kid, a token is accepted only under the issuer whose key signed it.
+// TestNoIssuerSignsForAnother: twenty issuers whose keys share ids. A token is accepted only under
+// the issuer whose key signed it, with any kid.
 func TestNoIssuerSignsForAnother(t *testing.T) {
 	const count = 20
 	pairs := make([]pair, count)

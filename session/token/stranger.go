@@ -18,9 +18,8 @@ func (v *Verified) Stranger() (session.Stranger, bool) {
 	return s, true
 }
 
-// HasForeign reports whether one of the trusted issuers has [Issuer.Foreign], so that whoever
-// loads sessions has to be able to adopt strangers. It says nothing of issuers that Resolve may
-// find.
+// HasForeign reports whether one of the trusted issuers has [Issuer.Foreign], so that the loader of
+// sessions has to be able to adopt strangers. It says nothing of issuers that Resolve may find.
 func (v *Verifier) HasForeign() bool {
 	t := v.issuers.load()
 	return t != nil && t.foreign

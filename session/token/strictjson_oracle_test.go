@@ -11,8 +11,8 @@ import (
 )
 
 // oracleTree reads an object with jsontext alone, which refuses names that occur twice and text
-// that is not UTF-8. It is what [readTree] has to agree with, in what is refused and for what
-// reason, and in what is read.
+// that is not UTF-8. [readTree] has to agree with it, in what is refused and for what reason, and
+// in what is read.
 func oracleTree(text string) (map[string]any, error) {
 	r := lenient{jsontext.NewDecoder(bytes.NewBufferString(text))}
 	tree := map[string]any{}

@@ -24,9 +24,9 @@ func agrees(t interface{ Fatalf(string, ...any) }, text string) {
 	}
 
 	r, members := readerOf(text), 0
-	var places []place
+	var positions []memberPosition
 	for r.open('{'); r.next(); members++ {
-		places = append(places, place{r.name, r.at})
+		positions = append(positions, memberPosition{r.name, r.at})
 		r.skip()
 	}
 	if skipped := r.end(); skipped != err {
@@ -40,7 +40,7 @@ func agrees(t interface{ Fatalf(string, ...any) }, text string) {
 	}
 	r = readerOf(text)
 	r.depth = 1
-	for _, p := range places {
+	for _, p := range positions {
 		r.at = p.at
 		if v := r.value(); r.err != nil || !reflect.DeepEqual(v, tree[p.name]) {
 			t.Fatalf("%q: %q is %v, %v where it stands, and %v when all is read", text, p.name, v, r.err, tree[p.name])
@@ -261,15 +261,15 @@ func TestClaimsAreThoseOfTheWholePayload(t *testing.T) {
 			members = append(members, fmt.Sprintf("%q : %s", name, text))
 		}
 		payload := "{" + strings.Join(members, ",") + "}"
-		_, places, err := peekIssuer(payload, make([]place, 0, len(texts)-rapid.IntRange(0, 1).Draw(t, "too little room")))
+		_, positions, err := peekIssuer(payload, make([]memberPosition, 0, len(texts)-rapid.IntRange(0, 1).Draw(t, "too little room")))
 		if err != nil {
 			return
 		}
 		tree, err := readTree(payload)
-		if err != nil || places != nil && len(places) != len(tree) {
-			t.Fatalf("%s: %v, %v", payload, places, err)
+		if err != nil || positions != nil && len(positions) != len(tree) {
+			t.Fatalf("%s: %v, %v", payload, positions, err)
 		}
-		c, err := readClaims(payload, places, &i)
+		c, err := readClaims(payload, positions, &i)
 		if whole, wholeErr := readClaims(payload, nil, &i); whole != c || err != wholeErr {
 			t.Fatalf("%s: %+v, %v; read as a whole %+v, %v", payload, c, err, whole, wholeErr)
 		}

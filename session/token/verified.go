@@ -38,9 +38,9 @@ func (v *Verified) claims() *verified {
 	return v.get()
 }
 
-// Ref returns the session that the token names. Whether there is such a session, and what
-// it may do, only the session store knows. It is zero for a token that is bound to a key,
-// until [Verified.Prove], and for every token of a foreign issuer, see [Verified.Stranger].
+// Ref returns the session that the token names. Only the session store knows whether there is such
+// a session, and what it may do. It is zero for a token that is bound to a key, until
+// [Verified.Prove], and for every token of a foreign issuer, see [Verified.Stranger].
 func (v *Verified) Ref() session.Ref {
 	c := v.claims()
 	if c.thumbprint != "" && !c.proved {

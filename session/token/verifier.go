@@ -51,8 +51,8 @@ type VerifierConfig struct {
 	// Issuers are those trusted from the start. More are added while running.
 	Issuers []Issuer
 
-	// MaxIssuers is how many may be trusted at a time, so that what customers can register
-	// is bounded, and how many that Resolve has found are kept beside them. Default 1,000.
+	// MaxIssuers is how many may be trusted at a time, so that registrations by customers are
+	// bounded, and how many that Resolve has found are kept beside them. Default 1,000.
 	MaxIssuers int
 
 	// Resolve is the service's own look-up of an issuer that is not among those trusted: in its
@@ -62,7 +62,7 @@ type VerifierConfig struct {
 	// already: return an entry whose URLs were registered before. The entry is one of [Issuer]'s,
 	// with that Name, neither a template nor with a Header or Opaque.
 	//
-	// There is one question at a time for an issuer and 8 for all; at most 64 issuers are asked
+	// There is one query at a time for an issuer and 8 for all; at most 64 issuers are asked
 	// for, and tokens of more are answered with [ErrUnavailable]. An issuer that is found is kept for
 	// 10 minutes, one that is not known for one; [Verifier.Remove] forgets both. It returns when
 	// ctx is done, after 2 s. Default: nil, nobody is asked.
@@ -77,7 +77,7 @@ type VerifierConfig struct {
 }
 
 // Verifier verifies the tokens of the issuers that it trusts. It starts no goroutine, but for
-// questions of Resolve and of an [Introspector], which end by themselves, and is safe for
+// queries of Resolve and of an [Introspector], which end by themselves, and is safe for
 // concurrent use. The zero Verifier trusts nobody, until an issuer is added, and remembers no
 // token.
 type Verifier struct {
@@ -150,8 +150,8 @@ func NewVerifierWithConfig(cfg VerifierConfig) (*Verifier, error) {
 // A token that was accepted before may skip what cannot have changed since, which is all
 // but the clock, the issuer's entry and its key; see [VerifierConfig].
 //
-// Whether the session lives is for the session store. A token that is bound to its sender's
-// key (RFC 9449) is of no use before [Verified.Prove].
+// Whether the session lives is for the session store. A token that is bound to its sender's key
+// (RFC 9449) counts only after [Verified.Prove].
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Verified, error) {
 	return v.verifyFrom(ctx, "", raw)
 }
@@ -190,8 +190,8 @@ func (v *Verifier) verifyFrom(ctx context.Context, from, raw string) (*Verified,
 
 // verify does what Verify says, from the text on.
 func (v *Verifier) verify(ctx context.Context, from, raw string) (*accepted, error) {
-	var space [fewNames]place
-	a, places, err := v.authenticate(ctx, raw, space[:0], func(i *Issuer, typ string) error {
+	var space [fewNames]memberPosition
+	a, positions, err := v.authenticate(ctx, raw, space[:0], func(i *Issuer, typ string) error {
 		if i.Header != from {
 			return elsewhere
 		}
@@ -206,7 +206,7 @@ func (v *Verifier) verify(ctx context.Context, from, raw string) (*accepted, err
 	if err != nil {
 		return nil, err
 	}
-	return a.issuer.accept(&a, places, time.Now())
+	return a.issuer.accept(&a, positions, time.Now())
 }
 
 // issuer returns the entry for the iss claim of a token.
@@ -233,8 +233,8 @@ type authentic struct {
 }
 
 // authenticate holds a text to what every kind of token has in common. kind refuses a typ
-// that is not of the kind that is wanted of the issuer. places has room for those of the payload's members.
-func (v *Verifier) authenticate(ctx context.Context, raw string, places []place, kind func(i *Issuer, typ string) error) (authentic, []place, error) {
+// that is not of the kind that is wanted of the issuer. positions has room for those of the payload's members.
+func (v *Verifier) authenticate(ctx context.Context, raw string, positions []memberPosition, kind func(i *Issuer, typ string) error) (authentic, []memberPosition, error) {
 	issuers := v.issuers.load()
 	c, err := splitCompact(raw, issuers.limit())
 	if err != nil {
@@ -244,7 +244,7 @@ func (v *Verifier) authenticate(ctx context.Context, raw string, places []place,
 	if err != nil {
 		return authentic{}, nil, err
 	}
-	name, places, err := peekIssuer(c.payload, places)
+	name, positions, err := peekIssuer(c.payload, positions)
 	if err != nil {
 		return authentic{}, nil, err
 	}
@@ -276,7 +276,7 @@ func (v *Verifier) authenticate(ctx context.Context, raw string, places []place,
 	} else { // a template's
 		name = strings.Clone(name)
 	}
-	return authentic{issuer, name, h, key, c.header, c.payload}, places, nil
+	return authentic{issuer, name, h, key, c.header, c.payload}, positions, nil
 }
 
 // key asks the issuer's source and does not take its word for it.
@@ -295,7 +295,7 @@ func (i *Issuer) key(ctx context.Context, h header) (Key, error) {
 }
 
 // accept reads a payload whose signature has been verified.
-func (i *Issuer) accept(a *authentic, places []place, now time.Time) (*accepted, error) {
+func (i *Issuer) accept(a *authentic, positions []memberPosition, now time.Time) (*accepted, error) {
 	if i.Foreign != nil {
 		verified, times, err := i.acceptForeign(a, now)
 		if err != nil {
@@ -303,7 +303,7 @@ func (i *Issuer) accept(a *authentic, places []place, now time.Time) (*accepted,
 		}
 		return &accepted{verified, i, a.key, times}, nil
 	}
-	c, err := readClaims(a.payload, places, i)
+	c, err := readClaims(a.payload, positions, i)
 	if err != nil {
 		return nil, err
 	}

@@ -189,7 +189,7 @@ func run(t *testing.T, f vectorFile, quirks map[int]quirk) tally {
 	return got
 }
 
-// text is what was given for a token: its text, or a JSON serialization as it is written.
+// text returns the input for a token: its text, or a JSON serialization as it is written.
 func text(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {

@@ -1,9 +1,9 @@
 // Package gormscope keeps GORM in the tenant of its context.
 //
-// The wall is below GORM: a pool of sqlscope, on which raw SQL, sub-queries and whatever GORM
-// comes to build run behind the row-level security of the database. This package stands on it
-// and makes queries say the tenant by themselves, so that indexes are used, mistakes are errors
-// and rows are stamped:
+// The wall is below GORM: a pool of sqlscope, on which raw SQL, sub-queries and every future
+// statement of GORM run behind the row-level security of the database. This package stands on it
+// and makes queries say the tenant by themselves, so that indexes are used, mistakes are errors and
+// rows are stamped:
 //
 //	pool, err := sqlscope.OpenDB(…)
 //	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), &gorm.Config{})

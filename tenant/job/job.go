@@ -1,5 +1,5 @@
-// Package job carries work of a tenant through a queue, so that whoever can write to the queue
-// cannot choose the tenant.
+// Package job carries work of a tenant through a queue, so that a writer to the queue cannot choose
+// the tenant.
 //
 // A [Sealer] signs a [Job] for the tenant of the context that it is made in, and gives the
 // worker a context that is bound to the same tenant, if that may be served by then:
@@ -48,14 +48,14 @@ const (
 // skew is how far the clocks of two machines may be apart.
 const skew = time.Minute
 
-// New is what [Sealer.Seal] is told of a job. The tenant is that of its context.
+// New describes a job to [Sealer.Seal]. The tenant is that of its context.
 type New struct {
 	Subject  string // the user whose job it is, or a name of the service's own; required
 	Revision string // of the policy by which it was allowed, for the log of the worker; may be ""
 	Payload  []byte // at most [MaxPayload]
 }
 
-// Job is what an envelope says that was genuine.
+// Job is the content of a genuine envelope.
 type Job struct {
 	ID       string // 128 random bits, the same each time the envelope is opened
 	Tenant   tenant.ID
@@ -66,7 +66,7 @@ type Job struct {
 	Payload  []byte
 }
 
-// Disposition is what a worker does with a job that [Sealer.Open] did not open.
+// Disposition tells a worker what to do with a job that [Sealer.Open] did not open.
 type Disposition uint8
 
 // The dispositions. The zero Disposition is to try again, which loses nothing.

@@ -87,7 +87,7 @@ func exec(ctx context.Context, to sender, b *pgx.Batch) (pgconn.CommandTag, erro
 		return pgconn.CommandTag{}, err
 	}
 	tag, err := br.Exec()
-	if end := br.Close(); err == nil { // what is deferred to the end of the transaction fails here
+	if end := br.Close(); err == nil { // checks deferred to the end of the transaction fail here
 		err = end
 	}
 	if err != nil {

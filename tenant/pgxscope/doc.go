@@ -22,7 +22,7 @@
 //   - A text that would begin or end a transaction, outlive it in the session, or set what says
 //     the tenant is [ErrStatement]. This is a courtesy that finds mistakes early and no wall:
 //     text that is built from input can hide anything from it. The wall is the policy in the
-//     database, and what an injected set_config cannot forge is a signed [rls.Context].
+//     database, and an injected set_config cannot forge a signed [rls.Context].
 //
 // # Transactions
 //

@@ -87,7 +87,7 @@ func (s scope) batch() *pgx.Batch {
 
 func (s scope) queue(b *pgx.Batch) { b.Queue(setConfig, s.name, s.value) }
 
-// sender is a connection, or what stands for one.
+// sender is a connection, or a stand-in for one.
 type sender interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }

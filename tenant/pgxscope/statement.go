@@ -81,7 +81,7 @@ const (
 // never are words that stand nowhere in a statement of a scope.
 var never = map[string]bool{"set_config": true, "pg_settings": true}
 
-// defaults are what ALTER gives settings for sessions to come.
+// defaults are the objects whose settings ALTER changes for sessions to come.
 var defaults = map[string]bool{"role": true, "user": true, "group": true, "database": true, "system": true}
 
 // check returns an error for a text that would leave the scope's transaction, outlive it or set

@@ -36,8 +36,8 @@ const script = `return redis.call('GET', KEYS[1])`
 
 var errNoServer = errors.New("no server")
 
-// deaf returns a client whose server cannot be reached, and a count of the tries.
-func deaf(t testing.TB, change ...func(*redisscope.Config)) (*redisscope.Client, *atomic.Int64) {
+// offline returns a client whose server cannot be reached, and a count of the tries.
+func offline(t testing.TB, change ...func(*redisscope.Config)) (*redisscope.Client, *atomic.Int64) {
 	t.Helper()
 	var dials atomic.Int64
 	plain := redis.NewClient(&redis.Options{MaxRetries: -1, Dialer: func(context.Context, string, string) (net.Conn, error) {
@@ -101,7 +101,7 @@ func TestACommandThatLeavesTheTenantIsNotSent(t *testing.T) {
 	}
 	for _, line := range refused {
 		t.Run(line, func(t *testing.T) {
-			c, dials := deaf(t)
+			c, dials := offline(t)
 			ctx := in(t, acme)
 			var words, bytes []any
 			for _, w := range strings.Fields(line) {
@@ -133,7 +133,7 @@ func TestACommandThatLeavesTheTenantIsNotSent(t *testing.T) {
 }
 
 func TestKeysInTypesThatHideTheirTextAreRefused(t *testing.T) {
-	c, dials := deaf(t)
+	c, dials := offline(t)
 	text := own
 	for name, arg := range map[string]any{"a pointer": &text, "a marshaler": net.IPv4zero, "nil": nil, "a bool": true, "a list": []string{own}} {
 		if err := c.Do(in(t, acme), "get", arg).Err(); !errors.Is(err, redisscope.ErrRefused) {
@@ -158,7 +158,7 @@ func TestTheTenantsOwnCommandsAreSent(t *testing.T) {
 		"XREADGROUP GROUP g c NOACK STREAMS " + own + " >", "SORT " + own + " LIMIT 0 1 ALPHA DESC STORE " + also, "COPY " + own + " " + also + " REPLACE", "PING", "OBJECT ENCODING " + own, "PUBLISH " + own + " m", "SCRIPT EXISTS x",
 		"GEORADIUS " + own + " 1 1 1 m WITHDIST COUNT 1 ANY ASC STORE " + also, "BITOP NOT " + own + " " + also, "BLPOP " + own + " 0",
 	} {
-		c, dials := deaf(t)
+		c, dials := offline(t)
 		var words []any
 		for _, w := range strings.Fields(line) {
 			words = append(words, w)
@@ -173,7 +173,7 @@ func TestTheTenantsOwnCommandsAreSent(t *testing.T) {
 			t.Errorf("%s without a tenant: %v", line, err)
 		}
 	}
-	c, _ := deaf(t)
+	c, _ := offline(t)
 	if err := c.Eval(in(t, acme), script, []string{own}).Err(); !errors.Is(err, errNoServer) {
 		t.Errorf("a script of the service: %v", err)
 	}
@@ -186,7 +186,7 @@ func TestTheTenantsOwnCommandsAreSent(t *testing.T) {
 }
 
 func TestWithoutATenantNothingIsDone(t *testing.T) {
-	c, dials := deaf(t)
+	c, dials := offline(t)
 	ctx := t.Context()
 	_, errKey := c.Key(ctx, "x")
 	_, errSeal := c.Seal(ctx, own, nil)
@@ -223,9 +223,9 @@ func TestAConfigurationIsRefusedWithEveryProblem(t *testing.T) {
 // A value is given to those it was stored for and to nobody else, whatever came back.
 func TestAValueIsGivenOnlyToThoseItWasStoredFor(t *testing.T) {
 	var told []redisscope.Mismatch
-	c, _ := deaf(t, func(cfg *redisscope.Config) { cfg.OnMismatch = func(m redisscope.Mismatch) { told = append(told, m) } })
-	old, _ := deaf(t, func(cfg *redisscope.Config) { cfg.SealKeys = sealKeys[1:] })
-	strange, _ := deaf(t, func(cfg *redisscope.Config) { cfg.SealKeys = []redisscope.Key{key(strings.Repeat("s", 32))} })
+	c, _ := offline(t, func(cfg *redisscope.Config) { cfg.OnMismatch = func(m redisscope.Mismatch) { told = append(told, m) } })
+	old, _ := offline(t, func(cfg *redisscope.Config) { cfg.SealKeys = sealKeys[1:] })
+	strange, _ := offline(t, func(cfg *redisscope.Config) { cfg.SealKeys = []redisscope.Key{key(strings.Repeat("s", 32))} })
 	seal := func(c *redisscope.Client, id tenant.ID, key string) []byte {
 		b, err := c.Seal(in(t, id), key, []byte("canary"))
 		if err != nil {
@@ -276,7 +276,7 @@ func FuzzCommand(f *testing.F) {
 		for _, w := range strings.Fields(line) {
 			words = append(words, w)
 		}
-		c, dials := deaf(t)
+		c, dials := offline(t)
 		err := c.Do(in(t, acme), words...).Err()
 		if sent := dials.Load() > 0; sent == errors.Is(err, redisscope.ErrRefused) {
 			t.Fatalf("%q: sent %v, %v", line, sent, err)

@@ -47,7 +47,7 @@ type Config struct {
 
 // Mismatch is a value that was not given to the caller.
 type Mismatch struct {
-	Tenant tenant.ID // who asked
+	Tenant tenant.ID // that asked
 	Key    string    // for what
 	Sealed bool      // whether the value is one of ours, for another key or tenant
 }

@@ -19,9 +19,9 @@ type guard struct {
 	refused atomic.Uint64
 }
 
-// underWay marks the context of commands that were checked. Below it the client itself greets
+// checkedKey marks the context of commands that were checked. Below it the client itself greets
 // a server to which it connects.
-type underWay struct{}
+type checkedKey struct{}
 
 func (g *guard) DialHook(next redis.DialHook) redis.DialHook { return next }
 
@@ -51,7 +51,7 @@ func (g *guard) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 
 // check returns the context in which the commands may be sent.
 func (g *guard) check(ctx context.Context, cmds ...redis.Cmder) (context.Context, error) {
-	if ctx.Value(underWay{}) != nil {
+	if ctx.Value(checkedKey{}) != nil {
 		for _, cmd := range cmds {
 			if !greeting(cmd.Args()) {
 				return nil, g.refuse("a command of the client itself that is no greeting")
@@ -78,7 +78,7 @@ func (g *guard) check(ctx context.Context, cmds ...redis.Cmder) (context.Context
 			}
 		}
 	}
-	return context.WithValue(ctx, underWay{}, true), nil
+	return context.WithValue(ctx, checkedKey{}, true), nil
 }
 
 func (g *guard) refuse(why string) error {

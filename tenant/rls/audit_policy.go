@@ -141,7 +141,7 @@ func (a *audit) auditPolicy(t *table, p policy, bounded bool, permissive int) {
 	}
 	a.auditReads(t, p, object)
 	a.auditCalls(t, p, object)
-	if bounded { // whatever it says, it says about rows of one tenant
+	if bounded { // it is about rows of one tenant
 		return
 	}
 	known := false

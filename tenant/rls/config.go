@@ -42,7 +42,7 @@ type Config struct {
 	// setting that is not signed information only. [Generate] refuses it.
 	HandWritten bool
 
-	// Columns are what conditions and filters compare, from attributes.csv, see [Column].
+	// Columns are those that conditions and filters compare, from attributes.csv, see [Column].
 	Columns []Column
 }
 

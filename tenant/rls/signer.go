@@ -24,8 +24,8 @@ var ErrUnsafe = errors.New("rls: the database does not keep tenants apart")
 // together.
 var ErrInvalid = errors.New("rls: invalid")
 
-// ErrContextTooLong means that what policies ask of a caller is more than a context holds: the
-// caller has too many roles, grants of single objects or attributes.
+// ErrContextTooLong means that the values which policies ask of a caller are more than a context
+// holds: the caller has too many roles, grants of single objects or attributes.
 var ErrContextTooLong = errors.New("rls: the context is too long")
 
 // ErrRevision means that the policies of the database are of another revision than the context of

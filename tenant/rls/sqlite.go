@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// AuditSQLite is [Audit] for a database of SQLite (3.37 or later), of which each tenant has one
-// of their own: nothing there keeps tenants apart but the file, and what remains is whether
-// columns compare as conditions do. In a table that is not STRICT a text may stand in a column
-// of integers, where it is greater than every number. Of cfg it reads Columns alone.
+// AuditSQLite is [Audit] for a database of SQLite (3.37 or later), of which each tenant has one of
+// their own: nothing there keeps tenants apart but the file, and the audit asks only whether
+// columns compare as conditions do. In a table that is not STRICT a text may stand in a column of
+// integers, where it is greater than every number. Of cfg it reads Columns alone.
 func AuditSQLite(ctx context.Context, db *sql.DB, cfg Config) (Findings, error) {
 	for _, want := range cfg.Columns {
 		if _, ok := sqliteTypes[want.Kind]; !ok {

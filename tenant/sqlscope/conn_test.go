@@ -29,7 +29,7 @@ func TestAConnectionWhoseEndIsNotKnownIsClosed(t *testing.T) {
 				_, _ = db.ExecContext(in(t, "acme"), "UPDATE note")
 			}()
 			r.do = nil
-			db.SetMaxOpenConns(2) // what panics is not given back at every step
+			db.SetMaxOpenConns(2) // a connection that panics is not given back at every step
 			if _, err := db.ExecContext(in(t, "acme"), "UPDATE note"); err != nil {
 				t.Error(err)
 			}

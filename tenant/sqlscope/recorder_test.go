@@ -65,7 +65,7 @@ func (r *recorder) counts() (opened, closed int) {
 // recording is a connection of a recorder.
 type recording struct{ r *recorder }
 
-// Secret is what sql.Conn.Raw must not reach.
+// Secret is a method that sql.Conn.Raw must not reach.
 func (c *recording) Secret() {}
 
 func (c *recording) Prepare(text string) (driver.Stmt, error) {
@@ -197,7 +197,7 @@ func (r *recordedRows) Next(dest []driver.Value) error {
 	return nil
 }
 
-// statuses are what a test says of each tenant.
+// statuses are the status of each tenant in a test.
 type statuses map[string]tenant.Status
 
 var errOutage = errors.New("the store is away")

@@ -2,7 +2,7 @@ package tenanttest
 
 import "fmt"
 
-// Kind is what crossed the wall.
+// Kind is the kind of thing that crossed the wall.
 type Kind string
 
 // The kinds of findings.

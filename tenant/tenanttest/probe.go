@@ -46,22 +46,22 @@ func (c *check) anonymous(r Request) error {
 	})
 }
 
-// foreign sends the victim's ids in each combination of places, and ids of nobody in the same
-// places: two answers that a client could tell apart tell what exists.
+// foreign sends the victim's ids in each combination of locations, and ids of nobody in the same
+// locations: two answers that a client could tell apart tell what exists.
 func (c *check) foreign(r Request) error {
 	names := r.names()
 	for mask := 1; mask < 1<<len(names); mask++ {
 		foreign, absent := maps.Clone(c.caller.Values), maps.Clone(c.caller.Values)
-		var places, sent []string
+		var locations, sent []string
 		for i, name := range names {
 			if mask&(1<<i) == 0 {
 				continue
 			}
-			places = append(places, name)
+			locations = append(locations, name)
 			foreign[name], absent[name] = c.victim.Values[name], c.nobody(r, name)
 			sent = append(sent, foreign[name], absent[name])
 		}
-		probe := "with the other's " + strings.Join(places, ", ")
+		probe := "with the other's " + strings.Join(locations, ", ")
 		var theirs answer
 		err := c.attack(r, probe, func() []answer {
 			theirs = send(c.Handler, r, foreign, c.caller.Sign)
@@ -71,7 +71,7 @@ func (c *check) foreign(r Request) error {
 			return err
 		}
 		if r.changes() && theirs.ok() {
-			if err := c.links(r, probe, places); err != nil {
+			if err := c.links(r, probe, locations); err != nil {
 				return err
 			}
 		}
@@ -89,12 +89,12 @@ func (c *check) foreign(r Request) error {
 
 // links looks for the victim's ids in the caller's rows. Ids that are too short to be told from
 // other numbers are left to the comparison of answers.
-func (c *check) links(r Request, probe string, places []string) error {
+func (c *check) links(r Request, probe string, locations []string) error {
 	rows, err := c.rows(c.caller)
 	if err != nil {
 		return err
 	}
-	for _, name := range places {
+	for _, name := range locations {
 		id := c.victim.Values[name]
 		for _, row := range rows {
 			if len(id) >= 4 && strings.Contains(row, id) {
@@ -181,7 +181,7 @@ func addMember(req *http.Request, name, value string) {
 var texts = []string{"' OR '1'='1", "' OR 1=1 --", "') OR ('1'='1", "1 OR 1=1", "1=1) OR (1=1", "%", "*", "_", "' UNION SELECT * FROM tenants --",
 	"'; SELECT set_config('reeve.tenant', '{tenant}', false) --", "../{tenant}", "{id}' --"}
 
-// injected sends each text in each place, and in each parameter of the query.
+// injected sends each text in each location, and in each parameter of the query.
 func (c *check) injected(r Request) error {
 	for _, name := range r.names() {
 		for _, text := range texts {

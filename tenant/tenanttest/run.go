@@ -31,8 +31,8 @@ func Check(ctx context.Context, s Service) ([]Finding, error) {
 	if err := c.reset(); err != nil {
 		return nil, err
 	}
-	for _, way := range [][2]Tenant{s.Tenants, {s.Tenants[1], s.Tenants[0]}} {
-		c.caller, c.victim, c.secrets = way[0], way[1], map[string][]string{}
+	for _, order := range [][2]Tenant{s.Tenants, {s.Tenants[1], s.Tenants[0]}} {
+		c.caller, c.victim, c.secrets = order[0], order[1], map[string][]string{}
 		for _, secret := range c.victim.Secrets {
 			c.secrets[secret] = forms(secret)
 		}
@@ -57,7 +57,7 @@ func Check(ctx context.Context, s Service) ([]Finding, error) {
 	return c.findings, c.reset()
 }
 
-// probes are what is tried with each request.
+// probes are the attempts that are made with each request.
 var probes = []func(*check, Request) error{
 	(*check).own,
 	(*check).anonymous,
@@ -97,7 +97,7 @@ func (c *check) reset() error {
 	if !c.dirty {
 		return nil
 	}
-	if err := c.settle(); err != nil {
+	if err := c.waitSettled(); err != nil {
 		return err
 	}
 	if err := c.Reset(c.ctx); err != nil {
@@ -131,7 +131,7 @@ func (c *check) secretIn(rows []string) (secret, row string, ok bool) {
 	return "", "", false
 }
 
-func (c *check) settle() error {
+func (c *check) waitSettled() error {
 	if c.Settle == nil {
 		return nil
 	}
@@ -171,7 +171,7 @@ func (c *check) attack(r Request, probe string, do func() []answer) error {
 	}
 	c.dirty = true
 	answers := do()
-	if err := c.settle(); err != nil {
+	if err := c.waitSettled(); err != nil {
 		return err
 	}
 	for _, a := range answers {

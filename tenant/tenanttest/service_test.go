@@ -59,7 +59,7 @@ func (s *shop) rows(_ context.Context, tenant string) ([]string, error) {
 	return rows, nil
 }
 
-func (s *shop) settle(context.Context) error {
+func (s *shop) drain(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, job := range s.jobs {
@@ -276,7 +276,7 @@ func service(s *shop) tenanttest.Service {
 		}
 	}
 	return tenanttest.Service{
-		Handler: s, Rows: s.rows, Reset: s.reset, Settle: s.settle,
+		Handler: s, Rows: s.rows, Reset: s.reset, Settle: s.drain,
 		TenantNames: []string{"Tenant"},
 		Tenants: [2]tenanttest.Tenant{
 			member("acme", "item-1001", "item-1003", "shelf-71", "anvil of acme", "acme-secret-note"),

@@ -70,7 +70,7 @@ func (c *check) after(work *Request, r Request) (answer, error) {
 	c.dirty = work != nil || r.changes()
 	if work != nil {
 		send(c.Handler, *work, c.victim.Values, c.victim.Sign)
-		if err := c.settle(); err != nil {
+		if err := c.waitSettled(); err != nil {
 			return answer{}, err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 // User is a further user of a tenant, one who may read less than the tenant's own.
 type User struct {
-	// Name is what findings call the user.
+	// Name is the user's name in findings.
 	Name string
 
 	// Sign adds the user's credential, as that of [Tenant].

@@ -9,8 +9,8 @@ import (
 	"github.com/reevehq/reeve/internal/lookup"
 )
 
-// candidate is a rule that a partition found: it matches when what the partition leaves to verify
-// holds.
+// candidate is a rule that a partition found: it matches when the rest holds that the partition
+// leaves to verify.
 type candidate struct {
 	rule      uint32
 	partition int32 // -1: the whole matcher has to be evaluated
@@ -175,7 +175,7 @@ func (q *query) candidates(list []candidate) []candidate {
 			}
 			continue
 		}
-		// Groups are found before the roles of who asks: with many rules both are far away in
+		// Groups are found before the roles of the subject: with many rules both are far away in
 		// memory, and the processor waits for them together.
 		list = q.lookUp(list, int32(i), p, 0, &at)
 		at = keyValues{}
@@ -256,8 +256,8 @@ func (q *query) gather(list []candidate, c candidate, p *partition, group []look
 	return list
 }
 
-func appendFor(list []candidate, c candidate, group []lookup.Entry, who uint32) []candidate {
-	for _, f := range lookup.EntriesFor(group, who) {
+func appendFor(list []candidate, c candidate, group []lookup.Entry, subject uint32) []candidate {
+	for _, f := range lookup.EntriesFor(group, subject) {
 		list = append(list, c.is(f))
 	}
 	return list

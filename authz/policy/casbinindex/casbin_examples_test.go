@@ -35,8 +35,8 @@ func keyMatchCustom(args ...any) (any, error) {
 	return a == b || strings.HasPrefix(a, strings.TrimSuffix(b, "*")), nil
 }
 
-// sameAsCasbin asks both and fails when they differ. What Casbin answers with an error has
-// to be an error, and to deny.
+// sameAsCasbin asks both and fails when they differ. An error of Casbin has to be an error here,
+// and to deny.
 func sameAsCasbin(t testing.TB, e *casbin.Enforcer, ix *casbinindex.Index, rvals ...any) (allowed bool, failed bool) {
 	t.Helper()
 	want, wantRule, wantErr := e.EnforceEx(rvals...)

@@ -99,7 +99,7 @@ func (ix *Index) parsedModel(ctx casbin.EnforceContext) (*compiledModel, error) 
 		atoms: map[*expr]int{}, conditions: map[uint32]*expr{}, conditionPreconditions: map[uint32][]precondition{},
 		patterns: map[*function]map[uint32]prepared{}, literals: map[*expr]prepared{},
 		language: language{
-			request: places(r.Tokens), rule: places(p.Tokens), functions: ix.functions,
+			request: positions(r.Tokens), rule: positions(p.Tokens), functions: ix.functions,
 			roles: ix.roles, eval: hasEval(m.Value), evals: map[int]bool{},
 		},
 	}
@@ -123,7 +123,7 @@ func (ix *Index) parsedModel(ctx casbin.EnforceContext) (*compiledModel, error) 
 	return v, v.addTargets()
 }
 
-func places(tokens []string) map[string]int {
+func positions(tokens []string) map[string]int {
 	out := make(map[string]int, len(tokens))
 	for i, t := range tokens {
 		out[t] = i

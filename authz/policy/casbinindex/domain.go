@@ -13,10 +13,10 @@ import (
 // domainTable are the domains of the rows of a g section, and which of them count where. It
 // never changes.
 type domainTable struct {
-	single  bool              // one place, whatever the domain
-	numbers map[uint32]uint32 // places by the number of the domain
-	counts  [][]uint32        // by place: the places whose rows count there, itself first
-	match   *nameMatcher      // nil where domains are no patterns; by place
+	single  bool              // one number, whatever the domain
+	numbers map[uint32]uint32 // numbers of the domains, by the symbol of their text
+	counts  [][]uint32        // by domain: the domains whose rows count there, itself first
+	match   *nameMatcher      // nil where domains are no patterns; by domain
 }
 
 // newDomainTable numbers the domains of rows, and matches them with each other as Casbin does
@@ -30,13 +30,13 @@ func newDomainTable(name string, links [][]string, domains bool, fn rbac.Matchin
 	var list []string
 	for i, l := range links {
 		id := t.Find(l[2])
-		place, ok := p.numbers[id]
+		dom, ok := p.numbers[id]
 		if !ok {
-			place = uint32(len(list))
-			p.numbers[id] = place
+			dom = uint32(len(list))
+			p.numbers[id] = dom
 			list = append(list, l[2])
 		}
-		at[i] = place
+		at[i] = dom
 	}
 	p.counts = make([][]uint32, len(list))
 	for i := range list {
@@ -71,23 +71,23 @@ func (p *domainTable) nested(name string, domains []string) error {
 	return nil
 }
 
-// in appends the places whose rows count in a domain. It panics when the service's function
+// in appends the domains whose rows count in a domain. It panics when the service's function
 // does.
 func (p *domainTable) in(list []uint32, domain string, id uint32) []uint32 {
 	if p.single {
 		return append(list, 0)
 	}
 	if id != 0 {
-		if place, ok := p.numbers[id]; ok {
-			return append(list, p.counts[place]...)
+		if dom, ok := p.numbers[id]; ok {
+			return append(list, p.counts[dom]...)
 		}
 	}
 	if p.match == nil {
 		return list
 	}
 	list = p.match.find(list, domain)
-	for _, place := range list {
-		list = append(list, p.counts[place][1:]...)
+	for _, dom := range list {
+		list = append(list, p.counts[dom][1:]...)
 	}
 	return list
 }

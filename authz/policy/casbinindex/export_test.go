@@ -39,7 +39,7 @@ func PathMatches(name, pattern, key string) (matches, refused bool) {
 		return false, true
 	}
 	p := newPaths(fn)
-	want := p.place(pattern, match)
+	want := p.insert(pattern, match)
 	var t terminals
 	p.find(&t, key)
 	for i := range t.n {

@@ -21,7 +21,7 @@ type roleGraph struct {
 	depth   int
 	domains *domainTable
 	names   []uint32          // numbers of the names in the rows
-	local   map[uint32]uint32 // their places in names
+	local   map[uint32]uint32 // their positions in names
 	links   [][]roleLink      // by name
 
 	match   rbac.MatchingFunc // nil where names are no patterns; then so are the rest
@@ -31,7 +31,7 @@ type roleGraph struct {
 	role    []uint32          // by pattern of granted: the name
 	covered [][]uint32        // by name: the names with links that it matches
 	members [][]uint32        // by role: the names that match it
-	seats   [][]uint32        // by name: the places of its rows, sorted
+	seats   [][]uint32        // by name: the domains of its rows, sorted
 
 	walks sync.Pool
 }
@@ -40,13 +40,13 @@ type roleLink struct{ domain, role uint32 }
 
 // newRoleGraph links rows. It panics when the service's function does.
 func newRoleGraph(name string, rows [][]string, s *roleSection, match, domain rbac.MatchingFunc, t *lookup.Symbols) (*roleGraph, error) {
-	places, at, err := newDomainTable(name, rows, s.domains, domain, t)
+	doms, at, err := newDomainTable(name, rows, s.domains, domain, t)
 	if err != nil {
 		return nil, err
 	}
-	g := &roleGraph{depth: s.depth, domains: places, local: map[uint32]uint32{}, match: match}
+	g := &roleGraph{depth: s.depth, domains: doms, local: map[uint32]uint32{}, match: match}
 	var names []string
-	number := func(text string, place uint32) uint32 {
+	number := func(text string, dom uint32) uint32 {
 		id := t.Find(text)
 		n, ok := g.local[id]
 		if !ok {
@@ -56,13 +56,13 @@ func newRoleGraph(name string, rows [][]string, s *roleSection, match, domain rb
 			names = append(names, text)
 		}
 		if match != nil {
-			g.seats[n] = append(g.seats[n], place)
+			g.seats[n] = append(g.seats[n], dom)
 		}
 		return n
 	}
 	for i, row := range rows {
-		who, role := number(row[0], at[i]), number(row[1], at[i])
-		g.links[who] = append(g.links[who], roleLink{at[i], role})
+		member, role := number(row[0], at[i]), number(row[1], at[i])
+		g.links[member] = append(g.links[member], roleLink{at[i], role})
 	}
 	if match == nil {
 		return g, nil

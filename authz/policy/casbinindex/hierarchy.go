@@ -64,15 +64,15 @@ func subjectLevels(rows [][]string) (map[roleAt]int, error) {
 		if len(row) > 2 {
 			domain = row[2]
 		}
-		who, role := roleAt{domain, row[0]}, roleAt{domain, row[1]}
-		for _, r := range []roleAt{who, role} {
+		member, role := roleAt{domain, row[0]}, roleAt{domain, row[1]}
+		for _, r := range []roleAt{member, role} {
 			if _, known := roles[r]; !known {
 				roles[r] = 0
 				all = append(all, r)
 			}
 		}
-		members[role] = append(members[role], who)
-		roles[who]++
+		members[role] = append(members[role], member)
+		roles[member]++
 	}
 	levels := make(map[roleAt]int, len(all))
 	var ready []roleAt
@@ -82,10 +82,10 @@ func subjectLevels(rows [][]string) (map[roleAt]int, error) {
 		}
 	}
 	for n := 0; n < len(ready); n++ {
-		for _, who := range members[ready[n]] {
-			levels[who] = max(levels[who], levels[ready[n]]+1)
-			if roles[who]--; roles[who] == 0 {
-				ready = append(ready, who)
+		for _, member := range members[ready[n]] {
+			levels[member] = max(levels[member], levels[ready[n]]+1)
+			if roles[member]--; roles[member] == 0 {
+				ready = append(ready, member)
 			}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/casbin/govaluate"
 )
 
-// roleManager is what an index asks of a role manager.
+// roleManager has the methods of a role manager that an index needs.
 type roleManager interface {
 	HasLink(name1, name2 string, domain ...string) (bool, error)
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/reevehq/reeve/internal/hint"
 )
 
-// managed has the settings of a role manager of Casbin's. Casbin has no methods that tell it,
-// and to pass over a matching function would lose a deny that a role has by it. So the fields
-// are looked at, and what cannot be known is refused.
+// managed has the settings of a role manager of Casbin's. Casbin has no methods that tell it, and
+// to pass over a matching function would lose a deny that a role has by it. So the fields are
+// looked at, and a manager whose fields are not known is refused.
 type managed struct {
 	own     bool // a role manager of the service's own, which has to be asked
 	domains bool

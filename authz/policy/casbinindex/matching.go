@@ -16,7 +16,7 @@ type nameMatcher struct {
 	call     rbac.MatchingFunc // of the service, nil where paths find
 	paths    *paths
 	patterns []string
-	at       [][]uint32 // by terminal: the places of its patterns in the list
+	at       [][]uint32 // by terminal: the positions of its patterns in the list
 }
 
 // knownMatching returns Casbin's function of the kind that g takes, nil for another one.
@@ -51,7 +51,7 @@ func newNameMatcher(fn rbac.MatchingFunc, patterns []string) (*nameMatcher, erro
 		if err != nil {
 			return nil, fmt.Errorf("%s is no pattern of %s: %w", hint.Quote(text), known.name, err)
 		}
-		terminal := m.paths.place(text, match)
+		terminal := m.paths.insert(text, match)
 		for int(terminal) >= len(m.at) {
 			m.at = append(m.at, nil)
 		}
@@ -60,7 +60,7 @@ func newNameMatcher(fn rbac.MatchingFunc, patterns []string) (*nameMatcher, erro
 	return m, nil
 }
 
-// find appends the places of the patterns that a name matches or is. It panics when the
+// find appends the positions of the patterns that a name matches or is. It panics when the
 // service's function does.
 func (m *nameMatcher) find(list []uint32, name string) []uint32 {
 	if m.call != nil {

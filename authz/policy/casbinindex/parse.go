@@ -19,9 +19,9 @@ type source struct {
 
 // language has the meanings of the names in a matcher.
 type language struct {
-	request, rule map[string]int // r_… and p_… to their places
+	request, rule map[string]int // r_… and p_… to their positions
 	functions     map[string]*function
-	roles         map[string]int // the g sections to their places
+	roles         map[string]int // the g sections to their positions
 	ask           func(role int) govaluate.ExpressionFunction
 	eval          bool // whether eval is a function
 	sources       []source
@@ -53,8 +53,8 @@ func checkSize(text string) error {
 	return nil
 }
 
-// parse turns a matcher, or the text of an eval, into an expr. Casbin's own lexer reads the
-// text, and its parser checks it, so that whatever Casbin refuses is refused.
+// parse turns a matcher, or the text of an eval, into an expr. Casbin's own lexer reads the text,
+// and its parser checks it, so that every text which Casbin refuses is refused.
 func (l *language) parse(text string) (e *expr, err error) {
 	defer func() {
 		if r := recover(); r != nil { // govaluate's, on an empty text for one
@@ -98,7 +98,7 @@ func (l *language) level(tokens []govaluate.ExpressionToken) (*expr, error) {
 	})
 }
 
-// outer returns the places of the tokens that stand in no parentheses.
+// outer returns the positions of the tokens that stand in no parentheses.
 func outer(tokens []govaluate.ExpressionToken) []int {
 	var out []int
 	depth := 0

@@ -29,41 +29,6 @@ type partition struct {
 	first   []uint32
 }
 
-type key struct {
-	kind keyKind
-	at   int // a source, a pathKey or a roleKey
-	of   int // the field of the rule
-}
-
-type keyKind uint8
-
-const (
-	keyEqual keyKind = iota
-	keyPath
-	keyRole
-)
-
-// pathKey is a function on a source and a field.
-type pathKey struct {
-	paths  *paths
-	fn     *function
-	source int
-	field  int
-}
-
-// roleKey is a name whose roles are asked: g(source, …, domain).
-type roleKey struct {
-	section int
-	source  int
-	domain  domainKey
-}
-
-// domainKey is where: a source, or a text when source is negative.
-type domainKey struct {
-	source int
-	text   string
-}
-
 // index sorts the rules into shapes and the shapes into partitions.
 func (v *compiledModel) index() {
 	v.plan = Plan{Rules: v.rows.count}
@@ -247,17 +212,17 @@ func (v *compiledModel) alternatives(clauses []*expr) [][]*expr {
 func (v *compiledModel) newPartition(s *ruleShape, clauses, rest []*expr) (*partition, bool) {
 	p := &partition{shape: s, holder: -1}
 	for _, c := range v.byWorth(clauses) {
-		switch k, who, ok := v.keyOf(c); {
+		switch k, subject, ok := v.keyOf(c); {
 		case c.isBool(true):
 		case c.isBool(false):
 			return nil, false
-		case ok && k.kind == keyRole && p.holder < 0 && v.room(k, who, c.fn):
+		case ok && k.kind == keyRole && p.holder < 0 && v.room(k, subject, c.fn):
 			p.holder = len(p.keys)
-			p.keys = append(p.keys, v.roleKeyOf(k, who))
-		case !ok || p.valued() == maxKeys || !v.room(k, who, c.fn) || k.kind == keyPath && !v.tells(s, c, k):
+			p.keys = append(p.keys, v.roleKeyOf(k, subject))
+		case !ok || p.valued() == maxKeys || !v.room(k, subject, c.fn) || k.kind == keyPath && !v.tells(s, c, k):
 			p.verify = append(p.verify, c)
 		case k.kind == keyRole:
-			p.keys = append(p.keys, v.roleKeyOf(k, who))
+			p.keys = append(p.keys, v.roleKeyOf(k, subject))
 		case k.kind == keyPath:
 			p.keys = append(p.keys, v.pathKeyOf(c, k))
 		default:
@@ -317,72 +282,4 @@ func (p *partition) valued() int {
 		return len(p.keys) - 1
 	}
 	return len(p.keys)
-}
-
-// keyOf returns the key that a clause is, with its source in at, and for a role who asks
-// where.
-func (v *compiledModel) keyOf(e *expr) (k key, who roleKey, ok bool) {
-	switch e.kind {
-	case exprEqual:
-		x, y := e.args[0], e.args[1]
-		if x.kind == exprField {
-			x, y = y, x
-		}
-		return key{keyEqual, x.at, y.at}, who, x.kind == exprSource && y.kind == exprField
-	case exprCall:
-		if len(e.args) != 2 || e.fn.match == nil || !e.fn.sure {
-			return key{}, who, false
-		}
-		x, y := e.args[0], e.args[1]
-		return key{keyPath, x.at, y.at}, who, x.kind == exprSource && y.kind == exprField
-	case exprRole:
-		if len(e.args) < 2 || len(e.args) > 3 || v.sections[e.at].manager != nil {
-			return key{}, who, false
-		}
-		x, y := e.args[0], e.args[1]
-		who = roleKey{section: e.at, source: x.at, domain: domainKey{source: -1}}
-		if len(e.args) == 3 && v.sections[e.at].domains {
-			switch d := e.args[2]; {
-			case d.kind == exprSource:
-				who.domain.source = d.at
-			case d.kind == exprLiteral && d.lit.kind == valueString:
-				who.domain.text = d.lit.s
-			default:
-				return key{}, who, false
-			}
-		}
-		return key{keyRole, x.at, y.at}, who, x.kind == exprSource && y.kind == exprField
-	}
-	return key{}, who, false
-}
-
-// room reports whether there is place for the slot that a key uses.
-func (v *compiledModel) room(k key, who roleKey, fn *function) bool {
-	switch k.kind {
-	case keyPath:
-		return len(v.pathKeys) < maxPaths || slices.ContainsFunc(v.pathKeys, func(p pathKey) bool {
-			return p.source == k.at && p.field == k.of && p.fn == fn
-		})
-	case keyRole:
-		return len(v.roleKeys) < maxRoleKeys || slices.Contains(v.roleKeys, who)
-	}
-	return true
-}
-
-func (v *compiledModel) pathKeyOf(e *expr, k key) key {
-	i := slices.IndexFunc(v.pathKeys, func(p pathKey) bool { return p.fn == e.fn && p.source == k.at && p.field == k.of })
-	if i < 0 {
-		i = len(v.pathKeys)
-		v.pathKeys = append(v.pathKeys, pathKey{newPaths(e.fn), e.fn, k.at, k.of})
-	}
-	return key{keyPath, i, k.of}
-}
-
-func (v *compiledModel) roleKeyOf(k key, who roleKey) key {
-	i := slices.Index(v.roleKeys, who)
-	if i < 0 {
-		i = len(v.roleKeys)
-		v.roleKeys = append(v.roleKeys, who)
-	}
-	return key{keyRole, i, k.of}
 }

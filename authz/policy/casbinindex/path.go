@@ -62,13 +62,13 @@ func (p *paths) addNumbered(id uint32, t *lookup.Symbols, match prepared) uint32
 	if terminal, ok := p.terminals[id]; ok {
 		return terminal
 	}
-	terminal := p.place(t.Text(id), match)
+	terminal := p.insert(t.Text(id), match)
 	p.terminals[id] = terminal
 	return terminal
 }
 
-// place puts a pattern where the keys that match it lead, and returns the terminal.
-func (p *paths) place(pattern string, match prepared) uint32 {
+// insert puts a pattern where the keys that match it lead, and returns the terminal.
+func (p *paths) insert(pattern string, match prepared) uint32 {
 	switch p.fn.name {
 	case "keyMatch":
 		// Up to the first *, whatever follows it: a key that begins so matches.

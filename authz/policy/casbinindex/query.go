@@ -25,8 +25,6 @@ type query struct {
 	err        error
 }
 
-const inlineInputs = 6 // sources of a request that are read without allocating
-
 func newQuery(v *compiledModel, rvals []any) query {
 	q := query{v: v, rvals: rvals}
 	if n := len(v.sources); n > inlineInputs {
@@ -35,62 +33,11 @@ func newQuery(v *compiledModel, rvals []any) query {
 	return q
 }
 
-// input is what a request says to a source, found out when it is first asked.
-type input struct {
-	value
-	state    inputState
-	resolved bool // whether term is resolved
-	term     lookup.Term
-}
-
-type inputState uint8
-
-const (
-	inputUnread inputState = iota
-	inputPresent
-	inputMissing
-)
-
-// callerRoles is a name of the caller with all of its roles.
-type callerRoles struct {
-	done bool
-	self uint32
-	has  []uint32
-}
-
 func (q *query) fail(why string) value {
 	if q.err == nil {
 		q.err = errors.New(why)
 	}
 	return value{}
-}
-
-// input reads a source once. An attribute that is missing is an error where it is asked.
-func (q *query) input(i int) *input {
-	f := q.slot(i)
-	if f.state != inputUnread {
-		return f
-	}
-	s := &q.v.sources[i]
-	f.state = inputPresent
-	if len(s.path) == 0 {
-		f.value = valueOf(q.rvals[s.param])
-		return f
-	}
-	c, err := access(q.rvals[s.param], s.path)
-	if err != nil {
-		f.state = inputMissing
-		return f
-	}
-	f.value = c
-	return f
-}
-
-func (q *query) slot(i int) *input {
-	if i < inlineInputs {
-		return &q.inputs[i]
-	}
-	return &q.moreInputs[i-inlineInputs]
 }
 
 // term returns the term of a source's text, the zero term when the policy does not mention it.

@@ -117,8 +117,8 @@ func (ownManager) HasLink(name, role string, _ ...string) (bool, error) {
 	return role == "admin" && name == "alice", nil
 }
 
-// Whether a manager has a matching function cannot be asked. What is found and cannot be used
-// is refused: passed over, it would lose a deny.
+// Whether a manager has a matching function cannot be asked. A link that is found and cannot be
+// used is refused: passed over, it would lose a deny.
 func TestAMatchingFunctionOfAnEnforcerIsNeverPassedOver(t *testing.T) {
 	rules := []string{"p, admin, t1, d, read", "g, al*, admin, t1"}
 	ask := func(ix *casbinindex.Index) bool {

@@ -172,7 +172,7 @@ func (c *pairCases) options(t *testing.T, e *casbin.Enforcer) (options []option)
 		options = append(options, function(name, fn))
 	}
 	known := map[string]rbac.MatchingFunc{"keyMatch": casbinutil.KeyMatch, "keyMatch2": casbinutil.KeyMatch2}
-	for _, need := range []struct {
+	for _, helper := range []struct {
 		text   string
 		add    func(ptype, name string, fn rbac.MatchingFunc) bool
 		option func(section string, fn func(string, string) bool) option
@@ -180,14 +180,14 @@ func (c *pairCases) options(t *testing.T, e *casbin.Enforcer) (options []option)
 		{c.Needs.RoleMatching, e.AddNamedMatchingFunc, matching},
 		{c.Needs.DomainMatching, e.AddNamedDomainMatchingFunc, domainMatching},
 	} {
-		if need.text == "" {
+		if helper.text == "" {
 			continue
 		}
-		name, section, ok := strings.Cut(need.text, " on ")
-		if !ok || known[name] == nil || !need.add(section, "", known[name]) {
-			t.Fatalf("the pair needs %q, which this test does not know", need.text)
+		name, section, ok := strings.Cut(helper.text, " on ")
+		if !ok || known[name] == nil || !helper.add(section, "", known[name]) {
+			t.Fatalf("the pair needs %q, which this test does not know", helper.text)
 		}
-		options = append(options, need.option(section, known[name]))
+		options = append(options, helper.option(section, known[name]))
 	}
 	return options
 }

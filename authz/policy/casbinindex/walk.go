@@ -15,22 +15,22 @@ type roleWalk struct {
 	has     []uint32 // numbers, sorted
 	err     error    // the service's function panicked
 
-	met, seat []uint32 // by name, by place: the last walk that met it
-	turn      uint32
-	queue     []uint32
-	domains   []uint32
-	found     []uint32
+	visited, seat []uint32 // by name, by domain: the last walk that visited it
+	turn          uint32
+	queue         []uint32
+	domains       []uint32
+	found         []uint32
 }
 
 // walk follows the links of a name. The targets are nil where names are no patterns.
 func (g *roleGraph) walk(targets *roleTargets, name string, id uint32, domain string, domainID uint32) *roleWalk {
 	w, _ := g.walks.Get().(*roleWalk)
 	if w == nil {
-		w = &roleWalk{graph: g, met: make([]uint32, len(g.names)), seat: make([]uint32, max(len(g.domains.counts), 1))}
+		w = &roleWalk{graph: g, visited: make([]uint32, len(g.names)), seat: make([]uint32, max(len(g.domains.counts), 1))}
 	}
 	w.name, w.domain, w.has, w.queue, w.domains = name, domain, w.has[:0], w.queue[:0], w.domains[:0]
 	if w.turn++; w.turn == 0 {
-		clear(w.met)
+		clear(w.visited)
 		clear(w.seat)
 		w.turn = 1
 	}
@@ -53,8 +53,8 @@ func (w *roleWalk) follow(targets *roleTargets, id, domainID uint32) {
 		}
 	}()
 	w.domains = g.domains.in(w.domains, w.domain, domainID)
-	for _, place := range w.domains {
-		w.seat[place] = w.turn
+	for _, dom := range w.domains {
+		w.seat[dom] = w.turn
 	}
 	n, known := g.local[id]
 	switch {
@@ -137,16 +137,16 @@ func (w *roleWalk) through(pattern uint32) {
 }
 
 func (w *roleWalk) meet(n uint32) {
-	if w.met[n] != w.turn {
-		w.met[n] = w.turn
+	if w.visited[n] != w.turn {
+		w.visited[n] = w.turn
 		w.queue = append(w.queue, n)
 	}
 }
 
 // seated reports whether a row that counts names n.
 func (w *roleWalk) seated(n uint32) bool {
-	for _, place := range w.domains {
-		if _, found := slices.BinarySearch(w.graph.seats[n], place); found {
+	for _, dom := range w.domains {
+		if _, found := slices.BinarySearch(w.graph.seats[n], dom); found {
 			return true
 		}
 	}

@@ -38,24 +38,24 @@ func (p *Policy) tenant() int {
 // Matrix returns who may do what, of the lines that rows are about; in one tenant unless it is "".
 // The error wraps [ErrModel].
 func (p *Policy) Matrix(tenant string) (Matrix, error) {
-	who, dom := p.subject(), p.tenant()
+	sub, dom := p.subject(), p.tenant()
 	if tenant != "" && dom < 0 {
 		return Matrix{}, fmt.Errorf("%w: its requests have no tenant", ErrModel)
 	}
 	names := map[string]bool{}
-	for _, c := range p.fields[who].columns {
+	for _, c := range p.fields[sub].columns {
 		for _, row := range p.model["p"][c.section].Policy {
 			names[row[c.at]] = true
 		}
 	}
-	for _, l := range p.fields[who].links {
+	for _, l := range p.fields[sub].links {
 		for _, row := range p.model["g"][l.section].Policy {
 			names[row[1]] = true
 		}
 	}
 	m := Matrix{Subjects: slices.Sorted(maps.Keys(names))}
 	for i, f := range p.fields {
-		if i != who {
+		if i != sub {
 			m.Fields = append(m.Fields, f.name)
 		}
 	}
@@ -71,7 +71,7 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 				line[i] = tenant
 			}
 		}
-		rest := slices.Delete(slices.Clone(line), who, who+1)
+		rest := slices.Delete(slices.Clone(line), sub, sub+1)
 		if key := strings.Join(rest, "\x00"); !lines[key] {
 			lines[key] = true
 			m.Lines = append(m.Lines, rest)
@@ -82,14 +82,14 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 		return Matrix{}, fmt.Errorf("%w: more than %d requests are told apart by its rows", ErrModel, maxAsked)
 	}
 	for _, rest := range m.Lines {
-		line := slices.Insert(slices.Clone(rest), who, "")
+		line := slices.Insert(slices.Clone(rest), sub, "")
 		texts := make([][]string, len(line))
 		for i := range line {
-			texts[i] = p.standFor(i, line[i])
+			texts[i] = p.representatives(i, line[i])
 		}
 		access := make([]Answer, len(m.Subjects))
 		for j, name := range m.Subjects {
-			texts[who] = []string{name}
+			texts[sub] = []string{name}
 			access[j] = p.askAll(texts)
 		}
 		m.Access = append(m.Access, access)
@@ -97,8 +97,8 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 	return m, nil
 }
 
-// standFor returns the texts that stand for a value of a row: itself, or what it matches.
-func (p *Policy) standFor(i int, value string) []string {
+// representatives returns the texts that stand for a value of a row: itself, or what it matches.
+func (p *Policy) representatives(i int, value string) []string {
 	for _, c := range p.fields[i].columns {
 		if texts := matched(value, c.by); len(texts) > 0 {
 			return texts

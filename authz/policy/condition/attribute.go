@@ -2,7 +2,7 @@ package condition
 
 import "github.com/reevehq/reeve/internal/ascii"
 
-// Attribute is what a condition may compare: one row of attributes.csv, or an attribute that
+// Attribute is an operand of conditions: one row of attributes.csv, or an attribute that
 // is built in.
 type Attribute struct {
 	Type   string // "sub", "env" or an object type; for a parameter of a route the route's template
@@ -79,7 +79,7 @@ func (a *Attribute) Ref() string {
 	return "r." + a.Part().String() + "." + a.Name
 }
 
-// ValueOf is [ValueOf] for a value of the attribute; nil is NULL, and what is of another type or
+// ValueOf is [ValueOf] for a value of the attribute; nil is NULL, and a value of another type or
 // out of range is [Unusable].
 func (a *Attribute) ValueOf(x any) (Value, []string) {
 	if x == nil {

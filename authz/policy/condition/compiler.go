@@ -10,7 +10,7 @@ const (
 	maxList      = 64   // values after in
 )
 
-// Error is what is wrong with a condition, at a byte of its text.
+// Error is a fault of a condition, at a byte of its text.
 type Error struct {
 	At  int // 0 up to and with the text's length
 	Msg string
@@ -34,8 +34,8 @@ type result struct {
 	bad *Error
 }
 
-// anyType stands for the object type where what came of a text is the same for all of them,
-// since it did not come to an attribute of the object. It is no object type itself.
+// anyType stands for the object type where the outcome of a text is the same for all of them, since
+// it did not come to an attribute of the object. It is no object type itself.
 const anyType = "*"
 
 // NewCompiler returns a Compiler of conditions over the attributes of a Schema.

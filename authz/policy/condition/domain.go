@@ -2,7 +2,7 @@ package condition
 
 import "time"
 
-// This file holds what [Eval], [Form.Holds] and whoever prints a [Form] for a database have to
+// This file holds what [Eval], [Form.Holds] and every printer of a [Form] for a database have to
 // agree on: which operator is the complement of which, which values an attribute of a kind can
 // have, and what NULL is.
 

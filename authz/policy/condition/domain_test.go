@@ -118,7 +118,7 @@ func TestALiteralSaysWhichEndsOfTheDomainItNeeds(t *testing.T) {
 			t.Fatal(text, err)
 		}
 		for i, w := range []bool{true, false} {
-			if got := condition.Reduce(e, w, world.atFirst(nil, "")).Literal().Guard(); got != want[i] {
+			if got := condition.Reduce(e, w, assignment.atFirst(nil, "")).Literal().Guard(); got != want[i] {
 				t.Errorf("%s is %v: %+v, want %+v", text, w, got, want[i])
 			}
 		}
@@ -128,7 +128,7 @@ func TestALiteralSaysWhichEndsOfTheDomainItNeeds(t *testing.T) {
 // A literal has the attribute of the object on the left and a constant of its kind on the right.
 func TestALiteralIsNormal(t *testing.T) {
 	s := schema(t, lawAttributes+"sub, x, float, no,\nsub, y, string, no,\nsub, z, strings, no,\nsub, n, string, value,\n")
-	known := world{"x": 1.5, "y": "no uuid", "z": []string{"a", aUUID}, "n": nil}
+	known := assignment{"x": 1.5, "y": "no uuid", "z": []string{"a", aUUID}, "n": nil}
 	at := func(a *condition.Attribute) (condition.Value, []string) {
 		if a.Part() == condition.PartSubject {
 			return known.at(a)

@@ -8,7 +8,7 @@ import (
 
 func TestEvalAllocatesNothing(t *testing.T) {
 	s := schema(t, lawAttributes)
-	w := world{"a": false, "b": false, "n": int64(1), "m": 2, "s": "10.0.0.1", "l": []string{"x", "y"}}
+	w := assignment{"a": false, "b": false, "n": int64(1), "m": 2, "s": "10.0.0.1", "l": []string{"x", "y"}}
 	for _, text := range []string{"r.obj.a || !(r.obj.n < 1 || r.obj.m > 1.5)", "r.obj.s in r.obj.l || r.obj.s in ('x', 'y')", "ipMatch(r.obj.s, '10.0.0.0/8')"} {
 		e, err := condition.Parse(text, "doc", s)
 		if err != nil {

@@ -91,7 +91,7 @@ func casbinTexts(holds func(text, part string) bool) func(args ...any) (any, err
 }
 
 // casbinLists compares two lists. Casbin hands the texts of the first one over one by one, and
-// what is not last among the arguments is of it.
+// every argument but the last is of it.
 func casbinLists(args []any, all bool) (any, error) {
 	if len(args) == 0 {
 		return nil, errArguments

@@ -78,15 +78,15 @@ func FuzzReduce(f *testing.F) {
 		f.Add(text, uint16(i*977), "ab")
 	}
 	s := schema(f, lawAttributes)
-	worlds := append(logicalWorlds(), comparedWorlds()...)
+	assignments := append(logicalAssignments(), comparedAssignments()...)
 	f.Fuzz(func(t *testing.T, text string, n uint16, first string) {
 		e, err := condition.Parse(text, "doc", s)
 		if err != nil {
 			return
 		}
-		w := worlds[int(n)%len(worlds)]
+		w := assignments[int(n)%len(assignments)]
 		for _, want := range []bool{true, false} {
-			form := condition.Reduce(e, want, world.atFirst(nil, ""))
+			form := condition.Reduce(e, want, assignment.atFirst(nil, ""))
 			checkForm(t, form)
 			is := kleene(e, w.at) == condition.False
 			if want {

@@ -28,10 +28,10 @@ doc, w, int, value,
 
 const aUUID = "0190a1b2-0000-7000-8000-00000000000a"
 
-// world is what attributes are; one that is not there is missing.
-type world map[string]any
+// assignment has the values of attributes; one that is not there is missing.
+type assignment map[string]any
 
-func (w world) at(a *condition.Attribute) (condition.Value, []string) {
+func (w assignment) at(a *condition.Attribute) (condition.Value, []string) {
 	x, there := w[a.Name]
 	if !there {
 		return condition.Value{}, nil
@@ -40,7 +40,7 @@ func (w world) at(a *condition.Attribute) (condition.Value, []string) {
 }
 
 // atFirst knows those attributes of w whose names are among some, and has the others later.
-func (w world) atFirst(some string) condition.Lookup {
+func (w assignment) atFirst(some string) condition.Lookup {
 	return func(a *condition.Attribute) (condition.Value, []string) {
 		if strings.Contains(some, a.Name) {
 			return w.at(a)
@@ -108,32 +108,32 @@ func compared() []string {
 	return all
 }
 
-// logicalWorlds are all values of a, b and c: true, false, missing, of another kind.
-func logicalWorlds() (all []world) {
+// logicalAssignments are all values of a, b and c: true, false, missing, of another kind.
+func logicalAssignments() (all []assignment) {
 	values := []any{true, false, nil, "x"}
 	for _, a := range values {
 		for _, b := range values {
 			for _, c := range values {
-				all = append(all, world{"a": a, "b": b, "c": c})
+				all = append(all, assignment{"a": a, "b": b, "c": c})
 			}
 		}
 	}
 	return all
 }
 
-func comparedWorlds() (all []world) {
-	of := func(name string, values ...any) (worlds []world) {
+func comparedAssignments() (all []assignment) {
+	of := func(name string, values ...any) (assignments []assignment) {
 		for _, v := range values {
-			w := world{}
+			w := assignment{}
 			if v != gone {
 				w[name] = v
 			}
-			worlds = append(worlds, w)
+			assignments = append(assignments, w)
 		}
-		return worlds
+		return assignments
 	}
 	micro := time.UnixMicro
-	domains := [][]world{
+	domains := [][]assignment{
 		of("n", 1, int64(2), gone, 1<<60), of("m", 0, 2, gone), of("s", "x", "::1", aUUID, gone), of("l", []string{"x"}, []string{"y", aUUID}, []string{}, gone, 5),
 		of("k", []string{"x"}, []string{}, gone), of("t", micro(1), micro(1_000_001), gone), of("u", aUUID, "ABC", gone), of("v", "x", nil, gone), of("w", 2, nil, gone), of("a", true, gone),
 	}
@@ -142,13 +142,13 @@ func comparedWorlds() (all []world) {
 		for _, y := range domains[i+1:] {
 			for _, p := range x {
 				for _, q := range y {
-					full := world{"b": true}
+					full := assignment{"b": true}
 					for _, d := range domains {
 						maps.Copy(full, d[0])
 					}
-					lone := world{"b": true}
-					for _, w := range []world{full, lone} {
-						for _, d := range [][]world{x, y} {
+					lone := assignment{"b": true}
+					for _, w := range []assignment{full, lone} {
+						for _, d := range [][]assignment{x, y} {
 							for name := range d[0] {
 								delete(w, name)
 							}
@@ -167,27 +167,27 @@ func comparedWorlds() (all []world) {
 // gone is an attribute that is not there, where nil is NULL.
 var gone any = struct{ gone bool }{true}
 
-// laws calls f with every condition and every world of the small domains.
-func laws(t *testing.T, f func(e condition.Expr, worlds []world)) {
+// laws calls f with every condition and every assignment of the small domains.
+func laws(t *testing.T, f func(e condition.Expr, assignments []assignment)) {
 	t.Helper()
 	s := schema(t, lawAttributes)
 	for _, domain := range []struct {
-		texts  []string
-		worlds []world
-	}{{logical(), logicalWorlds()}, {compared(), comparedWorlds()}} {
+		texts       []string
+		assignments []assignment
+	}{{logical(), logicalAssignments()}, {compared(), comparedAssignments()}} {
 		for i, text := range domain.texts {
 			e, err := condition.Parse(text, "doc", s)
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
-			worlds := domain.worlds
-			if leaves(e) > 1 && len(worlds) > 100 { // the worlds of one comparison are all asked of it alone
-				worlds = nil
-				for at := i % 11; at < len(domain.worlds); at += 11 {
-					worlds = append(worlds, domain.worlds[at])
+			assignments := domain.assignments
+			if leaves(e) > 1 && len(assignments) > 100 { // the assignments of one comparison are all asked of it alone
+				assignments = nil
+				for at := i % 11; at < len(domain.assignments); at += 11 {
+					assignments = append(assignments, domain.assignments[at])
 				}
 			}
-			f(e, worlds)
+			f(e, assignments)
 			if t.Failed() {
 				return
 			}
@@ -198,9 +198,9 @@ func laws(t *testing.T, f func(e condition.Expr, worlds []world)) {
 // Where a condition is true, and where it is false, is where its Forms hold.
 func TestReduceHoldsExactlyWhereEvalSays(t *testing.T) {
 	truths := map[condition.Truth]int{}
-	laws(t, func(e condition.Expr, worlds []world) {
-		yes, no := condition.Reduce(e, true, world.atFirst(nil, "")), condition.Reduce(e, false, world.atFirst(nil, ""))
-		for _, w := range worlds {
+	laws(t, func(e condition.Expr, assignments []assignment) {
+		yes, no := condition.Reduce(e, true, assignment.atFirst(nil, "")), condition.Reduce(e, false, assignment.atFirst(nil, ""))
+		for _, w := range assignments {
 			truth := condition.Eval(e, w.at)
 			truths[truth]++
 			if yes.Holds(w.at) != (truth == condition.True) || no.Holds(w.at) != (truth == condition.False) {
@@ -218,8 +218,8 @@ func TestReduceHoldsExactlyWhereEvalSays(t *testing.T) {
 
 // Eval says what Kleene's logic does, and nothing else.
 func TestEvalIsKleenes(t *testing.T) {
-	laws(t, func(e condition.Expr, worlds []world) {
-		for _, w := range worlds {
+	laws(t, func(e condition.Expr, assignments []assignment) {
+		for _, w := range assignments {
 			if got, want := condition.Eval(e, w.at), kleene(e, w.at); got != want {
 				t.Fatalf("%s in %v is %s, Kleene's is %s", e, w, got, want)
 			}
@@ -231,8 +231,8 @@ func TestEvalIsKleenes(t *testing.T) {
 // what is left then is Always or Never.
 func TestReducingTwiceIsReducingOnce(t *testing.T) {
 	reduced := 0
-	laws(t, func(e condition.Expr, worlds []world) {
-		for i, w := range worlds {
+	laws(t, func(e condition.Expr, assignments []assignment) {
+		for i, w := range assignments {
 			if i%5 != 0 {
 				continue
 			}
@@ -261,9 +261,9 @@ func TestReducingTwiceIsReducingOnce(t *testing.T) {
 // A Form is negation-free, has no part that changes nothing, and at most as many literals as the
 // condition has comparisons, or twice as many where NULL is a value.
 func TestAFormHasNoNegationAndIsSmall(t *testing.T) {
-	laws(t, func(e condition.Expr, _ []world) {
+	laws(t, func(e condition.Expr, _ []assignment) {
 		for _, want := range []bool{true, false} {
-			f := condition.Reduce(e, want, world.atFirst(nil, ""))
+			f := condition.Reduce(e, want, assignment.atFirst(nil, ""))
 			if n := checkForm(t, f); n != f.Size() {
 				t.Fatalf("%s: %d literals, Size %d", e, n, f.Size())
 			}
@@ -333,7 +333,7 @@ func TestTheOrderOfOperandsChangesNothing(t *testing.T) {
 				if err != nil || err2 != nil {
 					t.Fatal(err, err2)
 				}
-				for _, w := range logicalWorlds() {
+				for _, w := range logicalAssignments() {
 					p, q := condition.Eval(one, w.at), condition.Eval(other, w.at)
 					if p != q {
 						t.Fatalf("%s in %v: %s and %s", one, w, p, q)
@@ -353,7 +353,7 @@ func TestTheOrderOfOperandsChangesNothing(t *testing.T) {
 	}
 	for _, text := range []string{"r.obj.a && r.obj.b", "r.obj.b && r.obj.a"} {
 		e, err := condition.Parse(text, "doc", s)
-		if w := (world{"b": false}); err != nil || condition.Eval(e, w.at) != condition.False {
+		if w := (assignment{"b": false}); err != nil || condition.Eval(e, w.at) != condition.False {
 			t.Errorf("%s with a missing and b false: %v %v", text, err, condition.Eval(e, w.at))
 		}
 	}
@@ -366,11 +366,11 @@ func TestTheOrderOfOperandsChangesNothing(t *testing.T) {
 // whether an attribute is there.
 func TestWhatIsKnownStaysKnown(t *testing.T) {
 	known := 0
-	laws(t, func(e condition.Expr, worlds []world) {
+	laws(t, func(e condition.Expr, assignments []assignment) {
 		if strings.Contains(e.Source(), "has(") {
 			return
 		}
-		for _, w := range worlds {
+		for _, w := range assignments {
 			truth := condition.Eval(e, w.at)
 			if truth == condition.Unknown {
 				continue
@@ -404,14 +404,14 @@ func TestADeepConditionHasASmallForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []bool{true, false} {
-		f := condition.Reduce(e, want, world.atFirst(nil, ""))
+		f := condition.Reduce(e, want, assignment.atFirst(nil, ""))
 		if n := checkForm(t, f); n > leaves(e) {
 			t.Errorf("%d literals of %d comparisons", n, leaves(e))
 		}
 		for n := range 3 {
 			for m := range 30 {
 				for _, a := range []any{true, false, "x"} {
-					w := world{"n": n, "m": m, "a": a, "b": n%2 == 0, "c": a}
+					w := assignment{"n": n, "m": m, "a": a, "b": n%2 == 0, "c": a}
 					truth := condition.Eval(e, w.at)
 					if f.Holds(w.at) != (want && truth == condition.True || !want && truth == condition.False) {
 						t.Fatalf("%v in %v is %s", want, w, truth)

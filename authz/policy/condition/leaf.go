@@ -27,11 +27,11 @@ type Term struct {
 // kind than the attribute's counts as missing.
 type Lookup func(*Attribute) (Value, []string)
 
-// Later is what a [Lookup] returns of an attribute that has a value per object, such as a
+// Later is the answer of a [Lookup] for an attribute that has a value per object, such as a
 // column: [Form.Holds] is asked about each.
 func Later() Value { return Value{kind: kindLater} }
 
-// Context is what a [Lookup] returns of an attribute of the caller or the environment that is
+// Context is the answer of a [Lookup] for an attribute of the caller or the environment that is
 // known where the Form is asked, such as in a setting of a database's session. It stays in
 // the literals as [Later] does.
 func Context() Value { return Value{kind: kindContext} }

@@ -71,7 +71,7 @@ func (l *Leaf) reduce(want bool, at Lookup) Form {
 	return rest.normal()
 }
 
-// look is what a Lookup says of a term.
+// look is the answer of a Lookup for a term.
 type look struct {
 	value Value
 	list  []string

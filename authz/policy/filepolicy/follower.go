@@ -34,7 +34,7 @@ import (
 // ErrStarted means that a [Follower] was started before or is closed.
 var ErrStarted = errors.New("filepolicy: follower started before")
 
-// Stats are what a [Follower] has done, for metrics and readiness.
+// Stats count the work of a [Follower], for metrics and readiness.
 type Stats struct {
 	Revision string // of the policy that decides now
 	Notified bool   // whether the system gives notice of changes; otherwise the folder is polled

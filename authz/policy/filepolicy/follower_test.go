@@ -24,8 +24,8 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// place is a folder with a policy in it, and an engine that follows it.
-type place struct {
+// fixture is a folder with a policy in it, and an engine that follows it.
+type fixture struct {
 	t        *testing.T
 	dir      string
 	engine   *policy.Engine
@@ -58,9 +58,9 @@ const (
 // never is a poll that no test lives to see.
 const never = time.Hour
 
-func newPlace(t *testing.T, cfg filepolicy.Config) *place {
+func newFixture(t *testing.T, cfg filepolicy.Config) *fixture {
 	t.Helper()
-	p := &place{t: t, dir: filepath.Join(t.TempDir(), "policies"), log: &lockedBuffer{}}
+	p := &fixture{t: t, dir: filepath.Join(t.TempDir(), "policies"), log: &lockedBuffer{}}
 	fill(t, p.dir, viewersRead)
 	p.follow(cfg)
 	return p
@@ -83,7 +83,7 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-func (p *place) follow(cfg filepolicy.Config) {
+func (p *fixture) follow(cfg filepolicy.Config) {
 	p.t.Helper()
 	var err error
 	if p.engine, err = policy.Load(os.DirFS(p.dir), policy.Options{Logger: slog.New(slog.NewTextHandler(p.log, nil))}); err != nil {
@@ -112,7 +112,7 @@ func started(t *testing.T, cfg filepolicy.Config) *filepolicy.Follower {
 }
 
 // reads reports whether a viewer may read a document.
-func (p *place) reads() bool {
+func (p *fixture) reads() bool {
 	p.t.Helper()
 	d, err := p.engine.Decide(context.Background(), bobReads)
 	if err != nil {
@@ -138,7 +138,7 @@ func model(t *testing.T) string {
 	return string(data)
 }
 
-func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
+func (p *fixture) path(name string) string { return filepath.Join(p.dir, name) }
 
 func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
 	rename := func(t *testing.T, from, to string) {
@@ -147,28 +147,28 @@ func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, change := range map[string]func(t *testing.T, p *place){
-		"a file is written in place": func(t *testing.T, p *place) { write(t, p.path("policy.csv"), nobodyReads) },
-		"a file is renamed over, as editors do": func(t *testing.T, p *place) {
+	for name, change := range map[string]func(t *testing.T, p *fixture){
+		"a file is written in place": func(t *testing.T, p *fixture) { write(t, p.path("policy.csv"), nobodyReads) },
+		"a file is renamed over, as editors do": func(t *testing.T, p *fixture) {
 			write(t, p.path(".policy.csv.swp"), nobodyReads)
 			rename(t, p.path(".policy.csv.swp"), p.path("policy.csv"))
 		},
-		"a file is moved away and written anew": func(t *testing.T, p *place) {
+		"a file is moved away and written anew": func(t *testing.T, p *fixture) {
 			rename(t, p.path("policy.csv"), p.path("policy.csv~"))
 			write(t, p.path("policy.csv"), nobodyReads)
 		},
-		"a tenant's file is added in a new folder": func(t *testing.T, p *place) {
+		"a tenant's file is added in a new folder": func(t *testing.T, p *fixture) {
 			if err := os.Mkdir(p.path("tenants"), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			write(t, p.path("tenants/acme.csv"), "p, role:viewer, acme, doc, read, true, deny\n")
 		},
-		"the folder is replaced": func(t *testing.T, p *place) {
+		"the folder is replaced": func(t *testing.T, p *fixture) {
 			fill(t, p.dir+".new", nobodyReads)
 			rename(t, p.dir, p.dir+".old")
 			rename(t, p.dir+".new", p.dir)
 		},
-		"the folder is deleted and made anew": func(t *testing.T, p *place) {
+		"the folder is deleted and made anew": func(t *testing.T, p *fixture) {
 			if err := os.RemoveAll(p.dir); err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +181,7 @@ func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(t, filepolicy.Config{Poll: never})
+			p := newFixture(t, filepolicy.Config{Poll: never})
 			if !p.reads() {
 				t.Fatal("the policy does not allow")
 			}
@@ -206,7 +206,7 @@ func TestAWatchedFolderIsFollowedHoweverItChanges(t *testing.T) {
 // folder of its own for each version and is swapped by a rename.
 func TestASwappedConfigMapIsFollowed(t *testing.T) {
 	dir := t.TempDir()
-	p := &place{t: t, dir: filepath.Join(dir, "policies"), log: &lockedBuffer{}}
+	p := &fixture{t: t, dir: filepath.Join(dir, "policies"), log: &lockedBuffer{}}
 	link := func(to, at string) {
 		if err := os.Symlink(to, at); err != nil {
 			t.Fatal(err)
@@ -251,7 +251,7 @@ func TestASwappedConfigMapIsFollowed(t *testing.T) {
 
 func TestABrokenFileIsRefusedOnceAndTheOldPolicyDecides(t *testing.T) {
 	var told atomic.Int64
-	p := newPlace(t, filepolicy.Config{Poll: 5 * time.Millisecond, OnReload: func(s filepolicy.Stats) { told.Add(1) }})
+	p := newFixture(t, filepolicy.Config{Poll: 5 * time.Millisecond, OnReload: func(s filepolicy.Stats) { told.Add(1) }})
 	before := p.engine.Revision()
 	write(t, p.path("policy.csv"), viewersRead+"p, role:viewer, *, doc, read, true, denny\n")
 	testwait.Until(t, "it is refused", func() bool { return p.follower.Stats().Refused == 1 })
@@ -281,7 +281,7 @@ func TestABrokenFileIsRefusedOnceAndTheOldPolicyDecides(t *testing.T) {
 }
 
 func TestABurstOfWritesIsAFewReloads(t *testing.T) {
-	p := newPlace(t, filepolicy.Config{Poll: never, Debounce: 200 * time.Millisecond, MaxDelay: time.Second})
+	p := newFixture(t, filepolicy.Config{Poll: never, Debounce: 200 * time.Millisecond, MaxDelay: time.Second})
 	began := time.Now()
 	for n := range 100 {
 		write(t, p.path("policy.csv"), viewersRead+"# "+strconv.Itoa(n)+"\n")
@@ -296,7 +296,7 @@ func TestABurstOfWritesIsAFewReloads(t *testing.T) {
 }
 
 func TestAFolderThatIsNeverQuietIsReadAllTheSame(t *testing.T) {
-	p := newPlace(t, filepolicy.Config{Poll: never, Debounce: 300 * time.Millisecond, MaxDelay: 400 * time.Millisecond})
+	p := newFixture(t, filepolicy.Config{Poll: never, Debounce: 300 * time.Millisecond, MaxDelay: 400 * time.Millisecond})
 	write(t, p.path("policy.csv"), nobodyReads)
 	n := 0
 	testwait.Until(t, "the change is effective", func() bool {
@@ -307,7 +307,7 @@ func TestAFolderThatIsNeverQuietIsReadAllTheSame(t *testing.T) {
 }
 
 func TestPollingFindsWhatNobodyTellsOf(t *testing.T) {
-	p := newPlace(t, filepolicy.Config{Poll: 10 * time.Millisecond})
+	p := newFixture(t, filepolicy.Config{Poll: 10 * time.Millisecond})
 	// The file that the link leads to is in a folder that is not watched.
 	elsewhere := filepath.Join(t.TempDir(), "policy.csv")
 	write(t, elsewhere, viewersRead+"# elsewhere\n")
@@ -323,7 +323,7 @@ func TestPollingFindsWhatNobodyTellsOf(t *testing.T) {
 }
 
 func TestWhatChangedBeforeTheStartIsLoadedByIt(t *testing.T) {
-	p := newPlace(t, filepolicy.Config{})
+	p := newFixture(t, filepolicy.Config{})
 	if err := p.follower.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +333,7 @@ func TestWhatChangedBeforeTheStartIsLoadedByIt(t *testing.T) {
 }
 
 func TestSyncLoadsWhatTheFolderHoldsNow(t *testing.T) {
-	p := newPlace(t, filepolicy.Config{})
+	p := newFixture(t, filepolicy.Config{})
 	if err := p.follower.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func TestSyncLoadsWhatTheFolderHoldsNow(t *testing.T) {
 }
 
 func TestAFollowerEndsWithItsContextAndIsStartedOnce(t *testing.T) {
-	p := newPlace(t, filepolicy.Config{})
+	p := newFixture(t, filepolicy.Config{})
 	if err := p.follower.Start(t.Context()); !errors.Is(err, filepolicy.ErrStarted) {
 		t.Errorf("a second start: %v", err)
 	}
@@ -411,7 +411,7 @@ func TestAFollowerEndsWithItsContextAndIsStartedOnce(t *testing.T) {
 }
 
 func TestAConfigThatIsWrongNamesEveryField(t *testing.T) {
-	p := newPlace(t, filepolicy.Config{})
+	p := newFixture(t, filepolicy.Config{})
 	for _, c := range []struct {
 		name string
 		cfg  filepolicy.Config
@@ -449,7 +449,7 @@ func TestAConfigThatIsWrongNamesEveryField(t *testing.T) {
 // Eight callers decide while the folder changes place with another policy and with broken
 // ones. Every decision is wholly one of the two policies'.
 func TestD26AWatchedPolicyIsNeverStaleAndNeverMixed(t *testing.T) {
-	p := newPlace(t, filepolicy.Config{Poll: never, Debounce: time.Millisecond})
+	p := newFixture(t, filepolicy.Config{Poll: never, Debounce: time.Millisecond})
 	first := p.engine.Revision()
 	other, err := policy.Load(fstest.MapFS{"model.conf": {Data: []byte(model(t))}, "policy.csv": {Data: []byte(nobodyReads)}}, policy.Options{})
 	if err != nil {

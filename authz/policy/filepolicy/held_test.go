@@ -21,7 +21,7 @@ const (
 
 func TestAFollowedTenantsBadFileIsInTheStatsUntilItIsMended(t *testing.T) {
 	var told []filepolicy.Stats
-	p := newPlace(t, filepolicy.Config{Poll: 5 * time.Millisecond, OnReload: func(s filepolicy.Stats) { told = append(told, s) }})
+	p := newFixture(t, filepolicy.Config{Poll: 5 * time.Millisecond, OnReload: func(s filepolicy.Stats) { told = append(told, s) }})
 	replace := func(name, rows string) {
 		t.Helper()
 		write(t, p.path(".next"), rows)

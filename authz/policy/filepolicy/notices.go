@@ -8,7 +8,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-// notices are what the system tells of changes in a folder. Without any, both channels stay
+// notices are the system's notifications of changes in a folder. Without any, both channels stay
 // nil and never deliver.
 type notices struct {
 	dir      string

@@ -30,8 +30,8 @@ func (q Question) validate() error {
 	return nil
 }
 
-func (q Question) ask() *question {
-	out := &question{targets: []target{{kind: targetAll}}, action: strings.TrimPrefix(q.Action, everything)}
+func (q Question) ask() *query {
+	out := &query{targets: []target{{kind: targetAll}}, action: strings.TrimPrefix(q.Action, everything)}
 	if q.Object != "" {
 		out.targets[0] = targetOf(q.Object)
 	}
@@ -57,11 +57,11 @@ func (p *Policy) WhatCan(s policy.Subject, q Question) ([]Cell, error) {
 	var parts []part
 	for _, t := range pair.tenantsOf(q) {
 		names := pair.names(s, t)
-		ask.who = func(c *cube) bool {
-			if !c.open && !c.who.has(s.ID == "", names) {
+		ask.matches = func(c *cube) bool {
+			if !c.open && !c.callers.has(s.ID == "", names) {
 				return false
 			}
-			c.who = pair.only(s)
+			c.callers = pair.only(s)
 			return true
 		}
 		parts = append(parts, pair.differ(t, ask)...)
@@ -99,7 +99,7 @@ func (p *pair) tenantsOf(q Question) []string {
 }
 
 // answer returns the cells of one policy.
-func (p *pair) answer(q Question, ask *question) []Cell {
+func (p *pair) answer(q Question, ask *query) []Cell {
 	var parts []part
 	for _, t := range p.tenantsOf(q) {
 		parts = append(parts, p.differ(t, ask)...)

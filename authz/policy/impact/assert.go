@@ -244,7 +244,7 @@ func (p *pair) against(a Assertion, q Question) []Cell {
 		if t == a.outside && t != "" {
 			continue
 		}
-		ask.who = func(c *cube) bool { return c.open || p.meant(a, t, c) }
+		ask.matches = func(c *cube) bool { return c.open || p.meant(a, t, c) }
 		parts = append(parts, p.differ(t, ask)...)
 	}
 	named := p.allTenants()
@@ -258,11 +258,11 @@ func (p *pair) against(a Assertion, q Question) []Cell {
 func (p *pair) meant(a Assertion, tenant string, c *cube) bool {
 	switch {
 	case a.anon:
-		if c.who.Callers == SignedIn {
+		if c.callers.Callers == SignedIn {
 			return false
 		}
-		c.who.Callers = Anonymous
-		return len(c.who.Any) == 0
+		c.callers.Callers = Anonymous
+		return len(c.callers.Any) == 0
 	case a.alone:
 		for _, n := range a.names {
 			s := policy.Subject{ID: p.freshUser()}
@@ -271,20 +271,20 @@ func (p *pair) meant(a Assertion, tenant string, c *cube) bool {
 			} else {
 				s.ID = strings.TrimPrefix(n, "user:")
 			}
-			if c.who.has(false, p.names(s, tenant)) {
-				c.who = Who{Callers: SignedIn, Any: [][]string{{n}}, None: c.who.None, exact: &s}
+			if c.callers.has(false, p.names(s, tenant)) {
+				c.callers = Who{Callers: SignedIn, Any: [][]string{{n}}, None: c.callers.None, exact: &s}
 				return true
 			}
 		}
 		return false
 	case a.names != nil:
-		c.who.Any = append(slices.Clone(c.who.Any), a.names)
-		if c.who.Callers == Anonymous {
+		c.callers.Any = append(slices.Clone(c.callers.Any), a.names)
+		if c.callers.Callers == Anonymous {
 			return false
 		}
-		c.who.Callers = SignedIn
+		c.callers.Callers = SignedIn
 	case a.except != nil:
-		c.who.None = append(slices.Clone(c.who.None), a.except...)
+		c.callers.None = append(slices.Clone(c.callers.None), a.except...)
 	}
 	return true
 }

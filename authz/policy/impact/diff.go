@@ -50,21 +50,21 @@ func (p *pair) changedTenants() (named []string, others bool) {
 	delete(set, everything)
 	if others {
 		touched := minimal(p.touched("", nil))
-		p.owns(func(name string, at *place) {
+		p.owns(func(name string, at *scope) {
 			set[name] = set[name] || at.meets(touched)
 		})
 		if turned, reached := p.turnedIn(""); len(turned) > 0 {
-			reach := map[string]bool{}
+			reachable := map[string]bool{}
 			for _, n := range turned {
 				for _, s := range [...]side{before, after} {
 					for _, name := range p.closure("", n, s) {
-						reach[name] = true
+						reachable[name] = true
 					}
 				}
 			}
 			for _, of := range p.sides {
 				for here := range of.granted {
-					if here.tenant != everything && reach[here.name] {
+					if here.tenant != everything && reachable[here.name] {
 						set[here.tenant] = true // there a name may have other roles
 					}
 				}
@@ -89,10 +89,10 @@ func (p *pair) changedTenants() (named []string, others bool) {
 	return slices.Sorted(maps.Keys(set)), others
 }
 
-// owns visits the places of single tenants.
-func (p *pair) owns(visit func(name string, at *place)) {
+// owns visits the scopes of single tenants.
+func (p *pair) owns(visit func(name string, at *scope)) {
 	for _, of := range p.sides {
-		for name, at := range of.places {
+		for name, at := range of.scopes {
 			if name != everything {
 				visit(name, at)
 			}
@@ -100,8 +100,8 @@ func (p *pair) owns(visit func(name string, at *place)) {
 	}
 }
 
-// meets reports whether some rule of the place covers a name of some target.
-func (at *place) meets(targets []target) bool {
+// meets reports whether some rule of the scope covers a name of some target.
+func (at *scope) meets(targets []target) bool {
 	for _, t := range targets {
 		for u := range t.above {
 			if at.has(u) {

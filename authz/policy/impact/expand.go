@@ -38,7 +38,7 @@ type group struct {
 
 // cube is callers who are decided alike, and how.
 type cube struct {
-	who      Who
+	callers  Who
 	old, new state
 	open     bool // whether there were too many to tell apart
 }
@@ -116,9 +116,9 @@ func (p *pair) expand(tenant string, rules []pairRule, turned []string, known si
 				if s == before && p.old == nil {
 					continue
 				}
-				ways, all := p.ways(tenant, n, s)
+				paths, all := p.paths(tenant, n, s)
 				x.overflow = x.overflow || !all
-				for role, periods := range ways {
+				for role, periods := range paths {
 					for _, during := range periods {
 						if !slices.Contains(common, role) {
 							x.bitsOf(&b, bySubject[role], s, during)
@@ -155,7 +155,7 @@ func (p *pair) expand(tenant string, rules []pairRule, turned []string, known si
 		all = all.or(g.atoms)
 	}
 	if x.overflow {
-		return []cube{{who: Who{Callers: Everyone}, open: true}}
+		return []cube{{callers: Who{Callers: Everyone}, open: true}}
 	}
 	// When sessions make no difference of their own, everyone is one.
 	old, new := x.states(everyones)
@@ -166,7 +166,7 @@ func (p *pair) expand(tenant string, rules []pairRule, turned []string, known si
 		x.walk(0, everyones.or(signedIns), Who{Callers: SignedIn})
 	}
 	if len(x.out) > maxCubes {
-		return []cube{{who: Who{Callers: Everyone}, open: true}}
+		return []cube{{callers: Who{Callers: Everyone}, open: true}}
 	}
 	return x.out
 }
@@ -246,19 +246,19 @@ func (s state) plain() state {
 }
 
 // leaf notes callers of whom all is known that matters.
-func (x *expander) leaf(have bits, who Who) {
+func (x *expander) leaf(have bits, callers Who) {
 	old, new := x.states(have)
 	old, new = old.plain(), new.plain()
 	if x.single {
 		old = state{always: x.p.inverse}
 	}
 	if !old.equal(new) {
-		x.out = append(x.out, cube{who: who, old: old, new: new})
+		x.out = append(x.out, cube{callers: callers, old: old, new: new})
 	}
 }
 
 // walk tells apart callers by the groups from i on. They have the atoms have.
-func (x *expander) walk(i int, have bits, who Who) {
+func (x *expander) walk(i int, have bits, callers Who) {
 	if len(x.out) > maxCubes {
 		return
 	}
@@ -271,7 +271,7 @@ func (x *expander) walk(i int, have bits, who Who) {
 	}
 	lastOld, lastNew := x.states(have.or(rest))
 	if old.equal(lastOld) && new.equal(lastNew) {
-		x.leaf(have, who)
+		x.leaf(have, callers)
 		return
 	}
 	if !x.single && !differ && old.equal(new) {
@@ -280,13 +280,13 @@ func (x *expander) walk(i int, have bits, who Who) {
 	g := &x.groups[i]
 	withOld, withNew := x.states(have.or(g.atoms))
 	if old.equal(withOld) && new.equal(withNew) {
-		x.walk(i+1, have, who)
+		x.walk(i+1, have, callers)
 		return
 	}
-	with, without := who, who
-	with.Any = append(who.Any[:len(who.Any):len(who.Any)], g.names)
+	with, without := callers, callers
+	with.Any = append(callers.Any[:len(callers.Any):len(callers.Any)], g.names)
 	with.Callers = SignedIn
-	without.None = append(who.None[:len(who.None):len(who.None)], g.names...)
+	without.None = append(callers.None[:len(callers.None):len(callers.None)], g.names...)
 	x.walk(i+1, have.or(g.atoms), with)
 	x.walk(i+1, have, without)
 }

@@ -43,7 +43,7 @@ func (p *pair) gather(parts []part, named []string, others bool) []Cell {
 	}
 	var cells []Cell
 	for _, x := range joined {
-		c := Cell{Direction: Narrower, Who: x.cube.who, Actions: x.actions, Object: x.object, When: x.g.text(p), guard: x.g, pair: p}
+		c := Cell{Direction: Narrower, Who: x.cube.callers, Actions: x.actions, Object: x.object, When: x.g.text(p), guard: x.g, pair: p}
 		if x.g.wider {
 			c.Direction = Wider
 		}
@@ -51,7 +51,7 @@ func (p *pair) gather(parts []part, named []string, others bool) []Cell {
 		if slices.Contains(x.tenants, "") {
 			c.Tenants = Set{Others: true, Names: slices.DeleteFunc(slices.Clone(named), func(n string) bool { return slices.Contains(x.tenants, n) })}
 		}
-		switch p.settle(&c, x) {
+		switch p.resolve(&c, x) {
 		case never:
 			continue
 		case maybe:
@@ -67,11 +67,11 @@ func (p *pair) gather(parts []part, named []string, others bool) []Cell {
 	return cells
 }
 
-// settle finds a witness in a part.
-func (p *pair) settle(c *Cell, x part) verdict {
+// resolve finds a witness in a part.
+func (p *pair) resolve(c *Cell, x part) verdict {
 	result := never
 	for _, m := range x.members {
-		r, got := p.witness(x.cube.who, x.g, m)
+		r, got := p.witness(x.cube.callers, x.g, m)
 		if got == found {
 			c.Witness = r
 			return found
@@ -114,9 +114,9 @@ func sortCells(cells []Cell) {
 	})
 }
 
-// question narrows what is looked at.
-type question struct {
+// query narrows what is looked at.
+type query struct {
 	targets []target
 	action  string // "" is all
-	who     func(*cube) bool
+	matches func(*cube) bool
 }

@@ -39,15 +39,15 @@ type Policy struct {
 	bundle     *policy.Bundle
 	rules      []rule
 	attributes map[string]condition.Attribute // by type and name
-	places     map[string]*place              // by tenant, * for all
+	scopes     map[string]*scope              // by tenant, * for all
 	grants     []policy.Grant                 // those of one member in one tenant side by side
 	held       []held                         // by grant
 	granted    map[at]span                    // of held
-	ends       map[string][]string            // who has a role by a row with times, by tenant
+	ends       map[string][]string            // the members of roles by rows with times, by tenant
 	schema     *condition.Schema
 
 	reverse sync.Once
-	members map[at][]string // who has a role by a row
+	members map[at][]string // the members of roles by rows
 
 	subjects                map[string][]int32 // rules
 	types, tenants, actions map[string]bool    // that rows name
@@ -78,7 +78,7 @@ func New(b *policy.Bundle) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{engine: engine, bundle: b, attributes: map[string]condition.Attribute{}, places: map[string]*place{everything: {}}, ends: map[string][]string{},
+	p := &Policy{engine: engine, bundle: b, attributes: map[string]condition.Attribute{}, scopes: map[string]*scope{everything: {}}, ends: map[string][]string{},
 		types: map[string]bool{}, tenants: map[string]bool{}, subjects: map[string][]int32{}, actions: map[string]bool{}}
 	declared := engine.Attributes()
 	for _, a := range declared {
@@ -102,10 +102,10 @@ func (p *Policy) readRules() {
 		r := &rows[i]
 		t := targetOf(r.Object)
 		p.rules[i] = rule{r, t, conditions[i]}
-		in := p.places[r.Tenant]
+		in := p.scopes[r.Tenant]
 		if in == nil {
-			in = &place{}
-			p.places[r.Tenant] = in
+			in = &scope{}
+			p.scopes[r.Tenant] = in
 		}
 		in.of, in.list = p, append(in.list, int32(i))
 		p.tenants[r.Tenant], p.actions[r.Action] = true, true

@@ -197,11 +197,11 @@ func (g gen) rule(conditions bool) string {
 }
 
 func (g gen) grant() string {
-	who, role := "user:"+g.user(), g.role()
+	member, role := "user:"+g.user(), g.role()
 	if r := g.role(); g.IntN(2) == 0 && r < role {
-		who = "role:" + r
+		member = "role:" + r
 	}
-	return fmt.Sprintf("g, %s, role:%s, %s", who, role, g.tenant())
+	return fmt.Sprintf("g, %s, role:%s, %s", member, role, g.tenant())
 }
 
 func (g gen) rows() []string {

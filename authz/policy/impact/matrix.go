@@ -77,7 +77,7 @@ func (p *Policy) Matrix(tenant string) (Matrix, error) {
 			for _, n := range pair.closure(tenant, role, both) {
 				known[i][n] = true
 			}
-			ends[i], _ = pair.ways(tenant, role, after)
+			ends[i], _ = pair.paths(tenant, role, after)
 		}
 	}
 	m.Access = make([][]Access, len(m.Columns))

@@ -38,7 +38,7 @@ func (p *pair) nodes(tenant string, touched []target) []node {
 		} else {
 			set[t] = true
 		}
-		for _, at := range p.places(tenant) {
+		for _, at := range p.scopes(tenant) {
 			at.within(t, func(u target) { set[u] = true })
 		}
 	}
@@ -63,7 +63,7 @@ func (p *pair) nodes(tenant string, touched []target) []node {
 }
 
 // differ returns what differs in a tenant, "" for one that no row names. ask narrows it.
-func (p *pair) differ(tenant string, ask *question) []part {
+func (p *pair) differ(tenant string, ask *query) []part {
 	turned, reached := p.turnedIn(tenant)
 	var touched []target
 	if ask != nil {
@@ -117,7 +117,7 @@ func (p *pair) lift(parts []part, nodes []node, at map[target][]int) []part {
 }
 
 // look returns what differs about the objects of a node.
-func (p *pair) look(tenant string, n *node, turned []string, reached map[string]bool, ask *question) []part {
+func (p *pair) look(tenant string, n *node, turned []string, reached map[string]bool, ask *query) []part {
 	var rules []pairRule
 	for t := range n.at.above {
 		rules = p.rulesAt(rules, tenant, t)
@@ -165,11 +165,11 @@ func (p *pair) look(tenant string, n *node, turned []string, reached map[string]
 			}
 		}
 		for _, c := range p.expand(tenant, about, turned, known) {
-			if ask != nil && ask.who != nil && !ask.who(&c) {
+			if ask != nil && ask.matches != nil && !ask.matches(&c) {
 				continue
 			}
 			for _, g := range guardsOf(c) {
-				key := keyOf(c.who, g)
+				key := keyOf(c.callers, g)
 				i, there := byKey[key]
 				if !there {
 					i = len(parts)

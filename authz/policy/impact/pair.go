@@ -31,7 +31,7 @@ type pair struct {
 	numbers  map[string]int32
 	memo     [2]map[condition.Expr]int32
 	closures map[closureKey][]string
-	wayed    map[closureKey]ways
+	pathsOf  map[closureKey]paths
 	someone  string // who no row names, once asked for
 	budget   int
 
@@ -66,7 +66,7 @@ const maxWork = 20_000_000
 
 func newPair(old, new *Policy) *pair {
 	p := &pair{old: old, new: new, sides: [2]*Policy{old, new}, types: map[string]side{}, turned: map[string][]string{},
-		changed: map[string][]target{}, conds: make([]cond, 1), numbers: map[string]int32{}, timed: map[duringKey]int32{}, closures: map[closureKey][]string{}, wayed: map[closureKey]ways{}, budget: maxWork}
+		changed: map[string][]target{}, conds: make([]cond, 1), numbers: map[string]int32{}, timed: map[duringKey]int32{}, closures: map[closureKey][]string{}, pathsOf: map[closureKey]paths{}, budget: maxWork}
 	for i, of := range p.sides {
 		if of == nil {
 			continue
@@ -90,7 +90,7 @@ func newPair(old, new *Policy) *pair {
 	return p
 }
 
-// row is what a rule says, wherever it stands.
+// row is the content of a rule, wherever it stands.
 type row struct{ sub, dom, obj, act, cond, effect string }
 
 func rowOf(r *policy.Rule) row {
@@ -184,7 +184,7 @@ func (p *pair) rulesAt(list []pairRule, tenant string, t target) []pairRule {
 		if of == nil {
 			continue
 		}
-		for _, at := range of.placesOf(tenant) {
+		for _, at := range of.scopesOf(tenant) {
 			for n := range at.at(t) {
 				in := side(1) << i
 				if p.old != nil && !p.unique[i][n] && !(p.asking[i][n] && p.turnedAt(tenant)) {
@@ -201,20 +201,20 @@ func (p *pair) rulesAt(list []pairRule, tenant string, t target) []pairRule {
 	return list
 }
 
-// placesOf returns where the rules for a tenant stand.
-func (p *Policy) placesOf(tenant string) []*place {
-	list := []*place{p.places[everything]}
-	if own := p.places[tenant]; own != nil && tenant != everything {
+// scopesOf returns where the rules for a tenant stand.
+func (p *Policy) scopesOf(tenant string) []*scope {
+	list := []*scope{p.scopes[everything]}
+	if own := p.scopes[tenant]; own != nil && tenant != everything {
 		list = append(list, own)
 	}
 	return list
 }
 
-// places is placesOf both.
-func (p *pair) places(tenant string) (list []*place) {
+// scopes is placesOf both.
+func (p *pair) scopes(tenant string) (list []*scope) {
 	for _, of := range p.sides {
 		if of != nil {
-			list = append(list, of.placesOf(tenant)...)
+			list = append(list, of.scopesOf(tenant)...)
 		}
 	}
 	return list

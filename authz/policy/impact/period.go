@@ -53,29 +53,29 @@ func constant(unix int64) string {
 	return strconv.FormatInt(unix, 10)
 }
 
-// maxWays is how many periods are told apart in which a name has a role.
-const maxWays = 16
+// maxPaths is how many periods are told apart in which a name has a role.
+const maxPaths = 16
 
-// ways returns the roles that a name has in a tenant by the rows of a policy, and when: in each of
+// paths returns the roles that a name has in a tenant by the rows of a policy, and when: in each of
 // the periods. It reports false when they are too many to tell.
 // Nobody may write to them.
-func (p *pair) ways(tenant, name string, in side) (map[string][]period, bool) {
+func (p *pair) paths(tenant, name string, in side) (map[string][]period, bool) {
 	key := closureKey{tenant, name, in}
-	w, there := p.wayed[key]
+	w, there := p.pathsOf[key]
 	if !there {
-		w.roles, w.all = p.waysOf(tenant, name, in)
-		p.wayed[key] = w
+		w.roles, w.all = p.findPaths(tenant, name, in)
+		p.pathsOf[key] = w
 	}
 	return w.roles, w.all
 }
 
-// ways is the roles of a name, and whether they are all.
-type ways struct {
+// paths are the roles of a name, and whether they are all.
+type paths struct {
 	roles map[string][]period
 	all   bool
 }
 
-func (p *pair) waysOf(tenant, name string, in side) (map[string][]period, bool) {
+func (p *pair) findPaths(tenant, name string, in side) (map[string][]period, bool) {
 	of := p.new
 	if in == before {
 		of = p.old
@@ -94,7 +94,7 @@ func (p *pair) waysOf(tenant, name string, in side) (map[string][]period, bool) 
 					continue
 				}
 				out[h.role] = append(slices.DeleteFunc(out[h.role], during.covers), during)
-				if len(out[h.role]) > maxWays {
+				if len(out[h.role]) > maxPaths {
 					return out, false
 				}
 				todo = append(todo, step{h.role, during})

@@ -108,9 +108,9 @@ func TestARoleThatEndsIsAConditionThatAsksForRoles(t *testing.T) {
 			t.Errorf("%s: contained %t, want %t", at, cells[0].Contains(r), want)
 		}
 	}
-	who, err := after.WhoCan(impact.Question{Tenant: "acme"})
-	if err != nil || len(who) != 1 || who[0].May || !allowed(after, who[0].Witness) {
-		t.Errorf("%v %v", who, err)
+	callers, err := after.WhoCan(impact.Question{Tenant: "acme"})
+	if err != nil || len(callers) != 1 || callers[0].May || !allowed(after, callers[0].Witness) {
+		t.Errorf("%v %v", callers, err)
 	}
 	what, err := after.WhatCan(policy.Subject{ID: "bob"}, impact.Question{Tenant: "acme"})
 	if err != nil || len(what) != 1 || what[0].May || !allowed(after, what[0].Witness) || what[0].Witness.Subject.Roles != nil {
@@ -137,11 +137,11 @@ func TestAChangedEndIsACellThatSaysWhen(t *testing.T) {
 func TestWhoCanAndWhatCanSayUntilWhen(t *testing.T) {
 	p := timedPolicy(t, "p, role:admin, *, doc, write, true, allow", "g, user:bob, role:senior, acme, 2026-11-01 00:00:00, _", "g, role:senior, role:admin, *, _, 2026-12-01 00:00:00")
 	const when = "r.env.time > '2026-11-01T00:00:00Z' && r.env.time < '2026-12-01T00:00:00Z'"
-	who, err := p.WhoCan(impact.Question{Tenant: "acme", Action: "write", Object: "doc"})
+	callers, err := p.WhoCan(impact.Question{Tenant: "acme", Action: "write", Object: "doc"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprint(who)
+	text := fmt.Sprint(callers)
 	for _, want := range []string{"role:admin in acme: write doc", "user:bob, without role:admin, role:senior in acme: write doc when " + when, "role:senior, without role:admin, user:bob in acme: write doc when r.env.time < '2026-12-01T00:00:00Z'"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is not in\n%s", want, text)

@@ -6,7 +6,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/condition"
 )
 
-// remainder is what is left of something to hold when some attributes are known.
+// remainder is the part of a guard that still has to hold when some attributes are known.
 type remainder uint8
 
 const (

@@ -135,12 +135,12 @@ func (t target) object() policy.Object {
 }
 
 // place is the rules of one policy for one tenant, or for all. They are found by what they cover.
-type place struct {
+type scope struct {
 	of   *Policy // nil where there is none
 	list []int32 // rules
 
 	index sync.Once
-	first map[target]int32 // the first rule for a target, by its place in list, from 1
+	first map[target]int32 // the first rule for a target, by its scope in list, from 1
 	next  []int32          // the next one for the same, likewise
 
 	order  sync.Once
@@ -148,7 +148,7 @@ type place struct {
 }
 
 // at yields the rules for exactly a target.
-func (p *place) at(t target) iter.Seq[int32] {
+func (p *scope) at(t target) iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		for i := p.head(t); i != 0 && yield(p.list[i-1]); i = p.next[i-1] {
 		}
@@ -156,9 +156,9 @@ func (p *place) at(t target) iter.Seq[int32] {
 }
 
 // has reports whether there is a rule for exactly a target.
-func (p *place) has(t target) bool { return p.head(t) != 0 }
+func (p *scope) has(t target) bool { return p.head(t) != 0 }
 
-func (p *place) head(t target) int32 {
+func (p *scope) head(t target) int32 {
 	p.index.Do(func() {
 		p.first, p.next = make(map[target]int32, len(p.list)), make([]int32, len(p.list))
 		for i := len(p.list) - 1; i >= 0; i-- {
@@ -169,7 +169,7 @@ func (p *place) head(t target) int32 {
 	return p.first[t]
 }
 
-func (p *place) sort() {
+func (p *scope) sort() {
 	p.order.Do(func() {
 		p.head(target{})
 		for t := range p.first {
@@ -183,7 +183,7 @@ func (p *place) sort() {
 }
 
 // within yields the targets of rules that lie within t, and are not t.
-func (p *place) within(t target, yield func(target)) {
+func (p *scope) within(t target, yield func(target)) {
 	if t.kind == targetOne {
 		return
 	}

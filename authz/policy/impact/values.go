@@ -356,7 +356,7 @@ func (d *domain) fill(v *variable, c *component, within Pattern) {
 			v.values = append(v.values, value{x, w, list})
 		}
 	}
-	if c.has { // what is out of range is there, and compares with nothing
+	if c.has { // a value out of range is there, and compares with nothing
 		switch a.Kind {
 		case condition.KindInt:
 			v.values = append(v.values, value{x: int64(condition.MaxInt + 1), v: condition.Unusable()})

@@ -36,18 +36,18 @@ func (d *domain) numbersOf(a *condition.Attribute, c *component) (all []any) {
 	slices.Sort(list)
 	list = slices.Compact(list)
 	points := slices.Clone(list)
-	reach := 1.0
+	margin := 1.0
 	if c.pairs {
-		reach = 2
+		margin = 2
 		d.complete = d.complete && c.vars <= 2
 	}
 	for i, n := range list {
-		for step := 1.0; step <= reach; step++ {
+		for step := 1.0; step <= margin; step++ {
 			points = append(points, math.Floor(n)+step, math.Ceil(n)-step)
 		}
 		if i+1 < len(list) && a.Kind == condition.KindFloat {
-			for step := 1.0; step <= reach; step++ {
-				points = append(points, n+(list[i+1]-n)*step/(reach+1))
+			for step := 1.0; step <= margin; step++ {
+				points = append(points, n+(list[i+1]-n)*step/(margin+1))
 			}
 		}
 	}
@@ -82,13 +82,13 @@ func (d *domain) timesOf(c *component) (all []any) {
 	}
 	slices.Sort(list)
 	list = slices.Compact(list)
-	reach := int64(1)
+	margin := int64(1)
 	if c.pairs {
-		reach = 2
+		margin = 2
 		d.complete = d.complete && c.vars <= 2
 	}
 	for _, at := range list {
-		for step := -reach; step <= reach; step++ {
+		for step := -margin; step <= margin; step++ {
 			all = append(all, time.UnixMicro(at+step).UTC())
 		}
 	}

@@ -17,7 +17,7 @@ const (
 	Anonymous
 )
 
-// Who stands for callers by the names that they have: the user, the roles of the session, and the
+// A Who stands for callers by the names that they have: the user, the roles of the session, and the
 // roles that follow from both by the g rows without times that both policies have. A role of a row
 // with times is a condition.
 type Who struct {

@@ -89,7 +89,7 @@ func (l looks) like(w string, better func(string) bool) string {
 	return ""
 }
 
-// everyWords are what people write for *.
+// everyWords are the words that people write for *.
 var everyWords = []string{"all", "any", "every", "everything", "anything", "each"}
 
 func isEvery(word string) bool { return slices.Contains(everyWords, strings.ToLower(word)) }

@@ -75,8 +75,8 @@ type casbinLinter struct {
 }
 
 type casbinLink struct {
-	row       row
-	who, role string
+	row          row
+	member, role string
 }
 
 func (c *casbinLinter) atModel(id string, severity policy.Severity, key, help, format string, args ...any) {
@@ -268,7 +268,7 @@ func (c *casbinLinter) lookAtRoles() {
 		links := c.links[section]
 		next := map[string][]casbinLink{}
 		for _, k := range links {
-			next[k.who] = append(next[k.who], k)
+			next[k.member] = append(next[k.member], k)
 		}
 		depth, active := map[string]int{}, map[string]bool{}
 		var visit func(name string) int
@@ -280,10 +280,10 @@ func (c *casbinLinter) lookAtRoles() {
 			deepest := 0
 			for _, k := range next[name] {
 				switch {
-				case k.role == k.who:
-					c.at("RV122", policy.SeverityWarning, &k.row, 2, "give users and roles prefixes, such as user: and role:", "%s has itself: a user and a role of one name are one", k.who)
+				case k.role == k.member:
+					c.at("RV122", policy.SeverityWarning, &k.row, 2, "give users and roles prefixes, such as user: and role:", "%s has itself: a user and a role of one name are one", k.member)
 				case active[k.role]:
-					c.at("RV107", policy.SeverityWarning, &k.row, -1, "delete one of the rows of the cycle", "a role cycle: %s has %s, which has it already", k.who, k.role)
+					c.at("RV107", policy.SeverityWarning, &k.row, -1, "delete one of the rows of the cycle", "a role cycle: %s has %s, which has it already", k.member, k.role)
 				default:
 					d := visit(k.role) + 1
 					if d == 11 {
@@ -297,7 +297,7 @@ func (c *casbinLinter) lookAtRoles() {
 			return deepest
 		}
 		for _, k := range links {
-			visit(k.who)
+			visit(k.member)
 		}
 		// A role that is granted, and that has its own name as a user: D22.
 		if section == "g" && strings.Contains(strings.ReplaceAll(c.model.values["m"], " ", ""), "g(r.sub,p.sub") {

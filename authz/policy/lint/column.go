@@ -10,8 +10,8 @@ import (
 // from their own name in one letter: decisions do not notice it, and lists select other rows.
 func (l *linter) lookAtColumns(lines []policycsv.Line) {
 	const atColumn = 4
-	type place struct{ typ, text string }
-	names, columns := map[place]string{}, map[place]string{} // the other text of the row
+	type entry struct{ typ, text string }
+	names, columns := map[entry]string{}, map[entry]string{} // the other text of the row
 	each := func(f func(r *row, typ, name, column string)) {
 		for i := range lines {
 			if fields := lines[i].Fields; lines[i].Kind == policycsv.Row && len(fields) == 5 && fields[4].Text != "" {
@@ -19,16 +19,16 @@ func (l *linter) lookAtColumns(lines []policycsv.Line) {
 			}
 		}
 	}
-	each(func(_ *row, typ, name, column string) { names[place{typ, name}] = column })
+	each(func(_ *row, typ, name, column string) { names[entry{typ, name}] = column })
 	each(func(r *row, typ, name, column string) {
-		other, taken := columns[place{typ, column}]
+		other, taken := columns[entry{typ, column}]
 		if !taken {
-			columns[place{typ, column}] = name
+			columns[entry{typ, column}] = name
 		}
 		switch {
 		case taken:
 			l.at("RV147", policy.SeverityWarning, r, atColumn, "give each attribute a column of its own", "%s of %s has the column %s, which %s has already", name, typ, column, other)
-		case column != name && names[place{typ, column}] == name:
+		case column != name && names[entry{typ, column}] == name:
 			l.at("RV147", policy.SeverityWarning, r, atColumn, "exchange the two columns", "%s of %s has the column %s, and %s has the column %s: have the two changed places?", name, typ, column, column, name)
 		case column != name && hint.Near(column, name):
 			l.at("RV147", policy.SeverityWarning, r, atColumn, "write the column as the table has it", "the column %s differs from the attribute %s in a letter: is it misspelt?", column, name)

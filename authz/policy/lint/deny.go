@@ -7,7 +7,7 @@ import (
 )
 
 // lookAtDenies finds deny rules that no allow rule has a request in common with. Without them the
-// policy decides alike, so whoever wrote one meant something else.
+// policy decides alike, so the author of one meant something else.
 func (l *linter) lookAtDenies() {
 	for _, r := range l.rules {
 		if r.allow || l.meetsAllow(r, true, true) {

@@ -7,7 +7,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/condition"
 )
 
-// possible is what comparisons leave of the values of one attribute.
+// possible has the values of one attribute that comparisons leave.
 type possible struct {
 	low, high         float64
 	lowOpen, highOpen bool

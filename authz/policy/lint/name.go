@@ -42,10 +42,10 @@ func (l *linter) lookAtNames() {
 		sureType[r.target.typ] = sureType[r.target.typ] || r.allow
 	}
 	for _, g := range l.grants {
-		count(g.who)
+		count(g.member)
 		count(g.role)
 		sureRole[g.role] = true
-		sureRole[g.who], sureUser[g.who] = true, true
+		sureRole[g.member], sureUser[g.member] = true, true
 	}
 	for name := range l.words.roles {
 		roles[name]++
@@ -122,8 +122,8 @@ func (l *linter) lookAtNames() {
 		}
 	}
 	for _, g := range l.grants {
-		if g.role != "role:"+strings.TrimPrefix(g.who, "user:") { // the user admin may be an admin
-			l.lookAtKind(&g.row, 1, g.who, namesOther, tabledName)
+		if g.role != "role:"+strings.TrimPrefix(g.member, "user:") { // the user admin may be an admin
+			l.lookAtKind(&g.row, 1, g.member, namesOther, tabledName)
 		}
 	}
 	l.lookAtDenials(func(c *policytest.Case) (name, meant string) {
@@ -200,10 +200,10 @@ func (l *linter) lookAtMembers(roles map[string]int, ids looks, sureID func(stri
 	near := newNear(roles, sure, true)
 	for _, g := range l.grants {
 		switch {
-		case strings.HasPrefix(g.who, "user:"):
-			l.lookAtUser(&g.row, 1, g.who, ids, sureID)
-		case !sure(g.who):
-			l.nearName(&g.row, 1, "spell it as the others do", g.who, near.of(g.who, true))
+		case strings.HasPrefix(g.member, "user:"):
+			l.lookAtUser(&g.row, 1, g.member, ids, sureID)
+		case !sure(g.member):
+			l.nearName(&g.row, 1, "spell it as the others do", g.member, near.of(g.member, true))
 		}
 	}
 }

@@ -265,7 +265,7 @@ func (l *linter) lookAtAttributes() {
 	_, idle := policytest.Evaluate(context.Background(), l.engine, l.words.cases)
 	byLine := map[string]*ruleRow{}
 	for _, r := range l.rules {
-		byLine[r.place()] = r
+		byLine[r.position()] = r
 	}
 	for _, i := range idle {
 		if r := byLine[i.File+":"+itoa(i.Line)]; r != nil {
@@ -293,20 +293,20 @@ func (l *linter) lookAtRoutes() {
 	}
 	rules := map[string]*ruleRow{}
 	for _, r := range l.rules {
-		rules[r.place()] = r
+		rules[r.position()] = r
 	}
 	for _, rule := range l.engine.RouteRules() {
 		r := rules[rule.File+":"+itoa(rule.Line)]
-		met, there := false, false
+		matched, there := false, false
 		for _, route := range l.opts.Routes {
 			method := route.Method
 			if method == "HEAD" {
 				method = "GET"
 			}
-			met = met || rule.MatchesRoute(method, route.Template)
+			matched = matched || rule.MatchesRoute(method, route.Template)
 			there = there || strings.TrimPrefix(rule.Object, "route:") == route.Template
 		}
-		if met || r == nil {
+		if matched || r == nil {
 			continue
 		}
 		severity, then := policy.SeverityWarning, ""

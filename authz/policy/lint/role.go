@@ -56,8 +56,8 @@ func (l *linter) lookAtWildcards() {
 		}
 	}
 	for _, g := range l.grants {
-		if strings.HasPrefix(g.who, "user:") && g.dom == everything {
-			l.at("RV106", policy.SeverityWarning, &g.row, 3, "write the user's tenant", "%s has %s in every tenant", g.who, g.role)
+		if strings.HasPrefix(g.member, "user:") && g.dom == everything {
+			l.at("RV106", policy.SeverityWarning, &g.row, 3, "write the user's tenant", "%s has %s in every tenant", g.member, g.role)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func family(route string) string {
 	return name
 }
 
-// power is what rules say of one role.
+// power counts the rules of one role, and those that write.
 type power struct {
 	rules, writes int
 	families      map[string]bool
@@ -147,7 +147,7 @@ func (l *linter) lookAtRoles() {
 	names := newNear(counts, nil, true)
 	for _, g := range l.grants {
 		if why := turned(g, powers); why != "" {
-			l.at("RV118", policy.SeverityWarning, &g.row, atSubject, "a row says who, then the role that they have: exchange the two", "%s gets all that %s may do: %s", g.who, g.role, why)
+			l.at("RV118", policy.SeverityWarning, &g.row, atSubject, "a row says who, then the role that they have: exchange the two", "%s gets all that %s may do: %s", g.member, g.role, why)
 		}
 		if ruled[g.role] || slices.ContainsFunc(l.rolesOf(g.role, g.dom), func(r string) bool { return ruled[r] }) {
 			continue
@@ -182,17 +182,17 @@ func (l *linter) lookAtRoles() {
 
 // turned says why a grant seems to be the wrong way round.
 func turned(g *grantRow, powers map[string]*power) string {
-	if strings.HasPrefix(g.who, "user:") {
+	if strings.HasPrefix(g.member, "user:") {
 		return ""
 	}
-	low, high := rankOf(g.who), rankOf(g.role)
+	low, high := rankOf(g.member), rankOf(g.role)
 	if low > 0 && high > 0 {
 		if low < high {
 			return "by its name it is the weaker one"
 		}
 		return ""
 	}
-	a, b := powers[g.who], powers[g.role]
+	a, b := powers[g.member], powers[g.role]
 	if low >= rankAdmin || a == nil || b == nil || a.writes > 0 || b.writes == 0 {
 		return ""
 	}
@@ -261,7 +261,7 @@ func (l *linter) lookAtTenants() {
 func (l *linter) lookAtTenantFiles() {
 	powers := l.powers(true)
 	if _, there := l.bundle.Content(policy.CeilingFile); there {
-		return // whoever wrote it has said what tenants' files may give
+		return // its author has said what tenants' files may give
 	}
 	const help = "the operator may set a ceiling in ceiling.csv, or deny rules in policy.csv"
 	for _, r := range l.rules {
@@ -280,7 +280,7 @@ func (l *linter) lookAtTenantFiles() {
 	}
 	for _, g := range l.grants {
 		if g.own != "" && rankOf(g.role) >= rankAdmin && powers[g.role] != nil {
-			l.at("RV136", policy.SeverityWarning, &g.row, 2, help, "the tenant's file makes %s %s, a role of the common policy", g.who, g.role)
+			l.at("RV136", policy.SeverityWarning, &g.row, 2, help, "the tenant's file makes %s %s, a role of the common policy", g.member, g.role)
 		}
 	}
 }

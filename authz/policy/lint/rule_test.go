@@ -19,8 +19,8 @@ type fixture struct {
 	opts      lint.Options
 }
 
-// readFixture reads testdata/rules/<name>.txtar. What a policy lacks of model.conf is the
-// standard model.
+// readFixture reads testdata/rules/<name>.txtar. A policy without a model.conf has the standard
+// model.
 func readFixture(t testing.TB, r lint.Rule) fixture {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "rules", r.Name+".txtar"))

@@ -30,8 +30,8 @@ func (r *row) span(i int) (from, to int) {
 	return f.Col, to
 }
 
-// place returns "file:line".
-func (r *row) place() string { return r.file + ":" + itoa(r.line.Number) }
+// position returns "file:line".
+func (r *row) position() string { return r.file + ":" + itoa(r.line.Number) }
 
 // The values of a rule, by their place in a row.
 const (
@@ -56,13 +56,13 @@ type ruleRow struct {
 func (r *ruleRow) isRoute() bool { return r.target.route }
 func (r *ruleRow) isWrite() bool { return !isRead(r.act) }
 func (r *ruleRow) always() bool  { return r.cond == "true" }
-func (r *ruleRow) at() string    { return r.place() }
+func (r *ruleRow) at() string    { return r.position() }
 
 // grantRow is one g row.
 type grantRow struct {
 	row
-	who, role, dom string
-	start, end     time.Time // zero for none
+	member, role, dom string
+	start, end        time.Time // zero for none
 }
 
 // grantTime is how a g row writes a time.
@@ -113,7 +113,7 @@ func (l *linter) read() {
 				}
 				l.rules = append(l.rules, r)
 			case f[0].Text == "g" && (len(f) == 4 || len(f) == 6):
-				g := &grantRow{row: row{name, own, x}, who: f[1].Text, role: f[2].Text, dom: f[3].Text}
+				g := &grantRow{row: row{name, own, x}, member: f[1].Text, role: f[2].Text, dom: f[3].Text}
 				if len(f) == 6 {
 					g.start, _ = time.Parse(grantTime, f[4].Text) // none stays zero
 					g.end, _ = time.Parse(grantTime, f[5].Text)
@@ -152,21 +152,21 @@ func closuresOf(grants []*grantRow) map[[2]string][]string {
 	tenants := map[string]bool{everything: true}
 	names := map[string]bool{}
 	for _, g := range grants {
-		key := [2]string{g.dom, g.who}
+		key := [2]string{g.dom, g.member}
 		direct[key] = append(direct[key], g.role)
-		tenants[g.dom], names[g.who] = true, true
+		tenants[g.dom], names[g.member] = true, true
 	}
 	if len(names)*len(tenants) > 1_000_000 {
 		tenants = map[string]bool{everything: true}
 	}
 	out := map[[2]string][]string{}
 	closure := func(dom, name string) []string {
-		todo, met := []string{name}, map[string]bool{name: true}
+		todo, visited := []string{name}, map[string]bool{name: true}
 		for i := 0; i < len(todo); i++ {
 			for _, d := range [...]string{everything, dom} {
 				for _, role := range direct[[2]string{d, todo[i]}] {
-					if !met[role] {
-						met[role] = true
+					if !visited[role] {
+						visited[role] = true
 						todo = append(todo, role)
 					}
 				}
@@ -181,9 +181,9 @@ func closuresOf(grants []*grantRow) map[[2]string][]string {
 		out[[2]string{everything, name}] = closure(everything, name)
 	}
 	for _, g := range grants {
-		key := [2]string{g.dom, g.who}
+		key := [2]string{g.dom, g.member}
 		if out[key] == nil && tenants[g.dom] {
-			out[key] = closure(g.dom, g.who)
+			out[key] = closure(g.dom, g.member)
 		}
 	}
 	return out

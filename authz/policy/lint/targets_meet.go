@@ -7,7 +7,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-// offer is what some rules are for, of the same name or of all names below one: which actions in
+// offer has the targets of some rules, of the same name or of all names below one: which actions in
 // which tenants. It is asked in time that does not grow with the rules.
 type offer struct {
 	pairs map[[2]string]bool // action and tenant, either of which may be one of the words below

@@ -9,7 +9,7 @@ import (
 	"github.com/reevehq/reeve/internal/policycsv"
 )
 
-// reference is what a condition calls an attribute.
+// reference matches the name of an attribute in a condition.
 var reference = regexp.MustCompile(`^(r\.)?(sub|obj|env)\.[a-z][a-zA-Z0-9_]*(\.[a-z][a-zA-Z0-9_]*)?$`)
 
 // word is letters beside each other.

@@ -20,9 +20,9 @@ func (l *linter) lookAtTimes() {
 	for _, g := range l.grants {
 		switch {
 		case g.never():
-			l.at("RV142", policy.SeverityWarning, &g.row, atEnd, "exchange the two times, or delete the row", "%s never has %s: the row ends before it begins", g.who, g.role)
+			l.at("RV142", policy.SeverityWarning, &g.row, atEnd, "exchange the two times, or delete the row", "%s never has %s: the row ends before it begins", g.member, g.role)
 		case g.over(l.now):
-			f := l.at("RV141", policy.SeverityNote, &g.row, atEnd, "delete the row, or give it another end", "%s has had %s until %s", g.who, g.role, g.end.Format(grantTime))
+			f := l.at("RV141", policy.SeverityNote, &g.row, atEnd, "delete the row, or give it another end", "%s has had %s until %s", g.member, g.role, g.end.Format(grantTime))
 			if f.Rule.ID != "" {
 				f.Fix = &Fix{What: "delete the row", File: g.file, Line: g.line.Number, Old: g.line.Text}
 			}

@@ -7,7 +7,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy/policytest"
 )
 
-// words are what the files and the tables name, beside the rules.
+// words are the names in the files and the tables, beside the rules.
 type words struct {
 	cases   []policytest.Case
 	tables  bool

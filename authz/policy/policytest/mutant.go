@@ -68,7 +68,7 @@ func mutantsOf(name, content string) []Mutant {
 // mutateRule makes the mistakes in a p row.
 func mutateRule(l policycsv.Line, set func(field int, value, change string)) {
 	text := func(i int) string { return l.Fields[i].Text }
-	switch who := text(1); who {
+	switch subject := text(1); subject {
 	case "role:anyone":
 		set(1, "role:authenticated", "it is for role:authenticated")
 	case "role:authenticated":

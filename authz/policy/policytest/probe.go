@@ -104,7 +104,7 @@ func callers(rules []policy.Rule, cases []Case) ([]policy.Subject, []tenant.ID) 
 	return subjects, tenants
 }
 
-// objectsOf are what a rule is about, and something beside it, of another type that rules know.
+// objectsOf returns objects of a rule, and something beside them, of another type that rules know.
 func objectsOf(r policy.Rule, types []string) []policy.Object {
 	object := strings.TrimPrefix(r.Object, "route:")
 	if strings.HasPrefix(object, "/") {
@@ -164,7 +164,7 @@ func kindsOf(declared []policy.Attribute) map[string]policy.AttributeKind {
 	return kinds
 }
 
-// value is what an attribute is in one request; an unset one is not there.
+// value is that of an attribute in one request; an unset one is not there.
 type value struct {
 	of, name, text string
 	kind           policy.AttributeKind
@@ -348,11 +348,11 @@ func rowOf(r policy.Request, want policy.Effect, note string) string {
 			attributes = append(attributes, pairs(part.prefix, values)...)
 		}
 	}
-	place := ""
+	domain := ""
 	if !r.Tenant.IsZero() {
-		place = r.Tenant.String()
+		domain = r.Tenant.String()
 	}
-	return policycsv.Join([]string{place, subject, roles, string(r.Action), object, strings.Join(attributes, ";"), want.String(), note})
+	return policycsv.Join([]string{domain, subject, roles, string(r.Action), object, strings.Join(attributes, ";"), want.String(), note})
 }
 
 func pairs(prefix string, values policy.Values) (list []string) {

@@ -64,7 +64,7 @@ func (k keys) access(client redis.UniversalClient, commands []string) redisacces
 
 // examine returns an error that names what the user of Redis lacks, or nil.
 func (k keys) examine(ctx context.Context, client redis.UniversalClient, l redisaccess.List) error {
-	denied, err := accessScript.Run(ctx, client, l.SampleKeys[:1], l.Questions()...).StringSlice()
+	denied, err := accessScript.Run(ctx, client, l.SampleKeys[:1], l.Queries()...).StringSlice()
 	if err != nil {
 		return unanswered(err, l)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Stats are what a [Follower] has done, for metrics and readiness.
+// Stats count the work of a [Follower], for metrics and readiness.
 type Stats struct {
 	Revision   string // that decides now
 	Sequence   uint64 // of the record that holds, 0 before the first

@@ -27,9 +27,9 @@ type Publication struct {
 	PublishedAt time.Time
 }
 
-// record is a Publication as Redis holds it: a line of words, the last of which signs the
-// others. The name of the policy is one of them, so that what was signed for one policy, or
-// for another environment, is no record of this one.
+// record is a Publication as Redis holds it: a line of words, the last of which signs the others.
+// The name of the policy is one of them, so that a record signed for another policy, or for another
+// environment, is no record of this one.
 type record struct {
 	Publication
 	text string

@@ -12,12 +12,12 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// Sync looks at Redis now and takes the published policy if it is newer. A nil error means
-// that the engine decides by what is published, or that nothing is. An error that wraps
-// [policy.ErrTenantHeld] says the same for all but some tenants: their own files do not load in
-// this program, or what they published by keys of their own is refused, see [Stats].Tenants. On any other error the policy that was loaded keeps deciding: the error wraps
-// [ErrUnavailable], or [ErrMisconfigured] when the user of Redis may not ask, or says why the
-// published policy was refused.
+// Sync looks at Redis now and takes the published policy if it is newer. A nil error means that the engine
+// decides by what is published, or that nothing is. An error that wraps [policy.ErrTenantHeld] says the same
+// for all but some tenants: their own files do not load in this program, or the rows that they published by
+// keys of their own are refused, see [Stats].Tenants. On any other error the policy that was loaded keeps
+// deciding: the error wraps [ErrUnavailable], or [ErrMisconfigured] when the user of Redis may not ask, or says
+// why the published policy was refused.
 func (f *Follower) Sync(ctx context.Context) error {
 	f.look.Lock()
 	defer f.look.Unlock()

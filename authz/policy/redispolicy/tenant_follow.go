@@ -25,14 +25,14 @@ type TenantStats struct {
 	Err error
 }
 
-// tenantState is what a follower knows of one tenant's rows.
+// tenantState is a follower's state of one tenant's rows.
 type tenantState struct {
 	holds tenantRecord // zero before the first
 	rows  string
 	err   error // of what Redis holds now
 }
 
-// tenantAnswer is what Redis holds of one tenant.
+// tenantAnswer is the content of Redis for one tenant.
 type tenantAnswer struct {
 	record string // "" when nothing is published
 	size   int64

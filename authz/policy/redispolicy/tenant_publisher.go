@@ -53,11 +53,11 @@ const defaultMaxTenantSize = 256 << 10 // bytes
 // TenantPublisher publishes one tenant's own rows, and nothing else. Its methods are safe for
 // concurrent use.
 type TenantPublisher struct {
-	client  redis.UniversalClient
-	config  TenantPublisherConfig
-	keys    keys
-	place   string // in Redis
-	trusted []ed25519.PublicKey
+	client   redis.UniversalClient
+	config   TenantPublisherConfig
+	keys     keys
+	hashName string // in Redis
+	trusted  []ed25519.PublicKey
 }
 
 // NewTenantPublisher returns a publisher. The error names every field of the config that is
@@ -81,7 +81,7 @@ func NewTenantPublisher(cfg TenantPublisherConfig) (*TenantPublisher, error) {
 	}
 	public, _ := private.Public().(ed25519.PublicKey)
 	k := newKeys(cfg.Name)
-	return &TenantPublisher{client: cfg.Client, config: cfg, keys: k, place: k.tenant(cfg.Tenant), trusted: append([]ed25519.PublicKey{public}, cfg.Trusted...)}, nil
+	return &TenantPublisher{client: cfg.Client, config: cfg, keys: k, hashName: k.tenant(cfg.Tenant), trusted: append([]ed25519.PublicKey{public}, cfg.Trusted...)}, nil
 }
 
 // PublishTenant makes rows the tenant's own file, as tenants/<tenant>.csv would hold them: one
@@ -147,7 +147,7 @@ func (p *TenantPublisher) Published(ctx context.Context) (TenantFile, error) {
 
 // field returns a field of what Redis holds of the tenant, "" when it is not there.
 func (p *TenantPublisher) field(ctx context.Context, name string) (string, error) {
-	text, err := p.client.HGet(ctx, p.place, name).Result()
+	text, err := p.client.HGet(ctx, p.hashName, name).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", unanswered(err, p.access())
 	}
@@ -179,7 +179,7 @@ func (p *TenantPublisher) attempt(ctx context.Context, rows string, r TenantPubl
 	if err != nil {
 		return TenantPublication{}, false, err
 	}
-	done, err := publishTenantScript.Run(ctx, p.client, []string{p.place}, now, next.text, rows, p.keys.channel).Bool()
+	done, err := publishTenantScript.Run(ctx, p.client, []string{p.hashName}, now, next.text, rows, p.keys.channel).Bool()
 	if err != nil {
 		return TenantPublication{}, false, unanswered(err, p.access())
 	}
@@ -192,6 +192,6 @@ func (p *TenantPublisher) AccessList(user string) string { return p.access().Lin
 
 func (p *TenantPublisher) access() redisaccess.List {
 	l := p.keys.access(p.client, append(redisaccess.Commands(publishTenantSource), "hget", "eval", "evalsha"))
-	l.Keys, l.SampleKeys = p.place, []string{p.place}
+	l.Keys, l.SampleKeys = p.hashName, []string{p.hashName}
 	return l
 }

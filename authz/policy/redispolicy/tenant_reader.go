@@ -12,7 +12,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// TenantFile is what Redis holds of one tenant that publishes its own rows.
+// TenantFile is the content of Redis for one tenant that publishes its own rows.
 type TenantFile struct {
 	TenantPublication // zero beside an Err
 	Rows              string

@@ -43,7 +43,7 @@ type Input struct {
 	Tenant   string // "" is all of them
 	At       time.Time
 
-	// History is what was published, newest first and without gaps. Its first is the policy
+	// History lists the publications, newest first and without gaps. Its first is the policy
 	// that is reviewed; otherwise, and where there is none, nothing is known of the time.
 	History []Published
 

@@ -59,11 +59,11 @@ func of(t *testing.T, tenant string, history ...review.Published) review.Review 
 	return r
 }
 
-func since(t *testing.T, r review.Review, who, action string) string {
+func since(t *testing.T, r review.Review, subject, action string) string {
 	t.Helper()
-	i := slices.IndexFunc(r.Entries, func(e review.Entry) bool { return strings.Contains(e.Who, who) && e.Actions == action })
+	i := slices.IndexFunc(r.Entries, func(e review.Entry) bool { return strings.Contains(e.Who, subject) && e.Actions == action })
 	if i < 0 {
-		t.Fatalf("no entry of %s %s: %+v", who, action, r.Entries)
+		t.Fatalf("no entry of %s %s: %+v", subject, action, r.Entries)
 	}
 	return r.Entries[i].Since.String()
 }
@@ -180,18 +180,18 @@ func signed(t *testing.T) (review.Review, []byte, ed25519.PublicKey) {
 
 func TestASignedReviewIsReadBackAndByNoOtherKey(t *testing.T) {
 	r, file, public := signed(t)
-	stranger, _, err := ed25519.GenerateKey(nil)
+	otherKey, _, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := review.Verify(file, []ed25519.PublicKey{stranger, public})
+	got, err := review.Verify(file, []ed25519.PublicKey{otherKey, public})
 	if err != nil || cmp.Diff(r, got) != "" {
 		t.Errorf("%v\n%s", err, cmp.Diff(r, got))
 	}
 	if !bytes.Contains(file, []byte(`"r.obj.owner == r.sub.id"`)) {
 		t.Errorf("people cannot read it:\n%s", file)
 	}
-	for _, keys := range [][]ed25519.PublicKey{nil, {stranger}, {nil}, {public[:31]}} {
+	for _, keys := range [][]ed25519.PublicKey{nil, {otherKey}, {nil}, {public[:31]}} {
 		if got, err := review.Verify(file, keys); !errors.Is(err, review.ErrUntrusted) || len(got.Entries) != 0 {
 			t.Errorf("%v", err)
 		}

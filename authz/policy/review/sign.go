@@ -23,7 +23,7 @@ var (
 	ErrUntrusted = errors.New("review: no trusted key signed it")
 )
 
-// format is what is signed before the review. Another format would be another word, and what a key
+// format is signed before the review. Another format would be another word, and a text that a key
 // signs for another purpose is no review.
 const format = "reeve-review-1"
 

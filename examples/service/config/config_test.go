@@ -193,7 +193,7 @@ func TestEverySettingHasADefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path := range leaves() {
-		if l.places[path] == "" {
+		if l.positions[path] == "" {
 			t.Errorf("default.yaml has no %s", path)
 		}
 	}
@@ -215,12 +215,12 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for section, v := range l.values {
-			if l.places[section] == "" {
+			if l.positions[section] == "" {
 				t.Errorf("no place for %q", section)
 			}
 			inner, _ := v.(map[string]any)
 			for name := range inner {
-				if l.places[section+"."+name] == "" {
+				if l.positions[section+"."+name] == "" {
 					t.Errorf("no place for %q.%q", section, name)
 				}
 			}

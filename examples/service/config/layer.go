@@ -19,9 +19,9 @@ const maxFile = 1 << 20
 
 // layer is a source of values: a file, the environment, or the flags. It is a koanf.Provider.
 type layer struct {
-	name   string
-	values map[string]any
-	places map[string]string // by path: "tracker.yaml:12", "environment TRACKER_LOG_LEVEL"
+	name      string
+	values    map[string]any
+	positions map[string]string // by path: "tracker.yaml:12", "environment TRACKER_LOG_LEVEL"
 }
 
 // Read implements koanf.Provider.
@@ -56,7 +56,7 @@ func cause(err error) error {
 
 // parse reads YAML of one document, and where each value stands.
 func parse(name string, text []byte) (layer, error) {
-	l := layer{name: name, values: map[string]any{}, places: map[string]string{}}
+	l := layer{name: name, values: map[string]any{}, positions: map[string]string{}}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return layer{}, located(name, err)
@@ -112,7 +112,7 @@ func (l layer) locate(at string, node ast.Node) error {
 			return fmt.Errorf("%s:%d: %q is no name of a setting", l.name, line, key)
 		}
 		path := strings.TrimPrefix(at+"."+key, ".")
-		l.places[path] = fmt.Sprintf("%s:%d", l.name, line)
+		l.positions[path] = fmt.Sprintf("%s:%d", l.name, line)
 		if err := l.locate(path, v.Value); err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (l layer) locate(at string, node ast.Node) error {
 // fromEnvironment reads the variables that begin with the prefix. One that names no setting is an
 // error, since it is a setting that somebody believes to have made.
 func fromEnvironment(environment []string) (layer, error) {
-	l := layer{name: "environment", values: map[string]any{}, places: map[string]string{}}
+	l := layer{name: "environment", values: map[string]any{}, positions: map[string]string{}}
 	byName := map[string]string{}
 	for path := range leaves() {
 		byName[Variable(path)] = path
@@ -150,7 +150,7 @@ func Variable(path string) string {
 }
 
 func fromFlags(flags map[string]string) (layer, error) {
-	l := layer{name: "flags", values: map[string]any{}, places: map[string]string{}}
+	l := layer{name: "flags", values: map[string]any{}, positions: map[string]string{}}
 	known := leaves()
 	var problems []error
 	for path, value := range flags {
@@ -165,7 +165,7 @@ func fromFlags(flags map[string]string) (layer, error) {
 
 // set stores a text as the kind of value that the setting has. A number that is none stays a text,
 // which the schema refuses.
-func (l layer) set(path, text, place string) {
+func (l layer) set(path, text, position string) {
 	var value any = text
 	if leaves()[path].kind == "integer" {
 		if n, err := strconv.Atoi(text); err == nil {
@@ -179,15 +179,15 @@ func (l layer) set(path, text, place string) {
 		l.values[section] = inner
 	}
 	inner[key] = value
-	l.places[path] = place
+	l.positions[path] = position
 }
 
-// origins returns where the value of each path comes from: the place in the highest layer.
+// origins returns where the value of each path comes from: the position in the highest layer.
 func origins(layers []layer) map[string]string {
 	all := map[string]string{}
 	for _, l := range layers {
-		for path, place := range l.places {
-			all[path] = place
+		for path, position := range l.positions {
+			all[path] = position
 		}
 	}
 	return all

@@ -115,15 +115,15 @@ func address(v any) error {
 	return nil
 }
 
-// validate returns every problem of the whole, each with its place.
-func validate(whole map[string]any, places map[string]string) error {
+// validate returns every problem of the whole, each with its position.
+func validate(whole map[string]any, positions map[string]string) error {
 	err := schema().Validate(whole)
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err, &invalid) {
 		return err
 	}
 	var problems []string
-	collect(invalid, places, &problems)
+	collect(invalid, positions, &problems)
 	slices.Sort(problems)
 	var all []error
 	for _, p := range slices.Compact(problems) {
@@ -135,10 +135,10 @@ func validate(whole map[string]any, places map[string]string) error {
 var english = message.NewPrinter(language.English)
 
 // collect walks to the innermost errors.
-func collect(e *jsonschema.ValidationError, places map[string]string, problems *[]string) {
+func collect(e *jsonschema.ValidationError, positions map[string]string, problems *[]string) {
 	if len(e.Causes) > 0 {
 		for _, c := range e.Causes {
-			collect(c, places, problems)
+			collect(c, positions, problems)
 		}
 		return
 	}
@@ -146,11 +146,11 @@ func collect(e *jsonschema.ValidationError, places map[string]string, problems *
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
-			*problems = append(*problems, at(strings.TrimPrefix(path+"."+name, "."), places, "there is no such setting"))
+			*problems = append(*problems, at(strings.TrimPrefix(path+"."+name, "."), positions, "there is no such setting"))
 		}
 	case *kind.Required:
 		for _, name := range k.Missing {
-			*problems = append(*problems, at(path, places, name+" is missing"))
+			*problems = append(*problems, at(path, positions, name+" is missing"))
 		}
 	case *kind.MinLength:
 		// Only what another setting asks for has a least length: that one is where to look.
@@ -161,23 +161,23 @@ func collect(e *jsonschema.ValidationError, places map[string]string, problems *
 		case path == "redis.url" || strings.HasPrefix(path, "policy."):
 			asks = "policy.redis"
 		}
-		*problems = append(*problems, at(asks, places, path+" is missing, which it needs"))
+		*problems = append(*problems, at(asks, positions, path+" is missing, which it needs"))
 	case *kind.MaxLength:
-		*problems = append(*problems, at(path, places, "it stands beside policy.redis, which is another policy"))
+		*problems = append(*problems, at(path, positions, "it stands beside policy.redis, which is another policy"))
 	default:
 		why := e.ErrorKind.LocalizedString(english)
 		if leaves()[path].secret { // whose value must not be repeated
 			why = "it is not written as default.yaml shows it"
 		}
-		*problems = append(*problems, at(path, places, why))
+		*problems = append(*problems, at(path, positions, why))
 	}
 }
 
-// at names the place of a path, or of the section around it.
-func at(path string, places map[string]string, why string) string {
+// at names the position of a path, or of the section around it.
+func at(path string, positions map[string]string, why string) string {
 	for p := path; ; {
-		if place, known := places[p]; known {
-			return fmt.Sprintf("%s: %s: %s", place, path, why)
+		if position, known := positions[p]; known {
+			return fmt.Sprintf("%s: %s: %s", position, path, why)
 		}
 		i := strings.LastIndex(p, ".")
 		if i < 0 {

@@ -46,12 +46,12 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 const fileMark = "file:"
 
 // readSecrets reads the secrets that are in files, and the keys.
-func (c *Config) readSecrets(merged *koanf.Koanf, places map[string]string, folder string) error {
+func (c *Config) readSecrets(merged *koanf.Koanf, positions map[string]string, folder string) error {
 	var problems []error
 	text := func(path string) string {
 		value, err := secret(merged.String(path), folder)
 		if err != nil {
-			problems = append(problems, errors.New(at(path, places, err.Error())))
+			problems = append(problems, errors.New(at(path, positions, err.Error())))
 		}
 		return value
 	}
@@ -62,7 +62,7 @@ func (c *Config) readSecrets(merged *koanf.Koanf, places map[string]string, fold
 		}
 		k, err := session.ParseSecretKey(value)
 		if err != nil {
-			problems = append(problems, errors.New(at(path, places, err.Error())))
+			problems = append(problems, errors.New(at(path, positions, err.Error())))
 		}
 		return k
 	}
@@ -75,7 +75,7 @@ func (c *Config) readSecrets(merged *koanf.Koanf, places map[string]string, fold
 		if value := text("policy.keys"); value != "" {
 			keys, err := publicKeys(value)
 			if err != nil {
-				problems = append(problems, errors.New(at("policy.keys", places, err.Error())))
+				problems = append(problems, errors.New(at("policy.keys", positions, err.Error())))
 			}
 			c.Publishers = keys
 		}

@@ -17,7 +17,7 @@ type Value struct{ Path, Text, Origin string }
 func (c *Config) Values() []Value { return slices.Clone(c.values) }
 
 // list returns the settings.
-func list(merged *koanf.Koanf, places map[string]string) []Value {
+func list(merged *koanf.Koanf, positions map[string]string) []Value {
 	known := leaves()
 	var all []Value
 	for _, path := range slices.Sorted(maps.Keys(known)) {
@@ -25,7 +25,7 @@ func list(merged *koanf.Koanf, places map[string]string) []Value {
 		if known[path].secret && text != "" && !strings.HasPrefix(text, fileMark) {
 			text = hidden
 		}
-		all = append(all, Value{path, text, places[path]})
+		all = append(all, Value{path, text, positions[path]})
 	}
 	return all
 }

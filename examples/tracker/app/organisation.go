@@ -28,7 +28,7 @@ func (a *App) rolesOf(ctx context.Context, id tenant.ID, user session.UserID) (s
 	return roles, ctx, err
 }
 
-// summary is what the first page shows of an organisation.
+// summary describes an organisation on the first page.
 type summary struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`

@@ -51,7 +51,7 @@ func (a *App) openRoutes() error {
 		Tokens:        a.tokens,
 		Sessions:      a.sessions,
 		Policy:        a.engine,
-		HideExistence: authz.HideUnless("read"), // whoever may not read a task is not told that there is one
+		HideExistence: authz.HideUnless("read"), // a caller who may not read a task is not told that there is one
 		Unchecked:     a.cfg.Unchecked,
 		Observer:      a.cfg.Observer,
 		Tracer:        a.cfg.Tracer,

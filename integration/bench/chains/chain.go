@@ -40,9 +40,9 @@ var slow = map[string]bool{chainNames[5]: true, chainNames[6]: true}
 
 // built is a chain that serves, what it is asked, and what it has to close.
 type built struct {
-	handler http.Handler
-	asked   []asked
-	close   []func() error
+	handler  http.Handler
+	requests []signedRequest
+	close    []func() error
 }
 
 func (b *built) Close() {
@@ -52,7 +52,7 @@ func (b *built) Close() {
 }
 
 // build makes the chain of a name.
-func build(ctx context.Context, name, url string, w world) (*built, error) {
+func build(ctx context.Context, name, url string, w population) (*built, error) {
 	b := &built{}
 	signer, err := newSigner()
 	if err != nil {
@@ -84,7 +84,7 @@ func build(ctx context.Context, name, url string, w world) (*built, error) {
 }
 
 // withRoutes adds every route.
-func withRoutes(e *echo.Echo, w world, handler echo.HandlerFunc) *echo.Echo {
+func withRoutes(e *echo.Echo, w population, handler echo.HandlerFunc) *echo.Echo {
 	for _, route := range w.routes() {
 		e.GET(route, handler)
 	}
@@ -94,7 +94,7 @@ func withRoutes(e *echo.Echo, w world, handler echo.HandlerFunc) *echo.Echo {
 func answerNothing(c echo.Context) error { return c.NoContent(http.StatusNoContent) }
 
 // sign gives each user a token of a session that nobody asks for.
-func (b *built) sign(signer *token.Signer, w world) error {
+func (b *built) sign(signer *token.Signer, w population) error {
 	for _, p := range w.people() {
 		signed, err := signer.Sign(session.Session{
 			ID: session.NewID(), Tenant: tenant.MustParse(p.tenant), User: session.MustParseUserID(p.user), ExpiresAt: time.Now().Add(12 * time.Hour),
@@ -102,13 +102,13 @@ func (b *built) sign(signer *token.Signer, w world) error {
 		if err != nil {
 			return err
 		}
-		b.asked = append(b.asked, asked{Path: p.path, Bearer: signed.Reveal()})
+		b.requests = append(b.requests, signedRequest{Path: p.path, Bearer: signed.Reveal()})
 	}
 	return nil
 }
 
 // reeve is Echo behind Reeve.
-func (b *built) reeve(ctx context.Context, signer *token.Signer, url string, w world, near bool) error {
+func (b *built) reeve(ctx context.Context, signer *token.Signer, url string, w population, near bool) error {
 	secret := session.NewSecretKey([]byte(strings.Repeat("k-", 16)))
 	store, err := redisstore.Open(url, redisstore.Config{
 		NameKey: secret, SealKeys: []session.SecretKey{secret}, Timeout: 5 * time.Second, Prefix: "chains-" + session.NewID().Fingerprint(),
@@ -165,7 +165,7 @@ func (b *built) reeve(ctx context.Context, signer *token.Signer, url string, w w
 		if err != nil {
 			return err
 		}
-		b.asked = append(b.asked, asked{Path: p.path, Bearer: signed.Reveal()})
+		b.requests = append(b.requests, signedRequest{Path: p.path, Bearer: signed.Reveal()})
 	}
 	e := echo.New()
 	e.Use(mw)
@@ -178,9 +178,9 @@ type enforcer interface {
 	Enforce(values ...any) (bool, error)
 }
 
-// assembled is what a service puts together without Reeve: echo-jwt verifies the token, scs loads
+// assembled is the chain of a service without Reeve: echo-jwt verifies the token, scs loads
 // the session of its cookie from Redis, and Casbin decides.
-func (b *built) assembled(ctx context.Context, signer *token.Signer, url string, w world, remember bool) error {
+func (b *built) assembled(ctx context.Context, signer *token.Signer, url string, w population, remember bool) error {
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return err
@@ -235,7 +235,7 @@ func (b *built) assembled(ctx context.Context, signer *token.Signer, url string,
 		if err != nil {
 			return err
 		}
-		b.asked[i].Cookie = "session=" + id
+		b.requests[i].Cookie = "session=" + id
 	}
 	e := echo.New()
 	e.Use(echo.WrapMiddleware(sessions.LoadAndSave), echojwt.WithConfig(echojwt.Config{SigningKey: publicKey(), SigningMethod: "ES256"}),

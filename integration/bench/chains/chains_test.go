@@ -19,11 +19,11 @@ func TestEveryChainAllowsWhatItIsAskedAndNothingElse(t *testing.T) {
 	url := redisserver.Shared(t)
 	for i, name := range chainNames {
 		ctx, cancel := context.WithCancel(t.Context())
-		b, err := build(ctx, name, url, world{2})
+		b, err := build(ctx, name, url, population{2})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		serve := func(path string, a asked) int {
+		serve := func(path string, a signedRequest) int {
 			r := httptest.NewRequest("GET", path, nil)
 			r.Header.Set("Authorization", "Bearer "+a.Bearer)
 			if a.Cookie != "" {
@@ -33,18 +33,18 @@ func TestEveryChainAllowsWhatItIsAskedAndNothingElse(t *testing.T) {
 			b.handler.ServeHTTP(rec, r)
 			return rec.Code
 		}
-		if len(b.asked) != 20 {
-			t.Errorf("%s: %d requests", name, len(b.asked))
+		if len(b.requests) != 20 {
+			t.Errorf("%s: %d requests", name, len(b.requests))
 		}
-		for n, a := range b.asked {
-			other := b.asked[(n+2)%len(b.asked)]
+		for n, a := range b.requests {
+			other := b.requests[(n+2)%len(b.requests)]
 			if got := serve(a.Path, a); got != http.StatusNoContent {
 				t.Errorf("%s: %s is answered %d", name, a.Path, got)
 			}
 			if got := serve(other.Path, a); i > 2 && got < 400 {
 				t.Errorf("%s: the path of another role is answered %d", name, got)
 			}
-			if got := serve(a.Path, asked{Bearer: a.Bearer + "x", Cookie: a.Cookie}); i > 2 && got < 400 {
+			if got := serve(a.Path, signedRequest{Bearer: a.Bearer + "x", Cookie: a.Cookie}); i > 2 && got < 400 {
 				t.Errorf("%s: a bad token is answered %d", name, got)
 			}
 		}
@@ -63,11 +63,11 @@ func TestTheLoadGeneratorCountsOnlyWhatIsAllowed(t *testing.T) {
 	}))
 	defer served.Close()
 	addr := strings.TrimPrefix(served.URL, "http://")
-	m, err := load(addr, [][]byte{asked{Path: "/a"}.wire(), asked{Path: "/b"}.wire()}, 3, 20*time.Millisecond)
+	m, err := load(addr, [][]byte{signedRequest{Path: "/a"}.wire(), signedRequest{Path: "/b"}.wire()}, 3, 20*time.Millisecond)
 	if err != nil || m.PerSecond <= 0 || m.P50 <= 0 || m.P99 < m.P50 || m.Requests < 2 {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if _, err := load(addr, [][]byte{asked{Path: "/denied"}.wire()}, 1, 20*time.Millisecond); err == nil || !strings.Contains(err.Error(), "403") {
+	if _, err := load(addr, [][]byte{signedRequest{Path: "/denied"}.wire()}, 1, 20*time.Millisecond); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("a refused request is counted: %v", err)
 	}
 }

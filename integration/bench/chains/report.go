@@ -17,7 +17,7 @@ import (
 // mostLoss is the part of a ratio that may be lost before a check fails.
 const mostLoss = 0.25
 
-// table is what was measured, in the order in which it was.
+// table has the measurements, in their order.
 type table struct{ all []measured }
 
 func (t *table) add(m measured) { t.all = append(t.all, m) }

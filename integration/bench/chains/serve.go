@@ -30,12 +30,12 @@ func serveMain(args []string) error {
 	profile := flags.String("profile", "", "file for a processor profile of all that is served")
 	requests := flags.String("requests", "", "file to write what is to be asked to")
 	_ = flags.Parse(args)
-	b, err := build(context.Background(), *name, *url, world{*tenants})
+	b, err := build(context.Background(), *name, *url, population{*tenants})
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	text, err := encodeRequests(b.asked)
+	text, err := encodeRequests(b.requests)
 	if err != nil {
 		return err
 	}

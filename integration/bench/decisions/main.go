@@ -73,7 +73,7 @@ func run(args []string) error {
 
 // workloadRows measures one workload by all seeds, and returns a row for each engine.
 func workloadRows(name string, size, seeds int, set settings) (rows []summary, head []string, err error) {
-	who := engines()
+	list := engines()
 	of := map[string][]*measured{}
 	allowed, asked := 0, 0
 	for seed := range seeds {
@@ -81,7 +81,7 @@ func workloadRows(name string, size, seeds int, set settings) (rows []summary, h
 		if err != nil {
 			return nil, nil, err
 		}
-		all, n, err := measure(w, who, set)
+		all, n, err := measure(w, list, set)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -95,7 +95,7 @@ func workloadRows(name string, size, seeds int, set settings) (rows []summary, h
 		return nil, nil, fmt.Errorf("no seeds")
 	}
 	head[2] = fmt.Sprintf("%.0f %%", 100*float64(allowed)/float64(asked))
-	for _, e := range who {
+	for _, e := range list {
 		rows = append(rows, summarize(e.name, of[e.name]))
 	}
 	return rows, head, nil

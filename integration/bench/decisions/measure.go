@@ -9,7 +9,7 @@ import (
 	"github.com/reevehq/reeve/integration/bench/workload"
 )
 
-// measured is what one engine takes for the requests of one seed.
+// measured is the cost of the requests of one seed to one engine.
 type measured struct {
 	rounds []float64 // ns a decision
 	allocs float64
@@ -27,20 +27,20 @@ const least = 50
 
 // measure has all engines decide a workload: first to agree, then by the clock, all in each round.
 // It returns how many requests are allowed.
-func measure(w *workload.Workload, who []engine, set settings) (all map[string]*measured, allowed int, err error) {
-	deciders := make([]decider, len(who))
-	for i, e := range who {
+func measure(w *workload.Workload, list []engine, set settings) (all map[string]*measured, allowed int, err error) {
+	deciders := make([]decider, len(list))
+	for i, e := range list {
 		if deciders[i], err = e.make(w); err != nil {
 			return nil, 0, fmt.Errorf("%s, seed %d: %s: %w", w.Name, w.Seed, e.name, err)
 		}
 	}
-	allowed, took, err := agree(w, who, deciders)
+	allowed, took, err := agree(w, list, deciders)
 	if err != nil {
 		return nil, 0, err
 	}
 	all = map[string]*measured{}
-	passes := make([]int, len(who))
-	for i, e := range who {
+	passes := make([]int, len(list))
+	for i, e := range list {
 		m := &measured{asked: len(w.Requests)}
 		all[e.name] = m
 		// One that is too slow for all is asked the first ones, which are drawn like the others.
@@ -52,7 +52,7 @@ func measure(w *workload.Workload, who []engine, set settings) (all map[string]*
 		m.allocs = allocations(deciders[i], m.asked)
 	}
 	for range set.rounds {
-		for i, e := range who {
+		for i, e := range list {
 			m := all[e.name]
 			runtime.GC()
 			began := time.Now()
@@ -67,15 +67,15 @@ func measure(w *workload.Workload, who []engine, set settings) (all map[string]*
 
 // agree has each engine decide each request, and is an error where one says something else. It
 // returns how many are allowed, and what each engine took for all.
-func agree(w *workload.Workload, who []engine, deciders []decider) (allowed int, took []time.Duration, err error) {
+func agree(w *workload.Workload, list []engine, deciders []decider) (allowed int, took []time.Duration, err error) {
 	var first []bool
-	took = make([]time.Duration, len(who))
+	took = make([]time.Duration, len(list))
 	for k, decide := range deciders {
 		began := time.Now()
 		for i := range w.Requests {
 			got, err := decide(i)
 			if err != nil {
-				return 0, nil, fmt.Errorf("%s, seed %d: %s: %v: %w", w.Name, w.Seed, who[k].name, w.Requests[i].Cedar, err)
+				return 0, nil, fmt.Errorf("%s, seed %d: %s: %v: %w", w.Name, w.Seed, list[k].name, w.Requests[i].Cedar, err)
 			}
 			if k == 0 {
 				first = append(first, got)
@@ -84,7 +84,7 @@ func agree(w *workload.Workload, who []engine, deciders []decider) (allowed int,
 				}
 			}
 			if got != first[i] {
-				return 0, nil, fmt.Errorf("%s, seed %d: %v: %s says %v and %s %v", w.Name, w.Seed, w.Requests[i].Cedar, who[0].name, first[i], who[k].name, got)
+				return 0, nil, fmt.Errorf("%s, seed %d: %v: %s says %v and %s %v", w.Name, w.Seed, w.Requests[i].Cedar, list[0].name, first[i], list[k].name, got)
 			}
 		}
 		took[k] = time.Since(began)

@@ -13,14 +13,14 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// world is a policy of so many rules, spread over so many tenants: ten documents to a role, and a
+// population is a policy of so many rules, spread over so many tenants: ten documents to a role, and a
 // user for each role.
-type world struct{ rules, tenants int }
+type population struct{ rules, tenants int }
 
 const docsPerRole = 10
 
 // files are the rules as a policy.
-func (w world) files() (fs.FS, error) {
+func (w population) files() (fs.FS, error) {
 	model, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {
 		return nil, err
@@ -40,16 +40,16 @@ func (w world) files() (fs.FS, error) {
 // processor's near cache.
 const asked = 1 << 16
 
-// question is a request and its answer.
-type question struct {
+// query is a request and its answer.
+type query struct {
 	policy.Request
 	allowed bool
 }
 
-// questions are drawn at random, half of them allowed.
-func (w world) questions() []question {
+// queries are drawn at random, half of them allowed.
+func (w population) queries() []query {
 	random := rand.New(rand.NewPCG(1, 2))
-	all := make([]question, asked)
+	all := make([]query, asked)
 	for i := range all {
 		rule := random.IntN(w.rules)
 		t, d := tenant.MustParse(fmt.Sprintf("t%d", rule%w.tenants)), rule/w.tenants
@@ -57,14 +57,14 @@ func (w world) questions() []question {
 		if i%2 == 1 {
 			user++ // of another role, or of none
 		}
-		all[i] = question{policy.Request{Tenant: t, Subject: policy.Subject{ID: fmt.Sprintf("u%d", user)}, Action: "read",
+		all[i] = query{policy.Request{Tenant: t, Subject: policy.Subject{ID: fmt.Sprintf("u%d", user)}, Action: "read",
 			Object: policy.Object{Type: "doc", ID: fmt.Sprintf("d%d", d), Tenant: t}}, i%2 == 0}
 	}
 	return all
 }
 
-// decisions makes what decides the world's questions in turn.
-func (w world) decisions() (call, error) {
+// decisions makes what decides the population's queries in turn.
+func (w population) decisions() (call, error) {
 	files, err := w.files()
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (w world) decisions() (call, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, ctx := w.questions(), context.Background()
+	all, ctx := w.queries(), context.Background()
 	return func(i int) error {
 		q := &all[i%asked]
 		d, err := engine.Decide(ctx, q.Request)

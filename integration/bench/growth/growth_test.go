@@ -59,9 +59,9 @@ func TestWhatAnswersWrongIsNotMeasured(t *testing.T) {
 
 // TestHalfOfTheQuestionsIsAllowed: a denial and a permission cost different things.
 func TestHalfOfTheQuestionsIsAllowed(t *testing.T) {
-	w := world{rules: 1_000, tenants: 10}
+	w := population{rules: 1_000, tenants: 10}
 	allowed := 0
-	for _, q := range w.questions() {
+	for _, q := range w.queries() {
 		if q.allowed {
 			allowed++
 		}

@@ -69,13 +69,13 @@ func run(args []string) error {
 func measureAll(ctx context.Context, url string, at sizes, set settings) (*figure.Table, []figure.Chart, error) {
 	t := figure.NewTable("what", "of", "median", "of the first", "CoV")
 	rules, err := curve(t, "a decision, by rules", at.rules, set, func(n int) (call, error) {
-		return world{rules: n, tenants: max(1, n/100)}.decisions()
+		return population{rules: n, tenants: max(1, n/100)}.decisions()
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	tenants, err := curve(t, "a decision, by tenants", at.tenants, set, func(n int) (call, error) {
-		return world{rules: max(n, at.spread), tenants: n}.decisions()
+		return population{rules: max(n, at.spread), tenants: n}.decisions()
 	})
 	if err != nil {
 		return nil, nil, err
@@ -156,7 +156,7 @@ func sessionCurves(ctx context.Context, t *figure.Table, url string, at sizes, s
 		{Name: "from the cache", Points: rows(t, "a load from the cache, by sessions", at.sessions, took[1], figure.Short)},
 		{Name: "from Redis", Points: rows(t, "a load from Redis, by sessions", at.sessions, took[0], figure.Short)},
 	}}
-	decide, err := world{at.spread, at.spread / 100}.decisions()
+	decide, err := population{at.spread, at.spread / 100}.decisions()
 	if err != nil {
 		return loads, rates, err
 	}

@@ -76,10 +76,10 @@ func errIf(is bool, text string) error {
 	return nil
 }
 
-// cost is what a load takes that nothing else disturbs.
+// cost is that of a load that nothing else disturbs.
 type cost struct{ allocs, bytes, trips, commands float64 }
 
-// idle is what Redis reads and runs in a second while nobody loads: the heartbeat of Reeve's feed.
+// idle counts the reads and commands of Redis in a second while nobody loads: the heartbeat of Reeve's feed.
 type idle struct{ reads, commands float64 }
 
 // resting measures it.
@@ -95,8 +95,8 @@ func resting(ctx context.Context, client *redis.Client, length time.Duration) (i
 	return idle{(readsNow - reads - 1) / took, (commandsNow - commands - 1) / took}, err
 }
 
-// alone loads sessions one after the other. Trips are what Redis read from its clients, and commands
-// what it ran, those within scripts too, both without what it does besides.
+// alone loads sessions one after the other. Trips count the reads of Redis from its clients, and
+// commands those that it ran, within scripts too, both without its other work.
 func alone(ctx context.Context, client *redis.Client, besides idle, k *kept, z zipf, loads int) (cost, error) {
 	random := rand.New(rand.NewPCG(5, 5))
 	drawn := make([]int, loads)

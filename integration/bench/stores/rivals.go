@@ -43,7 +43,7 @@ func rbcervilla(ctx context.Context, url string, size int) (*kept, error) {
 	return gorilla(s, size, s.Close)
 }
 
-// cookie is what the session's cookie is called.
+// cookie is the name of the session's cookie.
 const cookie = "session"
 
 // answer is an answer of which the cookie alone is kept.

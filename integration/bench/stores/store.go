@@ -56,7 +56,7 @@ var errOther = errors.New("the session of somebody else")
 
 func user(i int) string { return fmt.Sprintf("user-%d", i) }
 
-// profile is what a session holds besides: with what a store adds, a value is of 400 to 600 bytes.
+// profile is the other content of a session: a store's value has 400 to 600 bytes with it.
 func profile(i int) string {
 	return strings.Repeat(string(rune('a'+i%26)), 300+int(rand.New(rand.NewPCG(uint64(i), 1)).Uint32N(200)))
 }

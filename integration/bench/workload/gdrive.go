@@ -48,8 +48,8 @@ func gdrive(random *rand.Rand, size int) *Workload {
 		}
 	}
 	viewers := func(of string) (users, byGroup []string) {
-		for _, place := range inside.closure(of) {
-			users, byGroup = append(users, views[place]...), append(byGroup, groupViews[place]...)
+		for _, folder := range inside.closure(of) {
+			users, byGroup = append(users, views[folder]...), append(byGroup, groupViews[folder]...)
 		}
 		slices.Sort(users)
 		slices.Sort(byGroup)

@@ -9,7 +9,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-// levels are what a repository may be used for, from the least to the most, each with who may: of
+// levels are the uses of a repository, from the least to the most, each with its roles: of
 // the repository, and of the organization that owns it.
 var levels = []struct{ action, repo, org string }{
 	{"read", "readers", "readers"}, {"triage", "triagers", ""}, {"write", "writers", "writers"},
@@ -104,7 +104,7 @@ func github(random *rand.Rand, size int) *Workload {
 	return w
 }
 
-// permissions are what somebody is in, as entities.
+// permissions returns the names that somebody is in, as entities.
 func permissions(names []string) []UID {
 	all := make([]UID, len(names))
 	for i, n := range names {

@@ -9,7 +9,7 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// duty is what a role may do with a type, in each department that the staff is in.
+// duty has the actions of a role on a type, in each department that the staff is in.
 type duty struct {
 	typ     string
 	actions string

@@ -18,8 +18,8 @@ import (
 
 // wire is a feed that all caches of a test hear at once.
 type wire struct {
-	mu    sync.Mutex
-	hears []session.Listener
+	mu        sync.Mutex
+	listeners []session.Listener
 }
 
 func (w *wire) Topics(ref session.Ref) session.Topics {
@@ -28,7 +28,7 @@ func (w *wire) Topics(ref session.Ref) session.Topics {
 
 func (w *wire) Listen(ctx context.Context, l session.Listener) {
 	w.mu.Lock()
-	w.hears = append(w.hears, l)
+	w.listeners = append(w.listeners, l)
 	w.mu.Unlock()
 	ticks := time.NewTicker(250 * time.Millisecond)
 	defer ticks.Stop()
@@ -47,7 +47,7 @@ func (w *wire) Listen(ctx context.Context, l session.Listener) {
 func (w *wire) changed(ref session.Ref) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, l := range w.hears {
+	for _, l := range w.listeners {
 		l.Changed(session.ScopeSession, w.Topics(ref).Session)
 	}
 }

@@ -28,7 +28,7 @@ type Constants struct {
 	// Commands that each instance sends to each master in a second, whatever the traffic:
 	// heartbeats, a check for lost keys, and a question whose data the server has:
 	// TestFleetConstantsOfFeeds.
-	Heartbeats, Checks, Questions float64
+	Heartbeats, Checks, Queries float64
 
 	// Connections of an instance to each master beside its pool: TestFleetConstantsOfFeeds.
 	FeedConnections float64

@@ -12,7 +12,7 @@ var Measured = Constants{
 	Refresh: Calls{User: 2, Tenant: 1, Everyone: 1},
 	Revoke:  Calls{User: 1, Changes: 1},
 
-	Heartbeats: 4, Checks: 1, Questions: 1,
+	Heartbeats: 4, Checks: 1, Queries: 1,
 	FeedConnections: 1,
 
 	UserBytes: 5025, SessionBytes: 1340, UserBytesSmall: 1750,

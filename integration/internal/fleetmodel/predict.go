@@ -22,7 +22,7 @@ type Instance struct {
 	Cache       float64 // bytes
 }
 
-// Prediction is what a fleet asks of its cluster.
+// Prediction is the load of a fleet on its cluster.
 type Prediction struct {
 	Fleet    Fleet
 	Reads    float64 // of sessions, over the fleet
@@ -60,7 +60,7 @@ func (f Fleet) Predict(c Constants) (Prediction, error) {
 	writes := all.User - got.Loads*c.Load.User // all but loads write
 
 	instances, masters, nodes := float64(f.Instances), float64(f.Masters), float64(f.Nodes())
-	own := c.Heartbeats + c.Checks + c.Questions
+	own := c.Heartbeats + c.Checks + c.Queries
 	base := Master{
 		Commands:    all.User/masters + instances*own,
 		Deliveries:  instances * c.Heartbeats,
@@ -78,7 +78,7 @@ func (f Fleet) Predict(c Constants) (Prediction, error) {
 	base.Bus = sent + received
 	base.Out = instances*heard*c.ChangeBytes + sent*c.BusBytes
 	base.CPU = seconds(c.UserCall)*(all.User-writes)/masters + seconds(c.WriteCall)*writes/masters +
-		seconds(c.HeartbeatCall)*instances*c.Heartbeats + seconds(c.CheckCall)*instances*c.Checks + seconds(c.SharedCall)*instances*c.Questions +
+		seconds(c.HeartbeatCall)*instances*c.Heartbeats + seconds(c.CheckCall)*instances*c.Checks + seconds(c.SharedCall)*instances*c.Queries +
 		seconds(c.Delivery)*base.Deliveries + seconds(c.BusMessage)*base.Bus
 	with := func(tenant, everyone float64) Master {
 		m := base

@@ -30,7 +30,7 @@ func Simulate(f Fleet, c Constants, by, runs float64, seed uint64) (Simulated, e
 	}
 	full := f
 	f = f.scaled(by)
-	w := &world{
+	w := &simulation{
 		f: f, c: c, slow: 1 / by, random: rand.New(rand.NewPCG(seed, 1)),
 		sessions: make([]storedSession, f.Active), instances: make([]*nearCache, f.Instances), masters: make([]queue, f.Masters),
 	}
@@ -58,8 +58,8 @@ type storedSession struct {
 	tenant  int // the master that has the tenant
 }
 
-// world is the state of a simulation.
-type world struct {
+// simulation is the state of a simulation.
+type simulation struct {
 	f         Fleet
 	c         Constants
 	slow      float64
@@ -76,7 +76,7 @@ type world struct {
 }
 
 // play runs the events until the end, and counts from a time on.
-func (w *world) play(from, until float64) {
+func (w *simulation) play(from, until float64) {
 	for _, kind := range []struct {
 		rate   float64
 		do     func(now float64)
@@ -91,9 +91,9 @@ func (w *world) play(from, until float64) {
 			heap.Push(&w.events, &source{at: w.random.Float64() / kind.rate, rate: kind.rate, do: kind.do, random: kind.random})
 		}
 	}
-	own := w.c.Heartbeats + w.c.Checks + w.c.Questions
-	beats := float64(w.f.Instances) * float64(w.f.Masters) * own / w.slow // as many by the processor time of the full fleet
-	heap.Push(&w.events, &source{at: w.random.Float64() / beats, rate: beats, do: w.own})
+	own := w.c.Heartbeats + w.c.Checks + w.c.Queries
+	heartbeats := float64(w.f.Instances) * float64(w.f.Masters) * own / w.slow // as many by the processor time of the full fleet
+	heap.Push(&w.events, &source{at: w.random.Float64() / heartbeats, rate: heartbeats, do: w.own})
 	for {
 		next := w.events[0]
 		if next.at >= until {
@@ -112,7 +112,7 @@ func (w *world) play(from, until float64) {
 }
 
 // request is one of a session at an instance.
-func (w *world) request(now float64) {
+func (w *simulation) request(now float64) {
 	id := w.draw.next(w.random)
 	at := w.random.IntN(w.f.Instances)
 	if w.f.Sticky {
@@ -132,7 +132,7 @@ func (w *world) request(now float64) {
 }
 
 // load reads a session from Redis and records its use.
-func (w *world) load(now float64, s *storedSession) {
+func (w *simulation) load(now float64, s *storedSession) {
 	w.reads += w.counted()
 	w.call(now, w.c.Load, s, w.c.UserCall)
 	if now-s.seen >= touchInterval.Seconds() {
@@ -144,7 +144,7 @@ func (w *world) load(now float64, s *storedSession) {
 
 // change is one of any active session: whether it counts as a use, and whether copies are outdated
 // by it. A new session takes the place of one that has ended.
-func (w *world) change(now float64, calls Calls, used, outdates bool) {
+func (w *simulation) change(now float64, calls Calls, used, outdates bool) {
 	s := &w.sessions[w.random.IntN(len(w.sessions))]
 	w.call(now, calls, s, w.c.WriteCall)
 	if outdates {
@@ -168,7 +168,7 @@ func (w *world) change(now float64, calls Calls, used, outdates bool) {
 }
 
 // publish sends a message over the bus: to each other node of the cluster, or to the replicas.
-func (w *world) publish(now float64, from int) {
+func (w *simulation) publish(now float64, from int) {
 	bus := func(m *queue, messages int) {
 		m.bus += float64(messages)
 		m.work(now, w.slow*float64(messages)*seconds(w.c.BusMessage))
@@ -187,10 +187,10 @@ func (w *world) publish(now float64, from int) {
 }
 
 // own is a heartbeat, check or question of an instance to a master.
-func (w *world) own(now float64) {
+func (w *simulation) own(now float64) {
 	at := w.random.IntN(len(w.masters))
 	m := &w.masters[at]
-	kind := w.random.Float64() * (w.c.Heartbeats + w.c.Checks + w.c.Questions)
+	kind := w.random.Float64() * (w.c.Heartbeats + w.c.Checks + w.c.Queries)
 	m.commands++
 	switch {
 	case kind < w.c.Heartbeats:
@@ -205,7 +205,7 @@ func (w *world) own(now float64) {
 }
 
 // call sends calls to the masters that they concern.
-func (w *world) call(now float64, calls Calls, s *storedSession, ofUser time.Duration) {
+func (w *simulation) call(now float64, calls Calls, s *storedSession, ofUser time.Duration) {
 	send := func(master int, n float64, each time.Duration) {
 		if n == 0 {
 			return
@@ -226,7 +226,7 @@ func (w *world) call(now float64, calls Calls, s *storedSession, ofUser time.Dur
 	send(w.random.IntN(min(max(w.f.Copies, 1), len(w.masters))), calls.Everyone, w.c.SharedCall)
 }
 
-func (w *world) counted() int {
+func (w *simulation) counted() int {
 	if w.counting {
 		return 1
 	}
@@ -234,7 +234,7 @@ func (w *world) counted() int {
 }
 
 // result brings what was counted to the size of the full fleet.
-func (w *world) result(full Fleet, by, runs float64) Simulated {
+func (w *simulation) result(full Fleet, by, runs float64) Simulated {
 	rate := func(n float64) float64 { return n / runs / by }
 	out := Simulated{
 		Reads: rate(float64(w.reads)), Touches: rate(float64(w.touches)), Changes: rate(float64(w.changes)),

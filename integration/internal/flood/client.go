@@ -106,7 +106,7 @@ func (o *outcome) count(status int, answer []byte, err error) {
 	}
 }
 
-// wrongIn is what is not as it has to be in a 503, "" for nothing.
+// wrongIn returns the fault of a 503, "" for none.
 func wrongIn(answer []byte) string {
 	switch {
 	case !strings.HasPrefix(field(answer, "Content-Type"), "application/problem+json"),

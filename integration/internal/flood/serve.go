@@ -75,7 +75,7 @@ func serve(flags *flag.FlagSet, args []string, o *orders) error {
 	})
 }
 
-// use is what the service has used of the machine.
+// use is the service's use of the machine.
 type use struct {
 	CPU  time.Duration
 	Heap uint64
@@ -101,7 +101,7 @@ func newService(redisAddr string) (*service, error) {
 }
 
 // handler is the middleware before /me, and beside it /bare, which answers what a request
-// that is shed gets without any of the middleware: what a flood costs at the least.
+// that is refused gets without any of the middleware: what a flood costs at the least.
 func (s *service) handler() (http.Handler, error) {
 	model, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {

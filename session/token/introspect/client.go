@@ -31,7 +31,7 @@ import (
 	"github.com/reevehq/reeve/session"
 )
 
-// The limits of a question.
+// The limits of a query.
 const (
 	dialLimit = time.Second
 	tlsLimit  = 2 * time.Second

@@ -52,18 +52,18 @@ func (f *Fetcher) where(ctx context.Context, s *Source, end context.CancelFunc) 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, other := range f.sources {
-		if other != s && other.at(place(keys)) {
+		if other != s && other.at(canonicalURL(keys)) {
 			return nil, false, errors.New("metadata: jwks_uri: that of another issuer")
 		}
 	}
-	moved = s.found == nil || place(s.found) != place(keys)
+	moved = s.found == nil || canonicalURL(s.found) != canonicalURL(keys)
 	s.found, s.foundAt = keys, f.now()
 	return keys, moved, nil
 }
 
 // at reports whether a source has its keys at a place. The mutex of the fetcher is held.
 func (s *Source) at(where string) bool {
-	return place(s.url) == where || s.found != nil && place(s.found) == where
+	return canonicalURL(s.url) == where || s.found != nil && canonicalURL(s.found) == where
 }
 
 // metadata asks an issuer where its keys are. The issuer that the answer names has to be the

@@ -55,9 +55,9 @@ func parseURL(s string) (*url.URL, error) {
 	return nil, errors.New("https is required, but for loopback hosts")
 }
 
-// place is one spelling of a URL, by which two that lead to one key set are known (RFC 3986
+// canonicalURL is one spelling of a URL, by which two that lead to one key set are known (RFC 3986
 // §6.2.2 and §6.2.3).
-func place(u *url.URL) string {
+func canonicalURL(u *url.URL) string {
 	host, port, path := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port(), u.EscapedPath()
 	if port == "" {
 		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]

@@ -77,7 +77,7 @@ func TestASetOfWhichNothingIsLeftReplacesNothing(t *testing.T) {
 		`{"keys":[null]}`, `{"keys":null}`, `{"keys":[{"kid":null}]}`, `{"keys":[` + x + "," + y + `]}`, `{"keys":[` + x + `,{"kty":"AKP","d":null}]}`,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
+			w := newFixture(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
 			synctest.Wait()
 			w.providers[host(0)].set(200, bad)
 			time.Sleep(10 * time.Minute)
@@ -92,7 +92,7 @@ func TestASetOfWhichNothingIsLeftReplacesNothing(t *testing.T) {
 // Stats are bounded, and say that there is more.
 func TestManyBadEntriesAreTrimmedInStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+		w := newFixture(t, 1)
 		w.providers[host(0)].set(200, with(setOf(w.signers[0]), slices.Repeat([]string{"null"}, 99)...))
 		w.start()
 		synctest.Wait()
@@ -108,7 +108,7 @@ func TestManyBadEntriesAreTrimmedInStats(t *testing.T) {
 func TestKeysOfOneIDForTwoAlgorithmsServeAndAreDroppedTogether(t *testing.T) {
 	const es = `{"kid":"k1","kty":"EC","crv":"P-256","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs","y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"}`
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+		w := newFixture(t, 1)
 		doc := with(setOf(w.signers[0]), es)
 		w.providers[host(0)].set(200, doc)
 		w.start()
@@ -131,7 +131,7 @@ func TestKeysOfOneIDForTwoAlgorithmsServeAndAreDroppedTogether(t *testing.T) {
 		if !ok || len(strings.Fields(thumbprints)) != 2 {
 			t.Fatalf("got %q, %v", thumbprints, ok)
 		}
-		again := newWorld(t, 1, func(e *jwks.Endpoint) { e.Dropped = []string{thumbprints} })
+		again := newFixture(t, 1, func(e *jwks.Endpoint) { e.Dropped = []string{thumbprints} })
 		again.providers[host(0)].set(200, doc)
 		again.start()
 		synctest.Wait()

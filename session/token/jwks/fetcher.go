@@ -188,7 +188,7 @@ func (f *Fetcher) Add(e Endpoint) (*Source, error) {
 		return nil, fmt.Errorf("jwks: invalid config: MaxIssuers: %d issuers, no more are allowed", f.limit)
 	}
 	for _, other := range f.sources {
-		if other.at(place(s.url)) {
+		if other.at(canonicalURL(s.url)) {
 			return nil, errors.New("jwks: invalid config: URL: that of another issuer")
 		}
 	}

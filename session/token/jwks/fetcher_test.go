@@ -41,7 +41,7 @@ func publicOf(t testing.TB, s *token.Signer) any {
 
 func TestNothingRunsBeforeStartOrAfterClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 3)
+		w := newFixture(t, 3)
 		time.Sleep(time.Hour)
 		w.refuses(w.signers[0], token.ErrUnavailable)
 		if n := len(w.providers[host(0)].times()); n != 0 {
@@ -80,7 +80,7 @@ func TestNothingRunsBeforeStartOrAfterClose(t *testing.T) {
 // The end of the context of Start ends all fetching, as Close does, and the keys serve on.
 func TestNothingIsFetchedAfterTheContextOfStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2)
+		w := newFixture(t, 2)
 		ctx, cancel := context.WithCancel(t.Context())
 		if err := w.fetcher.Start(ctx); err != nil {
 			t.Fatal(err)
@@ -107,10 +107,10 @@ func TestNothingIsFetchedAfterTheContextOfStart(t *testing.T) {
 	})
 }
 
-// deaf is a transport that does not notice the end of a context for a while.
-type deaf struct{ ended chan struct{} }
+// lateTransport is a transport that does not notice the end of a context for a while.
+type lateTransport struct{ ended chan struct{} }
 
-func (d deaf) RoundTrip(r *http.Request) (*http.Response, error) {
+func (d lateTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	time.Sleep(time.Second)
 	close(d.ended)
@@ -123,7 +123,7 @@ func TestCloseWaitsForTheFetchesInProgress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := deaf{make(chan struct{})}
+		d := lateTransport{make(chan struct{})}
 		f.WithTransport(d)
 		if _, err := f.Add(jwks.Endpoint{Issuer: "x", URL: "https://x"}); err != nil {
 			t.Fatal(err)
@@ -176,7 +176,7 @@ func TestAnIssuerHasTwoFetchesAtATime(t *testing.T) {
 
 func TestARemovedIssuerIsFetchedNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2).start()
+		w := newFixture(t, 2).start()
 		synctest.Wait()
 		w.providers[host(0)].takes(time.Second)
 		go w.sources[0].Key(context.Background(), "x", token.EdDSA)
@@ -202,7 +202,7 @@ func TestARemovedIssuerIsFetchedNoMore(t *testing.T) {
 // TestIssuersComeAndGoWhileTokensAreVerified is for the race detector.
 func TestIssuersComeAndGoWhileTokensAreVerified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 4).start()
+		w := newFixture(t, 4).start()
 		synctest.Wait()
 		raw := []string{sign(t, w.signers[0]), sign(t, w.signers[1])}
 		var work sync.WaitGroup

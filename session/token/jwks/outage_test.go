@@ -35,7 +35,7 @@ func TestAProviderThatIsDownAtStartStopsItsIssuerAlone(t *testing.T) {
 		for moment := range testneed.Scale(12, 1) {
 			t.Run(fmt.Sprint(name, moment), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					w := newWorld(t, 3)
+					w := newFixture(t, 3)
 					spoil(w.providers[host(1)])
 					w.start()
 					for range 20 {
@@ -49,7 +49,7 @@ func TestAProviderThatIsDownAtStartStopsItsIssuerAlone(t *testing.T) {
 						t.Errorf("its health is %+v", h)
 					}
 					// Nobody asks, so that the return is noticed without help, and it still takes a
-					// while to answer. What hangs, in memory, does not see the return.
+					// while to answer. A fetch that hangs, in memory, does not see the return.
 					w.providers[host(1)].publish(w.signers[1])
 					w.providers[host(1)].takes(700 * time.Millisecond)
 					back := time.Now()
@@ -76,7 +76,7 @@ func TestAProviderThatIsDownAtStartStopsItsIssuerAlone(t *testing.T) {
 // made beside its own.
 func TestAProviderThatIsAlwaysSlowIsStillHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2)
+		w := newFixture(t, 2)
 		w.providers[host(0)].set(0, "")
 		w.providers[host(1)].takes(2900 * time.Millisecond)
 		w.start()
@@ -92,7 +92,7 @@ func TestAProviderThatIsAlwaysSlowIsStillHeard(t *testing.T) {
 
 func TestLastGoodKeysServeFor24HoursOfOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2).start()
+		w := newFixture(t, 2).start()
 		synctest.Wait()
 		w.providers[host(0)].set(500, "")
 		start := time.Now()
@@ -111,13 +111,13 @@ func TestLastGoodKeysServeFor24HoursOfOutage(t *testing.T) {
 	})
 }
 
-// TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk: a provider rotates and is out, or slow. Who
-// comes with the new key is not signed out, and who makes one up is not let in.
+// TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk: a provider rotates and is out, or slow. A caller
+// with the new key is not signed out, and one who makes a key up is not let in.
 func TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk(t *testing.T) {
 	for name, status := range map[string]int{"it fails": 500, "it hangs": 0} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 2).start()
+				w := newFixture(t, 2).start()
 				defer w.fetcher.Close()
 				synctest.Wait()
 				p, next, forger := w.providers[host(0)], newSigner(t, issuer(0), "k2"), newSigner(t, issuer(0), "k3")
@@ -145,7 +145,7 @@ func TestAnUnknownKeyIsAnOutageWhileNobodyCanAsk(t *testing.T) {
 	}
 	t.Run("it takes a second", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, 1).start()
+			w := newFixture(t, 1).start()
 			defer w.fetcher.Close()
 			synctest.Wait()
 			next := newSigner(t, issuer(0), "k2")
@@ -185,7 +185,7 @@ func TestABadAnswerNeverReplacesGoodKeys(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
+				w := newFixture(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
 				synctest.Wait()
 				if row.body == "good" {
 					row.body = setOf(newSigner(t, issuer(0), "k2"))
@@ -273,7 +273,7 @@ func TestAKeyThatIsNotUsedIsToldAndTheOthersServe(t *testing.T) {
 // TestAnUnchangedSetIsNotSentAgain, and counts as a good fetch.
 func TestAnUnchangedSetIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+		w := newFixture(t, 1)
 		w.providers[host(0)].say("ETag", `"v1"`, "Cache-Control", "max-age=60")
 		w.start()
 		synctest.Wait()
@@ -299,7 +299,7 @@ func TestProvidersThatHangDelayNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := testneed.Scale(999, 1)
 		all := bad + 1
-		w := newWorld(t, all, func(e *jwks.Endpoint) { e.MaxAge = time.Minute })
+		w := newFixture(t, all, func(e *jwks.Endpoint) { e.MaxAge = time.Minute })
 		for n := range bad {
 			w.providers[host(n)].set(0, "")
 		}
@@ -357,7 +357,7 @@ func stacks() int64 {
 func TestWhoWaitsForProvidersThatHangLeavesRoomForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const bad = 10
-		w := newWorld(t, bad+1)
+		w := newFixture(t, bad+1)
 		for n := range bad {
 			w.providers[host(n)].set(0, "")
 		}

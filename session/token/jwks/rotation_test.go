@@ -41,7 +41,7 @@ func TestARotationIsAcceptedWithin35sDuringAFloodOfRandomKids(t *testing.T) {
 		}
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 2).start()
+				w := newFixture(t, 2).start()
 				p := w.providers[host(0)]
 				p.say("Cache-Control", row.control)
 				synctest.Wait()
@@ -119,7 +119,7 @@ func TestARotationIsAcceptedWithin35sAtAnyMoment(t *testing.T) {
 		then := rapid.SampledFrom([][]int{nil, {0}, {500}}).Draw(r, "then")
 		every := time.Duration(rapid.SampledFrom([]int{50, 1000}).Draw(r, "every")) * time.Millisecond
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, 1)
+			w := newFixture(t, 1)
 			p := w.providers[host(0)]
 			p.say("Cache-Control", life)
 			w.start()
@@ -158,7 +158,7 @@ func TestTheTickerAndUnknownKidsTogetherFetchTwiceIn30s(t *testing.T) {
 	for name, status := range map[string]int{"a provider that forbids caching": 200, "a provider that fails": 500} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1)
+				w := newFixture(t, 1)
 				w.providers[host(0)].say("Cache-Control", "no-store")
 				w.start()
 				synctest.Wait()
@@ -181,7 +181,7 @@ func TestTheTickerAndUnknownKidsTogetherFetchTwiceIn30s(t *testing.T) {
 
 func TestTheFirstTokenOfANewKeyWaitsForItAndIsAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1).start()
+		w := newFixture(t, 1).start()
 		synctest.Wait()
 		next := newSigner(t, issuer(0), "k2")
 		w.providers[host(0)].publish(w.signers[0], next)
@@ -199,7 +199,7 @@ func TestTheFirstTokenOfANewKeyWaitsForItAndIsAccepted(t *testing.T) {
 
 func TestARequestWaitsBrieflyAndFewDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1).start()
+		w := newFixture(t, 1).start()
 		synctest.Wait()
 		w.providers[host(0)].set(0, "")
 		start := time.Now()
@@ -235,7 +235,7 @@ func TestARequestWaitsBrieflyAndFewDo(t *testing.T) {
 // that somebody guessed before its time.
 func TestAKeyThatIsAskedForEarlyIsAcceptedOncePublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1).start()
+		w := newFixture(t, 1).start()
 		synctest.Wait()
 		next := newSigner(t, issuer(0), "k2")
 		for range 300 {
@@ -250,7 +250,7 @@ func TestAKeyThatIsAskedForEarlyIsAcceptedOncePublished(t *testing.T) {
 
 func TestAWithdrawnKeyIsRefusedAfterTheNextFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
+		w := newFixture(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
 		synctest.Wait()
 		w.accepts(w.signers[0])
 		raw := sign(t, w.signers[0])
@@ -268,7 +268,7 @@ func TestAWithdrawnKeyIsRefusedAfterTheNextFetch(t *testing.T) {
 
 func TestADroppedKeyStaysDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
+		w := newFixture(t, 1, func(e *jwks.Endpoint) { e.MaxAge = time.Minute }).start()
 		synctest.Wait()
 		source, stolen := w.sources[0], w.signers[0]
 		raw := sign(t, stolen)
@@ -309,7 +309,7 @@ func TestADroppedKeyStaysDropped(t *testing.T) {
 		w.refuses(stolen, token.ErrInvalid)
 
 		// After a restart the thumbprint does the same.
-		again := newWorld(t, 1, func(e *jwks.Endpoint) { e.Dropped = []string{thumbprint} })
+		again := newFixture(t, 1, func(e *jwks.Endpoint) { e.Dropped = []string{thumbprint} })
 		again.providers[host(0)].set(200, setOf(stolen))
 		again.start()
 		synctest.Wait()
@@ -320,7 +320,7 @@ func TestADroppedKeyStaysDropped(t *testing.T) {
 // TestAKeyIsDroppedWhileItIsFetched: the answer that is under way brings it no second life.
 func TestAKeyIsDroppedWhileItIsFetched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1).start()
+		w := newFixture(t, 1).start()
 		synctest.Wait()
 		w.providers[host(0)].takes(200 * time.Millisecond)
 		go w.sources[0].Key(context.Background(), "x", token.EdDSA)

@@ -27,9 +27,9 @@ const (
 	atOnce     = 2                      // fetches of one issuer
 )
 
-// flight is what waits for an answer of one provider, a fetch or two, from when it starts
+// attempt waits for an answer of one provider, with a fetch or two, from its start
 // until its outcome is there to be seen.
-type flight struct {
+type attempt struct {
 	done  chan struct{}
 	began time.Duration
 	first bool // there has been no failure since the last good fetch
@@ -59,11 +59,11 @@ func (f *Fetcher) begin(s *Source) {
 		f.arm(s, early)
 		return
 	}
-	fl, limit := s.flight.Load(), fetchLimit
+	fl, limit := s.attempt.Load(), fetchLimit
 	switch {
 	case fl == nil:
-		fl = &flight{done: make(chan struct{}), began: f.now(), first: s.tries == 0}
-		s.flight.Store(fl)
+		fl = &attempt{done: make(chan struct{}), began: f.now(), first: s.tries == 0}
+		s.attempt.Store(fl)
 	case fl.under == atOnce:
 		f.arm(s, s.next())
 		return
@@ -107,7 +107,7 @@ func (s *Source) next() time.Duration {
 }
 
 // end publishes the outcome of a fetch and tells the log what is new.
-func (f *Fetcher) end(s *Source, fl *flight, answer answer, err error) {
+func (f *Fetcher) end(s *Source, fl *attempt, answer answer, err error) {
 	f.mu.Lock()
 	before := s.health()
 	f.publish(s, fl, answer, err)
@@ -124,14 +124,14 @@ func (f *Fetcher) end(s *Source, fl *flight, answer answer, err error) {
 	}
 }
 
-// publish takes over the outcome of a fetch. That of a flight is the first good answer, or
+// publish takes over the outcome of a fetch. That of an attempt is the first good answer, or
 // the last failure; the other fetch of it is ended and counts for nothing. f.mu is held.
-func (f *Fetcher) publish(s *Source, fl *flight, answer answer, err error) {
+func (f *Fetcher) publish(s *Source, fl *attempt, answer answer, err error) {
 	fl.under--
-	if f.closed || f.life.Err() != nil || s.removed || s.flight.Load() != fl {
+	if f.closed || f.life.Err() != nil || s.removed || s.attempt.Load() != fl {
 		return
 	}
-	s.settle(answer, err)
+	s.recordOutcome(answer, err)
 	if err == nil {
 		s.tries, s.fresh = 0, false
 		// The time that the provider grants is used up to four fifths, so that a slow fetch still
@@ -144,9 +144,9 @@ func (f *Fetcher) publish(s *Source, fl *flight, answer answer, err error) {
 	}
 }
 
-// land ends a flight and what is under way for it. f.mu is held.
-func (f *Fetcher) land(s *Source, fl *flight) {
-	s.flight.Store(nil)
+// land ends an attempt and what is under way for it. f.mu is held.
+func (f *Fetcher) land(s *Source, fl *attempt) {
+	s.attempt.Store(nil)
 	close(fl.done)
 	for _, end := range fl.ends {
 		end()
@@ -163,7 +163,7 @@ func (s *Source) silence() {
 	if s.clock != nil {
 		s.clock.Stop()
 	}
-	if fl := s.flight.Load(); fl != nil {
+	if fl := s.attempt.Load(); fl != nil {
 		s.fetcher.land(s, fl)
 	}
 }

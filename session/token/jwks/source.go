@@ -45,11 +45,11 @@ type Source struct {
 	url      *url.URL // of the keys, or of the metadata
 	maxAge   time.Duration
 
-	current   atomic.Pointer[keys]   // nil before the first good fetch
-	flight    atomic.Pointer[flight] // nil when no fetch is in progress
-	failing   atomic.Bool            // whether the last fetch failed
-	missAfter atomic.Int64           // on the fetcher's clock: when an unknown kid may cause the next fetch
-	waiting   atomic.Int32           // requests
+	current   atomic.Pointer[keys]    // nil before the first good fetch
+	attempt   atomic.Pointer[attempt] // nil when no fetch is in progress
+	failing   atomic.Bool             // whether the last fetch failed
+	missAfter atomic.Int64            // on the fetcher's clock: when an unknown kid may cause the next fetch
+	waiting   atomic.Int32            // requests
 
 	// Guarded by the mutex of the fetcher.
 	dropped         map[string]bool // by thumbprint
@@ -139,7 +139,7 @@ func (s *Source) Key(ctx context.Context, kid string, alg token.Algorithm) (toke
 	if err == nil || known {
 		return key, err
 	}
-	fl := s.flight.Load()
+	fl := s.attempt.Load()
 	if fl == nil && s.usable(held) {
 		fl = s.claim()
 	}
@@ -180,25 +180,25 @@ func (s *Source) usable(held *keys) bool {
 // right to the next one is given away before this one begins, by time alone, so that
 // neither its length nor its outcome lets more through. A fetch that is under way already
 // costs nobody that right: it may have begun before the key was published.
-func (s *Source) claim() *flight {
+func (s *Source) claim() *attempt {
 	f := s.fetcher
 	if int64(f.now()) < s.missAfter.Load() {
 		return nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fl := s.flight.Load()
+	fl := s.attempt.Load()
 	if fl != nil || f.stop == nil || f.closed || s.removed || int64(f.now()) < s.missAfter.Load() {
 		return fl
 	}
 	s.missAfter.Store(int64(f.now() + window))
 	s.fresh = true
 	f.begin(s) // or as soon as one may
-	return s.flight.Load()
+	return s.attempt.Load()
 }
 
 // wait waits for a fetch to end and reports whether it did.
-func (s *Source) wait(ctx context.Context, fl *flight) bool {
+func (s *Source) wait(ctx context.Context, fl *attempt) bool {
 	left := fl.began + maxWait - s.fetcher.now()
 	if !fl.first || left <= 0 {
 		return false
@@ -219,8 +219,8 @@ func (s *Source) wait(ctx context.Context, fl *flight) bool {
 	return false
 }
 
-// settle takes over the outcome of a fetch. The mutex of the fetcher is held.
-func (s *Source) settle(a answer, err error) {
+// recordOutcome takes over the outcome of a fetch. The mutex of the fetcher is held.
+func (s *Source) recordOutcome(a answer, err error) {
 	s.fetches++
 	s.failing.Store(err != nil)
 	if err != nil {

@@ -113,13 +113,13 @@ func TestTextThatACallerHadAHandInStaysInTheFileOfTheTenant(t *testing.T) {
 	if len(attacks)+len(allowed) < 80 {
 		t.Fatalf("%d attacks", len(attacks)+len(allowed))
 	}
-	for _, way := range ways {
-		w := newWorld(t)
+	for _, attempt := range attempts {
+		w := newFixture(t)
 		for _, row := range attacks {
-			t.Run(way.name+"/"+row.name, func(t *testing.T) {
+			t.Run(attempt.name+"/"+row.name, func(t *testing.T) {
 				out := filepath.Join(t.TempDir(), "out")
 				text := strings.NewReplacer("$FILE", w.file(globex), "$OUT", out).Replace(row.sql)
-				got, err := way.run(t, w, text)
+				got, err := attempt.run(t, w, text)
 				if err == nil {
 					t.Errorf("was not refused: %q", got)
 				}
@@ -127,11 +127,11 @@ func TestTextThatACallerHadAHandInStaysInTheFileOfTheTenant(t *testing.T) {
 			})
 		}
 	}
-	for _, way := range ways {
-		w := newWorld(t)
+	for _, attempt := range attempts {
+		w := newFixture(t)
 		for _, row := range allowed {
-			t.Run(way.name+"/"+row.name, func(t *testing.T) {
-				got, err := way.run(t, w, row.sql)
+			t.Run(attempt.name+"/"+row.name, func(t *testing.T) {
+				got, err := attempt.run(t, w, row.sql)
 				if err != nil {
 					t.Errorf("the tenant's own was refused: %v", err)
 				}
@@ -142,7 +142,7 @@ func TestTextThatACallerHadAHandInStaysInTheFileOfTheTenant(t *testing.T) {
 }
 
 // check looks for the other tenant in what was shown and for harm in what is there.
-func (w *world) check(t *testing.T, got, out string) {
+func (w *fixture) check(t *testing.T, got, out string) {
 	t.Helper()
 	if strings.Contains(got, canary(globex)) || strings.Contains(got, w.dir) {
 		t.Errorf("it shows what is not the caller's: %q", got)
@@ -162,23 +162,23 @@ func (w *world) check(t *testing.T, got, out string) {
 	}
 }
 
-// ways are those by which text gets to the engine.
-var ways = []struct {
+// attempts are those by which text gets to the engine.
+var attempts = []struct {
 	name string
-	run  func(*testing.T, *world, string) (string, error)
+	run  func(*testing.T, *fixture, string) (string, error)
 }{
-	{"query", func(t *testing.T, w *world, text string) (string, error) {
+	{"query", func(t *testing.T, w *fixture, text string) (string, error) {
 		rows, err := w.DB().QueryContext(in(t, acme), text, args(w, text)...)
 		if err != nil {
 			return "", err
 		}
 		return dump(rows)
 	}},
-	{"exec", func(t *testing.T, w *world, text string) (string, error) {
+	{"exec", func(t *testing.T, w *fixture, text string) (string, error) {
 		_, err := w.DB().ExecContext(in(t, acme), text, args(w, text)...)
 		return "", err
 	}},
-	{"prepared", func(t *testing.T, w *world, text string) (string, error) {
+	{"prepared", func(t *testing.T, w *fixture, text string) (string, error) {
 		stmt, err := w.DB().PrepareContext(in(t, acme), text)
 		if err != nil {
 			return "", err
@@ -190,7 +190,7 @@ var ways = []struct {
 		}
 		return dump(rows)
 	}},
-	{"one connection", func(t *testing.T, w *world, text string) (string, error) {
+	{"one connection", func(t *testing.T, w *fixture, text string) (string, error) {
 		conn, err := w.DB().Conn(in(t, acme))
 		if err != nil {
 			return "", err
@@ -204,7 +204,7 @@ var ways = []struct {
 	}},
 }
 
-func args(w *world, text string) []any {
+func args(w *fixture, text string) []any {
 	if strings.Contains(text, "?") && !strings.Contains(text, "'") {
 		return []any{w.file(globex)}
 	}
@@ -212,7 +212,7 @@ func args(w *world, text string) []any {
 }
 
 func TestInATransactionTheSameTextIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for _, row := range attacks {
 		if strings.HasPrefix(row.name, "SAVEPOINT") {
 			continue // it may, below
@@ -249,7 +249,7 @@ func TestEverythingThatTheEngineHasWasLookedAt(t *testing.T) {
 	}
 	defer plain.Close()
 	plain.SetMaxOpenConns(1)
-	w := newWorld(t)
+	w := newFixture(t)
 	refused := map[string]bool{"load_extension": true, "sqlite_log": true}
 	for _, name := range names(t, plain, `SELECT DISTINCT name FROM pragma_function_list`) {
 		// The authorizer speaks before the engine finds that the arguments are wrong in kind,
@@ -306,7 +306,7 @@ func names(t *testing.T, db *sql.DB, query string) []string {
 // must not come into ours.
 func TestFunctionsOfOthersDoNotComeIn(t *testing.T) {
 	sqlite.MustRegisterScalarFunction("reads_files", 1, nil)
-	w := newWorld(t)
+	w := newFixture(t)
 	if _, err := w.DB().ExecContext(in(t, acme), `SELECT reads_files('x')`); err == nil || !strings.Contains(err.Error(), "no such function") {
 		t.Errorf("it is there: %v", err)
 	}

@@ -92,13 +92,13 @@ func (c *conn) release() {
 	}
 }
 
-// IsValid is what database/sql calls when it takes a connection back.
+// IsValid is called by database/sql when it takes a connection back.
 func (c *conn) IsValid() bool {
 	c.release()
 	return true
 }
 
-// ResetSession is what database/sql calls before it hands out a connection that was used.
+// ResetSession is called by database/sql before it hands out a connection that was used.
 func (c *conn) ResetSession(context.Context) error {
 	c.release()
 	return nil

@@ -14,7 +14,7 @@ import (
 )
 
 func TestNoTwoTenantsHaveOneFileAndNoNameLeavesTheFolder(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	seen := map[string]tenant.ID{}
 	for _, name := range []string{"a", "A", "aB", "Ab", "AB", "ab", "con", "nul", "a-wal", "a-shm", "a-journal", "x---", strings.Repeat("Z", tenant.MaxIDLength)} {
 		id := tenant.MustParse(name)
@@ -56,28 +56,28 @@ func TestNoTwoTenantsHaveOneFileAndNoNameLeavesTheFolder(t *testing.T) {
 // planted puts something under the name of a tenant that has no file yet.
 func TestAFileThatIsNotTheTenantsIsNotOpened(t *testing.T) {
 	initech := tenant.MustParse("initech")
-	for name, plant := range map[string]func(w *world, path string) error{
-		"a link to another tenant's file":        func(w *world, path string) error { return os.Symlink(w.file(globex), path) },
-		"a relative link":                        func(w *world, path string) error { return os.Symlink(filepath.Base(w.file(globex)), path) },
-		"a link to a file outside":               func(_ *world, path string) error { return os.Symlink("/etc/passwd", path) },
-		"a link to nothing":                      func(w *world, path string) error { return os.Symlink(filepath.Join(w.dir, "made"), path) },
-		"a second name of another tenant's file": func(w *world, path string) error { return os.Link(w.file(globex), path) },
-		"a folder":                               func(_ *world, path string) error { return os.Mkdir(path, 0o700) },
-		"a log that is a link":                   func(w *world, path string) error { return os.Symlink(w.file(globex)+"-wal", path+"-wal") },
-		"a journal that is a link":               func(w *world, path string) error { return os.Symlink(w.file(globex), path+"-journal") },
-		"shared memory that is another's":        func(w *world, path string) error { return os.Link(w.file(globex)+"-shm", path+"-shm") },
-		"a file that others may read":            func(_ *world, path string) error { return os.WriteFile(path, nil, 0o644) },
-		"a copy of another tenant's file":        func(w *world, path string) error { return copyFile(w.file(globex), path) },
-		"a file of another program": func(_ *world, path string) error {
+	for name, plant := range map[string]func(w *fixture, path string) error{
+		"a link to another tenant's file":        func(w *fixture, path string) error { return os.Symlink(w.file(globex), path) },
+		"a relative link":                        func(w *fixture, path string) error { return os.Symlink(filepath.Base(w.file(globex)), path) },
+		"a link to a file outside":               func(_ *fixture, path string) error { return os.Symlink("/etc/passwd", path) },
+		"a link to nothing":                      func(w *fixture, path string) error { return os.Symlink(filepath.Join(w.dir, "made"), path) },
+		"a second name of another tenant's file": func(w *fixture, path string) error { return os.Link(w.file(globex), path) },
+		"a folder":                               func(_ *fixture, path string) error { return os.Mkdir(path, 0o700) },
+		"a log that is a link":                   func(w *fixture, path string) error { return os.Symlink(w.file(globex)+"-wal", path+"-wal") },
+		"a journal that is a link":               func(w *fixture, path string) error { return os.Symlink(w.file(globex), path+"-journal") },
+		"shared memory that is another's":        func(w *fixture, path string) error { return os.Link(w.file(globex)+"-shm", path+"-shm") },
+		"a file that others may read":            func(_ *fixture, path string) error { return os.WriteFile(path, nil, 0o644) },
+		"a copy of another tenant's file":        func(w *fixture, path string) error { return copyFile(w.file(globex), path) },
+		"a file of another program": func(_ *fixture, path string) error {
 			return os.WriteFile(path, []byte(strings.Repeat("not a database ", 300)), 0o600)
 		},
-		"another tenant's log beside a new file": func(w *world, path string) error {
+		"another tenant's log beside a new file": func(w *fixture, path string) error {
 			return errors.Join(copyFile(w.file(globex), path), copyFile(w.file(globex)+"-wal", path+"-wal"))
 		},
-		"a copy of yet another tenant's file": func(w *world, path string) error { return copyFile(w.file(acme), path) },
+		"a copy of yet another tenant's file": func(w *fixture, path string) error { return copyFile(w.file(acme), path) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.statuses.set(initech, tenant.Active)
 			if err := plant(w, w.file(initech)); err != nil {
 				t.Fatal(err)
@@ -98,7 +98,7 @@ func TestAFileThatIsNotTheTenantsIsNotOpened(t *testing.T) {
 }
 
 func TestAFileUnderTheWrongNameIsNotOpened(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func copyFile(from, to string) error {
 }
 
 func TestAFolderThatIsALinkOrWasReplacedIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(w.dir, link); err != nil {
 		t.Fatal(err)

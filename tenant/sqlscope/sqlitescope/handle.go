@@ -78,7 +78,7 @@ func (h *handle) prepare(ctx context.Context) error {
 }
 
 // claim marks an empty file as the tenant's, and refuses a file with another mark. Another process
-// may mark it and fill it meanwhile, so what is decided on is read under the lock of a writer.
+// may mark it and fill it meanwhile, so the state that decides is read under the lock of a writer.
 func (h *handle) claim(ctx context.Context) error {
 	want := int64(mark(h.file.id))
 	if got, err := h.number(ctx, "PRAGMA application_id"); err != nil || got == want {

@@ -16,7 +16,7 @@ import (
 
 func TestTheSchemaIsMigratedOnceWhileAFileIsOpenWhoeverComes(t *testing.T) {
 	var runs atomic.Int64
-	w := newWorld(t, func(cfg *sqlitescope.Config) {
+	w := newFixture(t, func(cfg *sqlitescope.Config) {
 		cfg.Migrate = func(ctx context.Context, db *sql.DB) error {
 			runs.Add(1)
 			return schema(ctx, db)
@@ -44,7 +44,7 @@ func TestAFailedMigrationFailsTheCallAndIsTriedAgain(t *testing.T) {
 	fail, initech := atomic.Bool{}, tenant.MustParse("initech")
 	var kept *sql.DB
 	var tx *sql.Tx
-	w := newWorld(t, func(cfg *sqlitescope.Config) {
+	w := newFixture(t, func(cfg *sqlitescope.Config) {
 		cfg.Migrate = func(ctx context.Context, db *sql.DB) error {
 			if fail.Load() {
 				return errNot
@@ -93,7 +93,7 @@ func TestAMigrationStaysInItsTenantAndOutOfOtherFiles(t *testing.T) {
 		`PRAGMA foreign_keys = OFF`, `PRAGMA foreign_keys = ON`, `ANALYZE`, `REINDEX`, `DROP TRIGGER c`, `DROP INDEX i`, `DROP TABLE u`, `PRAGMA foreign_keys = OFF`,
 	}
 	probed := false
-	w := newWorld(t, func(cfg *sqlitescope.Config) {
+	w := newFixture(t, func(cfg *sqlitescope.Config) {
 		file := cfg.Dir + "/t-globex.db"
 		cfg.Migrate = func(ctx context.Context, db *sql.DB) error {
 			if err := schema(ctx, db); err != nil {

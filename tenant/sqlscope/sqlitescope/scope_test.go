@@ -39,7 +39,7 @@ var calls = map[string]func(context.Context, *sql.DB) error{
 func TestWithoutATenantThatMayBeServedNothingIsOpened(t *testing.T) {
 	initech, odd := tenant.MustParse("initech"), tenant.MustParse("odd")
 	for name, call := range calls {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.statuses.set(odd, 77)
 		for what, row := range map[string]struct {
 			ctx  context.Context
@@ -73,7 +73,7 @@ func done(ctx context.Context) context.Context {
 }
 
 func TestASuspendedTenantIsRefusedWithinStatusFor(t *testing.T) {
-	w := newWorld(t, func(cfg *sqlitescope.Config) { cfg.StatusFor = time.Nanosecond })
+	w := newFixture(t, func(cfg *sqlitescope.Config) { cfg.StatusFor = time.Nanosecond })
 	tx, err := w.DB().BeginTx(in(t, acme), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestASuspendedTenantIsRefusedWithinStatusFor(t *testing.T) {
 }
 
 func TestAnAnswerIsRememberedOnlyForStatusForAndOnlyWhenActive(t *testing.T) {
-	w := newWorld(t, func(cfg *sqlitescope.Config) { cfg.StatusFor = time.Minute })
+	w := newFixture(t, func(cfg *sqlitescope.Config) { cfg.StatusFor = time.Minute })
 	asked := w.statuses.asked
 	for range 20 {
 		w.bodies(t, acme)
@@ -113,7 +113,7 @@ func TestAnAnswerIsRememberedOnlyForStatusForAndOnlyWhenActive(t *testing.T) {
 }
 
 func TestWhatBeganForOneTenantIsRefusedToAnother(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	a, b := in(t, acme), in(t, globex)
 	read := `SELECT body FROM notes`
 
@@ -159,7 +159,7 @@ func TestWhatBeganForOneTenantIsRefusedToAnother(t *testing.T) {
 
 // A statement belongs to whoever runs it and not to whoever prepared it first.
 func TestAPreparedStatementRunsForTheTenantWhoRunsIt(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	stmt, err := w.DB().PrepareContext(in(t, acme), `SELECT body FROM notes`)
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +179,7 @@ func TestAPreparedStatementRunsForTheTenantWhoRunsIt(t *testing.T) {
 }
 
 func TestTheDriverBelowIsNotReachable(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	conn, err := w.DB().Conn(in(t, acme))
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func TestTheDriverBelowIsNotReachable(t *testing.T) {
 func implements[T any](v any) bool { _, is := v.(T); return is }
 
 func TestATransactionKeepsItsPromises(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	ctx := in(t, acme)
 	tx, err := w.DB().BeginTx(ctx, nil)
 	if err != nil {

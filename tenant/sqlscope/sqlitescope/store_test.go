@@ -25,7 +25,7 @@ func TestInterleavedTenantsSeeTheirOwnRowsAlone(t *testing.T) {
 	if testing.Short() {
 		rounds = 15
 	}
-	w := newWorld(t, func(cfg *sqlitescope.Config) { cfg.MaxOpen, cfg.MaxIdle = 6, 3 })
+	w := newFixture(t, func(cfg *sqlitescope.Config) { cfg.MaxOpen, cfg.MaxIdle = 6, 3 })
 	var ids []tenant.ID
 	for i := range tenants {
 		id := tenant.MustParse(fmt.Sprintf("t%d", i))
@@ -60,7 +60,7 @@ func TestInterleavedTenantsSeeTheirOwnRowsAlone(t *testing.T) {
 	}
 }
 
-func (w *world) work(ctx context.Context, id tenant.ID, random *rand.Rand) (err error) {
+func (w *fixture) work(ctx context.Context, id tenant.ID, random *rand.Rand) (err error) {
 	foreign := func(body string) error {
 		if body != canary(id) {
 			return fmt.Errorf("a row that is not the tenant's: %q", body)
@@ -131,7 +131,7 @@ func (w *world) work(ctx context.Context, id tenant.ID, random *rand.Rand) (err 
 }
 
 func TestOpenFilesAreBoundedAndThoseUsedLongestAgoAreClosed(t *testing.T) {
-	w := newWorld(t, func(cfg *sqlitescope.Config) { cfg.MaxIdle = 4 })
+	w := newFixture(t, func(cfg *sqlitescope.Config) { cfg.MaxIdle = 4 })
 	for i := range 20 {
 		id := tenant.MustParse(fmt.Sprintf("t%d", i))
 		w.statuses.set(id, tenant.Active)
@@ -168,7 +168,7 @@ func TestOpenFilesAreBoundedAndThoseUsedLongestAgoAreClosed(t *testing.T) {
 }
 
 func TestAClosedStoreServesNobodyAndEndsWhatIsUnderWay(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	tx, err := w.DB().BeginTx(in(t, acme), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestAClosedStoreServesNobodyAndEndsWhatIsUnderWay(t *testing.T) {
 }
 
 func TestEraseDeletesEveryFileOfATenantThatIsNotServed(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	if err := w.Erase(t.Context(), acme); !errors.Is(err, sqlitescope.ErrActive) || !w.exists(acme) {
 		t.Errorf("an active tenant: %v", err)
 	}
@@ -236,7 +236,7 @@ func TestEraseDeletesEveryFileOfATenantThatIsNotServed(t *testing.T) {
 }
 
 func TestEraseWaitsForCallsUnderWayAndLetsNoneIn(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	rows, err := w.DB().QueryContext(in(t, acme), `SELECT body FROM notes`)
 	if err != nil {
 		t.Fatal(err)

@@ -10,11 +10,11 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 )
 
-type question struct {
+type evaluation struct {
 	Subject     struct{ Type, ID string }
 	Action      struct{ Name string }
 	Resource    resource
-	Evaluations []question
+	Evaluations []evaluation
 }
 
 type resource struct {
@@ -24,7 +24,7 @@ type resource struct {
 
 type interopCase struct {
 	ID, API string
-	Request question
+	Request evaluation
 	Expect  json.RawMessage
 }
 
@@ -69,14 +69,14 @@ func TestAuthZENEvaluationsAreDecidedAsPublished(t *testing.T) {
 			batch := c.Request.Evaluations
 			var want []bool
 			if c.API == "evaluation" {
-				batch, want = []question{c.Request}, []bool{false}
+				batch, want = []evaluation{c.Request}, []bool{false}
 				if err := json.Unmarshal(c.Expect, &want[0]); err != nil {
 					t.Fatal(err)
 				}
 			} else if err := json.Unmarshal(c.Expect, &want); err != nil {
 				t.Fatal(err)
 			}
-			who := s.Users[c.Request.Subject.ID]
+			user := s.Users[c.Request.Subject.ID]
 			for i, q := range batch {
 				if q.Action.Name == "" {
 					q.Action = c.Request.Action
@@ -87,7 +87,7 @@ func TestAuthZENEvaluationsAreDecidedAsPublished(t *testing.T) {
 				}
 				decisions++
 				got := allows(t, e, policy.Request{
-					Subject: policy.Subject{ID: c.Request.Subject.ID, Roles: policy.RoleNames(who.Roles), Attributes: policy.Values{"email": who.ID}},
+					Subject: policy.Subject{ID: c.Request.Subject.ID, Roles: policy.RoleNames(user.Roles), Attributes: policy.Values{"email": user.ID}},
 					Action:  policy.Action(q.Action.Name), Object: object,
 				})
 				if got != want[i] {

@@ -212,8 +212,8 @@ func (u *useCase) handed(v policy.Values, r ref) {
 	}
 }
 
-// flatten writes records as attributes of one level. What an entity refers to is its id, and of
-// things the entity too.
+// flatten writes records as attributes of one level. A reference to an entity becomes its id, and
+// of things the entity too.
 func (u *useCase) flatten(v policy.Values, prefix string, from map[string]any, thing bool) {
 	for name, x := range from {
 		name = prefix + snake(name)

@@ -23,8 +23,8 @@ type term struct {
 
 var comparisons = map[string]string{"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 
-// condition is that of a tuple. What a request gives is an attribute of the environment, what the
-// tuple carries a constant, or an attribute of the object where it meets a constant.
+// condition is that of a tuple. A value of the request is an attribute of the environment; a value
+// of the tuple is a constant, or an attribute of the object where it meets a constant.
 func (tr *translation) condition(i int, x tuple, own bool) (string, error) {
 	c := tr.Conditions[x.Condition.Name]
 	b := &bound{tr: tr, i: i, tuple: x, types: c.Parameters, own: own}
@@ -168,7 +168,7 @@ func (b *bound) operand(e term) (operand, error) {
 	return operand{}, fmt.Errorf("%s of a value", e.Op)
 }
 
-// given is what a request says.
+// given returns a parameter of a request.
 func (b *bound) given(name, kind string) (operand, error) {
 	if kind == "duration" {
 		return operand{}, fmt.Errorf("a duration in a request")
@@ -213,7 +213,7 @@ func constant(kind, param string, v any) (operand, error) {
 	return o, nil
 }
 
-// env is what a request gives to conditions.
+// env returns the values that a request gives to conditions.
 func (tr *translation) env(t *testing.T, context map[string]any) policy.Values {
 	t.Helper()
 	values := policy.Values{}

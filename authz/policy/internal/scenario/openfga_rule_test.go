@@ -182,19 +182,19 @@ func (tr *translation) direct(kind, object, rel string, n node, within []string)
 		if x.Relation != rel || typeOf(x.Object) != kind || (object == "") != (x.Condition != nil) && object == "" || object != "" && x.Object != object {
 			continue
 		}
-		who := tr.who(x.User, within)
+		subject := tr.subject(x.User, within)
 		if x.Condition != nil {
 			cond, err := tr.condition(i, x, object == "")
 			if err != nil {
 				tr.refuse(x.User, err)
 				continue
 			}
-			who = andOf(who, cond)
+			subject = andOf(subject, cond)
 		}
 		if object == "" {
-			who = andOf(fmt.Sprintf("r.obj.id == '%s'", plain(x.Object)), who)
+			subject = andOf(fmt.Sprintf("r.obj.id == '%s'", plain(x.Object)), subject)
 		}
-		terms = append(terms, who)
+		terms = append(terms, subject)
 	}
 	return orOf(terms...)
 }
@@ -206,8 +206,8 @@ func (tr *translation) refuse(user string, err error) {
 	tr.refused[user] = err
 }
 
-// who is one user of a tuple.
-func (tr *translation) who(user string, within []string) string {
+// subject is one user of a tuple.
+func (tr *translation) subject(user string, within []string) string {
 	switch {
 	case relationOf(user) != "":
 		object, rel, _ := strings.Cut(user, "#")
@@ -305,9 +305,9 @@ func (tr *translation) simpleNode(kind string, n node, within []string) bool {
 // grants are the g rows of simple relations.
 func (tr *translation) grants() []string {
 	rows := map[string]bool{}
-	grant := func(who, set string) {
-		if who != "role:"+role(set) {
-			rows[fmt.Sprintf("g, %s, role:%s, *\n", who, role(set))] = true
+	grant := func(subject, set string) {
+		if subject != "role:"+role(set) {
+			rows[fmt.Sprintf("g, %s, role:%s, *\n", subject, role(set))] = true
 		}
 	}
 	var walk func(object, rel string, n node)
@@ -347,7 +347,7 @@ func (tr *translation) grants() []string {
 	return slices.Sorted(maps.Keys(rows))
 }
 
-// attributes are what the tuples of an object say, as lists.
+// attributes returns the tuples of an object, as lists.
 func (tr *translation) attributes(object string) policy.Values {
 	kind := typeOf(object)
 	values := policy.Values{}

@@ -136,12 +136,12 @@ func (tr *translation) run(t *testing.T, c storeCase) int {
 // ask decides one assertion.
 func (tr *translation) ask(t *testing.T, c storeCase, user, object string) bool {
 	t.Helper()
-	who := policy.Subject{ID: plain(user), Attributes: policy.Values{"kind": typeOf(user)}}
+	subject := policy.Subject{ID: plain(user), Attributes: policy.Values{"kind": typeOf(user)}}
 	if relationOf(user) != "" { // all who have a relation to a group, and nothing more
-		who = policy.Subject{ID: "nobody", Roles: policy.RoleNames{role(user)}, Attributes: policy.Values{"kind": "-"}}
+		subject = policy.Subject{ID: "nobody", Roles: policy.RoleNames{role(user)}, Attributes: policy.Values{"kind": "-"}}
 	}
 	return allows(t, tr.engine, policy.Request{
-		Subject: who, Action: policy.Action(c.Relation), Env: tr.env(t, c.Context),
+		Subject: subject, Action: policy.Action(c.Relation), Env: tr.env(t, c.Context),
 		Object: policy.Object{Type: typeOf(object), ID: plain(object), Attributes: tr.attributes(object)},
 	})
 }

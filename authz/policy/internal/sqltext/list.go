@@ -37,7 +37,7 @@ func (w *writer) elements(l *condition.Leaf) string {
 	case most == 0:
 		return ""
 	case w.slot != nil && w.slot.list:
-		return w.asked(strconv.Itoa(most) + " / greatest(cardinality(" + w.rows.Argument(w.slot.n) + "::text[]), 1)")
+		return w.subquery(strconv.Itoa(most) + " / greatest(cardinality(" + w.rows.Argument(w.slot.n) + "::text[]), 1)")
 	}
 	return strconv.Itoa(most)
 }

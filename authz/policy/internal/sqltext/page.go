@@ -58,12 +58,12 @@ func (w *writer) after(keys []Key, values []any) string {
 	if keys[0].Descending {
 		operator = " < "
 	}
-	if oneWay(keys) {
-		columns, marks := make([]string, len(keys)), make([]string, len(keys))
+	if sameDirection(keys) {
+		columns, placeholders := make([]string, len(keys)), make([]string, len(keys))
 		for i, k := range keys {
-			columns[i], marks[i] = column(w.Alias, k.Column), w.key(k, values[i])
+			columns[i], placeholders[i] = column(w.Alias, k.Column), w.key(k, values[i])
 		}
-		return row(columns) + operator + row(marks)
+		return row(columns) + operator + row(placeholders)
 	}
 	col := column(w.Alias, keys[0].Column)
 	low := col + strings.TrimSuffix(operator, " ") + "= " + w.key(keys[0], values[0])
@@ -71,7 +71,7 @@ func (w *writer) after(keys []Key, values []any) string {
 	return and(low, or(beyond, w.after(keys[1:], values[1:])))
 }
 
-func oneWay(keys []Key) bool {
+func sameDirection(keys []Key) bool {
 	for _, k := range keys {
 		if k.Descending != keys[0].Descending {
 			return false

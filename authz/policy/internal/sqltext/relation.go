@@ -128,7 +128,7 @@ func (w *writer) members(l condition.Leaf, list *condition.Attribute, s scope, c
 // distinct writes how many texts a list of constants has, each counted once.
 func (w *writer) distinct(values []condition.Value) string {
 	if w.slot != nil {
-		return w.asked("count(DISTINCT v) FROM unnest(" + w.rows.Argument(w.slot.n) + "::text[]) AS v")
+		return w.subquery("count(DISTINCT v) FROM unnest(" + w.rows.Argument(w.slot.n) + "::text[]) AS v")
 	}
 	return strconv.Itoa(len(values))
 }

@@ -22,27 +22,6 @@ type Rows struct {
 	slots []Slot
 }
 
-// Slot is a value of the caller that a text asks for.
-type Slot struct {
-	Kind   SlotKind
-	Branch int            // of the call of [Rows.Write]
-	Holds  condition.Form // of SlotHolds: what has to hold of the caller alone
-	Value  condition.Leaf // of SlotValue: the comparison; see [Slot.Of]
-}
-
-// SlotKind is the meaning of a slot's value. Each is a bool, a list or a value in the spelling of
-// Postgres.
-type SlotKind uint8
-
-// The kinds of slots.
-const (
-	SlotOn       SlotKind = iota + 1 // the branch allows, or it denies nothing; others are NULL where it does not allow
-	SlotIDs                          // the ids that the branch is about
-	SlotPrefixes                     // how the ids begin that the branch is about
-	SlotHolds                        // Holds holds of the caller
-	SlotValue                        // the value of the caller's attribute in Value
-)
-
 // Cover says which objects a branch is about.
 type Cover uint8
 
@@ -53,7 +32,7 @@ const (
 	CoverPrefixes
 )
 
-// Branch is what rules of one effect say whose conditions ask the same of the object. One that
+// Branch stands for rules of one effect whose conditions ask the same of the object. One that
 // allows selects the objects of which Rest holds; one that denies leaves these.
 type Branch struct {
 	Allow bool
@@ -61,9 +40,6 @@ type Branch struct {
 	ID    *condition.Attribute
 	Rest  condition.Form // with attributes of the caller in it
 }
-
-// Slots returns the slots of all texts so far. The number of the first is 1.
-func (r *Rows) Slots() []Slot { return r.slots }
 
 // Write returns the text of some branches: the rows that one of them allows and none denies.
 func (r *Rows) Write(branches []Branch) (string, error) {
@@ -97,7 +73,7 @@ func (r *Rows) Write(branches []Branch) (string, error) {
 	// it once: of what some branches have in common it makes one condition.
 	all := []string{}
 	if ofAllow > 1 && !asksAll {
-		all = append(all, w.asked(r.Argument(0)+" IS NOT NULL"))
+		all = append(all, w.subquery(r.Argument(0)+" IS NOT NULL"))
 	}
 	return and(append(append(all, or(allows...)), denies...)...), w.err
 }
@@ -202,34 +178,8 @@ func (b *Branch) rank() int {
 	return asksBoth
 }
 
-// slot is the slot that stands for the constant of the comparison that is written.
-type slot struct {
-	n    int
-	list bool
-	leaf *condition.Leaf
-}
-
-func (w *writer) take(s Slot) *slot {
-	s.Branch = w.branch
-	w.rows.slots = append(w.rows.slots, s)
-	return &slot{n: len(w.rows.slots)}
-}
-
-// asked writes an expression over the value of a slot, which is asked for once per statement.
-func (w *writer) asked(expression string) string { return "(SELECT " + expression + ")" }
-
-func (w *writer) flag(s Slot) string {
-	return w.asked(w.rows.Argument(w.take(s).n) + "::boolean")
-}
-
-// slotText writes the value of a slot. A list is cast once more, since ANY would take what stands
-// in it for rows.
-func (w *writer) slotText(s *slot, typ string) string {
-	if s.list {
-		return w.asked(w.rows.Argument(s.n)+"::"+typ+"[]") + "::" + typ + "[]"
-	}
-	return w.asked(w.rows.Argument(s.n) + "::" + typ)
-}
+// subquery writes an expression over the value of a slot, which is asked for once per statement.
+func (w *writer) subquery(expression string) string { return "(SELECT " + expression + ")" }
 
 // rowForm is form for what may ask for attributes of the caller. A form that asks for these alone
 // is one slot.
@@ -296,7 +246,7 @@ func (w *writer) mixed(l condition.Leaf, caller *condition.Attribute, conjunct b
 	text := w.literal(With(l, constant), scope{own: w.Alias}, conjunct && caller.Null != condition.NullValue)
 	w.slot = nil
 	if w.holdsOfNull(l) {
-		text = and(w.asked(w.rows.Argument(s.n)+" IS NOT NULL"), text)
+		text = and(w.subquery(w.rows.Argument(s.n)+" IS NOT NULL"), text)
 	}
 	if caller.Null != condition.NullValue {
 		return text
