@@ -127,7 +127,7 @@ func TestTheEnvironmentIsCheckedAtLoad(t *testing.T) {
 		`ipMatch(r.env.ip, 'office')`:                `18: "office" is neither`,
 		`ipMatch(r.env.ip, r.sub.id)`:                `18: the network is a constant text`,
 		`ipMatch(r.env.ip, 10)`:                      `18: the network is a constant text`,
-		`ipMatch('10.0.0.1', '10.0.0.0/8')`:          `8: the address is an attribute of kind string, not string`,
+		`ipMatch('10.0.0.1', '10.0.0.0/8')`:          `8: the address is an attribute and stands first, as in ipMatch(r.env.ip, '10.0.0.0/8')`,
 		`ipMatch(r.env.mfa, '10.0.0.0/8')`:           `8: the address is an attribute of kind string, not bool`,
 		`ipMatch(r.env.ip)`:                          `16: a comma is missing before )`,
 		`ipMatch(r.env.ip, '::1', '::2')`:            `23: a ) is missing before ,`,

@@ -167,6 +167,10 @@ func tooMany(r *policycsv.Line, want []string, bad func(int, string), fault func
 			}
 		}
 	}
+	if n == len(ruleValues) && ascii.All(f[1].Text, ascii.IsDigit) && checkName(f[2].Text) == "" {
+		bad(f[1].Col, "there are no priorities: a deny rule wins over every allow rule: delete "+quote(f[1].Text))
+		return
+	}
 	for i := 1; i < n; i++ {
 		if at, why := fault(i); why != "" {
 			bad(r.Column(f[i], at), why)

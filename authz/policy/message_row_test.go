@@ -91,3 +91,16 @@ func TestASlipInARowSaysWhatToWrite(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) { s.hold(t) })
 	}
 }
+
+// Habits of other programs are told what to write here.
+func TestARowInTheMannerOfOthersSaysWhatToWrite(t *testing.T) {
+	for row, want := range map[string]string{
+		"p, 10, role:editor, *, doc, read, true, allow":                          `policy.csv:2:4: 8 values, 7 are needed: p, who, tenant, object, action, condition, effect: there are no priorities: a deny rule wins over every allow rule: delete "10"`,
+		`p, role:editor, *, doc, read, "r.obj.size < 1,000", allow`:              "policy.csv:2:46: no comma stands in a number: write 1000",
+		`p, role:editor, *, doc, read, "ipMatch('10.0.0.0/8', r.env.ip)", allow`: "policy.csv:2:40: the address is an attribute and stands first, as in ipMatch(r.env.ip, '10.0.0.0/8')",
+	} {
+		if got := refused(t, fine+row+"\n"); len(got) != 1 || got[0] != want {
+			t.Errorf("%s\n got %q\nwant %q", row, got, want)
+		}
+	}
+}

@@ -51,6 +51,9 @@ func (p *parser) ipMatch() (Leaf, *Error) {
 	if err != nil {
 		return Leaf{}, err
 	}
+	if a.Attr == nil && a.kind() == KindString {
+		return Leaf{}, a.wrong("the address is an attribute and stands first, as in ipMatch(r.env.ip, '10.0.0.0/8')")
+	}
 	if a.Attr == nil || a.kind() != KindString {
 		return Leaf{}, a.wrong("the address is an attribute of kind string, not " + a.what())
 	}

@@ -59,6 +59,8 @@ func (p *parser) leftOver() *Error {
 	switch {
 	case before.end == t.at && before.isText() && t.isText():
 		return &Error{int(before.end) - 1, apostrophe}
+	case t.kind == tokenComma && before.kind == tokenNumber && p.tokens[p.i+1].kind == tokenNumber:
+		return p.wrong("no comma stands in a number: write " + before.of(p.text) + p.tokens[p.i+1].of(p.text))
 	case t.kind == tokenCompare || t.kind == tokenIn:
 		return p.wrong(why + "comparisons do not chain: && or || is needed between two")
 	case t.kind == tokenMinus:

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -249,7 +250,7 @@ func (l *linter) lookAtPast(p part, f condition.Leaf) {
 	if a.Attr == nil && orders(op) {
 		a, b, op = b, a, swapped(op)
 	}
-	if p.not || a.Attr == nil || a.Attr.Part() != condition.PartEnv || a.Attr.Name != condition.EnvTime || b.Attr != nil {
+	if a.Attr == nil || a.Attr.Part() != condition.PartEnv || a.Attr.Name != condition.EnvTime || b.Attr != nil {
 		return
 	}
 	var end float64
@@ -261,7 +262,15 @@ func (l *linter) lookAtPast(p part, f condition.Leaf) {
 	default:
 		return
 	}
-	if (op == condition.OpLess || op == condition.OpLessEqual || op == condition.OpEqual) && end < float64(l.now.Unix()) {
+	if math.Abs(end) >= 100_000_000_000 {
+		id, what := "RV130", "true for no request"
+		if op == condition.OpLess || op == condition.OpLessEqual || op == condition.OpNotEqual {
+			id, what = "RV129", "true for every request"
+		}
+		l.atPart(id, p.r, p.e, "write seconds, or a time as '2006-01-02T15:04:05Z'", "%s is %s: r.env.time counts seconds since 1970, and these seem to be milliseconds", p.e.String(), what)
+		return
+	}
+	if !p.not && (op == condition.OpLess || op == condition.OpLessEqual || op == condition.OpEqual) && end < float64(l.now.Unix()) {
 		l.atPart("RV130", p.r, p.e, "delete it, or write a later time", "%s is true for no request any more: that time is past", p.e.String())
 	}
 }

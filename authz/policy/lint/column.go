@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"strings"
+
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/internal/hint"
 	"github.com/reevehq/reeve/internal/policycsv"
@@ -18,6 +20,23 @@ func (l *linter) lookAtColumns(lines []policycsv.Line) {
 				f(&row{policy.AttributesFile, "", &lines[i]}, fields[0].Text, fields[1].Text, fields[4].Text)
 			}
 		}
+	}
+	relations := map[entry]string{}
+	for i := range lines {
+		f := lines[i].Fields
+		if lines[i].Kind != policycsv.Row || len(f) <= 5 {
+			continue
+		}
+		var path []string
+		for _, v := range f[atColumn:] {
+			path = append(path, v.Text)
+		}
+		at := entry{f[0].Text, strings.Join(path, ", ")}
+		if other, taken := relations[at]; taken {
+			l.at("RV147", policy.SeverityWarning, &row{policy.AttributesFile, "", &lines[i]}, atColumn, "give each relation a column, or a table, of its own", "%s of %s leads to the same rows as %s: %s", f[1].Text, f[0].Text, other, at.text)
+			continue
+		}
+		relations[at] = f[1].Text
 	}
 	each(func(_ *row, typ, name, column string) { names[entry{typ, name}] = column })
 	each(func(r *row, typ, name, column string) {

@@ -73,6 +73,9 @@ func (l *linter) lookAtTruth(r *ruleRow, e condition.Expr) {
 			return
 		}
 	}
+	if always && r.sub == anyone && asksForSession(e) {
+		return
+	}
 	id, what := "RV130", "is true for no value"
 	if always {
 		id, what = "RV129", "is true for every value"
@@ -84,6 +87,12 @@ func (l *linter) lookAtTruth(r *ruleRow, e condition.Expr) {
 		then = ": the rule allows always"
 	}
 	l.atPart(id, r, e, "hours are 0 to 23 in UTC, weekdays 1 (Monday) to 7; && needs both sides, || one", "%s %s%s", e.String(), what, then)
+}
+
+// asksForSession reports whether a comparison is true of every caller with a session, and unknown of others.
+func asksForSession(e condition.Expr) bool {
+	f := e.Leaf()
+	return f.Op == condition.OpNotEqual && f.A.Attr != nil && f.A.Attr.Part() == condition.PartSubject && f.A.Attr.Name == "id" && f.B.Attr == nil && f.B.Value.Text() == ""
 }
 
 // atPart notes a finding about a part of a condition.

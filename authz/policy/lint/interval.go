@@ -63,6 +63,9 @@ func consistent(all []condition.Leaf) bool {
 
 func newPossible(a *condition.Attribute) possible {
 	p := possible{low: math.Inf(-1), high: math.Inf(1), whole: a.Kind == condition.KindInt}
+	if a.Part() == condition.PartSubject && a.Name == "id" {
+		p.notTexts = []string{""} // a caller without a session has none
+	}
 	if a.Part() == condition.PartEnv {
 		switch a.Name {
 		case condition.EnvHour:

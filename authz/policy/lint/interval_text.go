@@ -58,6 +58,9 @@ func (p *possible) meets(s string) bool {
 // looksMeet reports whether two at a time can be true of one text.
 func looksMeet(all []lookInto) bool {
 	for i, a := range all {
+		if a.never() {
+			return false
+		}
 		for _, b := range all[:i] {
 			if !a.meets(b) || !b.meets(a) {
 				return false
@@ -65,6 +68,16 @@ func looksMeet(all []lookInto) bool {
 		}
 	}
 	return true
+}
+
+// never reports whether it is true of no text: each has the empty text at its ends and within, and
+// none is less than that.
+func (l lookInto) never() bool {
+	switch l.op {
+	case condition.OpNotStartsWith, condition.OpNotEndsWith, condition.OpNotContains, condition.OpLess:
+		return l.text == ""
+	}
+	return false
 }
 
 // meets reports whether both can be true of one text. It says yes where it does not know.

@@ -52,10 +52,21 @@ func (l *linter) lookAtObjects() {
 		case typ != "" && typeCount[typ] == 1 && !types[typ] && types[r.dom]:
 			l.at("RV139", policy.SeverityWarning, &r.row, atTenant, "the order is p, who, tenant, object, action, condition, effect", "the tenant %s is an object type elsewhere: have the tenant and the object changed places?", r.dom)
 		}
-		if r.isRoute() {
+		switch {
+		case r.isRoute():
 			l.lookAtRoute(r)
+		case typ != "":
+			l.lookAtID(r)
 		}
 		l.lookAtPrefix(r)
+	}
+}
+
+// lookAtID finds ids that are written as if they stood for several, or for a parameter.
+func (l *linter) lookAtID(r *ruleRow) {
+	_, id, _ := strings.Cut(strings.TrimSuffix(r.obj, everything), ":")
+	if strings.ContainsAny(id, "[](){}|^$<>;\\") || strings.HasPrefix(id, ":") {
+		l.at("RV126", policy.SeverityWarning, &r.row, atObject, "write a row for each object, a prefix that ends in /* or :*, or a condition on r.obj.id", "%s is compared as it stands: no sign in an id stands for others, nor for a parameter", r.obj)
 	}
 }
 
@@ -68,6 +79,12 @@ func (l *linter) lookAtRoute(r *ruleRow) {
 	if strings.ContainsAny(strings.ReplaceAll(path, "/$", "/"), "[]()|+^$") {
 		l.at("RV126", policy.SeverityWarning, &r.row, atObject, "write each route, or a prefix that ends in /*; route:… names a route that has such signs", "%s is compared as it stands: no sign of regular expressions means anything in it", r.obj)
 		return
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			l.at("RV140", policy.SeverityWarning, &r.row, atObject, "write the path that requests have", "no request has the path %s: a segment %s is refused", r.obj, segment)
+			return
+		}
 	}
 	if len(l.opts.Routes) > 0 {
 		return // these say it better

@@ -12,6 +12,9 @@ import (
 // reference matches the name of an attribute in a condition.
 var reference = regexp.MustCompile(`^(r\.)?(sub|obj|env)\.[a-z][a-zA-Z0-9_]*(\.[a-z][a-zA-Z0-9_]*)?$`)
 
+// number is a text that people order as a number, a version or a date.
+var number = regexp.MustCompile(`^[+-]?[1-9][0-9]*([.,/][0-9]+)*$|^0[.,][0-9]+$|^[0-3]?[0-9][./][0-1]?[0-9][./][0-9]{4}$`)
+
 // word is letters beside each other.
 var word = regexp.MustCompile(`[A-Za-z]{2}`)
 
@@ -42,6 +45,11 @@ func (l *linter) lookAtTexts() {
 		})
 	}
 	for _, r := range l.rules {
+		parts(r, r.expr, false, func(p part) {
+			if f := p.e.Leaf(); f.A.Attr == nil && f.B.Attr != nil && (f.Op == condition.OpStartsWith || f.Op == condition.OpEndsWith || f.Op == condition.OpContains) {
+				l.atPart("RV139", r, p.e, "write the attribute first; for one of several texts write "+f.B.Attr.Ref()+" in ('x', 'y')", "%s looks for the attribute in the text, and is true where it is empty: have the two changed places?", p.e.String())
+			}
+		})
 		each(r, func(_ condition.Expr, a *condition.Attribute, text string) {
 			key := [2]string{a.Type, a.Name}
 			if known[key] == nil {
@@ -55,6 +63,8 @@ func (l *linter) lookAtTexts() {
 			key := [2]string{a.Type, a.Name}
 			tabled := l.words.values[key]
 			switch {
+			case e.Op() >= condition.OpLess && e.Op() <= condition.OpGreaterEqual && a.Kind == condition.KindString && number.MatchString(text):
+				l.atPart("RV138", r, e, "declare the attribute as int, float or time, and compare it without quotes", "texts are ordered letter by letter: '9' is more than '%s'", text)
 			case reference.MatchString(text):
 				l.atPart("RV138", r, e, "write "+text+" without quotes", "'%s' is a text of its letters, and not what the attribute holds", text)
 			case tabled[text] || e.Op() > condition.OpIn && e.Op() != condition.OpContainsAny && e.Op() != condition.OpContainsAll:

@@ -172,6 +172,11 @@ func didYouMean(s string, words ...string) string {
 
 func parseSubject(subject, roles string) (policy.Subject, error) {
 	names := policy.RoleNames(strings.Fields(roles))
+	for _, name := range names {
+		if role, is := strings.CutPrefix(name, "role:"); is {
+			return policy.Subject{}, fmt.Errorf("%s is no role that a session has: write %s", hint.Quote(name), hint.Text(role))
+		}
+	}
 	if subject == "anonymous" {
 		return policy.Subject{Roles: names}, nil
 	}
@@ -238,6 +243,12 @@ func parseAttributes(r *policy.Request, text string, kinds map[[2]string]policy.
 		}
 		if slices.Contains(strings.Split(r.Object.Route, "/"), ":"+name) && of == "" {
 			kind = policy.KindString // a parameter of the route
+		}
+		if _, twice := into[name]; twice {
+			return fmt.Errorf("attribute %s of %s is there twice", hint.Text(name), hint.Quote(of))
+		}
+		if n := len(value); n > 1 && (value[0] == '\'' || value[0] == '"') && value[n-1] == value[0] {
+			return fmt.Errorf("attribute %s of %s: quotes would be part of the value: write %s", hint.Text(name), hint.Quote(of), hint.Text(value[1:n-1]))
 		}
 		v, err := parseValue(value, kind)
 		if err != nil {
