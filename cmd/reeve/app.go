@@ -61,9 +61,15 @@ func newApp(in io.Reader, out, diagnostics io.Writer, env func(string) string) *
 
 // fail prints what is wrong and returns the code.
 func (a *app) fail(code int, err error) int {
+	n := 0
 	for line := range strings.Lines(err.Error()) {
-		// A server's words may be somebody else's.
-		fmt.Fprintln(a.diagnostics, "reeve: "+printableLine(strings.TrimSuffix(line, "\n")))
+		if n++; n <= maxShown {
+			// A server's words may be somebody else's.
+			fmt.Fprintln(a.diagnostics, "reeve: "+printableLine(strings.TrimSuffix(line, "\n")))
+		}
+	}
+	if n > maxShown {
+		fmt.Fprintf(a.diagnostics, "reeve: and %s more\n", count(n-maxShown, "error"))
 	}
 	return code
 }

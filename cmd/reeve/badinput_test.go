@@ -14,12 +14,12 @@ import (
 	"github.com/reevehq/reeve/policies"
 )
 
+// verb is a command, and the file that is bad, in the folder of the test.
+type verb struct{ args, bad string }
+
 // verbs are the ways in which commands read files: the arguments, with FILE for what is bad, or
 // none when it is a file of the folder policies.
-var verbs = []struct {
-	args string
-	bad  string // the file, in the folder of the test
-}{
+var verbs = []verb{
 	{"lint policies", "policies/policy.csv"},
 	{"lint policies", "policies/model.conf"},
 	{"lint policies", "policies/attributes.csv"},
@@ -85,12 +85,35 @@ var verbs = []struct {
 	{"db audit --owner owner --app app --env FILE", "bad.env"},
 }
 
+// loading are commands that load the policy in the folder policies, each of its files.
+var loading = []string{
+	"lint policies", "lint policies --format compact", "test policies", "test policies --mutate", "test policies --coverage", "can -p policies user:alice acme read invoice:1", "can -p policies --batch plain.batch", "explain -p policies user:alice acme read invoice:1",
+	"diff policies before", "diff before policies --format json", "assert plain.txt -p policies", "who-can read invoice -p policies", "what-can user:alice -p policies", "matrix policies", "matrix policies --format svg",
+	"routes -p policies --against plain.routes", "routes -p policies --against plain.routes --init", "publish policies", "publish policies --dry-run", "publish plain.rows --tenant globex --policies policies", "review -p policies --format pretty",
+	"db audit postgres://app@127.0.0.1:1/shop --owner owner --app app -p policies", "lint before --before policies",
+}
+
+// everyVerb is verbs, and each that loads a policy with each of its files.
+func everyVerb() []verb {
+	all := slices.Clone(verbs)
+	for _, args := range loading {
+		for _, name := range []string{"model.conf", "policy.csv", "attributes.csv", "ceiling.csv", "tenants/acme.csv"} {
+			all = append(all, verb{args, "policies/" + name})
+		}
+	}
+	return all
+}
+
 // contents are the wrong contents that a file can have. A large file has no content here.
 var contents = map[string]string{
 	"empty":           "",
 	"binary":          "\x7fELF\x02\x01\x01\x00\x00\x00\xff\xfe\x00p, role:a\n",
 	"byte order mark": "\ufeffp, role:viewer, *, invoice, read, true, allow\n",
 	"UTF-16":          "\xff\xfep\x00,\x00 \x00r\x00",
+	"Latin-1":         "p, role:viewer, *, invoice, read, r.obj.owner == 'Jos\xe9', allow\n",
+	"Mac lines":       "p, role:viewer, *, invoice, read, true, allow\rp, role:viewer, *, invoice, print, true, allow\r",
+	"a long line":     strings.Repeat("p, role:viewer, ", 1<<16) + "\n",
+	"many lines":      strings.Repeat("x\n", 1<<13),
 	"semicolons":      "p; role:viewer; *; invoice; read; true; allow\n",
 	"unclosed quote":  "p, role:viewer, *, \"invoice, read, true, allow\np, role:viewer, *, invoice, print, true, allow\n",
 }
@@ -102,6 +125,10 @@ var harmless = []struct{ args, bad, kind, because string }{
 	{"fmt", "policies/policy.csv", "empty", "there is nothing to format"},
 	{"fmt", "policies/ceiling.csv", "empty", "there is nothing to format"},
 	{"fmt policies", "policies/policy.csv", "missing", "the other files of the folder are formatted"},
+	{"fmt", "policies/policy.csv", "many lines", "rows of any words are aligned"},
+	{"fmt", "policies/attributes.csv", "many lines", "rows of any words are aligned"},
+	{"fmt", "policies/ceiling.csv", "many lines", "rows of any words are aligned"},
+	{"fmt", "policies/tenants/acme.csv", "many lines", "rows of any words are aligned"},
 	{"lint policies", "policies/policy_test.csv", "missing", "a policy may have no table"},
 	{"lint policies --fix", "policies/policy.csv", "byte order mark", "that is mended"},
 	{"lint policies --routes", "routes.txt", "empty", "a service may have no routes yet"},
@@ -138,6 +165,7 @@ func writeTree(t *testing.T, dir string) {
 	write("plain_test.csv", "alice, data, read, allow\n")
 	write("plain.txt", "nobody outside acme may read secret\n")
 	write("plain.rows", "p, role:viewer, globex, invoice, print, true, deny\n")
+	write("plain.batch", "acme, user:alice, viewer, read, invoice:1, \n")
 	write("plain.routes", "GET /invoices\n")
 }
 
@@ -160,7 +188,7 @@ func TestABadFileIsToldWithItsPositionByEveryVerb(t *testing.T) {
 	slices.Sort(kinds)
 	writeTree(t, dir)
 	tried := map[string]bool{}
-	for n, v := range verbs {
+	for n, v := range everyVerb() {
 		for k, kind := range kinds {
 			if kind == "missing" && optional(v.bad) {
 				continue

@@ -94,16 +94,19 @@ func (a *app) refusal(dir string, checked *release.Checked) error {
 		return nil
 	}
 	code := codeTests
-	for _, f := range checked.Errors() {
+	found, failed := checked.Errors(), checked.Failed()
+	for i, f := range found {
 		f.File = inDir(dir, f.File)
-		fmt.Fprintf(a.diagnostics, "%s: %s %s %s\n", f.Position(), f.Severity, f.Rule.ID, printableLine(f.Message))
+		if i < maxShown { // the refusal says how many there are
+			fmt.Fprintf(a.diagnostics, "%s: %s %s %s\n", f.Position(), f.Severity, f.Rule.ID, printableLine(f.Message))
+		}
 		if f.Code != "" {
 			code = codeLoad
 		} else if code != codeLoad {
 			code = codeFindings
 		}
 	}
-	for _, r := range checked.Failed() {
+	for _, r := range failed[:min(len(failed), maxShown)] {
 		fmt.Fprintf(a.diagnostics, "%s:%d: %s: %v\n", inDir(dir, r.Case.File), r.Case.Line, describe(r.Case), r.Failure())
 	}
 	return &exitError{code, errors.New("not published: " + strings.TrimPrefix(refused.Error(), "release: refused: "))}

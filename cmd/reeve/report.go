@@ -42,9 +42,21 @@ var writers = map[string]func(*app, io.Writer, []lint.Finding) error{
 	"pretty": writePretty, "compact": writeCompact, "json": writeJSON, "github": writeGitHub, "sarif": writeSARIF, "junit": writeJUnit,
 }
 
+// maxShown is how many findings and errors are printed for people: beyond, the file is another one
+// than was meant.
+const maxShown = 200
+
 func (o output) write(a *app, found []lint.Finding) error {
 	if o.file == "" {
-		return writers[o.format](a, a.out, found)
+		shown := found
+		if (o.format == "pretty" || o.format == "compact") && len(found) > maxShown {
+			shown = found[:maxShown]
+		}
+		err := writers[o.format](a, a.out, shown)
+		if more := len(found) - len(shown); err == nil && more > 0 {
+			fmt.Fprintf(a.diagnostics, "reeve: %s more: --format json and --output have all\n", count(more, "finding"))
+		}
+		return err
 	}
 	plain := *a
 	plain.color = false

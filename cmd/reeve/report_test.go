@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"strings"
 	"testing"
 
@@ -171,5 +172,29 @@ func TestAFindingOnATerminalIsWrittenInCharactersThatShow(t *testing.T) {
 				t.Errorf("%q: more than one line: %q", text, out)
 			}
 		}
+	}
+}
+
+// Of a file that is another one than was meant people read some errors, and programs get all of them.
+func TestOfVeryManyFindingsPeopleReadSome(t *testing.T) {
+	var found []lint.Finding
+	for range maxShown + 50 {
+		found = append(found, evilFinding("x"))
+	}
+	for format, want := range map[string]int{"compact": maxShown, "json": maxShown + 50} {
+		var out, diagnostics bytes.Buffer
+		a := newApp(nil, &out, &diagnostics, func(string) string { return "" })
+		if err := (output{format: format}).write(a, found); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(out.String(), "policies/x.csv"); got != want || (diagnostics.String() == "reeve: 50 findings more: --format json and --output have all\n") != (format == "compact") {
+			t.Errorf("%s: %d findings, %s", format, got, &diagnostics)
+		}
+	}
+	var diagnostics bytes.Buffer
+	a := newApp(nil, nil, &diagnostics, func(string) string { return "" })
+	a.fail(codeLoad, errors.New(strings.Repeat("policy.csv:1:1: x\n", maxShown+7)))
+	if got := diagnostics.String(); strings.Count(got, "\n") != maxShown+1 || !strings.HasSuffix(got, "reeve: and 7 errors more\n") {
+		t.Errorf("%d lines", strings.Count(got, "\n"))
 	}
 }
