@@ -81,23 +81,45 @@ func TestEquivalentConditionsChangeNothing(t *testing.T) {
 
 // More than can be tried is neither left out nor claimed.
 func TestWhatCannotBeDecidedIsSaid(t *testing.T) {
-	var list []string
+	var all, each []string
 	for i := range 20 {
-		list = append(list, fmt.Sprintf("'x%d' in r.sub.regions", i))
+		text := fmt.Sprintf("'x%d' in r.sub.regions", i)
+		all, each = append(all, text), append(each, "(r.env.mfa && "+text+")")
 	}
-	same := func(sep string) string {
-		return `p, role:a, *, doc, read, "` + strings.Join(list, sep) + `", allow`
-	}
-	slices.Reverse(list)
-	before := of(t, same(" && "))
-	list[0], list[1] = list[1], list[0]
-	got := diff(t, before, of(t, same(" && ")))
+	// The same by the law of distribution, of a list that is compared with twenty texts.
+	before, after := of(t, `p, role:a, *, doc, read, "r.env.mfa && (`+strings.Join(all, " || ")+`)", allow`), of(t, `p, role:a, *, doc, read, "`+strings.Join(each, " || ")+`", allow`)
+	got := diff(t, before, after)
 	if len(got) == 0 {
 		t.Fatal("conditions of twenty comparisons are told to be equivalent: how?")
 	}
 	for _, c := range got {
 		if !c.May || !strings.Contains(c.String(), "may change when") {
 			t.Errorf("%s", c)
+		}
+	}
+}
+
+// The order of operands, parentheses, and where ! stands change nothing, however many comparisons there are.
+func TestConditionsOfOneFormAreEqual(t *testing.T) {
+	var all, others []string
+	for i := range 20 {
+		all, others = append(all, fmt.Sprintf("'x%d' in r.sub.regions", i)), append(others, fmt.Sprintf("!('x%d' in r.sub.regions)", i))
+	}
+	slices.Reverse(others)
+	backwards := slices.Clone(all)
+	slices.Reverse(backwards)
+	for _, sign := range []string{" && ", " || "} {
+		other := strings.NewReplacer("&&", "||", "||", "&&").Replace(sign)
+		before := of(t, `p, role:a, *, doc, read, "`+strings.Join(all, sign)+`", allow`)
+		for _, same := range []string{strings.Join(backwards, sign), strings.Join(all[10:], sign) + sign + "(" + strings.Join(all[:11], sign) + ")", "!(" + strings.Join(others, other) + ")"} {
+			if cells := diff(t, before, of(t, `p, role:a, *, doc, read, "`+same+`", allow`)); len(cells) > 0 {
+				t.Errorf("%s: %v", same, cells)
+			}
+		}
+		for _, another := range []string{strings.Join(all[1:], sign), strings.Join(all, other), "!(" + strings.Join(others, sign) + ")"} {
+			if cells := diff(t, before, of(t, `p, role:a, *, doc, read, "`+another+`", allow`)); len(cells) == 0 {
+				t.Errorf("%s is the same", another)
+			}
 		}
 	}
 }

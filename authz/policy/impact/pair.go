@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/condition"
@@ -220,7 +221,8 @@ func (p *pair) scopes(tenant string) (list []*scope) {
 	return list
 }
 
-// number returns the number of a condition: equal ones have one, however they are spaced.
+// number returns the number of a condition: equal ones have one, however they are spaced, in whatever
+// order their operands stand, and whether ! stands before a part or before its operands.
 func (p *pair) number(i int, r *rule) int32 {
 	if r.expr.Op() == condition.OpAlways {
 		return 0
@@ -235,10 +237,12 @@ func (p *pair) number(i int, r *rule) int32 {
 
 func (p *pair) numberOf(e condition.Expr, i int, typ string) int32 {
 	text := e.String()
-	key := text
+	key := formOf(e, false).text()
+	kinds := map[string]bool{}
 	for a := range e.Attributes() {
-		key += "\x00" + a.Type + "." + a.Name + ":" + a.Kind.String()
+		kinds["\x00"+a.Type+"."+a.Name+":"+a.Kind.String()] = true
 	}
+	key += strings.Join(slices.Sorted(maps.Keys(kinds)), "")
 	roles, in := asksRoles(e), side(0)
 	if roles && len(p.turned) > 0 {
 		in = side(1) << i
