@@ -398,3 +398,49 @@ func TestTheStandardPolicyAndItselfAreEqual(t *testing.T) {
 		t.Errorf("%q", texts(got))
 	}
 }
+
+// These are the forms that docs/reeve.md names: of each, two conditions that are equal by the law of
+// distribution are not told to be, and those beside them, which are within the bounds, are.
+func TestTheFormsThatStayUndecidedAreThoseOfThePage(t *testing.T) {
+	ins := func(n int, of string) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf("'x%d' in %s", i, of))
+		}
+		return strings.Join(all, " || ")
+	}
+	for _, row := range []struct {
+		a, b string
+		may  bool
+	}{
+		{"size(r.obj.tags) > 1", "r.sub.level == 1", true},
+		{"'a' in r.obj.tags", "r.sub.level == 1", false},
+		{"containsAny(r.obj.tags, r.sub.regions)", "containsAll(r.obj.tags, ('a', 'b', 'c', 'd', 'e', 'f', 'g'))", true},
+		{"containsAny(r.obj.tags, r.sub.regions)", "containsAll(r.obj.tags, ('a', 'b'))", false},
+		{ins(10, "r.sub.regions"), "r.sub.level == 1", true},
+		{ins(9, "r.sub.regions"), "r.sub.level == 1", false},
+		{ins(9, "r.sub.roles"), "r.sub.level == 1", true},
+		{ins(8, "r.sub.roles"), "r.sub.level == 1", false},
+		{"r.obj.owner == r.sub.id && r.obj.status == r.sub.id", "r.sub.dept == r.obj.owner", true},
+		{"r.obj.owner == r.sub.id", "r.obj.status == r.sub.id", false},
+		{"r.obj.size == r.sub.level", "r.obj.due == r.sub.level", true},
+		{"r.obj.size == r.sub.level", "r.obj.score < 1.5", false},
+		{"startsWith(r.obj.owner, 'a')", "r.obj.owner < 'm'", true},
+		{"startsWith(r.obj.owner, 'a')", "endsWith(r.obj.owner, 'z') && contains(r.obj.owner, 'm')", false},
+		{"contains(r.obj.owner, 'a')", "r.obj.owner == r.sub.dept", true},
+	} {
+		rule := func(condition string) *impact.Policy {
+			return load(t, files([]string{`p, role:a, *, doc, read, "` + condition + `", allow`}, richAttributes))
+		}
+		one, other := fmt.Sprintf("r.env.mfa && (%s || %s)", row.a, row.b), fmt.Sprintf("(r.env.mfa && (%s)) || (r.env.mfa && %s)", row.a, row.b)
+		cells := diff(t, rule(one), rule(other))
+		if row.may != (len(cells) > 0) {
+			t.Errorf("%s: %v", one, cells)
+		}
+		for _, c := range cells {
+			if !c.May {
+				t.Errorf("%s: an equal condition changes what %+v is: %s", one, c.Witness, c)
+			}
+		}
+	}
+}

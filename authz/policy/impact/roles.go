@@ -157,7 +157,7 @@ func (p *Policy) membersOf() map[at][]string {
 }
 
 // maxRoles is of how many roles every set is tried as those of a session.
-const maxRoles = 8
+const maxRoles = 9
 
 // maxCallers is how many users are tried whose g rows make a difference.
 const maxCallers = 32
