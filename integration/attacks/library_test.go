@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aarondl/sqlboiler/v4/drivers"
+	boil "github.com/aarondl/sqlboiler/v4/queries"
+	"github.com/aarondl/sqlboiler/v4/queries/qm"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jmoiron/sqlx"
 	"github.com/uptrace/bun"
@@ -43,6 +46,14 @@ type row struct {
 	Title   string `bun:"title" db:"title"`
 }
 
+// boiled is a row to sqlboiler.
+type boiled struct {
+	Tenant  string `boil:"tenant_id"`
+	ID      string `boil:"id"`
+	Project string `boil:"project_id"`
+	Title   string `boil:"title"`
+}
+
 // TestLibrariesOnDatabaseSQLAreScoped: they need no code of ours.
 func TestLibrariesOnDatabaseSQLAreScoped(t *testing.T) {
 	w := attacks.NewPostgres(t)
@@ -69,6 +80,24 @@ func TestLibrariesOnDatabaseSQLAreScoped(t *testing.T) {
 		}
 		if err := db.Select(&rows, "SELECT tenant_id, id, project_id, title FROM note"); !errors.Is(err, tenant.ErrNoScope) {
 			t.Errorf("without a context: %v", err)
+		}
+	})
+	t.Run("sqlboiler", func(t *testing.T) {
+		q := &boil.Query{}
+		boil.SetDialect(q, &drivers.Dialect{LQ: '"', RQ: '"', UseIndexPlaceholders: true})
+		qm.Apply(q, qm.Select("tenant_id", "id", "project_id", "title"), qm.From("note"), qm.Where("id = ?", "a-n1"), qm.Or("1 = 1"))
+		var rows []boiled
+		err := q.Bind(ctx, pool, &rows)
+		found := make([]row, len(rows))
+		for i, r := range rows {
+			found[i].Tenant = r.Tenant
+		}
+		own(t, found, err)
+		if _, err := boil.Raw("UPDATE note SET title = $1", "x").ExecContext(ctx, pool); err != nil {
+			t.Error(err)
+		}
+		if err := q.Bind(context.Background(), pool, &rows); !errors.Is(err, tenant.ErrNoScope) {
+			t.Errorf("without a tenant: %v", err)
 		}
 	})
 	t.Run("bun", func(t *testing.T) {
