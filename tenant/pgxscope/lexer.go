@@ -19,9 +19,10 @@ type word struct {
 	text string
 }
 
-// next returns the first word of a text, with standard_conforming_strings on, and what follows
-// it. Comments and spaces are none, and a constant is one of no text.
-func next(s string) (word, string) {
+// next returns the first word of a text and what follows it. Comments and spaces are none, and a
+// constant is one of no text. Backslashes are escapes in constants that begin with E, and with
+// escapes, which is standard_conforming_strings off, in all of them.
+func next(s string, escapes bool) (word, string) {
 	for {
 		switch {
 		case s == "":
@@ -37,22 +38,22 @@ func next(s string) (word, string) {
 		case strings.HasPrefix(s, "/*"):
 			s = afterComment(s)
 		default:
-			return read(s)
+			return read(s, escapes)
 		}
 	}
 }
 
 // read is next for a text that begins with a word.
-func read(s string) (word, string) {
+func read(s string, escapes bool) (word, string) {
 	switch c := s[0]; {
 	case c == ';':
 		return word{semicolon, ";"}, s[1:]
 	case c == '\'':
-		return word{kind: other}, afterQuote(s[1:], '\'', false)
+		return word{kind: other}, afterConstant(s[1:], escapes)
 	case c == '"':
 		return identifier(quoted, s[1:])
 	case (c == 'e' || c == 'E') && strings.HasPrefix(s[1:], "'"):
-		return word{kind: other}, afterQuote(s[2:], '\'', true)
+		return word{kind: other}, afterConstant(s[2:], true)
 	case (c == 'u' || c == 'U') && strings.HasPrefix(s[1:], `&"`):
 		return identifier(escaped, s[3:])
 	case c == '$':
@@ -78,6 +79,33 @@ func identifier(k kind, s string) (word, string) {
 	rest := afterQuote(s, '"', false)
 	text := strings.TrimSuffix(s[:len(s)-len(rest)], `"`)
 	return word{k, strings.ReplaceAll(text, `""`, `"`)}, rest
+}
+
+// afterConstant returns what follows a constant, which goes on in the next line where that begins with
+// a quote: by the rules of its first part, whatever it looks like. Comments that end with their line
+// may stand between.
+func afterConstant(s string, escapes bool) string {
+	for {
+		rest := afterQuote(s, '\'', escapes)
+		part := rest
+		for part != "" && part[0] != '\'' {
+			switch trimmed := strings.TrimLeft(part, " \t\n\r\f\v"); {
+			case len(trimmed) < len(part):
+				part = trimmed
+			case strings.HasPrefix(part, "--"):
+				part = part[max(strings.IndexAny(part, "\r\n"), 0):]
+				if strings.HasPrefix(part, "--") {
+					return rest // the comment is the end
+				}
+			default:
+				return rest
+			}
+		}
+		if part == "" {
+			return rest
+		}
+		s = part[1:]
+	}
 }
 
 // afterQuote returns what follows the quote that ends a constant. Two of them end nothing, and
@@ -136,7 +164,7 @@ func names(s, setting string) bool {
 		if s[i]|0x20 != setting[0]|0x20 || !strings.EqualFold(s[i:i+len(setting)], setting) {
 			continue
 		}
-		if after, _ := next(s[i+len(setting):]); after.text != "(" {
+		if after, _ := next(s[i+len(setting):], false); after.text != "(" {
 			return true
 		}
 	}

@@ -93,21 +93,31 @@ func check(sql, name string) error {
 	return nil
 }
 
-// refuse returns why a text is refused, or "".
+// refuse returns why a text is refused, or "". Where a quote follows a backslash the text is read in
+// both ways that a session may read it: which is not known here.
 func refuse(sql, name string) string {
 	if names(sql, name) {
 		return tenants
 	}
+	if why := refuseRead(sql, false); why != "" || !strings.Contains(sql, `\'`) {
+		return why
+	}
+	return refuseRead(sql, true)
+}
+
+// refuseRead is refuse for one way to read constants. In the other than PostgreSQL's own a semicolon
+// may stand in one of them, and PostgreSQL runs one statement anyway.
+func refuseRead(sql string, escapes bool) string {
 	var words [4]string // the first ones
 	n, create, into, hold, drop := 0, false, false, false, false
 	before := ""
 	for rest := sql; ; {
 		var w word
-		if w, rest = next(rest); w.kind == end {
+		if w, rest = next(rest, escapes); w.kind == end {
 			break
 		}
-		if w.kind == semicolon {
-			if w, _ = next(rest); w.kind != end {
+		if w.kind == semicolon && !escapes {
+			if w, _ = next(rest, false); w.kind != end {
 				return "one statement is allowed"
 			}
 			break

@@ -25,6 +25,9 @@ func TestAStatementThatWouldLeaveItsScopeIsRefused(t *testing.T) {
 			"select * from note where body = '' or set_config($1, $2, true) is not null", "update pg_settings set setting = 'x' where name = 'y'",
 			`update pg_catalog."pg_settings" set setting = 'x'`, "select 'Reeve.Tenant'", "alter table x set (a = 'reeve.tenant')", "set local app . tenant = 'x'", "set local app/**/.tenant to 'x'",
 			`set local "app" . "tenant" = 'x'`, `set local "app.tenant" = 'x'`,
+			"select E'x'\n'\\'', set_config('a', 'b', false) --'", "select e'' -- a\n-- '\n  '\\'', set_config('a', 'b', false) --'", "select e'x'\r'y'\f\n'\\'', set_config('a', 'b', false) --'", // one constant of parts
+			"select E'x' -- a\n'\\'' || 'b\\' || set_config('a', 'b', false) || 'c'",                             // which the other reading hides
+			`select '\'', set_config('a', 'b', false) --'`, `select 'a'';\'', "set_config"('a', 'b', false) --'`, // where backslashes are escapes
 		},
 		"one statement is allowed": {
 			"select 1; commit", "select 1;commit", "select 1; -- a\n select 2", "select $$;$$; select 1", "select 'a''; b'; select 1", "select 1 /* ; */ ; select 1", "; select 1;",
@@ -32,7 +35,7 @@ func TestAStatementThatWouldLeaveItsScopeIsRefused(t *testing.T) {
 		},
 		"there is no statement":      {"", " ", ";", "-- a", "/* a", "/* a */ ;"},
 		"a cursor WITH HOLD":         {"declare c cursor with hold for select 1", "DECLARE c NO SCROLL CURSOR /* */ WITH HOLD FOR select 1", "declare c cursor with /* without */ hold for select 1"},
-		"a temporary table":          {"create temp table a (b int)", "create temporary table a as select * from note", "create local temp table a (b int)", "create global temporary table a (b int)", "create or replace temp view a as select 1", "create temp sequence a", "select * into temp a from note", "select * into temporary table a from note", "create table pg_temp.a (b int)", `create table "pg_temp".a (b int)`, "with a as (select 1) select * into temp b from a"},
+		"a temporary table":          {"select e''\n'\\'' into temp a from note --'", `select '\'' into temp a from note --'`, "create temp table a (b int)", "create temporary table a as select * from note", "create local temp table a (b int)", "create global temporary table a (b int)", "create or replace temp view a as select 1", "create temp sequence a", "select * into temp a from note", "select * into temporary table a from note", "create table pg_temp.a (b int)", `create table "pg_temp".a (b int)`, "with a as (select 1) select * into temp b from a"},
 		"a block can hide":           {"do $$ begin perform 1; end $$", "DO LANGUAGE plpgsql 'x'"},
 		"COPY has no place":          {"copy note to stdout", "COPY note from stdin"},
 		"an identifier with Unicode": {`select U&"\0073et_config"('a', 'b', true)`, `set local u&"x" = 'a'`},
@@ -58,6 +61,7 @@ func TestAStatementOfAServiceIsNotRefused(t *testing.T) {
 		"set local statement_timeout = '1s'", "SET LOCAL work_mem TO '64MB'", "set constraints all deferred", "set transaction read only",
 		"call p()", "explain select 1", "lock table note", "notify a, 'b'", "refresh materialized view a", "truncate a", "alter table note add column x int",
 		"select u&'\\0061'", "select 1 as u", "select U & x from y", "select $1::text || '$'", "select \"a\"\"b\"", "select 'it''s; ok'", "select b'1', x'1f', n'x'", "select 'unfinished ; commit",
+		`select * from note where body like $1 escape '\' and title <> 'a;b' order by id`, "select 'a'\n'b;c'", "select e'a' -- b", "select e'a' --", `select 'C:\'; -- set_config`, "select E'a'\n'\\'; b'",
 		"select \xc3\xa9 from note", "select $\xc3\xa9$;$\xc3\xa9$", "select 1 -- ; commit\r", "select a.b.set_configs", "select reset, discard from listen",
 	} {
 		if err := check(sql, "reeve.tenant"); err != nil {
