@@ -25,7 +25,7 @@ var hidden = []struct{ name, set, sql string }{
 // backslashes. Each text does on a pool alone what nobody may do in a scope: its setting is there for
 // the next tenant.
 func TestNoConstantHidesAWordThatPostgreSQLRuns(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	db, pool, _ := w.direct()
 	ctx := in(t, acme)
 	const left = "select coalesce(current_setting('reeve.mark', true), '')"
