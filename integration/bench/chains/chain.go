@@ -33,7 +33,7 @@ import (
 // kept from caches, as Reeve keeps those to signed-in callers; Reeve with a token, a session in Redis
 // behind the cache, and the decision; the same without the cache; and what a service assembles without
 // Reeve, with Casbin's cache, which a revoked right outlives, and without.
-var chainNames = []string{"net/http", "echo", "echo, no-store", "reeve", "reeve: no cache", "echo-jwt+scs+casbin cached", "echo-jwt+scs+casbin"}
+var chainNames = []string{"net/http", "echo", "echo no-store", "reeve", "reeve: no cache", "echo-jwt+scs+casbin cached", "echo-jwt+scs+casbin"}
 
 // slow are the chains that are not asked about many rules.
 var slow = map[string]bool{chainNames[5]: true, chainNames[6]: true}
