@@ -68,7 +68,7 @@ func run(args []string) error {
 	if *svg == "" {
 		return nil
 	}
-	return os.WriteFile(*svg, []byte(figure.Bars("a decision", bars)), 0o644)
+	return os.WriteFile(*svg, []byte(figure.Bars("a decision, on a logarithmic scale", bars)), 0o644)
 }
 
 // workloadRows measures one workload by all seeds, and returns a row for each engine.
