@@ -106,7 +106,7 @@ func TestReadmeProgram(t *testing.T) {
 	idp := idpserver.Start(t, idpserver.Config{Realm: true, Tenant: "acme"})
 	redis := redisserver.Start(t).URL()
 	q := startReadmeProgram(t, idp.URL, redis)
-	store := open(t, redis, redisstore.Config{NameKey: secretKey(0), SealKeys: []session.SecretKey{secretKey(1)}})
+	store := open(t, redis, redisstore.Config{NameKey: secretKey(0), SealKeys: []session.SecretKey{secretKey(1)}, Timeout: 5 * time.Second})
 	sessions, err := session.NewManager(store, session.Config{Key: secretKey(2)})
 	if err != nil {
 		t.Fatal(err)
