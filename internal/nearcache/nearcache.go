@@ -22,9 +22,18 @@ type Cache[K comparable, V any] interface {
 
 // New returns an empty cache of at most size entries, at least one. It has no goroutine that
 // somebody has to stop.
-func New[K comparable, V any](size int) Cache[K, V] {
-	return otter.Must(&otter.Options[K, V]{
+func New[K comparable, V any](size int) Cache[K, V] { return NewWithGone[K, V](size, nil) }
+
+// NewWithGone is New of a cache that calls gone with each value that it no longer has, for whatever
+// reason: replaced, forgotten, or given way to others. The call is part of the removal, and gone must
+// not use the cache.
+func NewWithGone[K comparable, V any](size int, gone func(V)) Cache[K, V] {
+	options := otter.Options[K, V]{
 		MaximumSize: max(1, size), // none is no bound to the library
 		Executor:    func(task func()) { task() },
-	})
+	}
+	if gone != nil {
+		options.OnAtomicDeletion = func(e otter.DeletionEvent[K, V]) { gone(e.Value) }
+	}
+	return otter.Must(&options)
 }

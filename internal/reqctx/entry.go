@@ -12,5 +12,5 @@ type Entry[T any] struct {
 	ReadAt  uint32        // ticks since the cache began, before it was read
 	RenewAt atomic.Uint32 // no renewal begins earlier; ticks since the cache began
 	Cache   uint32        // which cache of this process
-	Dropped atomic.Bool   // another was read since, or that there is none
+	Dropped atomic.Bool   // the cache no longer has it
 }

@@ -80,7 +80,7 @@ func New(cfg Config) (*Store, error) {
 	}
 	c := &Store{
 		store: cfg.Store, feed: cfg.Feed, limit: cfg.Lease,
-		entries: nearcache.New[entryKey, *entry](cfg.MaxEntries),
+		entries: nearcache.NewWithGone[entryKey](cfg.MaxEntries, dropped),
 		signIns: nearcache.New[signInKey, session.ID](cfg.MaxEntries),
 		stamps:  newStamps(cfg.MaxEntries),
 		reads:   map[session.Ref]*read{}, pending: make(chan pendingRead), began: time.Now(), number: made.Add(1),

@@ -34,19 +34,9 @@ func as(ref session.Ref, e *entry) session.Session {
 	return s
 }
 
-// keep makes e the entry of a key.
-func (c *Store) keep(key entryKey, e *entry) {
-	if former, _ := c.entries.Set(key, e); former != nil && former != e {
-		former.Dropped.Store(true)
-	}
-}
-
-// drop forgets the entry of a key.
-func (c *Store) drop(key entryKey) {
-	if former, was := c.entries.Invalidate(key); was && former != nil {
-		former.Dropped.Store(true)
-	}
-}
+// dropped is told of each entry that the cache no longer has: another has replaced it, the store has
+// said that there is none, or it gave way to others. Who has found it before finds it no more.
+func dropped(e *entry) { e.Dropped.Store(true) }
 
 // hit returns the entry of ref if it may be served at now, and nil otherwise.
 func (c *Store) hit(ref session.Ref, now time.Time) *entry {

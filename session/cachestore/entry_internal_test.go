@@ -69,23 +69,23 @@ func TestWhatWasReadAnewIsFoundByAHandle(t *testing.T) {
 			Tenant: ref.Tenant, User: ref.User, ExpiresAt: now.Add(time.Hour), LastSeenAt: now, IdleTimeout: time.Hour, Version: version,
 		}, counterIndex{}, 0, 0)
 	}
-	c.keep(keyOf(ref.ID), read(1))
+	c.entries.Set(keyOf(ref.ID), read(1))
 	found := c.Recall(ref)
 	if found == nil || !c.RecallsFound(found) {
 		t.Fatal("the entry is not recalled")
 	}
-	c.keep(keyOf(ref.ID), read(2))
+	c.entries.Set(keyOf(ref.ID), read(2))
 	if c.RecallsFound(found) {
 		t.Error("an entry is served that was read anew")
 	}
 	if found = c.Recall(ref); found == nil || found.Value.Version != 2 {
 		t.Fatal("the new entry is not recalled")
 	}
-	c.drop(keyOf(ref.ID))
+	c.entries.Invalidate(keyOf(ref.ID))
 	if c.RecallsFound(found) {
 		t.Error("an entry is served of which the store has said that there is none")
 	}
-	c.keep(keyOf(ref.ID), read(3))
+	c.entries.Set(keyOf(ref.ID), read(3))
 	found = c.Recall(ref)
 	for name, l := range map[string]*lease{
 		"no lease":           nil,
@@ -108,7 +108,7 @@ func TestWhatWasReadAnewIsFoundByAHandle(t *testing.T) {
 		"the tenant": func() { c.outdate(session.ScopeTenant, ref) }, "everyone": func() { c.outdate(session.ScopeAll, ref) },
 	} {
 		at := c.stamps.indexOf(c.feed.Topics(ref))
-		c.keep(keyOf(ref.ID), c.entryOf(found.Value, at, c.stamps.stamp(at), 0))
+		c.entries.Set(keyOf(ref.ID), c.entryOf(found.Value, at, c.stamps.stamp(at), 0))
 		if found = c.Recall(ref); found == nil || !c.RecallsFound(found) {
 			t.Fatal("the entry is not recalled")
 		}
@@ -120,6 +120,56 @@ func TestWhatWasReadAnewIsFoundByAHandle(t *testing.T) {
 		t.Fatal(err)
 	} else if other.lease.Store(&lease{now, now}); other.RecallsFound(found) {
 		t.Error("served by another cache")
+	}
+}
+
+// TestWhatGaveWayIsFoundByNoHandle: an entry that gave way to others is not served to those who found
+// it before, as it is not to those who look it up: what is read of the session since counts.
+func TestWhatGaveWayIsFoundByNoHandle(t *testing.T) {
+	c, err := New(Config{Store: memstore.New(), Feed: silent{}, MaxEntries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	c.lease.Store(&lease{now, now})
+	read := func() session.Ref {
+		ref := session.Ref{Tenant: tenant.MustParse("acme"), User: session.MustParseUserID("alice"), ID: session.NewID()}
+		c.entries.Set(keyOf(ref.ID), c.entryOf(session.Session{
+			Tenant: ref.Tenant, User: ref.User, ExpiresAt: now.Add(time.Hour), LastSeenAt: now, IdleTimeout: time.Hour, Version: 1,
+		}, counterIndex{}, 0, 0))
+		return ref
+	}
+	gone := 0
+	for range 100 {
+		ref := read()
+		found := c.Recall(ref)
+		if found == nil {
+			continue // it gave way at once
+		}
+		for range 100 {
+			for other := read(); c.Recall(other) != nil && c.count.hits()%20 != 0; {
+			}
+		}
+		if c.Recall(ref) != nil {
+			continue
+		}
+		if gone++; c.RecallsFound(found) {
+			t.Fatal("an entry is served that gave way")
+		}
+	}
+	if gone == 0 {
+		t.Fatal("no entry gave way")
+	}
+	ref := read()
+	for c.Recall(ref) == nil {
+		ref = read()
+	}
+	found := c.Recall(ref)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !found.Dropped.Load() {
+		t.Error("an entry of a closed cache is not dropped")
 	}
 }
 

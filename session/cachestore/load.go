@@ -154,9 +154,9 @@ func (c *Store) fetch(ctx context.Context, ref session.Ref, f *read) {
 	}
 	switch {
 	case f.err == nil && f.session.Ref() == ref:
-		c.keep(keyOf(ref.ID), e)
+		c.entries.Set(keyOf(ref.ID), e)
 	case isDefinite(f.err):
-		c.drop(keyOf(ref.ID))
+		c.entries.Invalidate(keyOf(ref.ID))
 	}
 	c.mu.Lock()
 	if c.reads[ref] == f {
