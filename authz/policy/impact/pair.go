@@ -128,10 +128,11 @@ func (p *pair) compareRules(common [2]lines) {
 	}
 }
 
-// redefines reports whether the policies declare some attribute with different kinds.
+// redefines reports whether the policies declare some attribute with different kinds, or NULL with
+// different meanings.
 func (p *pair) redefines() bool {
 	for name, a := range p.old.attributes {
-		if b, too := p.new.attributes[name]; too && a.Kind != b.Kind {
+		if b, too := p.new.attributes[name]; too && (a.Kind != b.Kind || isNullable(&a) != isNullable(&b)) {
 			return true
 		}
 	}
@@ -152,20 +153,33 @@ func (p *pair) changedWhereTurned(r *rule) {
 }
 
 // redefined reports whether a condition compares an attribute that the policies declare with
-// different kinds.
+// different kinds, or NULL with different meanings.
 func (p *pair) redefined(e condition.Expr) bool {
+	return p.declaredOtherwise(e, func(a, b *condition.Attribute) bool { return a.Kind != b.Kind || isNullable(a) != isNullable(b) })
+}
+
+// open reports whether a condition compares an attribute that the policies declare with different
+// kinds.
+func (p *pair) open(e condition.Expr) bool {
+	return p.declaredOtherwise(e, func(a, b *condition.Attribute) bool { return a.Kind != b.Kind })
+}
+
+func (p *pair) declaredOtherwise(e condition.Expr, differ func(a, b *condition.Attribute) bool) bool {
 	if p.old == nil || e.Op() == condition.OpAlways {
 		return false
 	}
 	for a := range e.Attributes() {
 		x, there := p.old.attributes[a.Type+"."+a.Name]
 		y, too := p.new.attributes[a.Type+"."+a.Name]
-		if there && too && x.Kind != y.Kind {
+		if there && too && differ(&x, &y) {
 			return true
 		}
 	}
 	return false
 }
+
+// isNullable reports whether NULL is a value of an attribute. Else it is none, whatever is declared.
+func isNullable(a *condition.Attribute) bool { return a.Null == condition.NullValue }
 
 func (p *pair) compareGrants(common [2]lines) {
 	for i, of := range p.sides {
@@ -240,7 +254,11 @@ func (p *pair) numberOf(e condition.Expr, i int, typ string) int32 {
 	key := formOf(e, false).text()
 	kinds := map[string]bool{}
 	for a := range e.Attributes() {
-		kinds["\x00"+a.Type+"."+a.Name+":"+a.Kind.String()] = true
+		kind := a.Kind.String()
+		if isNullable(a) {
+			kind += "?"
+		}
+		kinds["\x00"+a.Type+"."+a.Name+":"+kind] = true
 	}
 	key += strings.Join(slices.Sorted(maps.Keys(kinds)), "")
 	roles, in := asksRoles(e), side(0)
@@ -251,11 +269,15 @@ func (p *pair) numberOf(e condition.Expr, i int, typ string) int32 {
 			text += " by the g rows before"
 		}
 	}
+	open := p.open(e)
+	if i == 0 && !open && p.redefined(e) { // the one after has the same text, and another number
+		text += " by the attributes before"
+	}
 	n, there := p.numbers[key]
 	if !there {
 		n = int32(len(p.conds))
 		op := e.Op()
-		p.conds = append(p.conds, cond{expr: e, text: text, wrap: op == condition.OpOr || op == condition.OpAnd, open: p.redefined(e), of: i, typ: typ, roles: roles, in: in})
+		p.conds = append(p.conds, cond{expr: e, text: text, wrap: op == condition.OpOr || op == condition.OpAnd, open: open, of: i, typ: typ, roles: roles, in: in})
 		p.numbers[key] = n
 	}
 	return n

@@ -103,6 +103,8 @@ func (p *pair) domain(numbers []int32, w Who, m member, users, ids []string) *do
 		d.asks = d.asks || isRoles(a)
 		if d.vars[i].attr.Kind != a.Kind {
 			d.complete = false
+		} else if isNullable(a) {
+			d.vars[i].attr = a // NULL is tried where it is a value to one of the policies
 		}
 		d.index[a] = i
 	}
@@ -368,7 +370,7 @@ func (d *domain) fill(v *variable, c *component, within Pattern) {
 			v.values = append(v.values, value{x: condition.MaxTime().AddDate(1, 0, 0), v: condition.Unusable()})
 		}
 	}
-	if a.Null == condition.NullValue {
+	if isNullable(a) {
 		v.values = append(v.values, value{x: null{}, v: condition.NullOf()})
 	}
 	switch {
