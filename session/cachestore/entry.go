@@ -35,7 +35,7 @@ func as(ref session.Ref, e *entry) session.Session {
 }
 
 // dropped is told of each entry that the cache no longer has: another has replaced it, the store has
-// said that there is none, or it gave way to others. Who has found it before finds it no more.
+// said that there is none, or it gave way to others. A handle that has found it before finds it no more.
 func dropped(e *entry) { e.Dropped.Store(true) }
 
 // hit returns the entry of ref if it may be served at now, and nil otherwise.
