@@ -112,6 +112,8 @@ type Health struct {
 	cancel  context.CancelFunc
 	asking  sync.WaitGroup
 	checks  []CheckStats
+
+	moving sync.Mutex // held from a look at the checks to the move that follows from it
 }
 
 // NewHealth returns a health that asks nobody yet, and until its first answers is not ready.
@@ -222,7 +224,7 @@ func (h *Health) note(i int, err error, took time.Duration) {
 	if changed {
 		c.Since = c.Asked
 	}
-	name, well := c.Name, !slices.ContainsFunc(h.checks, func(c CheckStats) bool { return c.Err != nil })
+	name := c.Name
 	h.mu.Unlock()
 	switch {
 	case changed && err != nil:
@@ -230,11 +232,21 @@ func (h *Health) note(i int, err error, took time.Duration) {
 	case changed:
 		h.cfg.Logger.Info("service: check passes", slog.String("check", name))
 	}
+	h.move()
+}
+
+// move has the state follow the checks of now. One that was not asked yet has not failed.
+func (h *Health) move() {
+	h.moving.Lock()
+	defer h.moving.Unlock()
+	h.mu.Lock()
+	fails := slices.ContainsFunc(h.checks, func(c CheckStats) bool { return c.Err != nil && !errors.Is(c.Err, errUnasked) })
+	h.mu.Unlock()
 	// A state in which checks change nothing refuses the move.
-	if well {
-		_ = h.cfg.Lifecycle.MoveFrom(Degraded, Running)
-	} else {
+	if fails {
 		_ = h.cfg.Lifecycle.MoveFrom(Running, Degraded)
+	} else {
+		_ = h.cfg.Lifecycle.MoveFrom(Degraded, Running)
 	}
 }
 

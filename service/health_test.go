@@ -75,6 +75,94 @@ func running(t *testing.T) *service.Lifecycle {
 	return l
 }
 
+// A check that has not answered yet has not failed: it ends readiness, and the service is not
+// degraded for a moment at each start.
+func TestACheckThatWasNotAskedDegradesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := running(t)
+		slow := make(chan error)
+		h, err := service.NewHealth(service.HealthConfig{Lifecycle: l, Timeout: time.Hour, Logger: quiet(), Checks: []service.Check{
+			{Name: "fast", Ask: func(context.Context) error { return nil }},
+			{Name: "slow", Ask: func(context.Context) error { return <-slow }},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Observe(func(from, to service.State) { t.Errorf("%v follows %v", to, from) })
+		if err := h.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if h.Ready() {
+			t.Error("it is ready before a check has answered")
+		}
+		slow <- nil
+		synctest.Wait()
+		if !h.Ready() {
+			t.Error("it is not ready once all checks have passed")
+		}
+		close(slow)
+		_ = h.Close()
+	})
+}
+
+// held is a handler of logs that holds back lines about one check.
+type held struct {
+	slog.Handler
+	check string
+	until chan struct{}
+}
+
+func (h held) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "check" && a.Value.String() == h.check && strings.Contains(r.Message, "passes") {
+			<-h.until
+		}
+		return true
+	})
+	return nil
+}
+
+// The state follows the checks as they are when it moves: an answer that is late to move it does not
+// undo the move of a later one.
+func TestALateAnswerDegradesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := running(t)
+		until := make(chan struct{})
+		var fails atomic.Bool
+		fails.Store(true)
+		h, err := service.NewHealth(service.HealthConfig{
+			Lifecycle: l, Logger: slog.New(held{slog.NewTextHandler(&bytes.Buffer{}, nil), "first", until}), Checks: []service.Check{
+				{Name: "first", Ask: func(context.Context) error { return nil }},
+				{Name: "second", Ask: func(context.Context) error {
+					if fails.Load() {
+						return errors.New("no")
+					}
+					return nil
+				}},
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if l.State() != service.Degraded {
+			t.Fatalf("it is %v while a check fails", l.State())
+		}
+		fails.Store(false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		close(until)
+		synctest.Wait()
+		if l.State() != service.Running {
+			t.Errorf("it is %v while no check fails", l.State())
+		}
+		_ = h.Close()
+	})
+}
+
 // A required check that fails ends readiness within its interval and moves the state, one that passes
 // again brings both back, and why it failed is in the log alone.
 func TestReadinessFollowsItsChecks(t *testing.T) {
