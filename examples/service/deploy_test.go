@@ -150,6 +150,11 @@ func settings(t *testing.T, variables map[string]string) *config.Config {
 // The manifests have what the service offers and needs: its probes at its ports, limits, no rights, a time
 // to stop that suffices, and variables that its configuration has.
 func TestTheKubernetesManifestsFitTheService(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("deploy", "kubernetes.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	intro, _, _ := strings.Cut(string(text), "\napiVersion:")
 	kinds := map[string]map[string]any{}
 	for _, d := range documents(t, "kubernetes.yaml") {
 		kinds[fmt.Sprint(d["apiVersion"], " ", d["kind"])] = d
@@ -177,6 +182,7 @@ func TestTheKubernetesManifestsFitTheService(t *testing.T) {
 		{at(container, "securityContext", "allowPrivilegeEscalation"), false},
 		{at(container, "securityContext", "readOnlyRootFilesystem"), true},
 		{at(container, "securityContext", "capabilities", "drop", 0), "ALL"},
+		{at(container, "imagePullPolicy"), "IfNotPresent"},
 		{at(deployment, "spec", "strategy", "rollingUpdate", "maxUnavailable"), uint64(0)},
 		{at(deployment, "spec", "selector", "matchLabels", "app"), at(deployment, "spec", "template", "metadata", "labels", "app")},
 		{at(kinds["v1 Service"], "spec", "selector", "app"), at(deployment, "spec", "template", "metadata", "labels", "app")},
@@ -202,6 +208,9 @@ func TestTheKubernetesManifestsFitTheService(t *testing.T) {
 	list, _ := at(container, "env").([]any)
 	for _, v := range list {
 		value, _ := at(v, "value").(string)
+		if secret := at(v, "valueFrom", "secretKeyRef", "name"); secret != nil && !strings.Contains(intro, fmt.Sprint(secret)) {
+			t.Errorf("nothing says how the Secret %v is made", secret)
+		}
 		switch at(v, "valueFrom", "secretKeyRef", "key") {
 		case "url":
 			value = map[bool]string{true: "redis://h:1", false: "postgres://u@h/d"}[at(v, "name") == "TRACKER_REDIS_URL"]
@@ -234,6 +243,11 @@ func TestTheComposeFileFitsTheService(t *testing.T) {
 		if !strings.Contains(redis, want) {
 			t.Errorf("Redis runs without %s", want)
 		}
+	}
+	// Root without its rights cannot list the files that a Redis left behind for its own user, and what
+	// the image does first as root would end each start but the first.
+	if user := at(file, "services", "redis", "user"); user != "redis" || at(file, "services", "redis", "cap_add") != nil || at(file, "services", "redis", "cap_drop", 0) != "ALL" {
+		t.Errorf("Redis runs as %v", user)
 	}
 	variables := map[string]string{}
 	environment, _ := at(tracker, "environment").(map[string]any)
