@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 	yamltoken "github.com/goccy/go-yaml/token"
 
+	"github.com/reevehq/reeve/examples/service/config"
 	"github.com/reevehq/reeve/session/token"
 	"github.com/reevehq/reeve/session/token/jwks"
 	"github.com/reevehq/reeve/tenant"
@@ -41,6 +42,7 @@ type issuer struct {
 // parseIssuers reads a file of issuers. Its error names the file and the line.
 func parseIssuers(file string, text []byte) ([]issuer, error) {
 	var all []issuer
+	text = bytes.TrimPrefix(text, []byte(config.ByteOrderMark))
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&all); err != nil && len(bytes.TrimSpace(text)) > 0 {
 		var placed interface {
 			GetToken() *yamltoken.Token

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reevehq/reeve/examples/service/config"
 	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/token"
@@ -181,6 +182,9 @@ func TestAWrongFileOfIssuersIsAMistake(t *testing.T) {
 		if code != exitUsage || !strings.Contains(stderr, file+":") || !strings.Contains(stderr, row.says) {
 			t.Errorf("%s: exit %d\n%s", name, code, stderr)
 		}
+	}
+	if all, err := parseIssuers("issuers.yaml", []byte(config.ByteOrderMark+strings.ReplaceAll(good, "\n", "\r\n"))); err != nil || len(all) != 1 {
+		t.Errorf("a file that was written on Windows: %d entries, %v", len(all), err)
 	}
 	if code, _, stderr := invoke(t, "run", "--set", "issuers.file="+filepath.Join(t.TempDir(), "gone")); code != exitUsage || !strings.Contains(stderr, "gone:1: it cannot be read") {
 		t.Error(code, stderr)

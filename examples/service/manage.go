@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	kardianos "github.com/kardianos/service"
 )
@@ -96,14 +97,30 @@ func (c *installCommand) Run(w *environment) error {
 		return err
 	}
 	if runtime.GOOS != "windows" {
-		if err := installFiles(w.stdout); err != nil {
-			return err
-		}
+		err = installFiles(w.stdout)
+	} else {
+		err = lasting(program())
+	}
+	if err != nil {
+		return err
 	}
 	if err := s.Install(); err != nil {
 		return err
 	}
 	fmt.Fprintf(w.stdout, "installed. Start it with: %s start\n", program())
+	return nil
+}
+
+// errPassing means that a service of this program could not be started later.
+var errPassing = errors.New("go run removes this program when it ends: build it with go build, put it where it stays, and install from there")
+
+// lasting refuses a program that go run has built.
+func lasting(path string) error {
+	for _, element := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if number, is := strings.CutPrefix(element, "go-build"); is && number != "" && strings.Trim(number, "0123456789") == "" {
+			return usageError{fmt.Errorf("%s: %w", path, errPassing)}
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,16 @@ func TestAnotherManagerIsRefusedWithoutForce(t *testing.T) {
 		if code, _, stderr := invoke(t, "start", "--force"); code != exitFine || len(m.calls) != 1 {
 			t.Errorf("%s with --force: exit %d %s", other, code, stderr)
 		}
+	}
+}
+
+// On Windows the service is the program where it is, which must not be one that go run removes.
+func TestAProgramOfGoRunIsNotInstalledWhereItIs(t *testing.T) {
+	if err := lasting(`C:\Users\Ada Lovelace\AppData\Local\Temp\go-build1234\b001\exe\service.exe`); !errors.Is(err, errPassing) || !errors.As(err, new(usageError)) {
+		t.Error(err)
+	}
+	if err := lasting(`C:\Program Files\go-tools\reeve-tracker.exe`); err != nil {
+		t.Error(err)
 	}
 }
 

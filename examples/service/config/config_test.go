@@ -227,3 +227,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Editors of Windows begin a file with a mark of its encoding, and end lines by CR LF.
+func TestAFileWrittenOnWindowsIsRead(t *testing.T) {
+	key := write(t, ByteOrderMark+aKey+"\r\n")
+	cfg, err := Load(Sources{Platform: "windows", File: write(t, ByteOrderMark+"log:\r\n  level: debug\r\nredis:\r\n  url: redis://h:1\r\n"), Flags: map[string]string{
+		"keys.session": "file:" + key, "keys.signing": aKey, "keys.redis_name": aKey, "keys.redis_seal": aKey,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Log.Level != "debug" || cfg.Redis.URL.Reveal() != "redis://h:1" {
+		t.Errorf("%q %q", cfg.Log.Level, cfg.Redis.URL.Reveal())
+	}
+	_, err = Load(Sources{Platform: "windows", File: write(t, ByteOrderMark+"log:\r\n  level: loud\r\n")})
+	if err == nil || !strings.Contains(err.Error(), "tracker.yaml:2: log.level") {
+		t.Errorf("a mistake: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,9 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
+
+// ByteOrderMark begins a file that an editor of Windows has written.
+const ByteOrderMark = "\ufeff"
 
 // maxFile is how large a file may be. Nobody writes more by hand.
 const maxFile = 1 << 20
@@ -57,6 +61,7 @@ func cause(err error) error {
 // parse reads YAML of one document, and where each value stands.
 func parse(name string, text []byte) (layer, error) {
 	l := layer{name: name, values: map[string]any{}, positions: map[string]string{}}
+	text = bytes.TrimPrefix(text, []byte(ByteOrderMark))
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return layer{}, located(name, err)

@@ -102,8 +102,9 @@ func secret(value, folder string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s cannot be read: %w", name, cause(err))
 	}
-	if len(strings.TrimSpace(string(text))) == 0 {
+	value = strings.TrimSpace(strings.TrimPrefix(string(text), ByteOrderMark))
+	if value == "" {
 		return "", fmt.Errorf("%s is empty", name)
 	}
-	return strings.TrimSpace(string(text)), nil
+	return value, nil
 }
