@@ -327,3 +327,34 @@ func TestTheActionCommentsTheImpactAsATable(t *testing.T) {
 		t.Errorf("a long table has %d bytes", len(body))
 	}
 }
+
+// A runner of GitLab keeps its clone and removes what is not in it, by git clean -ffdx: the job comes to
+// what was before in each run.
+func TestTheJobOfGitLabRunsAgainInTheSameClone(t *testing.T) {
+	git := testneed.Program(t, "git", "apt-get install git")
+	var file struct {
+		Policy struct{ Script []string }
+	}
+	readYAML(t, filepath.Join("..", "..", "examples", "ci", "gitlab", ".gitlab-ci.yml"), &file)
+	at := slices.IndexFunc(file.Policy.Script, func(line string) bool { return strings.Contains(line, "git worktree") })
+	if at < 0 {
+		t.Fatal("no line of the job fetches what was before")
+	}
+	dir := t.TempDir()
+	origin, clone := filepath.Join(dir, "origin"), filepath.Join(dir, "clone")
+	for _, args := range [][]string{
+		{"init", "-q", "-b", "main", origin}, {"-C", origin, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "--allow-empty", "-m", "a"},
+		{"clone", "-q", origin, clone},
+	} {
+		if out, err := exec.CommandContext(t.Context(), git, args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	for run := range 2 {
+		cmd := exec.CommandContext(t.Context(), "sh", "-ec", file.Policy.Script[at]+"\ntest -e before/.git\ngit clean -ffdxq")
+		cmd.Dir, cmd.Env = clone, append(os.Environ(), "CI_MERGE_REQUEST_TARGET_BRANCH_NAME=main")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("run %d: %v\n%s", run+1, err, out)
+		}
+	}
+}
