@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ func TestTheUnitKeepsItsPromises(t *testing.T) {
 		}
 	}
 	stop := after(t, unit, "TimeoutStopSec=")
-	if cfg := platform(t, "systemd"); time.Duration(stop)*time.Second < cfg.HTTP.Wait+cfg.HTTP.Drain+20*time.Second {
+	if cfg := platform(t, "systemd"); time.Duration(stop)*time.Second < atMost(cfg) {
 		t.Errorf("systemd kills after %d s", stop)
 	}
 }
@@ -77,6 +78,13 @@ func platform(t *testing.T, name string) *config.Config {
 		t.Fatal(err)
 	}
 	return cfg
+}
+
+// atMost is how long the end of the service takes where requests and after them jobs need all of their
+// time, with some for the steps that follow.
+func atMost(cfg *config.Config) time.Duration {
+	const steps = 20 * time.Second
+	return cfg.HTTP.Wait + 2*cfg.HTTP.Drain + steps
 }
 
 // after returns the number behind a text.
@@ -197,7 +205,7 @@ func TestTheKubernetesManifestsFitTheService(t *testing.T) {
 			t.Errorf("no limit or request of %s", resource)
 		}
 	}
-	if grace, _ := at(pod, "terminationGracePeriodSeconds").(uint64); time.Duration(grace)*time.Second < cfg.HTTP.Wait+cfg.HTTP.Drain+20*time.Second {
+	if grace, _ := at(pod, "terminationGracePeriodSeconds").(uint64); time.Duration(grace)*time.Second < atMost(cfg) {
 		t.Errorf("it is killed after %d s", grace)
 	}
 	// From the first probe that fails until no request comes any more, the instance must wait.
@@ -266,7 +274,7 @@ func TestTheComposeFileFitsTheService(t *testing.T) {
 		t.Errorf("nothing gives the keys to the image's user: %v", err)
 	}
 	stop, err := time.ParseDuration(fmt.Sprint(at(tracker, "stop_grace_period")))
-	if container := platform(t, "container"); err != nil || stop < container.HTTP.Wait+container.HTTP.Drain+20*time.Second {
+	if err != nil || stop < atMost(platform(t, "container")) {
 		t.Errorf("it is killed after %v", stop)
 	}
 }
@@ -288,5 +296,32 @@ func TestTheImageIsDistrolessAndNotRoot(t *testing.T) {
 	}
 	if code, _, stderr := invoke(t, "--platform", "container", "config", "check"); code != exitFine {
 		t.Error(stderr)
+	}
+}
+
+// Folders that Git ignores, where programs put their keys, are in no layer of an image either.
+func TestWhatGitIgnoresIsNotInTheContextOfTheImage(t *testing.T) {
+	root := filepath.Join("..", "..")
+	read := func(name string) []string {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Fields(string(text))
+	}
+	left := read(".dockerignore")
+	folders := 0
+	for _, line := range read(".gitignore") {
+		folder, is := strings.CutSuffix(strings.TrimPrefix(line, "/"), "/")
+		if !is || strings.HasPrefix(folder, "**/testdata") {
+			continue
+		}
+		folders++
+		if !slices.Contains(left, folder) && !slices.Contains(left, "**/"+filepath.Base(folder)) {
+			t.Errorf("the image's context has %s", folder)
+		}
+	}
+	if folders < 3 {
+		t.Errorf("%d folders", folders)
 	}
 }
