@@ -45,7 +45,7 @@ type Config struct {
 	Window time.Duration
 
 	// Quiet is how long there is no second alert of a kind about the same user, session or
-	// address. From 0 to 24 h. Default: 10 minutes.
+	// address. At most 24 h. Default: 10 minutes.
 	Quiet time.Duration
 
 	// MaxAlerts is how many alerts of a kind Alert is told within a minute. Those beyond are
