@@ -24,10 +24,11 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// The issuer is that of the quickstart.
+// The issuer and the beginning of its keys in Redis are those of the quickstart.
 const (
 	issuer   = "reeve-quickstart"
 	audience = "reeve-quickstart-api"
+	prefix   = "quickstart"
 )
 
 // keys are those of the service that signs users in.
@@ -58,7 +59,7 @@ func openIdentity(ctx context.Context, redisURL, file string) (*identity, error)
 		if err := json.Unmarshal(text, &k); err != nil {
 			return nil, fmt.Errorf("%s is not a file of keys", file)
 		}
-		redis, err := redisstore.Open(redisURL, redisstore.Config{NameKey: k.RedisName, SealKeys: []session.SecretKey{k.RedisSeal}})
+		redis, err := redisstore.Open(redisURL, redisstore.Config{NameKey: k.RedisName, SealKeys: []session.SecretKey{k.RedisSeal}, Prefix: prefix})
 		if err != nil {
 			return nil, err
 		}
