@@ -38,7 +38,7 @@ func boot(t *testing.T) machine {
 	if os.Getuid() != 0 {
 		refused(t, "no systemd is booted here: it takes root")
 	}
-	for _, name := range []string{"unshare", "nsenter", "systemctl", "/lib/systemd/systemd", "dbus-daemon", "curl"} {
+	for _, name := range []string{"unshare", "nsenter", "systemctl", "/lib/systemd/systemd", "dbus-daemon", "curl", "redis-server"} {
 		if _, err := exec.LookPath(name); err != nil {
 			refused(t, "no systemd is booted here: "+err.Error())
 		}
@@ -247,6 +247,7 @@ func TestTheServiceUnderARealSystemd(t *testing.T) {
 		t.Errorf("it was not closed in order:\n%s", journal)
 	}
 
+	m.shares()
 	m.hangs()
 	m.wrong()
 
@@ -258,6 +259,24 @@ func TestTheServiceUnderARealSystemd(t *testing.T) {
 	if out := m.do("ls", "/etc/"+unitName+"/keys"); !strings.Contains(out, "redis_name_key") {
 		t.Errorf("the keys are gone: %s", out)
 	}
+}
+
+// shares starts it with a Redis, for which it reads the keys that install has written and systemd hands
+// over: their folder is root's alone.
+func (m machine) shares() {
+	m.t.Helper()
+	config := "/etc/" + unitName + "/config.yaml"
+	before := m.do("cat", config)
+	m.do("systemd-run", "--unit=shared-redis", "redis-server", "--port", "6379", "--save", "", "--dir", "/tmp")
+	m.write(config, "redis:\n  url: redis://127.0.0.1:6379/0\n")
+	m.do(installed, "start")
+	testwait.Until(m.t, "it is ready with Redis", func() bool { return m.probe("/readyz") == "200" })
+	if out := m.do("curl", "-s", "http://127.0.0.1:8081/readyz"); !strings.Contains(out, `"name":"redis","ok":true`) {
+		m.t.Errorf("it has no Redis: %s", out)
+	}
+	m.do(installed, "stop")
+	m.do("systemctl", "stop", "shared-redis")
+	m.write(config, before)
 }
 
 // hangs stops the process: the watchdog has it killed and started again.

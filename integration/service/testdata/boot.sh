@@ -35,4 +35,6 @@ cd "$root"
 pivot_root . mnt
 cd /
 umount -l /mnt
+# As on a machine, where systemd does it itself: credentials are mounted by a process of its own.
+mount --make-rshared /
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=other /lib/systemd/systemd --unit=multi-user.target
