@@ -171,7 +171,7 @@ func TestADatabaseWithoutItsWallIsNotServed(t *testing.T) {
 	migrating := config(t, db)
 	serving := migrating
 	serving.PostgreSQL.OwnerURL = ""
-	if _, err := app.New(t.Context(), serving); err == nil || !strings.Contains(err.Error(), "DATABASE_OWNER_URL") {
+	if _, err := app.New(t.Context(), serving); err == nil || !strings.Contains(err.Error(), " DATABASE_OWNER_URL") || !strings.Contains(err.Error(), " TRACKER_DATABASE_OWNER_URL") {
 		t.Fatalf("a database without tables: %v", err)
 	}
 	start(t, migrating)

@@ -119,7 +119,7 @@ func audit(ctx context.Context, app *pgx.ConnConfig, wall rls.Config) error {
 	defer db.Close()
 	if wall.Owner == "" {
 		if err := db.QueryRowContext(ctx, `SELECT tableowner FROM pg_tables WHERE schemaname = 'public' AND tablename = 'tasks'`).Scan(&wall.Owner); errors.Is(err, sql.ErrNoRows) {
-			return errors.New("there are no tables: set DATABASE_OWNER_URL, to migrate")
+			return errors.New("there are no tables: set DATABASE_OWNER_URL, which of examples/service is TRACKER_DATABASE_OWNER_URL, to migrate")
 		} else if err != nil {
 			return err
 		}
