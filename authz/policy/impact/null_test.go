@@ -54,3 +54,32 @@ func TestADiffHeedsWhetherNullIsAValue(t *testing.T) {
 		}
 	}
 }
+
+// TestADiffHeedsOfWhichTypeAParentIs: rows that stay as they are decide otherwise once a parent is of
+// another type, of which attributes.csv says otherwise what NULL is.
+func TestADiffHeedsOfWhichTypeAParentIs(t *testing.T) {
+	policyOf := func(when, parent string) *impact.Policy {
+		return load(t, files([]string{`p, role:authenticated, *, doc, read, "` + when + `", allow`},
+			"folder, owner, string, no,\nshelf, owner, string, value,\ndoc, box, parent, yes, box_id, "+parent+", boxes, id\n"))
+	}
+	acme := tenant.MustParse("acme")
+	for _, when := range []string{"r.obj.box.owner != r.sub.id", "!(r.obj.box.owner == 'x')", "r.obj.box.owner != 'x'"} {
+		for _, x := range [][2]string{{"folder", "shelf"}, {"shelf", "folder"}} {
+			old, new := policyOf(when, x[0]), policyOf(when, x[1])
+			report, err := impact.Diff(old, new)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := policy.Request{Tenant: acme, Subject: policy.Subject{ID: "u"}, Action: "read", Object: policy.Object{Type: "doc", ID: "1", Tenant: acme,
+				Attributes: policy.Values{"box": policy.Values{"owner": nil}}}}
+			a, _ := old.Engine().Decide(t.Context(), r)
+			b, _ := new.Engine().Decide(t.Context(), r)
+			if a.Allowed() == b.Allowed() {
+				t.Errorf("%s: %v: the request does not change", when, x)
+			}
+			if len(report.Cells) != 1 || report.Cells[0].May {
+				t.Errorf("%s: %v: %v", when, x, report.Cells)
+			}
+		}
+	}
+}

@@ -128,11 +128,12 @@ func (p *pair) compareRules(common [2]lines) {
 	}
 }
 
-// redefines reports whether the policies declare some attribute with different kinds, or NULL with
-// different meanings.
+// redefines reports whether the policies declare some attribute with different kinds, NULL with
+// different meanings, or a parent of different types.
 func (p *pair) redefines() bool {
 	for name, a := range p.old.attributes {
-		if b, too := p.new.attributes[name]; too && (a.Kind != b.Kind || isNullable(&a) != isNullable(&b)) {
+		b, too := p.new.attributes[name]
+		if too && (a.Kind != b.Kind || isNullable(&a) != isNullable(&b) || a.Kind == condition.KindParent && typeOfParent(&a) != typeOfParent(&b)) {
 			return true
 		}
 	}
@@ -169,13 +170,33 @@ func (p *pair) declaredOtherwise(e condition.Expr, differ func(a, b *condition.A
 		return false
 	}
 	for a := range e.Attributes() {
-		x, there := p.old.attributes[a.Type+"."+a.Name]
-		y, too := p.new.attributes[a.Type+"."+a.Name]
+		x, there := p.old.declared(a)
+		y, too := p.new.declared(a)
 		if there && too && differ(&x, &y) {
 			return true
 		}
 	}
 	return false
+}
+
+// declared returns how a policy declares what a condition names so: an attribute of a parent is that
+// of the type which the parent has there.
+func (p *Policy) declared(a *condition.Attribute) (condition.Attribute, bool) {
+	typ := a.Type
+	if a.Via != nil {
+		parent := p.attributes[a.Via.Type+"."+a.Via.Name]
+		typ = typeOfParent(&parent)
+	}
+	found, there := p.attributes[typ+"."+a.Name]
+	return found, there
+}
+
+// typeOfParent returns the type of the objects that a parent is one of, and "" for other attributes.
+func typeOfParent(a *condition.Attribute) string {
+	if a.Relation == nil {
+		return ""
+	}
+	return a.Relation.Target
 }
 
 // isNullable reports whether NULL is a value of an attribute. Else it is none, whatever is declared.
