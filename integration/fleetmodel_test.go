@@ -346,6 +346,9 @@ func bytesOf(t *testing.T, args ...string) (first, second float64) {
 	return first, grown()
 }
 
+// The messages that TestFleetConstantsOfBytes publishes: few at a time, which a link's buffers hold.
+const messageRounds, messagesOfARound = 20, 100
+
 func TestFleetConstantsOfBytes(t *testing.T) {
 	t.Parallel()
 	nodes := redisserver.StartClusterOf(t, "--appendonly", "no")
@@ -405,16 +408,39 @@ func TestFleetConstantsOfBytes(t *testing.T) {
 		testneed.Missing(t, "what a process writes is not told here")
 		return 0
 	}
-	const messages = 2000
+	// A publisher is answered before the other nodes have its message: what is counted is what they
+	// have, so each round ends when a subscriber on each of them was told.
+	var heard []<-chan *redis.Message
+	for _, node := range nodes[1:] {
+		other := node.Client()
+		defer other.Close()
+		sub := other.Subscribe(t.Context(), "heard")
+		defer sub.Close()
+		if _, err := sub.Receive(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		heard = append(heard, sub.Channel(redis.WithChannelSize(messagesOfARound)))
+	}
 	before, payload := written(), strings.Repeat("x", 100)
-	pipe := raw.Pipeline()
-	for range messages {
-		pipe.Publish(t.Context(), "nobody", payload)
+	for range messageRounds {
+		pipe := raw.Pipeline()
+		for range messagesOfARound {
+			pipe.Publish(t.Context(), "heard", payload)
+		}
+		if _, err := pipe.Exec(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i, messages := range heard {
+			for n := range messagesOfARound {
+				select {
+				case <-messages:
+				case <-time.After(30 * time.Second):
+					t.Fatalf("node %d was told %d of the %d messages of a round", i+1, n, messagesOfARound)
+				}
+			}
+		}
 	}
-	if _, err := pipe.Exec(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	got := (written() - before) / messages / 2
+	got := (written() - before) / (messageRounds * messagesOfARound) / 2
 	t.Logf("%.0f bytes to each other node", got)
 	if math.Abs(got-fleetmodel.Measured.BusBytes) > fleetmodel.Measured.BusBytes/8 {
 		t.Errorf("a message takes %.0f bytes to another node, the model has %v", got, fleetmodel.Measured.BusBytes)
