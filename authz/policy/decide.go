@@ -17,8 +17,8 @@ func (s *snapshot) decide(r *Request, q *query) Decision {
 	return s.combine(s.candidates(names[:0], marks[:0], r, q), r, q)
 }
 
-// hash begins a query: it takes the hashes of what a valid request says.
-func (s *snapshot) hash(r *Request) (q query) {
+// hash begins the zero query: it takes the hashes of what a valid request says.
+func (s *snapshot) hash(q *query, r *Request) {
 	n, o := s.names, &r.Object
 	q.tenant.Hash = n.tenants.Hash(r.Tenant.String())
 	q.user.Hash = n.users.Hash(r.Subject.ID)
@@ -30,7 +30,6 @@ func (s *snapshot) hash(r *Request) (q query) {
 	if q.name != "" {
 		q.rest.Hash = n.objects.Hash(q.name)
 	}
-	return q
 }
 
 // prefetch fetches the memory that the answer is likely to need. Among many rules it is far away,

@@ -204,57 +204,59 @@ func (e *Engine) install(b *Bundle, isolate bool) error {
 // unknown for it, whatever the other rules say. Of the object and the environment, whose values
 // the service writes, it wraps [ErrMisused]; of the subject, whose values a session may have
 // had for long, [ErrRequest] alone.
-func (e *Engine) Decide(ctx context.Context, r Request) (Decision, error) {
-	s, q, err := e.prepare(ctx, &r)
+func (e *Engine) Decide(ctx context.Context, r Request) (d Decision, err error) {
+	var q query
+	s, err := e.prepare(ctx, &r, &q)
 	if err != nil {
 		return Decision{Revision: s.id()}, err
 	}
-	d := s.decide(&r, &q)
-	if r.misfit.of != nil {
+	if d = s.decide(&r, &q); r.misfit.of != nil {
 		return Decision{Revision: s.revision}, r.misfit.err(&r)
 	}
 	return d, nil
 }
 
-// prepare returns the policy that decides r, and the question that r is, once r can be
-// decided. The policy is nil when there is none to ask.
-func (e *Engine) prepare(ctx context.Context, r *Request) (*snapshot, query, error) {
+// prepare returns the policy that decides r, and fills in q, the question that r is, once r can be
+// decided. The policy is nil when there is none to ask. What stands in q beside an error is no
+// question.
+func (e *Engine) prepare(ctx context.Context, r *Request, q *query) (*snapshot, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, query{}, fmt.Errorf("policy: %w", err)
+		return nil, fmt.Errorf("policy: %w", err)
 	}
 	s := e.snapshot()
 	if s == nil {
-		return nil, query{}, ErrNotLoaded
+		return nil, ErrNotLoaded
 	}
 	if err := r.validate(); err != nil {
-		return s, query{}, err
+		return s, err
 	}
 	if s.closed != nil {
 		if err := s.closed[r.Tenant]; err != nil {
-			return s, query{}, err
+			return s, err
 		}
 	}
-	q := s.hash(r)
-	s.prefetch(&q)
+	s.hash(q, r)
+	s.prefetch(q)
 	if s.timed || s.ending != nil {
 		if err := e.setClock(r); err != nil {
-			return s, query{}, err
+			return s, err
 		}
 		if s.ending != nil && !r.now.known {
-			return s, query{}, fmt.Errorf("%w: a time out of range, and roles that have an end", ErrRequest)
+			return s, fmt.Errorf("%w: a time out of range, and roles that have an end", ErrRequest)
 		}
 	}
-	s.resolve(&q, r)
+	s.resolve(q, r)
 	if r.Object.Route == "" && !s.types.has(q.typ.ID) {
-		return s, query{}, s.unknownType(r.Object.Type)
+		return s, s.unknownType(r.Object.Type)
 	}
-	return s, q, nil
+	return s, nil
 }
 
 // prepareAll is prepare for whoever evaluates more than the rules that match. The caller's roles are
 // sorted, so that lists made of them are the same each time.
 func (e *Engine) prepareAll(ctx context.Context, r *Request) (*snapshot, query, error) {
-	s, q, err := e.prepare(ctx, r)
+	var q query
+	s, err := e.prepare(ctx, r, &q)
 	if err == nil && s.roled != nil {
 		s.tellRoles(r, &q)
 		slices.Sort(*r.roles)

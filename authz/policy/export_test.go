@@ -93,7 +93,8 @@ func WithRoles(r Request, roles ...string) Request {
 
 // RolesOf returns the value of r.sub.roles in an engine.
 func RolesOf(t interface{ Fatal(...any) }, e *Engine, r Request) []string {
-	s, q, err := e.prepare(context.Background(), &r)
+	var q query
+	s, err := e.prepare(context.Background(), &r, &q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,8 @@ func RolesOf(t interface{ Fatal(...any) }, e *Engine, r Request) []string {
 
 // RulesRead returns how many rules a filter looks at.
 func RulesRead(e *Engine, r Request) int {
-	s, q, err := e.prepare(context.Background(), &r)
+	var q query
+	s, err := e.prepare(context.Background(), &r, &q)
 	if err != nil {
 		return -1
 	}

@@ -50,7 +50,7 @@ func (e *Engine) Fields(ctx context.Context, r Request) (Mask, error) {
 		return Mask{}, fmt.Errorf("%w: a mask without a tenant", ErrRequest)
 	}
 	kind := r.Object.Type
-	if _, _, err := e.prepare(ctx, &r); err != nil { // the type is known, and the action a word
+	if _, err := e.prepare(ctx, &r, new(query)); err != nil { // the type is known, and the action a word
 		return Mask{}, err
 	}
 	r.Object.Type = fieldType

@@ -21,7 +21,8 @@ func TestThePlaceThatIsExpectedIsTheOneLookedUp(t *testing.T) {
 	tenantID, action, typ, rest := m.tenants[id[0]], m.words[id[1]], m.words[id[2]], m.objects[id[3]]
 	n := &snapshot{names: s, closures: &lookup.Closures{}, own: ruleTable{groups: lookup.NewGroups(nil, nil)}, shared: ruleTable{groups: lookup.NewGroups(nil, nil)}}
 	r := Request{Tenant: tenant.MustParse("acme"), Action: "read", Object: Object{Type: "doc", ID: "7"}, Subject: Subject{ID: "alice"}}
-	q := n.hash(&r)
+	var q query
+	n.hash(&q, &r)
 	expected := keyOf(q.tenant, q.action, q.typ, coversOne, q.rest)
 	stands := keyOf(s.tenants.Term(tenantID), s.words.Term(action), s.words.Term(typ), coversOne, s.objects.Term(rest))
 	n.resolve(&q, &r)
@@ -33,7 +34,7 @@ func TestThePlaceThatIsExpectedIsTheOneLookedUp(t *testing.T) {
 		t.Errorf("alice is expected at %d and is %d", got, want)
 	}
 	r.Action = "write"
-	if q := n.hash(&r); keyOf(q.tenant, q.action, q.typ, coversOne, q.rest).Hash == stands.Hash {
+	if n.hash(&q, &r); keyOf(q.tenant, q.action, q.typ, coversOne, q.rest).Hash == stands.Hash {
 		t.Error("every question has one place")
 	}
 }
@@ -66,7 +67,8 @@ p, role:editor, acme, doc,   write, true, deny
 					if err := r.validate(); err != nil {
 						continue // a method on a type, a word on a route
 					}
-					_, q, err := e.prepare(t.Context(), &r)
+					var q query
+					_, err := e.prepare(t.Context(), &r, &q)
 					if err != nil {
 						t.Fatal(err)
 					}
