@@ -8,13 +8,13 @@ import (
 	"github.com/reevehq/reeve/authz/policy/condition"
 )
 
-// decide answers a valid request. Its cost depends on the caller's roles and on the rules
+// decide writes the answer to a valid request into d, the zero Decision. Its cost depends on the caller's roles and on the rules
 // for this object and these roles, not on how many rules there are. Rules are found first
 // and their conditions evaluated after, which keeps every list below on the stack.
-func (s *snapshot) decide(r *Request, q *query) Decision {
+func (s *snapshot) decide(d *Decision, r *Request, q *query) {
 	var names [64]uint32
 	var marks [16]mark
-	return s.combine(s.candidates(names[:0], marks[:0], r, q), r, q)
+	s.combine(d, s.candidates(names[:0], marks[:0], r, q), r, q)
 }
 
 // hash begins the zero query: it takes the hashes of what a valid request says.
@@ -90,10 +90,10 @@ func (s *snapshot) candidates(names []uint32, marks []mark, r *Request, q *query
 	return marks
 }
 
-// combine decides by the rules that are for this caller, action and object.
-func (s *snapshot) combine(marks []mark, r *Request, q *query) Decision {
+// combine decides by the rules that are for this caller, action and object. d is the zero Decision.
+func (s *snapshot) combine(d *Decision, marks []mark, r *Request, q *query) {
 	sortMarks(marks)
-	d := Decision{Revision: s.revision}
+	d.Revision = s.revision
 	denied := false
 	for _, m := range marks {
 		deny := m&markDeny != 0
@@ -121,7 +121,6 @@ func (s *snapshot) combine(marks []mark, r *Request, q *query) Decision {
 			denied, d.Effect, d.Reasons = true, Deny, reasons
 		}
 	}
-	return d
 }
 
 func sortMarks(marks []mark) {

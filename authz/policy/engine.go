@@ -210,7 +210,7 @@ func (e *Engine) Decide(ctx context.Context, r Request) (d Decision, err error) 
 	if err != nil {
 		return Decision{Revision: s.id()}, err
 	}
-	if d = s.decide(&r, &q); r.misfit.of != nil {
+	if s.decide(&d, &r, &q); r.misfit.of != nil {
 		return Decision{Revision: s.revision}, r.misfit.err(&r)
 	}
 	return d, nil

@@ -158,7 +158,7 @@ func (s *snapshot) explain(r *Request, q *query) (Explanation, error) {
 		Lapsed: paths.lapsed,
 	}
 	marks := s.candidates(nil, nil, r, q)
-	x.Decision = s.combine(marks, r, q) // which sorts them
+	s.combine(&x.Decision, marks, r, q) // which sorts them
 	if r.misfit.of != nil {
 		return Explanation{Decision: Decision{Revision: s.revision}}, r.misfit.err(r)
 	}

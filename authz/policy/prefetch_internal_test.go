@@ -74,7 +74,9 @@ p, role:editor, acme, doc,   write, true, deny
 					}
 					var bare query
 					s.resolve(&bare, &r)
-					want, got := s.decide(&r, &q), s.decide(&r, &bare)
+					var want, got Decision
+					s.decide(&want, &r, &q)
+					s.decide(&got, &r, &bare)
 					if bare != q {
 						t.Errorf("%+v: %+v, and without hints %+v", r, q, bare)
 					}
