@@ -71,18 +71,18 @@ func TestWhatWasReadAnewIsFoundByAHandle(t *testing.T) {
 	}
 	c.entries.Set(keyOf(ref.ID), read(1))
 	found := c.Recall(ref)
-	if found == nil || !c.RecallsFound(found) {
+	if found == nil || !c.servesFound(found) {
 		t.Fatal("the entry is not recalled")
 	}
 	c.entries.Set(keyOf(ref.ID), read(2))
-	if c.RecallsFound(found) {
+	if c.servesFound(found) {
 		t.Error("an entry is served that was read anew")
 	}
 	if found = c.Recall(ref); found == nil || found.Value.Version != 2 {
 		t.Fatal("the new entry is not recalled")
 	}
 	c.entries.Invalidate(keyOf(ref.ID))
-	if c.RecallsFound(found) {
+	if c.servesFound(found) {
 		t.Error("an entry is served of which the store has said that there is none")
 	}
 	c.entries.Set(keyOf(ref.ID), read(3))
@@ -94,11 +94,11 @@ func TestWhatWasReadAnewIsFoundByAHandle(t *testing.T) {
 		"its end by the store's clock":               {now, now.Add(time.Hour)},
 	} {
 		c.lease.Store(&lease{now, now})
-		if !c.RecallsFound(found) {
+		if !c.servesFound(found) {
 			t.Fatal("what was found is not served")
 		}
 		c.lease.Store(l)
-		if c.RecallsFound(found) {
+		if c.servesFound(found) {
 			t.Errorf("served with %s", name)
 		}
 	}
@@ -109,17 +109,24 @@ func TestWhatWasReadAnewIsFoundByAHandle(t *testing.T) {
 	} {
 		at := c.stamps.indexOf(c.feed.Topics(ref))
 		c.entries.Set(keyOf(ref.ID), c.entryOf(found.Value, at, c.stamps.stamp(at), 0))
-		if found = c.Recall(ref); found == nil || !c.RecallsFound(found) {
+		if found = c.Recall(ref); found == nil || !c.servesFound(found) {
 			t.Fatal("the entry is not recalled")
 		}
-		if outdate(); c.RecallsFound(found) {
+		if outdate(); c.servesFound(found) {
 			t.Errorf("served after a change of %s", what)
 		}
 	}
-	if other, err := New(Config{Store: memstore.New(), Feed: silent{}}); err != nil {
+	other, err := New(Config{Store: memstore.New(), Feed: silent{}})
+	if err != nil {
 		t.Fatal(err)
-	} else if other.lease.Store(&lease{now, now}); other.RecallsFound(found) {
-		t.Error("served by another cache")
+	}
+	other.lease.Store(&lease{now, now})
+	at := other.stamps.indexOf(other.feed.Topics(ref))
+	other.count.hit(at.session) // else it would look the session up
+	for cache, want := range map[*Store]bool{other: true, c: false} {
+		if e := cache.entryOf(found.Value, at, other.stamps.stamp(at), 0); other.RecallsFound(e) != want {
+			t.Errorf("an entry of the cache itself: %t, and it is served: %t", want, !want)
+		}
 	}
 }
 
@@ -157,7 +164,7 @@ func TestWhatGaveWayIsFoundByNoHandle(t *testing.T) {
 		if c.Recall(ref) != nil {
 			continue
 		}
-		if gone++; c.RecallsFound(found) {
+		if gone++; c.servesFound(found) {
 			t.Fatal("an entry is served that gave way")
 		}
 	}

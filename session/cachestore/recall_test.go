@@ -2,6 +2,8 @@ package cachestore_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -153,5 +155,52 @@ func TestAHandleOfNobodyFindsNothing(t *testing.T) {
 	}
 	if _, ok := m.Recall(new(session.Handle)); ok {
 		t.Error("the zero handle finds somebody")
+	}
+}
+
+// TestWhatIsUsedMostStaysThoughHandlesFindIt: a cache that is smaller than the sessions in use keeps
+// those that are used most, also where these are found without a look-up.
+func TestWhatIsUsedMostStaysThoughHandlesFindIt(t *testing.T) {
+	const sessions, size, uses = 5_000, 1_000, 200_000
+	reads := func(load func(*session.Manager, *session.Handle) error) uint64 {
+		mem := newStore(t)
+		c, err := cachestore.New(cachestore.Config{Store: mem, Feed: &wire{}, MaxEntries: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		m, handles := newManager(t, c, session.Config{}), make([]session.Handle, sessions)
+		for i := range handles {
+			s, _, err := m.Create(t.Context(), session.SignIn{Tenant: acme, User: session.MustParseUserID(fmt.Sprintf("user-%d", i))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			handles[i] = session.HandleOf(s.Ref())
+		}
+		draw := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 1, sessions-1)
+		for range uses {
+			if err := load(m, &handles[draw.Uint64()]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return c.Stats().Reads
+	}
+	lookUp := func(m *session.Manager, h *session.Handle) error {
+		_, err := m.Load(t.Context(), h.Ref())
+		return err
+	}
+	each := reads(lookUp)
+	some := reads(func(m *session.Manager, h *session.Handle) error {
+		if _, ok := m.Recall(h); ok {
+			return nil
+		}
+		return lookUp(m, h)
+	})
+	t.Logf("%d reads of the store where each use looks its session up, %d where handles find them", each, some)
+	if some*100 > each*115 {
+		t.Errorf("%d reads of the store where handles find the sessions, and %d where each use looks them up", some, each)
 	}
 }

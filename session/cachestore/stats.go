@@ -38,6 +38,11 @@ type counters struct {
 
 func (c *counters) hit(which uint32) { c.hitsOf[which%uint32(len(c.hitsOf))].n.Add(1) }
 
+// hitsLike returns how many hits were counted where one of which is.
+func (c *counters) hitsLike(which uint32) uint64 {
+	return c.hitsOf[which%uint32(len(c.hitsOf))].n.Load()
+}
+
 func (c *counters) hits() (sum uint64) {
 	for i := range c.hitsOf {
 		sum += c.hitsOf[i].n.Load()
