@@ -214,7 +214,7 @@ func TestDecisionsChangeOnlyWhereCasbinFails(t *testing.T) {
 		for _, y := range leaves {
 			for _, two := range []string{x + " && " + y, x + " || " + y} {
 				texts = append(texts, two, "!("+two+")")
-				for _, z := range leaves[:testneed.Scale(4, 2)] {
+				for _, z := range leaves[:min(testneed.Scale(4, 2), len(leaves))] {
 					texts = append(texts, "("+two+") && "+z, "("+two+") || "+z, z+" && !("+two+")", z+" || ("+two+")")
 				}
 			}

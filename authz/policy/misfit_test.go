@@ -287,3 +287,26 @@ func TestAnActionThatNoRuleHasIsDeniedAndExplained(t *testing.T) {
 		t.Error("a rule for everything names no action")
 	}
 }
+
+// TestAValueOfAnotherTypeIsSeenOnEitherSide: that the other side of a comparison is missing, or NULL,
+// does not hide it.
+func TestAValueOfAnotherTypeIsSeenOnEitherSide(t *testing.T) {
+	const attributes = "doc, a, string, no,\ndoc, b, string, no,\ndoc, n, string, value,\ndoc, l, strings, no,\ndoc, m, strings, no,\n"
+	for text, spoilt := range map[string]string{
+		"r.obj.a == r.obj.b": "b", "r.obj.b == r.obj.a": "b", "r.obj.a < r.obj.b": "b", "r.obj.b < r.obj.a": "b",
+		"r.obj.n <= r.obj.b": "b", "r.obj.b <= r.obj.n": "b", "r.obj.n == r.obj.b": "b", "r.obj.b != r.obj.n": "b",
+		"startsWith(r.obj.a, r.obj.b)": "b", "startsWith(r.obj.b, r.obj.a)": "b", "startsWith(r.obj.n, r.obj.b)": "b", "startsWith(r.obj.b, r.obj.n)": "b",
+		"r.obj.a in r.obj.l": "l", "r.obj.b in r.obj.m": "b", "r.obj.n in r.obj.l": "l",
+		"containsAny(r.obj.m, r.obj.l)": "l", "containsAny(r.obj.l, r.obj.m)": "l", "containsAll(r.obj.m, r.obj.l)": "l",
+	} {
+		e, err := policy.Load(folder(map[string]string{"attributes.csv": attributes, "policy.csv": "p, role:anyone, *, doc, read, true, allow\np, role:anyone, *, doc, read, " + csvQuote(text) + ", deny"}), policy.Options{})
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		o := doc("1")
+		o.Attributes = policy.Values{"n": nil, spoilt: 5}
+		if d, err := e.Decide(t.Context(), asks("alice", "read", o)); !errors.Is(err, policy.ErrMisused) || d.Allowed() {
+			t.Errorf("%s, where %s is a number: %s %v", text, spoilt, d.Effect, err)
+		}
+	}
+}

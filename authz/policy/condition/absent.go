@@ -8,7 +8,7 @@ func (l *Leaf) without(a Value, at Lookup) Truth {
 	case isNull && l.Op != OpHas && l.Op != OpHasNot:
 		return l.ofNull(at)
 	case l.Op != OpHas && l.Op != OpHasNot || a.isOpen() || a.kind == kindUnusable || a.kind.isKind():
-		return Unknown // a value of another kind than the attribute's is there
+		return l.unknown(at) // a value of another kind than the attribute's is there
 	}
 	return truthOf(l.Op == OpHasNot)
 }
@@ -37,7 +37,16 @@ func (l *Leaf) ofNull(at Lookup) Truth {
 		}
 		return truthOf(null == (l.Op == OpEqual))
 	}
-	return Unknown // NULL is not less than anything, and begins with nothing
+	return l.unknown(at) // NULL is not less than anything, and begins with nothing
+}
+
+// unknown returns Unknown where B does not matter. It asks for B nevertheless: whoever answers is to
+// see that a value is of another type, on whichever side of the comparison it stands.
+func (l *Leaf) unknown(at Lookup) Truth {
+	if l.B.Attr != nil {
+		at(l.B.Attr)
+	}
+	return Unknown
 }
 
 // besideNull returns what the comparison is where A has a value and B, which is b, has none that

@@ -24,7 +24,8 @@ type Term struct {
 
 // Lookup returns an attribute's value, the zero Value when it is missing, [NullOf], [Later] and
 // [Context]. An attribute of kind strings has the Value [Strings] and a list. A Value of another
-// kind than the attribute's counts as missing.
+// kind than the attribute's counts as missing. A comparison that is unknown has asked for both of
+// its attributes.
 type Lookup func(*Attribute) (Value, []string)
 
 // Later is the answer of a [Lookup] for an attribute that has a value per object, such as a
