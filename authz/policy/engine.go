@@ -217,8 +217,7 @@ func (e *Engine) Decide(ctx context.Context, r Request) (d Decision, err error) 
 }
 
 // prepare returns the policy that decides r, and fills in q, the question that r is, once r can be
-// decided. The policy is nil when there is none to ask. What stands in q beside an error is no
-// question.
+// decided. The policy is nil when there is none to ask. Beside an error q means nothing.
 func (e *Engine) prepare(ctx context.Context, r *Request, q *query) (*snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("policy: %w", err)

@@ -91,10 +91,13 @@ func (c *assertCommand) print(a *app, failures []impact.Failure, doubts []doubt)
 		a.printf("%s %s:%d:1: %s\n", a.paint(red, "FAIL"), c.File, f.Assertion.Line, f.Assertion.Text)
 		for _, cell := range f.Cells {
 			a.printf("     %s\n", cellOf(cell, false).Sentence)
-			if cell.May {
+			switch line, why := exampleOf(cell); {
+			case cell.May:
 				a.printf("     may: nobody can tell whether this condition is ever true\n")
-			} else {
-				a.printf("     reeve can %s\n", exampleOf(cell))
+			case why != "":
+				a.printf("     %s\n", why)
+			default:
+				a.printf("     reeve can %s\n", line)
 			}
 		}
 	}

@@ -110,7 +110,8 @@ func (a *app) cells(cells []impact.Cell, format string, directed bool) error {
 		if c.May {
 			when = "may, when " + code(c.When)
 		}
-		row := table.Row{c.Who.String(), c.Tenants.String(), c.Actions.String(), code(c.Object.String()), when, code(exampleOf(c))}
+		example, why := exampleOf(c)
+		row := table.Row{c.Who.String(), c.Tenants.String(), c.Actions.String(), code(c.Object.String()), when, code(example) + why}
 		if directed {
 			word := c.Direction.String()
 			if format == "pretty" {
@@ -130,12 +131,16 @@ func (a *app) cells(cells []impact.Cell, format string, directed bool) error {
 	return nil
 }
 
-// exampleOf returns the witness as the values and flags of reeve can.
-func exampleOf(c impact.Cell) string {
+// exampleOf returns the witness as the values and flags of reeve can, or why these cannot say it.
+func exampleOf(c impact.Cell) (line, why string) {
 	if c.May {
-		return ""
+		return "", ""
 	}
-	return canLine(impact.Row(c.Witness))
+	row, err := impact.Row(c.Witness)
+	if err != nil {
+		return "", "no flags say it: " + err.Error()
+	}
+	return canLine(row), ""
 }
 
 type diffCell struct {
@@ -153,6 +158,8 @@ type diffCell struct {
 	May      bool       `json:"may,omitempty"`
 	Example  *request   `json:"example,omitempty"`
 	Sentence string     `json:"sentence"`
+
+	NoExample string `json:"no_example,omitempty"` // why no request can be written down
 }
 
 type request struct {
@@ -176,8 +183,11 @@ func cellOf(c impact.Cell, directed bool) diffCell {
 		}
 	}
 	if !c.May {
-		r := impact.Row(c.Witness)
-		out.Example = &request{r[0], r[1], r[2], r[3], r[4], r[5]}
+		if r, err := impact.Row(c.Witness); err != nil {
+			out.NoExample = err.Error()
+		} else {
+			out.Example = &request{r[0], r[1], r[2], r[3], r[4], r[5]}
+		}
 	}
 	return out
 }

@@ -102,7 +102,10 @@ func TestAConditionOnTheOtherOfTwoRelationsIsAChange(t *testing.T) {
 		if c.May || allowed(before, c.Witness) == allowed(after, c.Witness) {
 			t.Errorf("%s: %+v", c, c.Witness)
 		}
-		row := impact.Row(c.Witness)
+		row, err := impact.Row(c.Witness)
+		if err != nil {
+			t.Fatal(err)
+		}
 		cases, err := policytest.Load(fstest.MapFS{"t.csv": {Data: []byte(strings.Join(append(row[:], "allow", "the witness"), ", "))}}, "t.csv", after.Engine().Attributes())
 		if err != nil || len(cases) != 1 || allowed(after, cases[0].Request) != (c.Direction == impact.Wider) {
 			t.Errorf("the row %v of a table is another request: %+v %v", row, cases, err)

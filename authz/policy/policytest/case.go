@@ -294,7 +294,15 @@ func parseValue(s string, kind policy.AttributeKind) (any, error) {
 		b, err := strconv.ParseBool(s)
 		return b, notA(s, "true or false", err)
 	case policy.KindStrings:
+		if s == "" {
+			return []string{}, nil
+		}
 		return strings.Split(s, "|"), nil
+	case policy.KindParent:
+		if s != "" {
+			return nil, errors.New("a parent has no value of its own: write those of its attributes, or nothing for one of which nothing is known")
+		}
+		return policy.Values{}, nil
 	}
 	return nil, errors.New("not declared in attributes.csv")
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/internal/requestrow"
+	"github.com/reevehq/reeve/internal/policycsv"
 )
 
 // Mutation is how a table fares against mistakes in its policy.
@@ -99,7 +101,7 @@ func Mutate(ctx context.Context, fsys fs.FS, cases []Case) (Mutation, error) {
 				continue
 			}
 			if mutant.Suggestion = suggested[i]; mutant.Suggestion == "" {
-				mutant.Suggestion = rowOf(probes[i], said[i], fmt.Sprintf("not when %s (%s:%d)", mutant.Change, mutant.File, mutant.Line))
+				mutant.Suggestion = suggestion(probes[i], said[i], fmt.Sprintf("not when %s (%s:%d)", mutant.Change, mutant.File, mutant.Line))
 				suggested[i], chosen = mutant.Suggestion, append(chosen, i)
 			}
 			m.Survivors = append(m.Survivors, mutant)
@@ -154,4 +156,10 @@ func Coverage(rules []policy.Rule, results []Result) []Cover {
 		all[i] = Cover{r, count[position{r.File, r.Line}]}
 	}
 	return all
+}
+
+// suggestion returns a request as a row of a table. Each probe can be written.
+func suggestion(r policy.Request, want policy.Effect, note string) string {
+	row, _ := requestrow.Of(r)
+	return policycsv.Join(append(row[:], want.String(), note))
 }

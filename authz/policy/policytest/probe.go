@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
-	"github.com/reevehq/reeve/internal/policycsv"
+	"github.com/reevehq/reeve/authz/policy/internal/requestrow"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -30,7 +30,7 @@ func probesOf(e *policy.Engine, cases []Case) []policy.Request {
 	kinds := kindsOf(e.Attributes())
 	rng := rand.New(rand.NewPCG(1, 2))
 	var probes []policy.Request
-	seen := map[string]bool{}
+	seen := map[[6]string]bool{}
 	var types []string
 	for _, r := range rules {
 		if typ, _, _ := strings.Cut(r.Object, ":"); !r.IsRoute() && typ != "*" {
@@ -46,11 +46,11 @@ func probesOf(e *policy.Engine, cases []Case) []policy.Request {
 					for _, s := range subjects {
 						for _, t := range tenants {
 							q, ok := request(t, s, action, o, values)
-							key := rowOf(q, policy.Deny, "")
-							if !ok || seen[key] {
+							row, err := requestrow.Of(q)
+							if !ok || err != nil || seen[row] {
 								continue
 							}
-							seen[key] = true
+							seen[row] = true
 							if probes = append(probes, q); len(probes) >= maxProbes {
 								return probes
 							}
@@ -303,7 +303,7 @@ func request(t tenant.ID, s policy.Subject, action policy.Action, o policy.Objec
 			continue
 		}
 		x, err := parseValue(v.text, v.kind)
-		if err != nil || strings.ContainsAny(v.text, ";\n\r") {
+		if err != nil {
 			return r, false
 		}
 		into, name := map[string]policy.Values{"sub": sub, "env": env, "obj": obj}[v.of], v.name
@@ -318,55 +318,4 @@ func request(t tenant.ID, s policy.Subject, action policy.Action, o policy.Objec
 		into[name] = x
 	}
 	return r, true
-}
-
-// rowOf writes a request as a row of a table.
-func rowOf(r policy.Request, want policy.Effect, note string) string {
-	subject, object, roles := "anonymous", r.Object.Route, ""
-	if r.Subject.ID != "" {
-		subject = "user:" + r.Subject.ID
-	}
-	if r.Subject.Roles != nil {
-		var names []string
-		for i := range r.Subject.Roles.Len() {
-			names = append(names, r.Subject.Roles.At(i))
-		}
-		roles = strings.Join(names, " ")
-	}
-	if object == "" {
-		object = r.Object.Type
-		if r.Object.ID != "" {
-			object += ":" + r.Object.ID
-		}
-	}
-	var attributes []string
-	for _, part := range []struct {
-		prefix string
-		source policy.AttributeSource
-	}{{"", r.Object.Attributes}, {"sub.", r.Subject.Attributes}, {"env.", r.Env}} {
-		if values, is := part.source.(policy.Values); is {
-			attributes = append(attributes, pairs(part.prefix, values)...)
-		}
-	}
-	domain := ""
-	if !r.Tenant.IsZero() {
-		domain = r.Tenant.String()
-	}
-	return policycsv.Join([]string{domain, subject, roles, string(r.Action), object, strings.Join(attributes, ";"), want.String(), note})
-}
-
-func pairs(prefix string, values policy.Values) (list []string) {
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		switch x := values[name].(type) {
-		case policy.Values:
-			list = append(list, pairs(prefix+name+".", x)...)
-		case []string:
-			list = append(list, prefix+name+"="+strings.Join(x, "|"))
-		case time.Time:
-			list = append(list, prefix+name+"="+x.UTC().Format(time.RFC3339Nano))
-		default:
-			list = append(list, fmt.Sprintf("%s%s=%v", prefix, name, x))
-		}
-	}
-	return list
 }
