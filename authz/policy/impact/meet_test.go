@@ -56,7 +56,7 @@ func TestCellsWithARequestInCommonMeet(t *testing.T) {
 			}
 		}
 	}
-	if common < 100 || apart < 100 {
+	if least := testneed.Scale(100, 1); common < least || apart < least {
 		t.Errorf("%d requests in common, %d pairs of cells apart: the generator does not exercise both answers", common, apart)
 	}
 }
