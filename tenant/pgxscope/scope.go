@@ -12,8 +12,9 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// setConfig sets a setting until the transaction ends.
-const setConfig = "select set_config($1, $2, true)"
+// setConfig sets a setting until the transaction ends. It names the schema: a function of that name in
+// another one would be given the context.
+const setConfig = "select pg_catalog.set_config($1, $2, true)"
 
 // scope is the tenant of one call, as the setting that policies read.
 type scope struct {

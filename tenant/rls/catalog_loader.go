@@ -25,7 +25,7 @@ func load(ctx context.Context, db *sql.DB, cfg Config) (*catalog, error) {
 		return nil, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(ctx, `SELECT set_config('search_path', '', true)`); err != nil {
+	if _, err := tx.ExecContext(ctx, `SELECT pg_catalog.set_config('search_path', '', true)`); err != nil {
 		return nil, err
 	}
 	c := &catalog{byOID: map[uint32]*table{}, columns: map[string]column{}}

@@ -121,7 +121,7 @@ func Erase(ctx context.Context, db *sql.DB, cfg Config, c Context, id tenant.ID)
 		return fmt.Errorf("rls: erase: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(ctx, "SELECT set_config($1, $2, true)", name, value); err != nil {
+	if _, err := tx.ExecContext(ctx, "SELECT pg_catalog.set_config($1, $2, true)", name, value); err != nil {
 		return fmt.Errorf("rls: erase: %w", err)
 	}
 	for _, statement := range statements {
