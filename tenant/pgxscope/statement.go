@@ -32,21 +32,30 @@ func (s scope) statements(queued *pgx.Batch) (*pgx.Batch, error) {
 }
 
 func (s scope) add(b *pgx.Batch, sql string, args []any) error {
+	var rewriter pgx.QueryRewriter // the last one: pgx takes that
+	for len(args) > 0 && rewrites(args[0]) {
+		rewriter, args = args[0].(pgx.QueryRewriter), args[1:]
+	}
 	if len(args) > 0 {
 		switch option := args[0].(type) {
 		case pgx.QueryExecMode, pgx.QueryResultFormats, pgx.QueryResultFormatsByOID:
 			return fmt.Errorf("%w: %T is an option of the pool and not of one call", ErrStatement, option)
-		case pgx.QueryRewriter: // it writes the text, which is looked at then
-			args = append([]any{checked{option, s.name}}, args[1:]...)
-			b.Queue(sql, args...)
-			return nil
 		}
+	}
+	if rewriter != nil { // it writes the text, which is looked at then
+		b.Queue(sql, append([]any{checked{rewriter, s.name}}, args...)...)
+		return nil
 	}
 	if err := check(sql, s.name); err != nil {
 		return err
 	}
 	b.Queue(sql, args...)
 	return nil
+}
+
+func rewrites(arg any) bool {
+	_, is := arg.(pgx.QueryRewriter)
+	return is
 }
 
 // checked is a rewriter whose texts are looked at before they are sent.
@@ -76,10 +85,14 @@ const (
 	transaction = "a transaction begins and ends by Begin, Commit and Rollback"
 	session     = "it would outlive the transaction in a session that the next tenant gets"
 	tenants     = "the tenant is that of the context alone"
+	runs        = "the function runs a text, which can hide any of these: run it by another pool"
 )
 
-// never are words that stand nowhere in a statement of a scope.
-var never = map[string]bool{"set_config": true, "pg_settings": true}
+// never are words that stand nowhere in a statement of a scope, and why.
+var never = map[string]string{
+	"set_config": tenants, "pg_settings": tenants,
+	"query_to_xml": runs, "query_to_xmlschema": runs, "query_to_xml_and_xmlschema": runs, "ts_stat": runs, "ts_rewrite": runs,
+}
 
 // defaults are the objects whose settings ALTER changes for sessions to come.
 var defaults = map[string]bool{"role": true, "user": true, "group": true, "database": true, "system": true}
@@ -109,7 +122,8 @@ func refuse(sql, name string) string {
 // may stand in one of them, and PostgreSQL runs one statement anyway.
 func refuseRead(sql string, escapes bool) string {
 	var words [4]string // the first ones
-	n, create, into, hold, drop := 0, false, false, false, false
+	var made temporary
+	n, hold, constant := 0, false, false
 	before := ""
 	for rest := sql; ; {
 		var w word
@@ -123,26 +137,18 @@ func refuseRead(sql string, escapes bool) string {
 			break
 		}
 		text := strings.ToLower(w.text)
-		switch {
-		case w.kind == escaped:
+		if w.kind == escaped {
 			return "an identifier with Unicode escapes can hide any word"
-		case never[text]:
-			return tenants
-		case w.kind == quoted:
-			create = create || text == "pg_temp"
+		}
+		if why := never[text]; why != "" {
+			return why
+		}
+		made.read(text, w.kind == quoted)
+		if w.kind == quoted {
 			text = ""
 		}
-		switch text {
-		case "temp", "temporary":
-			create = create || words[0] == "create" && n <= 3
-			into = into || before == "into"
-		case "pg_temp":
-			create = create || words[0] == "create"
-		case "hold":
-			hold = hold || words[0] == "declare" && before == "with"
-		case "drop":
-			drop = drop || before == "commit"
-		}
+		constant = constant || w.kind == other && text == ""
+		hold = hold || text == "hold" && words[0] == "declare" && before == "with"
 		if n < len(words) && (w.kind != other || n > 0) {
 			words[n] = text
 			n++
@@ -156,12 +162,14 @@ func refuseRead(sql string, escapes bool) string {
 		return why
 	case words[0] == "alter" && defaults[words[1]]:
 		return "defaults of later sessions are no matter of a tenant"
+	case words[0] == "set" && (made.schema || constant && words[2] == "search_path"):
+		return "it can name the schema of temporary objects: write schemas as names, and never that one"
 	case words[0] == "set":
 		return refuseSet(words[1], words[2], words[3])
 	case hold:
 		return "a cursor WITH HOLD would be open for the next tenant"
-	case into, create && !drop:
-		return "a temporary table would be there for the next tenant: ON COMMIT DROP"
+	case made.into, made.object && !made.dropped && (words[0] == "create" || words[0] == "explain"):
+		return leaves
 	}
 	return ""
 }
@@ -176,6 +184,10 @@ func refuseSet(kind, name, after string) string {
 		return session
 	case name == "" || after == "." || name == "role" || name == "session" || name == "session_authorization":
 		return tenants
+	case name == "names" || name == "client_encoding":
+		return "later texts would be read in another encoding than they are looked at"
+	case name == "schema":
+		return "a constant can name the schema of temporary objects: use search_path"
 	}
 	return ""
 }

@@ -33,9 +33,15 @@ func TestAStatementThatWouldLeaveItsScopeIsRefused(t *testing.T) {
 			"select 1; commit", "select 1;commit", "select 1; -- a\n select 2", "select $$;$$; select 1", "select 'a''; b'; select 1", "select 1 /* ; */ ; select 1", "; select 1;",
 			`select e'\''; select 1`, "select $a$ $b$ ; $a$; select 1", `select 'a\'; select 1`,
 		},
-		"there is no statement":      {"", " ", ";", "-- a", "/* a", "/* a */ ;"},
-		"a cursor WITH HOLD":         {"declare c cursor with hold for select 1", "DECLARE c NO SCROLL CURSOR /* */ WITH HOLD FOR select 1", "declare c cursor with /* without */ hold for select 1"},
-		"a temporary table":          {"select e''\n'\\'' into temp a from note --'", `select '\'' into temp a from note --'`, "create temp table a (b int)", "create temporary table a as select * from note", "create local temp table a (b int)", "create global temporary table a (b int)", "create or replace temp view a as select 1", "create temp sequence a", "select * into temp a from note", "select * into temporary table a from note", "create table pg_temp.a (b int)", `create table "pg_temp".a (b int)`, "with a as (select 1) select * into temp b from a"},
+		"the function runs a text":        {"select query_to_xml('x', true, true, '')", `select pg_catalog."query_to_xmlschema"($1, true, true, '')`, "select QUERY_TO_XML_AND_XMLSCHEMA($1, true, true, '')", "select * from ts_stat($1)", "select ts_rewrite('a', $1)"},
+		"another encoding":                {"set local client_encoding = 'SJIS'", "SET LOCAL NAMES 'GBK'"},
+		"the schema of temporary objects": {"set local search_path = pg_temp", "set local search_path to public, PG_TEMP_3", "set local search_path = public, 'x'", `set local search_path to "pg_temp"`, "set local schema 'x'"},
+		"there is no statement":           {"", " ", ";", "-- a", "/* a", "/* a */ ;"},
+		"a cursor WITH HOLD":              {"declare c cursor with hold for select 1", "DECLARE c NO SCROLL CURSOR /* */ WITH HOLD FOR select 1", "declare c cursor with /* without */ hold for select 1"},
+		"a temporary table": {"select e''\n'\\'' into temp a from note --'", `select '\'' into temp a from note --'`, "create temp table a (b int)", "create temporary table a as select * from note", "create local temp table a (b int)", "create global temporary table a (b int)", "create or replace temp view a as select 1", "create temp sequence a", "select * into temp a from note", "select * into temporary table a from note", "create table pg_temp.a (b int)", `create table "pg_temp".a (b int)`, "with a as (select 1) select * into temp b from a",
+			"select * into pg_temp.a from note", `select * into "pg_temp".a from note`, "select * into table pg_temp.a from note", "select * into local temp a from note", "select * into global temporary a from note",
+			"create or replace local temp view a as select 1", "create table pg_temp_3.a (b int)", "create domain pg_temp.a as text", "explain analyze create temp table a as select 1", "explain (analyze) create table pg_temp.a as select 1",
+			"create temp table a as select x.commit drop from x"},
 		"a block can hide":           {"do $$ begin perform 1; end $$", "DO LANGUAGE plpgsql 'x'"},
 		"COPY has no place":          {"copy note to stdout", "COPY note from stdin"},
 		"an identifier with Unicode": {`select U&"\0073et_config"('a', 'b', true)`, `set local u&"x" = 'a'`},
@@ -55,7 +61,8 @@ func TestAStatementOfAServiceIsNotRefused(t *testing.T) {
 		"select 1", "select 1;", "select 1; -- end", "SELECT 1 /* ; commit */", "select ';'", "select $$a; b$$", "select $a$ ; $$ ; $a$", `select ";" from "a;b"`, `select e'\'; commit'`,
 		"select * from note where id = $1 and body = $2", "with a as (select 1) select * from a", "(select 1) union (select 2)", "values (1)", "table note",
 		"insert into note (id, tenant) values (1, reeve.tenant()) returning id", "select reeve.tenant ()", "select current_setting('x', true)",
-		"insert into note values (1) on conflict do nothing", "update note set body = 'commit; begin'", "update note set \"end\" = 1", "delete from note", "merge into note using note n on true when matched then do nothing",
+		"insert into note values (1) on conflict do nothing", "insert into pg_temp.a select * from note", "merge into pg_temp.a using note n on true when matched then do nothing", "with a as (select 1) insert into pg_temp.b select * from a",
+		"set local search_path = a, \"b\"", "create table a (local text, temp int)", "select 1 as into_temp", "explain analyze select temp from x", "select drop from x on commit", "update note set body = 'commit; begin'", "update note set \"end\" = 1", "delete from note", "merge into note using note n on true when matched then do nothing",
 		"declare c cursor for select 1", "declare c cursor without hold for select 1", "fetch 10 from c", "close c", "declare c cursor for select hold from x",
 		"create temp table a (b int) on commit drop", "create temporary table a on commit drop as select 1", "create table a (temp int)", "select temp into b from c", "select temp from pg_temp.a", "create index on note (temp)",
 		"set local statement_timeout = '1s'", "SET LOCAL work_mem TO '64MB'", "set constraints all deferred", "set transaction read only",
@@ -88,6 +95,26 @@ func TestWhatARewriterWritesIsLookedAt(t *testing.T) {
 		if written != sql || errors.Is(err, ErrStatement) != refused {
 			t.Errorf("%q: %q, %v", sql, written, err)
 		}
+	}
+}
+
+// pgx takes the last of several rewriters, which must not be one that nobody looks at.
+func TestWhatTheLastRewriterWritesIsLookedAt(t *testing.T) {
+	b, err := scope{name: "reeve.tenant", value: "acme"}.statement("select 2", []any{rewriter("select 1"), rewriter("commit"), 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := b.QueuedQueries[1]
+	var last pgx.QueryRewriter
+	rest := q.Arguments
+	for len(rest) > 0 && rewrites(rest[0]) {
+		last, rest = rest[0].(pgx.QueryRewriter), rest[1:]
+	}
+	if _, _, err := last.RewriteQuery(t.Context(), nil, q.SQL, rest); !errors.Is(err, ErrStatement) || len(rest) != 1 {
+		t.Errorf("%v, with %v", err, rest)
+	}
+	if _, err := (scope{name: "a", value: "b"}).statement("select 1", []any{rewriter("select 1"), pgx.QueryExecModeSimpleProtocol}); !errors.Is(err, ErrStatement) {
+		t.Errorf("an option after a rewriter: %v", err)
 	}
 }
 
