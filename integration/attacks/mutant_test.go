@@ -25,7 +25,10 @@ func mutants() []mutant.Set {
 	const engine = "TestDatabaseSQLStopsEveryAttack|TestTexts|TestADeferred|TestAPool|TestStacksWork|TestNothingIsLeft"
 	return []mutant.Set{{Config: mutant.Config{Source: "../../tenant/sqlscope", Package: ".", Tests: engine}, Mutants: []mutant.Mutant{
 		{Name: "the setting outlives the transaction", File: "scope.go", Old: "set_config($1, $2, true)", New: "set_config($1, $2, false)"},
-		{Name: "what is left in the session is not seen", File: "scope.go", Old: "if !left {", New: "if !left || true {"},
+		{Name: "what is left in the session is not seen", File: "scope.go", Old: "case !left:", New: "case true:"},
+		{Name: "types that are left are not seen", File: "scope.go", Old: "'pg_catalog.pg_namespace'", New: "'pg_catalog.pg_class'", Tests: "ATypeThat"},
+		{Name: "a statement that was replaced is not seen", File: "scope.go", Old: "case replaced:", New: "case replaced && false:", Tests: "AStatementThat"},
+		{Name: "a block is allowed", File: "text.go", Old: `, "do": block`, New: "", Tests: "AStatementThat"},
 		{Name: "cursors are not closed", File: "scope.go", Old: `"CLOSE ALL", `, New: ""},
 		{Name: "temporary tables are not dropped", File: "scope.go", Old: `, "DISCARD TEMP"`, New: ""},
 		{Name: "another tenant in a transaction", File: "scope.go", Old: "if got != id {", New: "if got != id && false {"},

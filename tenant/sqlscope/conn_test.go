@@ -130,6 +130,23 @@ func TestWhatATenantLeavesInTheSessionIsDropped(t *testing.T) {
 	sends(t, r, "BEGIN", acme, "CLOSE ALL", "DISCARD TEMP", "ROLLBACK")
 }
 
+// The driver would run what somebody put in place of a statement that it prepared.
+func TestAConnectionWithAReplacedStatementIsClosed(t *testing.T) {
+	r := &recorder{left: true, stale: 1}
+	db := open(t, r)
+	if _, err := db.ExecContext(in(t, "acme"), "UPDATE note"); err != nil {
+		t.Fatal(err)
+	}
+	sends(t, r, "BEGIN", acme, "ROLLBACK", "BEGIN", acme, "CLOSE ALL", "DISCARD TEMP", "UPDATE note", "COMMIT")
+	if opened, closed := r.counts(); opened != 2 || closed != 1 {
+		t.Errorf("%d connections were opened and %d closed", opened, closed)
+	}
+	r.stale = 100
+	if _, err := db.BeginTx(in(t, "acme"), nil); !errors.Is(err, driver.ErrBadConn) {
+		t.Errorf("with no other connection: %v", err)
+	}
+}
+
 func TestTheConnectionInsideIsOutOfReach(t *testing.T) {
 	db := open(t, &recorder{})
 	if _, own := db.Driver().(sqlscope.Driver); !own {
@@ -196,7 +213,8 @@ func TestTextsThatEndTransactionsAreRefused(t *testing.T) {
 		"ROLLBACK AND CHAIN", "ROLLBACK PREPARED 'x'", "PREPARE TRANSACTION 'x'", "PREPARE p AS SELECT 1", "DEALLOCATE ALL",
 		"SET reeve.tenant = 'globex'", "SET SESSION AUTHORIZATION x", "SET ROLE x", "RESET ALL", "DISCARD ALL", "LISTEN x", "UNLISTEN *",
 		"LOAD 'x'", " \t\n\r\f\vCOMMIT", "-- x\nCOMMIT", "-- x\rCOMMIT", "/* x */COMMIT", "/* /* x */ y */ COMMIT", ";COMMIT", "; ;/**/;COMMIT", "COMMIT;",
-		"COPY note FROM STDIN; COMMIT",
+		"COPY note FROM STDIN; COMMIT", "DO $$ BEGIN END $$", "/* x */ do LANGUAGE plpgsql 'BEGIN END'",
+		"ALTER ROLE app SET x.y = 'z'", "alter/**/user current_user PASSWORD 'x'", "ALTER DATABASE x SET y.z = 'a'", "ALTER SYSTEM SET x = y", "ALTER GROUP x RENAME TO y",
 	}
 	for _, text := range refused {
 		r := &recorder{}
@@ -215,7 +233,7 @@ func TestTextsThatEndTransactionsAreRefused(t *testing.T) {
 	}
 	allowed := []string{
 		"SELECT 'COMMIT'", "SAVEPOINT a", "RELEASE a", "ROLLBACK TO a", "ROLLBACK TO SAVEPOINT a", "rollback work to a", "ROLLBACK TRANSACTION TO a",
-		"SET LOCAL statement_timeout = 1", "SET CONSTRAINTS ALL DEFERRED", "SET TRANSACTION READ ONLY", "beginning", "-- COMMIT", "SELECT 1;", "",
+		"SET LOCAL statement_timeout = 1", "SET CONSTRAINTS ALL DEFERRED", "SET TRANSACTION READ ONLY", "beginning", "-- COMMIT", "SELECT 1;", "", "ALTER TABLE note ADD x int", "done",
 	}
 	for _, text := range allowed {
 		r := &recorder{}

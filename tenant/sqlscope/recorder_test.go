@@ -23,6 +23,7 @@ type recorder struct {
 	opened int
 	closed int
 	left   bool                      // what the query that enters answers
+	stale  int                       // so many times it answers that a statement was replaced
 	do     func(sent string) error   // may fail, panic or cancel
 	rows   func(text string) []int64 // of a query, default one row
 }
@@ -113,7 +114,8 @@ type special string
 
 func (r *recorder) answer(text string, args []driver.NamedValue) driver.Rows {
 	if strings.Contains(text, "set_config") {
-		return &recordedRows{rows: [][]driver.Value{{args[1].Value, r.left}}}
+		r.stale--
+		return &recordedRows{rows: [][]driver.Value{{args[1].Value, r.left, r.stale >= 0}}}
 	}
 	values := []int64{1}
 	if r.rows != nil {

@@ -12,6 +12,7 @@ var ErrStatement = errors.New("sqlscope: statement refused")
 
 const (
 	transaction = "a transaction begins and ends by BeginTx, Commit and Rollback"
+	block       = "a block can hide any of these, and replace statements that the driver keeps prepared: run it by another pool"
 	session     = "it would outlive the transaction in a session that the next tenant gets"
 )
 
@@ -20,12 +21,15 @@ var refused = map[string]string{
 	"begin": transaction, "start": transaction, "commit": transaction, "end": transaction,
 	"abort": transaction, "rollback": transaction, "prepare": transaction + ", statements are prepared by PrepareContext",
 	"set": session, "reset": session, "discard": session, "listen": session, "unlisten": session,
-	"deallocate": session, "load": session,
+	"deallocate": session, "load": session, "do": block,
 }
 
+// defaults are the objects whose settings ALTER changes for sessions to come.
+var defaults = map[string]bool{"role": true, "user": true, "group": true, "database": true, "system": true}
+
 // check returns an error for a text that would end the scope's transaction or outlive it. It
-// looks at the beginning alone and is no wall: anything that a statement hides runs under the
-// policies.
+// looks at the beginning alone: anything that a statement hides runs under the policies, and can
+// replace no statement that the driver keeps, since functions are the owner's.
 func check(text string) error {
 	first, rest := word(text)
 	second, rest := word(rest)
@@ -35,6 +39,8 @@ func check(text string) error {
 		why = ""
 	case first == "rollback" && toSavepoint(second, rest):
 		why = ""
+	case first == "alter" && defaults[second]:
+		why = "defaults of later sessions are no matter of a tenant"
 	case first == "copy" && several(text):
 		why = "COPY is sent by drivers in a protocol that takes several statements" // lib/pq's Prepare
 	}

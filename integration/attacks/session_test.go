@@ -1,0 +1,93 @@
+//go:build unix
+
+package attacks_test
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"testing"
+
+	"github.com/reevehq/reeve/integration/attacks"
+)
+
+// steals is what a statement of the victim does that the attacker has put there.
+const steals = `pg_catalog.set_config('attack.stolen', pg_catalog.current_setting('reeve.context', true), false)`
+
+// robbed reads the victim's notes with what was stolen: how many there are.
+func robbed(t *testing.T, db *sql.DB) int {
+	t.Helper()
+	ctx := in(t, attacks.Attacker)
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	var value sql.NullString
+	if err := tx.QueryRowContext(ctx, "SELECT set_config('reeve.context', coalesce(nullif(current_setting('attack.stolen', true), ''), current_setting('reeve.context')), true)").Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM note WHERE tenant_id = $1", attacks.Victim.String()).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// pgx keeps statements prepared under names that can be computed. SQL that the attacker has
+// executed puts another statement under one of them, which the victim's next call runs, with the
+// victim's context.
+func TestAStatementThatATenantReplacedIsNotRunForAnother(t *testing.T) {
+	const query = "SELECT title FROM note WHERE id = $1"
+	digest := sha256.Sum256([]byte(query))
+	name := "stmtcache_" + hex.EncodeToString(digest[:24])
+	replace := fmt.Sprintf("EXECUTE 'DEALLOCATE %[1]s'; EXECUTE 'PREPARE %[1]s (text) AS SELECT title FROM note WHERE id = $1 AND ' || %[2]s || ' IS NOT NULL';",
+		name, `$q$`+steals+`$q$`)
+	for how, texts := range map[string][]string{
+		"by a block":    {"DO $x$ BEGIN " + replace + " END $x$"},
+		"by a function": {"CREATE FUNCTION pg_temp.f() RETURNS void LANGUAGE plpgsql AS $x$ BEGIN " + replace + " END $x$", "SELECT pg_temp.f()", "DROP FUNCTION pg_temp.f()"},
+	} {
+		t.Run(how, func(t *testing.T) {
+			w := attacks.NewPostgres(t)
+			db := scopedPool(t, connectors(t, w.App())["pgx"], w.Signer)
+			for range 3 {
+				var title string
+				if err := db.QueryRowContext(in(t, attacks.Victim), query, "g-n1").Scan(&title); err != nil {
+					t.Fatal(err)
+				}
+				for _, text := range texts {
+					_, _ = db.ExecContext(in(t, attacks.Attacker), text)
+				}
+			}
+			if n := robbed(t, db); n > 0 {
+				t.Errorf("the attacker reads %d notes of the victim", n)
+			}
+		})
+	}
+}
+
+// Types of the session's own schema come before the system's: the victim's cast calls a function
+// of the attacker's.
+func TestATypeThatATenantLeavesIsDropped(t *testing.T) {
+	w := attacks.NewPostgres(t)
+	for name, c := range connectors(t, w.App()) {
+		db := scopedPool(t, c, w.Signer)
+		if err := sqlTx(in(t, attacks.Attacker), db, func(r attacks.Runner) error {
+			if _, err := r.Exec(in(t, attacks.Attacker), "CREATE FUNCTION pg_temp.steal(text) RETURNS bool LANGUAGE plpgsql AS $x$ BEGIN PERFORM "+steals+"; RETURN true; END $x$"); err != nil {
+				return err
+			}
+			_, err := r.Exec(in(t, attacks.Attacker), "CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.steal(value))")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := db.QueryRowContext(in(t, attacks.Victim), "SELECT count(*) FROM note WHERE title <> 'x'::text").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n := robbed(t, db); n > 0 {
+			t.Errorf("%s: the attacker reads %d notes of the victim", name, n)
+		}
+	}
+}
