@@ -56,9 +56,14 @@ func TestAStatementThatATenantReplacedIsNotRunForAnother(t *testing.T) {
 				if err := db.QueryRowContext(in(t, attacks.Victim), query, "g-n1").Scan(&title); err != nil {
 					t.Fatal(err)
 				}
-				for _, text := range texts {
-					_, _ = db.ExecContext(in(t, attacks.Attacker), text)
-				}
+				_ = sqlTx(in(t, attacks.Attacker), db, func(r attacks.Runner) error {
+					for _, text := range texts {
+						if _, err := r.Exec(in(t, attacks.Attacker), text); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
 			}
 			if n := robbed(t, db); n > 0 {
 				t.Errorf("the attacker reads %d notes of the victim", n)
