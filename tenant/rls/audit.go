@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Audit reads the catalog of a PostgreSQL database (15 or later) and returns what lets tenants
@@ -48,6 +49,18 @@ type audit struct {
 }
 
 func (a *audit) add(f Finding) { a.findings = append(a.findings, f) }
+
+// members names the application and the roles that it is a member of in SQL, but for those whose
+// membership is itself a fault.
+func (a *audit) members() string {
+	names := []string{ident(a.app.name)}
+	for _, name := range a.memberOf {
+		if !slices.ContainsFunc(a.roles, func(r role) bool { return r.name == name }) {
+			names = append(names, ident(name))
+		}
+	}
+	return strings.Join(names, ", ")
+}
 
 // caller is the expression of the tenant in policies that the mending SQL writes.
 const caller = "(SELECT reeve.tenant())"

@@ -40,7 +40,7 @@ func (a *audit) auditPolicies(t *table) {
 		a.add(Finding{Rule: "only-restrictive", Severity: Warning, Object: object, Gain: "restrictive policies alone let nobody see anything", Mend: wallSQL(t), phase: phasePolicy})
 	case !writes && t.uses("awd"):
 		a.add(Finding{Rule: "read-policies-only", Severity: Info, Object: object, Gain: "the application may write by its grants, and no policy lets it: updates find nothing and say nothing",
-			Mend: fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE ON %s FROM %s;", t.sql(), ident(a.app.name)), phase: phasePolicy})
+			Mend: fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE ON %s FROM %s;", t.sql(), a.members()), phase: phasePolicy})
 	}
 	if !bounded && !a.cfg.HandWritten {
 		a.add(Finding{Rule: "no-floor", Severity: Error, Object: object, Gain: "no restrictive policy for all commands and roles compares " + t.column + " with reeve.tenant(): any other policy opens the table", Mend: wallSQL(t), phase: phasePolicy})
@@ -194,7 +194,7 @@ func (a *audit) auditReads(t *table, p policy, object string) {
 		}
 		if !inner.enabled && inner.uses("awd") {
 			a.add(Finding{Rule: "policy-reads-open-table", Severity: Error, Object: object, Gain: "it believes " + inner.String() + ", where the application may write any row: who inserts one lets themselves in",
-				Mend: fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE ON %s FROM %s;", inner.sql(), ident(a.app.name)), phase: phaseGrant})
+				Mend: fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE ON %s FROM %s;", inner.sql(), a.members()), phase: phaseGrant})
 		}
 		for _, q := range inner.policies {
 			if top, _ := outside(q.using); inner.enabled && userCall.MatchString(top) {

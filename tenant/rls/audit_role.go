@@ -3,7 +3,6 @@ package rls
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 func (a *audit) auditRoles() {
@@ -29,17 +28,54 @@ func (a *audit) auditRoles() {
 			a.add(Finding{Rule: "bypass-role", Severity: Error, Object: r.name, Gain: "BYPASSRLS: whoever logs in as this role reads the rows of all tenants in " + r.uses, Mend: "ALTER ROLE " + ident(r.name) + " NOBYPASSRLS;", phase: phaseRole})
 		}
 	}
-	for _, schema := range a.creates {
-		a.add(Finding{Rule: "app-creates", Severity: Warning, Object: schema, Gain: "the application may put tables, functions and operators of its own beside yours",
-			Mend: fmt.Sprintf("REVOKE CREATE ON SCHEMA %s FROM %s, PUBLIC;", ident(schema), app), phase: phaseGrant})
+	if a.app.replication && !a.app.super {
+		a.add(Finding{Rule: "app-replicates", Severity: Error, Object: a.app.name, Gain: "REPLICATION: the application may read the changes of all tenants' rows from the log, past every policy", Mend: "ALTER ROLE " + app + " NOREPLICATION;", phase: phaseRole})
+	}
+	a.auditCreates()
+	a.auditDefaults()
+}
+
+// auditCreates looks for schemas in which the application may create. A session chooses its path, so
+// that each of them may come before the service's and the system's.
+func (a *audit) auditCreates() {
+	for _, g := range a.creates {
+		mend := fmt.Sprintf("REVOKE CREATE ON SCHEMA %s FROM %s;", ident(g.object), g.from())
+		if len(g.grantees) == 0 { // they own it
+			mend = fmt.Sprintf("ALTER SCHEMA %s OWNER TO %s;", ident(g.object), ident(a.cfg.Owner))
+		}
+		a.add(Finding{Rule: "app-creates", Severity: Error, Object: g.object, Gain: "the application may put tables, functions and operators of its own before yours: what one tenant's statement puts there, the next tenant's statement runs",
+			Mend: mend, phase: phaseGrant})
+	}
+}
+
+// auditDefaults looks at rights on tables that are not there yet, and are audited at the next start.
+func (a *audit) auditDefaults() {
+	severity, which := Info, "a table that is created later is open to the application until it has a wall"
+	for _, t := range a.tables {
+		if t.tenants() && (t.partition || t.partitioned) {
+			severity, which = Warning, "a partition that is added later has no policies of its own, and is open to the application: all rows are"
+		}
+	}
+	for _, g := range a.toCome {
+		object, in := g.owner, ""
+		if g.object != "" {
+			object, in = object+" in "+g.object, " IN SCHEMA "+ident(g.object)
+		}
+		a.add(Finding{Rule: "default-grants", Severity: severity, Object: object, Gain: which,
+			Mend: fmt.Sprintf("ALTER DEFAULT PRIVILEGES FOR ROLE %s%s REVOKE ALL ON TABLES FROM %s;", ident(g.owner), in, g.from()), phase: phaseGrant})
 	}
 }
 
 // auditDatabase looks at the database itself.
 func (a *audit) auditDatabase() {
-	if d := a.database; d.app {
+	d := a.database
+	if d.app {
 		a.add(Finding{Rule: "app-owns-database", Severity: Error, Object: d.name, Gain: "the application owns the database: it may take back every right on it, and drop it",
 			Mend: fmt.Sprintf("ALTER DATABASE %s OWNER TO %s;", ident(d.name), ident(a.cfg.Owner)), phase: phaseRole})
+	}
+	if len(d.creates.grantees) > 0 {
+		a.add(Finding{Rule: "app-creates-schemas", Severity: Error, Object: d.name, Gain: "the application may create schemas: one of its own name comes before yours for every connection, and the next tenant's statement runs what is in it",
+			Mend: fmt.Sprintf("REVOKE CREATE ON DATABASE %s FROM %s;", ident(d.name), d.creates.from()), phase: phaseGrant})
 	}
 	a.auditTemporary()
 }
@@ -48,27 +84,21 @@ func (a *audit) auditDatabase() {
 // for whoever gets the connection next.
 func (a *audit) auditTemporary() {
 	d := a.database
-	if len(d.temporary) == 0 {
+	if len(d.temporary.grantees) == 0 {
 		return
 	}
 	severity := Warning
 	if a.cfg.HandWritten {
 		severity = Info
 	}
-	grantees := make([]string, len(d.temporary))
-	for i, name := range d.temporary {
-		if grantees[i] = "PUBLIC"; name != "" {
-			grantees[i] = ident(name)
-		}
-	}
 	a.add(Finding{Rule: "temporary-tables", Severity: severity, Object: d.name, Gain: "the application may make temporary tables: what one tenant's statement puts there, the next tenant on the connection reads, and no policy sees it",
-		Mend: fmt.Sprintf("REVOKE TEMPORARY ON DATABASE %s FROM %s;", ident(d.name), strings.Join(grantees, ", ")), phase: phaseGrant})
+		Mend: fmt.Sprintf("REVOKE TEMPORARY ON DATABASE %s FROM %s;", ident(d.name), d.temporary.from()), phase: phaseGrant})
 }
 
 // auditContext looks at the schema reeve.
 func (a *audit) auditContext() {
 	if a.keyRead {
-		a.add(Finding{Rule: "key-readable", Severity: Error, Object: "reeve.context_key", Gain: "the application may read or change the keys, and so sign for any tenant", Mend: "REVOKE ALL ON reeve.context_key FROM PUBLIC, " + ident(a.app.name) + ";", phase: phaseGrant})
+		a.add(Finding{Rule: "key-readable", Severity: Error, Object: "reeve.context_key", Gain: "the application may read or change the keys, and so sign for any tenant", Mend: "REVOKE ALL ON reeve.context_key FROM PUBLIC, " + a.members() + ";", phase: phaseGrant})
 	}
 	if a.cfg.HandWritten {
 		return

@@ -6,11 +6,11 @@ import (
 )
 
 func (a *audit) auditTable(t *table) {
-	app := ident(a.app.name)
+	a.auditParents(t)
 	if !t.tenants() {
 		if !t.shared && t.uses("awdD") {
 			a.add(Finding{Rule: "table-without-tenant", Severity: Warning, Object: t.String(), Gain: "every tenant writes what all of them read: the table has no column " + a.cfg.Column + ", and Config.Shared does not name it",
-				Mend: fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %s, PUBLIC;", t.sql(), app), phase: phaseGrant})
+				Mend: fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %s, PUBLIC;", t.sql(), a.members()), phase: phaseGrant})
 		}
 		return
 	}
@@ -20,15 +20,16 @@ func (a *audit) auditTable(t *table) {
 	if t.foreign {
 		if t.privileges != "" {
 			a.add(Finding{Rule: "foreign-table", Severity: Error, Object: t.String(), Gain: "a table of another server has no policies here: all rows are open",
-				Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", t.sql(), app), phase: phaseGrant})
+				Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", t.sql(), a.members()), phase: phaseGrant})
 		}
 		return
 	}
 	if t.partition && !t.enabled {
 		if t.privileges != "" {
 			a.add(Finding{Rule: "partition-direct", Severity: Error, Object: t.String(), Gain: "policies of the partitioned table do not hold for its partition, which the application may use: all rows are open",
-				Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", t.sql(), app), phase: phaseGrant})
+				Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", t.sql(), a.members()), phase: phaseGrant})
 		}
+		a.auditKeys(t)
 		return // reached through its parent alone
 	}
 	a.auditTenantColumn(t)
@@ -48,7 +49,7 @@ func (a *audit) auditTable(t *table) {
 	a.auditKeys(t)
 	if t.uses("Dxt") {
 		a.add(Finding{Rule: "truncate", Severity: Error, Object: t.String(), Gain: "TRUNCATE passes by policies and empties the table for all tenants; REFERENCES and TRIGGER tell about rows of others",
-			Mend: fmt.Sprintf("REVOKE TRUNCATE, REFERENCES, TRIGGER ON %s FROM %s, PUBLIC;", t.sql(), app), phase: phaseGrant})
+			Mend: fmt.Sprintf("REVOKE TRUNCATE, REFERENCES, TRIGGER ON %s FROM %s, PUBLIC;", t.sql(), a.members()), phase: phaseGrant})
 	}
 	if t.public {
 		a.add(Finding{Rule: "public-grant", Severity: Warning, Object: t.String(), Gain: "every role of the server has a grant on the table", Mend: fmt.Sprintf("REVOKE ALL ON %s FROM PUBLIC;", t.sql()), phase: phaseGrant})
@@ -64,6 +65,30 @@ func (a *audit) auditTable(t *table) {
 		}
 		a.add(Finding{Rule: rule, Severity: severity, Object: t.String(), Gain: gain, Mend: fmt.Sprintf("CREATE INDEX ON %s (%s);", t.sql(), ident(t.column)), phase: phaseIndex})
 	}
+}
+
+// auditParents looks at the tables through which the rows of another are read: these ask their own
+// policies alone.
+func (a *audit) auditParents(t *table) {
+	if !t.tenants() {
+		return
+	}
+	seen := map[*table]bool{}
+	var up func(*table)
+	up = func(child *table) {
+		for _, p := range child.parents {
+			if seen[p] {
+				continue
+			}
+			seen[p] = true
+			if !p.tenants() && p.privileges != "" {
+				a.add(Finding{Rule: "inherits-past-policies", Severity: Error, Object: p.String(), Gain: "the rows of " + t.String() + ", which inherits from it, are found through it, past their policies: it has no column of the tenant, and all rows are open",
+					Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", p.sql(), a.members()), phase: phaseGrant})
+			}
+			up(p)
+		}
+	}
+	up(t)
 }
 
 func (a *audit) auditTenantColumn(t *table) {

@@ -2,11 +2,17 @@ package rls
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// auditViews looks at what reads tables of tenants, directly or through other views.
+// auditViews looks at what reads tables of tenants, directly or through other views. A materialized
+// view with the tenant's column holds their rows, by whatever function it was filled.
 func (a *audit) auditViews() {
+	var shared []string
+	for _, name := range a.cfg.Shared {
+		shared = append(shared, qualified(name))
+	}
 	byOID := map[uint32]*view{}
 	for _, v := range a.views {
 		byOID[v.oid] = v
@@ -27,13 +33,14 @@ func (a *audit) auditViews() {
 		}
 		return v.overTenants
 	}
+	a.auditRules(over, byOID)
 	for _, v := range a.views {
-		if !over(v) || !v.app {
+		if !over(v) && !(v.material && v.column && !slices.Contains(shared, v.String())) || !v.app {
 			continue
 		}
 		if v.material {
 			a.add(Finding{Rule: "materialized-view", Severity: Error, Object: v.String(), Gain: "a materialized view holds the rows of all tenants and has no policies",
-				Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", v.sql(), ident(a.app.name)), phase: phaseGrant})
+				Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", v.sql(), a.members()), phase: phaseGrant})
 			continue
 		}
 		if !v.invoker {
@@ -44,6 +51,24 @@ func (a *audit) auditViews() {
 			a.add(Finding{Rule: "view-filter-no-barrier", Severity: Warning, Object: v.String(), Gain: "a cheap function in the caller's WHERE runs before the view's own filter and sees the rows that it hides",
 				Mend: fmt.Sprintf("ALTER VIEW %s SET (security_barrier = true);", v.sql()), phase: phasePolicy})
 		}
+	}
+}
+
+// auditRules looks at rules that write to or read tables of tenants. Their statements are run with the
+// rights of the owner of the table or view, also where that asks as its caller.
+func (a *audit) auditRules(over func(*view) bool, views map[uint32]*view) {
+	for _, r := range a.rules {
+		if !slices.ContainsFunc(r.reads, func(oid uint32) bool {
+			t, v := a.byOID[oid], views[oid]
+			return t != nil && t.tenants() || v != nil && over(v)
+		}) {
+			continue
+		}
+		mend := fmt.Sprintf("ALTER TABLE %s OWNER TO %s;", r.sql(), ident(a.cfg.Owner))
+		if r.owner == a.cfg.Owner {
+			mend = fmt.Sprintf("DROP RULE %s ON %s;", ident(r.name), r.sql())
+		}
+		a.add(Finding{Rule: "rule-past-policies", Severity: Error, Object: r.String(), Gain: "the rule's statements are run with the rights of " + r.owner + ", whom no policy binds: rows of all tenants are read and written", Mend: mend, phase: phasePolicy})
 	}
 }
 

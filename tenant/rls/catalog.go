@@ -5,28 +5,32 @@ import "strings"
 // catalog is the part of a database that the audit reads.
 type catalog struct {
 	app       role
-	roles     []role // those that could pass by the policies
+	memberOf  []string // the roles that the application has the rights of, or may become
+	roles     []role   // those that could pass by the policies
 	tables    []*table
 	byOID     map[uint32]*table
 	views     []*view
+	rules     []rule // of tables and views of whom policies do not bind
 	functions []function
 	columns   map[string]column
-	creates   []string // schemas of the search path in which the application may create
-	keyRead   bool     // the application may read or write the keys
+	creates   []grant // schemas in which the application may create
+	toCome    []grant // rights on tables that others create later
+	keyRead   bool    // the application may read or write the keys
 	database  database
 }
 
 type database struct {
-	name      string
-	app       bool     // the application owns it
-	temporary []string // who lets the application make temporary tables: "" for PUBLIC
-	encoding  string
+	name               string
+	app                bool  // the application owns it
+	temporary, creates grant // of temporary tables, and of schemas
+	encoding           string
 }
 
 type role struct {
 	name                   string
 	exists, super, bypass  bool
-	createRole, memberOfIt bool   // the application is a member of it
+	createRole, memberOfIt bool // the application is a member of it
+	replication            bool
 	uses                   string // a table of tenants that it may use
 }
 
@@ -36,7 +40,9 @@ type table struct {
 	owner           string
 	enabled, forced bool
 	partition       bool
-	column          string // of the tenant, "" when the table has none
+	partitioned     bool
+	parents         []*table // from which it inherits
+	column          string   // of the tenant, "" when the table has none
 	notNull         bool
 	deflt, typ      string
 	deterministic   bool
@@ -90,12 +96,21 @@ type view struct {
 	invoker, barrier  bool
 	reads             []uint32
 	app               bool // the application may use it
+	column            bool // it has the tenant's
 	def               string
 	overTenants, done bool
 }
 
 func (v *view) String() string { return v.schema + "." + v.name }
 func (v *view) sql() string    { return ident(v.schema) + "." + ident(v.name) }
+
+type rule struct {
+	name, schema, table, owner string
+	reads                      []uint32
+}
+
+func (r rule) String() string { return r.schema + "." + r.table + " rule " + r.name }
+func (r rule) sql() string    { return ident(r.schema) + "." + ident(r.table) }
 
 type function struct {
 	signature       string // schema.name(types)

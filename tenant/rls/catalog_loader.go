@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // userSchemas keeps the system's tables and those of extensions out.
@@ -33,7 +32,7 @@ func load(ctx context.Context, db *sql.DB, cfg Config) (*catalog, error) {
 	if err := l.role(); err != nil || !c.app.exists {
 		return c, err
 	}
-	for _, part := range []func() error{l.tables, l.policies, l.constraints, l.indexes, l.roles, l.views, l.functions, l.columns, l.schemas, l.base} {
+	for _, part := range []func() error{l.tables, l.inherits, l.policies, l.constraints, l.indexes, l.roles, l.views, l.rules, l.functions, l.columns, l.schemas, l.defaults, l.base} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -65,13 +64,21 @@ func (l loader) rows(query string, args []any, scan func(*sql.Rows) error) error
 
 func (l loader) role() error {
 	l.app.name = l.cfg.App
-	err := l.tx.QueryRowContext(l.ctx, `SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = $1`, l.cfg.App).
-		Scan(&l.app.super, &l.app.bypass, &l.app.createRole)
+	err := l.tx.QueryRowContext(l.ctx, `SELECT rolsuper, rolbypassrls, rolcreaterole, rolreplication FROM pg_roles WHERE rolname = $1`, l.cfg.App).
+		Scan(&l.app.super, &l.app.bypass, &l.app.createRole, &l.app.replication)
 	l.app.exists = err == nil
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return l.rows(`SELECT rolname FROM pg_roles WHERE pg_has_role($1::name, oid, 'MEMBER') AND rolname <> $1 AND rolname !~ '^pg_' ORDER BY 1`, []any{l.cfg.App}, func(r *sql.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		l.catalog.memberOf = append(l.catalog.memberOf, name)
+		return err
+	})
 }
 
 func (l loader) tables() error {
@@ -83,14 +90,13 @@ func (l loader) tables() error {
 	for _, s := range l.cfg.Shared {
 		shared[qualified(s)] = true
 	}
-	return l.rows(`SELECT c.oid::bigint, n.nspname, c.relname, pg_get_userbyid(c.relowner), c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
+	return l.rows(reach+`SELECT c.oid::bigint, n.nspname, c.relname, pg_get_userbyid(c.relowner), c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
 		coalesce(a.attname, ''), coalesce(a.attnotnull, false), coalesce(pg_get_expr(d.adbin, d.adrelid), ''),
 		coalesce(format_type(a.atttypid, NULL), ''), coalesce(co.collisdeterministic, true),
-		concat(CASE WHEN has_any_column_privilege($1::name, c.oid, 'SELECT') THEN 'r' END, CASE WHEN has_any_column_privilege($1::name, c.oid, 'INSERT') THEN 'a' END,
-			CASE WHEN has_any_column_privilege($1::name, c.oid, 'UPDATE') THEN 'w' END, CASE WHEN has_table_privilege($1::name, c.oid, 'DELETE') THEN 'd' END,
-			CASE WHEN has_table_privilege($1::name, c.oid, 'TRUNCATE') THEN 'D' END, CASE WHEN has_any_column_privilege($1::name, c.oid, 'REFERENCES') THEN 'x' END,
-			CASE WHEN has_table_privilege($1::name, c.oid, 'TRIGGER') THEN 't' END),
-		EXISTS (SELECT FROM aclexplode(c.relacl) x WHERE x.grantee = 0), c.relkind = 'f'
+		concat(`+right('r', "has_any_column_privilege", "SELECT")+right('a', "has_any_column_privilege", "INSERT")+right('w', "has_any_column_privilege", "UPDATE")+
+		right('d', "has_table_privilege", "DELETE")+right('D', "has_table_privilege", "TRUNCATE")+right('x', "has_any_column_privilege", "REFERENCES")+
+		right('t', "has_table_privilege", "TRIGGER")+`''),
+		EXISTS (SELECT FROM aclexplode(c.relacl) x WHERE x.grantee = 0), c.relkind = 'f', c.relkind = 'p'
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 			AND a.attname = coalesce($3::jsonb ->> (n.nspname || '.' || c.relname), $2::text)
@@ -100,7 +106,7 @@ func (l loader) tables() error {
 		[]any{l.cfg.App, l.cfg.Column, string(own)}, func(r *sql.Rows) error {
 			t := &table{}
 			err := r.Scan(&t.oid, &t.schema, &t.name, &t.owner, &t.enabled, &t.forced, &t.partition, &t.column, &t.notNull, &t.deflt,
-				&t.typ, &t.deterministic, &t.privileges, &t.public, &t.foreign)
+				&t.typ, &t.deterministic, &t.privileges, &t.public, &t.foreign, &t.partitioned)
 			t.shared = shared[t.String()]
 			l.catalog.tables = append(l.catalog.tables, t)
 			l.byOID[t.oid] = t
@@ -108,9 +114,26 @@ func (l loader) tables() error {
 		})
 }
 
+// right is a letter of a table's privileges, where some role in reach has it.
+func right(letter rune, function, privilege string) string {
+	return fmt.Sprintf("CASE WHEN EXISTS (SELECT FROM reach WHERE %s(reach.oid, c.oid, '%s')) THEN '%c' END, ", function, privilege, letter)
+}
+
+// inherits reads from which tables others inherit, of which partitions are some.
+func (l loader) inherits() error {
+	return l.rows(`SELECT inhrelid::bigint, inhparent::bigint FROM pg_inherits ORDER BY 1, 2`, nil, func(r *sql.Rows) error {
+		var child, parent uint32
+		err := r.Scan(&child, &parent)
+		if t, p := l.byOID[child], l.byOID[parent]; t != nil && p != nil {
+			t.parents = append(t.parents, p)
+		}
+		return err
+	})
+}
+
 func (l loader) policies() error {
 	return l.rows(`SELECT p.polrelid::bigint, p.polname, p.polpermissive, p.polcmd::text,
-		0 = ANY (p.polroles) OR EXISTS (SELECT FROM unnest(p.polroles) r(oid) WHERE CASE WHEN r.oid = 0 THEN true ELSE pg_has_role($1::name, r.oid, 'USAGE') END),
+		0 = ANY (p.polroles) OR EXISTS (SELECT FROM unnest(p.polroles) r(oid) WHERE CASE WHEN r.oid = 0 THEN true ELSE pg_has_role($1::name, r.oid, 'MEMBER') END),
 		0 = ANY (p.polroles), coalesce(pg_get_expr(p.polqual, p.polrelid), ''), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), ''), p.polwithcheck IS NOT NULL,
 		coalesce((SELECT json_agg(DISTINCT d.refobjid::bigint)::text FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
 			AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> p.polrelid), '[]')
@@ -180,48 +203,47 @@ func (l loader) indexes() error {
 	})
 }
 
-// roles reads the roles that policies do not bind and those that own a table.
-func (l loader) roles() error {
-	var oids, owners []string
-	for _, t := range l.catalog.tables {
-		if t.tenants() {
-			oids = append(oids, fmt.Sprint(t.oid))
-			owners = append(owners, t.owner)
-		}
-	}
-	ownersJSON, err := json.Marshal(append(owners, l.cfg.Owner))
-	if err != nil {
-		return err
-	}
-	return l.rows(`SELECT r.rolname, r.rolsuper, r.rolbypassrls, r.rolcreaterole, pg_has_role($1::name, r.oid, 'MEMBER'),
-		coalesce((SELECT min(c.oid::regclass::text) FROM pg_class c WHERE c.oid::bigint IN (SELECT value::bigint FROM jsonb_array_elements_text($2::jsonb))
-			AND (has_any_column_privilege(r.oid, c.oid, 'SELECT') OR has_any_column_privilege(r.oid, c.oid, 'UPDATE') OR has_table_privilege(r.oid, c.oid, 'DELETE'))), '')
-		FROM pg_roles r WHERE r.rolname <> $1 AND (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR $3::jsonb ? r.rolname::text OR r.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')) ORDER BY 1`,
-		[]any{l.cfg.App, "[" + strings.Join(oids, ",") + "]", string(ownersJSON)}, func(r *sql.Rows) error {
-			x := role{exists: true}
-			err := r.Scan(&x.name, &x.super, &x.bypass, &x.createRole, &x.memberOfIt, &x.uses)
-			l.catalog.roles = append(l.catalog.roles, x)
-			return err
-		})
-}
-
 func (l loader) views() error {
-	return l.rows(`SELECT c.oid::bigint, n.nspname, c.relname, c.relkind = 'm',
+	return l.rows(reach+`SELECT c.oid::bigint, n.nspname, c.relname, c.relkind = 'm',
 		coalesce((SELECT option_value::bool FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker'), false),
 		coalesce((SELECT option_value::bool FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_barrier'), false),
-		has_any_column_privilege($1::name, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege($1::name, c.oid, 'DELETE'), pg_get_viewdef(c.oid),
-		coalesce((SELECT json_agg(DISTINCT d.refobjid::bigint)::text FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-			AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid WHERE w.ev_class = c.oid), '[]')
+		EXISTS (SELECT FROM reach WHERE has_any_column_privilege(reach.oid, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(reach.oid, c.oid, 'DELETE')), pg_get_viewdef(c.oid),
+		EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attname = $2),
+		`+readsOf+`
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('v', 'm') AND`+userObject+`AND`+notOfExtension("pg_class", "c")+`ORDER BY 2, 3`,
-		[]any{l.cfg.App}, func(r *sql.Rows) error {
+		[]any{l.cfg.App, l.cfg.Column}, func(r *sql.Rows) error {
 			v := &view{}
 			var reads string
-			if err := r.Scan(&v.oid, &v.schema, &v.name, &v.material, &v.invoker, &v.barrier, &v.app, &v.def, &reads); err != nil {
+			if err := r.Scan(&v.oid, &v.schema, &v.name, &v.material, &v.invoker, &v.barrier, &v.app, &v.def, &v.column, &reads); err != nil {
 				return err
 			}
 			l.catalog.views = append(l.catalog.views, v)
 			return json.Unmarshal([]byte(reads), &v.reads)
+		})
+}
+
+// readsOf are the tables and views of the rules of c.
+const readsOf = `coalesce((SELECT json_agg(DISTINCT d.refobjid::bigint)::text FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+			AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid WHERE w.ev_class = c.oid), '[]')`
+
+// rules reads the rules of what the application may write to, but for those that make views.
+func (l loader) rules() error {
+	return l.rows(reach+`SELECT w.rulename, n.nspname, c.relname, o.rolname, `+readsOf+`
+		FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
+		WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND (o.rolsuper OR o.rolbypassrls) AND`+userObject+`AND`+notOfExtension("pg_class", "c")+`
+			AND EXISTS (SELECT FROM reach WHERE has_any_column_privilege(reach.oid, c.oid, 'INSERT, UPDATE') OR has_table_privilege(reach.oid, c.oid, 'DELETE')) ORDER BY 2, 3, 1`,
+		[]any{l.cfg.App}, func(r *sql.Rows) error {
+			var x rule
+			var reads string
+			if err := r.Scan(&x.name, &x.schema, &x.table, &x.owner, &reads); err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(reads), &x.reads); err != nil {
+				return err
+			}
+			l.catalog.rules = append(l.catalog.rules, x)
+			return nil
 		})
 }
 
@@ -230,8 +252,8 @@ func (l loader) functions() error {
 	for _, t := range l.catalog.tables {
 		owners[t.owner] = owners[t.owner] || t.tenants()
 	}
-	return l.rows(`SELECT p.oid::regprocedure::text, quote_ident(n.nspname) || '.' || quote_ident(p.proname), CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname = 'reeve',
-		p.prosecdef, p.proleakproof, p.provolatile = 'v', p.pronargs, o.rolsuper OR o.rolbypassrls, o.rolname, has_function_privilege($1::name, p.oid, 'EXECUTE'),
+	return l.rows(reach+`SELECT p.oid::regprocedure::text, quote_ident(n.nspname) || '.' || quote_ident(p.proname), CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname = 'reeve',
+		p.prosecdef, p.proleakproof, p.provolatile = 'v', p.pronargs, o.rolsuper OR o.rolbypassrls, o.rolname, EXISTS (SELECT FROM reach WHERE has_function_privilege(reach.oid, p.oid, 'EXECUTE')),
 		p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) x WHERE x.grantee = 0),
 		EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=' AND s ~ ', *"?pg_temp"?$' OR s IN ('search_path=""', 'search_path=')), p.prosrc
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles o ON o.oid = p.proowner
@@ -276,33 +298,4 @@ func (l loader) columns() error {
 			l.catalog.columns[table+"."+name] = c
 			return nil
 		})
-}
-
-func (l loader) schemas() error {
-	err := l.rows(`SELECT n.nspname FROM pg_namespace n WHERE`+userObject+`AND has_schema_privilege($1::name, n.oid, 'CREATE')
-		AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')) ORDER BY 1`, []any{l.cfg.App}, func(r *sql.Rows) error {
-		var name string
-		err := r.Scan(&name)
-		l.creates = append(l.creates, name)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return l.tx.QueryRowContext(l.ctx, `SELECT coalesce(bool_or(has_any_column_privilege($1::name, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege($1::name, c.oid, 'DELETE, TRUNCATE, TRIGGER')), false)
-		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'reeve' AND c.relkind = 'r'`, l.cfg.App).Scan(&l.catalog.keyRead)
-}
-
-// base reads what the database itself grants.
-func (l loader) base() error {
-	var grantees string
-	err := l.tx.QueryRowContext(l.ctx, `SELECT d.datname, pg_get_userbyid(d.datdba) = $1, pg_encoding_to_char(d.encoding),
-		coalesce((SELECT json_agg(DISTINCT CASE WHEN x.grantee = 0 THEN '' ELSE pg_get_userbyid(x.grantee) END)::text
-			FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x WHERE x.privilege_type = 'TEMPORARY' AND x.grantee <> d.datdba
-			AND CASE WHEN x.grantee = 0 THEN true ELSE pg_has_role($1::name, x.grantee, 'MEMBER') END), '[]')
-		FROM pg_database d WHERE d.datname = current_database()`, l.cfg.App).Scan(&l.catalog.database.name, &l.catalog.database.app, &l.catalog.database.encoding, &grantees)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal([]byte(grantees), &l.catalog.database.temporary)
 }

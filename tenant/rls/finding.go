@@ -109,11 +109,14 @@ func (fs Findings) SQL() string {
 				continue
 			}
 			seen[f.Mend] = true
-			fmt.Fprintf(&b, "-- %s: %s\n%s\n", f.Rule, strings.ReplaceAll(f.Object, "\n", " "), strings.TrimSuffix(f.Mend, "\n"))
+			fmt.Fprintf(&b, "-- %s: %s\n%s\n", f.Rule, oneLine.Replace(f.Object), strings.TrimSuffix(f.Mend, "\n"))
 		}
 	}
 	return b.String()
 }
+
+// oneLine keeps a name within a comment, which either of these ends.
+var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
 
 // The phases of a script: each stands on what those before have made.
 const (

@@ -9,9 +9,10 @@ import (
 )
 
 // RolesSQL returns the statements that create the two roles, or take from them what policies
-// could not bind, and that take temporary tables from everybody in the database where they run:
-// those outlive a tenant on a connection of a pool, and no policy sees them. A superuser runs
-// them in the service's database. Passwords are set elsewhere. Running them again changes
+// could not bind, and that take temporary tables and schemas from everybody but the owner of the
+// database where they run: temporary tables outlive a tenant on a connection of a pool, no policy
+// sees them, and what is in a schema of the application's own comes before the service's. A superuser
+// runs them in the service's database. Passwords are set elsewhere. Running them again changes
 // nothing.
 func RolesSQL(cfg Config) (string, error) {
 	cfg, err := cfg.withDefaults()
@@ -32,7 +33,7 @@ func rolesSQL(cfg Config) string {
 END`, literal(role), ident(role))))
 	}
 	fmt.Fprintf(&b, "DO %s;\n", literal(fmt.Sprintf(`BEGIN
-  EXECUTE pg_catalog.format('REVOKE TEMPORARY ON DATABASE %%I FROM PUBLIC, %%I', pg_catalog.current_database(), %s);
+  EXECUTE pg_catalog.format('REVOKE TEMPORARY, CREATE ON DATABASE %%I FROM PUBLIC, %%I', pg_catalog.current_database(), %s);
 END`, literal(cfg.App))))
 	fmt.Fprintf(&b, "ALTER ROLE %s NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION;\n", ident(cfg.App))
 	return b.String()
