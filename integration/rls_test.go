@@ -162,6 +162,16 @@ func TestAWallStandsAroundTablesOfAnyName(t *testing.T) {
 	}
 }
 
+// The owner runs the script: a name in one of its comments, which a carriage return ends for PostgreSQL
+// too, is no statement.
+func TestANameEndsNoCommentOfTheScript(t *testing.T) {
+	w := newRLSDatabase(t, "CREATE TABLE \"a\nCREATE TABLE planted (n int); --\" (tenant_id text); CREATE TABLE \"b\rCREATE TABLE planted (n int); --\" (tenant_id text)")
+	w.generate()
+	if got := w.asSuper("SELECT count(*) FROM pg_class WHERE relname = 'planted'"); got != "0" {
+		t.Error("the script ran a statement that a table is named for")
+	}
+}
+
 // dump returns the tables, keys, policies, functions and grants of the catalog.
 func (w *rlsFixture) dump() string {
 	return w.asSuper(`SELECT 'table', oid::regclass, relrowsecurity, relforcerowsecurity, relacl FROM pg_class WHERE relnamespace::regnamespace::text IN ('public', 'reeve') ORDER BY oid::regclass::text;
