@@ -3,6 +3,7 @@ package rls
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -154,10 +155,10 @@ func (a *audit) auditPolicy(t *table, p policy, bounded bool, permissive int) {
 			}
 		}
 	}
-	if p.hasCheck && p.command != "r" && !scoped(t, p.check) {
+	if p.hasCheck && p.command != "r" && !scoped(t, p.check, a.readsWalled(p)) {
 		wall("open-move", Error, "WITH CHECK does not compare the tenant: rows are written into other tenants, and given away")
 	}
-	if p.using == "" || p.using == "false" || scoped(t, p.using) || known {
+	if p.using == "" || p.using == "false" || scoped(t, p.using, a.readsWalled(p)) || known {
 		return
 	}
 	switch {
@@ -169,6 +170,11 @@ func (a *audit) auditPolicy(t *table, p policy, bounded bool, permissive int) {
 	default:
 		wall("open-policy", Error, "the policy does not compare the tenant: rows of other tenants are open")
 	}
+}
+
+// readsWalled reports whether each table that a policy reads has policies of its own.
+func (a *audit) readsWalled(p policy) bool {
+	return len(p.reads) > 0 && !slices.ContainsFunc(p.reads, func(oid uint32) bool { return a.byOID[oid] == nil || !a.byOID[oid].enabled })
 }
 
 var mailColumn = regexp.MustCompile(`(?s)^(\w*e?_?mail\w*) = (.*)$`)

@@ -110,11 +110,12 @@ func isColumn(t *table, s string) bool {
 }
 
 // scoped reports whether every way through an expression compares the tenant's column with
-// something that is not of the row.
-func scoped(t *table, s string) bool {
+// something that is not of the row, and is the caller's. walled says that the tables which its
+// sub-selects read have policies of their own, so that what is found there is the caller's.
+func scoped(t *table, s string, walled bool) bool {
 	if or := split(s, " OR "); len(or) > 1 {
 		for _, part := range or {
-			if !scoped(t, part) {
+			if !scoped(t, part, walled) {
 				return false
 			}
 		}
@@ -122,13 +123,15 @@ func scoped(t *table, s string) bool {
 	}
 	if and := split(s, " AND "); len(and) > 1 {
 		for _, part := range and {
-			if scoped(t, part) {
+			if scoped(t, part, walled) {
 				return true
 			}
 		}
 		return false
 	}
-	m := regexp.MustCompile(`(?s)^\(?` + columnPattern(t) + `(?:\)?::text)? (?:=|IN) (.*)$`).FindStringSubmatch(strip(s))
+	// A comparison in parentheses is an operand, of IS NOT FALSE or of = false.
+	column := columnPattern(t)
+	m := regexp.MustCompile(`(?s)^(?:` + column + `|\(` + column + `\)::text) (?:=|IN) (.*)$`).FindStringSubmatch(strip(s))
 	if m == nil {
 		return false
 	}
@@ -136,7 +139,22 @@ func scoped(t *table, s string) bool {
 	if regexp.MustCompile(`^'[^']*'(?:::\w+)?$`).MatchString(other) {
 		return true // one tenant's table
 	}
-	top, _ := outside(other)
-	return !regexp.MustCompile(`(^|[^\w."])`+columnPattern(t)+`($|[^\w."(])`).MatchString(top) &&
-		!regexp.MustCompile(`(?i)\b(current_user|session_user)\b`).MatchString(top)
+	own := regexp.MustCompile(`(^|[^\w."])` + column + `($|[^\w."(])|(^|[^\w"])"?` + regexp.QuoteMeta(t.name) + `"?\.\*`)
+	top, selects := outside(other)
+	if own.MatchString(top) || regexp.MustCompile(`(?i)\b(current_user|session_user)\b`).MatchString(top) {
+		return false
+	}
+	for _, q := range selects {
+		if !fromTable.MatchString(q) && own.MatchString(q) {
+			return false
+		}
+	}
+	return namesCaller.MatchString(other) || walled && len(selects) > 0
 }
+
+var (
+	fromTable = regexp.MustCompile(`\sFROM\s`)
+
+	// namesCaller is a setting, or a function of the service's, which may know the caller.
+	namesCaller = regexp.MustCompile(`\bcurrent_setting\(|[\w"]+\.[\w"]+\(`)
+)
