@@ -72,4 +72,53 @@ func TestWhatNoWallStopsIsToldAsThePageSays(t *testing.T) {
 			t.Errorf("the object of another is %s", got)
 		}
 	})
+	t.Run("whether others have a value that is guessed", func(t *testing.T) {
+		w.Exec(w.Super(), "CREATE INDEX ON note (title); INSERT INTO note (tenant_id, id, project_id, title) SELECT 'globex', 'g-m' || n, 'g-p1', CASE n WHEN 1 THEN 'a rare title' ELSE 'a common title' END FROM generate_series(1, 300) n; ANALYZE note")
+		plan := func(text string) string {
+			t.Helper()
+			var got string
+			err := s.db.InTx(attacker, pgx.TxOptions{}, func(tx pgx.Tx) error {
+				if _, err := tx.Exec(attacker, "SET LOCAL enable_seqscan = off"); err != nil {
+					return err
+				}
+				rows, err := tx.Query(attacker, text)
+				if err != nil {
+					return err
+				}
+				lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+				got = strings.Join(lines, "\n")
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return got
+		}
+		const explain = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT * FROM note WHERE title = "
+		if has, not := plan(explain+"'a rare title'"), plan(explain+"'nobody has it'"); !strings.Contains(has, "Rows Removed by Filter: 1") || strings.Contains(not, "Removed") {
+			t.Errorf("what an index finds is told as\n%s\n%s", has, not)
+		}
+		estimate := func(title string) (rows int) {
+			_, after, _ := strings.Cut(plan("EXPLAIN SELECT * FROM note WHERE title = '"+title+"'"), "rows=")
+			_, _ = fmt.Sscanf(after, "%d", &rows)
+			return rows
+		}
+		if has, not := estimate("a common title"), estimate("nobody has it"); has <= 10*not {
+			t.Errorf("what is common is estimated as %d, and else %d", has, not)
+		}
+	})
+	t.Run("notifications", func(t *testing.T) {
+		listener, err := pgx.Connect(t.Context(), w.App())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close(t.Context())
+		if _, err := listener.Exec(t.Context(), "LISTEN jobs"); err != nil {
+			t.Fatal(err)
+		}
+		query("SELECT pg_notify('jobs', 'of globex')")
+		if n, err := listener.WaitForNotification(t.Context()); err != nil || n.Payload != "of globex" {
+			t.Errorf("the service hears %v, %v", n, err)
+		}
+	})
 }

@@ -43,6 +43,16 @@ func (a *audit) auditTable(t *table) {
 		}
 		a.add(Finding{Rule: "no-force", Severity: severity, Object: t.String(), Gain: "the policies do not bind the owner: their jobs, views and functions see all tenants", Mend: fmt.Sprintf("ALTER TABLE %s FORCE ROW LEVEL SECURITY;", t.sql()), phase: phasePolicy})
 	}
+	if t.unbound {
+		severity, mend := Warning, fmt.Sprintf("ALTER TABLE %s OWNER TO %s;", t.sql(), ident(a.cfg.Owner))
+		if a.cfg.HandWritten {
+			severity = Info
+		}
+		if t.owner == a.cfg.Owner {
+			mend = fmt.Sprintf("ALTER ROLE %s NOSUPERUSER NOBYPASSRLS;", ident(t.owner))
+		}
+		a.add(Finding{Rule: "owner-past-policies", Severity: severity, Object: t.String(), Gain: "its owner is a superuser or has BYPASSRLS, whom FORCE does not bind: their functions, rules and jobs see all tenants", Mend: mend, phase: phaseRole})
+	}
 	if t.enabled {
 		a.auditPolicies(t)
 	}

@@ -39,6 +39,7 @@ type table struct {
 	schema, name    string
 	owner           string
 	enabled, forced bool
+	unbound         bool // policies do not bind its owner, FORCE or not
 	partition       bool
 	partitioned     bool
 	parents         []*table // from which it inherits
@@ -119,7 +120,7 @@ type function struct {
 	definer, leaky  bool
 	volatile        bool
 	arguments       int
-	mighty          bool // its owner owns a table of tenants, or is bound by no policy
+	mighty          bool // its owner owns a table of tenants, is bound by no policy, or may use what has none
 	appRuns, public bool
 	path            bool // search_path is fixed
 	body, owner     string

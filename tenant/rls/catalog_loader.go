@@ -90,14 +90,14 @@ func (l loader) tables() error {
 	for _, s := range l.cfg.Shared {
 		shared[qualified(s)] = true
 	}
-	return l.rows(reach+`SELECT c.oid::bigint, n.nspname, c.relname, pg_get_userbyid(c.relowner), c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
+	return l.rows(reach+`SELECT c.oid::bigint, n.nspname, c.relname, o.rolname, o.rolsuper OR o.rolbypassrls, c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
 		coalesce(a.attname, ''), coalesce(a.attnotnull, false), coalesce(pg_get_expr(d.adbin, d.adrelid), ''),
 		coalesce(format_type(a.atttypid, NULL), ''), coalesce(co.collisdeterministic, true),
 		concat(`+right('r', "has_any_column_privilege", "SELECT")+right('a', "has_any_column_privilege", "INSERT")+right('w', "has_any_column_privilege", "UPDATE")+
 		right('d', "has_table_privilege", "DELETE")+right('D', "has_table_privilege", "TRUNCATE")+right('x', "has_any_column_privilege", "REFERENCES")+
 		right('t', "has_table_privilege", "TRIGGER")+`''),
 		EXISTS (SELECT FROM aclexplode(c.relacl) x WHERE x.grantee = 0), c.relkind = 'f', c.relkind = 'p'
-		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
 		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 			AND a.attname = coalesce($3::jsonb ->> (n.nspname || '.' || c.relname), $2::text)
 		LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -105,7 +105,7 @@ func (l loader) tables() error {
 		WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname <> 'reeve' AND`+userObject+`AND`+notOfExtension("pg_class", "c")+`ORDER BY 2, 3`,
 		[]any{l.cfg.App, l.cfg.Column, string(own)}, func(r *sql.Rows) error {
 			t := &table{}
-			err := r.Scan(&t.oid, &t.schema, &t.name, &t.owner, &t.enabled, &t.forced, &t.partition, &t.column, &t.notNull, &t.deflt,
+			err := r.Scan(&t.oid, &t.schema, &t.name, &t.owner, &t.unbound, &t.enabled, &t.forced, &t.partition, &t.column, &t.notNull, &t.deflt,
 				&t.typ, &t.deterministic, &t.privileges, &t.public, &t.foreign, &t.partitioned)
 			t.shared = shared[t.String()]
 			l.catalog.tables = append(l.catalog.tables, t)
@@ -253,12 +253,13 @@ func (l loader) functions() error {
 		owners[t.owner] = owners[t.owner] || t.tenants()
 	}
 	return l.rows(reach+`SELECT p.oid::regprocedure::text, quote_ident(n.nspname) || '.' || quote_ident(p.proname), CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname = 'reeve',
-		p.prosecdef, p.proleakproof, p.provolatile = 'v', p.pronargs, o.rolsuper OR o.rolbypassrls, o.rolname, EXISTS (SELECT FROM reach WHERE has_function_privilege(reach.oid, p.oid, 'EXECUTE')),
+		p.prosecdef, p.proleakproof, p.provolatile = 'v', p.pronargs, o.rolsuper OR o.rolbypassrls OR CASE WHEN p.prosecdef THEN EXISTS (SELECT FROM pg_class c WHERE (c.relkind IN ('m', 'f') OR c.relkind IN ('r', 'p') AND NOT c.relrowsecurity)
+			AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $2) AND has_any_column_privilege(o.oid, c.oid, 'SELECT, INSERT, UPDATE')) ELSE false END, o.rolname, EXISTS (SELECT FROM reach WHERE has_function_privilege(reach.oid, p.oid, 'EXECUTE')),
 		p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) x WHERE x.grantee = 0),
 		EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=' AND s ~ ', *"?pg_temp"?$' OR s IN ('search_path=""', 'search_path=')), p.prosrc
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles o ON o.oid = p.proowner
 		WHERE p.prokind IN ('f', 'p', 'w') AND`+userObject+`AND`+notOfExtension("pg_proc", "p")+`ORDER BY 1`,
-		[]any{l.cfg.App}, func(r *sql.Rows) error {
+		[]any{l.cfg.App, l.cfg.Column}, func(r *sql.Rows) error {
 			var f function
 			err := r.Scan(&f.signature, &f.name, &f.kind, &f.own, &f.definer, &f.leaky, &f.volatile, &f.arguments, &f.mighty, &f.owner, &f.appRuns, &f.public, &f.path, &f.body)
 			f.mighty = f.mighty || owners[f.owner]
