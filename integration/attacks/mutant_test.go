@@ -24,13 +24,14 @@ func TestEachMutantChangesWhatIsThere(t *testing.T) { mutant.Stand(t, mutants().
 func mutants() []mutant.Set {
 	const engine = "TestDatabaseSQLStopsEveryAttack|TestTexts|TestADeferred|TestAPool|TestStacksWork|TestNothingIsLeft"
 	return []mutant.Set{{Config: mutant.Config{Source: "../../tenant/sqlscope", Package: ".", Tests: engine}, Mutants: []mutant.Mutant{
-		{Name: "the setting outlives the transaction", File: "scope.go", Old: "set_config($1, $2, true)", New: "set_config($1, $2, false)"},
-		{Name: "what is left in the session is not seen", File: "scope.go", Old: "case !left:", New: "case true:"},
-		{Name: "types that are left are not seen", File: "scope.go", Old: "'pg_catalog.pg_namespace'", New: "'pg_catalog.pg_class'", Tests: "ATypeThat"},
-		{Name: "a statement that was replaced is not seen", File: "scope.go", Old: "case replaced:", New: "case replaced && false:", Tests: "AStatementThat"},
+		{Name: "the setting outlives the transaction", File: "session.go", Old: "set_config($1, $2, true)", New: "set_config($1, $2, false)"},
+		{Name: "what is left in the session is not seen", File: "session.go", Old: "if !left {", New: "if !left || true {"},
+		{Name: "types that are left are not seen", File: "session.go", Old: "'pg_catalog.pg_namespace'", New: "'pg_catalog.pg_class'", Tests: "ATypeThat"},
+		{Name: "a statement that was replaced is not seen", File: "session.go", Old: "if replaced || ", New: "if ", Tests: "AStatementThat"},
+		{Name: "settings that are left are not seen", File: "session.go", Old: "|| c.settings != row[3]", New: "", Tests: "NoSettingOf"},
 		{Name: "a block is allowed", File: "text.go", Old: `, "do": block`, New: "", Tests: "AStatementThat"},
-		{Name: "cursors are not closed", File: "scope.go", Old: `"CLOSE ALL", `, New: ""},
-		{Name: "temporary tables are not dropped", File: "scope.go", Old: `, "DISCARD TEMP"`, New: ""},
+		{Name: "cursors are not closed", File: "session.go", Old: `"CLOSE ALL", `, New: ""},
+		{Name: "temporary tables are not dropped", File: "session.go", Old: `, "DISCARD TEMP"`, New: ""},
 		{Name: "another tenant in a transaction", File: "scope.go", Old: "if got != id {", New: "if got != id && false {"},
 		{Name: "several statements are sent at once", File: "text.go", Old: `return strings.Contains(strings.TrimRight(text, "; \t\n\r\f\v"), ";")`, New: "return false"},
 		{Name: "the commit of the last row is not heard", File: "rows.go", Old: "if err := r.Close(); err != nil {", New: "if _ = r.Close(); false {"},

@@ -96,3 +96,41 @@ func TestATypeThatATenantLeavesIsDropped(t *testing.T) {
 		}
 	}
 }
+
+// settled are settings of the session that change what the next tenant's statement means, or whether it
+// is run, and what shows it.
+var settled = map[string]struct{ set, show, want string }{
+	"the path":                {"SELECT set_config('search_path', 'pg_catalog', false)", "SELECT count(*) FROM note", "3"},
+	"how constants are read":  {"SELECT set_config('standard_conforming_strings', 'off', false)", `SELECT length('\''')`, ""},
+	"how dates are read":      {"SELECT set_config('DateStyle', 'ISO, DMY', false)", "SELECT '01/02/2026'::date::text", "2026-01-02"},
+	"the zone of times":       {"SELECT set_config('TimeZone', 'Pacific/Kiritimati', false)", "SELECT to_char('2026-01-01 12:00+00'::timestamptz, 'DD')", "01"},
+	"a wait":                  {"SELECT set_config('statement_timeout', '1', false)", "SELECT count(*) FROM note, pg_sleep(0.05)", "3"},
+	"that nothing is written": {"SELECT set_config('default_transaction_read_only', 'on', false)", "UPDATE note SET votes = 3 WHERE id = 'g-n1' RETURNING id", "g-n1"},
+	"what = NULL means":       {"SELECT set_config('transform_null_equals', 'on', false)", "SELECT coalesce((NULLIF(1, 1) = NULL)::text, 'unknown')", "unknown"},
+}
+
+func TestNoSettingOfATenantIsLeftForTheNext(t *testing.T) {
+	w := attacks.NewPostgres(t)
+	for name, c := range connectors(t, w.App()) {
+		db := scopedPool(t, c, w.Signer)
+		for what, s := range settled {
+			show := func() string {
+				var got string
+				if err := db.QueryRowContext(in(t, attacks.Victim), s.show).Scan(&got); err != nil {
+					return err.Error()
+				}
+				return got
+			}
+			before := show()
+			if s.want != "" && before != s.want {
+				t.Fatalf("%s, %s: %s before", name, what, before)
+			}
+			if _, err := db.ExecContext(in(t, attacks.Attacker), s.set); err != nil {
+				t.Fatal(err)
+			}
+			if after := show(); after != before {
+				t.Errorf("%s, %s: the next tenant has %s, not %s", name, what, after, before)
+			}
+		}
+	}
+}

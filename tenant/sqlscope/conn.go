@@ -18,6 +18,8 @@ type conn struct {
 	tx   tenant.ID // of the transaction that BeginTx began, zero without one
 	busy bool      // a statement's own transaction is open, by rows that are not closed
 	bad  bool      // the state of the transaction is not known
+
+	settings driver.Value // of the session, as it began
 }
 
 var errBusy = errors.New("sqlscope: the rows of an earlier query of this connection are open: close them, or begin a transaction")

@@ -147,6 +147,23 @@ func TestAConnectionWithAReplacedStatementIsClosed(t *testing.T) {
 	}
 }
 
+// What a session is set to when it begins is the service's.
+func TestAConnectionWithOtherSettingsIsClosed(t *testing.T) {
+	r := &recorder{set: "public|on"}
+	db := open(t, r)
+	for _, set := range []string{"public|on", "public|on", "elsewhere|on", "elsewhere|on"} {
+		r.set = set
+		if _, err := db.ExecContext(in(t, "acme"), "UPDATE note"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sends(t, r, "BEGIN", acme, "UPDATE note", "COMMIT", "BEGIN", acme, "UPDATE note", "COMMIT", "BEGIN", acme, "ROLLBACK",
+		"BEGIN", acme, "UPDATE note", "COMMIT", "BEGIN", acme, "UPDATE note", "COMMIT")
+	if opened, closed := r.counts(); opened != 2 || closed != 1 {
+		t.Errorf("%d connections were opened and %d closed", opened, closed)
+	}
+}
+
 func TestTheConnectionInsideIsOutOfReach(t *testing.T) {
 	db := open(t, &recorder{})
 	if _, own := db.Driver().(sqlscope.Driver); !own {

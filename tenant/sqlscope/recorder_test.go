@@ -24,6 +24,7 @@ type recorder struct {
 	closed int
 	left   bool                      // what the query that enters answers
 	stale  int                       // so many times it answers that a statement was replaced
+	set    string                    // the settings of the session that it answers
 	do     func(sent string) error   // may fail, panic or cancel
 	rows   func(text string) []int64 // of a query, default one row
 }
@@ -115,7 +116,7 @@ type special string
 func (r *recorder) answer(text string, args []driver.NamedValue) driver.Rows {
 	if strings.Contains(text, "set_config") {
 		r.stale--
-		return &recordedRows{rows: [][]driver.Value{{args[1].Value, r.left, r.stale >= 0}}}
+		return &recordedRows{rows: [][]driver.Value{{args[1].Value, r.left, r.stale >= 0, r.set}}}
 	}
 	values := []int64{1}
 	if r.rows != nil {

@@ -10,19 +10,6 @@ import (
 	"github.com/reevehq/reeve/tenant"
 )
 
-// enter sets a setting until the transaction ends, and tells whether the session has what outlived an
-// earlier one: a cursor WITH HOLD, or temporary objects, of which tables and types hide those of the
-// service; and whether functions among them may have replaced a statement that the driver keeps
-// prepared. Operators are the system's, as functions are.
-const enter = `SELECT pg_catalog.set_config($1, $2, true),
-	EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)
-	OR (pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND EXISTS (SELECT FROM pg_catalog.pg_depend
-		WHERE refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass::pg_catalog.oid AND refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())),
-	pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)`
-
-// leavings are the statements that are sent to a session with such leftovers.
-var leavings = []string{"CLOSE ALL", "DISCARD TEMP"}
-
 // scope is the tenant of a statement, as the setting that policies read.
 type scope struct {
 	id          tenant.ID
@@ -65,34 +52,6 @@ func (c *conn) within(ctx context.Context, id tenant.ID) error {
 	}
 	if got != id {
 		return fmt.Errorf("sqlscope: %w: the transaction is of another tenant than the context", tenant.ErrMismatch)
-	}
-	return nil
-}
-
-// enter sends the scope, and what cleans the session of an earlier one.
-func (c *conn) enter(ctx context.Context, s scope) error {
-	row, err := c.row(ctx, enter, s.name, s.value)
-	if err != nil {
-		return fmt.Errorf("sqlscope: set the tenant: %w", err)
-	}
-	if len(row) != 3 || !is(row[0], s.value) {
-		return errors.New("sqlscope: the tenant is not what was set")
-	}
-	left, ok := row[1].(bool)
-	replaced, also := row[2].(bool)
-	switch {
-	case !ok || !also:
-		return fmt.Errorf("sqlscope: the driver has %T and %T for booleans", row[1], row[2])
-	case replaced: // nobody may PREPARE, and the driver would not know
-		c.bad = true
-		return driver.ErrBadConn
-	case !left:
-		return nil
-	}
-	for _, text := range leavings {
-		if err := c.send(ctx, text); err != nil {
-			return fmt.Errorf("sqlscope: clean the session: %w", err)
-		}
 	}
 	return nil
 }
