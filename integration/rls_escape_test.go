@@ -12,8 +12,8 @@ import (
 	"github.com/reevehq/reeve/tenant/rls"
 )
 
-// escape is what a database has beside a wall that is whole, and how SQL that somebody injects under
-// the context of tenant a reads or writes what is tenant b's. The statements are run on one
+// escape is a database with a way around a wall that is whole, by which SQL that somebody injects under
+// the context of tenant a reads or writes rows of tenant b. The statements are run on one
 // connection, each in a transaction that begins with the context; the last one's rows, or what
 // a superuser sees after it, have the secret.
 type escape struct {

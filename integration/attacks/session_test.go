@@ -12,7 +12,7 @@ import (
 	"github.com/reevehq/reeve/integration/attacks"
 )
 
-// steals is what a statement of the victim does that the attacker has put there.
+// steals is an expression that the attacker puts into a statement of the victim.
 const steals = `pg_catalog.set_config('attack.stolen', pg_catalog.current_setting('reeve.context', true), false)`
 
 // robbed reads the victim's notes with what was stolen: how many there are.

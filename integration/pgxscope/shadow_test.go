@@ -33,7 +33,7 @@ func TestAFunctionThatShadowsTheSystemsIsNotGivenTheContext(t *testing.T) {
 	if err := db.InTx(in(t, globex), pgx.TxOptions{}, func(tx pgx.Tx) error { sees(t, in(t, globex), tx, globex); return nil }); err != nil {
 		t.Error(err)
 	}
-	// What the attacker does with it, past every scope.
+	// The attacker uses it past every scope.
 	err := pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(context.Background(), "select pg_catalog.set_config('reeve.context', (select value from extra.stolen limit 1), true)"); err != nil {
 			return err

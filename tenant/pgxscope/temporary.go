@@ -4,7 +4,7 @@ import "strings"
 
 const leaves = "a temporary table would be there for the next tenant: ON COMMIT DROP"
 
-// temporary is what the words of a statement say of temporary objects, as they are read.
+// temporary holds what the words of a statement say of temporary objects, as they are read.
 type temporary struct {
 	object  bool // one is named: by TEMP, or by its schema
 	into    bool // SELECT INTO makes one

@@ -147,7 +147,7 @@ func TestAConnectionWithAReplacedStatementIsClosed(t *testing.T) {
 	}
 }
 
-// What a session is set to when it begins is the service's.
+// The settings with which a session begins are the service's.
 func TestAConnectionWithOtherSettingsIsClosed(t *testing.T) {
 	r := &recorder{set: "public|on"}
 	db := open(t, r)

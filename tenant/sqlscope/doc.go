@@ -33,7 +33,7 @@
 //     [tenant.ErrSuspended] or [tenant.ErrUnknown], and a status that cannot be asked for is an
 //     error, which is an outage. Nothing is sent.
 //   - A text that begins or ends a transaction, or sets what outlives it in the session, is
-//     [ErrStatement]. A text of several statements is an error: it is prepared first, and
+//     [ErrStatement], and so is DO: a block can hide any of these. A text of several statements is an error: it is prepared first, and
 //     PostgreSQL prepares one statement. Savepoints are allowed.
 //   - sql.Conn.Raw sees a connection that is scoped too, and not that of the driver.
 //
@@ -45,6 +45,8 @@
 // A connection whose transaction was not ended by an answer of the server, after an error, a
 // panic or a context that ended midway, is closed. Cursors WITH HOLD and temporary tables
 // outlive a transaction; the query that sets the tenant finds those that an earlier tenant left,
-// and they are dropped before the statement runs. Do not choose the simple protocol of pgx
+// and they are dropped before the statement runs. A connection is closed where its settings are no
+// longer those that it began with, of those that change what statements mean, or where temporary
+// functions may have replaced a statement that the driver keeps prepared. Do not choose the simple protocol of pgx
 // (QueryExecModeSimpleProtocol): it writes the tenant into the text, which pg_stat_activity shows.
 package sqlscope
