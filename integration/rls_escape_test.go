@@ -52,6 +52,11 @@ var escapes = []escape{
 		CREATE VIEW plan WITH (security_invoker) AS SELECT tenant_id, slug FROM project; GRANT SELECT, INSERT ON plan TO {app};
 		CREATE RULE plant AS ON INSERT TO plan DO INSTEAD INSERT INTO project (tenant_id, slug) VALUES (NEW.tenant_id, NEW.slug)`,
 		[]string{"INSERT INTO plan VALUES ('b', 'planted')"}, "SELECT 'secret-of-' || tenant_id FROM project WHERE slug = 'planted'"},
+	{"a trigger of a superuser's function", "definer-trigger", `
+		CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+			'BEGIN NEW.title := (SELECT max(slug) FROM public.project WHERE slug LIKE ''secret%''); RETURN NEW; END';
+		REVOKE ALL ON FUNCTION number() FROM PUBLIC; CREATE TRIGGER n BEFORE INSERT ON task FOR EACH ROW EXECUTE FUNCTION number()`,
+		[]string{"INSERT INTO task (id, title) VALUES (78, coalesce('x', ''));; SELECT title FROM task WHERE id = 78"}, ""},
 	{"a schema of the application's own, which its name finds first", "app-creates-schemas", "GRANT CREATE ON DATABASE {database} TO {app}", []string{
 		"CREATE SCHEMA {app}", "CREATE TABLE {app}.loot (body text);; CREATE FUNCTION {app}.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO {app}.loot SELECT slug FROM public.project; RETURN NEW; END';; " +
 			"CREATE TABLE {app}.task (LIKE public.task INCLUDING DEFAULTS);; CREATE TRIGGER t BEFORE INSERT ON {app}.task FOR EACH ROW EXECUTE FUNCTION {app}.keep()",
@@ -155,7 +160,7 @@ func TestAWayAroundTheWallIsFoundAndClosed(t *testing.T) {
 			if got := w.attack(t, e); !strings.Contains(got, "secret-of-b") {
 				t.Fatalf("the attack does not reach what is b's: %s", got)
 			}
-			for _, traces := range []string{"DELETE FROM project WHERE slug = 'planted'", "DROP SCHEMA IF EXISTS {app} CASCADE", "TRUNCATE pong", "DROP TABLE IF EXISTS log_2",
+			for _, traces := range []string{"DELETE FROM project WHERE slug = 'planted'", "DROP SCHEMA IF EXISTS {app} CASCADE", "TRUNCATE pong", "DROP TABLE IF EXISTS log_2", "DELETE FROM task WHERE id = 78",
 				"DROP OPERATOR IF EXISTS tools.= (bigint, integer); DROP FUNCTION IF EXISTS tools.same; DROP TABLE IF EXISTS tools.loot"} {
 				_, _ = w.TryExec(w.Super(), w.roles(traces)) // some are of other attacks
 			}

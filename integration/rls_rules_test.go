@@ -97,6 +97,7 @@ var rlsFaults = map[string]string{
 	"owner-past-policies":                   "\\super ALTER TABLE doc OWNER TO postgres",
 	"owner-past-policies: the owner":        "\\super ALTER ROLE {owner} BYPASSRLS",
 	"definer-function: of who reads what has no policies": "\\super CREATE MATERIALIZED VIEW docs AS SELECT * FROM doc; CREATE ROLE worker_{app}; GRANT SELECT ON docs TO worker_{app}; CREATE FUNCTION bodies() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT count(*) FROM public.docs'; ALTER FUNCTION bodies() OWNER TO worker_{app}",
+	"definer-trigger":                 "\\super CREATE FUNCTION n() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER t BEFORE INSERT ON doc FOR EACH ROW EXECUTE FUNCTION n()",
 	"leakproof":                       "\\super CREATE FUNCTION shape(text) RETURNS int LANGUAGE sql IMMUTABLE LEAKPROOF AS 'SELECT 1'",
 	"role-as-tenant":                  bare + "CREATE POLICY p ON doc USING (tenant_id = current_user)",
 	"setting-raises":                  bare + "CREATE POLICY p ON doc USING (tenant_id = current_setting('app.tenant'))",

@@ -78,6 +78,13 @@ func (a *audit) auditFunctions() {
 			a.add(Finding{Rule: "leakproof", Severity: Warning, Object: f.signature, Gain: "LEAKPROOF: it runs before the policies and may tell about hidden rows; a superuser says so of it, and no function of a service needs it",
 				Mend: fmt.Sprintf("ALTER %s %s NOT LEAKPROOF;", f.kind, f.signature), phase: phaseFunction})
 		}
+		if f.trigger {
+			mend := fmt.Sprintf("ALTER FUNCTION %s OWNER TO %s;", f.signature, ident(a.cfg.Owner))
+			if f.owner == a.cfg.Owner {
+				mend = fmt.Sprintf("ALTER FUNCTION %s SECURITY INVOKER;", f.signature)
+			}
+			a.add(Finding{Rule: "definer-trigger", Severity: Warning, Object: f.signature, Gain: "SECURITY DEFINER: a trigger runs it with the rights of " + f.owner + ", whom no policy binds, whoever writes the row: what it reads and writes is of all tenants", Mend: mend, phase: phaseFunction})
+		}
 		if !f.definer || !f.mighty || f.own && a.isContextFunction(f) {
 			continue
 		}

@@ -123,6 +123,7 @@ type function struct {
 	mighty          bool // its owner owns a table of tenants, is bound by no policy, or may use what has none
 	appRuns, public bool
 	path            bool // search_path is fixed
+	trigger         bool // a trigger runs it with the rights of somebody whom no policy binds
 	body, owner     string
 	name            string // schema.name
 }

@@ -256,12 +256,13 @@ func (l loader) functions() error {
 		p.prosecdef, p.proleakproof, p.provolatile = 'v', p.pronargs, o.rolsuper OR o.rolbypassrls OR CASE WHEN p.prosecdef THEN EXISTS (SELECT FROM pg_class c WHERE (c.relkind IN ('m', 'f') OR c.relkind IN ('r', 'p') AND NOT c.relrowsecurity)
 			AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $2) AND has_any_column_privilege(o.oid, c.oid, 'SELECT, INSERT, UPDATE')) ELSE false END, o.rolname, EXISTS (SELECT FROM reach WHERE has_function_privilege(reach.oid, p.oid, 'EXECUTE')),
 		p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) x WHERE x.grantee = 0),
-		EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=' AND s ~ ', *"?pg_temp"?$' OR s IN ('search_path=""', 'search_path=')), p.prosrc
+		EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=' AND s ~ ', *"?pg_temp"?$' OR s IN ('search_path=""', 'search_path=')), p.prosrc,
+		p.prosecdef AND (o.rolsuper OR o.rolbypassrls) AND EXISTS (SELECT FROM pg_trigger g WHERE g.tgfoid = p.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D')
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles o ON o.oid = p.proowner
 		WHERE p.prokind IN ('f', 'p', 'w') AND`+userObject+`AND`+notOfExtension("pg_proc", "p")+`ORDER BY 1`,
 		[]any{l.cfg.App, l.cfg.Column}, func(r *sql.Rows) error {
 			var f function
-			err := r.Scan(&f.signature, &f.name, &f.kind, &f.own, &f.definer, &f.leaky, &f.volatile, &f.arguments, &f.mighty, &f.owner, &f.appRuns, &f.public, &f.path, &f.body)
+			err := r.Scan(&f.signature, &f.name, &f.kind, &f.own, &f.definer, &f.leaky, &f.volatile, &f.arguments, &f.mighty, &f.owner, &f.appRuns, &f.public, &f.path, &f.body, &f.trigger)
 			f.mighty = f.mighty || owners[f.owner]
 			l.catalog.functions = append(l.catalog.functions, f)
 			return err
