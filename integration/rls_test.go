@@ -5,6 +5,7 @@ package integration_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,6 +170,21 @@ func TestANameEndsNoCommentOfTheScript(t *testing.T) {
 	w.generate()
 	if got := w.asSuper("SELECT count(*) FROM pg_class WHERE relname = 'planted'"); got != "0" {
 		t.Error("the script ran a statement that a table is named for")
+	}
+}
+
+// A superuser who owns the tables is told so, and neither script takes anything from them.
+func TestNoScriptTakesFromASuperuserWhatTheyAre(t *testing.T) {
+	w := newRLSDatabase(t, rlsTables)
+	w.asSuper("ALTER ROLE {owner} SUPERUSER")
+	for _, script := range []string{w.generate(), w.audit().SQL()} {
+		if strings.Contains(script, "SUPERUSER") || strings.Contains(script, "BYPASSRLS") {
+			t.Errorf("the script has a role altered:\n%s", script)
+		}
+	}
+	found := w.audit()
+	if i := slices.IndexFunc(found, func(f rls.Finding) bool { return f.Rule == "owner-past-policies" }); i < 0 || found[i].Mend != "" {
+		t.Errorf("the audit finds %v", found)
 	}
 }
 

@@ -34,12 +34,14 @@ type role struct {
 	uses                   string // a table of tenants that it may use
 }
 
+// bound reports whether policies bind the role.
+func (r role) bound() bool { return !r.super && !r.bypass }
+
 type table struct {
 	oid             uint32
 	schema, name    string
-	owner           string
+	owner           role
 	enabled, forced bool
-	unbound         bool // policies do not bind its owner, FORCE or not
 	partition       bool
 	partitioned     bool
 	parents         []*table // from which it inherits

@@ -47,7 +47,7 @@ func (l loader) roles() error {
 	for _, t := range l.catalog.tables {
 		if t.tenants() {
 			oids = append(oids, fmt.Sprint(t.oid))
-			owners = append(owners, t.owner)
+			owners = append(owners, t.owner.name)
 		}
 	}
 	ownersJSON, err := json.Marshal(append(owners, l.cfg.Owner))

@@ -90,7 +90,7 @@ func (l loader) tables() error {
 	for _, s := range l.cfg.Shared {
 		shared[qualified(s)] = true
 	}
-	return l.rows(reach+`SELECT c.oid::bigint, n.nspname, c.relname, o.rolname, o.rolsuper OR o.rolbypassrls, c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
+	return l.rows(reach+`SELECT c.oid::bigint, n.nspname, c.relname, o.rolname, o.rolsuper, o.rolbypassrls, c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
 		coalesce(a.attname, ''), coalesce(a.attnotnull, false), coalesce(pg_get_expr(d.adbin, d.adrelid), ''),
 		coalesce(format_type(a.atttypid, NULL), ''), coalesce(co.collisdeterministic, true),
 		concat(`+right('r', "has_any_column_privilege", "SELECT")+right('a', "has_any_column_privilege", "INSERT")+right('w', "has_any_column_privilege", "UPDATE")+
@@ -105,7 +105,7 @@ func (l loader) tables() error {
 		WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname <> 'reeve' AND`+userObject+`AND`+notOfExtension("pg_class", "c")+`ORDER BY 2, 3`,
 		[]any{l.cfg.App, l.cfg.Column, string(own)}, func(r *sql.Rows) error {
 			t := &table{}
-			err := r.Scan(&t.oid, &t.schema, &t.name, &t.owner, &t.unbound, &t.enabled, &t.forced, &t.partition, &t.column, &t.notNull, &t.deflt,
+			err := r.Scan(&t.oid, &t.schema, &t.name, &t.owner.name, &t.owner.super, &t.owner.bypass, &t.enabled, &t.forced, &t.partition, &t.column, &t.notNull, &t.deflt,
 				&t.typ, &t.deterministic, &t.privileges, &t.public, &t.foreign, &t.partitioned)
 			t.shared = shared[t.String()]
 			l.catalog.tables = append(l.catalog.tables, t)
@@ -250,7 +250,7 @@ func (l loader) rules() error {
 func (l loader) functions() error {
 	owners := map[string]bool{}
 	for _, t := range l.catalog.tables {
-		owners[t.owner] = owners[t.owner] || t.tenants()
+		owners[t.owner.name] = owners[t.owner.name] || t.tenants()
 	}
 	return l.rows(reach+`SELECT p.oid::regprocedure::text, quote_ident(n.nspname) || '.' || quote_ident(p.proname), CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname = 'reeve',
 		p.prosecdef, p.proleakproof, p.provolatile = 'v', p.pronargs, o.rolsuper OR o.rolbypassrls OR CASE WHEN p.prosecdef THEN EXISTS (SELECT FROM pg_class c WHERE (c.relkind IN ('m', 'f') OR c.relkind IN ('r', 'p') AND NOT c.relrowsecurity)
