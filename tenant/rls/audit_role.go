@@ -39,9 +39,16 @@ func (a *audit) auditRoles() {
 // that each of them may come before the service's and the system's.
 func (a *audit) auditCreates() {
 	for _, g := range a.creates {
-		mend := fmt.Sprintf("REVOKE CREATE ON SCHEMA %s FROM %s;", ident(g.object), g.from())
-		if len(g.grantees) == 0 { // they own it
+		var mend string
+		switch {
+		case len(g.grantees) > 0:
+			mend = fmt.Sprintf("REVOKE CREATE ON SCHEMA %s FROM %s;", ident(g.object), g.from())
+		case g.owner == a.app.name:
 			mend = fmt.Sprintf("ALTER SCHEMA %s OWNER TO %s;", ident(g.object), ident(a.cfg.Owner))
+		case g.owner == "pg_database_owner" && a.database.app:
+			continue // which is said of the database
+		default:
+			mend = fmt.Sprintf("REVOKE %s FROM %s;", ident(g.owner), ident(a.app.name))
 		}
 		a.add(Finding{Rule: "app-creates", Severity: Error, Object: g.object, Gain: "the application may put tables, functions and operators of its own before yours: what one tenant's statement puts there, the next tenant's statement runs",
 			Mend: mend, phase: phaseGrant})
