@@ -9,7 +9,6 @@ import (
 	"io"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
 )
@@ -140,14 +139,14 @@ func (m Mask) object(text []byte) (json.RawMessage, error) {
 // Bind reads a client's JSON object into the struct that v points to. An object within is one
 // field. A field that is not in the mask is an error that wraps [ErrField], and so is one that
 // stands twice, or whose name is not that of a field of v in every letter: package json would take
-// "Owner" for "owner". Beside an error v is as it was.
+// "Owner" for "owner". Of embedded structs that have a field of one name package json sets neither,
+// and neither is one of v. Beside an error v is as it was.
 func (m Mask) Bind(data []byte, v any) error {
 	to := reflect.ValueOf(v)
 	if to.Kind() != reflect.Pointer || to.IsNil() || to.Elem().Kind() != reflect.Struct {
 		return errors.New("policy: fields are bound to a pointer to a struct")
 	}
-	names := map[string]bool{}
-	fieldsOf(to.Elem().Type(), names, 0)
+	names := jsonFields(to.Elem().Type())
 	given, err := keysOf(data)
 	if err != nil {
 		return err
@@ -189,26 +188,4 @@ func keysOf(data []byte) ([]string, error) {
 		return nil, bad
 	}
 	return names, nil
-}
-
-// fieldsOf adds the names that package json gives the fields of a struct.
-func fieldsOf(t reflect.Type, names map[string]bool, depth int) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		inner := f.Type
-		if inner.Kind() == reflect.Pointer {
-			inner = inner.Elem()
-		}
-		switch {
-		case f.Tag.Get("json") == "-":
-		case f.Anonymous && name == "" && inner.Kind() == reflect.Struct && depth < 8:
-			fieldsOf(inner, names, depth+1)
-		case !f.IsExported():
-		case name == "":
-			names[f.Name] = true
-		default:
-			names[name] = true
-		}
-	}
 }
