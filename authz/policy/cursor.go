@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/authz/policy/internal/sqltext"
 )
 
 // ErrCursor means that a cursor is none of this list: it is of another type, tenant or order, or no
@@ -65,7 +66,7 @@ func (p *Page) cursor(o Object) (string, error) {
 		case float64:
 			out = binary.BigEndian.AppendUint64(out, math.Float64bits(x))
 		case time.Time:
-			out = binary.BigEndian.AppendUint64(out, uint64(x.UnixMicro()))
+			out = binary.BigEndian.AppendUint64(out, uint64(sqltext.Micros(x)))
 		case bool:
 			out = append(out, 0)
 			if x {
@@ -123,8 +124,10 @@ func keyValue(k sortKey, o Object) (any, bool) {
 	return x, true
 }
 
-// isKeyTime reports whether every database has the time.
-func isKeyTime(t time.Time) bool { return -4000 < t.Year() && t.Year() < 100_000 }
+// isKeyTime reports whether every database has the time, or it is one of PostgreSQL that is infinite.
+func isKeyTime(t time.Time) bool {
+	return -4000 < t.Year() && t.Year() < 100_000 || t.Equal(sqltext.Infinity) || t.Equal(sqltext.MinusInfinity)
+}
 
 // idValue is keyValue for the id.
 func idValue(k AttributeKind, id string) (any, bool) {
@@ -167,7 +170,7 @@ func (p *Page) read(cursor string) ([]any, error) {
 		case KindFloat:
 			values = append(values, math.Float64frombits(binary.BigEndian.Uint64(cut(8))))
 		case KindTime:
-			at := time.UnixMicro(int64(binary.BigEndian.Uint64(cut(8)))).UTC()
+			at := sqltext.OfMicros(int64(binary.BigEndian.Uint64(cut(8))))
 			if !isKeyTime(at) {
 				return nil, fmt.Errorf("%w: %s is no time of a database", ErrCursor, k.name)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy/condition"
+	"github.com/reevehq/reeve/authz/policy/internal/sqltext"
 	"github.com/reevehq/reeve/tenant"
 )
 
@@ -159,9 +160,9 @@ func readMoment(v reflect.Value) (any, error) {
 	x, err := readValuer(v)
 	switch x {
 	case "infinity":
-		return condition.MaxTime().AddDate(1, 0, 0), err
+		return sqltext.Infinity, err
 	case "-infinity":
-		return condition.MinTime().AddDate(-1, 0, 0), err
+		return sqltext.MinusInfinity, err
 	}
 	return x, err
 }

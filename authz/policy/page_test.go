@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/tenant"
 )
 
 const pagedAttributes = `
@@ -146,6 +147,34 @@ func sameKey(got, had any) bool {
 		return got == int64(x)
 	}
 	return got == had
+}
+
+// The page after an infinite time begins at no other time.
+func TestACursorHoldsAnInfiniteTime(t *testing.T) {
+	type row struct {
+		ID   string    `authz:"id"`
+		Org  tenant.ID `authz:"tenant"`
+		Made moment    `authz:"made"`
+	}
+	rowsOf, err := policy.NewMapper[row]("doc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := paged(t, "true")
+	for modifier, want := range map[int8][2]any{1: {"infinity", int64(math.MaxInt64)}, -1: {"-infinity", int64(math.MinInt64)}} {
+		list := policy.List{Sort: []policy.Sort{{"made", false}}, Size: 1}
+		rows := []row{{"1", acme, moment{InfinityModifier: modifier, Valid: true}}, {ID: "2", Org: acme}}
+		_, cursor, err := policy.Cut(page(t, p, list), rows, rowsOf.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list.Cursor = cursor
+		for i, d := range []policy.Dialect{policy.Postgres, policy.SQLite} {
+			if _, _, args, err := page(t, p, list).SQL(0, d, "d"); err != nil || args[1] != want[i] {
+				t.Errorf("%d: %v, %v; want %v", modifier, args, err, want[i])
+			}
+		}
+	}
 }
 
 func TestACursorOfAnotherListIsRefused(t *testing.T) {

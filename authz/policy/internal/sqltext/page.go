@@ -1,6 +1,7 @@
 package sqltext
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -95,8 +96,13 @@ func (w *writer) key(k Key, v any) string {
 			return w.fail(ErrText)
 		}
 	case time.Time:
-		if !w.postgres() {
-			v = x.UnixMicro()
+		switch {
+		case !w.postgres():
+			v = Micros(x)
+		case x.Equal(Infinity):
+			v = "infinity"
+		case x.Equal(MinusInfinity):
+			v = "-infinity"
 		}
 	case bool:
 		if !w.postgres() {
@@ -107,4 +113,34 @@ func (w *writer) key(k Key, v any) string {
 		}
 	}
 	return w.arg(v, types[k.Kind])
+}
+
+// Infinity and MinusInfinity stand for the times of PostgreSQL that are called so. No database has a
+// time as late or as early.
+var (
+	Infinity      = time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	MinusInfinity = time.Date(-300_000, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// Micros returns the microseconds since 1970 of a time, and of one that is infinite the most or the
+// least there are.
+func Micros(t time.Time) int64 {
+	switch {
+	case t.Equal(Infinity):
+		return math.MaxInt64
+	case t.Equal(MinusInfinity):
+		return math.MinInt64
+	}
+	return t.UnixMicro()
+}
+
+// OfMicros returns the time that [Micros] is of.
+func OfMicros(micros int64) time.Time {
+	switch micros {
+	case math.MaxInt64:
+		return Infinity
+	case math.MinInt64:
+		return MinusInfinity
+	}
+	return time.UnixMicro(micros).UTC()
 }
