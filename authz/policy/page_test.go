@@ -91,7 +91,7 @@ func TestAnOrderThatGoesBothWays(t *testing.T) {
 	second := page(t, p, policy.List{Sort: sort, Cursor: cursor})
 	for d, want := range map[policy.Dialect]string{
 		policy.Postgres: `("d"."tenant_id" = $1::text AND ("d"."size" >= $2::bigint AND ("d"."size" > $3::bigint OR ("d"."made", "d"."id") < ($4::timestamptz, $5::text))))`,
-		policy.SQLite:   `("d"."tenant_id" COLLATE BINARY = ? AND ("d"."size" >= ? AND ("d"."size" > ? OR ("d"."made", "d"."id") < (?, ?))))`,
+		policy.SQLite:   `(("d"."tenant_id" COLLATE BINARY = ? AND typeof("d"."tenant_id") = 'text') AND ("d"."size" >= ? AND ("d"."size" > ? OR ("d"."made", "d"."id") < (?, ?))))`,
 	} {
 		where, tail, args, err := second.SQL(0, d, "d")
 		if err != nil || where != want || len(args) != 5 || !strings.Contains(tail, `ORDER BY "d"."size", "d"."made" DESC, "d"."id" DESC LIMIT 51`) {
@@ -395,7 +395,7 @@ func TestASelectIsOfThePredicateWhateverTheServiceSays(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 	text, _, err = p.Select(policy.SQLite, policy.Select{Table: "docs", Columns: "docs.id", Join: "JOIN x ON x.id = docs.id"})
-	if want := `SELECT docs.id FROM (SELECT * FROM "docs" AS "docs" WHERE ("docs"."tenant_id" COLLATE BINARY = ?1 AND ("docs"."owner" COLLATE BINARY = ?2 AND typeof("docs"."owner") = 'text'))) AS "docs" JOIN x ON x.id = docs.id WHERE TRUE ORDER BY "docs"."id" LIMIT 11`; err != nil || text != want {
+	if want := `SELECT docs.id FROM (SELECT * FROM "docs" AS "docs" WHERE (("docs"."tenant_id" COLLATE BINARY = ?1 AND typeof("docs"."tenant_id") = 'text') AND ("docs"."owner" COLLATE BINARY = ?2 AND typeof("docs"."owner") = 'text'))) AS "docs" JOIN x ON x.id = docs.id WHERE TRUE ORDER BY "docs"."id" LIMIT 11`; err != nil || text != want {
 		t.Errorf("%s\n%v\nwant %s", text, err, want)
 	}
 	for name, s := range map[string]policy.Select{

@@ -147,11 +147,17 @@ func quoted(name string) string { return `"` + name + `"` }
 
 func column(alias, name string) string { return quoted(alias) + "." + quoted(name) }
 
+// inTenant writes that a row is of the tenant. A column of SQLite that is not declared TEXT may have
+// made a number of a tenant, which more than one text is equal to.
 func (w *writer) inTenant(alias, name string) string {
 	if w.rows != nil {
 		return column(alias, name) + " = " + w.rows.Tenant
 	}
-	return w.exact(column(alias, name)) + " = " + w.arg(w.Tenant, "text")
+	col := column(alias, name)
+	if w.postgres() {
+		return col + " = " + w.arg(w.Tenant, "text")
+	}
+	return and(w.exact(col)+" = "+w.arg(w.Tenant, "text"), typeIs(condition.KindString, col))
 }
 
 // exact returns a text's column as bytes: SQLite's may have another order of its own.

@@ -31,7 +31,7 @@ func asksOwn(l *condition.Leaf) bool {
 // by row.
 func (w *writer) below(l condition.Leaf, via *condition.Attribute, s scope, conjunct bool) string {
 	within := scope{own: s.own, parent: w.alias()}
-	key, fk := column(within.parent, via.Relation.Key), s.of(via)
+	key, fk := w.exact(column(within.parent, via.Relation.Key)), s.of(via)
 	if conjunct || asksOwn(&l) {
 		return w.exists(via.Relation.Table, within.parent, func() string {
 			return and(key+" = "+fk, w.inTenant(within.parent, w.tenantOf(via)), w.literal(l, within, true))
@@ -59,14 +59,14 @@ func (w *writer) isAmong(col, key, table, alias string, where func() string) str
 	if w.postgres() {
 		return col + " = ANY(ARRAY(" + rows + where() + "))"
 	}
-	return col + " IN (" + rows + where() + ")"
+	return w.exact(col) + " IN (" + rows + where() + ")"
 }
 
 // parent writes that an object has a parent, or none.
 func (w *writer) parent(o condition.Op, a *condition.Attribute, s scope) string {
 	alias := w.alias()
 	text := w.exists(a.Relation.Table, alias, func() string {
-		return and(column(alias, a.Relation.Key)+" = "+s.of(a), w.inTenant(alias, w.tenantOf(a)))
+		return and(w.exact(column(alias, a.Relation.Key))+" = "+s.of(a), w.inTenant(alias, w.tenantOf(a)))
 	})
 	if o == condition.OpHasNot {
 		return "NOT " + text
@@ -142,7 +142,7 @@ type members struct {
 	most  string // rows that may count, "" for any number
 }
 
-func (m *members) key() string { return column(m.alias, m.list.Relation.Key) }
+func (m *members) key() string { return m.w.exact(column(m.alias, m.list.Relation.Key)) }
 
 func (m *members) value() string { return m.w.exact(column(m.alias, m.list.Relation.Value)) }
 
@@ -185,7 +185,7 @@ func (m *members) few(key string) string {
 	}
 	n := m.w.alias()
 	return "(SELECT count(*) FROM (SELECT 1 FROM " + quoted(m.list.Relation.Table) + " AS " + quoted(n) + " WHERE " +
-		and(column(n, m.list.Relation.Key)+" = "+key, m.counted(n)) + " LIMIT 1 + " + m.most + ") AS " + quoted(n+"n") + ") <= " + m.most
+		and(m.w.exact(column(n, m.list.Relation.Key))+" = "+key, m.counted(n)) + " LIMIT 1 + " + m.most + ") AS " + quoted(n+"n") + ") <= " + m.most
 }
 
 // columnIn writes that a column of texts is in the list, or not in it.
