@@ -114,17 +114,23 @@ func TestAComparisonBeyondItsLimitIsUnknown(t *testing.T) {
 		{"'a' in r.obj.l", "", "", last(4097, "a"), "unknown"},
 		{"'b' in r.sub.l || 'a' in r.obj.l", "", "", last(2048, "a"), "true"},
 		{"'b' in r.sub.l || 'a' in r.obj.l", "", "", last(2049, "a"), "unknown"},
-		{"r.sub.d in r.obj.l", text(256 << 10), "", []string{"a", text(256 << 10)}, "true"},
-		{"r.sub.d in r.obj.l", text(256<<10 + 1), "", []string{"a", text(256<<10 + 1)}, "unknown"},
-		{"r.sub.d in r.obj.l", text(1 << 20), "", []string{"a", text(1<<20 + 1)}, "false"},
 		{"r.sub.d in r.obj.l", text(64), "", last(4096, text(64)), "true"},
+		{"r.sub.d in r.obj.l", text(65), "", last(2048, text(65)), "true"},
+		{"r.sub.d in r.obj.l", text(65), "", last(2049, text(65)), "unknown"},
+		{"r.sub.d in r.obj.l", text(65), "", append([]string{text(65)}, last(2048, "a")...), "unknown"}, // wherever it stands
+		{"!(r.sub.d in r.obj.l)", text(65), "", last(2049, "a"), "unknown"},
+		{"r.sub.d in r.obj.l", text(128 << 10), "", []string{"a", text(128 << 10)}, "true"},
+		{"r.sub.d in r.obj.l", text(128<<10 + 1), "", []string{"a", "b"}, "unknown"},
+		{"r.sub.d in r.obj.l", text(256 << 10), "", []string{}, "false"},
+		{"r.sub.d in r.obj.l", text(256<<10 + 1), "", []string{}, "unknown"},
+		{"r.obj.d in r.sub.l", text(1 << 20), "a", []string{"a"}, "false"}, // the caller's are weighed
 	} {
 		k := policy.NewConditions(conditiontest.ShortAttributes)
 		if at, why := k.Compile(c.condition, "doc"); why != "" {
 			t.Fatalf("%s: %d: %s", c.condition, at, why)
 		}
 		r := policy.Request{
-			Subject: policy.Subject{ID: "a", Attributes: policy.Values{"d": c.d, "l": []string{}}},
+			Subject: policy.Subject{ID: "a", Attributes: policy.Values{"d": c.d, "l": []string{"x"}}},
 			Object:  policy.Object{Type: "doc", Attributes: policy.Values{"d": strings.Clone(c.other), "l": c.list}},
 		}
 		if got := k.Last().Eval(r); got != c.want {

@@ -39,7 +39,9 @@ type Action string
 //   - two attributes that are both longer than 4 KiB;
 //   - lists of more than 4096 texts, counted over all lists that one condition looks into, and two
 //     lists of as many pairs;
-//   - of these, texts that are as long as the text looked for, of more than 256 KiB together.
+//   - of these, a text that is looked for counts once for each 64 bytes that it begins: one of 255
+//     bytes is looked for in at most 1024 texts. It is the caller's, or that of a constant, where
+//     one side is the object's and the other is not.
 type AttributeSource interface {
 	Get(name string) (any, bool)
 }

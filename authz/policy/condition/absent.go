@@ -25,7 +25,7 @@ func (l *Leaf) ofNull(at Lookup) Truth {
 	case OpNoneOf:
 		return True
 	case OpIn, OpNotIn:
-		if list, ok := l.B.getList(at); !ok || len(list) > l.most {
+		if list, ok := l.B.getList(at); !ok || l.inStrings(list, "") == Unknown {
 			return Unknown
 		}
 		return truthOf(l.Op == OpNotIn)

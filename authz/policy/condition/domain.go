@@ -109,8 +109,11 @@ const (
 const (
 	maxText    = 4 << 10 // bytes of two attributes: of the shorter, which decides the work
 	maxStrings = 4096    // texts of all lists that a condition looks into, in equal shares
-	maxString  = 64      // bytes of each on average, of those as long as the text looked for
 )
+
+// TextUnit is how many bytes of a text that is looked for in a list count once: a longer one counts
+// once more for each further unit that it begins.
+const TextUnit = 64
 
 // Guard says which values of a literal's columns have to be kept out, where a database holds
 // values beyond the domain of their kind: by comparing with the domain's ends, since a database
@@ -120,6 +123,7 @@ type Guard struct {
 	Both      bool // the same of both ends of B, which is an attribute too
 	Length    int  // bytes that A and B, both texts, may not have both more of; 0 for no limit
 	Elements  int  // texts that a column of kind strings may have; 0 for no limit
+	Weigh     bool // the text A counts once for each TextUnit that it begins, and Elements is divided by that
 }
 
 // Guard returns what has to be kept out beside the comparison. It is the zero Guard where the
@@ -142,15 +146,10 @@ func (l Leaf) Guard() Guard {
 	switch l.Op {
 	case OpIn, OpNotIn:
 		if l.B.Attr != nil {
-			g.Elements = l.most
+			g.Elements, g.Weigh = l.most/l.weight(), l.A.Attr != nil && l.A.Attr.Kind == KindString
 		}
 	case OpContainsAny, OpNotContainsAny, OpContainsAll, OpNotContainsAll:
-		g.Elements = l.most
-		if l.A.Attr == nil {
-			g.Elements = l.most / max(len(l.A.Texts), 1)
-		} else if l.B.Attr == nil {
-			g.Elements = l.most / max(len(l.B.Texts), 1)
-		}
+		g.Elements = l.most / l.weight()
 	default:
 		if l.A.isText() && l.B.isText() && (l.A.Attr != nil || len(l.A.Value.text) > maxText) && (l.B.Attr != nil || len(l.B.Value.text) > maxText) {
 			g.Length = maxText

@@ -3,6 +3,7 @@ package condition_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,10 +109,13 @@ func TestALiteralSaysWhichEndsOfTheDomainItNeeds(t *testing.T) {
 		"r.obj.t >= '2026-01-01T00:00:00+01:00'": {{High: true}, {Low: true}},
 		"r.obj.s == 'x'":                         {{}, {}},
 		"r.obj.s == r.obj.v":                     {{Length: 4096}, {Length: 4096}},
-		"r.obj.s in r.obj.l":                     {{Elements: 4096}, {Elements: 4096}},
-		"containsAny(r.obj.l, ('x', 'y'))":       {{Elements: 2048}, {Elements: 2048}},
-		"containsAll(r.obj.l, r.obj.k)":          {{Elements: 4096}, {Elements: 4096}},
-		"size(r.obj.l) > 1":                      {{}, {}}, // counting looks into no text
+		"r.obj.s in r.obj.l":                     {{Elements: 4096, Weigh: true}, {Elements: 4096, Weigh: true}},
+		"r.obj.u in r.obj.l":                     {{Elements: 4096}, {Elements: 4096}},
+		"'" + strings.Repeat("x", 65) + "' in r.obj.l":                    {{Elements: 2048}, {Elements: 2048}},
+		"containsAll(r.obj.l, ('" + strings.Repeat("x", 129) + "', 'y'))": {{Elements: 1024}, {Elements: 1024}},
+		"containsAny(r.obj.l, ('x', 'y'))":                                {{Elements: 2048}, {Elements: 2048}},
+		"containsAll(r.obj.l, r.obj.k)":                                   {{Elements: 4096}, {Elements: 4096}},
+		"size(r.obj.l) > 1":                                               {{}, {}}, // counting looks into no text
 	} {
 		e, err := condition.Parse(text, "doc", s)
 		if err != nil {

@@ -93,7 +93,7 @@ func (l *Leaf) in(a Value, at Lookup) Truth {
 	if !ok {
 		return Unknown
 	}
-	return inStrings(list, a.text, l.most)
+	return l.inStrings(list, a.text)
 }
 
 // call evaluates what a condition writes as a function, where A has a value.
@@ -121,13 +121,13 @@ func (l *Leaf) call(a Value, at Lookup) Truth {
 	}
 	switch l.Op {
 	case OpContainsAny:
-		return containsAny(list, other, l.most)
+		return l.containsAny(list, other)
 	case OpNotContainsAny:
-		return containsAny(list, other, l.most).Not()
+		return l.containsAny(list, other).Not()
 	case OpContainsAll:
-		return containsAll(list, other, l.most)
+		return l.containsAll(list, other)
 	case OpNotContainsAll:
-		return containsAll(list, other, l.most).Not()
+		return l.containsAll(list, other).Not()
 	}
 	return Unknown
 }

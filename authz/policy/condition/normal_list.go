@@ -20,13 +20,13 @@ func (l *Leaf) normalList() Form {
 // normalTexts is normal where one side may be a list that is known.
 func (l *Leaf) normalTexts() Form {
 	isIn := l.Op == OpIn || l.Op == OpNotIn
-	a, b := l.A.Attr == nil && !isIn, l.B.Attr == nil
+	b := l.B.Attr == nil
 	switch {
 	case isIn && l.A.Value.IsNull():
 		return l.inNull()
 	case l.A.Value.IsNull() || l.B.Value.IsNull():
 		return Form{} // NULL is no list
-	case a && len(l.A.Texts) > l.most || b && len(l.B.Texts) > l.most:
+	case !l.isFew(l.weight(), 1):
 		return Form{} // beyond the limit the comparison is unknown
 	}
 	if isIn && b {
@@ -36,6 +36,19 @@ func (l *Leaf) normalTexts() Form {
 		return Form{} // a list has no text in common with none, and contains all of none
 	}
 	return l.form()
+}
+
+// weight is that of the constant that is looked for, or is looked into, 1 of none.
+func (l *Leaf) weight() int {
+	switch {
+	case l.B.Attr == nil:
+		return max(l.weightOf(l.B.Texts), 1)
+	case l.A.Attr != nil:
+		return 1
+	case l.Op == OpIn || l.Op == OpNotIn:
+		return weight(l.A.Value.text)
+	}
+	return max(l.weightOf(l.A.Texts), 1)
 }
 
 // inNull is normal for NULL in a list: NULL is in none that is within its limits.

@@ -26,20 +26,41 @@ func (w *writer) list(l condition.Leaf, a *condition.Attribute, s scope) string 
 	} else {
 		text = w.json(&l, col, s)
 	}
-	return and(text, w.listKnown(col, w.elements(&l)))
+	return and(text, w.listKnown(col, w.elements(&l, s)))
 }
 
 // elements writes how many texts a list of the object may have, "" for any number. They share a
-// limit with those of the caller's.
-func (w *writer) elements(l *condition.Leaf) string {
-	most := l.Guard().Elements
+// limit with those of the caller's, and with the bytes of a text that is looked for.
+func (w *writer) elements(l *condition.Leaf, s scope) string {
+	g := l.Guard()
 	switch {
-	case most == 0:
+	case g.Elements == 0:
 		return ""
 	case w.slot != nil && w.slot.list:
-		return w.subquery(strconv.Itoa(most) + " / greatest(cardinality(" + w.rows.Argument(w.slot.n) + "::text[]), 1)")
+		return w.subquery(strconv.Itoa(g.Elements) + " / greatest(sum(" + weight("octet_length(v)") + "), 1) FROM unnest(" + w.rows.Argument(w.slot.n) + "::text[]) AS v")
+	case w.slot != nil:
+		return w.subquery(strconv.Itoa(g.Elements) + " / " + weight("octet_length("+w.rows.Argument(w.slot.n)+")"))
+	case g.Weigh:
+		return "(" + strconv.Itoa(g.Elements) + " / " + weight(w.bytesOf(l.A.Attr, s)) + ")"
 	}
-	return strconv.Itoa(most)
+	return strconv.Itoa(g.Elements)
+}
+
+// weight writes how often a text of so many bytes counts that is looked for in a list.
+func weight(bytes string) string {
+	return "(1 + (" + bytes + " - 1) / " + strconv.Itoa(condition.TextUnit) + ")"
+}
+
+// bytesOf writes how long a column's text is. NULL, where that is a value, is as short as any.
+func (w *writer) bytesOf(a *condition.Attribute, s scope) string {
+	col := s.of(a)
+	switch {
+	case a.Null != condition.NullValue:
+		return "octet_length(" + col + ")"
+	case w.postgres():
+		return "greatest(octet_length(" + col + "), 1)"
+	}
+	return "octet_length(ifnull(" + col + ", ''))"
 }
 
 // listKnown writes that a list is there, is one, and has at most so many texts, "" for any number.
@@ -71,7 +92,7 @@ func (w *writer) arrays(l *condition.Leaf, col string, s scope) string {
 	case condition.OpIn, condition.OpNotIn:
 		negative := l.Op == condition.OpNotIn
 		if l.A.Attr != nil {
-			return w.columnIn(l.A.Attr, s, negative, func(text string) string {
+			return w.columnIn(l, s, negative, func(text string) string {
 				if negative {
 					return text + " <> ALL(" + col + ")"
 				}
@@ -112,16 +133,21 @@ func is(text string, positive bool) string {
 }
 
 // columnIn writes that a column of texts is in a list, or not in it.
-func (w *writer) columnIn(a *condition.Attribute, s scope, negative bool, in func(text string) string) string {
+func (w *writer) columnIn(l *condition.Leaf, s scope, negative bool, in func(text string) string) string {
+	a := l.A.Attr
 	col := s.of(a)
 	text := w.exact(col)
 	if w.postgres() {
 		text = w.asText(col, a)
 	}
-	if !negative {
-		return and(append([]string{in(text)}, w.domain(a, col, false, false, true)...)...)
+	domain := w.domain(a, col, false, false, true)
+	if g := l.Guard(); g.Weigh {
+		domain = append(domain, "octet_length("+col+") <= "+strconv.Itoa(g.Elements*condition.TextUnit))
 	}
-	out := and(append([]string{in(text), col + " IS NOT NULL"}, w.domain(a, col, false, false, true)...)...)
+	if !negative {
+		return and(append([]string{in(text)}, domain...)...)
+	}
+	out := and(append([]string{in(text), col + " IS NOT NULL"}, domain...)...)
 	return w.orNull(a, col, out)
 }
 
@@ -142,7 +168,7 @@ func (w *writer) json(l *condition.Leaf, col string, s scope) string {
 	case condition.OpIn, condition.OpNotIn:
 		positive := l.Op == condition.OpIn
 		if l.A.Attr != nil {
-			return w.columnIn(l.A.Attr, s, !positive, func(text string) string {
+			return w.columnIn(l, s, !positive, func(text string) string {
 				return exists(positive, func() string { return "value = " + text })
 			})
 		}

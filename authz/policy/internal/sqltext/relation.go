@@ -79,7 +79,10 @@ func (w *writer) parent(o condition.Op, a *condition.Attribute, s scope) string 
 // known: they are counted per list that is found, and not per object, where the comparison finds
 // lists.
 func (w *writer) members(l condition.Leaf, list *condition.Attribute, s scope, conjunct bool) string {
-	m := members{w: w, list: list, alias: w.alias(), most: w.elements(&l)}
+	m := members{w: w, list: list, alias: w.alias(), most: w.elements(&l, s)}
+	if m.limit = m.most; l.Guard().Weigh { // a LIMIT of SQLite names no column
+		m.limit = strconv.Itoa(l.Guard().Elements)
+	}
 	m.own = column(s.alias(list), list.Column)
 	texts := func(list []string, negative bool) func() string {
 		return func() string {
@@ -140,6 +143,7 @@ type members struct {
 	alias string
 	own   string // the column of the object that the rows hold
 	most  string // rows that may count, "" for any number
+	limit string // rows that are counted, and one more
 }
 
 func (m *members) key() string { return m.w.exact(column(m.alias, m.list.Relation.Key)) }
@@ -185,13 +189,13 @@ func (m *members) few(key string) string {
 	}
 	n := m.w.alias()
 	return "(SELECT count(*) FROM (SELECT 1 FROM " + quoted(m.list.Relation.Table) + " AS " + quoted(n) + " WHERE " +
-		and(m.w.exact(column(n, m.list.Relation.Key))+" = "+key, m.counted(n)) + " LIMIT 1 + " + m.most + ") AS " + quoted(n+"n") + ") <= " + m.most
+		and(m.w.exact(column(n, m.list.Relation.Key))+" = "+key, m.counted(n)) + " LIMIT 1 + " + m.limit + ") AS " + quoted(n+"n") + ") <= " + m.most
 }
 
 // columnIn writes that a column of texts is in the list, or not in it.
 func (m *members) columnIn(l condition.Leaf, s scope) string {
 	negative := l.Op == condition.OpNotIn
-	text := m.w.columnIn(l.A.Attr, s, negative, func(text string) string {
+	text := m.w.columnIn(&l, s, negative, func(text string) string {
 		found := m.w.exists(m.list.Relation.Table, m.alias, func() string {
 			return and(m.key()+" = "+m.own, m.counted(m.alias), m.value()+" = "+text)
 		})
