@@ -91,6 +91,11 @@ func idReaders(t *testing.T, w *walled) map[string]idReader {
 		err = db.WithContext(ctx).Model(&docModel{}).Where("id <> ?", "").Or("id = ?", "x").Scopes(gormscope.Where(p.In(policy.Postgres))).Pluck("id", &ids).Error
 		return ids, err
 	}
+	readers["GORM, in a group"] = func(ctx context.Context, p policy.Predicate) (ids []string, err error) {
+		in := db.WithContext(ctx)
+		err = in.Model(&docModel{}).Where(in.Where("id <> ?", "").Or("id = ?", "x").Scopes(gormscope.Where(p.In(policy.Postgres)))).Pluck("id", &ids).Error
+		return ids, err
+	}
 	return readers
 }
 

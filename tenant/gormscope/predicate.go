@@ -24,24 +24,26 @@ type Page interface {
 //
 //	db.WithContext(ctx).Scopes(gormscope.Where(may)).Find(&notes)
 //
-// An error of the predicate is the query's.
+// An error of the predicate is the query's. In a group of conditions and in a join it is of the table
+// that these are of; within an OR or a NOT it is an error.
 func Where(p Predicate) func(*gorm.DB) *gorm.DB {
 	return func(db *gorm.DB) *gorm.DB {
 		if p == nil {
 			return failed(db, errors.New("gormscope: no predicate"))
 		}
-		table, err := tableOf(db)
-		if err != nil {
-			return failed(db, err)
+		text := func(table string) (string, []any, error) {
+			text, args, err := p.SQL(table)
+			if err == nil && text == "" {
+				err = errors.New("gormscope: a predicate without a text selects nothing")
+			}
+			return text, args, err
 		}
-		text, args, err := p.SQL(table)
-		if err == nil && text == "" {
-			err = errors.New("gormscope: a predicate without a text selects nothing")
+		if table, err := tableOf(db); err == nil { // a group of conditions has no table of its own
+			if _, _, err := text(table); err != nil {
+				return failed(db, err)
+			}
 		}
-		if err != nil {
-			return failed(db, err)
-		}
-		return pin(db, text, args)
+		return pin(db, text)
 	}
 }
 
@@ -69,43 +71,20 @@ func InPage(p Page) func(*gorm.DB) *gorm.DB {
 		if err != nil {
 			return failed(db, err)
 		}
-		return pin(db, text, args).Offset(-1).Limit(limit).Clauses(clause.OrderBy{Expression: clause.Expr{SQL: order}})
-	}
-}
-
-// pinned is a condition that holds for each row that a query reads: an OR beside it stands in
-// parentheses. Conditions that were there are put into some at once, and those that come later by
-// [Plugin].
-type pinned struct{ all }
-
-func pin(db *gorm.DB, text string, args []any) *gorm.DB {
-	if conditions := where(db.Statement, "WHERE"); len(conditions) > 0 {
-		c := db.Statement.Clauses["WHERE"]
-		c.Expression = clause.Where{Exprs: []clause.Expression{all{conditions}}}
-		db.Statement.Clauses["WHERE"] = c
-	}
-	return db.Where(pinned{all{[]clause.Expression{clause.Expr{SQL: text, Vars: args}}}})
-}
-
-// unpin puts what stands beside the pinned conditions of a statement into parentheses.
-func unpin(stmt *gorm.Statement) {
-	var pins, others []clause.Expression
-	for _, e := range where(stmt, "WHERE") {
-		if _, is := e.(pinned); is {
-			pins = append(pins, e)
-		} else {
-			others = append(others, e)
+		of := func(other string) (string, []any, error) {
+			if other != table {
+				return "", nil, errors.New("gormscope: a page within another query: it has an order and a limit of its own")
+			}
+			return text, args, nil
 		}
+		return pin(db, of).Offset(-1).Limit(limit).Clauses(clause.OrderBy{Expression: clause.Expr{SQL: order}})
 	}
-	if len(pins) == 0 || len(others) == 0 {
-		return
-	}
-	c := stmt.Clauses["WHERE"]
-	c.Expression = clause.Where{Exprs: append([]clause.Expression{all{others}}, pins...)}
-	stmt.Clauses["WHERE"] = c
 }
 
+// failed makes an error that of a query, also where the query is a part of another: GORM drops the
+// errors of groups of conditions.
 func failed(db *gorm.DB, err error) *gorm.DB {
+	db = pin(db, func(string) (string, []any, error) { return "", nil, err })
 	_ = db.AddError(err)
 	return db
 }

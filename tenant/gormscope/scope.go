@@ -1,6 +1,7 @@
 package gormscope
 
 import (
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -35,11 +36,11 @@ func (p *Plugin) enter(db *gorm.DB) (tenant.ID, bool) {
 			return tenant.ID{}, false
 		}
 	}
-	if err := texts(stmt); err != nil {
+	scopedJoins(db)
+	if err := errors.Join(texts(stmt), unpin(stmt)); err != nil {
 		_ = db.AddError(err)
 		return tenant.ID{}, false
 	}
-	unpin(stmt)
 	switch p.tables[stmt.Schema.Table] {
 	case scoped:
 		return id, true

@@ -49,8 +49,6 @@ func check(conditions []clause.Expression) error {
 			err = check(e.Exprs)
 		case all:
 			err = check(e.conditions)
-		case pinned:
-			err = check(e.conditions)
 		}
 		if err != nil {
 			return err
