@@ -401,11 +401,17 @@ func TestASelectIsOfThePredicateWhateverTheServiceSays(t *testing.T) {
 	for name, s := range map[string]policy.Select{
 		"no table": {Columns: "id"}, "no columns": {Table: "docs"}, "a table that is a text": {Table: "docs d", Columns: "id"},
 		"an alias that is a text": {Table: "docs", As: "d, e", Columns: "id"}, "an alias of ours": {Table: "docs", As: "reeve_1", Columns: "id"}, "an argument of ours": {Table: "docs", Columns: "id", Where: "id = $2", Args: []any{1}}, "an argument of no number": {Table: "docs", Columns: "id", Where: "id = ?", Args: []any{1}},
-		"an argument by SQLite's name": {Table: "docs", Columns: "id", Where: "id = ?1", Args: []any{1}}, "no argument": {Table: "docs", Columns: "id", Where: "id = $0", Args: []any{1}}, "a comment": {Table: "docs", Columns: "id", Where: "TRUE --"}, "a comment of another form": {Table: "docs", Columns: "id", Join: "/*"},
+		"an argument by SQLite's name": {Table: "docs", Columns: "id", Where: "id = ?1", Args: []any{1}}, "an argument by a name": {Table: "docs", Columns: "id", Where: "id = :x", Args: []any{1}}, "an argument by another name": {Table: "docs", Columns: "id", Where: "id = @x", Args: []any{1}}, "an argument by a third": {Table: "docs", Columns: "id", Where: "id = $x", Args: []any{1}},
+		"no argument": {Table: "docs", Columns: "id", Where: "id = $0", Args: []any{1}}, "a comment": {Table: "docs", Columns: "id", Where: "TRUE --"}, "a comment of another form": {Table: "docs", Columns: "id", Join: "/*"},
 		"an open quote": {Table: "docs", Columns: "id", Where: "title = 'x"}, "a count below": {Table: "docs", Columns: "id", Count: -1}, "a count beyond": {Table: "docs", Columns: "id", Count: policy.MaxCount + 1},
 	} {
 		if text, _, err := p.Select(policy.SQLite, s); !errors.Is(err, policy.ErrPredicate) || text != "" {
 			t.Errorf("%s: %s, %v", name, text, err)
+		}
+	}
+	for text, want := range map[string]bool{"id = $1::text": true, "tags[1:2] = '{}'": true, "tags @> ARRAY[$1]": true, "id = $a$ $a$": false, "id = $_$ -- $_$": false, "id = $$x$$": false} {
+		if _, _, err := p.Select(policy.Postgres, policy.Select{Table: "docs", Columns: "id", Where: text, Args: []any{1}}); (err == nil) != want {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

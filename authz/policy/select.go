@@ -23,7 +23,7 @@ type Select struct {
 
 	// Where, if set, is a further condition of the service. It chooses among the objects that the
 	// Predicate selects, and an OR in it adds none to them. Args are the arguments of all texts,
-	// which call them $1, $2 in every dialect. The texts have no comments.
+	// which call them $1, $2 in every dialect. The texts have no comments and no dollar quotes.
 	Where string
 	Args  []any
 

@@ -47,8 +47,10 @@ func Numbered(text string, d Dialect, n int) (string, error) {
 			if d == SQLite {
 				c = '?'
 			}
-		case c == '?' && d == SQLite:
-			return "", ErrArgument
+		case c == '?' && d == SQLite, (c == ':' || c == '@' || c == '$') && d == SQLite && ascii.IsIdent(next):
+			return "", ErrArgument // a name takes whatever number is free, which is one of ours
+		case c == '$' && ascii.IsIdent(next): // a quote of PostgreSQL, such as $a$
+			return "", ErrOpen
 		}
 		b.WriteByte(c)
 	}
