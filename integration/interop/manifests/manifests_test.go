@@ -19,6 +19,7 @@ import (
 	promql "github.com/prometheus/prometheus/promql/parser"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -37,6 +38,7 @@ func read(t *testing.T, elements ...string) string {
 func kinds() map[string]any {
 	return map[string]any{
 		"apps/v1 Deployment": &appsv1.Deployment{}, "v1 Service": &corev1.Service{}, "policy/v1 PodDisruptionBudget": &policyv1.PodDisruptionBudget{},
+		"networking.k8s.io/v1 NetworkPolicy": &networkingv1.NetworkPolicy{},
 	}
 }
 
@@ -75,7 +77,8 @@ func TestTheKubernetesManifestsAreOfItsTypes(t *testing.T) {
 // The types notice what is wrong: the test above can fail.
 func TestAWrongManifestIsNoticed(t *testing.T) {
 	text := read(t, "service", "deploy", "kubernetes.yaml")
-	deployment, _, _ := strings.Cut(text, "\n---\n")
+	documents := strings.Split(text, "\n---\n")
+	deployment, network := documents[0], documents[len(documents)-1]
 	for _, change := range [][2]string{
 		{"readinessProbe:", "readynessProbe:"}, {"replicas: 2", "replicas: two"}, {"cpu: \"1\"", "cpu: one"}, {"runAsUser: 65532", "runAsUser: nobody"},
 		{"replicas: 2", "replicas: 2\n  replicas: 3"}, {"periodSeconds: 10", "periodSeconds: 10s"}, {"sizeLimit: 64Mi", "sizeLimit: 64MiB"}, {"automountServiceAccountToken: false", "automountServiceAccountToken: none"},
@@ -85,6 +88,14 @@ func TestAWrongManifestIsNoticed(t *testing.T) {
 			t.Errorf("no %q in the manifest", change[0])
 		}
 		if _, _, err := manifest(wrong); err == nil {
+			t.Errorf("%q is not noticed", change[1])
+		}
+	}
+	for _, change := range [][2]string{
+		{"egress:", "egres:"}, {"ipBlock:", "ipblocks:"}, {"except: [", "excepts: ["}, {"policyTypes: [Ingress, Egress]", "policyTypes: Ingress"},
+	} {
+		wrong := strings.Replace(network, change[0], change[1], 1)
+		if _, _, err := manifest(wrong); wrong == network || err == nil {
 			t.Errorf("%q is not noticed", change[1])
 		}
 	}
