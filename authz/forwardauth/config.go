@@ -20,7 +20,8 @@ type Config struct {
 
 	// Routes are those of the programs behind the proxy, each a method and a template as rules
 	// name it: "GET /notes/:id", "GET /files/*", "GET //api.example.com/notes". Names of
-	// parameters are words. Required; a request that is served by none of them is refused.
+	// parameters are words. Required; a request that is served by none of them is refused. So is one that a
+	// server for which paths have no case, or no slash at their end, would serve by a more special route.
 	Routes []string
 
 	// Proxy is the one that asks. Required.
@@ -49,7 +50,11 @@ func (cfg Config) validate(problems *configerr.Problems) (routes []route) {
 }
 
 // route is a route of the table, with the pattern of net/http that serves it.
-type route struct{ text, template, pattern string }
+type route struct {
+	text, template, pattern string
+	method, host            string
+	segments                []string // as the template has them
+}
 
 // parseRoute returns the pattern of a template.
 //
@@ -68,9 +73,13 @@ func parseRoute(text string) (route, error) {
 		if host, path, slash = strings.Cut(rest, "/"); !slash || host == "" {
 			return route{}, errors.New("a host without a path")
 		}
+		if canonical, err := parseHost(host); err != nil || canonical != host || strings.Contains(host, ":") {
+			return route{}, fmt.Errorf("the host %q is no name in lower case, without a port", host)
+		}
 		path = "/" + path
 	}
 	segments := strings.Split(path, "/")[1:]
+	of := route{text: text, template: template, method: method, host: host, segments: slices.Clone(segments)}
 	var names []string
 	for i, segment := range segments {
 		last := i == len(segments)-1
@@ -88,5 +97,6 @@ func parseRoute(text string) (route, error) {
 			return route{}, fmt.Errorf("the segment %q is no word, :parameter or, at the end, *", segment)
 		}
 	}
-	return route{text, template, method + " " + host + "/" + strings.Join(segments, "/")}, nil
+	of.pattern = method + " " + host + "/" + strings.Join(segments, "/")
+	return of, nil
 }

@@ -71,7 +71,7 @@ func (s *faultyStore) Load(ctx context.Context, ref session.Ref) (session.Sessio
 	return s.Store.Load(ctx, ref)
 }
 
-func newFixture(t testing.TB, proxy forwardauth.Proxy, change ...func(*forwardauth.Config)) *fixture {
+func load(t testing.TB, rules string) *policy.Engine {
 	t.Helper()
 	model, err := fs.ReadFile(policies.Files(), "model.conf")
 	if err != nil {
@@ -81,6 +81,12 @@ func newFixture(t testing.TB, proxy forwardauth.Proxy, change ...func(*forwardau
 	if err != nil {
 		t.Fatal(err)
 	}
+	return engine
+}
+
+func newFixture(t testing.TB, proxy forwardauth.Proxy, change ...func(*forwardauth.Config)) *fixture {
+	t.Helper()
+	engine := load(t, rules)
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

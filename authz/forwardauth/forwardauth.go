@@ -37,6 +37,7 @@ import (
 // owns nothing: the service closes what it puts into [Config].Authz.
 type Server struct {
 	mux    *httpauthz.Mux
+	routes table
 	policy authz.Decider
 	proxy  Proxy
 	counts struct{ allowed, unauthenticated, forbidden, unavailable atomic.Uint64 }
@@ -56,7 +57,7 @@ func New(cfg Config) (*Server, error) {
 	routes := cfg.validate(&problems)
 	mux, err := httpauthz.NewMux(cfg.Authz)
 	problems.Within("Authz", err)
-	s := &Server{mux: mux, policy: cfg.Authz.Policy, proxy: cfg.Proxy}
+	s := &Server{mux: mux, routes: routes, policy: cfg.Authz.Policy, proxy: cfg.Proxy}
 	for _, r := range routes {
 		if err == nil {
 			problems.Append(s.register(r))
@@ -129,6 +130,10 @@ func (s *Server) Decide(ctx context.Context, original Request) (answer Answer) {
 	if err != nil {
 		return refuse(err)
 	}
+	template := s.mux.Route(r)
+	if template != "" && s.routes.hasOther(r, template) {
+		return refuse(fmt.Errorf("%w: another route to a server that reads paths without case", middleware.ErrAmbiguousRequest))
+	}
 	var pending Answer
 	kept := &recorder{header: http.Header{}}
 	s.mux.ServeHTTP(kept, r.WithContext(context.WithValue(ctx, pendingKey{}, &pending)))
@@ -138,7 +143,7 @@ func (s *Server) Decide(ctx context.Context, original Request) (answer Answer) {
 		return pending
 	case kept.status >= http.StatusInternalServerError || kept.status < http.StatusBadRequest:
 		return refuse(middleware.ErrUnavailable)
-	case kept.status == http.StatusUnauthorized && s.mux.Route(r) != "":
+	case kept.status == http.StatusUnauthorized && template != "":
 		return Answer{Status: kept.status, Header: answered(kept.header), Body: kept.body}
 	}
 	return refuse(middleware.ErrForbidden)

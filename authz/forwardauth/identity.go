@@ -2,7 +2,6 @@ package forwardauth
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/reevehq/reeve/authz"
@@ -24,14 +23,6 @@ const (
 // Headers returns the names of all of them. A proxy sets or removes each on every request.
 func Headers() []string {
 	return []string{TenantHeader, UserHeader, RolesHeader, ActorHeader, SessionHeader, RouteHeader, EdgeHeader}
-}
-
-// isHeader reports whether a name is one of [Headers] for some server: CGI and WSGI read '_' in
-// a header's name as '-'.
-func isHeader(name string) bool {
-	return slices.ContainsFunc(Headers(), func(own string) bool {
-		return strings.EqualFold(strings.ReplaceAll(name, "_", "-"), own)
-	})
 }
 
 // identity is who asks, and for which route.

@@ -79,17 +79,22 @@ func openIdentity(ctx context.Context, redisURL, file string) (*identity, error)
 	return id, nil
 }
 
-func newIdentity(ctx context.Context, store session.Store, k keys, signIn bool) (*identity, error) {
+// signer returns what signs access tokens.
+func (k keys) signer() (*token.Signer, error) {
 	seed := k.Signing.Bytes()
 	if len(seed) != ed25519.SeedSize {
 		return nil, errors.New("signing_seed is not an Ed25519 seed")
 	}
 	private := ed25519.NewKeyFromSeed(seed)
 	sum := sha256.Sum256(private[ed25519.SeedSize:])
-	signer, err := token.NewSigner(token.SignerConfig{
+	return token.NewSigner(token.SignerConfig{
 		Issuer: issuer, Audience: audience, KeyID: hex.EncodeToString(sum[:8]), Algorithm: token.EdDSA,
 		Key: session.NewPrivateKey(private), Lifetime: 15 * time.Minute,
 	})
+}
+
+func newIdentity(ctx context.Context, store session.Store, k keys, signIn bool) (*identity, error) {
+	signer, err := k.signer()
 	if err != nil {
 		return nil, err
 	}
@@ -100,17 +105,23 @@ func newIdentity(ctx context.Context, store session.Store, k keys, signIn bool) 
 	if id.sessions, err = session.NewManager(store, session.Config{Key: k.Session}); err != nil || !signIn {
 		return id, err
 	}
-	acme := tenant.MustParse("acme")
 	if err := id.sessions.SetTenantStatus(ctx, acme, tenant.Active); err != nil {
 		return nil, err
 	}
-	s, _, err := id.sessions.Create(ctx, session.SignIn{Tenant: acme, User: session.MustParseUserID("alice"), Roles: session.MustRoles("editor")})
+	id.token, err = id.signIn(ctx, signer, "alice", "editor")
+	return id, err
+}
+
+var acme = tenant.MustParse("acme")
+
+// signIn returns a token of a user of acme.
+func (id *identity) signIn(ctx context.Context, signer *token.Signer, user string, roles ...string) (string, error) {
+	s, _, err := id.sessions.Create(ctx, session.SignIn{Tenant: acme, User: session.MustParseUserID(user), Roles: session.MustRoles(roles...)})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	signed, err := signer.Sign(s)
-	id.token = signed.Reveal()
-	return id, err
+	return signed.Reveal(), err
 }
 
 // config returns the config of a service in Go. The proxies stand on this machine.

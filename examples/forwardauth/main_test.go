@@ -10,9 +10,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 
 	"github.com/reevehq/reeve/authz/forwardauth"
 	"github.com/reevehq/reeve/internal/testwait"
@@ -128,6 +131,47 @@ func TestEveryProxysFileSetsEachHeader(t *testing.T) {
 			if !strings.Contains(string(text), form(name)) {
 				t.Errorf("%s leaves out %s", file, name)
 			}
+		}
+	}
+}
+
+// TestTraefiksFilePassesNoUpgradeOnButToAWebSocket: ReverseProxy of Go passes each on.
+func TestTraefiksFilePassesNoUpgradeOnButToAWebSocket(t *testing.T) {
+	text, err := os.ReadFile("traefik/dynamic.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		HTTP struct {
+			Routers map[string]struct {
+				Rule        string
+				Middlewares []string
+			}
+			Middlewares map[string]struct {
+				Headers struct {
+					CustomRequestHeaders map[string]string `yaml:"customRequestHeaders"`
+				}
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Upgrade", "HTTP2-Settings"} {
+		if value, set := file.HTTP.Middlewares["no-upgrade"].Headers.CustomRequestHeaders[name]; !set || value != "" {
+			t.Errorf("no-upgrade leaves %s as it is", name)
+		}
+	}
+	if len(file.HTTP.Routers) == 0 {
+		t.Error("there is no router")
+	}
+	for name, r := range file.HTTP.Routers {
+		want := []string{"no-upgrade", "reeve"}
+		if r.Rule == "Header(`Upgrade`, `websocket`)" {
+			want = want[1:]
+		}
+		if !slices.Equal(r.Middlewares, want) {
+			t.Errorf("the router %s has the middlewares %v, want %v", name, r.Middlewares, want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -24,6 +25,7 @@ import (
 	"github.com/reevehq/reeve/internal/testwait"
 	"github.com/reevehq/reeve/session"
 	"github.com/reevehq/reeve/session/memstore"
+	"github.com/reevehq/reeve/session/token"
 )
 
 // seen is the request that the program behind nginx was handed.
@@ -37,6 +39,7 @@ type site struct {
 	addr    string
 	id      *identity
 	store   *faulty
+	signer  *token.Signer
 	auth    *httptest.Server
 	reached atomic.Int64
 }
@@ -54,10 +57,13 @@ func (s *faulty) Load(ctx context.Context, ref session.Ref) (session.Session, er
 	return s.Store.Load(ctx, ref)
 }
 
+// testKeys are those of each identity of a test.
+var testKeys = keys{Signing: random(), Session: random()}
+
 func newIdentityForTest(t *testing.T) (*identity, *faulty) {
 	t.Helper()
 	store := &faulty{Store: memstore.New()}
-	id, err := newIdentity(t.Context(), store, keys{Signing: random(), Session: random()}, true)
+	id, err := newIdentity(t.Context(), store, testKeys, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +80,10 @@ func startSite(t *testing.T) *site {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	s := &site{}
 	s.id, s.store = newIdentityForTest(t)
+	var err error
+	if s.signer, err = testKeys.signer(); err != nil {
+		t.Fatal(err)
+	}
 	server, err := newServer(flags{proxy: "nginx"}, s.id)
 	if err != nil {
 		t.Fatal(err)
@@ -242,6 +252,46 @@ func TestNginx(t *testing.T) {
 			if _, saw := s.send(t, "GET "+target+" HTTP/1.1", host, auth); saw == nil || saw.URI != target || saw.Header.Get("X-Reeve-Route") != "/files/*" {
 				t.Errorf("%q arrived as %+v", target, saw)
 			}
+		}
+	})
+	t.Run("no upgrade but to a WebSocket arrives", func(t *testing.T) {
+		// A connection that is switched to h2c is a tunnel through nginx: each request in it goes undecided.
+		for _, upgrade := range []string{"h2c", "H2C", "websocket, h2c", "h2c, websocket", "TLS/1.0", "websocket2", "xwebsocket"} {
+			resp, saw := s.send(t, "GET / HTTP/1.1", host, "Upgrade: "+upgrade, "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
+			if saw == nil {
+				t.Errorf("a client that offers %s is answered %d", upgrade, resp.StatusCode)
+				continue
+			}
+			for _, name := range []string{"Upgrade", "Connection", "Http2-Settings"} {
+				if values := saw.Header[name]; len(values) > 0 && values[0] != "close" {
+					t.Errorf("%s: %q of %q arrived", name, values, upgrade)
+				}
+			}
+		}
+		if resp, saw := s.send(t, "GET / HTTP/1.1", host, "Upgrade: websocket", "Upgrade: h2c"); saw != nil && saw.Header.Get("Upgrade") == "h2c" {
+			t.Errorf("the second of two arrived: %v", resp)
+		}
+		for _, upgrade := range []string{"websocket", "WebSocket"} {
+			if _, saw := s.send(t, "GET /notes/1 HTTP/1.1", host, auth, "Upgrade: "+upgrade); saw == nil || saw.Header.Get("Upgrade") != "websocket" || saw.Header.Get("Connection") != "upgrade" {
+				t.Errorf("a WebSocket arrived as %+v", saw)
+			}
+		}
+	})
+	t.Run("a caller with as many and as long roles as there can be is let through", func(t *testing.T) {
+		var roles []string
+		for i := range session.MaxRoles - 1 {
+			roles = append(roles, fmt.Sprintf("%0*d", session.MaxNameLength, i))
+		}
+		token, err := s.id.signIn(t.Context(), s.signer, strings.Repeat("ü", 100), append(roles, "editor")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, saw := s.send(t, "GET /notes/1 HTTP/1.1", host, "Authorization: Bearer "+token)
+		if saw == nil {
+			t.Fatal(resp.StatusCode)
+		}
+		if n := strings.Count(saw.Header.Get("X-Reeve-Roles"), ","); n != session.MaxRoles-1 {
+			t.Errorf("%d roles arrived", n+1)
 		}
 	})
 	t.Run("a 500 of the program stays one", func(t *testing.T) {
