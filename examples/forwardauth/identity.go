@@ -51,13 +51,20 @@ func openIdentity(ctx context.Context, redisURL, file string) (*identity, error)
 	k := keys{Signing: random(), Session: random()}
 	var store session.Store = memstore.New()
 	closeStore := func() {}
+	if redisURL == "" && file != "" {
+		return nil, errors.New("-keys needs -redis: without it sessions are in this process, and so are their keys")
+	}
 	if redisURL != "" {
+		k = keys{} // one that the file lacks is missing
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("-redis needs -keys: %w", err)
 		}
 		if err := json.Unmarshal(text, &k); err != nil {
 			return nil, fmt.Errorf("%s is not a file of keys", file)
+		}
+		if _, err := k.signer(); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		redis, err := redisstore.Open(redisURL, redisstore.Config{NameKey: k.RedisName, SealKeys: []session.SecretKey{k.RedisSeal}, Prefix: prefix})
 		if err != nil {

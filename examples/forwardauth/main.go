@@ -128,37 +128,47 @@ func readRoutes(text string) (routes []string) {
 func serve(ctx context.Context, f flags, server *forwardauth.Server) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	handlers := map[string]http.Handler{f.addr: server}
-	if f.app != "" {
-		handlers[f.app] = http.HandlerFunc(show)
-	}
 	var stops []func()
-	for addr, h := range handlers {
-		s := &http.Server{
-			Addr: addr, Handler: h,
-			ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+	defer func() {
+		for _, stop := range stops {
+			stop()
 		}
-		stops = append(stops, func() { stop(s) })
-		go func() { cancel(s.ListenAndServe()) }()
-	}
-	if f.grpc != "" {
-		listener, err := net.Listen("tcp", f.grpc)
+	}()
+	listen := func(addr string, serve func(net.Listener) error, stop func()) error {
+		listener, err := net.Listen("tcp", addr)
 		if err != nil {
 			return err
 		}
+		stops = append(stops, stop)
+		go func() { cancel(serve(listener)) }()
+		return nil
+	}
+	asked := httpServer(server)
+	if err := listen(f.addr, asked.Serve, func() { stop(asked) }); err != nil {
+		return err
+	}
+	if f.grpc != "" {
 		g := grpc.NewServer()
 		register(g, server)
-		stops = append(stops, func() { stopGRPC(g) })
-		go func() { cancel(g.Serve(listener)) }()
+		if err := listen(f.grpc, g.Serve, func() { stopGRPC(g) }); err != nil {
+			return err
+		}
+	}
+	if f.app != "" { // the last, so that it is in nobody's place
+		app := httpServer(http.HandlerFunc(show))
+		if err := listen(f.app, app.Serve, func() { stop(app) }); err != nil {
+			return err
+		}
 	}
 	<-ctx.Done()
-	for _, s := range stops {
-		s()
-	}
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, http.ErrServerClosed) {
 		return cause
 	}
 	return nil
+}
+
+func httpServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 }
 
 // stopLimit is how long questions in flight may take: a proxy refuses those that are not answered.

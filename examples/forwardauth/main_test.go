@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -93,15 +95,36 @@ func TestTheProgramServesUntilItIsStopped(t *testing.T) {
 	}
 }
 
+// The program that shows what it is told answers everything with 200: in the place of forwardauth it would
+// let everybody through.
+func TestTheProgramThatShowsTakesNoAddressOfAnother(t *testing.T) {
+	for _, other := range []string{"-addr", "-grpc"} {
+		addr := freeAddr(t)
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		err := run(ctx, []string{"-addr", freeAddr(t), other, addr, "-app", addr}, io.Discard, io.Discard)
+		stop()
+		if err == nil || ctx.Err() == context.DeadlineExceeded {
+			t.Errorf("-app and %s at one address: %v", other, err)
+		}
+	}
+}
+
 func TestTheProgramRefusesToStart(t *testing.T) {
 	routes := filepath.Join(t.TempDir(), "routes")
 	if err := os.WriteFile(routes, []byte("GET /unruled\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lacking := filepath.Join(t.TempDir(), "keys.json")
+	key := base64.StdEncoding.EncodeToString(random().Bytes())
+	if err := os.WriteFile(lacking, []byte(`{"session_key":"`+key+`","redis_name_key":"`+key+`","redis_seal_key":"`+key+`"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, row := range map[string]struct {
 		args []string
 		want string
 	}{
+		"keys without Redis":      {[]string{"-keys", lacking}, "-redis"},
+		"a key that is missing":   {[]string{"-redis", "redis://127.0.0.1:1", "-keys", lacking}, "signing_seed"},
 		"an unknown proxy":        {[]string{"-proxy", "apache"}, "apache"},
 		"routes without rules":    {[]string{"-routes", routes}, "/unruled"},
 		"a policy that is gone":   {[]string{"-policies", "nowhere"}, "model.conf"},
