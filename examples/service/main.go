@@ -33,7 +33,7 @@ const name = "reeve-tracker"
 type commands struct {
 	Platform string            `help:"Whose defaults hold: ${enum}." enum:"console,systemd,windows,container" default:"console"`
 	Config   string            `help:"Configuration file over the platform's." placeholder:"FILE"`
-	Set      map[string]string `help:"A setting over all others, such as log.level=debug." placeholder:"PATH=VALUE"`
+	Set      map[string]string `help:"A setting over all others, such as log.level=debug." placeholder:"PATH=VALUE" mapsep:"none"`
 	Version  kong.VersionFlag  `help:"Print the version."`
 
 	Run       runCommand       `cmd:"" default:"1" help:"Serve until SIGTERM, Ctrl-C or a stop of the service manager."`

@@ -383,3 +383,13 @@ func TestExitCodesTellMistakesFromFailures(t *testing.T) {
 		t.Error(code)
 	}
 }
+
+// A semicolon in a value is one of it: behind it there is no other setting, and no part of a password is told.
+func TestAFlagsValueMayHaveASemicolon(t *testing.T) {
+	if code, stdout, stderr := invoke(t, "config", "show", "--set", "audit.file=/a;log.level=debug"); code != exitFine || !strings.Contains(stdout, `audit.file: "/a;log.level=debug"`) {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	if code, _, stderr := invoke(t, "config", "check", "--set", "redis.url=redis://u:a;hunter2@h:1"); code != exitUsage || strings.Contains(stderr, "hunter2") || !strings.Contains(stderr, "keys.session is missing") {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
+}

@@ -121,6 +121,9 @@ func Load(s Sources) (*Config, error) {
 	if err := merged.Unmarshal("", cfg); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
+	if err := cfg.checkClashes(o); err != nil {
+		return nil, err
+	}
 	if err := cfg.readSecrets(merged, o, s.Credentials); err != nil {
 		return nil, err
 	}

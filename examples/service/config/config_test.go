@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -37,38 +38,44 @@ func TestEveryMistakeIsNamedByItsFileAndLine(t *testing.T) {
 		set  map[string]string
 		want []string
 	}{
-		"a wrong type":                {text: "log:\n  max_size_mb: many\n", want: []string{"FILE:2: log.max_size_mb: got string, want integer"}},
-		"a number for a text":         {text: "log:\n  file: 7\n", want: []string{"FILE:2: log.file: got number, want string"}},
-		"a section that is a text":    {text: "\nhttp: off\n", want: []string{"FILE:2: http: got "}},
-		"a section that is empty":     {text: "# none\n\nhttp:\n", want: []string{"FILE:3: http: got null, want object"}},
-		"a setting that is empty":     {text: "http:\n  addr:\n", want: []string{"FILE:2: http.addr: got null, want string"}},
-		"an unknown key":              {text: "http:\n  adr: 127.0.0.1:80\n", want: []string{"FILE:2: http.adr: there is no such setting"}},
-		"an unknown section":          {text: "htpp:\n  addr: 127.0.0.1:80\n", want: []string{"FILE:1: htpp: there is no such setting"}},
-		"a bad duration":              {text: "http:\n  wait: 1s\n  drain: 20\n", want: []string{"FILE:3: http.drain: got number, want string"}},
-		"a duration without a unit":   {text: "http:\n  drain: '20'\n", want: []string{"FILE:2: http.drain: '20' is not valid positive-go-duration: write it as"}},
-		"a drain of nothing":          {text: "http:\n  drain: 0s\n", want: []string{"FILE:2: http.drain: "}},
-		"a duration below zero":       {text: "http:\n  wait: -1s\n", want: []string{"FILE:2: http.wait: "}},
-		"an address without a port":   {text: "http:\n  addr: localhost\n", want: []string{"FILE:2: http.addr: "}},
-		"a level that is none":        {text: "log: {level: loud}\n", want: []string{"FILE:1: log.level: value must be one of"}},
-		"a size beyond the bound":     {text: "log:\n  max_size_mb: 0\n", want: []string{"FILE:2: log.max_size_mb: "}},
-		"several":                     {text: "log:\n  level: loud\nhttp:\n  drain: soon\n", want: []string{"FILE:2: log.level", "FILE:4: http.drain"}},
-		"keys that are missing":       {text: "http:\n  wait: 1s\nredis:\n  url: redis://h:1\n", want: []string{"FILE:4: redis.url: keys.session is missing", "keys.redis_seal is missing"}},
-		"a tenant key that is not":    {text: "database:\n  url: postgres://u@h/d\n", want: []string{"FILE:2: database.url: database.tenant_key is missing"}},
-		"a key that is none":          {text: "redis:\n  url: redis://h:1\n" + withKeys + "\n", set: map[string]string{"keys.signing": password}, want: []string{"flag --set keys.signing: keys.signing: "}},
-		"a secret file that is gone":  {text: "redis:\n  url: redis://h:1\n" + withKeys, set: map[string]string{"keys.session": "file:/none/such"}, want: []string{"flag --set keys.session: keys.session: /none/such cannot be read: no such file"}},
-		"a credential without folder": {text: withKeys + "redis:\n  url: file:redis_url\n", want: []string{"FILE:3: redis.url: file:redis_url is relative"}},
-		"a URL of another kind":       {text: "redis:\n  url: https://u:" + password + "@h\n", want: []string{"FILE:2: redis.url: it is not written as"}},
-		"no YAML":                     {text: "http:\n  addr: [127\n", want: []string{"FILE:2: "}},
-		"a tab":                       {text: "http:\n\taddr: x\n", want: []string{"FILE:2: "}},
-		"a key twice":                 {text: "http:\n  wait: 1s\n  wait: 2s\n", want: []string{"FILE:3: "}},
-		"a list":                      {text: "- http\n", want: []string{"FILE:1: a mapping is expected"}},
-		"a second document":           {text: "log: {level: info}\n---\nlog: {level: debug}\n", want: []string{"FILE:2: a second document"}},
-		"an alias":                    {text: "http: &a\n  wait: 1s\n", want: []string{"FILE:1: http: anchors"}},
-		"a dotted key":                {text: "http.addr: 127.0.0.1:1\n", want: []string{`FILE:1: "http.addr" is no name`}},
-		"a variable of nothing":       {env: []string{"TRACKER_HTTP_ADR=x"}, want: []string{"environment TRACKER_HTTP_ADR: there is no such setting"}},
-		"a variable of a wrong type":  {env: []string{"TRACKER_AUDIT_QUEUE=many"}, want: []string{"environment TRACKER_AUDIT_QUEUE: audit.queue: got string, want integer"}},
-		"a flag of nothing":           {set: map[string]string{"log.levl": "debug"}, want: []string{"flag --set log.levl: there is no such setting"}},
-		"a flag of a wrong value":     {set: map[string]string{"log.level": "loud"}, want: []string{"flag --set log.level: log.level: value must be one of"}},
+		"a wrong type":                     {text: "log:\n  max_size_mb: many\n", want: []string{"FILE:2: log.max_size_mb: got string, want integer"}},
+		"a number for a text":              {text: "log:\n  file: 7\n", want: []string{"FILE:2: log.file: got number, want string"}},
+		"a section that is a text":         {text: "\nhttp: off\n", want: []string{"FILE:2: http: got "}},
+		"a section that is empty":          {text: "# none\n\nhttp:\n", want: []string{"FILE:3: http: got null, want object"}},
+		"a setting that is empty":          {text: "http:\n  addr:\n", want: []string{"FILE:2: http.addr: got null, want string"}},
+		"an unknown key":                   {text: "http:\n  adr: 127.0.0.1:80\n", want: []string{"FILE:2: http.adr: there is no such setting"}},
+		"an unknown section":               {text: "htpp:\n  addr: 127.0.0.1:80\n", want: []string{"FILE:1: htpp: there is no such setting"}},
+		"a bad duration":                   {text: "http:\n  wait: 1s\n  drain: 20\n", want: []string{"FILE:3: http.drain: got number, want string"}},
+		"a duration without a unit":        {text: "http:\n  drain: '20'\n", want: []string{"FILE:2: http.drain: '20' is not valid positive-go-duration: write it as"}},
+		"a drain of nothing":               {text: "http:\n  drain: 0s\n", want: []string{"FILE:2: http.drain: "}},
+		"a duration below zero":            {text: "http:\n  wait: -1s\n", want: []string{"FILE:2: http.wait: "}},
+		"an address without a port":        {text: "http:\n  addr: localhost\n", want: []string{"FILE:2: http.addr: "}},
+		"a level that is none":             {text: "log: {level: loud}\n", want: []string{"FILE:1: log.level: value must be one of"}},
+		"a size beyond the bound":          {text: "log:\n  max_size_mb: 0\n", want: []string{"FILE:2: log.max_size_mb: "}},
+		"several":                          {text: "log:\n  level: loud\nhttp:\n  drain: soon\n", want: []string{"FILE:2: log.level", "FILE:4: http.drain"}},
+		"keys that are missing":            {text: "http:\n  wait: 1s\nredis:\n  url: redis://h:1\n", want: []string{"FILE:4: redis.url: keys.session is missing", "keys.redis_seal is missing"}},
+		"a tenant key that is not":         {text: "database:\n  url: postgres://u@h/d\n", want: []string{"FILE:2: database.url: database.tenant_key is missing"}},
+		"a key that is none":               {text: "redis:\n  url: redis://h:1\n" + withKeys + "\n", set: map[string]string{"keys.signing": password}, want: []string{"flag --set keys.signing: keys.signing: "}},
+		"a secret file that is gone":       {text: "redis:\n  url: redis://h:1\n" + withKeys, set: map[string]string{"keys.session": "file:/none/such"}, want: []string{"flag --set keys.session: keys.session: /none/such cannot be read: no such file"}},
+		"a credential without folder":      {text: withKeys + "redis:\n  url: file:redis_url\n", want: []string{"FILE:3: redis.url: file:redis_url is relative"}},
+		"a URL of another kind":            {text: "redis:\n  url: https://u:" + password + "@h\n", want: []string{"FILE:2: redis.url: it is not written as"}},
+		"no YAML":                          {text: "http:\n  addr: [127\n", want: []string{"FILE:2: "}},
+		"a tab":                            {text: "http:\n\taddr: x\n", want: []string{"FILE:2: "}},
+		"a key twice":                      {text: "http:\n  wait: 1s\n  wait: 2s\n", want: []string{"FILE:3: "}},
+		"a list":                           {text: "- http\n", want: []string{"FILE:1: a mapping is expected"}},
+		"a second document":                {text: "log: {level: info}\n---\nlog: {level: debug}\n", want: []string{"FILE:2: a second document"}},
+		"an alias":                         {text: "http: &a\n  wait: 1s\n", want: []string{"FILE:1: http: anchors"}},
+		"a dotted key":                     {text: "http.addr: 127.0.0.1:1\n", want: []string{`FILE:1: "http.addr" is no name`}},
+		"a variable of nothing":            {env: []string{"TRACKER_HTTP_ADR=x"}, want: []string{"environment TRACKER_HTTP_ADR: there is no such setting"}},
+		"a variable of a wrong type":       {env: []string{"TRACKER_AUDIT_QUEUE=many"}, want: []string{"environment TRACKER_AUDIT_QUEUE: audit.queue: got string, want integer"}},
+		"a variable that is empty":         {env: []string{"TRACKER_REDIS_URL="}, want: []string{"environment TRACKER_REDIS_URL: it is empty"}},
+		"a variable that is there twice":   {env: []string{"TRACKER_LOG_LEVEL=info", "TRACKER_LOG_LEVEL=debug"}, want: []string{"environment TRACKER_LOG_LEVEL: it is there twice"}},
+		"a log in the file of the audit":   {text: "log:\n  file: /a/b.log\n", set: map[string]string{"audit.file": "/a/./x/../b.log"}, want: []string{"flag --set audit.file: audit.file: it is the file of log.file, too"}},
+		"probes at the address of the API": {text: "ops:\n  addr: 127.0.0.1:8080\n", want: []string{"FILE:2: ops.addr: it is the address of http.addr, too"}},
+		"a secret in a folder":             {text: withKeys + "redis:\n  url: file:/\n", want: []string{"FILE:3: redis.url: / is no file of at most"}},
+		"a secret that never ends":         {text: withKeys + "redis:\n  url: file:/dev/zero\n", want: []string{"FILE:3: redis.url: /dev/zero is no file of at most"}},
+		"a flag of nothing":                {set: map[string]string{"log.levl": "debug"}, want: []string{"flag --set log.levl: there is no such setting"}},
+		"a flag of a wrong value":          {set: map[string]string{"log.level": "loud"}, want: []string{"flag --set log.level: log.level: value must be one of"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, c.text)
@@ -243,5 +250,43 @@ func TestAFileWrittenOnWindowsIsRead(t *testing.T) {
 	_, err = Load(Sources{Platform: "windows", File: write(t, ByteOrderMark+"log:\r\n  level: loud\r\n")})
 	if err == nil || !strings.Contains(err.Error(), "tracker.yaml:2: log.level") {
 		t.Errorf("a mistake: %v", err)
+	}
+}
+
+// Variables have no case on Windows. Elsewhere one in small letters is none that is read: a setting that
+// somebody believes to have made.
+func TestAVariableInSmallLettersIsAMistake(t *testing.T) {
+	for _, name := range []string{"tracker_log_level", "Tracker_Log_Level", "TRACKER_log_level"} {
+		cfg, err := Load(Sources{Platform: "console", Environment: []string{name + "=debug"}})
+		switch {
+		case runtime.GOOS == "windows":
+			if err != nil || cfg.Log.Level != "debug" {
+				t.Errorf("%s: %v", name, err)
+			}
+		case err == nil || !strings.Contains(err.Error(), "environment "+name+": write it as TRACKER_LOG_LEVEL"):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Load(Sources{Platform: "console", Environment: []string{"tracker=x", "trackers_log=1"}}); err != nil {
+		t.Errorf("variables of others: %v", err)
+	}
+}
+
+// A pipe that nobody writes to would be waited for for ever, and a reload with it.
+func TestASecretInAPipeIsRefused(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Skip("no mkfifo: ", err)
+	}
+	_, err := Load(Sources{Platform: "console", Environment: []string{"TRACKER_REDIS_URL=file:" + pipe}, Flags: map[string]string{"keys.session": aKey, "keys.signing": aKey, "keys.redis_name": aKey, "keys.redis_seal": aKey}})
+	if err == nil || !strings.Contains(err.Error(), pipe+" is no file") {
+		t.Error(err)
+	}
+}
+
+// The two ends of a port that is picked by the system are two.
+func TestTwoListenersMayBothPickTheirPort(t *testing.T) {
+	if _, err := Load(Sources{Platform: "console", Flags: map[string]string{"http.addr": "127.0.0.1:0", "ops.addr": "127.0.0.1:0"}}); err != nil {
+		t.Error(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,18 +36,29 @@ func (l layer) Read() (map[string]any, error) { return l.values, nil }
 func (l layer) ReadBytes() ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func readFile(name string) (layer, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return layer{}, fmt.Errorf("%s:1: it cannot be read: %w", name, cause(err))
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return layer{}, fmt.Errorf("%s:1: it is no file of at most %d bytes", name, maxFile)
-	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return layer{}, fmt.Errorf("%s:1: it cannot be read: %w", name, cause(err))
+	text, err := readRegular(name)
+	switch {
+	case errors.Is(err, errNoFile):
+		return layer{}, fmt.Errorf("%s:1: it is %w", name, err)
+	case err != nil:
+		return layer{}, fmt.Errorf("%s:1: it cannot be read: %w", name, err)
 	}
 	return parse(name, text)
+}
+
+var errNoFile = fmt.Errorf("no file of at most %d bytes", maxFile)
+
+// readRegular reads a file. A pipe, a device and a folder are none: reading them may never end.
+func readRegular(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, errNoFile
+	}
+	text, err := os.ReadFile(name)
+	return text, cause(err)
 }
 
 // cause is an error without the path, which is said already.
@@ -126,7 +138,8 @@ func (l layer) locate(at string, node ast.Node) error {
 }
 
 // fromEnvironment reads the variables that begin with the prefix. One that names no setting is an
-// error, since it is a setting that somebody believes to have made.
+// error, since it is a setting that somebody believes to have made. So is one that is empty, as from a
+// Secret without a value: sessions would silently be those of the process.
 func fromEnvironment(environment []string) (layer, error) {
 	l := layer{name: "environment", values: map[string]any{}, positions: map[string]string{}}
 	byName := map[string]string{}
@@ -134,17 +147,27 @@ func fromEnvironment(environment []string) (layer, error) {
 		byName[Variable(path)] = path
 	}
 	var problems []error
+	wrong := func(name, why string) { problems = append(problems, fmt.Errorf("environment %s: %s", name, why)) }
 	for _, entry := range slices.Sorted(slices.Values(environment)) {
 		name, value, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, Prefix) {
+		capitals := strings.ToUpper(name)
+		if !strings.HasPrefix(capitals, Prefix) {
 			continue
 		}
-		path, known := byName[name]
-		if !known {
-			problems = append(problems, fmt.Errorf("environment %s: there is no such setting", name))
-			continue
+		path, known := byName[capitals]
+		_, twice := l.positions[path]
+		switch {
+		case !known:
+			wrong(name, "there is no such setting")
+		case name != capitals && runtime.GOOS != "windows": // where variables have no case
+			wrong(name, "write it as "+capitals)
+		case twice:
+			wrong(name, "it is there twice")
+		case value == "":
+			wrong(name, "it is empty: leave it out, or give it a value")
+		default:
+			l.set(path, value, "environment "+name)
 		}
-		l.set(path, value, "environment "+name)
 	}
 	return l, errors.Join(problems...)
 }

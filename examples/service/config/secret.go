@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -98,9 +97,12 @@ func secret(value, folder string) (string, error) {
 		}
 		name = filepath.Join(folder, name)
 	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", name, cause(err))
+	text, err := readRegular(name)
+	switch {
+	case errors.Is(err, errNoFile):
+		return "", fmt.Errorf("%s is %w", name, err)
+	case err != nil:
+		return "", fmt.Errorf("%s cannot be read: %w", name, err)
 	}
 	value = strings.TrimSpace(strings.TrimPrefix(string(text), ByteOrderMark))
 	if value == "" {
