@@ -24,6 +24,7 @@ type Group struct {
 	begun   chan struct{}      // closed when Start is about to return
 	failure error              // of the first part that failed
 	parts   []*part            // in the order of opening
+	moved   bool               // the state is the group's; read after begun
 
 	stopping bool
 	ended    chan struct{} // closed when everything is closed
@@ -92,6 +93,7 @@ func (g *Group) open(ctx context.Context) error {
 	if err := g.cfg.Lifecycle.Move(Starting); err != nil {
 		return err
 	}
+	g.moved = true
 	for _, p := range g.parts {
 		if err := g.failed(); err != nil {
 			return err
@@ -169,14 +171,18 @@ func (g *Group) stop(wait time.Duration) error {
 }
 
 func (g *Group) closeAll(wait time.Duration) error {
-	if err := g.cfg.Lifecycle.Move(Draining); err != nil {
+	if !g.moved {
 		return nil // it never began
+	}
+	moved := g.cfg.Lifecycle.Move(Draining)
+	if g.cfg.Lifecycle.State() == Draining {
+		moved = nil // by somebody else, who wanted no request any more
 	}
 	if wait > 0 {
 		g.cfg.Logger.Info("service: not ready any more", slog.Duration("wait", wait))
 		<-time.After(wait)
 	}
-	err := g.failed()
+	err := errors.Join(g.failed(), moved)
 	for i := len(g.parts) - 1; i >= 0; i-- {
 		err = errors.Join(err, g.parts[i].close(g.cfg.Logger))
 	}

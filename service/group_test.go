@@ -346,3 +346,51 @@ func TestAStopDuringTheStartIsNoFailureWhateverThePartSays(t *testing.T) {
 		}
 	}
 }
+
+// A group that could not start, since the state is another's, leaves that one as it is.
+func TestAGroupThatCannotStartLeavesTheStateToItsOwner(t *testing.T) {
+	l := &service.Lifecycle{}
+	var d diary
+	owner := newGroup(t, service.Config{Parts: []service.Part{d.part("one")}, Lifecycle: l})
+	if err := owner.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second := newGroup(t, service.Config{Parts: []service.Part{d.part("two")}, Lifecycle: l})
+	if err := second.Start(t.Context()); !errors.As(err, new(*service.MoveError)) {
+		t.Error(err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	if l.State() != service.Running {
+		t.Errorf("the owner is %v", l.State())
+	}
+	if err := owner.Close(); err != nil || l.State() != service.Stopped {
+		t.Errorf("%v, %v", err, l.State())
+	}
+	if got := strings.Join(d.all(), ", "); got != "open one, close one" {
+		t.Error(got)
+	}
+}
+
+// Somebody else who moves the state to its end, to end readiness early, keeps no part from being closed.
+func TestAStateThatWasMovedByAnotherKeepsNothingOpen(t *testing.T) {
+	for _, moves := range [][]service.State{{service.Draining}, {service.Draining, service.Stopped}} {
+		var d diary
+		g := newGroup(t, service.Config{Parts: []service.Part{d.part("one")}})
+		if err := g.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, to := range moves {
+			if err := g.Lifecycle().Move(to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.Close(); (err == nil) != (len(moves) == 1) {
+			t.Errorf("%v: %v", moves, err)
+		}
+		if got := strings.Join(d.all(), ", "); got != "open one, close one" || g.Lifecycle().State() != service.Stopped {
+			t.Errorf("%v: %s, and %v", moves, got, g.Lifecycle().State())
+		}
+	}
+}

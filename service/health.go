@@ -183,13 +183,11 @@ func (h *Health) ask(ctx context.Context, i int) {
 }
 
 func (h *Health) startCheck(ctx context.Context, c Check) <-chan error {
-	answer := make(chan error, 1)
-	go func() {
+	return started(h.cfg.Logger, slog.String("check", c.Name), func() error {
 		ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
 		defer cancel()
-		answer <- c.Ask(ctx)
-	}()
-	return answer
+		return c.Ask(ctx)
+	})
 }
 
 // errSilent is the error of a check that does not heed its ctx.
@@ -271,6 +269,5 @@ func (h *Health) Ready() bool {
 
 // Started reports whether the service has come through its start: a probe of startup.
 func (h *Health) Started() bool {
-	state := h.cfg.Lifecycle.State()
-	return state != Stopped && state != Starting
+	return h.cfg.Lifecycle.started()
 }

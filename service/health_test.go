@@ -311,3 +311,33 @@ func TestAHealthThatCannotWorkIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A start that failed has not come to its end: a probe of startup says so while what is open is closed.
+func TestAStartThatFailedIsNotOver(t *testing.T) {
+	l := &service.Lifecycle{}
+	h, err := service.NewHealth(service.HealthConfig{Lifecycle: l, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		to   service.State
+		want int
+	}{{service.Starting, 503}, {service.Draining, 503}, {service.Stopped, 503}} {
+		if err := l.Move(c.to); err != nil {
+			t.Fatal(err)
+		}
+		if code, _ := probe(h, "/startupz"); code != c.want || h.Started() {
+			t.Errorf("%v: %d", c.to, code)
+		}
+	}
+	ran := running(t)
+	if h, err = service.NewHealth(service.HealthConfig{Lifecycle: ran, Logger: quiet()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ran.Move(service.Draining); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := probe(h, "/startupz"); code != 200 {
+		t.Errorf("the end of one that ran: %d", code)
+	}
+}

@@ -13,6 +13,7 @@ type Lifecycle struct {
 	state   State
 	since   time.Time
 	serves  bool       // new requests are served
+	ran     bool       // the start came to its end
 	ended   bool       // it was started, and has stopped again
 	told    sync.Mutex // held while observers are told, so that they hear of moves in their order
 	observe []func(from, to State)
@@ -48,6 +49,13 @@ func (l *Lifecycle) Serves() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.serves
+}
+
+// started reports whether the start came to its end, and the end is not over.
+func (l *Lifecycle) started() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ran && !l.ended
 }
 
 // Since returns when the state of now began, and zero before the first move.
@@ -87,6 +95,7 @@ func (l *Lifecycle) step(to State, only *State) (State, []func(from, to State), 
 	}
 	l.state, l.since = to, time.Now()
 	l.serves = to.Serves() && (to != Draining || from.Serves())
+	l.ran = l.ran || from == Starting && to != Draining
 	l.ended = to == Stopped
 	return from, l.observe, nil
 }

@@ -35,29 +35,35 @@ type part struct {
 // open opens the part within its time and starts Run.
 func (p *part) open(ctx context.Context, g *Group) error {
 	began := time.Now()
-	if err := p.opened(ctx); err != nil {
+	if err := p.opened(ctx, g.cfg.Logger); err != nil {
 		return fmt.Errorf("service: part %q: open: %w", p.Name, err)
 	}
 	took := time.Since(began)
 	p.mu.Lock()
 	p.stats.Open, p.stats.Opened = true, took
 	p.mu.Unlock()
-	g.cfg.Logger.Info("service: opened", slog.String("part", p.Name), slog.Duration("took", took))
+	g.cfg.Logger.Info("service: opened", p.attr(), slog.Duration("took", took))
 	if p.Run == nil {
 		p.cancel = func() {}
 		return nil
 	}
 	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	p.ran = make(chan struct{})
+	p.ended = errGone
 	go func() {
 		defer close(p.ran)
-		p.ended = p.Run(ctx)
-		if !p.isClosing() {
-			g.fail(p, orEnded(p.ended))
-		}
+		defer func() {
+			if !p.isClosing() {
+				g.fail(p, orEnded(p.ended))
+			}
+		}()
+		p.ended = guarded(g.cfg.Logger, p.attr(), func() error { return p.Run(ctx) })
 	}()
 	return nil
 }
+
+// attr names the part in the log.
+func (p *part) attr() slog.Attr { return slog.String("part", p.Name) }
 
 // errEnded is the failure of a part whose Run has returned without an error.
 var errEnded = errors.New("it ended by itself")
@@ -70,7 +76,7 @@ func orEnded(err error) error {
 }
 
 // opened calls Open. One that does not heed its ctx is left behind.
-func (p *part) opened(ctx context.Context) error {
+func (p *part) opened(ctx context.Context, logger *slog.Logger) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -82,9 +88,7 @@ func (p *part) opened(ctx context.Context) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, p.OpenTimeout, fmt.Errorf("not within %v", p.OpenTimeout))
 		defer cancel()
 	}
-	result := make(chan error, 1)
-	go func() { result <- p.Open(ctx) }()
-	return within(ctx, result)
+	return within(ctx, started(logger, p.attr(), func() error { return p.Open(ctx) }))
 }
 
 // within returns the result, or why there is none a moment after ctx is over.
@@ -114,27 +118,25 @@ func (p *part) close(logger *slog.Logger) error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), p.CloseTimeout, fmt.Errorf("not within %v", p.CloseTimeout))
 	defer cancel()
-	result := make(chan error, 1)
-	go func() { result <- p.end(ctx) }()
-	err := within(ctx, result)
+	err := within(ctx, started(logger, p.attr(), func() error { return p.end(ctx, logger) }))
 	p.cancel()
 	took := time.Since(began)
 	p.mu.Lock()
 	p.stats.Open, p.stats.Closed = false, took
 	p.mu.Unlock()
 	if err != nil {
-		logger.Error("service: closed with an error", slog.String("part", p.Name), slog.Duration("took", took), slog.String("error", err.Error()))
+		logger.Error("service: closed with an error", p.attr(), slog.Duration("took", took), slog.String("error", err.Error()))
 		return fmt.Errorf("service: part %q: close: %w", p.Name, err)
 	}
-	logger.Info("service: closed", slog.String("part", p.Name), slog.Duration("took", took))
+	logger.Info("service: closed", p.attr(), slog.Duration("took", took))
 	return nil
 }
 
 // end calls Close and waits for Run.
-func (p *part) end(ctx context.Context) error {
+func (p *part) end(ctx context.Context, logger *slog.Logger) error {
 	var err error
 	if p.Close != nil {
-		err = p.Close(ctx)
+		err = guarded(logger, p.attr(), func() error { return p.Close(ctx) })
 	}
 	p.cancel()
 	if p.ran == nil {

@@ -91,13 +91,15 @@ type ServerStats struct {
 }
 
 // Server is an [http.Server] as two parts of a [Group]: one that accepts, and one that lets the
-// requests in flight finish. It is safe for concurrent use.
+// requests in flight finish. A connection that a handler has taken over ([http.Hijacker]) is a request in
+// flight until the handler returns: its context ends when the others are over. It is safe for concurrent use.
 type Server struct {
 	cfg    ServerConfig
 	server *http.Server
 	cancel context.CancelFunc // ends the context of requests
 
-	listener atomic.Pointer[net.Listener]
+	listener  atomic.Pointer[net.Listener]
+	takenOver connections
 
 	inFlight, served, refused, cutOff atomic.Int64
 }
@@ -119,6 +121,8 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       withConn,
+		ConnState:         s.takenOver.note,
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
 	}
 	return s, nil
@@ -182,19 +186,45 @@ func (s *Server) stopAccepting(context.Context) error {
 	return err
 }
 
-// drain waits for the requests in flight. Those that are left when ctx is over are cut off.
+// Limits of the end of requests.
+const (
+	drainPoll   = 5 * time.Millisecond // between two looks whether handlers have returned
+	cutOffLimit = graceOfClose * 4 / 5 // for handlers to return whose requests are cut off
+)
+
+// drain waits for the requests in flight, and then for handlers that have taken their connection over, which
+// hear of it by their context. Those that are left when ctx is over are cut off.
 func (s *Server) drain(ctx context.Context) error {
 	err := s.server.Shutdown(ctx)
 	if err == nil {
 		s.cancel()
-		return nil
+		if err = s.returned(ctx); err == nil {
+			return nil
+		}
 	}
 	left := s.inFlight.Load()
 	s.cutOff.Add(left)
 	// In this order: a handler that ends because its context does must not answer 200 with half of it.
-	closed := s.server.Close()
+	closed := errors.Join(s.server.Close(), s.takenOver.close())
 	s.cancel()
+	limit, cancel := context.WithTimeout(context.Background(), cutOffLimit)
+	defer cancel()
+	_ = s.returned(limit) // what they need is closed next
 	return errors.Join(fmt.Errorf("%d requests were cut off: %w", left, context.Cause(ctx)), closed)
+}
+
+// returned waits until no handler works any more.
+func (s *Server) returned(ctx context.Context) error {
+	ticks := time.NewTicker(drainPoll)
+	defer ticks.Stop()
+	for s.inFlight.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticks.C:
+		}
+	}
+	return nil
 }
 
 // unavailable is the body of refusals (RFC 9457).
@@ -204,6 +234,7 @@ const unavailable = `{"type":"about:blank","title":"Service Unavailable","status
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
+	defer s.takenOver.forget(r)
 	if l := s.cfg.Lifecycle; l != nil {
 		h := w.Header()
 		if l.State() == Draining {
