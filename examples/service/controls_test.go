@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -235,5 +236,23 @@ func TestAReloadThatHangsDelaysNoStop(t *testing.T) {
 	}
 	if calls != 1 {
 		t.Errorf("%d calls at once", calls)
+	}
+}
+
+// With HTTP_PROXY in its environment and a listener that is not on loopback, the process asked the proxy
+// whether it lives itself.
+func TestNoProxyIsAskedWhetherTheProcessLives(t *testing.T) {
+	transport, is := prober(time.Second).Transport.(*http.Transport)
+	if !is || transport.Proxy != nil {
+		t.Error("the watchdog asks a proxy")
+	}
+	p := serve(t)
+	resp, err := prober(time.Second).Get(p.ops + "/livez")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if code := p.stop(); resp.StatusCode != http.StatusOK || code != exitFine {
+		t.Error(resp.StatusCode, code)
 	}
 }

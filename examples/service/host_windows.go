@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/mgr"
 
 	"github.com/reevehq/reeve/service"
 )
@@ -13,6 +14,22 @@ const waitHint = 4 * extendEvery
 
 // onHangup does nothing: Windows has no SIGHUP, and sends ParamChange.
 func onHangup(func()) (stop func()) { return func() {} }
+
+// restartOnFailure has the manager start the service again also when it has stopped with an error of its
+// own: without it, only a process that is gone counts as a failure.
+func restartOnFailure() error {
+	m, err := mgr.Connect()
+	if err != nil {
+		return err
+	}
+	defer m.Disconnect()
+	s, err := m.OpenService(name)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.SetRecoveryActionsOnNonCrashFailures(true)
+}
 
 // outliveReaders does nothing: on Windows a pipe that nobody reads ends no process.
 func outliveReaders() {}

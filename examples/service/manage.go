@@ -107,6 +107,9 @@ func (c *installCommand) Run(w *environment) error {
 	if err := s.Install(); err != nil {
 		return err
 	}
+	if err := restartOnFailure(); err != nil {
+		fmt.Fprintf(w.stderr, "it is installed, and is not started again after a failure of its own: %v\n", err)
+	}
 	fmt.Fprintf(w.stdout, "installed. Start it with: %s start\n", program())
 	return nil
 }

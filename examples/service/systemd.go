@@ -35,7 +35,7 @@ func notifySystemd(t *tracker) (stop func()) {
 		}
 	})
 	if interval, err := daemon.SdWatchdogEnabled(false); err == nil && interval > 0 {
-		client := &http.Client{Timeout: interval / 3}
+		client := prober(interval / 3)
 		go every(interval/3, ended, func() {
 			if alive(client, t) {
 				tell(daemon.SdNotifyWatchdog)
@@ -43,6 +43,12 @@ func notifySystemd(t *tracker) (stop func()) {
 		})
 	}
 	return func() { close(ended) }
+}
+
+// prober returns a client that asks this machine: no proxy of the environment stands between, which would
+// answer for a process that hangs, or not at all for one that is well.
+func prober(limit time.Duration) *http.Client {
+	return &http.Client{Timeout: limit, Transport: &http.Transport{DisableKeepAlives: true}}
 }
 
 func every(interval time.Duration, ended <-chan struct{}, f func()) {

@@ -146,7 +146,7 @@ func (t *tracker) parts() []service.Part {
 	parts = append(parts,
 		service.Part{Name: "redis", Needs: []string{"telemetry listener"}, Open: t.openRedis, Close: t.closeRedis, OpenTimeout: t.waitLimit()},
 		service.Part{Name: "instances", Needs: []string{"redis"}, Open: t.openInstances, Close: t.closeInstances},
-		service.Part{Name: "database", Needs: []string{"redis", "instances"}, Open: t.openApp, Close: t.closeApp},
+		service.Part{Name: "database", Needs: []string{"redis", "instances"}, Open: t.openApp, Close: t.closeApp, OpenTimeout: databaseTimeout},
 		service.Part{Name: "audit", Needs: []string{"database"}, Open: t.audit.open, Close: t.audit.close},
 		service.Part{Name: "issuers", Needs: []string{"database", "audit"}, Open: t.openIssuers, Close: t.issuers.close},
 		service.Part{Name: "policy", Needs: []string{"audit", "issuers"}, Open: t.openPolicy, Close: t.closePolicy},
@@ -158,6 +158,10 @@ func (t *tracker) parts() []service.Part {
 
 // tracesTimeout is for a collector that takes the last spans.
 const tracesTimeout = 3 * time.Second
+
+// databaseTimeout is how long the start waits for PostgreSQL. A service manager that gives up after some
+// failures within a minute sees few enough of them.
+const databaseTimeout = 30 * time.Second
 
 // waitLimit is how long the start waits for Redis.
 func (t *tracker) waitLimit() time.Duration {
@@ -176,12 +180,13 @@ func (t *tracker) openApp(ctx context.Context) error {
 	if t.store != nil {
 		cfg.Store = t.store
 	}
-	opened, err := app.New(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	t.app.Store(opened)
-	return nil
+	return t.await(ctx, "the database", func() (stays bool, err error) {
+		opened, err := app.New(ctx, cfg)
+		if err == nil {
+			t.app.Store(opened)
+		}
+		return !comesBack(err), err
+	})
 }
 
 func (t *tracker) closeApp(context.Context) error { return t.app.Load().Close() }
