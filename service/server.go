@@ -203,6 +203,10 @@ func (s *Server) drain(ctx context.Context) error {
 		}
 	}
 	left := s.inFlight.Load()
+	if left == 0 { // connections without a request are nobody's work
+		s.cancel()
+		return s.server.Close()
+	}
 	s.cutOff.Add(left)
 	// In this order: a handler that ends because its context does must not answer 200 with half of it.
 	closed := errors.Join(s.server.Close(), s.takenOver.close())

@@ -195,3 +195,34 @@ func TestAServerThatCannotWorkIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A client that has connected and sends nothing, or a part of a request, is none of those in flight: it
+// delays the end for as long as requests may take, and makes no failure of it.
+func TestAConnectionWithoutARequestMakesNoFailureOfTheEnd(t *testing.T) {
+	s := newServer(t, service.ServerConfig{Drain: 50 * time.Millisecond, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})})
+	g := newGroup(t, service.Config{Parts: s.Parts()})
+	if err := g.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", "GET / HTTP/1.1\r\nHost"} {
+		conn, err := net.Dial("tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resp, err := http.Get("http://" + s.Addr()) // which is accepted after them
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+	if s.Stats().CutOff != 0 {
+		t.Errorf("%+v", s.Stats())
+	}
+}
