@@ -82,16 +82,30 @@ func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
 		q    *authv3.CheckRequest
 		want int32
 	}{
-		"nobody is signed in":      {checkRequest("GET", "/notes/1", nil), 401},
-		"not an admin":             {checkRequest("GET", "/admin", bearer), 403},
-		"an unresolved path":       {checkRequest("GET", "/nowhere", nil), 403},
-		"an ambiguous path":        {checkRequest("GET", "/x/../notes/1", bearer), 403},
-		"the absolute form":        {checkRequest("GET", "http://api.test/notes/1", bearer), 403},
-		"no method":                {checkRequest("", "/notes/1", bearer), 403},
-		"a twin of our header":     {checkRequest("GET", "/notes/1", map[string]string{"x_reeve_user": "mallory"}), 403},
-		"another method in effect": {checkRequest("GET", "/notes/1", map[string]string{"x-http-method-override": "PUT"}), 403},
-		"no request":               {&authv3.CheckRequest{}, 403},
-		"no question":              {&authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{}}}, 403},
+		"nobody is signed in":       {checkRequest("GET", "/notes/1", nil), 401},
+		"not an admin":              {checkRequest("GET", "/admin", bearer), 403},
+		"an unresolved path":        {checkRequest("GET", "/nowhere", nil), 403},
+		"an ambiguous path":         {checkRequest("GET", "/x/../notes/1", bearer), 403},
+		"the absolute form":         {checkRequest("GET", "http://api.test/notes/1", bearer), 403},
+		"no method":                 {checkRequest("", "/notes/1", bearer), 403},
+		"a twin of our header":      {checkRequest("GET", "/notes/1", map[string]string{"x_reeve_user": "mallory"}), 403},
+		"another method in effect":  {checkRequest("GET", "/notes/1", map[string]string{"x-http-method-override": "PUT"}), 403},
+		"an upgrade to h2c":         {checkRequest("GET", "/", map[string]string{"upgrade": "h2c", "connection": "Upgrade, HTTP2-Settings"}), 403},
+		"ours of the connection":    {checkRequest("GET", "/", map[string]string{"connection": "x-reeve-user"}), 403},
+		"a name that CGI folds":     {checkRequest("GET", "/", map[string]string{"x.reeve.user": "mallory"}), 403},
+		"another host beside":       {checkRequest("GET", "/", map[string]string{"host": "own.test"}), 403},
+		"credentials joined":        {checkRequest("GET", "/notes/1", map[string]string{"authorization": "Bearer " + id.token + ",Bearer " + id.token}), 403},
+		"a method in small letters": {checkRequest("get", "/", nil), 403},
+		"a method that is none":     {checkRequest("GET /", "/", nil), 403},
+		"a path that is a text":     {checkRequest("GET", "notes", nil), 403},
+		"a NUL":                     {checkRequest("GET", "/\x00", nil), 403},
+		"a fragment":                {checkRequest("GET", "/#/admin", nil), 403},
+		"no path":                   {checkRequest("GET", "", nil), 403},
+		"CONNECT":                   {checkRequest("CONNECT", "/", nil), 403},
+		"TRACE":                     {checkRequest("TRACE", "/", nil), 403},
+		"a preflight for the rest":  {checkRequest("OPTIONS", "/admin", map[string]string{"origin": "https://evil.test", "access-control-request-method": "GET"}), 403},
+		"no request":                {&authv3.CheckRequest{}, 403},
+		"no question":               {&authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{}}}, 403},
 	} {
 		denied := ask(row.q).GetDeniedResponse()
 		if denied == nil || int32(denied.GetStatus().GetCode()) != row.want {
@@ -117,6 +131,25 @@ func TestEnvoyIsAnsweredByItsPublishedMessages(t *testing.T) {
 	raw.Attributes.Request.Http.HeaderMap.Headers = append(raw.Attributes.Request.Http.HeaderMap.Headers, &corev3.HeaderValue{Key: "authorization", Value: "Bearer x"})
 	if ask(raw).GetOkResponse() != nil {
 		t.Error("two credentials are let through")
+	}
+
+	for name, change := range map[string]func(*authv3.AttributeContext_HttpRequest){
+		"no host":              func(r *authv3.AttributeContext_HttpRequest) { r.Host = "" },
+		"a host that is none":  func(r *authv3.AttributeContext_HttpRequest) { r.Host = "api.test/admin" },
+		"headers in both maps": func(r *authv3.AttributeContext_HttpRequest) { r.Headers = bearer },
+		"a header without a name": func(r *authv3.AttributeContext_HttpRequest) {
+			r.HeaderMap.Headers = append(r.HeaderMap.Headers, nil, &corev3.HeaderValue{Value: "x"}, &corev3.HeaderValue{Key: "x_reeve_user", RawValue: []byte{0xff}})
+		},
+	} {
+		q := checkRequest("GET", "/notes/1", nil)
+		q.Attributes.Request.Http.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "authorization", RawValue: []byte("Bearer " + id.token)}}}
+		if ask(q).GetOkResponse() == nil {
+			t.Fatalf("%s: the request as it is, is refused", name)
+		}
+		change(q.Attributes.Request.Http)
+		if denied := ask(q).GetDeniedResponse(); int32(denied.GetStatus().GetCode()) != 403 {
+			t.Errorf("%s: %v", name, denied)
+		}
 	}
 
 	store.lost.Store(true)

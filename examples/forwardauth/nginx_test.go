@@ -134,6 +134,28 @@ func startSite(t *testing.T) *site {
 	return s
 }
 
+// exchange sends a text as it is, and returns the requests that the program saw.
+func (s *site) exchange(t *testing.T, text string) (all []seen) {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(300 * time.Millisecond)) // nginx keeps the connection
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	answers, _ := io.ReadAll(conn)
+	for line := range strings.Lines(string(answers)) {
+		var one seen
+		if json.Unmarshal([]byte(strings.TrimSpace(line)), &one) == nil && one.Method != "" {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
 // send sends a request line and headers as they are, and returns what the program saw, or nil.
 func (s *site) send(t *testing.T, line string, headers ...string) (*http.Response, *seen) {
 	t.Helper()
@@ -191,6 +213,15 @@ func TestNginx(t *testing.T) {
 		var forged []string
 		for _, name := range forwardauth.Headers() {
 			forged = append(forged, name+": mallory", strings.ToLower(name)+": mallory", strings.ReplaceAll(name, "-", "_")+": mallory")
+		}
+		for _, odd := range []string{"X.Reeve.User: mallory", "X-Reeve-User : mallory", "X-Reeve-User\t: mallory", "\u00a0X-Reeve-User: mallory", "X-Reeve-User\x00: mallory", "X-Reeve-Roles:\tmallory", "Trailer: X-Reeve-User", "X-A: b\r\n X-Reeve-User: mallory"} {
+			resp, saw := s.send(t, "GET / HTTP/1.1", odd, host)
+			switch {
+			case saw == nil && resp != nil && resp.StatusCode < 400:
+				t.Errorf("%q is answered %d", odd, resp.StatusCode)
+			case saw != nil && len(saw.Header["X-Reeve-User"])+len(saw.Header["X-Reeve-Roles"]) > 0, saw != nil && saw.Header.Get("X.reeve.user") != "":
+				t.Errorf("%q arrived: %v", odd, saw.Header)
+			}
 		}
 		_, saw := s.send(t, "GET / HTTP/1.1", append(forged, host)...)
 		if saw == nil {
@@ -274,6 +305,32 @@ func TestNginx(t *testing.T) {
 		for _, upgrade := range []string{"websocket", "WebSocket"} {
 			if _, saw := s.send(t, "GET /notes/1 HTTP/1.1", host, auth, "Upgrade: "+upgrade); saw == nil || saw.Header.Get("Upgrade") != "websocket" || saw.Header.Get("Connection") != "upgrade" {
 				t.Errorf("a WebSocket arrived as %+v", saw)
+			}
+		}
+	})
+	t.Run("requests on one connection are decided one by one", func(t *testing.T) {
+		const first = "GET /notes/1 HTTP/1.1\r\nHost: api.test\r\n"
+		second := "GET /admin HTTP/1.1\r\nHost: api.test\r\nX-Reeve-User: mallory\r\n" + auth + "\r\n\r\n"
+		for name, text := range map[string]string{
+			"two in a row":               first + auth + "\r\n\r\n" + second,
+			"one in the body":            first + auth + "\r\nContent-Length: " + fmt.Sprint(len(second)) + "\r\n\r\n" + second,
+			"a length and chunks":        first + auth + "\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + second,
+			"chunks of another case":     first + auth + "\r\nTransfer-Encoding: xchunked\r\nContent-Length: 0\r\n\r\n" + second,
+			"two lengths":                first + auth + "\r\nContent-Length: 0\r\nContent-Length: " + fmt.Sprint(len(second)) + "\r\n\r\n" + second,
+			"a trailer of ours":          first + auth + "\r\nTransfer-Encoding: chunked\r\nTrailer: X-Forwarded-Sub\r\n\r\n0\r\nX-Reeve-User: mallory\r\n\r\n",
+			"a bare line feed":           first + auth + "\nX-Reeve-User: mallory\n\n" + second,
+			"an expectation":             first + auth + "\r\nExpect: 100-continue\r\nContent-Length: " + fmt.Sprint(len(second)) + "\r\n\r\n" + second,
+			"a line that goes on":        first + auth + "\r\nX-A: b\r\n X-Reeve-User: mallory\r\n\r\n" + second,
+			"a request line of HTTP/0.9": "GET /admin\r\n" + second,
+		} {
+			all := s.exchange(t, text)
+			if len(all) != 1 && name == "two in a row" {
+				t.Errorf("%d arrived of the first alone", len(all))
+			}
+			for _, of := range all {
+				if of.URI != "/notes/1" || strings.Join(of.Header["X-Reeve-User"], ",") != "alice" {
+					t.Errorf("%s: %s %s arrived, of %q", name, of.Method, of.URI, of.Header["X-Reeve-User"])
+				}
 			}
 		}
 	})
