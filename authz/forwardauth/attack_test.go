@@ -223,6 +223,7 @@ func TestAPathThatAnotherServerReadsAsASpecialRouteIsForbidden(t *testing.T) {
 		eachTable(t, []string{"GET /", "GET /admin", "GET /notes/:id", "PUT /notes/:id", "GET /dir/", "GET /Mixed", "GET //own.test/secret", "GET /*"}, map[string]string{
 			"/": "/", "/admin": "/admin", "/notes/1": "/notes/:id", "/notes/A": "/notes/:id", "/dir/": "/dir/", "/Mixed": "/Mixed", "PUT /notes/1": "/notes/:id",
 			"//own.test/secret": "//own.test/secret", "/secret": "/*", "/secret/": "/*", "/admin/x": "/*", "/notes": "/*", "/notes/": "/*", "/notes/1/2": "/*", "/x/": "/*", "/X": "/*",
+			"/admin.": "", "/admin%20": "", "/admin.%20.": "", "/Notes./1": "", "/notes/1.": "/notes/:id", "/page.": "/*", "/.admin": "/*",
 			"/admin/": "", "/ADMIN": "", "/Admin/": "", "/notes/1/": "", "/Notes/1": "", "/dir": "", "/DIR/": "", "/mixed": "", "/MIXED/": "", "HEAD /ADMIN": "", "HEAD /admin": "/admin",
 			"//own.test/secret/": "", "//own.test/SECRET": "", "//own.test:81/Secret": "",
 		})

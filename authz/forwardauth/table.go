@@ -7,7 +7,7 @@ import (
 )
 
 // table has the routes of the programs. Many a server takes /Admin and /admin/ for /admin: those of
-// Express, ASP.NET and Rails do.
+// Express, ASP.NET and Rails do. On Windows a name of a file has no case, and no dots and spaces at its end.
 type table []route
 
 // hasOther reports whether such a server would serve a request by another route than the one that was
@@ -44,7 +44,7 @@ func covers(template, others []string) bool {
 		case i >= len(others) || others[i] == "*":
 			return false
 		case strings.HasPrefix(segment, ":"):
-		case !strings.EqualFold(segment, others[i]):
+		case !strings.EqualFold(segment, strings.TrimRight(others[i], ". ")) && segment != others[i]:
 			return false
 		}
 	}
