@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
 
 	"github.com/reevehq/reeve/service"
@@ -14,6 +15,20 @@ const waitHint = 4 * extendEvery
 
 // onHangup does nothing: Windows has no SIGHUP, and sends ParamChange.
 func onHangup(func()) (stop func()) { return func() {} }
+
+// tellManager writes why the service has ended to the event log of Windows: nobody reads its standard error,
+// and a configuration that is wrong ends it before there is a log.
+func tellManager(why error) {
+	if is, err := svc.IsWindowsService(); err != nil || !is {
+		return
+	}
+	events, err := eventlog.Open(name)
+	if err != nil {
+		return
+	}
+	defer events.Close()
+	_ = events.Error(1, why.Error()) // nowhere else is left to tell
+}
 
 // restartOnFailure has the manager start the service again also when it has stopped with an error of its
 // own: without it, only a process that is gone counts as a failure.

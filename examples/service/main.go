@@ -101,6 +101,7 @@ func run(w *environment, args []string) (code int) {
 		return exitFine
 	}
 	fmt.Fprintf(w.stderr, "%s: %v\n", name, err)
+	tellManager(err)
 	if errors.As(err, new(usageError)) {
 		return exitUsage
 	}
