@@ -89,6 +89,7 @@ func TestTheREADMEListsEveryCheck(t *testing.T) {
 	listed := rows(t, "check")
 	tr, err := newTracker(loaded(t, map[string]string{
 		"redis.url": "redis://127.0.0.1:1", "keys.session": aKey(1), "keys.signing": aKey(2), "keys.redis_name": aKey(3), "keys.redis_seal": aKey(4),
+		"database.url": "postgres://u@127.0.0.1:1/d", "database.tenant_key": aKey(5),
 	}), nil, os.Stderr)
 	if err != nil {
 		t.Fatal(err)

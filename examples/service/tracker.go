@@ -134,6 +134,9 @@ func (t *tracker) checks() []service.Check {
 		checks = append(checks, service.Check{Name: "redis", Ask: t.store.Ping},
 			service.Check{Name: "instances", Optional: true, Ask: func(context.Context) error { return t.member.Stats().Err }})
 	}
+	if t.cfg.Database.URL != "" {
+		checks = append(checks, service.Check{Name: "database", Ask: func(ctx context.Context) error { return t.app.Load().Ping(ctx) }})
+	}
 	return checks
 }
 

@@ -26,7 +26,8 @@ func through(t *testing.T, proxy *faultproxy.Proxy, address string) string {
 	return u.String()
 }
 
-// A PostgreSQL that is not there at the start is waited for, not ready. One that says no is not.
+// A PostgreSQL that is not there at the start is waited for, not ready, and one that goes ends readiness. One
+// that says no is not waited for.
 func TestTheServiceWaitsForItsDatabase(t *testing.T) {
 	t.Parallel()
 	server := pgserver.New(t)
@@ -49,6 +50,15 @@ func TestTheServiceWaitsForItsDatabase(t *testing.T) {
 	if code := i.get(i.login("gus"), "/tasks/task-1001"); code != http.StatusOK {
 		t.Errorf("%d\n%s", code, i.out)
 	}
+	// It goes and comes while the service runs.
+	proxy.Refuse()
+	proxy.Cut()
+	testwait.Until(t, "it is not ready", func() bool { return i.probe("/readyz") == http.StatusServiceUnavailable })
+	if !strings.Contains(i.text("/readyz"), `"state":"degraded"`) || i.probe("/livez") != http.StatusOK || i.probe("/startupz") != http.StatusOK {
+		t.Errorf("%s\n%s", i.text("/readyz"), i.out)
+	}
+	proxy.Restore()
+	i.ready()
 	if code := i.stop(); code != 0 {
 		t.Errorf("exit %d\n%s", code, i.out)
 	}

@@ -217,6 +217,9 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes.Serve
 // while the App serves: their users get sessions by their tokens.
 func (a *App) Tokens() *token.Verifier { return a.tokens }
 
+// Ping asks whether the database answers, for a probe of readiness.
+func (a *App) Ping(ctx context.Context) error { return a.store.ping(ctx) }
+
 // Close ends the worker and closes what New opened.
 func (a *App) Close() error {
 	var err error

@@ -24,6 +24,9 @@ type database interface {
 	// inTx runs do in a transaction, which is rolled back when do fails.
 	inTx(ctx context.Context, do func(database) error) error
 
+	// ping asks whether the database answers. It reads nothing.
+	ping(ctx context.Context) error
+
 	close() error
 }
 

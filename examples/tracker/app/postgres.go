@@ -38,6 +38,7 @@ type postgresDB struct {
 	postgresQueries // of scoped, or of a transaction
 	scoped          *pgxscope.DB
 	pool            *pgxpool.Pool
+	probe           *pgxpool.Pool // of one connection, without a tenant, which sees no row
 }
 
 type postgresQueries interface {
@@ -66,6 +67,8 @@ func openPostgreSQL(ctx context.Context, cfg PostgreSQL, attributes []policy.Att
 			return nil, fmt.Errorf("migrate: %w", err)
 		}
 	}
+	one := app.Copy()
+	one.MinConns, one.MaxConns = 0, 1
 	app.PrepareConn = pgxscope.RequireScope // nobody reaches the tables past the scope
 	pool, err := pgxpool.NewWithConfig(ctx, app)
 	if err != nil {
@@ -80,7 +83,12 @@ func openPostgreSQL(ctx context.Context, cfg PostgreSQL, attributes []policy.Att
 		pool.Close()
 		return nil, err
 	}
-	return &postgresDB{db, db, pool}, nil
+	probe, err := pgxpool.NewWithConfig(ctx, one)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &postgresDB{db, db, pool, probe}, nil
 }
 
 // migrate creates the tables, walls them off, and gives the database the key.
@@ -156,7 +164,10 @@ func (d *postgresDB) inTx(ctx context.Context, do func(database) error) error {
 
 func (d *postgresDB) dialect() policy.Dialect { return policy.Postgres }
 
+func (d *postgresDB) ping(ctx context.Context) error { return d.probe.Ping(ctx) }
+
 func (d *postgresDB) close() error {
+	d.probe.Close()
 	d.pool.Close()
 	return nil
 }
