@@ -68,6 +68,17 @@ func TestAMemberGoesOnWithoutRedisAndStartsOnce(t *testing.T) {
 	}
 }
 
+// The list is for people. What an instance says of itself does not end it.
+func TestAStateThatPanicsIsAFailedHeartbeat(t *testing.T) {
+	m, err := NewMember(Config{Client: idle(t), Name: "shop", State: func() string { panic("boom") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.heartbeat(t.Context()); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "boom") {
+		t.Error(err)
+	}
+}
+
 // An attacker who can write to Redis chooses what List reads.
 func TestWhatNoMemberWroteIsLeftOut(t *testing.T) {
 	good := record{Host: "web-1", State: "running", Started: 1, Lease: 1000}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -110,7 +111,12 @@ func (m *Member) live(ctx context.Context) {
 	m.left = err
 }
 
-func (m *Member) heartbeat(ctx context.Context) error {
+func (m *Member) heartbeat(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil { // of State or Revision
+			err = fmt.Errorf("%w: panic: %v", ErrInvalid, v)
+		}
+	}()
 	r := record{Host: m.cfg.Host, Version: m.cfg.Version, Started: m.started.UnixMilli(), Lease: leases * m.cfg.Heartbeat.Milliseconds()}
 	if m.cfg.State != nil {
 		r.State = m.cfg.State()
