@@ -42,7 +42,7 @@ func hijack(t *testing.T, w http.ResponseWriter) net.Conn {
 	return conn
 }
 
-// What a connection needs that a handler has taken over is closed after it: its context ends when the other
+// A connection that a handler has taken over ends before the parts it needs: its context ends when the other
 // requests are over, and the handler has the rest of the time to drain.
 func TestAConnectionThatWasTakenOverEndsBeforeWhatItNeeds(t *testing.T) {
 	var d diary

@@ -68,7 +68,7 @@ func TestAMemberGoesOnWithoutRedisAndStartsOnce(t *testing.T) {
 	}
 }
 
-// The list is for people. What an instance says of itself does not end it.
+// The list is for people: no text of an instance about itself ends it.
 func TestAStateThatPanicsIsAFailedHeartbeat(t *testing.T) {
 	m, err := NewMember(Config{Client: idle(t), Name: "shop", State: func() string { panic("boom") }})
 	if err != nil {
