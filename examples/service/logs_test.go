@@ -67,7 +67,7 @@ func TestTheLevelChangesOnReload(t *testing.T) {
 		}
 	}
 	load := func() (*config.Config, error) { return config.Load(config.Sources{Platform: "console", File: file}) }
-	write("log: {level: info}\n")
+	write("log: {level: info}\ntraces: {authorization: hunter1}\n")
 	cfg, err := load()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,8 @@ func TestTheLevelChangesOnReload(t *testing.T) {
 		debug bool
 		says  string
 	}{
-		{"log: {level: debug}\nhttp: {wait: 7s}\n", true, "after_a_restart=[http.wait]"},
+		{"log: {level: debug}\nhttp: {wait: 7s}\ntraces: {authorization: hunter1}\n", true, "after_a_restart=[http.wait]"},
+		{"log: {level: debug}\ntraces: {authorization: hunter2}\n", true, "after_a_restart=[traces.authorization]"},
 		{"log: {level: loud}\n", true, "nothing has changed"},
 		{"log: {level: warn}\n", false, ""},
 	} {

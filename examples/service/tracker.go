@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -245,11 +246,6 @@ func (t *tracker) reload() {
 	}
 	_ = t.issuers.sync() // which says itself what is wrong
 	t.audit.reopen()
-	changed := []string{}
-	for i, v := range cfg.Values() {
-		if old := t.cfg.Values()[i]; old.Text != v.Text && v.Path != "log.level" {
-			changed = append(changed, v.Path)
-		}
-	}
+	changed := slices.DeleteFunc(t.cfg.Changed(cfg), func(path string) bool { return path == "log.level" })
 	t.log.Info("reload", slog.String("log_level", cfg.Log.Level), slog.Any("after_a_restart", changed))
 }

@@ -5,6 +5,7 @@ package config
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -95,7 +96,8 @@ type Config struct {
 	TenantKey  session.SecretKey   `koanf:"-"`
 	Publishers []ed25519.PublicKey `koanf:"-"`
 
-	values []Value
+	values  []Value
+	secrets map[string][sha256.Size]byte // by path, of what was read
 }
 
 // Keys are the secrets that instances share.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -288,5 +289,38 @@ func TestASecretInAPipeIsRefused(t *testing.T) {
 func TestTwoListenersMayBothPickTheirPort(t *testing.T) {
 	if _, err := Load(Sources{Platform: "console", Flags: map[string]string{"http.addr": "127.0.0.1:0", "ops.addr": "127.0.0.1:0"}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A secret that was changed is named as other settings are, also where its file has another content.
+func TestASecretThatWasChangedIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "session_key")
+	load := func(key, url string) *Config {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := Load(Sources{Platform: "console", Flags: map[string]string{
+			"redis.url": url, "keys.session": "file:" + file, "keys.signing": aKey, "keys.redis_name": aKey, "keys.redis_seal": aKey, "traces.authorization": "x",
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	const another = "YTIzNDU2Nzg5MGFiY2RlZmdoaWprbG1ub3BxcnN0dXY="
+	before := load(aKey, "redis://u:"+password+"@h:1")
+	if changed := before.Changed(load(aKey, "redis://u:"+password+"@h:1")); len(changed) > 0 {
+		t.Errorf("nothing was changed: %v", changed)
+	}
+	if changed := before.Changed(load(another, "redis://u:another@h:1")); !slices.Equal(changed, []string{"keys.session", "redis.url"}) {
+		t.Errorf("%v", changed)
+	}
+	other, err := Load(Sources{Platform: "console", Flags: map[string]string{"log.level": "debug"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed := strings.Join(before.Changed(other), " "); changed != "keys.redis_name keys.redis_seal keys.session keys.signing log.level redis.url traces.authorization" {
+		t.Error(changed)
 	}
 }

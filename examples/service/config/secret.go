@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,8 +48,10 @@ const fileMark = "file:"
 // readSecrets reads the secrets that are in files, and the keys.
 func (c *Config) readSecrets(merged *koanf.Koanf, positions map[string]string, folder string) error {
 	var problems []error
+	c.secrets = map[string][sha256.Size]byte{}
 	text := func(path string) string {
 		value, err := secret(merged.String(path), folder)
+		c.secrets[path] = sha256.Sum256([]byte(value))
 		if err != nil {
 			problems = append(problems, errors.New(at(path, positions, err.Error())))
 		}

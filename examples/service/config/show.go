@@ -16,6 +16,18 @@ type Value struct{ Path, Text, Origin string }
 // Values returns all settings, sorted. Secrets are "(secret)"; a file that has one is named.
 func (c *Config) Values() []Value { return slices.Clone(c.values) }
 
+// Changed returns the paths of the settings that are others in another configuration, secrets and what is in
+// their files included.
+func (c *Config) Changed(to *Config) []string {
+	changed := []string{}
+	for i, v := range c.values {
+		if v.Text != to.values[i].Text || c.secrets[v.Path] != to.secrets[v.Path] {
+			changed = append(changed, v.Path)
+		}
+	}
+	return changed
+}
+
 // list returns the settings.
 func list(merged *koanf.Koanf, positions map[string]string) []Value {
 	known := leaves()
