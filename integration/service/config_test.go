@@ -127,6 +127,60 @@ func TestAReloadWithAWrongFileChangesNothing(t *testing.T) {
 	}
 }
 
+// Hundreds of reloads at once, while the file is replaced, is half written and is gone, and the logs are moved
+// away and their folder taken, end nothing. The last configuration holds, and both logs are written.
+func TestAStormOfReloadsEndsNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, logs := filepath.Join(dir, "tracker.yaml"), filepath.Join(dir, "logs")
+	log, audit := filepath.Join(logs, "tracker.log"), filepath.Join(logs, "audit.jsonl")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("log: {level: info}\n")
+	i := startWith(t, []string{"--config", file}, freeAddr(t), freeAddr(t), "log.file="+log, "audit.file="+audit).ready()
+	token := i.login("gus")
+	for n := range 300 {
+		switch n % 6 {
+		case 0:
+			write("log: {level: debug}\n")
+		case 1:
+			write("log: {lev")
+		case 2:
+			_ = os.Remove(file)
+		case 3:
+			_ = os.Rename(log, log+".1")
+			_ = os.Rename(audit, audit+".1")
+		case 4:
+			_ = os.RemoveAll(logs)
+		case 5:
+			write("log: {level: loud}\n")
+		}
+		i.signal(syscall.SIGHUP)
+		if n%20 == 0 {
+			if code := i.get(token, "/tasks/task-1001"); code != http.StatusOK {
+				t.Fatalf("request %d is %d\n%s", n, code, i.out)
+			}
+		}
+	}
+	write("log: {level: debug}\n")
+	i.signal(syscall.SIGHUP)
+	holds := func(name, says string) bool {
+		i.get(token, "/tasks/task-1001")
+		text, _ := os.ReadFile(name)
+		return strings.Contains(string(text), says)
+	}
+	testwait.Until(t, "the level holds", func() bool { return holds(log, "level=DEBUG msg=request") })
+	testwait.Until(t, "decisions are written", func() bool { return holds(audit, `"msg":"decision"`) })
+	testwait.Until(t, "all is well", func() bool { return strings.Contains(i.text("/readyz"), `"state":"running"`) })
+	if code := i.stop(); code != 0 {
+		t.Errorf("exit %d\n%s", code, i.out)
+	}
+}
+
 // An audit log on a disk that is full stops no request: decisions are counted as dropped, a check says
 // so, and the end is a failure, since some are lost.
 func TestAFullDiskStopsNoRequest(t *testing.T) {
