@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -18,11 +19,11 @@ func StopContext(parent context.Context, logger *slog.Logger, exit func(code int
 	ended := make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go stopBy(signals, ended, cancel, logger, exit)
-	return ctx, func() {
+	return ctx, sync.OnceFunc(func() {
 		signal.Stop(signals)
 		close(ended)
 		cancel(context.Canceled)
-	}
+	})
 }
 
 // stopBy waits for two signals.

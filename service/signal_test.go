@@ -44,5 +44,6 @@ func TestTheSecondSignalExits(t *testing.T) {
 			t.Error("the second signal does not exit")
 		}
 		stop()
+		stop() // as a deferred one beside another does
 	}
 }
