@@ -394,3 +394,31 @@ func TestAStateThatWasMovedByAnotherKeepsNothingOpen(t *testing.T) {
 		}
 	}
 }
+
+// An opening that was given up and comes to its end later is undone: a listener that nobody closes would
+// answer for a service that has stopped.
+func TestAnOpeningThatComesTooLateIsUndone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		late := d.part("late", "redis")
+		late.OpenTimeout = time.Second
+		late.Open = func(context.Context) error {
+			time.Sleep(time.Minute)
+			d.add("open late")
+			return nil
+		}
+		failed := d.part("failed")
+		failed.OpenTimeout = time.Second
+		failed.Open = func(context.Context) error { time.Sleep(time.Minute); return errors.New("broken") }
+		for _, p := range []service.Part{late, failed} {
+			if err := newGroup(t, service.Config{Parts: []service.Part{d.part("redis"), p}}).Start(context.Background()); err == nil || !strings.Contains(err.Error(), "given up") {
+				t.Error(err)
+			}
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := strings.Join(d.all(), ", "); got != "open redis, close redis, open redis, close redis, open late, close late" {
+			t.Error(got)
+		}
+	})
+}

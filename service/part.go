@@ -22,7 +22,8 @@ type Part struct {
 
 	// Open opens the part. ctx ends with OpenTimeout, or earlier when the group is to stop. Work
 	// that lives longer must not depend on ctx. An error stops the group; nothing of the part may
-	// then be left open.
+	// then be left open. One that does not heed its ctx is left behind, and closed if it opens the
+	// part later.
 	Open func(ctx context.Context) error
 
 	// Run runs from the opening until the part is closed, when its ctx ends. One that returns

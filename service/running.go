@@ -88,21 +88,37 @@ func (p *part) opened(ctx context.Context, logger *slog.Logger) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, p.OpenTimeout, fmt.Errorf("not within %v", p.OpenTimeout))
 		defer cancel()
 	}
-	return within(ctx, started(logger, p.attr(), func() error { return p.Open(ctx) }))
+	result := started(logger, p.attr(), func() error { return p.Open(ctx) })
+	err, late := within(ctx, result)
+	if late {
+		go p.undo(result, logger)
+	}
+	return err
 }
 
-// within returns the result, or why there is none a moment after ctx is over.
-func within(ctx context.Context, result <-chan error) error {
+// undo closes what an Open that was given up has opened all the same, when it returns.
+func (p *part) undo(result <-chan error, logger *slog.Logger) {
+	if <-result != nil || p.Close == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.CloseTimeout)
+	defer cancel()
+	err := guarded(logger, p.attr(), func() error { return p.Close(ctx) })
+	logger.Warn("service: was opened too late, and is closed", p.attr(), slog.Any("error", err))
+}
+
+// within returns the result, or why there is none a moment after ctx is over, when it may come late.
+func within(ctx context.Context, result <-chan error) (err error, late bool) {
 	select {
 	case err := <-result:
-		return err
+		return err, false
 	case <-ctx.Done():
 	}
 	select {
 	case err := <-result:
-		return err
+		return err, false
 	case <-time.After(graceOfClose):
-		return fmt.Errorf("given up: %w", context.Cause(ctx))
+		return fmt.Errorf("given up: %w", context.Cause(ctx)), true
 	}
 }
 
@@ -118,7 +134,7 @@ func (p *part) close(logger *slog.Logger) error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), p.CloseTimeout, fmt.Errorf("not within %v", p.CloseTimeout))
 	defer cancel()
-	err := within(ctx, started(logger, p.attr(), func() error { return p.end(ctx, logger) }))
+	err, _ := within(ctx, started(logger, p.attr(), func() error { return p.end(ctx, logger) }))
 	p.cancel()
 	took := time.Since(began)
 	p.mu.Lock()
