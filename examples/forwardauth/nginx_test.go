@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -283,6 +285,43 @@ func TestNginx(t *testing.T) {
 			if _, saw := s.send(t, "GET "+target+" HTTP/1.1", host, auth); saw == nil || saw.URI != target || saw.Header.Get("X-Reeve-Route") != "/files/*" {
 				t.Errorf("%q arrived as %+v", target, saw)
 			}
+		}
+	})
+	t.Run("no made-up target is another to nginx than to the decision", func(t *testing.T) {
+		tokens := []string{
+			"/", "/", "/", "//", ".", "..", "%2f", "%2F", "%2e", "%5c", "\\", ";", "?", "#", "%00", "%25", "%", "%zz", "%61", "%C3%A4", "%20", "+", ":", "@", "*", "&", "=", "~", "'",
+			"admin", "notes", "files", "1", "a", "ADMIN", "http://api.test", "http://evil.test", "_forwardauth", "access_token",
+		}
+		served := map[string]*regexp.Regexp{
+			"/": regexp.MustCompile(`^/(\?.*)?$`), "/notes": regexp.MustCompile(`^/notes(\?.*)?$`),
+			"/notes/:id": regexp.MustCompile(`^/notes/[^/?;\\#]+(\?.*)?$`), "/files/*": regexp.MustCompile(`^/files/([^?;\\#]*)(\?.*)?$`),
+		}
+		r, arrived, n := rand.New(rand.NewPCG(1, 2)), 0, testneed.Scale(800, 20)
+		for range n {
+			target := []string{"/", "/", "/notes", "/notes/", "/files/", "/files/", "/admin", ""}[r.IntN(8)]
+			for range r.IntN(6) {
+				target += tokens[r.IntN(len(tokens))]
+			}
+			resp, saw := s.send(t, "GET "+target+" HTTP/1.1", host, auth)
+			if saw == nil {
+				if resp != nil && resp.StatusCode < 400 {
+					t.Errorf("%q is answered %d", target, resp.StatusCode)
+				}
+				continue
+			}
+			arrived++
+			route := saw.Header.Get("X-Reeve-Route")
+			path, _, _ := strings.Cut(saw.URI, "?")
+			if of := served[route]; of == nil || !of.MatchString(saw.URI) || path != "/" && strings.Contains(path[1:], "//") || strings.Contains(path, "/../") || strings.HasSuffix(path, "/..") || strings.Contains(path, "/./") ||
+				strings.Contains(strings.ToLower(path), "%2f") || strings.Contains(strings.ToLower(path), "%5c") || strings.Contains(strings.ToLower(path), "%2e") {
+				t.Errorf("%q arrived as %q, decided as %q", target, saw.URI, route)
+			}
+			if strings.HasPrefix(target, "/") && saw.URI != target { // and not the absolute form
+				t.Errorf("%q arrived as %q", target, saw.URI)
+			}
+		}
+		if arrived < n/50 {
+			t.Errorf("%d arrived: the test shows little", arrived)
 		}
 	})
 	t.Run("no upgrade but to a WebSocket arrives", func(t *testing.T) {
