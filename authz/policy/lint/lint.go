@@ -85,8 +85,9 @@ func (f Finding) Position() string {
 	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Col)
 }
 
-// Folder looks at the policy in a folder. The findings are in the order of the files. The error
-// is about reading the folder alone: a policy that does not load has findings.
+// Folder looks at the policy in a folder. The findings are in the order of the files, of which
+// those by which others are read are first: model.conf, attributes.csv, ceiling.csv. The error is
+// about reading the folder alone: a policy that does not load has findings.
 func Folder(fsys fs.FS, opts Options) ([]Finding, error) {
 	for _, name := range []string{policy.ModelFile, policy.PolicyFile} {
 		if _, err := fs.Stat(fsys, name); err != nil {
@@ -198,8 +199,11 @@ func (l *linter) refuse(id string, code policy.Code, r *row, i int, help, format
 func (l *linter) sorted() []Finding {
 	order := map[string]int{}
 	if l.bundle != nil {
-		for i, name := range l.bundle.Files() {
-			order[name] = i
+		// A file stands before those that are read by it, so that a cause stands before what follows.
+		for i, name := range append([]string{policy.ModelFile, policy.AttributesFile, policy.CeilingFile}, l.bundle.Files()...) {
+			if _, there := order[name]; !there {
+				order[name] = i
+			}
 		}
 	}
 	slices.SortStableFunc(l.found, func(a, b Finding) int {

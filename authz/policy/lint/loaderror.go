@@ -32,12 +32,32 @@ func (l *linter) loadErrors(err error) {
 	if len(list) == 0 {
 		l.add(Finding{Rule: ruleOf("RV007"), File: policy.PolicyFile, Message: err.Error(), Code: policy.CodeFileUnreadable})
 	}
+	causes := map[string]bool{} // files by which others are read, and that do not load
 	for _, e := range list {
-		l.loadError(e)
+		causes[e.File] = true
+	}
+	follow := map[string]int{} // by the file that they follow from
+	for _, e := range list {
+		f := l.loadError(e)
+		if cause := readBy[f.Rule.ID]; cause != e.File && causes[cause] {
+			follow[cause]++
+			continue
+		}
+		l.add(f)
+	}
+	for i := range l.found {
+		f := &l.found[i]
+		if n := follow[f.File]; n > 0 {
+			f.Message += "; " + "left out is what may follow from this in other files: " + itoa(n)
+			delete(follow, f.File)
+		}
 	}
 }
 
-func (l *linter) loadError(e *policy.Error) {
+// readBy says which file a mistake elsewhere may come from: what it does not declare is unknown.
+var readBy = map[string]string{"RV117": policy.AttributesFile, "RV144": policy.CeilingFile}
+
+func (l *linter) loadError(e *policy.Error) Finding {
 	id := ruleOfCode[e.Code]
 	if id == "" {
 		id = "RV001"
@@ -53,7 +73,7 @@ func (l *linter) loadError(e *policy.Error) {
 	if line != nil {
 		f.Fix = fixOf(f, line)
 	}
-	l.add(f)
+	return f
 }
 
 // line returns a line of a file, nil when there is none.
