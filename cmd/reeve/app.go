@@ -44,6 +44,7 @@ type app struct {
 	out, diagnostics io.Writer
 	color            bool
 	env              func(string) string
+	printed          map[string]bool // the notes that were printed
 }
 
 func newApp(in io.Reader, out, diagnostics io.Writer, env func(string) string) *app {

@@ -12,6 +12,8 @@ type assertCommand struct {
 	Format   string `help:"pretty or json." enum:"pretty,json" default:"pretty"`
 
 	AsWritten bool `help:"Take a name as it stands that differs in one letter from one that rows have."`
+
+	sourceFlags
 }
 
 func (*assertCommand) Help() string {
@@ -33,6 +35,8 @@ A sentence must hold of every request there can be:
 
 A sentence about a name that no row has holds whatever the rows say: that is told, and where rows have a name that is written nearly so, the sentence fails.
 
+` + sourceHelp + `
+
 Exit codes: 0 all hold, 1 one does not, 2 usage, 3 the policy or the file cannot be loaded.`
 }
 
@@ -45,7 +49,7 @@ func (c *assertCommand) Run(a *app) error {
 	if err != nil {
 		return &exitError{codeLoad, err}
 	}
-	p, _, err := loadImpact(c.Policies)
+	p, _, err := c.impact(a, c.Policies)
 	if err != nil {
 		return err
 	}

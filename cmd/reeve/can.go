@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/reevehq/reeve/authz/policy/policytest"
@@ -27,6 +28,9 @@ func (*canCommand) Help() string {
   reeve can anonymous - POST /login
   reeve can --model model.conf --policy policy.csv alice data1 read
   reeve can --model model.conf --policy policy.csv --batch requests.csv
+  reeve can user:alice acme read invoice --published --name billing
+
+` + sourceHelp + `
 
 Exit codes: 0 allowed, or every request of a batch decided; 1 denied, or an error in a batch; 2 usage; 3 the policy or the batch cannot be loaded.`
 }
@@ -48,10 +52,10 @@ func (c *canCommand) Run(a *app) error {
 			return usage("%d values, %d are needed by the model's request", len(c.Values), n)
 		}
 		if allowed, _, err = e.EnforceEx(values(c.Values)...); err != nil {
-			return asUsage(err)
+			return undecided(err)
 		}
 	} else {
-		d, err := c.decide()
+		d, err := c.decide(a)
 		if err != nil {
 			return err
 		}
@@ -97,7 +101,7 @@ func (c *canCommand) batch(a *app) error {
 			return allowed && err == nil, err
 		}
 	} else {
-		engine, _, err := load(c.Policies)
+		engine, _, err := c.engine(a, c.Policies, time.Now)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 type diffCommand struct {
-	Old    string `arg:"" help:"The folder of the policy as it was; with --model the file of its rows."`
+	Old    string `arg:"" optional:"" help:"The folder of the policy as it was; with --model the file of its rows."`
 	New    string `arg:"" optional:"" help:"The folder of the policy as it is to be; with --model the file of its rows."`
 	Format string `help:"pretty, md or json." enum:"pretty,md,json" default:"pretty"`
 	FailOn string `help:"What ends with 1: any change, or wider alone." enum:"any,wider" default:"any"`
@@ -18,6 +18,8 @@ type diffCommand struct {
 	OldModel string `help:"The model of the old one, where it was another." placeholder:"FILE"`
 	Policy   string `help:"The rows of the new one, in place of NEW." placeholder:"FILE"`
 	Engine   string `help:"What decides a Casbin policy: index, or casbin itself." enum:"index,casbin" default:"index"`
+
+	sourceFlags
 }
 
 func (*diffCommand) Help() string {
@@ -25,9 +27,13 @@ func (*diffCommand) Help() string {
 
   reeve diff main/policies policies
   reeve diff main/policies policies --format md --fail-on wider
+  reeve diff policies --published --name billing
+  reeve diff --published --name billing --rows acme=acme.csv
   reeve diff --model model.conf main/policy.csv policy.csv
 
 It prints exactly the requests whose decision changes, what is wider first. A line is one set of requests, with an example to ask both policies about. Where it cannot be decided whether a condition is ever true, the line says "may".
+
+With --published the rows that tenants have published stand beside both; one folder is compared with the policy in force, and without a folder it is both. --rows stands beside NEW alone.
 
 Two Casbin policies are asked about every request of the texts that their rows name, and of one that none names. Where the matcher compares patterns, one text is asked about for each, and a note says so.
 
@@ -36,15 +42,15 @@ Exit codes: 0 no decision changes, 1 some do, 2 usage, 3 a policy cannot be load
 
 func (c *diffCommand) Run(a *app) error {
 	if c.Model != "" || c.Policy != "" {
+		if err := c.standardOnly(true); err != nil {
+			return err
+		}
 		return c.casbinDiff(a)
 	}
 	if c.OldModel != "" || c.Engine != "index" {
 		return usage("--old-model and --engine casbin need --model")
 	}
-	if c.New == "" {
-		return usage("one policy: give OLD and NEW")
-	}
-	before, after, err := loadTwo(c.Old, c.New)
+	before, after, err := c.two(a)
 	if err != nil {
 		return err
 	}
@@ -59,6 +65,28 @@ func (c *diffCommand) Run(a *app) error {
 		return ends(codeFindings)
 	}
 	return nil
+}
+
+// two loads the two policies.
+func (c *diffCommand) two(a *app) (before, after *impact.Policy, err error) {
+	switch {
+	case c.New != "":
+	case c.Published:
+		c.Old, c.New = "", c.Old
+	default:
+		return nil, nil, usage("one policy: give OLD and NEW, or --published")
+	}
+	was, is := c.sourceFlags, c.sourceFlags
+	was.Rows = nil
+	old, err := was.source(a, c.Old)
+	if err != nil {
+		return nil, nil, err
+	}
+	next, err := is.source(a, c.New)
+	if err != nil {
+		return nil, nil, err
+	}
+	return impactOfTwo(a, &old, &next)
 }
 
 // report prints what changes, and how much of it.

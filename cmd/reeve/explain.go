@@ -20,6 +20,9 @@ func (*explainCommand) Help() string {
 
   reeve explain user:bob acme update invoice:1 --role viewer --attr owner=bob
   reeve explain --model model.conf --policy policy.csv alice data1 read
+  reeve explain user:alice acme read invoice --published --name billing
+
+` + sourceHelp + `
 
 Exit codes: 0 allowed, 1 denied, 2 usage, 3 the policy cannot be loaded.`
 }
@@ -31,7 +34,7 @@ func (c *explainCommand) Run(a *app) error {
 	if c.isCasbin() {
 		return c.casbinRule(a)
 	}
-	engine, dir, err := load(c.Policies)
+	engine, from, err := c.engine(a, c.Policies, time.Now)
 	if err != nil {
 		return err
 	}
@@ -41,9 +44,9 @@ func (c *explainCommand) Run(a *app) error {
 	}
 	x, err := engine.Explain(context.Background(), r)
 	if err != nil {
-		return asUsage(err)
+		return undecided(err)
 	}
-	prefixFiles(dir, &x)
+	prefixFiles(from, &x)
 	if c.Format == "json" {
 		e := json.NewEncoder(a.out)
 		e.SetIndent("", "  ")
@@ -60,24 +63,24 @@ func (c *explainCommand) Run(a *app) error {
 	return ends(codeFindings)
 }
 
-// prefixFiles puts the folder before the files that an explanation names, so that editors open them.
-func prefixFiles(dir string, x *policy.Explanation) {
+// prefixFiles names files as people know them, so that editors open those that are in a folder.
+func prefixFiles(from *source, x *policy.Explanation) {
 	path := func(steps []policy.RoleStep) {
 		for i := range steps {
 			if steps[i].File != "" {
-				steps[i].File = inDir(dir, steps[i].File)
+				steps[i].File = from.name(steps[i].File)
 			}
 		}
 	}
 	for i := range x.Matches {
-		x.Matches[i].File = inDir(dir, x.Matches[i].File)
+		x.Matches[i].File = from.name(x.Matches[i].File)
 		path(x.Matches[i].Path)
 	}
 	for i := range x.Lapsed {
-		x.Lapsed[i].File = inDir(dir, x.Lapsed[i].File)
+		x.Lapsed[i].File = from.name(x.Lapsed[i].File)
 	}
 	for i := range x.NearMisses {
-		x.NearMisses[i].File = inDir(dir, x.NearMisses[i].File)
+		x.NearMisses[i].File = from.name(x.NearMisses[i].File)
 		path(x.NearMisses[i].Path)
 	}
 }
@@ -182,7 +185,7 @@ func (c *explainCommand) casbinRule(a *app) error {
 	}
 	allowed, rule, err := e.EnforceEx(values(c.Values)...)
 	if err != nil {
-		return asUsage(err)
+		return undecided(err)
 	}
 	answer, color := "deny", red
 	if allowed {

@@ -2,44 +2,30 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 
-	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/impact"
 )
 
-// loadImpact loads the policy in a folder for questions about all requests.
-func loadImpact(dir string) (*impact.Policy, string, error) {
-	dir, err := folderOf(dir)
-	if err != nil {
-		return nil, dir, err
+// impactOfTwo loads two policies, those of folders alone at once. Of two errors it returns the first policy's.
+func impactOfTwo(a *app, old, next *source) (before, after *impact.Policy, err error) {
+	if old.redis != "" {
+		if before, err = old.impact(a); err == nil {
+			after, err = next.impact(a)
+		}
+		return before, after, err
 	}
-	bundle, _ := policy.ReadBundle(os.DirFS(dir)) // loading says what is wrong
-	p, err := impact.New(bundle)
-	if err != nil {
-		return nil, dir, &exitError{codeLoad, inFolder(dir, err)}
-	}
-	return p, dir, nil
-}
-
-// loadTwo loads two policies at once. Of two errors it returns the first policy's.
-func loadTwo(old, new string) (before, after *impact.Policy, err error) {
-	type loaded struct {
-		policy *impact.Policy
-		err    error
-	}
-	first := make(chan loaded, 1)
+	first := make(chan error, 1)
 	go func() {
-		p, _, err := loadImpact(old)
-		first <- loaded{p, err}
+		var err error
+		before, err = old.impact(a)
+		first <- err
 	}()
-	after, _, err = loadImpact(new)
-	l := <-first
-	if l.err != nil {
-		return nil, nil, l.err
+	after, err = next.impact(a)
+	if bad := <-first; bad != nil {
+		return nil, nil, bad
 	}
-	return l.policy, after, err
+	return before, after, err
 }
 
 func (a *app) json(x any) error {

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
@@ -25,6 +27,8 @@ type lintCommand struct {
 	Roles   []string `help:"The roles that there are." placeholder:"NAME"`
 	Before  string   `help:"The folder of the policy as it was." placeholder:"DIR"`
 	List    bool     `help:"List the rules."`
+
+	sourceFlags
 }
 
 func (*lintCommand) Help() string {
@@ -34,6 +38,10 @@ func (*lintCommand) Help() string {
   reeve lint policies --fix
   reeve lint policies --format github --output sarif=reeve.sarif
   reeve lint --model model.conf --policy policy.csv
+  reeve lint --published --name billing
+  reeve lint policies --rows acme=acme.csv
+
+` + sourceHelp + `
 
 Exit codes: 0 nothing found, 1 findings of --fail-on or worse, 2 usage, 3 the policy does not load.`
 }
@@ -119,31 +127,53 @@ func (c *lintCommand) folders(a *app, opts lint.Options) (all []lint.Finding, er
 	if len(c.Path) == 0 {
 		c.Path = []string{""}
 	}
+	if c.Fix && (c.Published || len(c.Rows) > 0) {
+		return nil, usage("--fix mends the files of a folder: leave --published and --rows out")
+	}
 	for _, p := range c.Path {
-		dir, err := folderOf(p)
-		if err != nil {
-			return nil, err
-		}
 		if c.Fix {
+			dir, err := folderOf(p)
+			if err != nil {
+				return nil, err
+			}
 			if err := c.mend(a, dir, func() ([]lint.Finding, error) { return lint.Folder(os.DirFS(dir), opts) }); err != nil {
 				return nil, err
 			}
 		}
-		found, err := lint.Folder(os.DirFS(dir), opts)
+		s, err := c.source(a, p)
 		if err != nil {
-			return nil, &exitError{codeLoad, err}
+			return nil, err
 		}
-		for _, f := range found {
-			f.File = inDir(dir, f.File)
-			all = append(all, f)
-		}
+		all = append(all, s.lint(opts)...)
 	}
 	return all, nil
+}
+
+// lint looks at the files, and at what Redis holds of tenants and no instance takes.
+func (s *source) lint(opts lint.Options) []lint.Finding {
+	var tables fs.FS
+	if s.dir != "" {
+		tables = os.DirFS(s.dir)
+	}
+	found := lint.Bundle(s.bundle, tables, opts)
+	found = slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Rule.ID == "RV119" && s.isPublished(f.File) }) // the tables are of others
+	for i := range found {
+		found[i].File = s.name(found[i].File)
+	}
+	unread, _ := lint.FindRule("unread-file")
+	for _, l := range s.lost {
+		found = append(found, lint.Finding{Rule: unread, Severity: policy.SeverityError, File: s.name(ownFile(l.id)), Code: policy.CodeFileUnreadable,
+			Message: "what the tenant " + l.id.String() + " has published is not taken, and the tenant is closed: " + l.err.Error(), Help: "publish its rows again: reeve publish --tenant " + l.id.String()})
+	}
+	return found
 }
 
 func (c *lintCommand) casbin(a *app, opts lint.Options) ([]lint.Finding, error) {
 	if c.Model == "" || c.Policy == "" || len(c.Path) > 0 {
 		return nil, usage("--model and --policy stand together, and without a folder")
+	}
+	if err := c.standardOnly(true); err != nil {
+		return nil, err
 	}
 	look := func() ([]lint.Finding, error) {
 		model, err := readFile(c.Model)

@@ -12,6 +12,7 @@ type matrixCommand struct {
 	Tenant string `help:"In one tenant. Default: in those that no row names; with --model in those of the rows." placeholder:"ID"`
 	Format string `help:"table, csv, md, html or svg." enum:"table,csv,md,html,svg" default:"table"`
 
+	sourceFlags
 	casbinFlags
 }
 
@@ -23,6 +24,8 @@ func (*matrixCommand) Help() string {
   reeve matrix --model model.conf --policy policy.csv --format html > matrix.html
 
 A column is a role alone, a line an object and an action as rules write them: yes, no (.), or if a condition holds. Of a Casbin policy a column is a role or a user of its rows, a pattern is asked about by texts that it matches, and a square may also be some of these, or an error.
+
+` + sourceHelp + `
 
 Exit codes: 0 fine, 2 usage, 3 the policy cannot be loaded.`
 }
@@ -48,11 +51,11 @@ func (c *matrixCommand) Run(a *app) error {
 }
 
 func (c *matrixCommand) grid(a *app) (grid, error) {
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.check(), c.standardOnly(c.isCasbin())); err != nil {
 		return grid{}, err
 	}
 	if !c.isCasbin() {
-		p, _, err := loadImpact(c.Dir)
+		p, _, err := c.impact(a, c.Dir)
 		if err != nil {
 			return grid{}, err
 		}
@@ -80,9 +83,16 @@ func (c *matrixCommand) grid(a *app) (grid, error) {
 	return gridOfCasbin(m), nil
 }
 
-// notes says what an answer leaves out.
+// notes says what an answer leaves out, each once.
 func (a *app) notes(list []string) {
 	for _, text := range list {
-		fmt.Fprintln(a.diagnostics, "reeve: note: "+text)
+		if a.printed[text] {
+			continue
+		}
+		if a.printed == nil {
+			a.printed = map[string]bool{}
+		}
+		a.printed[text] = true
+		fmt.Fprintln(a.diagnostics, "reeve: note: "+printableLine(text)) // a tenant's words may be in it
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/impact"
+	"github.com/reevehq/reeve/authz/policy/lint"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
 	"github.com/reevehq/reeve/tenant"
 )
@@ -86,7 +87,29 @@ func (c *publishCommand) runTenant(a *app) error {
 	if err != nil {
 		return usage("%w", err)
 	}
+	if err := r.look(); err != nil {
+		return err
+	}
 	return r.publish(ctx, publisher, c.DryRun)
+}
+
+// look prints what lint finds in the rows. An error of it refuses them.
+func (r *tenantRelease) look() error {
+	refused := 0
+	for _, f := range lint.Bundle(r.with(r.rows), nil, lint.Options{}) {
+		if f.File != ownFile(r.id) || f.Severity == policy.SeverityNote {
+			continue
+		}
+		if f.Severity == policy.SeverityError {
+			refused++
+		}
+		f.File = r.file
+		fmt.Fprintln(r.diagnostics, printableLine(fmt.Sprintf("%s: %s %s %s", f.Position(), f.Severity, f.Rule.ID, f.Message)))
+	}
+	if refused > 0 {
+		return &exitError{codeFindings, fmt.Errorf("not published: %s of lint", count(refused, "error"))}
+	}
+	return nil
 }
 
 // readFolder takes the policy of a folder as the one beside which the rows have to load.
@@ -186,7 +209,7 @@ func (r *tenantRelease) with(rows string) *policy.Bundle {
 // named returns an error of loading with the names of the files that people have.
 func (r *tenantRelease) named(err error) error {
 	var lines []error
-	own := policy.TenantsFolder + "/" + r.id.FileName() + ".csv:"
+	own := ownFile(r.id) + ":"
 	for line := range strings.Lines(err.Error()) {
 		line = strings.TrimSuffix(line, "\n")
 		rest, is := strings.CutPrefix(line, own)

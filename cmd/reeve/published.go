@@ -1,16 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/impact"
 	"github.com/reevehq/reeve/authz/policy/redispolicy"
-	"github.com/reevehq/reeve/tenant"
 )
 
 // bundle returns the files of a publication.
@@ -34,47 +30,31 @@ func (p published) policy(ctx context.Context, of redispolicy.Publication) (*imp
 // tenantRows returns a policy with the rows that tenants have published by keys that it names, and when
 // the last of them did; the zero time where none did. Rows that are not taken are told.
 func (p published) tenantRows(ctx context.Context, a *app, b *policy.Bundle) (with *policy.Bundle, last time.Time, err error) {
-	files, err := p.reader.TenantFiles(ctx, b)
+	s, last, err := p.beside(ctx, a, b)
 	if err != nil {
 		return nil, last, err
 	}
-	rows := map[tenant.ID]policy.TenantRows{}
-	ids := make([]tenant.ID, 0, len(files))
-	for id := range b.TenantKeys() {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b tenant.ID) int { return cmp.Compare(a.String(), b.String()) })
-	for _, id := range ids {
-		f, there := files[id]
-		switch {
-		case !there:
-			a.notes([]string{fmt.Sprintf("the tenant %s has published none of its own rows: it is closed", id)})
-			continue
-		case f.Err != nil:
-			a.notes([]string{fmt.Sprintf("what the tenant %s has published is not taken: %v", id, f.Err)})
-		case f.PublishedAt.After(last):
-			last = f.PublishedAt
-		}
-		rows[id] = policy.TenantRows{Rows: f.Rows, Err: f.Err}
-	}
-	return b.WithTenants(rows), last, nil
+	s.tell(a)
+	return s.bundle, last, nil
 }
 
-// withTenants is tenantRows for questions about all requests. Rows of tenants that do not load are told,
-// and left out.
+func (p published) beside(ctx context.Context, a *app, b *policy.Bundle) (s source, last time.Time, err error) {
+	s = newSource()
+	s.bundle, s.redis = b, "redis:"+p.name
+	if last, err = s.readTenants(ctx, a, p, nil); err != nil {
+		return s, last, err
+	}
+	s.bundle = b.WithTenants(s.rows)
+	return s, last, nil
+}
+
+// withTenants is tenantRows for questions about all requests. Tenants whose rows do not load are closed, and
+// told.
 func (p published) withTenants(ctx context.Context, a *app, b *policy.Bundle) (*impact.Policy, time.Time, error) {
-	with, last, err := p.tenantRows(ctx, a, b)
+	s, last, err := p.beside(ctx, a, b)
 	if err != nil {
 		return nil, last, err
 	}
-	found, err := impact.New(with)
-	if err == nil {
-		return found, last, nil
-	}
-	alone, bad := impact.New(b)
-	if bad != nil {
-		return nil, last, bad
-	}
-	a.notes([]string{fmt.Sprintf("rows that tenants have published do not load beside this policy: %v", err)})
-	return alone, time.Time{}, nil
+	found, err := s.impact(a)
+	return found, last, err
 }

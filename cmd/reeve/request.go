@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/policytest"
@@ -18,12 +19,16 @@ type requestFlags struct {
 	Role     []string `help:"A role of the session. May be given more than once." placeholder:"NAME" sep:","`
 	Attr     []string `help:"An attribute of the object, of the caller (sub.name=value) or of the environment (env.name=value)." placeholder:"NAME=VALUE" sep:"none"`
 
+	sourceFlags
 	casbinFlags
 }
 
 func (f *requestFlags) check() error {
 	if f.isCasbin() && (f.Policies != "" || len(f.Role) > 0 || len(f.Attr) > 0) {
 		return usage("--policies, --role and --attr are for the standard model: give a Casbin policy the values of its request")
+	}
+	if err := f.standardOnly(f.isCasbin()); err != nil {
+		return err
 	}
 	return f.casbinFlags.check()
 }
@@ -50,8 +55,8 @@ func (f *requestFlags) request(engine *policy.Engine) (policy.Request, error) {
 }
 
 // decide answers the request of the command line by the standard model.
-func (f *requestFlags) decide() (policy.Decision, error) {
-	engine, _, err := load(f.Policies)
+func (f *requestFlags) decide(a *app) (policy.Decision, error) {
+	engine, _, err := f.engine(a, f.Policies, time.Now)
 	if err != nil {
 		return policy.Decision{}, err
 	}
@@ -60,13 +65,16 @@ func (f *requestFlags) decide() (policy.Decision, error) {
 		return policy.Decision{}, err
 	}
 	d, err := engine.Decide(context.Background(), r)
-	return d, asUsage(err)
+	return d, undecided(err)
 }
 
-// asUsage is an error of a decision: the request was wrong.
-func asUsage(err error) error {
-	if err == nil {
+// undecided is an error of a decision: the request was wrong, or its tenant is closed.
+func undecided(err error) error {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, policy.ErrTenantClosed):
+		return &exitError{codeLoad, err}
 	}
 	return &exitError{codeUsage, err}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/lint"
@@ -13,6 +14,8 @@ type routesCommand struct {
 	Init     bool   `help:"Print the rows that are missing, to add to policy.csv. They deny everyone, unless --role is given."`
 	Role     string `help:"With --init: the role that the rows allow." placeholder:"NAME"`
 	Policies string `short:"p" help:"The folder of the policy. Default: policies, or the current folder." placeholder:"DIR"`
+
+	sourceFlags
 }
 
 func (*routesCommand) Help() string {
@@ -21,6 +24,8 @@ func (*routesCommand) Help() string {
   reeve routes --against routes.txt
   reeve routes --against routes.txt --init >> policies/policy.csv
   reeve routes --against routes.txt --init --role admin
+
+` + sourceHelp + `
 
 Exit codes: 0 every route has a rule and every rule a route, or the rows are printed; 1 one has none; 2 usage; 3 a file cannot be loaded.`
 }
@@ -40,7 +45,7 @@ func (c *routesCommand) Run(a *app) error {
 	if len(routes) == 0 {
 		return &exitError{codeLoad, fmt.Errorf("%s:1:1: no routes", c.Against)}
 	}
-	engine, dir, err := load(c.Policies)
+	engine, from, err := c.engine(a, c.Policies, time.Now)
 	if err != nil {
 		return err
 	}
@@ -74,7 +79,7 @@ func (c *routesCommand) Run(a *app) error {
 		}
 		if !matched {
 			found = true
-			a.printf("%s:%d: no route for %s\n", inDir(dir, rule.File), rule.Line, rule)
+			a.printf("%s:%d: no route for %s\n", from.name(rule.File), rule.Line, rule)
 		}
 	}
 	if found {

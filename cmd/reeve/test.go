@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type testCommand struct {
 	Suggest  bool `help:"Print rows for the table that would notice them, and nothing else."`
 	Min      int  `help:"Fail when the cases notice less than this share of the mistakes, in percent. Implies --mutate." placeholder:"N"`
 
+	sourceFlags
 	casbinFlags
 }
 
@@ -45,6 +47,8 @@ A table is a file beside policy.csv whose name ends in _test.csv. A failing case
 
 A mutant is the policy with one mistake in it: a row is gone, is for everybody or every tenant, has the other effect, a wider object or every action, a condition is gone, turned round or has another operator, or the roles of a grant are swapped. It survives when no case fails on it although some request tells it apart. --suggest prints such a request for each as a row, with what the policy says today: read it before it is kept.
 
+` + sourceHelp + ` The tables are those of the folder, or of the one here. Rules that tenants have published are not idle.
+
 A row of the table of a Casbin policy is the values of the model's request, then allow, deny or error, and a note.
 
 Exit codes: 0 all pass, 2 usage, 3 the policy or a table cannot be loaded, 4 a case fails, a rule is idle, or less than --min percent of the mutants are killed.`
@@ -61,7 +65,7 @@ func (c *testCommand) Run(a *app) error {
 	if err != nil {
 		return usage("--run: %w", err)
 	}
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.check(), c.standardOnly(c.isCasbin())); err != nil {
 		return err
 	}
 	if c.isCasbin() {
@@ -70,20 +74,19 @@ func (c *testCommand) Run(a *app) error {
 	if err := c.mutationUsage(); err != nil {
 		return err
 	}
-	dir, err := folderOf(c.Dir)
+	// As policytest.Run decides: a table has no other results tomorrow.
+	noon := func() time.Time { return time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC) }
+	engine, from, err := c.engine(a, c.Dir, noon)
 	if err != nil {
 		return err
 	}
-	// As policytest.Run decides: a table has no other results tomorrow.
-	noon := func() time.Time { return time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC) }
-	bundle, _ := policy.ReadBundle(os.DirFS(dir)) // loading says what is wrong
-	engine, err := policy.LoadBundle(bundle, policy.Options{Clock: noon})
+	dir, tables, err := c.tables(from)
 	if err != nil {
-		return &exitError{codeLoad, inFolder(dir, err)}
+		return err
 	}
 	var cases []policytest.Case
 	var bad []error
-	for _, name := range bundle.Tables() {
+	for _, name := range tables {
 		more, err := policytest.Load(os.DirFS(dir), name, engine.Attributes())
 		if err != nil {
 			bad = append(bad, inFolder(dir, err))
@@ -109,14 +112,16 @@ func (c *testCommand) Run(a *app) error {
 		o := outcome{Result: r}
 		if r.Failure() != nil {
 			if x, err := engine.Explain(context.Background(), r.Case.Request); err == nil {
-				prefixFiles(dir, &x)
+				prefixFiles(from, &x)
 				o.why = x.String()
 			}
 		}
 		outcomes = append(outcomes, o)
 	}
+	// Rules that tenants have published are for their own tables.
+	idle = slices.DeleteFunc(idle, func(r policy.Rule) bool { return from.isPublished(r.File) })
 	for i := range idle {
-		idle[i].File = inDir(dir, idle[i].File)
+		idle[i].File = from.name(idle[i].File)
 	}
 	if len(outcomes) == 0 {
 		return usage("--run %s: no case matches", c.Run_)
@@ -129,7 +134,7 @@ func (c *testCommand) Run(a *app) error {
 		return &exitError{codeLoad, err}
 	}
 	if c.Coverage {
-		covers(a, dir, policytest.Coverage(engine.Rules(), results))
+		covers(a, from, policytest.Coverage(engine.Rules(), results))
 	}
 	if failed > 0 {
 		return ends(codeTests)
@@ -143,6 +148,19 @@ func (c *testCommand) Run(a *app) error {
 		return ends(codeTests)
 	}
 	return nil
+}
+
+// tables returns the folder of the tables, and their names. The policy in force has none: its are those of the
+// folder here.
+func (c *testCommand) tables(from *source) (dir string, names []string, err error) {
+	if from.dir != "" {
+		return from.dir, from.bundle.Tables(), nil
+	}
+	if dir, err = folderOf(""); err != nil {
+		return "", nil, err
+	}
+	b, _ := policy.ReadBundle(os.DirFS(dir)) // which is not what is tested
+	return dir, b.Tables(), nil
 }
 
 // describe returns what --run is held against.

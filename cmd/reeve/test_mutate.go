@@ -15,6 +15,8 @@ import (
 func (c *testCommand) mutationUsage() error {
 	asks := c.Coverage || c.Mutate || c.Suggest || c.Min != 0
 	switch {
+	case (c.Mutate || c.Suggest || c.Min != 0) && (c.Published || len(c.Rows) > 0):
+		return usage("mistakes are made in the folder's files alone: leave --published and --rows out")
 	case c.Min < 0 || c.Min > 100:
 		return usage("--min: %d is not between 0 and 100", c.Min)
 	case asks && c.Format != "pretty":
@@ -26,7 +28,7 @@ func (c *testCommand) mutationUsage() error {
 }
 
 // covers prints how many cases each rule decides.
-func covers(a *app, dir string, list []policytest.Cover) {
+func covers(a *app, from *source, list []policytest.Cover) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"cases", "rule", "who", "tenant", "object", "action", "condition", "effect"})
@@ -36,7 +38,7 @@ func covers(a *app, dir string, list []policytest.Cover) {
 			covered++
 		}
 		r := x.Rule
-		t.AppendRow(table.Row{x.Cases, fmt.Sprintf("%s:%d", inDir(dir, r.File), r.Line), r.Subject, r.Tenant, r.Object, r.Action, r.Condition, r.Effect})
+		t.AppendRow(table.Row{x.Cases, fmt.Sprintf("%s:%d", from.name(r.File), r.Line), r.Subject, r.Tenant, r.Object, r.Action, r.Condition, r.Effect})
 	}
 	a.printf("%s\n%d of %s decide a case\n", t.Render(), covered, count(len(list), "rule"))
 }

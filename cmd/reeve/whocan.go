@@ -13,6 +13,8 @@ type whoCanCommand struct {
 	Tenant   string `help:"In one tenant. Default: in all." placeholder:"ID"`
 	Policies string `short:"p" help:"The folder of the policy. Default: policies, or the current folder." placeholder:"DIR"`
 	Format   string `help:"pretty, md or json." enum:"pretty,md,json" default:"pretty"`
+
+	sourceFlags
 }
 
 func (*whoCanCommand) Help() string {
@@ -23,11 +25,13 @@ func (*whoCanCommand) Help() string {
 
 A role is whoever has it, by the session or by a g row.
 
+` + sourceHelp + `
+
 Exit codes: 0 somebody can, 1 nobody can, 2 usage, 3 the policy cannot be loaded.`
 }
 
 func (c *whoCanCommand) Run(a *app) error {
-	p, _, err := loadImpact(c.Policies)
+	p, _, err := c.impact(a, c.Policies)
 	if err != nil {
 		return err
 	}
@@ -72,6 +76,8 @@ type whatCanCommand struct {
 	Tenant   string   `help:"In one tenant. Default: in all." placeholder:"ID"`
 	Policies string   `short:"p" help:"The folder of the policy. Default: policies, or the current folder." placeholder:"DIR"`
 	Format   string   `help:"pretty, md or json." enum:"pretty,md,json" default:"pretty"`
+
+	sourceFlags
 }
 
 func (*whatCanCommand) Help() string {
@@ -79,6 +85,9 @@ func (*whatCanCommand) Help() string {
 
   reeve what-can user:alice --role editor --tenant acme
   reeve what-can anonymous
+  reeve what-can user:alice --tenant acme --published --name billing
+
+` + sourceHelp + `
 
 Exit codes: 0 something, 1 nothing, 2 usage, 3 the policy cannot be loaded.`
 }
@@ -98,7 +107,7 @@ func (c *whatCanCommand) Run(a *app) error {
 		c.Role[i] = strings.TrimPrefix(r, "role:")
 	}
 	s.Roles = policy.RoleNames(c.Role)
-	p, _, err := loadImpact(c.Policies)
+	p, _, err := c.impact(a, c.Policies)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func TestTheCauseOfOtherErrorsStandsFirst(t *testing.T) {
 	}
 }
 
-// What follows from another file's error is left out, and the error says how much.
+// Errors that may follow from another file's are left out, and that one says how many.
 func TestWhatMayFollowFromAnotherFileIsLeftOutAndCounted(t *testing.T) {
 	files := base(t)
 	files["attributes.csv"] = strings.Replace(files["attributes.csv"], "invoice, owner,    string", "invoice, owner,    strng", 1)

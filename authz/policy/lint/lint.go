@@ -94,28 +94,27 @@ func Folder(fsys fs.FS, opts Options) ([]Finding, error) {
 			return nil, fmt.Errorf("lint: %w", err)
 		}
 	}
-	model, err := fs.ReadFile(fsys, policy.ModelFile)
-	if err != nil {
-		return nil, fmt.Errorf("lint: %w", err)
-	}
-	if !isStandard(string(model)) {
-		rows, err := fs.ReadFile(fsys, policy.PolicyFile)
-		if err != nil {
-			return nil, fmt.Errorf("lint: %w", err)
-		}
-		return Casbin(policy.ModelFile, string(model), policy.PolicyFile, string(rows), opts), nil
-	}
 	b, _ := policy.ReadBundle(fsys) // loading says what is wrong
-	l := &linter{opts: opts, fsys: fsys, bundle: b}
+	return Bundle(b, fsys, opts), nil
+}
+
+// Bundle looks at the files of a bundle, such as one with the rows that tenants have published. The
+// tables of requests are read from the folder tables; nil leaves them out.
+func Bundle(b *policy.Bundle, tables fs.FS, opts Options) []Finding {
+	if model, _ := b.Content(policy.ModelFile); !isStandard(model) {
+		rows, _ := b.Content(policy.PolicyFile)
+		return Casbin(policy.ModelFile, model, policy.PolicyFile, rows, opts)
+	}
+	l := &linter{opts: opts, fsys: tables, bundle: b}
 	l.standard()
-	return l.sorted(), nil
+	return l.sorted()
 }
 
 // linter gathers the findings of one policy.
 type linter struct {
 	opts     Options
 	now      time.Time
-	fsys     fs.FS
+	fsys     fs.FS // of the tables, nil for none
 	bundle   *policy.Bundle
 	found    []Finding
 	files    map[string]*policycsv.File

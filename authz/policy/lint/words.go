@@ -37,7 +37,11 @@ func (l *linter) readTables() {
 			w.tenants[r.own] = true
 		}
 	}
-	for _, name := range l.bundle.Tables() {
+	var tables []string
+	if l.fsys != nil {
+		tables = l.bundle.Tables()
+	}
+	for _, name := range tables {
 		cases, err := policytest.Load(l.fsys, name, l.engine.Attributes())
 		if err != nil {
 			l.badTable(name, err)
