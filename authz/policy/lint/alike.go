@@ -115,6 +115,14 @@ func (l *linter) lookAtUser(r *row, i int, name string, known looks, sure func(s
 	if sure(name) {
 		return
 	}
+	if meant := meantByUser(id); meant != "" {
+		l.at("RV128", policy.SeverityWarning, r, i, meant, "%s is the user whose id is %s, and nobody else", name, id)
+		return
+	}
+	if local, _, mail := strings.Cut(id, "@"); mail && len(known["user:"+strings.ToLower(local)]) > 0 {
+		l.at("RV128", policy.SeverityNote, r, i, "write the id as sessions have it", "other rows say user:%s, and this one %s: a user has one id", local, name)
+		return
+	}
 	if meant := known.like(name, sure); meant != "" {
 		l.at("RV128", policy.SeverityWarning, r, i, "spell it as the others do", "other rows say %s: is %s misspelt?%s", meant, name, foreignIn(name))
 	} else if c := mixed(id); c != "" {
@@ -122,6 +130,21 @@ func (l *linter) lookAtUser(r *row, i int, name string, known looks, sure func(s
 	} else if c := marked(id); c != "" {
 		l.at("RV128", policy.SeverityWarning, r, i, "write it as one letter, as the service does", "the id of %s has a letter and a mark of its own: %q", name, c)
 	}
+}
+
+// meantByUser says what to write for an id that people write for a caller who is not known by name, "" for others.
+func meantByUser(id string) string {
+	switch strings.ToLower(id) {
+	case "everyone", "everybody", "all", "any", "anybody", "public", "anonymous", "*":
+		return "write role:anyone for every caller, role:authenticated for every user"
+	case "authenticated", "logged-in", "signed-in":
+		return "write role:authenticated for every user"
+	case "self", "me", "myself", "owner":
+		return "write role:authenticated, and a condition such as r.obj.owner == r.sub.id"
+	case "null", "nil", "undefined", "none", "nobody":
+		return "write the user who is meant, or delete the row"
+	}
+	return ""
 }
 
 // lookAtKind finds a user whose id is the name of a role, and a role whose name is the id of a user.
@@ -146,6 +169,14 @@ type part struct {
 	r   *ruleRow
 	e   condition.Expr
 	not bool // whether it stands within an odd number of !
+}
+
+// words is a comparison, with its !.
+func (p part) words() string {
+	if p.not {
+		return "!(" + p.e.String() + ")"
+	}
+	return p.e.String()
 }
 
 // parts calls f with each comparison of a condition.
@@ -234,6 +265,12 @@ func (l *linter) lookAtRoleText(p part, s string, roles *near, known func(string
 		l.atPart("RV130", p.r, p.e, "a rule for "+name+" is for these callers", "'%s' is built in and no role of r.sub.roles", s)
 	case s == "" || strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != "":
 		l.atPart("RV130", p.r, p.e, "a role has letters, digits, . _ and -", "no role can be called '%s'%s", s, foreignIn(s))
+	case p.e.Op() == condition.OpIn && (name == p.r.sub || slices.Contains(l.rolesOf(p.r.sub, p.r.dom), name)):
+		id, what := "RV129", "every"
+		if p.not {
+			id, what = "RV130", "no"
+		}
+		l.atPart(id, p.r, p.e, "delete the comparison, or write the role that is meant", "%s is true for %s caller whom the rule is for: they have %s", p.words(), what, name)
 	case known(name):
 	default:
 		if meant := roles.of(name, true); meant != "" {

@@ -17,12 +17,18 @@ func (l *linter) lookAtConditions() {
 		}
 		l.lookAtTruth(r, r.expr)
 		l.lookAtMixed(r, r.expr)
+		l.lookAtRedundant(r, r.expr)
+		l.lookAtFactor(r)
 		l.lookAtNetworks(r)
 		if r.allow {
 			continue
 		}
 		said := map[string]bool{}
 		for a := range r.expr.Attributes() {
+			if r.act == "create" && a.Part() == condition.PartObject && a.Via == nil && a.Name == "id" && !said[a.Ref()] {
+				said[a.Ref()] = true
+				l.at("RV132", policy.SeverityNote, &r.row, atCondition, "ask for what an object has before it is there", "the deny rule also matches objects without an id, as one that is to be created may be")
+			}
 			if why := mayMiss(a); why != "" && !said[a.Ref()] {
 				said[a.Ref()] = true
 				l.at("RV132", policy.SeverityNote, &r.row, atCondition, "ask for what every request has, or deny in a rule without the attribute", "the deny rule also matches requests without %s: %s", a.Ref(), why)

@@ -130,7 +130,8 @@ type linter struct {
 	paths    *near                     // likewise
 	first    map[string]int            // where each route stands first
 	actions  map[[2]string]allowedActions
-	colons   *bool // whether a route has a parameter that begins with a colon
+	compared map[[2]string]string // the attribute that is compared with a text, by type and text
+	colons   *bool                // whether a route has a parameter that begins with a colon
 }
 
 func (l *linter) standard() {
@@ -150,15 +151,19 @@ func (l *linter) standard() {
 	l.lookAtCover()
 	l.lookAtWildcards()
 	l.lookAtRoles()
+	l.lookAtThrough()
+	l.lookAtGrants()
 	l.lookAtTimes()
 	l.lookAtTenants()
 	l.lookAtNames()
 	l.lookAtConditions()
 	l.lookAtTexts()
+	l.lookAtPlaceholders()
 	l.lookAtObjects()
 	l.lookAtAttributes()
 	l.lookAtRoutes()
 	l.lookAtBefore()
+	l.lookAtFiles()
 }
 
 // add notes a finding unless its rule is disabled.

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
@@ -94,17 +95,26 @@ func (l *linter) lookAtNames() {
 		}
 		l.lookAtKind(&r.row, atSubject, r.sub, namesOther, sureName)
 		switch builtIn := builtInFor(r.sub); {
+		case (r.sub == "role:self" || r.sub == "role:me" || r.sub == "role:myself") && !sureRole[r.sub]:
+			l.at("RV128", policy.SeverityWarning, &r.row, atSubject, meantByUser("self"), "nobody is known to have %s: whose object it is stands in a condition", r.sub)
 		case builtIn != "" && !sureRole[r.sub]:
 			l.at("RV128", policy.SeverityWarning, &r.row, atSubject, "write "+builtIn+", or grant the role in a g row", "nobody is known to have %s: the built-in role is %s", r.sub, builtIn)
 		case strings.HasPrefix(r.sub, "role:") && !sureRole[r.sub]:
-			l.nearName(&r.row, atSubject, help, r.sub, nearRole.of(r.sub, true))
+			meant := nearRole.of(r.sub, true)
+			if meant == "" {
+				meant = otherLength(r.sub, func(name string) bool { return sureRole[name] })
+			}
+			l.nearName(&r.row, atSubject, help, r.sub, meant)
 		case strings.HasPrefix(r.sub, "user:") && !sureUser[r.sub]:
 			l.nearName(&r.row, atSubject, help, r.sub, nearUser.inCase(r.sub, func(c string) bool { return sureUser[c] || first[c] < first[r.sub] }))
 		}
 		switch {
 		case r.isRoute():
 			if r.act != everything && methods[r.act] == 0 && !isEvery(r.act) {
-				meant := nearMethod.of(r.act, true)
+				meant := methodFor[r.act]
+				if meant == "" {
+					meant = nearMethod.of(r.act, true)
+				}
 				if meant == "" {
 					meant = hint.Nearest(r.act, commonMethods)
 				}
@@ -117,7 +127,11 @@ func (l *linter) lookAtNames() {
 			if meant := nearType.of(typ, !sureType[typ]); meant != "" {
 				l.nearName(&r.row, atObject, help, typ, meant)
 			} else if r.act != everything {
-				l.nearName(&r.row, atAction, help, r.act, nearAction[typ].of(r.act, !sureAction[typ+" "+r.act]))
+				meant := nearAction[typ].of(r.act, !sureAction[typ+" "+r.act])
+				l.nearName(&r.row, atAction, help, r.act, meant)
+				if meant == "" && r.allow && !tabled[typ+" "+r.act] {
+					l.lookAtSynonym(r, actions[typ])
+				}
 			}
 		}
 	}
@@ -153,8 +167,31 @@ func (l *linter) lookAtNames() {
 		return "", ""
 	})
 	l.lookAtMembers(roles, ids, sureID)
+	l.lookAtCeiling(nearRole, nearType, nearAction)
 	l.lookAtNamesInConditions(nearRole, func(name string) bool { return sureRole[name] || roles[name] > 1 })
 	l.lookAtValues()
+}
+
+// methodFor are the words of actions that people write for a method.
+var methodFor = map[string]string{"READ": "GET", "LIST": "GET", "VIEW": "GET", "SHOW": "GET", "FETCH": "GET", "CREATE": "POST", "ADD": "POST", "INSERT": "POST", "NEW": "POST",
+	"UPDATE": "PUT", "EDIT": "PUT", "MODIFY": "PUT", "SAVE": "PUT", "WRITE": "PUT", "REMOVE": "DELETE", "DESTROY": "DELETE", "DEL": "DELETE"}
+
+// synonyms are words for one action.
+var synonyms = [][]string{{"read", "view", "get", "show", "see"}, {"update", "edit", "modify", "change", "put", "patch"}, {"delete", "remove", "destroy", "erase", "del"}, {"create", "add", "new", "insert", "post"}}
+
+// lookAtSynonym finds an action that one row has, of a type of which other rows have another word for it.
+func (l *linter) lookAtSynonym(r *ruleRow, of map[string]int) {
+	for _, words := range synonyms {
+		if !slices.Contains(words, r.act) || of[r.act] > 1 {
+			continue
+		}
+		for _, word := range words {
+			if word != r.act && of[word] > 1 {
+				l.at("RV128", policy.SeverityNote, &r.row, atAction, "write "+word+", unless the service asks for both", "other rows of %s say %s: is %s another action?", r.target.typ, word, r.act)
+				return
+			}
+		}
+	}
 }
 
 // lookAtDenials finds names in rows of tables that want a denial, which a name that is misspelt gets

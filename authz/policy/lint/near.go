@@ -188,6 +188,23 @@ var forAnyone = []string{"everyone", "everybody", "all", "public", "anonymous", 
 var forAuthenticated = []string{"user", "users", "loggedin", "logged-in", "signedin", "signed-in", "authed", "login", "known", "authorized", "authorised"}
 
 // builtInFor returns the built-in role that a role's name was probably meant to be.
+// shortened are names of roles, and how people shorten them.
+var shortened = map[string]string{"administrator": "admin", "moderator": "mod", "manager": "mgr", "developer": "dev", "operator": "ops", "supervisor": "super", "accountant": "accounting"}
+
+// otherLength returns the name of a known role that is a role's shortened or in full, "" for none.
+func otherLength(role string, known func(string) bool) string {
+	name := strings.TrimPrefix(role, "role:")
+	for full, short := range shortened {
+		switch {
+		case name == full && known("role:"+short):
+			return "role:" + short
+		case name == short && known("role:"+full):
+			return "role:" + full
+		}
+	}
+	return ""
+}
+
 func builtInFor(role string) string {
 	name := strings.TrimPrefix(role, "role:")
 	lower := strings.ToLower(name)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/condition"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 )
 
@@ -64,10 +65,43 @@ func (l *linter) lookAtObjects() {
 
 // lookAtID finds ids that are written as if they stood for several, or for a parameter.
 func (l *linter) lookAtID(r *ruleRow) {
+	if name := l.valueOf(r); name != "" {
+		l.at("RV139", policy.SeverityWarning, &r.row, atObject, "write "+r.target.typ+", and a condition such as r.obj."+name+" == '"+strings.TrimPrefix(r.obj, r.target.typ+":")+"'", "%s is the one %s of that id, and elsewhere the word is the %s of one", r.obj, r.target.typ, name)
+	}
 	_, id, _ := strings.Cut(strings.TrimSuffix(r.obj, everything), ":")
 	if strings.ContainsAny(id, "[](){}|^$<>;\\") || strings.HasPrefix(id, ":") {
 		l.at("RV126", policy.SeverityWarning, &r.row, atObject, "write a row for each object, a prefix that ends in /* or :*, or a condition on r.obj.id", "%s is compared as it stands: no sign in an id stands for others, nor for a parameter", r.obj)
 	}
+}
+
+// valueOf returns the attribute that a condition or a table compares with what a rule has as an id, "" for none.
+func (l *linter) valueOf(r *ruleRow) string {
+	_, id, one := strings.Cut(r.obj, ":")
+	if !one || strings.HasSuffix(id, everything) || !word.MatchString(id) {
+		return ""
+	}
+	if l.compared == nil {
+		l.compared = map[[2]string]string{} // type and text
+		note := func(typ, name, text string) {
+			key := [2]string{typ, text}
+			if name != "id" && !strings.Contains(name, ".") && (l.compared[key] == "" || name < l.compared[key]) {
+				l.compared[key] = name
+			}
+		}
+		for _, s := range l.rules {
+			leaves(s.expr, func(f condition.Leaf) {
+				// An order has a text that is none of them, and an owner's id may well be one.
+				if a := f.A.Attr; a != nil && a.Part() == condition.PartObject && a.Via == nil && (f.Op == condition.OpEqual || f.Op == condition.OpNotEqual || f.Op == condition.OpOneOf || f.Op == condition.OpNoneOf) {
+					for _, v := range append([]condition.Value{f.B.Value}, f.List...) {
+						if v.Kind() == condition.KindString {
+							note(a.Type, a.Name, v.Text())
+						}
+					}
+				}
+			})
+		}
+	}
+	return l.compared[[2]string{r.target.typ, id}]
 }
 
 // lookAtRoute finds routes whose spelling no router has, or other rules have otherwise.
@@ -89,6 +123,14 @@ func (l *linter) lookAtRoute(r *ruleRow) {
 	if len(l.opts.Routes) > 0 {
 		return // these say it better
 	}
+	if name := twice(path); name != "" {
+		l.at("RV140", policy.SeverityWarning, &r.row, atObject, "give each parameter a name of its own", "the parameter %s stands twice in %s", name, r.obj)
+		return
+	}
+	if meant := l.routeWithParameter(r.obj); meant != "" {
+		l.at("RV140", policy.SeverityWarning, &r.row, atObject, "write "+meant+"; or name both routes in a row of their own", "%s is another route than %s: is a colon missing?", r.obj, meant)
+		return
+	}
 	if meant := l.routeLike(r.obj); meant != "" {
 		l.at("RV140", policy.SeverityWarning, &r.row, atObject, "spell the route as the service registers it", "%s is another route than %s, which other rules name", r.obj, meant)
 		return
@@ -96,6 +138,42 @@ func (l *linter) lookAtRoute(r *ruleRow) {
 	if strings.Contains(path, "{") && strings.Contains(path, "}") && l.hasColons() {
 		l.at("RV140", policy.SeverityWarning, &r.row, atObject, "spell the route as the service registers it", "%s names parameters in braces, and other rules by a colon", r.obj)
 	}
+}
+
+// twice returns a parameter that stands twice in a route, "" for none.
+func twice(route string) string {
+	var names []string
+	for segment := range strings.SplitSeq(route, "/") {
+		if strings.HasPrefix(segment, ":") && len(segment) > 1 {
+			if slices.Contains(names, segment) {
+				return segment
+			}
+			names = append(names, segment)
+		}
+	}
+	return ""
+}
+
+// routeWithParameter returns the route of other rules that has a parameter where one has its name alone, as
+// /invoices/id has beside /invoices/:id; "" for none.
+func (l *linter) routeWithParameter(route string) string {
+	if strings.HasSuffix(route, everything) || !l.hasColons() {
+		return ""
+	}
+	l.routeLike(route) // reads the routes
+	parts := strings.Split(route, "/")
+	for i, word := range parts {
+		if word == "" || strings.HasPrefix(word, ":") {
+			continue
+		}
+		parts[i] = ":" + word
+		with := strings.Join(parts, "/")
+		parts[i] = word
+		if n := l.routes[shapeOf(with)][with]; n > 0 && n >= l.routes[shapeOf(route)][route] {
+			return with
+		}
+	}
+	return ""
 }
 
 func (l *linter) hasColons() bool {

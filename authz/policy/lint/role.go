@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/internal/policycsv"
 )
 
 // ranks are the usual names of roles by how much they may do.
@@ -256,6 +257,56 @@ func (l *linter) lookAtTenants() {
 		look(&g.row, 3, g.dom, false)
 	}
 	l.lookAtTenantFiles()
+}
+
+// lookAtCeiling finds names in ceiling.csv that differ from known ones in a letter, and a row that lets tenants'
+// own files grant everything.
+func (l *linter) lookAtCeiling(roles, types *near, actions map[string]*near) {
+	if _, there := l.bundle.Content(policy.CeilingFile); !there {
+		return
+	}
+	counts := map[string]int{}
+	for name := range l.words.tenants {
+		counts[name]++
+	}
+	for _, r := range l.rules {
+		if r.own == "" {
+			counts[r.dom]++
+		}
+	}
+	delete(counts, everything)
+	tenants := newNear(counts, nil, true)
+	lines := l.file(policy.CeilingFile).Lines()
+	for i := range lines {
+		x := &lines[i]
+		if x.Kind != policycsv.Row || len(x.Faults) > 0 {
+			continue
+		}
+		r, f := &row{policy.CeilingFile, "", x}, x.Fields
+		name := func(i int, n *near, word string) {
+			if n != nil && word != everything && n.counts[word] == 0 {
+				l.nearName(r, i, "spell it as the rules do", word, n.of(word, true))
+			}
+		}
+		switch {
+		case f[0].Text == "p" && len(f) == 5:
+			goal := targetOf(f[3].Text)
+			name(1, roles, f[1].Text)
+			name(2, tenants, f[2].Text)
+			if goal.typ != "" {
+				name(3, types, goal.typ)
+				name(4, actions[goal.typ], f[4].Text)
+			}
+			if goal.isAll() && f[4].Text == everything {
+				l.at("RV137", policy.SeverityWarning, r, 3, "name the routes and types, or the actions", "tenants' own files may let %s do everything%s", f[1].Text, inTenant(f[2].Text))
+			}
+		case f[0].Text == "g" && len(f) == 3:
+			name(1, roles, f[1].Text)
+			name(2, tenants, f[2].Text)
+		case f[0].Text == "key" && len(f) == 3:
+			name(1, tenants, f[1].Text)
+		}
+	}
 }
 
 func (l *linter) lookAtTenantFiles() {

@@ -80,6 +80,10 @@ var all = []Rule{
 	{"RV146", "deny-in-comment", "A deny rule stands in a comment, where it is not in force."},
 	{"RV147", "column-of-another", "An attribute has the column of another one, or one that differs from its name in a letter."},
 	{"RV148", "reader-writes", "A role that by its name reads, or every user, may change or delete something whatever it holds."},
+	{"RV149", "redundant-part", "A part of a condition changes nothing beside another part."},
+	{"RV150", "second-factor-turned", "A rule denies those who have a second factor, or allows those who have none."},
+	{"RV151", "deny-through-role", "A deny rule for a role takes from other roles what that role is not allowed anyway."},
+	{"RV152", "placeholder", "A name or a text of an example or a template was not filled in."},
 }
 
 // Rules returns every rule, in the order of their ids.

@@ -1,7 +1,9 @@
 package lint
 
 import (
+	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/reevehq/reeve/authz/policy"
@@ -59,9 +61,13 @@ func (l *linter) lookAtTexts() {
 		})
 	}
 	for _, r := range l.rules {
+		l.lookAtThousands(r)
 		each(r, func(e condition.Expr, a *condition.Attribute, text string) {
 			key := [2]string{a.Type, a.Name}
 			tabled := l.words.values[key]
+			if l.lookAtAddress(r, e, a, text) {
+				return
+			}
 			switch {
 			case e.Op() >= condition.OpLess && e.Op() <= condition.OpGreaterEqual && a.Kind == condition.KindString && number.MatchString(text):
 				l.atPart("RV138", r, e, "declare the attribute as int, float or time, and compare it without quotes", "texts are ordered letter by letter: '9' is more than '%s'", text)
@@ -70,6 +76,8 @@ func (l *linter) lookAtTexts() {
 			case tabled[text] || e.Op() > condition.OpIn && e.Op() != condition.OpContainsAny && e.Op() != condition.OpContainsAll:
 			case text == everything:
 				l.atPart("RV138", r, e, "delete the comparison, if every value is meant", "'*' is compared as it stands: it is one text, and not every one")
+			case slices.Contains(nothings, text):
+				l.atPart("RV138", r, e, "write !(has(…)), or isNull(…) where the attribute may be NULL", "'%s' is a text of its letters, and not a value that is not there", text)
 			case like(text) != "":
 				l.atPart("RV138", r, e, "write "+strings.Replace(like(text), "ATTRIBUTE", a.Ref(), 1), "'%s' is compared as it stands: no sign in it stands for other letters", text)
 			default:
@@ -79,6 +87,47 @@ func (l *linter) lookAtTexts() {
 			}
 		})
 	}
+}
+
+// nothings are the words by which other languages call a value that is not there.
+var nothings = []string{"null", "NULL", "Null", "nil", "undefined", "NaN"}
+
+// lookAtAddress finds what r.env.ip never is, and a part of an address where a network is meant.
+func (l *linter) lookAtAddress(r *ruleRow, e condition.Expr, a *condition.Attribute, text string) bool {
+	if a.Part() != condition.PartEnv || a.Name != condition.EnvIP {
+		return false
+	}
+	switch op := e.Op(); {
+	case op >= condition.OpStartsWith && op <= condition.OpContains:
+		l.atPart("RV138", r, e, "write a network, as in ipMatch(r.env.ip, '10.0.0.0/8')", "%s compares letters: an address is in a network", e.String())
+	case op >= condition.OpEqual && op <= condition.OpOneOf:
+		if _, err := netip.ParseAddr(text); err == nil {
+			return false
+		}
+		l.atPart("RV130", r, e, "write an address, such as '127.0.0.1'", "r.env.ip is an address without a port, and never '%s'", text)
+	default:
+		return false
+	}
+	return true
+}
+
+// thousands is a whole number of three digits behind a point, as some countries write 10.000 for ten thousand.
+var thousands = regexp.MustCompile(`(^|[^0-9.A-Za-z_'])[0-9]{1,3}\.000($|[^0-9.A-Za-z_'])`)
+
+// lookAtThousands finds whole numbers that are written with a point.
+func (l *linter) lookAtThousands(r *ruleRow) {
+	parts(r, r.expr, false, func(p part) {
+		f := p.e.Leaf()
+		from, to := p.e.Span()
+		source := p.e.Source()[from:to]
+		a := f.A.Attr
+		if a == nil {
+			a = f.B.Attr
+		}
+		if a != nil && a.Kind == condition.KindInt && thousands.MatchString(source) {
+			l.atPart("RV138", r, p.e, "write the digits alone", "a point separates decimals: %s compares %s with less than a thousand", source, a.Ref())
+		}
+	})
 }
 
 // like returns the condition that a text which is written as a pattern was meant for, "" for a text

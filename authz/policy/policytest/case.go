@@ -176,6 +176,9 @@ func parseSubject(subject, roles string) (policy.Subject, error) {
 		if role, is := strings.CutPrefix(name, "role:"); is {
 			return policy.Subject{}, fmt.Errorf("%s is no role that a session has: write %s", hint.Quote(name), hint.Text(role))
 		}
+		if strings.ContainsAny(name, ";,|") {
+			return policy.Subject{}, fmt.Errorf("%s is no role: several stand with spaces between", hint.Quote(name))
+		}
 	}
 	if subject == "anonymous" {
 		return policy.Subject{Roles: names}, nil
