@@ -135,7 +135,7 @@ func (l *linter) lookAtUser(r *row, i int, name string, known looks, sure func(s
 // meantByUser says what to write for an id that people write for a caller who is not known by name, "" for others.
 func meantByUser(id string) string {
 	switch strings.ToLower(id) {
-	case "everyone", "everybody", "all", "any", "anybody", "public", "anonymous", "*":
+	case "everyone", "everybody", "all", "any", "anybody", "anonymous", "*":
 		return "write role:anyone for every caller, role:authenticated for every user"
 	case "authenticated", "logged-in", "signed-in":
 		return "write role:authenticated for every user"

@@ -178,16 +178,21 @@ func oneLetter(a, b string) bool {
 	case i >= len(a):
 		return false
 	case a[i+1:] == b[i+1:]:
-		return true
+		return !lone(a, i) // team-a and team-b
 	}
 	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+}
+
+// lone reports whether the letter at i stands alone between signs.
+func lone(s string, i int) bool {
+	const signs = "-_.:/ "
+	return strings.IndexByte(signs, s[i-1]) >= 0 && (i+1 == len(s) || strings.IndexByte(signs, s[i+1]) >= 0)
 }
 
 // The words for everybody that no policy knows.
 var forAnyone = []string{"everyone", "everybody", "all", "public", "anonymous", "guest", "any", "world", "nobody"}
 var forAuthenticated = []string{"user", "users", "loggedin", "logged-in", "signedin", "signed-in", "authed", "login", "known", "authorized", "authorised"}
 
-// builtInFor returns the built-in role that a role's name was probably meant to be.
 // shortened are names of roles, and how people shorten them.
 var shortened = map[string]string{"administrator": "admin", "moderator": "mod", "manager": "mgr", "developer": "dev", "operator": "ops", "supervisor": "super", "accountant": "accounting"}
 
@@ -205,6 +210,7 @@ func otherLength(role string, known func(string) bool) string {
 	return ""
 }
 
+// builtInFor returns the built-in role that a role's name was probably meant to be.
 func builtInFor(role string) string {
 	name := strings.TrimPrefix(role, "role:")
 	lower := strings.ToLower(name)
