@@ -13,6 +13,7 @@ import (
 type historyCommand struct {
 	policyFlags
 	Service string `help:"The service whose instances are counted. Default: SERVICE_NAME, or the name of the policy." placeholder:"NAME"`
+	Tenant  string `help:"What this tenant has published of its own rows." placeholder:"TENANT"`
 	Format  string `help:"pretty or json." enum:"pretty,json" default:"pretty"`
 }
 
@@ -21,8 +22,9 @@ func (*historyCommand) Help() string {
 
   reeve history --name billing
   reeve history --name billing --format json
+  reeve history --tenant acme --name billing
 
-It prints what was published, newest first: since when each revision is in force, until when it was, and how many instances decide by it now.
+It prints what was published, newest first: since when each revision is in force, until when it was, and how many instances decide by it now. With --tenant it prints the rows that the tenant has published, and up to five versions before them, by the keys that the policy in force names for the tenant; without PUBLISH_KEYS by PUBLISH_KEY, a key of the tenant.
 
 Needs REDIS_URL and PUBLISH_KEYS, the public keys that may publish. Instances are those of reeve instances. ` + redisHelp + `
 
@@ -44,6 +46,9 @@ type publication struct {
 }
 
 func (c *historyCommand) Run(a *app) error {
+	if c.Tenant != "" {
+		return c.runTenant(a)
+	}
 	p, e, err := c.open(a)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func (*publishCommand) Help() string {
 
 It looks at the policy with lint and runs its tables first: a policy with an error of lint, or of which a case fails, is not published. Then it prints the requests that are decided differently from now on, as reeve diff does.
 
-With --tenant it publishes one tenant's own rows and nothing else: they have to load beside the policy, under its ceiling.csv, and PUBLISH_KEY is the private half of a key that this file names for the tenant. They replace the rows before; there is no history of them.
+With --tenant it publishes one tenant's own rows and nothing else: they have to load beside the policy, under its ceiling.csv, and PUBLISH_KEY is the private half of a key that this file names for the tenant. They replace the rows before: reeve history --tenant prints those, and reeve rollback --tenant publishes one of them again.
 
 Needs REDIS_URL and PUBLISH_KEY, an Ed25519 key in PEM. PUBLISH_KEYS are the public halves of further keys that are trusted; with --tenant of all that may publish the policy. ` + redisHelp + `
 

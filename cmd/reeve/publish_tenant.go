@@ -30,6 +30,9 @@ type tenantRelease struct {
 	dir    string // of common, "" when it is the one in force
 	from   string // the same, for people
 	after  *impact.Policy
+
+	// find returns the rows where they are those of before, and a name for them; nil for those of a file.
+	find func(context.Context, *redispolicy.TenantPublisher) (rows, name string, err error)
 }
 
 // runTenant publishes the rows of one tenant alone.
@@ -45,16 +48,21 @@ func (c *publishCommand) runTenant(a *app) error {
 	if r.rows, err = readFile(c.Dir); err != nil {
 		return err
 	}
-	if c.Policies != "" { // which no server is needed for
-		if err := r.readFolder(c.Policies); err != nil {
+	return r.run(c.policyFlags, c.Policies, c.DryRun)
+}
+
+// run publishes the rows beside the policy in a folder, or the one in force.
+func (r *tenantRelease) run(f policyFlags, policies string, dryRun bool) error {
+	if policies != "" { // which no server is needed for
+		if err := r.readFolder(policies); err != nil {
 			return err
 		}
 	}
-	e, err := c.environmentFlags.open(a)
+	e, err := f.environmentFlags.open(r.app)
 	if err != nil {
 		return err
 	}
-	if r.name, err = c.name(e); err != nil {
+	if r.name, err = f.name(e); err != nil {
 		return err
 	}
 	key, public, err := e.private("PUBLISH_KEY")
@@ -65,7 +73,7 @@ func (c *publishCommand) runTenant(a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.Policies == "" && len(trusted) == 0 {
+	if policies == "" && len(trusted) == 0 {
 		return usage("the rows have to load beside the policy: name its folder with --policies, or in PUBLISH_KEYS the public keys that may publish it")
 	}
 	client, err := e.redis()
@@ -74,23 +82,30 @@ func (c *publishCommand) runTenant(a *app) error {
 	}
 	defer client.Close()
 	ctx := context.Background()
-	if c.Policies == "" {
+	if policies == "" {
 		if err := r.readPublished(ctx, client, trusted); err != nil {
 			return err
 		}
 	}
-	keys := r.common.TenantKeys()[id]
+	keys := r.common.TenantKeys()[r.id]
 	if !slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return k.Equal(public) }) {
-		return &exitError{codeFindings, fmt.Errorf("not published: no instance would take it: %s of %s needs the row: key, %s, %s", policy.CeilingFile, r.from, id, base64.StdEncoding.EncodeToString(public))}
+		return &exitError{codeFindings, fmt.Errorf("not published: no instance would take it: %s of %s needs the row: key, %s, %s", policy.CeilingFile, r.from, r.id, base64.StdEncoding.EncodeToString(public))}
 	}
-	publisher, err := redispolicy.NewTenantPublisher(redispolicy.TenantPublisherConfig{Client: client, Name: r.name, Tenant: id, Key: key, Trusted: keys, Common: r.common})
+	publisher, err := redispolicy.NewTenantPublisher(redispolicy.TenantPublisherConfig{Client: client, Name: r.name, Tenant: r.id, Key: key, Trusted: keys, Common: r.common})
 	if err != nil {
 		return usage("%w", err)
 	}
-	if err := r.look(); err != nil {
+	if r.find != nil {
+		if r.rows, r.file, err = r.find(ctx, publisher); err != nil {
+			return err
+		}
+		if err := r.loadRows(); err != nil {
+			return err
+		}
+	} else if err := r.look(); err != nil {
 		return err
 	}
-	return r.publish(ctx, publisher, c.DryRun)
+	return r.publish(ctx, publisher, dryRun)
 }
 
 // look prints what lint finds in the rows. An error of it refuses them.
@@ -147,8 +162,15 @@ func (r *tenantRelease) readPublished(ctx context.Context, client redis.Universa
 	return r.load()
 }
 
-// load loads the rows beside the policy.
-func (r *tenantRelease) load() (err error) {
+// load loads the rows beside the policy, where they are known.
+func (r *tenantRelease) load() error {
+	if r.find != nil {
+		return nil
+	}
+	return r.loadRows()
+}
+
+func (r *tenantRelease) loadRows() (err error) {
 	if r.after, err = impact.New(r.with(r.rows)); err != nil {
 		return &exitError{codeLoad, r.named(err)}
 	}

@@ -12,6 +12,9 @@ type rollbackCommand struct {
 	policyFlags
 	Revision string `arg:"" help:"A revision of reeve history, or how it begins: 8 characters or more."`
 	DryRun   bool   `help:"Print what would change, and publish nothing."`
+
+	Tenant   string `help:"Go back to older rows of this tenant alone, with a key of the tenant." placeholder:"TENANT"`
+	Policies string `help:"With --tenant the folder of the policy beside which the rows have to load. Default: the policy in force." placeholder:"DIR"`
 }
 
 func (*rollbackCommand) Help() string {
@@ -19,8 +22,9 @@ func (*rollbackCommand) Help() string {
 
   reeve rollback 3f2a91c07be4 --name billing --dry-run
   reeve rollback 3f2a91c07be4 --name billing
+  reeve rollback 9c1b4e5d2a70 --tenant acme --name billing
 
-It publishes an older policy again, under a new sequence, and prints what changes. Neither lint nor tables hold it up: it was in force before.
+It publishes an older policy again, under a new sequence, and prints what changes. Neither lint nor tables hold it up: it was in force before. With --tenant it publishes older rows of the tenant again, which have to load beside the policy of today.
 
 Needs REDIS_URL and PUBLISH_KEY, as reeve publish does. ` + redisHelp + `
 
@@ -30,6 +34,12 @@ Exit codes: 0 published or in force already, 1 the history holds no such revisio
 func (c *rollbackCommand) Run(a *app) error {
 	if len(c.Revision) < 8 {
 		return usage("%q: 8 characters of a revision are needed", c.Revision)
+	}
+	if c.Tenant != "" {
+		return c.runTenant(a)
+	}
+	if c.Policies != "" {
+		return usage("--policies needs --tenant")
 	}
 	p, e, err := c.open(a)
 	if err != nil {

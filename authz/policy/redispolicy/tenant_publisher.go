@@ -85,7 +85,7 @@ func NewTenantPublisher(cfg TenantPublisherConfig) (*TenantPublisher, error) {
 }
 
 // PublishTenant makes rows the tenant's own file, as tenants/<tenant>.csv would hold them: one
-// version as a whole, in the place of the last. With Common, rows that do not load beside it are
+// version as a whole, in the place of the last, which [TenantPublisher.History] keeps. With Common, rows that do not load beside it are
 // refused with what [policy.Load] says, and nothing is published. When Redis cannot be asked, the
 // error wraps [ErrUnavailable], and the rows may or may not be published: publishing them again
 // does no harm.
@@ -179,7 +179,7 @@ func (p *TenantPublisher) attempt(ctx context.Context, rows string, r TenantPubl
 	if err != nil {
 		return TenantPublication{}, false, err
 	}
-	done, err := publishTenantScript.Run(ctx, p.client, []string{p.hashName}, now, next.text, rows, p.keys.channel).Bool()
+	done, err := publishTenantScript.Run(ctx, p.client, []string{p.hashName}, now, next.text, rows, p.keys.channel, TenantHistoryLength).Bool()
 	if err != nil {
 		return TenantPublication{}, false, unanswered(err, p.access())
 	}

@@ -14,7 +14,7 @@ import (
 
 // TenantFile is the content of Redis for one tenant that publishes its own rows.
 type TenantFile struct {
-	TenantPublication // zero beside an Err
+	TenantPublication // zero beside an Err of [Reader.TenantFiles]
 	Rows              string
 
 	// Err is why no follower that starts now takes it: it wraps [ErrUntrusted], [ErrCorrupt] or
