@@ -116,6 +116,10 @@ func miscounted(file string, r *policycsv.Line, want []string, p *problems, faul
 			return
 		}
 	}
+	if why := otherSection(f); why != "" {
+		bad(f[0].Col, why)
+		return
+	}
 	if len(f) > n {
 		tooMany(r, want, bad, fault)
 		return
@@ -140,6 +144,20 @@ func miscounted(file string, r *policycsv.Line, want []string, p *problems, faul
 		}
 	}
 	bad(len(r.Text)+1, "the "+want[len(f)]+" is missing")
+}
+
+// otherSection says which section a row is of by its values, "" where they are not those of the other one.
+func otherSection(f []policycsv.Field) string {
+	isRole := func(i int) bool { return strings.HasPrefix(f[i].Text, "role:") && checkName(f[i].Text) == "" }
+	switch {
+	case f[0].Text == "p" && len(f) == len(grantValues) && checkName(f[1].Text) == "" && isRole(2):
+		return "a row of who, role and tenant begins with g"
+	case f[0].Text == "g" && len(f) == len(ruleValues) && checkName(f[1].Text) == "" && !isRole(2):
+		if _, why := parseEffect(f[len(f)-1].Text); why == "" {
+			return "a row that ends in allow or deny begins with p"
+		}
+	}
+	return ""
 }
 
 // tooMany reports a row of more values than want names.

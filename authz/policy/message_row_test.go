@@ -55,6 +55,8 @@ func TestASlipInARowSaysWhatToWrite(t *testing.T) {
 		{"an effect forgotten", "p, role:a, *, doc, read, true", []string{"1:30: 6 values, 7 are needed: …: the effect is missing"}},
 		{"a tenant forgotten", "g, user:a, role:b", []string{"1:18: 3 values, 4 are needed: …: the tenant is missing"}},
 		{"a value too many", "p, role:a, *, doc, read, true, allow, audit", []string{"1:37: 8 values, 7 are needed: …: nothing stands after the effect"}},
+		{"a role in a rule", "p, user:alice, role:admin, acme", []string{`1:1: 4 values, 7 are needed: …: a row of who, role and tenant begins with g`}},
+		{"a rule in a role", "g, role:viewer, *, doc, read, true, allow", []string{`1:1: 7 values, 4 are needed: …: a row that ends in allow or deny begins with p`}},
 		{"Casbin's classic row", "p, alice, data1, read", []string{`1:4: 4 values, 7 are needed: …: "alice" is neither user:… nor role:…: write role:alice or user:alice`}},
 		{"a comment behind a rule", "p, role:a, *, doc, read, true, allow # for now", []string{`1:38: unknown effect "allow # for now": write allow or deny, and nothing after it: a comment stands on a line of its own and begins with #`}},
 		{"a comment with commas", "p, role:a, *, doc, read, true, allow # editors, viewers", []string{"1:38: 8 values, 7 are needed: …: a comment stands on a line of its own and begins with #"}},

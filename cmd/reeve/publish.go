@@ -55,6 +55,12 @@ func (c *publishCommand) Run(a *app) error {
 	if err != nil {
 		return &exitError{codeLoad, inFolder(dir, err)}
 	}
+	if len(checked.Errors()) == 0 && len(checked.Failed()) > 0 && len(checked.Bundle.TenantKeys()) > 0 {
+		// Cases may be about tenants that are closed without what they have published.
+		if checked, err = c.checkTenants(ctx, a, dir, checked.Bundle); err != nil {
+			return err
+		}
+	}
 	if err := a.refusal(dir, checked); err != nil {
 		return err
 	}
@@ -82,6 +88,27 @@ func (c *publishCommand) Run(a *app) error {
 	}
 	a.printf("published %s as %s, sequence %d\n", short(publication.ID), p.name, publication.Sequence)
 	return nil
+}
+
+// checkTenants checks the policy beside the rows that tenants have published.
+func (c *publishCommand) checkTenants(ctx context.Context, a *app, dir string, b *policy.Bundle) (*release.Checked, error) {
+	p, _, err := c.open(a)
+	if err != nil {
+		return nil, err
+	}
+	defer p.client.Close()
+	s, _, err := p.beside(ctx, a, b)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.impact(a); err != nil {
+		return nil, err
+	}
+	checked, err := release.CheckTenants(ctx, os.DirFS(dir), s.rows)
+	if err != nil {
+		return nil, &exitError{codeLoad, inFolder(dir, err)}
+	}
+	return checked, nil
 }
 
 // refusal prints why a policy is not published.

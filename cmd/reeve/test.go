@@ -110,7 +110,10 @@ func (c *testCommand) Run(a *app) error {
 		}
 		r.Case.File = inDir(dir, r.Case.File)
 		o := outcome{Result: r}
-		if r.Failure() != nil {
+		if err := r.Failure(); err != nil {
+			if errors.Is(err, policy.ErrTenantClosed) && !c.Published {
+				a.notes([]string{"tenants with a key in " + policy.CeilingFile + " are closed here: --published takes what they have published, and --rows TENANT=FILE a file"})
+			}
 			if x, err := engine.Explain(context.Background(), r.Case.Request); err == nil {
 				prefixFiles(from, &x)
 				o.why = x.String()

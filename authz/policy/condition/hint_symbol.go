@@ -12,6 +12,17 @@ const ownLine = "a comment stands on a line of its own and begins with #"
 
 const operators = " is not an operator: "
 
+// entityOf returns the character of HTML that a text begins with, as text copied from a page has it, and what it
+// means; "" for none.
+func entityOf(text string) (entity, means string) {
+	for _, e := range [][2]string{{"&amp;&amp;", "&&"}, {"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}, {"&#39;", "'"}, {"&apos;", "'"}, {"&quot;", "'"}, {"&nbsp;", "a space"}} {
+		if strings.HasPrefix(text, e[0]) {
+			return e[0], e[1]
+		}
+	}
+	return "", ""
+}
+
 // symbolHint says what is wrong with a symbol that is no operator.
 func symbolHint(symbol string) string {
 	why := hint.Quote(symbol) + operators

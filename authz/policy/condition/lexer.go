@@ -185,6 +185,8 @@ func lexNumber(text string, at int) (token, *Error) {
 		why := hint.Quote(word) + " is not a number: write digits, and digits after a point"
 		if strings.Contains(word, "..") {
 			why = hint.Quote(word) + " is not a number, and there are no ranges: write r.obj.x >= 1 && r.obj.x <= 9"
+		} else if digits := spelledOut(text[at:]); digits != "" {
+			why += ": write " + digits
 		}
 		return token{}, &Error{at, why}
 	}
@@ -252,6 +254,9 @@ func lexSymbol(text string, at int) (token, *Error) {
 		return newToken(tokenMinus, symbol, at), nil
 	case "":
 		return token{}, &Error{at, characterHint(text[at:])}
+	}
+	if entity, means := entityOf(text[at:]); entity != "" {
+		return token{}, &Error{at, hint.Quote(entity) + " is HTML: write " + means}
 	}
 	return token{}, &Error{at, symbolHint(symbol)}
 }

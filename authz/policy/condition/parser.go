@@ -1,6 +1,10 @@
 package condition
 
-import "github.com/reevehq/reeve/internal/hint"
+import (
+	"strings"
+
+	"github.com/reevehq/reeve/internal/hint"
+)
 
 // parser is a recursive-descent parser of conditions. || binds less than &&, as in Casbin;
 // comparisons do not chain and compare attributes and literals only. A policy has one for all
@@ -25,6 +29,9 @@ func (p *parser) condition(text, typ string) (Expr, *Error) {
 	*p = parser{schema: p.schema, typ: typ, text: text, tokens: p.tokens, values: p.values}
 	if p.tokens == nil {
 		p.tokens, p.values = make([]token, 0, 64), make([]Value, 0, maxList)
+	}
+	if none := strings.TrimSpace(text); none == "*" || none == "-" || none == "_" {
+		return Expr{}, &Error{strings.Index(text, none), hint.Quote(none) + " is no condition: write true for none"}
 	}
 	var err *Error
 	if p.tokens, err = lex(text, p.tokens[:0]); err != nil {
@@ -61,6 +68,8 @@ func (p *parser) leftOver() *Error {
 		return &Error{int(before.end) - 1, apostrophe}
 	case t.kind == tokenComma && before.kind == tokenNumber && p.tokens[p.i+1].kind == tokenNumber:
 		return p.wrong("no comma stands in a number: write " + before.of(p.text) + p.tokens[p.i+1].of(p.text))
+	case t.kind == tokenNumber && before.kind == tokenNumber:
+		return p.wrong("no space stands in a number: write " + before.of(p.text) + t.of(p.text))
 	case t.kind == tokenCompare || t.kind == tokenIn:
 		return p.wrong(why + "comparisons do not chain: && or || is needed between two")
 	case t.kind == tokenMinus:

@@ -17,11 +17,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/lint"
 	"github.com/reevehq/reeve/authz/policy/policytest"
+	"github.com/reevehq/reeve/tenant"
 )
 
 // Errors of this package.
@@ -45,13 +47,23 @@ type Checked struct {
 // about the folder, or about a table that cannot be read, and begins with its position: the faults
 // of the policy are in the result.
 func Check(ctx context.Context, fsys fs.FS) (*Checked, error) {
+	return CheckTenants(ctx, fsys, nil)
+}
+
+// CheckTenants is [Check] of a policy beside the rows that tenants have published by keys of their own: its
+// tables may be about these tenants, which are closed without them. The rows are not looked at.
+func CheckTenants(ctx context.Context, fsys fs.FS, rows map[tenant.ID]policy.TenantRows) (*Checked, error) {
 	bundle, _ := policy.ReadBundle(fsys) // lint says what is wrong
 	c := &Checked{Bundle: bundle}
 	var err error
 	if c.Findings, err = lint.Folder(fsys, lint.Options{}); err != nil {
 		return nil, err // with its position
 	}
-	engine, err := policy.LoadBundle(bundle, policy.Options{Clock: noon})
+	beside := bundle
+	if len(rows) > 0 {
+		beside = bundle.WithTenants(rows)
+	}
+	engine, err := policy.LoadBundle(beside, policy.Options{Clock: noon})
 	if err != nil {
 		if c.Refusal() == nil { // another model, or other files by now
 			return nil, err // with its position
@@ -67,6 +79,10 @@ func Check(ctx context.Context, fsys fs.FS) (*Checked, error) {
 		cases = append(cases, more...)
 	}
 	c.Results, c.Idle = policytest.Evaluate(ctx, engine, cases)
+	c.Idle = slices.DeleteFunc(c.Idle, func(r policy.Rule) bool { // those of the rows are for tables of others
+		_, of := bundle.Content(r.File)
+		return !of
+	})
 	again, err := policy.ReadBundle(fsys)
 	if err != nil || again.Revision() != bundle.Revision() {
 		return nil, ErrChanged

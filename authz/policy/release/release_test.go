@@ -9,6 +9,7 @@ import (
 	"github.com/reevehq/reeve/authz/policy"
 	"github.com/reevehq/reeve/authz/policy/release"
 	"github.com/reevehq/reeve/policies"
+	"github.com/reevehq/reeve/tenant"
 )
 
 func folder(t *testing.T) fstest.MapFS {
@@ -90,5 +91,26 @@ func TestATableThatCannotBeReadIsAnError(t *testing.T) {
 	c, err := release.Check(t.Context(), fsys)
 	if err == nil && c.Refusal() == nil {
 		t.Error("it is published")
+	}
+}
+
+// A table may be about a tenant that has a key: it is closed without what it has published.
+func TestTablesAboutTenantsWithKeysAreRunBesideTheirRows(t *testing.T) {
+	fsys := folder(t)
+	fsys[policy.CeilingFile] = &fstest.MapFile{Data: []byte("p, role:authenticated, *, invoice, *\nkey, acme, AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")}
+	c, err := release.Check(t.Context(), fsys)
+	if err != nil || !errors.Is(c.Refusal(), release.ErrRefused) || len(c.Errors()) > 0 {
+		t.Fatalf("without rows: %v, %v", err, c.Refusal())
+	}
+	own := map[tenant.ID]policy.TenantRows{tenant.MustParse("acme"): {Rows: "p, user:zoe, acme, invoice, archive, true, allow\n"}}
+	if c, err = release.CheckTenants(t.Context(), fsys, own); err != nil || c.Refusal() != nil || len(c.Idle) > 0 {
+		t.Errorf("with rows: %v, %v, %d idle", err, c.Refusal(), len(c.Idle))
+	}
+	if b, err := policy.ReadBundle(fsys); err != nil || b.Revision() != c.Bundle.Revision() {
+		t.Errorf("the rows are part of what is published: %v", err)
+	}
+	own[tenant.MustParse("acme")] = policy.TenantRows{Rows: "p, role:authenticated, acme, invoice, read, true, deny\n"}
+	if c, err = release.CheckTenants(t.Context(), fsys, own); err != nil || !errors.Is(c.Refusal(), release.ErrRefused) {
+		t.Errorf("rows by which a case fails: %v, %v", err, c.Refusal())
 	}
 }
