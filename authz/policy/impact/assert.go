@@ -145,7 +145,7 @@ func parseAssertion(line string) (a Assertion, at int, why string) {
 		a.names, a.alone, a.must = w.list(), true, true
 		if len(a.names) > 0 && !isName(a.names[0]) {
 			w.at = start
-			return fail("%q: %s", w.next(), forms)
+			return fail("%q: %s", w.next(), meantBy(w.next()))
 		}
 	}
 	for _, names := range [][]string{a.names, a.except} {
@@ -159,10 +159,13 @@ func parseAssertion(line string) (a Assertion, at int, why string) {
 		}
 	}
 	if !w.take("may") {
-		return fail("%q, where may is expected: %s", w.next(), forms)
+		return fail("%q, where may is expected: %s", w.next(), meantBy(w.next()))
 	}
 	if a.must && w.take("not") {
 		a.must = false
+	}
+	if w.next() == "never" {
+		return fail("%q: %s", w.next(), meantBy(w.next()))
 	}
 	if w.next() == "" {
 		return fail("no action: %s", forms)
@@ -287,4 +290,27 @@ func (p *pair) meant(a Assertion, tenant string, c *cube) bool {
 		c.callers.None = append(slices.Clone(c.callers.None), a.except...)
 	}
 	return true
+}
+
+// meantBy says what to write for a word of another wording, or the forms that there are.
+func meantBy(word string) string {
+	switch lower := strings.ToLower(word); lower {
+	case "cannot", "can", "must", "mustn't", "shall", "should", "can't", "never", "doesn't":
+		return `write "may not", or "may"`
+	case "only":
+		return `write "no role but admin may …"`
+	case "anyone", "anybody", "everybody", "all", "users":
+		return `write "nobody may …", or "everyone may …"`
+	case "without":
+		return `write "nobody but role:admin may …"`
+	case "no", "nobody", "anonymous", "everyone":
+		if word != lower {
+			return "write " + lower
+		}
+	default:
+		if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == "" {
+			return "write role:" + word + ", or another of the forms: " + forms
+		}
+	}
+	return forms
 }

@@ -138,3 +138,24 @@ func FuzzParseAssertions(f *testing.F) {
 		p.Assert(list)
 	})
 }
+
+// A sentence in other words says which are understood.
+func TestASentenceInOtherWordsSaysWhatToWrite(t *testing.T) {
+	for text, want := range map[string]string{
+		"role:editor cannot delete doc":        `a:1:13: "cannot", where may is expected: write "may not", or "may"`,
+		"role:editor must not delete doc":      `a:1:13: "must", where may is expected: write "may not", or "may"`,
+		"anonymous can not read doc":           `a:1:11: "can", where may is expected: write "may not", or "may"`,
+		"role:editor may never delete doc":     `a:1:17: "never": write "may not", or "may"`,
+		"only admin may delete doc":            `a:1:1: "only": write "no role but admin may …"`,
+		"anyone may not read doc":              `a:1:1: "anyone": write "nobody may …", or "everyone may …"`,
+		"nobody without role:admin may delete": `a:1:8: "without", where may is expected: write "nobody but role:admin may …"`,
+		"No role but admin may delete":         `a:1:1: "No": write no`,
+		"Nobody may delete":                    `a:1:1: "Nobody": write nobody`,
+		"viewers may not delete doc":           `a:1:1: "viewers": write role:viewers, or another of the forms: `,
+		"[x] may not delete doc":               `a:1:1: "[x]": write "nobody may ACTION OBJECT"`,
+	} {
+		if _, err := impact.ParseAssertions("a", text); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s:\n\tgot  %v\n\twant %s", text, err, want)
+		}
+	}
+}

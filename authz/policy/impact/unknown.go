@@ -14,7 +14,7 @@ import (
 type Unknown struct {
 	Kind  string // "action", "object", "role" or "tenant"
 	Name  string
-	Meant string // one that rows have and that differs in case or in one letter; "" for none
+	Meant string // one that rows have and that differs in case or in one letter, or the route of a path; "" for none
 }
 
 // String returns "no row names the action delte: did you mean delete?".
@@ -39,6 +39,9 @@ func (p *Policy) Unknown(q Question) []Unknown {
 			return
 		}
 		u := Unknown{Kind: kind, Name: name, Meant: nearly(name, known)}
+		if u.Meant == "" && name[0] == '/' {
+			u.Meant = templateOf(name, known)
+		}
 		if always || u.Meant != "" {
 			list = append(list, u)
 		}
@@ -106,6 +109,24 @@ func (p *Policy) isAbout(t target) bool {
 		}
 	}
 	return false
+}
+
+// templateOf returns the route whose parameters stand for parts of a path, as /invoices/:id is of /invoices/42; ""
+// for none.
+func templateOf(path string, routes map[string]bool) string {
+	parts := strings.Split(path, "/")
+	for _, route := range slices.Sorted(maps.Keys(routes)) {
+		of := strings.Split(route, "/")
+		same := len(of) == len(parts)
+		for i := 0; same && i < len(of); i++ {
+			isParameter := strings.HasPrefix(of[i], ":") || strings.HasPrefix(of[i], "{") && strings.HasSuffix(of[i], "}")
+			same = of[i] == parts[i] || isParameter && parts[i] != "" && parts[i] != everything
+		}
+		if same {
+			return route
+		}
+	}
+	return ""
 }
 
 func (p *Policy) routes() map[string]bool {

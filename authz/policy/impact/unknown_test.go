@@ -27,6 +27,8 @@ func TestANameThatNoRowHasIsToldOf(t *testing.T) {
 		"nobody outside acmee may update doc":           {"no row names the tenant acmee: did you mean acme?"},
 		"nobody may update doc in acem":                 {"no row names the tenant acem: did you mean acme?"},
 		"nobody may DELETE /doc/:id":                    {"no row names the object /doc/:id: did you mean /docs/:id?"},
+		"nobody may DELETE /docs/42":                    {"no row names the object /docs/42: did you mean /docs/:id?"},
+		"nobody may DELETE /docs/42/lines":              {"no row names the object /docs/42/lines"},
 		"nobody may DELETE /files/*":                    {"no row names the object /files/*"},
 		"nobody with role:guest may purge memo in acme": {"no row names role:guest", "no row names the action purge", "no row names the object memo"},
 	} {
