@@ -197,29 +197,56 @@ func (l *linter) lookAtSynonym(r *ruleRow, of map[string]int) {
 // lookAtDenials finds names in rows of tables that want a denial, which a name that is misspelt gets
 // whatever the rules say. other returns such a name and the one that was meant, "" for none.
 func (l *linter) lookAtDenials(other func(*policytest.Case) (name, meant string)) {
-	lines := map[string][]string{}
+	tenants, tabled := map[string]int{}, map[string]int{}
+	for i := range l.words.cases {
+		tabled[l.words.cases[i].Request.Tenant.String()]++
+	}
+	for name, n := range tabled {
+		tenants[name] = n
+	}
+	for _, r := range l.rules {
+		tenants[r.dom] += 2
+	}
+	for _, g := range l.grants {
+		tenants[g.dom] += 2
+	}
+	delete(tenants, everything)
+	near := newNear(tenants, nil, true)
 	for i := range l.words.cases {
 		c := &l.words.cases[i]
 		if c.Want != policy.Deny {
 			continue
 		}
+		dom := c.Request.Tenant.String()
+		switch roles := c.Request.Subject.Roles; {
+		case c.Request.Action == everything:
+			l.atCase(c, everything, "write one action", "the row is denied whatever the rules say: a request has one action, and none is *")
+		case c.Request.Subject.ID == "" && roles != nil && roles.Len() > 0:
+			l.atCase(c, "anonymous", "write a user, or leave the roles out", "the row says little: a caller without a session has no roles")
+		case tenants[dom] == 1 && near.of(dom, false) != "":
+			l.atCase(c, dom, "spell it as the others do", "other rows say "+near.of(dom, false)+": is the tenant "+dom+" misspelt?")
+		}
 		name, meant := other(c)
 		if meant == "" || strings.EqualFold(name, meant) { // a table may try another case
 			continue
 		}
-		if lines[c.File] == nil {
-			data, _ := fs.ReadFile(l.fsys, c.File) // it was read before
-			lines[c.File] = strings.Split(string(data), "\n")
-		}
-		f := Finding{Rule: ruleOf("RV128"), Severity: policy.SeverityWarning, File: c.File, Line: c.Line, Col: 1, Help: "spell it as the rules do",
-			Message: "the row is denied whatever the rules say: they have " + meant + ", and " + name + " is in none"}
-		if c.Line <= len(lines[c.File]) {
-			f.Source = strings.TrimSuffix(lines[c.File][c.Line-1], "\r")
-			f.Col = max(strings.Index(f.Source, name), 0) + 1
-			f.EndCol = min(f.Col+len(name), len(f.Source)+1)
-		}
-		l.add(f)
+		l.atCase(c, name, "spell it as the rules do", "the row is denied whatever the rules say: they have "+meant+", and "+name+" is in none")
 	}
+}
+
+// atCase notes a finding about a row of a table, at a word of it.
+func (l *linter) atCase(c *policytest.Case, word, help, message string) {
+	f := Finding{Rule: ruleOf("RV128"), Severity: policy.SeverityWarning, File: c.File, Line: c.Line, Col: 1, Help: help, Message: message}
+	if l.words.lines[c.File] == nil {
+		data, _ := fs.ReadFile(l.fsys, c.File) // it was read before
+		l.words.lines[c.File] = strings.Split(string(data), "\n")
+	}
+	if c.Line <= len(l.words.lines[c.File]) {
+		f.Source = strings.TrimSuffix(l.words.lines[c.File][c.Line-1], "\r")
+		f.Col = max(strings.Index(f.Source, word), 0) + 1
+		f.EndCol = min(f.Col+len(word), len(f.Source)+1)
+	}
+	l.add(f)
 }
 
 var commonMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

@@ -10,6 +10,7 @@ import (
 // words are the names in the files and the tables, beside the rules.
 type words struct {
 	cases   []policytest.Case
+	lines   map[string][]string // of tables, by their names, where they were needed
 	tables  bool
 	roles   map[string]bool // of tables and options, with role:
 	tenants map[string]bool // of tables, options and tenants' files
@@ -20,6 +21,7 @@ type words struct {
 // readTables reads the tables of requests beside a policy. The names in them are known.
 func (l *linter) readTables() {
 	w := &l.words
+	w.lines = map[string][]string{}
 	w.roles, w.tenants, w.users, w.values = map[string]bool{}, map[string]bool{}, map[string]bool{}, map[[2]string]map[string]bool{}
 	for _, r := range l.opts.Roles {
 		w.roles["role:"+strings.TrimPrefix(r, "role:")] = true
