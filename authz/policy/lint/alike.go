@@ -229,6 +229,16 @@ func (l *linter) lookAtNamesInConditions(roles *near, known func(string) bool) {
 				switch {
 				case isList(attr):
 					l.lookAtRoleText(p, s, roles, known)
+				case attr.Part() == condition.PartSubject && isID(attr) && strings.HasPrefix(p.r.sub, "user:") && !strings.Contains(s, ":"):
+					id, what := "RV130", "no"
+					if same := p.r.sub == "user:"+s; same != p.not {
+						id, what = "RV129", "every"
+					}
+					if f.Op == condition.OpEqual {
+						l.atPart(id, r, p.e, "delete the comparison, or the rule", "%s is true for %s request of %s", p.words(), what, p.r.sub)
+					}
+				case isID(attr) && known("role:"+s) && !l.words.users["user:"+s]:
+					l.atPart("RV128", r, p.e, "write '"+s+"' in r.sub.roles, or a rule for role:"+s, "other rows have the role %s: is '%s' the id of a user?", s, s)
 				case isID(attr) || people[r.target.typ+" "+refOf(attr)]:
 					if space, id, ok := strings.Cut(s, ":"); ok && (space == "user" || space == "role") {
 						what := "write '" + id + "'"

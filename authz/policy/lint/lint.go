@@ -157,6 +157,7 @@ func (l *linter) standard() {
 	l.lookAtTenants()
 	l.lookAtNames()
 	l.lookAtConditions()
+	l.lookAtBeside()
 	l.lookAtTexts()
 	l.lookAtPlaceholders()
 	l.lookAtObjects()

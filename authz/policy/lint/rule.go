@@ -84,6 +84,7 @@ var all = []Rule{
 	{"RV150", "second-factor-turned", "A rule denies those who have a second factor, or allows those who have none."},
 	{"RV151", "deny-through-role", "A deny rule for a role takes from other roles what that role is not allowed anyway."},
 	{"RV152", "placeholder", "A name or a text of an example or a template was not filled in."},
+	{"RV153", "limit-left-out", "Two rules have the same limit, and neither is for the limit itself."},
 }
 
 // Rules returns every rule, in the order of their ids.
