@@ -118,7 +118,7 @@ func TestATenantGoesBackToOlderRows(t *testing.T) {
 		})
 	}
 
-	// Whoever writes to Redis can lose a version and can forge none.
+	// A writer to Redis can lose a version and can forge none.
 	key := "reeve:policy:{shop}:tenant:acme"
 	before, err := f.client.HGetAll(t.Context(), key).Result()
 	if err != nil {

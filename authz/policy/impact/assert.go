@@ -307,10 +307,6 @@ func meantBy(word string) string {
 		if word != lower {
 			return "write " + lower
 		}
-	default:
-		if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == "" {
-			return "write role:" + word + ", or another of the forms: " + forms
-		}
 	}
 	return forms
 }

@@ -151,7 +151,7 @@ func TestASentenceInOtherWordsSaysWhatToWrite(t *testing.T) {
 		"nobody without role:admin may delete": `a:1:8: "without", where may is expected: write "nobody but role:admin may …"`,
 		"No role but admin may delete":         `a:1:1: "No": write no`,
 		"Nobody may delete":                    `a:1:1: "Nobody": write nobody`,
-		"viewers may not delete doc":           `a:1:1: "viewers": write role:viewers, or another of the forms: `,
+		"viewers may not delete doc":           `a:1:1: "viewers": write "nobody may ACTION OBJECT"`,
 		"[x] may not delete doc":               `a:1:1: "[x]": write "nobody may ACTION OBJECT"`,
 	} {
 		if _, err := impact.ParseAssertions("a", text); err == nil || !strings.HasPrefix(err.Error(), want) {
