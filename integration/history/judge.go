@@ -176,9 +176,14 @@ func (j *judge) latest(l *life, c Call) *Wrong {
 func (j *judge) over(c Call) *Wrong {
 	var found, excused *Wrong
 	s := j.signIns[c.SignIn]
-	made := j.sessions[c.Session]
+	since := j.sessions[c.Session].since
+	for _, l := range s.lives { // one that has moved to an id that nobody was told is as old
+		if l.mayHaveMoved(c.Returned) {
+			since = min(since, l.since)
+		}
+	}
 	consider := func(end Call, by string) {
-		if made.since < c.Returned && end.Returned <= made.since {
+		if since < c.Returned && end.Returned <= since {
 			return // a matter of the call that was first answered with the session, perhaps by a later token
 		}
 		late, window := j.late(end, by, false, c)

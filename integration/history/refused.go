@@ -79,7 +79,7 @@ func (j *judge) before(l *life, c Call) []Call {
 		all = append(all, group...)
 	}
 	all = slices.DeleteFunc(all, func(other Call) bool {
-		return other.Invoked > c.Returned || other.Answer == Done && (other.Kind == Act || other.Kind == List)
+		return other.Invoked > c.Returned || other.Invoked != c.Invoked && (other.Kind == Act || other.Kind == List) && (other.Answer == Done || other.Answer == Inactive)
 	})
 	slices.SortStableFunc(all, func(a, b Call) int { return cmp.Compare(a.Invoked, b.Invoked) })
 	all = slices.Compact(all)
