@@ -91,3 +91,50 @@ func TestGORMReadsThePagesOfAList(t *testing.T) {
 		list.Cursor = next
 	}
 }
+
+// Save updates no row that its predicate does not select: where its UPDATE finds none it inserts, and
+// updates the row that is there.
+func TestGORMSavesNoRowThatAPredicateDoesNotSelect(t *testing.T) {
+	dbs, _ := items(t, 0)
+	pg := dbs[0]
+	alice, bob := "alice", "bob"
+	for id, owner := range map[string]*string{"mine": &alice, "bobs": &bob} {
+		pg.add(t, item{id: id, tenant: "acme", title: "before", code: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", owner: owner})
+	}
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pg.db}), &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope, err := gormscope.New(gormscope.Config{Scoped: []any{&itemModel{}}, InsecureUnscopedPool: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Use(scope); err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := tenant.BindUnchecked(t.Context(), acme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	may := gormscope.Where(mayRead(t, "r.obj.owner == r.sub.id").In(policy.Postgres))
+	for _, save := range []func(*gorm.DB, *itemModel) *gorm.DB{
+		func(db *gorm.DB, m *itemModel) *gorm.DB { return db.Save(m) },
+		func(db *gorm.DB, m *itemModel) *gorm.DB { return db.Save(&[]itemModel{*m}) },
+		func(db *gorm.DB, m *itemModel) *gorm.DB { return db.Model(m).Updates(m) },
+		func(db *gorm.DB, m *itemModel) *gorm.DB {
+			return db.Where(db.Session(&gorm.Session{NewDB: true}).Scopes(may)).Updates(m)
+		},
+	} {
+		for _, id := range []string{"mine", "bobs"} {
+			m := itemModel{ID: id, Title: "after", Code: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", Owner: &alice}
+			if err := save(db.WithContext(ctx).Scopes(may), &m).Error; err != nil {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+		got, err := pg.column(t, "SELECT id || ' ' || title || ' ' || owner FROM item ORDER BY 1")
+		if err != nil || !slices.Equal(got, []string{"bobs before bob", "mine after alice"}) {
+			t.Errorf("%q, %v", got, err)
+		}
+		pg.exec(t, "UPDATE item SET title = 'before', owner = CASE id WHEN 'mine' THEN 'alice' ELSE 'bob' END")
+	}
+}

@@ -52,7 +52,7 @@ var guards = []mutant.Mutant{
 	{Name: "a key among many is of any case", File: "relation.go", Old: `return w.exact(col) + " IN ("`, New: `return col + " IN ("`},
 	{Name: "keys of parents are of any case", File: "relation.go", Old: "key, fk := w.exact(column(within.parent, via.Relation.Key)), s.of(via)", New: "key, fk := column(within.parent, via.Relation.Key), s.of(via)"},
 	{Name: "a long text counts once", File: "list.go", Old: `" / " + weight(w.bytesOf(l.A.Attr, s))`, New: `" / 1"`},
-	{Name: "a text is as long as it likes beside no list", File: "list.go", Old: "if g := l.Guard(); g.Weigh {", New: "if g := l.Guard(); g.Weigh && g.Low {"},
+	{Name: "a text is as long as it likes beside no list", File: "list.go", Old: "if g := l.Guard(); g.PerUnit {", New: "if g := l.Guard(); g.PerUnit && g.Low {"},
 	{Name: "NULL that is a value has no length", File: "list.go", Old: `"greatest(octet_length(" + col + "), 1)"`, New: `"octet_length(" + col + ")"`},
 	{Name: "NULL that is a value has no length in SQLite", File: "list.go", Old: `"octet_length(ifnull(" + col + ", ''))"`, New: `"octet_length(" + col + ")"`},
 	{Name: "a row without a text is counted", File: "size.go", Old: `" IS NOT NULL" }`, New: `" IS NOT DISTINCT FROM " + column(m.alias, m.list.Relation.Value) }`},

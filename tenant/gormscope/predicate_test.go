@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/reevehq/reeve/tenant/gormscope"
 )
@@ -51,6 +52,10 @@ func TestAPredicateWithinAnotherStatementIsNotLost(t *testing.T) {
 		"a join of a NOT":         {db.Joins("Parent", db.Not(db.Scopes(may))).Find(&[]note{}), ""},
 		"a join of a page":        {db.Joins("Parent", model().Scopes(page)).Find(&[]note{}), ""},
 		"a join and a predicate":  {db.Joins("Parent", db.Scopes(may)).Scopes(may).Find(&[]note{}), "WHERE ((notes.may = ?)) AND"},
+		"an upsert":               {db.Scopes(may).Clauses(clause.OnConflict{UpdateAll: true}).Create(&note{ID: "x"}), " WHERE ((notes.may = ?)) AND `notes`.`tenant_id` = ?"},
+		"an upsert of many":       {db.Scopes(may).Save(&[]note{{ID: "x"}}), " WHERE ((notes.may = ?)) AND `notes`.`tenant_id` = ?"},
+		"an upsert with an OR":    {db.Scopes(may).Clauses(clause.OnConflict{UpdateAll: true, Where: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "a"}, clause.Or(clause.Expr{SQL: "b"})}}}).Create(&note{ID: "x"}), " WHERE ((a OR b) AND (notes.may = ?)) AND `notes`.`tenant_id` = ?"},
+		"an upsert of no tenant":  {db.Scopes(may).Clauses(clause.OnConflict{UpdateAll: true}).Create(&plan{ID: "x"}), " WHERE (plans.may = ?)"},
 		"a sub-query":             {db.Where("id IN (?)", model().Select("id").Scopes(may)).Find(&[]note{}), "(id IN (SELECT `id` FROM `notes` WHERE ((notes.may = ?)) AND"},
 		"a table without tenants": {db.Where(db.Scopes(may)).Or("b").Find(&[]plan{}), "WHERE (b) AND (plans.may = ?)"},
 	} {

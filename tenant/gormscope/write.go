@@ -15,6 +15,7 @@ import (
 // create stamps what is inserted, and has an upsert update rows of the tenant alone.
 func (p *Plugin) create(db *gorm.DB) {
 	id, ok := p.enter(db)
+	pinConflict(db.Statement)
 	if !ok {
 		return
 	}
@@ -42,6 +43,21 @@ func (p *Plugin) create(db *gorm.DB) {
 		conflict.Where = p.within(stmt.Table, id, conflict.Where.Exprs)
 		stmt.AddClause(conflict)
 	}
+}
+
+// pinConflict has an upsert update those rows alone that the statement's predicates select: Save is one
+// where its UPDATE has found no row.
+func pinConflict(stmt *gorm.Statement) {
+	conflict, ok := stmt.Clauses["ON CONFLICT"].Expression.(clause.OnConflict)
+	pins, _, _ := split(where(stmt, "WHERE"))
+	if !ok || conflict.DoNothing || len(pins) == 0 {
+		return
+	}
+	if len(conflict.Where.Exprs) > 0 {
+		pins = append([]clause.Expression{all{conflict.Where.Exprs}}, pins...)
+	}
+	conflict.Where = clause.Where{Exprs: pins}
+	stmt.AddClause(conflict)
 }
 
 // stamp gives every row the tenant. A row that has another one is an error.

@@ -123,7 +123,7 @@ type Guard struct {
 	Both      bool // the same of both ends of B, which is an attribute too
 	Length    int  // bytes that A and B, both texts, may not have both more of; 0 for no limit
 	Elements  int  // texts that a column of kind strings may have; 0 for no limit
-	Weigh     bool // the text A counts once for each TextUnit that it begins, and Elements is divided by that
+	PerUnit   bool // the text A counts once for each TextUnit that it begins, and Elements is divided by that
 }
 
 // Guard returns what has to be kept out beside the comparison. It is the zero Guard where the
@@ -146,7 +146,7 @@ func (l Leaf) Guard() Guard {
 	switch l.Op {
 	case OpIn, OpNotIn:
 		if l.B.Attr != nil {
-			g.Elements, g.Weigh = l.most/l.weight(), l.A.Attr != nil && l.A.Attr.Kind == KindString
+			g.Elements, g.PerUnit = l.most/l.weight(), l.A.Attr != nil && l.A.Attr.Kind == KindString
 		}
 	case OpContainsAny, OpNotContainsAny, OpContainsAll, OpNotContainsAll:
 		g.Elements = l.most / l.weight()

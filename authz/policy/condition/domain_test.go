@@ -109,7 +109,7 @@ func TestALiteralSaysWhichEndsOfTheDomainItNeeds(t *testing.T) {
 		"r.obj.t >= '2026-01-01T00:00:00+01:00'": {{High: true}, {Low: true}},
 		"r.obj.s == 'x'":                         {{}, {}},
 		"r.obj.s == r.obj.v":                     {{Length: 4096}, {Length: 4096}},
-		"r.obj.s in r.obj.l":                     {{Elements: 4096, Weigh: true}, {Elements: 4096, Weigh: true}},
+		"r.obj.s in r.obj.l":                     {{Elements: 4096, PerUnit: true}, {Elements: 4096, PerUnit: true}},
 		"r.obj.u in r.obj.l":                     {{Elements: 4096}, {Elements: 4096}},
 		"'" + strings.Repeat("x", 65) + "' in r.obj.l":                    {{Elements: 2048}, {Elements: 2048}},
 		"containsAll(r.obj.l, ('" + strings.Repeat("x", 129) + "', 'y'))": {{Elements: 1024}, {Elements: 1024}},

@@ -40,7 +40,7 @@ func (w *writer) elements(l *condition.Leaf, s scope) string {
 		return w.subquery(strconv.Itoa(g.Elements) + " / greatest(sum(" + weight("octet_length(v)") + "), 1) FROM unnest(" + w.rows.Argument(w.slot.n) + "::text[]) AS v")
 	case w.slot != nil:
 		return w.subquery(strconv.Itoa(g.Elements) + " / " + weight("octet_length("+w.rows.Argument(w.slot.n)+")"))
-	case g.Weigh:
+	case g.PerUnit:
 		return "(" + strconv.Itoa(g.Elements) + " / " + weight(w.bytesOf(l.A.Attr, s)) + ")"
 	}
 	return strconv.Itoa(g.Elements)
@@ -141,7 +141,7 @@ func (w *writer) columnIn(l *condition.Leaf, s scope, negative bool, in func(tex
 		text = w.asText(col, a)
 	}
 	domain := w.domain(a, col, false, false, true)
-	if g := l.Guard(); g.Weigh {
+	if g := l.Guard(); g.PerUnit {
 		domain = append(domain, "octet_length("+col+") <= "+strconv.Itoa(g.Elements*condition.TextUnit))
 	}
 	if !negative {

@@ -80,7 +80,7 @@ func (w *writer) parent(o condition.Op, a *condition.Attribute, s scope) string 
 // lists.
 func (w *writer) members(l condition.Leaf, list *condition.Attribute, s scope, conjunct bool) string {
 	m := members{w: w, list: list, alias: w.alias(), most: w.elements(&l, s)}
-	if m.limit = m.most; l.Guard().Weigh { // a LIMIT of SQLite names no column
+	if m.limit = m.most; l.Guard().PerUnit { // a LIMIT of SQLite names no column
 		m.limit = strconv.Itoa(l.Guard().Elements)
 	}
 	m.own = column(s.alias(list), list.Column)
