@@ -35,6 +35,9 @@ func (p pinned) Build(b clause.Builder) {
 
 // pin adds a condition to those of a statement.
 func pin(db *gorm.DB, text func(table string) (string, []any, error)) *gorm.DB {
+	if db.Statement.SQL.Len() > 0 {
+		_ = db.AddError(errRaw)
+	}
 	if err := unpin(db.Statement); err != nil {
 		_ = db.AddError(err)
 	}
@@ -46,8 +49,11 @@ func pin(db *gorm.DB, text func(table string) (string, []any, error)) *gorm.DB {
 	return db.Where(pinned{text})
 }
 
-// errLost means that a query reads rows that its predicate does not select.
-var errLost = errors.New("gormscope: a predicate within an OR or a NOT: call Scopes on the query itself")
+// A query with one of these would read rows that its predicate does not select.
+var (
+	errLost = errors.New("gormscope: a predicate within an OR or a NOT: call Scopes on the query itself")
+	errRaw  = errors.New("gormscope: a predicate beside raw SQL, which it is no part of: write its text into yours")
+)
 
 // unpin puts what stands beside the pinned conditions of a statement into parentheses.
 func unpin(stmt *gorm.Statement) error {

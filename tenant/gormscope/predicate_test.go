@@ -65,3 +65,18 @@ func TestAPredicateWithinAnotherStatementIsNotLost(t *testing.T) {
 		}
 	}
 }
+
+// Raw SQL has no place for a predicate: GORM would leave it out.
+func TestAPredicateBesideRawSQLIsAnError(t *testing.T) {
+	db, may := open(t), gormscope.Where(aliased{})
+	for name, got := range map[string]*gorm.DB{
+		"read":              db.Scopes(may).Raw("SELECT * FROM notes").Scan(&[]note{}),
+		"read by Find":      db.Raw("SELECT * FROM notes").Scopes(may).Find(&[]note{}),
+		"read with a model": db.Model(&note{}).Scopes(may).Raw("SELECT * FROM notes").Find(&[]note{}),
+		"changed":           db.Scopes(may).Exec("UPDATE notes SET title = 'x'"),
+	} {
+		if got.Error == nil || !strings.Contains(got.Error.Error(), "a predicate beside raw SQL") {
+			t.Errorf("%s: %s, %v", name, got.Statement.SQL.String(), got.Error)
+		}
+	}
+}
