@@ -25,6 +25,9 @@ const maxFilter = 256
 // or the environment of another type than was declared is one as soon as a rule of the caller asks
 // for it. Beside an error the Predicate selects nothing.
 //
+// A database is not asked whether Decide takes an id: one of more than 255 bytes, or with characters
+// that do not print, is selected where Decide has an error of it. A CHECK keeps such out of the table.
+//
 // It reads the caller's own rules about the type, whatever the policy holds beside them.
 func (e *Engine) Filter(ctx context.Context, r Request) (Predicate, error) {
 	if r.Object.ID != "" || r.Object.Route != "" || r.Object.Attributes != nil {

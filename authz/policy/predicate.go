@@ -31,7 +31,8 @@ const (
 	// Postgres is PostgreSQL from version 15: text or varchar with a deterministic collation for
 	// string, an integer type for int, double precision or real for float, boolean, text[] for
 	// strings, timestamptz for time, uuid. Ids, tenants and members are text, ids also as their
-	// kind says.
+	// kind says. A list of more than one dimension is an error of the query. A real is scanned into
+	// a float32 where the driver is lib/pq, which hands a float64 the digits of it.
 	Postgres = sqltext.Postgres
 
 	// SQLite is SQLite from version 3.43: TEXT for string and uuid, INTEGER for int, REAL for

@@ -115,15 +115,16 @@ func scopedJoins(db *gorm.DB) {
 		if !ok {
 			continue
 		}
-		if on := db.Session(&gorm.Session{NewDB: true}).Statement.BuildCondition(sub); len(on) > 0 {
-			pins, others, lost := split(on)
-			if lost {
-				_ = db.AddError(errLost)
-			}
-			if len(pins) > 0 && len(others) > 0 {
-				on = append([]clause.Expression{all{others}}, pins...)
-			}
-			join.On = &clause.Where{Exprs: on}
+		pins, others, lost := split(db.Session(&gorm.Session{NewDB: true}).Statement.BuildCondition(sub))
+		if lost {
+			_ = db.AddError(errLost)
 		}
+		if len(pins) == 0 {
+			continue // GORM has its conditions
+		}
+		if len(others) > 0 {
+			pins = append([]clause.Expression{all{others}}, pins...)
+		}
+		join.On = &clause.Where{Exprs: pins}
 	}
 }
