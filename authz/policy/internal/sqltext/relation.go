@@ -80,8 +80,9 @@ func (w *writer) parent(o condition.Op, a *condition.Attribute, s scope) string 
 // lists.
 func (w *writer) members(l condition.Leaf, list *condition.Attribute, s scope, conjunct bool) string {
 	m := members{w: w, list: list, alias: w.alias(), most: w.elements(&l, s)}
-	if m.limit = m.most; l.Guard().PerUnit { // a LIMIT of SQLite names no column
-		m.limit = strconv.Itoa(l.Guard().Elements)
+	m.limit = strconv.Itoa(l.Guard().Elements) // a LIMIT of SQLite names no column
+	if w.slot != nil && !w.slot.list && l.Op == condition.OpIn {
+		m.most = "(" + m.limit + " / " + weight("octet_length("+m.value()+")") + ")" // of the row that is found, which has the text
 	}
 	m.own = column(s.alias(list), list.Column)
 	texts := func(list []string, negative bool) func() string {
