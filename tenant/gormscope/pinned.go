@@ -2,6 +2,8 @@ package gormscope
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -38,6 +40,9 @@ func pin(db *gorm.DB, text func(table string) (string, []any, error)) *gorm.DB {
 	if db.Statement.SQL.Len() > 0 {
 		_ = db.AddError(errRaw)
 	}
+	if selectsAssociation(db) {
+		_ = db.AddError(errAssociation)
+	}
 	if err := unpin(db.Statement); err != nil {
 		_ = db.AddError(err)
 	}
@@ -53,7 +58,26 @@ func pin(db *gorm.DB, text func(table string) (string, []any, error)) *gorm.DB {
 var (
 	errLost = errors.New("gormscope: a predicate within an OR or a NOT: call Scopes on the query itself")
 	errRaw  = errors.New("gormscope: a predicate beside raw SQL, which it is no part of: write its text into yours")
+
+	errAssociation = errors.New("gormscope: a predicate beside associations that are selected, whose rows GORM deletes and saves whatever it selects: write a statement for each table")
 )
+
+// selectsAssociation reports whether Select names an association: Delete then deletes the rows of it,
+// also where no row of the statement's own table is found.
+func selectsAssociation(db *gorm.DB) bool {
+	model := db.Statement.Model
+	if model == nil {
+		model = db.Statement.Dest
+	}
+	if len(db.Statement.Selects) == 0 || model == nil {
+		return false
+	}
+	s, err := parse(model, db.NamingStrategy)
+	return slices.ContainsFunc(db.Statement.Selects, func(name string) bool {
+		first, _, _ := strings.Cut(name, ".")
+		return name == clause.Associations || err == nil && s.Relationships.Relations[first] != nil
+	})
+}
 
 // unpin puts what stands beside the pinned conditions of a statement into parentheses.
 func unpin(stmt *gorm.Statement) error {

@@ -27,7 +27,8 @@ type Page interface {
 // An error of the predicate is the query's. In a group of conditions, and with the [Plugin] in a join, it
 // is of the table that these are of; within an OR or a NOT it is an error then. An UPDATE and a DELETE
 // change the rows that it selects, and so do an upsert and Save, which also insert: whether the caller
-// may do that is another question. Beside raw SQL it is an error. A [gorm.DB.Session] with scopes is no part
+// may do that is another question, and so are the rows of associations, which GORM saves beside. Beside raw
+// SQL, and associations that Select names, it is an error. A [gorm.DB.Session] with scopes is no part
 // of another statement: GORM runs these on a copy, which it drops.
 func Where(p Predicate) func(*gorm.DB) *gorm.DB {
 	return func(db *gorm.DB) *gorm.DB {

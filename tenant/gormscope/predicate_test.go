@@ -6,7 +6,10 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
+	"gorm.io/gorm/utils/tests"
 
+	"github.com/reevehq/reeve/tenant"
 	"github.com/reevehq/reeve/tenant/gormscope"
 )
 
@@ -78,5 +81,57 @@ func TestAPredicateBesideRawSQLIsAnError(t *testing.T) {
 		if got.Error == nil || !strings.Contains(got.Error.Error(), "a predicate beside raw SQL") {
 			t.Errorf("%s: %s, %v", name, got.Statement.SQL.String(), got.Error)
 		}
+	}
+}
+
+// thread has notes, which GORM deletes and saves with it.
+type thread struct {
+	ID       string `gorm:"primaryKey"`
+	TenantID string
+	Notes    []note `gorm:"foreignKey:ParentID"`
+}
+
+// Rows of associations are deleted whether or not their owner is a row of the predicate.
+func TestAPredicateBesideSelectedAssociationsIsAnError(t *testing.T) {
+	db, err := gorm.Open(tests.DummyDialector{}, &gorm.Config{DryRun: true, SkipDefaultTransaction: true, Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope, err := gormscope.New(gormscope.Config{Scoped: []any{&note{}, &thread{}}, InsecureUnscopedPool: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Use(scope); err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := tenant.BindUnchecked(t.Context(), tenant.MustParse("acme"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db = db.WithContext(ctx)
+	deleted := 0
+	if err := db.Callback().Delete().After("gorm:delete").Register("deleted", func(db *gorm.DB) {
+		if db.Error == nil && db.Statement.Table == "notes" {
+			deleted++
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	may, one := gormscope.Where(aliased{}), func() *thread { return &thread{ID: "x", Notes: []note{{ID: "y"}}} }
+	for name, got := range map[string]func() *gorm.DB{
+		"deleted by name":  func() *gorm.DB { return db.Scopes(may).Select("Notes").Delete(one()) },
+		"deleted, all":     func() *gorm.DB { return db.Scopes(may).Select(clause.Associations).Delete(one()) },
+		"deleted in depth": func() *gorm.DB { return db.Scopes(may).Select("Notes.Parent").Delete(one()) },
+		"saved":            func() *gorm.DB { return db.Scopes(may).Select("Notes").Updates(one()) },
+	} {
+		if err := got().Error; err == nil || !strings.Contains(err.Error(), "associations") || deleted > 0 {
+			t.Errorf("%s: %v, %d deletions of notes", name, err, deleted)
+		}
+	}
+	if err := db.Scopes(may).Select("id").Find(&[]thread{}).Error; err != nil {
+		t.Error(err)
+	}
+	if err := db.Select("Notes").Delete(one()).Error; err != nil || deleted == 0 { // the attack, without a predicate
+		t.Errorf("%v, %d deletions of notes", err, deleted)
 	}
 }
