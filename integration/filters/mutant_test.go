@@ -49,7 +49,6 @@ var guards = []mutant.Mutant{
 	{Name: "a parent is of any tenant", File: "relation.go", Old: `return and(w.exact(column(alias, a.Relation.Key))+" = "+s.of(a), w.inTenant(alias, w.tenantOf(a)))`, New: `return w.exact(column(alias, a.Relation.Key)) + " = " + s.of(a)`},
 	{Name: "a tenant of SQLite is a number", File: "query.go", Old: `typeIs(condition.KindString, col))`, New: `col+" IS NOT NULL")`},
 	{Name: "keys of members are of any case", File: "relation.go", Old: "func (m *members) key() string { return m.w.exact(column(m.alias, m.list.Relation.Key)) }", New: "func (m *members) key() string { return column(m.alias, m.list.Relation.Key) }"},
-	{Name: "a key among many is of any case", File: "relation.go", Old: `return w.exact(col) + " IN ("`, New: `return col + " IN ("`},
 	{Name: "keys of parents are of any case", File: "relation.go", Old: "key, fk := w.exact(column(within.parent, via.Relation.Key)), s.of(via)", New: "key, fk := column(within.parent, via.Relation.Key), s.of(via)"},
 	{Name: "a long text counts once", File: "list.go", Old: `" / " + weight(w.bytesOf(l.A.Attr, s))`, New: `" / 1"`},
 	{Name: "a text is as long as it likes beside no list", File: "list.go", Old: "if g := l.Guard(); g.PerUnit {", New: "if g := l.Guard(); g.PerUnit && g.Low {"},

@@ -59,7 +59,7 @@ func (w *writer) isAmong(col, key, table, alias string, where func() string) str
 	if w.postgres() {
 		return col + " = ANY(ARRAY(" + rows + where() + "))"
 	}
-	return w.exact(col) + " IN (" + rows + where() + ")"
+	return col + " IN (" + rows + where() + ")"
 }
 
 // parent writes that an object has a parent, or none.
