@@ -52,6 +52,10 @@ var escapes = []escape{
 		CREATE VIEW plan WITH (security_invoker) AS SELECT tenant_id, slug FROM project; GRANT SELECT, INSERT ON plan TO {app};
 		CREATE RULE plant AS ON INSERT TO plan DO INSTEAD INSERT INTO project (tenant_id, slug) VALUES (NEW.tenant_id, NEW.slug)`,
 		[]string{"INSERT INTO plan VALUES ('b', 'planted')"}, "SELECT 'secret-of-' || tenant_id FROM project WHERE slug = 'planted'"},
+	{"a shared table of the application's own", "app-owns", "CREATE TABLE visit (id int, mark text); ALTER TABLE visit OWNER TO {app}", []string{
+		"ALTER TABLE visit ALTER COLUMN mark SET DEFAULT set_config('attack.stolen', current_setting('reeve.context'), false)", "b: INSERT INTO visit (id) VALUES (1)",
+		"SELECT set_config('reeve.context', current_setting('attack.stolen'), true);; SELECT slug FROM project"}, ""},
+	{"a view of the keys", "key-readable", "CREATE VIEW keys AS SELECT * FROM reeve.context_key; GRANT SELECT ON keys TO {app}", []string{"SELECT 'secret-of-b' FROM keys"}, ""},
 	{"a trigger of a superuser's function", "definer-trigger", `
 		CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
 			'BEGIN NEW.title := (SELECT max(slug) FROM public.project WHERE slug LIKE ''secret%''); RETURN NEW; END';
@@ -144,6 +148,7 @@ func TestAWayAroundTheWallIsFoundAndClosed(t *testing.T) {
 	for _, e := range escapes {
 		t.Run(e.name, func(t *testing.T) {
 			w := newRLSFixture(t, nil)
+			w.cfg.Shared = []string{"visit"}
 			t.Cleanup(func() {
 				for _, role := range []string{"reader", "logger", "keeper"} {
 					_, _ = w.TryExec(w.Super(), w.roles("DROP OWNED BY {app}_"+role)+"; DROP ROLE "+w.AppRole+"_"+role)
@@ -160,7 +165,7 @@ func TestAWayAroundTheWallIsFoundAndClosed(t *testing.T) {
 			if got := w.attack(t, e); !strings.Contains(got, "secret-of-b") {
 				t.Fatalf("the attack does not reach what is b's: %s", got)
 			}
-			for _, traces := range []string{"DELETE FROM project WHERE slug = 'planted'", "DROP SCHEMA IF EXISTS {app} CASCADE", "TRUNCATE pong", "DROP TABLE IF EXISTS log_2", "DELETE FROM task WHERE id = 78",
+			for _, traces := range []string{"DELETE FROM project WHERE slug = 'planted'", "DROP SCHEMA IF EXISTS {app} CASCADE", "TRUNCATE pong", "DROP TABLE IF EXISTS log_2", "DELETE FROM task WHERE id = 78", "ALTER TABLE visit ALTER COLUMN mark DROP DEFAULT",
 				"DROP OPERATOR IF EXISTS tools.= (bigint, integer); DROP FUNCTION IF EXISTS tools.same; DROP TABLE IF EXISTS tools.loot"} {
 				_, _ = w.TryExec(w.Super(), w.roles(traces)) // some are of other attacks
 			}

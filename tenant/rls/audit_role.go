@@ -2,7 +2,9 @@ package rls
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 func (a *audit) auditRoles() {
@@ -31,8 +33,32 @@ func (a *audit) auditRoles() {
 	if a.app.replication && !a.app.super {
 		a.add(Finding{Rule: "app-replicates", Severity: Error, Object: a.app.name, Gain: "REPLICATION: the application may read the changes of all tenants' rows from the log, past every policy", Mend: "ALTER ROLE " + app + " NOREPLICATION;", phase: phaseRole})
 	}
+	a.auditOwned()
 	a.auditCreates()
 	a.auditDefaults()
+}
+
+// auditOwned looks for what the application owns: a default, a rule or a trigger that one tenant's
+// statement puts there is run by the next tenant's. What belongs to a role whose membership is a fault
+// is left to that.
+func (a *audit) auditOwned() {
+	if a.app.super {
+		return
+	}
+	owned := map[string][]string{}
+	for _, g := range a.owns {
+		if !slices.ContainsFunc(a.roles, func(r role) bool { return r.name == g.owner }) {
+			owned[g.owner] = append(owned[g.owner], g.object)
+		}
+	}
+	for _, owner := range slices.Sorted(maps.Keys(owned)) {
+		objects := strings.Join(owned[owner][:min(3, len(owned[owner]))], ", ")
+		if more := len(owned[owner]) - 3; more > 0 {
+			objects += fmt.Sprintf(" and %d more", more)
+		}
+		a.add(Finding{Rule: "app-owns", Severity: Error, Object: owner, Gain: "the application owns " + objects + ": a default, a rule or a trigger that one tenant's statement gives it is run by the next tenant's, with that tenant's context",
+			Mend: fmt.Sprintf("REASSIGN OWNED BY %s TO %s;", ident(owner), ident(a.cfg.Owner)), phase: phaseRole})
+	}
 }
 
 // auditCreates looks for schemas in which the application may create. A session chooses its path, so
@@ -131,7 +157,7 @@ func (a *audit) auditContextFunction(want contextFunction) {
 	case f.owner == a.app.name:
 		a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the application owns the function that tells for whom a statement is, and may replace it",
 			Mend: fmt.Sprintf("ALTER FUNCTION %s OWNER TO %s;\n", f.signature, ident(a.cfg.Owner)) + runSQL(a.cfg), phase: phaseFunction})
-	case f.body != want.body || f.definer != want.definer || f.volatile:
+	case f.body != want.body || f.definer != want.definer || f.volatile || f.config:
 		a.add(Finding{Rule: "context-function", Severity: Error, Object: f.signature, Gain: "the function that tells for whom a statement is is not that of this version and configuration: it may believe what any SQL can set",
 			Mend: functionSQL(a.cfg), phase: phaseFunction})
 	case f.public || !f.appRuns:

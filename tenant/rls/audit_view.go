@@ -35,6 +35,10 @@ func (a *audit) auditViews() {
 	}
 	a.auditRules(over, byOID)
 	for _, v := range a.views {
+		if v.keys && v.app {
+			a.add(Finding{Rule: "key-readable", Severity: Error, Object: v.String(), Gain: "the view shows the keys: who reads one signs for any tenant",
+				Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", v.sql(), a.members()), phase: phaseGrant})
+		}
 		if !over(v) && !(v.material && v.column && !slices.Contains(shared, v.String())) || !v.app {
 			continue
 		}

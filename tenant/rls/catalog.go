@@ -14,6 +14,7 @@ type catalog struct {
 	functions []function
 	columns   map[string]column
 	creates   []grant // schemas in which the application may create
+	owns      []grant // what else the application owns
 	toCome    []grant // rights on tables that others create later
 	keyRead   bool    // the application may read or write the keys
 	database  database
@@ -99,7 +100,7 @@ type view struct {
 	invoker, barrier  bool
 	reads             []uint32
 	app               bool // the application may use it
-	column            bool // it has the tenant's
+	column, keys      bool // it has the tenant's column, or shows the keys
 	def               string
 	overTenants, done bool
 }
@@ -124,7 +125,7 @@ type function struct {
 	arguments       int
 	mighty          bool // its owner owns a table of tenants, is bound by no policy, or may use what has none
 	appRuns, public bool
-	path            bool // search_path is fixed
+	path, config    bool // search_path is fixed, some setting is
 	trigger         bool // a trigger runs it with the rights of somebody whom no policy binds
 	body, owner     string
 	name            string // schema.name

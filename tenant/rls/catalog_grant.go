@@ -82,6 +82,30 @@ func (l loader) schemas() error {
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, reach WHERE n.nspname = 'reeve' AND c.relkind = 'r'`, l.cfg.App).Scan(&l.catalog.keyRead)
 }
 
+// owns reads what the application owns beside tables of tenants and schemas: its statements may change
+// what those of the next tenant do with it.
+func (l loader) owns() error {
+	var tenants []string
+	for _, t := range l.catalog.tables {
+		if t.tenants() {
+			tenants = append(tenants, fmt.Sprint(t.oid))
+		}
+	}
+	return l.rows(reach+`SELECT pg_describe_object(d.classid, d.objid, 0), pg_get_userbyid(d.refobjid)
+		FROM pg_shdepend d WHERE d.deptype = 'o' AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND d.refclassid = 'pg_authid'::regclass AND d.refobjid IN (SELECT oid FROM reach)
+			AND d.classid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_opfamily'::regclass, 'pg_collation'::regclass, 'pg_conversion'::regclass,
+				'pg_ts_dict'::regclass, 'pg_ts_config'::regclass, 'pg_statistic_ext'::regclass, 'pg_foreign_server'::regclass, 'pg_event_trigger'::regclass, 'pg_extension'::regclass)
+			AND NOT (d.classid = 'pg_class'::regclass AND (d.objid::bigint IN (SELECT value::bigint FROM jsonb_array_elements_text($2::jsonb))
+				OR EXISTS (SELECT FROM pg_class c WHERE c.oid = d.objid AND (c.relpersistence = 't' OR c.relnamespace = to_regnamespace('reeve')))))
+			AND NOT (d.classid = 'pg_proc'::regclass AND EXISTS (SELECT FROM pg_proc p WHERE p.oid = d.objid AND p.pronamespace IN (to_regnamespace('reeve'), pg_my_temp_schema())))
+		ORDER BY 1`, []any{l.cfg.App, "[" + strings.Join(tenants, ",") + "]"}, func(r *sql.Rows) error {
+		var g grant
+		err := r.Scan(&g.object, &g.owner)
+		l.catalog.owns = append(l.catalog.owns, g)
+		return err
+	})
+}
+
 // defaults reads what the application will have on tables to come.
 func (l loader) defaults() error {
 	return l.grants(&l.catalog.toCome, reach+`SELECT coalesce(n.nspname, ''), pg_get_userbyid(d.defaclrole), false, `+granteesOf("d.defaclacl", "d.defaclrole", "")+` AS grantees

@@ -32,7 +32,7 @@ func load(ctx context.Context, db *sql.DB, cfg Config) (*catalog, error) {
 	if err := l.role(); err != nil || !c.app.exists {
 		return c, err
 	}
-	for _, part := range []func() error{l.tables, l.inherits, l.policies, l.constraints, l.indexes, l.roles, l.views, l.rules, l.functions, l.columns, l.schemas, l.defaults, l.base} {
+	for _, part := range []func() error{l.tables, l.inherits, l.policies, l.constraints, l.indexes, l.roles, l.views, l.rules, l.functions, l.columns, l.schemas, l.owns, l.defaults, l.base} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -209,13 +209,14 @@ func (l loader) views() error {
 		coalesce((SELECT option_value::bool FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_barrier'), false),
 		EXISTS (SELECT FROM reach WHERE has_any_column_privilege(reach.oid, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(reach.oid, c.oid, 'DELETE')), pg_get_viewdef(c.oid),
 		EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attname = $2),
+		coalesce(to_regclass('reeve.context_key')::oid::bigint IN (SELECT json_array_elements_text((`+readsOf+`)::json)::bigint), false),
 		`+readsOf+`
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('v', 'm') AND`+userObject+`AND`+notOfExtension("pg_class", "c")+`ORDER BY 2, 3`,
 		[]any{l.cfg.App, l.cfg.Column}, func(r *sql.Rows) error {
 			v := &view{}
 			var reads string
-			if err := r.Scan(&v.oid, &v.schema, &v.name, &v.material, &v.invoker, &v.barrier, &v.app, &v.def, &v.column, &reads); err != nil {
+			if err := r.Scan(&v.oid, &v.schema, &v.name, &v.material, &v.invoker, &v.barrier, &v.app, &v.def, &v.column, &v.keys, &reads); err != nil {
 				return err
 			}
 			l.catalog.views = append(l.catalog.views, v)
@@ -256,13 +257,13 @@ func (l loader) functions() error {
 		p.prosecdef, p.proleakproof, p.provolatile = 'v', p.pronargs, o.rolsuper OR o.rolbypassrls OR CASE WHEN p.prosecdef THEN EXISTS (SELECT FROM pg_class c WHERE (c.relkind IN ('m', 'f') OR c.relkind IN ('r', 'p') AND NOT c.relrowsecurity)
 			AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $2) AND has_any_column_privilege(o.oid, c.oid, 'SELECT, INSERT, UPDATE')) ELSE false END, o.rolname, EXISTS (SELECT FROM reach WHERE has_function_privilege(reach.oid, p.oid, 'EXECUTE')),
 		p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) x WHERE x.grantee = 0),
-		EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=' AND s ~ ', *"?pg_temp"?$' OR s IN ('search_path=""', 'search_path=')), p.prosrc,
+		EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=' AND s ~ ', *"?pg_temp"?$' OR s IN ('search_path=""', 'search_path=')), p.proconfig IS NOT NULL, p.prosrc,
 		p.prosecdef AND (o.rolsuper OR o.rolbypassrls) AND EXISTS (SELECT FROM pg_trigger g WHERE g.tgfoid = p.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D')
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles o ON o.oid = p.proowner
 		WHERE p.prokind IN ('f', 'p', 'w') AND`+userObject+`AND`+notOfExtension("pg_proc", "p")+`ORDER BY 1`,
 		[]any{l.cfg.App, l.cfg.Column}, func(r *sql.Rows) error {
 			var f function
-			err := r.Scan(&f.signature, &f.name, &f.kind, &f.own, &f.definer, &f.leaky, &f.volatile, &f.arguments, &f.mighty, &f.owner, &f.appRuns, &f.public, &f.path, &f.body, &f.trigger)
+			err := r.Scan(&f.signature, &f.name, &f.kind, &f.own, &f.definer, &f.leaky, &f.volatile, &f.arguments, &f.mighty, &f.owner, &f.appRuns, &f.public, &f.path, &f.config, &f.body, &f.trigger)
 			f.mighty = f.mighty || owners[f.owner]
 			l.catalog.functions = append(l.catalog.functions, f)
 			return err
