@@ -55,6 +55,10 @@ var escapes = []escape{
 	{"a shared table of the application's own", "app-owns", "CREATE TABLE visit (id int, mark text); ALTER TABLE visit OWNER TO {app}", []string{
 		"ALTER TABLE visit ALTER COLUMN mark SET DEFAULT set_config('attack.stolen', current_setting('reeve.context'), false)", "b: INSERT INTO visit (id) VALUES (1)",
 		"SELECT set_config('reeve.context', current_setting('attack.stolen'), true);; SELECT slug FROM project"}, ""},
+	{"a trigger of the application's on a shared table", "trigger-grant", "CREATE TABLE switch (id int, mark text); INSERT INTO switch VALUES (1, 'off'); GRANT ALL ON switch TO {app}", []string{
+		"CREATE TRIGGER peek BEFORE UPDATE ON switch FOR EACH ROW WHEN (set_config('attack.stolen', current_setting('reeve.context'), false) IS NOT NULL) EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+		"b: UPDATE switch SET mark = 'on'", "SELECT set_config('reeve.context', current_setting('attack.stolen'), true);; SELECT slug FROM project"}, ""},
+	{"a function that reads the server's files", "server-files", "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO {app}", []string{"SELECT 'secret-of-b' WHERE pg_read_file('PG_VERSION') <> ''"}, ""},
 	{"a view of the keys", "key-readable", "CREATE VIEW keys AS SELECT * FROM reeve.context_key; GRANT SELECT ON keys TO {app}", []string{"SELECT 'secret-of-b' FROM keys"}, ""},
 	{"a trigger of a superuser's function", "definer-trigger", `
 		CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
@@ -148,7 +152,7 @@ func TestAWayAroundTheWallIsFoundAndClosed(t *testing.T) {
 	for _, e := range escapes {
 		t.Run(e.name, func(t *testing.T) {
 			w := newRLSFixture(t, nil)
-			w.cfg.Shared = []string{"visit"}
+			w.cfg.Shared = []string{"visit", "switch"}
 			t.Cleanup(func() {
 				for _, role := range []string{"reader", "logger", "keeper"} {
 					_, _ = w.TryExec(w.Super(), w.roles("DROP OWNED BY {app}_"+role)+"; DROP ROLE "+w.AppRole+"_"+role)
@@ -165,7 +169,7 @@ func TestAWayAroundTheWallIsFoundAndClosed(t *testing.T) {
 			if got := w.attack(t, e); !strings.Contains(got, "secret-of-b") {
 				t.Fatalf("the attack does not reach what is b's: %s", got)
 			}
-			for _, traces := range []string{"DELETE FROM project WHERE slug = 'planted'", "DROP SCHEMA IF EXISTS {app} CASCADE", "TRUNCATE pong", "DROP TABLE IF EXISTS log_2", "DELETE FROM task WHERE id = 78", "ALTER TABLE visit ALTER COLUMN mark DROP DEFAULT",
+			for _, traces := range []string{"DELETE FROM project WHERE slug = 'planted'", "DROP SCHEMA IF EXISTS {app} CASCADE", "TRUNCATE pong", "DROP TABLE IF EXISTS log_2", "DELETE FROM task WHERE id = 78", "ALTER TABLE visit ALTER COLUMN mark DROP DEFAULT", "DROP TRIGGER peek ON switch",
 				"DROP OPERATOR IF EXISTS tools.= (bigint, integer); DROP FUNCTION IF EXISTS tools.same; DROP TABLE IF EXISTS tools.loot"} {
 				_, _ = w.TryExec(w.Super(), w.roles(traces)) // some are of other attacks
 			}

@@ -12,6 +12,9 @@ func (a *audit) auditTable(t *table) {
 			a.add(Finding{Rule: "table-without-tenant", Severity: Warning, Object: t.String(), Gain: "every tenant writes what all of them read: the table has no column " + a.cfg.Column + ", and Config.Shared does not name it",
 				Mend: fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %s, PUBLIC;", t.sql(), a.members()), phase: phaseGrant})
 		}
+		if t.uses("t") {
+			a.triggerGrant(t.String(), t.sql())
+		}
 		return
 	}
 	if t.owner.name == a.app.name {
@@ -49,7 +52,7 @@ func (a *audit) auditTable(t *table) {
 	}
 	a.auditKeys(t)
 	if t.uses("Dxt") {
-		a.add(Finding{Rule: "truncate", Severity: Error, Object: t.String(), Gain: "TRUNCATE passes by policies and empties the table for all tenants; REFERENCES and TRIGGER tell about rows of others",
+		a.add(Finding{Rule: "truncate", Severity: Error, Object: t.String(), Gain: "TRUNCATE passes by policies and empties the table for all tenants; REFERENCES tells about rows of others; what the condition of a trigger calls, the next tenant's statements run",
 			Mend: fmt.Sprintf("REVOKE TRUNCATE, REFERENCES, TRIGGER ON %s FROM %s, PUBLIC;", t.sql(), a.members()), phase: phaseGrant})
 	}
 	if t.public {
@@ -66,6 +69,13 @@ func (a *audit) auditTable(t *table) {
 		}
 		a.add(Finding{Rule: rule, Severity: severity, Object: t.String(), Gain: gain, Mend: fmt.Sprintf("CREATE INDEX ON %s (%s);", t.sql(), ident(t.column)), phase: phaseIndex})
 	}
+}
+
+// triggerGrant is about a table or view of all tenants to which the application may add triggers. One
+// on a table of tenants is found as truncate.
+func (a *audit) triggerGrant(name, sql string) {
+	a.add(Finding{Rule: "trigger-grant", Severity: Error, Object: name, Gain: "the application may create triggers on it: the condition of one, that a tenant's statement puts there, is evaluated in the next tenant's, with that tenant's context",
+		Mend: fmt.Sprintf("REVOKE TRIGGER ON %s FROM %s, PUBLIC;", sql, a.members()), phase: phaseGrant})
 }
 
 // auditOwner looks at owners whom FORCE does not bind. A superuser is never made another role: the SQL

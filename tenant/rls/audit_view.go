@@ -35,6 +35,9 @@ func (a *audit) auditViews() {
 	}
 	a.auditRules(over, byOID)
 	for _, v := range a.views {
+		if v.triggers {
+			a.triggerGrant(v.String(), v.sql())
+		}
 		if v.keys && v.app {
 			a.add(Finding{Rule: "key-readable", Severity: Error, Object: v.String(), Gain: "the view shows the keys: who reads one signs for any tenant",
 				Mend: fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC;", v.sql(), a.members()), phase: phaseGrant})
@@ -77,6 +80,12 @@ func (a *audit) auditRules(over func(*view) bool, views map[uint32]*view) {
 }
 
 func (a *audit) auditFunctions() {
+	for _, signature := range a.files {
+		if !a.app.super {
+			a.add(Finding{Rule: "server-files", Severity: Error, Object: signature, Gain: "the application may reach the files of the server, in which the rows of all tenants are, or connect as somebody else",
+				Mend: fmt.Sprintf("REVOKE ALL ON FUNCTION %s FROM %s, PUBLIC;", signature, a.members()), phase: phaseGrant})
+		}
+	}
 	for _, f := range a.functions {
 		if f.leaky {
 			a.add(Finding{Rule: "leakproof", Severity: Warning, Object: f.signature, Gain: "LEAKPROOF: it runs before the policies and may tell about hidden rows; a superuser says so of it, and no function of a service needs it",

@@ -13,10 +13,11 @@ type catalog struct {
 	rules     []rule // of tables and views of whom policies do not bind
 	functions []function
 	columns   map[string]column
-	creates   []grant // schemas in which the application may create
-	owns      []grant // what else the application owns
-	toCome    []grant // rights on tables that others create later
-	keyRead   bool    // the application may read or write the keys
+	creates   []grant  // schemas in which the application may create
+	owns      []grant  // what else the application owns
+	files     []string // functions of the server's files that the application may use
+	toCome    []grant  // rights on tables that others create later
+	keyRead   bool     // the application may read or write the keys
 	database  database
 }
 
@@ -100,6 +101,7 @@ type view struct {
 	invoker, barrier  bool
 	reads             []uint32
 	app               bool // the application may use it
+	triggers          bool // the application may add some
 	column, keys      bool // it has the tenant's column, or shows the keys
 	def               string
 	overTenants, done bool

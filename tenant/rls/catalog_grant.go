@@ -106,6 +106,19 @@ func (l loader) owns() error {
 	})
 }
 
+// files reads which functions of the system the application may use to read and write what the server
+// has, the tables' files among it.
+func (l loader) files() error {
+	return l.rows(reach+`SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+		WHERE (n.nspname = 'pg_catalog' AND p.proname IN ('pg_read_file', 'pg_read_binary_file', 'lo_import', 'lo_export') OR p.proname IN ('dblink_connect_u', 'pg_file_write', 'pg_file_rename', 'pg_file_unlink'))
+			AND EXISTS (SELECT FROM reach WHERE has_function_privilege(reach.oid, p.oid, 'EXECUTE')) ORDER BY 1`, []any{l.cfg.App}, func(r *sql.Rows) error {
+		var signature string
+		err := r.Scan(&signature)
+		l.catalog.files = append(l.catalog.files, signature)
+		return err
+	})
+}
+
 // defaults reads what the application will have on tables to come.
 func (l loader) defaults() error {
 	return l.grants(&l.catalog.toCome, reach+`SELECT coalesce(n.nspname, ''), pg_get_userbyid(d.defaclrole), false, `+granteesOf("d.defaclacl", "d.defaclrole", "")+` AS grantees

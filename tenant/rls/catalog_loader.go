@@ -32,7 +32,7 @@ func load(ctx context.Context, db *sql.DB, cfg Config) (*catalog, error) {
 	if err := l.role(); err != nil || !c.app.exists {
 		return c, err
 	}
-	for _, part := range []func() error{l.tables, l.inherits, l.policies, l.constraints, l.indexes, l.roles, l.views, l.rules, l.functions, l.columns, l.schemas, l.owns, l.defaults, l.base} {
+	for _, part := range []func() error{l.tables, l.inherits, l.policies, l.constraints, l.indexes, l.roles, l.views, l.rules, l.functions, l.columns, l.schemas, l.owns, l.files, l.defaults, l.base} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -208,6 +208,7 @@ func (l loader) views() error {
 		coalesce((SELECT option_value::bool FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker'), false),
 		coalesce((SELECT option_value::bool FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_barrier'), false),
 		EXISTS (SELECT FROM reach WHERE has_any_column_privilege(reach.oid, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(reach.oid, c.oid, 'DELETE')), pg_get_viewdef(c.oid),
+		c.relkind = 'v' AND EXISTS (SELECT FROM reach WHERE has_table_privilege(reach.oid, c.oid, 'TRIGGER')),
 		EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attname = $2),
 		coalesce(to_regclass('reeve.context_key')::oid::bigint IN (SELECT json_array_elements_text((`+readsOf+`)::json)::bigint), false),
 		`+readsOf+`
@@ -216,7 +217,7 @@ func (l loader) views() error {
 		[]any{l.cfg.App, l.cfg.Column}, func(r *sql.Rows) error {
 			v := &view{}
 			var reads string
-			if err := r.Scan(&v.oid, &v.schema, &v.name, &v.material, &v.invoker, &v.barrier, &v.app, &v.def, &v.column, &v.keys, &reads); err != nil {
+			if err := r.Scan(&v.oid, &v.schema, &v.name, &v.material, &v.invoker, &v.barrier, &v.app, &v.def, &v.triggers, &v.column, &v.keys, &reads); err != nil {
 				return err
 			}
 			l.catalog.views = append(l.catalog.views, v)
