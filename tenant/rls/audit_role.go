@@ -39,8 +39,8 @@ func (a *audit) auditRoles() {
 }
 
 // auditOwned looks for what the application owns: a default, a rule or a trigger that one tenant's
-// statement puts there is run by the next tenant's. What belongs to a role whose membership is a fault
-// is left to that.
+// statement puts there is run by the next tenant's. Objects of a role whose membership is a fault are
+// left to that.
 func (a *audit) auditOwned() {
 	if a.app.super {
 		return

@@ -46,7 +46,7 @@ func Generate(ctx context.Context, db *sql.DB, cfg Config) (string, error) {
 			a.auditTable(t)
 		}
 	}
-	// Whoever is bound by no policy may run the script, which makes them nobody else.
+	// A superuser may run the script, which makes them nobody else.
 	a.findings = slices.DeleteFunc(a.findings, func(f Finding) bool { return f.Rule == "owner-past-policies" })
 	var b strings.Builder
 	b.WriteString(setupSQL(cfg))
