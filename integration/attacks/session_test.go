@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/reevehq/reeve/integration/attacks"
+	"github.com/reevehq/reeve/integration/pgbouncer"
 )
 
 // steals is an expression that the attacker puts into a statement of the victim.
@@ -131,6 +132,33 @@ func TestNoSettingOfATenantIsLeftForTheNext(t *testing.T) {
 			if after := show(); after != before {
 				t.Errorf("%s, %s: the next tenant has %s, not %s", name, what, after, before)
 			}
+		}
+	}
+}
+
+// Behind pgbouncer the server's connection is another's next, also of a new client.
+func TestBehindPgbouncerNoSettingOfATenantIsLeftForTheNext(t *testing.T) {
+	w := attacks.NewPostgres(t)
+	through := pgbouncer.Start(t, w.App(), 1)
+	one := scopedPool(t, connectors(t, through+"&default_query_exec_mode=exec")["pgx"], w.Signer)
+	path := func(db *sql.DB) (got string) {
+		t.Helper()
+		if err := db.QueryRowContext(in(t, attacks.Victim), "SELECT current_setting('search_path')").Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	before := path(one)
+	for range 3 {
+		if _, err := one.ExecContext(in(t, attacks.Attacker), "SELECT set_config('search_path', 'pg_catalog', false)"); err != nil {
+			t.Fatal(err)
+		}
+		if after := path(one); after != before {
+			t.Errorf("the next tenant has the path %s", after)
+		}
+		other := scopedPool(t, connectors(t, through+"&default_query_exec_mode=exec")["pgx"], w.Signer)
+		if after := path(other); after != before {
+			t.Errorf("the next client has the path %s", after)
 		}
 	}
 }

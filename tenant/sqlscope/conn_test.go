@@ -147,20 +147,45 @@ func TestAConnectionWithAReplacedStatementIsClosed(t *testing.T) {
 	}
 }
 
-// The settings with which a session begins are the service's.
-func TestAConnectionWithOtherSettingsIsClosed(t *testing.T) {
+// The settings with which a session begins are the service's. A server that does not go back to them
+// is left.
+func TestAConnectionWithOtherSettingsIsResetOrClosed(t *testing.T) {
 	r := &recorder{set: "public|on"}
 	db := open(t, r)
-	for _, set := range []string{"public|on", "public|on", "elsewhere|on", "elsewhere|on"} {
+	update := func(set string, want ...string) {
+		t.Helper()
 		r.set = set
 		if _, err := db.ExecContext(in(t, "acme"), "UPDATE note"); err != nil {
 			t.Fatal(err)
 		}
+		sends(t, r, want...)
 	}
-	sends(t, r, "BEGIN", acme, "UPDATE note", "COMMIT", "BEGIN", acme, "UPDATE note", "COMMIT", "BEGIN", acme, "ROLLBACK",
-		"BEGIN", acme, "UPDATE note", "COMMIT", "BEGIN", acme, "UPDATE note", "COMMIT")
+	update("public|on", "BEGIN", acme, "UPDATE note", "COMMIT")
+	update("public|on", "BEGIN", acme, "UPDATE note", "COMMIT")
+	r.do = func(sent string) error {
+		if sent == "RESET ALL" {
+			r.set = "public|on"
+		}
+		return nil
+	}
+	update("elsewhere|on", "BEGIN", acme, "RESET ALL", "COMMIT", "BEGIN", acme, "UPDATE note", "COMMIT")
+	r.do = nil
+	if opened, closed := r.counts(); opened != 1 || closed != 0 {
+		t.Errorf("%d connections were opened and %d closed", opened, closed)
+	}
+	update("elsewhere|on", "BEGIN", acme, "RESET ALL", "COMMIT", "BEGIN", acme, "RESET ALL", "COMMIT", "BEGIN", acme, "UPDATE note", "COMMIT")
 	if opened, closed := r.counts(); opened != 2 || closed != 1 {
 		t.Errorf("%d connections were opened and %d closed", opened, closed)
+	}
+	r.do = func(sent string) error {
+		if sent == "RESET ALL" {
+			return errOutage
+		}
+		return nil
+	}
+	r.set = "public|on"
+	if _, err := db.ExecContext(in(t, "acme"), "UPDATE note"); !errors.Is(err, errOutage) {
+		t.Errorf("it cannot be reset: %v", err)
 	}
 }
 

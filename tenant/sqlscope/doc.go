@@ -45,8 +45,9 @@
 // A connection whose transaction was not ended by an answer of the server, after an error, a
 // panic or a context that ended midway, is closed. Cursors WITH HOLD and temporary tables
 // outlive a transaction; the query that sets the tenant finds those that an earlier tenant left,
-// and they are dropped before the statement runs. A connection is closed where its settings are no
-// longer those that it began with, of those that change what statements mean, or where temporary
-// functions may have replaced a statement that the driver keeps prepared. Do not choose the simple protocol of pgx
+// and they are dropped before the statement runs. Settings of the session that change what
+// statements mean are reset where they are no longer those that it began with. A connection is
+// closed where that fails, or where temporary functions may have replaced a statement that the
+// driver keeps prepared. Do not choose the simple protocol of pgx
 // (QueryExecModeSimpleProtocol): it writes the tenant into the text, which pg_stat_activity shows.
 package sqlscope

@@ -33,29 +33,27 @@ var settings = []string{
 // leavings are the statements that are sent to a session with such leftovers.
 var leavings = []string{"CLOSE ALL", "DISCARD TEMP"}
 
-// enter sends the scope, and what cleans the session of an earlier one. A session that cannot be
-// cleaned is one to close, and database/sql takes another.
+// errReset says that the settings of the session were reset, and that the transaction began under
+// others: it is to be committed, and another one begun. Behind a pooler a closed connection would leave
+// them to whoever has the server's next.
+var errReset = errors.New("sqlscope: the session was reset")
+
+// enter sends the scope, and what cleans the session of an earlier one. The error is errReset where
+// settings were reset, and otherwise one after which the transaction is none.
 func (c *conn) enter(ctx context.Context, s scope) error {
-	row, err := c.row(ctx, enter, s.name, s.value)
-	if err != nil {
+	left, err := c.look(ctx, s)
+	switch {
+	case err != nil:
 		return fmt.Errorf("sqlscope: set the tenant: %w", err)
-	}
-	if len(row) != 4 || !is(row[0], s.value) {
-		return errors.New("sqlscope: the tenant is not what was set")
-	}
-	left, ok := row[1].(bool)
-	replaced, also := row[2].(bool)
-	if !ok || !also {
-		return fmt.Errorf("sqlscope: the driver has %T and %T for booleans", row[1], row[2])
-	}
-	if c.settings == nil { // nobody's statement came before
-		c.settings = row[3]
-	}
-	if replaced || c.settings != row[3] {
+	case left.replaced:
 		c.bad = true
-		return driver.ErrBadConn
-	}
-	if !left {
+		return driver.ErrBadConn // database/sql takes another connection
+	case left.settings != c.settings:
+		if err := c.send(ctx, "RESET ALL"); err != nil {
+			return fmt.Errorf("sqlscope: clean the session: %w", err)
+		}
+		return errReset
+	case !left.objects:
 		return nil
 	}
 	for _, text := range leavings {
@@ -64,4 +62,31 @@ func (c *conn) enter(ctx context.Context, s scope) error {
 		}
 	}
 	return nil
+}
+
+// leftover is what a session has from before.
+type leftover struct {
+	objects, replaced bool
+	settings          driver.Value
+}
+
+// look sets the tenant and sees what is left. The first settings of a connection, before any
+// statement of a tenant, are the service's.
+func (c *conn) look(ctx context.Context, s scope) (left leftover, err error) {
+	row, err := c.row(ctx, enter, s.name, s.value)
+	if err != nil {
+		return left, err
+	}
+	if len(row) != 4 || !is(row[0], s.value) {
+		return left, errors.New("the tenant is not what was set")
+	}
+	objects, ok := row[1].(bool)
+	replaced, also := row[2].(bool)
+	if !ok || !also {
+		return left, fmt.Errorf("the driver has %T and %T for booleans", row[1], row[2])
+	}
+	if c.settings == nil {
+		c.settings = row[3]
+	}
+	return leftover{objects, replaced, row[3]}, nil
 }

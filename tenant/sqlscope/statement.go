@@ -84,8 +84,21 @@ func (c *conn) open(ctx context.Context) (*own, error) {
 	return &own{c, tx}, nil
 }
 
-// begin begins a transaction in a scope.
+// begin begins a transaction in a scope, twice where the session had to be reset first.
 func (c *conn) begin(ctx context.Context, s scope, opts driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.beginOnce(ctx, s, opts)
+	if !errors.Is(err, errReset) {
+		return tx, err
+	}
+	tx, err = c.beginOnce(ctx, s, opts)
+	if errors.Is(err, errReset) { // it does not go back to what it was
+		c.bad = true
+		return nil, driver.ErrBadConn
+	}
+	return tx, err
+}
+
+func (c *conn) beginOnce(ctx context.Context, s scope, opts driver.TxOptions) (driver.Tx, error) {
 	if err := c.usable(); err != nil {
 		return nil, err
 	}
@@ -99,7 +112,13 @@ func (c *conn) begin(ctx context.Context, s scope, opts driver.TxOptions) (drive
 	}
 	o := &own{c, tx}
 	if err := c.enter(ctx, s); err != nil {
-		err = o.end(ctx, err)
+		if errors.Is(err, errReset) {
+			if e := o.end(ctx, nil); e != nil {
+				err = e
+			}
+		} else {
+			err = o.end(ctx, err)
+		}
 		returned = true
 		return nil, err
 	}
