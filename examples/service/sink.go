@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/DeRuina/timberjack"
@@ -34,7 +37,26 @@ func newSink(cfg *config.Config, stdout io.Writer) (*sink, error) {
 		return s, nil
 	}
 	s.fallback = stdout
+	if err := isFile(cfg.Log.File, fs.ModeType); err != nil {
+		return nil, err
+	}
 	return s, s.open()
+}
+
+var errNoLogFile = errors.New("log.file is no file; without it the log goes to standard output")
+
+// isFile refuses what is there and of one of the types. A device, which the name of standard output may be,
+// would be renamed when the log is put aside.
+func isFile(path string, types fs.FileMode) error {
+	for _, folder := range []string{"/dev/", "/proc/"} {
+		if types&fs.ModeDevice != 0 && strings.HasPrefix(filepath.Clean(path), folder) {
+			return fmt.Errorf("%s: %w", path, errNoLogFile)
+		}
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode()&types != 0 {
+		return fmt.Errorf("%s: %w", path, errNoLogFile)
+	}
+	return nil
 }
 
 // open opens the file, in place of one that was open before. An error changes nothing.
@@ -53,6 +75,9 @@ func (s *sink) open() error {
 
 // writable refuses what is no file that can be written. The library would put a folder aside.
 func writable(path string) error {
+	if err := isFile(path, fs.ModeNamedPipe); err != nil { // each line would wait for a reader
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/reevehq/reeve/authz"
 	"github.com/reevehq/reeve/examples/service/config"
@@ -141,6 +143,53 @@ func TestALogWhoseFolderIsGoneIsBegunAnew(t *testing.T) {
 	}
 	if text, err := os.ReadFile(path + ".1"); err != nil || !strings.Contains(string(text), "second") || !strings.Contains(string(text), "lines are missing here\" lines=1") {
 		t.Errorf("%v\n%.2000s", err, text)
+	}
+}
+
+// A device would be renamed when the log is put aside, and a pipe waits for whoever reads it, with every
+// request that logs a line.
+func TestALogIsAFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Skip("no mkfifo: ", err)
+	}
+	within := func(name string, f func() error) error {
+		t.Helper()
+		result := make(chan error, 1)
+		go func() { result <- f() }()
+		select {
+		case err := <-result:
+			return err
+		case <-time.After(testwait.Limit):
+			t.Fatalf("%s: it waits for a reader of the pipe, and so does each line", name)
+			return nil
+		}
+	}
+	for _, file := range []string{"/dev/null", "/dev/stdout", "/proc/self/fd/1", dir, pipe} {
+		if err := within(file, func() error {
+			_, err := newLogs(loaded(t, map[string]string{"log.file": file}), &bytes.Buffer{})
+			return err
+		}); !errors.Is(err, errNoLogFile) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	path := filepath.Join(dir, "tracker.log")
+	l, err := newLogs(loaded(t, map[string]string{"log.file": path}), &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.Info("begins")
+	if err := errors.Join(os.Rename(path, path+".1"), os.Rename(pipe, path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := within("reopen", l.out.reopen); !errors.Is(err, errNoLogFile) {
+		t.Errorf("a pipe is opened: %v", err)
+	}
+	l.Info("goes on")
+	if text, err := os.ReadFile(path + ".1"); err != nil || !strings.Contains(string(text), "goes on") {
+		t.Errorf("%q, %v", text, err)
 	}
 }
 
