@@ -6,6 +6,7 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -247,4 +248,53 @@ func TestTheAccessListsOfInstancesAreEnoughAndNamed(t *testing.T) {
 	// A reader cannot put an instance there.
 	forged := member(t, reader, fleet.Config{ID: "forged"})
 	testwait.Until(t, "a reader's beat is refused", func() bool { return errors.Is(forged.Stats().Err, fleet.ErrMisconfigured) })
+}
+
+// An instance that somebody removes while it lives, wholly or in part, is listed again with its next
+// heartbeat, and so it is when keys of another type are gone that stood in its place.
+func TestAnInstanceThatIsRemovedWhileItLivesComesBack(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t, "--appendonly", "no")
+	client := server.Client()
+	defer client.Close()
+	m := member(t, client, fleet.Config{ID: "mine", Heartbeat: fleet.MinHeartbeat, State: func() string { return "running" }})
+	listed := func() bool {
+		list, err := fleet.List(t.Context(), client, "shop")
+		return err == nil && len(list) == 1 && list[0].ID == "mine" && list[0].State == "running"
+	}
+	testwait.Until(t, "it is listed", listed)
+	ends, records := fleetKeys+"ends", fleetKeys+"records"
+	for name, remove := range map[string]func() error{
+		"everything": func() error { return client.FlushAll(t.Context()).Err() },
+		"its lease":  func() error { return client.ZRem(t.Context(), ends, "mine").Err() },
+		"its record": func() error { return client.HDel(t.Context(), records, "mine").Err() },
+		"all leases": func() error { return client.Del(t.Context(), ends).Err() },
+		"a lease without an end": func() error {
+			return client.ZAdd(t.Context(), ends, redis.Z{Score: math.Inf(1), Member: "mine"}).Err()
+		},
+		"a record that is none": func() error { return client.HSet(t.Context(), records, "mine", "\x1b[2J").Err() },
+		"scripts":               func() error { return client.ScriptFlush(t.Context()).Err() },
+	} {
+		before := m.Stats().Heartbeats
+		if err := remove(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		testwait.Until(t, "it is listed after the loss of "+name, func() bool { return m.Stats().Heartbeats > before+1 && listed() })
+		if err := m.Stats().Err; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, key := range []string{ends, records} {
+		if err := client.Set(t.Context(), key, "x", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		testwait.Until(t, "heartbeats fail", func() bool { return m.Stats().Err != nil })
+		if _, err := fleet.List(t.Context(), client, "shop"); key == ends && !errors.Is(err, fleet.ErrUnavailable) {
+			t.Errorf("%s of another type: %v", key, err)
+		}
+		if err := client.Del(t.Context(), key).Err(); err != nil {
+			t.Fatal(err)
+		}
+		testwait.Until(t, "it is listed again", func() bool { return m.Stats().Err == nil && listed() })
+	}
 }
