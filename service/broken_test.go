@@ -16,7 +16,7 @@ import (
 
 var errBroken = errors.New("broken")
 
-// behaviour is what a function of a part does in the end.
+// behaviour is the way in which a function of a part ends.
 type behaviour int
 
 const (
@@ -46,9 +46,9 @@ func (b behaviour) do(ctx context.Context, release <-chan struct{}) error {
 	return nil
 }
 
-// Whatever parts do, and whenever the service is stopped: it ends, within the limits of its parts; each
-// part that was opened is closed once, before what it needs; and it ends without an error only where
-// nothing went wrong.
+// A service ends within the limits of its parts, however these break and whenever it is stopped. Each
+// part that was opened is closed once, before what it needs, and where nothing is broken there is
+// no error.
 func TestPartsThatBreakInAnyWayAreClosedInOrder(t *testing.T) {
 	for seed := range uint64(2000) {
 		synctest.Test(t, func(t *testing.T) {
