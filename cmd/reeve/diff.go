@@ -78,15 +78,23 @@ func (c *diffCommand) two(a *app) (before, after *impact.Policy, err error) {
 	}
 	was, is := c.sourceFlags, c.sourceFlags
 	was.Rows = nil
-	old, err := was.source(a, c.Old)
-	if err != nil {
-		return nil, nil, err
+	if c.Published { // one after the other, since both have notes
+		if before, _, err = was.impact(a, c.Old); err == nil {
+			after, _, err = is.impact(a, c.New)
+		}
+		return before, after, err
 	}
-	next, err := is.source(a, c.New)
-	if err != nil {
-		return nil, nil, err
+	first := make(chan error, 1)
+	go func() {
+		var err error
+		before, _, err = was.impact(a, c.Old)
+		first <- err
+	}()
+	after, _, err = is.impact(a, c.New)
+	if bad := <-first; bad != nil { // of two errors the first policy's
+		return nil, nil, bad
 	}
-	return impactOfTwo(a, &old, &next)
+	return before, after, err
 }
 
 // report prints what changes, and how much of it.

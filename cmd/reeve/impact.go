@@ -3,30 +3,7 @@ package main
 import (
 	"encoding/json"
 	"strings"
-
-	"github.com/reevehq/reeve/authz/policy/impact"
 )
-
-// impactOfTwo loads two policies, those of folders alone at once. Of two errors it returns the first policy's.
-func impactOfTwo(a *app, old, next *source) (before, after *impact.Policy, err error) {
-	if old.redis != "" {
-		if before, err = old.impact(a); err == nil {
-			after, err = next.impact(a)
-		}
-		return before, after, err
-	}
-	first := make(chan error, 1)
-	go func() {
-		var err error
-		before, err = old.impact(a)
-		first <- err
-	}()
-	after, err = next.impact(a)
-	if bad := <-first; bad != nil {
-		return nil, nil, bad
-	}
-	return before, after, err
-}
 
 func (a *app) json(x any) error {
 	e := json.NewEncoder(a.out)
