@@ -55,7 +55,11 @@ func (c *canCommand) Run(a *app) error {
 			return undecided(err)
 		}
 	} else {
-		d, err := c.decide(a)
+		quiet := *a
+		if c.Quiet {
+			quiet.diagnostics = io.Discard
+		}
+		d, err := c.decide(&quiet)
 		if err != nil {
 			return err
 		}

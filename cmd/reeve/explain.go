@@ -60,6 +60,7 @@ func (c *explainCommand) Run(a *app) error {
 	if x.Decision.Allowed() {
 		return nil
 	}
+	c.tellUnknown(a, from)
 	return ends(codeFindings)
 }
 

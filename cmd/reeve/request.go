@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/reevehq/reeve/authz/policy"
+	"github.com/reevehq/reeve/authz/policy/impact"
 	"github.com/reevehq/reeve/authz/policy/policytest"
 )
 
@@ -56,7 +57,7 @@ func (f *requestFlags) request(engine *policy.Engine) (policy.Request, error) {
 
 // decide answers the request of the command line by the standard model.
 func (f *requestFlags) decide(a *app) (policy.Decision, error) {
-	engine, _, err := f.engine(a, f.Policies, time.Now)
+	engine, from, err := f.engine(a, f.Policies, time.Now)
 	if err != nil {
 		return policy.Decision{}, err
 	}
@@ -65,7 +66,28 @@ func (f *requestFlags) decide(a *app) (policy.Decision, error) {
 		return policy.Decision{}, err
 	}
 	d, err := engine.Decide(context.Background(), r)
+	if err == nil && !d.Allowed() {
+		f.tellUnknown(a, from)
+	}
 	return d, undecided(err)
+}
+
+// tellUnknown tells of names in a request that is denied and that no row has: it is denied whatever was meant.
+func (f *requestFlags) tellUnknown(a *app, from *source) {
+	p, err := impact.New(from.bundle)
+	if err != nil {
+		return // it has loaded before
+	}
+	dom := f.Values[1]
+	if dom == "-" {
+		dom = ""
+	}
+	a.unknown(p.Unknown(impact.Question{Tenant: dom, Action: f.Values[2], Object: f.Values[3]}))
+	for _, role := range f.Role {
+		if u, unknown := p.UnknownRole(role); unknown {
+			a.unknown([]impact.Unknown{u})
+		}
+	}
 }
 
 // undecided is an error of a decision: the request was wrong, or its tenant is closed.
