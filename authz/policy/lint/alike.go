@@ -213,6 +213,9 @@ func (l *linter) lookAtNamesInConditions(roles *near, known func(string) bool) {
 	for _, r := range l.rules {
 		parts(r, r.expr, false, func(p part) {
 			f := p.e.Leaf()
+			if f.Op == condition.OpIn && isID(f.A.Attr) && isList(f.B.Attr) {
+				l.atPart("RV128", r, p.e, "write the role, as in 'editor' in r.sub.roles", "r.sub.roles has names of roles, and %s is the id of a user", f.A.Attr.Ref())
+			}
 			attr, texts := f.A.Attr, slices.Concat(f.A.Texts, f.B.Texts)
 			if attr == nil || f.B.Attr != nil && isList(f.B.Attr) {
 				attr = f.B.Attr
@@ -247,6 +250,12 @@ func (l *linter) lookAtNamesInConditions(roles *near, known func(string) bool) {
 						}
 						l.atPart("RV128", r, p.e, what, "%s is a user's id alone, and none is '%s'", attr.Ref(), s)
 					}
+				case attr.Part() == condition.PartObject && attr.Name == "id" && attr.Via == nil && !r.target.many && strings.HasPrefix(r.target.exact, r.target.typ+":") && f.Op == condition.OpEqual && !strings.Contains(s, ":"):
+					id, what := "RV130", "no"
+					if same := r.target.exact == r.target.typ+":"+s; same != p.not {
+						id, what = "RV129", "every"
+					}
+					l.atPart(id, r, p.e, "delete the comparison, or write "+r.target.typ+" as the object", "%s is true for %s request about %s", p.words(), what, r.obj)
 				case attr.Part() == condition.PartObject && attr.Name == "id" && attr.Via == nil && r.target.typ != "":
 					if id, ok := strings.CutPrefix(s, r.target.typ+":"); ok {
 						l.atPart("RV128", r, p.e, "write '"+id+"'", "r.obj.id is the id alone, and the object %s has '%s'", s, id)

@@ -94,11 +94,11 @@ func excludes(a, b condition.Expr) bool {
 	return true
 }
 
-// isOpen reports whether a part is of comparisons of values alone, and true for some and false for others.
+// isOpen reports whether a part is of comparisons of values and networks alone, and true for some and false for others.
 func isOpen(e condition.Expr) bool {
 	plain := true
 	leaves(e, func(f condition.Leaf) {
-		plain = plain && (f.Op >= condition.OpIs && f.Op <= condition.OpIn || f.Op >= condition.OpNotIs && f.Op <= condition.OpNotIn)
+		plain = plain && (f.Op >= condition.OpIs && f.Op <= condition.OpIPMatch || f.Op >= condition.OpNotIs && f.Op <= condition.OpNotIPMatch)
 	})
 	return plain && satisfiable(e, false) && satisfiable(e, true)
 }

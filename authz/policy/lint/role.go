@@ -46,8 +46,13 @@ func (l *linter) lookAtWildcards() {
 			l.at("RV137", policy.SeverityWarning, &r.row, atObject, "name what everybody may see; route:/* is the one route of that name", "every caller, also one without a session, may %s all of %s%s, also what is added later", r.act, r.obj, inTenant(r.dom))
 		case r.sub == anyone && r.isWrite() && (wide || !r.isRoute()):
 			l.at("RV105", policy.SeverityWarning, &r.row, atSubject, "write role:authenticated or a role", "every caller, also one without a session, may %s %s", r.act, r.obj)
-		case r.sub == anyone && r.isWrite() && families[family(r.obj)]:
+		case r.sub == anyone && r.act == everything && !families[family(r.obj)]:
+			l.at("RV105", policy.SeverityNote, &r.row, atAction, "write the methods that there are", "every caller, also one without a session, may call %s by every method, also those that write", r.obj)
+		case r.sub == anyone && r.isWrite() && families[family(r.obj)] && !isSignIn(r.obj):
 			l.at("RV105", policy.SeverityWarning, &r.row, atSubject, "write the role that the rules beside it name", "every caller, also one without a session, may call %s %s, and other rules below /%s are for fewer", r.act, r.obj, family(r.obj))
+		}
+		if word := forAdmins(r.obj); word != "" && !wide && (r.sub == anyone || r.sub == authenticated && word == "admin") && r.always() {
+			l.at("RV154", policy.SeverityNote, &r.row, atSubject, "write the role that it is for", "%s is open to %s, and %s is for few by its name", r.obj, r.sub, word)
 		}
 		if r.always() && (isReader(r.sub) && changes[r.act] || r.sub == authenticated && deletes[r.act] && r.about() != "/me") {
 			l.at("RV148", policy.SeverityNote, &r.row, atSubject, "write the role that is to do it, or a condition", "%s may %s %s, whatever it holds and whoever owns it", r.sub, r.act, r.obj)
@@ -61,6 +66,26 @@ func (l *linter) lookAtWildcards() {
 			l.at("RV106", policy.SeverityWarning, &g.row, 3, "write the user's tenant", "%s has %s in every tenant", g.member, g.role)
 		}
 	}
+}
+
+// isSignIn reports whether a route is for callers who have no session yet, by its name.
+func isSignIn(route string) bool {
+	return strings.HasSuffix(route, "/login") || strings.HasSuffix(route, "/signin") || strings.HasSuffix(route, "/sign-in")
+}
+
+// forAdmins returns the segment of a route that is for admins or operators by its name, "" for none and for their
+// sign-in.
+func forAdmins(route string) string {
+	if !strings.HasPrefix(route, "/") || isSignIn(route) {
+		return ""
+	}
+	for segment := range strings.SplitSeq(strings.ToLower(route), "/") {
+		switch segment {
+		case "admin", "debug", "pprof", "internal", "actuator":
+			return segment
+		}
+	}
+	return ""
 }
 
 // changes are actions that change what is there, by their names, and deletes those of them that end it.

@@ -85,6 +85,7 @@ var all = []Rule{
 	{"RV151", "deny-through-role", "A deny rule for a role takes from other roles what that role is not allowed anyway."},
 	{"RV152", "placeholder", "A name or a text of an example or a template was not filled in."},
 	{"RV153", "limit-left-out", "Two rules have the same limit, and neither is for the limit itself."},
+	{"RV154", "open-to-everyone", "A route that is for few by its name is open to every caller."},
 }
 
 // Rules returns every rule, in the order of their ids.
