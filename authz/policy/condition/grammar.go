@@ -279,6 +279,9 @@ func (p *parser) list(a operand) ([]Value, *Error) {
 			return slices.Clone(list), nil
 		}
 		if !p.accept(tokenComma) {
+			if p.peek().kind == tokenMinus {
+				return nil, p.wrong("there are no ranges: write r.obj.x >= 1 && r.obj.x <= 9")
+			}
 			return nil, p.wrong("a , or ) is missing before " + p.ahead())
 		}
 	}

@@ -152,6 +152,8 @@ func (s *Schema) find(part, name, typ string) (a *Attribute, why string) {
 	why = "unknown attribute r." + part + "." + name + ": " + there
 	if near := s.nearest(of, name); near != "" {
 		why += "; did you mean r." + part + "." + near + "?"
+	} else if other := s.otherPart(part, name, typ); other != "" {
+		why += "; did you mean " + other + "?"
 	}
 	if part == ofSubject && (name == "role" || name == "roles" || name == "groups") {
 		why += "; a role is who the rule is for, the row's second value"
@@ -188,6 +190,20 @@ func (s *Schema) findBelow(part, parent, name, typ string) (a *Attribute, why st
 	below := *a
 	below.Via = via
 	return &below, ""
+}
+
+// otherPart returns the attribute of that name of another part, "" for none.
+func (s *Schema) otherPart(part, name, typ string) string {
+	for _, other := range [...]string{ofEnv, ofSubject, ofObject} {
+		of := other
+		if other == ofObject {
+			of = typ
+		}
+		if _, there := s.byType[of][name]; there && other != part && of != "" {
+			return "r." + other + "." + name
+		}
+	}
+	return ""
 }
 
 // nearest returns the attribute of a type that name was probably meant to be, "" for none.

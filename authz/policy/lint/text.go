@@ -74,6 +74,8 @@ func (l *linter) lookAtTexts() {
 			case reference.MatchString(text):
 				l.atPart("RV138", r, e, "write "+text+" without quotes", "'%s' is a text of its letters, and not what the attribute holds", text)
 			case tabled[text] || e.Op() > condition.OpIn && e.Op() != condition.OpContainsAny && e.Op() != condition.OpContainsAll:
+			case strings.TrimSpace(text) != text && strings.TrimSpace(text) != "":
+				l.atPart("RV006", r, e, "write '"+strings.TrimSpace(text)+"'", "the space at the edge of '%s' is part of it", text)
 			case text == everything:
 				l.atPart("RV138", r, e, "delete the comparison, if every value is meant", "'*' is compared as it stands: it is one text, and not every one")
 			case slices.Contains(nothings, text):
