@@ -59,9 +59,9 @@ integration: ## the tests against real servers
 	@scripts/unit.sh integration
 
 # Without the race detector first, since many bounds are of time; then every test with it.
-soak: setup staticcheck ## the long proofs, about an hour
-	@for m in $(MODULES); do (cd $$m && REEVE_SOAK=1 go test -timeout 60m ./...); done
-	@for m in $(MODULES); do (cd $$m && go test -race -timeout 60m ./...); done
+soak: setup staticcheck ## the long proofs, two hours on a quiet machine
+	@for m in $(MODULES); do (cd $$m && REEVE_SOAK=1 go test -timeout 3h ./...); done
+	@for m in $(MODULES); do (cd $$m && go test -race -timeout 3h ./...); done
 	@cd integration/bench && go vet -tags rivals ./... && go test -tags rivals -timeout 20m ./decisions ./stores
 
 interop: ## providers and a client of others, unmodified: node-oidc-provider, Ory Hydra, openid-client

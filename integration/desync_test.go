@@ -60,9 +60,22 @@ type held struct {
 	role     string // nobody else has it
 	unsure   bool   // a change had no answer: the version may be one ahead
 	revoked  bool
-	maybe    bool // revoked or not
+	maybe    bool      // revoked or not
+	late     time.Time // until when a call that had no answer may still be carried out
 	refreshs uint64
 }
+
+// unanswered notes a call that had no answer: its command may still be on its way.
+func (h *held) unanswered() {
+	late := time.Second
+	if testneed.Soak() {
+		late = 5 * time.Second // other proofs run meanwhile
+	}
+	h.late = time.Now().Add(late)
+}
+
+// settled reports whether every call was carried out or never will be.
+func (h *held) settled() bool { return time.Now().After(h.late) }
 
 // caller is one user of one tenant. Nobody else changes their sessions, so they know what each
 // answer must be.
@@ -87,6 +100,7 @@ func (c *caller) create(ctx context.Context) {
 	switch {
 	case c.outage(err):
 		h.maybe, h.Version = true, 1
+		h.unanswered()
 	case err != nil:
 		c.lie("Create: %v", err)
 		return
@@ -103,6 +117,9 @@ func (c *caller) create(ctx context.Context) {
 func (c *caller) check(what string, h *held, got session.Session, err error) {
 	switch {
 	case c.outage(err):
+		h.unanswered()
+	case errors.Is(err, session.ErrNotFound) && !h.settled():
+		h.maybe = true
 	case errors.Is(err, session.ErrNotFound):
 		if !h.revoked && !h.maybe {
 			c.lie("%s: a live session is gone", what)
@@ -116,6 +133,8 @@ func (c *caller) check(what string, h *held, got session.Session, err error) {
 		c.lie("%s: a revoked session is live", what)
 	case got.Version < h.Version || got.Version > h.Version && !h.unsure:
 		c.lie("%s: version %d, want %d", what, got.Version, h.Version)
+	case !h.settled():
+		h.Session = got
 	default:
 		h.Session, h.unsure, h.maybe = got, false, false
 	}
@@ -169,6 +188,7 @@ func (c *caller) step(ctx context.Context) {
 		err := c.store.Revoke(ctx, h.Ref())
 		if c.outage(err) {
 			h.maybe = true
+			h.unanswered()
 		} else if err != nil {
 			c.lie("Revoke: %v", err)
 		} else {

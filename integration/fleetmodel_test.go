@@ -455,8 +455,8 @@ func processor() time.Duration {
 }
 
 // TestFleetConstantsOfTime measures processor time, which other processes hardly change. Bounds are
-// at two and a half times the constant, and a fifth of it: machines differ, and the constants are of a
-// busy one.
+// at two and a half times the constant, and a tenth of it: machines differ, and the constants are of a
+// slow and busy one.
 func TestFleetConstantsOfTime(t *testing.T) {
 	if !testneed.Soak() {
 		t.Skip("measures time: set REEVE_SOAK=1; the other TestFleetConstants prove what does not depend on the machine")
@@ -494,7 +494,7 @@ func TestFleetConstantsOfTime(t *testing.T) {
 	check := func(what string, got, want time.Duration) {
 		t.Helper()
 		t.Logf("%-60s %8v, the model has %v", what, got, want)
-		if ratio := got.Seconds() / want.Seconds(); ratio > 2.5 || ratio < 0.2 {
+		if ratio := got.Seconds() / want.Seconds(); ratio > 2.5 || ratio < 0.1 {
 			t.Errorf("%s takes %v, the model has %v", what, got, want)
 		}
 	}
