@@ -13,15 +13,16 @@ const maxThrough = 1 << 18
 // lookAtThrough finds deny rules for a role that is not allowed what they deny, while roles that have it are:
 // "viewers delete nothing" takes it from admins, who are viewers.
 func (l *linter) lookAtThrough() {
-	having := map[string][]string{} // the roles that have a role, near or far
+	having := map[string]map[string]bool{} // the roles that have a role, near or far
 	for _, g := range l.grants {
 		if !strings.HasPrefix(g.member, "role:") {
 			continue
 		}
 		for _, role := range append([]string{g.role}, l.rolesOf(g.role, g.dom)...) {
-			if !slices.Contains(having[role], g.member) {
-				having[role] = append(having[role], g.member)
+			if having[role] == nil {
+				having[role] = map[string]bool{}
 			}
+			having[role][g.member] = true
 		}
 	}
 	if len(having) == 0 {
@@ -48,7 +49,7 @@ func (l *linter) lookAtThrough() {
 					reached = nil
 					break
 				}
-			} else if slices.Contains(having[r.sub], s.sub) && l.meets(r, s) {
+			} else if having[r.sub][s.sub] && l.meets(r, s) {
 				reached[s.sub] = true
 			}
 		}
