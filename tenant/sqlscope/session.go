@@ -64,7 +64,7 @@ func (c *conn) enter(ctx context.Context, s scope) error {
 	return nil
 }
 
-// leftover says what of a former tenant a session still has.
+// leftover holds what a session has from before.
 type leftover struct {
 	objects, replaced bool
 	settings          driver.Value
