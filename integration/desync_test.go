@@ -88,6 +88,19 @@ type caller struct {
 	used   map[[32]byte]bool // whether the use is known to be recorded
 }
 
+// mostHeld is how many sessions a caller has, far below the number at which the oldest gives way.
+const mostHeld = 20
+
+// live returns how many sessions the caller may have.
+func (c *caller) live() (n int) {
+	for _, h := range c.list {
+		if !h.revoked {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *caller) secret(h *held, n uint64) session.Digest {
 	return digest(fmt.Sprint(c.tenant, c.user, h.role, n))
 }
@@ -183,7 +196,9 @@ func (c *caller) step(ctx context.Context) {
 		c.check("Touch", h, h.Session, c.store.Touch(ctx, h.Ref()))
 		h.unsure = unsure
 	case n < 86:
-		c.create(ctx)
+		if c.live() < mostHeld {
+			c.create(ctx)
+		}
 	case n < 89:
 		err := c.store.Revoke(ctx, h.Ref())
 		if c.outage(err) {

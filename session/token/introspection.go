@@ -111,6 +111,11 @@ func (o *introspection) startQuery(ctx context.Context, i *Issuer, d digest, raw
 	if fl := o.queries[d]; fl != nil {
 		return fl, nil
 	}
+	if said := o.known(i, d, now); said != nil { // the query has ended since the caller looked
+		fl := &query{done: make(chan struct{}), said: said}
+		close(fl.done)
+		return fl, nil
+	}
 	o.budget = min(o.rate, o.budget+max(0, now.Sub(o.last).Seconds())*o.rate)
 	o.last = now
 	if o.budget < 1 {
