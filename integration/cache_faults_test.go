@@ -200,7 +200,7 @@ func TestRevocationWhileSubscribersAreKilled(t *testing.T) {
 		}
 	})
 	for i, c := range f.caches {
-		if c.Stats().Resets < 10 {
+		if c.Stats().Resets < 5 { // one that is killed while it connects notices nothing
 			f.Errorf("instance %d noticed %d lost connections", i, c.Stats().Resets)
 		}
 	}
