@@ -1,5 +1,7 @@
 package policy_test
 
+//lint:file-ignore SA5008,U1000 what package json makes of odd tags and fields is asked
+
 import (
 	"encoding/json"
 	"errors"
