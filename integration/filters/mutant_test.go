@@ -23,7 +23,7 @@ func TestEachMutantChangesWhatIsThere(t *testing.T) {
 	mutant.Stand(t, ofRowLevelSecurity()...)
 }
 
-var ofTexts = mutant.Set{Config: mutant.Config{Source: "../../authz/policy/internal/sqltext", Package: ".", Tests: "Comparison|Null|AnotherType|OtherKinds"}, Mutants: guards}
+var ofTexts = mutant.Set{Config: mutant.Config{Source: "../../authz/policy/internal/sqltext", Package: ".", Tests: "Comparison|Null|AnotherType|OtherKinds|ValueOfACaller"}, Mutants: guards}
 
 var guards = []mutant.Mutant{
 	{Name: "the tenant is left out", File: "query.go", Old: "all := []string{w.inTenant(q.Alias, q.Column)}", New: "all := []string{}"},
